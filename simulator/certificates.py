@@ -1,0 +1,116 @@
+"""The two proofs that the stand-in is `web.whatsapp.com`: a TLS chain and a Noise chain.
+
+Both are made once and kept in the state directory: `ca.pem` (to trust), `tls.pem` (leaf key and
+certificate) and `noise.json` (the seeds of the root, intermediate and server keys).
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import ssl
+import time
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from . import wire
+from .files import write_private
+from .xeddsa import KeyPair
+
+HOST = "web.whatsapp.com"
+_DAY = 86_400
+_YEARS = 10 * 365
+
+
+class NoiseIdentity:
+    """The server's Noise keys: the root that clients trust, and the static key it vouches for."""
+
+    def __init__(self, root: KeyPair, intermediate: KeyPair, static: KeyPair) -> None:
+        self.root = root
+        self.static = static
+        self._intermediate = intermediate
+
+    def chain(self) -> bytes:
+        """The CertChain message; valid from yesterday for ten years, so made anew at each start."""
+        middle = _certificate(self.root, serial=1, issuer=0, key=self._intermediate.public)
+        leaf = _certificate(self._intermediate, serial=2, issuer=1, key=self.static.public)
+        return wire.encode({1: leaf, 2: middle})
+
+
+def noise_identity(directory: Path) -> NoiseIdentity:
+    """Load the Noise keys of a state directory, or make them."""
+    path = directory / "noise.json"
+    if not path.exists():
+        seeds = [KeyPair().seed.hex() for _ in range(3)]
+        write_private(path, json.dumps(seeds).encode())
+    root, intermediate, static = (
+        KeyPair(bytes.fromhex(seed)) for seed in json.loads(path.read_text())
+    )
+    return NoiseIdentity(root, intermediate, static)
+
+
+def tls_context(directory: Path) -> ssl.SSLContext:
+    """The server's TLS context from a state directory, making its chain when there is none."""
+    chain = directory / "tls.pem"
+    if not (chain.exists() and ca_file(directory).exists()):
+        _make_tls(directory, chain)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    # Session tickets would cost each of a thousand clients and save none of them anything.
+    context.num_tickets = 0
+    return context
+
+
+def ca_file(directory: Path) -> Path:
+    """Where the CA certificate that clients must trust stands."""
+    return directory / "ca.pem"
+
+
+def _certificate(issuer_key: KeyPair, *, serial: int, issuer: int, key: bytes) -> bytes:
+    now = int(time.time())
+    details = wire.encode(
+        {1: serial, 2: issuer, 3: key, 4: now - _DAY, 5: now + _YEARS * _DAY},
+    )
+    return wire.encode({1: details, 2: issuer_key.sign(details)})
+
+
+def _make_tls(directory: Path, chain: Path) -> None:
+    ca_key, leaf_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "WhatsApp stand-in CA")])
+    leaf_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    ca = (
+        _builder(ca_name, ca_name, ca_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        # The CA's key is thrown away, and the CA can vouch for this one host only.
+        .add_extension(x509.NameConstraints([x509.DNSName(HOST)], None), critical=True)
+        .sign(ca_key, hashes.SHA256())
+    )
+    leaf = (
+        _builder(leaf_name, ca_name, leaf_key.public_key())
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+    key = leaf_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    write_private(chain, key + leaf.public_bytes(Encoding.PEM))
+    write_private(ca_file(directory), ca.public_bytes(Encoding.PEM))
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=_YEARS))
+    )

@@ -1,0 +1,245 @@
+"""One client's connection: from the proxy request to its end, and the stanzas in between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from collections import deque
+from typing import Protocol
+
+from . import nodes, wire
+from .certificates import NoiseIdentity
+from .faults import Fault
+from .jids import SERVER
+from .login import Session, log_in, replaced
+from .nodes import Node
+from .noise import Cipher, NoiseError, Responder
+from .pairing import Pairing
+from .transport import TARGET, Channel, TransportError, read_dial
+from .world import World
+
+log = logging.getLogger(__name__)
+
+_HANDSHAKE_SECONDS = 30.0
+_SILENT_HELLO_SECONDS = 60.0
+_IDLE_SECONDS = 180.0
+_GRACE_SECONDS = 0.5
+
+
+class Role(Protocol):
+    """What a connection is for, once the client has said who it is."""
+
+    state: str
+
+    @property
+    def number(self) -> str:
+        """The phone number, empty while unknown."""
+
+    @property
+    def jid(self) -> str:
+        """The device's address, empty while unknown."""
+
+    def handle(self, node: Node) -> None:
+        """Answer one stanza."""
+
+    def end(self) -> None:
+        """The connection is over."""
+
+
+class Connection:
+    """A live connection; `run` lives as long as it does."""
+
+    def __init__(
+        self,
+        world: World,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.world = world
+        self.id = world.new_id()
+        self.since = time.time()
+        self.role: Role | None = None
+        self.refs_issued = 0
+        self.deadline: float | None = None
+        self._reader = reader
+        self._channel = Channel(reader, writer)
+        self._cipher: Cipher | None = None
+        self._delayed: deque[Node] = deque()
+        self._last_due = 0.0
+        self._closing = False
+        self._ids = 0
+
+    @property
+    def state(self) -> str:
+        """handshake, pairing, logging_in, online or closing."""
+        if self._closing:
+            return "closing"
+        return self.role.state if self.role else "handshake"
+
+    @property
+    def number(self) -> str:
+        """The phone number, empty while unknown."""
+        return self.role.number if self.role else ""
+
+    @property
+    def jid(self) -> str:
+        """The device's address, empty while unknown."""
+        return self.role.jid if self.role else ""
+
+    async def run(self, identity: NoiseIdentity, certificate: bytes, tls: ssl.SSLContext) -> None:
+        """Serve the client to its end; never raises for what a client does."""
+        self.world.connections[self.id] = self
+        self.world.statistics.dials += 1
+        try:
+            async with asyncio.timeout(_HANDSHAKE_SECONDS) as limit:
+                cipher = await self._shake_hands(identity, certificate, tls, limit)
+            if cipher is not None:
+                await self._serve(cipher)
+            await asyncio.wait_for(self._channel.finish(), _GRACE_SECONDS)
+        except (TransportError, TimeoutError) as error:
+            log.debug("connection ended", extra={"connection": self.id, "why": str(error)})
+        except (NoiseError, nodes.NodeError, wire.WireError) as error:
+            self.world.statistics.protocol_errors += 1
+            log.warning("client broke the protocol: %s", error, extra={"connection": self.id})
+        finally:
+            self._closing = True
+            self._channel.abort()
+            self.world.connections.pop(self.id, None)
+            if self.role:
+                self.role.end()
+
+    def send(self, node: Node) -> None:
+        """Send a stanza, later when a delay is armed; lost when the client has gone."""
+        fault = self.world.faults.take("delay", self)
+        loop = asyncio.get_running_loop()
+        if fault is None and not self._delayed:
+            self._write(node)
+            return
+        due = loop.time() + (fault.params["ms"] / 1000 if fault else 0)
+        # Answers keep their order, whatever the delays were when they were queued.
+        self._last_due = max(self._last_due, due)
+        self._delayed.append(node)
+        loop.call_at(self._last_due, self._write_delayed)
+
+    def answer(self, query: Node, content: list[Node] | None = None) -> None:
+        """Send the result of a query."""
+        attrs: dict[str, nodes.Attribute] = {"from": SERVER, "type": "result"}
+        self.send(Node("iq", {**attrs, "id": query.get("id")}, content))
+
+    def next_id(self) -> str:
+        """An id for a stanza of the server's own."""
+        self._ids += 1
+        return f"s{self._ids}"
+
+    def last_words(self, node: Node, grace: float = _GRACE_SECONDS) -> None:
+        """Send a stanza that ends the stream, and close after `grace` seconds.
+
+        The client needs the time: one that sees the close before it has handled the stanza
+        would take it for a lost connection.
+        """
+        if not self._closing:
+            self.send(node)
+            self.close_later(grace)
+
+    def close_later(self, grace: float = _GRACE_SECONDS) -> None:
+        """Close the WebSocket after `grace` seconds unless the client does."""
+        self._closing = True
+        loop = asyncio.get_running_loop()
+        loop.call_at(max(loop.time(), self._last_due) + grace, self._close)
+
+    def abort(self) -> None:
+        """Close the TCP connection now."""
+        self._closing = True
+        self._channel.abort()
+
+    def apply(self, fault: Fault) -> None:
+        """Let a fault of the moment NOW bite this connection."""
+        if fault.kind == "drop":
+            self.abort()
+        elif fault.kind == "websocket_close":
+            self._close(fault.params["code"])
+        elif fault.kind == "stream_503":
+            self.last_words(Node("stream:error", {"code": "503"}))
+        elif fault.kind == "replaced":
+            self.last_words(replaced())
+
+    async def _shake_hands(
+        self,
+        identity: NoiseIdentity,
+        certificate: bytes,
+        tls: ssl.SSLContext,
+        limit: asyncio.Timeout,
+    ) -> Cipher | None:
+        dial = await read_dial(self._reader)
+        if refusal := self._refusal(dial.target):
+            self.world.statistics.refused += 1
+            if refusal != "abort":
+                self._channel.answer_dial(refusal)
+            return None
+        self._channel.answer_dial("200 Connection established")
+        await self._channel.secure(tls)
+        fault = self.world.faults.take("http_503", self)
+        if not await self._channel.upgrade(fault.params["status"] if fault else None):
+            self.world.statistics.refused += 1
+            return None
+        noise = Responder(identity.static, certificate)
+        hello = await self._channel.receive()
+        if self.world.faults.take("no_server_hello", self):
+            limit.reschedule(asyncio.get_running_loop().time() + _SILENT_HELLO_SECONDS)
+            await self._channel.receive()
+        self._channel.send(noise.hello(hello))
+        static, payload = noise.finish(await self._channel.receive())
+        incoming, self._cipher = noise.split()
+        self.world.statistics.handshakes += 1
+        self._begin(static, wire.decode(payload))
+        return incoming
+
+    def _refusal(self, target: str) -> str:
+        if target != TARGET:
+            return "403 Forbidden"
+        if self.world.faults.take("refuse_tcp", self):
+            return "abort"
+        if fault := self.world.faults.take("refuse", self):
+            return f"{fault.params['status']} Refused"
+        return ""
+
+    def _begin(self, static: bytes, payload: wire.Message) -> None:
+        if payload.data(19):
+            self.role = Pairing(self, static, payload.message(19))
+            return
+        device = log_in(self, static, payload)
+        if device is not None:
+            self.role = session = Session(self, device)
+            session.start()
+
+    async def _serve(self, incoming: Cipher) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            idle = loop.time() + _IDLE_SECONDS
+            async with asyncio.timeout_at(min(idle, self.deadline or idle)):
+                frame = await self._channel.receive()
+            node = nodes.decode(incoming.open(frame))
+            if self.role is None or self._closing or self.world.faults.take("silence", self):
+                continue
+            self.role.handle(node)
+
+    def _write(self, node: Node) -> None:
+        if self._cipher is None:
+            return
+        try:
+            self._channel.send(self._cipher.seal(nodes.encode(node)))
+        except TransportError as error:
+            log.debug("stanza not sent", extra={"connection": self.id, "why": str(error)})
+
+    def _write_delayed(self) -> None:
+        self._write(self._delayed.popleft())
+
+    def _close(self, code: int = 1000) -> None:
+        self._closing = True
+        try:
+            self._channel.close(code)
+        except TransportError:
+            # It is closed already, or half closed by a client that never finished.
+            self._channel.abort()

@@ -1,0 +1,211 @@
+"""The control API: JSON over HTTP on loopback, to act as the phone and to switch faults on."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import inspect
+import os
+import time
+from collections.abc import Awaitable, Callable
+
+from . import params
+from .connection import Connection
+from .faults import Moment
+from .http import HttpError, Json, Request
+from .login import device_removed
+from .pairing import CompanionRefused, RefUsed
+from .phone import BadCode, read_code
+from .store import Device
+from .world import NoRoom, World
+
+SCAN_SECONDS = 10.0
+MAX_REFS = 50
+
+Route = Callable[[Request], Json | Awaitable[Json]]
+
+
+class Control:
+    """Answers the requests of the control API for one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._started = time.time()
+        self._routes: dict[tuple[str, str], Route] = {
+            ("GET", "/health"): self._health,
+            ("GET", "/stats"): self._stats,
+            ("GET", "/connections"): self._connections,
+            ("GET", "/devices"): self._devices,
+            ("GET", "/faults"): self._list_faults,
+            ("POST", "/faults"): self._arm,
+            ("DELETE", "/faults"): self._clear_faults,
+            ("POST", "/scan"): self._scan,
+            ("POST", "/unlink"): self._unlink,
+            ("POST", "/drop"): self._drop,
+            ("POST", "/settings"): self._set,
+            ("POST", "/reset"): self._reset,
+        }
+
+    async def handle(self, request: Request) -> Json:
+        """Answer a request; HttpError (4xx, 5xx) when it cannot be."""
+        route = self._routes.get((request.method, request.path))
+        if route is None:
+            known = request.path in {path for _, path in self._routes}
+            raise HttpError(405 if known else 404, "no such call")
+        answer = route(request)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    def _health(self, request: Request) -> Json:
+        return {"status": "ok", "pid": os.getpid(), "uptime": round(time.time() - self._started, 3)}
+
+    def _stats(self, request: Request) -> Json:
+        live = self._world.connections.values()
+        return {
+            **dataclasses.asdict(self._world.statistics),
+            "connections": len(live),
+            "online": sum(connection.state == "online" for connection in live),
+            "paired_devices": len(self._world.devices),
+            "phones": len(self._world.phones),
+        }
+
+    def _connections(self, request: Request) -> Json:
+        return [
+            {
+                "id": connection.id,
+                "state": connection.state,
+                "jid": connection.jid,
+                "number": connection.number,
+                "since": connection.since,
+                "refs_issued": connection.refs_issued,
+            }
+            for connection in self._world.connections.values()
+        ]
+
+    def _devices(self, request: Request) -> Json:
+        return [
+            {
+                "jid": str(jid),
+                "number": device.phone.number,
+                "name": device.phone.name,
+                "online": self._is_online(device),
+            }
+            for jid, device in self._world.devices.items()
+        ]
+
+    async def _scan(self, request: Request) -> Json:
+        body = request.body
+        params.only(body, "qr", "number", "name", "platform")
+        try:
+            code = read_code(params.text(body, "qr"))
+        except BadCode as error:
+            raise HttpError(400, str(error)) from error
+        number = params.digits(body, "number", "") or None
+        name, platform = params.text(body, "name", ""), params.text(body, "platform", "")
+        pairing = self._world.pairings.get(code.ref)
+        if pairing is None:
+            known = self._world.was_offered(code.ref)
+            raise (
+                HttpError(410, "the code has expired") if known else HttpError(404, "unknown code")
+            )
+        if pairing.noise_key != code.noise_key:
+            raise HttpError(400, "the code's keys are not those of its connection")
+        phone = self._world.phone(number, name, platform)
+        return await self._link(pairing.link(phone, code))
+
+    async def _link(self, linking: Awaitable[Device]) -> Json:
+        try:
+            device = await asyncio.wait_for(linking, SCAN_SECONDS)
+        except RefUsed as error:
+            raise HttpError(410, str(error)) from error
+        except (CompanionRefused, NoRoom) as error:
+            raise HttpError(409, str(error)) from error
+        except TimeoutError as error:
+            raise HttpError(504, f"no answer from the companion in {SCAN_SECONDS:.0f} s") from error
+        return {"jid": str(device.jid), "number": device.phone.number}
+
+    def _unlink(self, request: Request) -> Json:
+        params.only(request.body, "number", "jid")
+        scope = params.scope(request.body, "number", "jid")
+        if scope.number:
+            devices = self._world.devices_of(scope.number)
+        else:
+            devices = [d for jid, d in self._world.devices.items() if str(jid) == scope.jid]
+        if not devices:
+            raise HttpError(404, "no such linked device")
+        for device in devices:
+            self._world.forget(device)
+            self._world.statistics.unlinks += 1
+            if live := self._world.online.get(device.jid):
+                live.last_words(device_removed())
+        return {"unlinked": [str(device.jid) for device in devices]}
+
+    def _drop(self, request: Request) -> Json:
+        params.only(request.body, "number", "connection", "all")
+        found = self._matching(params.scope(request.body, "number", "connection", "all"))
+        for connection in found:
+            connection.abort()
+        return {"dropped": len(found)}
+
+    def _arm(self, request: Request) -> Json:
+        body = request.body
+        params.only(body, "kind", "connection", "number", "all", "seconds", "count", "params")
+        scope = params.scope(body, "connection", "number", "all")
+        seconds = params.seconds(body)
+        count = params.whole(body, "count", 1, 1_000_000) if body.get("count") is not None else None
+        faults = self._world.faults
+        try:
+            fault = faults.arm(
+                params.text(body, "kind"),
+                connection=scope.connection,
+                number=scope.number,
+                seconds=seconds,
+                count=count,
+                params=params.numbers(body),
+            )
+        except ValueError as error:
+            raise HttpError(400, str(error)) from error
+        bitten = 0
+        if fault.moment is Moment.NOW:
+            for connection in self._matching(scope)[:count]:
+                faults.spend(fault)
+                connection.apply(fault)
+                bitten += 1
+            if seconds is None and count is None:
+                faults.clear(fault.id)
+        return {"id": fault.id, "bitten": bitten, "armed": fault in faults.armed()}
+
+    def _list_faults(self, request: Request) -> Json:
+        return self._world.faults.describe()
+
+    def _clear_faults(self, request: Request) -> Json:
+        params.only(request.body, "id")
+        fault_id = params.text(request.body, "id", "")
+        return {"cleared": self._world.faults.clear(fault_id or None)}
+
+    def _set(self, request: Request) -> Json:
+        params.only(request.body, "refs")
+        self._world.set_refs(params.whole(request.body, "refs", 1, MAX_REFS))
+        return dataclasses.asdict(self._world.settings)
+
+    def _reset(self, request: Request) -> Json:
+        params.only(request.body)
+        self._world.forget_all()
+        self._world.faults.clear()
+        closed = list(self._world.connections.values())
+        for connection in closed:
+            connection.abort()
+        return {"closed": len(closed)}
+
+    def _matching(self, scope: params.Scope) -> list[Connection]:
+        """The live connections in a scope, of those that the client has made usable."""
+        return [
+            connection
+            for connection in self._world.connections.values()
+            if connection.state not in ("handshake", "closing")
+            and (not scope.connection or connection.id == scope.connection)
+            and (not scope.number or connection.number == scope.number)
+        ]
+
+    def _is_online(self, device: Device) -> bool:
+        live = self._world.online.get(device.jid)
+        return live is not None and live.state == "online"

@@ -1,0 +1,143 @@
+"""A linked device's login and the stanzas of its session."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from .jids import SERVER, USER_SERVER, Jid
+from .nodes import Attribute, Node
+from .store import Device
+from .wire import Message
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+
+def log_in(connection: Connection, static: bytes, payload: Message) -> Device | None:
+    """The device that a ClientPayload names, or None when it was refused and told so."""
+    world = connection.world
+    device = world.devices.get(Jid(str(payload.number(1)), USER_SERVER, payload.number(18)))
+    if device is None or device.noise_key != static:
+        world.statistics.login_failures += 1
+        connection.last_words(failure(401))
+        return None
+    return device
+
+
+def failure(reason: int, code: int = 0, expire: int = 0) -> Node:
+    """The stanza that refuses a login; `code` and `expire` (seconds) belong to reason 402."""
+    attrs: dict[str, Attribute] = {"reason": str(reason)}
+    if reason == 402:
+        attrs |= {"code": str(code), "expire": str(expire)}
+    return Node("failure", attrs)
+
+
+def device_removed() -> Node:
+    """The stanza that tells a live device that its phone has unlinked it."""
+    return Node("stream:error", {"code": "401"}, [Node("conflict", {"type": "device_removed"})])
+
+
+def replaced() -> Node:
+    """The stanza that tells a client that another one took its place."""
+    return Node("stream:error", {}, [Node("conflict", {"type": "replaced"})])
+
+
+class Session:
+    """The session of one linked device: `logging_in` until it says that it is active."""
+
+    def __init__(self, connection: Connection, device: Device) -> None:
+        self.state = "logging_in"
+        self._connection = connection
+        self._world = connection.world
+        self._device = device
+        self._handlers = {
+            "encrypt": self._encrypt,
+            "passive": self._passive,
+            "md": self._linked_devices,
+            "w:p": self._ping,
+        }
+
+    @property
+    def number(self) -> str:
+        """The phone number."""
+        return self._device.phone.number
+
+    @property
+    def jid(self) -> str:
+        """The device's address."""
+        return str(self._device.jid)
+
+    def start(self) -> None:
+        """Refuse the login when a fault says so; otherwise take the older session's place."""
+        if fault := self._world.faults.take("failure", self._connection):
+            self._world.statistics.login_failures += 1
+            self._connection.last_words(failure(**fault.params))
+            return
+        self._replace()
+        self._world.statistics.logins += 1
+        self._world.statistics.resumes += self._device.logins > 0
+        self._device.logins += 1
+        self._world.store.save_device(self._device)
+        lid = self._device.phone.lid_jid(self._device.device)
+        self._connection.send(Node("success", {"t": str(int(time.time())), "lid": lid}))
+        offline = Node("offline", {"count": "0"})
+        self._connection.send(Node("ib", {"from": SERVER}, [offline]))
+
+    def handle(self, node: Node) -> None:
+        """Answer one stanza; a query that is not known gets an empty result."""
+        if node.tag == "iq" and node.get("type") in ("get", "set"):
+            self._handlers.get(node.get("xmlns"), self._connection.answer)(node)
+        elif node.tag in ("message", "receipt"):
+            self._world.statistics.messages += node.tag == "message"
+            attrs: dict[str, Attribute] = {"class": node.tag, "id": node.get("id")}
+            attrs |= {"from": node.attrs.get("to", SERVER), "t": str(int(time.time()))}
+            self._connection.send(Node("ack", attrs))
+
+    def end(self) -> None:
+        """The connection is over."""
+        if self._world.online.get(self._device.jid) is self._connection:
+            del self._world.online[self._device.jid]
+
+    def _replace(self) -> None:
+        older = self._world.online.get(self._device.jid)
+        self._world.online[self._device.jid] = self._connection
+        if older is not None and older.state != "closing":
+            self._world.statistics.replaced += 1
+            older.last_words(replaced())
+
+    def _encrypt(self, query: Node) -> None:
+        if prekeys := query.child("list"):
+            self._device.prekeys += len(prekeys.children())
+            self._world.statistics.prekey_uploads += 1
+            self._world.store.save_device(self._device)
+            self._connection.answer(query)
+        elif query.child("count"):
+            value = str(self._device.prekeys)
+            self._connection.answer(query, [Node("count", {"value": value})])
+        elif query.child("digest"):
+            self._connection.answer(query, [Node("digest")])
+        else:
+            self._connection.answer(query)
+
+    def _passive(self, query: Node) -> None:
+        self._connection.answer(query)
+        if query.child("active") and self.state == "logging_in":
+            self.state = "online"
+            if fault := self._world.faults.take_now(self._connection):
+                self._connection.apply(fault)
+
+    def _linked_devices(self, query: Node) -> None:
+        removal = query.child("remove-companion-device")
+        if removal is None or removal.get("jid") != self.jid:
+            self._connection.answer(query)
+            return
+        self._world.forget(self._device)
+        self._world.statistics.logouts += 1
+        self._connection.answer(query)
+        # The client closes by itself; close for one that does not.
+        self._connection.close_later(2.0)
+
+    def _ping(self, query: Node) -> None:
+        self._world.statistics.pings += 1
+        self._connection.answer(query)

@@ -1,0 +1,156 @@
+"""The pairing of a new companion: references, the phone's answer, the companion's signature."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .jids import SERVER
+from .nodes import Attribute, Node
+from .phone import Code, Phone
+from .store import Device
+from .wire import Message
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+FIRST_REF_SECONDS, REF_SECONDS = 60.0, 20.0
+_FULL_SET = 6
+_SPARE_SECONDS = 15.0
+_RESTART_GRACE = 5.0
+
+
+class CompanionRefused(Exception):
+    """The companion did not accept the phone's answer."""
+
+
+class RefUsed(Exception):
+    """The reference cannot be scanned any more."""
+
+
+@dataclass(slots=True)
+class _Offer:
+    """A phone's answer on its way to the companion."""
+
+    phone: Phone
+    details: bytes
+    device: Device
+    query_id: str
+    done: asyncio.Future[Device]
+
+
+class Pairing:
+    """A connection that asks to be linked, until it is or its references have run out."""
+
+    def __init__(self, connection: Connection, noise_key: bytes, registration: Message) -> None:
+        self.state = "pairing"
+        self._connection = connection
+        self._world = connection.world
+        self.noise_key = noise_key
+        self._identity = registration.data(4)
+        self._offer: _Offer | None = None
+        count = self._world.settings.refs
+        self._refs = ["2@" + base64.b64encode(os.urandom(48)).decode() for _ in range(count)]
+        for ref in self._refs:
+            self._world.offer(ref, self)
+        connection.refs_issued = count
+        connection.deadline = asyncio.get_running_loop().time() + lifetime(count)
+        children = [Node("ref", {}, ref.encode()) for ref in self._refs]
+        self._push(Node("pair-device", {}, children))
+
+    @property
+    def number(self) -> str:
+        """The phone number, empty until a phone has answered."""
+        return self._offer.phone.number if self._offer else ""
+
+    @property
+    def jid(self) -> str:
+        """The device's address, empty until a phone has answered."""
+        return str(self._offer.device.jid) if self._offer else ""
+
+    async def link(self, phone: Phone, code: Code) -> Device:
+        """Send a phone's answer for a scanned code and wait for the companion's.
+
+        Raises CompanionRefused, or RefUsed when the code was used or its connection has ended.
+        """
+        if self._offer is not None or self._connection.state == "closing":
+            raise RefUsed("the code has been used")
+        self._world.statistics.scans += 1
+        number = self._world.new_device_number(phone)
+        device = Device(phone, number, self.noise_key, code.identity)
+        done: asyncio.Future[Device] = asyncio.get_running_loop().create_future()
+        self._offer = _Offer(phone, b"", device, "", done)
+        flaw = next(
+            (k for k in ("bad_hmac", "bad_signature") if self._fault(k)),
+            "",
+        )
+        message, self._offer.details = phone.introduce(code, number, flaw)
+        self._offer.query_id = self._push(
+            Node(
+                "pair-success",
+                {},
+                [
+                    Node("device-identity", {}, message),
+                    Node("device", {"jid": device.jid, "lid": phone.lid_jid(number)}),
+                    Node("platform", {"name": phone.platform}),
+                    *([Node("biz", {"name": phone.name})] if phone.name else []),
+                ],
+            )
+        )
+        return await done
+
+    def handle(self, node: Node) -> None:
+        """Answer one stanza."""
+        if node.tag != "iq":
+            return
+        if node.get("type") in ("get", "set"):
+            self._connection.answer(node)
+        elif self._offer and node.get("id") == self._offer.query_id and not self._offer.done.done():
+            self._conclude(node, self._offer)
+
+    def end(self) -> None:
+        """The connection is over: its references have expired."""
+        self._world.withdraw(self._refs)
+        if self._offer and not self._offer.done.done():
+            self._offer.done.set_exception(CompanionRefused("the companion went away"))
+
+    def _conclude(self, node: Node, offer: _Offer) -> None:
+        if node.get("type") == "error":
+            error = node.child("error")
+            self._refuse(offer, error.get("text") if error else "unknown error")
+            return
+        answer = node.child("pair-device-sign", "device-identity")
+        signed = answer.data() if answer else b""
+        if not offer.phone.accepts(signed, offer.details, offer.device.identity):
+            self._refuse(offer, "the companion's signature is wrong")
+            return
+        self._world.link(offer.device)
+        self._world.statistics.pairings += 1
+        offer.done.set_result(offer.device)
+        # The client closes by itself and logs in; close for one that does not.
+        self._connection.last_words(Node("stream:error", {"code": "515"}), _RESTART_GRACE)
+
+    def _refuse(self, offer: _Offer, why: str) -> None:
+        self._world.statistics.pairings_refused += 1
+        offer.done.set_exception(CompanionRefused(why))
+        self._connection.close_later()
+
+    def _fault(self, kind: str) -> bool:
+        return self._world.faults.take(kind, self._connection) is not None
+
+    def _push(self, content: Node) -> str:
+        query_id = self._connection.next_id()
+        attrs: dict[str, Attribute] = {"from": SERVER, "type": "set", "xmlns": "md"}
+        attrs |= {"id": query_id, "t": str(int(time.time()))}
+        self._connection.send(Node("iq", attrs, [content]))
+        return query_id
+
+
+def lifetime(refs: int) -> float:
+    """How many seconds a pairing connection may live: what its codes are shown for, and spare."""
+    first = FIRST_REF_SECONDS if refs == _FULL_SET else REF_SECONDS
+    return first + REF_SECONDS * (refs - 1) + _SPARE_SECONDS

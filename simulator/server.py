@@ -1,0 +1,178 @@
+"""The process: two loopback listeners (proxy and control), and what ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .certificates import ca_file, noise_identity, tls_context
+from .connection import Connection
+from .control import Control
+from .files import private_directory, write_private
+from .http import serve_request
+from .store import Store
+from .transport import READ_LIMIT
+from .world import World
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+READY_FILE = "simulator.json"
+_BACKLOG = 2048
+_PARENT_POLL_SECONDS = 1.0
+_STOP_SECONDS = 1.0
+
+Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class StartError(Exception):
+    """The stand-in cannot start; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run: the state directory, ports (0: the last one if free, else any), and so on."""
+
+    state: Path
+    port: int = 0
+    control_port: int = 0
+    refs: int | None = None
+    parent_pid: int | None = None
+
+
+async def run(options: Options) -> None:
+    """Serve until SIGTERM, SIGINT, or the end of the parent; StartError when it cannot start."""
+    directory = private_directory(options.state)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with _only_one(directory), contextlib.closing(Store(directory / "world.db")) as store:
+        world = World(store)
+        if options.refs is not None:
+            world.set_refs(options.refs)
+        await _serve(options, directory, world, stop)
+
+
+async def _serve(options: Options, directory: Path, world: World, stop: asyncio.Event) -> None:
+    identity, tls = noise_identity(directory), tls_context(directory)
+    certificate = identity.chain()
+    control = Control(world)
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await Connection(world, reader, writer).run(identity, certificate, tls)
+
+    async def request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await serve_request(control.handle, reader, writer)
+
+    last = _last_ports(directory)
+    tasks: set[asyncio.Task[None]] = set()
+    proxy = await _listen(_tracked(client, tasks), options.port, last.get("proxy_url", 0))
+    api = await _listen(_tracked(request, tasks), options.control_port, last.get("control_url", 0))
+    _announce(directory, _url(proxy), _url(api), identity.root.public)
+    watcher = asyncio.create_task(_watch_parent(options.parent_pid, stop))
+    await stop.wait()
+    watcher.cancel()
+    proxy.close()
+    api.close()
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+
+
+def _tracked(serve: Client, tasks: set[asyncio.Task[None]]) -> Client:
+    """Keep each client's task, so that a stop can end it."""
+
+    async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await serve(reader, writer)
+        except asyncio.CancelledError:
+            # Only a stop cancels; asyncio would report the cancellation as an error.
+            log.debug("a client was ended by the stop")
+        finally:
+            tasks.discard(task)
+            writer.transport.abort()
+
+    return tracked
+
+
+async def _listen(serve: Client, port: int, last: int) -> asyncio.Server:
+    async def bind(number: int) -> asyncio.Server:
+        return await asyncio.start_server(
+            serve, LOOPBACK, number, limit=READ_LIMIT, backlog=_BACKLOG
+        )
+
+    try:
+        return await bind(port or last)
+    except OSError as error:
+        if port:
+            raise StartError(f"port {port} cannot be used: {error.strerror}") from error
+        return await bind(0)
+
+
+def _url(server: asyncio.Server) -> str:
+    return f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+
+
+def _last_ports(directory: Path) -> dict[str, int]:
+    try:
+        ready = json.loads((directory / READY_FILE).read_text())
+        return {name: int(ready[name].rpartition(":")[2]) for name in ("proxy_url", "control_url")}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, AttributeError, OSError) as error:
+        log.warning("%s is not usable, so the ports are new: %s", READY_FILE, error)
+        return {}
+
+
+def _announce(directory: Path, proxy_url: str, control_url: str, root: bytes) -> None:
+    ready = {
+        "pid": os.getpid(),
+        "proxy_url": proxy_url,
+        "control_url": control_url,
+        "ca_file": str(ca_file(directory).resolve()),
+        "noise_root": root.hex(),
+    }
+    write_private(directory / READY_FILE, json.dumps(ready).encode())
+    print(f"WhatsApp stand-in ready: proxy {proxy_url}, control {control_url}", flush=True)
+
+
+@contextlib.contextmanager
+def _only_one(directory: Path) -> Iterator[None]:
+    """Hold the state directory's lock; StartError when another process does."""
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StartError(f"another simulator uses {directory}") from error
+        yield
+
+
+async def _watch_parent(pid: int | None, stop: asyncio.Event) -> None:
+    if pid is None:
+        return
+    born = _birth(pid)
+    while born is not None and _birth(pid) == born:
+        await asyncio.sleep(_PARENT_POLL_SECONDS)
+    log.info("the parent process is gone")
+    stop.set()
+
+
+def _birth(pid: int) -> str | None:
+    """When a process started, in ticks since boot; None when it is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] == "Z" else fields[19]

@@ -1,0 +1,94 @@
+"""The test's side of `neonize_companion.py`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+from simulator.process import Simulator
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Event = dict[str, Any]
+
+
+class Companion:
+    """A process with the real neonize and one client."""
+
+    def __init__(self, simulator: Simulator, database: Path) -> None:
+        receiving, sending = os.pipe()
+        self._events: Queue[Event] = Queue()
+        self.seen: list[Event] = []
+        arguments = [str(database), simulator.noise_root.hex(), str(sending)]
+        log = open(database.with_suffix(".log"), "ab")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "simulator.tests.neonize_companion", *arguments],
+            cwd=ROOT,
+            env={**os.environ, **simulator.environment()},
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            pass_fds=[sending],
+        )
+        log.close()
+        os.close(sending)
+        threading.Thread(target=self._read, args=(receiving,), daemon=True).start()
+
+    def wait(self, name: str, seconds: float = 10.0, forbidden: tuple[str, ...] = ()) -> Event:
+        """The next event with a name; others before it are kept in `seen`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                event = self._events.get(timeout=max(0.0, deadline - time.monotonic()))
+            except Empty:
+                raise AssertionError(f"no {name} in {seconds} s; seen: {self._names()}") from None
+            self.seen.append(event)
+            if event["event"] == name:
+                return event
+            assert event["event"] not in forbidden, f"{event} while waiting for {name}"
+
+    def tell(self, line: str) -> None:
+        """Send a command."""
+        assert self.process.stdin
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def kill(self) -> None:
+        """End the process (SIGKILL)."""
+        self.process.kill()
+        self.process.wait(5)
+
+    def _names(self) -> list[str]:
+        return [event["event"] for event in self.seen]
+
+    def _read(self, descriptor: int) -> None:
+        with os.fdopen(descriptor) as lines:
+            for line in lines:
+                self._events.put(json.loads(line))
+
+
+@contextmanager
+def companion(simulator: Simulator, database: Path) -> Iterator[Companion]:
+    """A companion that is killed at the end."""
+    running = Companion(simulator, database)
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+def link(simulator: Simulator, database: Path, number: str = "") -> tuple[str, str]:
+    """Link a new companion and end its process; returns its JID and its number."""
+    with companion(simulator, database) as running:
+        linked = simulator.control.scan(running.wait("qr")["text"], number=number)
+        running.wait("Connected")
+    return linked.jid, linked.number

@@ -1,0 +1,103 @@
+"""A process with the real neonize, for the tests: one client, told what to do line by line.
+
+Run as `-m simulator.tests.neonize_companion DATABASE NOISE_ROOT EVENT_FD`: events leave as JSON lines on the
+descriptor (stdout is Go's), and commands come as lines on stdin: `logout`, `code NUMBER`, `state`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sys
+import threading
+import uuid
+from typing import Any
+
+from neonize import client as neonize_client
+from neonize import events
+from neonize.client import NewClient
+from neonize.utils.enum import ClientName, ClientType
+
+from simulator.trust import trust_simulator
+
+DATABASE, ROOT, EVENT_FD = sys.argv[1:4]
+PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_x="
+WATCHED = (
+    events.PairStatusEv,
+    events.ConnectedEv,
+    events.LoggedOutEv,
+    events.StreamReplacedEv,
+    events.TemporaryBanEv,
+    events.ConnectFailureEv,
+    events.ClientOutdatedEv,
+    events.DisconnectedEv,
+    events.KeepAliveTimeoutEv,
+    events.KeepAliveRestoredEv,
+)
+lock = threading.Lock()
+
+
+def tell(name: str, **fields: Any) -> None:
+    """Write one event."""
+    with lock:
+        os.write(int(EVENT_FD), (json.dumps({"event": name, **fields}) + "\n").encode())
+
+
+def login_status(self: NewClient, _uuid: int, status: int) -> None:
+    """How the QR loop ended; the stock handler prints the address of the text."""
+    tell("login_status", status=ctypes.string_at(status).decode() if status else "")
+
+
+neonize_client.NewClient._NewClient__onLoginStatus = login_status
+trust_simulator(bytes.fromhex(ROOT))
+client = NewClient(DATABASE + PRAGMAS, uuid=uuid.uuid4().hex)
+kept: list[Any] = []
+
+
+def watch(kind: Any) -> None:
+    """Tell of each event of a kind by its class name and its numbers."""
+
+    def handler(_client: NewClient, event: Any) -> None:
+        fields = {field.name: value for field, value in event.ListFields() if field.type in (3, 5)}
+        fields |= {f.name: getattr(event, f.name) for f in event.DESCRIPTOR.fields if f.type == 14}
+        tell(kind.__name__, **fields)
+
+    kept.append(handler)
+    client.event(kind)(handler)
+
+
+def show_qr(_client: NewClient, data: bytes) -> None:
+    """Tell of a QR code."""
+    tell("qr", text=data.decode())
+
+
+def obey() -> None:
+    """Do what stdin says."""
+    for line in sys.stdin:
+        command, *rest = line.split()
+        try:
+            if command == "logout":
+                client.logout()
+                tell("logout_done")
+            elif command == "code":
+                code = client.PairPhone(rest[0], False, ClientName.LINUX, ClientType.CHROME)
+                tell("code", code=code)
+            elif command == "state":
+                tell("state", connected=client.is_connected, logged_in=client.is_logged_in)
+        except Exception as error:
+            tell("error", what=command, why=str(error))
+    os._exit(0)
+
+
+for kind in WATCHED:
+    watch(kind)
+client.event.qr(show_qr)
+threading.Thread(target=obey, daemon=True).start()
+tell("ready")
+try:
+    client.connect()
+    tell("returned")
+except Exception as error:
+    tell("raised", why=str(error))
+os._exit(0)

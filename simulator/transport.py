@@ -1,0 +1,178 @@
+"""Bytes between a client and the stand-in: CONNECT, TLS, WebSocket, and the frames inside it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from websockets.exceptions import WebSocketException
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+
+from .certificates import HOST
+from .noise import PROLOGUE
+
+TARGET = f"{HOST}:443"
+PATH = "/ws/chat"
+READ_LIMIT = 1 << 20
+_MAX_HEAD = 16_384
+_MAX_FRAME = 1 << 20
+_MAX_UNSENT = 4 << 20
+_ROUTING = b"ED\x00\x01"
+
+# At debug level websockets would log what is sent.
+_quiet = logging.getLogger("simulator.websocket")
+_quiet.setLevel(logging.ERROR)
+
+
+class TransportError(Exception):
+    """The client went away or did not follow the protocol below the Noise layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """A proxy request: the host:port asked for."""
+
+    target: str
+
+
+async def read_dial(reader: asyncio.StreamReader) -> Dial:
+    """Read a CONNECT request; TransportError for anything else."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError) as error:
+        raise TransportError("no proxy request") from error
+    words = head.split(b"\r\n", 1)[0].decode("latin-1").split()
+    if len(head) > _MAX_HEAD or len(words) != 3 or words[0] != "CONNECT":
+        raise TransportError("only CONNECT is served")
+    return Dial(words[1])
+
+
+class Channel:
+    """A WebSocket over TLS that carries length-prefixed frames."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._protocol = ServerProtocol(max_size=_MAX_FRAME, logger=_quiet)
+        self._incoming = bytearray()
+        self._frames: list[bytes] = []
+        self._first = True
+
+    def answer_dial(self, status: str) -> None:
+        """Answer the proxy request with a status line such as `200 Connection established`."""
+        length = "" if status.startswith("200") else "Content-Length: 0\r\n"
+        self._writer.write(f"HTTP/1.1 {status}\r\n{length}\r\n".encode())
+
+    async def secure(self, context: ssl.SSLContext) -> None:
+        """Do the server's side of TLS; TransportError when it fails."""
+        try:
+            await self._writer.start_tls(context)
+        except (OSError, ssl.SSLError, EOFError) as error:
+            raise TransportError("TLS failed") from error
+
+    async def upgrade(self, refusal: int | None = None) -> bool:
+        """Answer the WebSocket upgrade, with an HTTP status `refusal` when given.
+
+        Returns whether the WebSocket is open; TransportError when the request is not one.
+        """
+        request: object = None
+        while not isinstance(request, Request):
+            request = next(iter(await self._events()), None)
+        if refusal is not None:
+            response: Response = self._protocol.reject(refusal, "Unavailable\n")
+        elif request.path.partition("?")[0].rstrip("/") != PATH:
+            response = self._protocol.reject(404, "Not found\n")
+        else:
+            response = self._protocol.accept(request)
+        self._protocol.send_response(response)
+        self._flush()
+        return response.status_code == 101
+
+    async def receive(self) -> bytes:
+        """The next frame from the client; TransportError when there is none any more."""
+        while not self._frames:
+            for event in await self._events():
+                if isinstance(event, Frame) and event.opcode in (Opcode.BINARY, Opcode.CONT):
+                    self._incoming += event.data
+            self._frames.extend(self._split())
+        return self._frames.pop(0)
+
+    def send(self, frame: bytes) -> None:
+        """Queue one frame; a client that does not read is cut off."""
+        try:
+            self._protocol.send_binary(len(frame).to_bytes(3, "big") + frame)
+        except WebSocketException as error:
+            raise TransportError("the WebSocket is closing") from error
+        self._flush()
+        if self._writer.transport.get_write_buffer_size() > _MAX_UNSENT:
+            self.abort()
+
+    def close(self, code: int = 1000) -> None:
+        """Send a WebSocket Close frame."""
+        try:
+            self._protocol.send_close(code)
+        except WebSocketException as error:
+            raise TransportError("the WebSocket is closing") from error
+        self._flush()
+
+    def abort(self) -> None:
+        """Close the TCP connection now."""
+        self._writer.transport.abort()
+
+    async def finish(self) -> None:
+        """Close the TCP connection once what was queued is sent."""
+        try:
+            self._writer.close()
+            await self._writer.wait_closed()
+        except (OSError, ssl.SSLError):
+            self.abort()
+
+    async def _events(self) -> list[object]:
+        try:
+            data = await self._reader.read(65_536)
+        except (OSError, ssl.SSLError) as error:
+            raise TransportError("the connection broke") from error
+        if data:
+            self._protocol.receive_data(data)
+        else:
+            self._protocol.receive_eof()
+        self._flush()
+        events: list[object] = list(self._protocol.events_received())
+        if not events and (not data or self._protocol.close_expected()):
+            raise TransportError("the client closed")
+        if self._protocol.handshake_exc is not None:
+            raise TransportError("not a WebSocket request")
+        return events
+
+    def _split(self) -> Iterator[bytes]:
+        buffer = self._incoming
+        if self._first:
+            if not _skip_prologue(buffer):
+                return
+            self._first = False
+        while len(buffer) >= 3 and len(buffer) >= 3 + (size := int.from_bytes(buffer[:3], "big")):
+            yield bytes(buffer[3 : 3 + size])
+            del buffer[: 3 + size]
+
+    def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self._writer.write(data)
+
+
+def _skip_prologue(buffer: bytearray) -> bool:
+    """Remove what stands before the first frame; False when it has not all come yet."""
+    start = 0
+    if buffer.startswith(_ROUTING):
+        start = 7 + int.from_bytes(buffer[4:7], "big")
+    if len(buffer) < start + len(PROLOGUE):
+        return False
+    if buffer[start : start + len(PROLOGUE)] != PROLOGUE:
+        raise TransportError("unknown protocol version")
+    del buffer[: start + len(PROLOGUE)]
+    return True

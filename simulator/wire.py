@@ -1,0 +1,93 @@
+"""A small protobuf wire codec: the messages of the handshake and of pairing need no more."""
+
+from __future__ import annotations
+
+Value = int | bytes
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+class WireError(ValueError):
+    """The bytes are not a valid protobuf message."""
+
+
+class Message(dict[int, Value]):
+    """A decoded message: field number to its last value."""
+
+    def data(self, field: int) -> bytes:
+        """The bytes of a length-delimited field, empty when absent; WireError for another type."""
+        value = self.get(field, b"")
+        if not isinstance(value, bytes):
+            raise WireError(f"field {field} is not bytes")
+        return value
+
+    def number(self, field: int) -> int:
+        """The value of a varint field, 0 when absent; WireError for another type."""
+        value = self.get(field, 0)
+        if not isinstance(value, int):
+            raise WireError(f"field {field} is not a number")
+        return value
+
+    def message(self, field: int) -> Message:
+        """The nested message of a field, empty when absent."""
+        return decode(self.data(field))
+
+
+def encode(fields: dict[int, int | bytes | str]) -> bytes:
+    """Encode field number to a non-negative int, bytes or text, in the order given."""
+    out = bytearray()
+    for field, value in fields.items():
+        if isinstance(value, int):
+            out += _varint(field << 3 | _VARINT) + _varint(value)
+        else:
+            raw = value.encode() if isinstance(value, str) else value
+            out += _varint(field << 3 | _BYTES) + _varint(len(raw)) + raw
+    return bytes(out)
+
+
+def decode(data: bytes) -> Message:
+    """Decode one message; WireError when it is cut short or malformed."""
+    message, index = Message(), 0
+    while index < len(data):
+        key, index = _read_varint(data, index)
+        field, kind = key >> 3, key & 7
+        if field == 0:
+            raise WireError("field number 0")
+        if kind == _VARINT:
+            message[field], index = _read_varint(data, index)
+            continue
+        if kind == _BYTES:
+            size, index = _read_varint(data, index)
+        elif kind in (_FIXED64, _FIXED32):
+            size = 8 if kind == _FIXED64 else 4
+        else:
+            raise WireError(f"unknown wire type {kind}")
+        if index + size > len(data):
+            raise WireError("message cut short")
+        message[field] = data[index : index + size]
+        index += size
+    return message
+
+
+def _varint(value: int) -> bytes:
+    if value < 0:
+        raise WireError("negative number")
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _read_varint(data: bytes, index: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if index >= len(data) or shift > 63:
+            raise WireError("bad varint")
+        byte = data[index]
+        index += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, index
+        shift += 7
