@@ -1,0 +1,68 @@
+# Everything starts here: `make` lists the targets, `make run` needs nothing before it.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format bench clean
+
+# A home that is not set, or is not there, must not stop the caches of pip and of the browser.
+ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
+export HOME := $(CURDIR)/.cache/home
+endif
+
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
+
+# Of a variable in the environment or behind `make run`, one in .env, and these, the first one wins.
+RUN_DEFAULTS := WHATSAPP_SERVER=simulator PORT=8000 DATA_DIR=var
+
+define SETUP
+@python="$(PYTHON)"; mkdir -p "$$HOME" 2>/dev/null; \
+if [ -z "$$python" ]; then \
+	echo "setup: Python 3.11 or newer is needed, and none is on PATH." >&2; exit 1; \
+fi; \
+"$$python" deploy/setup_environment.py
+endef
+
+define LINT
+.venv/bin/ruff check
+.venv/bin/ruff format --check
+.venv/bin/mypy
+.venv/bin/lint-imports --no-logo
+endef
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+setup: ## Make .venv and check what the system must have
+	$(SETUP) run
+
+run: ## Run everything on one port (WHATSAPP_SERVER=simulator PORT=8000 DATA_DIR=var)
+	$(SETUP) run
+	@for default in $(RUN_DEFAULTS); do \
+		name=$${default%%=*}; \
+		printenv "$$name" | grep -q . || grep -Eqs "^ *(export +)?$$name *=" .env || export "$$default"; \
+	done; \
+	exec .venv/bin/python manage.py run
+
+test: ## Run the linters, then the tests
+	$(SETUP) test
+	$(LINT)
+	.venv/bin/python -m pytest
+
+lint: ## Run the linters alone
+	$(SETUP) run
+	$(LINT)
+
+format: ## Format the code and sort its imports
+	$(SETUP) run
+	.venv/bin/ruff check --select I --fix
+	.venv/bin/ruff format
+
+bench: ## Measure how fast links come back
+	$(SETUP) run
+	.venv/bin/python -m bench.reconnect
+
+clean: ## Remove .venv and the caches, never the data in var/
+	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -path ./var -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

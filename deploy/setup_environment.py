@@ -1,0 +1,216 @@
+"""Makes .venv, and sees to what pip cannot give. Called by the Makefile; standard library only.
+
+    python3 deploy/setup_environment.py run     what running the app and the linters needs
+    python3 deploy/setup_environment.py test    that, and a Chromium for the browser tests
+
+A stamp in .venv says what it was made of, and is written last. While it holds, nothing is done
+again; an install that broke off left none, so the next call starts afresh.
+"""
+
+import argparse
+import ctypes.util
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "made-of"
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+OLDEST_PYTHON = (3, 11)
+INSTALL_SECONDS = 1800
+HIDDEN = subprocess.DEVNULL
+
+
+class SetupError(Exception):
+    """One line for a person: what is missing, and the command that helps."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Make the environment of the project.")
+    parser.add_argument("purpose", choices=("run", "test"))
+    purpose = parser.parse_args().purpose
+    try:
+        with one_at_a_time():
+            ensure_libmagic()
+            ensure_venv()
+            if purpose == "test":
+                ensure_chromium()
+    except SetupError as error:
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; the next call starts afresh.")
+        return 130
+    return 0
+
+
+def say(line: str) -> None:
+    print(f"setup: {line}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Two calls at once would wipe each other's environment: the second waits."""
+    folder = os.open(ROOT, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another setup is running here; waiting for it.")
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+# --- the virtual environment
+
+
+def ensure_venv() -> None:
+    if sys.version_info < OLDEST_PYTHON:
+        raise SetupError(f"Python 3.11 or newer is needed, and this is {sys.version.split()[0]}.")
+    wanted = made_of()
+    if is_made_of(wanted):
+        return
+    say(f"making .venv with Python {sys.version.split()[0]}; this takes a minute.")
+    STAMP.unlink(missing_ok=True)
+    make_venv()
+    install_packages()
+    STAMP.write_text(wanted)
+    say(".venv is ready.")
+
+
+def made_of() -> str:
+    """A hash of all that decides what is in .venv: the packages, the Python, and the place."""
+    parts = [(ROOT / name).read_text() for name in REQUIREMENTS]
+    parts += [sys.version, sys.base_prefix, str(ROOT)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def is_made_of(wanted: str) -> bool:
+    return STAMP.is_file() and STAMP.read_text() == wanted and os.access(VENV_PYTHON, os.X_OK)
+
+
+def make_venv() -> None:
+    if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
+        package = "python{}.{}-venv".format(*sys.version_info)
+        raise SetupError(
+            f"this Python has no venv and ensurepip; on Debian and Ubuntu: "
+            f"{as_root()}apt-get install {package}"
+        )
+    # From an activated environment, go back to the Python that it was made with.
+    base = getattr(sys, "_base_executable", sys.executable)
+    if not succeeds(base, "-m", "venv", "--clear", str(VENV)):
+        raise SetupError(f"could not make {VENV.name}; what went wrong is above.")
+
+
+def install_packages() -> None:
+    install = ("-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check")
+    if not succeeds(str(VENV_PYTHON), *install, "--requirement", str(ROOT / REQUIREMENTS[-1])):
+        raise SetupError("pip could not install the packages; what it said is above.")
+
+
+# --- what pip cannot give
+
+
+def ensure_libmagic() -> None:
+    """neonize cannot be imported without it."""
+    if has_libmagic() or (apt_install("libmagic1", "libmagic1t64") and has_libmagic()):
+        return
+    raise SetupError(
+        f"the system library libmagic is missing; on Debian and Ubuntu: "
+        f"{as_root()}apt-get install libmagic1; on Fedora: {as_root()}dnf install file-libs; "
+        f"on macOS: brew install libmagic"
+    )
+
+
+def has_libmagic() -> bool:
+    """Looks where python-magic, which neonize uses, looks."""
+    names = [
+        ctypes.util.find_library("magic"),
+        "libmagic.so.1",
+        "/opt/homebrew/lib/libmagic.dylib",
+        "/usr/local/lib/libmagic.dylib",
+        "/opt/local/lib/libmagic.dylib",
+    ]
+    return any(name and loads(name) for name in names)
+
+
+def loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def ensure_chromium() -> None:
+    """Only the tests need one. tests/chromium.py knows where to look."""
+    if has_chromium():
+        return
+    if os.environ.get("CHROMIUM"):
+        raise SetupError(f"CHROMIUM is {os.environ['CHROMIUM']!r}, not a browser that starts.")
+    if apt_install("chromium") and has_chromium():
+        return
+    say("asking Playwright for a Chromium.")
+    if succeeds(str(VENV_PYTHON), "-m", "playwright", "install", "chromium") and has_chromium():
+        return
+    raise SetupError(
+        f"the browser tests need Chromium; on Debian: {as_root()}apt-get install chromium; "
+        f"or set CHROMIUM to the path of a Chromium or Chrome"
+    )
+
+
+def has_chromium() -> bool:
+    return succeeds(str(VENV_PYTHON), str(ROOT / "tests" / "chromium.py"), out=HIDDEN, err=HIDDEN)
+
+
+# --- commands
+
+
+def apt_install(*names: str) -> bool:
+    """As root on Debian or Ubuntu, install the first of these names that the release knows."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return False
+    say(f"installing {names[0]} with apt-get.")
+    apt = ("apt-get", "-qq", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=300")
+    succeeds(*apt, "update")
+    return any(
+        succeeds(*apt, "install", "--yes", "--no-install-recommends", name, out=HIDDEN)
+        for name in names
+    )
+
+
+def as_root() -> str:
+    """What to put before a command that only root may run."""
+    return "" if os.geteuid() == 0 else "sudo "
+
+
+def succeeds(*command: str, out: int | None = None, err: int | None = None) -> bool:
+    """Run a command that asks no questions and never waits for ever."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            timeout=INSTALL_SECONDS,
+            env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        say(f"{command[0]}: {error}")
+        return False
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
