@@ -68,6 +68,15 @@ class ControlClient:
         answer = self._object("POST", "/scan", _given(body), _SCAN_SECONDS)
         return Linked(**answer)
 
+    def enter_code(self, number: str, code: str) -> Linked:
+        """Enter the code that a companion shows on the phone with this number.
+
+        ControlError 404 when no companion shows one for it, 409 when the code is wrong (it may be
+        tried again), otherwise as `scan`.
+        """
+        body = {"number": number, "code": code}
+        return Linked(**self._object("POST", "/enter-code", body, _SCAN_SECONDS))
+
     def unlink(self, *, number: str = "", jid: str = "") -> list[str]:
         """Unlink a phone's companions, or one; returns their JIDs. ControlError 404 for none."""
         answer = self._object("POST", "/unlink", _given({"number": number, "jid": jid}))

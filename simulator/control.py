@@ -9,12 +9,12 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 
-from . import params
+from . import linkcode, params
 from .connection import Connection
 from .faults import Moment
 from .http import HttpError, Json, Request
 from .login import device_removed
-from .pairing import CompanionRefused, RefUsed
+from .pairing import CompanionRefused, Pairing, RefUsed
 from .phone import BadCode, read_code
 from .store import Device
 from .world import NoRoom, World
@@ -40,6 +40,7 @@ class Control:
             ("POST", "/faults"): self._arm,
             ("DELETE", "/faults"): self._clear_faults,
             ("POST", "/scan"): self._scan,
+            ("POST", "/enter-code"): self._enter_code,
             ("POST", "/unlink"): self._unlink,
             ("POST", "/drop"): self._drop,
             ("POST", "/settings"): self._set,
@@ -112,12 +113,28 @@ class Control:
         phone = self._world.phone(number, name, platform)
         return await self._link(pairing.link(phone, code))
 
+    async def _enter_code(self, request: Request) -> Json:
+        body = request.body
+        params.only(body, "number", "code", "name", "platform")
+        number = params.digits(body, "number")
+        try:
+            code = linkcode.clean(params.text(body, "code"))
+        except linkcode.WrongCode as error:
+            raise HttpError(400, str(error)) from error
+        roles = [connection.role for connection in self._world.connections.values()]
+        waiting = [r for r in roles if isinstance(r, Pairing) and r.shows_code_for(number)]
+        if not waiting:
+            raise HttpError(404, "no companion shows a code for this number")
+        name, platform = params.text(body, "name", ""), params.text(body, "platform", "")
+        phone = self._world.phone(number, name, platform)
+        return await self._link(waiting[-1].link_by_code(phone, code))
+
     async def _link(self, linking: Awaitable[Device]) -> Json:
         try:
             device = await asyncio.wait_for(linking, SCAN_SECONDS)
         except RefUsed as error:
             raise HttpError(410, str(error)) from error
-        except (CompanionRefused, NoRoom) as error:
+        except (CompanionRefused, NoRoom, linkcode.WrongCode) as error:
             raise HttpError(409, str(error)) from error
         except TimeoutError as error:
             raise HttpError(504, f"no answer from the companion in {SCAN_SECONDS:.0f} s") from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .jids import SERVER
+from .linkcode import CodeExchange
 from .nodes import Attribute, Node
 from .phone import Code, Phone
 from .store import Device
@@ -22,6 +23,7 @@ FIRST_REF_SECONDS, REF_SECONDS = 60.0, 20.0
 _FULL_SET = 6
 _SPARE_SECONDS = 15.0
 _RESTART_GRACE = 5.0
+_WRAPPED_COMPANION = "link_code_pairing_wrapped_companion_ephemeral_pub"
 
 
 class CompanionRefused(Exception):
@@ -43,6 +45,16 @@ class _Offer:
     done: asyncio.Future[Device]
 
 
+@dataclass(slots=True)
+class _CodeRequest:
+    """A companion that shows a code: for which number, and its key wrapped with the code."""
+
+    number: str
+    wrapped: bytes
+    ref: bytes
+    finish: asyncio.Future[tuple[bytes, bytes]] | None = None
+
+
 class Pairing:
     """A connection that asks to be linked, until it is or its references have run out."""
 
@@ -53,6 +65,7 @@ class Pairing:
         self.noise_key = noise_key
         self._identity = registration.data(4)
         self._offer: _Offer | None = None
+        self._request: _CodeRequest | None = None
         count = self._world.settings.refs
         self._refs = ["2@" + base64.b64encode(os.urandom(48)).decode() for _ in range(count)]
         for ref in self._refs:
@@ -103,11 +116,32 @@ class Pairing:
         )
         return await done
 
+    def shows_code_for(self, number: str) -> bool:
+        """Whether the companion shows a code that the phone with this number may enter."""
+        return self._offer is None and self._request is not None and self._request.number == number
+
+    async def link_by_code(self, phone: Phone, code: str) -> Device:
+        """Enter a clean code on a phone, then as `link`.
+
+        WrongCode when it is not the one that the companion shows; it may be tried again.
+        """
+        request = self._request
+        if request is None or (request.finish and not request.finish.done()):
+            raise RefUsed("no code is waited for, or it is being tried")
+        request.finish = asyncio.get_running_loop().create_future()
+        exchange = await asyncio.to_thread(CodeExchange, phone.keys, code, request.wrapped)
+        self._greet(request, exchange)
+        bundle, identity = await request.finish
+        secret = exchange.adv_secret(bundle, identity)
+        return await self.link(phone, Code(self._refs[0], self.noise_key, identity, secret))
+
     def handle(self, node: Node) -> None:
         """Answer one stanza."""
         if node.tag != "iq":
             return
-        if node.get("type") in ("get", "set"):
+        if node.get("type") == "set" and (step := node.child("link_code_companion_reg")):
+            self._code_step(node, step)
+        elif node.get("type") in ("get", "set"):
             self._connection.answer(node)
         elif self._offer and node.get("id") == self._offer.query_id and not self._offer.done.done():
             self._conclude(node, self._offer)
@@ -115,8 +149,37 @@ class Pairing:
     def end(self) -> None:
         """The connection is over: its references have expired."""
         self._world.withdraw(self._refs)
+        gone = CompanionRefused("the companion went away")
         if self._offer and not self._offer.done.done():
-            self._offer.done.set_exception(CompanionRefused("the companion went away"))
+            self._offer.done.set_exception(gone)
+        if self._request and self._request.finish and not self._request.finish.done():
+            self._request.finish.set_exception(gone)
+
+    def _code_step(self, query: Node, step: Node) -> None:
+        if step.get("stage") == "companion_hello":
+            number = step.get("jid").partition("@")[0]
+            ref = os.urandom(32).hex().encode()
+            self._request = _CodeRequest(number, _child_data(step, _WRAPPED_COMPANION), ref)
+            content = [Node("link_code_pairing_ref", {}, ref)]
+            self._connection.answer(query, [Node("link_code_companion_reg", {}, content)])
+            return
+        self._connection.answer(query)
+        request = self._request
+        if request and request.finish and not request.finish.done():
+            bundle = _child_data(step, "link_code_pairing_wrapped_key_bundle")
+            request.finish.set_result((bundle, _child_data(step, "companion_identity_public")))
+
+    def _greet(self, request: _CodeRequest, exchange: CodeExchange) -> None:
+        kind = "link_code_companion_reg"
+        content = [
+            Node("link_code_pairing_wrapped_primary_ephemeral_pub", {}, exchange.wrapped),
+            Node("primary_identity_pub", {}, exchange.identity),
+            Node("link_code_pairing_ref", {}, request.ref),
+        ]
+        attrs: dict[str, Attribute] = {"from": SERVER, "type": kind, "t": str(int(time.time()))}
+        attrs["id"] = self._connection.next_id()
+        hello = Node(kind, {"stage": "primary_hello"}, content)
+        self._connection.send(Node("notification", attrs, [hello]))
 
     def _conclude(self, node: Node, offer: _Offer) -> None:
         if node.get("type") == "error":
@@ -154,3 +217,8 @@ def lifetime(refs: int) -> float:
     """How many seconds a pairing connection may live: what its codes are shown for, and spare."""
     first = FIRST_REF_SECONDS if refs == _FULL_SET else REF_SECONDS
     return first + REF_SECONDS * (refs - 1) + _SPARE_SECONDS
+
+
+def _child_data(node: Node, tag: str) -> bytes:
+    child = node.child(tag)
+    return child.data() if child else b""

@@ -41,7 +41,8 @@ class Companion:
         )
         log.close()
         os.close(sending)
-        threading.Thread(target=self._read, args=(receiving,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(receiving,), daemon=True)
+        self._reader.start()
 
     def wait(self, name: str, seconds: float = 10.0, forbidden: tuple[str, ...] = ()) -> Event:
         """The next event with a name; others before it are kept in `seen`."""
@@ -66,6 +67,9 @@ class Companion:
         """End the process (SIGKILL)."""
         self.process.kill()
         self.process.wait(5)
+        assert self.process.stdin
+        self.process.stdin.close()
+        self._reader.join(5)
 
     def _names(self) -> list[str]:
         return [event["event"] for event in self.seen]

@@ -1,7 +1,7 @@
 """A process with the real neonize, for the tests: one client, told what to do line by line.
 
-Run as `-m simulator.tests.neonize_companion DATABASE NOISE_ROOT EVENT_FD`: events leave as JSON lines on the
-descriptor (stdout is Go's), and commands come as lines on stdin: `logout`, `code NUMBER`, `state`.
+Run with the arguments DATABASE NOISE_ROOT EVENT_FD: events leave as JSON lines on the descriptor
+(stdout is Go's), and commands come as lines on stdin: `logout`, `code NUMBER`, `state`.
 """
 
 from __future__ import annotations
@@ -55,12 +55,17 @@ client = NewClient(DATABASE + PRAGMAS, uuid=uuid.uuid4().hex)
 kept: list[Any] = []
 
 
+def is_plain(field: Any) -> bool:
+    """Whether a field is one number, boolean or choice."""
+    numbers = (field.TYPE_INT32, field.TYPE_INT64, field.TYPE_UINT32, field.TYPE_UINT64)
+    return field.type in (*numbers, field.TYPE_BOOL, field.TYPE_ENUM)
+
+
 def watch(kind: Any) -> None:
     """Tell of each event of a kind by its class name and its numbers."""
 
     def handler(_client: NewClient, event: Any) -> None:
-        fields = {field.name: value for field, value in event.ListFields() if field.type in (3, 5)}
-        fields |= {f.name: getattr(event, f.name) for f in event.DESCRIPTOR.fields if f.type == 14}
+        fields = {f.name: getattr(event, f.name) for f in event.DESCRIPTOR.fields if is_plain(f)}
         tell(kind.__name__, **fields)
 
     kept.append(handler)

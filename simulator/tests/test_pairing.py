@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from simulator.client import ControlError
 from simulator.process import Simulator
 
 from .companions import companion, link
@@ -23,3 +26,41 @@ def test_resumes_after_kill(simulator: Simulator, database: Path) -> None:
         alice.wait("Connected", forbidden=("qr",))
         assert [device["online"] for device in simulator.control.devices()] == [True]
         assert simulator.control.devices()[0]["jid"] == jid
+
+
+def test_links_by_code(simulator: Simulator, database: Path) -> None:
+    with companion(simulator, database) as alice:
+        alice.wait("qr")
+        alice.tell("code 5511987654321")
+        code = alice.wait("code")["code"]
+        wrong = "1" + code[1:] if code[0] != "1" else "2" + code[1:]
+        for number, attempt, status in [
+            ("5511987654321", wrong, 409),
+            ("5511987654321", "too long for a code", 400),
+            ("5511900000000", code, 404),
+        ]:
+            with pytest.raises(ControlError) as refused:
+                simulator.control.enter_code(number, attempt)
+            assert refused.value.status == status
+        linked = simulator.control.enter_code("5511987654321", code)
+        assert linked.jid == "5511987654321:1@s.whatsapp.net"
+        alice.wait("Connected")
+
+
+def test_used_and_unknown_codes(simulator: Simulator, database: Path) -> None:
+    with companion(simulator, database) as alice:
+        code = alice.wait("qr")["text"]
+        simulator.control.scan(code)
+        alice.wait("Connected")
+        for text, status in [(code, 410), (code.replace("2@", "2@x"), 404), ("hello", 400)]:
+            with pytest.raises(ControlError) as refused:
+                simulator.control.scan(text)
+            assert refused.value.status == status
+
+
+def test_code_of_a_companion_that_went_away(simulator: Simulator, database: Path) -> None:
+    with companion(simulator, database) as alice:
+        code = alice.wait("qr")["text"]
+    with pytest.raises(ControlError) as refused:
+        simulator.control.scan(code)
+    assert refused.value.status == 410

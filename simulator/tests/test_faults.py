@@ -1,0 +1,126 @@
+"""What the real neonize does when a fault bites."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from simulator.client import ControlError
+from simulator.process import Simulator
+
+from .companions import companion, link
+
+
+@pytest.mark.parametrize("kind", ["drop", "websocket_close", "stream_503"])
+def test_lost_connection_comes_back(simulator: Simulator, database: Path, kind: str) -> None:
+    _, number = link(simulator, database)
+    with companion(simulator, database) as alice:
+        alice.wait("Connected")
+        simulator.control.arm(kind, number=number)
+        alice.wait("Disconnected")
+        alice.wait("Connected")
+
+
+def test_drop_call_cuts_the_connection(simulator: Simulator, database: Path) -> None:
+    _, number = link(simulator, database)
+    with companion(simulator, database) as alice:
+        alice.wait("Connected")
+        assert simulator.control.drop(number=number) == 1
+        alice.wait("Disconnected")
+        alice.wait("Connected")
+
+
+@pytest.mark.parametrize("kind", ["refuse", "refuse_tcp", "http_503"])
+def test_refused_dial_raises(simulator: Simulator, database: Path, kind: str) -> None:
+    link(simulator, database)
+    simulator.control.arm(kind, count=1)
+    with companion(simulator, database) as alice:
+        alice.wait("raised")
+    assert simulator.control.faults() == []
+    assert simulator.control.stats()["refused"] >= 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "event", "fields"),
+    [
+        (401, "LoggedOut", {"OnConnect": True}),
+        (402, "TemporaryBan", {"Code": 2, "Expire": 90}),
+        (403, "LoggedOut", {"OnConnect": True}),
+        (405, "ClientOutdated", {}),
+        (409, "ConnectFailure", {}),
+    ],
+)
+def test_failed_login(
+    simulator: Simulator, database: Path, reason: int, event: str, fields: dict[str, int]
+) -> None:
+    link(simulator, database)
+    simulator.control.arm("failure", reason=reason, code=102, expire=90)
+    with companion(simulator, database) as alice:
+        got = alice.wait(event, forbidden=("Connected", "Disconnected"))
+        assert {name: got[name] for name in fields} == fields
+
+
+def test_failed_login_503_is_tried_again(simulator: Simulator, database: Path) -> None:
+    link(simulator, database)
+    simulator.control.arm("failure", reason=503, count=1)
+    with companion(simulator, database) as alice:
+        alice.wait("Disconnected")
+        alice.wait("Connected")
+
+
+def test_forgotten_session_gets_a_new_qr(simulator: Simulator, database: Path) -> None:
+    link(simulator, database)
+    simulator.control.arm("failure", reason=401, count=1)
+    with companion(simulator, database) as alice:
+        alice.wait("LoggedOut")
+        time.sleep(0.5)  # neonize deletes the session after the event
+    with companion(simulator, database) as alice:
+        alice.wait("qr", forbidden=("Connected",))
+
+
+def test_replaced_by_fault(simulator: Simulator, database: Path) -> None:
+    link(simulator, database)
+    with companion(simulator, database) as alice:
+        alice.wait("Connected")
+        simulator.control.arm("replaced")
+        alice.wait("StreamReplaced")
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"), [("bad_hmac", "hmac-mismatch"), ("bad_signature", "signature-mismatch")]
+)
+def test_bad_answer_of_the_phone_is_refused(
+    simulator: Simulator, database: Path, kind: str, why: str
+) -> None:
+    simulator.control.arm(kind, count=1)
+    with companion(simulator, database) as alice:
+        code = alice.wait("qr")["text"]
+        with pytest.raises(ControlError) as refused:
+            simulator.control.scan(code)
+        assert (refused.value.status, refused.value.message) == (409, why)
+        assert alice.wait("login_status")["status"] == "error"
+    assert simulator.control.devices() == []
+
+
+def test_silence_keeps_a_login_from_ending(simulator: Simulator, database: Path) -> None:
+    _, number = link(simulator, database)
+    simulator.control.arm("silence", number=number)
+    with companion(simulator, database) as alice:
+        with pytest.raises(AssertionError):
+            alice.wait("Connected", seconds=2)
+        assert simulator.control.connections()[0]["state"] == "logging_in"
+        simulator.control.clear_faults()
+        simulator.control.drop()
+        alice.wait("Connected")
+
+
+def test_delay_slows_every_answer(simulator: Simulator, database: Path) -> None:
+    _, number = link(simulator, database)
+    simulator.control.arm("delay", number=number, ms=400)
+    began = time.monotonic()
+    with companion(simulator, database) as alice:
+        alice.wait("Connected")
+    # The success, the prekey count and the activation are waited for one after the other.
+    assert time.monotonic() - began > 1.2
