@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     os.umask(0o077)
+    _allow_many_files()
     options = Options(given.state, given.port, given.control_port, given.refs, given.parent_pid)
     try:
         asyncio.run(run(options))
@@ -35,6 +37,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"simulator: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _allow_many_files() -> None:
+    """Raise the soft limit of open files: each client is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _port(value: str) -> int:

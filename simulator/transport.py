@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from asyncio import sslproto
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ _MAX_HEAD = 16_384
 _MAX_FRAME = 1 << 20
 _MAX_UNSENT = 4 << 20
 _ROUTING = b"ED\x00\x01"
+
+# asyncio gives every TLS connection a read buffer of 256 KiB; a thousand would cost 256 MB.
+sslproto.SSLProtocol.max_size = 16_384
 
 # At debug level websockets would log what is sent.
 _quiet = logging.getLogger("simulator.websocket")
