@@ -1,0 +1,176 @@
+"""What is stored of a connection: what people want, what is, the attempts and the history."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from connections.lifecycle import WORDS, Desired, Reason, State, Words
+from organizations.models import Organization
+
+
+def choices(of: type[Desired] | type[State] | type[Reason]) -> list[tuple[str, str]]:
+    return [(str(item), item.replace("_", " ").capitalize()) for item in of]
+
+
+class Worker(models.Model):
+    """A process that holds sockets. Its heartbeat is this one row, however many it owns."""
+
+    OFFLINE_AFTER = timedelta(seconds=15)
+
+    name = models.CharField(max_length=200)
+    started_at = models.DateTimeField(auto_now_add=True)
+    heartbeat_at = models.DateTimeField(default=timezone.now, db_index=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def any_alive(cls) -> bool:
+        """Whether any worker has given a sign of life lately."""
+        since = timezone.now() - cls.OFFLINE_AFTER
+        return cls.objects.filter(stopped_at=None, heartbeat_at__gte=since).exists()
+
+
+class ConnectionManager(models.Manager["Connection"]):
+    def of(self, organization: Organization) -> Connection:
+        """The organization's connection, made on first sight."""
+        connection, _ = self.select_related("organization").get_or_create(
+            organization=organization
+        )
+        return connection
+
+
+class Connection(models.Model):
+    """One organization's WhatsApp link. Only `actions` writes it."""
+
+    organization = models.OneToOneField(
+        Organization, on_delete=models.CASCADE, primary_key=True, related_name="connection"
+    )
+    desired = models.CharField(
+        max_length=20, choices=choices(Desired), default=Desired.DISCONNECTED
+    )
+    generation = models.PositiveBigIntegerField(
+        default=0, help_text="Raised by each request; a write for an older one changes nothing."
+    )
+    begun_generation = models.PositiveBigIntegerField(
+        default=0, help_text="The newest request that the worker has begun to carry out."
+    )
+    state = models.CharField(max_length=20, choices=choices(State), default=State.DISCONNECTED)
+    reason = models.CharField(
+        max_length=40, choices=choices(Reason), default=Reason.NEVER_CONNECTED
+    )
+    detail = models.CharField(max_length=300, blank=True)
+    since = models.DateTimeField(default=timezone.now)
+    number = models.CharField(max_length=20, blank=True, help_text="Digits only.")
+    store = models.CharField(
+        max_length=50, blank=True, help_text="Where the credentials lie, inside the folder."
+    )
+    logout_wanted = models.BooleanField(
+        default=False, help_text="A disconnect was requested and its clean-up is not done yet."
+    )
+    requested_by = models.CharField(max_length=200, blank=True)
+    worker = models.ForeignKey(Worker, on_delete=models.SET_NULL, null=True, blank=True)
+    claim = models.PositiveBigIntegerField(
+        default=0, help_text="Raised by each change of owner; only the newest may write."
+    )
+
+    objects = ConnectionManager()
+
+    class Meta:
+        verbose_name = "connection"
+
+    def __str__(self) -> str:
+        return f"Connection of {self.organization}"
+
+    @property
+    def words(self) -> Words:
+        """The sentence and the next step for the reason."""
+        return WORDS[Reason(self.reason)]
+
+    def open_attempt(self) -> PairingAttempt | None:
+        """The pairing that is under way, if any."""
+        return self.attempts.filter(ended_at=None).first()
+
+
+class PairingAttempt(models.Model):
+    """One try to link a phone: who began it, which code of how many, and how it ended."""
+
+    class Method(models.TextChoices):
+        QR = "qr", "QR code"
+
+    class Outcome(models.TextChoices):
+        LINKED = "linked", "Linked"
+        EXPIRED = "expired", "No one scanned in time"
+        REFUSED = "refused", "Refused"
+        UNREACHABLE = "unreachable", "WhatsApp could not be reached"
+        CRASHED = "crashed", "Broke off"
+        TIMED_OUT = "timed_out", "Took too long"
+        INTERRUPTED = "interrupted", "The service was restarted"
+        CANCELLED = "cancelled", "Cancelled by a newer request"
+        FAILED = "failed", "Failed"
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="attempts")
+    generation = models.PositiveBigIntegerField()
+    method = models.CharField(max_length=10, choices=Method.choices, default=Method.QR)
+    begun_by = models.CharField(max_length=200, blank=True)
+    begun_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    code = models.TextField(blank=True, help_text="What the QR code says, while it is valid.")
+    code_number = models.PositiveSmallIntegerField(default=0)
+    code_count = models.PositiveSmallIntegerField(default=6)
+    code_expires_at = models.DateTimeField(null=True, blank=True)
+    first_code_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=20, choices=Outcome.choices, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection"],
+                condition=models.Q(ended_at=None),
+                name="one_open_attempt_per_connection",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Attempt {self.pk} of connection {self.connection_id}"
+
+    @property
+    def store(self) -> str:
+        """The name of the fresh store of this attempt."""
+        return f"attempt-{self.pk}"
+
+
+class ConnectionEvent(models.Model):
+    """One line of a connection's history. Rows are only ever added."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(default=timezone.now)
+    observation = models.CharField(max_length=40)
+    state_before = models.CharField(max_length=20, choices=choices(State))
+    state = models.CharField(max_length=20, choices=choices(State))
+    reason = models.CharField(max_length=40, choices=choices(Reason))
+    detail = models.CharField(max_length=300, blank=True)
+    actor = models.CharField(max_length=200, blank=True, help_text="Who asked for it, if anyone.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
+    )
+    attempt = models.ForeignKey(PairingAttempt, on_delete=models.SET_NULL, null=True, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(fields=["connection", "-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.state} ({self.reason})"
+
+    @property
+    def sentence(self) -> str:
+        """What people read about it."""
+        return WORDS[Reason(self.reason)].sentence

@@ -1,0 +1,148 @@
+"""How a connection is told: to API clients in the old service's words and in ours, to the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from connections import qr
+from connections.lifecycle import PAIRING, WORDS, Desired, Reason, State, Words
+from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
+
+HISTORY_LINES = 20
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A connection as a reader should see it now: the row, and whether anyone looks after it."""
+
+    connection: Connection
+    attempt: PairingAttempt | None
+    worker_alive: bool
+
+    @property
+    def orphaned(self) -> bool:
+        """No worker runs, so what the row says of a running link is no longer true."""
+        connection = self.connection
+        at_rest = connection.desired == Desired.DISCONNECTED and not connection.logout_wanted
+        down = connection.state == State.ACTION_NEEDED
+        return not self.worker_alive and not at_rest and not down
+
+    @property
+    def state(self) -> State:
+        stored = State(self.connection.state)
+        if self.orphaned and stored != State.DISCONNECTED:
+            return State.CONNECTING if stored in PAIRING else State.RECONNECTING
+        return stored
+
+    @property
+    def reason(self) -> Reason:
+        return Reason.WORKER_OFFLINE if self.orphaned else Reason(self.connection.reason)
+
+    @property
+    def words(self) -> Words:
+        return WORDS[self.reason]
+
+    @property
+    def code(self) -> str:
+        """What the QR code says, if one can be scanned right now."""
+        attempt = self.attempt
+        if attempt is None or self.orphaned or attempt.code_expires_at is None:
+            return ""
+        return attempt.code if attempt.code_expires_at > timezone.now() else ""
+
+    @property
+    def has_client(self) -> bool:
+        """Whether something is under way or up, as the old service's clients mean it."""
+        return self.state in (*PAIRING, State.CONNECTED, State.RECONNECTING)
+
+
+def observe(connection_id: int) -> Observed:
+    """Read a connection afresh."""
+    connection = Connection.objects.select_related("organization").get(pk=connection_id)
+    return Observed(connection, connection.open_attempt(), Worker.any_alive())
+
+
+# The old service knew three words.
+OLD_STATUS = {
+    State.CONNECTED: "connected",
+    State.CONNECTING: "connecting",
+    State.AWAITING_SCAN: "connecting",
+    State.RECONNECTING: "connecting",
+    State.DISCONNECTED: "disconnected",
+    State.ACTION_NEEDED: "disconnected",
+}
+
+
+def status(observed: Observed) -> dict[str, Any]:
+    """The answer of `GET status`: the old service's fields, then what clients want beside them."""
+    connection = observed.connection
+    old = OLD_STATUS[observed.state]
+    return {
+        "success": True,
+        "authType": "baileys",
+        "connectionStatus": old,
+        "isConnected": old == "connected",
+        "isDisconnected": old == "disconnected",
+        "hasQRCode": bool(observed.code),
+        "canReconnect": observed.state != State.CONNECTED,
+        "state": observed.state,
+        "desired": connection.desired,
+        "reason": observed.reason,
+        "detail": connection.detail,
+        "sentence": observed.words.sentence,
+        "nextStep": observed.words.next_step,
+        "number": connection.number or None,
+        "since": connection.since.isoformat(),
+    }
+
+
+def snapshot(observed: Observed) -> dict[str, Any]:
+    """What the live page shows, whole. The page asks for nothing else and adds nothing up."""
+    connection = observed.connection
+    busy = observed.state in PAIRING or connection.logout_wanted
+    return {
+        "type": "snapshot",
+        "state": observed.state,
+        "reason": observed.reason,
+        "sentence": observed.words.sentence,
+        "nextStep": observed.words.next_step,
+        "detail": connection.detail,
+        "step": observed.words.step,
+        "number": connection.number,
+        "since": connection.since.isoformat(),
+        "canReconnect": observed.state != State.CONNECTED and not busy,
+        "canDisconnect": not connection.logout_wanted
+        and (observed.has_client or bool(connection.number)),
+        "pairing": _pairing(observed),
+        "history": [_line(event) for event in connection.events.all()[:HISTORY_LINES]],
+    }
+
+
+def _pairing(observed: Observed) -> dict[str, Any] | None:
+    attempt = observed.attempt
+    if attempt is None or not observed.code or attempt.code_expires_at is None:
+        return None
+    return {
+        "attempt": attempt.pk,
+        "qr": qr.svg_url(observed.code),
+        "codeNumber": attempt.code_number,
+        "codeCount": attempt.code_count,
+        "secondsLeft": (attempt.code_expires_at - timezone.now()).total_seconds(),
+        "secondsInAll": 60 if attempt.code_number == 1 else 20,
+    }
+
+
+def _line(event: ConnectionEvent) -> dict[str, Any]:
+    return {
+        "id": event.pk,
+        "at": event.at.isoformat(),
+        "state": event.state,
+        "sentence": event.sentence,
+        "detail": event.detail,
+        "actor": event.actor,
+    }
+
+

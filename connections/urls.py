@@ -1,0 +1,13 @@
+"""The API routes of one organization's WhatsApp connection."""
+
+from django.urls import path
+
+from connections import views
+
+urlpatterns = [
+    path("reconnect", views.ReconnectView.as_view(), name="whatsapp-reconnect"),
+    path("init-baileys", views.ReconnectView.as_view(), name="whatsapp-init-baileys"),
+    path("qrcode", views.QrCodeView.as_view(), name="whatsapp-qrcode"),
+    path("status", views.StatusView.as_view(), name="whatsapp-status"),
+    path("disconnect", views.DisconnectView.as_view(), name="whatsapp-disconnect"),
+]

@@ -1,0 +1,211 @@
+"""The only file that touches neonize.
+
+It calls neonize's own binding (`neonize._binder.gocode`) rather than its `NewClient`, for three
+reasons that were measured: importing all of neonize costs 0.5 s and twice the memory of what is
+needed here; `NewClient.connect` polls five times a second for each client; and the outcome of a
+pairing reaches only a private callback of it. The version is pinned for this.
+
+The Go library keeps its clients in maps without a lock. So one lock is held from a start to its
+first callback, around every stop and around every call. It must never be loaded before a fork.
+"""
+
+import ctypes
+import importlib.util
+import sys
+import threading
+import types
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+Emit = Callable[[Event], None]
+
+# SQLite's defaults cost 2 s for the prekeys of one login; WAL costs 0.15 s.
+PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_x="
+FIRST_CALLBACK_SECONDS = 10.0
+LOOKUP_SECONDS = 1.0
+# neonize's numbers for its events. DEVICE comes by itself, as soon as WhatsApp was reached.
+DEVICE, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 3, 4, 5
+LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST = 6, 7, 8, 9, 10, 12
+# Only these are asked for: what people write to each other never leaves the Go library.
+SUBSCRIBED = bytes(
+    [CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED]
+    + [LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST]
+)
+
+_lock = threading.Lock()
+
+
+def preload() -> None:
+    """Import what neonize's binding needs, all but the Go library itself; safe before a fork.
+
+    neonize's packages run a lot of code on import, so empty modules stand in for them, through
+    which the real submodules are found.
+    """
+    spec = importlib.util.find_spec("neonize")
+    if spec is None or spec.origin is None:
+        raise ImportError("neonize is not installed; run `make setup`")
+    home = Path(spec.origin).parent
+    for name, path in (("neonize", home), ("neonize.utils", home / "utils")):
+        package = types.ModuleType(name)
+        package.__path__ = [str(path)]
+        sys.modules[name] = package
+    # Its only use is fetching a missing library from the internet, which must not happen.
+    download = types.ModuleType("neonize.download")
+    vars(download).update(__GONEONIZE_VERSION__="0.5.2", download=_no_download)
+    sys.modules["neonize.download"] = download
+    importlib.import_module("neonize.proto.Neonize_pb2")
+    importlib.import_module("neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2")
+
+
+def _no_download() -> None:
+    raise RuntimeError("neonize's Go library is missing or of another version; run `make setup`")
+
+
+def load(noise_root: bytes | None) -> None:
+    """Load the Go library, once in a process. `noise_root`: trust the simulator, not WhatsApp."""
+    importlib.import_module("neonize._binder")
+    if noise_root is not None:
+        from simulator.trust import trust_simulator
+
+        trust_simulator(noise_root)
+
+
+class Client:
+    """One WhatsApp client. What happens to it goes to `emit`, from the Go library's thread.
+
+    Events, each a dict with "event": code (code) · accepted · pairing_ended (outcome) ·
+    connected (number: digits) · lost · silent · restored · logged_out (while_offline,
+    reason) · replaced · banned (code, seconds) · outdated · failed (reason) · logout_done (error) ·
+    ended (error: why connecting failed, "" after a stop).
+    """
+
+    def __init__(self, database: str, device_name: str, emit: Emit) -> None:
+        from neonize import _binder
+
+        self._binder = _binder
+        self._go = _binder.gocode
+        # A fresh one for every client: an old client of the same name would stop this one.
+        self._uuid = uuid.uuid4().hex.encode()
+        self._database = (database + PRAGMAS).encode()
+        self._device_name = device_name
+        self._emit = emit
+        self._number = ""
+        self._called_back = threading.Event()
+        self._callbacks = (
+            _binder.func_string(self._guarded(self._on_code)),
+            _binder.func_string(self._guarded(self._on_login_status)),
+            _binder.func_callback_bytes(self._guarded(self._on_event)),
+            # Its log lines hold numbers and keys.
+            _binder.func_callback_bytes2(lambda _binary, _size: None),
+        )
+
+    def start(self) -> None:
+        """Connect: resume the store's device, or pair when it has none. Returns at the first sign."""
+        with _lock:
+            threading.Thread(target=self._run, name="neonize", daemon=True).start()
+            self._called_back.wait(FIRST_CALLBACK_SECONDS)
+
+    def stop(self) -> None:
+        """Close the socket, keeping the credentials."""
+        with _lock:
+            self._go.Stop(self._uuid)
+
+    def logout(self) -> None:
+        """Unlink this device at WhatsApp; "logout_done" (error, "" if none) tells how it went.
+
+        In silence that takes 75 s. The library looks its client up at the very start of the call,
+        so the lock is not held for longer than a usual answer takes.
+        """
+        done = threading.Event()
+
+        def call() -> None:
+            answer: bytes = self._go.Logout(self._uuid)
+            self._emit({"event": "logout_done", "error": answer.decode(errors="replace")})
+            done.set()
+
+        with _lock:
+            threading.Thread(target=call, name="logout", daemon=True).start()
+            done.wait(LOOKUP_SECONDS)
+
+    def _run(self) -> None:
+        """Block in the Go library for as long as the client lives."""
+        from neonize.proto.waCompanionReg import WAWebProtobufsCompanionReg_pb2 as registration
+
+        kind = registration.DeviceProps
+        props = kind(os=self._device_name, platformType=kind.DESKTOP).SerializeToString()
+        subscribed = ctypes.create_string_buffer(SUBSCRIBED, len(SUBSCRIBED))
+        error: bytes = self._go.Neonize(
+            self._database,
+            self._uuid,
+            b"",
+            0,
+            0,
+            b"ERROR",
+            *self._callbacks,
+            subscribed,
+            len(SUBSCRIBED),
+            props,
+            len(props),
+            b"",
+            0,
+            None,
+        )
+        self._emit({"event": "ended", "error": (error or b"").decode(errors="replace")})
+        self._called_back.set()
+
+    def _guarded(self, handler: Callable[..., None]) -> Callable[..., None]:
+        """A handler whose exception is reported; the library would print and swallow it."""
+
+        def guarded(*arguments: Any) -> None:
+            try:
+                handler(*arguments)
+            except Exception as error:
+                self._emit({"event": "ended", "error": f"{type(error).__name__} in a callback"})
+            finally:
+                self._called_back.set()
+
+        return guarded
+
+    def _on_code(self, _uuid: int, code: int) -> None:
+        self._emit({"event": "code", "code": ctypes.string_at(code).decode()})
+
+    def _on_login_status(self, _uuid: int, status: int) -> None:
+        outcome = ctypes.string_at(status).decode()
+        if outcome == "success":
+            self._emit({"event": "accepted"})
+        else:
+            self._emit({"event": "pairing_ended", "outcome": outcome})
+
+    def _on_event(self, _uuid: int, binary: int, size: int, kind: int) -> None:
+        from neonize.proto import Neonize_pb2 as messages
+
+        data = ctypes.string_at(binary, size)
+        if kind == DEVICE:
+            self._number = messages.Device.FromString(data).JID.User
+        elif kind == CONNECTED:
+            self._emit({"event": "connected", "number": self._number})
+        elif kind == LOGGED_OUT:
+            gone = messages.LoggedOut.FromString(data)
+            self._emit(
+                {"event": "logged_out", "while_offline": gone.OnConnect, "reason": int(gone.Reason)}
+            )
+        elif kind == BANNED:
+            ban = messages.TemporaryBan.FromString(data)
+            self._emit({"event": "banned", "code": int(ban.Code), "seconds": int(ban.Expire)})
+        elif kind == FAILED:
+            failure = messages.ConnectFailure.FromString(data)
+            self._emit({"event": "failed", "reason": int(failure.Reason)})
+        else:
+            self._emit({"event": PLAIN_EVENTS[kind]})
+
+
+PLAIN_EVENTS = {
+    KEEPALIVE_TIMEOUT: "silent",
+    KEEPALIVE_RESTORED: "restored",
+    REPLACED: "replaced",
+    OUTDATED: "outdated",
+    LOST: "lost",
+}

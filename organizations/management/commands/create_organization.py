@@ -1,0 +1,19 @@
+"""`manage.py create_organization NAME …`: add organizations, and print their ids."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from organizations.models import Organization
+
+
+class Command(BaseCommand):
+    help = "Create organizations and print the id of each, one a line."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("names", nargs="+", metavar="NAME")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for name in options["names"]:
+            self.stdout.write(str(Organization.objects.create(name=name).pk))

@@ -1,0 +1,195 @@
+"""The whole product as its users have it: `manage.py run` in a process of its own.
+
+Tests and benchmarks drive it from outside, over HTTP, and the simulator by its control API.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from simulator.client import ControlClient
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60.0
+STOP_SECONDS = 15.0
+
+
+def free_port() -> int:
+    """A port on loopback that no one listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(look: Callable[[], Any], seconds: float, what: str) -> Any:
+    """The first true answer of `look`. Raises AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.02)
+    return found
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the API answered."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str]
+    seconds: float
+
+
+class Application:
+    """A running product on a data folder; as a context manager it is stopped at the end."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.data_dir = data_dir
+        self._environment = {
+            **os.environ,
+            "DATA_DIR": str(data_dir),
+            "WHATSAPP_SERVER": "simulator",
+            "PORT": str(free_port()),
+            **environment,
+        }
+        self.facts: dict[str, Any] = {}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = data_dir / "log.txt"
+
+    def start(self) -> Self:
+        """Start it and wait until it answers. Raises AssertionError with the end of its log."""
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts = self.data_dir / "run.json"
+        facts.unlink(missing_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "run"],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+        def started() -> bool:
+            assert self.process is not None
+            assert self.process.poll() is None, f"it ended:\n{self.log_text()[-2000:]}"
+            return facts.exists()
+
+        until(started, START_SECONDS, "run.json of a started application")
+        self.facts = json.loads(facts.read_text())
+        return self
+
+    @property
+    def url(self) -> str:
+        return str(self.facts["url"])
+
+    @property
+    def simulator(self) -> ControlClient:
+        """The simulator's control API."""
+        described = json.loads((self.data_dir / "simulator" / "simulator.json").read_text())
+        return ControlClient(described["control_url"])
+
+    def organization(self, number: int = 0) -> int:
+        """The id of one of the demo organizations."""
+        return int(sorted(found["id"] for found in self.facts["organizations"])[number])
+
+    def new_organizations(self, *names: str) -> list[int]:
+        """Fresh organizations. Returns their ids."""
+        done = self.manage("create_organization", *names)
+        return [int(line) for line in done.split()]
+
+    def manage(self, *arguments: str) -> str:
+        """Run another management command on the same data. Returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        return done.stdout
+
+    def api(
+        self, method: str, organization: int, action: str, timeout: float = 30, token: str = ""
+    ) -> Answer:
+        """One call of `/api/v1/organizations/{organization}/whatsapp/{action}`."""
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=timeout)
+        path = f"/api/v1/organizations/{organization}/whatsapp/{action}"
+        begun = time.perf_counter()
+        try:
+            headers = {"Authorization": f"Bearer {token or self.facts['token']}"}
+            connection.request(method, path, headers=headers)
+            response = connection.getresponse()
+            body = json.loads(response.read())
+        finally:
+            connection.close()
+        seconds = time.perf_counter() - begun
+        return Answer(response.status, body, dict(response.getheaders()), seconds)
+
+    def wait_for_state(self, organization: int, state: str, seconds: float = 15) -> dict[str, Any]:
+        """The status once the organization is in `state`."""
+
+        def look() -> dict[str, Any] | None:
+            body = self.api("GET", organization, "status").body
+            return body if body["state"] == state else None
+
+        found: dict[str, Any] = until(look, seconds, f"state {state}")
+        return found
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def processes(self) -> set[int]:
+        """The process numbers of everything that works on this data folder."""
+        mark = f"DATA_DIR={self.data_dir}\0".encode()
+        found = set()
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if mark in path.read_bytes():
+                    found.add(int(path.parent.name))
+            except OSError:
+                continue  # It ended while we looked, or is someone else's.
+        return found
+
+    def kill(self) -> None:
+        """kill -9 of web and supervisor; returns when nothing of it runs any more."""
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(STOP_SECONDS)
+        until(lambda: not self.processes(), STOP_SECONDS, "no process left after kill -9")
+
+    def stop(self) -> None:
+        """SIGTERM, and wait until nothing of it runs any more."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        self.process.wait(STOP_SECONDS)
+        until(lambda: not self.processes(), STOP_SECONDS, "no process left after SIGTERM")
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

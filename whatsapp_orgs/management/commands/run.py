@@ -1,0 +1,83 @@
+"""`manage.py run`, which is `make run`: everything on one machine, with one command."""
+
+import json
+import os
+import secrets
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+from organizations.models import ApiToken, Organization
+from organizations.tokens import create_token
+from whatsapp_orgs import private_files
+from whatsapp_orgs.management.commands.serve import serve
+
+DEMO_ORGANIZATIONS = ("Padaria Estrela", "Clínica Horizonte", "Oficina do Bairro")
+TOKEN_NAME = "make run"
+
+
+class Command(BaseCommand):
+    help = "Prepare the data folder, start the simulator if it is used, and serve."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        port = int(os.environ.get("PORT") or 8000)
+        settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        call_command("migrate", verbosity=0)
+        facts = self._facts(port)
+        simulator = self._start_simulator() if settings.WHATSAPP_SERVER == "simulator" else None
+        try:
+            serve("127.0.0.1", port, partial(self._announce, facts))
+        finally:
+            if simulator is not None:
+                simulator.stop()
+            (settings.DATA_DIR / "run.json").unlink(missing_ok=True)
+
+    def _facts(self, port: int) -> dict[str, Any]:
+        """Who may log in, and how; made once and kept for the next start."""
+        path = settings.DATA_DIR / "login.json"
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        password = kept.get("password") or secrets.token_urlsafe(12)
+        admin, created = User.objects.get_or_create(
+            username="admin", defaults={"is_staff": True, "is_superuser": True}
+        )
+        if created:
+            admin.set_password(password)
+            admin.save()
+            for name in DEMO_ORGANIZATIONS:
+                Organization.objects.create(name=name)
+        token = kept.get("token")
+        if not token or not ApiToken.objects.filter(user=admin, name=TOKEN_NAME).exists():
+            token = create_token(admin, TOKEN_NAME)
+        private_files.write(path, json.dumps({"password": password, "token": token}) + "\n")
+        return {
+            "url": f"http://127.0.0.1:{port}/",
+            "username": "admin",
+            "password": password,
+            "token": token,
+            "whatsapp_server": settings.WHATSAPP_SERVER,
+            "pid": os.getpid(),
+            "organizations": list(Organization.objects.values("id", "name")),
+        }
+
+    def _start_simulator(self) -> Any:
+        from simulator import process
+
+        return process.start(settings.SIMULATOR_STATE.parent, parent_pid=os.getpid())
+
+    def _announce(self, facts: dict[str, Any]) -> None:
+        """Say where everything is, to people and (in run.json) to scripts."""
+        private_files.write(settings.DATA_DIR / "run.json", json.dumps(facts, indent=2) + "\n")
+        self.stdout.write(
+            f"\n  WhatsApp Orgs      {facts['url']}admin/\n"
+            f"  Login              {facts['username']} / {facts['password']}\n"
+            f"  API token          {facts['token']}\n"
+            f"  WhatsApp server    {facts['whatsapp_server']}\n"
+            f"  Data               {settings.DATA_DIR}\n\n"
+            "  Stop with Ctrl-C.\n"
+        )
+        self.stdout.flush()
+

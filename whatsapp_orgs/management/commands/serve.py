@@ -1,0 +1,76 @@
+"""`manage.py serve`: the web server and, unless EMBEDDED_WORKER is off, the supervisor."""
+
+import asyncio
+import logging
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Serve HTTP and WebSockets, and hold the WhatsApp connections in the same process."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        serve(options["host"], options["port"])
+
+
+def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM or Ctrl-C. Raises CommandError."""
+    # Daphne picks Twisted's asyncio reactor on import, so nothing of Twisted may come first.
+    from daphne.endpoints import build_endpoint_description_strings
+    from daphne.server import Server
+    from twisted.internet import defer, reactor
+
+    from whatsapp_orgs.asgi import application
+
+    stop = asyncio.Event()
+    supervising: asyncio.Task[None] | None = None
+    broken: list[BaseException] = []
+
+    def listening() -> None:
+        nonlocal supervising
+        on_listening()
+        if settings.EMBEDDED_WORKER:
+            from connections.worker.supervisor import Supervisor
+
+            supervising = asyncio.get_event_loop().create_task(Supervisor().run(stop))
+            supervising.add_done_callback(ended)
+
+    def ended(task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()):
+            broken.append(error)
+            reactor.callFromThread(reactor.stop)
+
+    def stopping() -> Any:
+        stop.set()
+        if supervising is None or supervising.done():
+            return None
+        return defer.Deferred.fromFuture(asyncio.ensure_future(_quietly(supervising)))
+
+    server = Server(
+        application=application,
+        endpoints=build_endpoint_description_strings(host=host, port=port),
+        signal_handlers=True,
+        ready_callable=listening,
+        websocket_handshake_timeout=10,
+        application_close_timeout=5,
+        server_name="",
+    )
+    reactor.addSystemEventTrigger("before", "shutdown", stopping)
+    server.run()
+    if broken:
+        raise CommandError(f"the supervisor ended: {broken[0]}") from broken[0]
+
+
+async def _quietly(task: "asyncio.Task[None]") -> None:
+    """Wait for a task whose outcome is dealt with elsewhere."""
+    await asyncio.wait([task])

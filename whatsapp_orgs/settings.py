@@ -1,0 +1,203 @@
+"""The one settings file.
+
+Every variable is read here, typed, from the environment or from a `.env` file beside manage.py;
+`.env.example` documents each. A wrong value ends the start with one line that names it.
+"""
+
+import secrets
+from pathlib import Path
+
+import django_stubs_ext
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from whatsapp_orgs import private_files
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+
+def positive(name: str, default: float) -> float:
+    """A number of seconds, or of things, that must be above zero."""
+    try:
+        value = env.float(name, default=default)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a number, not {env.str(name)!r}.") from error
+    if value <= 0:
+        raise ImproperlyConfigured(f"{name} must be above zero, not {value:g}.")
+    return value
+
+
+def one_of(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """A word out of a few."""
+    value = env.str(name, default=default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+    return str(value)
+
+
+def flag(name: str, default: bool) -> bool:
+    """A yes or a no; anything else is refused rather than taken for a no."""
+    value = env.str(name, default=str(default)).lower()
+    if value not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
+        raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+    return value in ("true", "1", "yes", "on")
+
+
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+AUTH_SESSIONS_DIR = Path(
+    env.str("AUTH_SESSIONS_DIR", default=str(DATA_DIR / "auth_sessions"))
+).resolve()
+
+
+def secret_key() -> str:
+    """SECRET_KEY, or one made on the first start and kept in the data folder for this user only."""
+    if given := env.str("SECRET_KEY", default=""):
+        return str(given)
+    path = DATA_DIR / "secret_key"
+    if key := private_files.write_once(path, secrets.token_urlsafe(48)).strip():
+        return key
+    raise ImproperlyConfigured(f"{path} is empty. Delete it, or set SECRET_KEY.")
+
+
+SECRET_KEY = secret_key()
+DEBUG = flag("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "knox",
+    "whatsapp_orgs",
+    "organizations",
+    "connections",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "whatsapp_orgs.urls"
+ASGI_APPLICATION = "whatsapp_orgs.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "db.sqlite3",
+        "OPTIONS": {
+            # IMMEDIATE: two writers queue up instead of failing half-way with "database is locked".
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+        # A file, so that several threads and processes of a test see the same rows.
+        "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["organizations.tokens.BearerTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "whatsapp_orgs.api.error_response",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+KNOX_TOKEN_MODEL = "organizations.ApiToken"
+REST_KNOX = {
+    "TOKEN_MODEL": KNOX_TOKEN_MODEL,
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "TOKEN_PREFIX": "wao_",
+    "TOKEN_TTL": None,
+}
+
+# --- WhatsApp -----------------------------------------------------------------------------------
+# "simulator": a stand-in on this machine that SIMULATOR_STATE describes; "live": WhatsApp itself.
+WHATSAPP_SERVER = one_of("WHATSAPP_SERVER", "live", ("live", "simulator"))
+SIMULATOR_STATE = Path(
+    env.str("SIMULATOR_STATE", default=str(DATA_DIR / "simulator" / "simulator.json"))
+)
+# The name a phone shows in its list of linked devices.
+DEVICE_NAME = env.str("DEVICE_NAME", default="WhatsApp Orgs")
+
+# The supervisor inside the web process (`manage.py serve`), or in processes of its own.
+EMBEDDED_WORKER = flag("EMBEDDED_WORKER", default=True)
+# Linked organizations in one session host; pairing processes kept warm.
+SESSIONS_PER_HOST = int(positive("SESSIONS_PER_HOST", 25))
+SPARE_HOSTS = int(positive("SPARE_HOSTS", 1))
+
+# Seconds.
+RECONNECT_WAIT_SECONDS = positive("RECONNECT_WAIT_SECONDS", 5)
+DISCONNECT_WAIT_SECONDS = positive("DISCONNECT_WAIT_SECONDS", 20)
+LOGOUT_TIMEOUT_SECONDS = positive("LOGOUT_TIMEOUT_SECONDS", 10)
+DIAL_TIMEOUT_SECONDS = positive("DIAL_TIMEOUT_SECONDS", 15)
+# Six codes last 160 s; the rest is for dialling and for a scan at the last moment.
+PAIRING_TIMEOUT_SECONDS = positive("PAIRING_TIMEOUT_SECONDS", 200)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO").upper()},
+    "loggers": {
+        # Its lines hold a request's path with its query: ours go through Django's own logger.
+        "daphne.http_protocol": {"level": "WARNING"},
+        "daphne.server": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,26 @@
+"""The project's addresses."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from django.views.defaults import server_error as page_server_error
+from django.views.generic import RedirectView
+
+from whatsapp_orgs import api
+
+admin.site.site_header = "WhatsApp Orgs"
+admin.site.site_title = "WhatsApp Orgs"
+admin.site.index_title = "Organizations and their WhatsApp connections"
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("whatsapp_orgs.api")),
+]
+
+
+def handler500(request: HttpRequest) -> HttpResponse:
+    """An error of our own: JSON for API clients, a page for people."""
+    if request.path.startswith("/api/"):
+        return api.server_error(request)
+    return page_server_error(request)
