@@ -26,6 +26,7 @@ _HANDSHAKE_SECONDS = 30.0
 _SILENT_HELLO_SECONDS = 60.0
 _IDLE_SECONDS = 180.0
 _GRACE_SECONDS = 0.5
+_CLOSE_SECONDS = 2.0
 
 
 class Role(Protocol):
@@ -240,6 +241,7 @@ class Connection:
         self._closing = True
         try:
             self._channel.close(code)
-        except TransportError:
-            # It is closed already, or half closed by a client that never finished.
-            self._channel.abort()
+        except TransportError as error:
+            log.debug("closed already", extra={"connection": self.id, "why": str(error)})
+        # A client that does not answer the close must not keep its socket.
+        asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._channel.abort)

@@ -150,7 +150,8 @@ class Light:
     async def close(self) -> None:
         """Leave without a word."""
         self.writer.transport.abort()
-        await asyncio.sleep(0)
+        # TLS tells its transport in a later turn of the loop.
+        await asyncio.sleep(0.01)
 
     def write(self, data: bytes) -> None:
         """Send one WebSocket message."""
@@ -178,6 +179,9 @@ class Light:
         for event in self.protocol.events_received():
             if isinstance(event, Frame) and event.data:
                 self.buffer += event.data
+        if self.protocol.close_expected():
+            self.writer.write(b"".join(self.protocol.data_to_send()))
+            raise Gone("the server closed")
 
 
 def check_chain(root: bytes, static: bytes, chain: wire.Message) -> None:

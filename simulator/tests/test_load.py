@@ -45,8 +45,7 @@ async def hold(simulator: Simulator) -> None:
         f"online in {online - linked:.1f} s ({online_cpu - linked_cpu:.1f} s CPU), "
         f"then {share:.1%} of a core and {memory:.0f} MB"
     )
-    for client in clients:
-        await client.close()
+    await in_turn((client.close() for client in clients), CLIENTS)
     assert memory < 600
     assert share < 0.3
 
