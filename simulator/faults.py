@@ -111,8 +111,11 @@ class Faults:
         known, given = KINDS[kind].params, params or {}
         if unknown := set(given) - set(known):
             raise ValueError(f"unknown parameters of {kind}: {', '.join(sorted(unknown))}")
-        if KINDS[kind].moment is Moment.DIAL and (connection or number):
+        moment = KINDS[kind].moment
+        if moment is Moment.DIAL and (connection or number):
             raise ValueError(f"{kind} bites before a client is known, so it is for all")
+        if moment is Moment.LOGIN and connection:
+            raise ValueError(f"{kind} bites at the next login, so it is for a number or for all")
         until = FOREVER if seconds is None else self._clock() + seconds
         fault_id = f"f{next(self._ids)}"
         fault = Fault(fault_id, kind, {**known, **given}, connection, number, until, count)

@@ -83,6 +83,10 @@ class World:
 
     def link(self, device: Device) -> None:
         """Remember a companion."""
+        if device.phone.number not in self.phones:
+            # A reset came between the scan and the companion's answer.
+            self.phones[device.phone.number] = device.phone
+            self.store.save_phone(device.phone)
         self.devices[device.jid] = device
         self.store.save_device(device)
 

@@ -68,6 +68,8 @@ def test_faults_that_make_no_sense_are_refused() -> None:
         faults.arm("delay", params={"hours": 1})
     with pytest.raises(ValueError, match="for all"):
         faults.arm("refuse", number=ALICE.number)
+    with pytest.raises(ValueError, match="for a number or for all"):
+        faults.arm("failure", connection="c1")
 
 
 def test_world_outlives_the_process(world: World, tmp_path: Path) -> None:
@@ -89,6 +91,15 @@ def test_world_outlives_the_process(world: World, tmp_path: Path) -> None:
     assert (copy.phone.keys.public, copy.phone.lid) == (phone.keys.public, phone.lid)
     assert again.settings.refs == 3
     assert (tmp_path / "world.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_phone_of_a_device_is_never_missing(world: World, tmp_path: Path) -> None:
+    phone = world.phone("5511987654321")
+    world.forget_all()
+    world.link(Device(phone, 1, bytes(32), bytes(32)))
+    other = Store(tmp_path / "world.db")
+    assert len(World(other).devices) == 1
+    other.close()
 
 
 def test_device_numbers_are_not_reused_until_they_run_out(world: World) -> None:

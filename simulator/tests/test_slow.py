@@ -1,0 +1,49 @@
+"""What takes the real neonize half a minute or more; only with SIMULATOR_SLOW=1."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from simulator.process import Simulator
+
+from .companions import companion, link
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("SIMULATOR_SLOW") != "1", reason="waits for minutes; set SIMULATOR_SLOW=1"
+)
+
+
+def test_unanswered_pings_are_noticed(simulator: Simulator, database: Path) -> None:
+    _, number = link(simulator, database)
+    with companion(simulator, database) as alice:
+        alice.wait("Connected")
+        simulator.control.arm("silence", number=number)
+        alice.wait("KeepAliveTimeout", seconds=45)
+        simulator.control.clear_faults()
+        alice.wait("KeepAliveRestored", seconds=45)
+
+
+def test_logout_that_is_not_answered(simulator: Simulator, database: Path) -> None:
+    jid, number = link(simulator, database)
+    with companion(simulator, database) as alice:
+        alice.wait("Connected")
+        simulator.control.arm("silence", number=number)
+        alice.tell("logout")
+        alice.wait("error", seconds=90)
+        assert [device["jid"] for device in simulator.control.devices()] == [jid]
+
+
+def test_no_server_hello_raises(simulator: Simulator, database: Path) -> None:
+    simulator.control.arm("no_server_hello", count=1)
+    with companion(simulator, database) as alice:
+        alice.wait("raised", seconds=30)
+
+
+def test_codes_run_out(simulator: Simulator, database: Path) -> None:
+    simulator.control.set_refs(2)
+    with companion(simulator, database) as alice:
+        assert alice.wait("qr")["text"] != alice.wait("qr", seconds=25)["text"]
+        assert alice.wait("login_status", seconds=25)["status"] == "timeout"
