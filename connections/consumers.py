@@ -30,9 +30,7 @@ class ConnectionConsumer(AsyncJsonWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         if self.connection_id is not None:
-            await self.channel_layer.group_discard(
-                group_of(self.connection_id), self.channel_name
-            )
+            await self.channel_layer.group_discard(group_of(self.connection_id), self.channel_name)
 
     async def receive_json(self, content: Any, **kwargs: Any) -> None:
         """The page asks again now and then, so that a dead socket or worker is noticed."""

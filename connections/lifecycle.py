@@ -119,6 +119,11 @@ class Words:
     next_step: str
     step: Step
 
+    @property
+    def whole(self) -> str:
+        """The sentence and the next step, for where there is one line."""
+        return f"{self.sentence} {self.next_step}"
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -133,9 +138,7 @@ class Rule:
 
 
 PAIRING = frozenset({State.CONNECTING, State.AWAITING_SCAN})
-LIVE = frozenset(
-    {State.CONNECTING, State.AWAITING_SCAN, State.CONNECTED, State.RECONNECTING}
-)
+LIVE = frozenset({State.CONNECTING, State.AWAITING_SCAN, State.CONNECTED, State.RECONNECTING})
 
 _C, _A, _R = State.CONNECTED, State.ACTION_NEEDED, State.RECONNECTING
 
@@ -198,12 +201,8 @@ WORDS: dict[Reason, Words] = {
         Step.RECONNECT,
     ),
     Reason.REQUESTED: Words("Reconnecting was requested.", "Wait a moment.", Step.WAIT),
-    Reason.RESUMING: Words(
-        "Connecting with the saved credentials.", "Wait a moment.", Step.WAIT
-    ),
-    Reason.PREPARING_CODE: Words(
-        "Asking WhatsApp for a QR code.", "Wait a moment.", Step.WAIT
-    ),
+    Reason.RESUMING: Words("Connecting with the saved credentials.", "Wait a moment.", Step.WAIT),
+    Reason.PREPARING_CODE: Words("Asking WhatsApp for a QR code.", "Wait a moment.", Step.WAIT),
     Reason.WAITING_FOR_SCAN: Words(
         "A QR code is waiting to be scanned.",
         "On the phone: WhatsApp → Settings → Linked devices → Link a device, then scan the code.",
@@ -231,9 +230,7 @@ WORDS: dict[Reason, Words] = {
     Reason.SERVICE_RESTARTED: Words(
         "The service was restarted and is resuming the connection.", _BY_ITSELF, Step.WAIT
     ),
-    Reason.LOGGED_OUT_BY_PHONE: Words(
-        "The phone unlinked this device.", _PRESS, Step.RECONNECT
-    ),
+    Reason.LOGGED_OUT_BY_PHONE: Words("The phone unlinked this device.", _PRESS, Step.RECONNECT),
     Reason.FORGOTTEN: Words(
         "WhatsApp no longer knows this device: it was logged out while it was offline.",
         _PRESS,
@@ -259,9 +256,7 @@ WORDS: dict[Reason, Words] = {
         "Ask the administrator to update the software. Scanning again does not help.",
         Step.CHECK_SERVER,
     ),
-    Reason.CODES_EXPIRED: Words(
-        "No one scanned the QR code in time.", _PRESS, Step.RECONNECT
-    ),
+    Reason.CODES_EXPIRED: Words("No one scanned the QR code in time.", _PRESS, Step.RECONNECT),
     Reason.PAIRING_REFUSED: Words(
         "The phone and WhatsApp could not agree on the link.",
         "Press Reconnect and scan the new QR code.",
@@ -269,7 +264,7 @@ WORDS: dict[Reason, Words] = {
     ),
     Reason.PAIRING_UNREACHABLE: Words(
         "WhatsApp cannot be reached from this server, so there is no QR code.",
-        "Check the server's internet connection, firewall and proxy settings, then press Reconnect.",
+        "Check the server's internet connection, firewall and proxy. Then press Reconnect.",
         Step.CHECK_SERVER,
     ),
     Reason.PAIRING_INTERRUPTED: Words(
@@ -278,9 +273,7 @@ WORDS: dict[Reason, Words] = {
     Reason.PAIRING_CRASHED: Words(
         "The connection to WhatsApp broke while the QR code was shown.", _PRESS, Step.RECONNECT
     ),
-    Reason.PAIRING_TIMED_OUT: Words(
-        "Linking took too long and was ended.", _PRESS, Step.RECONNECT
-    ),
+    Reason.PAIRING_TIMED_OUT: Words("Linking took too long and was ended.", _PRESS, Step.RECONNECT),
     Reason.STORE_FAILED: Words(
         "The saved credentials cannot be read or written on the server.",
         "Ask the administrator to check the disk and the credentials folder, then press Reconnect.",

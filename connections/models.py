@@ -39,9 +39,7 @@ class Worker(models.Model):
 class ConnectionManager(models.Manager["Connection"]):
     def of(self, organization: Organization) -> Connection:
         """The organization's connection, made on first sight."""
-        connection, _ = self.select_related("organization").get_or_create(
-            organization=organization
-        )
+        connection, _ = self.select_related("organization").get_or_create(organization=organization)
         return connection
 
 
@@ -52,7 +50,7 @@ class Connection(models.Model):
         Organization, on_delete=models.CASCADE, primary_key=True, related_name="connection"
     )
     desired = models.CharField(
-        max_length=20, choices=choices(Desired), default=Desired.DISCONNECTED
+        max_length=20, choices=choices(Desired), default=Desired.DISCONNECTED.value
     )
     generation = models.PositiveBigIntegerField(
         default=0, help_text="Raised by each request; a write for an older one changes nothing."
@@ -60,9 +58,11 @@ class Connection(models.Model):
     begun_generation = models.PositiveBigIntegerField(
         default=0, help_text="The newest request that the worker has begun to carry out."
     )
-    state = models.CharField(max_length=20, choices=choices(State), default=State.DISCONNECTED)
+    state = models.CharField(
+        max_length=20, choices=choices(State), default=State.DISCONNECTED.value
+    )
     reason = models.CharField(
-        max_length=40, choices=choices(Reason), default=Reason.NEVER_CONNECTED
+        max_length=40, choices=choices(Reason), default=Reason.NEVER_CONNECTED.value
     )
     detail = models.CharField(max_length=300, blank=True)
     since = models.DateTimeField(default=timezone.now)

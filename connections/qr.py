@@ -3,6 +3,7 @@
 import base64
 import io
 from functools import lru_cache
+from typing import Any
 
 import qrcode
 from qrcode.constants import ERROR_CORRECT_L
@@ -10,9 +11,9 @@ from qrcode.image.pil import PilImage
 from qrcode.image.svg import SvgPathImage
 
 
-def _matrix(text: str) -> "qrcode.QRCode[PilImage]":
+def _code(text: str) -> "qrcode.QRCode[Any]":
     # A fixed mask: trying all eight takes most of the time and helps no phone.
-    code: qrcode.QRCode[PilImage] = qrcode.QRCode(
+    code: qrcode.QRCode[Any] = qrcode.QRCode(
         error_correction=ERROR_CORRECT_L, box_size=8, border=4, mask_pattern=2
     )
     code.add_data(text)
@@ -24,7 +25,7 @@ def _matrix(text: str) -> "qrcode.QRCode[PilImage]":
 def png(text: str) -> bytes:
     """The code as a PNG picture, eight pixels a module."""
     buffer = io.BytesIO()
-    _matrix(text).make_image(image_factory=PilImage).save(buffer, format="PNG")
+    _code(text).make_image(image_factory=PilImage).save(buffer, format="PNG")
     return buffer.getvalue()
 
 
@@ -32,7 +33,7 @@ def png(text: str) -> bytes:
 def svg(text: str) -> bytes:
     """The code as an SVG picture, which stays crisp at every size."""
     buffer = io.BytesIO()
-    _matrix(text).make_image(image_factory=SvgPathImage).save(buffer)
+    _code(text).make_image(image_factory=SvgPathImage).save(buffer)
     return buffer.getvalue()
 
 

@@ -144,5 +144,3 @@ def _line(event: ConnectionEvent) -> dict[str, Any]:
         "detail": event.detail,
         "actor": event.actor,
     }
-
-

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from connections import actions, qr
+from connections.errors import Refused
 from connections.lifecycle import Desired, State
 from connections.models import Connection
 from connections.serializers import Observed, observe
@@ -19,7 +20,6 @@ from connections.serializers import status as status_of
 from connections.waiting import wait_for
 from organizations import access
 from organizations.models import ApiToken
-from whatsapp_orgs.api import failure
 
 RETRY_SECONDS = 3
 
@@ -28,12 +28,11 @@ SCAN_TO_RECONNECT = "Reconnection successful. Scan the QR code to reconnect."
 RESUMED = "Reconnection successful. The saved credentials still work; no scan is needed."
 INITIALIZED = "Reconnection initialized. QR code will be available shortly."
 SCAN_TO_CONNECT = "Scan this QR code with WhatsApp to connect"
-NO_CLIENT = (
-    "WhatsApp client not found for this organization. Please initialize connection first."
-)
+NO_CLIENT = "WhatsApp client not found for this organization. Please initialize connection first."
 NO_CODE = "QR code not available. Please wait a few seconds and try again."
 DISCONNECTED = "WhatsApp disconnected. The saved credentials were deleted."
 WAS_NOT_CONNECTED = "WhatsApp was not connected. Saved credentials, if any, were deleted."
+SUPERSEDED = "Another request has taken the place of this one."
 DISCONNECT_INITIALIZED = "Disconnecting has begun and will be finished shortly."
 
 
@@ -80,10 +79,10 @@ class QrCodeView(ConnectionView):
                 }
             )
         if observed.state == State.CONNECTED:
-            return failure("already_connected", ALREADY_CONNECTED, status.HTTP_409_CONFLICT)
+            raise Refused(status.HTTP_409_CONFLICT, "already_connected", ALREADY_CONNECTED)
         if observed.has_client:
-            return failure("qr_not_available", NO_CODE, status.HTTP_404_NOT_FOUND, RETRY_SECONDS)
-        return failure("client_not_found", NO_CLIENT, status.HTTP_404_NOT_FOUND)
+            raise Refused(status.HTTP_404_NOT_FOUND, "qr_not_available", NO_CODE, RETRY_SECONDS)
+        raise Refused(status.HTTP_404_NOT_FOUND, "client_not_found", NO_CLIENT)
 
 
 class ReconnectView(ConnectionView):
@@ -93,8 +92,10 @@ class ReconnectView(ConnectionView):
         connection = self.operable(request, organization_id)
         try:
             requested = actions.request_reconnect(connection.pk, self.actor(request))
-        except actions.AlreadyConnected:
-            return failure("already_connected", ALREADY_CONNECTED, status.HTTP_409_CONFLICT)
+        except actions.AlreadyConnected as error:
+            raise Refused(
+                status.HTTP_409_CONFLICT, "already_connected", ALREADY_CONNECTED
+            ) from error
         look = partial(_reconnected, connection.pk, requested.generation)
         answer = wait_for(connection.pk, look, settings.RECONNECT_WAIT_SECONDS)
         return answer or Response(
@@ -108,11 +109,7 @@ def _reconnected(connection_id: int, generation: int) -> Response | None:
     """The answer to a reconnect, once there is one."""
     observed = observe(connection_id)
     if observed.connection.generation != generation:
-        return failure(
-            "superseded",
-            "Another request has taken the place of this one.",
-            status.HTTP_409_CONFLICT,
-        )
+        raise Refused(status.HTTP_409_CONFLICT, "superseded", SUPERSEDED)
     if observed.code:
         return Response(
             {
@@ -124,9 +121,11 @@ def _reconnected(connection_id: int, generation: int) -> Response | None:
     if observed.state == State.CONNECTED:
         return Response({"success": True, "message": RESUMED, "qrCode": None})
     if observed.state == State.ACTION_NEEDED:
-        message = f"{observed.words.sentence} {observed.words.next_step}"
-        return failure(
-            observed.reason, message, status.HTTP_503_SERVICE_UNAVAILABLE, RETRY_SECONDS
+        raise Refused(
+            status.HTTP_503_SERVICE_UNAVAILABLE,
+            observed.reason,
+            observed.words.whole,
+            RETRY_SECONDS,
         )
     return None
 
@@ -151,8 +150,9 @@ class DisconnectView(ConnectionView):
                 headers={"Retry-After": str(RETRY_SECONDS)},
             )
         if observed.state == State.ACTION_NEEDED:
-            message = f"{observed.words.sentence} {observed.words.next_step}"
-            return failure(observed.reason, message, status.HTTP_500_INTERNAL_SERVER_ERROR)
+            raise Refused(
+                status.HTTP_500_INTERNAL_SERVER_ERROR, observed.reason, observed.words.whole
+            )
         return Response({"success": True, "message": _farewell(observed, was_connected)})
 
 
@@ -169,5 +169,5 @@ def _disconnected(connection_id: int, generation: int) -> Observed | None:
 
 def _farewell(observed: Observed, was_connected: bool) -> str:
     if observed.reason == "disconnected_untold":
-        return f"{observed.words.sentence} {observed.words.next_step}"
+        return observed.words.whole
     return DISCONNECTED if was_connected else WAS_NOT_CONNECTED

@@ -24,7 +24,7 @@ env.read_env(BASE_DIR / ".env")
 def positive(name: str, default: float) -> float:
     """A number of seconds, or of things, that must be above zero."""
     try:
-        value = env.float(name, default=default)
+        value = float(env.float(name, default=default))
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must be a number, not {env.str(name)!r}.") from error
     if value <= 0:

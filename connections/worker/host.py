@@ -1,4 +1,4 @@
-"""Host processes, seen from the supervisor: the mould that makes them, one host, one client in it."""
+"""Host processes as the supervisor sees them: the mould they come from, a host, a client in it."""
 
 from __future__ import annotations
 

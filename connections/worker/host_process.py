@@ -76,7 +76,9 @@ def become_host(channel: socket.socket, noise_root: bytes | None) -> None:
         host.run()
         status = 0
     except Exception as error:
-        line = json.dumps({"ref": 0, "event": "broken", "error": f"{type(error).__name__}: {error}"})
+        line = json.dumps(
+            {"ref": 0, "event": "broken", "error": f"{type(error).__name__}: {error}"}
+        )
         channel.sendall(line.encode() + b"\n")
     finally:
         # A client that shows a QR code can't be stopped, so an ordinary exit would hang.
@@ -95,9 +97,7 @@ def main(control: socket.socket) -> None:
     os.umask(0o077)
     root = os.environ.get("WHATSAPP_NOISE_ROOT", "")
     noise_root = bytes.fromhex(root) if root else None
-    neonize_gateway.preload()
-    if noise_root is not None:
-        import simulator.trust  # noqa: F401
+    neonize_gateway.preload(simulated=noise_root is not None)
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

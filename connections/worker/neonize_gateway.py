@@ -38,7 +38,7 @@ SUBSCRIBED = bytes(
 _lock = threading.Lock()
 
 
-def preload() -> None:
+def preload(simulated: bool) -> None:
     """Import what neonize's binding needs, all but the Go library itself; safe before a fork.
 
     neonize's packages run a lot of code on import, so empty modules stand in for them, through
@@ -58,6 +58,8 @@ def preload() -> None:
     sys.modules["neonize.download"] = download
     importlib.import_module("neonize.proto.Neonize_pb2")
     importlib.import_module("neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2")
+    if simulated:
+        importlib.import_module("simulator.trust")
 
 
 def _no_download() -> None:
@@ -103,7 +105,7 @@ class Client:
         )
 
     def start(self) -> None:
-        """Connect: resume the store's device, or pair when it has none. Returns at the first sign."""
+        """Connect: resume the store's device, or pair when it has none. Waits for a first sign."""
         with _lock:
             threading.Thread(target=self._run, name="neonize", daemon=True).start()
             self._called_back.wait(FIRST_CALLBACK_SECONDS)

@@ -77,7 +77,7 @@ class Supervisor:
             )
         ]
         logger.info("supervisor started", extra={"worker": self._worker.pk})
-        stopped = asyncio.create_task(stop.wait())
+        stopped = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
@@ -157,9 +157,7 @@ class Supervisor:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 connection_id = await self._woken.get()
-                tasks.create_task(
-                    self._reconcile(connection_id), name=f"reconcile {connection_id}"
-                )
+                tasks.create_task(self._reconcile(connection_id), name=f"reconcile {connection_id}")
 
     async def _reconcile(self, connection_id: int) -> None:
         """Give the newest request of a connection its session; end the session of an older one."""

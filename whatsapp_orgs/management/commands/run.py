@@ -80,4 +80,3 @@ class Command(BaseCommand):
             "  Stop with Ctrl-C.\n"
         )
         self.stdout.flush()
-

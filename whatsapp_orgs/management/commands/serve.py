@@ -28,10 +28,12 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
     # Daphne picks Twisted's asyncio reactor on import, so nothing of Twisted may come first.
     from daphne.endpoints import build_endpoint_description_strings
     from daphne.server import Server
-    from twisted.internet import defer, reactor
+    from twisted.internet import defer
+    from twisted.internet import reactor as installed_reactor
 
     from whatsapp_orgs.asgi import application
 
+    reactor: Any = installed_reactor
     stop = asyncio.Event()
     supervising: asyncio.Task[None] | None = None
     broken: list[BaseException] = []
