@@ -81,6 +81,7 @@ def ensure_venv() -> None:
     wanted = made_of()
     if is_made_of(wanted):
         return
+    ensure_venv_module()
     say(f"making .venv with Python {sys.version.split()[0]}; this takes a minute.")
     STAMP.unlink(missing_ok=True)
     make_venv()
@@ -100,13 +101,17 @@ def is_made_of(wanted: str) -> bool:
     return STAMP.is_file() and STAMP.read_text() == wanted and os.access(VENV_PYTHON, os.X_OK)
 
 
-def make_venv() -> None:
+def ensure_venv_module() -> None:
+    """Debian keeps it in a package of its own."""
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         package = "python{}.{}-venv".format(*sys.version_info)
         raise SetupError(
             f"this Python has no venv and ensurepip; on Debian and Ubuntu: "
             f"{as_root()}apt-get install {package}"
         )
+
+
+def make_venv() -> None:
     # From an activated environment, go back to the Python that it was made with.
     base = getattr(sys, "_base_executable", sys.executable)
     if not succeeds(base, "-m", "venv", "--clear", str(VENV)):
