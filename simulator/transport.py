@@ -104,6 +104,8 @@ class Channel:
                 if isinstance(event, Frame) and event.opcode in (Opcode.BINARY, Opcode.CONT):
                     self._incoming += event.data
             self._frames.extend(self._split())
+            if not self._frames and self._protocol.close_expected():
+                raise TransportError("the client closed")
         return self._frames.pop(0)
 
     def send(self, frame: bytes) -> None:
