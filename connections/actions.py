@@ -96,7 +96,7 @@ def _under_way(connection: Connection) -> bool:
     if connection.begun_generation < connection.generation:
         return True
     attempt = connection.open_attempt()
-    return Worker.any_alive() and (attempt is None or attempt.expires_at > timezone.now())
+    return connection.looked_after and (attempt is None or attempt.expires_at > timezone.now())
 
 
 def _request(

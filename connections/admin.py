@@ -1,1 +1,246 @@
-"""Connections in Django admin."""
+"""Connections in Django admin: a list, the live page of each, and the requests its buttons make."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import BooleanField, QuerySet, Value
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    JsonResponse,
+)
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from connections import actions, sandbox
+from connections.lifecycle import Desired, State
+from connections.models import Connection, Worker
+from connections.phone_numbers import formatted
+from connections.serializers import PANEL_NAMES, Observed, observe, panel_of, snapshot
+from organizations import access
+from organizations.models import Organization
+
+# What the page may load: its own files, and pictures in the page itself (the QR code is one).
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+
+ALREADY_CONNECTED = "WhatsApp is already connected"
+RECONNECTING = "Reconnecting has begun."
+DISCONNECTING = "Disconnecting has begun."
+SCANNED = "The simulated phone has scanned the code."
+NO_CODE = "There is no QR code to scan right now."
+
+
+class Refused(Exception):
+    """A request that cannot be carried out; the text is for the person who asked."""
+
+
+Request = Callable[[Connection, actions.Actor], str]
+
+
+@admin.register(Connection)
+class ConnectionAdmin(admin.ModelAdmin[Connection]):
+    """It observes and asks; `actions` writes. Members need no permission of Django's on top."""
+
+    list_display = ["organization", "state_now", "number_now", "since", "sentence_now"]
+    list_filter = ["state"]
+    list_select_related = ["organization", "worker"]
+    search_fields = ["organization__name", "number"]
+    ordering = ["organization__name", "pk"]
+
+    class Media:
+        css = {"all": ["connections/pill.css"]}
+
+    # --- Who may ---------------------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        visible = access.visible_organizations(request.user)
+        any_worker = Value(Worker.any_alive(), output_field=BooleanField())
+        connections = super().get_queryset(request).filter(organization__in=visible)
+        return connections.annotate(any_worker=any_worker)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Connection | None = None) -> bool:
+        return request.user.is_active and request.user.is_staff
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Connection | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Connection | None = None) -> bool:
+        """Only along with its organization, and only once nothing is linked any more."""
+        if obj is None or obj.desired != Desired.DISCONNECTED or obj.state != State.DISCONNECTED:
+            return False
+        return not obj.logout_wanted and super().has_delete_permission(request, obj)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        raise Http404
+
+    # --- The list --------------------------------------------------------------------------------
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        Connection.objects.complete(access.visible_organizations(request.user))
+        title = {"title": "WhatsApp connections"}
+        return super().changelist_view(request, title | (extra_context or {}))
+
+    @admin.display(description="State", ordering="state")
+    def state_now(self, connection: Connection) -> SafeString:
+        # May-operate only decides whether a code is shown, which a list never does.
+        panel = panel_of(_listed(connection), may_operate=False)
+        return format_html(
+            '<span class="connection-pill" data-panel="{}">{}</span>', panel, PANEL_NAMES[panel]
+        )
+
+    @admin.display(description="Number", ordering="number")
+    def number_now(self, connection: Connection) -> str:
+        return formatted(connection.number) or "–"
+
+    @admin.display(description="What is going on")
+    def sentence_now(self, connection: Connection) -> str:
+        return _listed(connection).words.sentence
+
+    # --- The live page ---------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        views = {
+            "reconnect": self.reconnect_view,
+            "disconnect": self.disconnect_view,
+            "scan": self.scan_view,
+        }
+        asking = [
+            path(
+                f"<int:organization_id>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"connections_connection_{name}",
+            )
+            for name, view in views.items()
+        ]
+        return asking + super().get_urls()
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The live page. The connection's number is its organization's."""
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not object_id.isascii() or not object_id.isdigit():
+            raise Http404
+        return self._page(request, int(object_id), "connections/live.html")
+
+    def _page(self, request: HttpRequest, organization_id: int, template: str) -> HttpResponse:
+        try:
+            organization = access.visible_organization(request.user, organization_id)
+        except Organization.DoesNotExist as error:
+            raise Http404 from error
+        connection = Connection.objects.of(organization)
+        told = snapshot(observe(connection.pk), access.may_operate(request.user, organization))
+        for line in (told, *told["history"]):
+            line["time"] = datetime.fromisoformat(line.get("at") or line["since"])
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": organization.name,
+            "organization": organization,
+            "now": told,
+            "sandbox": sandbox.enabled(),
+        }
+        response = TemplateResponse(request, template, context)
+        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        return response
+
+    # --- What its buttons ask for ----------------------------------------------------------------
+
+    def reconnect_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
+        """POST: ask for a connection."""
+        return self._ask(request, organization_id, _reconnect)
+
+    def disconnect_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
+        """GET: say what will be lost. POST: ask for the disconnect."""
+        if request.method in ("GET", "HEAD"):
+            self._operable(request, organization_id)
+            return self._page(request, organization_id, "connections/disconnect.html")
+        return self._ask(request, organization_id, _disconnect)
+
+    def scan_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
+        """POST: let the simulated phone scan the code. It exists only beside the simulator."""
+        if not sandbox.enabled():
+            raise Http404
+        return self._ask(request, organization_id, _scan)
+
+    def _operable(self, request: HttpRequest, organization_id: int) -> Connection:
+        """Raises Http404 for outsiders, PermissionDenied (403) for those who may only look."""
+        try:
+            organization = access.operable_organization(request.user, organization_id)
+        except Organization.DoesNotExist as error:
+            raise Http404 from error
+        return Connection.objects.of(organization)
+
+    def _ask(self, request: HttpRequest, organization_id: int, ask: Request) -> HttpResponse:
+        """Carry out a button's request. The page's script gets JSON, a plain form the page."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        connection = self._operable(request, organization_id)
+        assert isinstance(request.user, User)
+        actor = actions.Actor(request.user.get_username(), request.user)
+        try:
+            success, message = True, ask(connection, actor)
+        except Refused as refused:
+            success, message = False, str(refused)
+        if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
+            answer = {"success": success, "message": message}
+            return JsonResponse(answer, status=200 if success else 409)
+        messages.add_message(request, messages.SUCCESS if success else messages.ERROR, message)
+        return redirect("admin:connections_connection_change", organization_id)
+
+
+def _listed(connection: Connection) -> Observed:
+    """A row of the list, with the sign of life that the list's query brought along."""
+    looked_after = connection.looked_after
+    any_worker = looked_after or bool(getattr(connection, "any_worker", False))
+    return Observed(connection, None, looked_after, any_worker)
+
+
+def _reconnect(connection: Connection, actor: actions.Actor) -> str:
+    try:
+        actions.request_reconnect(connection.pk, actor)
+    except actions.AlreadyConnected as error:
+        raise Refused(ALREADY_CONNECTED) from error
+    return RECONNECTING
+
+
+def _disconnect(connection: Connection, actor: actions.Actor) -> str:
+    actions.request_disconnect(connection.pk, actor)
+    return DISCONNECTING
+
+
+def _scan(connection: Connection, actor: actions.Actor) -> str:
+    code = observe(connection.pk).code
+    if not code:
+        raise Refused(NO_CODE)
+    try:
+        sandbox.scan(code)
+    except sandbox.ScanFailed as error:
+        raise Refused(f"The simulated phone could not scan the code: {error}") from error
+    return SCANNED

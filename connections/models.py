@@ -29,6 +29,12 @@ class Worker(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has given a sign of life lately."""
+        since = timezone.now() - self.OFFLINE_AFTER
+        return self.stopped_at is None and self.heartbeat_at >= since
+
     @classmethod
     def any_alive(cls) -> bool:
         """Whether any worker has given a sign of life lately."""
@@ -41,6 +47,12 @@ class ConnectionManager(models.Manager["Connection"]):
         """The organization's connection, made on first sight."""
         connection, _ = self.select_related("organization").get_or_create(organization=organization)
         return connection
+
+    def complete(self, organizations: models.QuerySet[Organization]) -> None:
+        """Make the connections that these organizations lack, so that a list shows them all."""
+        lacking = organizations.filter(connection=None)
+        missing = [self.model(organization=organization) for organization in lacking]
+        self.bulk_create(missing, ignore_conflicts=True)
 
 
 class Connection(models.Model):
@@ -91,6 +103,13 @@ class Connection(models.Model):
     def words(self) -> Words:
         """The sentence and the next step for the reason."""
         return WORDS[Reason(self.reason)]
+
+    @property
+    def looked_after(self) -> bool:
+        """Whether a living worker owns it, or will take on the request that waits for one."""
+        if self.begun_generation < self.generation or self.worker is None:
+            return Worker.any_alive()
+        return self.worker.alive
 
     def open_attempt(self) -> PairingAttempt | None:
         """The pairing that is under way, if any."""

@@ -37,8 +37,15 @@ def host_environment() -> dict[str, str]:
     }
 
 
-def scan(code: str) -> None:
-    """Let the simulated phone scan a QR code. Raises simulator.client.ControlError."""
-    from simulator.client import ControlClient
+class ScanFailed(Exception):
+    """The simulated phone could not scan the code; the text says why."""
 
-    ControlClient(description()["control_url"]).scan(code)
+
+def scan(code: str) -> None:
+    """Let the simulated phone scan a QR code. Raises ScanFailed."""
+    from simulator.client import ControlClient, ControlError
+
+    try:
+        ControlClient(description()["control_url"]).scan(code)
+    except (ControlError, ImproperlyConfigured) as error:
+        raise ScanFailed(str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from django.utils import timezone
@@ -10,6 +11,7 @@ from django.utils import timezone
 from connections import qr
 from connections.lifecycle import PAIRING, WORDS, Desired, Reason, State, Words
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
+from connections.phone_numbers import formatted
 
 HISTORY_LINES = 20
 
@@ -20,15 +22,16 @@ class Observed:
 
     connection: Connection
     attempt: PairingAttempt | None
-    worker_alive: bool
+    looked_after: bool
+    any_worker: bool
 
     @property
     def orphaned(self) -> bool:
-        """No worker runs, so what the row says of a running link is no longer true."""
+        """No worker has it, so what the row says of a running link is not true any more."""
         connection = self.connection
         at_rest = connection.desired == Desired.DISCONNECTED and not connection.logout_wanted
         down = connection.state == State.ACTION_NEEDED
-        return not self.worker_alive and not at_rest and not down
+        return not self.looked_after and not at_rest and not down
 
     @property
     def state(self) -> State:
@@ -39,7 +42,9 @@ class Observed:
 
     @property
     def reason(self) -> Reason:
-        return Reason.WORKER_OFFLINE if self.orphaned else Reason(self.connection.reason)
+        if not self.orphaned:
+            return Reason(self.connection.reason)
+        return Reason.SERVICE_RESTARTED if self.any_worker else Reason.WORKER_OFFLINE
 
     @property
     def words(self) -> Words:
@@ -61,8 +66,10 @@ class Observed:
 
 def observe(connection_id: int) -> Observed:
     """Read a connection afresh."""
-    connection = Connection.objects.select_related("organization").get(pk=connection_id)
-    return Observed(connection, connection.open_attempt(), Worker.any_alive())
+    connection = Connection.objects.select_related("organization", "worker").get(pk=connection_id)
+    looked_after = connection.looked_after
+    any_worker = looked_after or Worker.any_alive()
+    return Observed(connection, connection.open_attempt(), looked_after, any_worker)
 
 
 # The old service knew three words.
@@ -99,12 +106,67 @@ def status(observed: Observed) -> dict[str, Any]:
     }
 
 
-def snapshot(observed: Observed) -> dict[str, Any]:
-    """What the live page shows, whole. The page asks for nothing else and adds nothing up."""
+class Panel(StrEnum):
+    """What the live page shows large. The value is also its name in the page's CSS."""
+
+    DISCONNECTED = "disconnected"
+    RESUMING = "resuming"
+    PREPARING = "preparing"
+    CODE = "code"
+    HIDDEN = "hidden"  # a code is waiting, and this person may not see it
+    FINISHING = "finishing"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    DISCONNECTING = "disconnecting"
+    ACTION_NEEDED = "action_needed"
+    OFFLINE = "offline"
+
+
+PANEL_NAMES = {
+    Panel.DISCONNECTED: "Disconnected",
+    Panel.RESUMING: "Connecting",
+    Panel.PREPARING: "Preparing the code",
+    Panel.CODE: "Waiting for the scan",
+    Panel.HIDDEN: "Waiting for the scan",
+    Panel.FINISHING: "Finishing",
+    Panel.CONNECTED: "Connected",
+    Panel.RECONNECTING: "Reconnecting",
+    Panel.DISCONNECTING: "Disconnecting",
+    Panel.ACTION_NEEDED: "Action needed",
+    Panel.OFFLINE: "Service offline",
+}
+
+
+def panel_of(observed: Observed, may_operate: bool) -> Panel:
+    """Which panel tells this person what is."""
+    if observed.reason == Reason.WORKER_OFFLINE:
+        return Panel.OFFLINE
+    if observed.connection.logout_wanted:
+        return Panel.DISCONNECTING
+    if observed.state == State.AWAITING_SCAN:
+        if not may_operate:
+            return Panel.HIDDEN
+        return Panel.CODE if observed.code else Panel.PREPARING
+    if observed.state == State.CONNECTING:
+        if observed.reason == Reason.FINISHING:
+            return Panel.FINISHING
+        return Panel.RESUMING if observed.connection.store else Panel.PREPARING
+    return Panel(observed.state)
+
+
+def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
+    """What the live page shows, whole. The page asks for nothing else and adds nothing up.
+
+    Who may only look gets no QR code: whoever scans it holds the organization's WhatsApp.
+    """
     connection = observed.connection
     busy = observed.state in PAIRING or connection.logout_wanted
+    panel = panel_of(observed, may_operate)
     return {
         "type": "snapshot",
+        "now": timezone.now().isoformat(),
+        "panel": panel,
+        "panelName": PANEL_NAMES[panel],
         "state": observed.state,
         "reason": observed.reason,
         "sentence": observed.words.sentence,
@@ -112,11 +174,14 @@ def snapshot(observed: Observed) -> dict[str, Any]:
         "detail": connection.detail,
         "step": observed.words.step,
         "number": connection.number,
+        "numberText": formatted(connection.number),
         "since": connection.since.isoformat(),
-        "canReconnect": observed.state != State.CONNECTED and not busy,
-        "canDisconnect": not connection.logout_wanted
+        "mayOperate": may_operate,
+        "canReconnect": may_operate and observed.state != State.CONNECTED and not busy,
+        "canDisconnect": may_operate
+        and not connection.logout_wanted
         and (observed.has_client or bool(connection.number)),
-        "pairing": _pairing(observed),
+        "pairing": _pairing(observed) if may_operate else None,
         "history": [_line(event) for event in connection.events.all()[:HISTORY_LINES]],
     }
 

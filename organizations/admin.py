@@ -3,6 +3,9 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from organizations import access
 from organizations.models import Membership, Organization
@@ -16,10 +19,24 @@ class MembershipInline(admin.TabularInline[Membership, Organization]):
 
 @admin.register(Organization)
 class OrganizationAdmin(admin.ModelAdmin[Organization]):
-    list_display = ["name", "created_at"]
+    """Members see their organizations without a permission of Django's; changing one needs it."""
+
+    list_display = ["name", "created_at", "connection_link"]
     search_fields = ["name"]
     inlines = [MembershipInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         ordering = self.get_ordering(request)
         return access.visible_organizations(request.user).order_by(*ordering or ("name", "pk"))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
+        return request.user.is_active and request.user.is_staff
+
+    @admin.display(description="Connection")
+    def connection_link(self, organization: Organization) -> SafeString:
+        # By the page's name: this app knows nothing of connections.
+        page = reverse("admin:connections_connection_change", args=[organization.pk])
+        return format_html('<a href="{}">Connection</a>', page)

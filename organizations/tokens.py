@@ -15,11 +15,11 @@ class BearerTokenAuthentication(TokenAuthentication):
         # knox decodes as UTF-8; anything else than ASCII was never one of our tokens.
         if not token.isascii():
             raise AuthenticationFailed("Invalid token.")
-        user_and_token: tuple[User, ApiToken] = super().authenticate_credentials(token)  # type: ignore[no-untyped-call]
+        user_and_token: tuple[User, ApiToken] = super().authenticate_credentials(token)
         return user_and_token
 
 
 def create_token(user: User, name: str) -> str:
     """A new token for `user`, which is shown only now."""
-    _, token = ApiToken.objects.create(user=user, name=name)  # type: ignore[no-untyped-call]
+    _, token = ApiToken.objects.create(user=user, name=name)
     return str(token)

@@ -73,7 +73,6 @@ class Application:
         """Start it and wait until it answers. Raises AssertionError with the end of its log."""
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         facts = self.data_dir / "run.json"
-        facts.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "run"],
@@ -87,7 +86,7 @@ class Application:
         def started() -> bool:
             assert self.process is not None
             assert self.process.poll() is None, f"it ended:\n{self.log_text()[-2000:]}"
-            return facts.exists()
+            return facts.exists() and json.loads(facts.read_text())["pid"] == self.process.pid
 
         until(started, START_SECONDS, "run.json of a started application")
         self.facts = json.loads(facts.read_text())

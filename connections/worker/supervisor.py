@@ -7,7 +7,6 @@ message costs time and nothing else. One asyncio task is one connection's sessio
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import socket
@@ -22,7 +21,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.db.models import F, Q
 
-from connections import actions, auth_sessions, broadcast, sandbox
+from connections import actions, auth_sessions, broadcast, lock, sandbox
 from connections.lifecycle import LIVE, Desired
 from connections.models import Connection, Worker
 from connections.worker.host import Host, Link, Mould
@@ -84,18 +83,15 @@ class Supervisor:
                 if task.done():
                     task.result()  # Its exception ends the supervisor, and is seen.
         finally:
-            for task in (stopped, *tasks):
-                task.cancel()
+            for waiting in (stopped, *tasks):
+                waiting.cancel()
             await asyncio.gather(stopped, *tasks, return_exceptions=True)
             await self._close()
 
     def _lock(self) -> None:
-        path = settings.DATA_DIR / "worker.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock_file = path.open("w")
         try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            self._lock_file = lock.exclusive(settings.DATA_DIR / "worker.lock")
+        except lock.Locked as error:
             raise AlreadyRunning(AlreadyRunning.__doc__) from error
 
     async def _close(self) -> None:

@@ -4,13 +4,14 @@ import json
 import os
 import secrets
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from connections import lock
 from organizations.models import ApiToken, Organization
 from organizations.tokens import create_token
 from whatsapp_orgs import private_files
@@ -24,8 +25,19 @@ class Command(BaseCommand):
     help = "Prepare the data folder, start the simulator if it is used, and serve."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        port = int(os.environ.get("PORT") or 8000)
-        settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._locked():
+            self._run(port_from_environment())
+
+    def _locked(self) -> IO[str]:
+        try:
+            return lock.exclusive(settings.DATA_DIR / "run.lock")
+        except lock.Locked as error:
+            raise CommandError(
+                f"{settings.DATA_DIR} is in use by another `make run`. "
+                "Stop that one first, or set DATA_DIR."
+            ) from error
+
+    def _run(self, port: int) -> None:
         call_command("migrate", verbosity=0)
         facts = self._facts(port)
         simulator = self._start_simulator() if settings.WHATSAPP_SERVER == "simulator" else None
@@ -80,3 +92,11 @@ class Command(BaseCommand):
             "  Stop with Ctrl-C.\n"
         )
         self.stdout.flush()
+
+
+def port_from_environment() -> int:
+    """PORT, 8000 when it is not set. Raises CommandError."""
+    given = os.environ.get("PORT") or "8000"
+    if not given.isdecimal() or not 0 < int(given) < 65536:
+        raise CommandError(f"PORT must be a number from 1 to 65535, not {given!r}.")
+    return int(given)

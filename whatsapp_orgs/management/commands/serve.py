@@ -37,9 +37,11 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
     stop = asyncio.Event()
     supervising: asyncio.Task[None] | None = None
     broken: list[BaseException] = []
+    listened = False
 
     def listening() -> None:
-        nonlocal supervising
+        nonlocal supervising, listened
+        listened = True
         on_listening()
         if settings.EMBEDDED_WORKER:
             from connections.worker.supervisor import Supervisor
@@ -69,6 +71,8 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
     )
     reactor.addSystemEventTrigger("before", "shutdown", stopping)
     server.run()
+    if not listened:
+        raise CommandError(f"cannot listen on {host}:{port}; is another program using that port?")
     if broken:
         raise CommandError(f"the supervisor ended: {broken[0]}") from broken[0]
 

@@ -1,0 +1,56 @@
+"""kill -9 of web and supervisor, and what the next start makes of it."""
+
+import pytest
+
+from tests.application import Application
+from tests.test_reconnect import decode, link, online
+
+
+def test_killed_while_connected_it_resumes_without_a_code(own_application: Application) -> None:
+    organization = own_application.organization()
+    number = link(own_application, organization)
+    own_application.kill()
+    own_application.start()
+    status = own_application.wait_for_state(organization, "connected")
+    assert (status["number"], status["reason"]) == (number, "resumed")
+    assert online(own_application, number)
+
+
+def test_killed_while_pairing_no_attempt_stays_open(own_application: Application) -> None:
+    organization = own_application.organization()
+    code = decode(own_application.api("POST", organization, "reconnect"))
+    own_application.kill()
+    own_application.start()
+    status = own_application.wait_for_state(organization, "action_needed")
+    assert (status["reason"], status["hasQRCode"]) == ("pairing_interrupted", False)
+    again = own_application.api("POST", organization, "reconnect")
+    assert decode(again) != code
+    own_application.simulator.scan(decode(again))
+    own_application.wait_for_state(organization, "connected")
+
+
+def test_credentials_that_whatsapp_forgot_give_a_fresh_code(own_application: Application) -> None:
+    organization = own_application.organization()
+    number = link(own_application, organization)
+    own_application.simulator.unlink(number=number)
+    own_application.wait_for_state(organization, "action_needed")
+    assert decode(own_application.api("POST", organization, "reconnect"))
+
+
+def test_stopped_in_order_it_logs_no_one_out(own_application: Application) -> None:
+    organization = own_application.organization()
+    link(own_application, organization)
+    own_application.stop()
+    assert own_application.process is not None
+    assert own_application.process.returncode == 0
+    own_application.start()
+    assert own_application.wait_for_state(organization, "connected")["reason"] == "resumed"
+
+
+def test_a_second_one_on_the_same_data_is_refused(own_application: Application) -> None:
+    second = Application(own_application.data_dir)
+    second.log = own_application.data_dir / "second.txt"
+    with pytest.raises(AssertionError):
+        second.start()
+    assert "is in use by another `make run`" in second.log_text()
+    own_application.api("GET", own_application.organization(), "status")

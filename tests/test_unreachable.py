@@ -1,0 +1,42 @@
+"""WhatsApp itself, from a machine that cannot reach it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.application import Application, free_port
+
+
+@pytest.fixture
+def cut_off(tmp_path: Path) -> Iterator[Application]:
+    """A product for the real WhatsApp, behind a proxy that no one answers for."""
+    with Application(
+        tmp_path / "application",
+        WHATSAPP_SERVER="live",
+        HTTPS_PROXY=f"http://127.0.0.1:{free_port()}",
+    ) as running:
+        yield running
+
+
+def test_it_says_so_with_a_next_step_and_nothing_hangs(cut_off: Application) -> None:
+    organization = cut_off.organization()
+    begun = time.monotonic()
+    answer = cut_off.api("POST", organization, "reconnect")
+    assert answer.status == 202
+    assert answer.body == {
+        "message": "Reconnection initialized. QR code will be available shortly.",
+        "retryIn": 3000,
+    }
+    assert answer.headers["Retry-After"] == "3"
+    status = cut_off.api("GET", organization, "status").body
+    assert time.monotonic() - begun < 30
+    assert status["reason"] == "unreachable"
+    assert "cannot be reached" in status["sentence"]
+    assert "proxy" in status["nextStep"]
+    assert cut_off.api("GET", organization, "qrcode").body["code"] == "qr_not_available"
+
+    gone = cut_off.api("DELETE", organization, "disconnect")
+    assert gone.status == 200
+    assert cut_off.api("GET", organization, "status").body["state"] == "disconnected"

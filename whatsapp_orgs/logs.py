@@ -1,0 +1,16 @@
+"""Log lines: a constant message, then the fields that were logged with it."""
+
+import logging
+
+PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# Django hangs its whole request on a record.
+LEFT_OUT = frozenset({"request", "status_code", "server_time"})
+
+
+class FieldsFormatter(logging.Formatter):
+    """`message key=value …`."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        fields = vars(record).keys() - PLAIN - LEFT_OUT
+        told = "".join(f" {name}={getattr(record, name)}" for name in sorted(fields))
+        return super().formatMessage(record) + told
