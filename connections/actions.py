@@ -312,9 +312,9 @@ def claim(
         number = linked_number(connection.pk, attempt.store) if attempt else ""
         if attempt and number:
             _adopt(connection, attempt, number)
-        interrupted = attempt and not number
+        resumes = bool(connection.store)
         _move(
             connection,
-            Observation.PAIRING_INTERRUPTED if interrupted else Observation.SERVICE_RESTARTED,
+            Observation.SERVICE_RESTARTED if resumes else Observation.PAIRING_INTERRUPTED,
         )
     return connection

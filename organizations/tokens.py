@@ -15,8 +15,9 @@ class BearerTokenAuthentication(TokenAuthentication):
         # knox decodes as UTF-8; anything else than ASCII was never one of our tokens.
         if not token.isascii():
             raise AuthenticationFailed("Invalid token.")
-        user_and_token: tuple[User, ApiToken] = super().authenticate_credentials(token)
-        return user_and_token
+        found: tuple[User, ApiToken]
+        found = super().authenticate_credentials(token)  # type: ignore[no-untyped-call]
+        return found
 
 
 def create_token(user: User, name: str) -> str:

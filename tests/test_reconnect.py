@@ -19,11 +19,19 @@ def decode(answer: Answer) -> str:
 
 
 def link(application: Application, organization: int) -> str:
-    """Reconnect and scan. Returns the linked number."""
+    """Reconnect, scan, and wait until the link has its place. Returns the linked number."""
     answer = application.api("POST", organization, "reconnect")
     assert answer.status == 200, answer
+    resumes = application.simulator.stats()["resumes"]
     linked = application.simulator.scan(decode(answer))
     assert application.wait_for_state(organization, "connected")["number"] == linked.number
+    # A new link moves from the pairing's process to a session host, which logs in again.
+    until(
+        lambda: application.simulator.stats()["resumes"] > resumes
+        and online(application, linked.number),
+        10,
+        "the move to a session host",
+    )
     return linked.number
 
 
@@ -188,7 +196,6 @@ def test_a_dropped_connection_comes_back_by_itself(
     application: Application, organization: int
 ) -> None:
     number = link(application, organization)
-    until(lambda: online(application, number), 10, "the device online")
     logins = application.simulator.stats()["logins"]
     application.simulator.drop(number=number)
     until(lambda: application.simulator.stats()["logins"] > logins, 20, "another login")

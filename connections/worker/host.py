@@ -39,15 +39,20 @@ class Link:
         self._ref = ref
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self.connected = False
+        self._over = False  # no event follows any more
         self._closed = False
 
     async def next(self, seconds: float | None = None) -> Event:
-        """The next event; after the host's end always "host_gone". Raises TimeoutError."""
+        """The next event; past the last one always "host_gone". Raises TimeoutError."""
+        if self._over and self._events.empty():
+            return GONE
         async with asyncio.timeout(seconds):
             return await self._events.get()
 
     def heard(self, event: Event) -> None:
         """Something happened to the client."""
+        if event["event"] in ("ended", "host_gone"):
+            self._over = True
         if event["event"] in ("connected", "restored"):
             self.connected = True
         elif event["event"] not in ("logout_done", "code", "accepted"):
@@ -60,7 +65,7 @@ class Link:
         try:
             async with asyncio.timeout(seconds):
                 while True:
-                    event = await self._events.get()
+                    event = await self.next()
                     if event["event"] == "logout_done":
                         return str(event["error"])
                     if event["event"] in ("ended", "host_gone"):
@@ -76,8 +81,8 @@ class Link:
         self.host.send({"do": "close", "ref": self._ref})
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
-                while (await self._events.get())["event"] not in ("ended", "host_gone"):
-                    pass
+                while not self._over:
+                    await self.next()
         except TimeoutError:
             logger.warning("a client did not end", extra={"host": self.host.pid})
             self.host.spoiled = True

@@ -7,10 +7,11 @@ message costs time and nothing else. One asyncio task is one connection's sessio
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import IO, TypeVar
@@ -34,6 +35,7 @@ T = TypeVar("T")
 POLL_SECONDS = 2.0
 HEARTBEAT_SECONDS = 5.0
 STOP_SECONDS = 8.0
+JOIN_AGAIN_SECONDS = 3600.0
 
 
 class AlreadyRunning(Exception):
@@ -69,9 +71,9 @@ class Supervisor:
         tasks = [
             asyncio.create_task(coroutine, name=name)
             for name, coroutine in (
-                ("listen", self._listen()),
-                ("poll", self._poll()),
-                ("heartbeat", self._heartbeat()),
+                ("listen", self._keep("listen", self._listen)),
+                ("poll", self._keep("poll", self._poll)),
+                ("heartbeat", self._keep("heartbeat", self._heartbeat)),
                 ("reconcile", self._reconcile_woken()),
             )
         ]
@@ -116,11 +118,19 @@ class Supervisor:
             self._lock_file.close()
         logger.info("supervisor stopped")
 
+    async def _keep(self, name: str, function: Callable[[], Awaitable[None]]) -> None:
+        """Run a duty for ever. What breaks it (a database away) is told, and it goes on."""
+        while True:
+            try:
+                await function()
+            except Exception:
+                logger.exception("a duty broke off", extra={"duty": name})
+                await asyncio.sleep(POLL_SECONDS)
+
     async def _heartbeat(self) -> None:
         assert self._worker is not None
-        while True:
-            await self.db(actions.heartbeat, self._worker)
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+        await self.db(actions.heartbeat, self._worker)
+        await asyncio.sleep(HEARTBEAT_SECONDS)
 
     # --- Who wants something --------------------------------------------------------------------
 
@@ -128,16 +138,19 @@ class Supervisor:
         layer = get_channel_layer()
         assert layer is not None
         channel = await layer.new_channel()
-        await layer.group_add(broadcast.WORKERS, channel)
         while True:
-            message = await layer.receive(channel)
-            self._woken.put_nowait(message["connection"])
+            # Channel layers forget the members of a group after a day.
+            await layer.group_add(broadcast.WORKERS, channel)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(JOIN_AGAIN_SECONDS):
+                    while True:
+                        message = await layer.receive(channel)
+                        self._woken.put_nowait(message["connection"])
 
     async def _poll(self) -> None:
-        while True:
-            for connection_id in await self.db(self._neglected):
-                self._woken.put_nowait(connection_id)
-            await asyncio.sleep(POLL_SECONDS)
+        for connection_id in await self.db(self._neglected):
+            self._woken.put_nowait(connection_id)
+        await asyncio.sleep(POLL_SECONDS)
 
     def _neglected(self) -> list[int]:
         """Connections that this worker does not own, or whose newest request was not begun."""
@@ -153,7 +166,14 @@ class Supervisor:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 connection_id = await self._woken.get()
-                tasks.create_task(self._reconcile(connection_id), name=f"reconcile {connection_id}")
+                tasks.create_task(self._reconcile_or_tell(connection_id))
+
+    async def _reconcile_or_tell(self, connection_id: int) -> None:
+        try:
+            await self._reconcile(connection_id)
+        except Exception:
+            # The next look finds the same request again.
+            logger.exception("not reconciled", extra={"organization": connection_id})
 
     async def _reconcile(self, connection_id: int) -> None:
         """Give the newest request of a connection its session; end the session of an older one."""
