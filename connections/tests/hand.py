@@ -1,0 +1,65 @@
+"""A worker led by hand: it writes what the real one writes, when a test says so."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from connections import actions
+from connections.actions import Fence
+from connections.lifecycle import Observation
+from connections.models import Connection, PairingAttempt, Worker
+
+PAIRING_LASTS = timedelta(seconds=200)
+CODE_LASTS = timedelta(seconds=60)
+NUMBER = "5511987654321"
+CODE = "https://wa.me/settings/linked_devices#2@a,b,c,d,1"
+
+
+def nobody(connection_id: int, store: str) -> str:
+    """No phone is linked in any store."""
+    return ""
+
+
+class Hand:
+    """One worker."""
+
+    def __init__(self) -> None:
+        self.worker: Worker = actions.start_worker("hand")
+
+    def claim(self, connection: Connection) -> Fence:
+        """Own a connection, for its newest request."""
+        claimed = actions.claim(connection.pk, self.worker, nobody)
+        return Fence(claimed.pk, claimed.claim, claimed.generation)
+
+    def begin(self, connection: Connection) -> Fence:
+        """Begin to carry out the newest request."""
+        fence = self.claim(connection)
+        actions.begin(fence)
+        return fence
+
+    def begin_pairing(self, connection: Connection) -> tuple[Fence, PairingAttempt]:
+        fence = self.begin(connection)
+        return fence, actions.begin_pairing(fence, PAIRING_LASTS)
+
+    def show_code(self, connection: Connection, code: str = CODE) -> tuple[Fence, PairingAttempt]:
+        """A pairing whose first code can be scanned."""
+        fence, attempt = self.begin_pairing(connection)
+        actions.show_code(fence, attempt.pk, code, 1, 6, CODE_LASTS)
+        return fence, attempt
+
+    def link(self, connection: Connection) -> Fence:
+        """All the way to a linked phone."""
+        fence, attempt = self.show_code(connection)
+        actions.observe(fence, Observation.CODE_ACCEPTED)
+        actions.link(fence, attempt, NUMBER)
+        return fence
+
+    def die(self) -> None:
+        """No sign of life for a long while, and no farewell."""
+        long_ago = timezone.now() - 2 * Worker.OFFLINE_AFTER
+        Worker.objects.filter(pk=self.worker.pk).update(heartbeat_at=long_ago)
+
+
+def overdue(attempt: PairingAttempt) -> None:
+    """The attempt should have ended by now."""
+    PairingAttempt.objects.filter(pk=attempt.pk).update(expires_at=timezone.now())

@@ -1,0 +1,174 @@
+"""The table is total, says what it always said, and leaves nobody waiting for ever."""
+
+import re
+
+import pytest
+
+from connections.lifecycle import (
+    PAIRING,
+    RULES,
+    WORDS,
+    Observation,
+    Reason,
+    State,
+    Step,
+    after,
+)
+
+# What each observation makes of each state: d(isconnected), c(onnecting), s(can awaited),
+# C(onnected), r(econnecting), a(ction needed), or · where it does not count.
+GOLDEN = """
+observation           reason                d c s C r a
+
+reconnect_requested   requested             c c c c c c
+disconnect_requested  disconnecting         d c s C r a
+resume_started        resuming              · c · · · ·
+pairing_started       preparing_code        · c · · c c
+code_shown            waiting_for_scan      · s s · · ·
+code_accepted         finishing             · c c · · ·
+linked                linked                · C C · · ·
+resumed               resumed               · C C · C ·
+link_lost             link_lost             · r r r r ·
+not_answering         not_answering         · · · r r ·
+unreachable           unreachable           · r r r r ·
+dial_failed           unreachable           · c · · · ·
+login_refused         login_refused         · r r r r ·
+host_crashed          host_crashed          · r r r r ·
+service_restarted     service_restarted     · r r r r ·
+logged_out_by_phone   logged_out_by_phone   · a a a a ·
+forgotten             forgotten             · a a a a ·
+account_locked        account_locked        · a a a a ·
+taken_over            taken_over            · a a a a ·
+temporarily_banned    temporarily_banned    · a a a a ·
+client_outdated       client_outdated       · a a a a ·
+codes_expired         codes_expired         · a a · · ·
+pairing_refused       pairing_refused       · a a · · ·
+pairing_unreachable   pairing_unreachable   · a a · · ·
+pairing_interrupted   pairing_interrupted   · a a · · ·
+pairing_crashed       pairing_crashed       · a a · · ·
+pairing_timed_out     pairing_timed_out     · a a · · ·
+store_failed          store_failed          · a a a a ·
+credentials_missing   credentials_missing   · a a a a ·
+session_broke         session_broke         a a a a a a
+disconnected          disconnected          d d d d d d
+disconnected_untold   disconnected_untold   d d d d d d
+"""
+
+LETTERS = {
+    State.DISCONNECTED: "d",
+    State.CONNECTING: "c",
+    State.AWAITING_SCAN: "s",
+    State.CONNECTED: "C",
+    State.RECONNECTING: "r",
+    State.ACTION_NEEDED: "a",
+}
+
+WAITING = (*PAIRING, State.RECONNECTING)
+
+# What only ever happens while a phone is being linked.
+OF_A_PAIRING = [
+    observation
+    for observation in Observation
+    if observation.startswith(("pairing_", "code")) or observation == Observation.LINKED
+]
+
+
+def row(observation: Observation) -> str:
+    """A line of the golden table."""
+    results = [after(state, observation) for state in LETTERS]
+    (reason,) = {result[1] for result in results if result}
+    letters = " ".join(LETTERS[result[0]] if result else "·" for result in results)
+    return f"{observation:<22}{reason:<22}{letters}"
+
+
+def test_every_pair_of_state_and_observation_gives_what_it_always_gave() -> None:
+    head, _, *rows = GOLDEN.strip().splitlines()
+    assert head.split()[2:] == list(LETTERS.values())
+    assert set(LETTERS) == set(State)
+    assert [row(observation) for observation in Observation] == rows
+
+
+def test_every_observation_has_a_rule() -> None:
+    assert set(RULES) == set(Observation)
+
+
+def test_every_reason_has_an_observation_that_leads_to_it() -> None:
+    never_observed = {Reason.NEVER_CONNECTED, Reason.WORKER_OFFLINE}
+    assert {rule.reason for rule in RULES.values()} == set(Reason) - never_observed
+
+
+def test_every_reason_has_words() -> None:
+    assert set(WORDS) == set(Reason)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_the_words_are_whole_sentences(reason: Reason) -> None:
+    words = WORDS[reason]
+    for text in (words.sentence, words.next_step):
+        assert re.fullmatch(r"[A-Z].*[^ ]\.", text), text
+        assert "  " not in text
+    assert words.whole == f"{words.sentence} {words.next_step}"
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_the_words_hold_no_jargon(reason: Reason) -> None:
+    """People read them who have never heard of a socket."""
+    assert not re.search(
+        r"neonize|whatsmeow|socket|stream|exception|prekey|jid|_", WORDS[reason].whole, re.I
+    )
+
+
+@pytest.mark.parametrize("observation", OF_A_PAIRING)
+def test_a_late_word_of_a_pairing_changes_nothing_once_that_is_over(
+    observation: Observation,
+) -> None:
+    for state in (State.CONNECTED, State.DISCONNECTED):
+        assert after(state, observation) is None
+
+
+@pytest.mark.parametrize("observation", Observation)
+def test_only_a_request_wakes_what_is_disconnected(observation: Observation) -> None:
+    wakes = after(State.DISCONNECTED, observation)
+    if observation == Observation.RECONNECT_REQUESTED:
+        assert wakes == (State.CONNECTING, Reason.REQUESTED)
+    elif observation == Observation.SESSION_BROKE:
+        # A clean-up that failed for good: the person has to hear of it.
+        assert wakes == (State.ACTION_NEEDED, Reason.SESSION_BROKE)
+    else:
+        assert wakes is None or wakes[0] == State.DISCONNECTED
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_disconnect_always_ends_disconnected(state: State) -> None:
+    requested = after(state, Observation.DISCONNECT_REQUESTED)
+    assert requested == (state, Reason.DISCONNECTING)
+    for done in (Observation.DISCONNECTED, Observation.DISCONNECTED_UNTOLD):
+        result = after(state, done)
+        assert result is not None and result[0] == State.DISCONNECTED
+
+
+@pytest.mark.parametrize("state", WAITING)
+def test_nothing_that_waits_leads_nowhere(state: State) -> None:
+    """Each waiting state can succeed, and can be given up with a reason that a person sees."""
+    results = {result[0] for observation in Observation if (result := after(state, observation))}
+    assert {State.CONNECTED, State.ACTION_NEEDED, State.DISCONNECTED} <= results
+
+
+@pytest.mark.parametrize("state", PAIRING)
+def test_a_pairing_has_a_deadline_in_each_of_its_states(state: State) -> None:
+    result = after(state, Observation.PAIRING_TIMED_OUT)
+    assert result == (State.ACTION_NEEDED, Reason.PAIRING_TIMED_OUT)
+
+
+def test_who_has_to_act_is_told_how() -> None:
+    """ "Nothing to do" and "wait" are never the answer to a state that only a person can leave."""
+    for observation, rule in RULES.items():
+        step = WORDS[rule.reason].step
+        if rule.state == State.ACTION_NEEDED:
+            assert step in (Step.RECONNECT, Step.CHECK_SERVER), observation
+        elif rule.state == State.CONNECTED:
+            assert step == Step.NONE, observation
+        elif rule.state in WAITING:
+            assert step in (Step.WAIT, Step.SCAN, Step.CHECK_SERVER), observation
+        elif rule.state == State.DISCONNECTED:
+            assert step == Step.RECONNECT, observation

@@ -1,0 +1,52 @@
+"""Who recurs in the tests: Alice operates the organization, Bob may only look, Charlie is outside.
+
+An app's conftest.py imports these fixtures, and so its tests have them.
+"""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from organizations.models import Membership, Organization
+from organizations.tokens import create_token
+
+__all__ = ["alice", "bob", "charlie", "organization", "other_organization"]
+
+
+@pytest.fixture
+def organization(db: None) -> Organization:
+    """The one that the tests are about."""
+    return Organization.objects.create(name="Acme")
+
+
+@pytest.fixture
+def other_organization(db: None) -> Organization:
+    """Charlie's."""
+    return Organization.objects.create(name="Globex")
+
+
+@pytest.fixture
+def alice(organization: Organization) -> User:
+    return member("alice", organization, Membership.Role.OPERATOR)
+
+
+@pytest.fixture
+def bob(organization: Organization) -> User:
+    return member("bob", organization, Membership.Role.VIEWER)
+
+
+@pytest.fixture
+def charlie(other_organization: Organization) -> User:
+    return member("charlie", other_organization, Membership.Role.OWNER)
+
+
+def member(name: str, organization: Organization, role: Membership.Role) -> User:
+    """A staff user with this role in this organization."""
+    user = User.objects.create(username=name, is_staff=True)
+    Membership.objects.create(user=user, organization=organization, role=role)
+    return user
+
+
+def api_client(user: User) -> Client:
+    """A client of the REST API with a token of this user's."""
+    return Client(headers={"Authorization": f"Bearer {create_token(user, 'a test')}"})

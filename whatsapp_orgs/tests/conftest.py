@@ -1,0 +1,5 @@
+"""The people of the tests."""
+
+from organizations.tests.people import alice, bob, charlie, organization, other_organization
+
+__all__ = ["alice", "bob", "charlie", "organization", "other_organization"]
