@@ -156,14 +156,13 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
             raise Http404 from error
         connection = Connection.objects.of(organization)
         told = snapshot(observe(connection.pk), access.may_operate(request.user, organization))
-        for line in (told, *told["history"]):
-            line["time"] = datetime.fromisoformat(line.get("at") or line["since"])
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": organization.name,
             "organization": organization,
-            "now": told,
+            "snapshot": told,
+            "told": _with_times(told),
             "sandbox": sandbox.enabled(),
         }
         response = TemplateResponse(request, template, context)
@@ -220,6 +219,12 @@ def _listed(connection: Connection) -> Observed:
     looked_after = connection.looked_after
     any_worker = looked_after or bool(getattr(connection, "any_worker", False))
     return Observed(connection, None, looked_after, any_worker)
+
+
+def _with_times(told: dict[str, Any]) -> dict[str, Any]:
+    """A snapshot with times that a template can format."""
+    history = [line | {"time": datetime.fromisoformat(line["at"])} for line in told["history"]]
+    return told | {"time": datetime.fromisoformat(told["since"]), "history": history}
 
 
 def _reconnect(connection: Connection, actor: actions.Actor) -> str:
