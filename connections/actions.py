@@ -187,7 +187,7 @@ def link(
     """
     connection = _fenced(fence)
     _adopt(connection, attempt, number)
-    _move(connection, observation)
+    _move(connection, observation, attempt=attempt)
 
 
 @transaction.atomic

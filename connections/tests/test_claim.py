@@ -1,0 +1,124 @@
+"""A worker takes over: what the one before left half done becomes true."""
+
+import pytest
+
+from connections import actions
+from connections.actions import Actor
+from connections.lifecycle import Observation, Reason, State
+from connections.models import Connection, PairingAttempt, Worker
+from connections.serializers import observe
+from connections.tests.hand import NUMBER, Hand, nobody
+from connections.tests.rows import everything
+
+ALICE = Actor("alice")
+
+
+@pytest.fixture
+def requested(connection: Connection) -> Connection:
+    return actions.request_reconnect(connection.pk, ALICE)
+
+
+def reread(connection: Connection) -> Connection:
+    return Connection.objects.get(pk=connection.pk)
+
+
+def test_a_pairing_was_interrupted(requested: Connection, hand: Hand) -> None:
+    _, attempt = hand.show_code(requested)
+    Hand().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (
+        State.ACTION_NEEDED,
+        Reason.PAIRING_INTERRUPTED,
+    )
+    attempt.refresh_from_db()
+    assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
+
+
+def test_a_link_is_resumed(requested: Connection, hand: Hand) -> None:
+    hand.link(requested)
+    before = reread(requested)
+    Hand().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
+    assert (connection.store, connection.number) == (before.store, NUMBER)
+    assert connection.claim == before.claim + 1
+
+
+def test_the_store_of_a_phone_that_had_accepted_is_adopted(
+    requested: Connection, hand: Hand
+) -> None:
+    fence, attempt = hand.show_code(requested)
+    actions.observe(fence, Observation.CODE_ACCEPTED)
+    asked = []
+
+    def linked_number(connection_id: int, store: str) -> str:
+        asked.append((connection_id, store))
+        return NUMBER
+
+    actions.claim(requested.pk, Hand().worker, linked_number)
+    assert asked == [(requested.pk, attempt.store)]
+    connection = reread(requested)
+    assert (connection.store, connection.number) == (attempt.store, NUMBER)
+    assert (connection.state, connection.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
+    attempt.refresh_from_db()
+    assert attempt.outcome == PairingAttempt.Outcome.LINKED
+
+
+def test_a_request_that_no_one_has_begun_is_left_alone(requested: Connection) -> None:
+    history = everything()["ConnectionEvent"]
+    actions.claim(requested.pk, Hand().worker, nobody)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (State.CONNECTING, Reason.REQUESTED)
+    assert connection.claim == 1
+    assert everything()["ConnectionEvent"] == history
+
+
+def test_a_disconnect_under_way_is_left_to_be_finished(requested: Connection, hand: Hand) -> None:
+    hand.link(requested)
+    actions.request_disconnect(requested.pk, ALICE)
+    hand.begin(requested)
+    before = reread(requested)
+    Hand().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (before.state, Reason.DISCONNECTING)
+    assert connection.logout_wanted
+
+
+@pytest.mark.parametrize("observation", [Observation.CODES_EXPIRED, Observation.SESSION_BROKE])
+def test_what_only_a_person_can_mend_stays_as_it_is(
+    requested: Connection, hand: Hand, observation: Observation
+) -> None:
+    fence, _ = hand.show_code(requested)
+    actions.observe(fence, observation)
+    before = reread(requested)
+    Hand().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (before.state, before.reason)
+
+
+def test_a_new_worker_ends_the_ones_before_it(hand: Hand) -> None:
+    newcomer = Hand().worker
+    hand.worker.refresh_from_db()
+    assert hand.worker.stopped_at is not None
+    assert not hand.worker.alive
+    assert newcomer.alive
+    assert list(Worker.objects.filter(stopped_at=None)) == [newcomer]
+
+
+def test_a_heartbeat_keeps_a_worker_alive(hand: Hand) -> None:
+    hand.die()
+    hand.worker.refresh_from_db()
+    assert not hand.worker.alive
+    assert not Worker.any_alive()
+    actions.heartbeat(hand.worker)
+    hand.worker.refresh_from_db()
+    assert hand.worker.alive
+    assert Worker.any_alive()
+
+
+def test_a_worker_that_stops_is_seen_at_once(requested: Connection, hand: Hand) -> None:
+    hand.link(requested)
+    assert observe(requested.pk).state == State.CONNECTED
+    actions.stop_worker(hand.worker)
+    observed = observe(requested.pk)
+    assert (observed.state, observed.reason) == (State.RECONNECTING, Reason.WORKER_OFFLINE)
