@@ -316,5 +316,6 @@ def claim(
         _move(
             connection,
             Observation.SERVICE_RESTARTED if resumes else Observation.PAIRING_INTERRUPTED,
+            attempt=attempt,
         )
     return connection

@@ -62,6 +62,20 @@ def test_the_store_of_a_phone_that_had_accepted_is_adopted(
     assert (connection.state, connection.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
     attempt.refresh_from_db()
     assert attempt.outcome == PairingAttempt.Outcome.LINKED
+    line = requested.events.first()
+    assert line is not None and line.attempt == attempt
+
+
+def test_a_request_that_had_not_come_to_a_pairing_was_interrupted_too(
+    requested: Connection, hand: Hand
+) -> None:
+    hand.begin(requested)
+    Hand().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (
+        State.ACTION_NEEDED,
+        Reason.PAIRING_INTERRUPTED,
+    )
 
 
 def test_a_request_that_no_one_has_begun_is_left_alone(requested: Connection) -> None:

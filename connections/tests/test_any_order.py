@@ -1,0 +1,225 @@
+"""Requests, observations, takeovers and late writers in any order leave the rows true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from hypothesis.strategies import booleans, integers, sampled_from
+
+from connections import actions
+from connections.actions import GONE_AT_WHATSAPP, Actor, AlreadyConnected, Fence, Superseded
+from connections.lifecycle import LIVE, PAIRING, Desired, Observation, Reason, State
+from connections.models import Connection, PairingAttempt
+from connections.tests.hand import CODE_LASTS, NUMBER, PAIRING_LASTS, Hand, nobody, overdue
+from connections.tests.rows import everything
+from organizations.models import Organization
+
+ALICE = Actor("alice")
+REQUESTS = {Observation.RECONNECT_REQUESTED, Observation.DISCONNECT_REQUESTED}
+SEEN = sampled_from([observation for observation in Observation if observation not in REQUESTS])
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """One connection, the worker that owns it, and those who owned it before."""
+
+    @initialize()
+    def begin(self) -> None:
+        organization = Organization.objects.create(name="Acme")
+        self.id = Connection.objects.of(organization).pk
+        self.hand = Hand()
+        self.fences: list[Fence] = []
+        self.store = ""
+        self.may_lose_store = False
+        self.generation = self.claim = 0
+
+    # --- What people ask for ---------------------------------------------------------------------
+
+    @rule()
+    def reconnect(self) -> None:
+        try:
+            asked = actions.request_reconnect(self.id, ALICE)
+        except AlreadyConnected:
+            assert self.row().state == State.CONNECTED
+        else:
+            assert (asked.desired, asked.state in PAIRING) == (Desired.CONNECTED, True)
+
+    @rule()
+    def disconnect(self) -> None:
+        asked = actions.request_disconnect(self.id, ALICE)
+        assert (asked.desired, asked.logout_wanted) == (Desired.DISCONNECTED, True)
+        assert asked.open_attempt() is None
+
+    # --- What the worker writes ------------------------------------------------------------------
+
+    @rule()
+    def take(self) -> None:
+        """The worker finds the connection, and may write about its newest request."""
+        taken_over = self.row().worker_id != self.hand.worker.pk
+        claimed = actions.claim(self.id, self.hand.worker, nobody)
+        begun = claimed.begun_generation == claimed.generation
+        if taken_over and begun and claimed.desired == Desired.CONNECTED:
+            # Without credentials there is nothing to go on with: a person has to hear of it.
+            assert claimed.store or claimed.state not in LIVE
+        fence = Fence(claimed.pk, claimed.claim, claimed.generation)
+        if fence not in self.fences:
+            self.fences.append(fence)
+        actions.begin(fence)
+
+    @precondition(lambda self: self.fences)
+    @rule(which=integers(0, 3))
+    def begin_pairing(self, which: int) -> None:
+        fence = self.fence(which)
+        if self.current(fence) and self.row().state in (State.CONNECTED, State.DISCONNECTED):
+            return  # The worker pairs for a request, which has left both of these.
+        self.write(fence, lambda: actions.begin_pairing(fence, PAIRING_LASTS))
+
+    @precondition(lambda self: self.fences)
+    @rule(which=integers(0, 3), number=integers(1, 6))
+    def show_code(self, which: int, number: int) -> None:
+        fence, attempt = self.fence(which), self.newest_attempt()
+        if attempt is None:
+            return
+        pk = attempt.pk
+        if self.current(fence) and attempt.ended_at is not None:
+            return self.refused(lambda: actions.show_code(fence, pk, "late", number, 6, CODE_LASTS))
+        self.write(
+            fence, lambda: actions.show_code(fence, pk, f"code {number}", number, 6, CODE_LASTS)
+        )
+
+    @precondition(lambda self: self.fences)
+    @rule(which=integers(0, 3))
+    def link(self, which: int) -> None:
+        fence, attempt = self.fence(which), self.newest_attempt()
+        if attempt is None or (self.current(fence) and attempt.ended_at is not None):
+            return  # The worker links the phone of the pairing that it runs.
+        self.write(fence, lambda: actions.link(fence, attempt, NUMBER))
+
+    @precondition(lambda self: self.fences)
+    @rule(which=integers(0, 3), observation=SEEN)
+    def observe(self, which: int, observation: Observation) -> None:
+        fence = self.fence(which)
+        self.may_lose_store = self.current(fence) and observation in GONE_AT_WHATSAPP
+        self.write(fence, lambda: actions.observe(fence, observation))
+
+    @precondition(lambda self: self.fences)
+    @rule(which=integers(0, 3))
+    def forget(self, which: int) -> None:
+        """The clean-up of a disconnect is done; it need not be the newest request any more."""
+        fence = self.fence(which)
+        if fence.claim != self.row().claim:
+            return self.refused(lambda: actions.forget_credentials(self.id, fence.claim))
+        self.may_lose_store = True
+        actions.forget_credentials(self.id, fence.claim)
+        row = self.row()
+        assert (row.store, row.number, row.logout_wanted) == ("", "", False)
+
+    # --- What goes wrong -------------------------------------------------------------------------
+
+    @rule()
+    def another_worker(self) -> None:
+        self.hand = Hand()
+
+    @rule()
+    def worker_dies(self) -> None:
+        self.hand.die()
+
+    @rule(really=booleans())
+    def deadline_passes(self, really: bool) -> None:
+        if really and (attempt := self.row().open_attempt()):
+            overdue(attempt)
+
+    # --- What is always true ---------------------------------------------------------------------
+
+    @invariant()
+    def attempts_are_open_only_while_pairing(self) -> None:
+        open_attempts = PairingAttempt.objects.filter(connection=self.id, ended_at=None)
+        assert open_attempts.count() <= (self.row().state in PAIRING)
+
+    @invariant()
+    def what_has_ended_holds_no_code_and_says_how(self) -> None:
+        for attempt in PairingAttempt.objects.filter(connection=self.id):
+            ended = attempt.ended_at is not None
+            assert bool(attempt.outcome) == ended
+            assert not (ended and (attempt.code or attempt.code_expires_at))
+
+    @invariant()
+    def the_history_ends_with_what_is(self) -> None:
+        row, lines = self.row(), list(Connection.objects.get(pk=self.id).events.order_by("pk"))
+        before = State.DISCONNECTED.value
+        for line in lines:
+            assert line.state_before == before
+            before = line.state
+        if lines:
+            last = lines[-1]
+            assert (last.state, last.reason, last.detail) == (row.state, row.reason, row.detail)
+        else:
+            assert (row.state, row.reason) == (State.DISCONNECTED, Reason.NEVER_CONNECTED)
+
+    @invariant()
+    def credentials_are_lost_only_when_worthless_or_deleted(self) -> None:
+        row = self.row()
+        if self.store and not row.store:
+            assert self.may_lose_store
+        self.store, self.may_lose_store = row.store, False
+
+    @invariant()
+    def generations_and_claims_only_rise(self) -> None:
+        row = self.row()
+        assert row.begun_generation <= row.generation
+        assert (row.generation, row.claim) >= (self.generation, self.claim)
+        assert row.claim >= self.claim
+        self.generation, self.claim = row.generation, row.claim
+
+    # --- Helpers ---------------------------------------------------------------------------------
+
+    def row(self) -> Connection:
+        return Connection.objects.get(pk=self.id)
+
+    def newest_attempt(self) -> PairingAttempt | None:
+        return PairingAttempt.objects.filter(connection=self.id).first()
+
+    def fence(self, which: int) -> Fence:
+        """The newest right to write, or one of those before it."""
+        return self.fences[max(0, len(self.fences) - 1 - which)]
+
+    def current(self, fence: Fence) -> bool:
+        row = self.row()
+        return (fence.claim, fence.generation) == (row.claim, row.generation)
+
+    def write(self, fence: Fence, write: Callable[[], object]) -> None:
+        if self.current(fence):
+            write()
+        else:
+            self.refused(write)
+
+    def refused(self, write: Callable[[], object]) -> None:
+        before = everything()
+        with pytest.raises(Superseded):
+            write()
+        assert everything() == before
+
+
+@pytest.mark.django_db
+def test_requests_and_observations_in_any_order() -> None:
+    run_state_machine_as_test(
+        AnyOrder,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=25,
+            deadline=timedelta(seconds=20),
+            derandomize=True,  # The same sequences every time: it fails for a reason, not by luck.
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
