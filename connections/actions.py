@@ -31,7 +31,9 @@ ENDINGS: dict[Observation, PairingAttempt.Outcome] = {
 }
 """How each observation that ends a pairing is remembered; any other ending is FAILED."""
 
-GONE_AT_WHATSAPP = frozenset({Observation.LOGGED_OUT_BY_PHONE, Observation.FORGOTTEN})
+GONE_AT_WHATSAPP = frozenset(
+    {Observation.LOGGED_OUT_BY_PHONE, Observation.FORGOTTEN, Observation.ACCOUNT_LOCKED}
+)
 """After these the saved credentials are worthless, so the next reconnect begins with a fresh QR."""
 
 

@@ -237,7 +237,7 @@ WORDS: dict[Reason, Words] = {
         Step.RECONNECT,
     ),
     Reason.ACCOUNT_LOCKED: Words(
-        "WhatsApp has locked this account.",
+        "WhatsApp says that this account was locked, or moved to another phone.",
         "Open WhatsApp on the phone and follow what it says there. Then press Reconnect.",
         Step.RECONNECT,
     ),

@@ -191,15 +191,15 @@ class Client:
             self._emit({"event": "connected", "number": self._number})
         elif kind == LOGGED_OUT:
             gone = messages.LoggedOut.FromString(data)
-            self._emit(
-                {"event": "logged_out", "while_offline": gone.OnConnect, "reason": int(gone.Reason)}
-            )
+            reason = messages.ConnectFailureReason.Name(gone.Reason)
+            self._emit({"event": "logged_out", "while_offline": gone.OnConnect, "reason": reason})
         elif kind == BANNED:
             ban = messages.TemporaryBan.FromString(data)
             self._emit({"event": "banned", "code": int(ban.Code), "seconds": int(ban.Expire)})
         elif kind == FAILED:
             failure = messages.ConnectFailure.FromString(data)
-            self._emit({"event": "failed", "reason": int(failure.Reason)})
+            reason = messages.ConnectFailureReason.Name(failure.Reason)
+            self._emit({"event": "failed", "reason": reason})
         else:
             self._emit({"event": PLAIN_EVENTS[kind]})
 

@@ -27,12 +27,6 @@ CODE_LASTS = timedelta(seconds=20)
 KEEP_DIALLING_SECONDS = 60.0
 FINISH_SECONDS = 60.0
 
-ENDINGS = {
-    "timeout": Observation.CODES_EXPIRED,
-    "err-client-outdated": Observation.CLIENT_OUTDATED,
-}
-"""How whatsmeow says that a pairing is over; anything else is a refusal."""
-
 
 class Failed(Exception):
     """The pairing is over, and no phone is linked."""
@@ -54,6 +48,7 @@ class Pairing:
         self._session = session
         self._attempt = attempt
         self._codes = 0
+        self._shown_at = 0.0
         self._accepted = False
 
     async def run(self) -> bool:
@@ -141,6 +136,7 @@ class Pairing:
         kind = event["event"]
         if kind == "code":
             self._codes += 1
+            self._shown_at = asyncio.get_running_loop().time()
             await session.db(
                 actions.show_code,
                 session.fence,
@@ -154,10 +150,21 @@ class Pairing:
             self._accepted = True
             await session.observe(Observation.CODE_ACCEPTED)
         elif kind == "pairing_ended":
-            raise Failed(ENDINGS.get(event["outcome"], Observation.PAIRING_REFUSED))
+            raise Failed(self._ending(event["outcome"]))
         elif kind in ("ended", "failed", "lost") and not self._codes:
             raise DialFailed
         elif kind in ("ended", "host_gone"):
             raise Failed(Observation.PAIRING_CRASHED)
         elif observation := session.final(event):
             raise Failed(*observation)
+
+    def _ending(self, outcome: str) -> Observation:
+        """What whatsmeow means by saying that the codes are over."""
+        if outcome == "err-client-outdated":
+            return Observation.CLIENT_OUTDATED
+        if outcome != "timeout":
+            return Observation.PAIRING_REFUSED
+        # whatsmeow calls it a timeout, too, when the connection drops under a code.
+        shown_for = asyncio.get_running_loop().time() - self._shown_at
+        in_time = shown_for < CODE_LASTS.total_seconds() - 1
+        return Observation.PAIRING_CRASHED if in_time else Observation.CODES_EXPIRED

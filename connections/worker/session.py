@@ -182,7 +182,7 @@ class Session:
                 self.link = await self.supervisor.open(self.id, self._store)
                 await self._follow(self.link)
             except _Final as final:
-                if final.observation == Observation.FORGOTTEN and self._requested:
+                if final.observation in actions.GONE_AT_WHATSAPP and self._requested:
                     # Someone pressed Reconnect, and the saved credentials are worthless: the
                     # fresh QR code comes at once, not after another press.
                     return final.observation
@@ -242,6 +242,8 @@ class Session:
         if kind == "logged_out":
             if not event["while_offline"]:
                 return Observation.LOGGED_OUT_BY_PHONE, ""
+            if event["reason"] == "MAIN_DEVICE_GONE":
+                return Observation.ACCOUNT_LOCKED, ""
             return Observation.FORGOTTEN, ""
         if kind == "banned":
             until = timezone.now() + timedelta(seconds=event["seconds"])

@@ -1,0 +1,53 @@
+"""How a pairing can end without a linked phone, and that the next one begins afresh."""
+
+import pytest
+
+from simulator.client import ControlError
+from tests.application import Application
+from tests.test_reconnect import decode
+
+
+@pytest.mark.parametrize("fault", ["bad_hmac", "bad_signature"])
+def test_a_refused_link_says_so(application: Application, organization: int, fault: str) -> None:
+    code = decode(application.api("POST", organization, "reconnect"))
+    application.simulator.arm(fault, count=1)
+    with pytest.raises(ControlError):
+        application.simulator.scan(code)
+    status = application.wait_for_state(organization, "action_needed")
+    assert (status["reason"], status["hasQRCode"]) == ("pairing_refused", False)
+    assert decode(application.api("POST", organization, "reconnect")) != code
+
+
+def test_a_connection_that_drops_under_the_code_says_so(
+    application: Application, organization: int
+) -> None:
+    application.api("POST", organization, "reconnect")
+    newest = max(application.simulator.connections(), key=lambda found: found["since"])
+    application.simulator.drop(connection=newest["id"])
+    status = application.wait_for_state(organization, "action_needed")
+    assert status["reason"] == "pairing_crashed"
+
+
+def test_codes_that_no_one_scans_run_out(own_application: Application) -> None:
+    organization = own_application.organization()
+    own_application.simulator.set_refs(1)  # which whatsmeow shows for 20 s
+    code = decode(own_application.api("POST", organization, "reconnect"))
+    status = own_application.wait_for_state(organization, "action_needed", seconds=30)
+    assert status["reason"] == "codes_expired"
+    missing = own_application.api("GET", organization, "qrcode")
+    assert missing.body["code"] == "client_not_found"
+    assert decode(own_application.api("POST", organization, "reconnect")) != code
+
+
+def test_a_logout_that_whatsapp_does_not_answer_ends_all_the_same(
+    own_application: Application,
+) -> None:
+    organization = own_application.organization()
+    code = decode(own_application.api("POST", organization, "reconnect"))
+    number = own_application.simulator.scan(code).number
+    own_application.wait_for_state(organization, "connected")
+    own_application.simulator.arm("silence", number=number)
+    gone = own_application.api("DELETE", organization, "disconnect")
+    assert gone.status == 200
+    assert "WhatsApp could not be told" in gone.body["message"]
+    assert not (own_application.data_dir / "auth_sessions" / str(organization)).exists()
