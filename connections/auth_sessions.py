@@ -8,7 +8,7 @@ import logging
 import secrets
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -51,7 +51,7 @@ def linked_number(organization_id: int, store: str) -> str:
     if not path.is_file():
         return ""
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as db:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
             row = db.execute("SELECT jid FROM whatsmeow_device LIMIT 1").fetchone()
     except sqlite3.Error:
         logger.exception("a store cannot be read", extra={"organization": organization_id})
@@ -79,13 +79,13 @@ def discard_others(organization_id: int, keep: str) -> None:
 def delete(organization_id: int) -> bool:
     """Delete the organization's folder. Returns whether there was one. Raises OSError.
 
-    It is renamed first, so that half-deleted credentials are never taken for whole ones.
+    It is renamed first, so that half-deleted credentials are never taken for whole ones. What an
+    earlier try could not delete goes too.
     """
     path = folder(organization_id)
-    doomed = path.with_name(f".deleted-{path.name}-{secrets.token_hex(4)}")
-    try:
-        path.rename(doomed)
-    except FileNotFoundError:
-        return False
-    shutil.rmtree(doomed)
-    return True
+    with suppress(FileNotFoundError):
+        path.rename(path.with_name(f".deleted-{path.name}-{secrets.token_hex(4)}"))
+    doomed = list(path.parent.glob(f".deleted-{path.name}-*"))
+    for left in doomed:
+        shutil.rmtree(left)
+    return bool(doomed)
