@@ -1,0 +1,179 @@
+"""What a reader sees: the row, corrected by whether anyone looks after it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from connections import actions
+from connections.actions import Actor
+from connections.lifecycle import Observation, Reason, State
+from connections.models import Connection
+from connections.serializers import Panel, observe, panel_of, snapshot
+from connections.tests.hand import CODE, NUMBER, Hand, nobody
+
+ALICE = Actor("alice")
+Step = Callable[[Connection, Hand], object]
+
+
+def request(connection: Connection, hand: Hand) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+
+
+def prepare(connection: Connection, hand: Hand) -> None:
+    request(connection, hand)
+    hand.begin_pairing(connection)
+
+
+def show(connection: Connection, hand: Hand) -> None:
+    request(connection, hand)
+    hand.show_code(connection)
+
+
+def accept(connection: Connection, hand: Hand) -> None:
+    request(connection, hand)
+    fence, _ = hand.show_code(connection)
+    actions.observe(fence, Observation.CODE_ACCEPTED)
+
+
+def link(connection: Connection, hand: Hand) -> None:
+    request(connection, hand)
+    hand.link(connection)
+
+
+def lose(connection: Connection, hand: Hand) -> None:
+    request(connection, hand)
+    actions.observe(hand.link(connection), Observation.LINK_LOST)
+
+
+def resume(connection: Connection, hand: Hand) -> None:
+    lose(connection, hand)
+    request(connection, hand)
+    actions.observe(hand.begin(connection), Observation.RESUME_STARTED)
+
+
+def fail(connection: Connection, hand: Hand) -> None:
+    request(connection, hand)
+    fence, _ = hand.show_code(connection)
+    actions.observe(fence, Observation.CODES_EXPIRED)
+
+
+def leave(connection: Connection, hand: Hand) -> None:
+    link(connection, hand)
+    actions.request_disconnect(connection.pk, ALICE)
+
+
+def be_gone(connection: Connection, hand: Hand) -> None:
+    leave(connection, hand)
+    fence = hand.begin(connection)
+    actions.forget_credentials(connection.pk, fence.claim)
+    actions.observe(fence, Observation.DISCONNECTED)
+
+
+def rest(connection: Connection, hand: Hand) -> None:
+    """Nothing was ever asked for."""
+
+
+@pytest.mark.parametrize(
+    ("step", "panel", "reconnect", "disconnect"),
+    [
+        (rest, Panel.DISCONNECTED, True, False),
+        (request, Panel.PREPARING, False, True),
+        (prepare, Panel.PREPARING, False, True),
+        (show, Panel.CODE, False, True),
+        (accept, Panel.FINISHING, False, True),
+        (link, Panel.CONNECTED, False, True),
+        (lose, Panel.RECONNECTING, True, True),
+        (resume, Panel.RESUMING, False, True),
+        (fail, Panel.ACTION_NEEDED, True, False),
+        (leave, Panel.DISCONNECTING, False, False),
+        (be_gone, Panel.DISCONNECTED, True, False),
+    ],
+)
+def test_the_page_shows_one_panel_and_the_buttons_that_help(
+    connection: Connection, hand: Hand, step: Step, panel: Panel, reconnect: bool, disconnect: bool
+) -> None:
+    step(connection, hand)
+    told = snapshot(observe(connection.pk), may_operate=True)
+    assert (told["panel"], told["canReconnect"], told["canDisconnect"]) == (
+        panel,
+        reconnect,
+        disconnect,
+    )
+    looked_at = snapshot(observe(connection.pk), may_operate=False)
+    assert not looked_at["canReconnect"]
+    assert not looked_at["canDisconnect"]
+
+
+def test_who_may_only_look_gets_no_code(connection: Connection, hand: Hand) -> None:
+    show(connection, hand)
+    told = snapshot(observe(connection.pk), may_operate=False)
+    assert (told["panel"], told["pairing"]) == (Panel.HIDDEN, None)
+    assert "data:image" not in str(told)
+
+
+def test_who_may_operate_gets_the_code_as_a_picture_only(
+    connection: Connection, hand: Hand
+) -> None:
+    show(connection, hand)
+    told = snapshot(observe(connection.pk), may_operate=True)
+    pairing = told["pairing"]
+    assert pairing["qr"].startswith("data:image/svg+xml;base64,")
+    assert (pairing["codeNumber"], pairing["codeCount"], pairing["secondsInAll"]) == (1, 6, 60)
+    assert 0 < pairing["secondsLeft"] <= 60
+    assert CODE not in str(told)
+
+
+def test_the_history_is_told_newest_first_and_not_without_end(
+    connection: Connection, hand: Hand
+) -> None:
+    for _ in range(15):
+        actions.request_reconnect(connection.pk, ALICE)
+        actions.request_disconnect(connection.pk, ALICE)
+    history = snapshot(observe(connection.pk), may_operate=True)["history"]
+    assert len(history) == 20
+    assert history[0]["sentence"] == "Logging out at WhatsApp and deleting the credentials."
+    assert history[0]["actor"] == "alice"
+    assert history[0]["id"] > history[1]["id"]
+
+
+# Without a worker: what the row says of a running link is not true any more.
+@pytest.mark.parametrize(
+    ("step", "state", "reason"),
+    [
+        (request, State.CONNECTING, Reason.WORKER_OFFLINE),
+        (show, State.CONNECTING, Reason.WORKER_OFFLINE),
+        (link, State.RECONNECTING, Reason.WORKER_OFFLINE),
+        (lose, State.RECONNECTING, Reason.WORKER_OFFLINE),
+        (leave, State.RECONNECTING, Reason.WORKER_OFFLINE),
+        (fail, State.ACTION_NEEDED, Reason.CODES_EXPIRED),
+        (be_gone, State.DISCONNECTED, Reason.DISCONNECTED),
+        (rest, State.DISCONNECTED, Reason.NEVER_CONNECTED),
+    ],
+)
+def test_a_dead_worker_is_seen_and_never_stored(
+    connection: Connection, hand: Hand, step: Step, state: State, reason: Reason
+) -> None:
+    step(connection, hand)
+    stored = Connection.objects.get(pk=connection.pk)
+    hand.die()
+    observed = observe(connection.pk)
+    assert (observed.state, observed.reason, observed.code) == (state, reason, "")
+    offline = reason == Reason.WORKER_OFFLINE
+    assert (panel_of(observed, may_operate=True) == Panel.OFFLINE) == offline
+    now = Connection.objects.get(pk=connection.pk)
+    assert (now.state, now.reason) == (stored.state, stored.reason)
+
+
+def test_a_new_worker_that_has_not_got_round_to_it_yet(connection: Connection, hand: Hand) -> None:
+    link(connection, hand)
+    newcomer = Hand()
+    observed = observe(connection.pk)
+    assert (observed.state, observed.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
+    actions.claim(connection.pk, newcomer.worker, nobody)
+    assert not observe(connection.pk).orphaned
+
+
+def test_a_number_is_told_as_people_write_it(connection: Connection, hand: Hand) -> None:
+    link(connection, hand)
+    told = snapshot(observe(connection.pk), may_operate=True)
+    assert (told["number"], told["numberText"]) == (NUMBER, "+55 11 98765-4321")
