@@ -53,7 +53,6 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
     """It observes and asks; `actions` writes. Members need no permission of Django's on top."""
 
     list_display = ["organization", "state_now", "number_now", "since", "sentence_now"]
-    list_filter = ["state"]
     list_select_related = ["organization", "worker"]
     search_fields = ["organization__name", "number"]
     ordering = ["organization__name", "pk"]

@@ -12,8 +12,9 @@ export function takeOver(root, page, socket) {
   for (const form of root.querySelectorAll("[data-ask]")) {
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
+      if (form.ariaBusy === "true") return;
       page.notice("");
-      page.notice(await send(form, event.submitter));
+      page.notice(await send(form));
       dialog.close();
       socket.ask();
     });
@@ -26,8 +27,9 @@ export function takeOver(root, page, socket) {
 }
 
 // What went wrong, or nothing: what went right shows on the page by itself.
-async function send(form, button) {
-  button.disabled = true;
+async function send(form) {
+  // Not by disabling the button: it would lose the keyboard's focus.
+  form.ariaBusy = "true";
   try {
     const answer = await fetch(form.action, {
       method: "POST",
@@ -39,7 +41,7 @@ async function send(form, button) {
   } catch {
     return PROBLEMS[0];
   } finally {
-    button.disabled = false;
+    form.ariaBusy = null;
   }
 }
 

@@ -1,0 +1,100 @@
+"""A person at a real browser: logs in, opens pages, and notices whatever goes wrong there."""
+
+from __future__ import annotations
+
+import io
+from urllib.parse import urlsplit
+
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, expect
+
+from tests.application import Application
+from tests.chromium import find_chromium
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WAIT_MILLISECONDS = 20_000
+
+
+def launch(playwright: Playwright) -> Browser:
+    """A Chromium that talks to no one but us."""
+    expect.set_options(timeout=WAIT_MILLISECONDS)
+    return playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+
+
+class Visitor:
+    """Someone who is logged in to the admin, in a browser profile of their own."""
+
+    def __init__(
+        self,
+        browser: Browser,
+        application: Application,
+        *,
+        javascript: bool = True,
+        width: int = 1280,
+        dark: bool = False,
+    ) -> None:
+        self.application = application
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=javascript,
+        )
+        self.context.set_default_timeout(WAIT_MILLISECONDS)
+        self.errors: list[str] = []
+        self.hosts: set[str] = set()
+        self.page = self.new_page()
+        self.page.goto(f"{application.url}admin/")
+        self.page.get_by_label("Username").fill(application.facts["username"])
+        self.page.get_by_label("Password").fill(application.facts["password"])
+        self.page.get_by_role("button", name="Log in").click()
+        self.page.wait_for_url("**/admin/")
+
+    def new_page(self) -> Page:
+        """Another tab."""
+        page = self.context.new_page()
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self._asked(request.url))
+        page.on("websocket", lambda socket: self._asked(socket.url))
+        return page
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.errors.append(message.text)
+
+    def _asked(self, url: str) -> None:
+        if host := urlsplit(url).netloc:  # A data URL has none.
+            self.hosts.add(host)
+
+    def open(self, organization: int, page: Page | None = None) -> Page:
+        """The live page of an organization."""
+        page = page or self.page
+        page.goto(f"{self.application.url}admin/connections/connection/{organization}/change/")
+        return page
+
+    def at_ease(self) -> None:
+        """Nothing went wrong in the browser, and no other server was asked for anything."""
+        assert self.errors == []
+        assert self.hosts == {urlsplit(self.application.url).netloc}
+
+
+def panel(page: Page, name: str) -> Locator:
+    """What the page shows large, once it is this."""
+    return page.locator(f'#connection[data-panel="{name}"]')
+
+
+def qr_code(page: Page) -> str:
+    """What the QR code on the screen says, read from its pixels as a phone would."""
+    picture = page.get_by_role("img", name="QR code")
+    expect(picture).to_be_visible()
+    (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture.screenshot())))
+    return str(found.text)

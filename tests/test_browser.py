@@ -1,0 +1,196 @@
+"""The live page in a real Chromium, before the real product."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.application import Application, until
+from tests.browser import Visitor, launch, panel, qr_code
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # For this module alone: its event loop would be in the way of asynchronous tests.
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser, application: Application) -> Iterator[Visitor]:
+    visitor = Visitor(browser, application)
+    yield visitor
+    visitor.context.close()
+
+
+def press(page: Page, button: str) -> None:
+    page.get_by_role("button", name=button, exact=True).click()
+
+
+def digits(page: Page) -> str:
+    """The number that the page shows as connected."""
+    return re.sub(r"\D", "", page.locator('[data-field="emblem"]').inner_text())
+
+
+def test_reconnect_scan_disconnect_and_reconnect_again(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.page
+    page.locator("#content .model-organization").get_by_role("link", name="Organizations").click()
+    page.get_by_role("link", name="Organization of test_reconnect_scan_disconnect").click()
+    page.get_by_role("link", name="Connection", exact=True).click()
+    expect(page.get_by_role("status")).to_contain_text("has not been connected yet")
+
+    press(page, "Reconnect")
+    expect(page.get_by_text("Code 1 of 6")).to_be_visible()
+    expect(page.get_by_text("s left")).to_be_visible()
+    first = qr_code(page)
+    linked = application.simulator.scan(first)
+    expect(panel(page, "connected")).to_be_visible()
+    assert digits(page) == linked.number
+    folder = application.data_dir / "auth_sessions" / str(organization)
+    assert any(folder.iterdir())
+
+    press(page, "Disconnect…")
+    expect(page.get_by_role("dialog")).to_contain_text("is unlinked at WhatsApp")
+    press(page, "Keep it")
+    expect(panel(page, "connected")).to_be_visible()
+    press(page, "Disconnect…")
+    press(page, "Disconnect")
+    expect(panel(page, "disconnected")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("The credentials were deleted")
+    assert not folder.exists()
+    assert linked.number not in {device["number"] for device in application.simulator.devices()}
+
+    press(page, "Reconnect")
+    expect(panel(page, "code")).to_be_visible()
+    assert qr_code(page) != first
+    press(page, "Scan with the simulated phone")
+    expect(panel(page, "connected")).to_be_visible()
+    number = application.api("GET", organization, "status").body["number"]
+    assert digits(page) == number
+    expect(page.locator("[data-history] li").first).to_contain_text("WhatsApp is connected")
+    visitor.at_ease()
+
+
+def test_two_people_who_watch_see_the_same(
+    visitor: Visitor, browser: Browser, application: Application, organization: int
+) -> None:
+    other = Visitor(browser, application, dark=True)
+    pages = [visitor.open(organization), other.open(organization)]
+    press(pages[0], "Reconnect")
+    for page in pages:
+        expect(panel(page, "code")).to_be_visible()
+    assert qr_code(pages[0]) == qr_code(pages[1])
+    press(pages[1], "Scan with the simulated phone")
+    for page in pages:
+        expect(panel(page, "connected")).to_be_visible()
+    assert digits(pages[0]) == digits(pages[1]) != ""
+    application.simulator.unlink(number=digits(pages[0]))
+    for page in pages:
+        expect(page.get_by_role("status")).to_contain_text("The phone unlinked this device.")
+    visitor.at_ease()
+    other.at_ease()
+    other.context.close()
+
+
+def test_a_request_over_rest_shows_at_once(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.open(organization)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    application.api("POST", organization, "reconnect")
+    expect(panel(page, "code")).to_be_visible()
+    application.api("DELETE", organization, "disconnect")
+    expect(panel(page, "disconnected")).to_be_visible()
+    visitor.at_ease()
+
+
+def test_the_page_comes_back_by_itself_when_the_server_was_killed(
+    browser: Browser, own_application: Application
+) -> None:
+    visitor = Visitor(browser, own_application)
+    page = visitor.open(own_application.organization())
+    press(page, "Reconnect")
+    press(page, "Scan with the simulated phone")
+    expect(panel(page, "connected")).to_be_visible()
+    visitor.at_ease()
+
+    own_application.kill()
+    banner = page.get_by_role("alert").filter(has_text="Live updates are interrupted")
+    expect(banner).to_be_visible()
+    press(page, "Disconnect…")
+    press(page, "Disconnect")
+    expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
+
+    own_application.start()
+    expect(banner).to_be_hidden()
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    expect(panel(page, "connected")).to_be_visible()
+    visitor.context.close()
+
+
+def test_a_session_that_ended_leads_to_the_login(visitor: Visitor, organization: int) -> None:
+    page = visitor.open(organization)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    other = visitor.open(organization, visitor.new_page())
+    other.get_by_role("button", name="Log out").click()
+    # A tab that is looked at again asks at once.
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.get_by_text("Your session has ended.")).to_be_visible()
+    page.get_by_role("link", name="Log in again").click()
+    expect(page.get_by_label("Username")).to_be_visible()
+    assert f"connection/{organization}/change" in page.url
+
+
+def test_without_javascript_everything_works_by_forms(
+    browser: Browser, application: Application, organization: int
+) -> None:
+    visitor = Visitor(browser, application, javascript=False)
+    page = visitor.open(organization)
+    assert "Reload it to see what has changed" in page.content()
+    press(page, "Reconnect")
+    expect(page.get_by_text("Reconnecting has begun.")).to_be_visible()
+
+    def code_shown() -> bool:
+        visitor.open(organization)
+        return page.get_by_role("img", name="QR code").is_visible()
+
+    until(code_shown, 15, "a QR code after a reload")
+    application.simulator.scan(qr_code(page))
+    application.wait_for_state(organization, "connected")
+    visitor.open(organization)
+    expect(page.get_by_role("status")).to_contain_text("WhatsApp is connected.")
+
+    press(page, "Disconnect…")
+    expect(page.get_by_text("needs a new QR code")).to_be_visible()
+    press(page, "Disconnect")
+    application.wait_for_state(organization, "disconnected")
+    visitor.open(organization)
+    expect(page.get_by_role("status")).to_contain_text("The credentials were deleted.")
+    visitor.context.close()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_small_screen_and_a_keyboard_are_enough(
+    browser: Browser, application: Application, organization: int, dark: bool
+) -> None:
+    visitor = Visitor(browser, application, width=360, dark=dark)
+    page = visitor.open(organization)
+    page.get_by_role("button", name="Reconnect").focus()
+    page.keyboard.press("Enter")
+    expect(panel(page, "code")).to_be_visible()
+    # The button is gone; the focus went to what it led to, not back to the top.
+    expect(page.locator("[data-words]")).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    picture = page.get_by_role("img", name="QR code").bounding_box()
+    assert picture is not None and picture["width"] >= 264
+    application.simulator.scan(qr_code(page))
+    expect(panel(page, "connected")).to_be_visible()
+    visitor.at_ease()
+    visitor.context.close()
