@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench clean
+.PHONY: help setup run test lint format bench screenshots clean
 
 # A home that is not set, or is not there, must not stop the caches of pip and of the browser.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -32,7 +32,7 @@ define LINT
 endef
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 setup: ## Make .venv and check what the system must have
 	$(SETUP) run
@@ -62,6 +62,10 @@ format: ## Format the code and sort its imports
 bench: ## Measure how fast links come back
 	$(SETUP) run
 	.venv/bin/python -m bench.reconnect
+
+screenshots: ## Take the pictures in docs/images anew
+	$(SETUP) test
+	.venv/bin/python -m docs.screenshots
 
 clean: ## Remove .venv and the caches, never the data in var/
 	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
