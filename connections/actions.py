@@ -85,7 +85,7 @@ def request_reconnect(connection_id: int, actor: Actor) -> Connection:
 def request_disconnect(connection_id: int, actor: Actor) -> Connection:
     """Ask for a logout, a stopped socket and deleted credentials."""
     connection = Connection.objects.select_for_update().get(pk=connection_id)
-    if connection.desired == Desired.DISCONNECTED and connection.logout_wanted:
+    if connection.desired == Desired.DISCONNECTED and connection.disconnecting:
         return connection
     connection.logout_wanted = True
     return _request(connection, Desired.DISCONNECTED, Observation.DISCONNECT_REQUESTED, actor)
@@ -193,13 +193,23 @@ def link(
 
 
 @transaction.atomic
-def forget_credentials(connection_id: int, claim: int) -> None:
-    """The credentials are deleted, whatever has been requested since. Raises Superseded."""
-    if not Connection.objects.filter(pk=connection_id, claim=claim).update(
-        store="", number="", logout_wanted=False
-    ):
+def forget_credentials(fence: Fence, observation: Observation, detail: str = "") -> None:
+    """The credentials are deleted, whatever has been requested since. Raises Superseded.
+
+    `observation`: what that makes of the connection, unless it is wanted again by now.
+    """
+    connection = (
+        Connection.objects.select_for_update()
+        .filter(pk=fence.connection_id, claim=fence.claim)
+        .first()
+    )
+    if connection is None:
         raise Superseded
-    broadcast.changed(connection_id)
+    connection.store, connection.number, connection.logout_wanted = "", "", False
+    connection.save(update_fields=["store", "number", "logout_wanted"])
+    if connection.desired == Desired.DISCONNECTED:
+        _move(connection, observation, detail=detail)
+    broadcast.changed(connection.pk)
 
 
 def _fenced(fence: Fence) -> Connection:

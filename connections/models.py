@@ -111,6 +111,12 @@ class Connection(models.Model):
             return Worker.any_alive()
         return self.worker.alive
 
+    @property
+    def disconnecting(self) -> bool:
+        """Whether a clean-up is to be done or under way; one that failed for good is neither."""
+        failed = self.state == State.ACTION_NEEDED and self.reason != Reason.DISCONNECTING
+        return self.logout_wanted and not failed
+
     def open_attempt(self) -> PairingAttempt | None:
         """The pairing that is under way, if any."""
         return self.attempts.filter(ended_at=None).first()

@@ -141,7 +141,7 @@ def panel_of(observed: Observed, may_operate: bool) -> Panel:
     """Which panel tells this person what is."""
     if observed.reason == Reason.WORKER_OFFLINE:
         return Panel.OFFLINE
-    if observed.connection.logout_wanted:
+    if observed.connection.disconnecting:
         return Panel.DISCONNECTING
     if observed.state == State.AWAITING_SCAN:
         if not may_operate:
@@ -160,7 +160,7 @@ def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
     Who may only look gets no QR code: whoever scans it holds the organization's WhatsApp.
     """
     connection = observed.connection
-    busy = observed.state in PAIRING or connection.logout_wanted
+    busy = observed.state in PAIRING or connection.disconnecting
     panel = panel_of(observed, may_operate)
     return {
         "type": "snapshot",
@@ -179,8 +179,8 @@ def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
         "mayOperate": may_operate,
         "canReconnect": may_operate and observed.state != State.CONNECTED and not busy,
         "canDisconnect": may_operate
-        and not connection.logout_wanted
-        and (observed.has_client or bool(connection.number)),
+        and not connection.disconnecting
+        and (observed.has_client or connection.logout_wanted or bool(connection.number)),
         "pairing": _pairing(observed) if may_operate else None,
         "history": [_line(event) for event in connection.events.all()[:HISTORY_LINES]],
     }

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from connections import actions, qr
 from connections.errors import Refused
-from connections.lifecycle import Desired, State
+from connections.lifecycle import State
 from connections.models import Connection
 from connections.serializers import Observed, observe
 from connections.serializers import status as status_of
@@ -149,7 +149,7 @@ class DisconnectView(ConnectionView):
                 status=status.HTTP_202_ACCEPTED,
                 headers={"Retry-After": str(RETRY_SECONDS)},
             )
-        if observed.state == State.ACTION_NEEDED:
+        if observed.connection.logout_wanted:
             raise Refused(
                 status.HTTP_500_INTERNAL_SERVER_ERROR, observed.reason, observed.words.whole
             )
@@ -160,7 +160,7 @@ def _disconnected(connection_id: int, generation: int) -> Observed | None:
     """The connection, once the clean-up is done or has failed for good."""
     observed = observe(connection_id)
     connection = observed.connection
-    if observed.state == State.ACTION_NEEDED and connection.desired == Desired.DISCONNECTED:
+    if connection.logout_wanted and not connection.disconnecting:
         return observed
     superseded = connection.generation != generation
     done = superseded or connection.state == State.DISCONNECTED

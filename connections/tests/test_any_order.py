@@ -118,10 +118,11 @@ class AnyOrder(RuleBasedStateMachine):
         """The clean-up of a disconnect is done; it need not be the newest request any more."""
         fence = self.fence(which)
         if fence.claim != self.row().claim:
-            return self.refused(lambda: actions.forget_credentials(self.id, fence.claim))
+            return self.refused(lambda: actions.forget_credentials(fence, Observation.DISCONNECTED))
         self.may_lose_store = True
-        actions.forget_credentials(self.id, fence.claim)
+        actions.forget_credentials(fence, Observation.DISCONNECTED)
         row = self.row()
+        assert row.state == State.DISCONNECTED or row.desired == Desired.CONNECTED
         assert (row.store, row.number, row.logout_wanted) == ("", "", False)
 
     # --- What goes wrong -------------------------------------------------------------------------

@@ -412,8 +412,7 @@ def test_disconnect_waits_for_the_clean_up(
     answer = background(lambda: api.delete(url(connection, "disconnect")))
     until(lambda: reread(connection).logout_wanted, "the request")
     fence = hand.begin(connection)
-    actions.forget_credentials(connection.pk, fence.claim)
-    actions.observe(fence, seen)
+    actions.forget_credentials(fence, seen)
     assert (answer.result(20).status_code, answer.result().json()) == (status, body)
 
 
@@ -431,6 +430,27 @@ def test_disconnect_says_that_the_clean_up_failed(
     actions.observe(hand.begin(connection), Observation.SESSION_BROKE)
     assert answer.result(20).status_code == 500
     assert answer.result().json()["code"] == "session_broke"
+
+
+@pytest.mark.parametrize("observation", [Observation.CODES_EXPIRED, Observation.FORGOTTEN])
+def test_disconnect_of_what_is_down_is_no_failure(
+    api: Client, connection: Connection, hand: Hand, observation: Observation
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    fence, _ = hand.show_code(connection)
+    actions.observe(fence, observation)
+    answer = api.delete(url(connection, "disconnect"))
+    assert (answer.status_code, answer.json()["retryIn"]) == (202, 3000)
+
+
+def test_disconnect_can_be_asked_for_again_once_it_failed(
+    api: Client, connection: Connection, hand: Hand
+) -> None:
+    api.delete(url(connection, "disconnect"))
+    actions.observe(hand.begin(connection), Observation.SESSION_BROKE)
+    answer = api.delete(url(connection, "disconnect"))
+    assert answer.status_code == 202
+    assert reread(connection).generation == 2
 
 
 # --- Who may -------------------------------------------------------------------------------------

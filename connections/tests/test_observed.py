@@ -65,8 +65,17 @@ def leave(connection: Connection, hand: Hand) -> None:
 def be_gone(connection: Connection, hand: Hand) -> None:
     leave(connection, hand)
     fence = hand.begin(connection)
-    actions.forget_credentials(connection.pk, fence.claim)
-    actions.observe(fence, Observation.DISCONNECTED)
+    actions.forget_credentials(fence, Observation.DISCONNECTED)
+
+
+def leave_what_is_down(connection: Connection, hand: Hand) -> None:
+    fail(connection, hand)
+    actions.request_disconnect(connection.pk, ALICE)
+
+
+def fail_to_leave(connection: Connection, hand: Hand) -> None:
+    leave(connection, hand)
+    actions.observe(hand.begin(connection), Observation.SESSION_BROKE)
 
 
 def rest(connection: Connection, hand: Hand) -> None:
@@ -86,6 +95,8 @@ def rest(connection: Connection, hand: Hand) -> None:
         (resume, Panel.RESUMING, False, True),
         (fail, Panel.ACTION_NEEDED, True, False),
         (leave, Panel.DISCONNECTING, False, False),
+        (leave_what_is_down, Panel.DISCONNECTING, False, False),
+        (fail_to_leave, Panel.ACTION_NEEDED, True, True),
         (be_gone, Panel.DISCONNECTED, True, False),
     ],
 )

@@ -111,13 +111,11 @@ class Session:
         self.disconnecting = True
         trouble = await self._log_out()
         await self.thread(auth_sessions.delete, self.id)
-        await self.db(actions.forget_credentials, self.id, self.fence.claim)
+        told = trouble is None
+        seen = Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNTOLD
+        await self.db(actions.forget_credentials, self.fence, seen, trouble or "")
         self._store = ""
         self.disconnecting = False
-        told = trouble is None
-        await self._last_words(
-            Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNTOLD, trouble or ""
-        )
 
     async def _log_out(self) -> str | None:
         """None when WhatsApp has forgotten this device or never knew it, else what went wrong."""
