@@ -123,7 +123,6 @@ class Host:
             async with asyncio.timeout(SPAWN_SECONDS):
                 await asyncio.shield(self._ready)
         except TimeoutError:
-            self.kill()
             raise HostBroken("a host process did not get ready in time") from None
 
     def open(self, database: Path) -> Link:
@@ -226,6 +225,7 @@ class Mould:
     async def _spawn(self) -> Host:
         async with self._forking:
             if self._process is None or self._process.poll() is not None:
+                self._end()
                 self._start()
             assert self._control is not None
             ours, theirs = socket.socketpair()
@@ -238,6 +238,11 @@ class Mould:
                 ours.close()
                 self._end()
                 raise HostBroken("the host processes' parent does not answer") from error
+            except asyncio.CancelledError:
+                # Its answer would be taken for the next one's.
+                ours.close()
+                self._end()
+                raise
             finally:
                 theirs.close()
             if not answer:
@@ -245,7 +250,11 @@ class Mould:
                 self._end()
                 raise HostBroken("the host processes' parent ended; see its error above")
         host = Host(int(answer), ours)
-        await host.start()
+        try:
+            await host.start()
+        except BaseException:
+            host.kill()
+            raise
         return host
 
     def _start(self) -> None:

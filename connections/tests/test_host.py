@@ -1,0 +1,240 @@
+"""Real host processes with the real Go library, and a WhatsApp that no one can reach."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from connections.worker.host import Event, Host, HostBroken, Link, Mould
+
+SECONDS = 20.0
+
+
+def closed_port() -> int:
+    """A port on loopback that refuses connections."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def mould_with(spares: int, **environment: str) -> AsyncIterator[Mould]:
+    proxy = f"http://127.0.0.1:{closed_port()}"
+    unreachable = {"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": "", "no_proxy": ""}
+    mould = Mould({**unreachable, "WHATSAPP_NOISE_ROOT": "", **environment}, spares)
+    try:
+        yield mould
+    finally:
+        await mould.close()
+
+
+@pytest.fixture
+async def mould() -> AsyncIterator[Mould]:
+    """One that keeps no spare hosts."""
+    async with mould_with(spares=0) as found:
+        yield found
+
+
+@pytest.fixture
+async def host(mould: Mould) -> AsyncIterator[Host]:
+    taken = await mould.take()
+    yield taken
+    taken.kill()
+    await gone(taken)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "whatsmeow.sqlite3"
+
+
+async def until(look: Callable[[], bool], what: str) -> None:
+    """Return as soon as `look` says so. Raises AssertionError when it takes too long."""
+    deadline = asyncio.get_running_loop().time() + SECONDS
+    while not look():
+        assert asyncio.get_running_loop().time() < deadline, f"not within {SECONDS:g} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+def runs(pid: int) -> bool:
+    """Whether the process is there, and not only waits for someone to notice its end."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+async def gone(host: Host) -> None:
+    await until(lambda: not runs(host.pid) and not host.alive, "the end of the host process")
+
+
+async def event(link: Link, kind: str) -> Event:
+    """The next event of a kind. Raises AssertionError, TimeoutError."""
+    found = await link.next(SECONDS)
+    assert found["event"] == kind, found
+    return found
+
+
+async def test_what_cannot_be_reached_ends_with_the_reason(host: Host, database: Path) -> None:
+    link = host.open(database)
+    ended = await event(link, "ended")
+    assert "connect" in ended["error"], ended
+    assert not link.connected
+    assert host.alive and not host.spoiled, "only the client is over"
+
+
+async def test_a_client_that_is_over_closes_at_once(host: Host, database: Path) -> None:
+    link = host.open(database)
+    await event(link, "ended")
+    await link.close()
+    await link.close()
+    assert (host.sessions, host.spoiled) == (0, False)
+
+
+async def test_one_host_has_several_clients(host: Host, tmp_path: Path) -> None:
+    links = [host.open(tmp_path / f"{name}.sqlite3") for name in "abc"]
+    assert host.sessions == 3
+    for link in links:
+        await event(link, "ended")
+    for link in links:
+        await link.close()
+    assert host.sessions == 0
+
+
+async def test_a_logout_of_what_is_over_says_so(host: Host, database: Path) -> None:
+    link = host.open(database)
+    await event(link, "ended")
+    assert await link.logout(SECONDS)
+
+
+async def test_a_killed_host_is_told_to_every_client(host: Host, tmp_path: Path) -> None:
+    links = [host.open(tmp_path / f"{name}.sqlite3") for name in "ab"]
+    for link in links:
+        await event(link, "ended")
+    os.kill(host.pid, signal.SIGKILL)
+    for link in links:
+        await event(link, "host_gone")
+        await event(link, "host_gone")
+    await gone(host)
+    await links[0].close()
+
+
+async def test_a_host_that_is_gone_opens_nothing(host: Host, database: Path) -> None:
+    host.kill()
+    await gone(host)
+    await event(host.open(database), "host_gone")
+    assert not database.exists()
+
+
+async def test_killing_twice_is_no_error(host: Host) -> None:
+    host.kill()
+    host.kill()
+    await gone(host)
+
+
+async def test_a_host_ends_itself_when_the_supervisor_is_gone(mould: Mould) -> None:
+    """A killed supervisor's sockets close: nobody has to find its hosts."""
+    host = await mould.take()
+    assert host._writer is not None
+    host._writer.close()
+    await until(lambda: not runs(host.pid), "the end of the host process")
+    host.kill()
+
+
+async def test_hosts_and_mould_end_with_the_mould_closed() -> None:
+    async with mould_with(spares=1) as mould:
+        host = await mould.take()
+        await until(lambda: len(mould._spares) == 1, "a spare host")
+        (spare,) = mould._spares
+        assert mould._process is not None
+        pid = mould._process.pid
+    assert not runs(pid)
+    await gone(spare)
+    assert host.alive, "whoever took it ends it"
+    host.kill()
+    await gone(host)
+
+
+async def test_a_spare_host_is_taken_and_replaced() -> None:
+    async with mould_with(spares=1) as mould:
+        mould.fill()
+        await until(lambda: len(mould._spares) == 1, "a spare host")
+        (spare,) = mould._spares
+        taken = await mould.take()
+        assert taken is spare
+        await until(lambda: len(mould._spares) == 1, "another spare host")
+        assert mould._spares[0].pid != taken.pid
+        taken.kill()
+        await gone(taken)
+
+
+async def test_a_dead_spare_host_is_never_handed_out() -> None:
+    async with mould_with(spares=1) as mould:
+        mould.fill()
+        await until(lambda: len(mould._spares) == 1, "a spare host")
+        (spare,) = mould._spares
+        os.kill(spare.pid, signal.SIGKILL)
+        await gone(spare)
+        taken = await mould.take()
+        assert taken.alive and taken is not spare
+        spare.kill()
+        taken.kill()
+        await gone(taken)
+
+
+async def test_a_killed_mould_is_replaced(mould: Mould, database: Path) -> None:
+    first = await mould.take()
+    assert mould._process is not None
+    mould._process.kill()
+    mould._process.wait()
+    second = await mould.take()
+    assert first.alive, "the hosts outlive their mould"
+    await event(second.open(database), "ended")
+    for host in (first, second):
+        host.kill()
+        await gone(host)
+
+
+async def test_a_mould_that_cannot_start_says_so() -> None:
+    async with mould_with(spares=0, WHATSAPP_NOISE_ROOT="no hexadecimal number") as mould:
+        with pytest.raises(HostBroken):
+            await mould.take()
+
+
+async def test_a_host_that_cannot_load_the_library_says_so() -> None:
+    async with mould_with(spares=0, WHATSAPP_NOISE_ROOT="00") as mould:
+        with pytest.raises(HostBroken, match="Error"):
+            await mould.take()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+async def test_whoever_gives_up_waiting_takes_no_one_elses_host(mould: Mould, steps: int) -> None:
+    """A request superseded while its host was being made: the next host has its own number."""
+    waiting = asyncio.create_task(mould.take())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    host = await mould.take()
+    os.kill(host.pid, signal.SIGKILL)
+    await gone(host)
+    host.kill()
+
+
+async def test_the_go_library_says_nothing_on_our_output(
+    host: Host, database: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await event(host.open(database), "ended")
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_a_store_is_for_this_user_only(host: Host, database: Path) -> None:
+    await event(host.open(database), "ended")
+    assert database.stat().st_mode & 0o777 == 0o600
