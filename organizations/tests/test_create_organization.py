@@ -1,0 +1,21 @@
+"""`manage.py create_organization`."""
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from organizations.models import Organization
+
+
+@pytest.mark.django_db
+def test_it_prints_the_id_of_each() -> None:
+    out = io.StringIO()
+    call_command("create_organization", "Acme", "Globex", stdout=out)
+    ids = [int(line) for line in out.getvalue().split()]
+    assert [Organization.objects.get(pk=number).name for number in ids] == ["Acme", "Globex"]
+
+
+def test_without_a_name_it_says_how() -> None:
+    with pytest.raises(CommandError, match="NAME"):
+        call_command("create_organization")
