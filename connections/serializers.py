@@ -117,6 +117,7 @@ class Panel(StrEnum):
     FINISHING = "finishing"
     CONNECTED = "connected"
     RECONNECTING = "reconnecting"
+    RETRYING = "retrying"  # WhatsApp cannot be reached, so there is no code yet
     DISCONNECTING = "disconnecting"
     ACTION_NEEDED = "action_needed"
     OFFLINE = "offline"
@@ -131,6 +132,7 @@ PANEL_NAMES = {
     Panel.FINISHING: "Finishing",
     Panel.CONNECTED: "Connected",
     Panel.RECONNECTING: "Reconnecting",
+    Panel.RETRYING: "Trying again",
     Panel.DISCONNECTING: "Disconnecting",
     Panel.ACTION_NEEDED: "Action needed",
     Panel.OFFLINE: "Service offline",
@@ -150,6 +152,8 @@ def panel_of(observed: Observed, may_operate: bool) -> Panel:
     if observed.state == State.CONNECTING:
         if observed.reason == Reason.FINISHING:
             return Panel.FINISHING
+        if observed.reason == Reason.UNREACHABLE:
+            return Panel.RETRYING
         return Panel.RESUMING if observed.connection.store else Panel.PREPARING
     return Panel(observed.state)
 

@@ -4,6 +4,7 @@ import { Countdown } from "./countdown.js";
 import { Clock } from "./clock.js";
 
 const WAITS = new Set(["code", "preparing"]);
+const AT_REST = new Set(["disconnected", "action_needed"]);
 const SESSION_ENDED = 4401;
 
 export class Page {
@@ -16,6 +17,7 @@ export class Page {
 
   show(told) {
     this.clock.set(told.now);
+    if (this.root.dataset.panel !== told.panel) this.notice("");
     this.root.dataset.panel = told.panel;
     this.root.toggleAttribute("data-number", told.number !== "");
     for (const name of ["panelName", "sentence", "detail", "nextStep", "numberText"]) {
@@ -59,7 +61,8 @@ export class Page {
       button.hidden = !told[button.dataset.can];
     }
     const reconnect = this.root.querySelector("[data-reconnect]");
-    if (reconnect) reconnect.className = told.step === "wait" ? "plain" : "primary";
+    // Where something is already being done by itself, pressing it is possible but not the point.
+    if (reconnect) reconnect.className = AT_REST.has(told.state) ? "primary" : "plain";
     const dialog = this.find("[data-dialog]");
     if (dialog.open && !told.canDisconnect) dialog.close();
     // Whoever works with the keyboard stays where the news is.

@@ -1,0 +1,61 @@
+"""What the live page shows large for each state, to those who operate and to those who look."""
+
+import pytest
+from django.utils import timezone
+
+from connections.lifecycle import Desired, Reason, State
+from connections.models import Connection, PairingAttempt
+from connections.phone_numbers import formatted
+from connections.serializers import PANEL_NAMES, Observed, Panel, panel_of
+from connections.tests.hand import CODE, CODE_LASTS
+
+
+def observed(state: State, reason: Reason, code: str = "", **fields: object) -> Observed:
+    """A connection as a reader sees it while a worker looks after it."""
+    connection = Connection(state=state, reason=reason, desired=Desired.CONNECTED, **fields)
+    attempt = PairingAttempt(code=code, code_expires_at=timezone.now() + CODE_LASTS)
+    return Observed(connection, attempt, looked_after=True, any_worker=True)
+
+
+@pytest.mark.parametrize("may_operate", [True, False])
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("reason", Reason)
+def test_every_state_and_reason_has_a_panel_with_a_name(
+    state: State, reason: Reason, may_operate: bool
+) -> None:
+    assert PANEL_NAMES[panel_of(observed(state, reason), may_operate)]
+
+
+@pytest.mark.parametrize(
+    ("seen", "panel"),
+    [
+        (observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, CODE), Panel.CODE),
+        (observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN), Panel.PREPARING),
+        (observed(State.CONNECTING, Reason.PREPARING_CODE), Panel.PREPARING),
+        (observed(State.CONNECTING, Reason.RESUMING, store="attempt-1"), Panel.RESUMING),
+        (observed(State.CONNECTING, Reason.FINISHING), Panel.FINISHING),
+        (observed(State.CONNECTING, Reason.UNREACHABLE), Panel.RETRYING),
+        (observed(State.CONNECTED, Reason.LINKED), Panel.CONNECTED),
+        (observed(State.CONNECTED, Reason.LINKED, logout_wanted=True), Panel.DISCONNECTING),
+    ],
+)
+def test_the_panel_tells_what_is(seen: Observed, panel: Panel) -> None:
+    assert panel_of(seen, may_operate=True) == panel
+
+
+def test_who_may_only_look_is_not_shown_the_code() -> None:
+    seen = observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, CODE)
+    assert panel_of(seen, may_operate=False) == Panel.HIDDEN
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("", ""),
+        ("5511987654321", "+55 11 98765-4321"),
+        ("12025550123", "+1 202-555-0123"),
+        ("0", "+0"),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(number: str, text: str) -> None:
+    assert formatted(number) == text
