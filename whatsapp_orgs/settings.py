@@ -4,6 +4,7 @@ Every variable is read here, typed, from the environment or from a `.env` file b
 `.env.example` documents each. A wrong value ends the start with one line that names it.
 """
 
+import math
 import secrets
 from pathlib import Path
 
@@ -22,14 +23,24 @@ env.read_env(BASE_DIR / ".env")
 
 
 def positive(name: str, default: float) -> float:
-    """A number of seconds, or of things, that must be above zero."""
+    """A number of seconds that must be above zero."""
+    text = env.str(name, default=str(default))
     try:
-        value = float(env.float(name, default=default))
+        # Not env.float: that takes "2 minutes" for 2 and "1e3" for 13.
+        value = float(text)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} must be a number, not {env.str(name)!r}.") from error
-    if value <= 0:
+        raise ImproperlyConfigured(f"{name} must be a number, not {text!r}.") from error
+    if not 0 < value < math.inf:
         raise ImproperlyConfigured(f"{name} must be above zero, not {value:g}.")
     return value
+
+
+def whole(name: str, default: int) -> int:
+    """A number of things, at least one."""
+    value = positive(name, default)
+    if not value.is_integer():
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value:g}.")
+    return int(value)
 
 
 def one_of(name: str, default: str, choices: tuple[str, ...]) -> str:
@@ -179,8 +190,8 @@ DEVICE_NAME = env.str("DEVICE_NAME", default="WhatsApp Orgs")
 # The supervisor inside the web process (`manage.py serve`), or in processes of its own.
 EMBEDDED_WORKER = flag("EMBEDDED_WORKER", default=True)
 # Linked organizations in one session host; pairing processes kept warm.
-SESSIONS_PER_HOST = int(positive("SESSIONS_PER_HOST", 25))
-SPARE_HOSTS = int(positive("SPARE_HOSTS", 1))
+SESSIONS_PER_HOST = whole("SESSIONS_PER_HOST", 25)
+SPARE_HOSTS = whole("SPARE_HOSTS", 1)
 
 # Seconds.
 RECONNECT_WAIT_SECONDS = positive("RECONNECT_WAIT_SECONDS", 5)

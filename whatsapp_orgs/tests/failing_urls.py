@@ -1,0 +1,56 @@
+"""Addresses that fail in every way, beside the real ones."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from rest_framework import exceptions
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from whatsapp_orgs import urls
+
+handler500 = urls.handler500
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("a secret detail")
+
+
+class BrokenView(APIView):
+    permission_classes = [AllowAny]
+
+    def get(self, request: Request) -> Response:
+        raise RuntimeError("a secret detail")
+
+
+class EchoView(APIView):
+    permission_classes = [AllowAny]
+
+    def post(self, request: Request) -> Response:
+        return Response(request.data)
+
+
+class InvalidView(APIView):
+    permission_classes = [AllowAny]
+
+    def get(self, request: Request) -> Response:
+        raise exceptions.ValidationError({"number": ["Digits only.", "Too short."]})
+
+
+class SlowDownView(APIView):
+    permission_classes = [AllowAny]
+
+    def get(self, request: Request) -> Response:
+        raise exceptions.Throttled(wait=7)
+
+
+urlpatterns = [
+    path("broken", broken),
+    path("api/v1/broken", broken),
+    path("api/v1/broken-view", BrokenView.as_view()),
+    path("api/v1/echo", EchoView.as_view()),
+    path("api/v1/invalid", InvalidView.as_view()),
+    path("api/v1/slow-down", SlowDownView.as_view()),
+    *urls.urlpatterns,
+]

@@ -1,0 +1,145 @@
+"""A wrong variable ends the start with one line that names it; the secret key is made and kept."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+FILE = Path(settings.BASE_DIR) / "whatsapp_orgs" / "settings.py"
+SECONDS = [
+    "RECONNECT_WAIT_SECONDS",
+    "DISCONNECT_WAIT_SECONDS",
+    "LOGOUT_TIMEOUT_SECONDS",
+    "DIAL_TIMEOUT_SECONDS",
+    "PAIRING_TIMEOUT_SECONDS",
+]
+COUNTS = ["SESSIONS_PER_HOST", "SPARE_HOSTS"]
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A first start in a folder of its own."""
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("SECRET_KEY", "")
+    return tmp_path / "data"
+
+
+def read() -> dict[str, Any]:
+    """The settings as a start would read them now."""
+    return runpy.run_path(str(FILE))
+
+
+def test_the_tables_below_name_every_number() -> None:
+    assert {name for name in read() if name.endswith("_SECONDS")} == set(SECONDS)
+
+
+@pytest.mark.parametrize("name", SECONDS + COUNTS)
+@pytest.mark.parametrize("value", ["abc", "5s", "2 minutes", "1,5", "0", "-1", "nan", "inf"])
+def test_what_is_no_number_above_zero_is_refused(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=f"^{name} must be [^\n]*not .*\\.$"):
+        read()
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_half_a_process_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "1.5")
+    with pytest.raises(ImproperlyConfigured, match=f"^{name} must be a whole number, not 1.5.$"):
+        read()
+
+
+def test_numbers_are_taken_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECONDS:
+        monkeypatch.setenv(name, "0.25")
+    for name in COUNTS:
+        monkeypatch.setenv(name, "7")
+    found = read()
+    assert {found[name] for name in SECONDS} == {0.25}
+    assert {found[name] for name in COUNTS} == {7}
+
+
+@pytest.mark.parametrize("value", ["prod", "LIVE", "simulator ", "https://web.whatsapp.com"])
+def test_an_unknown_server_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHATSAPP_SERVER", value)
+    with pytest.raises(ImproperlyConfigured) as error:
+        read()
+    assert str(error.value) == f"WHATSAPP_SERVER must be one of live, simulator, not {value!r}."
+
+
+@pytest.mark.parametrize("name", ["DEBUG", "EMBEDDED_WORKER"])
+def test_a_flag_is_yes_or_no(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, meaning in {"true": True, "1": True, "On": True, "no": False, "0": False}.items():
+        monkeypatch.setenv(name, value)
+        assert read()[name] is meaning
+    for value in ("maybe", "", "2"):
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ImproperlyConfigured, match=f"^{name} must be true or false, not "):
+            read()
+
+
+def test_a_start_with_a_wrong_value_ends_with_the_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DIAL_TIMEOUT_SECONDS", "soon")
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert done.stderr.rstrip().endswith("DIAL_TIMEOUT_SECONDS must be a number, not 'soon'.")
+
+
+def test_the_secret_key_is_made_once_and_for_this_user_only(data_dir: Path) -> None:
+    first = read()["SECRET_KEY"]
+    assert len(first) >= 50
+    assert read()["SECRET_KEY"] == first
+    path = data_dir / "secret_key"
+    assert path.read_text() == first
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert data_dir.stat().st_mode & 0o777 == 0o700
+    assert [found.name for found in data_dir.iterdir()] == ["secret_key"]
+
+
+def test_every_installation_has_its_own_secret_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = read()["SECRET_KEY"]
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "another"))
+    assert read()["SECRET_KEY"] != first
+
+
+def test_a_given_secret_key_is_not_written_down(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_KEY", "given by the operator")
+    assert read()["SECRET_KEY"] == "given by the operator"
+    assert not data_dir.exists()
+
+
+def test_an_empty_secret_key_is_refused(data_dir: Path) -> None:
+    data_dir.mkdir()
+    (data_dir / "secret_key").write_text("\n")
+    with pytest.raises(ImproperlyConfigured, match="is empty. Delete it, or set SECRET_KEY."):
+        read()
+
+
+def test_what_is_safe_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DEBUG", "ALLOWED_HOSTS", "WHATSAPP_SERVER"):
+        monkeypatch.delenv(name, raising=False)
+    if (Path(settings.BASE_DIR) / ".env").exists():
+        pytest.skip("a .env file has the say here")
+    found = read()
+    assert found["DEBUG"] is False
+    assert "*" not in found["ALLOWED_HOSTS"]
+    assert found["WHATSAPP_SERVER"] == "live"
+    assert found["AUTH_SESSIONS_DIR"].parent == found["DATA_DIR"]
