@@ -1,0 +1,30 @@
+"""One worker at a time on a data folder."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from connections import lock
+
+
+def test_a_second_one_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "worker.lock"
+    held = pytest.raises(lock.Locked, match=r"worker\.lock is held by another process")
+    with lock.exclusive(path), held:
+        lock.exclusive(path)
+    lock.exclusive(path).close()
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def hold_and_end(path: Path) -> None:
+    lock.exclusive(path)
+
+
+def test_a_process_that_ends_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "worker.lock"
+    process = multiprocessing.get_context("spawn").Process(target=hold_and_end, args=(path,))
+    process.start()
+    process.join(30)
+    assert process.exitcode == 0
+    lock.exclusive(path).close()

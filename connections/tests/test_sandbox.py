@@ -1,0 +1,57 @@
+"""The simulator is known only where it was asked for, and a missing one is named."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
+
+from connections import sandbox
+
+STATE = {
+    "proxy_url": "http://127.0.0.1:1",
+    "control_url": "http://127.0.0.1:1",
+    "ca_file": "/nowhere/ca.pem",
+    "noise_root": "00" * 32,
+}
+
+
+@pytest.fixture
+def state(tmp_path: Path, settings: Settings) -> Path:
+    settings.WHATSAPP_SERVER = "simulator"
+    settings.SIMULATOR_STATE = tmp_path / "simulator.json"
+    return tmp_path / "simulator.json"
+
+
+def test_live_hosts_know_nothing_of_it(settings: Settings) -> None:
+    settings.WHATSAPP_SERVER = "live"
+    assert not sandbox.enabled()
+    assert sandbox.host_environment() == {}
+
+
+def test_its_hosts_are_sent_there(state: Path) -> None:
+    state.write_text(json.dumps(STATE))
+    assert sandbox.enabled()
+    assert sandbox.host_environment() == {
+        "HTTPS_PROXY": STATE["proxy_url"],
+        "https_proxy": STATE["proxy_url"],
+        "SSL_CERT_FILE": STATE["ca_file"],
+        "WHATSAPP_NOISE_ROOT": STATE["noise_root"],
+    }
+
+
+@pytest.mark.parametrize("content", [None, "", "{"])
+def test_a_missing_one_is_named(state: Path, content: str | None) -> None:
+    if content is not None:
+        state.write_text(content)
+    with pytest.raises(ImproperlyConfigured, match="start `python -m simulator`, or set"):
+        sandbox.host_environment()
+    with pytest.raises(sandbox.ScanFailed, match="cannot be read"):
+        sandbox.scan("a code")
+
+
+def test_one_that_does_not_answer_fails_the_scan(state: Path) -> None:
+    state.write_text(json.dumps(STATE))
+    with pytest.raises(sandbox.ScanFailed):
+        sandbox.scan("a code")

@@ -1,0 +1,53 @@
+"""A request waits for an answer: as long as it may, and no longer than it takes."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from connections import waiting
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No message comes here, so it looks by itself."""
+    monkeypatch.setattr(waiting, "LOOK_AGAIN_SECONDS", 0.01)
+
+
+def test_what_is_there_is_returned_at_once() -> None:
+    begun = time.monotonic()
+    assert waiting.wait_for(1, lambda: "there", 60) == "there"
+    assert time.monotonic() - begun < 10
+
+
+def test_what_never_comes_is_given_up() -> None:
+    assert waiting.wait_for(1, lambda: None, 0.03) is None
+
+
+def test_it_looks_again_and_again() -> None:
+    looks: list[int] = []
+
+    def third() -> int | None:
+        looks.append(1)
+        return len(looks) if len(looks) == 3 else None
+
+    assert waiting.wait_for(1, third, 60) == 3
+
+
+def test_an_error_reaches_whoever_asked() -> None:
+    def fail() -> None:
+        raise LookupError("gone")
+
+    with pytest.raises(LookupError, match="gone"):
+        waiting.wait_for(1, fail, 60)
+
+
+def test_many_may_wait_for_the_same() -> None:
+    ready: list[str] = []
+    with ThreadPoolExecutor(4) as pool:
+        waits = [
+            pool.submit(waiting.wait_for, 1, lambda: ready[0] if ready else None, 60)
+            for _ in range(4)
+        ]
+        ready.append("now")
+        assert [wait.result(30) for wait in waits] == ["now"] * 4
