@@ -150,8 +150,8 @@ def test_every_request_has_its_line_even_when_nothing_else_changes(
     connection: Connection, actor: Actor, hand: Hand
 ) -> None:
     reconnect(connection, actor)
-    _, attempt = hand.begin_pairing(connection)
-    overdue(attempt)
+    hand.begin(connection)
+    hand.die()
     reconnect(connection, actor)
     requests = connection.events.filter(observation=Observation.RECONNECT_REQUESTED)
     assert [line.actor for line in requests] == ["alice", "alice"]
