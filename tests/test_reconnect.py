@@ -27,8 +27,10 @@ def link(application: Application, organization: int) -> str:
     assert application.wait_for_state(organization, "connected")["number"] == linked.number
     # A new link moves from the pairing's process to a session host, which logs in again.
     until(
-        lambda: application.simulator.stats()["resumes"] > resumes
-        and online(application, linked.number),
+        lambda: (
+            application.simulator.stats()["resumes"] > resumes
+            and online(application, linked.number)
+        ),
         10,
         "the move to a session host",
     )
