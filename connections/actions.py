@@ -17,7 +17,14 @@ from django.utils import timezone
 
 from connections import broadcast
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation, State, after
-from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
+from connections.models import (
+    ACTOR_LENGTH,
+    DETAIL_LENGTH,
+    Connection,
+    ConnectionEvent,
+    PairingAttempt,
+    Worker,
+)
 
 Outcome = PairingAttempt.Outcome
 
@@ -77,7 +84,7 @@ def request_reconnect(connection_id: int, actor: Actor) -> Connection:
             raise AlreadyConnected
         if _under_way(connection):
             return connection
-    connection.requested_by = actor.label
+    connection.requested_by = actor.label[:ACTOR_LENGTH]
     return _request(connection, Desired.CONNECTED, Observation.RECONNECT_REQUESTED, actor)
 
 
@@ -237,6 +244,7 @@ def _move(
     if follows is None:
         return
     attempt = attempt or connection.open_attempt()
+    detail = detail[:DETAIL_LENGTH]
     state, reason = follows
     unchanged = (before, connection.reason, connection.detail) == (state, reason, detail)
     if unchanged and actor is None:
@@ -254,7 +262,7 @@ def _move(
         state=state,
         reason=reason,
         detail=detail,
-        actor=actor.label if actor else "",
+        actor=actor.label[:ACTOR_LENGTH] if actor else "",
         user=actor.user if actor else None,
         attempt=attempt,
     )
@@ -324,10 +332,10 @@ def claim(
         number = linked_number(connection.pk, attempt.store) if attempt else ""
         if attempt and number:
             _adopt(connection, attempt, number)
-        resumes = bool(connection.store)
+        interrupted = not connection.store or (attempt and not number)
         _move(
             connection,
-            Observation.SERVICE_RESTARTED if resumes else Observation.PAIRING_INTERRUPTED,
+            Observation.PAIRING_INTERRUPTED if interrupted else Observation.SERVICE_RESTARTED,
             attempt=attempt,
         )
     return connection

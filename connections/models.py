@@ -11,6 +11,9 @@ from django.utils import timezone
 from connections.lifecycle import WORDS, Desired, Reason, State, Words
 from organizations.models import Organization
 
+ACTOR_LENGTH = 200
+DETAIL_LENGTH = 300
+
 
 def choices(of: type[Desired] | type[State] | type[Reason]) -> list[tuple[str, str]]:
     return [(str(item), item.replace("_", " ").capitalize()) for item in of]
@@ -76,7 +79,7 @@ class Connection(models.Model):
     reason = models.CharField(
         max_length=40, choices=choices(Reason), default=Reason.NEVER_CONNECTED.value
     )
-    detail = models.CharField(max_length=300, blank=True)
+    detail = models.CharField(max_length=DETAIL_LENGTH, blank=True)
     since = models.DateTimeField(default=timezone.now)
     number = models.CharField(max_length=20, blank=True, help_text="Digits only.")
     store = models.CharField(
@@ -85,7 +88,7 @@ class Connection(models.Model):
     logout_wanted = models.BooleanField(
         default=False, help_text="A disconnect was requested and its clean-up is not done yet."
     )
-    requested_by = models.CharField(max_length=200, blank=True)
+    requested_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
     worker = models.ForeignKey(Worker, on_delete=models.SET_NULL, null=True, blank=True)
     claim = models.PositiveBigIntegerField(
         default=0, help_text="Raised by each change of owner; only the newest may write."
@@ -142,7 +145,7 @@ class PairingAttempt(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="attempts")
     generation = models.PositiveBigIntegerField()
     method = models.CharField(max_length=10, choices=Method.choices, default=Method.QR)
-    begun_by = models.CharField(max_length=200, blank=True)
+    begun_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
     begun_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     code = models.TextField(blank=True, help_text="What the QR code says, while it is valid.")
@@ -181,8 +184,10 @@ class ConnectionEvent(models.Model):
     state_before = models.CharField(max_length=20, choices=choices(State))
     state = models.CharField(max_length=20, choices=choices(State))
     reason = models.CharField(max_length=40, choices=choices(Reason))
-    detail = models.CharField(max_length=300, blank=True)
-    actor = models.CharField(max_length=200, blank=True, help_text="Who asked for it, if anyone.")
+    detail = models.CharField(max_length=DETAIL_LENGTH, blank=True)
+    actor = models.CharField(
+        max_length=ACTOR_LENGTH, blank=True, help_text="Who asked for it, if anyone."
+    )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
     )

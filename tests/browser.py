@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from urllib.parse import urlsplit
 
-import zxingcpp
-from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, expect
 
 from tests.application import Application
 from tests.chromium import find_chromium
+from tests.qr_reading import read
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -96,5 +94,4 @@ def qr_code(page: Page) -> str:
     """What the QR code on the screen says, read from its pixels as a phone would."""
     picture = page.get_by_role("img", name="QR code")
     expect(picture).to_be_visible()
-    (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture.screenshot())))
-    return str(found.text)
+    return read(picture.screenshot())

@@ -1,21 +1,18 @@
 """Disconnect, status, reconnect, over and over, as the other software of a company does it."""
 
 import base64
-import io
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import zxingcpp
-from PIL import Image
 
 from tests.application import Answer, Application, until
+from tests.qr_reading import read
 
 
 def decode(answer: Answer) -> str:
     """What the QR code in an answer says."""
     picture = base64.b64decode(answer.body["qrCode"].removeprefix("data:image/png;base64,"))
-    (found,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)))
-    return str(found.text)
+    return read(picture)
 
 
 def link(application: Application, organization: int) -> str:

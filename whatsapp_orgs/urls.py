@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.defaults import server_error as page_server_error
 from django.views.generic import RedirectView
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("whatsapp_orgs.api")),
+    re_path(r"^api/(?P<rest>.*)$", api.not_found),
 ]
 
 

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
@@ -91,7 +92,7 @@ class Client:
         self._go = _binder.gocode
         # A fresh one for every client: an old client of the same name would stop this one.
         self._uuid = uuid.uuid4().hex.encode()
-        self._database = (database + PRAGMAS).encode()
+        self._database = (quote(database) + PRAGMAS).encode()
         self._device_name = device_name
         self._emit = emit
         self._number = ""

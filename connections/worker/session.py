@@ -119,14 +119,16 @@ class Session:
 
     async def _log_out(self) -> str | None:
         """None when WhatsApp has forgotten this device or never knew it, else what went wrong."""
-        if not await self.thread(auth_sessions.linked_number, self.id, self._store):
+        if self.link is None or not self.link.connected:
             await self._close()
-            return None
+            if not self._store:
+                return None
+            if not await self.thread(auth_sessions.linked_number, self.id, self._store):
+                return "the saved credentials could not be read"
         deadline = asyncio.get_running_loop().time() + settings.LOGOUT_TIMEOUT_SECONDS
         try:
             async with asyncio.timeout_at(deadline):
-                if self.link is None or not self.link.connected:
-                    await self._close()
+                if self.link is None:
                     self.link = await self.supervisor.open(self.id, self._store)
                     await self._until_connected(self.link)
                 left = deadline - asyncio.get_running_loop().time()
