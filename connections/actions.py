@@ -11,20 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from connections import broadcast
+from connections import broadcast, limits
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation, State, after
 from connections.models import (
-    ACTOR_LENGTH,
     DETAIL_LENGTH,
     Connection,
     ConnectionEvent,
+    Method,
     PairingAttempt,
     Worker,
 )
+from organizations.actors import Actor
 
 Outcome = PairingAttempt.Outcome
 
@@ -38,6 +38,15 @@ ENDINGS: dict[Observation, PairingAttempt.Outcome] = {
 }
 """How each observation that ends a pairing is remembered; any other ending is FAILED."""
 
+REQUESTED = (
+    "desired",
+    "generation",
+    "requested_by",
+    "requested_method",
+    "requested_number",
+    "logout_wanted",
+)
+
 GONE_AT_WHATSAPP = frozenset(
     {Observation.LOGGED_OUT_BY_PHONE, Observation.FORGOTTEN, Observation.ACCOUNT_LOCKED}
 )
@@ -48,12 +57,12 @@ class AlreadyConnected(Exception):
     """WhatsApp is already connected"""
 
 
-@dataclass(frozen=True)
-class Actor:
-    """Who asks: a user, and what to call them in the history."""
+class OrganizationInactive(Exception):
+    """This organization is deactivated."""
 
-    label: str
-    user: User | None = None
+
+class NothingToCancel(Exception):
+    """No pairing is under way"""
 
 
 @dataclass(frozen=True)
@@ -73,29 +82,53 @@ class Superseded(Exception):
 
 
 @transaction.atomic
-def request_reconnect(connection_id: int, actor: Actor) -> Connection:
+def request_reconnect(
+    connection_id: int, actor: Actor, method: Method = Method.QR, number: str = ""
+) -> Connection:
     """Ask for a connection. What is already under way is left to go on.
 
-    Raises AlreadyConnected when there is nothing to reconnect.
+    `method` PHONE: by a code that is typed on the phone with this `number` (digits), instead of a
+    QR code. Raises AlreadyConnected when there is nothing to reconnect, OrganizationInactive,
+    TooManyRequests.
     """
-    connection = Connection.objects.select_for_update().get(pk=connection_id)
+    connection = _locked(connection_id)
+    if not connection.organization.is_active:
+        raise OrganizationInactive(OrganizationInactive.__doc__)
     if connection.desired == Desired.CONNECTED:
         if connection.state == State.CONNECTED:
             raise AlreadyConnected
-        if _under_way(connection):
+        asked_again = (connection.requested_method, connection.requested_number) == (method, number)
+        if asked_again and _under_way(connection):
             return connection
-    connection.requested_by = actor.label[:ACTOR_LENGTH]
+    limits.check(connection, actor)
+    connection.requested_by = actor.short_label
+    connection.requested_method, connection.requested_number = method, number
     return _request(connection, Desired.CONNECTED, Observation.RECONNECT_REQUESTED, actor)
 
 
 @transaction.atomic
 def request_disconnect(connection_id: int, actor: Actor) -> Connection:
     """Ask for a logout, a stopped socket and deleted credentials."""
-    connection = Connection.objects.select_for_update().get(pk=connection_id)
+    connection = _locked(connection_id)
     if connection.desired == Desired.DISCONNECTED and connection.disconnecting:
         return connection
     connection.logout_wanted = True
     return _request(connection, Desired.DISCONNECTED, Observation.DISCONNECT_REQUESTED, actor)
+
+
+@transaction.atomic
+def request_cancel(connection_id: int, actor: Actor) -> Connection:
+    """Ask for the end of a pairing that is under way. Raises NothingToCancel."""
+    connection = _locked(connection_id)
+    pairing = connection.state in PAIRING and not connection.store
+    if connection.desired != Desired.CONNECTED or not pairing:
+        raise NothingToCancel(NothingToCancel.__doc__)
+    return _request(connection, Desired.DISCONNECTED, Observation.CANCEL_REQUESTED, actor)
+
+
+def _locked(connection_id: int) -> Connection:
+    locked = Connection.objects.select_for_update(of=("self",)).select_related("organization")
+    return locked.get(pk=connection_id)
 
 
 def _under_way(connection: Connection) -> bool:
@@ -113,7 +146,7 @@ def _request(
 ) -> Connection:
     connection.desired = desired
     connection.generation += 1
-    connection.save(update_fields=["desired", "generation", "requested_by", "logout_wanted"])
+    connection.save(update_fields=REQUESTED)
     _end_attempts(connection, Outcome.CANCELLED)
     _move(connection, observation, actor=actor)
     broadcast.requested(connection.pk)
@@ -149,6 +182,8 @@ def begin_pairing(
     attempt = PairingAttempt.objects.create(
         connection=connection,
         generation=fence.generation,
+        method=connection.requested_method,
+        phone_number=connection.requested_number,
         begun_by=connection.requested_by,
         begun_at=now,
         expires_at=now + lasts,
@@ -171,6 +206,18 @@ def show_code(
         raise Superseded
     shown.filter(first_code_at=None).update(first_code_at=now)
     _move(connection, Observation.CODE_SHOWN)
+    broadcast.changed(connection.pk)
+
+
+@transaction.atomic
+def show_phone_code(fence: Fence, attempt_id: int, code: str, lasts: timedelta) -> None:
+    """WhatsApp issued a code to be typed on the phone, good for `lasts`. Raises Superseded."""
+    connection = _fenced(fence)
+    shown = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
+    if not shown.update(phone_code=code, code_expires_at=timezone.now() + lasts):
+        raise Superseded
+    shown.filter(first_code_at=None).update(first_code_at=timezone.now())
+    _move(connection, Observation.PHONE_CODE_SHOWN)
     broadcast.changed(connection.pk)
 
 
@@ -262,8 +309,10 @@ def _move(
         state=state,
         reason=reason,
         detail=detail,
-        actor=actor.label[:ACTOR_LENGTH] if actor else "",
+        actor=actor.short_label if actor else "",
         user=actor.user if actor else None,
+        token=actor.token if actor else None,
+        address=actor.address if actor else None,
         attempt=attempt,
     )
     broadcast.changed(connection.pk)
@@ -283,7 +332,7 @@ def _leave_credentials(connection: Connection) -> None:
 
 def _end_attempts(connection: Connection, outcome: PairingAttempt.Outcome) -> None:
     connection.attempts.filter(ended_at=None).update(
-        ended_at=timezone.now(), outcome=outcome, code="", code_expires_at=None
+        ended_at=timezone.now(), outcome=outcome, code="", phone_code="", code_expires_at=None
     )
 
 

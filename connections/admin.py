@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.db.models import BooleanField, QuerySet, Value
 from django.http import (
     Http404,
@@ -22,10 +21,12 @@ from django.utils.safestring import SafeString
 
 from connections import actions, sandbox
 from connections.lifecycle import Desired, State
+from connections.limits import TooManyRequests
 from connections.models import Connection, Worker
 from connections.phone_numbers import formatted
 from connections.serializers import PANEL_NAMES, Observed, observe, panel_of, snapshot
-from organizations import access
+from organizations.access import Ability, Caller, person
+from organizations.actors import Actor
 from organizations.models import Organization
 
 # What the page may load: its own files, and pictures in the page itself (the QR code is one).
@@ -45,7 +46,7 @@ class Refused(Exception):
     """A request that cannot be carried out; the text is for the person who asked."""
 
 
-Request = Callable[[Connection, actions.Actor], str]
+Request = Callable[[Connection, Actor], str]
 
 
 @admin.register(Connection)
@@ -63,7 +64,7 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
     # --- Who may ---------------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
-        visible = access.visible_organizations(request.user)
+        visible = caller_of(request).organizations
         any_worker = Value(Worker.any_alive(), output_field=BooleanField())
         connections = super().get_queryset(request).filter(organization__in=visible)
         return connections.annotate(any_worker=any_worker)
@@ -96,7 +97,7 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        Connection.objects.complete(access.visible_organizations(request.user))
+        Connection.objects.complete(caller_of(request).organizations)
         title = {"title": "WhatsApp connections"}
         return super().changelist_view(request, title | (extra_context or {}))
 
@@ -149,12 +150,15 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
         return self._page(request, int(object_id), "connections/live.html")
 
     def _page(self, request: HttpRequest, organization_id: int, template: str) -> HttpResponse:
+        caller = caller_of(request)
         try:
-            organization = access.visible_organization(request.user, organization_id)
+            organization = caller.organization(organization_id)
         except Organization.DoesNotExist as error:
             raise Http404 from error
         connection = Connection.objects.of(organization)
-        told = snapshot(observe(connection.pk), access.may_operate(request.user, organization))
+        told = snapshot(
+            observe(connection.pk), caller_of(request).may(Ability.OPERATE, organization)
+        )
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -190,7 +194,7 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
     def _operable(self, request: HttpRequest, organization_id: int) -> Connection:
         """Raises Http404 for outsiders, PermissionDenied (403) for those who may only look."""
         try:
-            organization = access.operable_organization(request.user, organization_id)
+            organization = caller_of(request).organization(organization_id, Ability.OPERATE)
         except Organization.DoesNotExist as error:
             raise Http404 from error
         return Connection.objects.of(organization)
@@ -200,10 +204,8 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         connection = self._operable(request, organization_id)
-        assert isinstance(request.user, User)
-        actor = actions.Actor(request.user.get_username(), request.user)
         try:
-            success, message = True, ask(connection, actor)
+            success, message = True, ask(connection, caller_of(request).actor)
         except Refused as refused:
             success, message = False, str(refused)
         if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
@@ -211,6 +213,11 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
             return JsonResponse(answer, status=200 if success else 409)
         messages.add_message(request, messages.SUCCESS if success else messages.ERROR, message)
         return redirect("admin:connections_connection_change", organization_id)
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """Who sits in front of this page, and where."""
+    return person(request.user, request.META.get("REMOTE_ADDR") or None)
 
 
 def _listed(connection: Connection) -> Observed:
@@ -226,20 +233,22 @@ def _with_times(told: dict[str, Any]) -> dict[str, Any]:
     return told | {"time": datetime.fromisoformat(told["since"]), "history": history}
 
 
-def _reconnect(connection: Connection, actor: actions.Actor) -> str:
+def _reconnect(connection: Connection, actor: Actor) -> str:
     try:
         actions.request_reconnect(connection.pk, actor)
     except actions.AlreadyConnected as error:
         raise Refused(ALREADY_CONNECTED) from error
+    except (actions.OrganizationInactive, TooManyRequests) as error:
+        raise Refused(str(error)) from error
     return RECONNECTING
 
 
-def _disconnect(connection: Connection, actor: actions.Actor) -> str:
+def _disconnect(connection: Connection, actor: Actor) -> str:
     actions.request_disconnect(connection.pk, actor)
     return DISCONNECTING
 
 
-def _scan(connection: Connection, actor: actions.Actor) -> str:
+def _scan(connection: Connection, actor: Actor) -> str:
     code = observe(connection.pk).code
     if not code:
         raise Refused(NO_CODE)

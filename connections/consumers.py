@@ -12,7 +12,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from connections.broadcast import group_of
 from connections.models import Connection
 from connections.serializers import observe, snapshot
-from organizations import access
+from organizations.access import Ability, person
 from organizations.models import Organization
 
 SESSION_ENDED = 4401
@@ -65,6 +65,7 @@ class ConnectionConsumer(AsyncJsonWebsocketConsumer):
 
     @database_sync_to_async
     def _read(self, user: User | AnonymousUser) -> dict[str, Any]:
-        organization = access.visible_organization(user, self.organization_id)
+        caller = person(user)
+        organization = caller.organization(self.organization_id)
         connection = Connection.objects.of(organization)
-        return snapshot(observe(connection.pk), access.may_operate(user, organization))
+        return snapshot(observe(connection.pk), caller.may(Ability.OPERATE, organization))

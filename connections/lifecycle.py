@@ -44,6 +44,7 @@ class Reason(StrEnum):
     RESUMING = "resuming"
     PREPARING_CODE = "preparing_code"
     WAITING_FOR_SCAN = "waiting_for_scan"
+    WAITING_FOR_ENTRY = "waiting_for_entry"
     FINISHING = "finishing"
     LINKED = "linked"
     RESUMED = "resumed"
@@ -71,6 +72,8 @@ class Reason(StrEnum):
     DISCONNECTING = "disconnecting"
     DISCONNECTED = "disconnected"
     DISCONNECTED_UNTOLD = "disconnected_untold"
+    PAIRING_CANCELLED = "pairing_cancelled"
+    ORGANIZATION_INACTIVE = "organization_inactive"
     WORKER_OFFLINE = "worker_offline"  # derived from the worker's heartbeat, never stored
 
 
@@ -79,9 +82,11 @@ class Observation(StrEnum):
 
     RECONNECT_REQUESTED = "reconnect_requested"
     DISCONNECT_REQUESTED = "disconnect_requested"
+    CANCEL_REQUESTED = "cancel_requested"
     RESUME_STARTED = "resume_started"
     PAIRING_STARTED = "pairing_started"
     CODE_SHOWN = "code_shown"
+    PHONE_CODE_SHOWN = "phone_code_shown"
     CODE_ACCEPTED = "code_accepted"
     LINKED = "linked"
     RESUMED = "resumed"
@@ -92,6 +97,7 @@ class Observation(StrEnum):
     LOGIN_REFUSED = "login_refused"
     HOST_CRASHED = "host_crashed"
     SERVICE_RESTARTED = "service_restarted"
+    PAUSED = "paused"
     LOGGED_OUT_BY_PHONE = "logged_out_by_phone"
     FORGOTTEN = "forgotten"
     ACCOUNT_LOCKED = "account_locked"
@@ -145,6 +151,7 @@ _C, _A, _R = State.CONNECTED, State.ACTION_NEEDED, State.RECONNECTING
 RULES: dict[Observation, Rule] = {
     Observation.RECONNECT_REQUESTED: Rule(State.CONNECTING, Reason.REQUESTED),
     Observation.DISCONNECT_REQUESTED: Rule(None, Reason.DISCONNECTING),
+    Observation.CANCEL_REQUESTED: Rule(State.DISCONNECTED, Reason.PAIRING_CANCELLED, PAIRING),
     Observation.RESUME_STARTED: Rule(
         State.CONNECTING, Reason.RESUMING, frozenset({State.CONNECTING})
     ),
@@ -152,6 +159,7 @@ RULES: dict[Observation, Rule] = {
         State.CONNECTING, Reason.PREPARING_CODE, frozenset({State.CONNECTING, _R, _A})
     ),
     Observation.CODE_SHOWN: Rule(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, PAIRING),
+    Observation.PHONE_CODE_SHOWN: Rule(State.AWAITING_SCAN, Reason.WAITING_FOR_ENTRY, PAIRING),
     Observation.CODE_ACCEPTED: Rule(State.CONNECTING, Reason.FINISHING, PAIRING),
     Observation.LINKED: Rule(_C, Reason.LINKED, PAIRING),
     # A connection that is already connected has only moved to another process: not worth a line.
@@ -163,6 +171,7 @@ RULES: dict[Observation, Rule] = {
     Observation.LOGIN_REFUSED: Rule(_R, Reason.LOGIN_REFUSED, LIVE),
     Observation.HOST_CRASHED: Rule(_R, Reason.HOST_CRASHED, LIVE),
     Observation.SERVICE_RESTARTED: Rule(_R, Reason.SERVICE_RESTARTED, LIVE),
+    Observation.PAUSED: Rule(_R, Reason.ORGANIZATION_INACTIVE, LIVE),
     Observation.LOGGED_OUT_BY_PHONE: Rule(_A, Reason.LOGGED_OUT_BY_PHONE, LIVE),
     Observation.FORGOTTEN: Rule(_A, Reason.FORGOTTEN, LIVE),
     Observation.ACCOUNT_LOCKED: Rule(_A, Reason.ACCOUNT_LOCKED, LIVE),
@@ -203,9 +212,25 @@ WORDS: dict[Reason, Words] = {
     Reason.REQUESTED: Words("Reconnecting was requested.", "Wait a moment.", Step.WAIT),
     Reason.RESUMING: Words("Connecting with the saved credentials.", "Wait a moment.", Step.WAIT),
     Reason.PREPARING_CODE: Words("Asking WhatsApp for a QR code.", "Wait a moment.", Step.WAIT),
+    Reason.PAIRING_CANCELLED: Words(
+        "Linking was cancelled.",
+        "Press Reconnect to get a new QR code.",
+        Step.RECONNECT,
+    ),
+    Reason.ORGANIZATION_INACTIVE: Words(
+        "This organization is deactivated, so its connection rests.",
+        "Ask the administrator to reactivate it. The credentials are kept.",
+        Step.CHECK_SERVER,
+    ),
     Reason.WAITING_FOR_SCAN: Words(
         "A QR code is waiting to be scanned.",
         "On the phone: WhatsApp → Settings → Linked devices → Link a device, then scan the code.",
+        Step.SCAN,
+    ),
+    Reason.WAITING_FOR_ENTRY: Words(
+        "A code is waiting to be typed on the phone.",
+        "On the phone: WhatsApp → Settings → Linked devices → Link a device → "
+        "Link with phone number instead, then type the code.",
         Step.SCAN,
     ),
     Reason.FINISHING: Words(
@@ -256,7 +281,7 @@ WORDS: dict[Reason, Words] = {
         "Ask the administrator to update the software. Scanning again does not help.",
         Step.CHECK_SERVER,
     ),
-    Reason.CODES_EXPIRED: Words("No one scanned the QR code in time.", _PRESS, Step.RECONNECT),
+    Reason.CODES_EXPIRED: Words("No one used the code in time.", _PRESS, Step.RECONNECT),
     Reason.PAIRING_REFUSED: Words(
         "The phone and WhatsApp could not agree on the link.",
         "Press Reconnect and scan the new QR code.",
@@ -268,7 +293,7 @@ WORDS: dict[Reason, Words] = {
         Step.CHECK_SERVER,
     ),
     Reason.PAIRING_INTERRUPTED: Words(
-        "The service was restarted while the QR code was shown.", _PRESS, Step.RECONNECT
+        "Linking was interrupted by a restart or a pause of the service.", _PRESS, Step.RECONNECT
     ),
     Reason.PAIRING_CRASHED: Words(
         "The connection to WhatsApp broke while the QR code was shown.", _PRESS, Step.RECONNECT

@@ -9,14 +9,21 @@ from django.db import models
 from django.utils import timezone
 
 from connections.lifecycle import WORDS, Desired, Reason, State, Words
-from organizations.models import Organization
+from organizations.actors import LABEL_LENGTH
+from organizations.models import ApiToken, Organization
 
-ACTOR_LENGTH = 200
 DETAIL_LENGTH = 300
 
 
 def choices(of: type[Desired] | type[State] | type[Reason]) -> list[tuple[str, str]]:
     return [(str(item), item.replace("_", " ").capitalize()) for item in of]
+
+
+class Method(models.TextChoices):
+    """How a phone is linked."""
+
+    QR = "qr", "QR code"
+    PHONE = "phone", "Code typed on the phone"
 
 
 class Worker(models.Model):
@@ -88,7 +95,13 @@ class Connection(models.Model):
     logout_wanted = models.BooleanField(
         default=False, help_text="A disconnect was requested and its clean-up is not done yet."
     )
-    requested_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
+    requested_by = models.CharField(max_length=LABEL_LENGTH, blank=True)
+    requested_method = models.CharField(
+        max_length=10, choices=Method.choices, default=Method.QR.value
+    )
+    requested_number = models.CharField(
+        max_length=20, blank=True, help_text="Digits of the phone that types the code."
+    )
     worker = models.ForeignKey(Worker, on_delete=models.SET_NULL, null=True, blank=True)
     claim = models.PositiveBigIntegerField(
         default=0, help_text="Raised by each change of owner; only the newest may write."
@@ -128,9 +141,6 @@ class Connection(models.Model):
 class PairingAttempt(models.Model):
     """One try to link a phone: who began it, which code of how many, and how it ended."""
 
-    class Method(models.TextChoices):
-        QR = "qr", "QR code"
-
     class Outcome(models.TextChoices):
         LINKED = "linked", "Linked"
         EXPIRED = "expired", "No one scanned in time"
@@ -144,11 +154,15 @@ class PairingAttempt(models.Model):
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="attempts")
     generation = models.PositiveBigIntegerField()
-    method = models.CharField(max_length=10, choices=Method.choices, default=Method.QR)
-    begun_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
+    method = models.CharField(max_length=10, choices=Method.choices, default=Method.QR.value)
+    begun_by = models.CharField(max_length=LABEL_LENGTH, blank=True)
     begun_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     code = models.TextField(blank=True, help_text="What the QR code says, while it is valid.")
+    phone_code = models.CharField(
+        max_length=20, blank=True, help_text="What is typed on the phone, while it is valid."
+    )
+    phone_number = models.CharField(max_length=20, blank=True, help_text="Digits of that phone.")
     code_number = models.PositiveSmallIntegerField(default=0)
     code_count = models.PositiveSmallIntegerField(default=6)
     code_expires_at = models.DateTimeField(null=True, blank=True)
@@ -186,11 +200,13 @@ class ConnectionEvent(models.Model):
     reason = models.CharField(max_length=40, choices=choices(Reason))
     detail = models.CharField(max_length=DETAIL_LENGTH, blank=True)
     actor = models.CharField(
-        max_length=ACTOR_LENGTH, blank=True, help_text="Who asked for it, if anyone."
+        max_length=LABEL_LENGTH, blank=True, help_text="Who asked for it, if anyone."
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
     )
+    token = models.ForeignKey(ApiToken, on_delete=models.SET_NULL, null=True, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True, help_text="Where they asked.")
     attempt = models.ForeignKey(PairingAttempt, on_delete=models.SET_NULL, null=True, blank=True)
 
     class Meta:

@@ -7,13 +7,26 @@ from enum import StrEnum
 from typing import Any
 
 from django.utils import timezone
+from rest_framework import serializers
 
 from connections import qr
 from connections.lifecycle import PAIRING, WORDS, Desired, Reason, State, Words
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
-from connections.phone_numbers import formatted
+from connections.phone_numbers import digits, formatted
 
 HISTORY_LINES = 20
+
+
+class PhoneNumberSerializer(serializers.Serializer[dict[str, str]]):
+    """The body of `POST pairing-code`. Its `phoneNumber` is E.164; validated, it is the digits."""
+
+    phoneNumber = serializers.CharField(max_length=32)
+
+    def validate_phoneNumber(self, value: str) -> str:
+        try:
+            return digits(value)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,11 @@ class Observed:
     any_worker: bool
 
     @property
+    def inactive(self) -> bool:
+        """The organization is deactivated: whatever ran is being stopped."""
+        return not self.connection.organization.is_active
+
+    @property
     def orphaned(self) -> bool:
         """No worker has it, so what the row says of a running link is not true any more."""
         connection = self.connection
@@ -35,6 +53,8 @@ class Observed:
 
     @property
     def state(self) -> State:
+        if self.inactive:
+            return State.DISCONNECTED
         stored = State(self.connection.state)
         if self.orphaned and stored != State.DISCONNECTED:
             return State.CONNECTING if stored in PAIRING else State.RECONNECTING
@@ -42,6 +62,8 @@ class Observed:
 
     @property
     def reason(self) -> Reason:
+        if self.inactive:
+            return Reason.ORGANIZATION_INACTIVE
         if not self.orphaned:
             return Reason(self.connection.reason)
         return Reason.SERVICE_RESTARTED if self.any_worker else Reason.WORKER_OFFLINE
@@ -53,10 +75,19 @@ class Observed:
     @property
     def code(self) -> str:
         """What the QR code says, if one can be scanned right now."""
+        return self.attempt.code if self.attempt and self._code_is_good else ""
+
+    @property
+    def phone_code(self) -> str:
+        """What can be typed on the phone right now: eight characters and a dash, or ""."""
+        return self.attempt.phone_code if self.attempt and self._code_is_good else ""
+
+    @property
+    def _code_is_good(self) -> bool:
         attempt = self.attempt
-        if attempt is None or self.orphaned or attempt.code_expires_at is None:
-            return ""
-        return attempt.code if attempt.code_expires_at > timezone.now() else ""
+        if attempt is None or attempt.code_expires_at is None or self.orphaned or self.inactive:
+            return False
+        return attempt.code_expires_at > timezone.now()
 
     @property
     def has_client(self) -> bool:
@@ -94,7 +125,7 @@ def status(observed: Observed) -> dict[str, Any]:
         "isConnected": old == "connected",
         "isDisconnected": old == "disconnected",
         "hasQRCode": bool(observed.code),
-        "canReconnect": observed.state != State.CONNECTED,
+        "canReconnect": observed.state != State.CONNECTED and not observed.inactive,
         "state": observed.state,
         "desired": connection.desired,
         "reason": observed.reason,
@@ -181,7 +212,10 @@ def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
         "numberText": formatted(connection.number),
         "since": connection.since.isoformat(),
         "mayOperate": may_operate,
-        "canReconnect": may_operate and observed.state != State.CONNECTED and not busy,
+        "canReconnect": may_operate
+        and not observed.inactive
+        and observed.state != State.CONNECTED
+        and not busy,
         "canDisconnect": may_operate
         and not connection.disconnecting
         and (observed.has_client or connection.logout_wanted or bool(connection.number)),

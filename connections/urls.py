@@ -7,6 +7,10 @@ from connections import views
 urlpatterns = [
     path("reconnect", views.ReconnectView.as_view(), name="whatsapp-reconnect"),
     path("init-baileys", views.ReconnectView.as_view(), name="whatsapp-init-baileys"),
+    path("pairing-code", views.PairingCodeView.as_view(), name="whatsapp-pairing-code"),
+    path("cancel", views.CancelView.as_view(), name="whatsapp-cancel"),
+    path("qrcode.png", views.QrPngView.as_view(), name="whatsapp-qrcode-png"),
+    path("qrcode.svg", views.QrSvgView.as_view(), name="whatsapp-qrcode-svg"),
     path("qrcode", views.QrCodeView.as_view(), name="whatsapp-qrcode"),
     path("status", views.StatusView.as_view(), name="whatsapp-status"),
     path("disconnect", views.DisconnectView.as_view(), name="whatsapp-disconnect"),

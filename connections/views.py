@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.utils import timezone
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from connections import actions, qr
 from connections.errors import Refused
 from connections.lifecycle import State
-from connections.models import Connection
-from connections.serializers import Observed, observe
+from connections.limits import TooManyRequests
+from connections.models import Connection, Method
+from connections.serializers import Observed, PhoneNumberSerializer, observe
 from connections.serializers import status as status_of
 from connections.waiting import wait_for
-from organizations import access
-from organizations.models import ApiToken
+from organizations.access import Ability
+from organizations.views import CallerView
 
 RETRY_SECONDS = 3
+
+Told = Callable[[Observed], dict[str, Any] | None]
+"""The answer that a connection gives, or None when there is none yet."""
 
 ALREADY_CONNECTED = "WhatsApp is already connected"
 SCAN_TO_RECONNECT = "Reconnection successful. Scan the QR code to reconnect."
@@ -32,44 +38,33 @@ NO_CLIENT = "WhatsApp client not found for this organization. Please initialize 
 NO_CODE = "QR code not available. Please wait a few seconds and try again."
 DISCONNECTED = "WhatsApp disconnected. The saved credentials were deleted."
 WAS_NOT_CONNECTED = "WhatsApp was not connected. Saved credentials, if any, were deleted."
+TYPE_CODE = "Type this code on the phone: Linked devices, Link with phone number instead."
+CANCELLED = "The pairing was cancelled."
+NOTHING_TO_CANCEL = "There was no pairing to cancel."
 SUPERSEDED = "Another request has taken the place of this one."
 DISCONNECT_INITIALIZED = "Disconnecting has begun and will be finished shortly."
 
 
-class ConnectionView(APIView):
+class ConnectionView(CallerView):
     """A view of one organization's connection, for those who may see it."""
 
-    def visible(self, request: Request, organization_id: int) -> Connection:
-        """Raises Organization.DoesNotExist (404) for outsiders."""
-        organization = access.visible_organization(request.user, organization_id)
-        return Connection.objects.of(organization)
-
-    def operable(self, request: Request, organization_id: int) -> Connection:
-        """Raises Organization.DoesNotExist (404) for outsiders, PermissionDenied for viewers."""
-        organization = access.operable_organization(request.user, organization_id)
-        return Connection.objects.of(organization)
-
-    def actor(self, request: Request) -> actions.Actor:
-        """Who asks, as the history shows it."""
-        assert isinstance(request.user, User)
-        label = request.user.get_username()
-        if isinstance(request.auth, ApiToken):
-            label = f"{label} (API token {request.auth.name})"
-        return actions.Actor(label, request.user)
+    def connection(self, organization_id: int, ability: Ability) -> Connection:
+        """Raises Organization.DoesNotExist (404) for outsiders, PermissionDenied (403)."""
+        return Connection.objects.of(self.caller.organization(organization_id, ability))
 
 
 class StatusView(ConnectionView):
     """`GET status`: what is, why, and what helps."""
 
     def get(self, request: Request, organization_id: int) -> Response:
-        return Response(status_of(observe(self.visible(request, organization_id).pk)))
+        return Response(status_of(observe(self.connection(organization_id, Ability.SEE).pk)))
 
 
 class QrCodeView(ConnectionView):
     """`GET qrcode`: the code that can be scanned now."""
 
     def get(self, request: Request, organization_id: int) -> Response:
-        observed = observe(self.operable(request, organization_id).pk)
+        observed = observe(self.connection(organization_id, Ability.OPERATE).pk)
         if observed.code:
             return Response(
                 {
@@ -78,25 +73,62 @@ class QrCodeView(ConnectionView):
                     "message": SCAN_TO_CONNECT,
                 }
             )
-        if observed.state == State.CONNECTED:
-            raise Refused(status.HTTP_409_CONFLICT, "already_connected", ALREADY_CONNECTED)
-        if observed.has_client:
-            raise Refused(status.HTTP_404_NOT_FOUND, "qr_not_available", NO_CODE, RETRY_SECONDS)
-        raise Refused(status.HTTP_404_NOT_FOUND, "client_not_found", NO_CLIENT)
+        raise _no_code(observed)
 
 
-class ReconnectView(ConnectionView):
-    """`POST reconnect`: ask for a connection, and answer with its first QR code."""
+class QrPictureView(ConnectionView):
+    """`GET qrcode.png`, `GET qrcode.svg`: the code that can be scanned now, as a picture."""
 
-    def post(self, request: Request, organization_id: int) -> Response:
-        connection = self.operable(request, organization_id)
+    picture: staticmethod[[str], bytes]
+    content_type = ""
+
+    def get(self, request: Request, organization_id: int) -> HttpResponse:
+        observed = observe(self.connection(organization_id, Ability.OPERATE).pk)
+        if not observed.code:
+            raise _no_code(observed)
+        return HttpResponse(self.picture(observed.code), content_type=self.content_type)
+
+
+class QrPngView(QrPictureView):
+    picture = staticmethod(qr.png)
+    content_type = "image/png"
+
+
+class QrSvgView(QrPictureView):
+    picture = staticmethod(qr.svg)
+    content_type = "image/svg+xml"
+
+
+def _no_code(observed: Observed) -> Refused:
+    """Why there is no code to scan."""
+    if observed.state == State.CONNECTED:
+        return Refused(status.HTTP_409_CONFLICT, "already_connected", ALREADY_CONNECTED)
+    if observed.has_client:
+        return Refused(status.HTTP_404_NOT_FOUND, "qr_not_available", NO_CODE, RETRY_SECONDS)
+    return Refused(status.HTTP_404_NOT_FOUND, "client_not_found", NO_CLIENT)
+
+
+class RequestView(ConnectionView):
+    """A view that asks for a connection and waits for what comes of it."""
+
+    def ask(
+        self, organization_id: int, told: Told, method: Method = Method.QR, number: str = ""
+    ) -> Response:
+        """Ask, and answer with what `told` makes of the connection, or 202."""
+        connection = self.connection(organization_id, Ability.OPERATE)
         try:
-            requested = actions.request_reconnect(connection.pk, self.actor(request))
+            requested = actions.request_reconnect(connection.pk, self.caller.actor, method, number)
         except actions.AlreadyConnected as error:
             raise Refused(
                 status.HTTP_409_CONFLICT, "already_connected", ALREADY_CONNECTED
             ) from error
-        look = partial(_reconnected, connection.pk, requested.generation)
+        except actions.OrganizationInactive as error:
+            raise Refused(status.HTTP_409_CONFLICT, "organization_inactive", str(error)) from error
+        except TooManyRequests as error:
+            raise Refused(
+                status.HTTP_429_TOO_MANY_REQUESTS, "too_many_requests", str(error), error.wait
+            ) from error
+        look = partial(_outcome, connection.pk, requested.generation, told)
         answer = wait_for(connection.pk, look, settings.RECONNECT_WAIT_SECONDS)
         return answer or Response(
             {"message": INITIALIZED, "retryIn": RETRY_SECONDS * 1000},
@@ -105,21 +137,11 @@ class ReconnectView(ConnectionView):
         )
 
 
-def _reconnected(connection_id: int, generation: int) -> Response | None:
-    """The answer to a reconnect, once there is one."""
+def _outcome(connection_id: int, generation: int, told: Told) -> Response | None:
+    """The answer to a request for a connection, once there is one."""
     observed = observe(connection_id)
     if observed.connection.generation != generation:
         raise Refused(status.HTTP_409_CONFLICT, "superseded", SUPERSEDED)
-    if observed.code:
-        return Response(
-            {
-                "success": True,
-                "message": SCAN_TO_RECONNECT,
-                "qrCode": qr.png_url(observed.code),
-            }
-        )
-    if observed.state == State.CONNECTED:
-        return Response({"success": True, "message": RESUMED, "qrCode": None})
     if observed.state == State.ACTION_NEEDED:
         raise Refused(
             status.HTTP_503_SERVICE_UNAVAILABLE,
@@ -127,16 +149,70 @@ def _reconnected(connection_id: int, generation: int) -> Response | None:
             observed.words.whole,
             RETRY_SECONDS,
         )
+    answer = told(observed)
+    return None if answer is None else Response(answer)
+
+
+class ReconnectView(RequestView):
+    """`POST reconnect`: ask for a connection, and answer with its first QR code."""
+
+    def post(self, request: Request, organization_id: int) -> Response:
+        return self.ask(organization_id, _told_by_qr)
+
+
+def _told_by_qr(observed: Observed) -> dict[str, Any] | None:
+    if observed.code:
+        code = qr.png_url(observed.code)
+        return {"success": True, "message": SCAN_TO_RECONNECT, "qrCode": code}
+    if observed.state == State.CONNECTED:
+        return {"success": True, "message": RESUMED, "qrCode": None}
     return None
+
+
+class PairingCodeView(RequestView):
+    """`POST pairing-code`: link by a code that is typed on the phone."""
+
+    def post(self, request: Request, organization_id: int) -> Response:
+        self.connection(organization_id, Ability.OPERATE)
+        body = PhoneNumberSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        number = body.validated_data["phoneNumber"]
+        return self.ask(organization_id, _told_by_phone, Method.PHONE, number)
+
+
+def _told_by_phone(observed: Observed) -> dict[str, Any] | None:
+    if observed.phone_code and observed.attempt and observed.attempt.code_expires_at:
+        left = observed.attempt.code_expires_at - timezone.now()
+        return {
+            "success": True,
+            "message": TYPE_CODE,
+            "pairingCode": observed.phone_code,
+            "expiresIn": max(0, round(left.total_seconds())),
+        }
+    if observed.state == State.CONNECTED:
+        return {"success": True, "message": RESUMED, "pairingCode": None, "expiresIn": None}
+    return None
+
+
+class CancelView(ConnectionView):
+    """`POST cancel`: end a pairing that is under way."""
+
+    def post(self, request: Request, organization_id: int) -> Response:
+        connection = self.connection(organization_id, Ability.OPERATE)
+        try:
+            actions.request_cancel(connection.pk, self.caller.actor)
+        except actions.NothingToCancel:
+            return Response({"success": True, "message": NOTHING_TO_CANCEL})
+        return Response({"success": True, "message": CANCELLED})
 
 
 class DisconnectView(ConnectionView):
     """`DELETE disconnect`: log out, stop, delete the credentials, then answer."""
 
     def delete(self, request: Request, organization_id: int) -> Response:
-        connection = self.operable(request, organization_id)
+        connection = self.connection(organization_id, Ability.OPERATE)
         was_connected = observe(connection.pk).state == State.CONNECTED
-        requested = actions.request_disconnect(connection.pk, self.actor(request))
+        requested = actions.request_disconnect(connection.pk, self.caller.actor)
         look = partial(_disconnected, connection.pk, requested.generation)
         observed = wait_for(connection.pk, look, settings.DISCONNECT_WAIT_SECONDS)
         if observed is None:

@@ -1,50 +1,138 @@
 """The one door to a tenant: who may see which organizations, and do what in them.
 
-Views, the API, the admin and the consumers all come through here. What a person may not see does
-not exist for that person: the answer is `Organization.DoesNotExist` (404), never "forbidden".
+Whoever asks (a person in admin, a token over the API, a page's socket) becomes a `Caller` here, and
+the views, the admin and the consumers ask the caller. What a caller may not see does not exist for
+it: the answer is `Organization.DoesNotExist` (404), never "forbidden".
 """
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from organizations.models import Membership, Organization
+from organizations.actors import Actor
+from organizations.models import ApiToken, Membership, Organization
 
-OPERATING_ROLES = (Membership.Role.OPERATOR, Membership.Role.OWNER)
-
-
-def visible_organizations(user: User | AnonymousUser) -> QuerySet[Organization]:
-    """The organizations `user` may see: all for a superuser, else those with a membership."""
-    if not user.is_active:
-        return Organization.objects.none()
-    if user.is_superuser:
-        return Organization.objects.all()
-    return Organization.objects.filter(memberships__user_id=user.pk)
+Role = Membership.Role
 
 
-def visible_organization(user: User | AnonymousUser, organization_id: int) -> Organization:
-    """One organization that `user` may see. Raises Organization.DoesNotExist for outsiders."""
-    return visible_organizations(user).get(pk=organization_id)
+class Ability(StrEnum):
+    """What one may do in an organization."""
+
+    SEE = "see"  # its status and its history
+    OPERATE = "operate"  # reconnect, disconnect, see a QR code
+    MANAGE = "manage"  # its name, its members, its tokens
 
 
-def may_operate(user: User | AnonymousUser, organization: Organization) -> bool:
-    """Whether `user` may reconnect and disconnect this organization."""
-    if not user.is_active:
-        return False
-    return (
-        user.is_superuser
-        or Membership.objects.filter(
-            user_id=user.pk, organization=organization, role__in=OPERATING_ROLES
-        ).exists()
-    )
+ABILITIES: dict[str, frozenset[Ability]] = {
+    Role.VIEWER: frozenset({Ability.SEE}),
+    Role.OPERATOR: frozenset({Ability.SEE, Ability.OPERATE}),
+    Role.OWNER: frozenset(Ability),
+}
+
+REFUSALS = {
+    Ability.SEE: "You may not look at this organization.",
+    Ability.OPERATE: "Your role or token only allows you to look at this organization.",
+    Ability.MANAGE: "Only an owner of this organization may do this.",
+}
 
 
-def operable_organization(user: User | AnonymousUser, organization_id: int) -> Organization:
-    """One organization that `user` may reconnect and disconnect.
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: a user, in person or by a token, or an organization's own token; and from where.
 
-    Raises Organization.DoesNotExist for outsiders, PermissionDenied for those who may only look.
+    A user's token may do what its user may, a token of scope "read" no more than look. An
+    organization's token stands for no user: it looks, and with scope "manage" it operates, there
+    and nowhere else.
     """
-    organization = visible_organization(user, organization_id)
-    if not may_operate(user, organization):
-        raise PermissionDenied("Your role in this organization only allows you to look.")
-    return organization
+
+    user: User | AnonymousUser
+    token: ApiToken | None = None
+    address: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """This caller as the history remembers it."""
+        user = self.user if isinstance(self.user, User) else None
+        name = user.get_username() if user else "anonymous"
+        if self.token is None:
+            return Actor(name, user, None, self.address)
+        if self.token.organization_id is not None:
+            return Actor(f"API token {self.token.name}", None, self.token, self.address)
+        return Actor(f"{name} (API token {self.token.name})", user, self.token, self.address)
+
+    @property
+    def is_superuser(self) -> bool:
+        """Whether this is a superuser who may change things, in person or by a token of theirs."""
+        if self.token is not None and (
+            self.token.organization_id is not None or self.token.scope != ApiToken.Scope.MANAGE
+        ):
+            return False
+        return self.user.is_active and self.user.is_superuser
+
+    @property
+    def organizations(self) -> QuerySet[Organization]:
+        """The organizations that exist for this caller."""
+        if self.token is not None and self.token.organization_id is not None:
+            return Organization.objects.filter(pk=self.token.organization_id)
+        if not self.user.is_active:
+            return Organization.objects.none()
+        if self.user.is_superuser:
+            return Organization.objects.all()
+        return Organization.objects.filter(memberships__user_id=self.user.pk)
+
+    def managed(self) -> QuerySet[Organization]:
+        """The organizations whose members and tokens this caller manages."""
+        if self.is_superuser:
+            return Organization.objects.all()
+        read_only = self.token is not None and self.token.scope != ApiToken.Scope.MANAGE
+        if read_only or (self.token is not None and self.token.organization_id is not None):
+            return Organization.objects.none()
+        owned = Q(memberships__user_id=self.user.pk, memberships__role=Role.OWNER)
+        return self.organizations.filter(owned)
+
+    def abilities(self, organization: Organization) -> frozenset[Ability]:
+        """What this caller may do in this organization; empty for outsiders."""
+        token = self.token
+        if token is not None and token.organization_id is not None:
+            if token.organization_id != organization.pk:
+                return frozenset()
+            role = Role.OPERATOR if token.scope == ApiToken.Scope.MANAGE else Role.VIEWER
+            return ABILITIES[role]
+        abilities = self._abilities_in_person(organization)
+        if token is not None and token.scope != ApiToken.Scope.MANAGE:
+            return abilities & {Ability.SEE}
+        return abilities
+
+    def _abilities_in_person(self, organization: Organization) -> frozenset[Ability]:
+        if not self.user.is_active:
+            return frozenset()
+        if self.user.is_superuser:
+            return frozenset(Ability)
+        membership = Membership.objects.filter(user_id=self.user.pk, organization=organization)
+        role = membership.values_list("role", flat=True).first()
+        return ABILITIES[role] if role else frozenset()
+
+    def may(self, ability: Ability, organization: Organization) -> bool:
+        """Whether this caller may do this here."""
+        return ability in self.abilities(organization)
+
+    def organization(self, organization_id: int, ability: Ability = Ability.SEE) -> Organization:
+        """One organization in which this caller may do this.
+
+        Raises Organization.DoesNotExist for outsiders, PermissionDenied for those who see it but
+        may not do this.
+        """
+        organization = self.organizations.get(pk=organization_id)
+        if not self.may(ability, organization):
+            raise PermissionDenied(REFUSALS[ability])
+        return organization
+
+
+def person(user: User | AnonymousUser, address: str | None = None) -> Caller:
+    """A caller in person, as in admin and on its pages."""
+    return Caller(user, None, address)

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from organizations import access
+from organizations.access import person
 from organizations.models import Membership, Organization
 
 
@@ -27,7 +27,7 @@ class OrganizationAdmin(admin.ModelAdmin[Organization]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
         ordering = self.get_ordering(request)
-        return access.visible_organizations(request.user).order_by(*ordering or ("name", "pk"))
+        return person(request.user).organizations.order_by(*ordering or ("name", "pk"))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

@@ -1,8 +1,11 @@
-"""The tenants, and who belongs to them."""
+"""The tenants, who belongs to them, the keys to them, and who changed what of it."""
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from knox.models import AbstractAuthToken
+
+from organizations.actors import LABEL_LENGTH
 
 
 class Organization(models.Model):
@@ -10,12 +13,22 @@ class Organization(models.Model):
 
     name = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
+    deactivated_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="While it is set, the connection rests; its credentials are kept.",
+    )
 
     class Meta:
         ordering = ["name", "pk"]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.deactivated_at is None
 
 
 class Membership(models.Model):
@@ -46,9 +59,24 @@ class Membership(models.Model):
 
 
 class ApiToken(AbstractAuthToken):
-    """A user's key to the REST API. Only its hash and its first characters are stored."""
+    """A key to the REST API. Only its hash and its first characters are stored.
 
+    With an organization it is that organization's own and stands for no user (`user` is who made
+    it); without one it stands for its user.
+    """
+
+    class Scope(models.TextChoices):
+        READ = "read", "Read: sees status and history"
+        MANAGE = "manage", "Manage: reconnects and disconnects too"
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, null=True, blank=True, related_name="tokens"
+    )
+    number = models.UUIDField(unique=True, editable=False, help_text="What the API calls it by.")
     name = models.CharField(max_length=100, help_text="What uses this token.")
+    scope = models.CharField(max_length=10, choices=Scope.choices, default=Scope.MANAGE)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["-created"]
@@ -56,3 +84,49 @@ class ApiToken(AbstractAuthToken):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.token_key}…)"
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it opens anything now."""
+        if self.revoked_at is not None or (self.expiry and self.expiry <= timezone.now()):
+            return False
+        return self.organization_id is not None or self.user.is_active
+
+
+class AuditEntry(models.Model):
+    """One change to an organization, its members or its tokens. Rows are only ever added.
+
+    What happens to its WhatsApp connection has a history of its own.
+    """
+
+    class Action(models.TextChoices):
+        ORGANIZATION_CREATED = "organization_created", "Organization created"
+        ORGANIZATION_RENAMED = "organization_renamed", "Organization renamed"
+        ORGANIZATION_DEACTIVATED = "organization_deactivated", "Organization deactivated"
+        ORGANIZATION_REACTIVATED = "organization_reactivated", "Organization reactivated"
+        MEMBER_ADDED = "member_added", "Member added"
+        MEMBER_CHANGED = "member_changed", "Member's role changed"
+        MEMBER_REMOVED = "member_removed", "Member removed"
+        TOKEN_CREATED = "token_created", "API token created"
+        TOKEN_REVOKED = "token_revoked", "API token revoked"
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, null=True, related_name="audit_entries"
+    )
+    at = models.DateTimeField(default=timezone.now)
+    action = models.CharField(max_length=40, choices=Action.choices)
+    detail = models.CharField(max_length=500, blank=True)
+    actor = models.CharField(max_length=LABEL_LENGTH)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
+    )
+    token = models.ForeignKey(ApiToken, on_delete=models.SET_NULL, null=True, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(fields=["organization", "-at"])]
+        verbose_name_plural = "audit entries"
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.get_action_display()}"

@@ -1,26 +1,64 @@
-"""API tokens: how a request shows one, on top of django-rest-knox (hashes, expiry)."""
+"""API tokens: how a request shows one, on top of django-rest-knox (hashes, the model's core)."""
 
-from django.contrib.auth.models import User
+from __future__ import annotations
+
+from datetime import timedelta
+from hmac import compare_digest
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import QuerySet
+from django.utils import timezone
 from knox.auth import TokenAuthentication
+from knox.crypto import hash_token
+from knox.settings import CONSTANTS
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
 
 from organizations.models import ApiToken
+
+# How exactly "last used" is kept: not every request is worth a write.
+LAST_USED_EVERY = timedelta(minutes=1)
+
+
+def find_token(text: str) -> ApiToken | None:
+    """The valid token that this text is, if it is one."""
+    if not text.isascii():
+        return None
+    digest = hash_token(text)
+    candidates: QuerySet[ApiToken] = ApiToken.objects.filter(
+        token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH]
+    )
+    for token in candidates.select_related("user", "organization"):
+        if compare_digest(digest, token.digest) and token.is_valid:
+            return token
+    return None
+
+
+def mark_used(token: ApiToken) -> None:
+    """Remember that it was used, to the minute."""
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at > LAST_USED_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
 class BearerTokenAuthentication(TokenAuthentication):
     """`Authorization: Bearer <token>`."""
 
-    def authenticate_credentials(self, token: bytes) -> tuple[User, ApiToken]:
-        """The token's user and the token. Raises AuthenticationFailed (401)."""
-        # knox decodes as UTF-8; anything else than ASCII was never one of our tokens.
-        if not token.isascii():
+    def authenticate_credentials(self, token: bytes) -> tuple[User | AnonymousUser, ApiToken]:
+        """The token's user (no one, for an organization's own) and the token.
+
+        Raises AuthenticationFailed (401).
+        """
+        found = find_token(token.decode("latin-1"))
+        if found is None:
             raise AuthenticationFailed("Invalid token.")
-        found: tuple[User, ApiToken]
-        found = super().authenticate_credentials(token)  # type: ignore[no-untyped-call]
-        return found
+        mark_used(found)
+        return (AnonymousUser() if found.organization_id else found.user), found
 
 
-def create_token(user: User, name: str) -> str:
-    """A new token for `user`, which is shown only now."""
-    _, token = ApiToken.objects.create(user=user, name=name)
-    return str(token)
+class IsKnown(BasePermission):
+    """A user, or a token: an organization's own token stands for no user."""
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        return request.auth is not None or bool(request.user and request.user.is_authenticated)

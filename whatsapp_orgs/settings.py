@@ -164,7 +164,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["organizations.tokens.BearerTokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["organizations.tokens.IsKnown"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "EXCEPTION_HANDLER": "whatsapp_orgs.api.error_response",
@@ -192,6 +192,11 @@ EMBEDDED_WORKER = flag("EMBEDDED_WORKER", default=True)
 # Linked organizations in one session host; pairing processes kept warm.
 SESSIONS_PER_HOST = whole("SESSIONS_PER_HOST", 25)
 SPARE_HOSTS = whole("SPARE_HOSTS", 1)
+
+# New attempts within ten minutes, before a caller is told to wait: WhatsApp bans numbers that
+# hammer it. A running attempt that is asked for again does not count.
+RECONNECTS_PER_ORGANIZATION = whole("RECONNECTS_PER_ORGANIZATION", 20)
+RECONNECTS_PER_CALLER = whole("RECONNECTS_PER_CALLER", 300)
 
 # Seconds.
 RECONNECT_WAIT_SECONDS = positive("RECONNECT_WAIT_SECONDS", 5)

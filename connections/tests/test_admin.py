@@ -9,10 +9,10 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from connections import actions, sandbox
-from connections.actions import Actor
 from connections.lifecycle import Desired, Observation, State
 from connections.models import Connection
 from connections.tests.hand import CODE, Hand
+from organizations.actors import Actor
 from organizations.models import Membership, Organization
 
 ALICE = Actor("alice")

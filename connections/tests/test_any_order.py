@@ -18,11 +18,12 @@ from hypothesis.stateful import (
 from hypothesis.strategies import integers, sampled_from
 
 from connections import actions
-from connections.actions import GONE_AT_WHATSAPP, Actor, AlreadyConnected, Fence, Superseded
+from connections.actions import GONE_AT_WHATSAPP, AlreadyConnected, Fence, Superseded
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.hand import CODE_LASTS, NUMBER, PAIRING_LASTS, Hand, nobody, overdue
 from connections.tests.rows import everything
+from organizations.actors import Actor
 from organizations.models import Organization
 
 ALICE = Actor("alice")

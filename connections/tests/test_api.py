@@ -14,12 +14,12 @@ from django.test import Client
 from pytest_django import Settings
 
 from connections import actions, qr, waiting
-from connections.actions import Actor
 from connections.lifecycle import Observation, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.hand import CODE, NUMBER, Hand
 from connections.tests.until import until
 from connections.urls import urlpatterns
+from organizations.actors import Actor
 from organizations.models import Organization
 from organizations.tests.people import api_client
 

@@ -10,10 +10,10 @@ from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from connections import actions, broadcast
-from connections.actions import Actor
 from connections.lifecycle import Observation
 from connections.models import Connection
 from connections.tests.hand import CODE, Hand
+from organizations.actors import Actor
 
 ALICE = Actor("alice")
 

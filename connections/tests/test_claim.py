@@ -3,12 +3,12 @@
 import pytest
 
 from connections import actions
-from connections.actions import Actor
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, PairingAttempt, Worker
 from connections.serializers import observe
 from connections.tests.hand import NUMBER, Hand, nobody
 from connections.tests.rows import everything
+from organizations.actors import Actor
 
 ALICE = Actor("alice")
 

@@ -11,9 +11,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from connections import actions
-from connections.actions import Actor
 from connections.models import Connection
 from connections.tests.hand import CODE, Hand
+from organizations.actors import Actor
 from organizations.models import Membership, Organization
 from whatsapp_orgs.asgi import application
 

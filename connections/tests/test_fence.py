@@ -9,11 +9,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from connections import actions
-from connections.actions import Actor, Fence, Superseded
+from connections.actions import Fence, Superseded
 from connections.lifecycle import Observation, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.hand import CODE, NUMBER, PAIRING_LASTS, Hand, nobody
 from connections.tests.rows import everything
+from organizations.actors import Actor
 from organizations.models import Organization
 
 ALICE = Actor("alice")

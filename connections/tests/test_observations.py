@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 
 from connections import actions, auth_sessions
-from connections.actions import Actor
 from connections.lifecycle import PAIRING, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.hand import CODE, NUMBER, PAIRING_LASTS, Hand
+from organizations.actors import Actor
 
 ALICE = Actor("alice")
 Outcome = PairingAttempt.Outcome

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from connections import actions
-from connections.actions import Actor
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection
 from connections.serializers import Panel, observe, panel_of, snapshot
 from connections.tests.hand import CODE, NUMBER, Hand, nobody
+from organizations.actors import Actor
 
 ALICE = Actor("alice")
 Step = Callable[[Connection, Hand], object]

@@ -4,11 +4,12 @@ import pytest
 from django.contrib.auth.models import User
 
 from connections import actions
-from connections.actions import Actor, AlreadyConnected
+from connections.actions import AlreadyConnected
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.hand import NUMBER, Hand, overdue
 from connections.tests.rows import everything
+from organizations.actors import Actor
 
 
 @pytest.fixture

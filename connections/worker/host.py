@@ -24,6 +24,8 @@ Event = dict[str, Any]
 
 SPAWN_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
+# They say nothing about whether the client is connected.
+QUIET_EVENTS = ("logout_done", "code", "phone_code", "phone_code_failed", "accepted")
 GONE: Event = {"event": "host_gone"}
 
 
@@ -55,9 +57,13 @@ class Link:
             self._over = True
         if event["event"] in ("connected", "restored"):
             self.connected = True
-        elif event["event"] not in ("logout_done", "code", "accepted"):
+        elif event["event"] not in QUIET_EVENTS:
             self.connected = False
         self._events.put_nowait(event)
+
+    def pair_phone(self, number: str) -> None:
+        """Ask for a code to type on the phone with this number (digits)."""
+        self.host.send({"do": "pair_phone", "ref": self._ref, "number": number})
 
     async def logout(self, seconds: float) -> str:
         """Unlink at WhatsApp within `seconds`. Returns "" or what went wrong."""

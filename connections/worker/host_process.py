@@ -5,6 +5,7 @@ host for each socket that the supervisor passes to it, which costs 30 ms instead
 its memory. A host loads the Go library and then obeys its socket, one JSON line a command:
 
     {"do": "open", "ref": 1, "database": "/…/whatsmeow.sqlite3", "device_name": "…"}
+    {"do": "pair_phone", "ref": 1, "number": "…"}
     {"do": "logout", "ref": 1}    {"do": "close", "ref": 1}
 
 and answers with the client's events, `{"ref": 1, "event": "code", …}`. Stdout is the Go library's.
@@ -57,6 +58,8 @@ class Host:
             )
             self._clients[ref] = client
             client.start()
+        elif command["do"] == "pair_phone":
+            self._clients[ref].pair_phone(command["number"])
         elif command["do"] == "logout":
             self._clients[ref].logout()
         elif command["do"] == "close":

@@ -27,6 +27,8 @@ Emit = Callable[[Event], None]
 PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_x="
 FIRST_CALLBACK_SECONDS = 10.0
 LOOKUP_SECONDS = 1.0
+# WhatsApp accepts only "Browser (System)" here, with a browser that it knows.
+BROWSER, CHROME = "Chrome (Linux)", 1
 # neonize's numbers for its events. DEVICE comes by itself, as soon as WhatsApp was reached.
 DEVICE, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 3, 4, 5
 LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST = 6, 7, 8, 9, 10, 12
@@ -79,10 +81,10 @@ def load(noise_root: bytes | None) -> None:
 class Client:
     """One WhatsApp client. What happens to it goes to `emit`, from the Go library's thread.
 
-    Events, each a dict with "event": code (code) · accepted · pairing_ended (outcome) ·
-    connected (number: digits) · lost · silent · restored · logged_out (while_offline,
-    reason) · replaced · banned (code, seconds) · outdated · failed (reason) · logout_done (error) ·
-    ended (error: why connecting failed, "" after a stop).
+    Events, each a dict with "event": code (code) · phone_code (code) · phone_code_failed (error) ·
+    accepted · pairing_ended (outcome) · connected (number: digits) · lost · silent · restored ·
+    logged_out (while_offline, reason) · replaced · banned (code, seconds) · outdated ·
+    failed (reason) · logout_done (error) · ended (error: why connecting failed, "" after a stop).
     """
 
     def __init__(self, database: str, device_name: str, emit: Emit) -> None:
@@ -132,6 +134,41 @@ class Client:
         with _lock:
             threading.Thread(target=call, name="logout", daemon=True).start()
             done.wait(LOOKUP_SECONDS)
+
+    def pair_phone(self, number: str) -> None:
+        """Ask for a code to type on the phone with this number (digits), once a QR code was shown.
+
+        "phone_code" (code: XXXX-XXXX) or "phone_code_failed" (error) answers.
+        """
+        from neonize.proto import Neonize_pb2 as messages
+
+        asked = messages.PairPhoneParams(
+            phone=number,
+            showPushNotification=True,
+            clientDisplayName=BROWSER,
+            clientType=CHROME,
+        ).SerializeToString()
+
+        def call() -> None:
+            answer = messages.PairPhoneReturnFunction.FromString(
+                self._go.PairPhone(self._uuid, asked, len(asked))
+            )
+            if answer.Error:
+                self._emit({"event": "phone_code_failed", "error": answer.Error})
+            else:
+                self._emit({"event": "phone_code", "code": answer.Code})
+
+        threading.Thread(target=self._reported(call), name="pair phone", daemon=True).start()
+
+    def _reported(self, call: Callable[[], None]) -> Callable[[], None]:
+        def reported() -> None:
+            try:
+                with _lock:
+                    call()
+            except Exception as error:
+                self._emit({"event": "phone_code_failed", "error": type(error).__name__})
+
+        return reported
 
     def _run(self) -> None:
         """Block in the Go library for as long as the client lives."""

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from connections import actions, auth_sessions
 from connections.lifecycle import Observation
-from connections.models import PairingAttempt
+from connections.models import Method, PairingAttempt
 from connections.worker.host import Event, HostBroken, Link
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 CODE_COUNT = 6
 FIRST_CODE_LASTS = timedelta(seconds=60)
 CODE_LASTS = timedelta(seconds=20)
+# A code for the phone lives as long as the QR codes of its connection.
+PHONE_CODE_LASTS = timedelta(seconds=160)
 # How long WhatsApp is tried again before a person is told to look at the server.
 KEEP_DIALLING_SECONDS = 60.0
 FINISH_SECONDS = 60.0
@@ -123,7 +125,7 @@ class Pairing:
                     actions.link, self._session.fence, self._attempt, event["number"]
                 )
                 return
-            await self._heard(event)
+            await self._heard(link, event)
 
     def _patience(self) -> float | None:
         """Seconds until the next event is overdue."""
@@ -131,12 +133,16 @@ class Pairing:
             return settings.DIAL_TIMEOUT_SECONDS
         return FINISH_SECONDS if self._accepted else None
 
-    async def _heard(self, event: Event) -> None:
+    async def _heard(self, link: Link, event: Event) -> None:
         session = self._session
         kind = event["event"]
         if kind == "code":
             self._codes += 1
             self._shown_at = asyncio.get_running_loop().time()
+            if self._attempt.method == Method.PHONE:
+                if self._codes == 1:
+                    link.pair_phone(self._attempt.phone_number)
+                return
             await session.db(
                 actions.show_code,
                 session.fence,
@@ -146,6 +152,16 @@ class Pairing:
                 max(CODE_COUNT, self._codes),
                 FIRST_CODE_LASTS if self._codes == 1 else CODE_LASTS,
             )
+        elif kind == "phone_code":
+            await session.db(
+                actions.show_phone_code,
+                session.fence,
+                self._attempt.pk,
+                event["code"],
+                PHONE_CODE_LASTS,
+            )
+        elif kind == "phone_code_failed":
+            raise Failed(Observation.PAIRING_REFUSED, "WhatsApp issued no code for this number")
         elif kind == "accepted":
             self._accepted = True
             await session.observe(Observation.CODE_ACCEPTED)

@@ -91,6 +91,8 @@ class Session:
             # A request to reconnect means: not by waiting for what is open.
             await self._close()
         if connection.desired != Desired.CONNECTED:
+            if not connection.logout_wanted:
+                await self.thread(auth_sessions.discard_others, self.id, self._store)
             return
         number = await self.thread(auth_sessions.linked_number, self.id, self._store)
         if number:
@@ -148,6 +150,12 @@ class Session:
                 raise _LoggedOut
             if event["event"] in ("ended", "host_gone") or self.final(event):
                 raise _Dropped
+
+    async def pause(self) -> None:
+        """The organization is deactivated: close the socket, keep the credentials."""
+        await self._close()
+        paused = Observation.PAUSED if self._store else Observation.PAIRING_INTERRUPTED
+        await self._last_words(paused)
 
     async def _close(self) -> None:
         if self.link is not None:

@@ -148,19 +148,29 @@ class Supervisor:
                         self._woken.put_nowait(message["connection"])
 
     async def _poll(self) -> None:
-        for connection_id in await self.db(self._neglected):
+        running = frozenset(pk for pk, (_, task) in self._sessions.items() if not task.done())
+        for connection_id in await self.db(self._neglected, running):
             self._woken.put_nowait(connection_id)
         await asyncio.sleep(POLL_SECONDS)
 
-    def _neglected(self) -> list[int]:
-        """Connections that this worker does not own, or whose newest request was not begun."""
+    def _neglected(self, running: frozenset[int]) -> list[int]:
+        """Connections whose sessions are not as they should be.
+
+        This worker does not own them, has not begun their newest request, runs them although the
+        organization is deactivated, or should run them and does not.
+        """
         assert self._worker is not None
-        not_ours = ~Q(worker=self._worker) | Q(worker=None)
-        return list(
-            Connection.objects.filter(
-                not_ours | Q(generation__gt=F("begun_generation"))
-            ).values_list("pk", flat=True)
+        unbegun = Q(generation__gt=F("begun_generation"), organization__deactivated_at=None)
+        resting = Q(organization__deactivated_at__isnull=False)
+        linked = ~Q(store="") & Q(desired=Desired.CONNECTED, state__in=LIVE) & ~resting
+        neglected = Connection.objects.filter(
+            ~Q(worker=self._worker)
+            | Q(worker=None)
+            | unbegun
+            | (resting & Q(pk__in=running))
+            | (linked & ~Q(pk__in=running))
         )
+        return list(neglected.values_list("pk", flat=True))
 
     async def _reconcile_woken(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -184,17 +194,26 @@ class Supervisor:
             )
             connection = await self.db(claim, connection_id)
             session, task = self._sessions.get(connection_id, (None, None))
+            wanted = self._wants_session(connection)
             if session is not None and task is not None:
-                if session.fence.generation == connection.generation:
+                newest = session.fence.generation == connection.generation
+                rests = not connection.organization.is_active and not connection.logout_wanted
+                if newest and (not wanted if task.done() else not rests):
                     return
                 if not session.disconnecting:
                     task.cancel()
                 await asyncio.wait([task])
-            if self._wants_session(connection):
+            if wanted:
                 self._start(connection, session.link if session else None)
+            elif session is not None:
+                await session.pause()
 
     def _wants_session(self, connection: Connection) -> bool:
-        if connection.logout_wanted or connection.begun_generation < connection.generation:
+        if connection.logout_wanted:
+            return True
+        if not connection.organization.is_active:
+            return False
+        if connection.begun_generation < connection.generation:
             return True
         wanted = connection.desired == Desired.CONNECTED and connection.state in LIVE
         return wanted and bool(connection.store)

@@ -7,8 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from organizations.actions import create_token
+from organizations.actors import Actor
 from organizations.models import Membership, Organization
-from organizations.tokens import create_token
 
 __all__ = ["alice", "bob", "charlie", "organization", "other_organization"]
 
@@ -47,6 +48,11 @@ def member(name: str, organization: Organization, role: Membership.Role) -> User
     return user
 
 
+def token_of(user: User) -> str:
+    """The text of a new token that stands for this user."""
+    return create_token(user, "a test", Actor("the tests"))[1]
+
+
 def api_client(user: User) -> Client:
     """A client of the REST API with a token of this user's."""
-    return Client(headers={"Authorization": f"Bearer {create_token(user, 'a test')}"})
+    return Client(headers={"Authorization": f"Bearer {token_of(user)}"})

@@ -9,8 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from organizations.models import ApiToken, Organization
-from organizations.tests.people import api_client
-from organizations.tokens import create_token
+from organizations.tests.people import api_client, token_of
 
 
 def status(client: Client, organization: Organization) -> int:
@@ -30,18 +29,18 @@ def test_a_token_opens_the_api(alice: User, organization: Organization) -> None:
 
 
 def test_only_its_hash_and_its_first_characters_are_stored(alice: User) -> None:
-    token = create_token(alice, "the other software")
+    token = token_of(alice)
     assert token.startswith("wao_")
     stored = ApiToken.objects.get()
     assert token not in str(model_to_dict(stored)) + str(vars(stored))
     assert token.startswith(stored.token_key)
     assert len(stored.token_key) < len(token) / 2
-    assert str(stored) == f"the other software ({stored.token_key}…)"
+    assert str(stored) == f"a test ({stored.token_key}…)"
     assert stored.expiry is None
 
 
 def test_the_hash_is_no_token(alice: User, organization: Organization) -> None:
-    create_token(alice, "the other software")
+    token_of(alice)
     stored = ApiToken.objects.get()
     assert status(with_header(f"Bearer {stored.digest}"), organization) == 401
     assert status(with_header(f"Bearer {stored.token_key}"), organization) == 401
@@ -90,7 +89,7 @@ def test_anything_else_is_refused(organization: Organization, header: str) -> No
 
 
 def test_one_wrong_character_is_refused(alice: User, organization: Organization) -> None:
-    token = create_token(alice, "the other software")
+    token = token_of(alice)
     last = "0" if token[-1] != "0" else "1"
     assert status(with_header(f"Bearer {token[:-1]}{last}"), organization) == 401
     assert status(with_header(f"bearer {token}"), organization) == 200

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from organizations.models import Organization
+from organizations.actions import create_organization
+from organizations.actors import COMMAND_LINE
 
 
 class Command(BaseCommand):
@@ -16,4 +17,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         for name in options["names"]:
-            self.stdout.write(str(Organization.objects.create(name=name).pk))
+            self.stdout.write(str(create_organization(name, COMMAND_LINE).pk))

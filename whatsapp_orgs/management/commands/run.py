@@ -12,8 +12,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from connections import lock
-from organizations.models import ApiToken, Organization
-from organizations.tokens import create_token
+from organizations.actions import create_organization, create_token
+from organizations.actors import COMMAND_LINE
+from organizations.models import Organization
+from organizations.tokens import find_token
 from whatsapp_orgs import private_files
 from whatsapp_orgs.management.commands.serve import serve
 
@@ -60,10 +62,10 @@ class Command(BaseCommand):
             admin.set_password(password)
             admin.save()
             for name in DEMO_ORGANIZATIONS:
-                Organization.objects.create(name=name)
+                create_organization(name, COMMAND_LINE)
         token = kept.get("token")
-        if not token or not ApiToken.objects.filter(user=admin, name=TOKEN_NAME).exists():
-            token = create_token(admin, TOKEN_NAME)
+        if not token or find_token(token) is None:
+            _, token = create_token(admin, TOKEN_NAME, COMMAND_LINE)
         private_files.write(path, json.dumps({"password": password, "token": token}) + "\n")
         return {
             "url": f"http://127.0.0.1:{port}/",

@@ -1,0 +1,31 @@
+"""Who did something, as the history remembers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import User
+
+if TYPE_CHECKING:
+    from organizations.models import ApiToken
+
+LABEL_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A user, a token or both, what to call them, and the network address they came from."""
+
+    label: str
+    user: User | None = None
+    token: ApiToken | None = None
+    address: str | None = None
+
+    @property
+    def short_label(self) -> str:
+        """The label, as long as the history has room for."""
+        return self.label[:LABEL_LENGTH]
+
+
+COMMAND_LINE = Actor("command line")
