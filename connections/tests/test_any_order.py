@@ -31,6 +31,7 @@ ALICE = Actor("alice")
 SAID_OTHERWISE = {
     Observation.RECONNECT_REQUESTED,
     Observation.DISCONNECT_REQUESTED,
+    Observation.CANCEL_REQUESTED,
     Observation.DISCONNECTED,
     Observation.DISCONNECTED_UNTOLD,
 }

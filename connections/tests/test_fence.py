@@ -42,6 +42,12 @@ CASES = [
             fence, attempt.pk, CODE, 2, 6, timedelta(seconds=20)
         ),
     ),
+    Case(
+        "show_phone_code",
+        lambda fence, attempt: actions.show_phone_code(
+            fence, attempt.pk, "ABCD-EFGH", timedelta(seconds=160)
+        ),
+    ),
     Case("link", lambda fence, attempt: actions.link(fence, attempt, NUMBER)),
     *(
         Case(

@@ -22,9 +22,11 @@ observation           reason                d c s C r a
 
 reconnect_requested   requested             c c c c c c
 disconnect_requested  disconnecting         d c s C r a
+cancel_requested      pairing_cancelled     · d d · · ·
 resume_started        resuming              · c · · · ·
 pairing_started       preparing_code        · c · · c c
 code_shown            waiting_for_scan      · s s · · ·
+phone_code_shown      waiting_for_entry     · s s · · ·
 code_accepted         finishing             · c c · · ·
 linked                linked                · C C · · ·
 resumed               resumed               · C C · C ·
@@ -35,6 +37,7 @@ dial_failed           unreachable           · c · · · ·
 login_refused         login_refused         · r r r r ·
 host_crashed          host_crashed          · r r r r ·
 service_restarted     service_restarted     · r r r r ·
+paused                organization_inactive · r r r r ·
 logged_out_by_phone   logged_out_by_phone   · a a a a ·
 forgotten             forgotten             · a a a a ·
 account_locked        account_locked        · a a a a ·
