@@ -273,18 +273,6 @@ def test_connections_are_neither_added_nor_deleted_here(
     assert admin_client.post(page(connection.organization)).status_code == 405
 
 
-@pytest.mark.parametrize("linked", [True, False])
-def test_an_organization_is_deleted_only_once_nothing_is_linked(
-    connection: Connection, admin_client: Client, hand: Hand, linked: bool
-) -> None:
-    if linked:
-        actions.request_reconnect(connection.pk, ALICE)
-        hand.link(connection)
-    address = reverse("admin:organizations_organization_delete", args=[connection.pk])
-    assert admin_client.post(address, {"post": "yes"}).status_code == (403 if linked else 302)
-    assert Organization.objects.filter(pk=connection.pk).exists() == linked
-
-
 def test_a_membership_that_ends_takes_the_page_along(
     connection: Connection, alice: User, hand: Hand
 ) -> None:

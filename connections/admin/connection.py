@@ -14,26 +14,19 @@ from django.http import (
     JsonResponse,
 )
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from connections import actions, sandbox
-from connections.lifecycle import Desired, State
 from connections.limits import TooManyRequests
 from connections.models import Connection, Worker
 from connections.phone_numbers import formatted
 from connections.serializers import PANEL_NAMES, Observed, observe, panel_of, snapshot
-from organizations.access import Ability, Caller, person
+from organizations.access import Ability, Caller
 from organizations.actors import Actor
+from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
-
-# What the page may load: its own files, and pictures in the page itself (the QR code is one).
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
 
 ALREADY_CONNECTED = "WhatsApp is already connected"
 RECONNECTING = "Reconnecting has begun."
@@ -50,7 +43,7 @@ Request = Callable[[Connection, Actor], str]
 
 
 @admin.register(Connection)
-class ConnectionAdmin(admin.ModelAdmin[Connection]):
+class ConnectionAdmin(TenantAdmin[Connection]):
     """It observes and asks; `actions` writes. Members need no permission of Django's on top."""
 
     list_display = ["organization", "state_now", "number_now", "since", "sentence_now"]
@@ -63,34 +56,10 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
 
     # --- Who may ---------------------------------------------------------------------------------
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
-        visible = caller_of(request).organizations
+    def visible(self, caller: Caller) -> QuerySet[Connection]:
         any_worker = Value(Worker.any_alive(), output_field=BooleanField())
-        connections = super().get_queryset(request).filter(organization__in=visible)
+        connections = Connection.objects.filter(organization__in=caller.organizations)
         return connections.annotate(any_worker=any_worker)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-    def has_view_permission(self, request: HttpRequest, obj: Connection | None = None) -> bool:
-        return request.user.is_active and request.user.is_staff
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Connection | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Connection | None = None) -> bool:
-        """Only along with its organization, and only once nothing is linked any more."""
-        if obj is None or obj.desired != Desired.DISCONNECTED or obj.state != State.DISCONNECTED:
-            return False
-        return not obj.logout_wanted and super().has_delete_permission(request, obj)
-
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        raise Http404
 
     # --- The list --------------------------------------------------------------------------------
 
@@ -160,17 +129,13 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
             observe(connection.pk), caller_of(request).may(Ability.OPERATE, organization)
         )
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": organization.name,
             "organization": organization,
             "snapshot": told,
             "told": _with_times(told),
             "sandbox": sandbox.enabled(),
         }
-        response = TemplateResponse(request, template, context)
-        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        return response
+        return self.page(request, template, context)
 
     # --- What its buttons ask for ----------------------------------------------------------------
 
@@ -213,11 +178,6 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
             return JsonResponse(answer, status=200 if success else 409)
         messages.add_message(request, messages.SUCCESS if success else messages.ERROR, message)
         return redirect("admin:connections_connection_change", organization_id)
-
-
-def caller_of(request: HttpRequest) -> Caller:
-    """Who sits in front of this page, and where."""
-    return person(request.user, request.META.get("REMOTE_ADDR") or None)
 
 
 def _listed(connection: Connection) -> Observed:

@@ -1,0 +1,16 @@
+"""Django admin of the tenants: each person sees their own, and asks `actions` for every change."""
+
+from organizations.admin.audit import AuditEntryAdmin
+from organizations.admin.members import MembershipAdmin
+from organizations.admin.organizations import OrganizationAdmin
+from organizations.admin.tokens import ApiTokenAdmin
+from organizations.admin.users import OwnGroupAdmin, OwnUserAdmin
+
+__all__ = [
+    "ApiTokenAdmin",
+    "AuditEntryAdmin",
+    "MembershipAdmin",
+    "OrganizationAdmin",
+    "OwnGroupAdmin",
+    "OwnUserAdmin",
+]

@@ -1,0 +1,179 @@
+"""What every page of a tenant's data stands on: own rows only, and nothing is written by default.
+
+A page that writes overrides a permission and calls `actions`. What is not one's own does not exist
+(404), and Django's own log of changes stays empty: the audit tells who changed what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from organizations.access import Caller, person
+from organizations.models import Organization
+
+M = TypeVar("M", bound=Model)
+
+# What a page may load: its own files, and pictures in the page itself (a QR code is one).
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+
+# Enough for the filters; a regular expression, say, could keep the server busy.
+LOOKUPS = frozenset({"", "exact", "gte", "lt", "year", "month", "day"})
+FILTER_LENGTH = 50
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """Who sits in front of this page, and where."""
+    return person(request.user, request.META.get("REMOTE_ADDR") or None)
+
+
+def is_staff(request: HttpRequest) -> bool:
+    return request.user.is_active and request.user.is_staff
+
+
+class TenantAdmin(admin.ModelAdmin[M]):
+    """Staff look at what their caller may see, without a permission of Django's."""
+
+    actions: Sequence[Any] | None = None
+
+    def visible(self, caller: Caller) -> QuerySet[M]:
+        """The rows that exist for this caller."""
+        raise NotImplementedError
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
+        rows = self.visible(caller_of(request))
+        ordering = self.get_ordering(request)
+        return rows.order_by(*ordering) if ordering else rows
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> M | None:
+        found = super().get_object(request, object_id, from_field)
+        if found is None:
+            raise Http404
+        return found
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Only what the filters use: a free choice would tell what a column holds, bit by bit."""
+        field, _, how = lookup.partition("__")
+        filters = [item[0] if isinstance(item, tuple) else item for item in self.list_filter]
+        return field in [*filters, self.date_hierarchy] and how in LOOKUPS
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return is_staff(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        raise Http404
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        raise Http404
+
+    def log_addition(self, request: HttpRequest, obj: M, message: Any) -> None:  # type: ignore[override]
+        """`actions` has noted it."""
+
+    def log_change(self, request: HttpRequest, obj: M, message: Any) -> None:  # type: ignore[override]
+        """`actions` has noted it."""
+
+    def page(
+        self, request: HttpRequest, template: str, context: dict[str, Any]
+    ) -> TemplateResponse:
+        """A page of our own, in the admin's frame."""
+        shared = {**self.admin_site.each_context(request), "opts": self.opts}
+        response = TemplateResponse(request, template, shared | context)
+        response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        return response
+
+    def confirmation(
+        self,
+        request: HttpRequest,
+        question: str,
+        button: str,
+        rows: Iterable[tuple[object, object]],
+        action: str = "",
+    ) -> TemplateResponse:
+        """Ask first. `rows`: the value of each checkbox that was ticked, and what to call it."""
+        return self.page(
+            request,
+            "admin/organizations/confirmation.html",
+            {
+                "title": button,
+                "question": question,
+                "button": button,
+                "rows": list(rows),
+                "action": action,
+                "checkbox_name": ACTION_CHECKBOX_NAME,
+            },
+        )
+
+
+class ListAdmin(TenantAdmin[M]):
+    """A list and nothing else: its rows have no page of their own."""
+
+    list_display_links = None
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        raise Http404
+
+
+class OrganizationFilter(admin.SimpleListFilter):
+    """`?organization=<id>`, of one's own; links lead here even where the sidebar has no room."""
+
+    title = "organization"
+    parameter_name = "organization"
+
+    path = "organization"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
+        own = caller_of(request).organizations.order_by("name", "pk")
+        shown = list(own[:FILTER_LENGTH])
+        chosen = self._chosen()
+        if chosen is not None and chosen not in [organization.pk for organization in shown]:
+            shown = [*own.filter(pk=chosen), *shown]
+        return [(str(organization.pk), organization.name) for organization in shown]
+
+    def has_output(self) -> bool:
+        """Always: Django forgets to apply a filter that has none."""
+        return True
+
+    def _chosen(self) -> int | None:
+        value = self.value() or ""
+        return int(value) if value.isascii() and value.isdigit() else None
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return queryset
+        chosen = Organization.objects.filter(pk=self._chosen() or 0)
+        return queryset.filter(**{f"{self.path}__in": chosen})

@@ -1,0 +1,171 @@
+"""Members in Django admin: owners manage those of their organizations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import ForeignKey, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from organizations import actions
+from organizations.access import Ability, Caller
+from organizations.admin.base import OrganizationFilter, TenantAdmin, caller_of
+from organizations.models import Membership
+
+NO_SUCH_USER = "There is no active user of this name. A superuser can add one."
+ALREADY_A_MEMBER = "This user is a member already; the role is changed on the member's own page."
+
+
+class NewMemberForm(forms.ModelForm[Membership]):
+    """By the exact name: a list to choose from would tell an owner who all the users are."""
+
+    username = forms.CharField(max_length=150, help_text="The exact name that they log in with.")
+
+    class Meta:
+        model = Membership
+        fields = ["organization", "username", "role"]
+
+    def clean_username(self) -> str:
+        username = str(self.cleaned_data["username"])
+        user = User.objects.filter(username=username, is_active=True).first()
+        if user is None:
+            raise forms.ValidationError(NO_SUCH_USER)
+        self.instance.user = user
+        return username
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if organization := cleaned.get("organization"):
+            members = organization.memberships.filter(user__username=cleaned.get("username"))
+            if members.exists():
+                self.add_error("username", ALREADY_A_MEMBER)
+        return cleaned
+
+
+@admin.register(Membership)
+class MembershipAdmin(TenantAdmin[Membership]):
+    """Who belongs where. A member is added by name, gets another role, or is removed."""
+
+    list_display = ["user", "organization", "role", "remove_link"]
+    list_display_links = ["user"]
+    list_select_related = ["user", "organization"]
+    list_filter = [OrganizationFilter, "role"]
+    search_fields = ["user__username", "organization__name"]
+    ordering = ["organization__name", "organization_id", "user__username"]
+    autocomplete_fields = ["organization"]
+
+    class Media:
+        css = {"all": ["organizations/admin.css"]}
+
+    def visible(self, caller: Caller) -> QuerySet[Membership]:
+        return Membership.objects.filter(organization__in=caller.managed())
+
+    def has_view_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        return self._manages(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._manages(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        return self._manages(request, obj)
+
+    def _manages(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        caller = caller_of(request)
+        if not request.user.is_staff:
+            return False
+        if obj is None:
+            return caller.is_superuser or caller.managed().exists()
+        return caller.may(Ability.MANAGE, obj.organization)
+
+    # --- Forms -----------------------------------------------------------------------------------
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Membership | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> type[forms.ModelForm[Membership]]:
+        if obj is None:
+            kwargs["form"] = NewMemberForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
+        return ["organization", "username" if obj is None else "user", "role"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> list[str]:
+        return [] if obj is None else ["organization", "user"]
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
+    ) -> forms.ModelChoiceField[Any] | None:
+        kwargs["queryset"] = caller_of(request).managed()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Membership,
+        form: forms.ModelForm[Membership],
+        change: bool,
+    ) -> None:
+        role, actor = Membership.Role(obj.role), caller_of(request).actor
+        membership, _ = actions.set_member(obj.organization, obj.user, role, actor)
+        obj.pk = membership.pk
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except actions.LastOwner as error:
+            messages.error(request, str(error))
+            return redirect(request.path)
+
+    # --- Removing --------------------------------------------------------------------------------
+
+    @admin.display(description="")
+    def remove_link(self, membership: Membership) -> SafeString:
+        page = reverse("admin:organizations_membership_remove", args=[membership.pk])
+        return format_html('<a href="{}">Remove…</a>', page)
+
+    def get_urls(self) -> list[URLPattern]:
+        remove = path(
+            "<int:membership_id>/remove/",
+            self.admin_site.admin_view(self.remove_view),
+            name="organizations_membership_remove",
+        )
+        return [remove, *super().get_urls()]
+
+    def remove_view(self, request: HttpRequest, membership_id: int) -> HttpResponse:
+        """GET: ask. POST: take the place away."""
+        rows = self.visible(caller_of(request)).select_related("user", "organization")
+        membership = rows.filter(pk=membership_id).first()
+        if membership is None:
+            raise Http404
+        if request.method != "POST":
+            question = "Open pages and connections of theirs to this organization end at once."
+            names = [(membership.pk, membership)]
+            return self.confirmation(request, question, "Remove", names)
+        try:
+            actions.remove_member(membership, caller_of(request).actor)
+        except actions.LastOwner as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, f"Removed: {membership}.")
+        page = reverse("admin:organizations_membership_changelist")
+        # An owner who has left sees no members any more.
+        if not self._manages(request):
+            page = reverse("admin:index")
+        return redirect(page)

@@ -1,0 +1,187 @@
+"""Organizations in Django admin, each person seeing only their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from organizations import actions
+from organizations.access import Ability, Caller
+from organizations.admin.base import TenantAdmin, caller_of
+from organizations.models import Organization
+
+DEACTIVATE = (
+    "While it is deactivated, the connection rests: it is not linked anew. "
+    "Credentials, members and history are kept, and it can be reactivated."
+)
+REACTIVATE = "Its connection works again as it did before."
+
+
+@admin.register(Organization)
+class OrganizationAdmin(TenantAdmin[Organization]):
+    """Members look, owners rename, superusers create, deactivate and reactivate. No one deletes."""
+
+    list_display = ["name", "status", "created_at", "connection_link"]
+    search_fields = ["name"]
+    ordering = ["name", "pk"]
+    fields = ["name", "status", "created_at"]
+    readonly_fields = ["status", "created_at"]
+    actions = ["deactivate", "reactivate"]
+
+    def visible(self, caller: Caller) -> QuerySet[Organization]:
+        return caller.organizations
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return caller_of(request).is_superuser
+
+    def has_activity_permission(self, request: HttpRequest) -> bool:
+        """Who may deactivate and reactivate."""
+        return caller_of(request).is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
+        caller = caller_of(request)
+        return caller.managed().exists() if obj is None else caller.may(Ability.MANAGE, obj)
+
+    def get_fields(self, request: HttpRequest, obj: Organization | None = None) -> Any:
+        return ["name"] if obj is None else ["name", "status", "created_at"]
+
+    # --- What is shown ---------------------------------------------------------------------------
+
+    @admin.display(description="Status", ordering="deactivated_at")
+    def status(self, organization: Organization) -> str:
+        return "Active" if organization.is_active else "Deactivated"
+
+    @admin.display(description="Connection")
+    def connection_link(self, organization: Organization) -> SafeString:
+        # By the page's name: this app knows nothing of connections.
+        page = reverse("admin:connections_connection_change", args=[organization.pk])
+        return format_html('<a href="{}">Connection</a>', page)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        organization = self.get_object(request, object_id)
+        may_manage = organization and caller_of(request).may(Ability.MANAGE, organization)
+        told = {
+            "may_manage": may_manage,
+            "may_deactivate": self.has_activity_permission(request),
+        }
+        return super().change_view(request, object_id, form_url, told | (extra_context or {}))
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The audit, instead of Django's log."""
+        organization = self.get_object(request, object_id)
+        if organization is None or not caller_of(request).may(Ability.MANAGE, organization):
+            raise PermissionDenied
+        page = reverse("admin:organizations_auditentry_changelist")
+        return redirect(f"{page}?organization={organization.pk}")
+
+    # --- What is changed -------------------------------------------------------------------------
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Organization,
+        form: ModelForm[Organization],
+        change: bool,
+    ) -> None:
+        actor = caller_of(request).actor
+        if change:
+            actions.rename_organization(obj, obj.name, actor)
+        else:
+            obj.pk = actions.create_organization(obj.name, actor).pk
+
+    def get_urls(self) -> list[URLPattern]:
+        views = {"deactivate": self.deactivate_view, "reactivate": self.reactivate_view}
+        asking = [
+            path(
+                f"<int:organization_id>/{name}/",
+                self.admin_site.admin_view(view),
+                name=f"organizations_organization_{name}",
+            )
+            for name, view in views.items()
+        ]
+        return asking + super().get_urls()
+
+    def deactivate_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
+        """GET: say what it means. POST: do it."""
+        return self._set_active(request, organization_id, active=False)
+
+    def reactivate_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
+        """GET: say what it means. POST: do it."""
+        return self._set_active(request, organization_id, active=True)
+
+    def _set_active(
+        self, request: HttpRequest, organization_id: int, *, active: bool
+    ) -> HttpResponse:
+        organization = self.visible(caller_of(request)).filter(pk=organization_id).first()
+        if organization is None:
+            raise Http404
+        if not self.has_activity_permission(request):
+            raise PermissionDenied
+        asked = self._ask_first(request, [organization], active)
+        if asked is not None:
+            return asked
+        actions.set_active(organization, active, caller_of(request).actor)
+        messages.success(
+            request, f"{organization} is {'active again' if active else 'deactivated'}."
+        )
+        return redirect("admin:organizations_organization_change", organization.pk)
+
+    def _ask_first(
+        self,
+        request: HttpRequest,
+        organizations: list[Organization],
+        active: bool,
+        action: str = "",
+    ) -> HttpResponse | None:
+        """The question, unless this request is the answer to it."""
+        if request.method == "POST" and "confirmed" in request.POST:
+            return None
+        return self.confirmation(
+            request,
+            REACTIVATE if active else DEACTIVATE,
+            "Reactivate" if active else "Deactivate",
+            [(organization.pk, organization.name) for organization in organizations],
+            action,
+        )
+
+    @admin.action(description="Deactivate selected organizations", permissions=["activity"])
+    def deactivate(
+        self, request: HttpRequest, queryset: QuerySet[Organization]
+    ) -> HttpResponse | None:
+        return self._set_all(request, queryset, active=False)
+
+    @admin.action(description="Reactivate selected organizations", permissions=["activity"])
+    def reactivate(
+        self, request: HttpRequest, queryset: QuerySet[Organization]
+    ) -> HttpResponse | None:
+        return self._set_all(request, queryset, active=True)
+
+    def _set_all(
+        self, request: HttpRequest, queryset: QuerySet[Organization], *, active: bool
+    ) -> HttpResponse | None:
+        action = "reactivate" if active else "deactivate"
+        organizations = list(queryset)
+        asked = self._ask_first(request, organizations, active, action)
+        if asked is not None:
+            return asked
+        for organization in organizations:
+            actions.set_active(organization, active, caller_of(request).actor)
+        messages.success(request, f"{action.capitalize()}d: {len(organizations)}.")
+        return None

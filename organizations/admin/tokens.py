@@ -1,0 +1,208 @@
+"""API tokens in Django admin: made, shown once, revoked; never changed.
+
+The list calls a token by its number: its key in the database is the hash, which no page shows.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import ForeignKey, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.debug import sensitive_variables
+
+from organizations import actions
+from organizations.access import Caller
+from organizations.admin.base import ListAdmin, OrganizationFilter, caller_of
+from organizations.models import ApiToken
+
+REVOKE = "Whatever uses it is refused from now on. This cannot be undone."
+
+
+class NewTokenForm(forms.ModelForm[ApiToken]):
+    """A token of an organization, or without one a token that stands for whoever makes it."""
+
+    expires_in_days = forms.IntegerField(
+        min_value=1, max_value=3650, required=False, help_text="Left empty, it does not expire."
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ["name", "scope", "organization", "expires_in_days"]
+        help_texts = {
+            "organization": "With one, the token is that organization's own. "
+            "Left empty, it stands for you and may do what you may.",
+        }
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ListAdmin[ApiToken]):
+    """Everyone's own tokens; owners also those of their organizations, superusers all."""
+
+    list_display = ["name", "prefix", "scope", "whose", "expires", "last_used", "state", "revoking"]
+    list_select_related = ["organization", "user"]
+    list_filter = [OrganizationFilter, "scope"]
+    search_fields = ["name", "token_key", "organization__name"]
+    fields = ["name", "scope", "organization", "expires_in_days"]
+    autocomplete_fields = ["organization"]
+    actions = ["revoke"]
+
+    class Media:
+        css = {"all": ["organizations/admin.css"]}
+
+    def visible(self, caller: Caller) -> QuerySet[ApiToken]:
+        tokens: QuerySet[ApiToken] = ApiToken.objects.all()
+        if caller.is_superuser:
+            return tokens
+        own = Q(organization=None, user_id=caller.user.pk)
+        return tokens.filter(own | Q(organization__in=caller.managed()))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    # --- What is shown ---------------------------------------------------------------------------
+
+    @admin.display(description="Prefix", ordering="token_key")
+    def prefix(self, token: ApiToken) -> SafeString:
+        return format_html("<code>{}…</code>", token.token_key)
+
+    @admin.display(description="Belongs to")
+    def whose(self, token: ApiToken) -> str:
+        if token.organization is not None:
+            return f"{token.organization} (organization)"
+        return f"{token.user.get_username()} (user)"
+
+    @admin.display(description="Expires", ordering="expiry", empty_value="Never")
+    def expires(self, token: ApiToken) -> Any:
+        return token.expiry
+
+    @admin.display(description="Last used", ordering="last_used_at", empty_value="Never")
+    def last_used(self, token: ApiToken) -> Any:
+        return token.last_used_at
+
+    @admin.display(description="State")
+    def state(self, token: ApiToken) -> str:
+        if token.revoked_at is not None:
+            return "Revoked"
+        if token.expiry and token.expiry <= timezone.now():
+            return "Expired"
+        return "Valid" if token.is_valid else "User deactivated"
+
+    @admin.display(description="")
+    def revoking(self, token: ApiToken) -> SafeString | str:
+        if token.revoked_at is not None:
+            return ""
+        page = reverse("admin:organizations_apitoken_revoke", args=[token.number])
+        return format_html('<a href="{}">Revoke…</a>', page)
+
+    # --- Making one ------------------------------------------------------------------------------
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: ApiToken | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> type[forms.ModelForm[ApiToken]]:
+        return super().get_form(request, obj, change, **(kwargs | {"form": NewTokenForm}))
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
+    ) -> forms.ModelChoiceField[Any] | None:
+        kwargs["queryset"] = caller_of(request).managed()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    @sensitive_variables("text")
+    def save_model(
+        self, request: HttpRequest, obj: ApiToken, form: forms.ModelForm[ApiToken], change: bool
+    ) -> None:
+        days = form.cleaned_data["expires_in_days"]
+        caller = caller_of(request)
+        if not caller.actor.user:
+            raise Http404
+        token, text = actions.create_token(
+            caller.actor.user,
+            obj.name,
+            caller.actor,
+            organization=obj.organization,
+            scope=ApiToken.Scope(obj.scope),
+            expires_at=timezone.now() + timedelta(days=days) if days else None,
+        )
+        # Carried to the page that shows it, and stored nowhere.
+        obj.pk, obj.text_to_show = token.pk, text  # type: ignore[attr-defined]
+
+    def response_add(
+        self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The one time that the text is shown: in the answer itself, so that nothing keeps it."""
+        context = {"title": "API token created", "token": obj, "text": obj.text_to_show}  # type: ignore[attr-defined]
+        response = self.page(request, "admin/organizations/apitoken/created.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    # --- Revoking --------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        revoke = path(
+            "<uuid:number>/revoke/",
+            self.admin_site.admin_view(self.revoke_view),
+            name="organizations_apitoken_revoke",
+        )
+        return [revoke, *super().get_urls()]
+
+    def revoke_view(self, request: HttpRequest, number: UUID) -> HttpResponse:
+        """GET: ask. POST: revoke it."""
+        token = self.visible(caller_of(request)).filter(number=number).first()
+        if token is None:
+            raise Http404
+        if request.method != "POST":
+            return self.confirmation(request, REVOKE, "Revoke", [(token.number, token)])
+        actions.revoke_token(token, caller_of(request).actor)
+        messages.success(request, f"Revoked: {token}.")
+        return redirect("admin:organizations_apitoken_changelist")
+
+    @admin.action(description="Revoke selected API tokens")
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> HttpResponse | None:
+        tokens = list(queryset)
+        if "confirmed" not in request.POST:
+            names = [(token.number, token) for token in tokens]
+            return self.confirmation(request, REVOKE, "Revoke", names, "revoke")
+        for token in tokens:
+            actions.revoke_token(token, caller_of(request).actor)
+        messages.success(request, f"Revoked: {len(tokens)}.")
+        return None
+
+    @admin.display(description=SafeString('<input type="checkbox" id="action-toggle">'))
+    def action_checkbox(self, obj: ApiToken) -> SafeString:
+        label = {"class": "action-select", "aria-label": f"Select {obj}"}
+        return forms.CheckboxInput(label).render(ACTION_CHECKBOX_NAME, str(obj.number))
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The ticked boxes hold numbers; Django's actions look for keys."""
+        if request.method == "POST":
+            posted = request.POST.copy()
+            numbers = [value for value in posted.getlist(ACTION_CHECKBOX_NAME) if _is_number(value)]
+            chosen = self.get_queryset(request).filter(number__in=numbers)
+            posted.setlist(ACTION_CHECKBOX_NAME, list(chosen.values_list("pk", flat=True)))
+            request.POST = posted  # type: ignore[assignment]
+        return super().changelist_view(request, extra_context)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
