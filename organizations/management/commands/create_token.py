@@ -1,0 +1,66 @@
+"""`manage.py create_token USERNAME NAME`: make an API token, and print it this once."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from organizations.actions import create_token
+from organizations.actors import COMMAND_LINE
+from organizations.models import ApiToken, Organization
+
+NAME_LENGTH = 100
+
+
+class Command(BaseCommand):
+    help = "Create an API token and print its text, which is shown only now."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("username", metavar="USERNAME", help="Whom it stands for.")
+        parser.add_argument("name", metavar="NAME", help="What uses it.")
+        parser.add_argument(
+            "--organization",
+            type=int,
+            metavar="ID",
+            help="Make it this organization's own, which stands for no user.",
+        )
+        parser.add_argument("--scope", choices=ApiToken.Scope.values, default=ApiToken.Scope.MANAGE)
+        parser.add_argument("--expires-in-days", type=int, metavar="N")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        days = options["expires_in_days"]
+        if days is not None and not 1 <= days <= 3650:
+            raise CommandError("--expires-in-days must be from 1 to 3650.")
+        name = options["name"].strip()
+        if not 1 <= len(name) <= NAME_LENGTH:
+            raise CommandError(f"NAME must have 1 to {NAME_LENGTH} characters.")
+        _, text = create_token(
+            _user(options["username"]),
+            name,
+            COMMAND_LINE,
+            organization=_organization(options["organization"]),
+            scope=ApiToken.Scope(options["scope"]),
+            expires_at=timezone.now() + timedelta(days=days) if days else None,
+        )
+        self.stdout.write(text)
+
+
+def _user(username: str) -> User:
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        raise CommandError(f"There is no user {username!r}.")
+    if not user.is_active:
+        raise CommandError(f"The user {username!r} is not active.")
+    return user
+
+
+def _organization(number: int | None) -> Organization | None:
+    if number is None:
+        return None
+    organization = Organization.objects.filter(pk=number).first()
+    if organization is None:
+        raise CommandError(f"There is no organization {number}.")
+    return organization
