@@ -381,10 +381,11 @@ def claim(
         number = linked_number(connection.pk, attempt.store) if attempt else ""
         if attempt and number:
             _adopt(connection, attempt, number)
-        interrupted = not connection.store or (attempt and not number)
-        _move(
-            connection,
-            Observation.PAIRING_INTERRUPTED if interrupted else Observation.SERVICE_RESTARTED,
-            attempt=attempt,
-        )
+        if connection.state in PAIRING and (not connection.store or (attempt and not number)):
+            found = Observation.PAIRING_INTERRUPTED
+        elif connection.store:
+            found = Observation.SERVICE_RESTARTED
+        else:
+            found = Observation.CREDENTIALS_MISSING
+        _move(connection, found, attempt=attempt)
     return connection

@@ -18,7 +18,13 @@ from hypothesis.stateful import (
 from hypothesis.strategies import integers, sampled_from
 
 from connections import actions
-from connections.actions import GONE_AT_WHATSAPP, AlreadyConnected, Fence, Superseded
+from connections.actions import (
+    GONE_AT_WHATSAPP,
+    AlreadyConnected,
+    Fence,
+    NothingToCancel,
+    Superseded,
+)
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.hand import CODE_LASTS, NUMBER, PAIRING_LASTS, Hand, nobody, overdue
@@ -70,6 +76,17 @@ class AnyOrder(RuleBasedStateMachine):
         asked = actions.request_disconnect(self.id, ALICE)
         assert (asked.desired, asked.logout_wanted) == (Desired.DISCONNECTED, True)
         assert asked.open_attempt() is None
+
+    @rule()
+    def cancel(self) -> None:
+        try:
+            asked = actions.request_cancel(self.id, ALICE)
+        except NothingToCancel:
+            row = self.row()
+            assert row.desired != Desired.CONNECTED or row.state not in PAIRING or row.store
+        else:
+            assert (asked.desired, asked.state) == (Desired.DISCONNECTED, State.DISCONNECTED)
+            assert asked.open_attempt() is None
 
     # --- What the worker writes ------------------------------------------------------------------
 

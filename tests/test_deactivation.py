@@ -1,0 +1,41 @@
+"""A deactivated organization's connection rests, and comes back without a scan."""
+
+from tests.application import Application, until
+from tests.test_reconnect import link, online
+
+SET_ACTIVE = """
+from organizations.actions import set_active
+from organizations.actors import COMMAND_LINE
+from organizations.models import Organization
+set_active(Organization.objects.get(pk={pk}), {active}, COMMAND_LINE)
+"""
+
+
+def set_active(application: Application, organization: int, active: bool) -> None:
+    application.manage("shell", "-v0", "-c", SET_ACTIVE.format(pk=organization, active=active))
+
+
+def test_it_rests_with_its_credentials_and_resumes(
+    application: Application, organization: int
+) -> None:
+    number = link(application, organization)
+    set_active(application, organization, False)
+    status = application.api("GET", organization, "status").body
+    assert (status["reason"], status["isConnected"]) == ("organization_inactive", False)
+    until(lambda: not online(application, number), 10, "the device offline")
+    assert (application.data_dir / "auth_sessions" / str(organization)).is_dir()
+    refused = application.api("POST", organization, "reconnect")
+    assert (refused.status, refused.body["code"]) == (409, "organization_inactive")
+
+    set_active(application, organization, True)
+    application.wait_for_state(organization, "connected")
+    until(lambda: online(application, number), 10, "the device online")
+
+
+def test_a_pairing_ends_with_it(application: Application, organization: int) -> None:
+    assert application.api("POST", organization, "reconnect").status == 200
+    set_active(application, organization, False)
+    assert application.api("GET", organization, "qrcode").body["code"] == "client_not_found"
+    set_active(application, organization, True)
+    application.wait_for_state(organization, "action_needed")
+    assert application.api("POST", organization, "reconnect").status == 200
