@@ -6,7 +6,7 @@ from connections import views
 
 urlpatterns = [
     path("reconnect", views.ReconnectView.as_view(), name="whatsapp-reconnect"),
-    path("init-baileys", views.ReconnectView.as_view(), name="whatsapp-init-baileys"),
+    path("init-baileys", views.InitBaileysView.as_view(), name="whatsapp-init-baileys"),
     path("pairing-code", views.PairingCodeView.as_view(), name="whatsapp-pairing-code"),
     path("cancel", views.CancelView.as_view(), name="whatsapp-cancel"),
     path("qrcode.png", views.QrPngView.as_view(), name="whatsapp-qrcode-png"),

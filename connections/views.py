@@ -10,10 +10,12 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework import status
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connections import actions, qr
+from connections import actions, operations, qr
 from connections.errors import Refused
 from connections.lifecycle import State
 from connections.limits import TooManyRequests
@@ -56,6 +58,7 @@ class ConnectionView(CallerView):
 class StatusView(ConnectionView):
     """`GET status`: what is, why, and what helps."""
 
+    @operations.STATUS
     def get(self, request: Request, organization_id: int) -> Response:
         return Response(status_of(observe(self.connection(organization_id, Ability.SEE).pk)))
 
@@ -63,6 +66,7 @@ class StatusView(ConnectionView):
 class QrCodeView(ConnectionView):
     """`GET qrcode`: the code that can be scanned now."""
 
+    @operations.QR_CODE
     def get(self, request: Request, organization_id: int) -> Response:
         observed = observe(self.connection(organization_id, Ability.OPERATE).pk)
         if observed.code:
@@ -76,13 +80,23 @@ class QrCodeView(ConnectionView):
         raise _no_code(observed)
 
 
+class AnyAccept(DefaultContentNegotiation):
+    """Who accepts nothing but pictures gets them, and an error in JSON all the same."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], renderers[0].media_type
+
+
 class QrPictureView(ConnectionView):
     """`GET qrcode.png`, `GET qrcode.svg`: the code that can be scanned now, as a picture."""
 
     picture: staticmethod[[str], bytes]
     content_type = ""
+    content_negotiation_class = AnyAccept
 
-    def get(self, request: Request, organization_id: int) -> HttpResponse:
+    def answer(self, organization_id: int) -> HttpResponse:
         observed = observe(self.connection(organization_id, Ability.OPERATE).pk)
         if not observed.code:
             raise _no_code(observed)
@@ -93,10 +107,18 @@ class QrPngView(QrPictureView):
     picture = staticmethod(qr.png)
     content_type = "image/png"
 
+    @operations.QR_PNG
+    def get(self, request: Request, organization_id: int) -> HttpResponse:
+        return self.answer(organization_id)
+
 
 class QrSvgView(QrPictureView):
     picture = staticmethod(qr.svg)
     content_type = "image/svg+xml"
+
+    @operations.QR_SVG
+    def get(self, request: Request, organization_id: int) -> HttpResponse:
+        return self.answer(organization_id)
 
 
 def _no_code(observed: Observed) -> Refused:
@@ -156,6 +178,15 @@ def _outcome(connection_id: int, generation: int, told: Told) -> Response | None
 class ReconnectView(RequestView):
     """`POST reconnect`: ask for a connection, and answer with its first QR code."""
 
+    @operations.RECONNECT
+    def post(self, request: Request, organization_id: int) -> Response:
+        return self.ask(organization_id, _told_by_qr)
+
+
+class InitBaileysView(ReconnectView):
+    """`POST init-baileys`: the old service's other word for it."""
+
+    @operations.INIT_BAILEYS
     def post(self, request: Request, organization_id: int) -> Response:
         return self.ask(organization_id, _told_by_qr)
 
@@ -172,6 +203,7 @@ def _told_by_qr(observed: Observed) -> dict[str, Any] | None:
 class PairingCodeView(RequestView):
     """`POST pairing-code`: link by a code that is typed on the phone."""
 
+    @operations.PAIRING_CODE
     def post(self, request: Request, organization_id: int) -> Response:
         self.connection(organization_id, Ability.OPERATE)
         body = PhoneNumberSerializer(data=request.data)
@@ -197,6 +229,7 @@ def _told_by_phone(observed: Observed) -> dict[str, Any] | None:
 class CancelView(ConnectionView):
     """`POST cancel`: end a pairing that is under way."""
 
+    @operations.CANCEL
     def post(self, request: Request, organization_id: int) -> Response:
         connection = self.connection(organization_id, Ability.OPERATE)
         try:
@@ -209,6 +242,7 @@ class CancelView(ConnectionView):
 class DisconnectView(ConnectionView):
     """`DELETE disconnect`: log out, stop, delete the credentials, then answer."""
 
+    @operations.DISCONNECT
     def delete(self, request: Request, organization_id: int) -> Response:
         connection = self.connection(organization_id, Ability.OPERATE)
         was_connected = observe(connection.pk).state == State.CONNECTED

@@ -7,6 +7,7 @@ it: the answer is `Organization.DoesNotExist` (404), never "forbidden".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,6 +40,8 @@ REFUSALS = {
     Ability.OPERATE: "Your role or token only allows you to look at this organization.",
     Ability.MANAGE: "Only an owner of this organization may do this.",
 }
+NO_SUPERUSER = "Only an administrator of the service may do this."
+NOT_YOUR_TOKENS = "Only a user, or a token of theirs that may manage, may do this."
 
 
 @dataclass(frozen=True)
@@ -101,21 +104,33 @@ class Caller:
         if token is not None and token.organization_id is not None:
             if token.organization_id != organization.pk:
                 return frozenset()
-            role = Role.OPERATOR if token.scope == ApiToken.Scope.MANAGE else Role.VIEWER
-            return ABILITIES[role]
-        abilities = self._abilities_in_person(organization)
-        if token is not None and token.scope != ApiToken.Scope.MANAGE:
+            return ABILITIES[_role_of(token)]
+        if not self.user.is_active:
+            return frozenset()
+        membership = Membership.objects.filter(user_id=self.user.pk, organization=organization)
+        role = membership.values_list("role", flat=True).first()
+        return self._abilities_as(role)
+
+    def _abilities_as(self, role: str | None) -> frozenset[Ability]:
+        """What a user, or their token, may do where the user has this role."""
+        none: frozenset[Ability] = frozenset()
+        abilities = ABILITIES.get(Role.OWNER if self.user.is_superuser else role or "", none)
+        if self.token is not None and self.token.scope != ApiToken.Scope.MANAGE:
             return abilities & {Ability.SEE}
         return abilities
 
-    def _abilities_in_person(self, organization: Organization) -> frozenset[Ability]:
-        if not self.user.is_active:
-            return frozenset()
-        if self.user.is_superuser:
-            return frozenset(Ability)
-        membership = Membership.objects.filter(user_id=self.user.pk, organization=organization)
-        role = membership.values_list("role", flat=True).first()
-        return ABILITIES[role] if role else frozenset()
+    def roles(self, organizations: Iterable[Organization]) -> dict[int, str]:
+        """For each of these organizations that this caller sees, the role that may do as much.
+
+        Who has lost a place between two looks is still told as a viewer.
+        """
+        ids = [organization.pk for organization in organizations]
+        if self.token is not None and self.token.organization_id is not None:
+            return {self.token.organization_id: _role_of(self.token)}
+        memberships = Membership.objects.filter(user=self.user.pk, organization__in=ids)
+        given = dict(memberships.values_list("organization_id", "role"))
+        named = {abilities: role for role, abilities in ABILITIES.items()}
+        return {pk: named.get(self._abilities_as(given.get(pk)), Role.VIEWER) for pk in ids}
 
     def may(self, ability: Ability, organization: Organization) -> bool:
         """Whether this caller may do this here."""
@@ -131,6 +146,26 @@ class Caller:
         if not self.may(ability, organization):
             raise PermissionDenied(REFUSALS[ability])
         return organization
+
+    def holder(self) -> User:
+        """The user whose own tokens this caller manages. Raises PermissionDenied."""
+        token = self.token
+        may = token is None or (
+            token.organization_id is None and token.scope == ApiToken.Scope.MANAGE
+        )
+        if not may or not isinstance(self.user, User) or not self.user.is_active:
+            raise PermissionDenied(NOT_YOUR_TOKENS)
+        return self.user
+
+    def superuser(self) -> None:
+        """Raises PermissionDenied unless this is a superuser who may change things."""
+        if not self.is_superuser:
+            raise PermissionDenied(NO_SUPERUSER)
+
+
+def _role_of(token: ApiToken) -> Role:
+    """The role that may do as much as an organization's own token."""
+    return Role.OPERATOR if token.scope == ApiToken.Scope.MANAGE else Role.VIEWER
 
 
 def person(user: User | AnonymousUser, address: str | None = None) -> Caller:

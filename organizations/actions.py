@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -128,15 +128,18 @@ def create_token(
 
     With `organization` it is that organization's own; without, it stands for `user`.
     """
-    expiry: timedelta | None = expires_at - timezone.now() if expires_at else None
     token, text = ApiToken.objects.create(
         user=user,
-        expiry=expiry,
+        expiry=None,
         number=uuid.uuid4(),
         organization=organization,
         name=name,
         scope=scope,
     )
+    if expires_at is not None:
+        # knox takes how long a token lasts, which would blur the moment that was asked for.
+        token.expiry = expires_at
+        token.save(update_fields=["expiry"])
     whose = "" if organization else f" for {user.get_username()}"
     note(Action.TOKEN_CREATED, organization, actor, f"{name} ({scope}){whose}")
     return token, text

@@ -1,12 +1,53 @@
-"""What every view of the REST API stands on: who calls, and that someone does."""
+"""What every view of the REST API stands on: who calls, how much they send, pages of a list."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from rest_framework import status
+from rest_framework.exceptions import APIException
+from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.views import APIView
 
 from organizations.access import Caller
 from organizations.models import ApiToken
+
+BODY_LIMIT = 64 * 1024
+
+Row = TypeVar("Row", bound=Model)
+
+
+class BodyTooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = f"A request may carry {BODY_LIMIT // 1024} KB at most."
+    default_code = "too_large"
+
+
+class LengthRequired(APIException):
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = "A request that carries something must say how long it is (Content-Length)."
+    default_code = "length_required"
+
+
+class Conflict(APIException):
+    """It cannot be done as things are now."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class Pages(PageNumberPagination):
+    """`page` and `pageSize`; `serializers.PageQuery` has checked them."""
+
+    page_size = 50
+    page_size_query_param = "pageSize"
+    max_page_size = 200
 
 
 def caller_of(request: Request) -> Caller:
@@ -16,8 +57,54 @@ def caller_of(request: Request) -> Caller:
 
 
 class CallerView(APIView):
-    """A view that knows its caller."""
+    """A view that knows its caller. Its answers are kept nowhere on their way."""
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        # Addresses and bodies are UTF-8, whatever charset a client claims: "hex" is one, too.
+        request.encoding = "utf-8"
+        super().setup(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal() or int(length) > BODY_LIMIT:
+            raise BodyTooLarge
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            raise LengthRequired
+        super().initial(request, *args, **kwargs)
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        response["Cache-Control"] = "no-store"
+        return super().finalize_response(request, response, *args, **kwargs)
 
     @property
     def caller(self) -> Caller:
         return caller_of(self.request)
+
+    def query(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
+        """The checked parameters of the address. Raises ValidationError (400)."""
+        # A plain dict: for a form, which a QueryDict stands for, a missing box means "no".
+        return _checked(serializer(data=self.request.query_params.dict()))
+
+    def body(self, serializer: type[Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
+        """The checked fields of the body. Raises ValidationError (400)."""
+        return _checked(serializer(data=self.request.data, partial=partial))
+
+    def page(
+        self,
+        rows: QuerySet[Row],
+        serializer: type[BaseSerializer[Any]],
+        roles: Callable[[list[Row]], dict[int, str]] | None = None,
+    ) -> Response:
+        """One page of a list. `roles` tells what the caller may do in the page's organizations."""
+        pages = Pages()
+        found = list(pages.paginate_queryset(rows, self.request, self) or [])
+        context = {"roles": roles(found)} if roles else {}
+        return pages.get_paginated_response(serializer(found, many=True, context=context).data)
+
+
+def _checked(serializer: Serializer[Any]) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    fields: dict[str, Any] = serializer.validated_data
+    return fields

@@ -7,7 +7,13 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.urls import include, path, re_path
 from rest_framework import exceptions
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
+
+from connections.events import EventsView
+from whatsapp_orgs.openapi import DocsView, SchemaView, YamlSchemaView
+
+NO_STORE = {"Cache-Control": "no-store"}
 
 
 def shape(code: str, message: str) -> dict[str, Any]:
@@ -32,22 +38,34 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
 def _sentence(error: exceptions.APIException) -> str:
     detail = error.detail
     if isinstance(detail, dict):
-        return " ".join(f"{name}: {' '.join(map(str, texts))}" for name, texts in detail.items())
+        return " ".join(_of_field(name, texts) for name, texts in detail.items())
     return " ".join(map(str, detail)) if isinstance(detail, list) else str(detail)
+
+
+def _of_field(name: str, texts: Any) -> str:
+    told = " ".join(map(str, texts))
+    return told if name == api_settings.NON_FIELD_ERRORS_KEY else f"{name}: {told}"
 
 
 def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
     """Anything under /api/ that is not a route."""
-    return JsonResponse(shape("not_found", "There is no such address."), status=404)
+    return JsonResponse(
+        shape("not_found", "There is no such address."), status=404, headers=NO_STORE
+    )
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
     """An error of our own, in the one shape."""
     message = "Something went wrong in the service. Its log says what."
-    return JsonResponse(shape("error", message), status=500)
+    return JsonResponse(shape("error", message), status=500, headers=NO_STORE)
 
 
 urlpatterns = [
+    path("", include("organizations.urls")),
+    path("organizations/<int:organization_id>/events", EventsView.as_view(), name="api-events"),
+    path("schema", SchemaView.as_view(), name="api-schema"),
+    path("schema.yaml", YamlSchemaView.as_view(), name="api-schema-yaml"),
+    path("docs", DocsView.as_view(), name="api-docs"),
     path("organizations/<int:organization_id>/whatsapp/", include("connections.urls")),
     re_path(r"^(?P<rest>.*)$", not_found),
 ]

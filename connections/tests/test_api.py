@@ -19,6 +19,7 @@ from connections.models import Connection, PairingAttempt
 from connections.tests.hand import CODE, NUMBER, Hand
 from connections.tests.until import until
 from connections.urls import urlpatterns
+from organizations.access import REFUSALS, Ability
 from organizations.actors import Actor
 from organizations.models import Organization
 from organizations.tests.people import api_client
@@ -458,7 +459,11 @@ def test_disconnect_can_be_asked_for_again_once_it_failed(
 ROUTES = [
     ("post", "reconnect", "operate"),
     ("post", "init-baileys", "operate"),
+    ("post", "pairing-code", "operate"),
+    ("post", "cancel", "operate"),
     ("get", "qrcode", "operate"),
+    ("get", "qrcode.png", "operate"),
+    ("get", "qrcode.svg", "operate"),
     ("get", "status", "look"),
     ("delete", "disconnect", "operate"),
 ]
@@ -467,7 +472,11 @@ by_route = pytest.mark.parametrize(("method", "action", "needs"), ROUTES)
 
 
 def ask(client: Client, method: str, connection: Connection, action: str) -> Answer:
-    answer: Answer = getattr(client, method)(url(connection, action))
+    body = {"phoneNumber": f"+{NUMBER}"} if action == "pairing-code" else {}
+    address = url(connection, action)
+    if method == "get":
+        return client.get(address)
+    answer: Answer = getattr(client, method)(address, body, content_type="application/json")
     return answer
 
 
@@ -492,9 +501,7 @@ def test_a_viewer_may_look(
         assert answer.status_code == 200
     else:
         assert answer.status_code == 403
-        assert answer.json() == refusal(
-            "permission_denied", "Your role in this organization only allows you to look."
-        )
+        assert answer.json() == refusal("permission_denied", REFUSALS[Ability.OPERATE])
     assert reread(connection).generation == 0
 
 

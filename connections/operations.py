@@ -1,0 +1,236 @@
+"""The operations of one organization's connection, as the OpenAPI document tells them."""
+
+from __future__ import annotations
+
+from drf_spectacular.types import OpenApiTypes
+
+from connections import answers
+from connections.lifecycle import WORDS, Reason
+from connections.limits import TooManyRequests
+from connections.phone_numbers import INVALID
+from connections.serializers import PhoneNumberSerializer
+from organizations.access import REFUSALS, Ability
+from organizations.openapi import UNKNOWN, Answer, Problem, invalid, operation, refused
+
+TAG = "whatsapp"
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
+SCAN_TO_CONNECT = "Scan this QR code with WhatsApp to connect"
+
+MAY_NOT_OPERATE = refused(REFUSALS[Ability.OPERATE])
+ALREADY_CONNECTED = Problem(409, "already_connected", "WhatsApp is already connected")
+SUPERSEDED = Problem(409, "superseded", "Another request has taken the place of this one.")
+INACTIVE = Problem(409, "organization_inactive", "This organization is deactivated.")
+TOO_MANY = Problem(429, "too_many_requests", str(TooManyRequests(120)))
+UNREACHABLE = Problem(
+    503, Reason.PAIRING_UNREACHABLE.value, WORDS[Reason.PAIRING_UNREACHABLE].whole
+)
+BROKE = Problem(500, Reason.SESSION_BROKE.value, WORDS[Reason.SESSION_BROKE].whole)
+NO_CLIENT = Problem(
+    404,
+    "client_not_found",
+    "WhatsApp client not found for this organization. Please initialize connection first.",
+)
+NO_CODE = Problem(
+    404,
+    "qr_not_available",
+    "QR code not available. Please wait a few seconds and try again.",
+)
+
+# --- What is ------------------------------------------------------------------------------------
+
+STATUS = operation(
+    "readStatus",
+    "What is, why, and what helps",
+    TAG,
+    [
+        Answer(
+            200,
+            "The connection as it is now.",
+            answers.StatusSerializer,
+            {
+                "success": True,
+                "authType": "baileys",
+                "connectionStatus": "connected",
+                "isConnected": True,
+                "isDisconnected": False,
+                "hasQRCode": False,
+                "canReconnect": False,
+                "state": "connected",
+                "desired": "connected",
+                "reason": "linked",
+                "detail": "",
+                "sentence": WORDS[Reason.LINKED].sentence,
+                "nextStep": WORDS[Reason.LINKED].next_step,
+                "number": "5511987654321",
+                "since": "2026-03-01T09:30:00+00:00",
+            },
+        )
+    ],
+    [UNKNOWN],
+)
+LIST_EVENTS = operation(
+    "listEvents",
+    "What happened, and who did what from where",
+    TAG,
+    [
+        Answer(
+            200,
+            "A page of the history, the newest line first.",
+            answers.EventsSerializer,
+            {
+                "next": None,
+                "results": [
+                    {
+                        "id": "connection-12",
+                        "at": "2026-03-01T09:30:00+00:00",
+                        "kind": "connection",
+                        "event": "reconnect_requested",
+                        "state": "connecting",
+                        "stateBefore": "disconnected",
+                        "reason": "requested",
+                        "sentence": WORDS[Reason.REQUESTED].sentence,
+                        "detail": "",
+                        "actor": "alice",
+                        "address": "192.0.2.7",
+                        "attempt": None,
+                    }
+                ],
+            },
+        )
+    ],
+    [invalid(f"cursor: {answers.BAD_CURSOR}"), UNKNOWN],
+    query=answers.EventQuery,
+)
+
+# --- Codes --------------------------------------------------------------------------------------
+
+NO_PICTURE = [ALREADY_CONNECTED, NO_CLIENT, NO_CODE, MAY_NOT_OPERATE, UNKNOWN]
+QR_CODE = operation(
+    "readQrCode",
+    "The QR code that can be scanned now",
+    TAG,
+    [
+        Answer(
+            200,
+            "The code.",
+            answers.QrCodeSerializer,
+            {"success": True, "qrCode": PICTURE, "message": SCAN_TO_CONNECT},
+        )
+    ],
+    NO_PICTURE,
+)
+QR_PNG = operation(
+    "readQrCodePng",
+    "The QR code that can be scanned now, as a PNG picture",
+    TAG,
+    [Answer(200, "The picture.", OpenApiTypes.BINARY, media_type="image/png")],
+    NO_PICTURE,
+)
+QR_SVG = operation(
+    "readQrCodeSvg",
+    "The QR code that can be scanned now, as an SVG picture",
+    TAG,
+    [Answer(200, "The picture.", OpenApiTypes.BINARY, media_type="image/svg+xml")],
+    NO_PICTURE,
+)
+
+# --- Requests -----------------------------------------------------------------------------------
+
+LATER = Answer(
+    202,
+    "It takes longer. Ask again after `Retry-After` seconds.",
+    answers.BegunSerializer,
+    {
+        "message": "Reconnection initialized. QR code will be available shortly.",
+        "retryIn": 3000,
+    },
+)
+REFUSED = [MAY_NOT_OPERATE, UNKNOWN, ALREADY_CONNECTED, INACTIVE, SUPERSEDED, TOO_MANY, UNREACHABLE]
+RECONNECTED = Answer(
+    200,
+    "A code to scan; `null` when the saved credentials still work.",
+    answers.ReconnectSerializer,
+    {
+        "success": True,
+        "message": "Reconnection successful. Scan the QR code to reconnect.",
+        "qrCode": PICTURE,
+    },
+)
+RECONNECT = operation(
+    "reconnect",
+    "Ask for a connection, and for its first QR code",
+    TAG,
+    [RECONNECTED, LATER],
+    REFUSED,
+)
+INIT_BAILEYS = operation(
+    "initBaileys",
+    "The old service's other word for reconnect",
+    TAG,
+    [RECONNECTED, LATER],
+    REFUSED,
+)
+PAIRING_CODE = operation(
+    "requestPairingCode",
+    "Ask for a connection by a code that is typed on the phone",
+    TAG,
+    [
+        Answer(
+            200,
+            "A code to type; `null` when the saved credentials still work.",
+            answers.PairingCodeSerializer,
+            {
+                "success": True,
+                "message": "Type this code on the phone: Linked devices, Link with phone number "
+                "instead.",
+                "pairingCode": "ABCD-1234",
+                "expiresIn": 160,
+            },
+        ),
+        LATER,
+    ],
+    [invalid(f"phoneNumber: {INVALID}"), *REFUSED],
+    body=PhoneNumberSerializer,
+    example={"phoneNumber": "+5511987654321"},
+)
+CANCEL = operation(
+    "cancelPairing",
+    "End a pairing that is under way",
+    TAG,
+    [
+        Answer(
+            200,
+            "No pairing is under way any more.",
+            answers.DoneSerializer,
+            {"success": True, "message": "The pairing was cancelled."},
+        )
+    ],
+    [MAY_NOT_OPERATE, UNKNOWN],
+)
+DISCONNECT = operation(
+    "disconnect",
+    "Log out at WhatsApp and delete the credentials",
+    TAG,
+    [
+        Answer(
+            200,
+            "It is done.",
+            answers.DoneSerializer,
+            {
+                "success": True,
+                "message": "WhatsApp disconnected. The saved credentials were deleted.",
+            },
+        ),
+        Answer(
+            202,
+            "It takes longer. Ask again after `Retry-After` seconds.",
+            answers.DisconnectBegunSerializer,
+            {
+                "success": True,
+                "message": "Disconnecting has begun and will be finished shortly.",
+                "retryIn": 3000,
+            },
+        ),
+    ],
+    [MAY_NOT_OPERATE, UNKNOWN, BROKE],
+)

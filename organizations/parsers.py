@@ -1,0 +1,26 @@
+"""How the REST API reads a body: JSON in UTF-8, and nothing that could trip the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+
+class Utf8JsonParser(JSONParser):
+    """JSON is UTF-8 by its standard, whatever charset the header names."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Raises ParseError (400)."""
+        context = {**(parser_context or {}), "encoding": "utf-8"}
+        try:
+            return super().parse(stream, media_type, context)
+        except RecursionError as error:
+            raise ParseError("JSON parse error - too deeply nested") from error

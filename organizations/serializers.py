@@ -1,0 +1,178 @@
+"""Organizations, members and tokens as the REST API tells and takes them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from organizations.access import Role
+from organizations.models import ApiToken, Membership, Organization
+from organizations.openapi import PageSerializer
+from organizations.views import Pages
+
+NAME_LENGTH = 200
+LONGEST_LIFE = timedelta(days=3660)
+
+
+class PageQuery(serializers.Serializer[Any]):
+    """Which page of a list."""
+
+    page = serializers.IntegerField(min_value=1, required=False, help_text="From 1 on.")
+    pageSize = serializers.IntegerField(
+        min_value=1, max_value=Pages.max_page_size, required=False, help_text="Rows on a page."
+    )
+
+
+# --- Organizations ------------------------------------------------------------------------------
+
+
+class OrganizationQuery(PageQuery):
+    """Which organizations, and in which order."""
+
+    ORDERINGS = {
+        "name": ("name", "pk"),
+        "-name": ("-name", "-pk"),
+        "createdAt": ("created_at", "pk"),
+        "-createdAt": ("-created_at", "-pk"),
+    }
+
+    active = serializers.BooleanField(required=False, help_text="Active ones, or the others.")
+    q = serializers.CharField(
+        required=False, allow_blank=True, max_length=NAME_LENGTH, help_text="Part of the name."
+    )
+    ordering = serializers.ChoiceField(list(ORDERINGS), default="name")
+
+
+class OrganizationSerializer(serializers.ModelSerializer[Organization]):
+    """An organization, and what its reader may do there (`roles` in the context)."""
+
+    createdAt = serializers.DateTimeField(source="created_at")
+    isActive = serializers.BooleanField(source="is_active")
+    role = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Organization
+        fields = ["id", "name", "createdAt", "isActive", "role"]
+        read_only_fields = fields
+
+    def get_role(self, organization: Organization) -> Role:
+        return Role(self.context["roles"][organization.pk])
+
+
+class OrganizationPage(PageSerializer):
+    """Organizations."""
+
+    results = OrganizationSerializer(many=True)
+
+
+class NewOrganization(serializers.Serializer[Any]):
+    """The body that makes an organization."""
+
+    name = serializers.CharField(max_length=NAME_LENGTH)
+
+
+class OrganizationChange(NewOrganization):
+    """The body that changes an organization."""
+
+    isActive = serializers.BooleanField(
+        required=False, help_text="Only an administrator of the service changes it."
+    )
+
+
+# --- Members ------------------------------------------------------------------------------------
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    """A user's place in an organization. `id` is the user's."""
+
+    id = serializers.IntegerField(source="user_id")
+    username = serializers.CharField(source="user.username")
+
+    class Meta:
+        model = Membership
+        fields = ["id", "username", "role"]
+        read_only_fields = fields
+
+
+class MemberPage(PageSerializer):
+    """Members."""
+
+    results = MemberSerializer(many=True)
+
+
+class RoleChange(serializers.Serializer[Any]):
+    """The body that gives a member another role."""
+
+    role = serializers.ChoiceField(Role.choices)
+
+
+class NewMember(RoleChange):
+    """The body that makes a user a member, or gives a member another role."""
+
+    username = serializers.CharField(max_length=150)
+
+
+# --- Tokens -------------------------------------------------------------------------------------
+
+
+class TokenSerializer(serializers.ModelSerializer[ApiToken]):
+    """A token without its secret."""
+
+    id = serializers.UUIDField(source="number")
+    prefix = serializers.CharField(source="token_key", help_text="What its text begins with.")
+    createdAt = serializers.DateTimeField(source="created")
+    expiresAt = serializers.DateTimeField(source="expiry", allow_null=True)
+    lastUsedAt = serializers.DateTimeField(source="last_used_at", allow_null=True)
+    revokedAt = serializers.DateTimeField(source="revoked_at", allow_null=True)
+    createdBy = serializers.CharField(source="user.username")
+
+    class Meta:
+        model = ApiToken
+        fields = [
+            "id",
+            "name",
+            "prefix",
+            "scope",
+            "createdAt",
+            "expiresAt",
+            "lastUsedAt",
+            "revokedAt",
+            "createdBy",
+        ]
+        read_only_fields = fields
+
+
+class TokenPage(PageSerializer):
+    """Tokens."""
+
+    results = TokenSerializer(many=True)
+
+
+class TokenWithText(TokenSerializer):
+    """A new token with its text, which is told this once."""
+
+    token = serializers.SerializerMethodField(help_text="The secret. It is told only now.")
+
+    class Meta(TokenSerializer.Meta):
+        fields = [*TokenSerializer.Meta.fields, "token"]
+        read_only_fields = fields
+
+    def get_token(self, token: ApiToken) -> str:
+        return str(self.context["text"])
+
+
+class NewToken(serializers.Serializer[Any]):
+    """The body that makes a token."""
+
+    name = serializers.CharField(max_length=100, help_text="What will use it.")
+    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.READ)
+    expiresAt = serializers.DateTimeField(required=False, allow_null=True)
+
+    def validate_expiresAt(self, value: datetime | None) -> datetime | None:
+        now = timezone.now()
+        if value is not None and not now < value < now + LONGEST_LIFE:
+            raise serializers.ValidationError("In the future, and within ten years.")
+        return value

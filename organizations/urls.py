@@ -1,0 +1,48 @@
+"""The API routes of organizations, members and tokens."""
+
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
+
+from organizations import views_members, views_organizations, views_tokens
+
+
+class UsernameConverter(StringConverter):
+    """What Django allows in a username."""
+
+    regex = r"[\w.@+-]{1,150}"
+
+
+register_converter(UsernameConverter, "username")
+
+urlpatterns = [
+    path(
+        "organizations", views_organizations.OrganizationsView.as_view(), name="api-organizations"
+    ),
+    path(
+        "organizations/<int:organization_id>",
+        views_organizations.OrganizationView.as_view(),
+        name="api-organization",
+    ),
+    path(
+        "organizations/<int:organization_id>/members",
+        views_members.MembersView.as_view(),
+        name="api-members",
+    ),
+    path(
+        "organizations/<int:organization_id>/members/<username:member>",
+        views_members.MemberView.as_view(),
+        name="api-member",
+    ),
+    path(
+        "organizations/<int:organization_id>/tokens",
+        views_tokens.OrganizationTokensView.as_view(),
+        name="api-organization-tokens",
+    ),
+    path(
+        "organizations/<int:organization_id>/tokens/<uuid:number>",
+        views_tokens.OrganizationTokenView.as_view(),
+        name="api-organization-token",
+    ),
+    path("tokens", views_tokens.OwnTokensView.as_view(), name="api-own-tokens"),
+    path("tokens/<uuid:number>", views_tokens.OwnTokenView.as_view(), name="api-own-token"),
+]

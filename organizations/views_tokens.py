@@ -1,0 +1,96 @@
+"""The REST API of tokens: an organization's, for its owners, and a user's own."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from organizations import actions, operations
+from organizations.access import Ability
+from organizations.models import ApiToken, Organization
+from organizations.serializers import NewToken, PageQuery, TokenSerializer, TokenWithText
+from organizations.views import CallerView
+
+NO_TOKEN = "There is no such token."
+
+
+class TokensView(CallerView):
+    """A list of tokens, and new ones."""
+
+    def list(self, tokens: QuerySet[ApiToken]) -> Response:
+        self.query(PageQuery)
+        return self.page(tokens.select_related("user").order_by("-created", "pk"), TokenSerializer)
+
+    def make(self, user: User, organization: Organization | None = None) -> Response:
+        body = self.body(NewToken)
+        token, text = actions.create_token(
+            user,
+            body["name"],
+            self.caller.actor,
+            organization=organization,
+            scope=ApiToken.Scope(body["scope"]),
+            expires_at=body.get("expiresAt"),
+        )
+        told = TokenWithText(token, context={"text": text})
+        return Response(told.data, status=status.HTTP_201_CREATED)
+
+
+class OrganizationTokensView(TokensView):
+    """`/organizations/{id}/tokens`: the organization's own, which stand for no user."""
+
+    @operations.LIST_ORGANIZATION_TOKENS
+    def get(self, request: Request, organization_id: int) -> Response:
+        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        return self.list(ApiToken.objects.filter(organization=organization))
+
+    @operations.CREATE_ORGANIZATION_TOKEN
+    def post(self, request: Request, organization_id: int) -> Response:
+        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        return self.make(self.caller.holder(), organization)
+
+
+class OwnTokensView(TokensView):
+    """`/tokens`: the caller's own, which stand for them everywhere."""
+
+    @operations.LIST_OWN_TOKENS
+    def get(self, request: Request) -> Response:
+        return self.list(_own(self.caller.holder()))
+
+    @operations.CREATE_OWN_TOKEN
+    def post(self, request: Request) -> Response:
+        return self.make(self.caller.holder())
+
+
+class OrganizationTokenView(CallerView):
+    """`/organizations/{id}/tokens/{number}`."""
+
+    @operations.REVOKE_ORGANIZATION_TOKEN
+    def delete(self, request: Request, organization_id: int, number: UUID) -> Response:
+        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        return _revoke(self, ApiToken.objects.filter(organization=organization), number)
+
+
+class OwnTokenView(CallerView):
+    """`/tokens/{number}`."""
+
+    @operations.REVOKE_OWN_TOKEN
+    def delete(self, request: Request, number: UUID) -> Response:
+        return _revoke(self, _own(self.caller.holder()), number)
+
+
+def _own(user: User) -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(user=user, organization=None)
+
+
+def _revoke(view: CallerView, tokens: QuerySet[ApiToken], number: UUID) -> Response:
+    token = tokens.filter(number=number).first()
+    if token is None:
+        raise NotFound(NO_TOKEN)
+    actions.revoke_token(token, view.caller.actor)
+    return Response(status=status.HTTP_204_NO_CONTENT)
