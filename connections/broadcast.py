@@ -5,6 +5,7 @@ every reader also looks by itself now and then.
 """
 
 import logging
+from functools import partial
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -13,6 +14,8 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 
 WORKERS = "workers"
+EVERYONE = "connections"
+"""The group that hears of every connection; what of it someone may see, its reader decides."""
 
 
 def group_of(connection_id: int) -> str:
@@ -22,7 +25,8 @@ def group_of(connection_id: int) -> str:
 
 def changed(connection_id: int) -> None:
     """Tell the readers, on commit, that a connection is not what it was."""
-    transaction.on_commit(lambda: _send(group_of(connection_id), connection_id))
+    for group in (group_of(connection_id), EVERYONE):
+        transaction.on_commit(partial(_send, group, connection_id))
 
 
 def requested(connection_id: int) -> None:

@@ -1,71 +1,127 @@
-"""The live page's socket: join, send a snapshot, send it again whenever something changed."""
+"""The sockets, as docs/websocket.md describes them to clients."""
 
-from importlib import import_module
-from typing import Any, cast
+from __future__ import annotations
 
-from channels.auth import get_user
-from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.conf import settings
-from django.contrib.auth.models import AnonymousUser, User
+from collections.abc import Iterable
+from typing import Any
 
-from connections.broadcast import group_of
-from connections.models import Connection
-from connections.serializers import observe, snapshot
-from organizations.access import Ability, person
+from django.utils import timezone
+
+from connections.broadcast import EVERYONE, group_of
+from connections.models import Connection, Worker
+from connections.serializers import Observed, observe, snapshot
+from connections.watching import Ended, Message, Watcher
+from organizations.access import Ability, Caller
 from organizations.models import Organization
-
-SESSION_ENDED = 4401
-NOT_FOUND = 4404
+from organizations.websockets import CloseCode
 
 
-class ConnectionConsumer(AsyncJsonWebsocketConsumer):
-    """One organization's connection. It never writes, and takes no commands.
+class ConnectionConsumer(Watcher):
+    """One organization's connection, whole: what the live page shows."""
 
-    A page can stay open for days, so who looks and what they may see is asked for each snapshot.
-    """
+    told: Message | None = None
+    may_operate: bool | None = None
 
-    async def connect(self) -> None:
+    def watched(self) -> str:
         self.organization_id = int(self.scope["url_route"]["kwargs"]["organization_id"])
-        await self.accept()
-        # Join, then read: a change in between would be missed otherwise. The group carries ids.
-        await self.channel_layer.group_add(group_of(self.organization_id), self.channel_name)
-        await self._send_snapshot()
+        return group_of(self.organization_id)
 
-    async def disconnect(self, code: int) -> None:
-        await self.channel_layer.group_discard(group_of(self.organization_id), self.channel_name)
-
-    async def receive_json(self, content: Any, **kwargs: Any) -> None:
-        """The page asks again now and then, so that a dead socket or worker is noticed."""
-        await self._send_snapshot()
-
-    async def connection_changed(self, message: dict[str, Any]) -> None:
-        await self._send_snapshot()
-
-    async def _send_snapshot(self) -> None:
-        user = await self._user()
-        if not user.is_authenticated:
-            return await self._end(SESSION_ENDED)
+    def messages(self, caller: Caller, asked: bool, changed: set[int], look: bool) -> list[Message]:
         try:
-            found = await self._read(user)
-        except Organization.DoesNotExist:
-            return await self._end(NOT_FOUND)
-        await self.send_json(found)
-
-    async def _end(self, code: int) -> None:
-        """Hear of no more changes, and tell the page why by the close code."""
-        await self.channel_layer.group_discard(group_of(self.organization_id), self.channel_name)
-        await self.close(code)
-
-    async def _user(self) -> User | AnonymousUser:
-        """Who is logged in now; the one of the handshake may have logged out since."""
-        store = import_module(settings.SESSION_ENGINE).SessionStore
-        scope: Any = {"session": store(self.scope["session"].session_key)}
-        return cast(User | AnonymousUser, await get_user(scope))
-
-    @database_sync_to_async
-    def _read(self, user: User | AnonymousUser) -> dict[str, Any]:
-        caller = person(user)
-        organization = caller.organization(self.organization_id)
+            organization = caller.organization(self.organization_id)
+        except Organization.DoesNotExist as error:
+            raise Ended(CloseCode.NOT_FOUND) from error
+        may_operate = caller.may(Ability.OPERATE, organization)
+        due = asked or bool(changed) or may_operate != self.may_operate
+        if not due and not look:
+            return []
+        self.may_operate = may_operate
         connection = Connection.objects.of(organization)
-        return snapshot(observe(connection.pk), caller.may(Ability.OPERATE, organization))
+        found = snapshot(observe(connection.pk), may_operate)
+        told, self.told = self.told, _lasting(found)
+        return [found] if due or told != self.told else []
+
+
+def _lasting(found: Message) -> Message:
+    """A snapshot without the times that change by themselves."""
+    pairing = found["pairing"]
+    lasting = pairing and {name: pairing[name] for name in ("attempt", "codeNumber")}
+    return found | {"now": None, "pairing": lasting}
+
+
+class ConnectionsConsumer(Watcher):
+    """All connections that one may see, in short: first all of them, then each that changed."""
+
+    def watched(self) -> str:
+        self.told: dict[int, Message] = {}
+        self.organizations: dict[int, Organization] = {}
+        return EVERYONE
+
+    def messages(self, caller: Caller, asked: bool, changed: set[int], look: bool) -> list[Message]:
+        before = self.organizations
+        self.organizations = {found.pk: found for found in caller.organizations}
+        if asked:
+            self.told = _briefs(self.organizations.values())
+            now = timezone.now().isoformat()
+            return [{"type": "connections", "now": now, "connections": list(self.told.values())}]
+        gone = [number for number in self.told if number not in self.organizations]
+        for number in gone:
+            del self.told[number]
+        removed: list[Message] = [{"type": "removed", "organization": number} for number in gone]
+        candidates = (
+            organization
+            for number, organization in self.organizations.items()
+            if look or number in changed or _differ(before.get(number), organization)
+        )
+        return removed + [self._tell_of(number, brief) for number, brief in self._new(candidates)]
+
+    def _new(self, candidates: Iterable[Organization]) -> list[tuple[int, Message]]:
+        """What is not as it was told."""
+        briefs = _briefs(candidates)
+        return [(pk, brief) for pk, brief in briefs.items() if self.told.get(pk) != brief]
+
+    def _tell_of(self, number: int, brief: Message) -> Message:
+        self.told[number] = brief
+        return {"type": "connection", "connection": brief}
+
+
+def _differ(before: Organization | None, now: Organization) -> bool:
+    """Whether an organization is new to the listener, or was renamed, stopped or started again."""
+    if before is None:
+        return True
+    return (before.name, before.deactivated_at) != (now.name, now.deactivated_at)
+
+
+def _briefs(organizations: Iterable[Organization]) -> dict[int, Message]:
+    """Each organization's connection in short, by the organization's id."""
+    listed = {organization.pk: organization for organization in organizations}
+    if not listed:
+        return {}
+    rows = Connection.objects.filter(pk__in=listed).select_related("worker")
+    found = {connection.pk: connection for connection in rows}
+    any_worker = Worker.any_alive()
+    briefs = {}
+    for number, organization in listed.items():
+        # Made on first sight: an organization that was never connected is disconnected.
+        connection = found.get(number) or Connection.objects.of(organization)
+        connection.organization = organization
+        briefs[number] = brief_of(connection, any_worker)
+    return briefs
+
+
+def brief_of(connection: Connection, any_worker: bool) -> dict[str, Any]:
+    """One line about a connection, without anything that only operators may see."""
+    begun = connection.begun_generation >= connection.generation
+    # As Connection.looked_after, which would ask for living workers once for each line.
+    looked_after = connection.worker.alive if begun and connection.worker else any_worker
+    observed = Observed(connection, None, looked_after, any_worker)
+    return {
+        "organization": connection.pk,
+        "name": connection.organization.name,
+        "state": observed.state,
+        "reason": observed.reason,
+        "sentence": observed.words.sentence,
+        "nextStep": observed.words.next_step,
+        "number": connection.number or None,
+        "since": connection.since.isoformat(),
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hmac import compare_digest
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
@@ -11,10 +12,12 @@ from django.utils import timezone
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
 from knox.settings import CONSTANTS
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from rest_framework.status import HTTP_429_TOO_MANY_REQUESTS
 
+from organizations import guesses
 from organizations.models import ApiToken
 
 # How exactly "last used" is kept: not every request is worth a write.
@@ -42,8 +45,32 @@ def mark_used(token: ApiToken) -> None:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
+class TooManyWrongTokens(APIException):
+    """429 with Retry-After, for one wrong token after another."""
+
+    status_code = HTTP_429_TOO_MANY_REQUESTS
+    default_code = "too_many_requests"
+
+    def __init__(self, error: guesses.TooManyGuesses) -> None:
+        super().__init__(str(error))
+        self.wait = error.wait
+
+
 class BearerTokenAuthentication(TokenAuthentication):
     """`Authorization: Bearer <token>`."""
+
+    def authenticate(self, request: Request) -> tuple[User | AnonymousUser, ApiToken] | None:
+        """Raises AuthenticationFailed (401), and TooManyWrongTokens (429) for a guesser."""
+        try:
+            authenticate: Any = super().authenticate
+            found: tuple[User | AnonymousUser, ApiToken] | None = authenticate(request)
+        except AuthenticationFailed:
+            try:
+                guesses.count(request.META.get("REMOTE_ADDR"))
+            except guesses.TooManyGuesses as error:
+                raise TooManyWrongTokens(error) from error
+            raise
+        return found
 
     def authenticate_credentials(self, token: bytes) -> tuple[User | AnonymousUser, ApiToken]:
         """The token's user (no one, for an organization's own) and the token.

@@ -2,21 +2,19 @@
 
 import os
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_orgs.settings")
 django_application = get_asgi_application()
 
-from connections.routing import websocket_urlpatterns  # noqa: E402  (needs the apps to be loaded)
+# These need the apps to be loaded.
+from connections.routing import websocket_urlpatterns  # noqa: E402
+from organizations.websockets import Door  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": django_application,
-        "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter(websocket_urlpatterns))  # type: ignore[arg-type]
-        ),
+        "websocket": Door(URLRouter(websocket_urlpatterns)),
     }
 )

@@ -219,7 +219,13 @@ SPARE_HOSTS = whole("SPARE_HOSTS", 1)
 RECONNECTS_PER_ORGANIZATION = whole("RECONNECTS_PER_ORGANIZATION", 20)
 RECONNECTS_PER_CALLER = whole("RECONNECTS_PER_CALLER", 300)
 
+# Wrong API tokens from one address within the window, before more of them are told to wait; open
+# WebSockets of one user, or of one organization's own token, in each web process.
+WRONG_TOKENS_PER_ADDRESS = whole("WRONG_TOKENS_PER_ADDRESS", 20)
+SOCKETS_PER_CALLER = whole("SOCKETS_PER_CALLER", 50)
+
 # Seconds.
+WRONG_TOKEN_WINDOW_SECONDS = positive("WRONG_TOKEN_WINDOW_SECONDS", 600)
 RECONNECT_WAIT_SECONDS = positive("RECONNECT_WAIT_SECONDS", 5)
 DISCONNECT_WAIT_SECONDS = positive("DISCONNECT_WAIT_SECONDS", 20)
 LOGOUT_TIMEOUT_SECONDS = positive("LOGOUT_TIMEOUT_SECONDS", 10)

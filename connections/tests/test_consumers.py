@@ -1,62 +1,28 @@
 """The live page's socket, through the whole ASGI application: who hears what."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
-
 import pytest
-from asgiref.sync import sync_to_async
-from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.test import Client
 
 from connections import actions
 from connections.models import Connection
 from connections.tests.hand import CODE, Hand
+from connections.tests.sockets import (
+    close_code,
+    do,
+    log_in,
+    open_socket,
+    page_of,
+    refusal,
+    watching,
+)
 from organizations.actors import Actor
 from organizations.models import Membership, Organization
-from whatsapp_orgs.asgi import application
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SESSION_ENDED, NOT_FOUND = 4401, 4404
 ALICE = Actor("alice")
-
-
-def log_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def open_socket(
-    client: Client, connection: Connection, origin: str = "http://localhost"
-) -> WebsocketCommunicator:
-    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
-    headers = [(b"origin", origin.encode()), (b"cookie", cookie.encode()), (b"host", b"localhost")]
-    path = f"/ws/organizations/{connection.pk}/connection/"
-    return WebsocketCommunicator(application, path, headers)
-
-
-@asynccontextmanager
-async def watching(client: Client, connection: Connection) -> AsyncIterator[WebsocketCommunicator]:
-    """An accepted socket, which is closed at the end."""
-    socket = open_socket(client, connection)
-    accepted, _ = await socket.connect()
-    assert accepted
-    yield socket
-    await socket.disconnect()
-
-
-async def close_code(socket: WebsocketCommunicator) -> int:
-    """The code that the server closes an accepted socket with."""
-    message = await socket.receive_output()
-    assert message["type"] == "websocket.close"
-    return int(message["code"])
-
-
-async def do(function: Callable[..., Any], *arguments: Any) -> Any:
-    return await sync_to_async(function)(*arguments)
 
 
 @pytest.fixture
@@ -70,7 +36,7 @@ def shown(connection: Connection, hand: Hand) -> Connection:
 async def test_a_snapshot_comes_first_and_again_with_each_change(
     connection: Connection, alice: User, hand: Hand
 ) -> None:
-    async with watching(await do(log_in, alice), connection) as socket:
+    async with watching(page_of(connection), await do(log_in, alice)) as socket:
         first = await socket.receive_json_from()
         assert (first["type"], first["state"]) == ("snapshot", "disconnected")
         await do(actions.request_reconnect, connection.pk, ALICE)
@@ -80,7 +46,7 @@ async def test_a_snapshot_comes_first_and_again_with_each_change(
 
 
 async def test_an_operator_gets_the_code(shown: Connection, alice: User) -> None:
-    async with watching(await do(log_in, alice), shown) as socket:
+    async with watching(page_of(shown), await do(log_in, alice)) as socket:
         told = await socket.receive_json_from()
         assert told["panel"] == "code"
         assert told["pairing"]["qr"].startswith("data:image/svg+xml;base64,")
@@ -88,7 +54,7 @@ async def test_an_operator_gets_the_code(shown: Connection, alice: User) -> None
 
 
 async def test_a_viewer_gets_no_code_and_no_buttons(shown: Connection, bob: User) -> None:
-    async with watching(await do(log_in, bob), shown) as socket:
+    async with watching(page_of(shown), await do(log_in, bob)) as socket:
         told = await socket.receive_json_from()
         assert (told["state"], told["panel"]) == ("awaiting_scan", "hidden")
         assert told["pairing"] is None
@@ -99,7 +65,7 @@ async def test_a_viewer_gets_no_code_and_no_buttons(shown: Connection, bob: User
 async def test_asking_gets_the_snapshot_again_and_a_dead_worker_shows(
     shown: Connection, alice: User, hand: Hand
 ) -> None:
-    async with watching(await do(log_in, alice), shown) as socket:
+    async with watching(page_of(shown), await do(log_in, alice)) as socket:
         await socket.receive_json_from()
         await do(hand.die)
         await socket.send_json_to({})
@@ -110,27 +76,26 @@ async def test_asking_gets_the_snapshot_again_and_a_dead_worker_shows(
 async def test_an_outsider_is_told_that_there_is_nothing(
     connection: Connection, charlie: User
 ) -> None:
-    socket = open_socket(await do(log_in, charlie), connection)
-    await socket.connect()
-    assert await close_code(socket) == NOT_FOUND
+    socket = open_socket(page_of(connection), await do(log_in, charlie))
+    assert await refusal(socket) == NOT_FOUND
 
 
 async def test_the_anonymous_are_told_to_log_in(connection: Connection) -> None:
-    socket = open_socket(Client(), connection)
-    await socket.connect()
-    assert await close_code(socket) == SESSION_ENDED
+    assert await refusal(open_socket(page_of(connection), Client())) == SESSION_ENDED
 
 
 async def test_another_site_cannot_connect_with_our_cookies(
     connection: Connection, alice: User
 ) -> None:
-    socket = open_socket(await do(log_in, alice), connection, origin="https://evil.example")
+    socket = open_socket(
+        page_of(connection), await do(log_in, alice), origin="https://evil.example"
+    )
     accepted, _ = await socket.connect()
     assert not accepted
 
 
 async def test_a_lost_membership_ends_the_socket(shown: Connection, alice: User) -> None:
-    async with watching(await do(log_in, alice), shown) as socket:
+    async with watching(page_of(shown), await do(log_in, alice)) as socket:
         await socket.receive_json_from()
         await do(Membership.objects.filter(user=alice).delete)
         await do(actions.request_disconnect, shown.pk, ALICE)
@@ -139,7 +104,7 @@ async def test_a_lost_membership_ends_the_socket(shown: Connection, alice: User)
 
 async def test_a_logout_ends_the_socket(shown: Connection, alice: User) -> None:
     client = await do(log_in, alice)
-    async with watching(client, shown) as socket:
+    async with watching(page_of(shown), client) as socket:
         await socket.receive_json_from()
         await do(client.logout)
         await socket.send_json_to({})
@@ -150,7 +115,7 @@ async def test_nothing_is_heard_of_other_organizations(
     connection: Connection, alice: User, other_organization: Organization
 ) -> None:
     other = await do(Connection.objects.of, other_organization)
-    async with watching(await do(log_in, alice), connection) as socket:
+    async with watching(page_of(connection), await do(log_in, alice)) as socket:
         await socket.receive_json_from()
         await do(actions.request_reconnect, other.pk, ALICE)
         assert await socket.receive_nothing()

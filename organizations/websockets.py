@@ -1,0 +1,165 @@
+"""WebSockets through the one door: who a handshake is, and whether that still holds later on.
+
+A browser comes with its session, and only from a page of ours (its Origin is checked); any other
+client with `Authorization: Bearer <token>`. The consumers find a `Visitor` in scope["visitor"].
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+from channels.db import database_sync_to_async
+from channels.security.websocket import AllowedHostsOriginValidator
+from channels.sessions import SessionMiddlewareStack
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.auth.models import AnonymousUser
+
+from organizations import guesses
+from organizations.access import Caller, person
+from organizations.models import ApiToken
+from organizations.tokens import find_token, mark_used
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class CloseCode(IntEnum):
+    """Why a socket was closed, as docs/websocket.md explains it to clients."""
+
+    TOO_MANY_QUESTIONS = 1008
+    BROKEN = 1011
+    NOT_KNOWN = 4401
+    NOT_FOUND = 4404
+    TOO_MANY = 4429
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """What a handshake has shown: a session or a token. Both can end while the socket is open."""
+
+    address: str | None
+    session_key: str | None = None
+    token_pk: str | None = None
+
+    def caller(self) -> Caller | None:
+        """Who this is now, read afresh, or None when the session or the token has ended."""
+        if self.token_pk is not None:
+            tokens = ApiToken.objects.select_related("user", "organization")
+            token = tokens.filter(pk=self.token_pk).first()
+            if token is None or not token.is_valid:
+                return None
+            user = AnonymousUser() if token.organization_id else token.user
+            return Caller(user, token, self.address)
+        store = import_module(settings.SESSION_ENGINE).SessionStore(self.session_key)
+        request: Any = SimpleNamespace(session=store)
+        in_person = get_user(request)
+        return person(in_person, self.address) if in_person.is_authenticated else None
+
+
+class Door:
+    """ASGI middleware: lets those in who are known, and no more of their sockets than allowed."""
+
+    def __init__(self, application: Any) -> None:
+        self._application: Application = application
+        sessions: Any = SessionMiddlewareStack(self._enter)
+        self._from_our_pages: Any = AllowedHostsOriginValidator(sessions)
+        # Of this process. Behind a load balancer each process allows this many.
+        self._open: Counter[tuple[str, Any]] = Counter()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        origin = header(scope, b"origin")
+        if not _can_be_read(origin):
+            return await _deny(receive, send)
+        if origin is None and _token_text(scope) is not None:
+            # No browser: one sends an Origin, and cannot be made to send a token.
+            return await self._enter(scope, receive, send)
+        await self._from_our_pages(scope, receive, send)
+
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            visitor, caller = await database_sync_to_async(_identify)(scope)
+        except guesses.TooManyGuesses:
+            return await close(receive, send, CloseCode.TOO_MANY)
+        if caller is None:
+            return await close(receive, send, CloseCode.NOT_KNOWN)
+        key = _key(caller)
+        if self._open[key] >= settings.SOCKETS_PER_CALLER:
+            return await close(receive, send, CloseCode.TOO_MANY)
+        self._open[key] += 1
+        try:
+            await self._application({**scope, "visitor": visitor}, receive, send)
+        finally:
+            self._open[key] -= 1
+            if not self._open[key]:
+                del self._open[key]
+
+
+async def close(receive: Receive, send: Send, code: CloseCode) -> None:
+    """Accept and close: a handshake that is refused tells a browser no code."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": int(code)})
+
+
+async def _deny(receive: Receive, send: Send) -> None:
+    """Refuse the handshake: 403."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """Any address that is not a route."""
+    await close(receive, send, CloseCode.NOT_FOUND)
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """The first header of this name."""
+    values = (value for found, value in scope["headers"] if found.lower() == name)
+    value = next(values, None)
+    return None if value is None else value.decode("latin-1")
+
+
+def _can_be_read(origin: str | None) -> bool:
+    try:
+        return origin is None or urlsplit(origin).port is not False
+    except ValueError:
+        return False
+
+
+def _token_text(scope: Scope) -> str | None:
+    """What follows "Bearer", also when it is nothing, or None when no token is shown."""
+    scheme, _, text = (header(scope, b"authorization") or "").strip().partition(" ")
+    return text.strip() if scheme.lower() == "bearer" else None
+
+
+def _identify(scope: Scope) -> tuple[Visitor | None, Caller | None]:
+    """Who shakes hands. Raises TooManyGuesses."""
+    address = scope["client"][0] if scope.get("client") else None
+    text = _token_text(scope)
+    if text is None:
+        visitor = Visitor(address, session_key=scope["session"].session_key)
+        return visitor, visitor.caller()
+    token = find_token(text)
+    if token is None:
+        guesses.count(address)
+        return None, None
+    mark_used(token)
+    visitor = Visitor(address, token_pk=token.pk)
+    return visitor, visitor.caller()
+
+
+def _key(caller: Caller) -> tuple[str, Any]:
+    """Whose sockets are counted together: a user's, or those of an organization's own token."""
+    if caller.token is not None and caller.token.organization_id is not None:
+        return ("token", caller.token.pk)
+    return ("user", caller.user.pk)
