@@ -184,7 +184,7 @@ RULES: dict[Observation, Rule] = {
     Observation.PAIRING_INTERRUPTED: Rule(_A, Reason.PAIRING_INTERRUPTED, PAIRING),
     Observation.PAIRING_CRASHED: Rule(_A, Reason.PAIRING_CRASHED, PAIRING),
     Observation.PAIRING_TIMED_OUT: Rule(_A, Reason.PAIRING_TIMED_OUT, PAIRING),
-    Observation.STORE_FAILED: Rule(_A, Reason.STORE_FAILED, LIVE),
+    Observation.STORE_FAILED: Rule(_A, Reason.STORE_FAILED),
     Observation.CREDENTIALS_MISSING: Rule(_A, Reason.CREDENTIALS_MISSING, LIVE),
     Observation.SESSION_BROKE: Rule(_A, Reason.SESSION_BROKE),
     Observation.DISCONNECTED: Rule(State.DISCONNECTED, Reason.DISCONNECTED),

@@ -50,7 +50,7 @@ pairing_unreachable   pairing_unreachable   · a a · · ·
 pairing_interrupted   pairing_interrupted   · a a · · ·
 pairing_crashed       pairing_crashed       · a a · · ·
 pairing_timed_out     pairing_timed_out     · a a · · ·
-store_failed          store_failed          · a a a a ·
+store_failed          store_failed          a a a a a a
 credentials_missing   credentials_missing   · a a a a ·
 session_broke         session_broke         a a a a a a
 disconnected          disconnected          d d d d d d
@@ -134,9 +134,9 @@ def test_only_a_request_wakes_what_is_disconnected(observation: Observation) -> 
     wakes = after(State.DISCONNECTED, observation)
     if observation == Observation.RECONNECT_REQUESTED:
         assert wakes == (State.CONNECTING, Reason.REQUESTED)
-    elif observation == Observation.SESSION_BROKE:
+    elif observation in (Observation.SESSION_BROKE, Observation.STORE_FAILED):
         # A clean-up that failed for good: the person has to hear of it.
-        assert wakes == (State.ACTION_NEEDED, Reason.SESSION_BROKE)
+        assert wakes == (State.ACTION_NEEDED, Reason(observation))
     else:
         assert wakes is None or wakes[0] == State.DISCONNECTED
 

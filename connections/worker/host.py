@@ -24,6 +24,8 @@ Event = dict[str, Any]
 
 SPAWN_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
+# Clients that are started in one host before it is replaced.
+MAX_STARTS = 100
 # They say nothing about whether the client is connected.
 QUIET_EVENTS = ("logout_done", "code", "phone_code", "phone_code_failed", "accepted")
 GONE: Event = {"event": "host_gone"}
@@ -101,7 +103,8 @@ class Host:
 
     def __init__(self, pid: int, channel: socket.socket) -> None:
         self.pid = pid
-        self.spoiled = False  # takes no new clients
+        self.spoiled = False  # a client in it did not end
+        self._opened = 0
         self._channel = channel
         self._pidfd: int | None = None
         with contextlib.suppress(ProcessLookupError):
@@ -116,6 +119,14 @@ class Host:
     def sessions(self) -> int:
         """How many clients run in it."""
         return len(self._links)
+
+    @property
+    def retired(self) -> bool:
+        """Takes no new clients: one did not end, or it has leaked enough.
+
+        The Go library never closes a store's database: each start costs some five descriptors.
+        """
+        return self.spoiled or self._opened >= MAX_STARTS
 
     @property
     def alive(self) -> bool:
@@ -133,6 +144,7 @@ class Host:
 
     def open(self, database: Path) -> Link:
         """Start a client on a store: it resumes the device in it, or pairs when there is none."""
+        self._opened += 1
         ref = next(self._refs)
         link = self._links[ref] = Link(self, ref)
         if not self.alive:

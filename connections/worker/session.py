@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 # An error of our own is tried again a few times, and then told.
 TRIALS = 4
-PAUSE_SECONDS = 5.0
+PAUSE_SECONDS = 2.0
 MAX_BACKOFF_SECONDS = 60.0
 # whatsmeow reconnects by itself, but waits longer each time and without a limit; then we do it.
 RELINK_SECONDS = 30.0
@@ -63,17 +63,21 @@ class Session:
 
     async def run(self) -> None:
         """To the end of this request, or until a newer one supersedes it."""
+        ending, detail = Observation.SESSION_BROKE, ""
         for trial in range(1, TRIALS + 1):
             try:
                 return await self._run()
             except Superseded:
                 logger.info("superseded", extra={"organization": self.id})
                 return
-            except Exception:
+            except Exception as error:
                 logger.exception("a session broke", extra={"organization": self.id, "trial": trial})
+                if isinstance(error, OSError):
+                    ending, detail = Observation.STORE_FAILED, error.strerror or ""
                 await self._close()
-            await asyncio.sleep(trial * PAUSE_SECONDS)
-        await self._last_words(Observation.SESSION_BROKE)
+            if trial < TRIALS:
+                await asyncio.sleep(trial * PAUSE_SECONDS)
+        await self._last_words(ending, detail)
 
     async def _last_words(self, observation: Observation, detail: str = "") -> None:
         """Write down how it ended, unless someone has already asked for something else."""

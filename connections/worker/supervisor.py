@@ -238,10 +238,10 @@ class Supervisor:
 
     async def _host_with_room(self) -> Host:
         for host in list(self._hosts):
-            if not host.alive or (host.spoiled and not host.sessions):
+            if not host.alive or (host.retired and not host.sessions):
                 self._hosts.remove(host)
                 host.kill()
-            elif not host.spoiled and host.sessions < settings.SESSIONS_PER_HOST:
+            elif not host.retired and host.sessions < settings.SESSIONS_PER_HOST:
                 return host
         host = await self.mould.take()
         self._hosts.append(host)
