@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
 from rest_framework import status
 from rest_framework.exceptions import APIException
 from rest_framework.pagination import PageNumberPagination
@@ -58,11 +57,6 @@ def caller_of(request: Request) -> Caller:
 
 class CallerView(APIView):
     """A view that knows its caller. Its answers are kept nowhere on their way."""
-
-    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        # Addresses and bodies are UTF-8, whatever charset a client claims: "hex" is one, too.
-        request.encoding = "utf-8"
-        super().setup(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         length = request.META.get("CONTENT_LENGTH") or "0"

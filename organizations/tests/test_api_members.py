@@ -1,0 +1,142 @@
+"""Members over the REST API: owners see, add, change and remove them, and never lose the last."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from organizations.models import AuditEntry, Membership, Organization
+from organizations.tests.api import OWNERS_ONLY, UNKNOWN, Api, error, olivia
+
+__all__ = ["olivia"]
+
+LAST_OWNER = (
+    409,
+    "last_owner",
+    "An organization with members keeps at least one owner. Make someone else an owner first.",
+)
+NO_MEMBER = (404, "not_found", "There is no such member.")
+
+
+@pytest.fixture
+def path(organization: Organization) -> str:
+    return f"/organizations/{organization.pk}/members"
+
+
+@pytest.fixture
+def api(olivia: User) -> Api:
+    return Api(olivia)
+
+
+def changes() -> list[str]:
+    entries = AuditEntry.objects.filter(action__startswith="member_").order_by("pk")
+    return [f"{entry.action} {entry.detail}" for entry in entries]
+
+
+def test_an_owner_sees_all_members(api: Api, path: str, alice: User, olivia: User) -> None:
+    assert api("get", path).json() == {
+        "count": 2,
+        "next": None,
+        "previous": None,
+        "results": [
+            {"id": alice.pk, "username": "alice", "role": "operator"},
+            {"id": olivia.pk, "username": "olivia", "role": "owner"},
+        ],
+    }
+    assert [row["username"] for row in api("get", f"{path}?pageSize=1&page=2").json()["results"]]
+    assert error(api("get", f"{path}?pageSize=0"))[0] == 400
+
+
+def test_setting_a_role_is_safe_to_repeat(api: Api, path: str, charlie: User) -> None:
+    wanted = {"username": "charlie", "role": "viewer"}
+    told = [api("post", path, wanted) for _ in range(3)]
+    assert [answer.status_code for answer in told] == [201, 200, 200]
+    assert {answer.json()["id"] for answer in told} == {charlie.pk}
+    again = api("post", path, wanted | {"role": "operator"})
+    assert (again.status_code, again.json()["role"]) == (200, "operator")
+    assert changes() == [
+        "member_added charlie: viewer",
+        "member_changed charlie: viewer → operator",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"username": "nobody", "role": "viewer"}, "username: There is no such user."),
+        ({"username": "a\0", "role": "viewer"}, "username: Null characters are not allowed."),
+        ({"username": "olivia", "role": "king"}, 'role: "king" is not a valid choice.'),
+        ({"username": "olivia", "role": {}}, 'role: "{}" is not a valid choice.'),
+        ({"username": "olivia"}, "role: This field is required."),
+    ],
+)
+def test_a_wrong_field_is_named(api: Api, path: str, body: dict[str, Any], message: str) -> None:
+    assert error(api("post", path, body)) == (400, "invalid", message)
+
+
+def test_a_member_is_named_by_username_or_id(api: Api, path: str, alice: User) -> None:
+    assert api("patch", f"{path}/alice", {"role": "viewer"}).json()["role"] == "viewer"
+    assert api("patch", f"{path}/{alice.pk}", {"role": "owner"}).json()["role"] == "owner"
+    assert error(api("patch", f"{path}/alice", {})) == (
+        400,
+        "invalid",
+        "role: This field is required.",
+    )
+
+
+def test_removing_is_safe_to_repeat(api: Api, path: str, alice: User, bob: User) -> None:
+    for member in ("alice", "alice", bob.pk, bob.pk, "nobody", "9" * 60, "٣"):
+        answer = api("delete", f"{path}/{member}")
+        assert (answer.status_code, answer.content) == (204, b"")
+    assert changes() == ["member_removed alice: operator", "member_removed bob: viewer"]
+
+
+def test_digits_are_an_id_even_where_they_are_a_name(
+    api: Api, path: str, organization: Organization, alice: User
+) -> None:
+    odd = User.objects.create(username=str(alice.pk))
+    Membership.objects.create(user=odd, organization=organization, role="viewer")
+    for _ in range(2):
+        assert api("delete", f"{path}/{alice.pk}").status_code == 204
+    assert organization.memberships.filter(user=odd).exists()
+
+
+def test_who_is_no_member_cannot_be_changed(api: Api, path: str, charlie: User) -> None:
+    for member in ("charlie", charlie.pk, "nobody", "9" * 60):
+        assert error(api("patch", f"{path}/{member}", {"role": "viewer"})) == NO_MEMBER
+
+
+def test_the_last_owner_stays(api: Api, path: str, alice: User) -> None:
+    assert error(api("delete", f"{path}/olivia")) == LAST_OWNER
+    assert error(api("patch", f"{path}/olivia", {"role": "viewer"})) == LAST_OWNER
+    assert error(api("post", path, {"username": "olivia", "role": "viewer"})) == LAST_OWNER
+    api("patch", f"{path}/alice", {"role": "owner"})
+    assert api("delete", f"{path}/olivia").status_code == 204
+    assert error(api("get", path)) == UNKNOWN
+
+
+CALLS: list[tuple[str, str, dict[str, str] | None]] = [
+    ("get", "", None),
+    ("post", "", {"username": "bob", "role": "owner"}),
+    ("patch", "/bob", {"role": "owner"}),
+    ("delete", "/bob", None),
+]
+
+
+@pytest.mark.parametrize(("method", "rest", "body"), CALLS)
+def test_only_owners(
+    path: str,
+    alice: User,
+    bob: User,
+    charlie: User,
+    olivia: User,
+    organization: Organization,
+    method: str,
+    rest: str,
+    body: dict[str, str] | None,
+) -> None:
+    own = Api(olivia, "manage", organization)
+    for api in (Api(alice), Api(bob), Api(olivia, "read"), own):
+        assert error(api(method, path + rest, body)) == OWNERS_ONLY
+    assert error(Api(charlie)(method, path + rest, body)) == UNKNOWN
+    assert changes() == []
