@@ -54,6 +54,12 @@ def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
     )
 
 
+def bad_request(request: HttpRequest) -> JsonResponse:
+    """What Django refuses before any view sees it."""
+    message = "This request cannot be served: its Host or another header is wrong."
+    return JsonResponse(shape("bad_request", message), status=400, headers=NO_STORE)
+
+
 def server_error(request: HttpRequest) -> JsonResponse:
     """An error of our own, in the one shape."""
     message = "Something went wrong in the service. Its log says what."

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path, re_path
+from django.views.defaults import bad_request as page_bad_request
 from django.views.defaults import server_error as page_server_error
 from django.views.generic import RedirectView
 
@@ -18,6 +19,13 @@ urlpatterns = [
     path("api/v1/", include("whatsapp_orgs.api")),
     re_path(r"^api/(?P<rest>.*)$", api.not_found),
 ]
+
+
+def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A request that Django itself refuses, because of its Host header for instance."""
+    if request.path.startswith("/api/"):
+        return api.bad_request(request)
+    return page_bad_request(request, exception)
 
 
 def handler500(request: HttpRequest) -> HttpResponse:

@@ -47,6 +47,14 @@ def test_people_get_a_page(client: Client) -> None:
     assert "a secret detail" not in answer.content.decode()
 
 
+def test_a_host_that_is_not_ours() -> None:
+    with override_settings(ROOT_URLCONF="whatsapp_orgs.urls"):
+        answer = Client(headers={"Host": "elsewhere.example"}).get("/api/v1/schema")
+        page = Client(headers={"Host": "elsewhere.example"}).get("/admin/")
+    assert told(answer)[:2] == (400, "bad_request")
+    assert (page.status_code, page["Content-Type"]) == (400, "text/html")
+
+
 @pytest.mark.parametrize(
     "address",
     ["", "nonsense", "organizations/", "organizations/x/whatsapp/status", "organizations/-1/"],
