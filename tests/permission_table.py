@@ -1,0 +1,241 @@
+"""Who may ask what: a row for each route and method. tests/test_permissions.py asks them all.
+
+A cell is the status of the answer. "+" behind it: the request changes something; every other cell
+changes nothing at all. "login": sent to the login page. A heading in brackets is what the routes
+below it begin with, and "." is nothing more than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.permissions import CALLERS, PEOPLE, TOKENS
+
+STAFF = ["viewer", "operator", "owner", "outsider", "superuser"]
+NO_STAFF = [caller for caller in CALLERS if caller not in STAFF]
+VALID = [token for token in TOKENS if token not in ("expired", "revoked")]
+NO_TOKEN = [*PEOPLE, "expired", "revoked"]
+
+# Sessions of staff. Everyone else, and every token, is sent to the login page.
+ADMIN = """
+#                                                    viewer operator owner outsider superuser
+[admin/]
+GET,POST .                                           200  200  200  200  200
+GET,POST password_change/                            200  200  200  200  200
+GET      password_change/done/                       200  200  200  200  200
+POST     password_change/done/                       405  405  405  405  405
+GET      autocomplete/                               200  200  200  200  200
+POST     autocomplete/                               405  405  405  405  405
+GET      jsi18n/                                     200  200  200  200  200
+POST     jsi18n/                                     405  405  405  405  405
+GET,POST r/<path:content_type_id>/<path:object_id>/  404  404  404  404  404
+[admin/organizations/auditentry/]
+GET,POST .                                           403  403  200  200  200
+GET,POST add/                                        403  403  403  403  403
+GET,POST <path:object_id>/history/                   404  404  404  404  404
+GET,POST <path:object_id>/delete/                    404  404  404  404  404
+GET,POST <path:object_id>/change/                    404  404  404  404  404
+GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/organizations/membership/]
+GET      <int:membership_id>/remove/                 404  404  200  404  200
+POST     <int:membership_id>/remove/                 404  404  302+ 404  302+
+GET,POST .                                           403  403  200  200  200
+GET      add/                                        403  403  200  200  200
+POST     add/                                        403  403  302+ 200  302+
+GET,POST <path:object_id>/history/                   404  404  404  404  404
+GET,POST <path:object_id>/delete/                    404  404  404  404  404
+GET      <path:object_id>/change/                    404  404  200  404  200
+POST     <path:object_id>/change/                    404  404  302+ 404  302+
+GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/organizations/organization/]
+GET      <int:organization_id>/deactivate/           403  403  403  404  200
+POST     <int:organization_id>/deactivate/           403  403  403  404  302+
+GET      <int:organization_id>/reactivate/           403  403  403  404  200
+POST     <int:organization_id>/reactivate/           403  403  403  404  302
+GET      .                                           200  200  200  200  200
+POST     .                                           200  200  200  200  302+
+GET      add/                                        403  403  403  403  200
+POST     add/                                        403  403  403  403  302+
+GET,POST <path:object_id>/history/                   403  403  302  404  302
+GET,POST <path:object_id>/delete/                    404  404  404  404  404
+GET      <path:object_id>/change/                    200  200  200  404  200
+POST     <path:object_id>/change/                    403  403  302+ 404  302+
+GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/organizations/apitoken/]
+GET      <uuid:number>/revoke/                       404  404  200  404  200
+POST     <uuid:number>/revoke/                       404  404  302+ 404  302+
+GET      .                                           200  200  200  200  200
+POST     .                                           200  200  302+ 200  302+
+GET      add/                                        200  200  200  200  200
+POST     add/                                        200  200  200+ 200  200+
+GET,POST <path:object_id>/history/                   404  404  404  404  404
+GET,POST <path:object_id>/delete/                    404  404  404  404  404
+GET,POST <path:object_id>/change/                    404  404  404  404  404
+GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/auth/user/]
+GET      <id>/password/                              403  403  403  403  200
+POST     <id>/password/                              403  403  403  403  302+
+GET,POST .                                           403  403  403  403  200
+GET      add/                                        403  403  403  403  200
+POST     add/                                        403  403  403  403  302+
+GET,POST <path:object_id>/history/                   403  403  403  403  200
+GET      <path:object_id>/delete/                    403  403  403  403  200
+POST     <path:object_id>/delete/                    403  403  403  403  302+
+GET      <path:object_id>/change/                    403  403  403  403  200
+POST     <path:object_id>/change/                    403  403  403  403  302+
+GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/auth/group/]
+GET,POST .                                           403  403  403  403  200
+GET      add/                                        403  403  403  403  200
+POST     add/                                        403  403  403  403  302+
+GET,POST <path:object_id>/history/                   403  403  403  403  200
+GET      <path:object_id>/delete/                    403  403  403  403  200
+POST     <path:object_id>/delete/                    403  403  403  403  302+
+GET      <path:object_id>/change/                    403  403  403  403  200
+POST     <path:object_id>/change/                    403  403  403  403  302+
+GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/connections/connection/]
+GET      <int:organization_id>/reconnect/            405  405  405  405  405
+POST     <int:organization_id>/reconnect/            403  302  302  404  302
+GET      <int:organization_id>/disconnect/           403  200  200  404  200
+POST     <int:organization_id>/disconnect/           403  302+ 302+ 404  302+
+GET,POST <int:organization_id>/scan/                 404  404  404  404  404
+GET,POST .                                           200  200  200  200  200
+GET,POST add/                                        403  403  403  403  403
+GET,POST <path:object_id>/history/                   404  404  404  404  404
+GET,POST <path:object_id>/delete/                    404  404  404  404  404
+GET      <path:object_id>/change/                    200  200  200  404  200
+POST     <path:object_id>/change/                    405  405  405  405  405
+GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/connections/connectionevent/]
+GET,POST .                                           200  200  200  200  200
+GET,POST add/                                        403  403  403  403  403
+GET,POST <path:object_id>/history/                   404  404  404  404  404
+GET,POST <path:object_id>/delete/                    404  404  404  404  404
+GET,POST <path:object_id>/change/                    404  404  404  404  404
+GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/connections/pairingattempt/]
+GET,POST .                                           200  200  200  200  200
+GET,POST add/                                        403  403  403  403  403
+GET,POST <path:object_id>/history/                   404  404  404  404  404
+GET,POST <path:object_id>/delete/                    404  404  404  404  404
+GET,POST <path:object_id>/change/                    404  404  404  404  404
+GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/]
+GET,POST ^(?P<app_label>organizations|auth|connections)/$ 200  200  200  200  200
+GET,POST (?P<url>.*)$                                404  404  404  404  404
+"""
+
+# Tokens. A session, like an expired or a revoked token, is no one: 401.
+API = """
+#                                     viewer's, operator's read and manage, owner's, superuser's;
+#                                     Acme's read and manage; the outsider's, Globex's
+[api/v1/]
+GET      organizations                200  200  200  200  200  200  200  200  200
+POST     organizations                403  403  403  403  201+ 403  403  403  403
+GET      tokens                       200  403  200  200  200  403  403  200  403
+POST     tokens                       201+ 403  201+ 201+ 201+ 403  403  201+ 403
+DELETE   tokens/<uuid:number>         404  403  204+ 404  404  403  403  404  403
+[api/v1/organizations/<int:organization_id>]
+DELETE   .                            403  403  403  403  204+ 403  403  404  404
+GET      .                            200  200  200  200  200  200  200  404  404
+PATCH,PUT .                           403  403  403  200+ 200+ 403  403  404  404
+GET      /members                     403  403  403  200  200  403  403  404  404
+POST     /members                     403  403  403  201+ 201+ 403  403  404  404
+DELETE   /members/<username:member>   403  403  403  204+ 204+ 403  403  404  404
+PATCH    /members/<username:member>   403  403  403  200+ 200+ 403  403  404  404
+GET      /tokens                      403  403  403  200  200  403  403  404  404
+POST     /tokens                      403  403  403  201+ 201+ 403  403  404  404
+DELETE   /tokens/<uuid:number>        403  403  403  204+ 204+ 403  403  404  404
+GET      /events                      200  200  200  200  200  200  200  404  404
+[api/v1/organizations/<int:organization_id>/whatsapp/]
+POST     reconnect                    403  403  200  200  200  403  200  404  404
+POST     init-baileys                 403  403  200  200  200  403  200  404  404
+POST     pairing-code                 403  403  202+ 202+ 202+ 403  202+ 404  404
+POST     cancel                       403  403  200+ 200+ 200+ 403  200+ 404  404
+GET      qrcode.png                   403  403  200  200  200  403  200  404  404
+GET      qrcode.svg                   403  403  200  200  200  403  200  404  404
+GET      qrcode                       403  403  200  200  200  403  200  404  404
+GET      status                       200  200  200  200  200  200  200  404  404
+DELETE   disconnect                   403  403  202+ 202+ 202+ 403  202+ 404  404
+"""
+
+# Whoever asks: first those who are no staff (all tokens, too), then staff in person.
+OPEN = """
+[]
+GET,POST .                              302 302
+[admin/]
+GET      login/                         200 302
+POST     login/                         200 200
+GET      logout/                        302 405
+POST     logout/                        302 200
+[api/v1/]
+GET      schema                         200 200
+GET      schema.yaml                    200 200
+GET      docs                           200 200
+GET,POST ^(?P<rest>.*)$                 404 404
+[^api/]
+GET,POST (?P<rest>.*)$                  404 404
+"""
+
+# WebSockets: "open", or the code that the handshake is answered with. First in person (anonymous,
+# no staff, viewer, operator, owner, outsider, superuser), then by token, as in API, and at last the
+# expired and the revoked one.
+SOCKETS = """
+ws/connections/     4401 open open open open open open
+                    open open open open open open open open open 4401 4401
+ws/organizations/<int:organization_id>/connection/
+                    4401 open open open open 4404 open
+                    open open open open open open open 4404 4404 4401 4401
+*                   4401 4404 4404 4404 4404 4404 4404
+                    4404 4404 4404 4404 4404 4404 4404 4404 4404 4401 4401
+"""
+
+
+@dataclass
+class Row:
+    """What everyone is answered."""
+
+    group: str
+    method: str
+    route: str
+    expected: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.route}"
+
+
+def rows() -> dict[str, Row]:
+    """All rows, by "METHOD route"."""
+    found = [
+        *_read(ADMIN, [[caller] for caller in STAFF], dict.fromkeys(NO_STAFF, "login")),
+        *_read(API, [[caller] for caller in VALID], dict.fromkeys(NO_TOKEN, "401")),
+        *_read(OPEN, [NO_STAFF, STAFF], {}),
+    ]
+    return {str(row): row for row in found}
+
+
+def _read(table: str, columns: list[list[str]], others: dict[str, str]) -> Iterator[Row]:
+    """The rows of a table whose columns are these callers; `others`: who has no column."""
+    before = ""
+    for line in table.strip().splitlines():
+        if line.startswith("#"):
+            continue
+        if line.startswith("["):
+            before = line[1:-1]
+            continue
+        methods, after, *cells = line.split()
+        told = {
+            caller: cell for callers, cell in zip(columns, cells, strict=True) for caller in callers
+        }
+        for method in methods.split(","):
+            yield Row(before, method, before + after.removeprefix("."), others | told)
+
+
+def socket_rows() -> dict[str, dict[str, str]]:
+    """What everyone is answered, by route."""
+    words = SOCKETS.split()
+    length = 1 + len(CALLERS)
+    lines = [words[start : start + length] for start in range(0, len(words), length)]
+    return {route: dict(zip(CALLERS, cells, strict=True)) for route, *cells in lines}

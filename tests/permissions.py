@@ -1,0 +1,224 @@
+"""What the permission table stands on: every route of the project, and everyone who might ask."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.models import ContentType
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from connections import actions as connections
+from connections.models import Connection, ConnectionEvent, PairingAttempt
+from connections.routing import websocket_urlpatterns
+from connections.tests.hand import Hand
+from organizations import actions
+from organizations.actors import Actor
+from organizations.models import ApiToken, AuditEntry, Membership, Organization
+
+TESTS = Actor("the tests", address="192.0.2.1")
+PASSWORD_HASH = "!"
+PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
+
+# In person, and by token. The table's columns are named after these.
+PEOPLE = ["anonymous", "not_staff", "viewer", "operator", "owner", "outsider", "superuser"]
+TOKENS = [
+    "viewer_manage",
+    "operator_read",
+    "operator_manage",
+    "owner_manage",
+    "superuser_manage",
+    "organization_read",
+    "organization_manage",
+    "outsider_manage",
+    "foreign_organization",
+    "expired",
+    "revoked",
+]
+CALLERS = PEOPLE + TOKENS
+
+
+# --- Routes -------------------------------------------------------------------------------------
+
+
+def routes() -> dict[str, Any]:
+    """Every pattern of the URL configuration, and the view behind it."""
+    return dict(_walk(get_resolver().url_patterns, ""))
+
+
+def _walk(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[tuple[str, Any]]:
+    for pattern in patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern.url_patterns, route)
+        else:
+            yield route, pattern.callback
+
+
+def methods(view: Any) -> list[str]:
+    """What may be asked of a view: of the API what its class answers, otherwise GET and POST."""
+    if hasattr(view, "cls"):
+        names = set(view.cls.http_method_names) - {"head", "options"}
+        return sorted(name.upper() for name in names if hasattr(view.cls, name))
+    return ["GET", "POST"]
+
+
+def asked() -> list[str]:
+    """`"METHOD route"` of all there is; what the table needs a row for."""
+    return [f"{method} {route}" for route, view in routes().items() for method in methods(view)]
+
+
+def sockets() -> list[str]:
+    """The WebSocket routes."""
+    return [str(pattern.pattern) for pattern in websocket_urlpatterns]
+
+
+# --- Who asks -----------------------------------------------------------------------------------
+
+
+@dataclass
+class World:
+    """Acme, where things happen, and Globex, the outsider's; what routes name, and who asks."""
+
+    acme: Organization
+    people: dict[str, User]
+    tokens: dict[str, str]
+    named: dict[str, object]
+    """What a placeholder stands for, by its name, or by "model name" for an object's id."""
+
+    def client(self, caller: str) -> Client:
+        if caller in self.tokens:
+            return Client(headers={"Authorization": f"Bearer {self.tokens[caller]}"})
+        client = Client()
+        if caller in self.people:
+            client.force_login(self.people[caller])
+        return client
+
+    def address(self, route: str) -> str:
+        """A route with its placeholders filled in, all of them Acme's."""
+        model = route.split("/")[2] if route.startswith("admin/") and route.count("/") > 2 else ""
+
+        def value(match: re.Match[str]) -> str:
+            name = match[1] or match[2]
+            for key in (f"{route} {name}", f"{model} {name}", name):
+                if key in self.named:
+                    return str(self.named[key])
+            raise AssertionError(f"{route}: say in `_named` what its {name} is")
+
+        return "/" + PLACEHOLDER.sub(value, route).replace("^", "").replace("$", "")
+
+
+def build() -> World:
+    """A world in which every route has something to find."""
+    acme = actions.create_organization("Acme", TESTS)
+    globex = actions.create_organization("Globex", TESTS)
+    people = {name: _user(name) for name in [*PEOPLE[1:], "dora", "erin"]}
+    User.objects.filter(username="not_staff").update(is_staff=False)
+    User.objects.filter(username="superuser").update(is_superuser=True)
+    Role = Membership.Role
+    for name, organization, role in (
+        ("not_staff", acme, Role.OPERATOR),
+        ("viewer", acme, Role.VIEWER),
+        ("operator", acme, Role.OPERATOR),
+        ("owner", acme, Role.OWNER),
+        ("dora", acme, Role.OPERATOR),
+        ("outsider", globex, Role.OWNER),
+    ):
+        actions.set_member(organization, people[name], role, TESTS)
+    people = {name: User.objects.get(username=name) for name in people}
+    worker = Hand()
+    for organization in (acme, globex):
+        _pairing(organization, worker)
+    tokens = _tokens(people, acme, globex)
+    return World(acme, people, tokens, _named(acme, people))
+
+
+def _user(name: str) -> User:
+    return User.objects.create(username=name, is_staff=True, password=PASSWORD_HASH)
+
+
+def _pairing(organization: Organization, worker: Hand) -> None:
+    """A code waits to be scanned."""
+    connection = Connection.objects.of(organization)
+    connections.request_reconnect(connection.pk, TESTS)
+    worker.show_code(connection)
+
+
+def _tokens(people: dict[str, User], acme: Organization, globex: Organization) -> dict[str, str]:
+    def make(
+        name: str, user: str, scope: str = "manage", organization: Organization | None = None
+    ) -> str:
+        return actions.create_token(
+            people[user], name, TESTS, organization=organization, scope=ApiToken.Scope(scope)
+        )[1]
+
+    tokens = {
+        "viewer_manage": make("viewer's", "viewer"),
+        "operator_read": make("operator's reader", "operator", "read"),
+        "operator_manage": make("operator's", "operator"),
+        "spare": make("operator's spare", "operator"),
+        "owner_manage": make("owner's", "owner"),
+        "superuser_manage": make("superuser's", "superuser"),
+        "organization_read": make("Acme's reader", "owner", "read", acme),
+        "organization_manage": make("Acme's", "owner", "manage", acme),
+        "outsider_manage": make("outsider's", "outsider"),
+        "foreign_organization": make("Globex's", "outsider", "manage", globex),
+        "expired": make("expired", "owner"),
+        "revoked": make("revoked", "owner"),
+    }
+    yesterday = timezone.now() - timedelta(days=1)
+    ApiToken.objects.filter(name="expired").update(expiry=yesterday)
+    ApiToken.objects.filter(name="revoked").update(revoked_at=yesterday)
+    return tokens
+
+
+def _named(acme: Organization, people: dict[str, User]) -> dict[str, object]:
+    token = ApiToken.objects.get(name="Acme's")
+    erin = people["erin"]
+    place = Membership.objects.get(user__username="dora")
+    return {
+        "organization_id": acme.pk,
+        "membership_id": place.pk,
+        "member": "dora",
+        "number": token.number,
+        "api/v1/tokens/<uuid:number> number": ApiToken.objects.get(name="operator's spare").number,
+        "id": erin.pk,
+        "content_type_id": ContentType.objects.get_for_model(Organization).pk,
+        "object_id": acme.pk,
+        "app_label": "organizations",
+        "url": "nowhere",
+        "rest": "nowhere",
+        "organization object_id": acme.pk,
+        "membership object_id": place.pk,
+        "apitoken object_id": token.pk,
+        "auditentry object_id": AuditEntry.objects.filter(organization=acme)[0].pk,
+        "user object_id": erin.pk,
+        "group object_id": Group.objects.create(name="Some").pk,
+        "connection object_id": acme.pk,
+        "connectionevent object_id": ConnectionEvent.objects.filter(connection=acme.pk)[0].pk,
+        "pairingattempt object_id": PairingAttempt.objects.filter(connection=acme.pk)[0].pk,
+    }
+
+
+# --- What there is ------------------------------------------------------------------------------
+
+# Changed by being looked at, and told elsewhere.
+PASSING = {"last_login", "last_used_at", "heartbeat_at"}
+
+
+def everything() -> dict[str, list[dict[str, object]]]:
+    """Every row that a request could change, but for sessions."""
+    found = {}
+    for app in ("organizations", "connections", "auth", "admin"):
+        for model in apps.get_app_config(app).get_models():
+            names = [field.attname for field in model._meta.concrete_fields]
+            rows = model._default_manager.order_by("pk").values(*set(names) - PASSING)
+            found[model.__name__] = [dict(row) for row in rows]
+    return found

@@ -1,0 +1,85 @@
+"""The permission table: every route, asked by everyone, answers what its row says.
+
+The routes are read from the URL configuration, so a new one without a row in `permission_table.py`
+fails here. Whoever is denied changes nothing, and who only looks changes nothing either.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from pytest_django import Settings
+
+from tests.permission_requests import ASKED_WITH
+from tests.permission_table import Row, rows
+from tests.permissions import CALLERS, World, asked, build, everything, routes
+
+TABLE = rows()
+GROUPS = sorted({row.group for row in TABLE.values()})
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(settings: Settings) -> None:
+    settings.RECONNECT_WAIT_SECONDS = settings.DISCONNECT_WAIT_SECONDS = 0.01
+    settings.WHATSAPP_SERVER = "live"
+
+
+def test_every_route_has_its_row() -> None:
+    missing = [route for route in asked() if route not in TABLE]
+    assert not missing, "Say who may ask, in tests/permission_table.py:\n" + "\n".join(missing)
+
+
+def test_every_row_has_its_route() -> None:
+    left = set(TABLE) - set(asked())
+    assert not left, "These are no routes (any more):\n" + "\n".join(sorted(left))
+
+
+def test_the_size_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert all(set(row.expected) == set(CALLERS) for row in TABLE.values())
+    cells = len(TABLE) * len(CALLERS)
+    with capsys.disabled():
+        print(f"\npermission table: {len(routes())} routes, {len(TABLE)} rows, {cells} cells")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group or "/")
+def test_each_answers_what_the_table_says(group: str) -> None:
+    world = build()
+    clients = {caller: world.client(caller) for caller in CALLERS}
+    before = everything()
+    wrong = []
+    for row in TABLE.values():
+        if row.group != group:
+            continue
+        # Wrong tokens are counted; here they are many.
+        cache.clear()
+        for caller, expected in row.expected.items():
+            with transaction.atomic():
+                told = answer(world, clients[caller], row, before)
+                transaction.set_rollback(True)
+            if told != expected:
+                wrong.append(f"{row}: {caller} got {told} instead of {expected}")
+    assert not wrong, "\n".join(wrong)
+
+
+def answer(world: World, client: Client, row: Row, before: dict[str, Any]) -> str:
+    """A status or "login", and a "+" when the request has changed something."""
+    body = ASKED_WITH[str(row)](world) if str(row) in ASKED_WITH else {}
+    address = world.address(row.route)
+    cookies = copy.copy(client.cookies)
+    if row.method == "GET":
+        response: Any = client.get(address, body)
+    elif row.route.startswith("api/"):
+        response = client.generic(row.method, address, json.dumps(body), "application/json")
+    else:
+        response = client.post(address, body)
+    client.cookies = cookies
+    login = response.status_code == 302 and response["Location"].startswith("/admin/login/")
+    changed = "+" if everything() != before else ""
+    return ("login" if login else str(response.status_code)) + changed

@@ -1,0 +1,60 @@
+"""The permission table of the WebSockets: every route, opened by everyone."""
+
+from __future__ import annotations
+
+import pytest
+from asgiref.sync import sync_to_async
+from pytest_django import Settings
+
+from connections.tests.sockets import open_socket
+from tests.permission_table import socket_rows
+from tests.permissions import CALLERS, TOKENS, World, build, everything, sockets
+
+TABLE = socket_rows()
+
+
+@pytest.fixture
+def world(transactional_db: None) -> World:
+    return build()
+
+
+def test_every_socket_has_its_row() -> None:
+    assert [name(route) for route in sockets()] == list(TABLE), "See tests/permission_table.py"
+
+
+def test_the_size_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        print(f"\npermission table: {len(TABLE)} sockets, {len(TABLE) * len(CALLERS)} cells")
+
+
+@pytest.mark.parametrize("route", sockets(), ids=str)
+async def test_each_answers_what_the_table_says(
+    route: str, world: World, settings: Settings
+) -> None:
+    before = await sync_to_async(everything)()
+    told = {caller: await answer(world, route, caller) for caller in CALLERS}
+    assert told == TABLE[name(route)]
+    assert await sync_to_async(everything)() == before
+
+
+def name(route: str) -> str:
+    """A route as the table has it: what takes everything else is "*"."""
+    return route or "*"
+
+
+async def answer(world: World, route: str, caller: str) -> str:
+    """ "open" when something is told, or the code that it is closed with."""
+    path = world.address(route or "ws/nowhere/")
+    if caller in TOKENS:
+        # A program of its own sends no Origin.
+        socket = open_socket(path, token=world.tokens[caller], origin=None)
+    else:
+        socket = open_socket(path, await sync_to_async(world.client)(caller))
+    accepted, code = await socket.connect()
+    if not accepted:
+        return f"refused {code}"
+    message = await socket.receive_output(5)
+    if message["type"] == "websocket.close":
+        return str(message["code"])
+    await socket.disconnect()
+    return "open"
