@@ -52,7 +52,8 @@ def test_a_host_that_is_not_ours() -> None:
         answer = Client(headers={"Host": "elsewhere.example"}).get("/api/v1/schema")
         page = Client(headers={"Host": "elsewhere.example"}).get("/admin/")
     assert told(answer)[:2] == (400, "bad_request")
-    assert (page.status_code, page["Content-Type"]) == (400, "text/html")
+    assert page.status_code == 400
+    assert page["Content-Type"].startswith("text/html")
 
 
 @pytest.mark.parametrize(
