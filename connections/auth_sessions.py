@@ -65,6 +65,7 @@ def discard(organization_id: int, store: str) -> None:
     path = folder(organization_id) / store
     if path.is_dir():
         shutil.rmtree(path)
+    _leave_no_empty_folder(organization_id)
 
 
 def discard_others(organization_id: int, keep: str) -> None:
@@ -74,6 +75,12 @@ def discard_others(organization_id: int, keep: str) -> None:
     for path in folder(organization_id).iterdir():
         if path.name != keep:
             shutil.rmtree(path)
+    _leave_no_empty_folder(organization_id)
+
+
+def _leave_no_empty_folder(organization_id: int) -> None:
+    with suppress(OSError):  # There are credentials in it, or it is gone already.
+        folder(organization_id).rmdir()
 
 
 def delete(organization_id: int) -> bool:

@@ -125,7 +125,13 @@ class Application:
         return done.stdout
 
     def api(
-        self, method: str, organization: int, action: str, timeout: float = 30, token: str = ""
+        self,
+        method: str,
+        organization: int,
+        action: str,
+        timeout: float = 30,
+        token: str = "",
+        body: dict[str, Any] | None = None,
     ) -> Answer:
         """One call of `/api/v1/organizations/{organization}/whatsapp/{action}`."""
         parts = urlsplit(self.url)
@@ -134,13 +140,16 @@ class Application:
         begun = time.perf_counter()
         try:
             headers = {"Authorization": f"Bearer {token or self.facts['token']}"}
-            connection.request(method, path, headers=headers)
+            if body is not None:
+                headers["Content-Type"] = "application/json"
+            sent = None if body is None else json.dumps(body)
+            connection.request(method, path, sent, headers)
             response = connection.getresponse()
-            body = json.loads(response.read())
+            answer = json.loads(response.read())
         finally:
             connection.close()
         seconds = time.perf_counter() - begun
-        return Answer(response.status, body, dict(response.getheaders()), seconds)
+        return Answer(response.status, answer, dict(response.getheaders()), seconds)
 
     def wait_for_state(self, organization: int, state: str, seconds: float = 15) -> dict[str, Any]:
         """The status once the organization is in `state`."""
