@@ -3,7 +3,7 @@
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
-INVALID = "phoneNumber must be a whole international number, like +5511987654321."
+INVALID = "It must be a whole international number, like +5511987654321."
 
 
 def formatted(number: str) -> str:
