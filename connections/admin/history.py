@@ -2,11 +2,11 @@
 
 from django.contrib import admin
 from django.db.models import Case, F, GenericIPAddressField, QuerySet, When
+from django.utils.safestring import SafeString
 
-from connections.lifecycle import Observation
 from connections.models import ConnectionEvent, PairingAttempt
 from organizations.access import Caller
-from organizations.admin.base import ListAdmin, OrganizationFilter
+from organizations.admin.base import ListAdmin, OrganizationFilter, stamp, two_lines
 from organizations.models import Organization
 
 
@@ -18,15 +18,12 @@ class ConnectionFilter(OrganizationFilter):
 class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
     """Who asked for what and what came of it. From where is for those who manage it only."""
 
-    list_display = ["at", "organization", "event", "state", "sentence", "detail", "actor", "origin"]
+    list_display = ["when", "organization", "what", "state", "who"]
     list_select_related = ["connection__organization"]
-    list_filter = [ConnectionFilter, "state", "reason", "at"]
+    list_filter = [ConnectionFilter, "state", "reason"]
     # Not the address: finding would tell it.
     search_fields = ["actor", "detail", "connection__organization__name"]
     date_hierarchy = "at"
-
-    class Media:
-        css = {"all": ["organizations/admin.css"]}
 
     def visible(self, caller: Caller) -> QuerySet[ConnectionEvent]:
         events = ConnectionEvent.objects.filter(connection__organization__in=caller.organizations)
@@ -38,35 +35,26 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
     def organization(self, event: ConnectionEvent) -> Organization:
         return event.connection.organization
 
-    @admin.display(description="Event", ordering="observation")
-    def event(self, event: ConnectionEvent) -> str:
-        return Observation(event.observation).replace("_", " ").capitalize()
+    @admin.display(description="When", ordering="at")
+    def when(self, event: ConnectionEvent) -> str:
+        return stamp(event.at)
 
-    @admin.display(description="What people read")
-    def sentence(self, event: ConnectionEvent) -> str:
-        return event.sentence
+    @admin.display(description="What", ordering="reason")
+    def what(self, event: ConnectionEvent) -> SafeString:
+        return two_lines(event.sentence, event.detail)
 
-    @admin.display(description="Address")
-    def origin(self, event: ConnectionEvent) -> str | None:
-        return getattr(event, "origin", None)
+    @admin.display(description="Who, from where", ordering="actor")
+    def who(self, event: ConnectionEvent) -> SafeString:
+        return two_lines(event.actor, getattr(event, "origin", None))
 
 
 @admin.register(PairingAttempt)
 class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
     """Each try to link a phone. Its codes and numbers are not even read from the database."""
 
-    list_display = [
-        "begun_at",
-        "organization",
-        "method",
-        "begun_by",
-        "codes",
-        "first_code_at",
-        "ended_at",
-        "outcome",
-    ]
+    list_display = ["begun", "organization", "method", "begun_by", "codes", "ended", "outcome"]
     list_select_related = ["connection__organization"]
-    list_filter = [ConnectionFilter, "method", "outcome", "begun_at"]
+    list_filter = [ConnectionFilter, "method", "outcome"]
     search_fields = ["begun_by", "connection__organization__name"]
     date_hierarchy = "begun_at"
 
@@ -81,3 +69,11 @@ class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
     @admin.display(description="Codes shown")
     def codes(self, attempt: PairingAttempt) -> str:
         return f"{attempt.code_number} of {attempt.code_count}"
+
+    @admin.display(description="Begun", ordering="begun_at")
+    def begun(self, attempt: PairingAttempt) -> str:
+        return stamp(attempt.begun_at)
+
+    @admin.display(description="Ended", ordering="ended_at", empty_value="Not yet")
+    def ended(self, attempt: PairingAttempt) -> str | None:
+        return stamp(attempt.ended_at) or None

@@ -3,9 +3,10 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from organizations.access import Caller
-from organizations.admin.base import ListAdmin, OrganizationFilter, caller_of
+from organizations.admin.base import ListAdmin, OrganizationFilter, caller_of, stamp, two_lines
 from organizations.models import AuditEntry
 
 
@@ -13,20 +14,25 @@ from organizations.models import AuditEntry
 class AuditEntryAdmin(ListAdmin[AuditEntry]):
     """For owners, of their organizations, and for superusers. It is only ever read."""
 
-    list_display = ["at", "organization", "action", "detail", "actor", "address"]
+    list_display = ["when", "organization", "action", "detail", "who"]
     list_select_related = ["organization"]
-    list_filter = [OrganizationFilter, "action", "at"]
+    list_filter = [OrganizationFilter, "action"]
     search_fields = ["detail", "actor", "organization__name"]
     date_hierarchy = "at"
-
-    class Media:
-        css = {"all": ["organizations/admin.css"]}
 
     def visible(self, caller: Caller) -> QuerySet[AuditEntry]:
         entries = AuditEntry.objects.all()
         if caller.is_superuser:
             return entries
         return entries.filter(organization__in=caller.managed())
+
+    @admin.display(description="When", ordering="at")
+    def when(self, entry: AuditEntry) -> str:
+        return stamp(entry.at)
+
+    @admin.display(description="Who, from where", ordering="actor")
+    def who(self, entry: AuditEntry) -> SafeString:
+        return two_lines(entry.actor, entry.address)
 
     def has_view_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
         caller = caller_of(request)

@@ -7,18 +7,25 @@ A page that writes overrides a permission and calls `actions`. What is not one's
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
+from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.timezone import localtime
 
 from organizations.access import Caller, person
 from organizations.models import Organization
 
 M = TypeVar("M", bound=Model)
+F = TypeVar("F", bound=BaseForm)
 
 # What a page may load: its own files, and pictures in the page itself (a QR code is one).
 CONTENT_SECURITY_POLICY = (
@@ -38,6 +45,29 @@ def caller_of(request: HttpRequest) -> Caller:
 
 def is_staff(request: HttpRequest) -> bool:
     return request.user.is_active and request.user.is_staff
+
+
+# A form that is done once it is saved.
+ONE_BUTTON = {"show_save_and_add_another": False, "show_save_and_continue": False}
+
+
+def plain_choice(form: type[F]) -> type[F]:
+    """A form whose organization is only chosen: no buttons beside it that lead elsewhere."""
+    if field := form.base_fields.get("organization"):
+        for button in ("add", "change", "view"):
+            setattr(field.widget, f"can_{button}_related", False)
+    return form
+
+
+def stamp(time: datetime | None) -> str:
+    """A moment to the second, as a history tells it."""
+    return f"{localtime(time):%Y-%m-%d %H:%M:%S}" if time else ""
+
+
+def two_lines(first: object, second: object) -> SafeString:
+    """A cell with something small below, if there is anything."""
+    small = format_html('<br><span class="below">{}</span>', second) if second else ""
+    return format_html("{}{}", first or "–", small)
 
 
 class TenantAdmin(admin.ModelAdmin[M]):
@@ -65,8 +95,9 @@ class TenantAdmin(admin.ModelAdmin[M]):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Only what the filters use: a free choice would tell what a column holds, bit by bit."""
         field, _, how = lookup.partition("__")
-        filters = [item[0] if isinstance(item, tuple) else item for item in self.list_filter]
-        return field in [*filters, self.date_hierarchy] and how in LOOKUPS
+        if field in [*self.list_filter, self.date_hierarchy]:
+            return how in LOOKUPS
+        return lookup in [getattr(item, "parameter_name", None) for item in self.list_filter]
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -82,6 +113,12 @@ class TenantAdmin(admin.ModelAdmin[M]):
 
     def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
         return False
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, title | (extra_context or {}))
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -135,6 +172,9 @@ class ListAdmin(TenantAdmin[M]):
     """A list and nothing else: its rows have no page of their own."""
 
     list_display_links = None
+
+    class Media:
+        css = {"all": ["organizations/admin.css"]}
 
     def change_view(
         self,

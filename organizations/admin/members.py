@@ -16,7 +16,13 @@ from django.utils.safestring import SafeString
 
 from organizations import actions
 from organizations.access import Ability, Caller
-from organizations.admin.base import OrganizationFilter, TenantAdmin, caller_of
+from organizations.admin.base import (
+    ONE_BUTTON,
+    OrganizationFilter,
+    TenantAdmin,
+    caller_of,
+    plain_choice,
+)
 from organizations.models import Membership
 
 NO_SUCH_USER = "There is no active user of this name. A superuser can add one."
@@ -95,7 +101,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
     ) -> type[forms.ModelForm[Membership]]:
         if obj is None:
             kwargs["form"] = NewMemberForm
-        return super().get_form(request, obj, change, **kwargs)
+        return plain_choice(super().get_form(request, obj, change, **kwargs))
 
     def get_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
         return ["organization", "username" if obj is None else "user", "role"]
@@ -127,8 +133,9 @@ class MembershipAdmin(TenantAdmin[Membership]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        told = ONE_BUTTON | (extra_context or {})
         try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            return super().changeform_view(request, object_id, form_url, told)
         except actions.LastOwner as error:
             messages.error(request, str(error))
             return redirect(request.path)

@@ -20,7 +20,7 @@ from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
 
 DEACTIVATE = (
-    "While it is deactivated, the connection rests: it is not linked anew. "
+    "While it is deactivated, its WhatsApp connection rests and cannot be reconnected. "
     "Credentials, members and history are kept, and it can be reactivated."
 )
 REACTIVATE = "Its connection works again as it did before."

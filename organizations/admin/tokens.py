@@ -23,7 +23,15 @@ from django.views.decorators.debug import sensitive_variables
 
 from organizations import actions
 from organizations.access import Caller
-from organizations.admin.base import ListAdmin, OrganizationFilter, caller_of
+from organizations.admin.base import (
+    ONE_BUTTON,
+    ListAdmin,
+    OrganizationFilter,
+    caller_of,
+    plain_choice,
+    stamp,
+    two_lines,
+)
 from organizations.models import ApiToken
 
 REVOKE = "Whatever uses it is refused from now on. This cannot be undone."
@@ -49,16 +57,13 @@ class NewTokenForm(forms.ModelForm[ApiToken]):
 class ApiTokenAdmin(ListAdmin[ApiToken]):
     """Everyone's own tokens; owners also those of their organizations, superusers all."""
 
-    list_display = ["name", "prefix", "scope", "whose", "expires", "last_used", "state", "revoking"]
+    list_display = ["called", "may", "whose", "expires", "last_used", "state", "revoking"]
     list_select_related = ["organization", "user"]
     list_filter = [OrganizationFilter, "scope"]
     search_fields = ["name", "token_key", "organization__name"]
     fields = ["name", "scope", "organization", "expires_in_days"]
     autocomplete_fields = ["organization"]
     actions = ["revoke"]
-
-    class Media:
-        css = {"all": ["organizations/admin.css"]}
 
     def visible(self, caller: Caller) -> QuerySet[ApiToken]:
         tokens: QuerySet[ApiToken] = ApiToken.objects.all()
@@ -72,23 +77,27 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
 
     # --- What is shown ---------------------------------------------------------------------------
 
-    @admin.display(description="Prefix", ordering="token_key")
-    def prefix(self, token: ApiToken) -> SafeString:
-        return format_html("<code>{}…</code>", token.token_key)
+    @admin.display(description="Name and prefix", ordering="name")
+    def called(self, token: ApiToken) -> SafeString:
+        return two_lines(token.name, f"{token.token_key}…")
+
+    @admin.display(description="Scope", ordering="scope")
+    def may(self, token: ApiToken) -> str:
+        return token.scope.capitalize()
 
     @admin.display(description="Belongs to")
-    def whose(self, token: ApiToken) -> str:
+    def whose(self, token: ApiToken) -> SafeString:
         if token.organization is not None:
-            return f"{token.organization} (organization)"
-        return f"{token.user.get_username()} (user)"
+            return two_lines(token.organization, "organization")
+        return two_lines(token.user.get_username(), "user")
 
     @admin.display(description="Expires", ordering="expiry", empty_value="Never")
-    def expires(self, token: ApiToken) -> Any:
-        return token.expiry
+    def expires(self, token: ApiToken) -> str | None:
+        return stamp(token.expiry) or None
 
     @admin.display(description="Last used", ordering="last_used_at", empty_value="Never")
-    def last_used(self, token: ApiToken) -> Any:
-        return token.last_used_at
+    def last_used(self, token: ApiToken) -> str | None:
+        return stamp(token.last_used_at) or None
 
     @admin.display(description="State")
     def state(self, token: ApiToken) -> str:
@@ -114,13 +123,19 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
         change: bool = False,
         **kwargs: Any,
     ) -> type[forms.ModelForm[ApiToken]]:
-        return super().get_form(request, obj, change, **(kwargs | {"form": NewTokenForm}))
+        form = super().get_form(request, obj, change, **(kwargs | {"form": NewTokenForm}))
+        return plain_choice(form)
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
     ) -> forms.ModelChoiceField[Any] | None:
         kwargs["queryset"] = caller_of(request).managed()
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().add_view(request, form_url, ONE_BUTTON | (extra_context or {}))
 
     @sensitive_variables("text")
     def save_model(
@@ -185,7 +200,9 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
     @admin.display(description=SafeString('<input type="checkbox" id="action-toggle">'))
     def action_checkbox(self, obj: ApiToken) -> SafeString:
         label = {"class": "action-select", "aria-label": f"Select {obj}"}
-        return forms.CheckboxInput(label).render(ACTION_CHECKBOX_NAME, str(obj.number))
+        return forms.CheckboxInput(label, lambda value: False).render(
+            ACTION_CHECKBOX_NAME, str(obj.number)
+        )
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
