@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
-from django.forms import BaseForm
+from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
@@ -25,7 +25,7 @@ from organizations.access import Caller, person
 from organizations.models import Organization
 
 M = TypeVar("M", bound=Model)
-F = TypeVar("F", bound=BaseForm)
+F = TypeVar("F", bound="ModelForm[Any]")
 
 # What a page may load: its own files, and pictures in the page itself (a QR code is one).
 CONTENT_SECURITY_POLICY = (
