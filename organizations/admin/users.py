@@ -13,9 +13,10 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 
 class SuperusersOnly:
-    """A user who has a place or a token somewhere cannot be deleted, only made inactive:
+    """Everything to superusers, nothing to anyone else.
 
-    Django asks the admin of those rows, and they are deleted nowhere.
+    A user who has a place or a token somewhere cannot be deleted, only made inactive: Django asks
+    the admin of those rows, and there they are never deleted.
     """
 
     def has_module_permission(self, request: HttpRequest) -> bool:
