@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench screenshots clean
+.PHONY: help setup run test lint format fuzz bench screenshots clean
 
 # A home that is not set, or is not there, must not stop the caches of pip and of the browser.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -58,6 +58,10 @@ format: ## Format the code and sort its imports
 	$(SETUP) run
 	.venv/bin/ruff check --select I --fix
 	.venv/bin/ruff format
+
+fuzz: ## Make up many requests from the OpenAPI document (FUZZ_EXAMPLES=300 of each operation)
+	$(SETUP) test
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} .venv/bin/python -m pytest tests/test_schema.py
 
 bench: ## Measure how fast links come back
 	$(SETUP) run

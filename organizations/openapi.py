@@ -19,6 +19,8 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
+from organizations.guesses import TooManyGuesses
+
 Serializer = type[serializers.Serializer[Any]]
 View = Callable[..., Any]
 
@@ -49,10 +51,9 @@ class Problem:
     code: str
     message: str
 
-    @property
-    def example(self) -> OpenApiExample:
+    def example(self, name: str) -> OpenApiExample:
         value = {"success": False, "code": self.code, "message": self.message}
-        return OpenApiExample(self.code, value, response_only=True)
+        return OpenApiExample(name, value, summary=self.message, response_only=True)
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,9 @@ class PageSerializer(serializers.Serializer[Any]):
 
 NO_CREDENTIALS = Problem(401, "not_authenticated", "Authentication credentials were not provided.")
 BAD_TOKEN = Problem(401, "authentication_failed", "Invalid token.")
+TOO_MANY_WRONG_TOKENS = Problem(429, "too_many_requests", str(TooManyGuesses(600)))
 NOT_ACCEPTABLE = Problem(406, "not_acceptable", "Could not satisfy the request Accept header.")
-ALWAYS = (NO_CREDENTIALS, BAD_TOKEN, NOT_ACCEPTABLE)
+ALWAYS = (NO_CREDENTIALS, BAD_TOKEN, NOT_ACCEPTABLE, TOO_MANY_WRONG_TOKENS)
 
 BAD_JSON = Problem(400, "parse_error", "JSON parse error - Expecting value: line 1 column 1")
 NO_LENGTH = Problem(
@@ -142,15 +144,15 @@ def operation(
 
 
 def _errors(problems: Iterable[Problem]) -> dict[Any, OpenApiResponse]:
-    """Each status with an example of each code that comes with it."""
-    by_status: dict[int, dict[str, Problem]] = {}
-    for problem in problems:
-        by_status.setdefault(problem.status, {}).setdefault(problem.code, problem)
+    """Each status with an example of each error that comes with it."""
+    by_status: dict[int, list[Problem]] = {}
+    for problem in dict.fromkeys(problems):
+        by_status.setdefault(problem.status, []).append(problem)
     return {
         (status, "application/json"): OpenApiResponse(
             ErrorSerializer,
-            " Or: ".join(problem.message for problem in found.values()),
-            [problem.example for problem in found.values()],
+            " Or: ".join(problem.message for problem in found),
+            [problem.example(f"error {number}") for number, problem in enumerate(found, 1)],
         )
         for status, found in sorted(by_status.items())
     }

@@ -17,6 +17,24 @@ NAME_LENGTH = 200
 LONGEST_LIFE = timedelta(days=3660)
 
 
+class Text(serializers.CharField):
+    """A string of JSON: 7 is none."""
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Switch(serializers.BooleanField):
+    """true or false of JSON: 0 and "no" are neither."""
+
+    def to_internal_value(self, data: object) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class PageQuery(serializers.Serializer[Any]):
     """Which page of a list."""
 
@@ -71,15 +89,13 @@ class OrganizationPage(PageSerializer):
 class NewOrganization(serializers.Serializer[Any]):
     """The body that makes an organization."""
 
-    name = serializers.CharField(max_length=NAME_LENGTH)
+    name = Text(max_length=NAME_LENGTH)
 
 
 class OrganizationChange(NewOrganization):
     """The body that changes an organization."""
 
-    isActive = serializers.BooleanField(
-        required=False, help_text="Only an administrator of the service changes it."
-    )
+    isActive = Switch(required=False, help_text="Only an administrator of the service changes it.")
 
 
 # --- Members ------------------------------------------------------------------------------------
@@ -112,7 +128,7 @@ class RoleChange(serializers.Serializer[Any]):
 class NewMember(RoleChange):
     """The body that makes a user a member, or gives a member another role."""
 
-    username = serializers.CharField(max_length=150)
+    username = Text(max_length=150)
 
 
 # --- Tokens -------------------------------------------------------------------------------------
@@ -167,7 +183,7 @@ class TokenWithText(TokenSerializer):
 class NewToken(serializers.Serializer[Any]):
     """The body that makes a token."""
 
-    name = serializers.CharField(max_length=100, help_text="What will use it.")
+    name = Text(max_length=100, help_text="What will use it.")
     scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.READ)
     expiresAt = serializers.DateTimeField(required=False, allow_null=True)
 

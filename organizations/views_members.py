@@ -63,7 +63,7 @@ class MemberView(CallerView):
 
 
 def _find(organization: Organization, member: str) -> Membership | None:
-    """A member. Digits are always an id: were they a name, too, a second DELETE might hit another."""
+    """A member. Digits are always an id, even of one who is no member: no name is tried then."""
     called = {"pk": int(member)} if member.isdecimal() else {"username": member}
     # Through the users: a number beyond all bounds finds none there, but breaks a foreign key.
     users = User.objects.filter(**called)

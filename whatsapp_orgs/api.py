@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.http import Http404, HttpRequest, JsonResponse
 from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -47,6 +48,7 @@ def _of_field(name: str, texts: Any) -> str:
     return told if name == api_settings.NON_FIELD_ERRORS_KEY else f"{name}: {told}"
 
 
+@csrf_exempt  # A POST to nowhere is not refused for a cookie's sake: there is none.
 def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
     """Anything under /api/ that is not a route."""
     return JsonResponse(
@@ -73,5 +75,5 @@ urlpatterns = [
     path("schema.yaml", YamlSchemaView.as_view(), name="api-schema-yaml"),
     path("docs", DocsView.as_view(), name="api-docs"),
     path("organizations/<int:organization_id>/whatsapp/", include("connections.urls")),
-    re_path(r"^(?P<rest>.*)$", not_found),
+    re_path(r"^(?P<rest>(?s:.*))\Z", not_found),
 ]

@@ -17,7 +17,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("whatsapp_orgs.api")),
-    re_path(r"^api/(?P<rest>.*)$", api.not_found),
+    re_path(r"^api/(?P<rest>(?s:.*))\Z", api.not_found),
 ]
 
 

@@ -156,6 +156,7 @@ def test_a_superuser_makes_one(root: User) -> None:
         ({"name": " \n "}, "name: This field may not be blank."),
         ({"name": None}, "name: This field may not be null."),
         ({"name": ["x"]}, "name: Not a valid string."),
+        ({"name": 7}, "name: Not a valid string."),
         ({"name": "a" * 201}, "name: Ensure this field has no more than 200 characters."),
         ({"name": "a\0b"}, "name: Null characters are not allowed."),
         ([], "Invalid data. Expected a dictionary, but got list."),
@@ -216,6 +217,14 @@ def test_only_a_superuser_switches_it_off_and_on(
     assert Api(olivia)("get", path).json()["isActive"] is False
     assert api("put", path, {"name": "Acme", "isActive": True}).json()["isActive"] is True
     assert audit() == [("organization_deactivated", ""), ("organization_reactivated", "")]
+
+
+@pytest.mark.parametrize("value", [0, 1, "no", "false", None, []])
+def test_what_is_neither_true_nor_false(root: User, organization: Organization, value: Any) -> None:
+    answer = Api(root)("patch", f"/organizations/{organization.pk}", {"isActive": value})
+    assert error(answer)[:2] == (400, "invalid")
+    assert error(answer)[2].startswith("isActive: ")
+    assert audit() == []
 
 
 def test_those_who_only_look_change_nothing(

@@ -58,10 +58,18 @@ def test_a_host_that_is_not_ours() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "nonsense", "organizations/", "organizations/x/whatsapp/status", "organizations/-1/"],
+    [
+        "",
+        "nonsense",
+        "organizations/",
+        "organizations/x/whatsapp/status",
+        "organizations/-1/",
+        "a%0Ab%0A",
+    ],
 )
 def test_an_unknown_address(client: Client, address: str) -> None:
-    for method in (client.get, client.post, client.delete):
+    strict = Client(enforce_csrf_checks=True)
+    for method in (client.get, client.post, client.delete, strict.post):
         answer = told(method(f"/api/v1/{address}"))
         assert answer == (404, "not_found", "There is no such address.")
 

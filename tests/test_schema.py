@@ -1,0 +1,139 @@
+"""The API does what its OpenAPI document says: requests made up from it, checked against it.
+
+`make fuzz` makes up more of them: FUZZ_EXAMPLES for each operation.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+from pytest_django import Settings
+from schemathesis import Case
+from schemathesis.checks import CHECKS, load_all_checks
+
+from connections import actions
+from connections.models import Connection, Method
+from connections.tests.hand import Hand
+from organizations.actions import create_organization, create_token, set_active
+from organizations.actors import Actor
+from organizations.models import Membership, Organization
+
+# A few that are always the same; by `make fuzz` many, and others each time.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
+THE_TESTS = Actor("the tests")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+load_all_checks()
+# What fits the document may be refused all the same: a number that no phone has, an unknown user.
+UNFIT: list[Any] = [CHECKS.get_one("positive_data_acceptance")]
+
+# A deactivated organization and a revoked token can still be looked at; and one after the other,
+# all requests bear a good token.
+IN_ORDER = [*UNFIT, CHECKS.get_one("use_after_free"), CHECKS.get_one("ignored_auth")]
+
+schema = schemathesis.openapi.from_wsgi("/api/v1/schema", get_wsgi_application())
+fuzzed = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize="FUZZ_EXAMPLES" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class World:
+    """Organizations in every state, members, tokens, and a token to call with."""
+
+    def __init__(self) -> None:
+        self.root = User.objects.create(username="root", is_superuser=True)
+        member = User.objects.create(username="bob")
+        hand = Hand()
+        self.organizations = [
+            create_organization(name, THE_TESTS).pk
+            for name in ("fresh", "code", "phone code", "linked", "asked", "inactive")
+        ]
+        for organization in Organization.objects.all():
+            for user in (self.root, member):
+                Membership.objects.create(organization=organization, user=user, role="owner")
+        self._bring_about(hand)
+        self.numbers = [
+            create_token(self.root, "a test", THE_TESTS, organization=row)[0].number
+            for row in Organization.objects.all()
+        ]
+        self._token, self._text = create_token(self.root, "the caller", THE_TESTS)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Credentials. Should a request have revoked the token: those of a new one."""
+        self._token.refresh_from_db()
+        if not self._token.is_valid:
+            self._token, self._text = create_token(self.root, "the caller", THE_TESTS)
+        return {"Authorization": f"Bearer {self._text}"}
+
+    def send_to_what_exists(self, case: Case[Any]) -> None:
+        """Of the numbers and names that fit the document, most are of something that exists."""
+        given = case.path_parameters
+        if isinstance(number := given.get("organizationId"), int):
+            known = dict(enumerate(self.organizations))
+            given["organizationId"] = known.get(number % (len(known) + 1), number)
+        if UUID.fullmatch(str(given.get("number"))):
+            known_tokens = dict(enumerate(self.numbers))
+            chosen = int(given["number"][-1], 16)
+            given["number"] = str(known_tokens.get(chosen, given["number"]))
+        if len(str(given.get("member", ""))) == 1:
+            given["member"] = "bob"
+
+    def _bring_about(self, hand: Hand) -> None:
+        of = {row.name: Connection.objects.of(row) for row in Organization.objects.all()}
+        for name in ("code", "linked", "asked"):
+            actions.request_reconnect(of[name].pk, THE_TESTS)
+        actions.request_reconnect(of["phone code"].pk, THE_TESTS, Method.PHONE, "5511987654321")
+        hand.show_code(of["code"])
+        hand.link(of["linked"])
+        hand.begin_pairing(of["phone code"])
+        set_active(of["inactive"].organization, False, THE_TESTS)
+
+
+@pytest.fixture
+def world(db: None, settings: Settings) -> Iterator[World]:
+    settings.RECONNECT_WAIT_SECONDS = settings.DISCONNECT_WAIT_SECONDS = 0.001
+    settings.RECONNECTS_PER_ORGANIZATION = settings.RECONNECTS_PER_CALLER = 10**9
+    settings.WRONG_TOKENS_PER_ADDRESS = 10**9
+    # As Django's test client does: the end of a request is not the end of the test's transaction.
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield World()
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@schema.parametrize()
+@fuzzed
+def test_it_does_what_it_says(case: Case[Any], world: World) -> None:
+    world.send_to_what_exists(case)
+    case.call_and_validate(headers=world.headers, excluded_checks=UNFIT)
+
+
+def test_it_does_so_in_any_order(world: World) -> None:
+    """One request's answer is the next one's address."""
+
+    class Machine(schema.as_state_machine()):  # type: ignore[misc]
+        def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
+            return {"headers": world.headers}
+
+        def validate_response(self, response: Any, case: Case[Any], **kwargs: Any) -> None:
+            case.validate_response(response, excluded_checks=IN_ORDER)
+
+    run_state_machine_as_test(
+        Machine, settings=settings(fuzzed, max_examples=EXAMPLES, stateful_step_count=12)
+    )
