@@ -14,6 +14,7 @@ nothing: Any = not_found
 
 websocket_urlpatterns = [
     path("ws/connections/", every),
-    path("ws/organizations/<int:organization_id>/connection/", one),
+    # An id is no longer than a column holds: it becomes part of a channel's name.
+    re_path(r"^ws/organizations/(?P<organization_id>[0-9]{1,18})/connection/$", one),
     re_path(r"", nothing),
 ]

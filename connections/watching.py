@@ -73,10 +73,10 @@ class Watcher(AsyncWebsocketConsumer):
         except Ended as ended:
             # Hear of no more changes, and tell the client why by the close code.
             await self.channel_layer.group_discard(self.group, self.channel_name)
-            await self.close(ended.code)
+            await self.close(int(ended.code))
         except Exception:
             logger.exception("a socket broke")
-            await self.close(CloseCode.BROKEN)
+            await self.close(int(CloseCode.BROKEN))
 
     async def _tell_until_ended(self) -> None:
         clock = asyncio.get_running_loop().time

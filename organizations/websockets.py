@@ -34,13 +34,15 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class CloseCode(IntEnum):
-    """Why a socket was closed, as docs/websocket.md explains it to clients."""
+    """Why a socket was closed, as docs/websocket.md explains it to clients.
 
-    TOO_MANY_QUESTIONS = 1008
-    BROKEN = 1011
+    All are from the range for applications: Daphne sends no other of ours.
+    """
+
     NOT_KNOWN = 4401
     NOT_FOUND = 4404
     TOO_MANY = 4429
+    BROKEN = 4500
 
 
 @dataclass(frozen=True)

@@ -14,3 +14,9 @@ class FieldsFormatter(logging.Formatter):
         fields = vars(record).keys() - PLAIN - LEFT_OUT
         told = "".join(f" {name}={getattr(record, name)}" for name in sorted(fields))
         return super().formatMessage(record) + told
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """A filter that lets a line pass and leaves out where in Django's code it came from."""
+    record.exc_info = None
+    return True

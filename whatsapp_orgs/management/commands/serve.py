@@ -25,13 +25,18 @@ class Command(BaseCommand):
 
 def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises CommandError."""
+    if settings.SECURE_SSL_REDIRECT and not settings.TRUST_PROXY:
+        raise CommandError(
+            "This server speaks plain HTTP, and would send everyone to https:// for ever. "
+            "Put a proxy that ends TLS in front of it, and set TRUST_PROXY=true."
+        )
     # Daphne picks Twisted's asyncio reactor on import, so nothing of Twisted may come first.
     from daphne.endpoints import build_endpoint_description_strings
-    from daphne.server import Server
     from twisted.internet import defer
     from twisted.internet import reactor as installed_reactor
 
     from whatsapp_orgs.asgi import application
+    from whatsapp_orgs.server import BoundedServer
 
     reactor: Any = installed_reactor
     stop = asyncio.Event()
@@ -60,7 +65,7 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
             return None
         return defer.Deferred.fromFuture(asyncio.ensure_future(_quietly(supervising)))
 
-    server = Server(
+    server = BoundedServer(
         application=application,
         endpoints=build_endpoint_description_strings(host=host, port=port),
         signal_handlers=True,

@@ -1,0 +1,42 @@
+"""What those see who have tried too many wrong passwords. django-axes counts them."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+
+def locked_out(
+    request: HttpRequest, original_response: HttpResponse | None, credentials: dict[str, Any] | None
+) -> HttpResponse:
+    """429, and when to try again, in the admin's look."""
+    cooloff: timedelta = settings.AXES_COOLOFF_TIME
+    tried = AccessAttempt.objects.filter(
+        username=(credentials or {}).get("username"), ip_address=request.META.get("REMOTE_ADDR")
+    )
+    last = tried.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
+    left = cooloff if last is None else last + cooloff - timezone.now()
+    seconds = max(1, math.ceil(left.total_seconds()))
+    context = {
+        **admin.site.each_context(request),
+        "title": "Too many wrong passwords",
+        "minutes": math.ceil(seconds / 60),
+    }
+    response = render(request, "admin/locked_out.html", context, status=429)
+    response["Retry-After"] = str(seconds)
+    return response
+
+
+def named_in_the_log(
+    username: str | None, ip_address: str | None, user_agent: str, path: str, request: HttpRequest
+) -> str:
+    """What a line of the log calls the client: nothing that was typed."""
+    return f"address={ip_address}"

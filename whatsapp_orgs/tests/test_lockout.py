@@ -1,0 +1,109 @@
+"""Wrong passwords: so many of one user name from one address, and then a pause."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
+
+PASSWORD = "correct horse battery staple"
+WRONG = "Tr0ub4dor&3 is wrong"
+
+
+@pytest.fixture(autouse=True)
+def quick(settings: Settings) -> None:
+    """Passwords that are cheap to check: how they are kept is Django's affair."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def alice(alice: User) -> User:
+    alice.set_password(PASSWORD)
+    alice.save(update_fields=["password"])
+    return alice
+
+
+def log_in(password: str, name: str = "alice", address: str = "192.0.2.1") -> Answer:
+    data = {"username": name, "password": password}
+    return Client(REMOTE_ADDR=address).post(reverse("admin:login"), data)
+
+
+def test_after_some_wrong_passwords_even_the_right_one_waits(alice: User) -> None:
+    for _ in range(4):
+        assert log_in(WRONG).status_code == 200
+    answer = log_in(WRONG)
+    assert answer.status_code == 429
+    answer = log_in(PASSWORD)
+    assert answer.status_code == 429
+    assert 0 < int(answer["Retry-After"]) <= 900
+    page = answer.content.decode()
+    assert "Try again in 15 minutes." in page and 'id="site-name"' in page
+    assert "_auth_user_id" not in answer.wsgi_request.session
+
+
+def test_others_are_not_kept_out(alice: User, bob: User) -> None:
+    bob.set_password(PASSWORD)
+    bob.save(update_fields=["password"])
+    for _ in range(6):
+        log_in(WRONG)
+    assert log_in(PASSWORD, address="192.0.2.2").status_code == 302
+    assert log_in(PASSWORD, name="bob").status_code == 302
+    assert log_in(PASSWORD).status_code == 429
+
+
+def test_the_pause_ends_by_itself_and_trying_does_not_prolong_it(alice: User) -> None:
+    for _ in range(8):
+        log_in(WRONG)
+    begun = timezone.now() - timedelta(seconds=600)
+    AccessAttempt.objects.update(attempt_time=begun)
+    assert 290 <= int(log_in(WRONG)["Retry-After"]) <= 300
+    AccessAttempt.objects.update(attempt_time=begun - timedelta(seconds=301))
+    assert log_in(PASSWORD).status_code == 302
+
+
+def test_an_operator_of_the_service_can_end_it(alice: User) -> None:
+    for _ in range(6):
+        log_in(WRONG)
+    call_command("axes_reset", verbosity=0)
+    assert log_in(PASSWORD).status_code == 302
+
+
+def test_a_right_password_forgets_the_wrong_ones(alice: User) -> None:
+    for _ in range(3):
+        for _ in range(4):
+            assert log_in(WRONG).status_code == 200
+        assert log_in(PASSWORD).status_code == 302
+
+
+@pytest.mark.parametrize("name", ["nobody", "a" * 10_000, "a\0b", "", "‮ecila", "🔑"])
+def test_unknown_and_impossible_names(db: None, name: str) -> None:
+    for _ in range(7):
+        assert log_in(WRONG, name=name).status_code in (200, 429)
+
+
+def test_the_number_is_set_by_the_operator(alice: User, settings: Settings) -> None:
+    settings.AXES_FAILURE_LIMIT = 1
+    assert log_in(WRONG).status_code == 429
+
+
+def test_nothing_that_was_typed_is_written_down(
+    alice: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    for _ in range(6):
+        log_in(WRONG, name="a password in the wrong field")
+        log_in(WRONG)
+    assert WRONG not in caplog.text and "wrong field" not in caplog.text
+    assert "address=192.0.2.1" in caplog.text
+    assert WRONG not in str(list(AccessAttempt.objects.values()))
