@@ -82,6 +82,13 @@ class PageSerializer(serializers.Serializer[Any]):
     previous = serializers.URLField(allow_null=True)
 
 
+RETRY_AFTER = OpenApiParameter(
+    "Retry-After",
+    int,
+    OpenApiParameter.HEADER,
+    description="After how many seconds another try makes sense.",
+    response=["202", "429", "503"],
+)
 NO_CREDENTIALS = Problem(401, "not_authenticated", "Authentication credentials were not provided.")
 BAD_TOKEN = Problem(401, "authentication_failed", "Invalid token.")
 TOO_MANY_WRONG_TOKENS = Problem(429, "too_many_requests", str(TooManyGuesses(600)))
@@ -137,7 +144,7 @@ def operation(
         tags=[tag],
         request=body,
         examples=examples,
-        parameters=[*([query] if query else []), *parameters],
+        parameters=[*([query] if query else []), *parameters, RETRY_AFTER],
         responses=responses | _errors((*problems, *ALWAYS)),
     )
     return decorate
