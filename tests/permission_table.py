@@ -1,8 +1,9 @@
 """Who may ask what: a row for each route and method. tests/test_permissions.py asks them all.
 
 A cell is the status of the answer. "+" behind it: the request changes something; every other cell
-changes nothing at all. "login": sent to the login page. A heading in brackets is what the routes
-below it begin with, and "." is nothing more than that.
+changes nothing at all. "login": sent to the login page. No answer may name an organization that
+does not exist for whoever asks. A heading in brackets is what the routes below it begin with, and
+"." is nothing more than that.
 """
 
 from __future__ import annotations
@@ -100,7 +101,8 @@ GET      <int:organization_id>/reconnect/            405  405  405  405  405
 POST     <int:organization_id>/reconnect/            403  302  302  404  302
 GET      <int:organization_id>/disconnect/           403  200  200  404  200
 POST     <int:organization_id>/disconnect/           403  302+ 302+ 404  302+
-GET,POST <int:organization_id>/scan/                 404  404  404  404  404
+GET      <int:organization_id>/scan/                 405  405  405  405  405
+POST     <int:organization_id>/scan/                 403  302  302  404  302
 GET,POST .                                           200  200  200  200  200
 GET,POST add/                                        403  403  403  403  403
 GET,POST <path:object_id>/history/                   404  404  404  404  404
@@ -123,8 +125,8 @@ GET,POST <path:object_id>/delete/                    404  404  404  404  404
 GET,POST <path:object_id>/change/                    404  404  404  404  404
 GET,POST <path:object_id>/                           302  302  302  302  302
 [admin/]
-GET,POST ^(?P<app_label>organizations|auth|connections)/$ 200  200  200  200  200
-GET,POST (?P<url>.*)$                                404  404  404  404  404
+GET,POST <app_label>/                                200  200  200  200  200
+GET,POST <url>                                       404  404  404  404  404
 """
 
 # Tokens. A session, like an expired or a revoked token, is no one: 401.
@@ -174,9 +176,9 @@ POST     logout/                        302 200
 GET      schema                         200 200
 GET      schema.yaml                    200 200
 GET      docs                           200 200
-GET,POST ^(?P<rest>.*)$                 404 404
-[^api/]
-GET,POST (?P<rest>.*)$                  404 404
+GET,POST <rest>                          404 404
+[api/]
+GET,POST <rest>                          404 404
 """
 
 # WebSockets: "open", or the code that the handshake is answered with. First in person (anonymous,
@@ -185,7 +187,7 @@ GET,POST (?P<rest>.*)$                  404 404
 SOCKETS = """
 ws/connections/     4401 open open open open open open
                     open open open open open open open open open 4401 4401
-ws/organizations/<int:organization_id>/connection/
+ws/organizations/<organization_id>/connection/
                     4401 open open open open 4404 open
                     open open open open open open open 4404 4404 4401 4401
 *                   4401 4404 4404 4404 4404 4404 4404

@@ -9,10 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
+from django.contrib.admindocs.views import simplify_regex
 from django.contrib.auth.models import Group, User
 from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RegexPattern
 from django.utils import timezone
 
 from connections import actions as connections
@@ -25,7 +27,7 @@ from organizations.models import ApiToken, AuditEntry, Membership, Organization
 
 TESTS = Actor("the tests", address="192.0.2.1")
 PASSWORD_HASH = "!"
-PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
+PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 # In person, and by token. The table's columns are named after these.
 PEOPLE = ["anonymous", "not_staff", "viewer", "operator", "owner", "outsider", "superuser"]
@@ -44,6 +46,12 @@ TOKENS = [
 ]
 CALLERS = PEOPLE + TOKENS
 
+# Names that stand nowhere but in what belongs to one of the two organizations.
+ACME, GLOBEX = "Acme 7731", "Globex 9152"
+SEE_BOTH = {"superuser", "superuser_manage"}
+SEE_GLOBEX = {"outsider", "outsider_manage", "foreign_organization"}
+SEE_NEITHER = {"anonymous", "expired", "revoked"}
+
 
 # --- Routes -------------------------------------------------------------------------------------
 
@@ -55,11 +63,17 @@ def routes() -> dict[str, Any]:
 
 def _walk(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[tuple[str, Any]]:
     for pattern in patterns:
-        route = before + str(pattern.pattern)
+        route = before + name_of(pattern)
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, route)
         else:
             yield route, pattern.callback
+
+
+def name_of(pattern: URLPattern | URLResolver) -> str:
+    """A pattern in words: of a regular expression `<name>` for each group."""
+    text = str(pattern.pattern)
+    return simplify_regex(text).lstrip("/") if isinstance(pattern.pattern, RegexPattern) else text
 
 
 def methods(view: Any) -> list[str]:
@@ -77,7 +91,7 @@ def asked() -> list[str]:
 
 def sockets() -> list[str]:
     """The WebSocket routes."""
-    return [str(pattern.pattern) for pattern in websocket_urlpatterns]
+    return [name_of(pattern) for pattern in websocket_urlpatterns]
 
 
 # --- Who asks -----------------------------------------------------------------------------------
@@ -106,19 +120,19 @@ class World:
         model = route.split("/")[2] if route.startswith("admin/") and route.count("/") > 2 else ""
 
         def value(match: re.Match[str]) -> str:
-            name = match[1] or match[2]
+            name = match[1]
             for key in (f"{route} {name}", f"{model} {name}", name):
                 if key in self.named:
                     return str(self.named[key])
             raise AssertionError(f"{route}: say in `_named` what its {name} is")
 
-        return "/" + PLACEHOLDER.sub(value, route).replace("^", "").replace("$", "")
+        return "/" + PLACEHOLDER.sub(value, route)
 
 
 def build() -> World:
     """A world in which every route has something to find."""
-    acme = actions.create_organization("Acme", TESTS)
-    globex = actions.create_organization("Globex", TESTS)
+    acme = actions.create_organization(ACME, TESTS)
+    globex = actions.create_organization(GLOBEX, TESTS)
     people = {name: _user(name) for name in [*PEOPLE[1:], "dora", "erin"]}
     User.objects.filter(username="not_staff").update(is_staff=False)
     User.objects.filter(username="superuser").update(is_superuser=True)
@@ -166,10 +180,10 @@ def _tokens(people: dict[str, User], acme: Organization, globex: Organization) -
         "spare": make("operator's spare", "operator"),
         "owner_manage": make("owner's", "owner"),
         "superuser_manage": make("superuser's", "superuser"),
-        "organization_read": make("Acme's reader", "owner", "read", acme),
-        "organization_manage": make("Acme's", "owner", "manage", acme),
+        "organization_read": make(f"{ACME} reader", "owner", "read", acme),
+        "organization_manage": make(f"{ACME} manager", "owner", "manage", acme),
         "outsider_manage": make("outsider's", "outsider"),
-        "foreign_organization": make("Globex's", "outsider", "manage", globex),
+        "foreign_organization": make(f"{GLOBEX} manager", "outsider", "manage", globex),
         "expired": make("expired", "owner"),
         "revoked": make("revoked", "owner"),
     }
@@ -180,7 +194,7 @@ def _tokens(people: dict[str, User], acme: Organization, globex: Organization) -
 
 
 def _named(acme: Organization, people: dict[str, User]) -> dict[str, object]:
-    token = ApiToken.objects.get(name="Acme's")
+    token = ApiToken.objects.get(name=f"{ACME} manager")
     erin = people["erin"]
     place = Membership.objects.get(user__username="dora")
     return {
@@ -205,6 +219,13 @@ def _named(acme: Organization, people: dict[str, User]) -> dict[str, object]:
         "connectionevent object_id": ConnectionEvent.objects.filter(connection=acme.pk)[0].pk,
         "pairingattempt object_id": PairingAttempt.objects.filter(connection=acme.pk)[0].pk,
     }
+
+
+def leaks(caller: str, told: str) -> bool:
+    """Whether this tells the caller of an organization that does not exist for them."""
+    sees_acme = caller not in SEE_GLOBEX | SEE_NEITHER
+    sees_globex = caller in SEE_GLOBEX | SEE_BOTH
+    return (ACME in told and not sees_acme) or (GLOBEX in told and not sees_globex)
 
 
 # --- What there is ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,16 +19,18 @@ from pytest_django import Settings
 
 from tests.permission_requests import ASKED_WITH
 from tests.permission_table import Row, rows
-from tests.permissions import CALLERS, World, asked, build, everything, routes
+from tests.permissions import CALLERS, World, asked, build, everything, leaks, routes
 
 TABLE = rows()
 GROUPS = sorted({row.group for row in TABLE.values()})
 
 
 @pytest.fixture(autouse=True)
-def no_waiting(settings: Settings) -> None:
+def no_waiting(settings: Settings, tmp_path: Path) -> None:
     settings.RECONNECT_WAIT_SECONDS = settings.DISCONNECT_WAIT_SECONDS = 0.01
-    settings.WHATSAPP_SERVER = "live"
+    # The simulated phone's button is there, the phone is not.
+    settings.WHATSAPP_SERVER = "simulator"
+    settings.SIMULATOR_STATE = tmp_path / "nowhere"
 
 
 def test_every_route_has_its_row() -> None:
@@ -61,15 +64,15 @@ def test_each_answers_what_the_table_says(group: str) -> None:
         cache.clear()
         for caller, expected in row.expected.items():
             with transaction.atomic():
-                told = answer(world, clients[caller], row, before)
+                told = answer(world, caller, clients[caller], row, before)
                 transaction.set_rollback(True)
             if told != expected:
                 wrong.append(f"{row}: {caller} got {told} instead of {expected}")
     assert not wrong, "\n".join(wrong)
 
 
-def answer(world: World, client: Client, row: Row, before: dict[str, Any]) -> str:
-    """A status or "login", and a "+" when the request has changed something."""
+def answer(world: World, caller: str, client: Client, row: Row, before: dict[str, Any]) -> str:
+    """A status or "login"; "+": it has changed something; "!": it tells of another tenant."""
     body = ASKED_WITH[str(row)](world) if str(row) in ASKED_WITH else {}
     address = world.address(row.route)
     cookies = copy.copy(client.cookies)
@@ -82,4 +85,5 @@ def answer(world: World, client: Client, row: Row, before: dict[str, Any]) -> st
     client.cookies = cookies
     login = response.status_code == 302 and response["Location"].startswith("/admin/login/")
     changed = "+" if everything() != before else ""
-    return ("login" if login else str(response.status_code)) + changed
+    leaked = "!" if leaks(caller, response.content.decode(errors="replace")) else ""
+    return ("login" if login else str(response.status_code)) + changed + leaked

@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from connections.tests.sockets import open_socket
 from tests.permission_table import socket_rows
-from tests.permissions import CALLERS, TOKENS, World, build, everything, sockets
+from tests.permissions import CALLERS, TOKENS, World, build, everything, leaks, sockets
 
 TABLE = socket_rows()
 
@@ -57,4 +57,4 @@ async def answer(world: World, route: str, caller: str) -> str:
     if message["type"] == "websocket.close":
         return str(message["code"])
     await socket.disconnect()
-    return "open"
+    return "open!" if leaks(caller, str(message)) else "open"
