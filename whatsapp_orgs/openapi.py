@@ -6,10 +6,11 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
-from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 # Swagger UI styles its elements in place; nothing else may come from anywhere but here.
 CONTENT_SECURITY_POLICY = (
@@ -32,16 +33,27 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         }
 
 
-class SchemaView(SpectacularAPIView):
+class Published(APIView):
+    """For everyone, and kept nowhere on its way. Its errors are those of the API."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        # Else whatever was to be shown would be shown as a page, or as YAML.
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
+        return response
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        response["Cache-Control"] = "no-store"
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+class SchemaView(Published, SpectacularAPIView):
     """`/schema`: JSON, or YAML for those who ask for it."""
 
     renderer_classes = [OpenApiJsonRenderer2, OpenApiYamlRenderer2]
-
-    @extend_schema(exclude=True)
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
-        response["Cache-Control"] = "no-store"
-        return response
 
 
 class YamlSchemaView(SchemaView):
@@ -50,14 +62,13 @@ class YamlSchemaView(SchemaView):
     renderer_classes = [OpenApiYamlRenderer2]
 
 
-class DocsView(SpectacularSwaggerSplitView):
+class DocsView(Published, SpectacularSwaggerSplitView):
     """`/docs`: the operations, to read and to try."""
 
     url_name = "api-schema"
 
-    @extend_schema(exclude=True)
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
-        response["Cache-Control"] = "no-store"
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
         response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        return response
+        return super().finalize_response(request, response, *args, **kwargs)

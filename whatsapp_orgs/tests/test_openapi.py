@@ -103,3 +103,21 @@ def test_the_page_runs_nothing_but_our_files() -> None:
     script = Client().get("/api/v1/docs?script=")
     assert script["Content-Type"].startswith("application/javascript")
     assert script["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "error"),
+    [
+        ("get", "docs", "application/json", (406, "not_acceptable")),
+        ("post", "docs", "text/html", (405, "method_not_allowed")),
+        ("get", "schema", "image/png", (406, "not_acceptable")),
+        ("put", "schema.yaml", "application/yaml", (405, "method_not_allowed")),
+    ],
+)
+def test_its_errors_are_those_of_the_api(
+    method: str, path: str, accept: str, error: tuple[int, str]
+) -> None:
+    answer = getattr(Client(), method)(f"/api/v1/{path}", headers={"Accept": accept})
+    assert (answer.status_code, answer.json()["code"]) == error
+    assert answer["Content-Type"] == "application/json"
+    assert answer["Cache-Control"] == "no-store"
