@@ -131,6 +131,14 @@ class BoundedWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
             raise ConnectionDeny(400, "Bad Request")  # type: ignore[no-untyped-call]
         return super().onConnect(request)
 
+    def sendMessage(self, *arguments: Any, **named: Any) -> None:
+        # The bound is for what clients say; autobahn would hold us to it, too.
+        bound, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
+        try:
+            super().sendMessage(*arguments, **named)
+        finally:
+            self.maxMessagePayloadSize = bound
+
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.application_queue.qsize() < QUESTIONS_WAITING:
             super().onMessage(payload, isBinary)

@@ -1,0 +1,110 @@
+"""What the log of the running product never says, even when it is asked to say everything."""
+
+from __future__ import annotations
+
+import re
+from http.cookiejar import CookieJar
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, Request, build_opener
+
+from tests.application import Application, until
+from tests.raw import Raw
+from tests.test_reconnect import decode
+
+END_OF_THE_GREETING = "Stop with Ctrl-C."
+WRONG_TOKEN = "wao_" + "5ec2e7" * 10
+WRONG_PASSWORD = "Tr0ub4dor&3-is-wrong"
+NUMBER = "5511912345678"
+
+
+def test_no_secret_is_ever_logged(tmp_path: Path) -> None:
+    with Application(tmp_path / "application", LOG_LEVEL="DEBUG") as application:
+        secrets = link_by_qr(application) | link_by_phone(application) | knock(application)
+        application.api("DELETE", application.organization(0), "disconnect")
+    said = application.log_text()
+    # It greets whoever started it with the login and the token: on the terminal, by design.
+    log = said[said.index(END_OF_THE_GREETING) :]
+    assert "DEBUG" in log and "supervisor started" in log
+    for what, secret in secrets.items():
+        assert secret and secret not in log, what
+
+
+def link_by_qr(application: Application) -> dict[str, str]:
+    """All the way to a linked phone by a scan; and what no one else may know of it."""
+    organization = application.organization(0)
+    code = decode(application.api("POST", organization, "reconnect"))
+    with Raw(application) as raw:
+        path = f"/ws/organizations/{organization}/connection/"
+        raw.shake_hands(path, application.facts["token"])
+        assert b'"panel": "code"' in raw.frame()[1]
+    linked = application.simulator.scan(code)
+    application.wait_for_state(organization, "connected")
+    parts = code.partition("#")[2].split(",") or code.split(",")
+    return {
+        "the QR code": code,
+        "the QR code's reference": parts[0],
+        "the QR code's key": parts[1],
+        "the linked number": linked.number,
+        "the token": application.facts["token"],
+    }
+
+
+def link_by_phone(application: Application) -> dict[str, str]:
+    """All the way to a linked phone by a typed code."""
+    organization = application.organization(1)
+    body = {"phoneNumber": f"+{NUMBER}"}
+    application.api("POST", organization, "pairing-code", body=body)
+
+    def look() -> str:
+        answer = application.api("POST", organization, "pairing-code", body=body).body
+        return str(answer.get("pairingCode") or "")
+
+    code = until(look, 15, "a pairing code")
+    application.simulator.enter_code(NUMBER, code.replace("-", ""))
+    application.wait_for_state(organization, "connected")
+    return {
+        "the typed code": code,
+        "the typed code without its dash": code.replace("-", ""),
+        "the typed number": NUMBER,
+    }
+
+
+def knock(application: Application) -> dict[str, str]:
+    """Wrong tokens, wrong passwords, and the right password."""
+    assert application.api("GET", 1, "status", token=WRONG_TOKEN).status == 401
+    with Raw(application) as raw:
+        raw.shake_hands("/ws/connections/", WRONG_TOKEN)
+        assert raw.close_code() == 4401
+    for _ in range(6):
+        log_in(application, "someone", WRONG_PASSWORD)
+    password = application.facts["password"]
+    # A password where the name goes, which happens to everyone.
+    log_in(application, password, WRONG_PASSWORD)
+    cookies = log_in(application, "admin", password)
+    assert "sessionid" in cookies
+    return {
+        "the wrong token": WRONG_TOKEN,
+        "the wrong password": WRONG_PASSWORD,
+        "the password": password,
+        "the session": cookies["sessionid"],
+    }
+
+
+def log_in(application: Application, name: str, password: str) -> dict[str, str]:
+    """The cookies after an attempt to log in to the admin."""
+    jar = CookieJar()
+    opener = build_opener(HTTPCookieProcessor(jar))
+    url = f"{application.url}admin/login/"
+    page = opener.open(url, timeout=30).read().decode()
+    field = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert field is not None
+    form = {"csrfmiddlewaretoken": field[1], "username": name, "password": password}
+    request = Request(f"{url}?next=/admin/", urlencode(form).encode(), {"Referer": url})
+    try:
+        opener.open(request, timeout=30).close()
+    except HTTPError as refused:
+        assert refused.code == 429
+        refused.close()
+    return {cookie.name: cookie.value or "" for cookie in jar}
