@@ -156,6 +156,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
         # Carried to the page that shows it, and stored nowhere.
         obj.pk, obj.text_to_show = token.pk, text  # type: ignore[attr-defined]
 
+    @sensitive_variables()
     def response_add(
         self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
     ) -> HttpResponse:

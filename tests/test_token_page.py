@@ -1,0 +1,57 @@
+"""The page that shows a new API token, in a real browser: once, and never again."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.application import Application
+from tests.browser import Visitor, launch
+
+
+@pytest.fixture
+def visitor(application: Application) -> Iterator[Visitor]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        visitor = Visitor(browser, application)
+        visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        yield visitor
+        browser.close()
+
+
+def make(visitor: Visitor, name: str) -> str:
+    """Fill in the form. Returns the token that the page shows."""
+    page = visitor.page
+    page.goto(f"{visitor.application.url}admin/organizations/apitoken/add/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Save").click()
+    shown = page.locator("[data-token]")
+    expect(shown).to_be_visible()
+    return shown.inner_text()
+
+
+def listed(page: Page, name: str) -> int:
+    return page.locator("#result_list td", has_text=name).count()
+
+
+def test_it_is_copied_by_a_button(visitor: Visitor) -> None:
+    token = make(visitor, "To be copied")
+    assert token.startswith("wao_")
+    visitor.page.get_by_role("button", name="Copy").click()
+    expect(visitor.page.get_by_text("Copied.")).to_be_visible()
+    assert visitor.page.evaluate("navigator.clipboard.readText()") == token
+    visitor.at_ease()
+
+
+def test_it_is_not_shown_again_and_reloading_makes_no_other(visitor: Visitor) -> None:
+    token = make(visitor, "Shown once")
+    page = visitor.page
+    page.reload()
+    expect(page.locator("#result_list")).to_be_visible()
+    assert listed(page, "Shown once") == 1
+    for go in (page.go_back, page.go_forward):
+        go()
+        page.wait_for_load_state()
+        assert token not in page.content()
+    assert token not in visitor.application.log_text()
+    visitor.at_ease()
