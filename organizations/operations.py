@@ -60,6 +60,7 @@ BAD_PAGE = invalid("page: Ensure this value is greater than or equal to 1.")
 BAD_NAME = invalid("name: Ensure this field has no more than 200 characters.")
 BAD_ROLE = invalid('role: "king" is not a valid choice.')
 BAD_TOKEN_BODY = invalid("expiresAt: In the future, and within ten years.")
+OUTLIVES = invalid("expiresAt: A token makes none that outlives it.")
 LAST_OWNER = Problem(
     409,
     "last_owner",
@@ -181,7 +182,7 @@ CREATE_ORGANIZATION_TOKEN = operation(
     "Make a token for this organization alone (owners)",
     "tokens",
     [MADE],
-    [BAD_TOKEN_BODY, OWNERS_ONLY, UNKNOWN],
+    [BAD_TOKEN_BODY, OUTLIVES, OWNERS_ONLY, UNKNOWN],
     body=NewToken,
     example=NEW_TOKEN,
 )
@@ -205,7 +206,7 @@ CREATE_OWN_TOKEN = operation(
     "Make a token that stands for you in all your organizations",
     "tokens",
     [MADE],
-    [BAD_TOKEN_BODY, HOLDERS_ONLY],
+    [BAD_TOKEN_BODY, OUTLIVES, HOLDERS_ONLY],
     body=NewToken,
     example=NEW_TOKEN,
 )

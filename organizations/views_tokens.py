@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from rest_framework import status
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +17,7 @@ from organizations.models import ApiToken, Organization
 from organizations.serializers import NewToken, PageQuery, TokenSerializer, TokenWithText
 from organizations.views import CallerView
 
+OUTLIVES = "A token makes none that outlives it."
 NO_TOKEN = "There is no such token."
 
 
@@ -29,13 +30,18 @@ class TokensView(CallerView):
 
     def make(self, user: User, organization: Organization | None = None) -> Response:
         body = self.body(NewToken)
+        expires_at = body.get("expiresAt")
+        asking = self.caller.token.expiry if self.caller.token else None
+        if asking is not None and (expires_at is None or expires_at > asking):
+            # Else whoever found a token that ends soon would have one that never does.
+            raise ValidationError({"expiresAt": [OUTLIVES]})
         token, text = actions.create_token(
             user,
             body["name"],
             self.caller.actor,
             organization=organization,
             scope=ApiToken.Scope(body["scope"]),
-            expires_at=body.get("expiresAt"),
+            expires_at=expires_at,
         )
         told = TokenWithText(token, context={"text": text})
         return Response(told.data, status=status.HTTP_201_CREATED)

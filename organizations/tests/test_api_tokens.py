@@ -125,6 +125,21 @@ def test_a_token_ends_when_it_was_told_to(api: Api) -> None:
     assert find_token(made["token"]) is None
 
 
+def test_a_token_makes_none_that_outlives_it(api: Api, path: str) -> None:
+    end = (timezone.now() + timedelta(hours=1)).replace(microsecond=0)
+    ApiToken.objects.filter(pk=api.token.pk).update(expiry=end)
+    later = (end + timedelta(seconds=1)).isoformat()
+    for where in (path, OWN):
+        for body in (
+            {"name": "x"},
+            {"name": "x", "expiresAt": None},
+            {"name": "x", "expiresAt": later},
+        ):
+            refused = error(api("post", where, body))
+            assert refused == (400, "invalid", "expiresAt: A token makes none that outlives it.")
+        assert api("post", where, {"name": "x", "expiresAt": end.isoformat()}).status_code == 201
+
+
 def test_a_token_without_an_end(api: Api) -> None:
     assert api("post", OWN, {"name": "x", "expiresAt": None}).json()["expiresAt"] is None
 
