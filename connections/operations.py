@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.types import OpenApiTypes
 
 from connections import answers
-from connections.lifecycle import WORDS, Reason
+from connections.lifecycle import RULES, WORDS, Reason, State
 from connections.limits import TooManyRequests
 from connections.phone_numbers import INVALID
 from connections.serializers import PhoneNumberSerializer
@@ -21,10 +21,15 @@ ALREADY_CONNECTED = Problem(409, "already_connected", "WhatsApp is already conne
 SUPERSEDED = Problem(409, "superseded", "Another request has taken the place of this one.")
 INACTIVE = Problem(409, "organization_inactive", "This organization is deactivated.")
 TOO_MANY = Problem(429, "too_many_requests", str(TooManyRequests(120)))
-UNREACHABLE = Problem(
-    503, Reason.PAIRING_UNREACHABLE.value, WORDS[Reason.PAIRING_UNREACHABLE].whole
-)
-BROKE = Problem(500, Reason.SESSION_BROKE.value, WORDS[Reason.SESSION_BROKE].whole)
+ENDED = [
+    Problem(503, reason.value, WORDS[reason].whole)
+    for reason in Reason
+    if any(rule.reason == reason and rule.state == State.ACTION_NEEDED for rule in RULES.values())
+]
+BROKE = [
+    Problem(500, reason.value, WORDS[reason].whole)
+    for reason in (Reason.SESSION_BROKE, Reason.STORE_FAILED)
+]
 NO_CLIENT = Problem(
     404,
     "client_not_found",
@@ -145,7 +150,7 @@ LATER = Answer(
         "retryIn": 3000,
     },
 )
-REFUSED = [MAY_NOT_OPERATE, UNKNOWN, ALREADY_CONNECTED, INACTIVE, SUPERSEDED, TOO_MANY, UNREACHABLE]
+REFUSED = [MAY_NOT_OPERATE, UNKNOWN, ALREADY_CONNECTED, INACTIVE, SUPERSEDED, TOO_MANY, *ENDED]
 RECONNECTED = Answer(
     200,
     "A code to scan; `null` when the saved credentials still work.",
@@ -232,5 +237,5 @@ DISCONNECT = operation(
             },
         ),
     ],
-    [MAY_NOT_OPERATE, UNKNOWN, BROKE],
+    [MAY_NOT_OPERATE, UNKNOWN, *BROKE],
 )

@@ -158,7 +158,7 @@ def _errors(problems: Iterable[Problem]) -> dict[Any, OpenApiResponse]:
     return {
         (status, "application/json"): OpenApiResponse(
             ErrorSerializer,
-            " Or: ".join(problem.message for problem in found),
+            ", ".join(dict.fromkeys(problem.code for problem in found)),
             [problem.example(f"error {number}") for number, problem in enumerate(found, 1)],
         )
         for status, found in sorted(by_status.items())

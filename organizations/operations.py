@@ -61,6 +61,7 @@ BAD_NAME = invalid("name: Ensure this field has no more than 200 characters.")
 BAD_ROLE = invalid('role: "king" is not a valid choice.')
 BAD_TOKEN_BODY = invalid("expiresAt: In the future, and within ten years.")
 OUTLIVES = invalid("expiresAt: A token makes none that outlives it.")
+NO_MEMBER = Problem(404, "not_found", "There is no such member.")
 LAST_OWNER = Problem(
     409,
     "last_owner",
@@ -95,7 +96,7 @@ REPLACE_ORGANIZATION = operation(
     "Give it a name (owners), activate or deactivate it (administrators)",
     "organizations",
     [ONE],
-    [BAD_NAME, OWNERS_ONLY, UNKNOWN],
+    [BAD_NAME, OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN],
     body=OrganizationChange,
     example={"name": "Padaria Estrela", "isActive": True},
 )
@@ -104,7 +105,7 @@ CHANGE_ORGANIZATION = operation(
     "Change what is named: its name (owners), whether it is active (administrators)",
     "organizations",
     [ONE],
-    [BAD_NAME, OWNERS_ONLY, UNKNOWN],
+    [BAD_NAME, OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN],
     body=OrganizationChange,
     example={"name": "Padaria Estrela"},
 )
@@ -148,7 +149,7 @@ CHANGE_MEMBER = operation(
     "Give a member another role (owners)",
     "members",
     [Answer(200, "The member as they are now.", MemberSerializer, MEMBER)],
-    [BAD_ROLE, OWNERS_ONLY, UNKNOWN, LAST_OWNER],
+    [BAD_ROLE, OWNERS_ONLY, UNKNOWN, NO_MEMBER, LAST_OWNER],
     body=RoleChange,
     example={"role": "operator"},
     parameters=MEMBER_PATH,
@@ -191,7 +192,7 @@ REVOKE_ORGANIZATION_TOKEN = operation(
     "Revoke one of the organization's tokens (owners)",
     "tokens",
     [REVOKED],
-    [OWNERS_ONLY, NO_SUCH_TOKEN],
+    [OWNERS_ONLY, UNKNOWN, NO_SUCH_TOKEN],
 )
 LIST_OWN_TOKENS = operation(
     "listOwnTokens",
