@@ -119,6 +119,8 @@ class BoundedWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
     A client that reads nothing answers no ping either, and is dropped for that.
     """
 
+    maxMessagePayloadSize: int
+
     def connectionMade(self) -> None:
         super().connectionMade()
         self.readiness = Readiness()

@@ -1,0 +1,47 @@
+"""The policy of what pages may load lets every page of the admin work as it should."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.application import Application
+from tests.browser import Visitor
+from tests.test_browser import browser, visitor
+
+__all__ = ["browser", "visitor"]
+
+PAGES = [
+    *("admin/", "admin/password_change/", "admin/auth/user/", "admin/auth/user/add/"),
+    *("admin/organizations/organization/", "admin/organizations/organization/add/"),
+    *("admin/organizations/membership/", "admin/organizations/apitoken/"),
+    *("admin/organizations/apitoken/add/", "admin/organizations/auditentry/"),
+    *("admin/connections/connection/", "admin/connections/connectionevent/"),
+]
+
+
+def test_no_page_asks_for_what_it_may_not_have(visitor: Visitor, application: Application) -> None:
+    page = visitor.page
+    for path in PAGES:
+        answer = page.goto(application.url + path)
+        assert answer is not None and answer.status == 200, path
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"], path
+        expect(page.locator("#content")).to_be_visible()
+    visitor.at_ease()
+
+
+def test_a_script_that_came_in_is_not_run(visitor: Visitor, application: Application) -> None:
+    page = visitor.page
+    page.goto(f"{application.url}admin/")
+    page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "document.title = 'taken over'";
+            document.body.append(script);
+            const style = document.createElement("img");
+            style.setAttribute("onerror", "document.title = 'taken over'");
+            style.src = "data:,";
+            document.body.append(style);
+        }"""
+    )
+    expect(page).not_to_have_title("taken over")
+    assert visitor.errors and all("Content Security Policy" in said for said in visitor.errors)

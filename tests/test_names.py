@@ -1,0 +1,61 @@
+"""Names as people write them: kept as they are, and shown as they are, wherever they are shown."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.application import Application
+from tests.browser import Visitor
+from tests.hostile import ask, bearer
+from tests.raw import TEXT, Raw
+from tests.test_browser import browser, visitor
+
+__all__ = ["browser", "visitor"]
+
+NAMES = [
+    "Padaria São João & Filhos <b>\"Pão\"</b> 'n'",
+    "مخبز النجمة",  # right to left
+    "‮gpj.exe",  # an override of the writing direction
+    "👩‍👩‍👧‍👦 Família 🇧🇷",
+    "e\u0301 is not é",  # two ways to write one letter
+    "{{ name }} {% load %} %s ${x}",
+    "'; DROP TABLE organizations_organization; --",
+    "ü" * 200,
+]
+
+
+def create(application: Application, name: str) -> tuple[int, dict[str, object]]:
+    body = json.dumps({"name": name}).encode()
+    heard = ask(
+        application,
+        "POST /api/v1/organizations",
+        body,
+        Content_Length=str(len(body)),
+        Content_Type="application/json",
+        Authorization=bearer(application),
+    )
+    return heard.status, json.loads(heard.body)
+
+
+def test_names_are_kept_and_shown_intact(application: Application, visitor: Visitor) -> None:
+    for name in NAMES:
+        status, made = create(application, name)
+        assert (status, made["name"]) == (201, name)
+        page = visitor.open(int(str(made["id"])))
+        assert name in page.locator("#content").evaluate("node => node.textContent")
+        assert page.title().startswith(name[:100])
+        with Raw(application) as raw:
+            raw.shake_hands("/ws/connections/", application.facts["token"])
+            kind, told = raw.frame()
+            assert kind == TEXT
+            names = {found["name"] for found in json.loads(told)["connections"]}
+            assert name in names
+    visitor.at_ease()
+
+
+@pytest.mark.parametrize("name", ["ü" * 10_000, "x" * 201, "", " ", "a\0b", "\ud800"])
+def test_names_that_cannot_be(application: Application, name: str) -> None:
+    status, told = create(application, name)
+    assert (status, told["success"]) == (400, False)
