@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from organizations.tests.people import nothing_counted
 from tests.application import Application
+
+__all__ = ["nothing_counted"]
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,20 @@ from pytest_django import Settings
 from connections.models import Connection
 from connections.tests.hand import Hand
 from organizations.models import Organization
-from organizations.tests.people import alice, bob, charlie, organization, other_organization
+from organizations.tests.people import (
+    alice,
+    bob,
+    charlie,
+    nothing_counted,
+    organization,
+    other_organization,
+)
 
 __all__ = [
     "alice",
     "bob",
     "charlie",
+    "nothing_counted",
     "organization",
     "other_organization",
 ]

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -39,9 +38,7 @@ Role = Membership.Role
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The timer runs faster; and nothing is known of earlier wrong tokens."""
     monkeypatch.setattr(watching, "CHECK_SECONDS", 0.05)
-    cache.clear()
 
 
 @pytest.fixture

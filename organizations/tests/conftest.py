@@ -1,5 +1,12 @@
 """The people of the tests."""
 
-from organizations.tests.people import alice, bob, charlie, organization, other_organization
+from organizations.tests.people import (
+    alice,
+    bob,
+    charlie,
+    nothing_counted,
+    organization,
+    other_organization,
+)
 
-__all__ = ["alice", "bob", "charlie", "organization", "other_organization"]
+__all__ = ["alice", "bob", "charlie", "nothing_counted", "organization", "other_organization"]

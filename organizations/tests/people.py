@@ -5,13 +5,20 @@ An app's conftest.py imports these fixtures, and so its tests have them.
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.test import Client
 
 from organizations.actions import create_token
 from organizations.actors import Actor
 from organizations.models import Membership, Organization
 
-__all__ = ["alice", "bob", "charlie", "organization", "other_organization"]
+__all__ = ["alice", "bob", "charlie", "nothing_counted", "organization", "other_organization"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted() -> None:
+    """No test is kept waiting for the wrong tokens of another one."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -1,0 +1,97 @@
+"""Wrong tokens: so many from one address, and then a pause for further wrong ones."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.test import Client
+from pytest_django import Settings
+
+from organizations import guesses
+from organizations.guesses import TooManyGuesses
+from organizations.tests.people import token_of
+
+URL = "/api/v1/organizations"
+WRONG = ["Bearer wao_wrong", "Bearer", "Bearer a b", "Bearer ÿ", "Bearer wao_" + "0" * 5000]
+
+
+@pytest.fixture(autouse=True)
+def tight(settings: Settings) -> None:
+    settings.WRONG_TOKENS_PER_ADDRESS = 3
+    settings.WRONG_TOKEN_WINDOW_SECONDS = 600
+
+
+def status(shown: str, address: str = "192.0.2.1") -> int:
+    return Client(REMOTE_ADDR=address, headers={"Authorization": shown}).get(URL).status_code
+
+
+def test_after_some_wrong_tokens_others_wait_and_a_right_one_does_not(alice: User) -> None:
+    text = token_of(alice)
+    assert [status(shown) for shown in WRONG] == [401, 401, 401, 429, 429]
+    assert status(f"Bearer {text}") == 200
+    assert status("Bearer wao_wrong") == 429
+    assert status("Bearer wao_wrong", "192.0.2.2") == 401
+
+
+def test_what_the_guesser_is_told(db: None) -> None:
+    for _ in range(3):
+        status("Bearer wao_wrong")
+    answer = Client(REMOTE_ADDR="192.0.2.1", headers={"Authorization": "Bearer wao_wrong"}).get(URL)
+    wait = int(answer["Retry-After"])
+    assert 590 <= wait <= 600
+    assert answer.json() == {
+        "success": False,
+        "code": "too_many_requests",
+        "message": f"Too many wrong tokens from this address. Try again in {wait} seconds.",
+    }
+
+
+def test_no_token_is_no_guess(db: None) -> None:
+    for _ in range(10):
+        assert Client(REMOTE_ADDR="192.0.2.1").get(URL).status_code == 401
+        assert status("Basic abc") == 401
+
+
+def test_the_window_ends(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(5):
+        status("Bearer wao_wrong")
+    later = time.time() + 601
+    monkeypatch.setattr("time.time", lambda: later)
+    assert status("Bearer wao_wrong") == 401
+
+
+def test_an_address_of_a_network_that_one_client_owns_counts_for_all_of_it() -> None:
+    for number in range(3):
+        guesses.count(f"2001:db8:0:1::{number}")
+    with pytest.raises(TooManyGuesses):
+        guesses.count("2001:db8:0:1:ffff::9")
+    guesses.count("2001:db8:0:2::1")
+
+
+@pytest.mark.parametrize("address", [None, "", "nonsense"])
+def test_an_unknown_address_counts_too(address: str | None) -> None:
+    for _ in range(3):
+        guesses.count(address)
+    with pytest.raises(TooManyGuesses):
+        guesses.count(address)
+
+
+def test_what_runs_out_in_between_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    guesses.count("192.0.2.1")
+
+    def gone(key: str) -> int:
+        raise ValueError
+
+    monkeypatch.setattr(cache, "incr", gone, raising=False)
+    guesses.count("192.0.2.1")
+
+
+def test_the_log_has_one_line_and_no_token(db: None, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(9):
+        status("Bearer wao_secretguess")
+    lines = [record for record in caplog.records if record.name == "organizations.guesses"]
+    assert [record.getMessage() for record in lines] == ["too many wrong tokens"]
+    assert "secretguess" not in caplog.text
