@@ -8,11 +8,15 @@ from connections.models import Connection, PairingAttempt
 from connections.phone_numbers import formatted
 from connections.serializers import PANEL_NAMES, Observed, Panel, panel_of
 from connections.tests.hand import CODE, CODE_LASTS
+from organizations.models import Organization
 
 
 def observed(state: State, reason: Reason, code: str = "", **fields: object) -> Observed:
     """A connection as a reader sees it while a worker looks after it."""
-    connection = Connection(state=state, reason=reason, desired=Desired.CONNECTED, **fields)
+    organization = Organization(name="Acme")
+    connection = Connection(
+        organization=organization, state=state, reason=reason, desired=Desired.CONNECTED, **fields
+    )
     attempt = PairingAttempt(code=code, code_expires_at=timezone.now() + CODE_LASTS)
     return Observed(connection, attempt, looked_after=True, any_worker=True)
 
