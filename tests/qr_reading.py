@@ -5,12 +5,11 @@ import io
 import zxingcpp
 from PIL import Image
 
-# Without this the reader sees barcodes of other kinds in the noise of a QR code, now and then.
-ONLY_QR = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
-
 
 def read(picture: bytes) -> str:
     """What the QR code on a PNG picture says."""
-    found = zxingcpp.read_barcode(Image.open(io.BytesIO(picture)), formats=ONLY_QR)
+    # Else the reader sees barcodes of other kinds in the noise of a QR code, now and then.
+    only_qr = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
+    found = zxingcpp.read_barcode(Image.open(io.BytesIO(picture)), formats=only_qr)
     assert found is not None, "the picture holds no QR code"
     return str(found.text)

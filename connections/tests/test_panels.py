@@ -1,5 +1,7 @@
 """What the live page shows large for each state, to those who operate and to those who look."""
 
+from collections.abc import Callable
+
 import pytest
 from django.utils import timezone
 
@@ -31,20 +33,21 @@ def test_every_state_and_reason_has_a_panel_with_a_name(
 
 
 @pytest.mark.parametrize(
-    ("seen", "panel"),
+    # Made in the test: a code lives for a minute only.
+    ("see", "panel"),
     [
-        (observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, CODE), Panel.CODE),
-        (observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN), Panel.PREPARING),
-        (observed(State.CONNECTING, Reason.PREPARING_CODE), Panel.PREPARING),
-        (observed(State.CONNECTING, Reason.RESUMING, store="attempt-1"), Panel.RESUMING),
-        (observed(State.CONNECTING, Reason.FINISHING), Panel.FINISHING),
-        (observed(State.CONNECTING, Reason.UNREACHABLE), Panel.RETRYING),
-        (observed(State.CONNECTED, Reason.LINKED), Panel.CONNECTED),
-        (observed(State.CONNECTED, Reason.LINKED, logout_wanted=True), Panel.DISCONNECTING),
+        (lambda: observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, CODE), Panel.CODE),
+        (lambda: observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN), Panel.PREPARING),
+        (lambda: observed(State.CONNECTING, Reason.PREPARING_CODE), Panel.PREPARING),
+        (lambda: observed(State.CONNECTING, Reason.RESUMING, store="attempt-1"), Panel.RESUMING),
+        (lambda: observed(State.CONNECTING, Reason.FINISHING), Panel.FINISHING),
+        (lambda: observed(State.CONNECTING, Reason.UNREACHABLE), Panel.RETRYING),
+        (lambda: observed(State.CONNECTED, Reason.LINKED), Panel.CONNECTED),
+        (lambda: observed(State.CONNECTED, Reason.LINKED, logout_wanted=True), Panel.DISCONNECTING),
     ],
 )
-def test_the_panel_tells_what_is(seen: Observed, panel: Panel) -> None:
-    assert panel_of(seen, may_operate=True) == panel
+def test_the_panel_tells_what_is(see: Callable[[], Observed], panel: Panel) -> None:
+    assert panel_of(see(), may_operate=True) == panel
 
 
 def test_who_may_only_look_is_not_shown_the_code() -> None:
