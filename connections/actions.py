@@ -309,11 +309,8 @@ def _move(
         state=state,
         reason=reason,
         detail=detail,
-        actor=actor.short_label if actor else "",
-        user=actor.user if actor else None,
-        token=actor.token if actor else None,
-        address=actor.address if actor else None,
         attempt=attempt,
+        **(actor.columns if actor else {}),
     )
     broadcast.changed(connection.pk)
 

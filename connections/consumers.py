@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from connections.broadcast import EVERYONE, group_of
 from connections.models import Connection, Worker
-from connections.serializers import Observed, observe, snapshot
+from connections.serializers import listed, observe, snapshot
 from connections.watching import Ended, Message, Watcher
 from organizations.access import Ability, Caller
 from organizations.models import Organization
@@ -94,14 +94,14 @@ def _differ(before: Organization | None, now: Organization) -> bool:
 
 def _briefs(organizations: Iterable[Organization]) -> dict[int, Message]:
     """Each organization's connection in short, by the organization's id."""
-    listed = {organization.pk: organization for organization in organizations}
-    if not listed:
+    wanted = {organization.pk: organization for organization in organizations}
+    if not wanted:
         return {}
-    rows = Connection.objects.filter(pk__in=listed).select_related("worker")
+    rows = Connection.objects.filter(pk__in=wanted).select_related("worker")
     found = {connection.pk: connection for connection in rows}
     any_worker = Worker.any_alive()
     briefs = {}
-    for number, organization in listed.items():
+    for number, organization in wanted.items():
         # Made on first sight: an organization that was never connected is disconnected.
         connection = found.get(number) or Connection.objects.of(organization)
         connection.organization = organization
@@ -111,10 +111,7 @@ def _briefs(organizations: Iterable[Organization]) -> dict[int, Message]:
 
 def brief_of(connection: Connection, any_worker: bool) -> dict[str, Any]:
     """One line about a connection, without anything that only operators may see."""
-    begun = connection.begun_generation >= connection.generation
-    # As Connection.looked_after, which would ask for living workers once for each line.
-    looked_after = connection.worker.alive if begun and connection.worker else any_worker
-    observed = Observed(connection, None, looked_after, any_worker)
+    observed = listed(connection, any_worker)
     return {
         "organization": connection.pk,
         "name": connection.organization.name,

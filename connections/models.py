@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -123,8 +124,12 @@ class Connection(models.Model):
     @property
     def looked_after(self) -> bool:
         """Whether a living worker owns it, or will take on the request that waits for one."""
+        return self.is_looked_after(Worker.any_alive)
+
+    def is_looked_after(self, any_worker: Callable[[], bool]) -> bool:
+        """As `looked_after`, for readers of many rows who ask only once if any worker lives."""
         if self.begun_generation < self.generation or self.worker is None:
-            return Worker.any_alive()
+            return any_worker()
         return self.worker.alive
 
     @property

@@ -103,6 +103,11 @@ def observe(connection_id: int) -> Observed:
     return Observed(connection, connection.open_attempt(), looked_after, any_worker)
 
 
+def listed(connection: Connection, any_worker: bool) -> Observed:
+    """One row of many, read with its worker and its organization; no code, no query of its own."""
+    return Observed(connection, None, connection.is_looked_after(lambda: any_worker), any_worker)
+
+
 # The old service knew three words.
 OLD_STATUS = {
     State.CONNECTED: "connected",

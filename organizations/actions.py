@@ -28,10 +28,7 @@ def note(
         organization=organization,
         action=action,
         detail=detail[:DETAIL_LENGTH],
-        actor=actor.short_label,
-        user=actor.user,
-        token=actor.token,
-        address=actor.address,
+        **actor.columns,
     )
 
 

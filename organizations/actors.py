@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
 
@@ -21,6 +21,16 @@ class Actor:
     user: User | None = None
     token: ApiToken | None = None
     address: str | None = None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """This actor as the columns of a history that names one."""
+        return {
+            "actor": self.short_label,
+            "user": self.user,
+            "token": self.token,
+            "address": self.address,
+        }
 
     @property
     def short_label(self) -> str:

@@ -22,7 +22,7 @@ from connections import actions, sandbox
 from connections.limits import TooManyRequests
 from connections.models import Connection, Worker
 from connections.phone_numbers import formatted
-from connections.serializers import PANEL_NAMES, Observed, observe, panel_of, snapshot
+from connections.serializers import PANEL_NAMES, Observed, listed, observe, panel_of, snapshot
 from organizations.access import Ability, Caller
 from organizations.actors import Actor
 from organizations.admin.base import TenantAdmin, caller_of
@@ -182,9 +182,7 @@ class ConnectionAdmin(TenantAdmin[Connection]):
 
 def _listed(connection: Connection) -> Observed:
     """A row of the list, with the sign of life that the list's query brought along."""
-    looked_after = connection.looked_after
-    any_worker = looked_after or bool(getattr(connection, "any_worker", False))
-    return Observed(connection, None, looked_after, any_worker)
+    return listed(connection, bool(getattr(connection, "any_worker", False)))
 
 
 def _with_times(told: dict[str, Any]) -> dict[str, Any]:
