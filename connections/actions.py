@@ -95,7 +95,8 @@ def request_reconnect(
     if not connection.organization.is_active:
         raise OrganizationInactive(OrganizationInactive.__doc__)
     if connection.desired == Desired.CONNECTED:
-        if connection.state == State.CONNECTED:
+        # Without a worker the row tells of a link that is gone, and readers are told so.
+        if connection.state == State.CONNECTED and connection.looked_after:
             raise AlreadyConnected
         asked_again = (connection.requested_method, connection.requested_number) == (method, number)
         if asked_again and _under_way(connection):

@@ -7,6 +7,7 @@ from connections import actions
 from connections.actions import AlreadyConnected
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
+from connections.serializers import observe
 from connections.tests.hand import NUMBER, Hand, overdue
 from connections.tests.rows import everything
 from organizations.actors import Actor
@@ -100,6 +101,19 @@ def test_what_is_connected_is_left_alone(connection: Connection, actor: Actor, h
     with pytest.raises(AlreadyConnected):
         reconnect(connection, actor)
     assert everything() == before
+
+
+def test_what_was_connected_when_its_worker_died_is_reconnected(
+    connection: Connection, actor: Actor, hand: Hand
+) -> None:
+    reconnect(connection, actor)
+    hand.link(connection)
+    hand.die()
+    assert observe(connection.pk).state == State.RECONNECTING
+    asked = reconnect(connection, actor)
+    assert (asked.generation, asked.state) == (2, State.CONNECTING)
+    assert asked.store, "with the saved credentials"
+    assert reconnect(connection, actor).generation == 2
 
 
 def test_a_disconnect_ends_the_pairing_and_erases_its_code(
