@@ -7,10 +7,10 @@ from drf_spectacular.types import OpenApiTypes
 from connections import answers
 from connections.lifecycle import RULES, WORDS, Reason, State
 from connections.limits import TooManyRequests
-from connections.phone_numbers import INVALID
 from connections.serializers import PhoneNumberSerializer
 from organizations.access import REFUSALS, Ability
 from organizations.openapi import UNKNOWN, Answer, Problem, invalid, operation, refused
+from organizations.phone_numbers import INVALID
 
 TAG = "whatsapp"
 PICTURE = "data:image/png;base64,iVBORw0KGgo="

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from connections import qr
 from connections.lifecycle import PAIRING, WORDS, Desired, Reason, State, Words
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
-from connections.phone_numbers import digits, formatted
+from organizations.phone_numbers import digits, formatted
 
 HISTORY_LINES = 20
 

@@ -21,12 +21,12 @@ from django.utils.safestring import SafeString
 from connections import actions, sandbox
 from connections.limits import TooManyRequests
 from connections.models import Connection, Worker
-from connections.phone_numbers import formatted
 from connections.serializers import PANEL_NAMES, Observed, listed, observe, panel_of, snapshot
 from organizations.access import Ability, Caller
 from organizations.actors import Actor
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
+from organizations.phone_numbers import formatted
 
 ALREADY_CONNECTED = "WhatsApp is already connected"
 RECONNECTING = "Reconnecting has begun."

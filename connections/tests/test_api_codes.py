@@ -13,10 +13,10 @@ from pytest_django import Settings
 from connections import actions, qr
 from connections.lifecycle import Observation, State
 from connections.models import Connection, Method, PairingAttempt
-from connections.phone_numbers import INVALID
 from connections.tests.hand import CODE, NUMBER, Hand
 from organizations.actions import set_active
 from organizations.actors import Actor
+from organizations.phone_numbers import INVALID
 from organizations.tests.api import Api, error
 
 ALICE = Actor("alice")

@@ -7,10 +7,10 @@ from django.utils import timezone
 
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, PairingAttempt
-from connections.phone_numbers import formatted
 from connections.serializers import PANEL_NAMES, Observed, Panel, panel_of
 from connections.tests.hand import CODE, CODE_LASTS
 from organizations.models import Organization
+from organizations.phone_numbers import formatted
 
 
 def observed(state: State, reason: Reason, code: str = "", **fields: object) -> Observed:

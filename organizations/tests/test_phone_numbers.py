@@ -2,7 +2,7 @@
 
 import pytest
 
-from connections.phone_numbers import formatted
+from organizations.phone_numbers import formatted
 
 
 @pytest.mark.parametrize(
