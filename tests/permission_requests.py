@@ -8,6 +8,7 @@ from typing import Any
 from tests.permissions import World
 
 ORGANIZATION = "api/v1/organizations/<int:organization_id>"
+NUMBER = "+5511987654321"
 
 
 def confirmed(world: World) -> dict[str, Any]:
@@ -27,8 +28,14 @@ ASKED_WITH: dict[str, Callable[[World], dict[str, Any]]] = {
         "_selected_action": world.acme.pk,
         "confirmed": "yes",
     },
-    "POST admin/organizations/organization/add/": lambda world: {"name": "New"},
-    "POST admin/organizations/organization/<path:object_id>/change/": lambda world: {"name": "New"},
+    "POST admin/organizations/organization/add/": lambda world: {
+        "name": "New",
+        "expected_number": NUMBER,
+    },
+    "POST admin/organizations/organization/<path:object_id>/change/": lambda world: {
+        "name": "New",
+        "expected_number": NUMBER,
+    },
     "POST admin/organizations/organization/<int:organization_id>/deactivate/": confirmed,
     "POST admin/organizations/organization/<int:organization_id>/reactivate/": confirmed,
     "POST admin/organizations/membership/": lambda world: {
@@ -73,13 +80,17 @@ ASKED_WITH: dict[str, Callable[[World], dict[str, Any]]] = {
     "POST admin/auth/group/add/": lambda world: {"name": "New"},
     "POST admin/auth/group/<path:object_id>/change/": lambda world: {"name": "New"},
     "POST admin/auth/group/<path:object_id>/delete/": lambda world: {"post": "yes"},
-    "POST api/v1/organizations": lambda world: {"name": "New"},
-    f"PATCH {ORGANIZATION}": lambda world: {"name": "New"},
-    f"PUT {ORGANIZATION}": lambda world: {"name": "New", "isActive": True},
+    "POST api/v1/organizations": lambda world: {"name": "New", "expectedNumber": NUMBER},
+    f"PATCH {ORGANIZATION}": lambda world: {"expectedNumber": NUMBER},
+    f"PUT {ORGANIZATION}": lambda world: {
+        "name": "New",
+        "expectedNumber": NUMBER,
+        "isActive": True,
+    },
     f"POST {ORGANIZATION}/members": lambda world: {"username": "erin", "role": "viewer"},
     f"PATCH {ORGANIZATION}/members/<username:member>": lambda world: {"role": "viewer"},
     f"POST {ORGANIZATION}/tokens": lambda world: {"name": "New", "scope": "read"},
     "POST api/v1/tokens": lambda world: {"name": "New", "scope": "read"},
-    f"POST {ORGANIZATION}/whatsapp/pairing-code": lambda world: {"phoneNumber": "+5511987654321"},
+    f"POST {ORGANIZATION}/whatsapp/pairing-code": lambda world: {"phoneNumber": NUMBER},
 }
 """By "METHOD route". What is not here is asked without anything."""
