@@ -26,7 +26,7 @@ class Ability(StrEnum):
 
     SEE = "see"  # its status and its history
     OPERATE = "operate"  # reconnect, disconnect, see a QR code
-    MANAGE = "manage"  # its name, its members, its tokens
+    MANAGE = "manage"  # its name, its expected number, its members, its tokens
 
 
 ABILITIES: dict[str, frozenset[Ability]] = {

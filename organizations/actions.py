@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from organizations.actors import Actor
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
+from organizations.phone_numbers import formatted
 
 Action = AuditEntry.Action
 DETAIL_LENGTH = 500
@@ -36,10 +37,11 @@ def note(
 
 
 @transaction.atomic
-def create_organization(name: str, actor: Actor) -> Organization:
+def create_organization(name: str, actor: Actor, expected_number: str = "") -> Organization:
     """A new tenant."""
     organization = Organization.objects.create(name=name)
     note(Action.ORGANIZATION_CREATED, organization, actor, name)
+    set_expected_number(organization, expected_number, actor)
     return organization
 
 
@@ -51,6 +53,17 @@ def rename_organization(organization: Organization, name: str, actor: Actor) -> 
     if name != was:
         Organization.objects.filter(pk=organization.pk).update(name=name)
         note(Action.ORGANIZATION_RENAMED, organization, actor, f"{was} → {name}")
+
+
+@transaction.atomic
+def set_expected_number(organization: Organization, number: str, actor: Actor) -> None:
+    """Whose phone may be linked, in digits; empty: anyone's. The same number changes nothing."""
+    was = Organization.objects.select_for_update().get(pk=organization.pk).expected_number
+    organization.expected_number = number
+    if number != was:
+        Organization.objects.filter(pk=organization.pk).update(expected_number=number)
+        detail = f"{formatted(was) or 'any'} → {formatted(number) or 'any'}"
+        note(Action.EXPECTED_NUMBER_CHANGED, organization, actor, detail)
 
 
 @transaction.atomic

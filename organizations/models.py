@@ -12,6 +12,11 @@ class Organization(models.Model):
     """A client organization: one tenant, one WhatsApp number."""
 
     name = models.CharField(max_length=200)
+    expected_number = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text="Digits with the country's code; empty: any phone may be linked.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     deactivated_at = models.DateTimeField(
         null=True,
@@ -102,6 +107,7 @@ class AuditEntry(models.Model):
     class Action(models.TextChoices):
         ORGANIZATION_CREATED = "organization_created", "Organization created"
         ORGANIZATION_RENAMED = "organization_renamed", "Organization renamed"
+        EXPECTED_NUMBER_CHANGED = "expected_number_changed", "Expected number changed"
         ORGANIZATION_DEACTIVATED = "organization_deactivated", "Organization deactivated"
         ORGANIZATION_REACTIVATED = "organization_reactivated", "Organization reactivated"
         MEMBER_ADDED = "member_added", "Member added"

@@ -8,6 +8,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from organizations.access import NO_SUPERUSER, NOT_YOUR_TOKENS, REFUSALS, Ability
 from organizations.openapi import UNKNOWN, Answer, Problem, invalid, operation, refused
+from organizations.phone_numbers import INVALID
 from organizations.serializers import (
     MemberPage,
     MemberSerializer,
@@ -27,6 +28,7 @@ from organizations.serializers import (
 ORGANIZATION = {
     "id": 1,
     "name": "Padaria Estrela",
+    "expectedNumber": "+5511987654321",
     "createdAt": "2026-03-01T09:30:00Z",
     "isActive": True,
     "role": "owner",
@@ -58,6 +60,7 @@ HOLDERS_ONLY = refused(NOT_YOUR_TOKENS)
 NO_PAGE = Problem(404, "not_found", "Invalid page.")
 BAD_PAGE = invalid("page: Ensure this value is greater than or equal to 1.")
 BAD_NAME = invalid("name: Ensure this field has no more than 200 characters.")
+BAD_NUMBER = invalid(f"expectedNumber: {INVALID}")
 BAD_ROLE = invalid('role: "king" is not a valid choice.')
 BAD_TOKEN_BODY = invalid("expiresAt: In the future, and within ten years.")
 OUTLIVES = invalid("expiresAt: A token makes none that outlives it.")
@@ -84,30 +87,30 @@ CREATE_ORGANIZATION = operation(
     "Make an organization (administrators)",
     "organizations",
     [Answer(201, "The new organization.", OrganizationSerializer, ORGANIZATION)],
-    [BAD_NAME, SUPERUSERS_ONLY],
+    [BAD_NAME, BAD_NUMBER, SUPERUSERS_ONLY],
     body=NewOrganization,
-    example={"name": "Padaria Estrela"},
+    example={"name": "Padaria Estrela", "expectedNumber": "+5511987654321"},
 )
 READ_ORGANIZATION = operation(
     "readOrganization", "One organization", "organizations", [ONE], [UNKNOWN]
 )
 REPLACE_ORGANIZATION = operation(
     "replaceOrganization",
-    "Give it a name (owners), activate or deactivate it (administrators)",
+    "Give it a name and an expected number (owners), activate or deactivate it (administrators)",
     "organizations",
     [ONE],
-    [BAD_NAME, OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN],
+    [BAD_NAME, BAD_NUMBER, OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN],
     body=OrganizationChange,
-    example={"name": "Padaria Estrela", "isActive": True},
+    example={"name": "Padaria Estrela", "expectedNumber": "+5511987654321", "isActive": True},
 )
 CHANGE_ORGANIZATION = operation(
     "changeOrganization",
-    "Change what is named: its name (owners), whether it is active (administrators)",
+    "Change what is named: name, expected number (owners), whether it is active (administrators)",
     "organizations",
     [ONE],
-    [BAD_NAME, OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN],
+    [BAD_NAME, BAD_NUMBER, OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN],
     body=OrganizationChange,
-    example={"name": "Padaria Estrela"},
+    example={"expectedNumber": "+5511987654321"},
 )
 DEACTIVATE_ORGANIZATION = operation(
     "deactivateOrganization",

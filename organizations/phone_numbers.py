@@ -17,6 +17,11 @@ def formatted(number: str) -> str:
     return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
 
 
+def e164(number: str) -> str | None:
+    """`5511987654321` as `+5511987654321`, for programs; no number is None."""
+    return f"+{number}" if number else None
+
+
 def digits(text: str) -> str:
     """The digits of a phone number in E.164, as WhatsApp wants them. Raises ValueError."""
     try:

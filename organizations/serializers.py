@@ -11,9 +11,11 @@ from rest_framework import serializers
 from organizations.access import Role
 from organizations.models import ApiToken, Membership, Organization
 from organizations.openapi import PageSerializer
+from organizations.phone_numbers import digits, e164
 from organizations.views import Pages
 
 NAME_LENGTH = 200
+NUMBER_LENGTH = 32
 LONGEST_LIFE = timedelta(days=3660)
 
 
@@ -67,14 +69,20 @@ class OrganizationQuery(PageQuery):
 class OrganizationSerializer(serializers.ModelSerializer[Organization]):
     """An organization, and what its reader may do there (`roles` in the context)."""
 
+    expectedNumber = serializers.SerializerMethodField(
+        help_text="The number whose phone may be linked, in E.164; null: any."
+    )
     createdAt = serializers.DateTimeField(source="created_at")
     isActive = serializers.BooleanField(source="is_active")
     role = serializers.SerializerMethodField()
 
     class Meta:
         model = Organization
-        fields = ["id", "name", "createdAt", "isActive", "role"]
+        fields = ["id", "name", "expectedNumber", "createdAt", "isActive", "role"]
         read_only_fields = fields
+
+    def get_expectedNumber(self, organization: Organization) -> str | None:
+        return e164(organization.expected_number)
 
     def get_role(self, organization: Organization) -> Role:
         return Role(self.context["roles"][organization.pk])
@@ -87,9 +95,21 @@ class OrganizationPage(PageSerializer):
 
 
 class NewOrganization(serializers.Serializer[Any]):
-    """The body that makes an organization."""
+    """The body that makes an organization. Validated, `expectedNumber` is the digits."""
 
     name = Text(max_length=NAME_LENGTH)
+    expectedNumber = Text(
+        max_length=NUMBER_LENGTH,
+        required=False,
+        allow_null=True,
+        help_text="E.164, like +5511987654321: no other phone may be linked. null: any may.",
+    )
+
+    def validate_expectedNumber(self, value: str | None) -> str:
+        try:
+            return "" if value is None else digits(value)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 class OrganizationChange(NewOrganization):

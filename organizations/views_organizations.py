@@ -38,7 +38,9 @@ class OrganizationsView(CallerView):
     def post(self, request: Request) -> Response:
         self.caller.superuser()
         body = self.body(NewOrganization)
-        organization = actions.create_organization(body["name"], self.caller.actor)
+        organization = actions.create_organization(
+            body["name"], self.caller.actor, body.get("expectedNumber", "")
+        )
         return Response(_told(self, organization), status=status.HTTP_201_CREATED)
 
 
@@ -66,6 +68,9 @@ class OrganizationView(CallerView):
             actions.set_active(organization, active, self.caller.actor)
         if "name" in body:
             actions.rename_organization(organization, body["name"], self.caller.actor)
+        if "expectedNumber" in body:
+            number = body["expectedNumber"]
+            actions.set_expected_number(organization, number, self.caller.actor)
         return Response(_told(self, organization))
 
     @operations.DEACTIVATE_ORGANIZATION

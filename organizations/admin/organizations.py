@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -18,6 +19,7 @@ from organizations import actions
 from organizations.access import Ability, Caller
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
+from organizations.phone_numbers import digits, formatted
 
 DEACTIVATE = (
     "While it is deactivated, its WhatsApp connection rests and cannot be reconnected. "
@@ -26,15 +28,45 @@ DEACTIVATE = (
 REACTIVATE = "Its connection works again as it did before."
 
 
+class OrganizationForm(forms.ModelForm[Organization]):
+    """The number as people write it; cleaned, it is the digits."""
+
+    expected_number = forms.CharField(
+        max_length=32,
+        required=False,
+        widget=AdminTextInputWidget,
+        help_text="Like +55 11 98765-4321: no other phone may be linked. Empty: any may.",
+    )
+
+    class Meta:
+        model = Organization
+        fields = ["name", "expected_number"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["expected_number"] = formatted(self.instance.expected_number)
+
+    def clean_expected_number(self) -> str:
+        text = self.cleaned_data["expected_number"]
+        try:
+            return digits(text) if text else ""
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
 @admin.register(Organization)
 class OrganizationAdmin(TenantAdmin[Organization]):
-    """Members look, owners rename, superusers create, deactivate and reactivate. No one deletes."""
+    """Members look, owners rename and say whose phone is expected, superusers do the rest.
+
+    No one deletes.
+    """
+
+    form = OrganizationForm
 
     list_display = ["name", "status", "created_at", "connection_link"]
     search_fields = ["name"]
     ordering = ["name", "pk"]
-    fields = ["name", "status", "created_at"]
-    readonly_fields = ["status", "created_at"]
+    readonly_fields = ["expected_number_text", "status", "created_at"]
     actions = ["deactivate", "reactivate"]
 
     def visible(self, caller: Caller) -> QuerySet[Organization]:
@@ -52,13 +84,21 @@ class OrganizationAdmin(TenantAdmin[Organization]):
         return caller.managed().exists() if obj is None else caller.may(Ability.MANAGE, obj)
 
     def get_fields(self, request: HttpRequest, obj: Organization | None = None) -> Any:
-        return ["name"] if obj is None else ["name", "status", "created_at"]
+        if obj is None:
+            return ["name", "expected_number"]
+        may_change = self.has_change_permission(request, obj)
+        number = "expected_number" if may_change else "expected_number_text"
+        return ["name", number, "status", "created_at"]
 
     # --- What is shown ---------------------------------------------------------------------------
 
     @admin.display(description="Status", ordering="deactivated_at")
     def status(self, organization: Organization) -> str:
         return "Active" if organization.is_active else "Deactivated"
+
+    @admin.display(description="Expected number")
+    def expected_number_text(self, organization: Organization) -> str:
+        return formatted(organization.expected_number) or "any"
 
     @admin.display(description="Connection")
     def connection_link(self, organization: Organization) -> SafeString:
@@ -97,14 +137,15 @@ class OrganizationAdmin(TenantAdmin[Organization]):
         self,
         request: HttpRequest,
         obj: Organization,
-        form: ModelForm[Organization],
+        form: forms.ModelForm[Organization],
         change: bool,
     ) -> None:
         actor = caller_of(request).actor
         if change:
             actions.rename_organization(obj, obj.name, actor)
+            actions.set_expected_number(obj, obj.expected_number, actor)
         else:
-            obj.pk = actions.create_organization(obj.name, actor).pk
+            obj.pk = actions.create_organization(obj.name, actor, obj.expected_number).pk
 
     def get_urls(self) -> list[URLPattern]:
         views = {"deactivate": self.deactivate_view, "reactivate": self.reactivate_view}

@@ -44,6 +44,7 @@ def test_a_member_sees_their_organizations(
             {
                 "id": organization.pk,
                 "name": "Acme",
+                "expectedNumber": None,
                 "createdAt": organization.created_at.isoformat().replace("+00:00", "Z"),
                 "isActive": True,
                 "role": "operator",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from organizations.phone_numbers import formatted
+from organizations.phone_numbers import digits, e164, formatted
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,12 @@ from organizations.phone_numbers import formatted
 )
 def test_a_number_is_written_with_its_country(number: str, text: str) -> None:
     assert formatted(number) == text
+
+
+@pytest.mark.parametrize("number", ["5511987654321", "491701234567", "14155550123"])
+def test_what_is_told_can_be_typed_again(number: str) -> None:
+    assert digits(formatted(number)) == digits(e164(number) or "") == number
+
+
+def test_no_number_is_told_as_none() -> None:
+    assert e164("") is None

@@ -1,0 +1,197 @@
+"""The number that an organization expects: who sets it, who sees it, and what the audit tells."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from organizations import actions
+from organizations.actors import Actor
+from organizations.models import AuditEntry, Organization
+from organizations.phone_numbers import INVALID
+from organizations.tests.adminpages import address, browser, shown
+from organizations.tests.api import OWNERS_ONLY, UNKNOWN, Api, error, olivia, root
+
+__all__ = ["olivia", "root"]
+
+E164, DIGITS, TEXT = "+5511987654321", "5511987654321", "+55 11 98765-4321"
+GERMAN, GERMAN_TEXT = "491701234567", "+49 170 1234567"
+NONSENSE = ["nonsense", DIGITS, "+55 11", "+999999999999", "+0 0", "0170 1234567"]
+
+
+def audit() -> list[str]:
+    """How the expected number was changed, the oldest first."""
+    changes = AuditEntry.objects.filter(action=AuditEntry.Action.EXPECTED_NUMBER_CHANGED)
+    return list(changes.order_by("pk").values_list("detail", flat=True))
+
+
+def expected(organization: Organization) -> str:
+    return Organization.objects.get(pk=organization.pk).expected_number
+
+
+def expect(organization: Organization, number: str) -> None:
+    actions.set_expected_number(organization, number, Actor("the tests"))
+
+
+# --- The action ----------------------------------------------------------------------------------
+
+
+def test_each_change_is_told_and_no_other(organization: Organization) -> None:
+    for number in ("", DIGITS, DIGITS, GERMAN, "", ""):
+        expect(organization, number)
+        assert organization.expected_number == expected(organization) == number
+    assert audit() == [f"any → {TEXT}", f"{TEXT} → {GERMAN_TEXT}", f"{GERMAN_TEXT} → any"]
+
+
+def test_the_row_counts_and_not_what_was_read_before(organization: Organization) -> None:
+    stale = Organization.objects.get(pk=organization.pk)
+    expect(organization, DIGITS)
+    expect(stale, DIGITS)
+    assert audit() == [f"any → {TEXT}"]
+    assert stale.expected_number == DIGITS
+
+
+def test_another_organization_expects_what_it_did(
+    organization: Organization, other_organization: Organization
+) -> None:
+    expect(other_organization, GERMAN)
+    expect(organization, DIGITS)
+    assert expected(other_organization) == GERMAN
+
+
+# --- The REST API --------------------------------------------------------------------------------
+
+
+def test_an_owner_sets_and_clears_it(olivia: User, organization: Organization) -> None:
+    api, path = Api(olivia), f"/organizations/{organization.pk}"
+    for _ in range(2):
+        answer = api("patch", path, {"expectedNumber": TEXT})
+        assert (answer.status_code, answer.json()["expectedNumber"]) == (200, E164)
+    assert (expected(organization), answer.json()["name"]) == (DIGITS, "Acme")
+    answer = api("put", path, {"name": "Acme", "expectedNumber": None})
+    assert (answer.json()["expectedNumber"], expected(organization)) == (None, "")
+    assert audit() == [f"any → {TEXT}", f"{TEXT} → any"]
+    entry = AuditEntry.objects.filter(action="expected_number_changed").latest("pk")
+    told = (entry.organization, entry.user, entry.address)
+    assert told == (organization, olivia, "127.0.0.1")
+
+
+def test_who_does_not_name_it_leaves_it(olivia: User, organization: Organization) -> None:
+    expect(organization, DIGITS)
+    api, path = Api(olivia), f"/organizations/{organization.pk}"
+    for method in ("put", "patch"):
+        assert api(method, path, {"name": "Acme 2"}).json()["expectedNumber"] == E164
+    read = api("get", path).json()
+    assert api("put", path, read).json() == read
+    assert audit() == [f"any → {TEXT}"]
+
+
+def test_one_is_made_with_it(root: User) -> None:
+    made = Api(root)("post", "/organizations", {"name": "New", "expectedNumber": E164})
+    assert (made.status_code, made.json()["expectedNumber"]) == (201, E164)
+    assert Organization.objects.get().expected_number == DIGITS
+    assert audit() == [f"any → {TEXT}"]
+    for body in ({"name": "Open"}, {"name": "Open", "expectedNumber": None}):
+        assert Api(root)("post", "/organizations", body).json()["expectedNumber"] is None
+    assert len(audit()) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        *((text, INVALID) for text in NONSENSE),
+        ("", "This field may not be blank."),
+        (5511987654321, "Not a valid string."),
+        (f"{E164}\0", "Null characters are not allowed."),
+        (E164 + " " * 30 + "1", "Ensure this field has no more than 32 characters."),
+    ],
+)
+def test_what_is_no_number_changes_nothing(
+    root: User, organization: Organization, value: Any, message: str
+) -> None:
+    expect(organization, GERMAN)
+    api, path = Api(root), f"/organizations/{organization.pk}"
+    body = {"name": "New", "expectedNumber": value}
+    for method, where in (("post", "/organizations"), ("put", path), ("patch", path)):
+        answer = api(method, where, body)
+        assert error(answer) == (400, "invalid", f"expectedNumber: {message}")
+    assert expected(organization) == GERMAN
+    assert list(Organization.objects.values_list("name", flat=True)) == ["Acme"]
+
+
+def test_who_only_looks_sees_it_and_sets_none(
+    alice: User, bob: User, charlie: User, olivia: User, organization: Organization
+) -> None:
+    expect(organization, DIGITS)
+    path = f"/organizations/{organization.pk}"
+    own = Api(olivia, "manage", organization)
+    for api in (Api(alice), Api(bob), Api(olivia, "read"), own):
+        assert api("get", path).json()["expectedNumber"] == E164
+        (row,) = api("get", "/organizations").json()["results"]
+        assert row["expectedNumber"] == E164
+        assert error(api("patch", path, {"expectedNumber": None})) == OWNERS_ONLY
+    assert error(Api(charlie)("patch", path, {"expectedNumber": None})) == UNKNOWN
+    assert expected(organization) == DIGITS
+
+
+# --- Django admin --------------------------------------------------------------------------------
+
+
+def test_an_owner_sets_and_clears_it_in_admin(olivia: User, organization: Organization) -> None:
+    page = address("organization", "change", organization.pk)
+    form = {"name": "Acme", "expected_number": E164}
+    for _ in range(2):
+        assert browser(olivia).post(page, form, REMOTE_ADDR="198.51.100.4").status_code == 302
+    assert expected(organization) == DIGITS
+    assert f'name="expected_number" value="{TEXT}"' in shown(olivia, page)
+    # Saved as it is shown, it is the same number.
+    browser(olivia).post(page, form | {"expected_number": TEXT})
+    assert audit() == [f"any → {TEXT}"]
+    entry = AuditEntry.objects.get()
+    assert (entry.user, entry.address) == (olivia, "198.51.100.4")
+    browser(olivia).post(page, form | {"expected_number": ""})
+    assert (expected(organization), audit()[1:]) == ("", [f"{TEXT} → any"])
+
+
+def test_a_superuser_creates_with_it(admin_client: Client) -> None:
+    form = {"name": "Initech", "expected_number": TEXT}
+    assert admin_client.post(address("organization", "add"), form).status_code == 302
+    assert Organization.objects.get().expected_number == DIGITS
+    assert audit() == [f"any → {TEXT}"]
+
+
+@pytest.mark.parametrize("text", [*NONSENSE, "+55 11 98765-4321 and more of it than fits"])
+def test_the_form_says_what_is_no_number(
+    olivia: User, organization: Organization, text: str
+) -> None:
+    expect(organization, GERMAN)
+    page = address("organization", "change", organization.pk)
+    response: Any = browser(olivia).post(page, {"name": "New", "expected_number": text})
+    (said,) = response.context["adminform"].form.errors["expected_number"]
+    assert said == INVALID or said.startswith("Ensure this value has at most 32 characters")
+    assert said in response.content.decode()
+    organization.refresh_from_db()
+    assert (organization.name, organization.expected_number) == ("Acme", GERMAN)
+
+
+def test_others_read_it_in_admin_and_set_none(
+    alice: User, bob: User, charlie: User, organization: Organization
+) -> None:
+    page = address("organization", "change", organization.pk)
+    assert "any" in read_only(shown(bob, page))
+    expect(organization, DIGITS)
+    for user in (alice, bob):
+        assert TEXT in read_only(shown(user, page))
+        assert 'name="expected_number"' not in shown(user, page)
+        response = browser(user).post(page, {"name": "Acme", "expected_number": ""})
+        assert response.status_code == 403
+    response = browser(charlie).post(page, {"name": "Acme", "expected_number": ""})
+    assert response.status_code == 404
+    assert expected(organization) == DIGITS
+
+
+def read_only(page: str) -> str:
+    """What the page's row of the expected number says."""
+    (_, row) = page.split("field-expected_number_text")
+    return row.split('<div class="readonly">')[1].split("</div>")[0]
