@@ -4,23 +4,14 @@
 is left out: it pays for what a running service has paid long ago.
 """
 
-import platform
 import statistics
 import tempfile
 from pathlib import Path
 
+from bench.measure import machine
 from tests.application import Application
 
 ORGANIZATIONS = 20
-
-
-def machine() -> str:
-    """The machine in its own words."""
-    import os
-
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} × {models[0] if models else platform.machine()}, {platform.system()}"
 
 
 def measure(application: Application, organizations: list[int]) -> list[float]:

@@ -1,0 +1,65 @@
+"""What an application costs, as /proc tells it: its processes, their memory and their CPU time."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.application import Application
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def machine() -> str:
+    """The machine in its own words."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{os.cpu_count()} × {models[0] if models else platform.machine()}, {platform.system()}"
+
+
+def load_average() -> str:
+    """The machine's load over 1, 5 and 15 minutes."""
+    return " ".join(f"{load:.2f}" for load in os.getloadavg())
+
+
+def own_processes(application: Application) -> set[int]:
+    """Every process of an application but the simulator, which stands for WhatsApp's machines."""
+    return application.processes() - {int(application.simulator.health()["pid"])}
+
+
+def pss_mib(processes: Iterable[int]) -> float:
+    """Their memory; what several processes share is counted once, in parts."""
+    return sum(_pss_kib(pid) for pid in processes) / 1024
+
+
+def _pss_kib(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # It ended while we looked.
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+
+
+def cpu_seconds(pid: int) -> float:
+    """The CPU time that a process has used, in itself and in the kernel."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0  # It ended while we looked.
+    fields = text.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def idle_percent(application: Application, seconds: float) -> float:
+    """How much of one core an application uses when no one asks it for anything."""
+    before = {pid: cpu_seconds(pid) for pid in own_processes(application)}
+    begun = time.monotonic()
+    time.sleep(seconds)
+    now = {pid: cpu_seconds(pid) for pid in own_processes(application)}
+    lasted = time.monotonic() - begun
+    # A process that ended takes its share along; one that is new brings all of its own.
+    used = sum(spent - before.get(pid, 0.0) for pid, spent in now.items())
+    return 100 * used / lasted
