@@ -54,11 +54,15 @@ class Answer:
 
 
 class Application:
-    """A running product on a data folder; as a context manager it is stopped at the end."""
+    """A running product on a data folder; as a context manager it is stopped at the end.
 
-    def __init__(self, data_dir: Path, **environment: str) -> None:
+    `prefix`: a command in front of its own, which must end in exec.
+    """
+
+    def __init__(self, data_dir: Path, prefix: tuple[str, ...] = (), **environment: str) -> None:
         self.data_dir = data_dir
-        self._environment = {
+        self._prefix = prefix
+        self.environment = {
             **os.environ,
             "DATA_DIR": str(data_dir),
             "WHATSAPP_SERVER": "simulator",
@@ -75,9 +79,9 @@ class Application:
         facts = self.data_dir / "run.json"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "run"],
+                [*self._prefix, sys.executable, "manage.py", "run"],
                 cwd=ROOT,
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -114,9 +118,9 @@ class Application:
     def manage(self, *arguments: str) -> str:
         """Run another management command on the same data. Returns what it printed."""
         done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [*self._prefix, sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env=self._environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             check=True,
