@@ -83,6 +83,5 @@ class Report:
 
 def _short(number: float) -> str:
     """Three digits are more than the noise of a machine leaves good."""
-    return (
-        f"{number:.0f}" if number >= 100 else f"{number:.1f}" if number >= 10 else f"{number:.2f}"
-    )
+    digits = 0 if number >= 100 or number.is_integer() else 1 if number >= 10 else 2
+    return f"{number:.{digits}f}"
