@@ -75,6 +75,9 @@ class StatusSerializer(serializers.Serializer[Any]):
     nextStep = serializers.CharField()
     number = serializers.CharField(allow_null=True, help_text="Digits, with the country's code.")
     since = serializers.DateTimeField()
+    retryAt = serializers.DateTimeField(
+        allow_null=True, help_text="When it is tried again by itself, if that is known."
+    )
 
 
 class EventQuery(serializers.Serializer[Any]):

@@ -18,6 +18,14 @@ logger = logging.getLogger(__name__)
 DATABASE = "whatsmeow.sqlite3"
 
 
+class Damaged(Exception):
+    """What lies in a store is not a whole database any more."""
+
+
+class Unusable(Exception):
+    """A store cannot be opened at the moment: the disk or the rights to it."""
+
+
 def folder(organization_id: int) -> Path:
     """The organization's folder, which may not exist."""
     return Path(settings.AUTH_SESSIONS_DIR) / str(int(organization_id))
@@ -46,16 +54,24 @@ def exists(organization_id: int, store: str) -> bool:
 
 
 def linked_number(organization_id: int, store: str) -> str:
-    """The number (digits) whose credentials lie in a store, or "" when no phone is linked there."""
+    """The number (digits) whose credentials lie in a store, or "" when no phone is linked there.
+
+    Raises Damaged, Unusable.
+    """
     path = database(organization_id, store)
-    if not path.is_file():
-        return ""
     try:
+        if not path.is_file():
+            return ""
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
             row = db.execute("SELECT jid FROM whatsmeow_device LIMIT 1").fetchone()
-    except sqlite3.Error:
-        logger.exception("a store cannot be read", extra={"organization": organization_id})
-        return ""
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return ""  # whatsmeow was ended before it had made its tables
+        raise Unusable(str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise Damaged(str(error)) from error
+    except OSError as error:
+        raise Unusable(error.strerror) from error
     # 5511999990000:3@s.whatsapp.net or 5511999990000.0:3@s.whatsapp.net
     return str(row[0]).partition("@")[0].partition(":")[0].partition(".")[0] if row else ""
 

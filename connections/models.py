@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from connections.lifecycle import WORDS, Desired, Reason, State, Words
+from connections.lifecycle import LIVE, Desired, Reason, State
+from connections.words import WORDS, Words
 from organizations.actors import LABEL_LENGTH
 from organizations.models import ApiToken, Organization
 
@@ -36,6 +37,9 @@ class Worker(models.Model):
     started_at = models.DateTimeField(auto_now_add=True)
     heartbeat_at = models.DateTimeField(default=timezone.now, db_index=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
+    outdated_since = models.DateTimeField(
+        null=True, blank=True, help_text="WhatsApp refuses the version of all its clients."
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -89,6 +93,9 @@ class Connection(models.Model):
     )
     detail = models.CharField(max_length=DETAIL_LENGTH, blank=True)
     since = models.DateTimeField(default=timezone.now)
+    retry_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it is tried again by itself, if that is known."
+    )
     number = models.CharField(max_length=20, blank=True, help_text="Digits only.")
     store = models.CharField(
         max_length=50, blank=True, help_text="Where the credentials lie, inside the folder."
@@ -112,6 +119,13 @@ class Connection(models.Model):
 
     class Meta:
         verbose_name = "connection"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["number"],
+                condition=~models.Q(store="") & ~models.Q(number=""),
+                name="one_organization_per_linked_number",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"Connection of {self.organization}"
@@ -137,6 +151,24 @@ class Connection(models.Model):
         """Whether a clean-up is to be done or under way; one that failed for good is neither."""
         failed = self.state == State.ACTION_NEEDED and self.reason != Reason.DISCONNECTING
         return self.logout_wanted and not failed
+
+    @property
+    def banned_until(self) -> datetime | None:
+        """Until when WhatsApp must not be tried, if that is not over."""
+        if self.reason != Reason.TEMPORARILY_BANNED or self.retry_at is None:
+            return None
+        return self.retry_at if self.retry_at > timezone.now() else None
+
+    @property
+    def wants_session(self) -> bool:
+        """Whether a worker has something to do for it: carry out a request, or hold a link."""
+        if self.logout_wanted:
+            return True
+        if not self.organization.is_active:
+            return False
+        if self.begun_generation < self.generation:
+            return True
+        return self.desired == Desired.CONNECTED and self.state in LIVE and bool(self.store)
 
     def open_attempt(self) -> PairingAttempt | None:
         """The pairing that is under way, if any."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from drf_spectacular.types import OpenApiTypes
 
 from connections import answers
-from connections.lifecycle import RULES, WORDS, Reason, State
+from connections.actions import TemporarilyBanned, UnexpectedNumber
+from connections.lifecycle import RULES, Reason, State
 from connections.limits import TooManyRequests
-from connections.serializers import PhoneNumberSerializer
+from connections.serializers import HELD, PhoneNumberSerializer
+from connections.words import WORDS
 from organizations.access import REFUSALS, Ability
 from organizations.openapi import UNKNOWN, Answer, Problem, invalid, operation, refused
 from organizations.phone_numbers import INVALID
@@ -20,11 +24,16 @@ MAY_NOT_OPERATE = refused(REFUSALS[Ability.OPERATE])
 ALREADY_CONNECTED = Problem(409, "already_connected", "WhatsApp is already connected")
 SUPERSEDED = Problem(409, "superseded", "Another request has taken the place of this one.")
 INACTIVE = Problem(409, "organization_inactive", "This organization is deactivated.")
+BANNED = Problem(
+    409, "temporarily_banned", str(TemporarilyBanned(datetime(2026, 3, 1, 9, 30, tzinfo=UTC)))
+)
+UNEXPECTED = Problem(409, "unexpected_number", str(UnexpectedNumber.__doc__))
 TOO_MANY = Problem(429, "too_many_requests", str(TooManyRequests(120)))
 ENDED = [
     Problem(503, reason.value, WORDS[reason].whole)
     for reason in Reason
-    if any(rule.reason == reason and rule.state == State.ACTION_NEEDED for rule in RULES.values())
+    if reason in HELD
+    or any(rule.reason == reason and rule.state == State.ACTION_NEEDED for rule in RULES.values())
 ]
 BROKE = [
     Problem(500, reason.value, WORDS[reason].whole)
@@ -68,6 +77,7 @@ STATUS = operation(
                 "nextStep": WORDS[Reason.LINKED].next_step,
                 "number": "5511987654321",
                 "since": "2026-03-01T09:30:00+00:00",
+                "retryAt": None,
             },
         )
     ],
@@ -150,7 +160,16 @@ LATER = Answer(
         "retryIn": 3000,
     },
 )
-REFUSED = [MAY_NOT_OPERATE, UNKNOWN, ALREADY_CONNECTED, INACTIVE, SUPERSEDED, TOO_MANY, *ENDED]
+REFUSED = [
+    MAY_NOT_OPERATE,
+    UNKNOWN,
+    ALREADY_CONNECTED,
+    INACTIVE,
+    BANNED,
+    SUPERSEDED,
+    TOO_MANY,
+    *ENDED,
+]
 RECONNECTED = Answer(
     200,
     "A code to scan; `null` when the saved credentials still work.",
@@ -194,7 +213,7 @@ PAIRING_CODE = operation(
         ),
         LATER,
     ],
-    [invalid(f"phoneNumber: {INVALID}"), *REFUSED],
+    [invalid(f"phoneNumber: {INVALID}"), UNEXPECTED, *REFUSED],
     body=PhoneNumberSerializer,
     example={"phoneNumber": "+5511987654321"},
 )

@@ -10,8 +10,9 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from connections import qr
-from connections.lifecycle import PAIRING, WORDS, Desired, Reason, State, Words
+from connections.lifecycle import PAIRING, Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
+from connections.words import WORDS, Words
 from organizations.phone_numbers import digits, formatted
 
 HISTORY_LINES = 20
@@ -90,6 +91,13 @@ class Observed:
         return attempt.code_expires_at > timezone.now()
 
     @property
+    def may_reconnect(self) -> bool:
+        """Whether a request to reconnect would be taken."""
+        if self.inactive or self.connection.banned_until is not None:
+            return False
+        return self.state != State.CONNECTED
+
+    @property
     def has_client(self) -> bool:
         """Whether something is under way or up, as the old service's clients mean it."""
         return self.state in (*PAIRING, State.CONNECTED, State.RECONNECTING)
@@ -119,10 +127,15 @@ OLD_STATUS = {
 }
 
 
+# It comes back by itself, but not soon: for the old service's clients that is no "connecting".
+HELD = (Reason.TEMPORARILY_BANNED, Reason.CLIENT_OUTDATED, Reason.STORE_UNUSABLE)
+
+
 def status(observed: Observed) -> dict[str, Any]:
     """The answer of `GET status`: the old service's fields, then what clients want beside them."""
     connection = observed.connection
-    old = OLD_STATUS[observed.state]
+    held = observed.reason in HELD
+    old = "disconnected" if held else OLD_STATUS[observed.state]
     return {
         "success": True,
         "authType": "baileys",
@@ -130,7 +143,7 @@ def status(observed: Observed) -> dict[str, Any]:
         "isConnected": old == "connected",
         "isDisconnected": old == "disconnected",
         "hasQRCode": bool(observed.code),
-        "canReconnect": observed.state != State.CONNECTED and not observed.inactive,
+        "canReconnect": observed.may_reconnect,
         "state": observed.state,
         "desired": connection.desired,
         "reason": observed.reason,
@@ -139,6 +152,7 @@ def status(observed: Observed) -> dict[str, Any]:
         "nextStep": observed.words.next_step,
         "number": connection.number or None,
         "since": connection.since.isoformat(),
+        "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
     }
 
 
@@ -216,11 +230,9 @@ def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
         "number": connection.number,
         "numberText": formatted(connection.number),
         "since": connection.since.isoformat(),
+        "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
         "mayOperate": may_operate,
-        "canReconnect": may_operate
-        and not observed.inactive
-        and observed.state != State.CONNECTED
-        and not busy,
+        "canReconnect": may_operate and observed.may_reconnect and not busy,
         "canDisconnect": may_operate
         and not connection.disconnecting
         and (observed.has_client or connection.logout_wanted or bool(connection.number)),

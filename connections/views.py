@@ -20,7 +20,7 @@ from connections.errors import Refused
 from connections.lifecycle import State
 from connections.limits import TooManyRequests
 from connections.models import Connection, Method
-from connections.serializers import Observed, PhoneNumberSerializer, observe
+from connections.serializers import HELD, Observed, PhoneNumberSerializer, observe
 from connections.serializers import status as status_of
 from connections.waiting import wait_for
 from organizations.access import Ability
@@ -146,6 +146,12 @@ class RequestView(ConnectionView):
             ) from error
         except actions.OrganizationInactive as error:
             raise Refused(status.HTTP_409_CONFLICT, "organization_inactive", str(error)) from error
+        except actions.UnexpectedNumber as error:
+            raise Refused(status.HTTP_409_CONFLICT, "unexpected_number", str(error)) from error
+        except actions.TemporarilyBanned as error:
+            raise Refused(
+                status.HTTP_409_CONFLICT, "temporarily_banned", str(error), error.wait
+            ) from error
         except TooManyRequests as error:
             raise Refused(
                 status.HTTP_429_TOO_MANY_REQUESTS, "too_many_requests", str(error), error.wait
@@ -164,7 +170,7 @@ def _outcome(connection_id: int, generation: int, told: Told) -> Response | None
     observed = observe(connection_id)
     if observed.connection.generation != generation:
         raise Refused(status.HTTP_409_CONFLICT, "superseded", SUPERSEDED)
-    if observed.state == State.ACTION_NEEDED:
+    if observed.state == State.ACTION_NEEDED or observed.reason in HELD:
         raise Refused(
             status.HTTP_503_SERVICE_UNAVAILABLE,
             observed.reason,

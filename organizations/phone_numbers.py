@@ -1,9 +1,32 @@
 """Phone numbers as people write them."""
 
+import re
+
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
 INVALID = "It must be a whole international number, like +5511987654321."
+
+
+# WhatsApp still knows many accounts by an older spelling of their number than people use: Brazil
+# without the ninth digit of a mobile, Mexico and Argentina with a digit for mobiles.
+OLDER_SPELLINGS = (
+    (re.compile(r"55(\d{2})9(\d{8})"), r"55\1\2"),
+    (re.compile(r"521(\d{10})"), r"52\1"),
+    (re.compile(r"549(\d{10})"), r"54\1"),
+)
+
+
+def same_number(one: str, other: str) -> bool:
+    """Whether two numbers (digits) are one account, however WhatsApp or people spell it."""
+    return _older_spelling(one) == _older_spelling(other)
+
+
+def _older_spelling(number: str) -> str:
+    for spelling, older in OLDER_SPELLINGS:
+        if spelling.fullmatch(number):
+            return spelling.sub(older, number)
+    return number
 
 
 def formatted(number: str) -> str:

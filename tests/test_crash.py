@@ -16,14 +16,13 @@ def test_killed_while_connected_it_resumes_without_a_code(own_application: Appli
     assert online(own_application, number)
 
 
-def test_killed_while_pairing_no_attempt_stays_open(own_application: Application) -> None:
+def test_killed_while_pairing_a_new_code_comes_by_itself(own_application: Application) -> None:
     organization = own_application.organization()
     code = decode(own_application.api("POST", organization, "reconnect"))
     own_application.kill()
     own_application.start()
-    status = own_application.wait_for_state(organization, "action_needed")
-    assert (status["reason"], status["hasQRCode"]) == ("pairing_interrupted", False)
-    again = own_application.api("POST", organization, "reconnect")
+    own_application.wait_for_state(organization, "awaiting_scan")
+    again = own_application.api("GET", organization, "qrcode")
     assert decode(again) != code
     own_application.simulator.scan(decode(again))
     own_application.wait_for_state(organization, "connected")

@@ -3,7 +3,7 @@
 import pytest
 
 from simulator.client import ControlError
-from tests.application import Application
+from tests.application import Application, until
 from tests.test_reconnect import decode
 
 
@@ -18,14 +18,20 @@ def test_a_refused_link_says_so(application: Application, organization: int, fau
     assert decode(application.api("POST", organization, "reconnect")) != code
 
 
-def test_a_connection_that_drops_under_the_code_says_so(
+def test_a_connection_that_drops_under_the_code_brings_a_new_code(
     application: Application, organization: int
 ) -> None:
-    application.api("POST", organization, "reconnect")
+    code = decode(application.api("POST", organization, "reconnect"))
     newest = max(application.simulator.connections(), key=lambda found: found["since"])
     application.simulator.drop(connection=newest["id"])
-    status = application.wait_for_state(organization, "action_needed")
-    assert status["reason"] == "pairing_crashed"
+
+    def another() -> str:
+        answer = application.api("GET", organization, "qrcode")
+        shown = decode(answer) if answer.status == 200 else ""
+        return shown if shown != code else ""
+
+    application.simulator.scan(until(another, 15, "another code"))
+    application.wait_for_state(organization, "connected")
 
 
 def test_codes_that_no_one_scans_run_out(own_application: Application) -> None:

@@ -273,6 +273,11 @@ EMBEDDED_WORKER = flag("EMBEDDED_WORKER", default=True)
 # Linked organizations in one session host; pairing processes kept warm.
 SESSIONS_PER_HOST = whole("SESSIONS_PER_HOST", 25)
 SPARE_HOSTS = whole("SPARE_HOSTS", 1)
+# A session host is replaced after so many starts (each leaks a little), or at this size.
+STARTS_PER_HOST = whole("STARTS_PER_HOST", 100)
+HOST_MEGABYTES = whole("HOST_MEGABYTES", 500)
+# How fast clients are started, over all organizations: the end of an outage is no stampede.
+DIALS_PER_SECOND = positive("DIALS_PER_SECOND", 50)
 
 # New attempts within ten minutes, before a caller is told to wait: WhatsApp bans numbers that
 # hammer it. A running attempt that is asked for again does not count.
@@ -290,8 +295,10 @@ RECONNECT_WAIT_SECONDS = positive("RECONNECT_WAIT_SECONDS", 5)
 DISCONNECT_WAIT_SECONDS = positive("DISCONNECT_WAIT_SECONDS", 20)
 LOGOUT_TIMEOUT_SECONDS = positive("LOGOUT_TIMEOUT_SECONDS", 10)
 DIAL_TIMEOUT_SECONDS = positive("DIAL_TIMEOUT_SECONDS", 15)
-# Six codes last 160 s; the rest is for dialling and for a scan at the last moment.
-PAIRING_TIMEOUT_SECONDS = positive("PAIRING_TIMEOUT_SECONDS", 200)
+# Six codes last 160 s; the rest is for an outage before them and for a scan at the last moment.
+PAIRING_TIMEOUT_SECONDS = positive("PAIRING_TIMEOUT_SECONDS", 270)
+# WhatsApp refuses this version of the software: how long until one client asks again.
+OUTDATED_PROBE_SECONDS = positive("OUTDATED_PROBE_SECONDS", 300)
 
 LOGGING = {
     "version": 1,

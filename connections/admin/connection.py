@@ -196,7 +196,11 @@ def _reconnect(connection: Connection, actor: Actor) -> str:
         actions.request_reconnect(connection.pk, actor)
     except actions.AlreadyConnected as error:
         raise Refused(ALREADY_CONNECTED) from error
-    except (actions.OrganizationInactive, TooManyRequests) as error:
+    except (
+        actions.OrganizationInactive,
+        actions.TemporarilyBanned,
+        TooManyRequests,
+    ) as error:
         raise Refused(str(error)) from error
     return RECONNECTING
 

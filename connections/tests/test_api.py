@@ -294,6 +294,7 @@ def test_status_of_a_fresh_organization(api: Client, connection: Connection) -> 
         "nextStep": "Press Reconnect and scan the QR code with the phone.",
         "number": None,
         "since": reread(connection).since.isoformat(),
+        "retryAt": None,
     }
 
 

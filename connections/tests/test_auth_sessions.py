@@ -79,12 +79,26 @@ def test_no_number_where_there_is_no_store() -> None:
     assert auth_sessions.linked_number(7, "") == ""
 
 
-@pytest.mark.parametrize("content", [b"", b"no database at all " * 100])
-def test_a_broken_database_holds_no_one(content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_database_that_is_none_is_damaged() -> None:
     path = auth_sessions.create(7, STORE)
-    path.write_bytes(content)
+    path.write_bytes(b"no database at all " * 100)
+    with pytest.raises(auth_sessions.Damaged):
+        auth_sessions.linked_number(7, STORE)
+
+
+def test_a_database_that_cannot_be_opened_is_not_damaged() -> None:
+    path = auth_sessions.create(7, STORE)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY)")
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(auth_sessions.Unusable):
+            auth_sessions.linked_number(7, STORE)
+
+
+def test_an_empty_database_holds_no_one() -> None:
+    auth_sessions.create(7, STORE).write_bytes(b"")
     assert auth_sessions.linked_number(7, STORE) == ""
-    assert "a store cannot be read" in caplog.text
 
 
 def test_looking_changes_nothing() -> None:

@@ -1,12 +1,15 @@
 """A worker takes over: what the one before left half done becomes true."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from connections import actions
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, PairingAttempt, Worker
 from connections.serializers import observe
-from connections.tests.hand import NUMBER, Hand, nobody
+from connections.tests.hand import NUMBER, Hand, nobody, overdue
 from connections.tests.rows import everything
 from organizations.actors import Actor
 
@@ -22,14 +25,28 @@ def reread(connection: Connection) -> Connection:
     return Connection.objects.get(pk=connection.pk)
 
 
-def test_a_pairing_was_interrupted(requested: Connection, hand: Hand) -> None:
+def test_a_pairing_begins_anew_while_someone_waits_for_it(
+    requested: Connection, hand: Hand
+) -> None:
     _, attempt = hand.show_code(requested)
+    Hand().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (State.CONNECTING, Reason.CODE_LOST)
+    assert connection.wants_session and connection.begun_generation < connection.generation
+    attempt.refresh_from_db()
+    assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
+
+
+def test_a_pairing_whose_time_is_over_was_interrupted(requested: Connection, hand: Hand) -> None:
+    _, attempt = hand.show_code(requested)
+    overdue(attempt)
     Hand().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (
         State.ACTION_NEEDED,
         Reason.PAIRING_INTERRUPTED,
     )
+    assert not connection.wants_session
     attempt.refresh_from_db()
     assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
 
@@ -66,16 +83,25 @@ def test_the_store_of_a_phone_that_had_accepted_is_adopted(
     assert line is not None and line.attempt == attempt
 
 
-def test_a_request_that_had_not_come_to_a_pairing_was_interrupted_too(
+def test_a_request_that_had_not_come_to_a_pairing_is_carried_out_again(
     requested: Connection, hand: Hand
 ) -> None:
     hand.begin(requested)
     Hand().claim(requested)
     connection = reread(requested)
-    assert (connection.state, connection.reason) == (
-        State.ACTION_NEEDED,
-        Reason.PAIRING_INTERRUPTED,
-    )
+    assert (connection.state, connection.reason) == (State.CONNECTING, Reason.CODE_LOST)
+    assert connection.wants_session
+
+
+def test_a_ban_is_waited_for_by_the_next_worker_too(requested: Connection, hand: Hand) -> None:
+    fence = hand.link(requested)
+    until = timezone.now() + timedelta(hours=1)
+    actions.observe(fence, Observation.TEMPORARILY_BANNED, "until then", until)
+    before = everything()["ConnectionEvent"]
+    Hand().claim(requested)
+    connection = reread(requested)
+    assert (connection.reason, connection.banned_until) == (Reason.TEMPORARILY_BANNED, until)
+    assert everything()["ConnectionEvent"] == before
 
 
 def test_a_request_that_no_one_has_begun_is_left_alone(requested: Connection) -> None:

@@ -48,6 +48,7 @@ CASES = [
             fence, attempt.pk, "ABCD-EFGH", timedelta(seconds=160)
         ),
     ),
+    Case("lose_code", lambda fence, attempt: actions.lose_code(fence, attempt.pk)),
     Case("link", lambda fence, attempt: actions.link(fence, attempt, NUMBER)),
     *(
         Case(

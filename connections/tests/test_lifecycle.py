@@ -4,16 +4,8 @@ import re
 
 import pytest
 
-from connections.lifecycle import (
-    PAIRING,
-    RULES,
-    WORDS,
-    Observation,
-    Reason,
-    State,
-    Step,
-    after,
-)
+from connections.lifecycle import PAIRING, RULES, Observation, Reason, State, after
+from connections.words import WORDS, Step
 
 # What each observation makes of each state: d(isconnected), c(onnecting), s(can awaited),
 # C(onnected), r(econnecting), a(ction needed), or · where it does not count.
@@ -27,6 +19,7 @@ resume_started        resuming              · c · · · ·
 pairing_started       preparing_code        · c · · c c
 code_shown            waiting_for_scan      · s s · · ·
 phone_code_shown      waiting_for_entry     · s s · · ·
+code_lost             code_lost             · c c · · ·
 code_accepted         finishing             · c c · · ·
 linked                linked                · C C · · ·
 resumed               resumed               · C C · C ·
@@ -41,16 +34,22 @@ paused                organization_inactive · r r r r ·
 logged_out_by_phone   logged_out_by_phone   · a a a a ·
 forgotten             forgotten             · a a a a ·
 account_locked        account_locked        · a a a a ·
+banned                banned                · a a a a ·
 taken_over            taken_over            · a a a a ·
-temporarily_banned    temporarily_banned    · a a a a ·
-client_outdated       client_outdated       · a a a a ·
+temporarily_banned    temporarily_banned    · r r r r ·
+client_outdated       client_outdated       · r r r r ·
 codes_expired         codes_expired         · a a · · ·
+wrong_number          wrong_number          · a a a a ·
+number_in_use         number_in_use         · a a a a ·
 pairing_refused       pairing_refused       · a a · · ·
+pairing_outdated      pairing_outdated      · a a · · ·
 pairing_unreachable   pairing_unreachable   · a a · · ·
 pairing_interrupted   pairing_interrupted   · a a · · ·
 pairing_crashed       pairing_crashed       · a a · · ·
 pairing_timed_out     pairing_timed_out     · a a · · ·
 store_failed          store_failed          a a a a a a
+store_unusable        store_unusable        · r r r r ·
+credentials_damaged   credentials_damaged   · a a a a ·
 credentials_missing   credentials_missing   · a a a a ·
 session_broke         session_broke         a a a a a a
 disconnected          disconnected          d d d d d d

@@ -1,4 +1,4 @@
-"""Host processes as the supervisor sees them: the mould they come from, a host, a client in it."""
+"""Host processes as the supervisor sees them: a host, and a client in it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import itertools
 import json
 import logging
 import os
+import re
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,13 +21,18 @@ logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
 
-SPAWN_SECONDS = 10.0
+READY_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
-# Clients that are started in one host before it is replaced.
-MAX_STARTS = 100
+PING_SECONDS = 5.0
+# A host that does not answer for so many steps in a row is stuck. Several short steps: after a
+# standstill of the supervisor itself, the answer that has come in meanwhile is still read.
+ANSWER_STEPS, ANSWER_STEP_SECONDS = 5, 2.0
+# Far above what SESSIONS_PER_HOST clients need, far below what the system allows.
+MAX_DESCRIPTORS = 800
+MAX_STDERR_BYTES = 1_000_000
 # They say nothing about whether the client is connected.
-QUIET_EVENTS = ("logout_done", "code", "phone_code", "phone_code_failed", "accepted")
-GONE: Event = {"event": "host_gone"}
+QUIET_EVENTS = ("logout_done", "code", "phone_code", "phone_code_failed", "accepted", "move")
+LAST_WORDS = re.compile(rb"^(fatal error: .{1,100}|panic: runtime error.{0,100}|panic:)", re.M)
 
 
 class HostBroken(Exception):
@@ -43,18 +47,26 @@ class Link:
         self._ref = ref
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self.connected = False
+        self._downs = 0  # looks in a row that found it down though it never said so
         self._over = False  # no event follows any more
         self._closed = False
 
     async def next(self, seconds: float | None = None) -> Event:
         """The next event; past the last one always "host_gone". Raises TimeoutError."""
         if self._over and self._events.empty():
-            return GONE
+            return {"event": "host_gone", "error": ""}
         async with asyncio.timeout(seconds):
             return await self._events.get()
 
     def heard(self, event: Event) -> None:
         """Something happened to the client."""
+        if event["event"] == "down":
+            # The library says nothing when it fails to come back by itself, after a 515 for one.
+            self._downs += 1
+            if not self.connected or self._downs < 2:
+                return
+            event = {"event": "lost"}
+        self._downs = 0
         if event["event"] in ("ended", "host_gone"):
             self._over = True
         if event["event"] in ("connected", "restored"):
@@ -66,6 +78,10 @@ class Link:
     def pair_phone(self, number: str) -> None:
         """Ask for a code to type on the phone with this number (digits)."""
         self.host.send({"do": "pair_phone", "ref": self._ref, "number": number})
+
+    def move(self) -> None:
+        """Tell whoever holds it to open it anew, in another host."""
+        self.heard({"event": "move"})
 
     async def logout(self, seconds: float) -> str:
         """Unlink at WhatsApp within `seconds`. Returns "" or what went wrong."""
@@ -101,10 +117,15 @@ class Link:
 class Host:
     """One host process and the clients in it."""
 
-    def __init__(self, pid: int, channel: socket.socket) -> None:
+    def __init__(self, pid: int, channel: socket.socket, stderr: int) -> None:
         self.pid = pid
         self.spoiled = False  # a client in it did not end
-        self._opened = 0
+        self.alone = False  # for one client only
+        self.wear = {"starts": 0, "descriptors": 0, "megabytes": 0}
+        self._killed = ""  # why we ended it
+        self._stderr = stderr
+        self._answered = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
         self._channel = channel
         self._pidfd: int | None = None
         with contextlib.suppress(ProcessLookupError):
@@ -126,7 +147,17 @@ class Host:
 
         The Go library never closes a store's database: each start costs some five descriptors.
         """
-        return self.spoiled or self._opened >= MAX_STARTS
+        return (
+            self.spoiled
+            or self.wear["starts"] >= settings.STARTS_PER_HOST
+            or self.wear["descriptors"] >= MAX_DESCRIPTORS
+            or self.wear["megabytes"] >= settings.HOST_MEGABYTES
+        )
+
+    @property
+    def links(self) -> list[Link]:
+        """The clients in it."""
+        return list(self._links.values())
 
     @property
     def alive(self) -> bool:
@@ -137,18 +168,19 @@ class Host:
         reader, self._writer = await asyncio.open_unix_connection(sock=self._channel)
         self._listening = asyncio.create_task(self._listen(reader), name=f"host {self.pid}")
         try:
-            async with asyncio.timeout(SPAWN_SECONDS):
+            async with asyncio.timeout(READY_SECONDS):
                 await asyncio.shield(self._ready)
         except TimeoutError:
             raise HostBroken("a host process did not get ready in time") from None
+        self._watching = asyncio.create_task(self._watch(), name=f"watch host {self.pid}")
 
     def open(self, database: Path) -> Link:
         """Start a client on a store: it resumes the device in it, or pairs when there is none."""
-        self._opened += 1
+        self.wear["starts"] += 1
         ref = next(self._refs)
         link = self._links[ref] = Link(self, ref)
         if not self.alive:
-            link.heard(GONE)
+            link.heard({"event": "host_gone", "error": ""})
         self.send(
             {
                 "do": "open",
@@ -168,8 +200,11 @@ class Host:
         """Its events interest no one any more."""
         self._links.pop(ref, None)
 
-    def kill(self) -> None:
+    def kill(self, why: str = "it is not needed any more") -> None:
         """End the process at once, whatever it does."""
+        self._killed = self._killed or why
+        if self._watching is not None:
+            self._watching.cancel()
         if self._pidfd is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -185,11 +220,43 @@ class Host:
         except ConnectionError:
             pass  # It died with our last command unread: the same end as an empty line.
         finally:
-            if not self._ready.done():
-                self._ready.set_exception(HostBroken("a host process ended while starting"))
-                self._ready.exception()
-            for link in list(self._links.values()):
-                link.heard(GONE)
+            self._ended()
+
+    def _ended(self) -> None:
+        why = self._killed or self._last_words()
+        os.close(self._stderr)
+        if self._watching is not None:
+            self._watching.cancel()
+        if not self._ready.done():
+            self._ready.set_exception(HostBroken(f"a host process ended while starting: {why}"))
+            self._ready.exception()
+        if not self._killed:
+            logger.error("a host process ended by itself", extra={"host": self.pid, "why": why})
+        for link in self.links:
+            link.heard({"event": "host_gone", "error": why})
+
+    def _last_words(self) -> str:
+        """What the Go library wrote about its end; nothing else of its output is looked at."""
+        found = LAST_WORDS.search(os.pread(self._stderr, MAX_STDERR_BYTES, 0))
+        return found[1].decode(errors="replace") if found else "it was killed"
+
+    async def _watch(self) -> None:
+        """End a process that is stuck: stopped, or without a processor for far too long."""
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            self._answered.clear()
+            self.send({"do": "ping", "ref": 0})
+            for _ in range(ANSWER_STEPS):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(ANSWER_STEP_SECONDS):
+                        await self._answered.wait()
+                if self._answered.is_set():
+                    break
+            else:
+                logger.error("a host process is stuck, and is ended", extra={"host": self.pid})
+                return self.kill("it had stopped answering")
+            if os.fstat(self._stderr).st_size > MAX_STDERR_BYTES:
+                os.ftruncate(self._stderr, 0)
 
     def _heard(self, message: Event) -> None:
         ref = message.pop("ref")
@@ -198,111 +265,10 @@ class Host:
                 link.heard(message)
         elif message["event"] == "ready":
             self._ready.set_result(None)
+        elif message["event"] == "pong":
+            self.wear |= {key: message[key] for key in ("descriptors", "megabytes")}
+            self._answered.set()
         elif not self._ready.done():
             self._ready.set_exception(HostBroken(message["error"]))
         else:
             logger.error("a host process broke", extra={"host": self.pid, **message})
-
-
-class Mould:
-    """The process that forks hosts, and the spare ones that wait for a pairing."""
-
-    def __init__(self, environment: Mapping[str, str], spares: int) -> None:
-        self._environment = {**os.environ, **environment}
-        self._wanted_spares = spares
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._forking = asyncio.Lock()
-        self._spares: list[Host] = []
-        self._filling: asyncio.Task[None] | None = None
-        self._closed = False
-
-    async def take(self) -> Host:
-        """A host that runs nothing yet: a spare one if there is one. Raises HostBroken."""
-        while self._spares:
-            host = self._spares.pop(0)
-            self.fill()
-            if host.alive:
-                return host
-        self.fill()
-        return await self._spawn()
-
-    def fill(self) -> None:
-        """Make spare hosts in the background, until there are as many as wanted."""
-        if self._filling is None or self._filling.done():
-            self._filling = asyncio.create_task(self._fill(), name="spare hosts")
-
-    async def _fill(self) -> None:
-        while not self._closed and len(self._spares) < self._wanted_spares:
-            try:
-                self._spares.append(await self._spawn())
-            except HostBroken:
-                logger.exception("no spare host")
-                return
-
-    async def _spawn(self) -> Host:
-        async with self._forking:
-            if self._process is None or self._process.poll() is not None:
-                self._end()
-                self._start()
-            assert self._control is not None
-            ours, theirs = socket.socketpair()
-            ours.setblocking(False)
-            try:
-                socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
-                async with asyncio.timeout(SPAWN_SECONDS):
-                    answer = await asyncio.get_running_loop().sock_recv(self._control, 16)
-            except (OSError, TimeoutError) as error:
-                ours.close()
-                self._end()
-                raise HostBroken("the host processes' parent does not answer") from error
-            except asyncio.CancelledError:
-                # Its answer would be taken for the next one's.
-                ours.close()
-                self._end()
-                raise
-            finally:
-                theirs.close()
-            if not answer:
-                ours.close()
-                self._end()
-                raise HostBroken("the host processes' parent ended; see its error above")
-        host = Host(int(answer), ours)
-        try:
-            await host.start()
-        except BaseException:
-            host.kill()
-            raise
-        return host
-
-    def _start(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "connections.worker.host_process", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                cwd=settings.BASE_DIR,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the supervisor, which ends its hosts
-            )
-        ours.setblocking(False)
-        self._control = ours
-
-    def _end(self) -> None:
-        if self._control is not None:
-            self._control.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._process = self._control = None
-
-    async def close(self) -> None:
-        """End the spare hosts and the mould."""
-        self._closed = True
-        if self._filling is not None:
-            self._filling.cancel()
-            await asyncio.gather(self._filling, return_exceptions=True)
-        for host in self._spares:
-            host.kill()
-        self._end()

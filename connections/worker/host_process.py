@@ -6,20 +6,23 @@ its memory. A host loads the Go library and then obeys its socket, one JSON line
 
     {"do": "open", "ref": 1, "database": "/…/whatsmeow.sqlite3", "device_name": "…"}
     {"do": "pair_phone", "ref": 1, "number": "…"}
-    {"do": "logout", "ref": 1}    {"do": "close", "ref": 1}
+    {"do": "logout", "ref": 1}    {"do": "close", "ref": 1}    {"do": "ping", "ref": 0}
 
 and answers with the client's events, `{"ref": 1, "event": "code", …}`. Stdout is the Go library's.
 When the socket closes, the supervisor is gone, and so is the host. No Django in here.
 """
 
+import contextlib
 import gc
 import json
 import os
+import queue
 import signal
 import socket
 import sys
 import threading
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from connections.worker import neonize_gateway
 
@@ -33,12 +36,24 @@ class Host:
         self._channel = channel
         self._writing = threading.Lock()
         self._clients: dict[int, neonize_gateway.Client] = {}
+        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
 
     def run(self) -> None:
-        """Obey until the supervisor closes the socket."""
+        """Obey until the supervisor closes the socket.
+
+        A start can take seconds, so the commands wait in a queue of their own, and the answer to a
+        ping says that this process is alive, not that it is idle.
+        """
+        threading.Thread(target=self._obey_all, name="commands", daemon=True).start()
         with self._channel.makefile("r", encoding="utf-8") as lines:
             for line in lines:
-                self._obey(json.loads(line))
+                command = json.loads(line)
+                if command["do"] == "ping":
+                    self.say(0, {"event": "pong", **wear()})
+                    if self._commands.empty():
+                        self._commands.put({"do": "look", "ref": 0})
+                else:
+                    self._commands.put(command)
 
     def say(self, ref: int, event: neonize_gateway.Event) -> None:
         """One line to the supervisor; comes from the Go library's threads too."""
@@ -49,6 +64,13 @@ class Host:
             except OSError:
                 # No one is left who could use this process.
                 os._exit(1)
+
+    def _obey_all(self) -> None:
+        try:
+            while True:
+                self._obey(self._commands.get())
+        except Exception as error:
+            break_down(self._channel, error)
 
     def _obey(self, command: Command) -> None:
         ref = int(command["ref"])
@@ -64,14 +86,36 @@ class Host:
             self._clients[ref].logout()
         elif command["do"] == "close":
             self._clients.pop(ref).stop()
+        elif command["do"] == "look":
+            for ref, client in self._clients.items():
+                if not client.up():
+                    self.say(ref, {"event": "down"})
         else:
             raise ValueError(f"unknown command {command['do']!r}")
 
 
-def become_host(channel: socket.socket, noise_root: bytes | None) -> None:
+def wear() -> neonize_gateway.Event:
+    """What this process holds: open descriptors, and megabytes that are its own."""
+    resident, shared = Path("/proc/self/statm").read_text().split()[1:3]
+    pages = int(resident) - int(shared)
+    megabytes = pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+    return {"descriptors": len(os.listdir("/proc/self/fd")), "megabytes": megabytes}
+
+
+def break_down(channel: socket.socket, error: Exception) -> NoReturn:
+    """Tell the supervisor why, and end."""
+    line = json.dumps({"ref": 0, "event": "broken", "error": f"{type(error).__name__}: {error}"})
+    try:
+        channel.sendall(line.encode() + b"\n")
+    finally:
+        os._exit(1)
+
+
+def become_host(channel: socket.socket, noise_root: bytes | None) -> NoReturn:
     """Load the Go library and obey; never returns."""
     status = 1
     try:
+        prefer_to_be_killed()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         neonize_gateway.load(noise_root)
         host = Host(channel)
@@ -79,20 +123,25 @@ def become_host(channel: socket.socket, noise_root: bytes | None) -> None:
         host.run()
         status = 0
     except Exception as error:
-        line = json.dumps(
-            {"ref": 0, "event": "broken", "error": f"{type(error).__name__}: {error}"}
-        )
-        channel.sendall(line.encode() + b"\n")
+        break_down(channel, error)
     finally:
         # A client that shows a QR code can't be stopped, so an ordinary exit would hang.
         os._exit(status)
 
 
-def quiet_stdio() -> None:
-    """The Go library prints what has no place in our output."""
+def prefer_to_be_killed() -> None:
+    """When memory runs out the kernel takes a host, which can be replaced, not the supervisor."""
+    with contextlib.suppress(OSError):  # Some containers forbid it.
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def quiet_stdio(stderr: int) -> None:
+    """The Go library prints what has no place in our output; the reason of a crash, to `stderr`."""
     null = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(null, stream)
+    for stream, descriptor in enumerate((null, null, stderr)):
+        os.dup2(descriptor, stream)
+    os.close(null)
+    os.close(stderr)
 
 
 def main(control: socket.socket) -> None:
@@ -105,14 +154,15 @@ def main(control: socket.socket) -> None:
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
+        message, descriptors, _, _ = socket.recv_fds(control, 16, 2)
         if not message:
             return
         if (pid := os.fork()) == 0:
             control.close()
-            quiet_stdio()
+            quiet_stdio(descriptors[1])
             become_host(socket.socket(fileno=descriptors[0]), noise_root)
-        os.close(descriptors[0])
+        for descriptor in descriptors:
+            os.close(descriptor)
         control.send(str(pid).encode())
 
 

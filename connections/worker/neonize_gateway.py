@@ -11,6 +11,7 @@ first callback, around every stop and around every call. It must never be loaded
 
 import ctypes
 import importlib.util
+import re
 import sys
 import threading
 import types
@@ -84,7 +85,8 @@ class Client:
     Events, each a dict with "event": code (code) · phone_code (code) · phone_code_failed (error) ·
     accepted · pairing_ended (outcome) · connected (number: digits) · lost · silent · restored ·
     logged_out (while_offline, reason) · replaced · banned (code, seconds) · outdated ·
-    failed (reason) · logout_done (error) · ended (error: why connecting failed, "" after a stop).
+    failed (reason) · logout_done (error) · ended (error: why connecting failed, "" after a stop;
+    cause: what failed, one of CAUSES).
     """
 
     def __init__(self, database: str, device_name: str, emit: Emit) -> None:
@@ -117,6 +119,11 @@ class Client:
         """Close the socket, keeping the credentials."""
         with _lock:
             self._go.Stop(self._uuid)
+
+    def up(self) -> bool:
+        """Whether it is connected and logged in, by what the library itself says."""
+        with _lock:
+            return bool(self._go.IsConnected(self._uuid) and self._go.IsLoggedIn(self._uuid))
 
     def logout(self) -> None:
         """Unlink this device at WhatsApp; "logout_done" (error, "" if none) tells how it went.
@@ -193,7 +200,8 @@ class Client:
             0,
             None,
         )
-        self._emit({"event": "ended", "error": (error or b"").decode(errors="replace")})
+        text = (error or b"").decode(errors="replace")
+        self._emit({"event": "ended", "error": text, "cause": cause_of(text)})
         self._called_back.set()
 
     def _guarded(self, handler: Callable[..., None]) -> Callable[..., None]:
@@ -203,7 +211,8 @@ class Client:
             try:
                 handler(*arguments)
             except Exception as error:
-                self._emit({"event": "ended", "error": f"{type(error).__name__} in a callback"})
+                told = f"{type(error).__name__} in a callback"
+                self._emit({"event": "ended", "error": told, "cause": "callback"})
             finally:
                 self._called_back.set()
 
@@ -240,6 +249,21 @@ class Client:
             self._emit({"event": "failed", "reason": reason})
         else:
             self._emit({"event": PLAIN_EVENTS[kind]})
+
+
+CAUSES = {
+    "damaged": re.compile(r"malformed|not a database", re.I),
+    "store": re.compile(r"database|sqlite|disk|readonly|no space left|permission denied", re.I),
+    "callback": re.compile(r"(?!)"),  # an error of ours, in a callback
+    "dial": re.compile(r"."),
+    "stopped": re.compile(r"\Z"),
+}
+"""What made connecting fail, by the words of whatsmeow's errors; the first that matches."""
+
+
+def cause_of(error: str) -> str:
+    """Which of CAUSES an error of the library tells of."""
+    return next(cause for cause, words in CAUSES.items() if words.search(error))
 
 
 PLAIN_EVENTS = {

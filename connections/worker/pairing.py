@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -12,6 +12,8 @@ from django.conf import settings
 from connections import actions, auth_sessions
 from connections.lifecycle import Observation
 from connections.models import Method, PairingAttempt
+from connections.worker.dialling import Outdated
+from connections.worker.endings import USELESS, Dropped, Final, ending
 from connections.worker.host import Event, HostBroken, Link
 
 if TYPE_CHECKING:
@@ -26,21 +28,33 @@ CODE_LASTS = timedelta(seconds=20)
 # A code for the phone lives as long as the QR codes of its connection.
 PHONE_CODE_LASTS = timedelta(seconds=160)
 # How long WhatsApp is tried again before a person is told to look at the server.
-KEEP_DIALLING_SECONDS = 60.0
+KEEP_DIALLING_SECONDS = 90.0
 FINISH_SECONDS = 60.0
+# How much later than announced a code may be followed by the next one.
+OVERDUE_SECONDS = 10.0
+MOST_CODES_LOST = 5
+# After these, what lies in the store is nobody's link.
+NOT_OURS = USELESS | {Observation.WRONG_NUMBER, Observation.NUMBER_IN_USE}
 
 
 class Failed(Exception):
     """The pairing is over, and no phone is linked."""
 
-    def __init__(self, observation: Observation, detail: str = "") -> None:
+    def __init__(
+        self, observation: Observation, detail: str = "", until: datetime | None = None
+    ) -> None:
         super().__init__(observation)
         self.observation = observation
         self.detail = detail
+        self.until = until
 
 
 class DialFailed(Exception):
     """WhatsApp could not be reached; another try may."""
+
+
+class CodeLost(Exception):
+    """The connection broke under a code, which is void now; another try gives another code."""
 
 
 class Pairing:
@@ -61,48 +75,82 @@ class Pairing:
                 await self._keep_dialling()
             return True
         except Failed as failure:
-            ending, detail = failure.observation, failure.detail
+            ending = failure
         except TimeoutError:
-            ending, detail = Observation.PAIRING_TIMED_OUT, ""
+            ending = Failed(Observation.PAIRING_TIMED_OUT)
         except OSError as error:
             logger.exception("no fresh store", extra={"organization": session.id})
-            ending, detail = Observation.STORE_FAILED, error.strerror or ""
+            ending = Failed(Observation.STORE_FAILED, error.strerror or "")
         except HostBroken as error:
-            ending, detail = Observation.PAIRING_CRASHED, str(error)
-        if self._accepted and await self._adopt():
+            ending = Failed(Observation.PAIRING_CRASHED, str(error))
+        if self._accepted and await self._adopt(ending):
             return True
-        await session.observe(ending, detail)
+        await session.observe(ending.observation, ending.detail)
         return False
 
-    async def _adopt(self) -> bool:
+    async def _adopt(self, ending: Failed) -> bool:
         """The phone accepted the code before things went wrong: its credentials are good."""
-        number = await self._session.thread(
-            auth_sessions.linked_number, self._session.id, self._attempt.store
-        )
-        if number:
-            await self._session.db(
-                actions.link, self._session.fence, self._attempt, number, Observation.LINK_LOST
+        if ending.observation in NOT_OURS:
+            return False
+        session = self._session
+        try:
+            number = await session.thread(
+                auth_sessions.linked_number, session.id, self._attempt.store
             )
-        return bool(number)
+        except (auth_sessions.Damaged, auth_sessions.Unusable):
+            logger.exception("a new store cannot be read", extra={"organization": session.id})
+            return False
+        if not number:
+            return False
+        held = ending.observation in (Observation.TEMPORARILY_BANNED, Observation.CLIENT_OUTDATED)
+        seen = ending.observation if held else Observation.LINK_LOST
+        try:
+            await session.db(
+                actions.link,
+                session.fence,
+                self._attempt,
+                number,
+                seen,
+                ending.detail if held else "",
+                ending.until,
+            )
+        except actions.Unwelcome as unwelcome:
+            ending.observation, ending.detail = unwelcome.observation, unwelcome.detail
+            return False
+        return True
 
     async def _keep_dialling(self) -> None:
-        """Try until WhatsApp issues a code, then stay with that connection to its end."""
-        give_up_at = asyncio.get_running_loop().time() + KEEP_DIALLING_SECONDS
-        wait = 1.0
+        """Try until a phone is linked, or until trying again has no sense. Raises Failed."""
+        give_up_at = self._now() + KEEP_DIALLING_SECONDS
+        wait, lost = 1.0, 0
         while True:
             try:
                 return await self._pair_once()
             except DialFailed as failure:
-                if asyncio.get_running_loop().time() + wait > give_up_at:
+                self._session.supervisor.dialling.failed()
+                if self._now() + wait > give_up_at:
                     raise Failed(Observation.PAIRING_UNREACHABLE) from failure
                 await self._session.observe(Observation.DIAL_FAILED)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, 10.0)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 10.0)
+            except CodeLost as broken:
+                lost += 1
+                if lost > MOST_CODES_LOST:
+                    raise Failed(Observation.PAIRING_CRASHED, str(broken)) from broken
+                await self._session.db(
+                    actions.lose_code, self._session.fence, self._attempt.pk, str(broken)
+                )
+                give_up_at, wait = self._now() + KEEP_DIALLING_SECONDS, 1.0
 
     async def _pair_once(self) -> None:
         session = self._session
+        try:
+            await session.supervisor.dialling.turn(urgent=True)
+        except Outdated as error:
+            raise Failed(Observation.PAIRING_OUTDATED) from error
         database = await session.thread(auth_sessions.create, session.id, self._attempt.store)
         host = await session.supervisor.mould.take()
+        self._codes = 0
         try:
             link = host.open(database)
             await self._follow(link)
@@ -112,46 +160,44 @@ class Pairing:
             host.kill()
 
     async def _follow(self, link: Link) -> None:
-        """Through the codes to the linked phone. Raises DialFailed, Failed."""
+        """Through the codes to the linked phone. Raises DialFailed, CodeLost, Failed."""
         while True:
             try:
                 event = await link.next(self._patience())
             except TimeoutError:
                 if not self._codes:
                     raise DialFailed from None
-                raise Failed(Observation.PAIRING_TIMED_OUT) from None
+                if self._accepted:
+                    raise Failed(Observation.PAIRING_TIMED_OUT) from None
+                raise CodeLost("no further code came") from None
             if event["event"] == "connected":
-                await self._session.db(
-                    actions.link, self._session.fence, self._attempt, event["number"]
-                )
-                return
+                return await self._linked(link, event["number"])
             await self._heard(link, event)
 
-    def _patience(self) -> float | None:
+    async def _linked(self, link: Link, number: str) -> None:
+        """A phone has been linked. Raises Failed when it is not one that is wanted here."""
+        session = self._session
+        try:
+            await session.db(actions.link, session.fence, self._attempt, number)
+        except actions.Unwelcome as unwelcome:
+            trouble = await link.logout(settings.LOGOUT_TIMEOUT_SECONDS)
+            told = "; WhatsApp could not be told: remove the device on the phone" if trouble else ""
+            raise Failed(unwelcome.observation, unwelcome.detail + told) from unwelcome
+
+    def _patience(self) -> float:
         """Seconds until the next event is overdue."""
         if not self._codes:
             return settings.DIAL_TIMEOUT_SECONDS
-        return FINISH_SECONDS if self._accepted else None
+        return FINISH_SECONDS if self._accepted else self._lasts().total_seconds() + OVERDUE_SECONDS
+
+    def _lasts(self) -> timedelta:
+        return FIRST_CODE_LASTS if self._codes == 1 else CODE_LASTS
 
     async def _heard(self, link: Link, event: Event) -> None:
         session = self._session
         kind = event["event"]
         if kind == "code":
-            self._codes += 1
-            self._shown_at = asyncio.get_running_loop().time()
-            if self._attempt.method == Method.PHONE:
-                if self._codes == 1:
-                    link.pair_phone(self._attempt.phone_number)
-                return
-            await session.db(
-                actions.show_code,
-                session.fence,
-                self._attempt.pk,
-                event["code"],
-                self._codes,
-                max(CODE_COUNT, self._codes),
-                FIRST_CODE_LASTS if self._codes == 1 else CODE_LASTS,
-            )
+            await self._code(link, event["code"])
         elif kind == "phone_code":
             await session.db(
                 actions.show_phone_code,
@@ -166,21 +212,64 @@ class Pairing:
             self._accepted = True
             await session.observe(Observation.CODE_ACCEPTED)
         elif kind == "pairing_ended":
-            raise Failed(self._ending(event["outcome"]))
-        elif kind in ("ended", "failed", "lost") and not self._codes:
+            self._codes_over(event["outcome"])
+        elif kind == "lost" and not self._codes:
             raise DialFailed
-        elif kind in ("ended", "host_gone"):
-            raise Failed(Observation.PAIRING_CRASHED)
-        elif observation := session.final(event):
-            raise Failed(*observation)
+        elif ended := ending(event):
+            self._broke(ended)
 
-    def _ending(self, outcome: str) -> Observation:
-        """What whatsmeow means by saying that the codes are over."""
+    async def _code(self, link: Link, code: str) -> None:
+        """WhatsApp issued another code."""
+        session = self._session
+        self._codes += 1
+        self._shown_at = self._now()
+        session.supervisor.dialling.worked()
+        if self._attempt.method == Method.PHONE:
+            if self._codes == 1:
+                link.pair_phone(self._attempt.phone_number)
+            return
+        await session.db(
+            actions.show_code,
+            session.fence,
+            self._attempt.pk,
+            code,
+            self._codes,
+            max(CODE_COUNT, self._codes),
+            self._lasts(),
+        )
+
+    def _codes_over(self, outcome: str) -> None:
+        """What whatsmeow means by saying that the codes are over. Raises CodeLost, Failed."""
         if outcome == "err-client-outdated":
-            return Observation.CLIENT_OUTDATED
+            self._session.supervisor.dialling.refused_as_outdated()
+            raise Failed(Observation.PAIRING_OUTDATED)
         if outcome != "timeout":
-            return Observation.PAIRING_REFUSED
+            raise Failed(Observation.PAIRING_REFUSED)
         # whatsmeow calls it a timeout, too, when the connection drops under a code.
-        shown_for = asyncio.get_running_loop().time() - self._shown_at
-        in_time = shown_for < CODE_LASTS.total_seconds() - 1
-        return Observation.PAIRING_CRASHED if in_time else Observation.CODES_EXPIRED
+        shown_for = self._now() - self._shown_at
+        if shown_for < CODE_LASTS.total_seconds() - 1:
+            raise CodeLost("the connection dropped")
+        raise Failed(Observation.CODES_EXPIRED)
+
+    def _broke(self, ended: Dropped | Final) -> None:
+        """The client came to an end. Raises DialFailed, CodeLost, Failed."""
+        seen = ended.observation
+        if isinstance(ended, Dropped):
+            if seen == Observation.CLIENT_OUTDATED:
+                self._session.supervisor.dialling.refused_as_outdated()
+                if not self._accepted:
+                    seen = Observation.PAIRING_OUTDATED
+            elif seen == Observation.STORE_UNUSABLE:
+                raise Failed(Observation.STORE_FAILED) from ended
+            elif self._accepted and seen != Observation.TEMPORARILY_BANNED:
+                raise Failed(Observation.PAIRING_CRASHED, ended.detail) from ended
+            elif self._codes and not self._accepted:
+                raise CodeLost(ended.detail) from ended
+            elif not self._accepted:
+                raise DialFailed from ended
+            raise Failed(seen, ended.detail, ended.until) from ended
+        raise Failed(seen, ended.detail) from ended
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

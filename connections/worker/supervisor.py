@@ -19,13 +19,16 @@ from typing import IO, TypeVar
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import close_old_connections
-from django.db.models import F, Q
+from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db.models import Case, F, Q, When
 
 from connections import actions, auth_sessions, broadcast, lock, sandbox
-from connections.lifecycle import LIVE, Desired
+from connections.lifecycle import LIVE, Desired, State
 from connections.models import Connection, Worker
-from connections.worker.host import Host, Link, Mould
+from connections.worker.dialling import Dialling
+from connections.worker.host import Link
+from connections.worker.hosts import SessionHosts
+from connections.worker.mould import Mould
 from connections.worker.session import Session
 
 logger = logging.getLogger(__name__)
@@ -34,7 +37,10 @@ T = TypeVar("T")
 
 POLL_SECONDS = 2.0
 HEARTBEAT_SECONDS = 5.0
-STOP_SECONDS = 8.0
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.2, 5.0
+# A stop ends within ten seconds, whatever is under way: so long for the sockets, then for the rest.
+STOP_SECONDS = 6.0
+FAREWELL_SECONDS = 1.5
 JOIN_AGAIN_SECONDS = 3600.0
 
 
@@ -49,15 +55,37 @@ class Supervisor:
         self.mould = Mould(sandbox.host_environment(), settings.SPARE_HOSTS)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="supervisor-db")
         self._sessions: dict[int, tuple[Session, asyncio.Task[None]]] = {}
-        self._hosts: list[Host] = []
-        self._opening = asyncio.Lock()
+        self._hosts = SessionHosts(self.mould)
+        self.dialling = Dialling()
+        self._database_away = False
         self._woken: asyncio.Queue[int] = asyncio.Queue()
         self._reconciling: dict[int, asyncio.Lock] = {}
         self._worker: Worker | None = None
         self._lock_file: IO[str] | None = None
 
     async def db(self, function: Callable[..., T], *arguments: object) -> T:
-        """Run a database function on this supervisor's one database thread."""
+        """Run a database function on this supervisor's one database thread.
+
+        While the database is away it is tried again for as long as it takes: sockets stay open
+        meanwhile, and what they say is written down afterwards.
+        """
+        wait = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                found = await self._db_once(function, *arguments)
+            except (OperationalError, InterfaceError) as error:
+                if not self._database_away:
+                    self._database_away = True
+                    logger.error("the database is away: %s", error)
+            else:
+                if self._database_away:
+                    self._database_away = False
+                    logger.warning("the database is back")
+                return found
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_RETRY_SECONDS)
+
+    async def _db_once(self, function: Callable[..., T], *arguments: object) -> T:
         call = partial(_with_fresh_connection, function, *arguments)
         return await sync_to_async(call, thread_sensitive=False, executor=self._executor)()
 
@@ -74,6 +102,7 @@ class Supervisor:
                 ("listen", self._keep("listen", self._listen)),
                 ("poll", self._keep("poll", self._poll)),
                 ("heartbeat", self._keep("heartbeat", self._heartbeat)),
+                ("relieve", self._keep("relieve", self._hosts.relieve)),
                 ("reconcile", self._reconcile_woken()),
             )
         ]
@@ -98,25 +127,31 @@ class Supervisor:
 
     async def _close(self) -> None:
         """Close all sockets without logging out, and end the host processes."""
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._close_sessions()
+        except TimeoutError:
+            logger.warning("some clients did not close in time; their processes are ended")
+        self._hosts.kill()
+        await self.mould.close()
+        if self._worker is not None:
+            try:
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await self._db_once(actions.stop_worker, self._worker)
+            except (TimeoutError, OperationalError, InterfaceError):
+                logger.warning("the stop could not be written down; the heartbeat will tell")
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._lock_file is not None:
+            self._lock_file.close()
+        logger.info("supervisor stopped")
+
+    async def _close_sessions(self) -> None:
         sessions = [task for _, task in self._sessions.values()]
         for task in sessions:
             task.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
-        links = [session.link for session, _ in self._sessions.values() if session.link]
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await asyncio.gather(*(link.close() for link in links), return_exceptions=True)
-        except TimeoutError:
-            logger.warning("some clients did not close in time; their processes are ended")
-        for host in self._hosts:
-            host.kill()
-        await self.mould.close()
-        if self._worker is not None:
-            await self.db(actions.stop_worker, self._worker)
-        self._executor.shutdown()
-        if self._lock_file is not None:
-            self._lock_file.close()
-        logger.info("supervisor stopped")
+        closing = (session.close() for session, _ in self._sessions.values())
+        await asyncio.gather(*closing, return_exceptions=True)
 
     async def _keep(self, name: str, function: Callable[[], Awaitable[None]]) -> None:
         """Run a duty for ever. What breaks it (a database away) is told, and it goes on."""
@@ -129,7 +164,7 @@ class Supervisor:
 
     async def _heartbeat(self) -> None:
         assert self._worker is not None
-        await self.db(actions.heartbeat, self._worker)
+        await self.db(actions.heartbeat, self._worker, self.dialling.outdated_since)
         await asyncio.sleep(HEARTBEAT_SECONDS)
 
     # --- Who wants something --------------------------------------------------------------------
@@ -170,7 +205,9 @@ class Supervisor:
             | (resting & Q(pk__in=running))
             | (linked & ~Q(pk__in=running))
         )
-        return list(neglected.values_list("pk", flat=True))
+        # Those that people rely on right now come first.
+        newest = Case(When(state=State.CONNECTED, then=0), default=1)
+        return list(neglected.order_by(newest, "pk").values_list("pk", flat=True))
 
     async def _reconcile_woken(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -189,12 +226,10 @@ class Supervisor:
         """Give the newest request of a connection its session; end the session of an older one."""
         assert self._worker is not None
         async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
-            claim = partial(
-                actions.claim, worker=self._worker, linked_number=auth_sessions.linked_number
-            )
+            claim = partial(actions.claim, worker=self._worker, linked_number=_linked_number)
             connection = await self.db(claim, connection_id)
             session, task = self._sessions.get(connection_id, (None, None))
-            wanted = self._wants_session(connection)
+            wanted = connection.wants_session
             if session is not None and task is not None:
                 newest = session.fence.generation == connection.generation
                 rests = not connection.organization.is_active and not connection.logout_wanted
@@ -208,16 +243,6 @@ class Supervisor:
             elif session is not None:
                 await session.pause()
 
-    def _wants_session(self, connection: Connection) -> bool:
-        if connection.logout_wanted:
-            return True
-        if not connection.organization.is_active:
-            return False
-        if connection.begun_generation < connection.generation:
-            return True
-        wanted = connection.desired == Desired.CONNECTED and connection.state in LIVE
-        return wanted and bool(connection.store)
-
     def _start(self, connection: Connection, link: Link | None) -> None:
         session = Session(self, connection, link)
         task = asyncio.create_task(session.run(), name=f"session {connection.pk}")
@@ -230,22 +255,17 @@ class Supervisor:
 
     # --- Where sessions run ---------------------------------------------------------------------
 
-    async def open(self, connection_id: int, store: str) -> Link:
-        """Resume a store's device in a session host that has room. Raises HostBroken."""
-        async with self._opening:
-            host = await self._host_with_room()
-            return host.open(auth_sessions.database(connection_id, store))
+    async def open(self, connection_id: int, store: str, alone: bool = False) -> Link:
+        """Resume a store's device in a session host. Raises HostBroken."""
+        return await self._hosts.open(auth_sessions.database(connection_id, store), alone)
 
-    async def _host_with_room(self) -> Host:
-        for host in list(self._hosts):
-            if not host.alive or (host.retired and not host.sessions):
-                self._hosts.remove(host)
-                host.kill()
-            elif not host.retired and host.sessions < settings.SESSIONS_PER_HOST:
-                return host
-        host = await self.mould.take()
-        self._hosts.append(host)
-        return host
+
+def _linked_number(connection_id: int, store: str) -> str:
+    try:
+        return auth_sessions.linked_number(connection_id, store)
+    except (auth_sessions.Damaged, auth_sessions.Unusable):
+        logger.exception("a store cannot be read", extra={"organization": connection_id})
+        return ""
 
 
 def _with_fresh_connection(function: Callable[..., T], *arguments: object) -> T:

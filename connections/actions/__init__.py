@@ -1,0 +1,56 @@
+"""The only writers of connections, attempts and history.
+
+`requests`: what people ask for. `sightings`: what the worker saw; each comes with a `Fence`, and a
+write under an old claim or an old generation changes no row and says so. `ownership`: which worker
+has what. Every change adds its line to the history in the same transaction, and is told on commit.
+"""
+
+from connections.actions.ownership import claim, heartbeat, start_worker, stop_worker
+from connections.actions.requests import (
+    AlreadyConnected,
+    NothingToCancel,
+    OrganizationInactive,
+    TemporarilyBanned,
+    UnexpectedNumber,
+    request_cancel,
+    request_disconnect,
+    request_reconnect,
+)
+from connections.actions.rows import GONE_AT_WHATSAPP, Fence, Superseded, Unwelcome
+from connections.actions.sightings import (
+    begin,
+    begin_pairing,
+    forget_credentials,
+    link,
+    lose_code,
+    observe,
+    show_code,
+    show_phone_code,
+)
+
+__all__ = [
+    "GONE_AT_WHATSAPP",
+    "AlreadyConnected",
+    "Fence",
+    "NothingToCancel",
+    "OrganizationInactive",
+    "Superseded",
+    "TemporarilyBanned",
+    "UnexpectedNumber",
+    "Unwelcome",
+    "begin",
+    "begin_pairing",
+    "claim",
+    "forget_credentials",
+    "heartbeat",
+    "link",
+    "lose_code",
+    "observe",
+    "request_cancel",
+    "request_disconnect",
+    "request_reconnect",
+    "show_code",
+    "show_phone_code",
+    "start_worker",
+    "stop_worker",
+]

@@ -1,0 +1,135 @@
+"""What people ask for: each request raises the generation, so that nothing older counts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import ceil
+
+from django.db import transaction
+from django.utils import timezone
+
+from connections import broadcast, limits
+from connections.actions.rows import Outcome, end_attempts, move
+from connections.lifecycle import PAIRING, Desired, Observation, State
+from connections.models import Connection, Method
+from organizations.actors import Actor
+from organizations.phone_numbers import same_number
+
+REQUESTED = (
+    "desired",
+    "generation",
+    "requested_by",
+    "requested_method",
+    "requested_number",
+    "logout_wanted",
+)
+
+
+class AlreadyConnected(Exception):
+    """WhatsApp is already connected"""
+
+
+class OrganizationInactive(Exception):
+    """This organization is deactivated."""
+
+
+class NothingToCancel(Exception):
+    """No pairing is under way"""
+
+
+class UnexpectedNumber(Exception):
+    """This organization expects another number. Use its phone, or change the expected number."""
+
+
+class TemporarilyBanned(Exception):
+    """WhatsApp has banned the number until a time; trying earlier makes it longer."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(
+            f"WhatsApp has banned this number until {until:%Y-%m-%d %H:%M} UTC. It comes back by "
+            "itself then; trying earlier makes it longer."
+        )
+        self.until = until
+
+    @property
+    def wait(self) -> int:
+        """Seconds until the ban ends, at least one."""
+        return max(1, ceil((self.until - timezone.now()).total_seconds()))
+
+
+@transaction.atomic
+def request_reconnect(
+    connection_id: int, actor: Actor, method: Method = Method.QR, number: str = ""
+) -> Connection:
+    """Ask for a connection. What is already under way is left to go on.
+
+    `method` PHONE: by a code that is typed on the phone with this `number` (digits), instead of a
+    QR code. Raises AlreadyConnected when there is nothing to reconnect, OrganizationInactive,
+    UnexpectedNumber, TemporarilyBanned, TooManyRequests.
+    """
+    connection = locked(connection_id)
+    if not connection.organization.is_active:
+        raise OrganizationInactive(OrganizationInactive.__doc__)
+    expected = connection.organization.expected_number
+    if number and expected and not same_number(expected, number):
+        raise UnexpectedNumber(UnexpectedNumber.__doc__)
+    if connection.desired == Desired.CONNECTED:
+        # Without a worker the row tells of a link that is gone, and readers are told so.
+        if connection.state == State.CONNECTED and connection.looked_after:
+            raise AlreadyConnected
+        if connection.banned_until is not None:
+            raise TemporarilyBanned(connection.banned_until)
+        asked_again = (connection.requested_method, connection.requested_number) == (method, number)
+        if asked_again and _under_way(connection):
+            return connection
+    limits.check(connection, actor)
+    connection.requested_by = actor.short_label
+    connection.requested_method, connection.requested_number = method, number
+    return _request(connection, Desired.CONNECTED, Observation.RECONNECT_REQUESTED, actor)
+
+
+@transaction.atomic
+def request_disconnect(connection_id: int, actor: Actor) -> Connection:
+    """Ask for a logout, a stopped socket and deleted credentials."""
+    connection = locked(connection_id)
+    if connection.desired == Desired.DISCONNECTED and connection.disconnecting:
+        return connection
+    connection.logout_wanted = True
+    return _request(connection, Desired.DISCONNECTED, Observation.DISCONNECT_REQUESTED, actor)
+
+
+@transaction.atomic
+def request_cancel(connection_id: int, actor: Actor) -> Connection:
+    """Ask for the end of a pairing that is under way. Raises NothingToCancel."""
+    connection = locked(connection_id)
+    pairing = connection.state in PAIRING and not connection.store
+    if connection.desired != Desired.CONNECTED or not pairing:
+        raise NothingToCancel(NothingToCancel.__doc__)
+    return _request(connection, Desired.DISCONNECTED, Observation.CANCEL_REQUESTED, actor)
+
+
+def locked(connection_id: int) -> Connection:
+    locked = Connection.objects.select_for_update(of=("self",)).select_related("organization")
+    return locked.get(pk=connection_id)
+
+
+def _under_way(connection: Connection) -> bool:
+    """Whether an earlier request is still being carried out, or waits for a worker to begin."""
+    if connection.state not in PAIRING:
+        return False
+    if connection.begun_generation < connection.generation:
+        return True
+    attempt = connection.open_attempt()
+    return connection.looked_after and (attempt is None or attempt.expires_at > timezone.now())
+
+
+def _request(
+    connection: Connection, desired: Desired, observation: Observation, actor: Actor
+) -> Connection:
+    connection.desired = desired
+    connection.generation += 1
+    connection.save(update_fields=REQUESTED)
+    end_attempts(connection, Outcome.CANCELLED)
+    move(connection, observation, actor=actor)
+    broadcast.requested(connection.pk)
+    return connection

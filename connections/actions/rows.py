@@ -1,0 +1,145 @@
+"""What all writes have in common: the fence, the step in the lifecycle, the line in the history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from connections import broadcast
+from connections.lifecycle import PAIRING, Observation, State, after
+from connections.models import DETAIL_LENGTH, Connection, ConnectionEvent, PairingAttempt
+from organizations.actors import Actor
+from organizations.phone_numbers import same_number
+
+Outcome = PairingAttempt.Outcome
+
+ENDINGS: dict[Observation, PairingAttempt.Outcome] = {
+    Observation.CODES_EXPIRED: Outcome.EXPIRED,
+    Observation.PAIRING_REFUSED: Outcome.REFUSED,
+    Observation.WRONG_NUMBER: Outcome.REFUSED,
+    Observation.NUMBER_IN_USE: Outcome.REFUSED,
+    Observation.PAIRING_UNREACHABLE: Outcome.UNREACHABLE,
+    Observation.PAIRING_CRASHED: Outcome.CRASHED,
+    Observation.PAIRING_TIMED_OUT: Outcome.TIMED_OUT,
+    Observation.PAIRING_INTERRUPTED: Outcome.INTERRUPTED,
+}
+"""How each observation that ends a pairing is remembered; any other ending is FAILED."""
+
+GONE_AT_WHATSAPP = frozenset(
+    {
+        Observation.LOGGED_OUT_BY_PHONE,
+        Observation.FORGOTTEN,
+        Observation.ACCOUNT_LOCKED,
+        Observation.BANNED,
+    }
+)
+"""After these the saved credentials are worthless, so the next reconnect begins with a fresh QR."""
+
+
+@dataclass(frozen=True)
+class Fence:
+    """The right to write about a connection: who owns it, and for which request."""
+
+    connection_id: int
+    claim: int
+    generation: int
+
+
+class Superseded(Exception):
+    """A newer request or another worker has taken over; the writer should stop."""
+
+
+class Unwelcome(Exception):
+    """A phone was linked whose number must not be this organization's; `observation` says why."""
+
+    def __init__(self, observation: Observation, detail: str) -> None:
+        super().__init__(observation)
+        self.observation = observation
+        self.detail = detail
+
+
+def fenced(fence: Fence) -> Connection:
+    """Lock the row that a fence allows to write. Raises Superseded."""
+    connection = (
+        Connection.objects.select_for_update()
+        .filter(pk=fence.connection_id, claim=fence.claim, generation=fence.generation)
+        .first()
+    )
+    if connection is None:
+        raise Superseded
+    return connection
+
+
+def move(
+    connection: Connection,
+    observation: Observation,
+    *,
+    detail: str = "",
+    actor: Actor | None = None,
+    attempt: PairingAttempt | None = None,
+    retry_at: datetime | None = None,
+) -> None:
+    """Write what an observation makes of a connection that this transaction has locked.
+
+    `retry_at`: when it is tried again by itself, if it is known.
+    """
+    before = State(connection.state)
+    follows = after(before, observation)
+    if follows is None:
+        return
+    attempt = attempt or connection.open_attempt()
+    detail = detail[:DETAIL_LENGTH]
+    state, reason = follows
+    unchanged = (before, connection.reason, connection.detail) == (state, reason, detail)
+    if unchanged and actor is None:
+        if connection.retry_at != retry_at:
+            connection.retry_at = retry_at
+            connection.save(update_fields=["retry_at"])
+            broadcast.changed(connection.pk)
+        return
+    if state != before:
+        connection.since = timezone.now()
+    connection.state, connection.reason, connection.detail = state, reason, detail
+    connection.retry_at = retry_at
+    connection.save(update_fields=["state", "reason", "detail", "since", "retry_at"])
+    if state not in PAIRING:
+        end_attempts(connection, ENDINGS.get(observation, Outcome.FAILED))
+    ConnectionEvent.objects.create(
+        connection=connection,
+        observation=observation,
+        state_before=before,
+        state=state,
+        reason=reason,
+        detail=detail,
+        attempt=attempt,
+        **(actor.columns if actor else {}),
+    )
+    broadcast.changed(connection.pk)
+
+
+def adopt(connection: Connection, attempt: PairingAttempt, number: str) -> None:
+    """The attempt's store becomes the organization's. Raises Unwelcome."""
+    expected = connection.organization.expected_number
+    if expected and not same_number(expected, number):
+        raise Unwelcome(Observation.WRONG_NUMBER, f"its number ends in {number[-4:]}")
+    holders = Connection.objects.filter(number=number).exclude(store="").exclude(pk=connection.pk)
+    if holders.exists():
+        raise Unwelcome(Observation.NUMBER_IN_USE, f"its number ends in {number[-4:]}")
+    connection.store, connection.number = attempt.store, number
+    connection.save(update_fields=["store", "number"])
+    end_attempts(connection, Outcome.LINKED)
+
+
+def leave_credentials(connection: Connection) -> None:
+    """The store is not used again. Its files stay until a new link or a disconnect."""
+    connection.store = ""
+    connection.save(update_fields=["store"])
+
+
+def end_attempts(connection: Connection, outcome: PairingAttempt.Outcome) -> None:
+    """What is under way ends here, and its codes with it."""
+    connection.attempts.filter(ended_at=None).update(
+        ended_at=timezone.now(), outcome=outcome, code="", phone_code="", code_expires_at=None
+    )

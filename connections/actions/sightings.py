@@ -1,0 +1,151 @@
+"""What the worker saw, each with the fence under which it may be written down."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from connections import broadcast
+from connections.actions.rows import (
+    GONE_AT_WHATSAPP,
+    Fence,
+    Outcome,
+    Superseded,
+    adopt,
+    end_attempts,
+    fenced,
+    leave_credentials,
+    move,
+)
+from connections.lifecycle import Desired, Observation
+from connections.models import Connection, PairingAttempt
+
+
+@transaction.atomic
+def begin(fence: Fence) -> Connection:
+    """The worker begins to carry out a request. Raises Superseded."""
+    connection = fenced(fence)
+    connection.begun_generation = fence.generation
+    connection.save(update_fields=["begun_generation"])
+    return connection
+
+
+@transaction.atomic
+def begin_pairing(
+    fence: Fence, lasts: timedelta, because: Observation | None = None
+) -> PairingAttempt:
+    """Open the one pairing attempt of this request. Raises Superseded.
+
+    `because`: what showed that the saved credentials are worthless, if there were any.
+    """
+    connection = fenced(fence)
+    end_attempts(connection, Outcome.CANCELLED)
+    if because is not None:
+        leave_credentials(connection)
+        move(connection, because)
+    now = timezone.now()
+    attempt = PairingAttempt.objects.create(
+        connection=connection,
+        generation=fence.generation,
+        method=connection.requested_method,
+        phone_number=connection.requested_number,
+        begun_by=connection.requested_by,
+        begun_at=now,
+        expires_at=now + lasts,
+    )
+    move(connection, Observation.PAIRING_STARTED, attempt=attempt)
+    return attempt
+
+
+@transaction.atomic
+def show_code(
+    fence: Fence, attempt_id: int, code: str, number: int, count: int, lasts: timedelta
+) -> None:
+    """WhatsApp issued code `number` of `count`, good for `lasts`. Raises Superseded."""
+    connection = fenced(fence)
+    now = timezone.now()
+    shown = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
+    if not shown.update(
+        code=code, code_number=number, code_count=count, code_expires_at=now + lasts
+    ):
+        raise Superseded
+    shown.filter(first_code_at=None).update(first_code_at=now)
+    move(connection, Observation.CODE_SHOWN)
+    broadcast.changed(connection.pk)
+
+
+@transaction.atomic
+def show_phone_code(fence: Fence, attempt_id: int, code: str, lasts: timedelta) -> None:
+    """WhatsApp issued a code to be typed on the phone, good for `lasts`. Raises Superseded."""
+    connection = fenced(fence)
+    shown = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
+    if not shown.update(phone_code=code, code_expires_at=timezone.now() + lasts):
+        raise Superseded
+    shown.filter(first_code_at=None).update(first_code_at=timezone.now())
+    move(connection, Observation.PHONE_CODE_SHOWN)
+    broadcast.changed(connection.pk)
+
+
+@transaction.atomic
+def lose_code(fence: Fence, attempt_id: int, detail: str = "") -> None:
+    """The code that was shown is void, and another one is on its way. Raises Superseded."""
+    connection = fenced(fence)
+    lost = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
+    if not lost.update(code="", phone_code="", code_number=0, code_expires_at=None):
+        raise Superseded
+    move(connection, Observation.CODE_LOST, detail=detail)
+
+
+@transaction.atomic
+def observe(
+    fence: Fence,
+    observation: Observation,
+    detail: str = "",
+    retry_at: datetime | None = None,
+) -> None:
+    """Something happened to the link; `retry_at`: the next try, if known. Raises Superseded."""
+    connection = fenced(fence)
+    if observation in GONE_AT_WHATSAPP:
+        leave_credentials(connection)
+    move(connection, observation, detail=detail, retry_at=retry_at)
+
+
+@transaction.atomic
+def link(
+    fence: Fence,
+    attempt: PairingAttempt,
+    number: str,
+    observation: Observation = Observation.LINKED,
+    detail: str = "",
+    retry_at: datetime | None = None,
+) -> None:
+    """The phone is linked: the attempt's store becomes the organization's.
+
+    `observation` is another one when the link broke right after the phone had accepted the code.
+    Raises Superseded; Unwelcome when the number is not one that this organization may have.
+    """
+    connection = fenced(fence)
+    adopt(connection, attempt, number)
+    move(connection, observation, detail=detail, attempt=attempt, retry_at=retry_at)
+
+
+@transaction.atomic
+def forget_credentials(fence: Fence, observation: Observation, detail: str = "") -> None:
+    """The credentials are deleted, whatever has been requested since. Raises Superseded.
+
+    `observation`: what that makes of the connection, unless it is wanted again by now.
+    """
+    connection = (
+        Connection.objects.select_for_update()
+        .filter(pk=fence.connection_id, claim=fence.claim)
+        .first()
+    )
+    if connection is None:
+        raise Superseded
+    connection.store, connection.number, connection.logout_wanted = "", "", False
+    connection.save(update_fields=["store", "number", "logout_wanted"])
+    if connection.desired == Desired.DISCONNECTED:
+        move(connection, observation, detail=detail)
+    broadcast.changed(connection.pk)

@@ -1,0 +1,84 @@
+"""What the events of a client mean, and how the holding of one can end."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from connections.actions import GONE_AT_WHATSAPP
+from connections.lifecycle import Observation
+from connections.worker.host import Event
+
+USELESS = GONE_AT_WHATSAPP | {Observation.CREDENTIALS_DAMAGED}
+"""After these the saved credentials help no more; who has pressed Reconnect gets a code instead."""
+
+# WhatsApp's own longest ban is a matter of days; beyond, its answer is not believed.
+LONGEST_BAN = timedelta(days=60)
+STATUS_WORDS = "got "
+
+FORGOTTEN_BY_REASON = {
+    "MAIN_DEVICE_GONE": Observation.ACCOUNT_LOCKED,
+    "UNKNOWN_LOGOUT": Observation.BANNED,
+}
+
+
+class Dropped(Exception):
+    """The client is of no use any more; another one may be."""
+
+    def __init__(
+        self,
+        observation: Observation = Observation.LINK_LOST,
+        detail: str = "",
+        until: datetime | None = None,
+    ) -> None:
+        super().__init__(observation)
+        self.observation = observation
+        self.detail = detail
+        self.until = until  # not to be tried before
+
+
+class Final(Exception):
+    """Only a person can help."""
+
+    def __init__(self, observation: Observation, detail: str = "") -> None:
+        super().__init__(observation)
+        self.observation = observation
+        self.detail = detail
+
+
+def ending(event: Event) -> Dropped | Final | None:
+    """How an event ends the holding of a client, or None when it does not."""
+    kind = event["event"]
+    if kind == "logged_out":
+        if not event["while_offline"]:
+            return Final(Observation.LOGGED_OUT_BY_PHONE)
+        return Final(FORGOTTEN_BY_REASON.get(event["reason"], Observation.FORGOTTEN))
+    if kind == "banned":
+        lasts = min(max(timedelta(seconds=event["seconds"]), timedelta(seconds=1)), LONGEST_BAN)
+        until = timezone.now() + lasts
+        return Dropped(
+            Observation.TEMPORARILY_BANNED, f"until {until:%Y-%m-%d %H:%M} UTC", until=until
+        )
+    if kind == "replaced":
+        return Final(Observation.TAKEN_OVER)
+    if kind == "outdated":
+        return Dropped(Observation.CLIENT_OUTDATED)
+    if kind == "failed":
+        return Dropped(Observation.LOGIN_REFUSED, f"it said: {event['reason'].lower()}")
+    if kind == "host_gone":
+        return Dropped(Observation.HOST_CRASHED, event["error"])
+    if kind == "ended":
+        return _never_began(event)
+    return None
+
+
+def _never_began(event: Event) -> Dropped | Final:
+    """A client that could not be started, or that ended without having been asked to."""
+    if event["cause"] == "damaged":
+        return Final(Observation.CREDENTIALS_DAMAGED)
+    if event["cause"] == "store":
+        return Dropped(Observation.STORE_UNUSABLE)
+    if event["cause"] == "dial":
+        return Dropped(Observation.UNREACHABLE)
+    return Dropped(Observation.LINK_LOST)
