@@ -15,6 +15,7 @@ from connections.events import EventsView
 from whatsapp_orgs.openapi import DocsView, SchemaView, YamlSchemaView
 
 NO_STORE = {"Cache-Control": "no-store"}
+RETRY_SECONDS = 5
 
 
 def shape(code: str, message: str) -> dict[str, Any]:
@@ -60,6 +61,13 @@ def bad_request(request: HttpRequest) -> JsonResponse:
     """What Django refuses before any view sees it."""
     message = "This request cannot be served: its Host or another header is wrong."
     return JsonResponse(shape("bad_request", message), status=400, headers=NO_STORE)
+
+
+def unavailable(request: HttpRequest) -> JsonResponse:
+    """The database is away; nothing was changed."""
+    message = "The database does not answer at the moment. Try again in a few seconds."
+    headers = {**NO_STORE, "Retry-After": str(RETRY_SECONDS)}
+    return JsonResponse(shape("database_unavailable", message), status=503, headers=headers)
 
 
 def server_error(request: HttpRequest) -> JsonResponse:

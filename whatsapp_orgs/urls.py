@@ -1,7 +1,11 @@
 """The project's addresses."""
 
+import sys
+
 from django.contrib import admin
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.template import loader
 from django.urls import include, path, re_path
 from django.views.defaults import bad_request as page_bad_request
 from django.views.defaults import server_error as page_server_error
@@ -29,7 +33,12 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """An error of our own: JSON for API clients, a page for people."""
-    if request.path.startswith("/api/"):
-        return api.server_error(request)
-    return page_server_error(request)
+    """An error of our own, or a database that is away: JSON for API clients, a page for people."""
+    of_the_api = request.path.startswith("/api/")
+    # Django calls this while it handles the exception.
+    if isinstance(sys.exception(), OperationalError | InterfaceError):
+        if of_the_api:
+            return api.unavailable(request)
+        page = loader.render_to_string("503.html")
+        return HttpResponse(page, status=503, headers={"Retry-After": str(api.RETRY_SECONDS)})
+    return api.server_error(request) if of_the_api else page_server_error(request)

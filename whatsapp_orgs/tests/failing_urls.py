@@ -1,5 +1,6 @@
 """Addresses that fail in every way, beside the real ones."""
 
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from rest_framework import exceptions
@@ -15,6 +16,17 @@ handler500 = urls.handler500
 
 def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("a secret detail")
+
+
+def without_database(request: HttpRequest) -> HttpResponse:
+    raise OperationalError("database is locked")
+
+
+class WithoutDatabaseView(APIView):
+    permission_classes = [AllowAny]
+
+    def get(self, request: Request) -> Response:
+        raise OperationalError("database is locked")
 
 
 class BrokenView(APIView):
@@ -48,6 +60,8 @@ class SlowDownView(APIView):
 urlpatterns = [
     path("broken", broken),
     path("api/v1/broken", broken),
+    path("without-database", without_database),
+    path("api/v1/without-database", WithoutDatabaseView.as_view()),
     path("api/v1/broken-view", BrokenView.as_view()),
     path("api/v1/echo", EchoView.as_view()),
     path("api/v1/invalid", InvalidView.as_view()),

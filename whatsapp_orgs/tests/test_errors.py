@@ -115,3 +115,16 @@ def test_a_wait_is_told_in_the_header(client: Client) -> None:
     answer = client.get("/api/v1/slow-down")
     assert told(answer)[:2] == (429, "throttled")
     assert answer["Retry-After"] == "7"
+
+
+def test_a_database_that_is_away_is_said_so_to_programs(client: Client) -> None:
+    answer = client.get("/api/v1/without-database")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert (answer.json()["success"], answer.json()["code"]) == (False, "database_unavailable")
+    assert "locked" not in answer.content.decode()
+
+
+def test_a_database_that_is_away_is_said_so_to_people(client: Client) -> None:
+    answer = client.get("/without-database")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "The database does not answer" in answer.content.decode()

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 FILE = Path(settings.BASE_DIR) / "whatsapp_orgs" / "settings.py"
 SECONDS = [
+    "OUTDATED_PROBE_SECONDS",
     "WRONG_TOKEN_WINDOW_SECONDS",
     "RECONNECT_WAIT_SECONDS",
     "DISCONNECT_WAIT_SECONDS",
@@ -20,6 +21,9 @@ SECONDS = [
     "PAIRING_TIMEOUT_SECONDS",
 ]
 COUNTS = [
+    "STARTS_PER_HOST",
+    "DIALS_PER_SECOND",
+    "HOST_MEGABYTES",
     "SESSIONS_PER_HOST",
     "SPARE_HOSTS",
     "RECONNECTS_PER_ORGANIZATION",

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import threading
 from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +12,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 9.0
 
 
 class Command(BaseCommand):
@@ -60,6 +64,7 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
             reactor.callFromThread(reactor.stop)
 
     def stopping() -> Any:
+        _end_in_time()
         stop.set()
         if supervising is None or supervising.done():
             return None
@@ -80,6 +85,19 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
         raise CommandError(f"cannot listen on {host}:{port}; is another program using that port?")
     if broken:
         raise CommandError(f"the supervisor ended: {broken[0]}") from broken[0]
+
+
+def _end_in_time() -> None:
+    """Whatever hangs in a stop (a query on a locked database), the process ends all the same."""
+
+    def end() -> None:
+        logger.error("not everything stopped in time; ending all the same")
+        logging.shutdown()
+        os._exit(1)
+
+    watchdog = threading.Timer(STOP_SECONDS, end)
+    watchdog.daemon = True
+    watchdog.start()
 
 
 async def _quietly(task: "asyncio.Task[None]") -> None:
