@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 import time
@@ -13,7 +14,15 @@ from . import nodes, wire
 from .certificates import NoiseIdentity
 from .faults import Fault
 from .jids import SERVER
-from .login import Session, log_in, replaced
+from .login import (
+    Session,
+    is_logout,
+    is_ping,
+    log_in,
+    refused_by_fault,
+    replaced,
+    stream_error,
+)
 from .nodes import Node
 from .noise import Cipher, NoiseError, Responder
 from .pairing import Pairing
@@ -26,6 +35,7 @@ _HANDSHAKE_SECONDS = 30.0
 _SILENT_HELLO_SECONDS = 60.0
 _IDLE_SECONDS = 180.0
 _GRACE_SECONDS = 0.5
+_RESTART_GRACE = 5.0
 _CLOSE_SECONDS = 2.0
 
 
@@ -150,6 +160,10 @@ class Connection:
         loop = asyncio.get_running_loop()
         loop.call_at(max(loop.time(), self._last_due) + grace, self._close)
 
+    def restart(self) -> None:
+        """Tell the client to connect again; close if it has not done so by itself."""
+        self.last_words(stream_error(515), _RESTART_GRACE)
+
     def abort(self) -> None:
         """Close the TCP connection now."""
         self._closing = True
@@ -162,7 +176,13 @@ class Connection:
         elif fault.kind == "websocket_close":
             self._close(fault.params["code"])
         elif fault.kind == "stream_503":
-            self.last_words(Node("stream:error", {"code": "503"}))
+            self.last_words(stream_error(503))
+        elif fault.kind == "stream_515":
+            self.restart()
+        elif fault.kind == "stream_error" and fault.params["close"]:
+            self.last_words(stream_error(fault.params["code"]))
+        elif fault.kind == "stream_error":
+            self.send(stream_error(fault.params["code"]))
         elif fault.kind == "replaced":
             self.last_words(replaced())
 
@@ -187,15 +207,26 @@ class Connection:
             return None
         noise = Responder(identity.static, certificate)
         hello = await self._channel.receive()
-        if self.world.faults.take("no_server_hello", self):
-            limit.reschedule(asyncio.get_running_loop().time() + _SILENT_HELLO_SECONDS)
-            await self._channel.receive()
+        await self._hold_hello(limit)
         self._channel.send(noise.hello(hello))
         static, payload = noise.finish(await self._channel.receive())
         incoming, self._cipher = noise.split()
         self.world.statistics.handshakes += 1
         self._begin(static, wire.decode(payload))
         return incoming
+
+    async def _hold_hello(self, limit: asyncio.Timeout) -> None:
+        now = asyncio.get_running_loop().time()
+        if self.world.faults.take("no_server_hello", self):
+            limit.reschedule(now + _SILENT_HELLO_SECONDS)
+            await self._channel.receive()
+        elif fault := self.world.faults.take("slow_handshake", self):
+            due = now + fault.params["ms"] / 1000
+            limit.reschedule(due + _HANDSHAKE_SECONDS)
+            # Read meanwhile: a client that gives up must be seen to leave.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._channel.receive()
 
     def _refusal(self, target: str) -> str:
         if target != TARGET:
@@ -208,6 +239,8 @@ class Connection:
 
     def _begin(self, static: bytes, payload: wire.Message) -> None:
         if payload.data(19):
+            if refused_by_fault(self, "pairing"):
+                return
             self.role = Pairing(self, static, payload.message(19))
             return
         device = log_in(self, static, payload)
@@ -222,9 +255,16 @@ class Connection:
             async with asyncio.timeout_at(min(idle, self.deadline or idle)):
                 frame = await self._channel.receive()
             node = nodes.decode(incoming.open(frame))
-            if self.role is None or self._closing or self.world.faults.take("silence", self):
-                continue
-            self.role.handle(node)
+            if self.role and not self._closing and not self._is_ignored(node):
+                self.role.handle(node)
+
+    def _is_ignored(self, node: Node) -> bool:
+        faults = self.world.faults
+        return bool(
+            faults.take("silence", self)
+            or (is_ping(node) and faults.take("no_pong", self))
+            or (is_logout(node) and faults.take("no_logout_answer", self))
+        )
 
     def _write(self, node: Node) -> None:
         if self._cipher is None:

@@ -10,13 +10,16 @@ from enum import Enum
 from typing import Protocol
 
 FOREVER = float("inf")
+# A real server is a round trip away. A client that is turned away at once, while it is still
+# setting itself up, hangs for good: neonize and whatsmeow have races there.
+ROUND_TRIP_MS = 100
 
 
 class Moment(Enum):
     """When a fault bites."""
 
     DIAL = "dial"  # at the proxy request: nothing is known of the client yet
-    LOGIN = "login"  # once a linked device has said who it is
+    LOGIN = "login"  # once a client has said who it is
     SCAN = "scan"  # when a phone answers for a companion
     NODE = "node"  # at every stanza of a live connection
     NOW = "now"  # at once on live connections; at each login too while it stays armed
@@ -35,14 +38,24 @@ KINDS: dict[str, Kind] = {
     "refuse_tcp": Kind(Moment.DIAL),
     "http_503": Kind(Moment.DIAL, {"status": 503}),
     "no_server_hello": Kind(Moment.DIAL),
-    "failure": Kind(Moment.LOGIN, {"reason": 401, "code": 101, "expire": 3600}),
+    "slow_handshake": Kind(Moment.DIAL, {"ms": 2000}),
+    "cut_login": Kind(Moment.LOGIN, {"ms": ROUND_TRIP_MS}),
+    "mute_login": Kind(Moment.LOGIN),
+    "failure": Kind(
+        Moment.LOGIN,
+        {"reason": 401, "code": 101, "expire": 3600, "pairing": 0, "ms": ROUND_TRIP_MS},
+    ),
     "bad_hmac": Kind(Moment.SCAN),
     "bad_signature": Kind(Moment.SCAN),
     "silence": Kind(Moment.NODE),
+    "no_pong": Kind(Moment.NODE),
+    "no_logout_answer": Kind(Moment.NODE),
     "delay": Kind(Moment.NODE, {"ms": 1000}),
     "drop": Kind(Moment.NOW),
     "websocket_close": Kind(Moment.NOW, {"code": 1001}),
     "stream_503": Kind(Moment.NOW),
+    "stream_515": Kind(Moment.NOW),
+    "stream_error": Kind(Moment.NOW, {"code": 500, "close": 1}),
     "replaced": Kind(Moment.NOW),
 }
 
@@ -116,18 +129,25 @@ class Faults:
             raise ValueError(f"{kind} bites before a client is known, so it is for all")
         if moment is Moment.LOGIN and connection:
             raise ValueError(f"{kind} bites at the next login, so it is for a number or for all")
+        if number and given.get("pairing"):
+            raise ValueError("a client that is not linked yet has no number: pairing is for all")
         until = FOREVER if seconds is None else self._clock() + seconds
         fault_id = f"f{next(self._ids)}"
         fault = Fault(fault_id, kind, {**known, **given}, connection, number, until, count)
         self._armed[fault_id] = fault
         return fault
 
-    def take(self, kind: str, target: Target) -> Fault | None:
-        """The armed fault of a kind that bites this target now, counted; or None."""
+    def take(self, kind: str, target: Target, switch: str = "") -> Fault | None:
+        """The armed fault of a kind that bites this target now, counted; or None.
+
+        With `switch`, only a fault whose parameter of that name is not 0.
+        """
         if not self._armed:
             return None
         for fault in self.armed():
-            if fault.kind == kind and fault.matches(target):
+            if fault.kind != kind or not fault.matches(target):
+                continue
+            if not switch or fault.params[switch]:
                 self.spend(fault)
                 return fault
         return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from .faults import ROUND_TRIP_MS
 from .jids import SERVER, USER_SERVER, Jid
 from .nodes import Attribute, Node
 from .store import Device
@@ -19,18 +21,49 @@ def log_in(connection: Connection, static: bytes, payload: Message) -> Device | 
     world = connection.world
     device = world.devices.get(Jid(str(payload.number(1)), USER_SERVER, payload.number(18)))
     if device is None or device.noise_key != static:
-        world.statistics.login_failures += 1
-        connection.last_words(failure(401))
+        refuse(connection, 401)
         return None
     return device
 
 
-def failure(reason: int, code: int = 0, expire: int = 0) -> Node:
-    """The stanza that refuses a login; `code` and `expire` (seconds) belong to reason 402."""
+def refuse(
+    connection: Connection,
+    reason: int,
+    code: int = 0,
+    expire: int = 0,
+    ms: int = ROUND_TRIP_MS,
+) -> None:
+    """Refuse a login after `ms`, and close; `code` and `expire` (seconds) belong to 402."""
     attrs: dict[str, Attribute] = {"reason": str(reason)}
     if reason == 402:
         attrs |= {"code": str(code), "expire": str(expire)}
-    return Node("failure", attrs)
+    connection.world.statistics.login_failures += 1
+    loop = asyncio.get_running_loop()
+    loop.call_later(ms / 1000, connection.last_words, Node("failure", attrs))
+
+
+def refused_by_fault(connection: Connection, switch: str = "") -> bool:
+    """Whether a `failure` was armed for this client, which has then been refused."""
+    fault = connection.world.faults.take("failure", connection, switch)
+    if fault is not None:
+        params = fault.params
+        refuse(connection, params["reason"], params["code"], params["expire"], params["ms"])
+    return fault is not None
+
+
+def is_ping(node: Node) -> bool:
+    """Whether a client asks if the server is still there."""
+    return node.tag == "iq" and node.get("xmlns") == "w:p"
+
+
+def is_logout(node: Node) -> bool:
+    """Whether a companion asks to be unlinked."""
+    return node.get("xmlns") == "md" and node.child("remove-companion-device") is not None
+
+
+def stream_error(code: int) -> Node:
+    """The stanza that ends a stream with a bare code: 503 for an outage, 515 for a restart."""
+    return Node("stream:error", {"code": str(code)})
 
 
 def device_removed() -> Node:
@@ -51,6 +84,7 @@ class Session:
         self._connection = connection
         self._world = connection.world
         self._device = device
+        self._is_mute = False
         self._handlers = {
             "encrypt": self._encrypt,
             "passive": self._passive,
@@ -69,10 +103,9 @@ class Session:
         return str(self._device.jid)
 
     def start(self) -> None:
-        """Refuse the login when a fault says so; otherwise take the older session's place."""
-        if fault := self._world.faults.take("failure", self._connection):
-            self._world.statistics.login_failures += 1
-            self._connection.last_words(failure(**fault.params))
+        """Take the older session's place, unless a fault says that the login fails."""
+        self._is_mute = self._fails()
+        if self._is_mute:
             return
         self._replace()
         self._world.statistics.logins += 1
@@ -86,6 +119,8 @@ class Session:
 
     def handle(self, node: Node) -> None:
         """Answer one stanza; a query that is not known gets an empty result."""
+        if self._is_mute:
+            return
         if node.tag == "iq" and node.get("type") in ("get", "set"):
             self._handlers.get(node.get("xmlns"), self._connection.answer)(node)
         elif node.tag in ("message", "receipt"):
@@ -98,6 +133,15 @@ class Session:
         """The connection is over."""
         if self._world.online.get(self._device.jid) is self._connection:
             del self._world.online[self._device.jid]
+
+    def _fails(self) -> bool:
+        faults = self._world.faults
+        if fault := faults.take("cut_login", self._connection):
+            asyncio.get_running_loop().call_later(fault.params["ms"] / 1000, self._connection.abort)
+            return True
+        if faults.take("mute_login", self._connection):
+            return True
+        return refused_by_fault(self._connection)
 
     def _replace(self) -> None:
         older = self._world.online.get(self._device.jid)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 FIRST_REF_SECONDS, REF_SECONDS = 60.0, 20.0
 _FULL_SET = 6
 _SPARE_SECONDS = 15.0
-_RESTART_GRACE = 5.0
 _WRAPPED_COMPANION = "link_code_pairing_wrapped_companion_ephemeral_pub"
 
 
@@ -194,8 +193,7 @@ class Pairing:
         self._world.link(offer.device)
         self._world.statistics.pairings += 1
         offer.done.set_result(offer.device)
-        # The client closes by itself and logs in; close for one that does not.
-        self._connection.last_words(Node("stream:error", {"code": "515"}), _RESTART_GRACE)
+        self._connection.restart()
 
     def _refuse(self, offer: _Offer, why: str) -> None:
         self._world.statistics.pairings_refused += 1

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Any
+from typing import Any, TypedDict
 
 from simulator.process import Simulator
 
@@ -96,3 +96,20 @@ def link(simulator: Simulator, database: Path, number: str = "") -> tuple[str, s
         linked = simulator.control.scan(running.wait("qr")["text"], number=number)
         running.wait("Connected")
     return linked.jid, linked.number
+
+
+class Scope(TypedDict, total=False):
+    """Whom a fault is for; all when empty."""
+
+    number: str
+    connection: str
+
+
+def scoped(simulator: Simulator, scope: str, number: str) -> Scope:
+    """What `arm` is given for a scope: the number, its live connection, or nothing for all."""
+    if scope == "number":
+        return {"number": number}
+    if scope == "connection":
+        live = simulator.control.connections()
+        return {"connection": next(c["id"] for c in live if c["number"] == number)}
+    return {}

@@ -28,6 +28,7 @@ WATCHED = (
     events.ConnectedEv,
     events.LoggedOutEv,
     events.StreamReplacedEv,
+    events.StreamErrorEv,
     events.TemporaryBanEv,
     events.ConnectFailureEv,
     events.ClientOutdatedEv,
@@ -56,13 +57,13 @@ kept: list[Any] = []
 
 
 def is_plain(field: Any) -> bool:
-    """Whether a field is one number, boolean or choice."""
+    """Whether a field is one number, boolean, choice or text."""
     numbers = (field.TYPE_INT32, field.TYPE_INT64, field.TYPE_UINT32, field.TYPE_UINT64)
-    return field.type in (*numbers, field.TYPE_BOOL, field.TYPE_ENUM)
+    return field.type in (*numbers, field.TYPE_BOOL, field.TYPE_ENUM, field.TYPE_STRING)
 
 
 def watch(kind: Any) -> None:
-    """Tell of each event of a kind by its class name and its numbers."""
+    """Tell of each event of a kind by its class name and its plain fields."""
 
     def handler(_client: NewClient, event: Any) -> None:
         fields = {f.name: getattr(event, f.name) for f in event.DESCRIPTOR.fields if is_plain(f)}

@@ -45,10 +45,12 @@ def test_second_login_takes_over(simulator: Simulator, database: Path) -> None:
     other = shutil.copy(database, database.with_name("other.db"))
     with companion(simulator, database) as alice:
         alice.wait("Connected")
+        before = simulator.control.stats()["replaced"]
         with companion(simulator, Path(other)) as bob:
             bob.wait("Connected")
             alice.wait("StreamReplaced")
-            assert simulator.control.stats()["online"] == 1
+            after = simulator.control.stats()
+            assert (after["online"], after["replaced"]) == (1, before + 1)
 
 
 def test_each_scan_of_a_phone_is_a_new_device(simulator: Simulator, tmp_path: Path) -> None:

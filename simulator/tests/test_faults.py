@@ -10,7 +10,9 @@ import pytest
 from simulator.client import ControlError
 from simulator.process import Simulator
 
-from .companions import companion, link
+from .companions import Scope, companion, link
+
+NUMBER = "5511987654321"
 
 
 @pytest.mark.parametrize("kind", ["drop", "websocket_close", "stream_503"])
@@ -48,8 +50,11 @@ def test_refused_dial_raises(simulator: Simulator, database: Path, kind: str) ->
         (401, "LoggedOut", {"OnConnect": True}),
         (402, "TemporaryBan", {"Code": 2, "Expire": 90}),
         (403, "LoggedOut", {"OnConnect": True}),
+        (406, "LoggedOut", {"OnConnect": True}),
+        (400, "ConnectFailure", {}),
         (405, "ClientOutdated", {}),
         (409, "ConnectFailure", {}),
+        (501, "ConnectFailure", {}),
     ],
 )
 def test_failed_login(
@@ -62,9 +67,10 @@ def test_failed_login(
         assert {name: got[name] for name in fields} == fields
 
 
-def test_failed_login_503_is_tried_again(simulator: Simulator, database: Path) -> None:
+@pytest.mark.parametrize("reason", [500, 503])
+def test_outage_at_login_is_tried_again(simulator: Simulator, database: Path, reason: int) -> None:
     link(simulator, database)
-    simulator.control.arm("failure", reason=503, count=1)
+    simulator.control.arm("failure", reason=reason, count=1)
     with companion(simulator, database) as alice:
         alice.wait("Disconnected")
         alice.wait("Connected")
@@ -88,20 +94,35 @@ def test_replaced_by_fault(simulator: Simulator, database: Path) -> None:
         alice.wait("StreamReplaced")
 
 
+@pytest.mark.parametrize("scope", ["connection", "number", "all"])
 @pytest.mark.parametrize(
     ("kind", "why"), [("bad_hmac", "hmac-mismatch"), ("bad_signature", "signature-mismatch")]
 )
 def test_bad_answer_of_the_phone_is_refused(
-    simulator: Simulator, database: Path, kind: str, why: str
+    simulator: Simulator, database: Path, kind: str, why: str, scope: str
 ) -> None:
-    simulator.control.arm(kind, count=1)
     with companion(simulator, database) as alice:
         code = alice.wait("qr")["text"]
+        (live,) = simulator.control.connections()
+        whom: dict[str, Scope] = {
+            "connection": {"connection": live["id"]},
+            "number": {"number": NUMBER},
+            "all": {},
+        }
+        simulator.control.arm(kind, count=1, **whom[scope])
         with pytest.raises(ControlError) as refused:
-            simulator.control.scan(code)
+            simulator.control.scan(code, number=NUMBER)
         assert (refused.value.status, refused.value.message) == (409, why)
         assert alice.wait("login_status")["status"] == "error"
     assert simulator.control.devices() == []
+
+
+def test_bad_answer_of_another_phone(simulator: Simulator, database: Path) -> None:
+    for kind in ("bad_hmac", "bad_signature"):
+        simulator.control.arm(kind, number=NUMBER)
+        simulator.control.arm(kind, connection="c0")
+    link(simulator, database, "5511912345678")
+    assert len(simulator.control.faults()) == 4
 
 
 def test_silence_keeps_a_login_from_ending(simulator: Simulator, database: Path) -> None:

@@ -16,21 +16,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_unanswered_pings_are_noticed(simulator: Simulator, database: Path) -> None:
+@pytest.mark.parametrize("kind", ["silence", "no_pong"])
+def test_unanswered_pings_are_noticed(simulator: Simulator, database: Path, kind: str) -> None:
     _, number = link(simulator, database)
     with companion(simulator, database) as alice:
         alice.wait("Connected")
-        simulator.control.arm("silence", number=number)
+        simulator.control.arm(kind, number=number)
         alice.wait("KeepAliveTimeout", seconds=45)
         simulator.control.clear_faults()
         alice.wait("KeepAliveRestored", seconds=45)
 
 
-def test_logout_that_is_not_answered(simulator: Simulator, database: Path) -> None:
+@pytest.mark.parametrize("kind", ["silence", "no_logout_answer"])
+def test_logout_that_is_not_answered(simulator: Simulator, database: Path, kind: str) -> None:
     jid, number = link(simulator, database)
     with companion(simulator, database) as alice:
         alice.wait("Connected")
-        simulator.control.arm("silence", number=number)
+        simulator.control.arm(kind, number=number)
         alice.tell("logout")
         alice.wait("error", seconds=90)
         assert [device["jid"] for device in simulator.control.devices()] == [jid]
@@ -38,6 +40,12 @@ def test_logout_that_is_not_answered(simulator: Simulator, database: Path) -> No
 
 def test_no_server_hello_raises(simulator: Simulator, database: Path) -> None:
     simulator.control.arm("no_server_hello", count=1)
+    with companion(simulator, database) as alice:
+        alice.wait("raised", seconds=30)
+
+
+def test_server_hello_that_comes_too_late(simulator: Simulator, database: Path) -> None:
+    simulator.control.arm("slow_handshake", ms=25_000, count=1)
     with companion(simulator, database) as alice:
         alice.wait("raised", seconds=30)
 
