@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -15,7 +16,18 @@ USELESS = GONE_AT_WHATSAPP | {Observation.CREDENTIALS_DAMAGED}
 
 # WhatsApp's own longest ban is a matter of days; beyond, its answer is not believed.
 LONGEST_BAN = timedelta(days=60)
-STATUS_WORDS = "got "
+
+# What whatsmeow's errors mean to whoever has to look at the server.
+DIAL_WORDS = (
+    (re.compile(r"status code 101 but got (\d{3})"), r"it answered with HTTP status \1"),
+    (re.compile(r"waiting for handshake|i/o timeout|deadline exceeded"), "it did not answer"),
+    (re.compile(r"no such host|server misbehaving"), "its name cannot be looked up (DNS)"),
+    (re.compile(r"proxyconnect"), "the proxy cannot be reached"),
+    (re.compile(r"x509|certificate"), "its certificate is not trusted"),
+    (re.compile(r"connection refused"), "the connection was refused"),
+    (re.compile(r"network is unreachable|no route to host"), "there is no route to it"),
+    (re.compile(r"EOF|reset by peer|broken pipe"), "the connection was cut"),
+)
 
 FORGOTTEN_BY_REASON = {
     "MAIN_DEVICE_GONE": Observation.ACCOUNT_LOCKED,
@@ -73,6 +85,13 @@ def ending(event: Event) -> Dropped | Final | None:
     return None
 
 
+def _dial_words(error: str) -> str:
+    for pattern, words in DIAL_WORDS:
+        if found := pattern.search(error):
+            return found.expand(words)
+    return ""
+
+
 def _never_began(event: Event) -> Dropped | Final:
     """A client that could not be started, or that ended without having been asked to."""
     if event["cause"] == "damaged":
@@ -80,5 +99,5 @@ def _never_began(event: Event) -> Dropped | Final:
     if event["cause"] == "store":
         return Dropped(Observation.STORE_UNUSABLE)
     if event["cause"] == "dial":
-        return Dropped(Observation.UNREACHABLE)
+        return Dropped(Observation.UNREACHABLE, _dial_words(event["error"]))
     return Dropped(Observation.LINK_LOST)

@@ -42,7 +42,11 @@ class Mould:
             if host.alive:
                 return host
         self.fill()
-        return await self._spawn()
+        try:
+            return await self._spawn()
+        except HostBroken:
+            logger.exception("trying with a new parent of the host processes")
+            return await self._spawn()
 
     def fill(self) -> None:
         """Make spare hosts in the background, until there are as many as wanted."""

@@ -50,7 +50,7 @@ class Failed(Exception):
 
 
 class DialFailed(Exception):
-    """WhatsApp could not be reached; another try may."""
+    """WhatsApp could not be reached; another try may. Its text says more, if more is known."""
 
 
 class CodeLost(Exception):
@@ -129,14 +129,17 @@ class Pairing:
             except DialFailed as failure:
                 self._session.supervisor.dialling.failed()
                 if self._now() + wait > give_up_at:
-                    raise Failed(Observation.PAIRING_UNREACHABLE) from failure
-                await self._session.observe(Observation.DIAL_FAILED)
+                    raise Failed(Observation.PAIRING_UNREACHABLE, str(failure)) from failure
+                await self._session.observe(Observation.DIAL_FAILED, str(failure))
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 10.0)
             except CodeLost as broken:
                 lost += 1
-                if lost > MOST_CODES_LOST:
-                    raise Failed(Observation.PAIRING_CRASHED, str(broken)) from broken
+                crashed = Failed(Observation.PAIRING_CRASHED, str(broken))
+                if await self._adopt(crashed):  # The phone was quicker than the break.
+                    return
+                if crashed.observation != Observation.PAIRING_CRASHED or lost > MOST_CODES_LOST:
+                    raise crashed from broken
                 await self._session.db(
                     actions.lose_code, self._session.fence, self._attempt.pk, str(broken)
                 )
@@ -266,7 +269,7 @@ class Pairing:
             elif self._codes and not self._accepted:
                 raise CodeLost(ended.detail) from ended
             elif not self._accepted:
-                raise DialFailed from ended
+                raise DialFailed(ended.detail) from ended
             raise Failed(seen, ended.detail, ended.until) from ended
         raise Failed(seen, ended.detail) from ended
 
