@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format fuzz bench screenshots clean
+.PHONY: help setup run test lint format fuzz chaos bench screenshots clean
 
 # A home that is not set, or is not there, must not stop the caches of pip and of the browser.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -63,9 +63,15 @@ fuzz: ## Make up many requests from the OpenAPI document (FUZZ_EXAMPLES=300 of e
 	$(SETUP) test
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} .venv/bin/python -m pytest tests/test_schema.py
 
-bench: ## Measure how fast links come back
+chaos: ## Harm a whole fleet at random (CHAOS_ORGANIZATIONS=50 CHAOS_SECONDS=300 CHAOS_SEED=…)
+	$(SETUP) test
+	.venv/bin/python -m tests.chaos --organizations $${CHAOS_ORGANIZATIONS:-50} \
+		--seconds $${CHAOS_SECONDS:-300} $${CHAOS_SEED:+--seed $$CHAOS_SEED}
+
+bench: ## Measure how fast links come back, and what a fleet costs
 	$(SETUP) run
 	.venv/bin/python -m bench.reconnect
+	.venv/bin/python -m bench.fleet
 
 screenshots: ## Take the pictures in docs/images anew
 	$(SETUP) test
