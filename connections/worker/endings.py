@@ -94,6 +94,8 @@ def _dial_words(error: str) -> str:
 
 def _never_began(event: Event) -> Dropped | Final:
     """A client that could not be started, or that ended without having been asked to."""
+    if event["cause"] == "answer":
+        return Dropped(Observation.LOGIN_REFUSED, "for a reason that is not known")
     if event["cause"] == "damaged":
         return Final(Observation.CREDENTIALS_DAMAGED)
     if event["cause"] == "store":

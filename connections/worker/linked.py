@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.utils import timezone
 
+from connections import auth_sessions
 from connections.lifecycle import Observation
 from connections.worker.dialling import Outdated
 from connections.worker.endings import USELESS, Dropped, Final, ending
@@ -76,6 +77,8 @@ class Linked:
         """Open a client and follow it to its end. Raises _Moved, Final, Outdated, Dropped."""
         session = self._session
         self._up_since = None
+        if self._failures:
+            await self._look_into_store()
         await self._dialling.turn(urgent=session.requested and not self._failures)
         try:
             alone = self._crashes >= SUSPICIOUS_CRASHES
@@ -88,6 +91,23 @@ class Linked:
             task = asyncio.current_task()
             if task is None or not task.cancelling():
                 await session.close()  # Otherwise whoever cancelled has use for it.
+
+    async def _look_into_store(self) -> None:
+        """whatsmeow deletes a device that was refused for good, and may hang before it says so.
+
+        Raises Final.
+        """
+        session = self._session
+        try:
+            number = await session.thread(auth_sessions.linked_number, session.id, session.store)
+        except auth_sessions.Damaged as error:
+            raise Final(Observation.CREDENTIALS_DAMAGED) from error
+        except auth_sessions.Unusable:
+            return  # Opening it tells, and is tried again.
+        if not number:
+            there = await session.thread(auth_sessions.exists, session.id, session.store)
+            gone = Observation.FORGOTTEN if there else Observation.CREDENTIALS_MISSING
+            raise Final(gone)
 
     async def _follow(self, link: Link) -> None:
         """Write down what happens to an open client. Raises _Moved, Final, Dropped."""
@@ -112,6 +132,9 @@ class Linked:
                     patience *= random.uniform(0.7, 1.0)
             elif kind == "move":
                 raise _Moved
+            elif kind == "code":
+                # It asks for a phone: there is no device in this store any more.
+                raise Final(Observation.FORGOTTEN)
             elif ended := ending(event):
                 if kind == "logged_out":
                     await asyncio.sleep(FORGET_SECONDS)

@@ -252,6 +252,7 @@ class Client:
 
 
 CAUSES = {
+    "answer": re.compile(r"required field"),  # WhatsApp said what neonize has no word for
     "damaged": re.compile(r"malformed|not a database", re.I),
     "store": re.compile(r"database|sqlite|disk|readonly|no space left|permission denied", re.I),
     "callback": re.compile(r"(?!)"),  # an error of ours, in a callback
