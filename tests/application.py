@@ -138,9 +138,20 @@ class Application:
         body: dict[str, Any] | None = None,
     ) -> Answer:
         """One call of `/api/v1/organizations/{organization}/whatsapp/{action}`."""
+        path = f"/api/v1/organizations/{organization}/whatsapp/{action}"
+        return self.request(method, path, timeout, token, body)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        timeout: float = 30,
+        token: str = "",
+        body: dict[str, Any] | None = None,
+    ) -> Answer:
+        """One call of the API, at any path."""
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=timeout)
-        path = f"/api/v1/organizations/{organization}/whatsapp/{action}"
         begun = time.perf_counter()
         try:
             headers = {"Authorization": f"Bearer {token or self.facts['token']}"}

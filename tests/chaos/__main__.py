@@ -1,0 +1,30 @@
+"""`python -m tests.chaos --organizations 50 --seconds 600 --seed 1`."""
+
+import argparse
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.run import run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--organizations", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=600, help="how long faults are injected")
+    parser.add_argument("--seed", type=int, help="a random one, which is printed, when not given")
+    parser.add_argument("--pace", type=float, default=1.5, help="seconds between faults")
+    parser.add_argument("--keep", type=Path, help="a folder for the data, which is not deleted")
+    given = parser.parse_args()
+    seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        data = given.keep or Path(folder) / "data"
+        report = run(data, given.organizations, given.seconds, seed, given.pace)
+    print(report)
+    return 1 if report.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

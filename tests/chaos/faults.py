@@ -1,0 +1,317 @@
+"""Everything that goes wrong, as one table, and who injects it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from simulator.client import ControlError
+from tests import trouble
+from tests.chaos.accounts import Account
+from tests.chaos.log import NOT_YET, FaultLog
+from tests.chaos.product import Product
+from tests.chaos.watching import Watcher
+
+
+@dataclass(frozen=True)
+class Row:
+    """A kind of fault: what injects it, and how often it comes in one round of the table."""
+
+    name: str
+    inject: Callable[[Injector], None]
+    times: int = 1
+
+
+class Injector:
+    """Injects the table's rows in an order and with a choice of victims that a seed decides."""
+
+    def __init__(
+        self,
+        product: Product,
+        accounts: list[Account],
+        log: FaultLog,
+        watcher: Watcher,
+        chance: random.Random,
+    ) -> None:
+        self.product, self.accounts, self.log, self.watcher = product, accounts, log, watcher
+        self.chance = chance
+        self._pool = ThreadPoolExecutor(8, thread_name_prefix="fault")
+        self._lasting: set[Future[None]] = set()
+
+    def run(self, seconds: float, pace: float) -> None:
+        """For so many seconds, one fault every `pace` seconds on average."""
+        over = time.monotonic() + seconds
+        while True:
+            rows = [row for row in TABLE for _ in range(row.times)]
+            self.chance.shuffle(rows)
+            for row in rows:
+                if time.monotonic() > over:
+                    return
+                with suppress(ControlError):  # The simulator is away: another fault's doing.
+                    row.inject(self)
+                time.sleep(self.chance.uniform(0.2, 1.8) * pace)
+
+    def end(self) -> None:
+        """Every fault is over."""
+        self.settle()
+        self._pool.shutdown()
+        self.product.simulator.clear_faults()
+        self.log.cut()
+
+    def settle(self) -> None:
+        """Wait for the end of those that last, such as a host that stands still."""
+        wait(self._lasting)
+        for future in self._lasting:
+            if error := future.exception():
+                self.product.findings.add(f"a fault failed: {type(error).__name__}: {error}")
+        self._lasting.clear()
+
+    def lasting(self, harm: Callable[[], None]) -> None:
+        """In the background, so that other faults come on top."""
+        self._lasting.add(self._pool.submit(harm))
+
+    def victims(self) -> list[Account]:
+        """A few organizations; now and then all of them."""
+        if self.chance.random() < 0.08:
+            return list(self.accounts)
+        return self.chance.sample(self.accounts, min(len(self.accounts), self.chance.randint(1, 4)))
+
+    def seconds(self, shortest: float = 2, longest: float = 6) -> float:
+        """How long a fault lasts."""
+        return self.chance.uniform(shortest, longest)
+
+    def drop(self, victims: list[Account]) -> None:
+        """Cut their connections, so that what waits for a login bites."""
+        for account in victims:
+            self.product.simulator.drop(number=account.phone)
+
+
+def at_once(kind: str, injector: Injector) -> None:
+    """A fault of the simulator that bites now."""
+    victims = injector.victims()
+    injector.log.add(kind, _ids(victims))
+    for account in victims:
+        account.note(f"fault: {kind}")
+        injector.product.simulator.arm(kind, number=account.phone)
+
+
+def no_way(kind: str, injector: Injector) -> None:
+    """No one can reach WhatsApp, just as some must."""
+    victims, seconds = injector.victims(), injector.seconds()
+    injector.product.simulator.arm(kind, seconds=seconds)
+    injector.log.add(kind, lasts=seconds)
+    injector.drop(victims)
+
+
+def quiet(kind: str, injector: Injector, longest: float = 8) -> None:
+    """The server is there and does not answer for a while."""
+    seconds = injector.seconds(3, longest)
+    victims = injector.victims()
+    injector.log.add(kind, _ids(victims), seconds)
+    for account in victims:
+        account.note(f"fault: {kind} for {seconds:.0f} s")
+        injector.product.simulator.arm(kind, number=account.phone, seconds=seconds)
+
+
+def at_login(kind: str, injector: Injector, reason: int = 0) -> None:
+    """The next logins fail in some way that keeps the credentials good."""
+    seconds, victims = injector.seconds(), injector.victims()
+    name = f"{kind} {reason}" if reason else kind
+    injector.log.add(name, _ids(victims), seconds)
+    for account in victims:
+        account.note(f"fault: {name} for {seconds:.0f} s")
+        arm = partial(injector.product.simulator.arm, kind, number=account.phone, seconds=seconds)
+        count = injector.chance.randint(1, 3)
+        if reason:
+            arm(count=count, reason=reason)
+        else:
+            arm(count=count)
+    injector.drop(victims)
+
+
+def ban(injector: Injector) -> None:
+    """WhatsApp bans a number for some seconds, and says so once."""
+    expire, victims = injector.chance.randint(3, 8), injector.victims()
+    injector.log.add("temporary ban", _ids(victims), expire)
+    for account in victims:
+        account.note(f"fault: banned for {expire} s")
+        injector.product.simulator.arm(
+            "failure", number=account.phone, count=1, seconds=2, reason=402, code=101, expire=expire
+        )
+    injector.drop(victims)
+
+
+def outdated(injector: Injector, pairing: int = 0) -> None:
+    """WhatsApp accepts no client of this version for a while."""
+    seconds, victims = injector.seconds(), injector.victims()
+    injector.product.simulator.arm("failure", seconds=seconds, reason=405, pairing=pairing)
+    injector.log.add("405, pairings too" if pairing else "405", lasts=seconds)
+    injector.drop(victims)
+
+
+def forgotten(reason: int, injector: Injector) -> None:
+    """WhatsApp says that it does not know a device any more."""
+    (account,) = injector.chance.sample(injector.accounts, 1)
+    injector.log.add(f"failure {reason}", _ids([account]), 2)
+    account.excuse(f"fault: failure {reason}", known_at_whatsapp=True, lasts=3)
+    injector.product.simulator.arm(
+        "failure", number=account.phone, count=1, seconds=2, reason=reason
+    )
+    injector.drop([account])
+
+
+def unlink(injector: Injector) -> None:
+    """A phone unlinks its devices."""
+    (account,) = injector.chance.sample(injector.accounts, 1)
+    injector.log.add("unlinked by the phone", _ids([account]))
+    account.excuse("fault: the phone unlinks it")
+    with suppress(ControlError):  # It has none.
+        injector.product.simulator.unlink(number=account.phone)
+
+
+def taken_over(injector: Injector) -> None:
+    """Another program takes the connection over; a person has to reconnect."""
+    (account,) = injector.chance.sample(injector.accounts, 1)
+    injector.log.add("replaced", _ids([account]))
+    account.allowed.add("taken_over")
+    account.note("fault: replaced")
+    injector.product.simulator.arm("replaced", number=account.phone)
+
+
+def kill_host(injector: Injector) -> None:
+    """kill -9 of a host process: of sessions, of a pairing, or a spare one."""
+    for host in _some_host(injector):
+        injector.log.add("host killed")
+        trouble.kill(host)
+
+
+def stop_host(injector: Injector) -> None:
+    """A host process stands still for some seconds."""
+    seconds = injector.seconds(2, 7)
+
+    def harm(host: int) -> None:
+        fault = injector.log.add("host stopped", lasts=NOT_YET)
+        injector.watcher.stopping_hosts += 1
+        with trouble.stopped(host):
+            time.sleep(seconds)
+        injector.watcher.stopping_hosts -= 1
+        fault.end = time.monotonic()
+
+    for host in _some_host(injector):
+        injector.lasting(partial(harm, host))
+
+
+def starve_host(injector: Injector) -> None:
+    """A host process gets no memory any more."""
+
+    def use() -> None:
+        with suppress(ControlError):
+            injector.product.simulator.drop()
+
+    def harm(host: int) -> None:
+        fault = injector.log.add("host out of memory", lasts=NOT_YET)
+        trouble.out_of_memory(host, use, 5)
+        fault.end = time.monotonic()
+
+    for host in _some_host(injector):
+        injector.lasting(partial(harm, host))
+
+
+def kill_mould(injector: Injector) -> None:
+    """kill -9 of the process that forks the hosts."""
+    injector.log.add("mould killed")
+    with suppress(AssertionError):  # There is none at the moment.
+        trouble.kill(trouble.mould(injector.product.application))
+
+
+def kill_product(injector: Injector) -> None:
+    """kill -9 of web and supervisor, and a start."""
+    _restart(injector, "product killed", injector.product.kill)
+
+
+def restart_product(injector: Injector) -> None:
+    """A clean stop, and a start."""
+    _restart(injector, "product restarted", injector.product.stop)
+
+
+def _restart(injector: Injector, name: str, end: Callable[[], None]) -> None:
+    injector.settle()
+    fault = injector.log.add(name, lasts=NOT_YET)
+    for account in injector.accounts:
+        account.note(f"fault: {name}")
+    end()
+    injector.log.cut()
+    injector.product.start()
+    fault.end = time.monotonic()
+
+
+def lock_database(injector: Injector) -> None:
+    """Someone else holds the database's write lock."""
+    seconds = injector.seconds()
+
+    def harm() -> None:
+        with trouble.database_locked(injector.product.application):
+            fault = injector.log.add("database locked", lasts=NOT_YET)
+            time.sleep(seconds)
+        fault.end = time.monotonic()
+
+    injector.lasting(harm)
+
+
+def take_database_away(injector: Injector) -> None:
+    """No one can read the database either."""
+    seconds = injector.seconds(1, 4)
+
+    def harm() -> None:
+        with trouble.database_away(injector.product.application):
+            fault = injector.log.add("database away", lasts=NOT_YET)
+            time.sleep(seconds)
+        fault.end = time.monotonic()
+
+    injector.lasting(harm)
+
+
+def _some_host(injector: Injector) -> list[int]:
+    hosts = sorted(trouble.host_processes(injector.product.application))
+    return injector.chance.sample(hosts, min(1, len(hosts)))
+
+
+def _ids(accounts: list[Account]) -> frozenset[int]:
+    return frozenset(account.id for account in accounts)
+
+
+TABLE = [
+    *(Row(kind, partial(at_once, kind), 2) for kind in ("drop", "websocket_close")),
+    *(Row(kind, partial(at_once, kind)) for kind in ("stream_503", "stream_515", "stream_error")),
+    *(
+        Row(kind, partial(no_way, kind))
+        for kind in ("refuse", "refuse_tcp", "http_503", "no_server_hello", "slow_handshake")
+    ),
+    Row("silence", partial(quiet, "silence")),
+    Row("no_pong", partial(quiet, "no_pong", longest=45)),
+    Row("no_logout_answer", partial(quiet, "no_logout_answer")),
+    *(Row(kind, partial(at_login, kind)) for kind in ("cut_login", "mute_login")),
+    *(
+        Row(f"failure {reason}", partial(at_login, "failure", reason=reason))
+        for reason in (500, 503, 599)
+    ),
+    Row("temporary ban", ban),
+    Row("405", outdated),
+    Row("405, pairings too", partial(outdated, pairing=1)),
+    *(Row(f"failure {reason}", partial(forgotten, reason)) for reason in (401, 403, 406)),
+    Row("unlinked by the phone", unlink, 2),
+    Row("replaced", taken_over),
+    Row("host killed", kill_host, 2),
+    Row("host stopped", stop_host, 2),
+    Row("host out of memory", starve_host),
+    Row("mould killed", kill_mould),
+    Row("product killed", kill_product),
+    Row("product restarted", restart_product),
+    Row("database locked", lock_database),
+    Row("database away", take_database_away),
+]
