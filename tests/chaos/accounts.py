@@ -21,8 +21,9 @@ class Account:
     jid: str = ""
     # Devices that WhatsApp may go on listing: the product was told that they are gone.
     abandoned: set[str] = field(default_factory=set)
-    # Devices that a person has disconnected: WhatsApp must not list them, unless it was not told.
-    left: set[str] = field(default_factory=set)
+    # How each device of its phone came and went: one that a person has disconnected must be gone
+    # at WhatsApp, too, unless the history says that WhatsApp was not told.
+    devices: dict[str, str] = field(default_factory=dict)
     # Reasons for which a person may be needed although its device is linked.
     allowed: set[str] = field(default_factory=set)
     # A scan broke off: WhatsApp may list a device that no one else knows.
@@ -38,7 +39,7 @@ class Account:
 
     def note(self, text: str) -> None:
         """Remember something for the account of a violation."""
-        self.notes.append(f"{time.strftime('%H:%M:%S', time.gmtime())} {text}")
+        self.notes.append(f"{_now()} {text}")
 
     def excuse(self, why: str, *, known_at_whatsapp: bool = False, lasts: float = 0.0) -> None:
         """From now on its device need not be linked; for `lasts` seconds nor need a newer one.
@@ -50,16 +51,18 @@ class Account:
             self._poisoned_until = max(self._poisoned_until, time.monotonic() + lasts)
             if self.jid and known_at_whatsapp:
                 self.abandoned.add(self.jid)
-            self.jid = ""
-        self.note(why)
+            self._lose(why)
 
     def leave(self, why: str) -> None:
         """A person is about to disconnect it."""
         with self._ledger:
             self._excuses += 1
-            if self.jid:
-                self.left.add(self.jid)
-            self.jid = ""
+            self._lose(why)
+
+    def _lose(self, why: str) -> None:
+        if self.jid:
+            self.devices[self.jid] += f", {_now()} {why}"
+        self.jid = ""
         self.note(why)
 
     @property
@@ -70,8 +73,13 @@ class Account:
     def linked(self, jid: str, excuses_before: int) -> None:
         """Its phone has linked a device, and nothing has happened to it since the scan began."""
         with self._ledger:
+            self.devices[jid] = f"{_now()} scanned"
             if self._excuses == excuses_before and time.monotonic() > self._poisoned_until:
                 self.jid = jid
             else:
                 self.abandoned.add(jid)
         self.note(f"scanned: {jid}")
+
+
+def _now() -> str:
+    return time.strftime("%H:%M:%S", time.gmtime())

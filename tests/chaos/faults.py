@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,9 +37,10 @@ class Injector:
         log: FaultLog,
         watcher: Watcher,
         chance: random.Random,
+        table: Sequence[Row],
     ) -> None:
         self.product, self.accounts, self.log, self.watcher = product, accounts, log, watcher
-        self.chance = chance
+        self.chance, self._table = chance, table
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="fault")
         self._lasting: set[Future[None]] = set()
 
@@ -47,7 +48,7 @@ class Injector:
         """For so many seconds, one fault every `pace` seconds on average."""
         over = time.monotonic() + seconds
         while True:
-            rows = [row for row in TABLE for _ in range(row.times)]
+            rows = [row for row in self._table for _ in range(row.times)]
             self.chance.shuffle(rows)
             for row in rows:
                 if time.monotonic() > over:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from simulator.client import ControlError
 from tests.application import Application
 from tests.chaos import verdict
 from tests.chaos.accounts import CONNECTED, Account
-from tests.chaos.faults import Injector
+from tests.chaos.faults import TABLE, Injector, Row
 from tests.chaos.log import FaultLog
 from tests.chaos.people import Crowd, tend
 from tests.chaos.product import Finding, Findings, NoAnswer, Product
@@ -24,6 +25,8 @@ LINK_SECONDS = 180.0
 # From the end of the faults until all is as people want it. A dropped connection is dialled anew
 # after at most a minute, and a code that someone must scan may come after that.
 SETTLE_SECONDS = 120.0
+# A fresh link moves from its pairing's process to a session host when all seems well already.
+STAYS_SECONDS = 3.0
 PEOPLE = 4
 
 
@@ -69,7 +72,14 @@ class Report:
         )
 
 
-def run(data_dir: Path, organizations: int, seconds: float, seed: int, pace: float) -> Report:
+def run(
+    data_dir: Path,
+    organizations: int,
+    seconds: float,
+    seed: int,
+    pace: float,
+    table: Sequence[Row] = TABLE,
+) -> Report:
     """A run on a fresh data folder. `pace`: seconds between faults, on average."""
     chance = random.Random(seed)
     findings, log = Findings(), FaultLog()
@@ -85,11 +95,13 @@ def run(data_dir: Path, organizations: int, seconds: float, seed: int, pace: flo
 
         watcher = Watcher(product, accounts, log)
         watcher.start()
-        _trouble(product, accounts, log, watcher, seconds, pace, chance)
+        injector = Injector(product, accounts, log, watcher, chance, table)
+        people = [Crowd(product, accounts, random.Random(chance.random())) for _ in range(PEOPLE)]
+        _trouble(injector, people, seconds, pace)
         settled = _until_all_is_well(product, accounts, SETTLE_SECONDS)
         watcher.over.set()
         watcher.join()
-        _judge(product, accounts)
+        _judge(product, accounts, verdict.present(product, accounts) if settled is None else {})
         product.replaced += product.simulator.stats().get("replaced", 0)
         violations = [_told(product, finding) for finding in findings.all()]
     return Report(
@@ -118,18 +130,8 @@ def _application(data_dir: Path) -> Application:
     )
 
 
-def _trouble(
-    product: Product,
-    accounts: list[Account],
-    log: FaultLog,
-    watcher: Watcher,
-    seconds: float,
-    pace: float,
-    chance: random.Random,
-) -> None:
+def _trouble(injector: Injector, people: list[Crowd], seconds: float, pace: float) -> None:
     """Faults and people, for a time; then neither."""
-    people = [Crowd(product, accounts, random.Random(chance.random())) for _ in range(PEOPLE)]
-    injector = Injector(product, accounts, log, watcher, chance)
     for person in people:
         person.start()
     try:
@@ -143,18 +145,26 @@ def _trouble(
 
 
 def _until_all_is_well(product: Product, accounts: list[Account], seconds: float) -> float | None:
-    """People do as the product says, until all is as they want. Returns how long that took."""
+    """People do as the product says, until all is as they want, and stays so.
+
+    Returns after how long it was, or None.
+    """
     begun = time.monotonic()
     wrong = {account.id for account in accounts}
+    well_since: float | None = None
     with ThreadPoolExecutor(PEOPLE) as people:
-        while time.monotonic() - begun < seconds:
+        while (now := time.monotonic()) - begun < seconds:
             busy = [account for account in accounts if account.id in wrong]
             # A request may wait for seconds; the next round asks again.
             list(people.map(lambda account: _tended(product, account), busy))
             with suppress(ControlError, NoAnswer):
                 wrong = set(verdict.present(product, accounts))
-                if not wrong:
-                    return time.monotonic() - begun
+            if wrong:
+                well_since = None
+            elif well_since is None:
+                well_since = now
+            elif now - well_since > STAYS_SECONDS:
+                return well_since - begun
             time.sleep(0.5)
     return None
 
@@ -166,11 +176,11 @@ def _tended(product: Product, account: Account) -> None:
         product.findings.add(str(error), notes=product.log_end())
 
 
-def _judge(product: Product, accounts: list[Account]) -> None:
-    """Write down what is wrong for good."""
-    wrong = verdict.present(product, accounts)
+def _judge(product: Product, accounts: list[Account], wrong: dict[int, list[str]]) -> None:
+    """Write down what is wrong for good, now or in the history."""
     for account in accounts:
-        for what in (*wrong.get(account.id, ()), *verdict.history_gaps(product, account)):
+        lines, status = verdict.history(product, account), product.status(account.id)
+        for what in (*wrong.get(account.id, ()), *verdict.history_gaps(lines, status)):
             product.findings.add(what, account)
 
 

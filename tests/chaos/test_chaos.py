@@ -1,8 +1,11 @@
-"""The short form of `make chaos`."""
+"""The short form of `make chaos`, and that it can fail."""
 
 from pathlib import Path
+from typing import Any
 
+from tests.chaos.faults import Injector, Row
 from tests.chaos.run import run
+from tests.chaos.verdict import history_gaps
 
 ORGANIZATIONS, SECONDS, SEED, PACE = 12, 40.0, 20260301, 0.6
 
@@ -12,3 +15,32 @@ def test_after_a_storm_all_is_as_people_want_it(tmp_path: Path) -> None:
     print(report)
     assert report.recoveries.all, "a storm that harmed no one"
     assert not report.violations, f"seed {SEED}\n{report}"
+
+
+def test_a_loss_that_nothing_excuses_is_a_violation(tmp_path: Path) -> None:
+    def unlink_untold(injector: Injector) -> None:
+        for account in injector.accounts:
+            injector.product.simulator.unlink(number=account.phone)
+
+    table = [Row("unlinked, and the ledger does not know", unlink_untold)]
+    report = run(tmp_path / "data", 2, 1, SEED, 2, table)
+    assert any("nothing has unlinked it" in violation for violation in report.violations)
+    assert report.settled is not None, "people have linked them again"
+
+
+def line(event: str, before: str, state: str) -> dict[str, Any]:
+    return {"at": "", "event": event, "stateBefore": before, "state": state, "reason": event}
+
+
+def test_a_history_has_gaps_where_a_line_is_missing() -> None:
+    whole = [
+        line("resumed", "reconnecting", "connected"),
+        line("link_lost", "connected", "reconnecting"),
+        line("linked", "disconnected", "connected"),
+    ]
+    now = {"state": "connected", "reason": "resumed"}
+    assert history_gaps(whole, now) == []
+    for missing in range(3):
+        assert history_gaps([*whole[:missing], *whole[missing + 1 :]], now)
+    assert history_gaps(whole, {"state": "reconnecting", "reason": "link_lost"})
+    assert history_gaps([], now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 from tests.chaos.accounts import CONNECTED, DISCONNECTED, Account
@@ -61,7 +62,8 @@ def _left_over(product: Product, account: Account, own: list[Device]) -> list[st
         told["reason"] == "disconnected_untold" for told in history(product, account)
     ):
         return []
-    return [f"WhatsApp still lists {sorted(left)}, and no one was told that it was not told"]
+    stories = [f"{jid} ({account.devices.get(jid, 'never scanned')})" for jid in sorted(left)]
+    return [f"WhatsApp still lists {'; '.join(stories)}, and the history does not tell of it"]
 
 
 def history(product: Product, account: Account) -> list[dict[str, Any]]:
@@ -69,13 +71,11 @@ def history(product: Product, account: Account) -> list[dict[str, Any]]:
     return list(product.events(account.id))
 
 
-def history_gaps(product: Product, account: Account) -> list[str]:
-    """Where the history does not lead from one state to the next, and to what is now."""
-    lines = history(product, account)
-    status = product.status(account.id)
-    gaps = []
+def history_gaps(lines: list[dict[str, Any]], status: dict[str, Any]) -> list[str]:
+    """Where a history, the newest line first, does not lead step by step to what is now."""
     if not lines:
         return ["it has no history"]
+    gaps = []
     if (lines[0]["state"], lines[0]["reason"]) != (status["state"], status["reason"]):
         gaps.append(
             f"the history ends with {lines[0]['state']} ({lines[0]['reason']}), "
@@ -83,7 +83,7 @@ def history_gaps(product: Product, account: Account) -> list[str]:
         )
     if lines[-1]["stateBefore"] != DISCONNECTED:
         gaps.append(f"the history begins with {lines[-1]['stateBefore']}")
-    for newer, older in zip(lines, lines[1:], strict=False):
+    for newer, older in pairwise(lines):
         if newer["stateBefore"] != older["state"]:
             gaps.append(
                 f"{newer['at']} {newer['event']} came from {newer['stateBefore']}, "
