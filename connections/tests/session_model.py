@@ -1,0 +1,324 @@
+"""What `worker/session.py` does for one request, as steps that a test takes one by one.
+
+A step stops where others may come in between, and yields the answers that WhatsApp, the phone or
+the disk may give there: the faultless one first, the troubles after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from connections import actions
+from connections.actions import Fence, Superseded, Unwelcome
+from connections.lifecycle import Desired, Observation
+from connections.models import Connection, Method, PairingAttempt
+from connections.tests.hand import CODE_LASTS, PAIRING_LASTS
+from connections.worker.endings import USELESS
+from connections.worker.pairing import NOT_OURS
+from organizations.models import Organization
+
+T = TypeVar("T")
+Steps = Generator[tuple[str, ...], str, T]
+Key = tuple[int, str]  # an organization and one of its stores
+
+GO = ("go on",)
+REST = "stay"  # the faultless answer of a link that is held: nothing happens
+NUMBERS = ("5511987654321", "491701234567", "14155550123")
+
+FINALS = {
+    "unlinked": Observation.LOGGED_OUT_BY_PHONE,
+    "forgotten": Observation.FORGOTTEN,
+    "locked": Observation.ACCOUNT_LOCKED,
+    "banned": Observation.BANNED,
+    "replaced": Observation.TAKEN_OVER,
+    "damaged": Observation.CREDENTIALS_DAMAGED,
+}
+DROPS = {
+    "no dial": Observation.UNREACHABLE,
+    "lost": Observation.LINK_LOST,
+    "refused": Observation.LOGIN_REFUSED,
+    "crashed": Observation.HOST_CRASHED,
+    "no disk": Observation.STORE_UNUSABLE,
+    "temporary ban": Observation.TEMPORARILY_BANNED,
+    "outdated": Observation.CLIENT_OUTDATED,
+}
+WAITS = {
+    Observation.TEMPORARILY_BANNED: timedelta(days=1),
+    Observation.CLIENT_OUTDATED: timedelta(minutes=5),
+}
+NO_CODE = {
+    "outdated": Observation.PAIRING_OUTDATED,
+    "unreachable": Observation.PAIRING_UNREACHABLE,
+    "no disk": Observation.STORE_FAILED,
+    "no host": Observation.PAIRING_CRASHED,
+    "overtime": Observation.PAIRING_TIMED_OUT,
+}
+NO_SCAN = {
+    "expired": Observation.CODES_EXPIRED,
+    "refused": Observation.PAIRING_REFUSED,
+    "outdated": Observation.PAIRING_OUTDATED,
+    "crashed": Observation.PAIRING_CRASHED,
+    "overtime": Observation.PAIRING_TIMED_OUT,
+}
+AFTER_SCAN = {
+    "crashed": Observation.PAIRING_CRASHED,
+    "overtime": Observation.PAIRING_TIMED_OUT,
+    "temporary ban": Observation.TEMPORARILY_BANNED,
+    "outdated": Observation.CLIENT_OUTDATED,
+    "unlinked": Observation.LOGGED_OUT_BY_PHONE,
+    "replaced": Observation.TAKEN_OVER,
+}
+TROUBLES = sorted(
+    {*FINALS, *DROPS, *NO_CODE, *NO_SCAN, *AFTER_SCAN, *NUMBERS}
+    | {"broke", "give up", "silent", "code lost", "next", "untold", Observation.STORE_FAILED.value}
+)
+
+
+class World:
+    """The folder of credentials, the devices that WhatsApp knows, and the time."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.stores: dict[Key, str] = {}  # and the number in it, "" before a phone is linked
+        self.damaged: set[Key] = set()
+        self.devices: set[Key] = set()
+
+    def linked_number(self, organization: int, store: str) -> str:
+        """As the supervisor asks it for a claim: what cannot be read is no one's."""
+        key = (organization, store)
+        return "" if key in self.damaged else self.stores.get(key, "")
+
+    def remove(self, organization: int, keep: str = "", only: str = "") -> None:
+        """`discard` (only), `discard_others` (keep) and `delete` of `auth_sessions`."""
+        for key in list(self.stores):
+            if key[0] == organization and key[1] != keep and only in ("", key[1]):
+                del self.stores[key]
+                self.damaged.discard(key)
+
+    def forget(self, key: Key) -> None:
+        """WhatsApp does not know this device any more."""
+        self.devices.discard(key)
+
+    def fitting(self, organization: int) -> str:
+        """The number of a phone that this organization may link, if there is one."""
+        expected = Organization.objects.get(pk=organization).expected_number
+        others = Connection.objects.exclude(pk=organization).exclude(store="")
+        taken = set(others.values_list("number", flat=True))
+        return expected or next(number for number in NUMBERS if number not in taken)
+
+
+class Broke(Exception):
+    """An error of our own."""
+
+
+class SessionModel:
+    """One request (a generation) of one connection."""
+
+    def __init__(self, world: World, connection: Connection) -> None:
+        self.world = world
+        self.id = connection.pk
+        self.fence = Fence(connection.pk, connection.claim, connection.generation)
+        self.store = connection.store
+        self.requested = connection.begun_generation < connection.generation
+        self.disconnecting = False
+
+    @property
+    def key(self) -> Key:
+        return self.id, self.store
+
+    def observe(
+        self, observation: Observation, detail: str = "", retry_at: datetime | None = None
+    ) -> None:
+        actions.observe(self.fence, observation, detail, retry_at)
+
+    def run(self) -> Steps[None]:
+        """To the end of the request, or until a newer one supersedes it."""
+        while True:
+            try:
+                return (yield from self._run())
+            except Superseded:
+                return
+            except Broke:
+                if (yield ("again", "give up")) == "give up":
+                    break
+        self.last_words((yield (Observation.SESSION_BROKE, Observation.STORE_FAILED)))
+
+    def last_words(self, observation: str) -> None:
+        try:
+            self.observe(Observation(observation))
+        except Superseded:
+            return
+
+    def pause(self) -> None:
+        """The organization is deactivated."""
+        self.last_words(Observation.PAUSED if self.store else Observation.PAIRING_INTERRUPTED)
+
+    def _run(self) -> Steps[None]:
+        connection = actions.begin(self.fence)
+        self.store = connection.store
+        yield GO
+        if connection.logout_wanted:
+            yield from self._disconnect()
+        if connection.desired != Desired.CONNECTED:
+            if not connection.logout_wanted:
+                self.world.remove(self.id, keep=self.store)
+            return
+        because = self._first_obstacle()
+        if because is None:
+            if self.requested:
+                self.observe(Observation.RESUME_STARTED)
+            if connection.banned_until is not None:
+                yield from self._wait_until(connection.banned_until)
+        elif not self.requested:
+            return self.observe(because)
+        elif not (yield from self._pair(because if self.store else None)):
+            return
+        while because := (yield from self._hold()):
+            if not (yield from self._pair(because)):
+                return
+
+    def _first_obstacle(self) -> Observation | None:
+        if self.key in self.world.damaged:
+            return Observation.CREDENTIALS_DAMAGED
+        linked = self.world.linked_number(*self.key)
+        return None if linked else Observation.CREDENTIALS_MISSING
+
+    def _disconnect(self) -> Steps[None]:
+        self.disconnecting = True
+        answer = yield ("told", "untold", "broke")
+        if answer == "broke":
+            raise Broke
+        if answer == "told":
+            self.world.forget(self.key)
+        self.world.remove(self.id)
+        yield GO
+        told = answer == "told"
+        seen = Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNTOLD
+        actions.forget_credentials(self.fence, seen)
+        self.store = ""
+        self.disconnecting = False
+
+    def _wait_until(self, moment: datetime) -> Steps[None]:
+        yield ("waited",)
+        self.world.now = max(self.world.now, moment)
+
+    # --- Holding a link --------------------------------------------------------------------------
+
+    def _hold(self) -> Steps[Observation | None]:
+        """Returns why a fresh pairing should follow, or None when only a person can help."""
+        while True:
+            known = "connected" if self.key in self.world.devices else "forgotten"
+            truth = "damaged" if self.key in self.world.damaged else known
+            answer = yield (truth, *DROPS, *FINALS, "broke")
+            while answer in ("connected", REST, "silent"):
+                self.requested = False
+                silent = answer == "silent"
+                self.observe(Observation.NOT_ANSWERING if silent else Observation.RESUMED)
+                answer = yield (REST, "silent", *DROPS, *FINALS, "broke")
+            if answer == "broke":
+                raise Broke
+            if answer in FINALS:
+                return self._final(answer)
+            seen = DROPS[answer]
+            retry_at = self.world.now + WAITS.get(seen, timedelta(minutes=1))
+            self.observe(seen, answer, retry_at)
+            yield from self._wait_until(retry_at)
+
+    def _final(self, answer: str) -> Observation | None:
+        seen = FINALS[answer]
+        if seen == Observation.CREDENTIALS_DAMAGED:
+            self.world.damaged.add(self.key)
+        elif seen in USELESS:
+            self.world.forget(self.key)
+        if seen in USELESS and self.requested:
+            return seen
+        self.observe(seen)
+        return None
+
+    # --- Linking a phone -------------------------------------------------------------------------
+
+    def _pair(self, because: Observation | None) -> Steps[bool]:
+        attempt = actions.begin_pairing(self.fence, PAIRING_LASTS, because)
+        self.accepted = False
+        self.until: datetime | None = None
+        ending = yield from self._pair_until_over(attempt)
+        linked = ending is None or (yield from self._end(attempt, ending))
+        self.requested = False
+        yield GO
+        if linked:
+            self.store = attempt.store
+            self.world.remove(self.id, keep=attempt.store)
+        else:
+            self.world.remove(self.id, only=attempt.store)
+        return linked
+
+    def _end(self, attempt: PairingAttempt, ending: Observation) -> Steps[bool]:
+        """The phone may have accepted the code before things went wrong."""
+        number = self.world.linked_number(self.id, attempt.store)
+        if self.accepted and number and ending not in NOT_OURS:
+            seen = ending if ending in WAITS else Observation.LINK_LOST
+            try:
+                actions.link(self.fence, attempt, number, seen, "", self.until)
+            except Unwelcome as unwelcome:
+                ending = unwelcome.observation
+            else:
+                return True
+        yield GO
+        self.observe(ending)
+        return False
+
+    def _pair_until_over(self, attempt: PairingAttempt) -> Steps[Observation | None]:
+        while True:
+            answer = yield ("code", "no dial", *NO_CODE)
+            if answer in NO_CODE:
+                return NO_CODE[answer]
+            if answer == "no dial":
+                self.observe(Observation.DIAL_FAILED)
+                continue
+            self.world.remove(self.id, only=attempt.store)
+            self.world.stores[self.id, attempt.store] = ""
+            answer = yield from self._show_codes(attempt)
+            if answer in NO_SCAN:
+                return NO_SCAN[answer]
+            if answer == "scan":
+                return (yield from self._link(attempt))
+            actions.lose_code(self.fence, attempt.pk, answer)
+
+    def _show_codes(self, attempt: PairingAttempt) -> Steps[str]:
+        shown = 0
+        answer = "next"
+        while answer == "next":
+            shown = min(6, shown + 1)
+            if attempt.method == Method.PHONE:
+                actions.show_phone_code(self.fence, attempt.pk, "ABCD-EFGH", CODE_LASTS)
+            else:
+                actions.show_code(self.fence, attempt.pk, f"code {shown}", shown, 6, CODE_LASTS)
+            answer = yield ("scan", "next", "code lost", *NO_SCAN)
+        return answer
+
+    def _link(self, attempt: PairingAttempt) -> Steps[Observation | None]:
+        """The phone scans; from here on its credentials lie in the store."""
+        number = yield (self.world.fitting(self.id), *NUMBERS)
+        self.world.stores[self.id, attempt.store] = number
+        self.world.devices.add((self.id, attempt.store))
+        self.accepted = True
+        if (yield ("accepted", "code lost")) == "code lost":
+            return Observation.PAIRING_CRASHED  # But the phone was quicker than the break.
+        self.observe(Observation.CODE_ACCEPTED)
+        answer = yield ("connected", *AFTER_SCAN)
+        if answer == "connected":
+            try:
+                actions.link(self.fence, attempt, number)
+            except Unwelcome as unwelcome:
+                self.world.forget((self.id, attempt.store))
+                return unwelcome.observation
+            answer = yield ("closed", "overtime")
+            return None if answer == "closed" else AFTER_SCAN[answer]
+        seen = AFTER_SCAN[answer]
+        if seen in USELESS:
+            self.world.forget((self.id, attempt.store))
+        if seen in WAITS:
+            self.until = self.world.now + WAITS[seen]
+        return seen
