@@ -8,6 +8,7 @@ import logging
 import secrets
 import shutil
 import sqlite3
+from collections.abc import Collection
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -84,12 +85,12 @@ def discard(organization_id: int, store: str) -> None:
     _leave_no_empty_folder(organization_id)
 
 
-def discard_others(organization_id: int, keep: str) -> None:
-    """Remove what `keep` has replaced: older credentials, and attempts that came to nothing."""
+def discard_others(organization_id: int, keep: Collection[str]) -> None:
+    """Remove all stores but these: what they have replaced, and attempts that came to nothing."""
     if not folder(organization_id).is_dir():
         return
     for path in folder(organization_id).iterdir():
-        if path.name != keep:
+        if path.name not in keep:
             shutil.rmtree(path)
     _leave_no_empty_folder(organization_id)
 

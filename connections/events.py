@@ -10,6 +10,7 @@ from rest_framework.utils.urls import replace_query_param
 
 from connections import history
 from connections.answers import EventQuery
+from connections.details import in_words
 from connections.history import AUDIT, CONNECTION, Place, Wanted
 from connections.models import ConnectionEvent
 from connections.operations import LIST_EVENTS
@@ -56,7 +57,7 @@ def _told(place: Place, line: ConnectionEvent | AuditEntry, manages: bool) -> di
         "id": f"{place.kind}-{place.number}",
         "at": line.at.isoformat(),
         "kind": place.kind,
-        "detail": line.detail,
+        "detail": in_words(line.detail),
         "actor": line.actor or None,
         "address": line.address if manages else None,
     }

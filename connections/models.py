@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from connections.details import in_words
 from connections.lifecycle import LIVE, Desired, Reason, State
 from connections.words import WORDS, Words
 from organizations.actors import LABEL_LENGTH
@@ -136,6 +137,11 @@ class Connection(models.Model):
         return WORDS[Reason(self.reason)]
 
     @property
+    def detail_told(self) -> str:
+        """The detail in the reader's language."""
+        return in_words(self.detail)
+
+    @property
     def looked_after(self) -> bool:
         """Whether a living worker owns it, or will take on the request that waits for one."""
         return self.is_looked_after(Worker.any_alive)
@@ -257,3 +263,8 @@ class ConnectionEvent(models.Model):
     def sentence(self) -> str:
         """What people read about it."""
         return WORDS[Reason(self.reason)].sentence
+
+    @property
+    def detail_told(self) -> str:
+        """The detail in the reader's language."""
+        return in_words(self.detail)

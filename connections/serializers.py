@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 from rest_framework import serializers
 
 from connections import qr
@@ -147,7 +149,7 @@ def status(observed: Observed) -> dict[str, Any]:
         "state": observed.state,
         "desired": connection.desired,
         "reason": observed.reason,
-        "detail": connection.detail,
+        "detail": connection.detail_told,
         "sentence": observed.words.sentence,
         "nextStep": observed.words.next_step,
         "number": connection.number or None,
@@ -174,18 +176,18 @@ class Panel(StrEnum):
 
 
 PANEL_NAMES = {
-    Panel.DISCONNECTED: "Disconnected",
-    Panel.RESUMING: "Connecting",
-    Panel.PREPARING: "Preparing the code",
-    Panel.CODE: "Waiting for the scan",
-    Panel.HIDDEN: "Waiting for the scan",
-    Panel.FINISHING: "Finishing",
-    Panel.CONNECTED: "Connected",
-    Panel.RECONNECTING: "Reconnecting",
-    Panel.RETRYING: "Trying again",
-    Panel.DISCONNECTING: "Disconnecting",
-    Panel.ACTION_NEEDED: "Action needed",
-    Panel.OFFLINE: "Service offline",
+    Panel.DISCONNECTED: _("Disconnected"),
+    Panel.RESUMING: _("Connecting"),
+    Panel.PREPARING: _("Preparing the code"),
+    Panel.CODE: _("Waiting for the scan"),
+    Panel.HIDDEN: _("Waiting for the scan"),
+    Panel.FINISHING: _("Finishing"),
+    Panel.CONNECTED: _("Connected"),
+    Panel.RECONNECTING: _("Reconnecting"),
+    Panel.RETRYING: _("Trying again"),
+    Panel.DISCONNECTING: _("Disconnecting"),
+    Panel.ACTION_NEEDED: _("Action needed"),
+    Panel.OFFLINE: _("Service offline"),
 }
 
 
@@ -220,12 +222,12 @@ def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
         "type": "snapshot",
         "now": timezone.now().isoformat(),
         "panel": panel,
-        "panelName": PANEL_NAMES[panel],
+        "panelName": gettext(PANEL_NAMES[panel]),
         "state": observed.state,
         "reason": observed.reason,
         "sentence": observed.words.sentence,
         "nextStep": observed.words.next_step,
-        "detail": connection.detail,
+        "detail": connection.detail_told,
         "step": observed.words.step,
         "number": connection.number,
         "numberText": formatted(connection.number),
@@ -261,6 +263,6 @@ def _line(event: ConnectionEvent) -> dict[str, Any]:
         "at": event.at.isoformat(),
         "state": event.state,
         "sentence": event.sentence,
-        "detail": event.detail,
+        "detail": event.detail_told,
         "actor": event.actor,
     }

@@ -10,9 +10,10 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import translation
 
 from organizations.access import Caller
-from organizations.websockets import CloseCode, Visitor
+from organizations.websockets import CloseCode, Visitor, language_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Watcher(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         scope: Any = self.scope
         self.visitor: Visitor = scope["visitor"]
+        self.language = language_of(scope)
         self.group = self.watched()
         self.asked = True
         self.changed: set[int] = set()
@@ -102,7 +104,8 @@ class Watcher(AsyncWebsocketConsumer):
         caller = self.visitor.caller()
         if caller is None:
             raise Ended(CloseCode.NOT_KNOWN)
-        return [json.dumps(message) for message in self.messages(caller, asked, changed, look)]
+        with translation.override(self.language):
+            return [json.dumps(message) for message in self.messages(caller, asked, changed, look)]
 
     def watched(self) -> str:
         """The group to hear from."""

@@ -21,6 +21,7 @@ from channels.sessions import SessionMiddlewareStack
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
+from django.utils.translation import get_language_from_request
 
 from organizations import guesses
 from organizations.access import Caller, person
@@ -104,6 +105,15 @@ class Door:
             self._open[key] -= 1
             if not self._open[key]:
                 del self._open[key]
+
+
+def language_of(scope: Scope) -> str:
+    """The language that a handshake asks for, by the same rules as a page."""
+    accepted = header(scope, b"accept-language") or ""
+    request: Any = SimpleNamespace(
+        COOKIES=scope.get("cookies", {}), META={"HTTP_ACCEPT_LANGUAGE": accepted}
+    )
+    return get_language_from_request(request)
 
 
 async def close(receive: Receive, send: Send, code: CloseCode) -> None:

@@ -137,6 +137,7 @@ MIDDLEWARE = [
     "whatsapp_orgs.headers.permissions_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -213,7 +214,12 @@ AXES_VERBOSE = False
 # People type passwords where the user name goes: the log has the address alone.
 AXES_CLIENT_STR_CALLABLE = "whatsapp_orgs.lockout.named_in_the_log"
 
+# Who reads decides: by a cookie (the menu in the header), else by what the browser asks for.
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("pt-br", "Português"), ("es", "Español")]
+LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = True, "Lax"
+LANGUAGE_COOKIE_SECURE = PRODUCTION
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True

@@ -10,6 +10,7 @@ from django.urls import include, path, re_path
 from django.views.defaults import bad_request as page_bad_request
 from django.views.defaults import server_error as page_server_error
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 
 from whatsapp_orgs import api
 
@@ -19,6 +20,7 @@ admin.site.index_title = "Organizations and their WhatsApp connections"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("language/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("whatsapp_orgs.api")),
     re_path(r"^api/(?P<rest>(?s:.*))\Z", api.not_found),

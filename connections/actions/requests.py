@@ -126,10 +126,12 @@ def _under_way(connection: Connection) -> bool:
 def _request(
     connection: Connection, desired: Desired, observation: Observation, actor: Actor
 ) -> Connection:
+    # Who leaves during a ban must not try WhatsApp either.
+    retry_at = connection.banned_until if desired == Desired.DISCONNECTED else None
     connection.desired = desired
     connection.generation += 1
     connection.save(update_fields=REQUESTED)
     end_attempts(connection, Outcome.CANCELLED)
-    move(connection, observation, actor=actor)
+    move(connection, observation, actor=actor, retry_at=retry_at)
     broadcast.requested(connection.pk)
     return connection

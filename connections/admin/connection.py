@@ -17,6 +17,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from connections import actions, sandbox
 from connections.limits import TooManyRequests
@@ -75,7 +76,9 @@ class ConnectionAdmin(TenantAdmin[Connection]):
         # May-operate only decides whether a code is shown, which a list never does.
         panel = panel_of(_listed(connection), may_operate=False)
         return format_html(
-            '<span class="connection-pill" data-panel="{}">{}</span>', panel, PANEL_NAMES[panel]
+            '<span class="connection-pill" data-panel="{}">{}</span>',
+            panel,
+            gettext(PANEL_NAMES[panel]),
         )
 
     @admin.display(description="Number", ordering="number")

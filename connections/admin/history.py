@@ -41,7 +41,7 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
 
     @admin.display(description="What", ordering="reason")
     def what(self, event: ConnectionEvent) -> SafeString:
-        return two_lines(event.sentence, event.detail)
+        return two_lines(event.sentence, event.detail_told)
 
     @admin.display(description="Who, from where", ordering="actor")
     def who(self, event: ConnectionEvent) -> SafeString:

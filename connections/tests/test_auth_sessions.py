@@ -121,8 +121,8 @@ def test_a_new_link_takes_the_place_of_all_older_ones(auth_sessions_dir: Path) -
     for store in ("attempt-1", "attempt-2", "attempt-3"):
         link(7, store)
     link(8, "attempt-9")
-    auth_sessions.discard_others(7, "attempt-2")
-    auth_sessions.discard_others(6, "attempt-2")
+    auth_sessions.discard_others(7, {"attempt-2"})
+    auth_sessions.discard_others(6, {"attempt-2"})
     assert names(auth_sessions_dir / "7") == {"attempt-2"}
     assert auth_sessions.linked_number(7, "attempt-2")
     assert names(auth_sessions_dir / "8") == {"attempt-9"}

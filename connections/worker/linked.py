@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from connections import auth_sessions
 from connections.lifecycle import Observation
+from connections.models import Connection
 from connections.worker.dialling import Outdated
 from connections.worker.endings import USELESS, Dropped, Final, ending
 from connections.worker.host import HostBroken, Link
@@ -43,18 +44,18 @@ class _Moved(Exception):
 class Linked:
     """One organization's link, through drops, outages and crashes."""
 
-    def __init__(self, session: Session, banned_until: datetime | None = None) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._dialling = session.supervisor.dialling
-        self._banned_until = banned_until
         self._failures = 0
         self._crashes = 0
         self._up_since: float | None = None
 
     async def run(self) -> Observation | None:
         """Returns why a fresh pairing should follow, or None when only a person can help."""
-        if self._banned_until is not None:
-            await self._wait_until(self._banned_until)
+        banned_until = await self._session.db(_banned_until, self._session.id)
+        if banned_until is not None:
+            await self._wait_until(banned_until)
         while True:
             try:
                 await self._hold()
@@ -182,3 +183,7 @@ class Linked:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _banned_until(connection_id: int) -> datetime | None:
+    return Connection.objects.get(pk=connection_id).banned_until

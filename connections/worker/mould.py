@@ -23,7 +23,8 @@ class Mould:
     """The process that forks hosts, and the spare ones that wait for a pairing."""
 
     def __init__(self, environment: Mapping[str, str], spares: int) -> None:
-        self._environment = {**os.environ, **environment}
+        # One thread of Go at a time is plenty for a host's clients, and saves memory.
+        self._environment = {"GOMAXPROCS": "1", **os.environ, **environment}
         self._wanted_spares = spares
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None

@@ -25,7 +25,7 @@ Event = dict[str, Any]
 Emit = Callable[[Event], None]
 
 # SQLite's defaults cost 2 s for the prekeys of one login; WAL costs 0.15 s.
-PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_x="
+PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_cache_size=-100&_x="
 FIRST_CALLBACK_SECONDS = 10.0
 LOOKUP_SECONDS = 1.0
 # WhatsApp accepts only "Browser (System)" here, with a browser that it knows.

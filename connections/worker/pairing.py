@@ -34,6 +34,7 @@ FINISH_SECONDS = 60.0
 OVERDUE_SECONDS = 10.0
 MOST_CODES_LOST = 5
 # After these, what lies in the store is nobody's link.
+HELD = frozenset({Observation.TEMPORARILY_BANNED, Observation.CLIENT_OUTDATED})
 NOT_OURS = USELESS | {Observation.WRONG_NUMBER, Observation.NUMBER_IN_USE}
 
 
@@ -85,7 +86,9 @@ class Pairing:
             ending = Failed(Observation.PAIRING_CRASHED, str(error))
         if self._accepted and await self._adopt(ending):
             return True
-        await session.observe(ending.observation, ending.detail)
+        # Nothing that could come back by itself is there.
+        seen = Observation.PAIRING_CRASHED if ending.observation in HELD else ending.observation
+        await session.observe(seen, ending.detail)
         return False
 
     async def _adopt(self, ending: Failed) -> bool:
@@ -102,7 +105,7 @@ class Pairing:
             return False
         if not number:
             return False
-        held = ending.observation in (Observation.TEMPORARILY_BANNED, Observation.CLIENT_OUTDATED)
+        held = ending.observation in HELD
         seen = ending.observation if held else Observation.LINK_LOST
         try:
             await session.db(
@@ -246,6 +249,8 @@ class Pairing:
         if outcome == "err-client-outdated":
             self._session.supervisor.dialling.refused_as_outdated()
             raise Failed(Observation.PAIRING_OUTDATED)
+        if not self._codes:
+            raise DialFailed("it refused to issue a code")
         if outcome != "timeout":
             raise Failed(Observation.PAIRING_REFUSED)
         # whatsmeow calls it a timeout, too, when the connection drops under a code.

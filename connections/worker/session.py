@@ -13,7 +13,7 @@ from django.conf import settings
 from connections import actions, auth_sessions
 from connections.actions import Fence, Superseded
 from connections.lifecycle import Desired, Observation
-from connections.models import Connection
+from connections.models import Connection, PairingAttempt
 from connections.worker.host import Link
 from connections.worker.leaving import log_out
 from connections.worker.linked import Linked
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from connections.worker.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
+
+Outcome = PairingAttempt.Outcome
 
 T = TypeVar("T")
 
@@ -93,19 +95,18 @@ class Session:
             await self.close()
         if connection.desired != Desired.CONNECTED:
             if not connection.logout_wanted:
-                await self.thread(auth_sessions.discard_others, self.id, self.store)
+                keep = await self.db(_linked_stores, self.id)
+                await self.thread(auth_sessions.discard_others, self.id, keep)
             return
         because = await self._first_obstacle()
         if because is None:
             if self.requested:
                 await self.observe(Observation.RESUME_STARTED)
-            linked = Linked(self, banned_until=connection.banned_until)
         elif not self.requested:
             return await self.observe(because)
         elif not await self._pair(because if self.store else None):
             return
-        else:
-            linked = Linked(self)
+        linked = Linked(self)
         while because := await linked.run():
             if not await self._pair(because):
                 return
@@ -151,12 +152,20 @@ class Session:
         `because`: what showed that the saved credentials are worthless, if there were any.
         """
         lasts = timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
-        attempt = await self.db(actions.begin_pairing, self.fence, lasts, because)
+        attempt: PairingAttempt = await self.db(actions.begin_pairing, self.fence, lasts, because)
         linked = await Pairing(self, attempt).run()
+        # Its time may have run out in the very moment of the link: what is written counts.
+        linked = linked or attempt.store in await self.db(_linked_stores, self.id)
         self.requested = False
         if linked:
             self.store = attempt.store
-            await self.thread(auth_sessions.discard_others, self.id, self.store)
+            await self.thread(auth_sessions.discard_others, self.id, {self.store})
         else:
             await self.thread(auth_sessions.discard, self.id, attempt.store)
         return linked
+
+
+def _linked_stores(connection_id: int) -> set[str]:
+    """The stores that a phone was ever linked in: only a disconnect or a new link ends them."""
+    attempts = PairingAttempt.objects.filter(connection=connection_id, outcome=Outcome.LINKED)
+    return {attempt.store for attempt in attempts}

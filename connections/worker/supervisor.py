@@ -19,7 +19,8 @@ from typing import IO, TypeVar
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError
+from django.db import connection as database
 from django.db.models import Case, F, Q, When
 
 from connections import actions, auth_sessions, broadcast, lock, sandbox
@@ -86,7 +87,7 @@ class Supervisor:
             wait = min(wait * 2, LONGEST_RETRY_SECONDS)
 
     async def _db_once(self, function: Callable[..., T], *arguments: object) -> T:
-        call = partial(_with_fresh_connection, function, *arguments)
+        call = partial(_with_own_connection, function, *arguments)
         return await sync_to_async(call, thread_sensitive=False, executor=self._executor)()
 
     # --- Its life -------------------------------------------------------------------------------
@@ -268,6 +269,8 @@ def _linked_number(connection_id: int, store: str) -> str:
         return ""
 
 
-def _with_fresh_connection(function: Callable[..., T], *arguments: object) -> T:
-    close_old_connections()
+def _with_own_connection(function: Callable[..., T], *arguments: object) -> T:
+    # One thread, one connection: Django's own rule would open a new one for every call.
+    database.close_at = None
+    database.close_if_unusable_or_obsolete()
     return function(*arguments)

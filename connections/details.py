@@ -1,0 +1,55 @@
+"""What is known beside a reason. It is stored in English, and told in the reader's language."""
+
+import re
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+DETAILS = (
+    _("until {time} UTC"),
+    _("its number ends in {digits}"),
+    _("its number ends in {digits}; WhatsApp could not be told: remove the device on the phone"),
+    _("it said: {words}"),
+    _("for a reason that is not known"),
+    _("it answered with HTTP status {status}"),
+    _("it did not answer"),
+    _("it refused to issue a code"),
+    _("its name cannot be looked up (DNS)"),
+    _("the proxy cannot be reached"),
+    _("its certificate is not trusted"),
+    _("the connection was refused"),
+    _("there is no route to it"),
+    _("the connection was cut"),
+    _("the connection dropped"),
+    _("no further code came"),
+    _("the service was restarted"),
+    _("it was killed"),
+    _("it had stopped answering"),
+    _("WhatsApp issued no code for this number"),
+    _("WhatsApp did not answer in time"),
+    _("WhatsApp could not be reached"),
+    _("the number is banned for a while, so WhatsApp was not asked"),
+    _("there were no saved credentials any more"),
+    _("the saved credentials could not be read"),
+    _("the connection ended before WhatsApp answered"),
+)
+"""All that the worker writes, but for what the operating system and the Go library say."""
+
+
+def in_words(detail: str) -> str:
+    """A stored detail in the language that is active."""
+    for template, pattern in _PATTERNS:
+        if found := pattern.fullmatch(detail):
+            return gettext(template).format(**found.groupdict())
+    return detail
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    parts = re.split(r"{(\w+)}", template)
+    # Every second part is the name of a value.
+    return re.compile(
+        "".join(f"(?P<{part}>.+)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+    )
+
+
+_PATTERNS = [(template, _pattern(template)) for template in DETAILS]
