@@ -1,0 +1,278 @@
+"""How fast clients are started, on a loop whose time passes only when everyone waits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import selectors
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from connections.worker.dialling import (
+    ASKED_AGAIN_SECONDS,
+    BURST_SECONDS,
+    OUTAGE_DIALS_PER_SECOND,
+    OUTAGE_FAILURES,
+    Dialling,
+    Outdated,
+)
+
+RATE = 50.0
+PROBE_SECONDS = 300.0
+ABOUT = 1e-6
+
+
+class Skipping(selectors.DefaultSelector):
+    """Waits for nothing, and says how long it should have waited."""
+
+    skipped = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        found = super().select(0)
+        if not found:
+            assert timeout is not None, "everyone waits, and nothing will ever happen"
+            self.skipped += timeout
+        return found
+
+
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """A loop on which an hour is over at once."""
+
+    def __init__(self) -> None:
+        self.selector = Skipping()
+        super().__init__(self.selector)
+
+    def time(self) -> float:
+        return 1_000.0 + self.selector.skipped
+
+
+def played(play: Callable[[], Awaitable[None]]) -> None:
+    """Run a test on such a loop."""
+
+    async def whole() -> None:
+        await play()
+
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        runner.run(whole())
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@pytest.fixture(autouse=True)
+def rates(settings: Settings) -> None:
+    settings.DIALS_PER_SECOND = RATE
+    settings.OUTDATED_PROBE_SECONDS = PROBE_SECONDS
+
+
+async def times(dialling: Dialling, count: int, urgent: bool = False) -> list[float]:
+    """When each of so many that come at once gets its turn, from now on."""
+    begun = now()
+
+    async def turn() -> float:
+        await dialling.turn(urgent)
+        return now() - begun
+
+    return sorted(await asyncio.gather(*(turn() for _ in range(count))))
+
+
+def keeps_to(rate: float, granted: list[float], burst: float) -> None:
+    """In no stretch of time are there more than the rate and the burst allow."""
+    for first, begin in enumerate(granted):
+        for last in range(first, len(granted)):
+            allowed = rate * (granted[last] - begin) + burst + 1
+            assert last - first + 1 <= allowed + ABOUT, (begin, granted[last])
+
+
+async def outage(dialling: Dialling) -> None:
+    await times(dialling, 40)  # The burst is used up.
+    for _ in range(OUTAGE_FAILURES):
+        dialling.failed()
+
+
+def test_one_alone_never_waits() -> None:
+    async def play() -> None:
+        dialling = Dialling()
+        for pause in (0, 0.1, 1, 1_000):
+            await asyncio.sleep(pause)
+            assert await times(dialling, 1) == [0]
+
+    played(play)
+
+
+def test_many_keep_to_the_rate_after_half_a_second_of_it_at_once() -> None:
+    async def play() -> None:
+        dialling = Dialling()
+        for _ in range(2):
+            granted = await times(dialling, 200)
+            keeps_to(RATE, granted, RATE * BURST_SECONDS)
+            at_once = granted.count(0)
+            assert at_once == pytest.approx(RATE * BURST_SECONDS, abs=1)
+            assert granted[-1] == pytest.approx((200 - at_once) / RATE, abs=0.05), "nor slower"
+            await asyncio.sleep(100)
+
+    played(play)
+
+
+def test_who_is_waited_for_overtakes_and_is_counted() -> None:
+    async def play() -> None:
+        dialling = Dialling()
+        crowd = asyncio.create_task(times(dialling, 200))
+        await asyncio.sleep(1)
+        assert await times(dialling, 20, urgent=True) == [0] * 20
+        granted = await crowd
+        alone = (200 - RATE * BURST_SECONDS) / RATE
+        assert granted[-1] == pytest.approx(alone + 20 / RATE, abs=0.1)
+
+    played(play)
+
+
+def test_after_some_failures_in_a_row_it_is_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    async def play() -> None:
+        dialling = Dialling()
+        for _ in range(5):
+            for _ in range(OUTAGE_FAILURES - 1):
+                dialling.failed()
+            assert not dialling.outage
+            dialling.worked()
+        await outage(dialling)
+        assert dialling.outage
+        dialling.failed()
+        granted = await times(dialling, 20)
+        keeps_to(OUTAGE_DIALS_PER_SECOND, granted, OUTAGE_DIALS_PER_SECOND * BURST_SECONDS)
+        assert granted[-1] == pytest.approx(20 / OUTAGE_DIALS_PER_SECOND, abs=1)
+        assert await times(dialling, 3, urgent=True) == [0, 0, 0], "a person is not kept waiting"
+
+    played(play)
+    assert [record.levelname for record in caplog.records] == ["WARNING"], "told once"
+
+
+def test_a_slow_fleet_is_not_dialled_faster_in_an_outage(settings: Settings) -> None:
+    settings.DIALS_PER_SECOND = 0.5
+
+    async def play() -> None:
+        dialling = Dialling()
+        await outage(dialling)
+        keeps_to(0.5, await times(dialling, 10), 0.25)
+
+    played(play)
+
+
+def test_the_end_of_an_outage_is_no_stampede() -> None:
+    async def play() -> None:
+        dialling = Dialling()
+        await outage(dialling)
+        crowd = asyncio.create_task(times(dialling, 300))
+        await asyncio.sleep(10)
+        dialling.worked()
+        granted = await crowd
+        before = [moment for moment in granted if moment <= 10]
+        after = [moment for moment in granted if moment > 10]
+        assert len(before) <= 10 * OUTAGE_DIALS_PER_SECOND + 2
+        keeps_to(RATE, after, burst=1)
+        assert after[-1] == pytest.approx(10 + len(after) / RATE, abs=BURST_SECONDS + 0.1)
+
+    played(play)
+
+
+def test_who_pauses_hears_of_the_end_of_an_outage() -> None:
+    async def pause(dialling: Dialling, until_over: bool) -> float:
+        begun = now()
+        await dialling.pause(60, until_over)
+        return now() - begun
+
+    async def play() -> None:
+        dialling = Dialling()
+        await outage(dialling)
+        assert await pause(dialling, until_over=True) == pytest.approx(60)
+        pauses = [asyncio.create_task(pause(dialling, until_over)) for until_over in (True, False)]
+        await asyncio.sleep(5)
+        dialling.worked()
+        dialling.worked()
+        assert await asyncio.gather(*pauses) == pytest.approx([5, 60])
+
+    played(play)
+
+
+async def refused(dialling: Dialling, urgent: bool = False) -> float:
+    """In how many seconds it is looked at again, for one who is told that now."""
+    with pytest.raises(Outdated) as held:
+        await dialling.turn(urgent)
+    return (held.value.until - timezone.now()) / timedelta(seconds=1)
+
+
+def soon(seconds: float) -> object:
+    return pytest.approx(seconds, abs=20)  # by the real clock, and the machine may be busy
+
+
+def test_outdated_is_one_alarm_and_one_probe_for_all(caplog: pytest.LogCaptureFixture) -> None:
+    async def play() -> None:
+        dialling = Dialling()
+        for _ in range(30):
+            dialling.refused_as_outdated()
+        assert dialling.outdated_since is not None
+        assert await refused(dialling) == soon(PROBE_SECONDS)
+        for _ in range(3):
+            await asyncio.sleep(PROBE_SECONDS - 1)
+            assert await refused(dialling) == soon(1)
+            await asyncio.sleep(1)
+            await dialling.turn()
+            for _ in range(30):
+                assert await refused(dialling) == soon(PROBE_SECONDS)
+            dialling.refused_as_outdated()
+
+    with caplog.at_level(logging.ERROR):
+        played(play)
+    assert len(caplog.records) == 1
+
+
+def test_who_waits_for_a_turn_meanwhile_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def play() -> None:
+        dialling = Dialling()
+        await times(dialling, 40)
+        crowd = asyncio.gather(*(dialling.turn() for _ in range(100)), return_exceptions=True)
+        await asyncio.sleep(0.5)
+        dialling.refused_as_outdated()
+        told = await crowd
+        assert sum(isinstance(answer, Outdated) for answer in told) == pytest.approx(75, abs=20)
+
+    played(play)
+
+
+def test_a_person_may_ask_again_after_a_minute() -> None:
+    async def play() -> None:
+        dialling = Dialling()
+        dialling.refused_as_outdated()
+        await asyncio.sleep(ASKED_AGAIN_SECONDS - 1)
+        assert await refused(dialling, urgent=True) == soon(PROBE_SECONDS - ASKED_AGAIN_SECONDS)
+        await asyncio.sleep(1)
+        assert await refused(dialling) == soon(PROBE_SECONDS - ASKED_AGAIN_SECONDS)
+        await dialling.turn(urgent=True)
+        assert await refused(dialling) == soon(PROBE_SECONDS), "that was the probe"
+        dialling.refused_as_outdated()
+        assert await refused(dialling, urgent=True) == soon(PROBE_SECONDS)
+
+    played(play)
+
+
+def test_accepted_again_everyone_may_come(caplog: pytest.LogCaptureFixture) -> None:
+    async def play() -> None:
+        dialling = Dialling()
+        for _ in range(2):
+            dialling.refused_as_outdated()
+            waiting = asyncio.create_task(dialling.pause(10_000, until_over=True))
+            await asyncio.sleep(PROBE_SECONDS)
+            await dialling.turn()
+            dialling.worked()
+            assert dialling.outdated_since is None
+            await waiting
+            keeps_to(RATE, await times(dialling, 100), RATE * BURST_SECONDS)
+
+    with caplog.at_level(logging.WARNING):
+        played(play)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"] * 2
