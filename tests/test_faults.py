@@ -1,81 +1,89 @@
-"""What WhatsApp and the network do to a linked organization, and what people are told of it."""
+"""The fault table, row by row, on a real product: see `tests/faults/table.py`, `docs/faults.md`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.application import Application, until
-from tests.test_reconnect import link, online
+from connections.lifecycle import RULES, State
+from tests import trouble
+from tests.application import ROOT
+from tests.faults.batches import BATCHES, Run
+from tests.faults.case import Case
+from tests.faults.document import text
+from tests.faults.harm_everyone import HARMS as EVERYONE
+from tests.faults.playing import OF_ONE, harm_of
+from tests.faults.row import LONG, Row
+from tests.faults.table import ROWS
+
+ALL_SECONDS = 900.0
+PRODUCTS_AT_ONCE = 4
+ONLY_LONG = ("refuse_long", "failure_501_long")
+NEED_DISK = {
+    row for batch in BATCHES if batch.needs_disk for group in batch.rows() for row in group
+}
+
+Futures = dict[Row, Future[Case]]
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Something that goes wrong, and what it must lead to, within `seconds`."""
-
-    name: str
-    kind: str
-    state: str
-    reason: str
-    seconds: float = 15
-    params: dict[str, Any] = field(default_factory=dict)
-    at_login: bool = False  # it bites when the client comes back from a dropped connection
-    resumes: bool = True  # the saved credentials are still good afterwards
-
-
-FAULTS = [
-    Fault("TCP drop", "drop", "connected", "resumed"),
-    Fault("WebSocket close", "websocket_close", "connected", "resumed", params={"code": 1011}),
-    Fault("stream 503", "stream_503", "connected", "resumed"),
-    Fault("taken over", "replaced", "action_needed", "taken_over"),
-    Fault(
-        "temporary ban",
-        "failure",
-        "action_needed",
-        "temporarily_banned",
-        params={"reason": 402, "code": 101, "expire": 3600},
-        at_login=True,
-    ),
-    Fault(
-        "account locked",
-        "failure",
-        "action_needed",
-        "account_locked",
-        params={"reason": 403},
-        at_login=True,
-        resumes=False,
-    ),
-    Fault(
-        "client outdated",
-        "failure",
-        "action_needed",
-        "client_outdated",
-        params={"reason": 405},
-        at_login=True,
-    ),
-]
+@pytest.fixture(scope="module")
+def playing(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Futures]:
+    """All rows that are asked for, each under way or over."""
+    here = [
+        item for item in request.session.items if getattr(item, "module", None) is request.module
+    ]
+    params: list[dict[str, Any]] = [
+        item.callspec.params for item in here if hasattr(item, "callspec")
+    ]
+    rows: list[Row] = [found["row"] for found in params if "row" in found]
+    wanted = {row for row in rows if not why_not(row)}
+    runs = [Run(batch, wanted, tmp_path_factory.mktemp("faults") / "data") for batch in BATCHES]
+    with ThreadPoolExecutor(PRODUCTS_AT_ONCE) as pool:
+        for run in runs:
+            if run.futures:
+                pool.submit(run.play)
+        yield {row: future for run in runs for row, future in run.futures.items()}
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_a_linked_organization(application: Application, organization: int, fault: Fault) -> None:
-    number = link(application, organization)
-    folder = application.data_dir / "auth_sessions" / str(organization)
-    logins = application.simulator.stats()["logins"]
-    armed = application.simulator.arm(fault.kind, number=number, **fault.params)
-    if fault.at_login:
-        application.simulator.drop(number=number)
-    elif fault.state == "connected":
-        until(lambda: application.simulator.stats()["logins"] > logins, 15, "another login")
-    status = application.wait_for_state(organization, fault.state, fault.seconds)
-    assert status["reason"] == fault.reason
-    assert folder.is_dir(), "only an explicit disconnect deletes credentials"
+def why_not(row: Row) -> str:
+    """Why a row cannot be played here, if so."""
+    if row.harm in ONLY_LONG and not LONG:
+        return "takes minutes: FAULTS_LONG=1"
+    if row in NEED_DISK and not trouble.can_mount():
+        return trouble.CANNOT_MOUNT
+    return ""
 
-    application.simulator.clear_faults(armed)
-    if fault.state == "connected":
-        until(lambda: online(application, number), 15, "the device online")
-        return
-    again = application.api("POST", organization, "reconnect")
-    assert again.status == 200
-    assert (again.body["qrCode"] is None) == fault.resumes
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_a_row(playing: Futures, row: Row) -> None:
+    if why := why_not(row):
+        pytest.skip(why)
+    case = playing[row].result(ALL_SECONDS)
+    print(", ".join(f"{what} after {took:.1f} s" for what, took in case.seconds.items()))
+
+
+def test_every_row_is_played_and_every_harm_has_a_row() -> None:
+    assert all(callable(harm_of(row)) for row in ROWS)
+    played = [row for batch in BATCHES for group in batch.rows() for row in group]
+    assert sorted(map(str, played)) == sorted(map(str, ROWS)), "in one batch each"
+    rows = {(row.phase, row.harm) for row in ROWS}
+    own = {(phase, harm) for phase, harms in OF_ONE.items() for harm in harms}
+    assert own <= rows
+    assert set(EVERYONE) <= {harm for _, harm in rows}
+
+
+def test_what_a_row_says_can_happen() -> None:
+    """Its state and reason are in the lifecycle's own table."""
+    known = {(rule.state, rule.reason) for rule in RULES.values()}
+    standing = {(State.CONNECTING, rule.reason) for rule in RULES.values() if rule.state is None}
+    assert {row.told for row in ROWS if row.told} <= known | standing
+
+
+def test_the_page_says_what_the_table_says() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text()
+    assert page == text(), "run: .venv/bin/python -m tests.faults > docs/faults.md"

@@ -1,0 +1,18 @@
+"""Prints the fault table: `.venv/bin/python -m tests.faults > docs/faults.md`."""
+
+import os
+
+import django
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_orgs.settings")
+    django.setup()
+    # What people read is translated, so it comes after the settings.
+    from tests.faults.document import text
+
+    print(text(), end="")
+
+
+if __name__ == "__main__":
+    main()

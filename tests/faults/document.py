@@ -1,0 +1,94 @@
+"""`docs/faults.md`: `.venv/bin/python -m tests.faults` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from connections.words import WORDS
+from tests.faults.row import Goes, Kept, Phase, Row
+from tests.faults.stop_table import STOP_SECONDS, STOPS
+from tests.faults.table import LINKED, PAIRING
+
+INTRODUCTION = """\
+# What can go wrong, and what happens then
+
+Every line is played by `tests/test_faults.py`, on the product itself with the real neonize against
+the simulator, and this page is printed from the same table (`tests/faults/table.py`). The sentences
+are those of `connections/words.py`.
+
+`FAULTS_LONG=1 .venv/bin/python -m pytest tests/test_faults.py` plays outages of a minute, rather
+than of seconds, and what takes minutes.
+
+Times are promises, counted with the settings' defaults on a machine that has time. A link that
+*comes back* does so with the credentials it has; no one scans anything.
+"""
+
+LINKED_INTRODUCTION = """
+## While linked
+"""
+
+PAIRING_INTRODUCTION = """
+## While linking a phone
+
+Until a phone has scanned there are no credentials. A pairing works on a store of its own, which
+becomes the organization's when a phone is linked, and is thrown away otherwise.
+"""
+
+STOPPING_INTRODUCTION = f"""
+## When the service is stopped in the middle of it
+
+SIGTERM ends it within {STOP_SECONDS:g} s with exit status 0, leaving no process behind and logging
+no one out; the next start brings everything back. So it is while
+"""
+
+HEAD = """
+| What happens | What people are told | Credentials | How it goes on |
+|---|---|---|---|
+"""
+
+
+def text() -> str:
+    """The whole page."""
+    parts = (
+        INTRODUCTION,
+        LINKED_INTRODUCTION,
+        table(LINKED),
+        PAIRING_INTRODUCTION,
+        table(PAIRING),
+        STOPPING_INTRODUCTION,
+        "\n" + ",\n".join(f"- {stop.what}" for stop in STOPS) + ".\n",
+    )
+    return "".join(parts)
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Rows as a table in Markdown."""
+    return HEAD + "".join(f"| {' | '.join(cells(row))} |\n" for row in rows)
+
+
+def cells(row: Row) -> tuple[str, str, str, str]:
+    return row.what, told(row), str(row.kept), goes_on(row)
+
+
+def told(row: Row) -> str:
+    """What people read, and how soon."""
+    if row.told is None:
+        return "nothing changes"
+    state, reason = row.told
+    words = WORDS[reason]
+    soon = f", within {row.told_within:g} s"
+    return f"`{state}`, `{reason}`{soon}: {words.sentence} *{words.next_step}*"
+
+
+def goes_on(row: Row) -> str:
+    """What comes after it."""
+    if row.goes == Goes.DONE:
+        return f"{row.goes} within {row.within:g} s"
+    if row.goes != Goes.ON:
+        late = f", within {row.reconnect_within:g} s of its end" if row.reconnect_within else ""
+        return f"{row.goes}{late}"
+    if row.told is None:
+        return row.unseen
+    new = row.phase == Phase.PAIRING and row.kept == Kept.NEVER
+    what = "a new code by itself" if new else "back by itself"
+    return f"{what}, within {row.within:g} s{' of its end' if row.lasts else ''}"

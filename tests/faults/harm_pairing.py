@@ -1,0 +1,123 @@
+"""What is done to a pairing whose code is shown: by its connection, or by the phone that scans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from simulator.client import ControlError
+from tests.faults.case import Case
+from tests.faults.harm_linked import BAN_SECONDS, BITES, no_reconnect, wait_out
+from tests.faults.harms import Harm, armed, bites_left
+from tests.faults.table import BAN
+
+EXPECTED, SAME_WITHOUT_THE_NINE, ANOTHER = "+55 11 98765-4321", "551187654321", "5521912345678"
+
+
+@contextmanager
+def drop(case: Case) -> Iterator[None]:
+    case.simulator.drop(connection=case.connection)
+    yield
+
+
+def now(kind: str, **params: Any) -> Harm:
+    """Something that happens to the connection under the code."""
+
+    @contextmanager
+    def harm(case: Case) -> Iterator[None]:
+        case.simulator.arm(kind, connection=case.connection, **params)
+        yield
+
+    return harm
+
+
+@contextmanager
+def stream_515(case: Case) -> Iterator[None]:
+    case.simulator.arm("stream_515", connection=case.connection)
+    case.until(case.another_code, case.row.within, "another code")
+    yield
+
+
+@contextmanager
+def old_code(case: Case) -> Iterator[None]:
+    case.simulator.drop(connection=case.connection)
+    case.until(case.another_code, 15, "another code")
+    with pytest.raises(ControlError) as refused:
+        case.simulator.scan(case.code)
+    case.check(refused.value.status == 410, f"the phone was told {refused.value}")
+    yield
+
+
+def forged(kind: str) -> Harm:
+    """A phone whose answer the client does not believe."""
+
+    @contextmanager
+    def harm(case: Case) -> Iterator[None]:
+        case.simulator.arm(kind, connection=case.connection, count=1)
+        with pytest.raises(ControlError):
+            case.simulator.scan(case.code)
+        yield
+
+    return harm
+
+
+@contextmanager
+def ban(case: Case) -> Iterator[None]:
+    case.number = f"55119{case.organization:08d}"
+    ban_lasts: dict[str, Any] = {"reason": 402, "code": 101, "expire": BAN_SECONDS}
+    with armed(case, "failure", count=BITES, **ban_lasts) as fault:
+        case.scan(case.code, case.number)
+        case.until(lambda: case.is_(BAN), case.row.told_within, "the ban")
+        no_reconnect(case)
+        wait_out(case)
+        case.check(bites_left(case, fault) == BITES - 1, "a login during the ban")
+    yield
+
+
+@contextmanager
+def failure_401(case: Case) -> Iterator[None]:
+    case.number = f"55119{case.organization:08d}"
+    with armed(case, "failure", reason=401):
+        case.scan(case.code, case.number)
+        yield
+    case.next_number = case.number
+
+
+@contextmanager
+def wrong_number(case: Case) -> Iterator[None]:
+    answer = case.call("PATCH", "", {"expectedNumber": EXPECTED})
+    case.check(answer.status == 200, f"no expected number: {answer}")
+    case.scan(case.code, ANOTHER)
+    yield
+    case.until(lambda: not case.linked_there(), 10, "the wrong phone's device is logged out")
+    case.next_number = SAME_WITHOUT_THE_NINE
+
+
+@contextmanager
+def number_in_use(case: Case) -> Iterator[None]:
+    (holder,) = case.mates
+    held = holder.online()
+    case.scan(case.code, holder.number)
+    yield
+    case.until(lambda: not case.linked_there(), 10, "the second device is logged out")
+    holder.check(holder.has_not_moved(), "the first organization was disturbed")
+    holder.check(held is not None and holder.online() == held, "the first one's connection broke")
+
+
+HARMS: dict[str, Harm] = {
+    "drop": drop,
+    "websocket_close": now("websocket_close", code=1011),
+    "stream_503": now("stream_503"),
+    "stream_515": stream_515,
+    "stream_500": now("stream_error", code=500),
+    "old_code": old_code,
+    "bad_hmac": forged("bad_hmac"),
+    "bad_signature": forged("bad_signature"),
+    "ban": ban,
+    "failure_401": failure_401,
+    "wrong_number": wrong_number,
+    "number_in_use": number_in_use,
+}

@@ -1,0 +1,228 @@
+"""THE FAULT TABLE. `docs/faults.md` is printed from it, and `tests/test_faults.py` plays it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from connections.lifecycle import Reason, State
+from tests.faults.row import Goes, Kept, Phase, Row
+
+_R, _A, _C = State.RECONNECTING, State.ACTION_NEEDED, State.CONNECTING
+
+LOST = (_R, Reason.LINK_LOST)
+SILENT = (_R, Reason.NOT_ANSWERING)
+CUT_OFF = (_R, Reason.UNREACHABLE)
+REFUSED = (_R, Reason.LOGIN_REFUSED)
+BAN = (_R, Reason.TEMPORARILY_BANNED)
+OUTDATED = (_R, Reason.CLIENT_OUTDATED)
+CRASHED = (_R, Reason.HOST_CRASHED)
+RESTARTED = (_R, Reason.SERVICE_RESTARTED)
+UNTOLD = (State.DISCONNECTED, Reason.DISCONNECTED_UNTOLD)
+CODE_LOST = (_C, Reason.CODE_LOST)
+NO_CODE_YET = (_C, Reason.UNREACHABLE)
+
+_linked = partial(Row, Phase.LINKED)
+_outage = partial(Row, Phase.LINKED, within=60, told_within=40, lasts=True)
+_silent = partial(Row, Phase.LINKED, told=SILENT, within=60, told_within=60, lasts=True)
+_verdict = partial(Row, Phase.LINKED, goes=Goes.NEW_CODE, kept=Kept.UNUSED)
+_goodbye = partial(
+    Row, Phase.LINKED, told=UNTOLD, goes=Goes.DONE, kept=Kept.GONE, within=15, told_within=15
+)
+_pairing = partial(Row, Phase.PAIRING, kept=Kept.NEVER)
+_dialling = partial(
+    Row,
+    Phase.PAIRING,
+    told=NO_CODE_YET,
+    kept=Kept.NEVER,
+    within=15,
+    told_within=40,
+    lasts=True,
+    before_the_code=True,
+)
+_fails = partial(Row, Phase.PAIRING, goes=Goes.NEW_CODE, kept=Kept.NOT_ADOPTED)
+
+DATABASE = (
+    "the link stays up; requests wait, or get a 503 that says so; "
+    "what happened meanwhile is told within 10 s of its end"
+)
+
+LINKED = (
+    _linked("drop", "the connection drops", LOST),
+    _linked("websocket_close", "WhatsApp closes the connection", LOST),
+    _linked("stream_503", "WhatsApp ends the stream: 503", LOST),
+    _linked("stream_500", "WhatsApp ends the stream with another error", LOST, within=30),
+    _linked(
+        "stream_515",
+        "WhatsApp asks for a restart of the stream: 515",
+        None,
+        unseen="it restarts at once",
+    ),
+    _linked("lost_restart", "the same, and the restart fails", LOST, within=30, told_within=30),
+    _outage("refuse", "the proxy or firewall refuses connections", CUT_OFF),
+    _outage("http_503", "WhatsApp answers the dial with HTTP 503", CUT_OFF),
+    _outage("no_server_hello", "WhatsApp accepts the dial and says nothing", CUT_OFF),
+    _outage("cut_login", "logins are cut off", LOST),
+    _outage("mute_login", "logins stay unanswered", CUT_OFF),
+    _silent("no_pong", "pings stay unanswered"),
+    _silent("silence", "nothing is answered any more"),
+    _outage("failure_500", "logins fail: 500", LOST),
+    _outage("failure_503", "logins fail: 503", LOST),
+    _outage("failure_501", "logins fail for a reason that is no verdict: 501", REFUSED),
+    _outage("failure_599", "logins fail for a reason that nobody knows", REFUSED),
+    _linked(
+        "replaced",
+        "another program logs in with the same credentials",
+        (_A, Reason.TAKEN_OVER),
+        Goes.RESUMES,
+    ),
+    _verdict("unlink", "the phone unlinks the device", (_A, Reason.LOGGED_OUT_BY_PHONE)),
+    _verdict("failure_401", "it was unlinked while offline: 401", (_A, Reason.FORGOTTEN)),
+    _verdict("failure_403", "the account is locked: 403", (_A, Reason.ACCOUNT_LOCKED)),
+    _verdict("failure_406", "the number is banned: 406", (_A, Reason.BANNED)),
+    _linked("ban", "the number is banned for a while: 402", BAN, lasts=True),
+    _linked("ban_restart", "the same, and the service is killed meanwhile", BAN, lasts=True),
+    _linked(
+        "outdated",
+        "WhatsApp refuses the software's version: 405",
+        OUTDATED,
+        within=360,
+        within_here=20,
+        lasts=True,
+    ),
+    _goodbye("deaf_logout", "Disconnect, and WhatsApp does not answer the logout"),
+    _goodbye("silent_logout", "Disconnect, and WhatsApp answers nothing"),
+    _goodbye("banned_logout", "Disconnect during a ban: WhatsApp is not asked"),
+    _linked("host_killed", "the host process is killed", CRASHED, mates=3),
+    _linked("host_stopped", "the host process hangs", CRASHED, told_within=30, mates=1),
+    _linked(
+        "host_memory", "the host process gets no more memory", CRASHED, told_within=30, mates=1
+    ),
+    _linked("failure_413", "WhatsApp's answer crashes the host process", CRASHED, within=60),
+    _linked(
+        "mould_killed",
+        "the parent of the host processes is killed",
+        None,
+        unseen="links stay up, and the next pairing works",
+        mates=1,
+    ),
+    _linked("product_killed", "the service is killed and started again", RESTARTED, within=15),
+    _linked("database_locked", "the database cannot be written", None, unseen=DATABASE, mates=1),
+    _linked("database_away", "the database cannot be reached", None, unseen=DATABASE, mates=1),
+    _linked(
+        "disk_full",
+        "the disk is full",
+        None,
+        unseen="it stays connected, and comes back from drops",
+    ),
+    _linked(
+        "read_only",
+        "the credentials folder becomes read-only",
+        None,
+        unseen="it stays connected, and comes back from drops",
+    ),
+    _linked("read_only_restart", "the same, and the service is restarted", RESTARTED, within=15),
+    _linked(
+        "store_unusable",
+        "the credentials cannot be opened",
+        (_R, Reason.STORE_UNUSABLE),
+        within=60,
+        told_within=20,
+        lasts=True,
+    ),
+    _verdict(
+        "credentials_damaged",
+        "the credentials are damaged, and the service is restarted",
+        (_A, Reason.CREDENTIALS_DAMAGED),
+        told_within=20,
+    ),
+    _linked(
+        "credentials_missing",
+        "the credentials folder is lost, and the service is restarted",
+        (_A, Reason.CREDENTIALS_MISSING),
+        Goes.NEW_CODE,
+        kept=Kept.LOST,
+        told_within=20,
+    ),
+)
+
+PAIRING = (
+    _pairing("drop", "the connection drops", CODE_LOST),
+    _pairing("websocket_close", "WhatsApp closes the connection", CODE_LOST),
+    _pairing("stream_503", "WhatsApp ends the stream: 503", CODE_LOST),
+    _pairing(
+        "stream_515",
+        "WhatsApp asks for a restart of the stream: 515",
+        None,
+        unseen="a new code by itself, within 10 s",
+    ),
+    _pairing("stream_500", "WhatsApp ends the stream with another error", CODE_LOST),
+    _pairing("host_killed", "the host process is killed", CODE_LOST),
+    _pairing("host_stopped", "the host process hangs", CODE_LOST, told_within=40),
+    _pairing(
+        "old_code",
+        "the phone scans a code that is not shown any more",
+        None,
+        unseen="the phone is refused; the code that is shown links",
+    ),
+    _dialling("refuse", "the proxy or firewall refuses connections"),
+    _dialling("http_503", "WhatsApp answers the dial with HTTP 503"),
+    _dialling("no_server_hello", "WhatsApp accepts and says nothing"),
+    _fails(
+        "refuse_long",
+        "connections are refused for more than 90 s",
+        (_A, Reason.PAIRING_UNREACHABLE),
+        told_within=120,
+        before_the_code=True,
+    ),
+    _dialling("failure_503", "WhatsApp gives no code: 503"),
+    _dialling("failure_501", "WhatsApp gives no code: 501"),
+    _fails(
+        "failure_501_long",
+        "the same, for more than 90 s",
+        (_A, Reason.PAIRING_UNREACHABLE),
+        told_within=120,
+        before_the_code=True,
+    ),
+    _dialling("failure_413", "WhatsApp's answer crashes the process"),
+    _fails(
+        "outdated",
+        "WhatsApp refuses the software's version: 405",
+        (_A, Reason.PAIRING_OUTDATED),
+        before_the_code=True,
+        reconnect_within=60,
+    ),
+    _fails(
+        "no_scan",
+        "no one scans any of the codes",
+        (_A, Reason.CODES_EXPIRED),
+        told_within=170,
+        before_the_code=True,
+    ),
+    _fails("bad_hmac", "the phone's answer is forged", (_A, Reason.PAIRING_REFUSED)),
+    _fails(
+        "bad_signature", "the phone's answer has a wrong signature", (_A, Reason.PAIRING_REFUSED)
+    ),
+    _pairing("ban", "the number is banned for a while: 402", BAN, kept=Kept.KEPT, lasts=True),
+    _fails("failure_401", "the phone unlinks the device at once: 401", (_A, Reason.FORGOTTEN)),
+    _fails("wrong_number", "another number than expected scans", (_A, Reason.WRONG_NUMBER)),
+    _fails(
+        "number_in_use",
+        "a number scans that another organization has",
+        (_A, Reason.NUMBER_IN_USE),
+        mates=1,
+    ),
+    _pairing("product_killed", "the service is killed and started again", CODE_LOST, within=15),
+    _pairing(
+        "database_locked", "the database cannot be written", None, unseen="the code stays good"
+    ),
+    _pairing("database_away", "the database cannot be reached", None, unseen="the code stays good"),
+    _fails("disk_full", "the disk is full", (_A, Reason.STORE_FAILED), before_the_code=True),
+    _fails(
+        "read_only",
+        "the credentials folder is read-only",
+        (_A, Reason.STORE_FAILED),
+        before_the_code=True,
+    ),
+)
+
+ROWS: tuple[Row, ...] = LINKED + PAIRING
