@@ -17,6 +17,13 @@ from connections.actions.requests import (
     request_reconnect,
 )
 from connections.actions.rows import GONE_AT_WHATSAPP, Fence, Superseded, Unwelcome
+from connections.actions.self_tests import (
+    NotConnected,
+    TooManyTests,
+    end_self_test,
+    request_self_test,
+    take_self_test,
+)
 from connections.actions.sightings import (
     begin,
     begin_pairing,
@@ -32,15 +39,18 @@ __all__ = [
     "GONE_AT_WHATSAPP",
     "AlreadyConnected",
     "Fence",
+    "NotConnected",
     "NothingToCancel",
     "OrganizationInactive",
     "Superseded",
     "TemporarilyBanned",
+    "TooManyTests",
     "UnexpectedNumber",
     "Unwelcome",
     "begin",
     "begin_pairing",
     "claim",
+    "end_self_test",
     "forget_credentials",
     "heartbeat",
     "link",
@@ -49,8 +59,10 @@ __all__ = [
     "request_cancel",
     "request_disconnect",
     "request_reconnect",
+    "request_self_test",
     "show_code",
     "show_phone_code",
     "start_worker",
     "stop_worker",
+    "take_self_test",
 ]
