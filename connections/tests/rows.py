@@ -1,13 +1,13 @@
 """All that the database holds, to tell whether a call changed anything at all."""
 
-from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
+from connections.models import Connection, ConnectionEvent, PairingAttempt, SelfTest, Worker
 
 Rows = dict[str, list[dict[str, object]]]
 
 
 def everything() -> Rows:
     """Every row of every table that `actions` writes."""
-    tables = (Connection, ConnectionEvent, PairingAttempt, Worker)
+    tables = (Connection, ConnectionEvent, PairingAttempt, SelfTest, Worker)
     return {
         table.__name__: [dict(row) for row in table._default_manager.order_by("pk").values()]
         for table in tables

@@ -6,7 +6,7 @@ the disk may give there: the faultless one first, the troubles after it.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Container, Generator
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from connections.lifecycle import Desired, Observation
 from connections.models import Connection, Method, PairingAttempt
 from connections.tests.hand import CODE_LASTS, PAIRING_LASTS
 from connections.worker.endings import USELESS
-from connections.worker.pairing import NOT_OURS
+from connections.worker.pairing import HELD, NOT_OURS
 from organizations.models import Organization
 
 T = TypeVar("T")
@@ -90,10 +90,10 @@ class World:
         key = (organization, store)
         return "" if key in self.damaged else self.stores.get(key, "")
 
-    def remove(self, organization: int, keep: str = "", only: str = "") -> None:
+    def remove(self, organization: int, keep: Container[str] = frozenset(), only: str = "") -> None:
         """`discard` (only), `discard_others` (keep) and `delete` of `auth_sessions`."""
         for key in list(self.stores):
-            if key[0] == organization and key[1] != keep and only in ("", key[1]):
+            if key[0] == organization and key[1] not in keep and only in ("", key[1]):
                 del self.stores[key]
                 self.damaged.discard(key)
 
@@ -163,14 +163,12 @@ class SessionModel:
             yield from self._disconnect()
         if connection.desired != Desired.CONNECTED:
             if not connection.logout_wanted:
-                self.world.remove(self.id, keep=self.store)
+                self.world.remove(self.id, keep=_linked_stores(self.id))
             return
         because = self._first_obstacle()
         if because is None:
             if self.requested:
                 self.observe(Observation.RESUME_STARTED)
-            if connection.banned_until is not None:
-                yield from self._wait_until(connection.banned_until)
         elif not self.requested:
             return self.observe(because)
         elif not (yield from self._pair(because if self.store else None)):
@@ -208,6 +206,9 @@ class SessionModel:
 
     def _hold(self) -> Steps[Observation | None]:
         """Returns why a fresh pairing should follow, or None when only a person can help."""
+        banned_until = Connection.objects.get(pk=self.id).banned_until
+        if banned_until is not None:
+            yield from self._wait_until(banned_until)
         while True:
             known = "connected" if self.key in self.world.devices else "forgotten"
             truth = "damaged" if self.key in self.world.damaged else known
@@ -247,9 +248,10 @@ class SessionModel:
         linked = ending is None or (yield from self._end(attempt, ending))
         self.requested = False
         yield GO
+        linked = linked or attempt.store in _linked_stores(self.id)
         if linked:
             self.store = attempt.store
-            self.world.remove(self.id, keep=attempt.store)
+            self.world.remove(self.id, keep={attempt.store})
         else:
             self.world.remove(self.id, only=attempt.store)
         return linked
@@ -258,7 +260,7 @@ class SessionModel:
         """The phone may have accepted the code before things went wrong."""
         number = self.world.linked_number(self.id, attempt.store)
         if self.accepted and number and ending not in NOT_OURS:
-            seen = ending if ending in WAITS else Observation.LINK_LOST
+            seen = ending if ending in HELD else Observation.LINK_LOST
             try:
                 actions.link(self.fence, attempt, number, seen, "", self.until)
             except Unwelcome as unwelcome:
@@ -266,7 +268,7 @@ class SessionModel:
             else:
                 return True
         yield GO
-        self.observe(ending)
+        self.observe(Observation.PAIRING_CRASHED if ending in HELD else ending)
         return False
 
     def _pair_until_over(self, attempt: PairingAttempt) -> Steps[Observation | None]:
@@ -322,3 +324,9 @@ class SessionModel:
         if seen in WAITS:
             self.until = self.world.now + WAITS[seen]
         return seen
+
+
+def _linked_stores(connection_id: int) -> set[str]:
+    linked = PairingAttempt.Outcome.LINKED
+    attempts = PairingAttempt.objects.filter(connection=connection_id, outcome=linked)
+    return {attempt.store for attempt in attempts}

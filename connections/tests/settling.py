@@ -104,8 +104,6 @@ class Settles(RuleBasedStateMachine):
         elif what == "cancel":
             with suppress(NothingToCancel):
                 actions.request_cancel(self.ids[who], ALICE)
-                # What an earlier link has left, and no row names any more, may go with it.
-                self.owed = {key for key in self.owed if key[0] != self.ids[who]}
         else:
             set_active(self.organizations[who], what == "activate", ALICE)
 
@@ -160,17 +158,17 @@ class Settles(RuleBasedStateMachine):
         elif what in ("a minute", "a day"):
             WORLD.now += timedelta(**{what[2:] + "s": 1})
         else:
-            self.harm({key for key in self.owed if key[0] == self.ids[who]}, what)
+            self.harm({key for key in WORLD.stores if key[0] == self.ids[who]}, what)
 
-    def harm(self, linked: set[Key], what: str) -> None:
+    def harm(self, stores: set[Key], what: str) -> None:
         """The disk, or an operator."""
         if what == "damage":
-            WORLD.damaged |= linked
+            WORLD.damaged |= stores
             return
-        for pk, store in linked:
+        for pk, store in stores:
             WORLD.remove(pk, only=store)
-        self.missing |= linked
-        self.owed -= linked
+        self.missing |= stores
+        self.owed -= stores
 
     def poll(self) -> None:
         """As the supervisor looks by itself."""
@@ -260,6 +258,11 @@ class Settles(RuleBasedStateMachine):
 
     def row(self, who: int) -> Connection:
         return Connection.objects.select_related("organization").get(pk=self.ids[who])
+
+    def options(self, who: int) -> tuple[str, ...]:
+        """Which answers the session waits for."""
+        running = self.running.get(self.ids[who])
+        return running.options or () if running else ()
 
     def start(self) -> None:
         self.hand = Hand()

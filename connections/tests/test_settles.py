@@ -14,9 +14,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from connections.lifecycle import Observation
+from connections.lifecycle import Observation, State
 from connections.models import Method
-from connections.tests.session_model import NUMBERS, TROUBLES
+from connections.tests.session_model import AFTER_SCAN, NUMBERS, TROUBLES
 from connections.tests.settling import SEEN, WORLD, Settles
 
 
@@ -65,6 +65,54 @@ def test_after_each_trouble_by_itself() -> None:
         harmed_at(steps, "loss", "kill -9", "damage", "kill -9")
         harmed_at(steps, "disconnect", "cancel", "expect", "deactivate", "activate")
     assert set(Observation) == SEEN
+
+
+@pytest.mark.parametrize("harm", ["damage", "loss"])
+@pytest.mark.parametrize("trouble", sorted(AFTER_SCAN))
+def test_after_a_scan_into_a_store_that_breaks(trouble: str, harm: str) -> None:
+    life = Settles()
+    life.begin()
+    while "connected" not in life.options(0):
+        life.work(0, Method.QR, 1, [])
+    life.happen(0, harm)
+    life.work(0, None, 4, [trouble])
+    life.what_waits_is_looked_after()
+    life.teardown()
+
+
+@pytest.mark.parametrize("harm", ["damage", "unlinked", "locked"])
+def test_a_pairing_that_is_cancelled_leaves_what_an_earlier_link_left(harm: str) -> None:
+    life = Settles()
+    life.begin()
+    life.work(0, Method.QR, 12, [])
+    store = life.row(0).store
+    if harm == "damage":
+        life.happen(0, harm)
+    life.work(0, None, 1, ["lost" if harm == "damage" else harm])
+    life.work(0, None, 4, [])
+    assert life.row(0).state == State.ACTION_NEEDED
+    while life.row(0).state != State.AWAITING_SCAN:
+        life.work(0, Method.QR, 1, [])
+    life.ask(0, "cancel")
+    life.work(0, None, 4, [])
+    assert life.row(0).state == State.DISCONNECTED
+    assert (life.row(0).pk, store) in WORLD.stores
+    life.disconnect(0)
+    life.work(0, None, 9, [])
+    assert WORLD.stores == {}
+
+
+def test_whoever_leaves_during_a_ban_does_not_try_whatsapp() -> None:
+    life = Settles()
+    life.begin()
+    life.work(0, Method.QR, 12, [])
+    life.work(0, None, 1, ["temporary ban"])
+    banned_until = life.row(0).banned_until
+    assert banned_until is not None
+    life.disconnect(0)
+    assert life.row(0).retry_at == banned_until, "what `leaving.log_out` looks at"
+    life.work(0, None, 9, ["untold"])
+    assert (life.row(0).state, life.row(0).retry_at) == (State.DISCONNECTED, None)
 
 
 def harmed_at(steps: int, *happenings: str) -> None:
