@@ -1,6 +1,7 @@
 """Waiting for a connection to get somewhere: for requests that answer when something is done."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,9 +15,12 @@ T = TypeVar("T")
 # Should the channel layer lose a message, this is how late we are.
 LOOK_AGAIN_SECONDS = 1.0
 
+# The process is being stopped: who waits is told at once how far things are.
+stopping = threading.Event()
+
 
 def wait_for(connection_id: int, look: Callable[[], T | None], seconds: float) -> T | None:
-    """The first answer of `look` that is not None, or None after `seconds`.
+    """The first answer of `look` that is not None; None after `seconds`, or when all is stopped.
 
     `look` reads the database: at once, and again whenever the connection has changed.
     """
@@ -33,7 +37,7 @@ async def _wait_for(connection_id: int, look: Callable[[], T | None], seconds: f
     try:
         while (found := await sync_to_async(look)()) is None:
             left = deadline - asyncio.get_running_loop().time()
-            if left <= 0:
+            if left <= 0 or stopping.is_set():
                 return None
             try:
                 async with asyncio.timeout(min(left, LOOK_AGAIN_SECONDS)):

@@ -17,7 +17,7 @@ from organizations.actors import COMMAND_LINE
 from organizations.models import Organization
 from organizations.tokens import find_token
 from whatsapp_orgs import private_files
-from whatsapp_orgs.management.commands.serve import serve
+from whatsapp_orgs.management.commands.serve import leave, serve
 
 DEMO_ORGANIZATIONS = ("Padaria Estrela", "Clínica Horizonte", "Oficina do Bairro")
 TOKEN_NAME = "make run"
@@ -29,6 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with self._locked():
             self._run(port_from_environment())
+        leave()
 
     def _locked(self) -> IO[str]:
         try:

@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import os
+import sys
 import threading
 from argparse import ArgumentParser
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+
+from connections import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         serve(options["host"], options["port"])
+        leave()
 
 
 def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None) -> None:
@@ -65,6 +69,7 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
 
     def stopping() -> Any:
         _end_in_time()
+        waiting.stopping.set()
         stop.set()
         if supervising is None or supervising.done():
             return None
@@ -85,6 +90,17 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
         raise CommandError(f"cannot listen on {host}:{port}; is another program using that port?")
     if broken:
         raise CommandError(f"the supervisor ended: {broken[0]}") from broken[0]
+
+
+def leave() -> NoReturn:
+    """End the process after a stop in order.
+
+    Not by returning: Python would wait for threads of requests whose clients are gone already.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    logging.shutdown()
+    os._exit(0)
 
 
 def _end_in_time() -> None:
