@@ -44,9 +44,12 @@ class ConnectionConsumer(Watcher):
 
 def _lasting(found: Message) -> Message:
     """A snapshot without the times that change by themselves."""
-    pairing = found["pairing"]
-    lasting = pairing and {name: pairing[name] for name in ("attempt", "codeNumber")}
-    return found | {"now": None, "pairing": lasting}
+    codes = {
+        name: {key: value for key, value in code.items() if key != "secondsLeft"}
+        for name in ("pairing", "phoneCode")
+        if (code := found[name])
+    }
+    return found | {"now": None} | codes
 
 
 class ConnectionsConsumer(Watcher):

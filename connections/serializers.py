@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -11,13 +10,28 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 from rest_framework import serializers
 
-from connections import qr
-from connections.lifecycle import PAIRING, Desired, Reason, State
-from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
-from connections.words import WORDS, Words
+from connections import qr, timeline
+from connections.lifecycle import PAIRING, Reason, State
+from connections.models import Method, PairingAttempt
+from connections.observed import Observed, listed, observe, refused_since
 from organizations.phone_numbers import digits, formatted
 
-HISTORY_LINES = 20
+__all__ = [
+    "HELD",
+    "PANEL_NAMES",
+    "Observed",
+    "Panel",
+    "PhoneNumberSerializer",
+    "listed",
+    "observe",
+    "panel_of",
+    "refused_since",
+    "snapshot",
+    "status",
+]
+
+# How long a code is good for: the first one to be scanned, each further one, one to be typed.
+FIRST_QR_SECONDS, QR_SECONDS, PHONE_CODE_SECONDS = 60, 20, 160
 
 
 class PhoneNumberSerializer(serializers.Serializer[dict[str, str]]):
@@ -30,92 +44,6 @@ class PhoneNumberSerializer(serializers.Serializer[dict[str, str]]):
             return digits(value)
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from error
-
-
-@dataclass(frozen=True)
-class Observed:
-    """A connection as a reader should see it now: the row, and whether anyone looks after it."""
-
-    connection: Connection
-    attempt: PairingAttempt | None
-    looked_after: bool
-    any_worker: bool
-
-    @property
-    def inactive(self) -> bool:
-        """The organization is deactivated: whatever ran is being stopped."""
-        return not self.connection.organization.is_active
-
-    @property
-    def orphaned(self) -> bool:
-        """No worker has it, so what the row says of a running link is not true any more."""
-        connection = self.connection
-        at_rest = connection.desired == Desired.DISCONNECTED and not connection.logout_wanted
-        down = connection.state == State.ACTION_NEEDED
-        return not self.looked_after and not at_rest and not down
-
-    @property
-    def state(self) -> State:
-        if self.inactive:
-            return State.DISCONNECTED
-        stored = State(self.connection.state)
-        if self.orphaned and stored != State.DISCONNECTED:
-            return State.CONNECTING if stored in PAIRING else State.RECONNECTING
-        return stored
-
-    @property
-    def reason(self) -> Reason:
-        if self.inactive:
-            return Reason.ORGANIZATION_INACTIVE
-        if not self.orphaned:
-            return Reason(self.connection.reason)
-        return Reason.SERVICE_RESTARTED if self.any_worker else Reason.WORKER_OFFLINE
-
-    @property
-    def words(self) -> Words:
-        return WORDS[self.reason]
-
-    @property
-    def code(self) -> str:
-        """What the QR code says, if one can be scanned right now."""
-        return self.attempt.code if self.attempt and self._code_is_good else ""
-
-    @property
-    def phone_code(self) -> str:
-        """What can be typed on the phone right now: eight characters and a dash, or ""."""
-        return self.attempt.phone_code if self.attempt and self._code_is_good else ""
-
-    @property
-    def _code_is_good(self) -> bool:
-        attempt = self.attempt
-        if attempt is None or attempt.code_expires_at is None or self.orphaned or self.inactive:
-            return False
-        return attempt.code_expires_at > timezone.now()
-
-    @property
-    def may_reconnect(self) -> bool:
-        """Whether a request to reconnect would be taken."""
-        if self.inactive or self.connection.banned_until is not None:
-            return False
-        return self.state != State.CONNECTED
-
-    @property
-    def has_client(self) -> bool:
-        """Whether something is under way or up, as the old service's clients mean it."""
-        return self.state in (*PAIRING, State.CONNECTED, State.RECONNECTING)
-
-
-def observe(connection_id: int) -> Observed:
-    """Read a connection afresh."""
-    connection = Connection.objects.select_related("organization", "worker").get(pk=connection_id)
-    looked_after = connection.looked_after
-    any_worker = looked_after or Worker.any_alive()
-    return Observed(connection, connection.open_attempt(), looked_after, any_worker)
-
-
-def listed(connection: Connection, any_worker: bool) -> Observed:
-    """One row of many, read with its worker and its organization; no code, no query of its own."""
-    return Observed(connection, None, connection.is_looked_after(lambda: any_worker), any_worker)
 
 
 # The old service knew three words.
@@ -165,6 +93,7 @@ class Panel(StrEnum):
     RESUMING = "resuming"
     PREPARING = "preparing"
     CODE = "code"
+    PHONE_CODE = "phone_code"  # the same, to be typed on the phone
     HIDDEN = "hidden"  # a code is waiting, and this person may not see it
     FINISHING = "finishing"
     CONNECTED = "connected"
@@ -180,7 +109,8 @@ PANEL_NAMES = {
     Panel.RESUMING: _("Connecting"),
     Panel.PREPARING: _("Preparing the code"),
     Panel.CODE: _("Waiting for the scan"),
-    Panel.HIDDEN: _("Waiting for the scan"),
+    Panel.PHONE_CODE: _("Waiting for the code to be typed"),
+    Panel.HIDDEN: _("Waiting for the phone"),
     Panel.FINISHING: _("Finishing"),
     Panel.CONNECTED: _("Connected"),
     Panel.RECONNECTING: _("Reconnecting"),
@@ -200,6 +130,8 @@ def panel_of(observed: Observed, may_operate: bool) -> Panel:
     if observed.state == State.AWAITING_SCAN:
         if not may_operate:
             return Panel.HIDDEN
+        if observed.phone_code:
+            return Panel.PHONE_CODE
         return Panel.CODE if observed.code else Panel.PREPARING
     if observed.state == State.CONNECTING:
         if observed.reason == Reason.FINISHING:
@@ -213,11 +145,11 @@ def panel_of(observed: Observed, may_operate: bool) -> Panel:
 def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
     """What the live page shows, whole. The page asks for nothing else and adds nothing up.
 
-    Who may only look gets no QR code: whoever scans it holds the organization's WhatsApp.
+    Who may only look gets no code: whoever scans or types it holds the organization's WhatsApp.
     """
     connection = observed.connection
-    busy = observed.state in PAIRING or connection.disconnecting
     panel = panel_of(observed, may_operate)
+    refused = refused_since()
     return {
         "type": "snapshot",
         "now": timezone.now().isoformat(),
@@ -227,42 +159,67 @@ def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
         "reason": observed.reason,
         "sentence": observed.words.sentence,
         "nextStep": observed.words.next_step,
-        "detail": connection.detail_told,
+        "detail": "" if observed.corrected else connection.detail_told,
         "step": observed.words.step,
         "number": connection.number,
         "numberText": formatted(connection.number),
-        "since": connection.since.isoformat(),
+        "since": observed.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
+        "refusedSince": refused.isoformat() if refused else None,
+        "method": connection.requested_method if observed.state in PAIRING else None,
         "mayOperate": may_operate,
-        "canReconnect": may_operate and observed.may_reconnect and not busy,
-        "canDisconnect": may_operate
-        and not connection.disconnecting
-        and (observed.has_client or connection.logout_wanted or bool(connection.number)),
+        **{name: may_operate and allowed for name, allowed in _possible(observed).items()},
         "pairing": _pairing(observed) if may_operate else None,
-        "history": [_line(event) for event in connection.events.all()[:HISTORY_LINES]],
+        "phoneCode": _phone_code(observed) if may_operate else None,
+        **timeline.told(observed),
+    }
+
+
+def _possible(observed: Observed) -> dict[str, bool]:
+    """What makes sense now, for someone who may operate."""
+    connection = observed.connection
+    pairing = observed.state in PAIRING and not connection.store
+    switchable = observed.may_reconnect and not connection.disconnecting and not connection.store
+    finishing = observed.reason == Reason.FINISHING
+    by_phone = connection.requested_method == Method.PHONE
+    busy = observed.state in PAIRING or connection.disconnecting
+    return {
+        "canReconnect": observed.may_reconnect and not busy,
+        "canDisconnect": not connection.disconnecting
+        and (observed.has_client or connection.logout_wanted or bool(connection.number)),
+        "canLinkByPhone": switchable and not finishing and not (pairing and by_phone),
+        "canShowQr": switchable and not finishing and pairing and by_phone,
     }
 
 
 def _pairing(observed: Observed) -> dict[str, Any] | None:
     attempt = observed.attempt
-    if attempt is None or not observed.code or attempt.code_expires_at is None:
+    if attempt is None or not observed.code:
         return None
     return {
         "attempt": attempt.pk,
         "qr": qr.svg_url(observed.code),
         "codeNumber": attempt.code_number,
         "codeCount": attempt.code_count,
-        "secondsLeft": (attempt.code_expires_at - timezone.now()).total_seconds(),
-        "secondsInAll": 60 if attempt.code_number == 1 else 20,
+        "secondsLeft": _seconds_left(attempt),
+        "secondsInAll": FIRST_QR_SECONDS if attempt.code_number == 1 else QR_SECONDS,
     }
 
 
-def _line(event: ConnectionEvent) -> dict[str, Any]:
+def _phone_code(observed: Observed) -> dict[str, Any] | None:
+    attempt = observed.attempt
+    if attempt is None or not observed.phone_code:
+        return None
     return {
-        "id": event.pk,
-        "at": event.at.isoformat(),
-        "state": event.state,
-        "sentence": event.sentence,
-        "detail": event.detail_told,
-        "actor": event.actor,
+        "attempt": attempt.pk,
+        "code": observed.phone_code,
+        "numberText": formatted(attempt.phone_number),
+        "secondsLeft": _seconds_left(attempt),
+        "secondsInAll": PHONE_CODE_SECONDS,
     }
+
+
+def _seconds_left(attempt: PairingAttempt) -> float:
+    if attempt.code_expires_at is None:
+        return 0.0
+    return (attempt.code_expires_at - timezone.now()).total_seconds()
