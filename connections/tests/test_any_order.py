@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from django.db import transaction
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -15,7 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from hypothesis.strategies import integers, sampled_from
+from hypothesis.strategies import booleans, integers, none, one_of, sampled_from
 
 from connections import actions
 from connections.actions import (
@@ -23,16 +25,23 @@ from connections.actions import (
     AlreadyConnected,
     Fence,
     NothingToCancel,
+    OrganizationInactive,
     Superseded,
+    TemporarilyBanned,
+    Unwelcome,
 )
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.hand import CODE_LASTS, NUMBER, PAIRING_LASTS, Hand, nobody, overdue
 from connections.tests.rows import everything
+from organizations.actions import set_active, set_expected_number
 from organizations.actors import Actor
 from organizations.models import Organization
 
 ALICE = Actor("alice")
+OTHER_NUMBER = "491701234567"  # of another organization's phone
+NOW = timezone.now()
+RETRY_AT = one_of(none(), sampled_from([NOW - timedelta(days=1), NOW + timedelta(days=1)]))
 # What people ask for, and the end of a clean-up, are written by calls of their own.
 SAID_OTHERWISE = {
     Observation.RECONNECT_REQUESTED,
@@ -51,8 +60,11 @@ class AnyOrder(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        organization = Organization.objects.create(name="Acme")
-        self.id = Connection.objects.of(organization).pk
+        Organization.objects.all().delete()
+        self.organization = Organization.objects.create(name="Acme")
+        self.id = Connection.objects.of(self.organization).pk
+        other = Connection.objects.of(Organization.objects.create(name="Globex"))
+        Connection.objects.filter(pk=other.pk).update(number=OTHER_NUMBER, store="attempt-0")
         self.hand = Hand()
         self.fences: list[Fence] = []
         self.store = ""
@@ -68,6 +80,10 @@ class AnyOrder(RuleBasedStateMachine):
             asked = actions.request_reconnect(self.id, ALICE)
         except AlreadyConnected:
             assert self.row().state == State.CONNECTED
+        except OrganizationInactive:
+            assert not Organization.objects.get(pk=self.organization.pk).is_active
+        except TemporarilyBanned:
+            assert self.row().banned_until
         else:
             assert (asked.desired, asked.state in PAIRING) == (Desired.CONNECTED, True)
 
@@ -87,6 +103,11 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             assert (asked.desired, asked.state) == (Desired.DISCONNECTED, State.DISCONNECTED)
             assert asked.open_attempt() is None
+
+    @rule(active=booleans(), expected=sampled_from(["", NUMBER, OTHER_NUMBER]))
+    def change_organization(self, active: bool, expected: str) -> None:
+        set_active(self.organization, active, ALICE)
+        set_expected_number(self.organization, expected, ALICE)
 
     # --- What the worker writes ------------------------------------------------------------------
 
@@ -108,7 +129,10 @@ class AnyOrder(RuleBasedStateMachine):
     def pair(self) -> None:
         """What a request leads to when nothing comes in between."""
         if self.row().state != State.CONNECTED:
+            self.change_organization(True, "")
             self.reconnect()
+            if self.row().desired != Desired.CONNECTED:
+                return
             self.take()
             self.begin_pairing(0)
             self.show_code(0, 1)
@@ -124,32 +148,47 @@ class AnyOrder(RuleBasedStateMachine):
         self.write(fence, lambda: actions.begin_pairing(fence, PAIRING_LASTS))
 
     @precondition(lambda self: self.fences)
-    @rule(which=WHICH, number=integers(1, 6))
-    def show_code(self, which: int, number: int) -> None:
+    @rule(which=WHICH, what=sampled_from(["code", "phone code", "lost"]), number=integers(1, 6))
+    def show_code(self, which: int, number: int, what: str = "code") -> None:
         fence, attempt = self.fence(which), self.newest_attempt()
         if attempt is None:
             return
         pk = attempt.pk
-        if self.current(fence) and attempt.ended_at is not None:
-            return self.refused(lambda: actions.show_code(fence, pk, "late", number, 6, CODE_LASTS))
-        self.write(
-            fence, lambda: actions.show_code(fence, pk, f"code {number}", number, 6, CODE_LASTS)
-        )
+
+        def write() -> None:
+            if what == "lost":
+                actions.lose_code(fence, pk, "the connection dropped")
+            elif what == "code":
+                actions.show_code(fence, pk, f"code {number}", number, 6, CODE_LASTS)
+            else:
+                actions.show_phone_code(fence, pk, "ABCD-EFGH", CODE_LASTS)
+
+        if attempt.ended_at is not None:
+            return self.refused(write)
+        self.write(fence, write)
 
     @precondition(lambda self: self.fences)
-    @rule(which=WHICH)
-    def link(self, which: int) -> None:
+    @rule(which=WHICH, number=sampled_from([NUMBER, NUMBER, OTHER_NUMBER]), retry_at=RETRY_AT)
+    def link(self, which: int, number: str, retry_at: datetime | None) -> None:
         fence, attempt = self.fence(which), self.newest_attempt()
         if attempt is None or (self.current(fence) and attempt.ended_at is not None):
             return  # The worker links the phone of the pairing that it runs.
-        self.write(fence, lambda: actions.link(fence, attempt, NUMBER))
+        seen = Observation.TEMPORARILY_BANNED if retry_at else Observation.LINKED
+
+        def write() -> None:
+            actions.link(fence, attempt, number, seen, retry_at=retry_at)
+
+        expected = Organization.objects.get(pk=self.organization.pk).expected_number
+        if self.current(fence) and (number == OTHER_NUMBER or expected not in ("", number)):
+            return self.refused(write, Unwelcome)
+        self.write(fence, write)
 
     @precondition(lambda self: self.fences)
-    @rule(which=WHICH, observation=SEEN)
-    def observe(self, which: int, observation: Observation) -> None:
+    @rule(which=WHICH, observation=SEEN, retry_at=RETRY_AT)
+    def observe(self, which: int, observation: Observation, retry_at: datetime | None) -> None:
         fence = self.fence(which)
         self.may_lose_store = self.current(fence) and observation in GONE_AT_WHATSAPP
-        self.write(fence, lambda: actions.observe(fence, observation))
+        self.write(fence, lambda: actions.observe(fence, observation, retry_at=retry_at))
 
     @precondition(lambda self: self.fences)
     @rule(which=WHICH)
@@ -245,9 +284,9 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             self.refused(write)
 
-    def refused(self, write: Callable[[], object]) -> None:
+    def refused(self, write: Callable[[], object], error: type[Exception] = Superseded) -> None:
         before = everything()
-        with pytest.raises(Superseded):
+        with pytest.raises(error), transaction.atomic():
             write()
         assert everything() == before
 
@@ -257,7 +296,7 @@ def test_requests_and_observations_in_any_order() -> None:
     run_state_machine_as_test(
         AnyOrder,
         settings=settings(
-            max_examples=30,
+            max_examples=20,
             stateful_step_count=30,
             deadline=timedelta(seconds=20),
             derandomize=True,  # The same sequences every time: it fails for a reason, not by luck.
