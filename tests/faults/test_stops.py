@@ -1,0 +1,183 @@
+"""SIGTERM in the middle of anything: a clean end, and the next start brings everything back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests import trouble
+from tests.application import Application, until
+from tests.faults.case import Case
+from tests.faults.row import Phase, Row
+from tests.faults.stop_table import STOP_SECONDS, STOPS, Stop
+
+ROW = Row(Phase.LINKED, "stop", "the service is stopped", None)
+# Beyond the promise: the interpreter's own start and end, on a busy machine.
+GRACE_SECONDS = 3.0
+PRODUCTS_AT_ONCE = 4
+ALL_SECONDS = 300.0
+
+Middle = Callable[[list[Case]], AbstractContextManager[None]]
+
+
+@contextmanager
+def idle(cases: list[Case]) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def code_shown(cases: list[Case]) -> Iterator[None]:
+    cases[2].show_code()
+    yield
+
+
+@contextmanager
+def silent_dial(cases: list[Case]) -> Iterator[None]:
+    linked, _, unlinked = cases
+    linked.simulator.arm("no_server_hello")
+    linked.simulator.drop(number=linked.number)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(unlinked.api, "POST", "reconnect")
+        dialling = {"handshake"}
+        linked.until(
+            lambda: sum(c["state"] in dialling for c in linked.simulator.connections()) >= 2,
+            15,
+            "two dials that are not answered",
+        )
+        yield
+
+
+@contextmanager
+def deaf_logout(cases: list[Case]) -> Iterator[None]:
+    leaving = cases[1]
+    leaving.simulator.arm("no_logout_answer", number=leaving.number)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(leaving.api, "DELETE", "disconnect")
+        leaving.until(lambda: leaving.status()["reason"] == "disconnecting", 5, "a disconnect")
+        yield
+
+
+@contextmanager
+def host_stopped(cases: list[Case]) -> Iterator[None]:
+    with trouble.stopped(trouble.host_of(cases[0].application, cases[0].organization)):
+        yield
+
+
+@contextmanager
+def database_locked(cases: list[Case]) -> Iterator[None]:
+    with trouble.database_locked(cases[0].application):
+        cases[0].simulator.drop(number=cases[0].number)  # which has to be written down
+        time.sleep(1)
+        yield
+
+
+@contextmanager
+def database_away(cases: list[Case]) -> Iterator[None]:
+    with trouble.database_away(cases[0].application):
+        cases[0].simulator.drop(number=cases[0].number)
+        time.sleep(1)
+        yield
+
+
+@contextmanager
+def reconnects(cases: list[Case]) -> Iterator[None]:
+    with ThreadPoolExecutor(len(cases)) as pool:
+        asked = [pool.submit(case.api, "POST", "reconnect") for case in cases[2:]]
+        time.sleep(0.1)
+        yield
+        for answer in asked:
+            answer.exception()
+
+
+MIDDLES: dict[str, Middle] = {
+    "idle": idle,
+    "code_shown": code_shown,
+    "silent_dial": silent_dial,
+    "deaf_logout": deaf_logout,
+    "host_stopped": host_stopped,
+    "database_locked": database_locked,
+    "database_away": database_away,
+    "reconnects": reconnects,
+}
+
+
+@pytest.fixture(scope="module")
+def stopping(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Stop, Future[float]]]:
+    """Every stop that is asked for, each on a product of its own, under way or over."""
+    here = [
+        item for item in request.session.items if getattr(item, "module", None) is request.module
+    ]
+    asked = [item.callspec.params["stop"] for item in here if hasattr(item, "callspec")]
+    with ThreadPoolExecutor(PRODUCTS_AT_ONCE) as pool:
+        yield {
+            stop: pool.submit(play, stop, tmp_path_factory.mktemp("stops") / "data")
+            for stop in asked
+        }
+
+
+@pytest.mark.parametrize("stop", STOPS, ids=str)
+def test_a_stop(stopping: dict[Stop, Future[float]], stop: Stop) -> None:
+    took = stopping[stop].result(ALL_SECONDS)
+    print(f"stopped after {took:.1f} s")
+    assert took < STOP_SECONDS + GRACE_SECONDS
+
+
+def play(stop: Stop, data_dir: Path) -> float:
+    """Stop a product in the middle of it, and start it again. How long it took to stop."""
+    number = 12 if stop.name == "reconnects" else 3
+    with Application(data_dir) as product:
+        names = [f"{stop} {n}" for n in range(number)]
+        cases = [Case(product, ROW, made) for made in product.new_organizations(*names)]
+        for case in cases[:2]:
+            case.link()
+        for case in cases:
+            case.remember()
+        with ExitStack() as stack:
+            stack.enter_context(MIDDLES[stop.name](cases))
+            devices = {device["jid"] for device in product.simulator.devices()}
+            took = terminate(product)
+        product.start()
+        comes_back(cases, devices, stop)
+    return took
+
+
+def terminate(product: Application) -> float:
+    """SIGTERM. How long it took until nothing of it ran any more."""
+    process = product.process
+    assert process is not None
+    before = product.processes()
+    begun = time.monotonic()
+    process.terminate()
+    try:
+        process.wait(3 * STOP_SECONDS)
+        until(lambda: not product.processes() & before, STOP_SECONDS, "the end of its processes")
+    finally:
+        for left in product.processes() & before:
+            trouble.kill(left)
+    assert process.returncode == 0, f"{process.returncode}\n{product.log_text()[-3000:]}"
+    return time.monotonic() - begun
+
+
+def comes_back(cases: list[Case], devices: set[str], stop: Stop) -> None:
+    """Everyone who was linked is connected, and who was about to be gets a code."""
+    staying = cases[:2]
+    if stop.name == "deaf_logout":
+        leaving = staying.pop()
+        leaving.until(lambda: leaving.status()["state"] == "disconnected", 20, "disconnected")
+        devices.discard(leaving.jid)
+    kept = {device["jid"] for device in cases[0].simulator.devices()}
+    assert kept == devices, "devices come or gone at WhatsApp"
+    for case in staying:
+        case.check(case.jid in kept, "it was logged out")
+        case.until(case.settled, 20, "connected again by itself")
+    if stop.name in ("code_shown", "silent_dial", "reconnects"):
+        for case in cases[2:]:
+            case.scan(case.until(case.shown, 20, "a code by itself"))
+            case.until(case.settled, 20, "linked")
