@@ -65,27 +65,25 @@ class Person:
                 self.account,
             )
             self.account.excuse("(told as a violation)", known_at_whatsapp=True)
+        self._hold_phone_to(code)
+        self.account.old_code = code
+
+    def scan_an_old_code(self) -> None:
+        """Scan a code of some time ago. WhatsApp refuses it, unless its pairing still runs."""
+        if self.account.old_code not in ("", self.account.scanned):
+            self._hold_phone_to(self.account.old_code)
+
+    def _hold_phone_to(self, code: str) -> None:
         excuses = self.account.excuses
         try:
             linked = self.product.simulator.scan(code, number=self.account.phone)
         except ControlError as error:
-            self._scan_failed(error)
+            self.account.note(f"the scan failed: {error}")
+            if error.status not in UNKNOWN_OR_USED:
+                self.account.uncertain = True
         else:
             self.account.linked(linked.jid, excuses)
             self.account.scanned = code
-        self.account.old_code = code
-
-    def scan_an_old_code(self) -> None:
-        """Hold the phone to the code of a pairing that is over: WhatsApp refuses, nothing else."""
-        if not self.account.old_code:
-            return
-        try:
-            self.product.simulator.scan(self.account.old_code, number=self.account.phone)
-        except ControlError as error:
-            self._scan_failed(error)
-        else:
-            self.account.note("an old code was still good")
-            self.account.uncertain = True
 
     def remember_code(self) -> None:
         """Take a picture of the code, to scan it when it is too late."""
@@ -94,11 +92,6 @@ class Person:
     def _code(self) -> str:
         answer, _ = self.product.ask("GET", self.account.id, "qrcode")
         return decode(answer) if answer.status == 200 else ""
-
-    def _scan_failed(self, error: ControlError) -> None:
-        self.account.note(f"the scan failed: {error}")
-        if error.status not in UNKNOWN_OR_USED:
-            self.account.uncertain = True
 
     def _told(self, what: str, answer: Answer) -> None:
         said = answer.body.get("code") or answer.body.get("message")

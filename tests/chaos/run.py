@@ -79,6 +79,7 @@ def run(
     seed: int,
     pace: float,
     table: Sequence[Row] = TABLE,
+    people: int = PEOPLE,
 ) -> Report:
     """A run on a fresh data folder. `pace`: seconds between faults, on average."""
     chance = random.Random(seed)
@@ -96,12 +97,12 @@ def run(
         watcher = Watcher(product, accounts, log)
         watcher.start()
         injector = Injector(product, accounts, log, watcher, chance, table)
-        people = [Crowd(product, accounts, random.Random(chance.random())) for _ in range(PEOPLE)]
-        _trouble(injector, people, seconds, pace)
+        crowd = [Crowd(product, accounts, random.Random(chance.random())) for _ in range(people)]
+        _trouble(injector, crowd, seconds, pace)
         settled = _until_all_is_well(product, accounts, SETTLE_SECONDS)
         watcher.over.set()
         watcher.join()
-        _judge(product, accounts, verdict.present(product, accounts) if settled is None else {})
+        _judge(product, accounts, settled is not None)
         product.replaced += product.simulator.stats().get("replaced", 0)
         violations = [_told(product, finding) for finding in findings.all()]
     return Report(
@@ -176,11 +177,14 @@ def _tended(product: Product, account: Account) -> None:
         product.findings.add(str(error), notes=product.log_end())
 
 
-def _judge(product: Product, accounts: list[Account], wrong: dict[int, list[str]]) -> None:
-    """Write down what is wrong for good, now or in the history."""
+def _judge(product: Product, accounts: list[Account], well: bool) -> None:
+    """Write down what is wrong for good: now, at WhatsApp, in the history."""
+    wrong = {} if well else verdict.present(product, accounts)
+    left = verdict.left_over(product, accounts)
     for account in accounts:
         lines, status = verdict.history(product, account), product.status(account.id)
-        for what in (*wrong.get(account.id, ()), *verdict.history_gaps(lines, status)):
+        gaps = verdict.history_gaps(lines, status)
+        for what in (*wrong.get(account.id, ()), *left.get(account.id, ()), *gaps):
             product.findings.add(what, account)
 
 

@@ -19,7 +19,18 @@ def present(product: Product, accounts: list[Account]) -> dict[int, list[str]]:
     for account in accounts:
         own = [device for device in devices if device["number"] == account.phone]
         status = product.status(account.id)
-        if wrong := [*_wrong(product, account, status, own), *_left_over(product, account, own)]:
+        if wrong := _wrong(product, account, status, own):
+            found[account.id] = wrong
+    return found
+
+
+def left_over(product: Product, accounts: list[Account]) -> dict[int, list[str]]:
+    """Once all is well: devices that WhatsApp still lists though they should be logged out."""
+    devices = product.simulator.devices()
+    found = {}
+    for account in accounts:
+        own = [device for device in devices if device["number"] == account.phone]
+        if wrong := _left_over(product, account, own):
             found[account.id] = wrong
     return found
 
@@ -52,7 +63,6 @@ def _wrong(
 
 
 def _left_over(product: Product, account: Account, own: list[Device]) -> list[str]:
-    """Devices that WhatsApp still lists though the product should have logged them out."""
     if account.uncertain:
         return []
     known = {account.jid, *account.abandoned}
