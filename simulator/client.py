@@ -58,6 +58,11 @@ class ControlClient:
         """The linked devices: jid, number, name, online."""
         return self._list("GET", "/devices")
 
+    def messages(self, number: str = "") -> list[dict[str, Any]]:
+        """What phones have received and read: number, id, sender (a JID), text, at (Unix time)."""
+        received = self._list("GET", "/messages")
+        return [message for message in received if number in ("", message["number"])]
+
     def scan(self, qr: str, *, number: str = "", name: str = "", platform: str = "") -> Linked:
         """Scan a QR code with a phone (a made-up one when no number is given).
 

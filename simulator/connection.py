@@ -17,6 +17,7 @@ from .jids import SERVER
 from .login import (
     Session,
     is_logout,
+    is_message,
     is_ping,
     log_in,
     refused_by_fault,
@@ -263,6 +264,7 @@ class Connection:
         return bool(
             faults.take("silence", self)
             or (is_ping(node) and faults.take("no_pong", self))
+            or (is_message(node) and faults.take("no_ack", self))
             or (is_logout(node) and faults.take("no_logout_answer", self))
         )
 

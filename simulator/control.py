@@ -36,6 +36,7 @@ class Control:
             ("GET", "/stats"): self._stats,
             ("GET", "/connections"): self._connections,
             ("GET", "/devices"): self._devices,
+            ("GET", "/messages"): self._messages,
             ("GET", "/faults"): self._list_faults,
             ("POST", "/faults"): self._arm,
             ("DELETE", "/faults"): self._clear_faults,
@@ -92,6 +93,9 @@ class Control:
             }
             for jid, device in self._world.devices.items()
         ]
+
+    def _messages(self, request: Request) -> Json:
+        return [dataclasses.asdict(message) for message in self._world.messages]
 
     async def _scan(self, request: Request) -> Json:
         body = request.body

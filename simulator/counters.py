@@ -25,4 +25,5 @@ class Statistics:
     pings: int = 0
     prekey_uploads: int = 0
     messages: int = 0
+    messages_unreadable: int = 0
     protocol_errors: int = 0

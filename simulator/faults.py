@@ -50,6 +50,8 @@ KINDS: dict[str, Kind] = {
     "silence": Kind(Moment.NODE),
     "no_pong": Kind(Moment.NODE),
     "no_logout_answer": Kind(Moment.NODE),
+    "no_ack": Kind(Moment.NODE),
+    "nack": Kind(Moment.NODE, {"error": 479}),
     "delay": Kind(Moment.NODE, {"ms": 1000}),
     "drop": Kind(Moment.NOW),
     "websocket_close": Kind(Moment.NOW, {"code": 1001}),

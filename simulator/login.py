@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from . import messages
 from .faults import ROUND_TRIP_MS
 from .jids import SERVER, USER_SERVER, Jid
 from .nodes import Attribute, Node
@@ -61,6 +62,11 @@ def is_logout(node: Node) -> bool:
     return node.get("xmlns") == "md" and node.child("remove-companion-device") is not None
 
 
+def is_message(node: Node) -> bool:
+    """Whether a client sends a message."""
+    return node.tag == "message"
+
+
 def stream_error(code: int) -> Node:
     """The stanza that ends a stream with a bare code: 503 for an outage, 515 for a restart."""
     return Node("stream:error", {"code": str(code)})
@@ -90,6 +96,7 @@ class Session:
             "passive": self._passive,
             "md": self._linked_devices,
             "w:p": self._ping,
+            "usync": self._users,
         }
 
     @property
@@ -124,15 +131,23 @@ class Session:
         if node.tag == "iq" and node.get("type") in ("get", "set"):
             self._handlers.get(node.get("xmlns"), self._connection.answer)(node)
         elif node.tag in ("message", "receipt"):
-            self._world.statistics.messages += node.tag == "message"
-            attrs: dict[str, Attribute] = {"class": node.tag, "id": node.get("id")}
-            attrs |= {"from": node.attrs.get("to", SERVER), "t": str(int(time.time()))}
-            self._connection.send(Node("ack", attrs))
+            self._acknowledge(node)
 
     def end(self) -> None:
         """The connection is over."""
         if self._world.online.get(self._device.jid) is self._connection:
             del self._world.online[self._device.jid]
+
+    def _acknowledge(self, node: Node) -> None:
+        attrs: dict[str, Attribute] = {"class": node.tag, "id": node.get("id")}
+        attrs |= {"from": node.attrs.get("to", SERVER), "t": str(int(time.time()))}
+        if is_message(node):
+            self._world.statistics.messages += 1
+            if fault := self._world.faults.take("nack", self._connection):
+                attrs["error"] = str(fault.params["error"])
+            else:
+                messages.deliver(self._world, self._device, node)
+        self._connection.send(Node("ack", attrs))
 
     def _fails(self) -> bool:
         faults = self._world.faults
@@ -155,7 +170,11 @@ class Session:
             self._device.prekeys += len(prekeys.children())
             self._world.statistics.prekey_uploads += 1
             self._world.store.save_device(self._device)
+            if bundle := messages.uploaded(query):
+                self._world.upload(self._device, *bundle)
             self._connection.answer(query)
+        elif query.child("key"):
+            self._connection.answer(query, messages.bundles(self._world, query))
         elif query.child("count"):
             value = str(self._device.prekeys)
             self._connection.answer(query, [Node("count", {"value": value})])
@@ -181,6 +200,9 @@ class Session:
         self._connection.answer(query)
         # The client closes by itself; close for one that does not.
         self._connection.close_later(2.0)
+
+    def _users(self, query: Node) -> None:
+        self._connection.answer(query, messages.devices(self._world, query))
 
     def _ping(self, query: Node) -> None:
         self._world.statistics.pings += 1

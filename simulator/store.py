@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .jids import Jid
 from .phone import Phone
+from .signal_session import Bundle
 from .xeddsa import KeyPair
 
 _SCHEMA = """
@@ -23,6 +24,11 @@ CREATE TABLE IF NOT EXISTS phone (
 CREATE TABLE IF NOT EXISTS device (
     number TEXT NOT NULL REFERENCES phone, device INTEGER NOT NULL, noise_key BLOB NOT NULL,
     identity BLOB NOT NULL, prekeys INTEGER NOT NULL, logins INTEGER NOT NULL,
+    PRIMARY KEY (number, device)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bundle (
+    number TEXT NOT NULL, device INTEGER NOT NULL, registration INTEGER NOT NULL,
+    identity BLOB NOT NULL, signed_id INTEGER NOT NULL, signed BLOB NOT NULL,
+    signature BLOB NOT NULL, keys BLOB NOT NULL,
     PRIMARY KEY (number, device)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
@@ -100,14 +106,42 @@ class Store:
 
     def forget_device(self, device: Device) -> None:
         """Delete a linked device."""
+        for table in ("device", "bundle"):
+            self._db.execute(
+                f"DELETE FROM {table} WHERE number = ? AND device = ?",
+                (device.phone.number, device.device),
+            )
+
+    def save_bundle(self, device: Device, bundle: Bundle, keys: bytes) -> None:
+        """Insert or replace what a linked device has uploaded: a bundle and one-time keys."""
         self._db.execute(
-            "DELETE FROM device WHERE number = ? AND device = ?",
-            (device.phone.number, device.device),
+            "INSERT OR REPLACE INTO bundle VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                device.phone.number,
+                device.device,
+                bundle.registration,
+                bundle.identity,
+                bundle.signed_id,
+                bundle.signed,
+                bundle.signature,
+                keys,
+            ),
         )
+
+    def bundle(self, device: Device) -> tuple[Bundle, bytes] | None:
+        """What a linked device has uploaded, if it has."""
+        row = self._db.execute(
+            "SELECT registration, identity, signed_id, signed, signature, keys FROM bundle "
+            "WHERE number = ? AND device = ?",
+            (device.phone.number, device.device),
+        ).fetchone()
+        return None if row is None else (Bundle(*row[:5]), row[5])
 
     def forget_all(self) -> None:
         """Delete every device and phone, in one transaction."""
-        self._db.executescript("BEGIN; DELETE FROM device; DELETE FROM phone; COMMIT;")
+        self._db.executescript(
+            "BEGIN; DELETE FROM device; DELETE FROM bundle; DELETE FROM phone; COMMIT;"
+        )
 
     def setting(self, name: str) -> str | None:
         """A stored setting, or None."""

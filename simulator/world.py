@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections import OrderedDict, deque
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .counters import Statistics
 from .faults import Faults
 from .jids import Jid
 from .phone import MAX_DEVICE, Phone, new_phone
+from .signal_session import Bundle
 from .store import Device, Store
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .messages import Message
     from .pairing import Pairing
 
 _OLD_REFS = 50_000
+_MESSAGES = 1000
+_KEY_ID, _KEY = 3, 35
 
 
 class NoRoom(Exception):
@@ -44,6 +48,7 @@ class World:
         self.connections: dict[str, Connection] = {}
         self.online: dict[Jid, Connection] = {}
         self.pairings: dict[str, Pairing] = {}
+        self.messages: deque[Message] = deque(maxlen=_MESSAGES)
         self._old_refs: OrderedDict[str, None] = OrderedDict()
         self._ids = itertools.count(1)
 
@@ -90,6 +95,25 @@ class World:
         self.devices[device.jid] = device
         self.store.save_device(device)
 
+    def upload(self, device: Device, bundle: Bundle, keys: bytes) -> None:
+        """Keep what a companion uploads; `keys` are added to the one-time keys it has left."""
+        known = self.store.bundle(device)
+        self.store.save_bundle(device, bundle, (known[1] if known else b"") + keys)
+
+    def take_bundle(self, device: Device) -> Bundle | None:
+        """A companion's bundle, with one of its one-time keys if any is left, given out once."""
+        known = self.store.bundle(device)
+        if known is None:
+            return None
+        bundle, keys = known
+        if not keys:
+            return bundle
+        self.store.save_bundle(device, bundle, keys[_KEY:])
+        device.prekeys = max(0, device.prekeys - 1)
+        self.store.save_device(device)
+        key_id = int.from_bytes(keys[:_KEY_ID], "big")
+        return replace(bundle, key_id=key_id, key=keys[_KEY_ID:_KEY])
+
     def forget(self, device: Device) -> None:
         """Forget a companion: its next login fails."""
         self.devices.pop(device.jid, None)
@@ -98,6 +122,7 @@ class World:
     def forget_all(self) -> None:
         """Forget every companion and phone."""
         self.devices.clear()
+        self.messages.clear()
         self.phones.clear()
         self.store.forget_all()
 

@@ -1,7 +1,8 @@
 """A process with the real neonize, for the tests: one client, told what to do line by line.
 
 Run with the arguments DATABASE NOISE_ROOT EVENT_FD: events leave as JSON lines on the descriptor
-(stdout is Go's), and commands come as lines on stdin: `logout`, `code NUMBER`, `state`.
+(stdout is Go's), and commands come as lines on stdin: `logout`, `code NUMBER`, `state`,
+`send NUMBER TEXT`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from neonize import client as neonize_client
 from neonize import events
 from neonize.client import NewClient
+from neonize.utils import build_jid
 from neonize.utils.enum import ClientName, ClientType
 
 from simulator.trust import trust_simulator
@@ -89,6 +91,9 @@ def obey() -> None:
             elif command == "code":
                 code = client.PairPhone(rest[0], False, ClientName.LINUX, ClientType.CHROME)
                 tell("code", code=code)
+            elif command == "send":
+                sent = client.send_message(build_jid(rest[0]), " ".join(rest[1:]))
+                tell("sent", id=sent.ID)
             elif command == "state":
                 tell("state", connected=client.is_connected, logged_in=client.is_logged_in)
         except Exception as error:

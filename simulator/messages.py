@@ -1,0 +1,178 @@
+"""Messages: who has which devices, the keys to begin with, and what reaches a phone."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from . import wire
+from .jids import LID_SERVER, USER_SERVER, Jid
+from .nodes import Attribute, Node
+from .phone import Phone
+from .signal_session import KEY_TYPE, Bundle, Unreadable, phone_bundle, read
+from .store import Device
+from .world import World
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that a phone has received and read."""
+
+    number: str
+    id: str
+    sender: str
+    text: str
+    at: float
+
+
+def uploaded(query: Node) -> tuple[Bundle, bytes] | None:
+    """What a companion uploads: its bundle without a one-time key, and those keys.
+
+    None when something is missing or has another size than WhatsApp's.
+    """
+    signed, keys = query.child("skey"), query.child("list")
+    if signed is None or keys is None:
+        return None
+    registration, identity = _data(query, "registration"), _data(query, "identity")
+    signed_id, *rest = (_data(signed, tag) for tag in ("id", "value", "signature"))
+    one_time = [(_data(key, "id"), _data(key, "value")) for key in keys.children()]
+    sizes = [len(data) for data in (registration, identity, signed_id, *rest)]
+    if sizes != [4, 32, 3, 32, 64] or any((len(i), len(v)) != (3, 32) for i, v in one_time):
+        return None
+    numbers = int.from_bytes(registration, "big"), int.from_bytes(signed_id, "big")
+    bundle = Bundle(numbers[0], identity, numbers[1], *rest)
+    return bundle, b"".join(key_id + key for key_id, key in one_time)
+
+
+def devices(world: World, query: Node) -> list[Node]:
+    """The answer to a usync query: each known user's devices and hidden identity, as asked for."""
+    asked = query.child("usync")
+    listed = asked.child("list") if asked else None
+    wanted = asked.child("query") if asked else None
+    if asked is None or listed is None or wanted is None:
+        return []
+    kinds = {child.tag for child in wanted.children()}
+    users = []
+    for user in listed.children():
+        jid = user.attrs.get("jid")
+        phone = _phone(world, jid)
+        content = _about(world, phone, kinds) if phone else []
+        if isinstance(jid, Jid):
+            users.append(Node("user", {"jid": jid}, content))
+    attrs: dict[str, Attribute] = {name: asked.get(name) for name in ("sid", "mode", "context")}
+    result = Node("result", {}, [Node(kind) for kind in sorted(kinds)])
+    return [Node("usync", attrs, [result, Node("list", {}, users)])]
+
+
+def bundles(world: World, query: Node) -> list[Node]:
+    """The answer to a query for keys: a bundle for each device that is known, else an error."""
+    asked = query.child("key")
+    users = []
+    for user in asked.children() if asked else []:
+        jid = user.attrs.get("jid")
+        if isinstance(jid, Jid):
+            bundle = _bundle(world, jid)
+            users.append(Node("user", {"jid": jid}, _told(bundle) if bundle else [_unknown()]))
+    return [Node("list", {}, users)]
+
+
+def deliver(world: World, sender: Device, node: Node) -> None:
+    """Hand a message's parts for phones to them; parts for companions go no further.
+
+    A phone shows a message once: whatsmeow lists the devices of both ends of a chat, so in the
+    chat with oneself there are two parts for each.
+    """
+    shown = {(message.number, message.id): message for message in _read(world, sender, node)}
+    world.messages.extend(shown.values())
+
+
+def _read(world: World, sender: Device, node: Node) -> Iterator[Message]:
+    participants = node.child("participants")
+    for to in participants.children() if participants else []:
+        jid, part = to.attrs.get("jid"), to.child("enc")
+        phone = _phone(world, jid)
+        if phone is None or part is None or not isinstance(jid, Jid) or jid.device:
+            continue
+        try:
+            identity, plain = read(phone.keys, part.data())
+            if identity != sender.identity:
+                raise Unreadable("another device wrote it")
+            text = _text(wire.decode(plain))
+        except (Unreadable, wire.WireError) as error:
+            world.statistics.messages_unreadable += 1
+            log.warning("a phone cannot read a message: %s", error)
+            continue
+        yield Message(phone.number, node.get("id"), str(sender.jid), text, time.time())
+
+
+def _phone(world: World, jid: Attribute | None) -> Phone | None:
+    if not isinstance(jid, Jid):
+        return None
+    if jid.server == USER_SERVER:
+        return world.phones.get(jid.user)
+    if jid.server == LID_SERVER:
+        return next((phone for phone in world.phones.values() if phone.lid == jid.user), None)
+    return None
+
+
+def _about(world: World, phone: Phone, kinds: set[str]) -> list[Node]:
+    content = []
+    if "devices" in kinds:
+        companions = sorted(device.device for device in world.devices_of(phone.number))
+        entries = [Node("device", {"id": "0"})]
+        entries += [
+            Node("device", {"id": str(number), "key-index": str(number)}) for number in companions
+        ]
+        content.append(Node("devices", {}, [Node("device-list", {}, entries)]))
+    if "lid" in kinds:
+        content.append(Node("lid", {"val": phone.lid_jid(0)}))
+    return content
+
+
+def _bundle(world: World, jid: Jid) -> Bundle | None:
+    phone = _phone(world, jid)
+    if phone is None:
+        return None
+    if jid.device == 0:
+        return phone_bundle(phone.keys, phone.raw_id)
+    device = world.devices.get(phone.jid(jid.device))
+    return world.take_bundle(device) if device else None
+
+
+def _told(bundle: Bundle) -> list[Node]:
+    signed = [
+        Node("id", {}, bundle.signed_id.to_bytes(3, "big")),
+        Node("value", {}, bundle.signed),
+        Node("signature", {}, bundle.signature),
+    ]
+    content = [
+        Node("registration", {}, bundle.registration.to_bytes(4, "big")),
+        Node("type", {}, KEY_TYPE),
+        Node("identity", {}, bundle.identity),
+        Node("skey", {}, signed),
+    ]
+    if bundle.key_id is not None:
+        key_id = Node("id", {}, bundle.key_id.to_bytes(3, "big"))
+        content.append(Node("key", {}, [key_id, Node("value", {}, bundle.key)]))
+    return content
+
+
+def _unknown() -> Node:
+    return Node("error", {"code": "404", "text": "item-not-found"})
+
+
+def _text(message: wire.Message) -> str:
+    """What a message says: also one that is wrapped because an own device has sent it."""
+    if sent := message.message(31):
+        message = sent.message(2)
+    text = message.data(1) or message.message(6).data(1)
+    return text.decode("utf-8", "replace")
+
+
+def _data(node: Node, tag: str) -> bytes:
+    child = node.child(tag)
+    return child.data() if child else b""
