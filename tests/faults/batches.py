@@ -124,9 +124,10 @@ class Run:
             with ExitStack() as stack:
                 self._play(self._product(stack))
         except Exception as error:
-            for future in self.futures.values():
+            for row, future in self.futures.items():
                 if not future.done():
-                    future.set_exception(error)
+                    # One of its own for each row: tracebacks grow with each time they are raised.
+                    future.set_exception(AssertionError(f"{row} was not played: {error!r}"))
 
     def _product(self, stack: ExitStack) -> list[list[Case]]:
         """Start a product with an organization for each row and each mate."""
