@@ -191,6 +191,7 @@ class Settles(RuleBasedStateMachine):
         """Nothing says "wait" while no one has anything to do for it."""
         for who in (0, 1):
             row = self.row(who)
+            assert (row.desired, row.state) != (Desired.CONNECTED, State.DISCONNECTED)
             if row.organization.is_active and row.state in (State.CONNECTING, State.RECONNECTING):
                 known = row.pk in self.running and not self.running[row.pk].done
                 assert known or row.wants_session or row.worker_id != self.hand.worker.pk, (
@@ -202,6 +203,9 @@ class Settles(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "ids"):
             return
+        self.settle()
+
+    def settle(self) -> None:
         SEEN.update(ConnectionEvent.objects.values_list("observation", flat=True))
         for organization in self.organizations:
             set_active(organization, True, ALICE)
