@@ -1,10 +1,16 @@
 """The simulator, as far as the product knows of it: only with WHATSAPP_SERVER=simulator."""
 
+from __future__ import annotations
+
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from simulator.client import ControlClient
 
 
 def enabled() -> bool:
@@ -38,14 +44,23 @@ def host_environment() -> dict[str, str]:
 
 
 class ScanFailed(Exception):
-    """The simulated phone could not scan the code; the text says why."""
+    """The simulated phone could not scan or type the code; the text says why."""
 
 
 def scan(code: str) -> None:
     """Let the simulated phone scan a QR code. Raises ScanFailed."""
+    _phone(lambda phone: phone.scan(code))
+
+
+def enter_code(number: str, code: str) -> None:
+    """Let the code be typed on the simulated phone with this number. Raises ScanFailed."""
+    _phone(lambda phone: phone.enter_code(number, code))
+
+
+def _phone(does: Callable[[ControlClient], object]) -> None:
     from simulator.client import ControlClient, ControlError
 
     try:
-        ControlClient(description()["control_url"]).scan(code)
+        does(ControlClient(description()["control_url"]))
     except (ControlError, ImproperlyConfigured) as error:
         raise ScanFailed(str(error)) from error

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 from rest_framework import serializers
 
-from connections import qr, timeline
+from connections import qr, self_tests, timeline
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, PairingAttempt
 from connections.observed import Observed, listed, observe, refused_since
@@ -171,6 +171,7 @@ def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
         **{name: may_operate and allowed for name, allowed in _possible(observed).items()},
         "pairing": _pairing(observed) if may_operate else None,
         "phoneCode": _phone_code(observed) if may_operate else None,
+        "selfTest": self_tests.told(connection),
         **timeline.told(observed),
     }
 
@@ -188,6 +189,7 @@ def _possible(observed: Observed) -> dict[str, bool]:
         "canDisconnect": not connection.disconnecting
         and (observed.has_client or connection.logout_wanted or bool(connection.number)),
         "canLinkByPhone": switchable and not finishing and not (pairing and by_phone),
+        "canSelfTest": observed.state == State.CONNECTED and not connection.disconnecting,
         "canShowQr": switchable and not finishing and pairing and by_phone,
     }
 

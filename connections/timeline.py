@@ -11,7 +11,9 @@ from typing import Any
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
+from django.utils.translation import gettext
 
+from connections.durations import in_words
 from connections.history import CONNECTION, Place
 from connections.lifecycle import Reason, State
 from connections.models import ConnectionEvent, Worker
@@ -45,9 +47,17 @@ class Line:
         return self.__dict__ | {"at": self.at.isoformat(), "until": until}
 
     @property
-    def lasted(self) -> timedelta | None:
-        """How long the state lasted, if this line began one that is over."""
-        return self.until - self.at if self.began and self.until else None
+    def day(self) -> date:
+        """The day it belongs to, where the server stands."""
+        return timezone.localdate(self.at)
+
+    @property
+    def lasted(self) -> str:
+        """How long the state lasted that this line began, or lasts by now."""
+        if not self.began:
+            return ""
+        text = gettext("for {duration}") if self.until else gettext("for {duration} so far")
+        return text.format(duration=in_words((self.until or timezone.now()) - self.at))
 
 
 def lines(connection_id: int, before: Place | None = None) -> tuple[list[Line], str | None]:
@@ -92,21 +102,25 @@ def present(observed: Observed) -> Line | None:
     return Line(0, observed.since, observed.state, observed.reason, sentence, "", "", True, None)
 
 
+def latest(observed: Observed) -> tuple[list[Line], str | None]:
+    """The newest lines, what no one wrote down included; and the cursor of what is earlier."""
+    newest, cursor = lines(observed.connection.pk)
+    now = present(observed)
+    if now is None:
+        return newest, cursor
+    # The last state ended when what no one wrote down began.
+    over = [line if line.until else replace(line, until=max(now.at, line.at)) for line in newest]
+    return [now, *over], cursor
+
+
 def told(observed: Observed) -> dict[str, Any]:
     """The part of a snapshot that is about the history."""
-    now = present(observed)
-    newest, _ = lines(observed.connection.pk)
+    newest, cursor = latest(observed)
     return {
-        "present": now and now.told,
-        "history": [line.told for line in ended(newest, now)],
+        "present": next((line.told for line in newest if not line.id), None),
+        "history": [line.told for line in newest if line.id],
+        "earlier": cursor,
     }
-
-
-def ended(newest: list[Line], now: Line | None) -> list[Line]:
-    """The lines, of which the last state ended when what no one wrote down began."""
-    if now is None:
-        return newest
-    return [line if line.until else replace(line, until=max(now.at, line.at)) for line in newest]
 
 
 # --- Uptime -------------------------------------------------------------------------------------

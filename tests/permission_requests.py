@@ -38,6 +38,9 @@ ASKED_WITH: dict[str, Callable[[World], dict[str, Any]]] = {
     },
     "POST admin/organizations/organization/<int:organization_id>/deactivate/": confirmed,
     "POST admin/organizations/organization/<int:organization_id>/reactivate/": confirmed,
+    "POST admin/connections/connection/<int:organization_id>/phone/": lambda world: {
+        "phoneNumber": NUMBER
+    },
     "POST admin/organizations/membership/": lambda world: {
         "action": "delete_selected",
         "_selected_action": world.named["membership_id"],

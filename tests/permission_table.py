@@ -99,6 +99,12 @@ GET,POST <path:object_id>/                           302  302  302  302  302
 [admin/connections/connection/]
 GET      <int:organization_id>/reconnect/            405  405  405  405  405
 POST     <int:organization_id>/reconnect/            403  302  302  404  302
+GET      <int:organization_id>/phone/                405  405  405  405  405
+POST     <int:organization_id>/phone/                403  302+ 302+ 404  302+
+GET      <int:organization_id>/self-test/            405  405  405  405  405
+POST     <int:organization_id>/self-test/            403  302  302  404  302
+GET      <int:organization_id>/timeline/             200  200  200  404  200
+POST     <int:organization_id>/timeline/             405  405  405  405  405
 GET      <int:organization_id>/disconnect/           403  200  200  404  200
 POST     <int:organization_id>/disconnect/           403  302+ 302+ 404  302+
 GET      <int:organization_id>/scan/                 405  405  405  405  405

@@ -1,7 +1,7 @@
 """The live page of a connection in Django admin, and the requests that its buttons make."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -14,28 +14,44 @@ from django.http import (
 )
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
-from connections import actions, sandbox
+from connections import actions, sandbox, timeline
+from connections.admin.strip import strip
+from connections.admin.texts import page_texts
+from connections.durations import in_words
+from connections.history import place_of
 from connections.limits import TooManyRequests
-from connections.models import Connection
+from connections.models import Connection, Method
 from connections.serializers import observe, snapshot
 from organizations.access import Ability
 from organizations.actors import Actor
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
+from organizations.phone_numbers import digits, formatted
 
-ALREADY_CONNECTED = "WhatsApp is already connected"
-RECONNECTING = "Reconnecting has begun."
-DISCONNECTING = "Disconnecting has begun."
-SCANNED = "The simulated phone has scanned the code."
-NO_CODE = "There is no QR code to scan right now."
+ALREADY_CONNECTED = _("WhatsApp is already connected")
+RECONNECTING = _("Reconnecting has begun.")
+DISCONNECTING = _("Disconnecting has begun.")
+CODE_ASKED = _("A code for the phone has been asked for.")
+TESTING = _("The test message is on its way.")
+SCANNED = _("The simulated phone has scanned the code.")
+TYPED = _("The code was typed on the simulated phone.")
+NO_CODE = _("There is no QR code to scan right now.")
+NO_NUMBER = _("Write the whole number with + and the country code, like +55 11 98765-4321.")
 
 
 class Refused(Exception):
     """A request that cannot be carried out; the text is for the person who asked."""
 
 
-Request = Callable[[Connection, Actor], str]
+Request = Callable[[Connection, Actor, HttpRequest], str]
+
+
+# What the form for a typed code sends, and how much of it is read.
+FIELD, MOST_CHARACTERS = "phoneNumber", 32
 
 
 class ConnectionPage(TenantAdmin[Connection]):
@@ -44,12 +60,15 @@ class ConnectionPage(TenantAdmin[Connection]):
     def get_urls(self) -> list[URLPattern]:
         views = {
             "reconnect": self.reconnect_view,
+            "phone": self.phone_view,
             "disconnect": self.disconnect_view,
             "scan": self.scan_view,
+            "self_test": self.self_test_view,
+            "timeline": self.timeline_view,
         }
         asking = [
             path(
-                f"<int:organization_id>/{name}/",
+                f"<int:organization_id>/{name.replace('_', '-')}/",
                 self.admin_site.admin_view(view),
                 name=f"connections_connection_{name}",
             )
@@ -71,30 +90,64 @@ class ConnectionPage(TenantAdmin[Connection]):
             raise Http404
         return self._page(request, int(object_id), "connections/live.html")
 
-    def _page(self, request: HttpRequest, organization_id: int, template: str) -> HttpResponse:
-        caller = caller_of(request)
-        try:
-            organization = caller.organization(organization_id)
-        except Organization.DoesNotExist as error:
-            raise Http404 from error
-        connection = Connection.objects.of(organization)
-        told = snapshot(
-            observe(connection.pk), caller_of(request).may(Ability.OPERATE, organization)
-        )
+    def _page(
+        self, request: HttpRequest, organization_id: int, template: str, **extra: Any
+    ) -> HttpResponse:
+        organization, may_operate = self._visible(request, organization_id)
+        observed = observe(Connection.objects.of(organization).pk)
+        told = snapshot(observed, may_operate)
+        newest, earlier = timeline.latest(observed)
         context = {
             "title": organization.name,
             "organization": organization,
             "snapshot": told,
             "told": _with_times(told),
+            "texts": page_texts(),
+            "lines": newest,
+            "earlier": earlier,
+            "uptime": strip(timeline.uptime(observed)),
+            "phone": {"number": _likely_number(observed.connection)},
             "sandbox": sandbox.enabled(),
         }
-        return self.page(request, template, context)
+        return self.page(request, template, context | extra)
+
+    def _visible(self, request: HttpRequest, organization_id: int) -> tuple[Organization, bool]:
+        """Whom it is about, and whether this person may operate it. Raises Http404."""
+        caller = caller_of(request)
+        try:
+            organization = caller.organization(organization_id)
+        except Organization.DoesNotExist as error:
+            raise Http404 from error
+        return organization, caller.may(Ability.OPERATE, organization)
+
+    def timeline_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
+        """GET: the lines of the history, before a place if it is named."""
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        organization, _sees_codes = self._visible(request, organization_id)
+        cursor = request.GET.get("before")
+        try:
+            before = place_of(cursor) if cursor is not None else None
+        except ValueError as error:
+            raise Http404 from error
+        lines, earlier = timeline.lines(organization.pk, before)
+        context = {
+            "title": organization.name,
+            "organization": organization,
+            "lines": lines,
+            "earlier": earlier,
+        }
+        return self.page(request, "connections/timeline.html", context)
 
     # --- What its buttons ask for ----------------------------------------------------------------
 
     def reconnect_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
         """POST: ask for a connection."""
         return self._ask(request, organization_id, _reconnect)
+
+    def phone_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
+        """POST: ask for a code that is typed on the phone with this number."""
+        return self._ask(request, organization_id, _link_by_phone)
 
     def disconnect_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
         """GET: say what will be lost. POST: ask for the disconnect."""
@@ -108,6 +161,10 @@ class ConnectionPage(TenantAdmin[Connection]):
         if not sandbox.enabled():
             raise Http404
         return self._ask(request, organization_id, _scan)
+
+    def self_test_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
+        """POST: send a message to the linked number itself."""
+        return self._ask(request, organization_id, _test)
 
     def _operable(self, request: HttpRequest, organization_id: int) -> Connection:
         """Raises Http404 for outsiders, PermissionDenied (403) for those who may only look."""
@@ -123,47 +180,105 @@ class ConnectionPage(TenantAdmin[Connection]):
             return HttpResponseNotAllowed(["POST"])
         connection = self._operable(request, organization_id)
         try:
-            success, message = True, ask(connection, caller_of(request).actor)
+            success, message = True, gettext(ask(connection, caller_of(request).actor, request))
         except Refused as refused:
             success, message = False, str(refused)
+        status = 200 if success else 409
         if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
-            answer = {"success": success, "message": message}
-            return JsonResponse(answer, status=200 if success else 409)
+            return JsonResponse({"success": success, "message": message}, status=status)
+        if not success and FIELD in request.POST:
+            phone = {"number": request.POST[FIELD], "error": message}
+            page = self._page(request, organization_id, "connections/live.html", phone=phone)
+            page.status_code = status
+            return page
         messages.add_message(request, messages.SUCCESS if success else messages.ERROR, message)
         return redirect("admin:connections_connection_change", organization_id)
 
 
 def _with_times(told: dict[str, Any]) -> dict[str, Any]:
     """A snapshot with times that a template can format."""
-    history = [line | {"time": datetime.fromisoformat(line["at"])} for line in told["history"]]
-    return told | {"time": datetime.fromisoformat(told["since"]), "history": history}
+    tested = (told["selfTest"] or {}).get("at")
+    times = {
+        "time": told["since"],
+        "retry": told["retryAt"],
+        "refused": told["refusedSince"],
+        "tested": tested,
+    }
+    return told | {name: at and datetime.fromisoformat(at) for name, at in times.items()}
 
 
-def _reconnect(connection: Connection, actor: Actor) -> str:
-    try:
-        actions.request_reconnect(connection.pk, actor)
-    except actions.AlreadyConnected as error:
-        raise Refused(ALREADY_CONNECTED) from error
-    except (
-        actions.OrganizationInactive,
-        actions.TemporarilyBanned,
-        TooManyRequests,
-    ) as error:
-        raise Refused(str(error)) from error
+def _likely_number(connection: Connection) -> str:
+    """Whose phone it probably is."""
+    expected = connection.organization.expected_number
+    return formatted(expected or connection.requested_number or connection.number)
+
+
+def _reconnect(connection: Connection, actor: Actor, request: HttpRequest) -> str:
+    _request(connection, actor)
     return RECONNECTING
 
 
-def _disconnect(connection: Connection, actor: Actor) -> str:
+def _link_by_phone(connection: Connection, actor: Actor, request: HttpRequest) -> str:
+    try:
+        number = digits(request.POST.get(FIELD, "")[:MOST_CHARACTERS].strip())
+    except ValueError as error:
+        raise Refused(gettext(NO_NUMBER)) from error
+    _request(connection, actor, Method.PHONE, number)
+    return CODE_ASKED
+
+
+def _request(
+    connection: Connection, actor: Actor, method: Method = Method.QR, number: str = ""
+) -> None:
+    try:
+        actions.request_reconnect(connection.pk, actor, method, number)
+    except actions.AlreadyConnected as error:
+        raise Refused(gettext(ALREADY_CONNECTED)) from error
+    except actions.OrganizationInactive as error:
+        raise Refused(gettext("This organization is deactivated.")) from error
+    except actions.UnexpectedNumber as error:
+        text = gettext(
+            "This organization expects another number. Use its phone, or change the expected "
+            "number."
+        )
+        raise Refused(text) from error
+    except actions.TemporarilyBanned as error:
+        text = gettext(
+            "WhatsApp has banned this number until {time}. It comes back by itself then; trying "
+            "earlier makes it longer."
+        )
+        raise Refused(text.format(time=f"{localtime(error.until):%Y-%m-%d %H:%M %Z}")) from error
+    except TooManyRequests as error:
+        text = gettext(
+            "Too many reconnects in a short time; WhatsApp bans numbers for that. Try again in "
+            "{duration}."
+        )
+        raise Refused(text.format(duration=in_words(timedelta(seconds=error.wait)))) from error
+
+
+def _disconnect(connection: Connection, actor: Actor, request: HttpRequest) -> str:
     actions.request_disconnect(connection.pk, actor)
     return DISCONNECTING
 
 
-def _scan(connection: Connection, actor: Actor) -> str:
-    code = observe(connection.pk).code
-    if not code:
-        raise Refused(NO_CODE)
+def _test(connection: Connection, actor: Actor, request: HttpRequest) -> str:
     try:
-        sandbox.scan(code)
+        actions.request_self_test(connection.pk, actor)
+    except (actions.NotConnected, TooManyRequests) as error:
+        raise Refused(str(error)) from error
+    return TESTING
+
+
+def _scan(connection: Connection, actor: Actor, request: HttpRequest) -> str:
+    observed = observe(connection.pk)
+    try:
+        if observed.attempt and observed.phone_code:
+            sandbox.enter_code(observed.attempt.phone_number, observed.phone_code)
+            return TYPED
+        if observed.code:
+            sandbox.scan(observed.code)
+            return SCANNED
     except sandbox.ScanFailed as error:
-        raise Refused(f"The simulated phone could not scan the code: {error}") from error
-    return SCANNED
+        text = gettext("The simulated phone could not scan the code: {problem}")
+        raise Refused(text.format(problem=error)) from error
+    raise Refused(gettext(NO_CODE))

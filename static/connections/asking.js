@@ -1,10 +1,12 @@
 // Sends the page's forms without leaving it. Without this file they are ordinary forms.
 
-const TOO_OLD = "This page is too old to be trusted. Reload it and try again.";
+import { TEXTS, fill } from "./texts.js";
+
 const PROBLEMS = {
-  0: "The server cannot be reached. Try again when live updates are back.",
-  302: "Your session has ended. Log in again.",
-  404: "This organization was not found, or is no longer yours to see.",
+  0: TEXTS.unreachable,
+  302: TEXTS.loggedOut,
+  403: TEXTS.tooOld,
+  404: TEXTS.notFound,
 };
 
 export function takeOver(root, page, socket) {
@@ -14,16 +16,32 @@ export function takeOver(root, page, socket) {
       event.preventDefault();
       if (form.ariaBusy === "true") return;
       page.notice("");
-      page.notice(await send(form));
+      told(form, page, await send(form));
       dialog.close();
       socket.ask();
     });
+    form.addEventListener("input", () => atField(form, ""));
   }
   root.querySelector("[data-disconnect]")?.addEventListener("click", (event) => {
     event.preventDefault();
     dialog.showModal();
   });
   dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+}
+
+// A problem is told where it can be mended: at the form's field, if it has one.
+function told(form, page, problem) {
+  if (!atField(form, problem)) return page.notice(problem);
+  if (problem) form.querySelector("[aria-describedby]").focus();
+  else form.closest("details").open = false;
+}
+
+function atField(form, problem) {
+  const place = form.querySelector("[data-problem]");
+  if (!place) return false;
+  place.textContent = problem;
+  form.querySelector("[aria-describedby]").ariaInvalid = problem === "" ? null : "true";
+  return true;
 }
 
 // What went wrong, or nothing: what went right shows on the page by itself.
@@ -51,6 +69,5 @@ async function problemOf(answer) {
     const { success, message } = await answer.json();
     return success ? "" : message;
   }
-  if (answer.status === 403) return TOO_OLD;
-  return PROBLEMS[answer.status] ?? `The server had a problem (${answer.status}).`;
+  return PROBLEMS[answer.status] ?? fill(TEXTS.serverProblem, { status: answer.status });
 }

@@ -1,4 +1,6 @@
-// The seconds that the shown code is still good for, as a number and as a ring.
+// The seconds that the shown code is still good for, in words and as a ring.
+
+import { TEXTS, duration, fill } from "./texts.js";
 
 const TICK = 250;
 
@@ -27,7 +29,12 @@ export class Countdown {
 
   tick() {
     const left = Math.max(0, (this.ends - Date.now()) / 1000);
-    this.write(`${Math.ceil(left)} s left`);
+    const count = Math.ceil(left);
+    this.write(
+      count > 60
+        ? fill(TEXTS.timeLeft, { duration: duration(count) })
+        : fill(TEXTS.secondsLeft, { count }),
+    );
     this.ring.setAttribute("stroke-dashoffset", String(100 - 100 * Math.min(1, left / this.all)));
     if (left > 0) return;
     clearInterval(this.timer);

@@ -1,10 +1,13 @@
 // Puts a snapshot on the page. The server has drawn the first one; the styles follow `data-panel`.
 
+import { Clock, exact } from "./clock.js";
 import { Countdown } from "./countdown.js";
-import { Clock } from "./clock.js";
+import { PhoneCode } from "./phone_code.js";
+import { TEXTS, duration, fill } from "./texts.js";
+import { Timeline } from "./timeline.js";
 
-const WAITS = new Set(["code", "preparing"]);
 const AT_REST = new Set(["disconnected", "action_needed"]);
+const TRYING = new Set(["connecting", "reconnecting"]);
 const SESSION_ENDED = 4401;
 
 export class Page {
@@ -12,13 +15,15 @@ export class Page {
     this.root = root;
     this.clock = new Clock();
     this.countdown = new Countdown(root, (left) => this.write("secondsLeft", left), () => this.expired());
+    this.phoneCode = new PhoneCode(root, (name, text) => this.write(name, text));
+    this.timeline = new Timeline(root, this.clock);
     this.sign = document.querySelector("[data-live-sign]");
   }
 
   show(told) {
     this.clock.set(told.now);
     if (this.root.dataset.panel !== told.panel) this.notice("");
-    this.root.dataset.panel = told.panel;
+    Object.assign(this.root.dataset, { panel: told.panel, reason: told.reason, method: told.method ?? "" });
     this.root.toggleAttribute("data-number", told.number !== "");
     for (const name of ["panelName", "sentence", "detail", "nextStep", "numberText"]) {
       this.write(name, told[name]);
@@ -29,30 +34,67 @@ export class Page {
     }
     this.find("[data-number-row]").hidden = told.number === "";
     this.clock.show(this.find("[data-since]"), told.since);
-    this.showCode(told.pairing);
+    this.showRetry(told);
+    this.showCodes(told);
+    this.showSelfTest(told);
     this.showButtons(told);
-    this.showHistory(told.history);
-    if (!WAITS.has(told.panel)) this.countdown.stop();
+    this.showAlarm(told.refusedSince);
+    this.timeline.show(told);
   }
 
-  showCode(pairing) {
+  // When it is tried again by itself, or when a ban ends.
+  showRetry({ retryAt, state, reason }) {
+    const place = this.find("[data-retry]");
+    const time = place.querySelector("time");
+    place.hidden = !retryAt || !TRYING.has(state);
+    if (place.hidden) return this.clock.drop(time);
+    set(time, "datetime", retryAt);
+    set(time, "title", exact(retryAt));
+    const banned = reason === "temporarily_banned";
+    this.clock.keep(time, () => {
+      const left = Math.ceil((Date.parse(retryAt) - this.clock.now) / 1_000);
+      if (left <= 0) return TEXTS.tryingNow;
+      const values = { duration: duration(left), time: exact(retryAt) };
+      return fill(banned ? TEXTS.banEnds : TEXTS.nextTry, values);
+    });
+  }
+
+  showCodes({ pairing, phoneCode, reason }) {
+    this.write("newCode", reason === "code_lost" ? TEXTS.newCode : "");
+    this.phoneCode.show(phoneCode);
     const picture = this.find("[data-qr]");
-    if (!pairing) {
-      picture.removeAttribute("src");
-      this.countdown.stop();
-      return this.write("codeNumber", "");
-    }
-    set(picture, "src", pairing.qr);
-    this.write("codeNumber", `Code ${pairing.codeNumber} of ${pairing.codeCount}`);
+    if (pairing) set(picture, "src", pairing.qr);
+    else picture.removeAttribute("src");
+    const values = { number: pairing?.codeNumber, count: pairing?.codeCount };
+    this.write("codeNumber", pairing ? fill(TEXTS.codeNumber, values) : "");
+    const code = pairing ?? phoneCode;
+    if (!code) return this.countdown.stop();
     this.root.removeAttribute("data-expired");
-    this.countdown.start(pairing.secondsLeft, pairing.secondsInAll);
+    this.countdown.start(code.secondsLeft, code.secondsInAll);
   }
 
   // The code's time ran out before another snapshot came.
   expired() {
     const interrupted = this.root.dataset.link === "interrupted";
-    this.write("expired", interrupted ? "This code has expired." : "Getting the next code…");
+    this.write("expired", interrupted ? TEXTS.expired : TEXTS.nextCode);
     this.root.setAttribute("data-expired", "");
+  }
+
+  showSelfTest({ selfTest, canSelfTest }) {
+    const place = this.find("[data-self-test]");
+    place.hidden = !selfTest && !canSelfTest;
+    place.dataset.state = selfTest?.state ?? "";
+    this.write("selfTest", selfTest?.sentence ?? "");
+    const time = place.querySelector("time");
+    if (selfTest) return this.clock.show(time, selfTest.at);
+    this.clock.drop(time);
+    time.textContent = "";
+  }
+
+  showAlarm(refusedSince) {
+    const place = this.find("[data-alarm]");
+    place.hidden = !refusedSince;
+    if (refusedSince) this.clock.show(place.querySelector("time"), refusedSince);
   }
 
   showButtons(told) {
@@ -67,30 +109,6 @@ export class Page {
     if (dialog.open && !told.canDisconnect) dialog.close();
     // Whoever works with the keyboard stays where the news is.
     if (this.root.contains(focused) && !focused.checkVisibility()) this.find("[data-words]").focus();
-  }
-
-  showHistory(history) {
-    this.find("[data-empty]").hidden = history.length > 0;
-    const list = this.find("[data-history]");
-    const shown = history.map((line) => line.id).join();
-    if (list.dataset.shown === shown) return;
-    list.dataset.shown = shown;
-    list.replaceChildren(...history.map((line) => this.line(line)));
-  }
-
-  line(told) {
-    const line = this.find("[data-line]").content.cloneNode(true).firstElementChild;
-    line.dataset.state = told.state;
-    this.clock.stamp(line.querySelector("time"), told.at);
-    line.querySelector("p").textContent = told.sentence;
-    if (told.detail) {
-      const detail = document.createElement("span");
-      detail.className = "detail";
-      detail.textContent = told.detail;
-      line.querySelector("p").append(" ", detail);
-    }
-    line.querySelector(".actor").textContent = told.actor ? `by ${told.actor}` : "";
-    return line;
   }
 
   notice(text) {
@@ -108,7 +126,7 @@ export class Page {
   interrupted() {
     this.root.dataset.link = "interrupted";
     this.sign.hidden = true;
-    this.banner("Live updates are interrupted. Reconnecting…");
+    this.banner(TEXTS.interrupted);
   }
 
   ended(code) {
@@ -116,10 +134,9 @@ export class Page {
     this.sign.hidden = true;
     this.countdown.stop();
     this.find("[data-qr]").removeAttribute("src");
+    this.phoneCode.show(null);
     const loggedOut = code === SESSION_ENDED;
-    this.banner(
-      loggedOut ? "Your session has ended." : "This organization was not found, or is no longer yours to see.",
-    );
+    this.banner(loggedOut ? TEXTS.sessionEnded : TEXTS.notFound);
     this.find("[data-login]").hidden = !loggedOut;
   }
 

@@ -1,0 +1,55 @@
+// The code that is typed on the phone: shown in two groups, told letter by letter, copied.
+
+import { TEXTS } from "./texts.js";
+
+const SAID_FOR = 4_000;
+
+export class PhoneCode {
+  constructor(root, write) {
+    this.write = write;
+    this.groups = root.querySelector("[data-code-groups]");
+    const button = root.querySelector("[data-copy]");
+    button.hidden = false;
+    button.addEventListener("click", () => this.copy());
+  }
+
+  show(told) {
+    this.code = told?.code ?? "";
+    const [head, tail] = this.code ? this.code.split("-") : ["", ""];
+    this.write("codeHead", head);
+    this.write("codeTail", tail);
+    this.write("codeSpelled", [...this.code].join(", "));
+    this.write("phoneNumberText", told?.numberText ?? "");
+    if (!this.code) this.say("", TEXTS.copy);
+  }
+
+  async copy() {
+    const done = (await this.byClipboard()) || this.bySelection();
+    this.say(done ? TEXTS.copied : TEXTS.notCopied, done ? TEXTS.copied : TEXTS.copy);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.say("", TEXTS.copy), SAID_FOR);
+  }
+
+  say(aloud, onButton) {
+    this.write("copied", aloud);
+    this.write("copy", onButton);
+  }
+
+  // Only over HTTPS and on this machine itself.
+  async byClipboard() {
+    try {
+      await navigator.clipboard.writeText(this.code);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  // The older way. If it fails, too, the code is left selected to be copied by hand.
+  bySelection() {
+    getSelection().selectAllChildren(this.groups);
+    const done = document.execCommand("copy");
+    if (done) getSelection().removeAllRanges();
+    return done;
+  }
+}

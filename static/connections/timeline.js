@@ -1,0 +1,144 @@
+// The history: each line once, under the day where the reader is. The newest come by the socket,
+// earlier ones are fetched from the page that the link leads to.
+
+import { TEXTS, duration, fill } from "./texts.js";
+
+export class Timeline {
+  constructor(root, clock) {
+    this.clock = clock;
+    this.list = root.querySelector("[data-history]");
+    this.empty = root.querySelector("[data-empty]");
+    this.title = root.querySelector("#history-title");
+    this.newDay = root.querySelector("[data-new-day]").content;
+    this.newLine = root.querySelector("[data-new-line]").content;
+    this.earlier = root.querySelector("[data-earlier]");
+    this.earlier.addEventListener("click", (event) => {
+      event.preventDefault();
+      this.fetchEarlier();
+    });
+    this.lines = new Map();
+    for (const element of this.list.querySelectorAll("[data-line-id]")) this.adopt(element);
+  }
+
+  show(told) {
+    const newest = told.present ? [told.present, ...told.history] : told.history;
+    this.beginAnewAfterGap(told);
+    if (!told.present) this.forget("0");
+    for (const line of newest) {
+      const id = String(line.id);
+      if (!this.lines.has(id)) this.adopt(this.draw(line));
+      this.tell(this.lines.get(id), line);
+    }
+    this.empty.hidden = this.lines.size > 0;
+    this.lay();
+  }
+
+  // After a long absence there may be a gap: then begin anew from what was told.
+  beginAnewAfterGap(told) {
+    const known = told.history.some((line) => this.lines.has(String(line.id)));
+    if (known || !told.earlier) return;
+    for (const id of [...this.lines.keys()]) this.forget(id);
+    this.earlier.href = `${this.earlier.dataset.address}?before=${encodeURIComponent(told.earlier)}`;
+    this.earlier.hidden = false;
+  }
+
+  adopt(element) {
+    this.lines.set(element.dataset.lineId, element);
+  }
+
+  forget(id) {
+    const element = this.lines.get(id);
+    if (!element) return;
+    this.clock.drop(element.querySelector(".lasted"));
+    this.clock.drop(element.querySelector("time"));
+    this.lines.delete(id);
+  }
+
+  draw(told) {
+    const element = this.newLine.cloneNode(true).firstElementChild;
+    element.dataset.lineId = told.id;
+    element.querySelector(".actor").textContent = told.actor ? fill(TEXTS.by, { who: told.actor }) : "";
+    return element;
+  }
+
+  tell(element, told) {
+    element.dataset.state = told.state;
+    element.querySelector("time").dateTime = told.at;
+    const text = element.querySelector("p");
+    if (text.textContent.trim() !== `${told.sentence} ${told.detail}`.trim()) {
+      const detail = Object.assign(document.createElement("span"), { className: "detail", textContent: told.detail });
+      text.replaceChildren(told.sentence, ...(told.detail ? [" ", detail] : []));
+    }
+    if (told.began) this.tellDuration(element.querySelector(".lasted"), told);
+  }
+
+  tellDuration(element, { at, until }) {
+    const begun = Date.parse(at);
+    if (!until) {
+      const still = () => fill(TEXTS.lastsStill, { duration: duration((this.clock.now - begun) / 1_000) });
+      return this.clock.keep(element, still);
+    }
+    this.clock.drop(element);
+    element.textContent = fill(TEXTS.lasted, { duration: duration((Date.parse(until) - begun) / 1_000) });
+  }
+
+  // Under its day each, the newest first. Today's say how long ago, the others at what time.
+  lay() {
+    const today = this.clock.day(this.clock.now);
+    const laid = [today, ...this.lines.keys()].join();
+    if (this.laid === laid) return;
+    this.laid = laid;
+    const days = new Map();
+    for (const element of [...this.lines.values()].sort(newestFirst)) {
+      const time = element.querySelector("time");
+      const at = time.getAttribute("datetime");
+      const day = this.clock.day(at);
+      if (!days.has(day)) days.set(day, this.drawDay(at));
+      days.get(day).querySelector("ol").append(element);
+      if (day === today) this.clock.show(time, at);
+      else this.clock.stamp(time, at);
+    }
+    this.list.replaceChildren(...days.values());
+  }
+
+  drawDay(at) {
+    const day = this.newDay.cloneNode(true).firstElementChild;
+    day.querySelector("h3").textContent = this.clock.dayName(at);
+    return day;
+  }
+
+  // What the link leads to, without going there.
+  async fetchEarlier() {
+    if (this.earlier.ariaBusy === "true") return;
+    this.earlier.ariaBusy = "true";
+    try {
+      const answer = await fetch(this.earlier.href);
+      if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+      this.take(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch {
+      location.assign(this.earlier.href);
+    } finally {
+      this.earlier.ariaBusy = null;
+    }
+  }
+
+  take(page) {
+    for (const element of page.querySelectorAll("[data-line-id]")) {
+      if (!this.lines.has(element.dataset.lineId)) this.adopt(document.importNode(element, true));
+    }
+    const next = page.querySelector("[data-earlier]")?.getAttribute("href");
+    this.earlier.hidden = !next;
+    if (next) this.earlier.href = new URL(next, this.earlier.href);
+    else this.title.focus();
+    this.lay();
+  }
+}
+
+function newestFirst(one, other) {
+  const [first, second] = [one, other].map((line) => Number(line.dataset.lineId));
+  // What no one wrote down has no number: it is what is now.
+  if (!first || !second) return first - second;
+  return moment(other) - moment(one) || second - first;
+}
+
+const moment = (line) => Date.parse(line.querySelector("time").getAttribute("datetime"));
