@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.utils import timezone
 
+from connections import fleet
 from connections.broadcast import EVERYONE, group_of
-from connections.models import Connection, Worker
-from connections.serializers import listed, observe, snapshot
+from connections.models import Connection
+from connections.serializers import observe, snapshot
 from connections.watching import Ended, Message, Watcher
 from organizations.access import Ability, Caller
 from organizations.models import Organization
@@ -58,29 +58,33 @@ class ConnectionsConsumer(Watcher):
     def watched(self) -> str:
         self.told: dict[int, Message] = {}
         self.organizations: dict[int, Organization] = {}
+        self.operable: set[int] = set()
         return EVERYONE
 
     def messages(self, caller: Caller, asked: bool, changed: set[int], look: bool) -> list[Message]:
-        before = self.organizations
+        before, operated = self.organizations, self.operable
         self.organizations = {found.pk: found for found in caller.organizations}
+        self.operable = fleet.operated(caller, self.organizations.values())
         if asked:
-            self.told = _briefs(self.organizations.values())
+            self.told = fleet.briefs(self.organizations.values(), self.operable)
             now = timezone.now().isoformat()
             return [{"type": "connections", "now": now, "connections": list(self.told.values())}]
         gone = [number for number in self.told if number not in self.organizations]
         for number in gone:
             del self.told[number]
         removed: list[Message] = [{"type": "removed", "organization": number} for number in gone]
+        # A role that changed, too.
+        due = changed | (self.operable ^ operated)
         candidates = (
             organization
             for number, organization in self.organizations.items()
-            if look or number in changed or _differ(before.get(number), organization)
+            if look or number in due or _differ(before.get(number), organization)
         )
         return removed + [self._tell_of(number, brief) for number, brief in self._new(candidates)]
 
     def _new(self, candidates: Iterable[Organization]) -> list[tuple[int, Message]]:
         """What is not as it was told."""
-        briefs = _briefs(candidates)
+        briefs = fleet.briefs(candidates, self.operable)
         return [(pk, brief) for pk, brief in briefs.items() if self.told.get(pk) != brief]
 
     def _tell_of(self, number: int, brief: Message) -> Message:
@@ -93,35 +97,3 @@ def _differ(before: Organization | None, now: Organization) -> bool:
     if before is None:
         return True
     return (before.name, before.deactivated_at) != (now.name, now.deactivated_at)
-
-
-def _briefs(organizations: Iterable[Organization]) -> dict[int, Message]:
-    """Each organization's connection in short, by the organization's id."""
-    wanted = {organization.pk: organization for organization in organizations}
-    if not wanted:
-        return {}
-    rows = Connection.objects.filter(pk__in=wanted).select_related("worker")
-    found = {connection.pk: connection for connection in rows}
-    any_worker = Worker.any_alive()
-    briefs = {}
-    for number, organization in wanted.items():
-        # Made on first sight: an organization that was never connected is disconnected.
-        connection = found.get(number) or Connection.objects.of(organization)
-        connection.organization = organization
-        briefs[number] = brief_of(connection, any_worker)
-    return briefs
-
-
-def brief_of(connection: Connection, any_worker: bool) -> dict[str, Any]:
-    """One line about a connection, without anything that only operators may see."""
-    observed = listed(connection, any_worker)
-    return {
-        "organization": connection.pk,
-        "name": connection.organization.name,
-        "state": observed.state,
-        "reason": observed.reason,
-        "sentence": observed.words.sentence,
-        "nextStep": observed.words.next_step,
-        "number": connection.number or None,
-        "since": connection.since.isoformat(),
-    }

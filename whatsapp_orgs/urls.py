@@ -12,6 +12,7 @@ from django.views.defaults import server_error as page_server_error
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
+from connections.admin import fleet
 from whatsapp_orgs import api
 
 admin.site.site_header = "WhatsApp Orgs"
@@ -21,6 +22,9 @@ admin.site.index_title = "Organizations and their WhatsApp connections"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("language/", set_language, name="set_language"),
+    # In front of Django's own pages at these two addresses: their names lead here then.
+    path("admin/", admin.site.admin_view(fleet.index_view)),
+    path("admin/connections/", admin.site.admin_view(fleet.fleet_view), name="fleet"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("whatsapp_orgs.api")),
     re_path(r"^api/(?P<rest>(?s:.*))\Z", api.not_found),

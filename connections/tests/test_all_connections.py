@@ -52,9 +52,12 @@ async def test_all_that_one_may_see_comes_first(
         "reason": "never_connected",
     }
     assert set(told) == {
-        *("organization", "name", "state", "reason", "sentence", "nextStep", "number", "since")
+        *("organization", "name", "section", "state", "reason", "panel", "panelName"),
+        *("sentence", "detail", "nextStep", "step", "number", "numberText", "since", "retryAt"),
+        *("mayOperate", "canReconnect"),
     }
     assert told["number"] is None
+    assert (told["section"], told["step"]) == ("disconnected", "reconnect")
 
 
 async def test_a_superuser_hears_of_all_and_an_outsider_of_nothing(
@@ -141,6 +144,20 @@ async def test_organizations_come_go_and_change_without_any_event(
         assert told["connection"]["organization"] == connection.pk
 
 
+async def test_a_role_that_changes_is_told(connection: Connection, alice: User, bob: User) -> None:
+    async with (
+        open_and_watch(ALL, await do(log_in, alice)) as operator,
+        open_and_watch(ALL, await do(log_in, bob)) as viewer,
+    ):
+        assert [told["mayOperate"] for told in await first(operator)] == [True]
+        assert [told["canReconnect"] for told in await first(viewer)] == [False]
+        places = Membership.objects.filter(user=bob)
+        await do(places.update, role=Membership.Role.OPERATOR)
+        told = (await viewer.receive_json_from())["connection"]
+        assert (told["mayOperate"], told["canReconnect"]) == (True, True)
+        assert await operator.receive_nothing()
+
+
 def test_the_timer_asks_no_more_for_many_organizations_than_for_one(
     alice: User, connection: Connection, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -156,7 +173,7 @@ def test_the_timer_asks_no_more_for_many_organizations_than_for_one(
     with django_assert_max_num_queries(5):
         (told,) = consumer.messages(person(alice), True, set(), True)
     assert len(told["connections"]) == 31
-    with django_assert_max_num_queries(1):
+    with django_assert_max_num_queries(2):
         assert consumer.messages(person(alice), False, set(), False) == []
 
 

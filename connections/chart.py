@@ -1,0 +1,149 @@
+"""How many were connected over time, told from the history, and drawn as a small chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Case, F, Func, IntegerField, Q, Sum, Value, When
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from connections.lifecycle import State
+from connections.models import Connection, ConnectionEvent
+
+MINUTE = 60
+DAY, WEEK = 24 * 60, 7 * 24 * 60  # In minutes.
+MOST_TICKS = 4
+
+
+class Minute(Func):
+    """The minute in which something was, counted from 1970: groups a long history in few rows."""
+
+    output_field = IntegerField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        seconds = "CAST(strftime('%%%%s', %(expressions)s) AS INTEGER)"
+        return super().as_sqlite(compiler, connection, template=f"{seconds} / {MINUTE}", **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        seconds = "EXTRACT(EPOCH FROM %(expressions)s)"
+        template = f"FLOOR({seconds} / {MINUTE})::bigint"
+        return super().as_sql(compiler, connection, template=template, **context)
+
+
+def levels(connection_ids: list[int], now: datetime) -> list[int]:
+    """How many were connected at the end of each minute of the last week, the oldest first.
+
+    Counted back from what is stored now. Of a history of any length no more than one row for each
+    minute is read: what begins and ends within a minute does not show.
+    """
+    last = int(now.timestamp()) // MINUTE
+    own = Connection.objects.filter(pk__in=connection_ids)
+    level = own.filter(state=State.CONNECTED).count()
+    came = Q(state=State.CONNECTED) & ~Q(state_before=State.CONNECTED)
+    went = ~Q(state=State.CONNECTED) & Q(state_before=State.CONNECTED)
+    rows = (
+        ConnectionEvent.objects.filter(came | went, connection__in=connection_ids)
+        .filter(at__gte=now - timedelta(minutes=WEEK))
+        .order_by()
+        .values(minute=Minute(F("at")))
+        .annotate(change=Sum(Case(When(came, then=Value(1)), default=Value(-1))))
+    )
+    changes: dict[int, int] = dict(rows.values_list("minute", "change"))
+    found = []
+    for minute in range(last, last - WEEK, -1):
+        found.append(max(0, level))
+        level -= changes.get(minute, 0)
+    return found[::-1]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A label at an axis. `at`: how far along it, as SVG wants it."""
+
+    at: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A stepped line; each step is the lowest level of its time, so that no outage is hidden."""
+
+    name: str
+    label: str
+    summary: str
+    columns: int
+    top: int
+    line: str
+    area: str
+    times: list[Tick]
+    numbers: list[Tick]
+
+
+def charts(connection_ids: list[int], connected: int, now: datetime) -> list[Chart]:
+    """The last 24 hours and the last 7 days.
+
+    `connected`: how many are now, which is less than what is stored when a worker has died.
+    """
+    week = [*levels(connection_ids, now)[:-1], connected]
+    return [
+        _chart("day", _("24 hours"), week[-DAY:], 10, _hours(now)),
+        _chart("week", _("7 days"), week, 60, _days(now)),
+    ]
+
+
+def _chart(name: str, label: str, minutes: list[int], step: int, times: list[Tick]) -> Chart:
+    values = [min(minutes[start : start + step]) for start in range(0, len(minutes), step)]
+    unit = _unit(max(minutes))
+    top = max(1, -(-max(minutes) // unit)) * unit
+    line = f"M0 {top - values[0]}" + "".join(
+        f"V{top - value}H{place}" for place, value in enumerate(values, 1)
+    )
+    texts = {"now": minutes[-1], "fewest": min(minutes), "most": max(minutes), "time": label}
+    return Chart(
+        name=name,
+        label=label,
+        summary=_("Last %(time)s: now %(now)s, fewest %(fewest)s, most %(most)s.") % texts,
+        columns=len(values),
+        top=top,
+        line=line,
+        area=f"{line}V{top}H0Z",
+        times=times,
+        numbers=[
+            Tick(f"{100 - 100 * number / top:g}%", str(number))
+            for number in range(0, top + 1, unit)
+        ],
+    )
+
+
+def _unit(most: int) -> int:
+    """A round number that is at most a few times in `most`."""
+    unit = 1
+    while most > unit * MOST_TICKS:
+        unit = unit * 5 // 2 if str(unit).startswith("2") else unit * 2
+    return unit
+
+
+def _hours(now: datetime) -> list[Tick]:
+    """Every sixth hour of the last 24, by the service's clock."""
+    here = localtime(now)
+    hours = [
+        here.replace(minute=0, second=0, microsecond=0) - timedelta(hours=n) for n in range(24)
+    ]
+    labelled = [hour for hour in reversed(hours) if hour.hour % 6 == 0]
+    return [Tick(_place(hour, now, DAY), date_format(hour, "H:i")) for hour in labelled]
+
+
+def _days(now: datetime) -> list[Tick]:
+    """The beginning of each of the last seven days, by the service's clock."""
+    midnight = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [midnight - timedelta(days=n) for n in reversed(range(7))]
+    return [Tick(_place(day, now, WEEK), date_format(day, "D j")) for day in days]
+
+
+def _place(moment: datetime, now: datetime, minutes: int) -> str:
+    ago = (now - moment).total_seconds() / MINUTE
+    return f"{100 - 100 * ago / minutes:.2f}%"

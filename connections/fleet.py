@@ -1,0 +1,171 @@
+"""All connections that one may see, as a fleet: which need a person, how many are how, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+from connections.lifecycle import PAIRING, State
+from connections.models import Connection, Worker
+from connections.serializers import PANEL_NAMES, Observed, listed, panel_of
+from connections.words import Step
+from organizations.access import ABILITIES, Ability, Caller
+from organizations.models import Organization
+from organizations.phone_numbers import formatted
+
+Brief = dict[str, Any]
+"""One line about a connection, without anything that only operators may see."""
+
+
+class Section(StrEnum):
+    """Where a connection stands on the fleet page, what is most urgent first."""
+
+    ACTION_NEEDED = "action_needed"
+    RECONNECTING = "reconnecting"
+    LINKING = "linking"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    DEACTIVATED = "deactivated"
+
+
+SECTION_NAMES = {
+    Section.ACTION_NEEDED: _("Needs action"),
+    Section.RECONNECTING: _("Reconnecting"),
+    Section.LINKING: _("Linking"),
+    Section.CONNECTED: _("Connected"),
+    Section.DISCONNECTED: _("Disconnected"),
+    Section.DEACTIVATED: _("Deactivated"),
+}
+_OF_STATE = {
+    State.ACTION_NEEDED: Section.ACTION_NEEDED,
+    State.RECONNECTING: Section.RECONNECTING,
+    State.CONNECTING: Section.LINKING,
+    State.AWAITING_SCAN: Section.LINKING,
+    State.CONNECTED: Section.CONNECTED,
+    State.DISCONNECTED: Section.DISCONNECTED,
+}
+# Where the newest news is what matters; the others are looked up by name.
+_NEWEST_FIRST = (Section.ACTION_NEEDED, Section.RECONNECTING, Section.LINKING)
+
+
+def section_of(observed: Observed) -> Section:
+    """A person is needed where only a person helps: at the phone, or at the server."""
+    if observed.inactive:
+        return Section.DEACTIVATED
+    if observed.words.step == Step.CHECK_SERVER:
+        return Section.ACTION_NEEDED
+    return _OF_STATE[observed.state]
+
+
+def operated(caller: Caller, organizations: Iterable[Organization]) -> set[int]:
+    """The ids of those of these organizations that this caller operates."""
+    roles = caller.roles(organizations)
+    return {pk for pk, role in roles.items() if Ability.OPERATE in ABILITIES[role]}
+
+
+def briefs(organizations: Iterable[Organization], operable: set[int]) -> dict[int, Brief]:
+    """Each organization's connection in short, by the organization's id."""
+    wanted = {organization.pk: organization for organization in organizations}
+    if not wanted:
+        return {}
+    rows = Connection.objects.filter(pk__in=wanted).select_related("worker")
+    found = {connection.pk: connection for connection in rows}
+    any_worker = Worker.any_alive()
+    told = {}
+    for number, organization in wanted.items():
+        # Made on first sight: an organization that was never connected is disconnected.
+        connection = found.get(number) or Connection.objects.of(organization)
+        connection.organization = organization
+        told[number] = brief_of(listed(connection, any_worker), number in operable)
+    return told
+
+
+def brief_of(observed: Observed, may_operate: bool) -> Brief:
+    """One line about a connection."""
+    connection = observed.connection
+    busy = observed.state in PAIRING or connection.disconnecting
+    # Without the code: what is shown large on the connection's own page is not in a list.
+    panel = panel_of(observed, may_operate=False)
+    return {
+        "organization": connection.pk,
+        "name": connection.organization.name,
+        "section": section_of(observed),
+        "state": observed.state,
+        "reason": observed.reason,
+        "panel": panel,
+        "panelName": gettext(PANEL_NAMES[panel]),
+        "sentence": observed.words.sentence,
+        # What the row says of a link that no one holds any more is not told.
+        "detail": "" if observed.orphaned or observed.inactive else connection.detail_told,
+        "nextStep": observed.words.next_step,
+        "step": observed.words.step,
+        "number": connection.number or None,
+        "numberText": formatted(connection.number),
+        "since": connection.since.isoformat(),
+        "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
+        "mayOperate": may_operate,
+        "canReconnect": may_operate and observed.may_reconnect and not busy,
+    }
+
+
+class Mood(StrEnum):
+    """The fleet in a word, for what the page says where nothing needs a person."""
+
+    EMPTY = "empty"  # there is no organization at all
+    ACTION = "action"  # something needs a person
+    WELL = "well"  # all that are active are connected
+    QUIET = "quiet"  # nothing needs a person, yet not all are connected
+
+
+@dataclass(frozen=True)
+class Group:
+    """The connections of one section, in the order in which they are shown."""
+
+    section: Section
+    rows: list[Brief]
+
+    @property
+    def title(self) -> str:
+        return gettext(SECTION_NAMES[self.section])
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All of them, by section."""
+
+    groups: list[Group]
+
+    def count(self, section: Section) -> int:
+        """How many are in a section."""
+        return next(len(group.rows) for group in self.groups if group.section == section)
+
+    @property
+    def mood(self) -> Mood:
+        total = sum(len(group.rows) for group in self.groups)
+        active = total - self.count(Section.DEACTIVATED)
+        if total == 0:
+            return Mood.EMPTY
+        if self.count(Section.ACTION_NEEDED):
+            return Mood.ACTION
+        return Mood.WELL if 0 < active == self.count(Section.CONNECTED) else Mood.QUIET
+
+
+def fleet_of(caller: Caller) -> Fleet:
+    """The fleet as this caller sees it, in a fixed number of queries."""
+    Connection.objects.complete(caller.organizations)
+    organizations = list(caller.organizations)
+    told = briefs(organizations, operated(caller, organizations)).values()
+    return Fleet([Group(section, _ordered(told, section)) for section in Section])
+
+
+def _ordered(told: Iterable[Brief], section: Section) -> list[Brief]:
+    rows = [brief for brief in told if brief["section"] == section]
+    rows.sort(key=lambda brief: (brief["name"].lower(), brief["organization"]))
+    if section in _NEWEST_FIRST:
+        rows.sort(key=lambda brief: str(brief["since"]), reverse=True)
+    return rows

@@ -1,0 +1,160 @@
+// The sections of the fleet page: each connection in its place, as the socket tells it.
+
+import { Times } from "./fleet_times.js";
+
+const NEWEST_FIRST = new Set(["action_needed", "reconnecting", "linking"]);
+// Changes that come at once are drawn at once.
+const GATHER = 50;
+
+export class Board {
+  // `alarmed(name)` hears of each that has come to need action.
+  constructor(root, alarmed) {
+    this.root = root;
+    this.alarmed = alarmed;
+    this.times = new Times(root.querySelector("[data-sections]"), root.dataset);
+    this.times.set(root.dataset.now);
+    this.told = null;
+    this.sections = [...root.querySelectorAll("section[data-section]")];
+    this.lines = new Map();
+    for (const line of root.querySelectorAll("[data-rows] > li")) this.lines.set(Number(line.dataset.organization), line);
+  }
+
+  all({ now, connections }) {
+    this.times.set(now);
+    const before = this.told;
+    this.told = new Map(connections.map((row) => [row.organization, row]));
+    if (before) for (const row of connections) this.compare(before.get(row.organization), row);
+    this.draw();
+  }
+
+  one(row) {
+    this.compare(this.told.get(row.organization), row);
+    this.told.set(row.organization, row);
+    this.timer ??= setTimeout(() => this.draw(), GATHER);
+  }
+
+  remove(organization) {
+    this.told.delete(organization);
+    this.timer ??= setTimeout(() => this.draw(), GATHER);
+  }
+
+  compare(before, now) {
+    if (now.section === "action_needed" && before?.section !== now.section) this.alarmed(now.name);
+  }
+
+  draw() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    const focused = document.activeElement;
+    const line = focused.closest?.("[data-rows] > li");
+    const shown = new Map(this.sections.map((section) => [section, this.rowsOf(section.dataset.section)]));
+    this.leave(shown);
+    for (const [section, rows] of shown) this.place(section, rows);
+    this.count();
+    if (line && (document.activeElement !== focused || !focused.checkVisibility())) this.refocus(focused, line);
+  }
+
+  rowsOf(section) {
+    const rows = [...this.told.values()].filter((row) => row.section === section);
+    return rows.sort(NEWEST_FIRST.has(section) ? byAge : byName);
+  }
+
+  // What is shown elsewhere, or not at all, makes room first: so the others need not be moved.
+  leave(shown) {
+    for (const [section, rows] of shown) {
+      const staying = new Set(this.first(rows).map((row) => row.organization));
+      for (const line of [...listOf(section).children]) {
+        if (!staying.has(Number(line.dataset.organization))) line.remove();
+      }
+    }
+    const kept = new Set([...shown.values()].flatMap((rows) => this.first(rows)).map((row) => row.organization));
+    for (const organization of this.lines.keys()) if (!kept.has(organization)) this.lines.delete(organization);
+  }
+
+  place(section, rows) {
+    const list = listOf(section);
+    this.first(rows).forEach((row, at) => {
+      const line = this.lineOf(row);
+      if (list.children[at] !== line) list.insertBefore(line, list.children[at] ?? null);
+      // One that was on the page before has come from another section: worth a glance.
+      line.classList.toggle("arrived", line.dataset.section !== row.section && line.dataset.section !== "");
+      line.dataset.section = row.section;
+    });
+    section.hidden = rows.length === 0 && section.dataset.section !== "action_needed";
+    section.querySelector("[data-more]").hidden = rows.length <= Number(this.root.dataset.shown);
+  }
+
+  first(rows) {
+    return rows.slice(0, Number(this.root.dataset.shown));
+  }
+
+  lineOf(row) {
+    let line = this.lines.get(row.organization);
+    if (!line) {
+      line = this.root.querySelector("[data-blank]").content.querySelector("li").cloneNode(true);
+      line.dataset.organization = row.organization;
+      for (const link of line.querySelectorAll("a")) link.href = link.getAttribute("href").replace("/0/", `/${row.organization}/`);
+      const form = line.querySelector("form");
+      form.setAttribute("action", form.getAttribute("action").replace("/0/", `/${row.organization}/`));
+      this.lines.set(row.organization, line);
+    }
+    this.fill(line, row);
+    return line;
+  }
+
+  fill(line, row) {
+    if (line.dataset.panel !== row.panel) {
+      line.dataset.panel = row.panel;
+      line.querySelector("use").setAttribute("href", `#panel-${row.panel}`);
+    }
+    for (const field of line.querySelectorAll("[data-field]")) {
+      const text = row[field.dataset.field];
+      if (field.textContent !== text) field.textContent = text;
+    }
+    this.times.show(line.querySelector("[data-since]"), row.since);
+    this.times.show(line.querySelector("[data-retry]"), row.retryAt);
+    const reconnects = row.canReconnect && row.step === "reconnect";
+    line.querySelector("[data-reconnect]").hidden = !reconnects;
+    line.querySelector("[data-open]").hidden = reconnects;
+  }
+
+  count() {
+    const counts = Object.fromEntries(this.sections.map((section) => [section.dataset.section, 0]));
+    for (const row of this.told.values()) counts[row.section] += 1;
+    for (const field of this.root.querySelectorAll("[data-count]")) {
+      const text = String(counts[field.dataset.count]);
+      if (field.textContent !== text) field.textContent = text;
+    }
+    this.root.dataset.mood = moodOf(counts, this.told.size);
+  }
+
+  // Whoever works with the keyboard stays with the organization, wherever it went.
+  refocus(focused, line) {
+    const name = line.querySelector("[data-field=name]");
+    const section = line.closest("section") ?? this.sections[0];
+    const places = [focused, name, section.querySelector("summary"), section.querySelector("h2")];
+    places.find((place) => place?.isConnected && place.checkVisibility())?.focus({ preventScroll: true });
+  }
+}
+
+function listOf(section) {
+  return section.querySelector("[data-rows]");
+}
+
+function byName(one, other) {
+  const [first, second] = [one, other].map((row) => row.name.toLowerCase());
+  if (first !== second) return first < second ? -1 : 1;
+  return one.organization - other.organization;
+}
+
+function byAge(one, other) {
+  return Date.parse(other.since) - Date.parse(one.since) || byName(one, other);
+}
+
+// As connections/fleet.py tells it at first.
+function moodOf(counts, total) {
+  if (total === 0) return "empty";
+  if (counts.action_needed > 0) return "action";
+  const active = total - counts.deactivated;
+  return active > 0 && active === counts.connected ? "well" : "quiet";
+}
