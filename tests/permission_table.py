@@ -23,6 +23,8 @@ ADMIN = """
 #                                                    viewer operator owner outsider superuser
 [admin/]
 GET,POST .                                           200  200  200  200  200
+GET      connections/                                200  200  200  200  200
+POST     connections/                                405  405  405  405  405
 GET,POST password_change/                            200  200  200  200  200
 GET      password_change/done/                       200  200  200  200  200
 POST     password_change/done/                       405  405  405  405  405
@@ -173,6 +175,7 @@ DELETE   disconnect                   403  403  202+ 202+ 202+ 403  202+ 404  40
 OPEN = """
 []
 GET,POST .                              302 302
+GET,POST language/                      302 302
 [admin/]
 GET      login/                         200 302
 POST     login/                         200 200
