@@ -77,6 +77,14 @@ def linked_number(organization_id: int, store: str) -> str:
     return str(row[0]).partition("@")[0].partition(":")[0].partition(".")[0] if row else ""
 
 
+def stores(organization_id: int) -> set[str]:
+    """The names of the stores in the organization's folder."""
+    try:
+        return {path.name for path in folder(organization_id).iterdir() if path.is_dir()}
+    except FileNotFoundError:
+        return set()
+
+
 def discard(organization_id: int, store: str) -> None:
     """Remove the store of an attempt that linked no phone."""
     path = folder(organization_id) / store

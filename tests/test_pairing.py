@@ -57,3 +57,30 @@ def test_a_logout_that_whatsapp_does_not_answer_ends_all_the_same(
     assert gone.status == 200
     assert "WhatsApp could not be told" in gone.body["message"]
     assert not (own_application.data_dir / "auth_sessions" / str(organization)).exists()
+
+
+@pytest.mark.parametrize("action", [("POST", "cancel"), ("DELETE", "disconnect")], ids=str)
+def test_given_up_after_the_scan_nothing_stays_linked(
+    application: Application, organization: int, action: tuple[str, str]
+) -> None:
+    number = "5511970001234" if action[1] == "cancel" else "5511970001235"
+    code = decode(application.api("POST", organization, "reconnect"))
+    application.simulator.arm("mute_login", number=number, count=1)
+    application.simulator.scan(code, number=number)
+
+    def reason() -> str:
+        return str(application.api("GET", organization, "status").body["reason"])
+
+    until(lambda: reason() == "finishing", 10, "a link that is being finished")
+    application.api(action[0], organization, action[1])
+
+    def linked() -> bool:
+        return any(device["number"] == number for device in application.simulator.devices())
+
+    until(lambda: not linked(), 15, "WhatsApp told to forget the device")
+    assert application.api("GET", organization, "status").body["state"] == "disconnected"
+    until(
+        lambda: not (application.data_dir / "auth_sessions" / str(organization)).exists(),
+        10,
+        "no credentials left",
+    )

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 Event = dict[str, Any]
 
 READY_SECONDS = 10.0
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 6.0
 PING_SECONDS = 5.0
 # A host that does not answer for so many steps in a row is stuck. Several short steps: after a
 # standstill of the supervisor itself, the answer that has come in meanwhile is still read.
@@ -98,7 +98,11 @@ class Link:
             return "WhatsApp did not answer in time"
 
     async def close(self) -> None:
-        """Close the socket, keeping the credentials. A client that does not end spoils its host."""
+        """Close the socket, keeping the credentials.
+
+        A client that does not end takes its host with it: opened anew elsewhere, it would fight
+        with itself.
+        """
         if self._closed:
             return
         self._closed = True
@@ -108,8 +112,8 @@ class Link:
                 while not self._over:
                     await self.next()
         except TimeoutError:
-            logger.warning("a client did not end", extra={"host": self.host.pid})
-            self.host.spoiled = True
+            logger.warning("a client did not end, so its host is", extra={"host": self.host.pid})
+            self.host.kill("a client in it did not end")
         finally:
             self.host.forget(self._ref)
 

@@ -16,7 +16,6 @@ import contextlib
 import gc
 import json
 import os
-import queue
 import signal
 import socket
 import sys
@@ -29,6 +28,37 @@ from connections.worker import neonize_gateway
 Command = dict[str, Any]
 
 
+class Commands:
+    """What is still to be done. Who leaves does not wait for who comes: that can take long."""
+
+    URGENT = ("close", "logout")
+
+    def __init__(self) -> None:
+        self._waiting: list[Command] = []
+        self._changed = threading.Condition()
+
+    def put(self, command: Command) -> None:
+        with self._changed:
+            self._waiting.append(command)
+            self._changed.notify()
+
+    def take(self) -> Command:
+        """The next one, as soon as there is one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting)
+            urgent = (at for at, found in enumerate(self._waiting) if found["do"] in self.URGENT)
+            return self._waiting.pop(next(urgent, 0))
+
+    def drop(self, ref: int) -> None:
+        """Forget what was still to be done for a client."""
+        with self._changed:
+            self._waiting = [found for found in self._waiting if found["ref"] != ref]
+
+    def empty(self) -> bool:
+        with self._changed:
+            return not self._waiting
+
+
 class Host:
     """Several WhatsApp clients in this process, started and stopped one after the other."""
 
@@ -36,7 +66,7 @@ class Host:
         self._channel = channel
         self._writing = threading.Lock()
         self._clients: dict[int, neonize_gateway.Client] = {}
-        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._commands = Commands()
 
     def run(self) -> None:
         """Obey until the supervisor closes the socket.
@@ -68,7 +98,7 @@ class Host:
     def _obey_all(self) -> None:
         try:
             while True:
-                self._obey(self._commands.get())
+                self._obey(self._commands.take())
         except Exception as error:
             break_down(self._channel, error)
 
@@ -84,8 +114,12 @@ class Host:
             self._clients[ref].pair_phone(command["number"])
         elif command["do"] == "logout":
             self._clients[ref].logout()
-        elif command["do"] == "close":
+        elif command["do"] == "close" and ref in self._clients:
             self._clients.pop(ref).stop()
+        elif command["do"] == "close":
+            # It has overtaken the start, which is not needed any more.
+            self._commands.drop(ref)
+            self.say(ref, {"event": "ended", "error": "", "cause": "stopped"})
         elif command["do"] == "look":
             for ref, client in self._clients.items():
                 if not client.up():

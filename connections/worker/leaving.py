@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 
 async def log_out(session: Session, connection: Connection) -> str | None:
-    """None when WhatsApp has forgotten this device or never knew it, else what went wrong."""
+    """Log this connection's device out.
+
+    None when WhatsApp has forgotten it or never knew it, else what went wrong.
+    """
     if session.link is None or not session.link.connected:
         await session.close()
         if not session.store:
@@ -31,11 +35,33 @@ async def log_out(session: Session, connection: Connection) -> str | None:
                 return "there were no saved credentials any more"
         except (auth_sessions.Damaged, auth_sessions.Unusable):
             return "the saved credentials could not be read"
+    return await _log_out(session, session.store)
+
+
+async def log_out_strays(session: Session, keep: Collection[str]) -> str | None:
+    """Log out what a phone was linked in by an attempt that was given up in that very moment.
+
+    None when there was nothing or WhatsApp was told, else what went wrong.
+    """
+    trouble = None
+    for store in await session.thread(auth_sessions.stores, session.id):
+        if store in keep:
+            continue
+        try:
+            number = await session.thread(auth_sessions.linked_number, session.id, store)
+        except (auth_sessions.Damaged, auth_sessions.Unusable):
+            continue  # It was being written when the attempt was given up: no one is linked in it.
+        if number:
+            trouble = await _log_out(session, store) or trouble
+    return trouble
+
+
+async def _log_out(session: Session, store: str) -> str | None:
     try:
         async with asyncio.timeout(settings.LOGOUT_TIMEOUT_SECONDS):
             if session.link is None:
                 await session.supervisor.dialling.turn(urgent=True)
-                session.link = await session.supervisor.open(session.id, session.store)
+                session.link = await session.supervisor.open(session.id, store)
                 await _until_connected(session.link)
             return await session.link.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
     except TimeoutError:

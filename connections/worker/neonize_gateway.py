@@ -26,7 +26,8 @@ Emit = Callable[[Event], None]
 
 # SQLite's defaults cost 2 s for the prekeys of one login; WAL costs 0.15 s.
 PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_cache_size=-100&_x="
-FIRST_CALLBACK_SECONDS = 10.0
+# From its first lines on a start writes the library's maps; a dial that nobody answers comes later.
+FIRST_CALLBACK_SECONDS = 4.0
 LOOKUP_SECONDS = 1.0
 # WhatsApp accepts only "Browser (System)" here, with a browser that it knows.
 BROWSER, CHROME = "Chrome (Linux)", 1

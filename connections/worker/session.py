@@ -15,7 +15,7 @@ from connections.actions import Fence, Superseded
 from connections.lifecycle import Desired, Observation
 from connections.models import Connection, PairingAttempt
 from connections.worker.host import Link
-from connections.worker.leaving import log_out
+from connections.worker.leaving import log_out, log_out_strays
 from connections.worker.linked import Linked
 from connections.worker.pairing import Pairing
 
@@ -93,10 +93,9 @@ class Session:
         elif self.link is not None:
             # A request to reconnect means: not by waiting for what is open.
             await self.close()
+        if self.requested and not connection.logout_wanted:
+            await self._clear_up(connection)
         if connection.desired != Desired.CONNECTED:
-            if not connection.logout_wanted:
-                keep = await self.db(_linked_stores, self.id)
-                await self.thread(auth_sessions.discard_others, self.id, keep)
             return
         because = await self._first_obstacle()
         if because is None:
@@ -127,12 +126,24 @@ class Session:
         """Log out at WhatsApp within a bounded time, then delete the credentials all the same."""
         self.disconnecting = True
         trouble = await log_out(self, connection)
+        keep = await self.db(_linked_stores, self.id)
+        trouble = await log_out_strays(self, keep) or trouble
         await self.thread(auth_sessions.delete, self.id)
         told = trouble is None
         seen = Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNTOLD
         await self.db(actions.forget_credentials, self.fence, seen, trouble or "")
         self.store = ""
         self.disconnecting = False
+
+    async def _clear_up(self, connection: Connection) -> None:
+        """Of an attempt that was given up, nothing may stay linked, or lie here."""
+        keep = {self.store, *await self.db(_linked_stores, self.id)}
+        self.disconnecting = True
+        trouble = await log_out_strays(self, keep)
+        self.disconnecting = False
+        await self.thread(auth_sessions.discard_others, self.id, keep)
+        if trouble and connection.desired == Desired.DISCONNECTED:
+            await self.observe(Observation.DISCONNECTED_UNTOLD, trouble)
 
     async def pause(self) -> None:
         """The organization is deactivated: close the socket, keep the credentials."""
