@@ -11,6 +11,7 @@ from rest_framework import serializers
 
 from connections.history import AUDIT, CONNECTION, Place, place_of
 from connections.lifecycle import Desired, Reason, State
+from connections.models import SelfTest
 from organizations.openapi import Yes
 
 STATES = [str(state) for state in State]
@@ -78,6 +79,22 @@ class StatusSerializer(serializers.Serializer[Any]):
     retryAt = serializers.DateTimeField(
         allow_null=True, help_text="When it is tried again by itself, if that is known."
     )
+
+
+class ToldSelfTestSerializer(serializers.Serializer[Any]):
+    """What came of a test message."""
+
+    state = serializers.ChoiceField([str(state) for state in SelfTest.State])
+    sentence = serializers.CharField()
+    at = serializers.DateTimeField()
+    by = serializers.CharField(help_text="Who asked for it.")
+
+
+class SelfTestSerializer(serializers.Serializer[Any]):
+    """The newest test message of the number that is linked now."""
+
+    success = Yes()
+    test = ToldSelfTestSerializer(allow_null=True)
 
 
 class EventQuery(serializers.Serializer[Any]):

@@ -322,6 +322,11 @@ class SelfTest(models.Model):
 
     @property
     def expired(self) -> bool:
+    @classmethod
+    def waiting(cls) -> models.QuerySet[SelfTest]:
+        """Those that no worker has begun to send."""
+        return cls.objects.filter(taken_at=None, ended_at=None, expires_at__gt=timezone.now())
+
         """Whether its time is over without an outcome, written down or not."""
         return self.ended_at is None and self.expires_at <= timezone.now()
 

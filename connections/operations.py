@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from drf_spectacular.types import OpenApiTypes
 
-from connections import answers
-from connections.actions import TemporarilyBanned, UnexpectedNumber
+from connections import answers, self_tests
+from connections.actions import TemporarilyBanned, TooManyTests, UnexpectedNumber
 from connections.lifecycle import RULES, Reason, State
 from connections.limits import TooManyRequests
 from connections.serializers import HELD, PhoneNumberSerializer
@@ -257,4 +257,55 @@ DISCONNECT = operation(
         ),
     ],
     [MAY_NOT_OPERATE, UNKNOWN, *BROKE],
+)
+
+# --- Test messages ------------------------------------------------------------------------------
+
+SELF_TEST = operation(
+    "sendTestMessage",
+    "Send a test message to the linked number itself",
+    TAG,
+    [
+        Answer(
+            200,
+            "WhatsApp took the message.",
+            answers.DoneSerializer,
+            {"success": True, "message": self_tests.SENT},
+        ),
+        Answer(
+            202,
+            "It takes longer. Read the outcome after `Retry-After` seconds.",
+            answers.BegunSerializer,
+            {"message": self_tests.SENDING, "retryIn": 3000},
+        ),
+    ],
+    [
+        MAY_NOT_OPERATE,
+        UNKNOWN,
+        Problem(409, "not_connected", self_tests.NOT_CONNECTED),
+        Problem(429, "too_many_requests", str(TooManyTests(30))),
+        *(Problem(503, failure.value, words) for failure, words in self_tests.FAILED.items()),
+    ],
+)
+READ_SELF_TEST = operation(
+    "readTestMessage",
+    "What came of the newest test message",
+    TAG,
+    [
+        Answer(
+            200,
+            "The newest one of the number that is linked now; `null` if there is none.",
+            answers.SelfTestSerializer,
+            {
+                "success": True,
+                "test": {
+                    "state": "sent",
+                    "sentence": self_tests.SENT,
+                    "at": "2026-03-01T09:30:00+00:00",
+                    "by": "alice",
+                },
+            },
+        )
+    ],
+    [UNKNOWN],
 )

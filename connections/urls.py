@@ -3,6 +3,7 @@
 from django.urls import path
 
 from connections import views
+from connections.self_test_views import SelfTestView
 
 urlpatterns = [
     path("reconnect", views.ReconnectView.as_view(), name="whatsapp-reconnect"),
@@ -13,5 +14,6 @@ urlpatterns = [
     path("qrcode.svg", views.QrSvgView.as_view(), name="whatsapp-qrcode-svg"),
     path("qrcode", views.QrCodeView.as_view(), name="whatsapp-qrcode"),
     path("status", views.StatusView.as_view(), name="whatsapp-status"),
+    path("test-message", SelfTestView.as_view(), name="whatsapp-test-message"),
     path("disconnect", views.DisconnectView.as_view(), name="whatsapp-disconnect"),
 ]

@@ -38,13 +38,13 @@ def uploaded(query: Node) -> tuple[Bundle, bytes] | None:
     if signed is None or keys is None:
         return None
     registration, identity = _data(query, "registration"), _data(query, "identity")
-    signed_id, *rest = (_data(signed, tag) for tag in ("id", "value", "signature"))
+    signed_id, public, signature = (_data(signed, tag) for tag in ("id", "value", "signature"))
     one_time = [(_data(key, "id"), _data(key, "value")) for key in keys.children()]
-    sizes = [len(data) for data in (registration, identity, signed_id, *rest)]
+    sizes = [len(data) for data in (registration, identity, signed_id, public, signature)]
     if sizes != [4, 32, 3, 32, 64] or any((len(i), len(v)) != (3, 32) for i, v in one_time):
         return None
     numbers = int.from_bytes(registration, "big"), int.from_bytes(signed_id, "big")
-    bundle = Bundle(numbers[0], identity, numbers[1], *rest)
+    bundle = Bundle(numbers[0], identity, numbers[1], public, signature)
     return bundle, b"".join(key_id + key for key_id, key in one_time)
 
 

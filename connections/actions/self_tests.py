@@ -15,6 +15,7 @@ from connections.actions.rows import Fence, Superseded
 from connections.lifecycle import Desired, State
 from connections.limits import TooManyRequests
 from connections.models import Connection, SelfTest
+from connections.self_tests import NOT_CONNECTED
 from organizations.actors import Actor
 
 WINDOW = timedelta(minutes=10)
@@ -45,7 +46,7 @@ def request_self_test(connection_id: int, actor: Actor) -> SelfTest:
     connected = connection.desired == Desired.CONNECTED and connection.state == State.CONNECTED
     # Without a worker, or when it is deactivated, the row tells of a link that is gone.
     if not (connected and connection.looked_after and connection.organization.is_active):
-        raise NotConnected(_("WhatsApp is not connected, so no test message can be sent."))
+        raise NotConnected(_(NOT_CONNECTED))
     now = timezone.now()
     _allow(connection)
     test = SelfTest.objects.create(
@@ -83,15 +84,11 @@ def _seconds(wait: timedelta) -> int:
 @transaction.atomic
 def take_self_test(fence: Fence) -> SelfTest | None:
     """The test message that waits to be sent, if any; it is given out once. Raises Superseded."""
+    test = SelfTest.waiting().filter(connection=fence.connection_id).first()
+    if test is None:
+        return None
     _owned(fence)
-    waiting = SelfTest.objects.filter(
-        connection=fence.connection_id,
-        taken_at=None,
-        ended_at=None,
-        expires_at__gt=timezone.now(),
-    )
-    test = waiting.first()
-    if test is None or not waiting.filter(pk=test.pk).update(taken_at=timezone.now()):
+    if not SelfTest.waiting().filter(pk=test.pk).update(taken_at=timezone.now()):
         return None
     test.refresh_from_db()
     return test

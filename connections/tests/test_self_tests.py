@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
@@ -18,6 +19,7 @@ from connections.tests.hand import Hand
 from connections.tests.rows import everything
 from organizations.actors import Actor
 from organizations.models import Organization
+from organizations.tests.people import api_client
 
 Failure = SelfTest.Failure
 
@@ -131,12 +133,12 @@ def test_only_the_owner_writes(
 ) -> None:
     test = actions.request_self_test(connection.pk, actor)
     stale = Fence(fence.connection_id, fence.claim - 1, fence.generation)
-    before = everything(), list(SelfTest.objects.values())
+    before = everything()
     with pytest.raises(Superseded):
         actions.take_self_test(stale)
     with pytest.raises(Superseded):
         actions.end_self_test(stale, test, message_id="3EB0")
-    assert (everything(), list(SelfTest.objects.values())) == before
+    assert everything() == before
     # What was asked for meanwhile does not unsend a message.
     actions.request_disconnect(connection.pk, actor)
     actions.end_self_test(fence, test, message_id="3EB0")
@@ -225,4 +227,35 @@ def test_it_leaves_the_connection_and_its_history_alone(
     test = actions.request_self_test(connection.pk, actor)
     actions.take_self_test(fence)
     actions.end_self_test(fence, test, Failure.NO_ANSWER)
-    assert everything() == before
+    after = everything()
+    assert {name for name in after if after[name] != before[name]} <= {"SelfTest"}
+
+
+def test_the_api_asks_and_tells(
+    connection: Connection, hand: Hand, alice: User, bob: User, charlie: User, settings: Settings
+) -> None:
+    settings.RECONNECT_WAIT_SECONDS = 0.01
+    url = reverse("whatsapp-test-message", args=[connection.pk])
+    operator, viewer, outsider = (api_client(user) for user in (alice, bob, charlie))
+    refused = operator.post(url)
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_connected")
+    actions.request_reconnect(connection.pk, Actor("alice"))
+    hand.link(connection)
+    assert viewer.get(url).json() == {"success": True, "test": None}
+    assert (viewer.post(url).status_code, outsider.post(url).status_code) == (403, 404)
+    assert not SelfTest.objects.exists()
+    begun = operator.post(url)
+    assert begun.status_code == 202
+    assert begun.json() == {"message": self_tests.SENDING, "retryIn": 3000}
+    test = SelfTest.objects.get()
+    assert (test.user, test.token is not None) == (alice, True)
+    assert viewer.get(url).json()["test"] == {
+        "state": "sending",
+        "sentence": self_tests.SENDING,
+        "at": test.requested_at.isoformat(),
+        "by": test.actor,
+    }
+    assert outsider.get(url).status_code == 404
+    again = operator.post(url)
+    assert (again.status_code, again.json()["code"]) == (429, "too_many_requests")
+    assert 25 <= int(again.headers["Retry-After"]) <= 30

@@ -50,6 +50,7 @@ class Link:
         self._downs = 0  # looks in a row that found it down though it never said so
         self._over = False  # no event follows any more
         self._closed = False
+        self._tests: dict[int, asyncio.Future[Event]] = {}
 
     async def next(self, seconds: float | None = None) -> Event:
         """The next event; past the last one always "host_gone". Raises TimeoutError."""
@@ -60,6 +61,8 @@ class Link:
 
     def heard(self, event: Event) -> None:
         """Something happened to the client."""
+        if event["event"] == "test_done":
+            return self._test_done(event)
         if event["event"] == "down":
             # The library says nothing when it fails to come back by itself, after a 515 for one.
             self._downs += 1
@@ -69,6 +72,8 @@ class Link:
         self._downs = 0
         if event["event"] in ("ended", "host_gone"):
             self._over = True
+            for test in list(self._tests):
+                self._test_done({"test": test, "id": "", "error": "lost"})
         if event["event"] in ("connected", "restored"):
             self.connected = True
         elif event["event"] not in QUIET_EVENTS:
@@ -96,6 +101,30 @@ class Link:
                         return "the connection ended before WhatsApp answered"
         except TimeoutError:
             return "WhatsApp did not answer in time"
+
+    async def send_test(self, test: int, text: str, seconds: float) -> tuple[str, str]:
+        """Send a text to the linked number itself, within `seconds`.
+
+        Returns the message's id and "", or "" and why not: "timed out", "lost" or "refused".
+        """
+        if self._over or self._closed:
+            return "", "lost"
+        answer = self._tests[test] = asyncio.get_running_loop().create_future()
+        self.host.send({"do": "send_test", "ref": self._ref, "test": test, "text": text})
+        try:
+            async with asyncio.timeout(seconds):
+                done = await answer
+        except TimeoutError:
+            return "", "timed out"
+        finally:
+            self._tests.pop(test, None)
+        return str(done["id"]), str(done["error"])
+
+    def _test_done(self, event: Event) -> None:
+        """An answer to `send_test`; one that comes too late interests no one."""
+        answer = self._tests.get(event["test"])
+        if answer is not None and not answer.done():
+            answer.set_result(event)
 
     async def close(self) -> None:
         """Close the socket, keeping the credentials.

@@ -6,6 +6,7 @@ its memory. A host loads the Go library and then obeys its socket, one JSON line
 
     {"do": "open", "ref": 1, "database": "/…/whatsmeow.sqlite3", "device_name": "…"}
     {"do": "pair_phone", "ref": 1, "number": "…"}
+    {"do": "send_test", "ref": 1, "test": 7, "text": "…"}
     {"do": "logout", "ref": 1}    {"do": "close", "ref": 1}    {"do": "ping", "ref": 0}
 
 and answers with the client's events, `{"ref": 1, "event": "code", …}`. Stdout is the Go library's.
@@ -112,6 +113,9 @@ class Host:
             client.start()
         elif command["do"] == "pair_phone":
             self._clients[ref].pair_phone(command["number"])
+        elif command["do"] == "send_test":
+            if ref in self._clients:  # A close overtakes what waits.
+                self._clients[ref].send_test(int(command["test"]), command["text"])
         elif command["do"] == "logout":
             self._clients[ref].logout()
         elif command["do"] == "close" and ref in self._clients:

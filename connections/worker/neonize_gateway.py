@@ -63,6 +63,7 @@ def preload(simulated: bool) -> None:
     sys.modules["neonize.download"] = download
     importlib.import_module("neonize.proto.Neonize_pb2")
     importlib.import_module("neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2")
+    importlib.import_module("neonize.proto.waE2E.WAWebProtobufsE2E_pb2")
     if simulated:
         importlib.import_module("simulator.trust")
 
@@ -86,8 +87,8 @@ class Client:
     Events, each a dict with "event": code (code) · phone_code (code) · phone_code_failed (error) ·
     accepted · pairing_ended (outcome) · connected (number: digits) · lost · silent · restored ·
     logged_out (while_offline, reason) · replaced · banned (code, seconds) · outdated ·
-    failed (reason) · logout_done (error) · ended (error: why connecting failed, "" after a stop;
-    cause: what failed, one of CAUSES).
+    failed (reason) · logout_done (error) · test_done (test, id, error) ·
+    ended (error: why connecting failed, "" after a stop; cause: what failed, one of CAUSES).
     """
 
     def __init__(self, database: str, device_name: str, emit: Emit) -> None:
@@ -129,18 +130,66 @@ class Client:
     def logout(self) -> None:
         """Unlink this device at WhatsApp; "logout_done" (error, "" if none) tells how it went.
 
-        In silence that takes 75 s. The library looks its client up at the very start of the call,
-        so the lock is not held for longer than a usual answer takes.
+        In silence that takes 75 s.
         """
-        done = threading.Event()
 
         def call() -> None:
             answer: bytes = self._go.Logout(self._uuid)
             self._emit({"event": "logout_done", "error": answer.decode(errors="replace")})
-            done.set()
+
+        self._aside("logout", call)
+
+    def send_test(self, test: int, text: str) -> None:
+        """Send a text to the linked number itself; "test_done" tells how it went.
+
+        `id` is the message's, or "" with an `error` of SEND_ERRORS. Silence takes 75 s.
+        """
+
+        def call() -> None:
+            try:
+                told = self._send(text)
+            except Exception as error:
+                told = {"id": "", "error": type(error).__name__}
+            self._emit({"event": "test_done", "test": test, **told})
+
+        self._aside("send test", call)
+
+    def _send(self, text: str) -> dict[str, str]:
+        from neonize.proto import Neonize_pb2 as messages
+        from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
+
+        to = messages.JID(
+            User=self._number,
+            Server="s.whatsapp.net",
+            RawAgent=0,
+            Device=0,
+            Integrator=0,
+            IsEmpty=False,
+        ).SerializeToString()
+        message = e2e.Message(conversation=text).SerializeToString()
+        answer = messages.SendMessageReturnFunction.FromString(
+            self._go.SendMessage(self._uuid, to, len(to), message, len(message))
+        )
+        if answer.Error:
+            return {"id": "", "error": send_error(answer.Error)}
+        return {"id": answer.SendResponse.ID, "error": ""}
+
+    def _aside(self, name: str, call: Callable[[], None]) -> None:
+        """Make a call of the library that may take long, on a thread of its own.
+
+        The library looks its client up at the very start of the call, so the lock is not held for
+        longer than a usual answer takes.
+        """
+        done = threading.Event()
+
+        def aside() -> None:
+            try:
+                call()
+            finally:
+                done.set()
 
         with _lock:
-            threading.Thread(target=call, name="logout", daemon=True).start()
+            threading.Thread(target=aside, name=name, daemon=True).start()
             done.wait(LOOKUP_SECONDS)
 
     def pair_phone(self, number: str) -> None:
@@ -266,6 +315,19 @@ CAUSES = {
 def cause_of(error: str) -> str:
     """Which of CAUSES an error of the library tells of."""
     return next(cause for cause, words in CAUSES.items() if words.search(error))
+
+
+SEND_ERRORS = {
+    "timed out": re.compile(r"timed out|deadline exceeded"),
+    "lost": re.compile(r"socket|closed|EOF|reset by peer|broken pipe|device JID|client is nil"),
+    "refused": re.compile(r""),
+}
+"""Why a message was not sent, by the words of whatsmeow's errors; they hold numbers otherwise."""
+
+
+def send_error(error: str) -> str:
+    """Which of SEND_ERRORS an error of the library tells of."""
+    return next(cause for cause, words in SEND_ERRORS.items() if words.search(error))
 
 
 PLAIN_EVENTS = {

@@ -25,11 +25,12 @@ from django.db.models import Case, F, Q, When
 
 from connections import actions, auth_sessions, broadcast, lock, sandbox
 from connections.lifecycle import LIVE, Desired, State
-from connections.models import Connection, Worker
+from connections.models import Connection, SelfTest, Worker
 from connections.worker.dialling import Dialling
 from connections.worker.host import Link
 from connections.worker.hosts import SessionHosts
 from connections.worker.mould import Mould
+from connections.worker.self_test import send_waiting
 from connections.worker.session import Session
 
 logger = logging.getLogger(__name__)
@@ -193,7 +194,7 @@ class Supervisor:
         """Connections whose sessions are not as they should be.
 
         This worker does not own them, has not begun their newest request, runs them although the
-        organization is deactivated, or should run them and does not.
+        organization is deactivated, or should run them and does not; or a test message waits.
         """
         assert self._worker is not None
         unbegun = Q(generation__gt=F("begun_generation"), organization__deactivated_at=None)
@@ -212,6 +213,7 @@ class Supervisor:
 
     async def _reconcile_woken(self) -> None:
         async with asyncio.TaskGroup() as tasks:
+            | Q(pk__in=SelfTest.waiting().values("connection"))
             while True:
                 connection_id = await self._woken.get()
                 tasks.create_task(self._reconcile_or_tell(connection_id))
@@ -226,6 +228,8 @@ class Supervisor:
     async def _reconcile(self, connection_id: int) -> None:
         """Give the newest request of a connection its session; end the session of an older one."""
         assert self._worker is not None
+            if connection_id in self._sessions:
+                await send_waiting(self._sessions[connection_id][0])
         async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
             claim = partial(actions.claim, worker=self._worker, linked_number=_linked_number)
             connection = await self.db(claim, connection_id)

@@ -1,0 +1,56 @@
+"""`test-message`: a test message to the linked number itself, and what came of the newest one."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from connections import actions, operations, self_tests
+from connections.errors import Refused
+from connections.limits import TooManyRequests
+from connections.models import SelfTest
+from connections.views import RETRY_SECONDS, ConnectionView
+from connections.waiting import wait_for
+from organizations.access import Ability
+
+
+class SelfTestView(ConnectionView):
+    """`/organizations/{id}/whatsapp/test-message`."""
+
+    @operations.READ_SELF_TEST
+    def get(self, request: Request, organization_id: int) -> Response:
+        connection = self.connection(organization_id, Ability.SEE)
+        return Response({"success": True, "test": self_tests.told(connection)})
+
+    @operations.SELF_TEST
+    def post(self, request: Request, organization_id: int) -> Response:
+        connection = self.connection(organization_id, Ability.OPERATE)
+        try:
+            test = actions.request_self_test(connection.pk, self.caller.actor)
+        except actions.NotConnected as error:
+            raise Refused(status.HTTP_409_CONFLICT, "not_connected", str(error)) from error
+        except TooManyRequests as error:
+            raise Refused(
+                status.HTTP_429_TOO_MANY_REQUESTS, "too_many_requests", str(error), error.wait
+            ) from error
+
+        def look() -> SelfTest | None:
+            test.refresh_from_db()
+            return None if test.state == SelfTest.State.SENDING else test
+
+        if wait_for(connection.pk, look, settings.RECONNECT_WAIT_SECONDS) is None:
+            return Response(
+                {"message": self_tests.sentence(test), "retryIn": RETRY_SECONDS * 1000},
+                status=status.HTTP_202_ACCEPTED,
+                headers={"Retry-After": str(RETRY_SECONDS)},
+            )
+        if failure := test.told_failure:
+            raise Refused(
+                status.HTTP_503_SERVICE_UNAVAILABLE,
+                failure.value,
+                self_tests.sentence(test),
+                RETRY_SECONDS,
+            )
+        return Response({"success": True, "message": self_tests.sentence(test)})

@@ -1,0 +1,122 @@
+"""A test message to the linked number itself, from the button to the phone, with real neonize."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from connections.self_tests import FAILED, NOT_CONNECTED, SENDING, SENT, Failure
+from tests.application import Answer, Application, until
+from tests.test_reconnect import link
+
+TEXT = "Test message from WhatsApp Orgs: this organization's WhatsApp connection works."
+ASK_IN_ANOTHER_PROCESS = (
+    "from connections import actions; from organizations.actors import COMMAND_LINE; "
+    "actions.request_self_test({organization}, COMMAND_LINE)"
+)
+
+
+def ask(application: Application, organization: int) -> Answer:
+    return application.api("POST", organization, "test-message")
+
+
+def newest(application: Application, organization: int) -> dict[str, Any]:
+    found: dict[str, Any] = application.api("GET", organization, "test-message").body["test"]
+    return found
+
+
+def texts(application: Application, number: str) -> list[str]:
+    return [message["text"] for message in application.simulator.messages(number)]
+
+
+def silenced(application: Application, number: str) -> str:
+    """WhatsApp ignores the next message of this number. Returns the fault's id."""
+    return application.simulator.arm("no_ack", number=number, count=1)
+
+
+def test_it_arrives_on_the_phone(application: Application, organization: int) -> None:
+    before = ask(application, organization)
+    assert (before.status, before.body["code"]) == (409, "not_connected")
+    assert before.body["message"] == NOT_CONNECTED
+    number = link(application, organization)
+    assert newest(application, organization) is None
+    answer = ask(application, organization)
+    assert (answer.status, answer.body) == (200, {"success": True, "message": SENT})
+    assert texts(application, number) == [TEXT]
+    told = newest(application, organization)
+    assert (told["state"], told["sentence"]) == ("sent", SENT)
+    assert number not in application.log_text()
+
+    history = application.request("GET", f"/api/v1/organizations/{organization}/events")
+    assert history.body["results"][0]["event"] == "linked", "it is no line of the history"
+
+
+def test_what_whatsapp_refuses_is_told(application: Application, organization: int) -> None:
+    number = link(application, organization)
+    application.simulator.arm("nack", number=number, count=1)
+    answer = ask(application, organization)
+    assert (answer.status, answer.body["code"]) == (503, "refused")
+    assert answer.body["message"] == FAILED[Failure.REFUSED]
+    assert newest(application, organization)["state"] == "failed"
+    assert texts(application, number) == []
+    assert ask(application, organization).status == 200
+    assert texts(application, number) == [TEXT]
+
+
+def test_a_message_whose_answer_is_lost_with_the_connection_is_sent_again(
+    application: Application, organization: int
+) -> None:
+    number = link(application, organization)
+    silenced(application, number)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        asked = pool.submit(ask, application, organization)
+        until(lambda: not application.simulator.faults(), 10, "the message")
+        application.simulator.drop(number=number)
+        assert asked.result().status in (200, 202)
+    until(lambda: newest(application, organization)["state"] == "sent", 15, "the outcome")
+    assert texts(application, number) == [TEXT]
+
+
+def test_a_disconnect_ends_it(application: Application, organization: int) -> None:
+    number = link(application, organization)
+    silenced(application, number)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        asked = pool.submit(ask, application, organization)
+        until(lambda: not application.simulator.faults(), 10, "the message")
+        assert application.api("DELETE", organization, "disconnect").status == 200
+        answer = asked.result()
+    assert (answer.status, answer.body["code"]) == (503, "link_lost")
+    assert newest(application, organization) is None, "no number is linked any more"
+
+
+def test_silence_fails_in_time_and_holds_up_no_one_else(application: Application) -> None:
+    silent, other = application.new_organizations("Silent", "Other")
+    number = link(application, silent)
+    link(application, other)
+    silenced(application, number)
+    answer = ask(application, silent)
+    assert (answer.status, answer.body) == (202, {"message": SENDING, "retryIn": 3000})
+    again = ask(application, silent)
+    assert (again.status, again.body["code"]) == (429, "too_many_requests")
+    assert 1 <= int(again.headers["Retry-After"]) <= 30
+    assert ask(application, other).status == 200, "they share a host process"
+    until(lambda: newest(application, silent)["state"] == "failed", 40, "the deadline")
+    assert newest(application, silent)["sentence"] == FAILED[Failure.NO_ANSWER]
+    assert application.api("GET", silent, "status").body["state"] == "connected"
+    assert texts(application, number) == []
+
+
+def test_a_request_that_no_one_tells_the_worker_of_is_found(
+    application: Application, organization: int
+) -> None:
+    number = link(application, organization)
+    application.manage("shell", "-c", ASK_IN_ANOTHER_PROCESS.format(organization=organization))
+    until(lambda: texts(application, number) == [TEXT], 15, "the message")
+    until(lambda: newest(application, organization)["state"] == "sent", 5, "the outcome")
+    assert newest(application, organization)["by"] == "command line"
+
+
+def test_five_in_ten_minutes(application: Application, organization: int) -> None:
+    number = link(application, organization)
+    assert [ask(application, organization).status for _ in range(6)] == [200] * 5 + [429]
+    assert texts(application, number) == [TEXT] * 5
