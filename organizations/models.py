@@ -99,7 +99,7 @@ class ApiToken(AbstractAuthToken):
 
 
 class AuditEntry(models.Model):
-    """One change to an organization, its members or its tokens. Rows are only ever added.
+    """One change to an organization or to the keys to it. Rows are only ever added.
 
     What happens to its WhatsApp connection has a history of its own.
     """
@@ -115,6 +115,10 @@ class AuditEntry(models.Model):
         MEMBER_REMOVED = "member_removed", "Member removed"
         TOKEN_CREATED = "token_created", "API token created"
         TOKEN_REVOKED = "token_revoked", "API token revoked"
+        OWNER_LINK_MADE = "owner_link_made", "Link for the phone's owner made"
+        OWNER_LINK_OPENED = "owner_link_opened", "Link for the phone's owner opened"
+        OWNER_LINK_USED = "owner_link_used", "Link for the phone's owner used"
+        OWNER_LINK_REVOKED = "owner_link_revoked", "Link for the phone's owner revoked"
 
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, null=True, related_name="audit_entries"

@@ -290,6 +290,10 @@ DIALS_PER_SECOND = whole("DIALS_PER_SECOND", 50)
 RECONNECTS_PER_ORGANIZATION = whole("RECONNECTS_PER_ORGANIZATION", 20)
 RECONNECTS_PER_CALLER = whole("RECONNECTS_PER_CALLER", 300)
 
+# Links for a phone's owner that an organization gets in ten minutes, and how long one can be used.
+OWNER_LINKS_PER_ORGANIZATION = whole("OWNER_LINKS_PER_ORGANIZATION", 10)
+OWNER_LINK_SECONDS = positive("OWNER_LINK_SECONDS", 900)
+
 # Wrong API tokens from one address within the window, before more of them are told to wait; open
 # WebSockets of one user, or of one organization's own token, in each web process.
 WRONG_TOKENS_PER_ADDRESS = whole("WRONG_TOKENS_PER_ADDRESS", 20)

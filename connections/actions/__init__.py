@@ -5,6 +5,14 @@ write under an old claim or an old generation changes no row and says so. `owner
 has what. Every change adds its line to the history in the same transaction, and is told on commit.
 """
 
+from connections.actions.owner_links import (
+    LinkOver,
+    TooManyLinks,
+    make_owner_link,
+    open_owner_link,
+    revoke_owner_link,
+    use_owner_link,
+)
 from connections.actions.ownership import claim, heartbeat, start_worker, stop_worker
 from connections.actions.requests import (
     AlreadyConnected,
@@ -39,11 +47,13 @@ __all__ = [
     "GONE_AT_WHATSAPP",
     "AlreadyConnected",
     "Fence",
+    "LinkOver",
     "NotConnected",
     "NothingToCancel",
     "OrganizationInactive",
     "Superseded",
     "TemporarilyBanned",
+    "TooManyLinks",
     "TooManyTests",
     "UnexpectedNumber",
     "Unwelcome",
@@ -55,14 +65,18 @@ __all__ = [
     "heartbeat",
     "link",
     "lose_code",
+    "make_owner_link",
     "observe",
+    "open_owner_link",
     "request_cancel",
     "request_disconnect",
     "request_reconnect",
     "request_self_test",
+    "revoke_owner_link",
     "show_code",
     "show_phone_code",
     "start_worker",
     "stop_worker",
     "take_self_test",
+    "use_owner_link",
 ]
