@@ -2,7 +2,8 @@
 
 `requests`: what people ask for. `sightings`: what the worker saw; each comes with a `Fence`, and a
 write under an old claim or an old generation changes no row and says so. `ownership`: which worker
-has what. Every change adds its line to the history in the same transaction, and is told on commit.
+has what. `bulk`: one request about many. Every change adds its line to the history in the same
+transaction, and is told on commit.
 """
 
 from connections.actions.owner_links import (
@@ -13,6 +14,7 @@ from connections.actions.owner_links import (
     revoke_owner_link,
     use_owner_link,
 )
+from connections.actions.bulk import NothingToDo, advance_runs, start_run, stop_run
 from connections.actions.ownership import claim, heartbeat, start_worker, stop_worker
 from connections.actions.requests import (
     AlreadyConnected,
@@ -50,6 +52,7 @@ __all__ = [
     "LinkOver",
     "NotConnected",
     "NothingToCancel",
+    "NothingToDo",
     "OrganizationInactive",
     "Superseded",
     "TemporarilyBanned",
@@ -57,6 +60,7 @@ __all__ = [
     "TooManyTests",
     "UnexpectedNumber",
     "Unwelcome",
+    "advance_runs",
     "begin",
     "begin_pairing",
     "claim",
@@ -75,7 +79,9 @@ __all__ = [
     "revoke_owner_link",
     "show_code",
     "show_phone_code",
+    "start_run",
     "start_worker",
+    "stop_run",
     "stop_worker",
     "take_self_test",
     "use_owner_link",

@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 POLL_SECONDS = 2.0
 HEARTBEAT_SECONDS = 5.0
+RUN_SECONDS = 0.2
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.2, 5.0
 # A stop ends within ten seconds, whatever is under way: so long for the sockets, then for the rest.
 STOP_SECONDS = 6.0
@@ -105,6 +106,7 @@ class Supervisor:
                 ("poll", self._keep("poll", self._poll)),
                 ("heartbeat", self._keep("heartbeat", self._heartbeat)),
                 ("relieve", self._keep("relieve", self._hosts.relieve)),
+                ("runs", self._keep("runs", self._advance_runs)),
                 ("reconcile", self._reconcile_woken()),
             )
         ]
@@ -168,6 +170,11 @@ class Supervisor:
         assert self._worker is not None
         await self.db(actions.heartbeat, self._worker, self.dialling.outdated_since)
         await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def _advance_runs(self) -> None:
+        """A step of what people asked of many connections at once."""
+        busy = await self.db(actions.advance_runs)
+        await asyncio.sleep(RUN_SECONDS if busy else POLL_SECONDS)
 
     # --- Who wants something --------------------------------------------------------------------
 

@@ -1,0 +1,170 @@
+"""One action for many connections: what would become of each, and how a run is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from connections.lifecycle import PAIRING, Reason, State
+from connections.models import BulkItem, BulkRun, Connection, Worker
+from connections.observed import Observed, listed
+from connections.words import WORDS
+from organizations.access import ABILITIES, Ability, Caller
+
+Action, Result, Problem = BulkRun.Action, BulkItem.Result, BulkItem.Problem
+
+
+def obstacle(action: str, observed: Observed) -> BulkItem.Problem | None:
+    """Why this makes no sense for this connection now, whoever asks; None: it does."""
+    connection = observed.connection
+    if observed.inactive:
+        return Problem.INACTIVE
+    if action == Action.RECONNECT and observed.state == State.CONNECTED:
+        return Problem.CONNECTED
+    if connection.disconnecting:
+        return Problem.DISCONNECTING
+    if action == Action.RECONNECT:
+        if connection.banned_until is not None:
+            return Problem.BANNED
+        return Problem.CONNECTING if observed.state in PAIRING else None
+    something = observed.has_client or connection.logout_wanted
+    return None if something or connection.number or connection.store else Problem.DISCONNECTED
+
+
+def fate(action: str, observed: Observed) -> tuple[BulkItem.Result, BulkItem.Problem | None]:
+    """What a run would make of it: WAITING is to be carried out, the others are left alone.
+
+    Only saved credentials are reconnected. A code for a phone would expire unseen.
+    """
+    if problem := obstacle(action, observed):
+        return Result.SKIPPED, problem
+    if action == Action.RECONNECT and not observed.connection.store:
+        return Result.PHONE, None
+    return Result.WAITING, None
+
+
+# --- Before it begins ---------------------------------------------------------------------------
+
+
+@dataclass
+class Plan:
+    """What a run would do, for the person who is asked to confirm it."""
+
+    action: str
+    going: list[Connection] = field(default_factory=list)
+    phone: list[Connection] = field(default_factory=list)
+    skipped: dict[BulkItem.Problem, list[Connection]] = field(default_factory=dict)
+
+    @property
+    def everyone(self) -> list[Connection]:
+        """All that were chosen."""
+        left = [connection for group in self.skipped.values() for connection in group]
+        return [*self.going, *self.phone, *left]
+
+
+def plan(caller: Caller, action: str, connections: Iterable[Connection]) -> Plan:
+    """Sort what was chosen. Each row comes with its organization and its worker."""
+    rows = list(connections)
+    roles = caller.roles(row.organization for row in rows)
+    any_worker = Worker.any_alive()
+    found = Plan(action)
+    for row in rows:
+        result, problem = fate(action, listed(row, any_worker))
+        if Ability.OPERATE not in ABILITIES.get(roles.get(row.pk, ""), ()):
+            result, problem = Result.SKIPPED, Problem.NO_RIGHT
+        if problem is not None:
+            found.skipped.setdefault(problem, []).append(row)
+        else:
+            (found.phone if result == Result.PHONE else found.going).append(row)
+    return found
+
+
+# --- While it runs, and afterwards --------------------------------------------------------------
+
+
+def visible_runs(caller: Caller) -> QuerySet[BulkRun]:
+    """The runs that exist for this caller: their own, and for a superuser all."""
+    runs = BulkRun.objects.all()
+    return runs if caller.is_superuser else runs.filter(user_id=caller.user.pk or 0)
+
+
+def items_of(run: BulkRun, caller: Caller, since: datetime | None = None) -> list[dict[str, Any]]:
+    """Its lines, or those that changed since a moment."""
+    items = run.items.select_related("connection__organization").defer("connection__detail")
+    if since is not None:
+        items = items.filter(changed_at__gte=since)
+    known = set(caller.organizations.values_list("pk", flat=True))
+    return [_item(item, run, item.connection_id in known) for item in items]
+
+
+def _item(item: BulkItem, run: BulkRun, known: bool) -> dict[str, Any]:
+    page = reverse("admin:connections_connection_change", args=[item.connection_id])
+    return {
+        "id": item.pk,
+        # Who has lost a place meanwhile is told nothing more of the organization.
+        "name": item.connection.organization.name if known else _("No longer yours"),
+        "page": page if known else "",
+        "result": item.result,
+        "resultName": _result_name(item, run),
+        "sentence": sentence(item) if known else str(Problem.GONE.label),
+    }
+
+
+def _result_name(item: BulkItem, run: BulkRun) -> str:
+    if item.result == Result.DONE:
+        return _("Connected") if run.action == Action.RECONNECT else _("Disconnected")
+    return str(Result(item.result).label)
+
+
+def sentence(item: BulkItem) -> str:
+    """What came of it, as a person would say it."""
+    if item.result == Result.PHONE:
+        return _(
+            "Nothing saved can be used, so its phone has to scan a code. Open its page and press "
+            "Reconnect when the phone is at hand."
+        )
+    if item.result == Result.STOPPED:
+        return _("The run was stopped before its turn.")
+    if item.problem:
+        return str(Problem(item.problem).label)
+    if not item.reason:
+        return ""
+    words = WORDS[Reason(item.reason)]
+    return words.whole if item.result in (Result.RETRYING, Result.FAILED) else words.sentence
+
+
+def progress(run: BulkRun) -> dict[str, Any]:
+    """How far it is."""
+    results = list(run.items.values_list("result", flat=True))
+    counts = {result: results.count(result) for result in Result}
+    done = len(results) - sum(counts[result] for result in BulkItem.OPEN)
+    parts = [f"{result.label}: {counts[result]}" for result in Result if counts[result]]
+    return {
+        "done": done,
+        "total": len(results),
+        "ended": run.ended_at is not None,
+        "stoppable": run.ended_at is None and run.stopped_at is None,
+        "headline": _headline(run),
+        "text": _("{done} of {total}").format(done=done, total=len(results)),
+        "counts": " · ".join(parts),
+        "waiting": _waiting(run),
+    }
+
+
+def _headline(run: BulkRun) -> str:
+    if run.ended_at is None:
+        return _("Stopping") if run.stopped_at else _("Under way")
+    return _("Stopped") if run.stopped_at else _("Finished")
+
+
+def _waiting(run: BulkRun) -> str:
+    """Why nothing happens, if nothing can."""
+    if run.ended_at is not None or Worker.any_alive():
+        return ""
+    return WORDS[Reason.WORKER_OFFLINE].whole
