@@ -322,13 +322,13 @@ class SelfTest(models.Model):
     def __str__(self) -> str:
         return f"Self-test {self.pk} of connection {self.connection_id}"
 
-    @property
-    def expired(self) -> bool:
     @classmethod
     def waiting(cls) -> models.QuerySet[SelfTest]:
         """Those that no worker has begun to send."""
         return cls.objects.filter(taken_at=None, ended_at=None, expires_at__gt=timezone.now())
 
+    @property
+    def expired(self) -> bool:
         """Whether its time is over without an outcome, written down or not."""
         return self.ended_at is None and self.expires_at <= timezone.now()
 

@@ -213,6 +213,7 @@ class Supervisor:
             | unbegun
             | (resting & Q(pk__in=running))
             | (linked & ~Q(pk__in=running))
+            | Q(pk__in=SelfTest.waiting().values("connection"))
         )
         # Those that people rely on right now come first.
         newest = Case(When(state=State.CONNECTED, then=0), default=1)
@@ -220,7 +221,6 @@ class Supervisor:
 
     async def _reconcile_woken(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            | Q(pk__in=SelfTest.waiting().values("connection"))
             while True:
                 connection_id = await self._woken.get()
                 tasks.create_task(self._reconcile_or_tell(connection_id))
@@ -228,6 +228,8 @@ class Supervisor:
     async def _reconcile_or_tell(self, connection_id: int) -> None:
         try:
             await self._reconcile(connection_id)
+            if connection_id in self._sessions:
+                await send_waiting(self._sessions[connection_id][0])
         except Exception:
             # The next look finds the same request again.
             logger.exception("not reconciled", extra={"organization": connection_id})
@@ -235,8 +237,6 @@ class Supervisor:
     async def _reconcile(self, connection_id: int) -> None:
         """Give the newest request of a connection its session; end the session of an older one."""
         assert self._worker is not None
-            if connection_id in self._sessions:
-                await send_waiting(self._sessions[connection_id][0])
         async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
             claim = partial(actions.claim, worker=self._worker, linked_number=_linked_number)
             connection = await self.db(claim, connection_id)
