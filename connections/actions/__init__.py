@@ -6,6 +6,7 @@ has what. `bulk`: one request about many. Every change adds its line to the hist
 transaction, and is told on commit.
 """
 
+from connections.actions.bulk import NothingToDo, advance_runs, start_run, stop_run
 from connections.actions.owner_links import (
     LinkOver,
     TooManyLinks,
@@ -14,7 +15,6 @@ from connections.actions.owner_links import (
     revoke_owner_link,
     use_owner_link,
 )
-from connections.actions.bulk import NothingToDo, advance_runs, start_run, stop_run
 from connections.actions.ownership import claim, heartbeat, start_worker, stop_worker
 from connections.actions.requests import (
     AlreadyConnected,
