@@ -109,7 +109,7 @@ PANEL_NAMES = {
     Panel.RESUMING: _("Connecting"),
     Panel.PREPARING: _("Preparing the code"),
     Panel.CODE: _("Waiting for the scan"),
-    Panel.PHONE_CODE: _("Waiting for the code to be typed"),
+    Panel.PHONE_CODE: _("Waiting for the phone"),
     Panel.HIDDEN: _("Waiting for the phone"),
     Panel.FINISHING: _("Finishing"),
     Panel.CONNECTED: _("Connected"),

@@ -53,8 +53,8 @@ class Line:
 
     @property
     def lasted(self) -> str:
-        """How long the state lasted that this line began, or lasts by now."""
-        if not self.began:
+        """How long the state lasted that this line began, or lasts by now; "" if it only passed."""
+        if not self.began or (self.until and self.until - self.at < timedelta(seconds=1)):
             return ""
         text = gettext("for {duration}") if self.until else gettext("for {duration} so far")
         return text.format(duration=in_words((self.until or timezone.now()) - self.at))

@@ -12,6 +12,8 @@ from connections.tests.hand import CODE, CODE_LASTS
 from organizations.models import Organization
 from organizations.phone_numbers import formatted
 
+PHONE_CODE = "ABCD-1234"
+
 
 def observed(state: State, reason: Reason, code: str = "", **fields: object) -> Observed:
     """A connection as a reader sees it while a worker looks after it."""
@@ -21,6 +23,14 @@ def observed(state: State, reason: Reason, code: str = "", **fields: object) -> 
     )
     attempt = PairingAttempt(code=code, code_expires_at=timezone.now() + CODE_LASTS)
     return Observed(connection, attempt, looked_after=True, any_worker=True)
+
+
+def typed(code: str) -> Observed:
+    """A connection that waits for a code to be typed on the phone."""
+    seen = observed(State.AWAITING_SCAN, Reason.WAITING_FOR_ENTRY)
+    assert seen.attempt is not None
+    seen.attempt.phone_code = code
+    return seen
 
 
 @pytest.mark.parametrize("may_operate", [True, False])
@@ -38,6 +48,9 @@ def test_every_state_and_reason_has_a_panel_with_a_name(
     [
         (lambda: observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, CODE), Panel.CODE),
         (lambda: observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN), Panel.PREPARING),
+        (lambda: typed(PHONE_CODE), Panel.PHONE_CODE),
+        (lambda: typed(""), Panel.PREPARING),
+        (lambda: observed(State.CONNECTING, Reason.CODE_LOST), Panel.PREPARING),
         (lambda: observed(State.CONNECTING, Reason.PREPARING_CODE), Panel.PREPARING),
         (lambda: observed(State.CONNECTING, Reason.RESUMING, store="attempt-1"), Panel.RESUMING),
         (lambda: observed(State.CONNECTING, Reason.FINISHING), Panel.FINISHING),
@@ -50,8 +63,15 @@ def test_the_panel_tells_what_is(see: Callable[[], Observed], panel: Panel) -> N
     assert panel_of(see(), may_operate=True) == panel
 
 
-def test_who_may_only_look_is_not_shown_the_code() -> None:
-    seen = observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, CODE)
+@pytest.mark.parametrize(
+    "see",
+    [
+        lambda: observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, CODE),
+        lambda: typed(PHONE_CODE),
+    ],
+)
+def test_who_may_only_look_is_not_shown_the_code(see: Callable[[], Observed]) -> None:
+    seen = see()
     assert panel_of(seen, may_operate=False) == Panel.HIDDEN
 
 

@@ -5,6 +5,7 @@ import { Countdown } from "./countdown.js";
 import { PhoneCode } from "./phone_code.js";
 import { TEXTS, duration, fill } from "./texts.js";
 import { Timeline } from "./timeline.js";
+import { Uptime } from "./uptime.js";
 
 const AT_REST = new Set(["disconnected", "action_needed"]);
 const TRYING = new Set(["connecting", "reconnecting"]);
@@ -17,6 +18,7 @@ export class Page {
     this.countdown = new Countdown(root, (left) => this.write("secondsLeft", left), () => this.expired());
     this.phoneCode = new PhoneCode(root, (name, text) => this.write(name, text));
     this.timeline = new Timeline(root, this.clock);
+    this.uptime = new Uptime(root);
     this.sign = document.querySelector("[data-live-sign]");
   }
 
@@ -40,6 +42,7 @@ export class Page {
     this.showButtons(told);
     this.showAlarm(told.refusedSince);
     this.timeline.show(told);
+    this.uptime.heard(told.state);
   }
 
   // When it is tried again by itself, or when a ban ends.

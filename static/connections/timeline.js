@@ -79,7 +79,9 @@ export class Timeline {
       return this.clock.keep(element, still);
     }
     this.clock.drop(element);
-    element.textContent = fill(TEXTS.lasted, { duration: duration((Date.parse(until) - begun) / 1_000) });
+    const seconds = (Date.parse(until) - begun) / 1_000;
+    // What only passed is not worth telling.
+    element.textContent = seconds < 1 ? "" : fill(TEXTS.lasted, { duration: duration(seconds) });
   }
 
   // Under its day each, the newest first. Today's say how long ago, the others at what time.

@@ -1,0 +1,241 @@
+"""The live page: linking by a typed code, the test message, the timeline and what it tells."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from connections import actions
+from connections.lifecycle import Observation
+from connections.models import Connection, ConnectionEvent, Method, SelfTest, Worker
+from connections.observed import observe
+from connections.serializers import snapshot
+from connections.tests.hand import NUMBER, PAIRING_LASTS, Hand
+from connections.tests.test_admin import JSON, browser, get, page, text
+from organizations.actors import Actor
+from organizations.models import Organization
+
+ALICE = Actor("alice")
+PHONE_CODE = "ABCD-1234"
+WRITTEN = "+55 11 98765-4321"
+
+
+def ask_by_phone(user: User, connection: Connection, number: str, **headers: Any) -> Any:
+    address = page(connection.organization, "phone")
+    return browser(user).post(address, {"phoneNumber": number}, headers=headers or None)
+
+
+def show_phone_code(connection: Connection, hand: Hand) -> None:
+    actions.request_reconnect(connection.pk, ALICE, Method.PHONE, NUMBER)
+    fence = hand.begin(connection)
+    attempt = actions.begin_pairing(fence, PAIRING_LASTS)
+    actions.show_phone_code(fence, attempt.pk, PHONE_CODE, PAIRING_LASTS)
+
+
+def told(connection: Connection, may_operate: bool = True) -> dict[str, Any]:
+    return snapshot(observe(connection.pk), may_operate)
+
+
+# --- Linking by a typed code --------------------------------------------------------------------
+
+
+def test_a_code_for_the_phone_is_asked_for(connection: Connection, alice: User) -> None:
+    answer = ask_by_phone(alice, connection, f" {WRITTEN} ")
+    assert (answer.status_code, answer.headers["Location"]) == (302, page(connection.organization))
+    connection.refresh_from_db()
+    assert (connection.requested_method, connection.requested_number) == (Method.PHONE, NUMBER)
+    assert connection.events.get().actor == "alice"
+
+
+@pytest.mark.parametrize("number", ["", "123", "11987654321", "+55", "+55\0", "9" * 5000])
+def test_a_number_that_is_none_is_told_at_the_field(
+    connection: Connection, alice: User, number: str
+) -> None:
+    answer = ask_by_phone(alice, connection, number)
+    html = text(answer)
+    assert answer.status_code == 409
+    assert 'aria-invalid="true"' in html
+    assert re.search(r'id="phone-problem"[^>]*>Write the whole number', html)
+    assert ask_by_phone(alice, connection, number, **JSON).json() == {
+        "success": False,
+        "message": "Write the whole number with + and the country code, like +55 11 98765-4321.",
+    }
+    assert not connection.events.exists()
+
+
+def test_another_number_than_the_expected_one_is_refused(
+    connection: Connection, alice: User
+) -> None:
+    Organization.objects.filter(pk=connection.pk).update(expected_number="12025550123")
+    assert 'value="+1 202-555-0123"' in text(get(alice, page(connection.organization)))
+    html = text(ask_by_phone(alice, connection, WRITTEN))
+    assert "This organization expects another number." in html and f'value="{WRITTEN}"' in html
+
+
+def test_outsiders_viewers_and_those_who_only_look(
+    connection: Connection, bob: User, charlie: User
+) -> None:
+    for action in ("phone", "self_test"):
+        address = page(connection.organization, action)
+        assert browser(bob).post(address, {"phoneNumber": WRITTEN}).status_code == 403
+        assert browser(charlie).post(address, {"phoneNumber": WRITTEN}).status_code == 404
+        assert browser(bob).get(address).status_code == 405
+    assert "Get a code" not in text(get(bob, page(connection.organization)))
+    assert not connection.events.exists()
+
+
+def test_the_code_is_shown_in_two_groups_and_spelled(
+    connection: Connection, alice: User, bob: User, hand: Hand
+) -> None:
+    show_phone_code(connection, hand)
+    html = text(get(alice, page(connection.organization)))
+    assert re.search(r'"codeHead">ABCD</span>.*"codeTail">1234</span>', html)
+    assert "A, B, C, D, -, 1, 2, 3, 4" in html
+    assert WRITTEN in html
+    assert "ABCD" not in text(get(bob, page(connection.organization)))
+
+
+def test_the_snapshot_tells_the_code_to_those_who_may_operate(
+    connection: Connection, hand: Hand
+) -> None:
+    show_phone_code(connection, hand)
+    seen = told(connection)
+    assert (seen["panel"], seen["method"], seen["pairing"]) == ("phone_code", "phone", None)
+    code = seen["phoneCode"]
+    assert (code["code"], code["numberText"], code["secondsInAll"]) == (PHONE_CODE, WRITTEN, 160)
+    assert 0 < code["secondsLeft"] <= PAIRING_LASTS.total_seconds()
+    looked_at = told(connection, may_operate=False)
+    assert (looked_at["panel"], looked_at["phoneCode"]) == ("hidden", None)
+    assert "ABCD" not in json.dumps(looked_at)
+
+
+def test_each_way_to_link_leads_to_the_other(connection: Connection, hand: Hand) -> None:
+    def ways() -> tuple[bool, bool]:
+        seen = told(connection)
+        return seen["canLinkByPhone"], seen["canShowQr"]
+
+    assert ways() == (True, False)
+    actions.request_reconnect(connection.pk, ALICE)
+    assert ways() == (True, False)
+    show_phone_code(connection, hand)
+    assert ways() == (False, True)
+    fence = hand.claim(connection)
+    actions.observe(fence, Observation.CODE_ACCEPTED)
+    assert ways() == (False, False)
+    actions.observe(fence, Observation.PAIRING_REFUSED)
+    assert ways() == (True, False)
+
+
+def test_saved_credentials_need_no_code(connection: Connection, hand: Hand) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    fence = hand.link(connection)
+    actions.observe(fence, Observation.LINK_LOST)
+    seen = told(connection)
+    assert (seen["canReconnect"], seen["canLinkByPhone"]) == (True, False)
+
+
+# --- The test message ---------------------------------------------------------------------------
+
+
+def test_a_test_message_is_asked_for_and_its_result_told(
+    connection: Connection, alice: User, bob: User, hand: Hand
+) -> None:
+    address = page(connection.organization, "self_test")
+    refused = browser(alice).post(address, headers=JSON)
+    assert refused.status_code == 409 and "not connected" in refused.json()["message"]
+    assert not told(connection)["canSelfTest"]
+    actions.request_reconnect(connection.pk, ALICE)
+    hand.link(connection)
+    assert told(connection)["canSelfTest"] and not told(connection, False)["canSelfTest"]
+    assert browser(alice).post(address).status_code == 302
+    assert SelfTest.objects.get().actor == "alice"
+    for user in (alice, bob):
+        assert "The test message is on its way." in text(get(user, page(connection.organization)))
+
+
+# --- Trouble ------------------------------------------------------------------------------------
+
+
+def test_everyone_is_told_that_the_software_is_too_old(
+    connection: Connection, bob: User, hand: Hand
+) -> None:
+    html = text(get(bob, page(connection.organization)))
+    assert re.search(r"data-alarm\s+hidden", html)
+    since = timezone.now() - timedelta(hours=2)
+    actions.heartbeat(hand.worker, since)
+    assert told(connection)["refusedSince"] == since.isoformat()
+    html = text(get(bob, page(connection.organization)))
+    assert re.search(r"data-alarm\s*>", html)
+    Worker.objects.update(stopped_at=timezone.now())
+    assert told(connection)["refusedSince"] is None
+
+
+def test_the_next_try_is_told_without_javascript(
+    connection: Connection, alice: User, hand: Hand
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    fence = hand.link(connection)
+    actions.observe(fence, Observation.LINK_LOST, retry_at=timezone.now() + timedelta(minutes=1))
+    assert "Next try at" in text(get(alice, page(connection.organization)))
+    until = timezone.now() + timedelta(hours=5)
+    actions.observe(fence, Observation.TEMPORARILY_BANNED, retry_at=until)
+    assert "The ban ends:" in text(get(alice, page(connection.organization)))
+    answer = browser(alice).post(page(connection.organization, "reconnect"), headers=JSON)
+    assert "has banned this number until" in answer.json()["message"]
+
+
+def test_the_scripts_say_what_the_page_brings(connection: Connection, alice: User) -> None:
+    client = browser(alice)
+    html = text(client.get(page(connection.organization)))
+    found = re.search(r'<script id="connection-texts" type="application/json">(.*?)</script>', html)
+    assert found is not None
+    texts = json.loads(found[1])
+    assert texts["copied"] == "Copied"
+    assert all(texts.values())
+
+
+# --- The timeline -------------------------------------------------------------------------------
+
+
+def test_earlier_lines_are_pages_of_their_own(
+    connection: Connection, bob: User, charlie: User
+) -> None:
+    now = timezone.now()
+    for ago in range(25):
+        ConnectionEvent.objects.create(
+            connection=connection,
+            at=now - timedelta(days=ago),
+            observation=Observation.LINKED,
+            state_before="connected" if ago % 2 else "reconnecting",
+            state="reconnecting" if ago % 2 else "connected",
+            reason="link_lost" if ago % 2 else "resumed",
+            actor=f"person {ago}",
+        )
+    html = text(get(bob, page(connection.organization)))
+    assert "person 19<" in html and "person 20<" not in html
+    assert "for 1 d" in html
+    earlier = re.search(r'data-earlier href="([^"]+)"', html)
+    assert earlier is not None
+    html = text(get(bob, earlier[1]))
+    assert "person 19<" not in html and "person 20<" in html and "person 24<" in html
+    assert "data-earlier" not in html
+    assert browser(charlie).get(earlier[1]).status_code == 404
+    timeline = page(connection.organization, "timeline")
+    assert browser(bob).get(f"{timeline}?before=nonsense").status_code == 404
+
+
+def test_the_uptime_has_a_bar_and_a_row_for_each_day(
+    connection: Connection, bob: User, hand: Hand
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    hand.link(connection)
+    connection.events.update(at=timezone.now() - timedelta(seconds=30))
+    html = text(get(bob, page(connection.organization)))
+    assert html.count('<rect class="up"') == html.count('<th scope="row">') == 30
+    assert re.search(r"<strong>100 %</strong>\s+of the last 30 days", html)
