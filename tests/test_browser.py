@@ -154,6 +154,11 @@ def test_without_javascript_everything_works_by_forms(
     visitor = Visitor(browser, application, javascript=False)
     page = visitor.open(organization)
     assert "Reload it to see what has changed" in page.content()
+    page.get_by_text("Link with phone number instead").last.click()
+    page.get_by_label("Phone number").fill("123")
+    press(page, "Get a code")
+    expect(page.get_by_text("Write the whole number")).to_be_visible()
+    visitor.open(organization)
     press(page, "Reconnect")
     expect(page.get_by_text("Reconnecting has begun.")).to_be_visible()
 
@@ -174,6 +179,70 @@ def test_without_javascript_everything_works_by_forms(
     visitor.open(organization)
     expect(page.get_by_role("status")).to_contain_text("The credentials were deleted.")
     visitor.context.close()
+
+
+def test_a_code_typed_on_the_phone_links_it_and_a_test_message_arrives(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.open(organization)
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("summary", has_text="Link with phone number instead").click()
+    number = page.get_by_label("Phone number with country code")
+    number.fill("+55 11 98765-4399")
+    number.press("Enter")
+    expect(panel(page, "phone_code")).to_be_visible()
+    # The form is gone; the focus went to what it led to.
+    expect(page.locator("[data-words]")).to_be_focused()
+    expect(page.get_by_text("min 3")).to_be_visible()  # Of the 2 min 40 s that it is good for.
+    code = page.locator("[data-code-groups]").inner_text()
+    assert re.fullmatch(r"[0-9A-Z]{4}-[0-9A-Z]{4}", code)
+    spelled = page.locator('[data-field="codeSpelled"]').text_content()
+    assert spelled == ", ".join(code)
+    press(page, "Copy code")
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == code
+
+    press(page, "Show a QR code instead")
+    expect(panel(page, "code")).to_be_visible()
+    page.locator("summary", has_text="Link with phone number instead").click()
+    press(page, "Get a code")
+    expect(panel(page, "phone_code")).to_be_visible()
+    press(page, "Type it on the simulated phone")
+    expect(panel(page, "connected")).to_be_visible()
+    assert digits(page) == "5511987654399"
+    press(page, "Send a test message")
+    expect(page.get_by_text("The test message was sent")).to_be_visible()
+    expect(page.locator("[data-uptime]")).to_contain_text("100 %")
+    visitor.at_ease()
+
+
+def test_a_code_that_is_lost_is_covered_and_another_one_comes(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.open(organization)
+    press(page, "Reconnect")
+    expect(panel(page, "code")).to_be_visible()
+    first = qr_code(page)
+    page.evaluate(SEEN)
+    for found in application.simulator.connections():
+        application.simulator.drop(connection=found["id"])
+    # Covered at once, without alarm; then the next code, by itself.
+    expect(page.locator("body")).to_have_attribute(
+        "data-seen", "preparing: A new code is on its way"
+    )
+    expect(panel(page, "code")).to_be_visible()
+    assert qr_code(page) != first
+    visitor.at_ease()
+
+
+# What was said in place of the code, however short the time.
+SEEN = """() => {
+  const note = document.querySelector('[data-field="newCode"]');
+  const { dataset } = document.getElementById("connection");
+  new MutationObserver(() => {
+    if (note.textContent) document.body.dataset.seen = `${dataset.panel}: ${note.textContent}`;
+  }).observe(note, { childList: true });
+}"""
 
 
 @pytest.mark.parametrize("dark", [False, True])
