@@ -9,6 +9,7 @@ from django.utils import timezone
 from connections import fleet
 from connections.broadcast import EVERYONE, group_of
 from connections.models import Connection
+from connections.observed import refused_since
 from connections.serializers import observe, snapshot
 from connections.watching import Ended, Message, Watcher
 from organizations.access import Ability, Caller
@@ -67,8 +68,7 @@ class ConnectionsConsumer(Watcher):
         self.operable = fleet.operated(caller, self.organizations.values())
         if asked:
             self.told = fleet.briefs(self.organizations.values(), self.operable)
-            now = timezone.now().isoformat()
-            return [{"type": "connections", "now": now, "connections": list(self.told.values())}]
+            return [_all(self.told)]
         gone = [number for number in self.told if number not in self.organizations]
         for number in gone:
             del self.told[number]
@@ -90,6 +90,16 @@ class ConnectionsConsumer(Watcher):
     def _tell_of(self, number: int, brief: Message) -> Message:
         self.told[number] = brief
         return {"type": "connection", "connection": brief}
+
+
+def _all(told: dict[int, Message]) -> Message:
+    refused = refused_since()
+    return {
+        "type": "connections",
+        "now": timezone.now().isoformat(),
+        "refusedSince": refused.isoformat() if refused else None,
+        "connections": list(told.values()),
+    }
 
 
 def _differ(before: Organization | None, now: Organization) -> bool:

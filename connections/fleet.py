@@ -12,7 +12,8 @@ from django.utils.translation import gettext_noop as _
 
 from connections.lifecycle import PAIRING, State
 from connections.models import Connection, Worker
-from connections.serializers import PANEL_NAMES, Observed, listed, panel_of
+from connections.observed import Observed, listed
+from connections.serializers import PANEL_NAMES, panel_of
 from connections.words import Step
 from organizations.access import ABILITIES, Ability, Caller
 from organizations.models import Organization
@@ -76,12 +77,16 @@ def briefs(organizations: Iterable[Organization], operable: set[int]) -> dict[in
     rows = Connection.objects.filter(pk__in=wanted).select_related("worker")
     found = {connection.pk: connection for connection in rows}
     any_worker = Worker.any_alive()
+    last_worker = None if any_worker else Worker.objects.order_by("-heartbeat_at").first()
     told = {}
     for number, organization in wanted.items():
         # Made on first sight: an organization that was never connected is disconnected.
         connection = found.get(number) or Connection.objects.of(organization)
         connection.organization = organization
-        told[number] = brief_of(listed(connection, any_worker), number in operable)
+        observed = listed(connection, any_worker)
+        # Read once for all: since when no one looks after it is told from a last sign of life.
+        connection.worker = connection.worker or last_worker
+        told[number] = brief_of(observed, number in operable)
     return told
 
 
@@ -100,13 +105,12 @@ def brief_of(observed: Observed, may_operate: bool) -> Brief:
         "panel": panel,
         "panelName": gettext(PANEL_NAMES[panel]),
         "sentence": observed.words.sentence,
-        # What the row says of a link that no one holds any more is not told.
-        "detail": "" if observed.orphaned or observed.inactive else connection.detail_told,
+        "detail": "" if observed.corrected else connection.detail_told,
         "nextStep": observed.words.next_step,
         "step": observed.words.step,
         "number": connection.number or None,
         "numberText": formatted(connection.number),
-        "since": connection.since.isoformat(),
+        "since": observed.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
         "mayOperate": may_operate,
         "canReconnect": may_operate and observed.may_reconnect and not busy,

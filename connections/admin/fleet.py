@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 from connections.chart import charts
 from connections.fleet import Brief, Fleet, Group, Section, fleet_of
 from connections.lifecycle import Reason, State
+from connections.observed import refused_since
 from connections.words import Step
 from organizations.admin.base import caller_of
 
@@ -81,6 +82,7 @@ def fleet_view(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         **_told(fleet, now),
         "title": _("Connections"),
+        "refused_since": refused_since(),
         "charts": charts(connections, fleet.count(Section.CONNECTED), now),
         "connected": fleet.count(Section.CONNECTED),
         "blank": _BLANK,

@@ -170,7 +170,7 @@ def test_the_timer_asks_no_more_for_many_organizations_than_for_one(
         Connection.objects.of(extra)
     consumer: Any = ConnectionsConsumer()
     consumer.watched()
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         (told,) = consumer.messages(person(alice), True, set(), True)
     assert len(told["connections"]) == 31
     with django_assert_max_num_queries(2):

@@ -53,7 +53,8 @@ def new(name: str, state: State, reason: Reason, minutes: int = 0, **more: Any) 
     connection = Connection.objects.of(Organization.objects.create(name=name))
     since = timezone.now() - timedelta(minutes=minutes)
     worker = Worker.objects.order_by("pk").first()
-    fields = {"state": state, "reason": reason, "since": since, "worker": worker} | more
+    fields: dict[str, Any] = {"state": state, "reason": reason, "since": since, "worker": worker}
+    fields |= more
     Connection.objects.filter(pk=connection.pk).update(**fields)
     connection.refresh_from_db()
     return connection
@@ -134,14 +135,16 @@ def test_without_a_worker_what_should_run_needs_someone_at_the_server(
     response = look(alice)
     assert shown(response) == {"action_needed": ["Acme"]}
     assert "Ask the administrator to start the worker." in text(response)
+    (row,) = response.context["sections"][0].rows
+    died = timezone.now() - 2 * Worker.OFFLINE_AFTER
+    assert abs(row["sinceTime"] - max(died, connection.since)) < timedelta(seconds=10)
 
 
 def test_a_deactivated_one_is_neither_well_nor_in_need(
     connection: Connection, alice: User, hand: Hand
 ) -> None:
-    new_worker = hand.begin
     actions.request_reconnect(connection.pk, ALICE)
-    new_worker(connection)
+    hand.begin(connection)
     set_active(connection.organization, False, ALICE)
     assert shown(look(alice)) == {"deactivated": ["Acme"]}
 
@@ -235,6 +238,31 @@ def test_many_cost_no_more_queries_than_few(hand: Hand, alice: User, address: st
             assert client.get(address).status_code == 200
         asked.append(len(queries))
     assert asked[0] == asked[1] <= 15
+
+
+def test_many_that_no_worker_holds_cost_no_more_either(hand: Hand, admin_user: User) -> None:
+    hand.die()
+    organizations = [
+        new(f"{number}", State.CONNECTED, Reason.LINKED, desired="connected", worker=None)
+        for number in range(30)
+    ]
+    wanted = [connection.organization for connection in organizations]
+    with CaptureQueriesContext(database) as queries:
+        briefs = fleet.briefs(wanted, set())
+    assert {brief["reason"] for brief in briefs.values()} == {Reason.WORKER_OFFLINE}
+    assert len(queries) == 3
+
+
+def test_the_alarm_about_the_version_is_on_the_page(
+    connection: Connection, alice: User, hand: Hand
+) -> None:
+    told = "No organization can connect until it is updated."
+    alarm = re.compile(r"data-alarm (hidden)?")
+    for since, hidden in ((None, "hidden"), (timezone.now(), None)):
+        actions.heartbeat(hand.worker, since)
+        html = text(look(alice))
+        found = alarm.search(html)
+        assert told in html and found and found[1] == hidden
 
 
 # --- Nothing the matter, and nothing there ------------------------------------------------------

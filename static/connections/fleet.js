@@ -5,8 +5,10 @@ import { Board } from "./fleet_board.js";
 import { LiveSocket } from "./socket.js";
 
 const ASK_EVERY = 30_000;
+const GATHER = 1_000;
 const CHART_EVERY = 300_000;
 const SESSION_ENDED = 4401;
+const OUTDATED = "client_outdated";
 
 // All of them are much to ask for as often as one page asks for one.
 class FleetSocket extends LiveSocket {
@@ -17,6 +19,7 @@ class FleetSocket extends LiveSocket {
   }
 }
 
+let asking = null;
 const root = document.getElementById("fleet");
 const sign = document.querySelector("[data-live-sign]");
 const banner = root.querySelector("[data-banner]");
@@ -26,11 +29,11 @@ const board = new Board(root, (name) => announcer.tell(name));
 const address = new URL(root.dataset.socket, location.href);
 address.protocol = address.protocol.replace("http", "ws");
 
-new FleetSocket(address, {
+const socket = new FleetSocket(address, {
   snapshot: (told) => {
     warn("");
     if (told.type === "connections") board.all(told);
-    else if (told.type === "connection") board.one(told.connection);
+    else if (told.type === "connection") changed(told.connection);
     else board.remove(told.organization);
   },
   dropped: () => warn(banner.dataset.dropped),
@@ -38,7 +41,18 @@ new FleetSocket(address, {
     warn(banner.dataset.ended);
     banner.querySelector("[data-login]").hidden = code !== SESSION_ENDED;
   },
-}).open();
+});
+socket.open();
+
+function changed(row) {
+  board.one(row);
+  // Whether that is so for all of them is told with all of them.
+  if (row.reason !== OUTDATED || !root.querySelector("[data-alarm]").hidden) return;
+  asking ??= setTimeout(() => {
+    asking = null;
+    socket.ask();
+  }, GATHER);
+}
 
 function warn(text) {
   root.toggleAttribute("data-stale", text !== "");

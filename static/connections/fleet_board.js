@@ -11,7 +11,7 @@ export class Board {
   constructor(root, alarmed) {
     this.root = root;
     this.alarmed = alarmed;
-    this.times = new Times(root.querySelector("[data-sections]"), root.dataset);
+    this.times = new Times(root, root.dataset);
     this.times.set(root.dataset.now);
     this.told = null;
     this.sections = [...root.querySelectorAll("section[data-section]")];
@@ -19,8 +19,10 @@ export class Board {
     for (const line of root.querySelectorAll("[data-rows] > li")) this.lines.set(Number(line.dataset.organization), line);
   }
 
-  all({ now, connections }) {
+  all({ now, refusedSince, connections }) {
     this.times.set(now);
+    this.root.querySelector("[data-alarm]").hidden = !refusedSince;
+    this.times.show(this.root.querySelector("[data-alarm-since]"), refusedSince);
     const before = this.told;
     this.told = new Map(connections.map((row) => [row.organization, row]));
     if (before) for (const row of connections) this.compare(before.get(row.organization), row);
