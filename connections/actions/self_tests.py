@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from connections import broadcast
 from connections.actions.requests import locked
@@ -30,9 +31,12 @@ class TooManyTests(TooManyRequests):
     """A test message is on its way, or there were too many. `wait`: seconds until another one."""
 
     def __init__(self, wait: int) -> None:
-        Exception.__init__(
-            self, _("Too many test messages. Try again in {wait} seconds.").format(wait=wait)
+        told = ngettext(
+            "Too many test messages. Try again in {wait} second.",
+            "Too many test messages. Try again in {wait} seconds.",
+            wait,
         )
+        Exception.__init__(self, told.format(wait=wait))
         self.wait = wait
 
 

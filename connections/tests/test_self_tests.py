@@ -181,6 +181,7 @@ def test_one_at_a_time_and_five_in_ten_minutes(
     assert str(refused.value) == (
         f"Too many test messages. Try again in {refused.value.wait} seconds."
     )
+    assert str(TooManyTests(1)) == "Too many test messages. Try again in 1 second."
     age(601)
     actions.request_self_test(connection.pk, actor)
 
