@@ -14,6 +14,7 @@ from django.http import (
 )
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
@@ -204,7 +205,9 @@ def _with_times(told: dict[str, Any]) -> dict[str, Any]:
         "refused": told["refusedSince"],
         "tested": tested,
     }
-    return told | {name: at and datetime.fromisoformat(at) for name, at in times.items()}
+    read = {name: at and datetime.fromisoformat(at) for name, at in times.items()}
+    ages = {f"{name}_ago": at and in_words(timezone.now() - at) for name, at in read.items()}
+    return told | read | ages
 
 
 def _likely_number(connection: Connection) -> str:
