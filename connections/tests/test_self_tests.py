@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -132,18 +133,22 @@ def test_only_the_owner_writes(
     connection: Connection, fence: Fence, actor: Actor, hand: Hand
 ) -> None:
     test = actions.request_self_test(connection.pk, actor)
-    stale = Fence(fence.connection_id, fence.claim - 1, fence.generation)
     before = everything()
-    with pytest.raises(Superseded):
-        actions.take_self_test(stale)
-    with pytest.raises(Superseded):
-        actions.end_self_test(stale, test, message_id="3EB0")
+    for claim in (fence.claim - 1, fence.claim + 1):
+        other = replace(fence, claim=claim)
+        with pytest.raises(Superseded):
+            actions.take_self_test(other)
+        with pytest.raises(Superseded):
+            actions.end_self_test(other, test, message_id="3EB0")
     assert everything() == before
     # What was asked for meanwhile does not unsend a message.
     actions.request_disconnect(connection.pk, actor)
     actions.end_self_test(fence, test, message_id="3EB0")
     test.refresh_from_db()
     assert test.state == "sent"
+    connection.organization.delete()
+    with pytest.raises(Superseded):
+        actions.end_self_test(fence, test, message_id="3EB0")
 
 
 def test_who_is_not_connected_cannot_test(connection: Connection, hand: Hand, actor: Actor) -> None:
