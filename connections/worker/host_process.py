@@ -118,18 +118,23 @@ class Host:
                 self._clients[ref].send_test(int(command["test"]), command["text"])
         elif command["do"] == "logout":
             self._clients[ref].logout()
-        elif command["do"] == "close" and ref in self._clients:
-            self._clients.pop(ref).stop()
         elif command["do"] == "close":
-            # It has overtaken the start, which is not needed any more.
-            self._commands.drop(ref)
-            self.say(ref, {"event": "ended", "error": "", "cause": "stopped"})
+            self._close(ref)
         elif command["do"] == "look":
             for ref, client in self._clients.items():
                 if not client.up():
                     self.say(ref, {"event": "down"})
         else:
             raise ValueError(f"unknown command {command['do']!r}")
+
+    def _close(self, ref: int) -> None:
+        """What a client was still to do, its start even, is not needed any more."""
+        self._commands.drop(ref)
+        client = self._clients.pop(ref, None)
+        if client is None:
+            self.say(ref, {"event": "ended", "error": "", "cause": "stopped"})
+        else:
+            client.stop()
 
 
 def wear() -> neonize_gateway.Event:
