@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -96,11 +96,13 @@ def visible_runs(caller: Caller) -> QuerySet[BulkRun]:
 
 def items_of(run: BulkRun, caller: Caller, since: datetime | None = None) -> list[dict[str, Any]]:
     """Its lines, or those that changed since a moment."""
-    items = run.items.select_related("connection__organization").defer("connection__detail")
+    items = run.items.select_related("connection__organization")
     if since is not None:
         items = items.filter(changed_at__gte=since)
-    known = set(caller.organizations.values_list("pk", flat=True))
-    return [_item(item, run, item.connection_id in known) for item in items]
+    found = list(items)
+    ids = [item.connection_id for item in found]
+    known = set(caller.organizations.filter(pk__in=ids).values_list("pk", flat=True))
+    return [_item(item, run, item.connection_id in known) for item in found]
 
 
 def _item(item: BulkItem, run: BulkRun, known: bool) -> dict[str, Any]:
@@ -111,15 +113,15 @@ def _item(item: BulkItem, run: BulkRun, known: bool) -> dict[str, Any]:
         "name": item.connection.organization.name if known else _("No longer yours"),
         "page": page if known else "",
         "result": item.result,
-        "resultName": _result_name(item, run),
+        "resultName": _result_name(item.result, run),
         "sentence": sentence(item) if known else str(Problem.GONE.label),
     }
 
 
-def _result_name(item: BulkItem, run: BulkRun) -> str:
-    if item.result == Result.DONE:
+def _result_name(result: str, run: BulkRun) -> str:
+    if result == Result.DONE:
         return _("Connected") if run.action == Action.RECONNECT else _("Disconnected")
-    return str(Result(item.result).label)
+    return str(Result(result).label)
 
 
 def sentence(item: BulkItem) -> str:
@@ -141,17 +143,20 @@ def sentence(item: BulkItem) -> str:
 
 def progress(run: BulkRun) -> dict[str, Any]:
     """How far it is."""
-    results = list(run.items.values_list("result", flat=True))
-    counts = {result: results.count(result) for result in Result}
-    done = len(results) - sum(counts[result] for result in BulkItem.OPEN)
-    parts = [f"{result.label}: {counts[result]}" for result in Result if counts[result]]
+    rows = run.items.order_by().values_list("result").annotate(Count("pk"))
+    counts: dict[str, int] = dict(rows)
+    total = sum(counts.values())
+    done = total - sum(counts.get(result, 0) for result in BulkItem.OPEN)
+    parts = [
+        f"{_result_name(result, run)}: {counts[result]}" for result in Result if counts.get(result)
+    ]
     return {
         "done": done,
-        "total": len(results),
+        "total": total,
         "ended": run.ended_at is not None,
         "stoppable": run.ended_at is None and run.stopped_at is None,
         "headline": _headline(run),
-        "text": _("{done} of {total}").format(done=done, total=len(results)),
+        "text": _("{done} of {total}").format(done=done, total=total),
         "counts": " · ".join(parts),
         "waiting": _waiting(run),
     }

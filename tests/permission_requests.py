@@ -82,6 +82,15 @@ ASKED_WITH: dict[str, Callable[[World], dict[str, Any]]] = {
     "POST admin/auth/user/<path:object_id>/delete/": lambda world: {"post": "yes"},
     "POST admin/auth/group/add/": lambda world: {"name": "New"},
     "POST admin/auth/group/<path:object_id>/change/": lambda world: {"name": "New"},
+    "POST admin/connections/connection/": lambda world: {
+        "action": "bulk_disconnect",
+        "index": 0,
+        "_selected_action": world.acme.pk,
+    },
+    "POST admin/connections/connection/bulk/": lambda world: {
+        "action": "disconnect",
+        "chosen": world.acme.pk,
+    },
     "POST admin/auth/group/<path:object_id>/delete/": lambda world: {"post": "yes"},
     "POST api/v1/organizations": lambda world: {"name": "New", "expectedNumber": NUMBER},
     f"PATCH {ORGANIZATION}": lambda world: {"expectedNumber": NUMBER},

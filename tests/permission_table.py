@@ -111,6 +111,14 @@ GET      <int:organization_id>/disconnect/           403  200  200  404  200
 POST     <int:organization_id>/disconnect/           403  302+ 302+ 404  302+
 GET      <int:organization_id>/scan/                 405  405  405  405  405
 POST     <int:organization_id>/scan/                 403  302  302  404  302
+GET      bulk/                                       405  405  405  405  405
+POST     bulk/                                       200  302+ 302+ 200  302+
+GET      bulk/<int:run_id>/                          404  200  404  404  200
+POST     bulk/<int:run_id>/                          405  405  405  405  405
+GET      bulk/<int:run_id>/progress/                 404  200  404  404  200
+POST     bulk/<int:run_id>/progress/                 405  405  405  405  405
+GET      bulk/<int:run_id>/stop/                     405  405  405  405  405
+POST     bulk/<int:run_id>/stop/                     404  302+ 404  404  302+
 GET,POST .                                           200  200  200  200  200
 GET,POST add/                                        403  403  403  403  403
 GET,POST <path:object_id>/history/                   404  404  404  404  404

@@ -18,10 +18,12 @@ from django.urls.resolvers import RegexPattern
 from django.utils import timezone
 
 from connections import actions as connections
-from connections.models import Connection, ConnectionEvent, PairingAttempt
+from connections.bulk import plan
+from connections.models import BulkRun, Connection, ConnectionEvent, PairingAttempt
 from connections.routing import websocket_urlpatterns
 from connections.tests.hand import Hand
 from organizations import actions
+from organizations.access import person
 from organizations.actors import Actor
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
 
@@ -150,6 +152,7 @@ def build() -> World:
     worker = Hand()
     for organization in (acme, globex):
         _pairing(organization, worker)
+    _run(people["operator"], acme)
     tokens = _tokens(people, acme, globex)
     return World(acme, people, tokens, _named(acme, people))
 
@@ -163,6 +166,13 @@ def _pairing(organization: Organization, worker: Hand) -> None:
     connection = Connection.objects.of(organization)
     connections.request_reconnect(connection.pk, TESTS)
     worker.show_code(connection)
+
+
+def _run(user: User, organization: Organization) -> None:
+    """Someone has asked for many at once."""
+    caller = person(user)
+    rows = Connection.objects.filter(pk=organization.pk).select_related("organization", "worker")
+    connections.start_run(caller, plan(caller, BulkRun.Action.DISCONNECT, rows))
 
 
 def _tokens(people: dict[str, User], acme: Organization, globex: Organization) -> dict[str, str]:
@@ -216,6 +226,7 @@ def _named(acme: Organization, people: dict[str, User]) -> dict[str, object]:
         "user object_id": erin.pk,
         "group object_id": Group.objects.create(name="Some").pk,
         "connection object_id": acme.pk,
+        "run_id": BulkRun.objects.get().pk,
         "connectionevent object_id": ConnectionEvent.objects.filter(connection=acme.pk)[0].pk,
         "pairingattempt object_id": PairingAttempt.objects.filter(connection=acme.pk)[0].pk,
     }

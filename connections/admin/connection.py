@@ -1,69 +1,135 @@
 """Connections in Django admin: the list. The live page of each is in `page.py`."""
 
+from __future__ import annotations
+
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import BooleanField, QuerySet, Value
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.timesince import timesince
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
-from connections.admin.page import ConnectionPage
-from connections.models import Connection, Worker
-from connections.serializers import PANEL_NAMES, Observed, listed, panel_of
+from connections import fleet
+from connections.admin.bulk import BulkPages, open_runs
+from connections.admin.filters import DownFilter, ReasonFilter, StateFilter, as_told, found_by
+from connections.models import Connection
 from organizations.access import Caller
 from organizations.admin.base import caller_of
-from organizations.phone_numbers import formatted
+
+
+class ConnectionList(ChangeList):
+    """Its rows are told as the socket will tell them."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        rows: list[Any] = list(self.result_list)
+        briefs = fleet.briefs([row.organization for row in rows], set())
+        for row in rows:
+            row.brief = briefs[row.pk]
+        self.result_list = rows
 
 
 @admin.register(Connection)
-class ConnectionAdmin(ConnectionPage):
+class ConnectionAdmin(BulkPages):
     """Members need no permission of Django's on top."""
 
-    list_display = ["organization", "state_now", "number_now", "since", "sentence_now"]
+    list_display = ["name", "state_now", "number_now", "since_when", "sentence_now"]
+    list_display_links = ["name"]
     list_select_related = ["organization", "worker"]
+    list_filter = [StateFilter, DownFilter, ReasonFilter]
     search_fields = ["organization__name", "number"]
+    search_help_text = lazy("A name, or a number with or without its spaces.")
     ordering = ["organization__name", "pk"]
+    actions = ["bulk_reconnect", "bulk_disconnect"]
 
     class Media:
-        css = {"all": ["connections/pill.css"]}
+        css = {"all": ["connections/pill.css", "connections/list.css"]}
 
     # --- Who may ---------------------------------------------------------------------------------
 
     def visible(self, caller: Caller) -> QuerySet[Connection]:
-        any_worker = Value(Worker.any_alive(), output_field=BooleanField())
-        connections = Connection.objects.filter(organization__in=caller.organizations)
-        return connections.annotate(any_worker=any_worker)
+        return as_told(Connection.objects.filter(organization__in=caller.organizations))
 
     # --- The list --------------------------------------------------------------------------------
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ConnectionList
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         Connection.objects.complete(caller_of(request).organizations)
-        title = {"title": "WhatsApp connections"}
-        return super().changelist_view(request, title | (extra_context or {}))
+        context = {
+            "title": _("WhatsApp connections"),
+            "now": timezone.now().isoformat(),
+            "chosen": {key: request.GET.get(key, "") for key in ("state", "reason", "down")},
+            "open_runs": open_runs(request),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
 
-    @admin.display(description="State", ordering="state")
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Connection], search_term: str
+    ) -> tuple[QuerySet[Connection], bool]:
+        return queryset.filter(found_by(search_term)), False
+
+    # --- Its columns -----------------------------------------------------------------------------
+
+    @admin.display(description=lazy("Organization"), ordering="organization__name")
+    def name(self, connection: Connection) -> str:
+        return connection.organization.name
+
+    @admin.display(description=lazy("State"), ordering="told_state")
     def state_now(self, connection: Connection) -> SafeString:
-        # May-operate only decides whether a code is shown, which a list never does.
-        panel = panel_of(_listed(connection), may_operate=False)
+        brief = _brief(connection)
         return format_html(
-            '<span class="connection-pill" data-panel="{}">{}</span>',
-            panel,
-            gettext(PANEL_NAMES[panel]),
+            '<span class="connection-pill" data-organization="{}" data-panel="{}">{}</span>',
+            connection.pk,
+            brief["panel"],
+            brief["panelName"],
         )
 
-    @admin.display(description="Number", ordering="number")
-    def number_now(self, connection: Connection) -> str:
-        return formatted(connection.number) or "–"
+    @admin.display(description=lazy("Number"), ordering="number")
+    def number_now(self, connection: Connection) -> SafeString:
+        text = _brief(connection)["numberText"] or "–"
+        return format_html('<span data-field="numberText">{}</span>', text)
 
-    @admin.display(description="What is going on")
-    def sentence_now(self, connection: Connection) -> str:
-        return _listed(connection).words.sentence
+    @admin.display(description=lazy("Since"), ordering="since")
+    def since_when(self, connection: Connection) -> SafeString:
+        since = datetime.fromisoformat(_brief(connection)["since"])
+        return format_html(
+            '<time data-since datetime="{}" title="{}">{}</time>',
+            since.isoformat(),
+            date_format(localtime(since), "DATETIME_FORMAT"),
+            _ago(since),
+        )
+
+    @admin.display(description=lazy("What is going on"), ordering="told_reason")
+    def sentence_now(self, connection: Connection) -> SafeString:
+        brief = _brief(connection)
+        return format_html(
+            '<span data-field="sentence">{}</span> '
+            '<span class="list-detail" data-field="detail">{}</span>',
+            brief["sentence"],
+            brief["detail"],
+        )
 
 
-def _listed(connection: Connection) -> Observed:
-    """A row of the list, with the sign of life that the list's query brought along."""
-    return listed(connection, bool(getattr(connection, "any_worker", False)))
+def _brief(connection: Connection) -> fleet.Brief:
+    """What the list's query has brought along."""
+    brief: fleet.Brief = getattr(connection, "brief")  # noqa: B009
+    return brief
+
+
+def _ago(moment: datetime) -> str:
+    if (timezone.now() - moment).total_seconds() < 60:
+        return _("just now")
+    return _("%(time)s ago") % {"time": timesince(moment, depth=1)}

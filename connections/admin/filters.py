@@ -1,0 +1,226 @@
+"""How the list of connections is narrowed: by what readers see, not by what the rows say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from connections.lifecycle import PAIRING, Desired, Reason, State
+from connections.models import Connection, ConnectionEvent, Worker
+from connections.words import WORDS, Step
+from organizations.phone_numbers import OLDER_SPELLINGS
+
+DOWN_HOURS = (1, 4, 24, 72)
+MOST_DIGITS = 20
+FEWEST_DIGITS = 3
+PHONE_CHARACTERS = frozenset("+-–().0123456789/ \u00a0\u202f\u2011")
+
+# Beside the states: what a person looks for that is more than one of them, or a part of one.
+NEEDS_ACTION, LINKING, DEACTIVATED, OFFLINE = "needs_action", "linking", "deactivated", "offline"
+AT_THE_SERVER = [reason for reason, words in WORDS.items() if words.step == Step.CHECK_SERVER]
+
+STATE_NAMES = {
+    NEEDS_ACTION: lazy("Needs action"),
+    State.CONNECTED: lazy("Connected"),
+    State.RECONNECTING: lazy("Reconnecting"),
+    LINKING: lazy("Linking"),
+    State.CONNECTING: lazy("Linking: connecting"),
+    State.AWAITING_SCAN: lazy("Linking: waiting for the phone"),
+    State.ACTION_NEEDED: lazy("Down until someone acts"),
+    State.DISCONNECTED: lazy("Disconnected"),
+    DEACTIVATED: lazy("Deactivated"),
+    OFFLINE: lazy("Service offline"),
+}
+
+
+# --- What readers see, for the database -----------------------------------------------------------
+
+
+def as_told(connections: QuerySet[Connection]) -> QuerySet[Connection]:
+    """With `told_state` and `told_reason`: those of `Observed`, which the tests hold together."""
+    alive = Q(
+        worker__stopped_at=None,
+        worker__heartbeat_at__gte=timezone.now() - Worker.OFFLINE_AFTER,
+        worker__isnull=False,
+    )
+    any_worker = Worker.any_alive()
+    waits = Q(begun_generation__lt=F("generation")) | Q(worker=None)
+    looked_after = (waits & _always(any_worker)) | (~waits & alive)
+    at_rest = Q(desired=Desired.DISCONNECTED, logout_wanted=False)
+    orphaned = Q(~at_rest, ~Q(state=State.ACTION_NEEDED)) & ~looked_after
+    unattended = Reason.SERVICE_RESTARTED if any_worker else Reason.WORKER_OFFLINE
+    inactive = Q(organization__deactivated_at__isnull=False)
+    return connections.alias(
+        orphaned=ExpressionWrapper(orphaned, output_field=BooleanField())
+    ).alias(
+        told_state=_case(
+            F("state"),
+            When(inactive, then=Value(State.DISCONNECTED)),
+            When(Q(orphaned=True, state__in=PAIRING), then=Value(State.CONNECTING)),
+            When(Q(orphaned=True) & ~Q(state=State.DISCONNECTED), then=Value(State.RECONNECTING)),
+        ),
+        told_reason=_case(
+            F("reason"),
+            When(inactive, then=Value(Reason.ORGANIZATION_INACTIVE)),
+            When(orphaned=True, then=Value(unattended)),
+        ),
+    )
+
+
+def _always(so: bool) -> Q:
+    """True or false for every row."""
+    everything = Q(pk__isnull=False)
+    return everything if so else ~everything
+
+
+def _case(default: F, *whens: When) -> Case:
+    return Case(*whens, default=default, output_field=CharField())
+
+
+def in_state(value: str) -> Q:
+    """What one choice of the state's filter stands for."""
+    inactive = Q(organization__deactivated_at__isnull=False)
+    at_server = Q(told_reason__in=AT_THE_SERVER) & ~inactive
+    found = {
+        NEEDS_ACTION: Q(told_state=State.ACTION_NEEDED) | at_server,
+        LINKING: Q(told_state__in=PAIRING),
+        DEACTIVATED: inactive,
+        OFFLINE: Q(told_reason__in=(Reason.WORKER_OFFLINE, Reason.SERVICE_RESTARTED)),
+        State.DISCONNECTED: Q(told_state=State.DISCONNECTED) & ~inactive,
+    }
+    return found.get(value, Q(told_state=value))
+
+
+def down_since_before(moment: datetime) -> Q:
+    """Wanted and not connected, all the time since then.
+
+    A dropped link changes its state again and again, so the history is asked, not the row.
+    """
+    up = ConnectionEvent.objects.filter(
+        connection=OuterRef("pk"),
+        at__gt=moment,
+        state_before__in=(State.CONNECTED, State.DISCONNECTED),
+    )
+    known = ConnectionEvent.objects.filter(connection=OuterRef("pk"), at__lte=moment)
+    held = Q(state=State.CONNECTED) & (Q(worker=None) | Q(worker__heartbeat_at__gt=moment))
+    wanted = Q(desired=Desired.CONNECTED, organization__deactivated_at=None)
+    return wanted & ~Q(told_state=State.CONNECTED) & ~held & ~Q(Exists(up)) & Q(Exists(known))
+
+
+# --- The filters ---------------------------------------------------------------------------------
+
+
+class ChosenFilter(admin.SimpleListFilter):
+    """A filter that is applied even where it offers nothing."""
+
+    def has_output(self) -> bool:
+        """Always: Django forgets to apply a filter that has none."""
+        return True
+
+    def chosen(self, of: Iterable[object]) -> str | None:
+        """What was asked for; what is not offered is nothing, and finds nothing."""
+        value = self.value()
+        return None if value is None else value if value in map(str, of) else ""
+
+
+class StateFilter(ChosenFilter):
+    """`?state=`: a state as it is told, or one of the groups that the fleet page shows."""
+
+    title = lazy("state")
+    parameter_name = "state"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
+        return [(str(value), str(name)) for value, name in STATE_NAMES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.chosen(STATE_NAMES)
+        return queryset if chosen is None else queryset.filter(in_state(chosen))
+
+
+class DownFilter(ChosenFilter):
+    """`?down=`: for how many hours it has been wanted and not connected."""
+
+    title = lazy("down longer than")
+    parameter_name = "down"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
+        texts = (_("1 hour"), _("4 hours"), _("24 hours"), _("3 days"))
+        return [(str(hours), text) for hours, text in zip(DOWN_HOURS, texts, strict=True)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.chosen(DOWN_HOURS)
+        if chosen is None:
+            return queryset
+        if not chosen:
+            return queryset.none()
+        return queryset.filter(down_since_before(timezone.now() - timedelta(hours=int(chosen))))
+
+
+class ReasonFilter(ChosenFilter):
+    """`?reason=`: one of those that there are at the moment."""
+
+    title = lazy("reason")
+    parameter_name = "reason"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
+        rows = model_admin.get_queryset(request).order_by()
+        there = set(rows.values_list(F("told_reason"), flat=True).distinct())
+        if self.value() in list(Reason):
+            there.add(self.value())
+        found = [(str(reason), WORDS[reason].sentence) for reason in Reason if reason in there]
+        return sorted(found, key=lambda choice: choice[1])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.chosen(Reason)
+        return queryset if chosen is None else queryset.filter(told_reason=chosen)
+
+
+# --- The search ----------------------------------------------------------------------------------
+
+
+def found_by(text: str) -> Q:
+    """Each word in the name, or the digits of a number however people write it."""
+    found = Q()
+    for word in text.split():
+        found &= Q(organization__name__icontains=word)
+    digits = "".join(character for character in text if character.isascii() and character.isdigit())
+    if set(text) <= PHONE_CHARACTERS and FEWEST_DIGITS <= len(digits) <= MOST_DIGITS:
+        for spelling in _spellings(digits):
+            found |= Q(number__contains=spelling)
+    return found
+
+
+def _spellings(digits: str) -> set[str]:
+    """WhatsApp knows some accounts by an older spelling than people use."""
+    older = {
+        spelling.sub(written, digits)
+        for spelling, written in OLDER_SPELLINGS
+        if spelling.fullmatch(digits)
+    }
+    return {digits, *older}

@@ -1,0 +1,116 @@
+// The list of connections: keeps its rows as they are now. Which rows there are, the server says.
+
+import { Times } from "./fleet_times.js";
+import { LiveSocket } from "./socket.js";
+
+const ASK_EVERY = 30_000;
+const SESSION_ENDED = 4401;
+const UNATTENDED = new Set(["worker_offline", "service_restarted"]);
+const AT_REST = new Set(["connected", "disconnected"]);
+
+const notes = document.querySelector("[data-list]");
+const banner = notes.querySelector("[data-banner]");
+const lines = new Map();
+for (const pill of document.querySelectorAll("#result_list [data-organization]")) {
+  lines.set(Number(pill.dataset.organization), pill.closest("tr"));
+}
+const times = new Times(document.getElementById("changelist"), {});
+times.set(notes.dataset.now);
+
+// All of them are much to ask for as often as one page asks for one.
+class ListSocket extends LiveSocket {
+  heard(told) {
+    super.heard(told);
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.ask(), ASK_EVERY);
+  }
+}
+
+function all({ now, connections }) {
+  times.set(now);
+  const told = new Set();
+  for (const row of connections) {
+    told.add(row.organization);
+    one(row);
+  }
+  for (const organization of lines.keys()) if (!told.has(organization)) remove(organization);
+}
+
+function one(row) {
+  const line = lines.get(row.organization);
+  if (!line) return;
+  const pill = line.querySelector("[data-organization]");
+  pill.dataset.panel = row.panel;
+  write(pill, row.panelName);
+  write(line.querySelector("[data-field=numberText]"), row.numberText || "–");
+  write(line.querySelector("[data-field=sentence]"), row.sentence);
+  write(line.querySelector("[data-field=detail]"), row.detail);
+  write(line.querySelector("th.field-name a, td.field-name a"), row.name);
+  times.show(line.querySelector("[data-since]"), row.since);
+  mark(line, matches(row, line) ? "" : notes.dataset.left);
+}
+
+function remove(organization) {
+  const line = lines.get(organization);
+  if (line) mark(line, notes.dataset.gone);
+}
+
+function matches(row, line) {
+  const { state, reason, down } = notes.dataset;
+  if (reason && row.reason !== reason) return false;
+  if (state && !isIn(row, state)) return false;
+  if (!down) return true;
+  // Who was up for a moment is not down for hours any more.
+  if (AT_REST.has(row.state)) line.dataset.up = "";
+  return !("up" in line.dataset);
+}
+
+// As connections/admin/filters.py chooses them.
+function isIn(row, state) {
+  if (state === "needs_action" || state === "deactivated" || state === "disconnected") {
+    return row.section === state || (state === "needs_action" && row.state === "action_needed");
+  }
+  if (state === "linking") return row.state === "connecting" || row.state === "awaiting_scan";
+  if (state === "offline") return UNATTENDED.has(row.reason);
+  return row.state === state;
+}
+
+function mark(line, text) {
+  line.classList.toggle("list-left", text !== "");
+  let note = line.querySelector(".list-mark");
+  if (!text) return note?.remove();
+  if (!note) {
+    note = document.createElement("span");
+    note.className = "list-mark";
+    line.querySelector("[data-field=sentence]").parentElement.append(note);
+  }
+  write(note, text);
+}
+
+// Only what differs, so that a selection and a screen reader's place stay.
+function write(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+function warn(text) {
+  notes.querySelector("[data-live]").hidden = text !== "";
+  banner.hidden = text === "";
+  write(banner.querySelector("p"), text);
+}
+
+const address = new URL(notes.dataset.socket, location.href);
+address.protocol = address.protocol.replace("http", "ws");
+
+new ListSocket(address, {
+  snapshot: (told) => {
+    warn("");
+    if (told.type === "connections") all(told);
+    else if (told.type === "connection") one(told.connection);
+    else remove(told.organization);
+  },
+  dropped: () => warn(banner.dataset.dropped),
+  ended: (code) => {
+    warn(banner.dataset.ended);
+    banner.querySelector("[data-login]").hidden = code !== SESSION_ENDED;
+  },
+}).open();
