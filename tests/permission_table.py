@@ -126,6 +126,10 @@ GET,POST <path:object_id>/delete/                    404  404  404  404  404
 GET      <path:object_id>/change/                    200  200  200  404  200
 POST     <path:object_id>/change/                    405  405  405  405  405
 GET,POST <path:object_id>/                           302  302  302  302  302
+GET      <int:organization_id>/owner-link/           405  405  405  405  405
+POST     <int:organization_id>/owner-link/           403  200+ 200+ 404  200+
+GET      <int:organization_id>/owner-link/revoke/    405  405  405  405  405
+POST     <int:organization_id>/owner-link/revoke/    403  302  302  404  302
 [admin/connections/connectionevent/]
 GET,POST .                                           200  200  200  200  200
 GET,POST add/                                        403  403  403  403  403
@@ -186,6 +190,9 @@ OPEN = """
 []
 GET,POST .                              302 302
 GET,POST language/                      302 302
+# Nobody of them holds a link; what one opens is in connections/tests/test_owner_page.py.
+GET      link/                          200 200
+POST     link/                          410 410
 [admin/]
 GET      login/                         200 302
 POST     login/                         200 200
@@ -204,6 +211,8 @@ GET,POST <rest>                          404 404
 # no staff, viewer, operator, owner, outsider, superuser), then by token, as in API, and at last the
 # expired and the revoked one.
 SOCKETS = """
+ws/link/            4404 4404 4404 4404 4404 4404 4404
+                    4404 4404 4404 4404 4404 4404 4404 4404 4404 4404 4404
 ws/connections/     4401 open open open open open open
                     open open open open open open open open open 4401 4401
 ws/organizations/<organization_id>/connection/

@@ -20,7 +20,7 @@ from django.utils import timezone
 from connections import actions as connections
 from connections.bulk import plan
 from connections.models import BulkRun, Connection, ConnectionEvent, PairingAttempt
-from connections.routing import websocket_urlpatterns
+from connections.routing import open_urlpatterns, websocket_urlpatterns
 from connections.tests.hand import Hand
 from organizations import actions
 from organizations.access import person
@@ -93,7 +93,7 @@ def asked() -> list[str]:
 
 def sockets() -> list[str]:
     """The WebSocket routes."""
-    return [name_of(pattern) for pattern in websocket_urlpatterns]
+    return [name_of(pattern) for pattern in [*open_urlpatterns, *websocket_urlpatterns]]
 
 
 # --- Who asks -----------------------------------------------------------------------------------

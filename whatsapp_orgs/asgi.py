@@ -1,26 +1,29 @@
 """The ASGI application: HTTP to Django, WebSockets to the consumers."""
 
 import os
+from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
+from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_orgs.settings")
 django_application = get_asgi_application()
 
 # These need the apps to be loaded.
-from connections.routing import websocket_urlpatterns  # noqa: E402
+from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa: E402
 from organizations.websockets import Door  # noqa: E402
 from whatsapp_orgs import production  # noqa: E402
 from whatsapp_orgs.edge import BehindProxy, BoundedBodies  # noqa: E402
 
 production.refuse_unsafe_start()
 
+known: Any = Door(URLRouter(websocket_urlpatterns))
 application = BehindProxy(
     ProtocolTypeRouter(
         {
             "http": BoundedBodies(django_application),
-            "websocket": Door(URLRouter(websocket_urlpatterns)),
+            "websocket": URLRouter([*open_urlpatterns, re_path(r"", known)]),
         }
     )
 )

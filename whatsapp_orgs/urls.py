@@ -12,7 +12,8 @@ from django.views.defaults import server_error as page_server_error
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from connections.admin import fleet
+from connections.admin import fleet, owner_link
+from connections.owner_views import owner_view
 from whatsapp_orgs import api
 
 admin.site.site_header = "WhatsApp Orgs"
@@ -25,7 +26,18 @@ urlpatterns = [
     # In front of Django's own pages at these two addresses: their names lead here then.
     path("admin/", admin.site.admin_view(fleet.index_view)),
     path("admin/connections/", admin.site.admin_view(fleet.fleet_view), name="fleet"),
+    path(
+        "admin/connections/connection/<int:organization_id>/owner-link/",
+        admin.site.admin_view(owner_link.make_view),
+        name="owner_link_make",
+    ),
+    path(
+        "admin/connections/connection/<int:organization_id>/owner-link/revoke/",
+        admin.site.admin_view(owner_link.revoke_view),
+        name="owner_link_revoke",
+    ),
     path("admin/", admin.site.urls),
+    path("link/", owner_view, name="owner"),
     path("api/v1/", include("whatsapp_orgs.api")),
     re_path(r"^api/(?P<rest>(?s:.*))\Z", api.not_found),
 ]

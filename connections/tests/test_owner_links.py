@@ -13,6 +13,7 @@ from connections import actions, owner_links
 from connections.actions.owner_links import digest
 from connections.lifecycle import Observation
 from connections.models import Connection, Method, OwnerLink
+from connections.owner_screen import screen
 from connections.tests.hand import NUMBER, Hand, overdue
 from organizations.actors import Actor
 from organizations.models import AuditEntry, Membership
@@ -130,7 +131,7 @@ def test_one_attempt_and_it_is_used_up(
     actions.request_reconnect(connection.pk, actor)
     hand.show_code(connection)
     assert afresh(link).state == State.FAILED
-    told = owner_links.screen(afresh(link))
+    told = screen(afresh(link))
     assert (told["stage"], told["qr"], told["code"]) == ("over", None, None)
     for method in (None, Method.QR, Method.PHONE):
         with pytest.raises(actions.LinkOver):
@@ -147,7 +148,7 @@ def test_a_pairing_that_is_under_way_is_joined(
     fence, attempt = hand.begin_pairing(connection)
     actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", timedelta(seconds=60))
     actions.use_owner_link(link, held_by(secret), HERE)
-    told = owner_links.screen(afresh(link))
+    told = screen(afresh(link))
     assert (told["stage"], told["code"], told["canScan"]) == ("typed", "ABCD-EFGH", True)
     assert NUMBER not in str(told)
     assert connection.events.filter(observation=Observation.RECONNECT_REQUESTED).count() == 1
@@ -161,13 +162,13 @@ def test_from_one_kind_of_code_to_the_other_is_still_the_attempt(
     held = held_by(secret)
     actions.use_owner_link(link, held, HERE)
     hand.show_code(connection)
-    assert owner_links.screen(afresh(link))["stage"] == "qr"
+    assert screen(afresh(link))["stage"] == "qr"
     actions.use_owner_link(link, held, HERE, Method.PHONE, NUMBER)
-    assert owner_links.screen(afresh(link))["stage"] == "wait"
+    assert screen(afresh(link))["stage"] == "wait"
     assert afresh(link).state == State.IN_USE
     actions.use_owner_link(link, held, HERE, Method.QR)
     hand.link(connection)
-    assert owner_links.screen(afresh(link))["stage"] == "done"
+    assert screen(afresh(link))["stage"] == "done"
 
 
 def test_it_expires_and_so_does_an_attempt_that_no_one_carries_out(
@@ -253,8 +254,8 @@ def test_where_there_is_nothing_to_link(
     with pytest.raises(actions.AlreadyConnected):
         actions.use_owner_link(link, held_by(secret), HERE)
     assert afresh(link).used_at is None
-    assert owner_links.screen(link)["stage"] == "connected"
-    assert NUMBER not in str(owner_links.screen(link))
+    assert screen(link)["stage"] == "connected"
+    assert NUMBER not in str(screen(link))
 
 
 def test_a_code_that_ran_out_is_not_shown(
@@ -265,7 +266,7 @@ def test_a_code_that_ran_out_is_not_shown(
     _, attempt = hand.show_code(connection)
     overdue(attempt)
     connection.attempts.update(code_expires_at=timezone.now())
-    assert owner_links.screen(afresh(link))["stage"] == "wait"
+    assert screen(afresh(link))["stage"] == "wait"
 
 
 def test_what_staff_are_told(

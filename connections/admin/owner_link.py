@@ -1,0 +1,86 @@
+"""What staff do with links for the phone's owner: make one, which is shown once, and revoke it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.cache import never_cache
+
+from connections import actions, owner_links
+from connections.durations import in_words
+from connections.models import Connection
+from organizations.access import Ability
+from organizations.admin.base import caller_of
+from organizations.models import Organization
+
+
+@never_cache
+def make_view(request: HttpRequest, organization_id: int) -> HttpResponse:
+    """POST: a new link. The page's script gets JSON, a plain form a page."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    connection = _operable(request, organization_id)
+    try:
+        link, secret = actions.make_owner_link(connection.pk, caller_of(request).actor)
+    except actions.AlreadyConnected:
+        return _refused(request, connection, gettext("WhatsApp is already connected"))
+    except actions.OrganizationInactive:
+        return _refused(request, connection, gettext("This organization is deactivated."))
+    except actions.TooManyLinks as error:
+        text = gettext("Too many links in a short time. Try again in {duration}.")
+        duration = in_words(timedelta(seconds=error.wait))
+        return _refused(request, connection, text.format(duration=duration))
+    url = f"{request.build_absolute_uri(reverse('owner'))}#{secret}"
+    if _wants_json(request):
+        return JsonResponse({"success": True, "url": url, "link": owner_links.told(connection)})
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": gettext("Link for the phone's owner"),
+        "organization": connection.organization,
+        "url": url,
+        "link": link,
+    }
+    return TemplateResponse(request, "connections/owner_link_made.html", context)
+
+
+def revoke_view(request: HttpRequest, organization_id: int) -> HttpResponse:
+    """POST: the open link, if there is one, opens nothing any more."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    connection = _operable(request, organization_id)
+    actions.revoke_owner_link(connection.pk, caller_of(request).actor)
+    if _wants_json(request):
+        return JsonResponse({"success": True, "link": owner_links.told(connection)})
+    messages.success(request, gettext("The link was revoked."))
+    return _back(connection)
+
+
+def _operable(request: HttpRequest, organization_id: int) -> Connection:
+    """Raises Http404 for outsiders, PermissionDenied (403) for those who may only look."""
+    try:
+        organization = caller_of(request).organization(organization_id, Ability.OPERATE)
+    except Organization.DoesNotExist as error:
+        raise Http404 from error
+    return Connection.objects.of(organization)
+
+
+def _refused(request: HttpRequest, connection: Connection, message: str) -> HttpResponse:
+    if _wants_json(request):
+        return JsonResponse({"success": False, "message": message}, status=409)
+    messages.error(request, message)
+    return _back(connection)
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+def _back(connection: Connection) -> HttpResponse:
+    return redirect("admin:connections_connection_change", connection.pk)

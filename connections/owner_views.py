@@ -1,0 +1,174 @@
+"""The page behind a link for the phone's owner: one address, no login, nothing else to see.
+
+The secret stands behind the "#" of the link, which browsers send to no one: so it is in no log, no
+Referer and no preview of a chat program. The page's script hands it over in a form, and takes it
+out of the address; without scripts, people paste the link into that form. From then on a cookie
+shows who they are. What the link may, `actions` decides.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+
+from connections import actions, owner_links
+from connections.durations import in_words
+from connections.limits import TooManyRequests
+from connections.models import Method, OwnerLink
+from connections.owner_screen import Stage, screen
+from organizations import guesses
+from organizations.phone_numbers import digits
+
+# One for the page and one for its socket, which has an address of its own; both hold the same.
+COOKIES = {"owner_link": "/link/", "owner_link_socket": "/ws/link/"}
+BROWSER_BYTES = 20
+# How much of a pasted link and of a typed number is read.
+LINK_LENGTH, NUMBER_LENGTH = 500, 32
+
+NO_NUMBER = _("Write the whole number with + and the country code, like +55 11 98765-4321.")
+
+
+@never_cache
+@sensitive_post_parameters("link", "number")
+def owner_view(request: HttpRequest) -> HttpResponse:
+    """GET: what is. POST: `link`, to open one, or `ask`, for what its buttons ask."""
+    if request.method == "POST":
+        answer = _open(request) if "link" in request.POST else _ask(request)
+    elif request.method in ("GET", "HEAD"):
+        answer = _show(request)
+    else:
+        answer = HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    answer["X-Robots-Tag"] = "noindex, nofollow"
+    # Not "no-referrer": browsers then hide the page's origin from its own forms, too, and they are
+    # refused as another site's. Nothing secret is in the address, and other hosts are told none.
+    answer["Referrer-Policy"] = "same-origin"
+    return answer
+
+
+def _show(request: HttpRequest) -> HttpResponse:
+    held = _held(request)
+    link = owner_links.of_browser(held)
+    if link is not None:
+        return _page(request, link)
+    # Behind the "#" there may be a link; only the page's script can see.
+    return _closed(request, 200) if not held else _gone(request)
+
+
+def _open(request: HttpRequest) -> HttpResponse:
+    """A browser shows a link's secret. Nothing starts yet: programs open links, too."""
+    pasted = request.POST["link"][:LINK_LENGTH].strip()
+    link = owner_links.of_secret(pasted.rpartition("#")[2])
+    address = _address(request)
+    if link is None:
+        try:
+            guesses.count(address)
+        except guesses.TooManyGuesses as error:
+            return _too_many(_closed(request, 429, _wait(error.wait)), error.wait)
+        return _gone(request)
+    shown = owner_links.of_browser(_held(request))
+    if shown is not None and shown.pk == link.pk:
+        return redirect("owner")
+    held = f"{pasted.rpartition('#')[2]}{owner_links.SEPARATOR}{secrets.token_hex(BROWSER_BYTES)}"
+    if owner_links.of_browser(held) is None:
+        return _gone(request)
+    actions.open_owner_link(link, address)
+    answer = redirect("owner")
+    for name, path in COOKIES.items():
+        answer.set_cookie(
+            name,
+            held,
+            max_age=timedelta(seconds=settings.OWNER_LINK_SECONDS) + owner_links.REMEMBERED_FOR,
+            path=path,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Strict",
+        )
+    return answer
+
+
+def _ask(request: HttpRequest) -> HttpResponse:
+    held = _held(request)
+    link = owner_links.of_browser(held)
+    if link is None:
+        return _gone(request)
+    try:
+        method, number = _asked(request, link)
+        actions.use_owner_link(link, held, _address(request), method, number)
+    except ValueError:
+        return _page(request, link, 400, problem=gettext(NO_NUMBER))
+    except TooManyRequests as error:
+        return _too_many(_page(request, link, 429, notice=_wait(error.wait)), error.wait)
+    except actions.LinkOver:
+        return _gone(request)
+    except actions.UnexpectedNumber:
+        text = gettext("WhatsApp cannot be connected at the moment.")
+        return _page(request, link, 409, notice=text)
+    except (actions.AlreadyConnected, actions.OrganizationInactive, actions.TemporarilyBanned):
+        pass  # The page says so, as far as it is theirs to know.
+    return redirect("owner")
+
+
+def _asked(request: HttpRequest, link: OwnerLink) -> tuple[Method | None, str]:
+    """Which kind of code. Raises ValueError for a number that is none."""
+    match request.POST.get("ask"):
+        case "qr":
+            return Method.QR, ""
+        case "phone":
+            # The number that the organization expects is used, and not told.
+            expected = link.connection.organization.expected_number
+            written = request.POST.get("number", "")[:NUMBER_LENGTH].strip()
+            return Method.PHONE, expected or digits(written)
+        case _:
+            return None, ""
+
+
+def _page(request: HttpRequest, link: OwnerLink, status: int = 200, **said: str) -> HttpResponse:
+    told = screen(link)
+    organization = link.connection.organization
+    context: dict[str, Any] = {
+        "name": organization.name,
+        "told": told,
+        "asks_number": not organization.expected_number,
+        "written": request.POST.get("number", "")[:NUMBER_LENGTH],
+        **said,
+    }
+    if status == 200 and told["stage"] == Stage.OVER:
+        status = 410
+    return render(request, "connections/owner.html", context, status=status)
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    """Expired, revoked, used or unknown: the same for all."""
+    return _closed(request, 410, gettext("This link is no longer valid. Ask for a new one."))
+
+
+def _closed(request: HttpRequest, status: int, sentence: str = "") -> HttpResponse:
+    context = {"sentence": sentence}
+    return render(request, "connections/owner_closed.html", context, status=status)
+
+
+def _too_many(answer: HttpResponse, wait: int) -> HttpResponse:
+    answer["Retry-After"] = str(wait)
+    return answer
+
+
+def _wait(seconds: int) -> str:
+    text = gettext("Too many attempts. Try again in {duration}.")
+    return text.format(duration=in_words(timedelta(seconds=seconds)))
+
+
+def _held(request: HttpRequest) -> str:
+    return request.COOKIES.get("owner_link", "")
+
+
+def _address(request: HttpRequest) -> str | None:
+    return request.META.get("REMOTE_ADDR") or None

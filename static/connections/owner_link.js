@@ -1,0 +1,102 @@
+// Staff's part of the link for the phone's owner. Without this file its forms are ordinary forms.
+
+const root = document.getElementById("connection");
+const part = root.querySelector("[data-owner-link]");
+const texts = part.dataset;
+const url = part.querySelector("[data-url]");
+const expires = part.querySelector("[data-link-expires]");
+const language = document.documentElement.lang || "en";
+const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
+const exact = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long" });
+const NONE_TO_MAKE = (told) => told.state === "connected" || told.reason === "organization_inactive";
+// The server's clock minus this one's.
+let ahead = 0;
+
+part.querySelector("[data-make]").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const answer = await send(event.target);
+  if (!answer?.success) return;
+  url.value = answer.url;
+  part.querySelector("[data-made]").hidden = false;
+  show(answer.link);
+  await copy();
+});
+
+part.querySelector("[data-revoke]").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const answer = await send(event.target);
+  if (answer?.success) show(answer.link);
+});
+
+part.querySelector("[data-copy-link]").addEventListener("click", copy);
+url.addEventListener("focus", () => url.select());
+
+async function send(form) {
+  if (form.ariaBusy === "true") return null;
+  form.ariaBusy = "true";
+  say("");
+  try {
+    const headers = { Accept: "application/json" };
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers, redirect: "manual" });
+    const told = await answer.json();
+    if (!told.success) say(told.message);
+    return told;
+  } catch {
+    say(texts.problem);
+    return null;
+  } finally {
+    form.ariaBusy = null;
+  }
+}
+
+async function copy() {
+  // Without a safe connection browsers have no clipboard.
+  const copied = await navigator.clipboard?.writeText(url.value).then(() => true, () => false);
+  if (!copied) url.focus();
+  say(copied ? texts.copied : texts.notCopied);
+}
+
+function show(link) {
+  const focused = document.activeElement;
+  part.querySelector("[data-link-state]").hidden = !link;
+  part.querySelector("[data-revoke]").hidden = !link?.canRevoke;
+  if (!link?.canRevoke) {
+    part.querySelector("[data-made]").hidden = true;
+    url.value = "";
+  }
+  if (part.contains(focused) && !focused.checkVisibility()) part.querySelector("button").focus();
+  if (!link) return;
+  write("[data-link-sentence]", link.sentence);
+  write("[data-link-by]", texts.by.replace("{name}", link.by));
+  expires.hidden = !link.canRevoke || link.usedAt !== null;
+  expires.dateTime = link.expiresAt;
+  tick();
+}
+
+function tick() {
+  if (expires.hidden || !expires.dateTime) return;
+  const at = Date.parse(expires.dateTime);
+  const left = Math.max(0, (at - Date.now() - ahead) / 1000);
+  const when = left < 90 ? relative.format(Math.ceil(left), "second") : relative.format(Math.round(left / 60), "minute");
+  expires.title = exact.format(at);
+  const text = texts.expires.replace("{when}", when);
+  if (expires.textContent !== text) expires.textContent = text;
+}
+
+function say(text) {
+  write("[data-said]", text);
+}
+
+function write(selector, text) {
+  const element = part.querySelector(selector);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// The live page passes on each snapshot.
+root.addEventListener("told", ({ detail }) => {
+  ahead = Date.parse(detail.now) - Date.now();
+  part.querySelector("[data-make]").hidden = NONE_TO_MAKE(detail);
+  if ("ownerLink" in detail) show(detail.ownerLink);
+});
+tick();
+setInterval(tick, 10_000);
