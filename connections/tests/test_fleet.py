@@ -303,6 +303,8 @@ def test_every_page_is_there_in_three_languages(address: str, admin_client: Clie
     client = Client() if "login" in address else admin_client
     html = text(client.get(address))
     assert re.findall(r'name="language" value="([\w-]+)"', html) == ["en", "pt-br", "es"]
+    for name in ("English", "Português Brasileiro", "Español"):
+        assert f">{name}</button>" in html
     assert f'name="next" value="{address}"' in html
     with translation.override("en"):  # What a request activates stays active in a test.
         answer = client.post("/language/", {"language": "pt-br", "next": address})
