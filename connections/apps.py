@@ -1,6 +1,8 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as lazy
 
 
 class ConnectionsConfig(AppConfig):
     name = "connections"
+    verbose_name = lazy("Connections")
     default_auto_field = "django.db.models.BigAutoField"

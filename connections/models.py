@@ -20,6 +20,16 @@ from organizations.models import ApiToken, Organization
 DETAIL_LENGTH = 300
 
 
+STATE_NAMES = {
+    State.DISCONNECTED: lazy("Disconnected"),
+    State.CONNECTING: lazy("Connecting"),
+    State.AWAITING_SCAN: lazy("Awaiting scan"),
+    State.CONNECTED: lazy("Connected"),
+    State.RECONNECTING: lazy("Reconnecting"),
+    State.ACTION_NEEDED: lazy("Action needed"),
+}
+
+
 def choices(of: type[Desired] | type[State] | type[Reason]) -> list[tuple[str, str]]:
     return [(str(item), item.replace("_", " ").capitalize()) for item in of]
 
@@ -27,8 +37,8 @@ def choices(of: type[Desired] | type[State] | type[Reason]) -> list[tuple[str, s
 class Method(models.TextChoices):
     """How a phone is linked."""
 
-    QR = "qr", "QR code"
-    PHONE = "phone", "Code typed on the phone"
+    QR = "qr", lazy("QR code")
+    PHONE = "phone", lazy("Code typed on the phone")
 
 
 class Worker(models.Model):
@@ -121,7 +131,8 @@ class Connection(models.Model):
     objects = ConnectionManager()
 
     class Meta:
-        verbose_name = "connection"
+        verbose_name = lazy("connection")
+        verbose_name_plural = lazy("connections")
         constraints = [
             models.UniqueConstraint(
                 fields=["number"],
@@ -187,20 +198,22 @@ class PairingAttempt(models.Model):
     """One try to link a phone: who began it, which code of how many, and how it ended."""
 
     class Outcome(models.TextChoices):
-        LINKED = "linked", "Linked"
-        EXPIRED = "expired", "No one scanned in time"
-        REFUSED = "refused", "Refused"
-        UNREACHABLE = "unreachable", "WhatsApp could not be reached"
-        CRASHED = "crashed", "Broke off"
-        TIMED_OUT = "timed_out", "Took too long"
-        INTERRUPTED = "interrupted", "The service was restarted"
-        CANCELLED = "cancelled", "Cancelled by a newer request"
-        FAILED = "failed", "Failed"
+        LINKED = "linked", lazy("Linked")
+        EXPIRED = "expired", lazy("No one scanned in time")
+        REFUSED = "refused", lazy("Refused")
+        UNREACHABLE = "unreachable", lazy("WhatsApp could not be reached")
+        CRASHED = "crashed", lazy("Broke off")
+        TIMED_OUT = "timed_out", lazy("Took too long")
+        INTERRUPTED = "interrupted", lazy("The service was restarted")
+        CANCELLED = "cancelled", lazy("Cancelled by a newer request")
+        FAILED = "failed", lazy("Failed")
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="attempts")
     generation = models.PositiveBigIntegerField()
-    method = models.CharField(max_length=10, choices=Method.choices, default=Method.QR.value)
-    begun_by = models.CharField(max_length=LABEL_LENGTH, blank=True)
+    method = models.CharField(
+        lazy("method"), max_length=10, choices=Method.choices, default=Method.QR.value
+    )
+    begun_by = models.CharField(lazy("begun by"), max_length=LABEL_LENGTH, blank=True)
     begun_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     code = models.TextField(blank=True, help_text="What the QR code says, while it is valid.")
@@ -213,10 +226,12 @@ class PairingAttempt(models.Model):
     code_expires_at = models.DateTimeField(null=True, blank=True)
     first_code_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.CharField(max_length=20, choices=Outcome.choices, blank=True)
+    outcome = models.CharField(lazy("outcome"), max_length=20, choices=Outcome.choices, blank=True)
 
     class Meta:
         ordering = ["-pk"]
+        verbose_name = lazy("pairing attempt")
+        verbose_name_plural = lazy("pairing attempts")
         constraints = [
             models.UniqueConstraint(
                 fields=["connection"],
@@ -241,7 +256,7 @@ class ConnectionEvent(models.Model):
     at = models.DateTimeField(default=timezone.now)
     observation = models.CharField(max_length=40)
     state_before = models.CharField(max_length=20, choices=choices(State))
-    state = models.CharField(max_length=20, choices=choices(State))
+    state = models.CharField(lazy("state"), max_length=20, choices=list(STATE_NAMES.items()))
     reason = models.CharField(max_length=40, choices=choices(Reason))
     detail = models.CharField(max_length=DETAIL_LENGTH, blank=True)
     actor = models.CharField(
@@ -257,6 +272,8 @@ class ConnectionEvent(models.Model):
     class Meta:
         ordering = ["-at", "-pk"]
         indexes = [models.Index(fields=["connection", "-at"])]
+        verbose_name = lazy("connection event")
+        verbose_name_plural = lazy("connection events")
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.state} ({self.reason})"

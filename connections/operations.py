@@ -9,7 +9,6 @@ from drf_spectacular.types import OpenApiTypes
 from connections import answers, self_tests
 from connections.actions import TemporarilyBanned, TooManyTests, UnexpectedNumber
 from connections.lifecycle import RULES, Reason, State
-from connections.limits import TooManyRequests
 from connections.serializers import HELD, PhoneNumberSerializer
 from connections.words import WORDS
 from organizations.access import REFUSALS, Ability
@@ -28,15 +27,27 @@ BANNED = Problem(
     409, "temporarily_banned", str(TemporarilyBanned(datetime(2026, 3, 1, 9, 30, tzinfo=UTC)))
 )
 UNEXPECTED = Problem(409, "unexpected_number", str(UnexpectedNumber.__doc__))
-TOO_MANY = Problem(429, "too_many_requests", str(TooManyRequests(120)))
+TOO_MANY = Problem(
+    429,
+    "too_many_requests",
+    "Too many reconnects in a short time; WhatsApp bans numbers for that. "
+    "Try again in 120 seconds.",
+)
+
+
+def _english(reason: Reason) -> str:
+    """An example is in English, whoever has made the program read this file."""
+    return f"{WORDS[reason].english} {WORDS[reason].english_next_step}"
+
+
 ENDED = [
-    Problem(503, reason.value, WORDS[reason].whole)
+    Problem(503, reason.value, _english(reason))
     for reason in Reason
     if reason in HELD
     or any(rule.reason == reason and rule.state == State.ACTION_NEEDED for rule in RULES.values())
 ]
 BROKE = [
-    Problem(500, reason.value, WORDS[reason].whole)
+    Problem(500, reason.value, _english(reason))
     for reason in (Reason.SESSION_BROKE, Reason.STORE_FAILED)
 ]
 NO_CLIENT = Problem(

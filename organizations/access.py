@@ -14,6 +14,8 @@ from enum import StrEnum
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from organizations.actors import Actor
 from organizations.models import ApiToken, Membership, Organization
@@ -36,12 +38,12 @@ ABILITIES: dict[str, frozenset[Ability]] = {
 }
 
 REFUSALS = {
-    Ability.SEE: "You may not look at this organization.",
-    Ability.OPERATE: "Your role or token only allows you to look at this organization.",
-    Ability.MANAGE: "Only an owner of this organization may do this.",
+    Ability.SEE: _("You may not look at this organization."),
+    Ability.OPERATE: _("Your role or token only allows you to look at this organization."),
+    Ability.MANAGE: _("Only an owner of this organization may do this."),
 }
-NO_SUPERUSER = "Only an administrator of the service may do this."
-NOT_YOUR_TOKENS = "Only a user, or a token of theirs that may manage, may do this."
+NO_SUPERUSER = _("Only an administrator of the service may do this.")
+NOT_YOUR_TOKENS = _("Only a user, or a token of theirs that may manage, may do this.")
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Caller:
         """
         organization = self.organizations.get(pk=organization_id)
         if not self.may(ability, organization):
-            raise PermissionDenied(REFUSALS[ability])
+            raise PermissionDenied(gettext(REFUSALS[ability]))
         return organization
 
     def holder(self) -> User:
@@ -154,13 +156,13 @@ class Caller:
             token.organization_id is None and token.scope == ApiToken.Scope.MANAGE
         )
         if not may or not isinstance(self.user, User) or not self.user.is_active:
-            raise PermissionDenied(NOT_YOUR_TOKENS)
+            raise PermissionDenied(gettext(NOT_YOUR_TOKENS))
         return self.user
 
     def superuser(self) -> None:
         """Raises PermissionDenied unless this is a superuser who may change things."""
         if not self.is_superuser:
-            raise PermissionDenied(NO_SUPERUSER)
+            raise PermissionDenied(gettext(NO_SUPERUSER))
 
 
 def _role_of(token: ApiToken) -> Role:

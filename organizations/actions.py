@@ -8,6 +8,8 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from organizations.actors import Actor
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
@@ -17,8 +19,13 @@ Action = AuditEntry.Action
 DETAIL_LENGTH = 500
 
 
+LAST_OWNER = _(
+    "An organization with members keeps at least one owner. Make someone else an owner first."
+)
+
+
 class LastOwner(Exception):
-    """An organization with members keeps at least one owner. Make someone else an owner first."""
+    """An organization with members keeps at least one owner."""
 
 
 def note(
@@ -118,7 +125,7 @@ def _keep_an_owner(membership: Membership) -> None:
     others = Membership.objects.filter(organization_id=membership.organization_id)
     others = others.exclude(pk=membership.pk)
     if others.exists() and not others.filter(role=Membership.Role.OWNER).exists():
-        raise LastOwner(LastOwner.__doc__)
+        raise LastOwner(gettext(LAST_OWNER))
 
 
 # --- Tokens -------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as lazy
 
 
 class OrganizationsConfig(AppConfig):
     name = "organizations"
+    verbose_name = lazy("Organizations")
     default_auto_field = "django.db.models.BigAutoField"

@@ -12,6 +12,7 @@ import time
 
 from django.conf import settings
 from django.core.cache import cache
+from django.utils.translation import ngettext
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +21,12 @@ class TooManyGuesses(Exception):
     """Too many wrong tokens from one address. `wait`: after how many seconds it may try again."""
 
     def __init__(self, wait: int) -> None:
-        super().__init__(f"Too many wrong tokens from this address. Try again in {wait} seconds.")
+        told = ngettext(
+            "Too many wrong tokens from this address. Try again in {wait} second.",
+            "Too many wrong tokens from this address. Try again in {wait} seconds.",
+            wait,
+        )
+        super().__init__(told.format(wait=wait))
         self.wait = wait
 
 

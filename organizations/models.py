@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from knox.models import AbstractAuthToken
 
 from organizations.actors import LABEL_LENGTH
@@ -11,22 +13,25 @@ from organizations.actors import LABEL_LENGTH
 class Organization(models.Model):
     """A client organization: one tenant, one WhatsApp number."""
 
-    name = models.CharField(max_length=200)
+    name = models.CharField(lazy("name"), max_length=200)
     expected_number = models.CharField(
+        lazy("expected number"),
         max_length=20,
         blank=True,
-        help_text="Digits with the country's code; empty: any phone may be linked.",
+        help_text=lazy("Digits with the country's code; empty: any phone may be linked."),
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(lazy("created at"), auto_now_add=True)
     deactivated_at = models.DateTimeField(
         null=True,
         blank=True,
         editable=False,
-        help_text="While it is set, the connection rests; its credentials are kept.",
+        help_text=lazy("While it is set, the connection rests; its credentials are kept."),
     )
 
     class Meta:
         ordering = ["name", "pk"]
+        verbose_name = lazy("organization")
+        verbose_name_plural = lazy("organizations")
 
     def __str__(self) -> str:
         return self.name
@@ -40,19 +45,29 @@ class Membership(models.Model):
     """One person's place in one organization."""
 
     class Role(models.TextChoices):
-        VIEWER = "viewer", "Viewer: sees status and history"
-        OPERATOR = "operator", "Operator: reconnects and disconnects too"
-        OWNER = "owner", "Owner: manages members and tokens too"
+        VIEWER = "viewer", lazy("Viewer: sees status and history")
+        OPERATOR = "operator", lazy("Operator: reconnects and disconnects too")
+        OWNER = "owner", lazy("Owner: manages members and tokens too")
 
     organization = models.ForeignKey(
-        Organization, on_delete=models.CASCADE, related_name="memberships"
+        Organization,
+        on_delete=models.CASCADE,
+        related_name="memberships",
+        verbose_name=lazy("organization"),
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="memberships",
+        verbose_name=lazy("user"),
     )
-    role = models.CharField(max_length=10, choices=Role.choices, default=Role.OPERATOR)
+    role = models.CharField(
+        lazy("role"), max_length=10, choices=Role.choices, default=Role.OPERATOR
+    )
 
     class Meta:
+        verbose_name = lazy("membership")
+        verbose_name_plural = lazy("memberships")
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "user"], name="one_membership_per_user_and_organization"
@@ -60,7 +75,7 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} in {self.organization}"
+        return _("{user} in {organization}").format(user=self.user, organization=self.organization)
 
 
 class ApiToken(AbstractAuthToken):
@@ -71,21 +86,31 @@ class ApiToken(AbstractAuthToken):
     """
 
     class Scope(models.TextChoices):
-        READ = "read", "Read: sees status and history"
-        MANAGE = "manage", "Manage: reconnects and disconnects too"
+        READ = "read", lazy("Read: sees status and history")
+        MANAGE = "manage", lazy("Manage: reconnects and disconnects too")
 
     organization = models.ForeignKey(
-        Organization, on_delete=models.CASCADE, null=True, blank=True, related_name="tokens"
+        Organization,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="tokens",
+        verbose_name=lazy("organization"),
     )
-    number = models.UUIDField(unique=True, editable=False, help_text="What the API calls it by.")
-    name = models.CharField(max_length=100, help_text="What uses this token.")
-    scope = models.CharField(max_length=10, choices=Scope.choices, default=Scope.MANAGE)
+    number = models.UUIDField(
+        unique=True, editable=False, help_text=lazy("What the API calls it by.")
+    )
+    name = models.CharField(lazy("name"), max_length=100, help_text=lazy("What uses this token."))
+    scope = models.CharField(
+        lazy("scope"), max_length=10, choices=Scope.choices, default=Scope.MANAGE
+    )
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["-created"]
-        verbose_name = "API token"
+        verbose_name = lazy("API token")
+        verbose_name_plural = lazy("API tokens")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.token_key}…)"
@@ -105,27 +130,31 @@ class AuditEntry(models.Model):
     """
 
     class Action(models.TextChoices):
-        ORGANIZATION_CREATED = "organization_created", "Organization created"
-        ORGANIZATION_RENAMED = "organization_renamed", "Organization renamed"
-        EXPECTED_NUMBER_CHANGED = "expected_number_changed", "Expected number changed"
-        ORGANIZATION_DEACTIVATED = "organization_deactivated", "Organization deactivated"
-        ORGANIZATION_REACTIVATED = "organization_reactivated", "Organization reactivated"
-        MEMBER_ADDED = "member_added", "Member added"
-        MEMBER_CHANGED = "member_changed", "Member's role changed"
-        MEMBER_REMOVED = "member_removed", "Member removed"
-        TOKEN_CREATED = "token_created", "API token created"
-        TOKEN_REVOKED = "token_revoked", "API token revoked"
-        OWNER_LINK_MADE = "owner_link_made", "Link for the phone's owner made"
-        OWNER_LINK_OPENED = "owner_link_opened", "Link for the phone's owner opened"
-        OWNER_LINK_USED = "owner_link_used", "Link for the phone's owner used"
-        OWNER_LINK_REVOKED = "owner_link_revoked", "Link for the phone's owner revoked"
+        ORGANIZATION_CREATED = "organization_created", lazy("Organization created")
+        ORGANIZATION_RENAMED = "organization_renamed", lazy("Organization renamed")
+        EXPECTED_NUMBER_CHANGED = "expected_number_changed", lazy("Expected number changed")
+        ORGANIZATION_DEACTIVATED = "organization_deactivated", lazy("Organization deactivated")
+        ORGANIZATION_REACTIVATED = "organization_reactivated", lazy("Organization reactivated")
+        MEMBER_ADDED = "member_added", lazy("Member added")
+        MEMBER_CHANGED = "member_changed", lazy("Member's role changed")
+        MEMBER_REMOVED = "member_removed", lazy("Member removed")
+        TOKEN_CREATED = "token_created", lazy("API token created")
+        TOKEN_REVOKED = "token_revoked", lazy("API token revoked")
+        OWNER_LINK_MADE = "owner_link_made", lazy("Link for the phone's owner made")
+        OWNER_LINK_OPENED = "owner_link_opened", lazy("Link for the phone's owner opened")
+        OWNER_LINK_USED = "owner_link_used", lazy("Link for the phone's owner used")
+        OWNER_LINK_REVOKED = "owner_link_revoked", lazy("Link for the phone's owner revoked")
 
     organization = models.ForeignKey(
-        Organization, on_delete=models.CASCADE, null=True, related_name="audit_entries"
+        Organization,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="audit_entries",
+        verbose_name=lazy("organization"),
     )
     at = models.DateTimeField(default=timezone.now)
-    action = models.CharField(max_length=40, choices=Action.choices)
-    detail = models.CharField(max_length=500, blank=True)
+    action = models.CharField(lazy("action"), max_length=40, choices=Action.choices)
+    detail = models.CharField(lazy("detail"), max_length=500, blank=True)
     actor = models.CharField(max_length=LABEL_LENGTH)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
@@ -136,7 +165,8 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ["-at", "-pk"]
         indexes = [models.Index(fields=["organization", "-at"])]
-        verbose_name_plural = "audit entries"
+        verbose_name = lazy("audit entry")
+        verbose_name_plural = lazy("audit entries")
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.get_action_display()}"

@@ -19,8 +19,6 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from organizations.guesses import TooManyGuesses
-
 Serializer = type[serializers.Serializer[Any]]
 View = Callable[..., Any]
 
@@ -91,7 +89,11 @@ RETRY_AFTER = OpenApiParameter(
 )
 NO_CREDENTIALS = Problem(401, "not_authenticated", "Authentication credentials were not provided.")
 BAD_TOKEN = Problem(401, "authentication_failed", "Invalid token.")
-TOO_MANY_WRONG_TOKENS = Problem(429, "too_many_requests", str(TooManyGuesses(600)))
+TOO_MANY_WRONG_TOKENS = Problem(
+    429,
+    "too_many_requests",
+    "Too many wrong tokens from this address. Try again in 600 seconds.",
+)
 NOT_ACCEPTABLE = Problem(406, "not_acceptable", "Could not satisfy the request Accept header.")
 ALWAYS = (NO_CREDENTIALS, BAD_TOKEN, NOT_ACCEPTABLE, TOO_MANY_WRONG_TOKENS)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
@@ -23,4 +24,4 @@ class Utf8JsonParser(JSONParser):
         try:
             return super().parse(stream, media_type, context)
         except RecursionError as error:
-            raise ParseError("JSON parse error - too deeply nested") from error
+            raise ParseError(_("JSON parse error - too deeply nested")) from error

@@ -3,9 +3,11 @@
 import re
 
 import phonenumbers
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 from phonenumbers import NumberParseException, PhoneNumberFormat
 
-INVALID = "It must be a whole international number, like +5511987654321."
+INVALID = _("It must be a whole international number, like +5511987654321.")
 
 
 # WhatsApp still knows many accounts by an older spelling of their number than people use: Brazil
@@ -50,7 +52,7 @@ def digits(text: str) -> str:
     try:
         number = phonenumbers.parse(text)
     except NumberParseException as error:
-        raise ValueError(INVALID) from error
+        raise ValueError(gettext(INVALID)) from error
     if not phonenumbers.is_valid_number(number):
-        raise ValueError(INVALID)
+        raise ValueError(gettext(INVALID))
     return phonenumbers.format_number(number, PhoneNumberFormat.E164).lstrip("+")

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from organizations.access import Role
@@ -210,5 +211,5 @@ class NewToken(serializers.Serializer[Any]):
     def validate_expiresAt(self, value: datetime | None) -> datetime | None:
         now = timezone.now()
         if value is not None and not now < value < now + LONGEST_LIFE:
-            raise serializers.ValidationError("In the future, and within ten years.")
+            raise serializers.ValidationError(_("In the future, and within ten years."))
         return value

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from knox.auth import TokenAuthentication
 from knox.crypto import hash_token
 from knox.settings import CONSTANTS
@@ -79,7 +80,7 @@ class BearerTokenAuthentication(TokenAuthentication):
         """
         found = find_token(token.decode("latin-1"))
         if found is None:
-            raise AuthenticationFailed("Invalid token.")
+            raise AuthenticationFailed(_("Invalid token."))
         mark_used(found)
         return (AnonymousUser() if found.organization_id else found.user), found
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as lazy
 from rest_framework import status
 from rest_framework.exceptions import APIException
 from rest_framework.pagination import PageNumberPagination
@@ -24,13 +26,17 @@ Row = TypeVar("Row", bound=Model)
 
 class BodyTooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = f"A request may carry {BODY_LIMIT // 1024} KB at most."
+    default_detail = format_lazy(
+        lazy("A request may carry {size} KB at most."), size=BODY_LIMIT // 1024
+    )
     default_code = "too_large"
 
 
 class LengthRequired(APIException):
     status_code = status.HTTP_411_LENGTH_REQUIRED
-    default_detail = "A request that carries something must say how long it is (Content-Length)."
+    default_detail = lazy(
+        "A request that carries something must say how long it is (Content-Length)."
+    )
     default_code = "length_required"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
@@ -14,8 +16,8 @@ from organizations.models import Membership, Organization
 from organizations.serializers import MemberSerializer, NewMember, PageQuery, RoleChange
 from organizations.views import CallerView, Conflict
 
-NO_MEMBER = "There is no such member."
-NO_USER = "There is no such user."
+NO_MEMBER = _("There is no such member.")
+NO_USER = _("There is no such user.")
 
 
 class MembersView(CallerView):
@@ -34,7 +36,7 @@ class MembersView(CallerView):
         body = self.body(NewMember)
         user = User.objects.filter(username=body["username"]).first()
         if user is None:
-            raise ValidationError({"username": [NO_USER]})
+            raise ValidationError({"username": [gettext(NO_USER)]})
         return _set(self, organization, user, Role(body["role"]))
 
 
@@ -47,7 +49,7 @@ class MemberView(CallerView):
         body = self.body(RoleChange)
         membership = _find(organization, member)
         if membership is None:
-            raise NotFound(NO_MEMBER)
+            raise NotFound(gettext(NO_MEMBER))
         return _set(self, organization, membership.user, Role(body["role"]))
 
     @operations.REMOVE_MEMBER

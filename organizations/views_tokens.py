@@ -6,6 +6,8 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
@@ -17,8 +19,8 @@ from organizations.models import ApiToken, Organization
 from organizations.serializers import NewToken, PageQuery, TokenSerializer, TokenWithText
 from organizations.views import CallerView
 
-OUTLIVES = "A token makes none that outlives it."
-NO_TOKEN = "There is no such token."
+OUTLIVES = _("A token makes none that outlives it.")
+NO_TOKEN = _("There is no such token.")
 
 
 class TokensView(CallerView):
@@ -34,7 +36,7 @@ class TokensView(CallerView):
         asking = self.caller.token.expiry if self.caller.token else None
         if asking is not None and (expires_at is None or expires_at > asking):
             # Else whoever found a token that ends soon would have one that never does.
-            raise ValidationError({"expiresAt": [OUTLIVES]})
+            raise ValidationError({"expiresAt": [gettext(OUTLIVES)]})
         token, text = actions.create_token(
             user,
             body["name"],
@@ -97,6 +99,6 @@ def _own(user: User) -> QuerySet[ApiToken]:
 def _revoke(view: CallerView, tokens: QuerySet[ApiToken], number: UUID) -> Response:
     token = tokens.filter(number=number).first()
     if token is None:
-        raise NotFound(NO_TOKEN)
+        raise NotFound(gettext(NO_TOKEN))
     actions.revoke_token(token, view.caller.actor)
     return Response(status=status.HTTP_204_NO_CONTENT)

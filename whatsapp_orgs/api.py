@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.http import Http404, HttpRequest, JsonResponse
 from django.urls import include, path, re_path
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -26,7 +27,7 @@ def shape(code: str, message: str) -> dict[str, Any]:
 def error_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """Whatever a view raises, in the one shape; errors of our own stay with Django (500)."""
     if isinstance(error, ObjectDoesNotExist | Http404):
-        error = exceptions.NotFound("Organization not found.")
+        error = exceptions.NotFound(_("Organization not found."))
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied(str(error) or None)
     response = exception_handler(error, context)
@@ -53,26 +54,26 @@ def _of_field(name: str, texts: Any) -> str:
 def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
     """Anything under /api/ that is not a route."""
     return JsonResponse(
-        shape("not_found", "There is no such address."), status=404, headers=NO_STORE
+        shape("not_found", _("There is no such address.")), status=404, headers=NO_STORE
     )
 
 
 def bad_request(request: HttpRequest) -> JsonResponse:
     """What Django refuses before any view sees it."""
-    message = "This request cannot be served: its Host or another header is wrong."
+    message = _("This request cannot be served: its Host or another header is wrong.")
     return JsonResponse(shape("bad_request", message), status=400, headers=NO_STORE)
 
 
 def unavailable(request: HttpRequest) -> JsonResponse:
     """The database is away; nothing was changed."""
-    message = "The database does not answer at the moment. Try again in a few seconds."
+    message = _("The database does not answer at the moment. Try again in a few seconds.")
     headers = {**NO_STORE, "Retry-After": str(RETRY_SECONDS)}
     return JsonResponse(shape("database_unavailable", message), status=503, headers=headers)
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
     """An error of our own, in the one shape."""
-    message = "Something went wrong in the service. Its log says what."
+    message = _("Something went wrong in the service. Its log says what.")
     return JsonResponse(shape("error", message), status=500, headers=NO_STORE)
 
 

@@ -12,6 +12,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 
 def locked_out(
@@ -27,7 +28,7 @@ def locked_out(
     seconds = max(1, math.ceil(left.total_seconds()))
     context = {
         **admin.site.each_context(request),
-        "title": "Too many wrong passwords",
+        "title": _("Too many wrong passwords"),
         "minutes": math.ceil(seconds / 60),
     }
     response = render(request, "admin/locked_out.html", context, status=429)

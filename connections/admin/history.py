@@ -1,10 +1,19 @@
 """What happened to the connections, in Django admin. It is only ever read."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Case, F, GenericIPAddressField, QuerySet, When
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
+from connections.lifecycle import Reason
 from connections.models import ConnectionEvent, PairingAttempt
+from connections.words import WORDS
 from organizations.access import Caller
 from organizations.admin.base import ListAdmin, OrganizationFilter, stamp, two_lines
 from organizations.models import Organization
@@ -14,13 +23,35 @@ class ConnectionFilter(OrganizationFilter):
     path = "connection__organization"
 
 
+class ReasonFilter(admin.SimpleListFilter):
+    """`?reason=`: by what people read; the same sentence stands for several reasons."""
+
+    title = lazy("reason")
+    parameter_name = "reason"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
+        told = {WORDS[reason].sentence: str(reason) for reason in reversed(Reason)}
+        return [(reason, sentence) for sentence, reason in sorted(told.items())]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if value is None:
+            return queryset
+        if value not in list(Reason):
+            return queryset.none()
+        english = WORDS[Reason(value)].english
+        return queryset.filter(reason__in=[one for one in Reason if WORDS[one].english == english])
+
+
 @admin.register(ConnectionEvent)
 class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
     """Who asked for what and what came of it. From where is for those who manage it only."""
 
     list_display = ["when", "organization", "what", "state", "who"]
     list_select_related = ["connection__organization"]
-    list_filter = [ConnectionFilter, "state", "reason"]
+    list_filter = [ConnectionFilter, "state", ReasonFilter]
     # Not the address: finding would tell it.
     search_fields = ["actor", "detail", "connection__organization__name"]
     date_hierarchy = "at"
@@ -31,19 +62,19 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
         origin = Case(managed, default=None, output_field=GenericIPAddressField(null=True))
         return events.annotate(origin=origin)
 
-    @admin.display(description="Organization", ordering="connection__organization__name")
+    @admin.display(description=lazy("Organization"), ordering="connection__organization__name")
     def organization(self, event: ConnectionEvent) -> Organization:
         return event.connection.organization
 
-    @admin.display(description="When", ordering="at")
+    @admin.display(description=lazy("When"), ordering="at")
     def when(self, event: ConnectionEvent) -> str:
         return stamp(event.at)
 
-    @admin.display(description="What", ordering="reason")
+    @admin.display(description=lazy("What"), ordering="reason")
     def what(self, event: ConnectionEvent) -> SafeString:
         return two_lines(event.sentence, event.detail_told)
 
-    @admin.display(description="Who, from where", ordering="actor")
+    @admin.display(description=lazy("Who, from where"), ordering="actor")
     def who(self, event: ConnectionEvent) -> SafeString:
         return two_lines(event.actor, getattr(event, "origin", None))
 
@@ -62,18 +93,19 @@ class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
         attempts = PairingAttempt.objects.filter(connection__organization__in=caller.organizations)
         return attempts.defer("code", "phone_code", "phone_number")
 
-    @admin.display(description="Organization", ordering="connection__organization__name")
+    @admin.display(description=lazy("Organization"), ordering="connection__organization__name")
     def organization(self, attempt: PairingAttempt) -> Organization:
         return attempt.connection.organization
 
-    @admin.display(description="Codes shown")
+    @admin.display(description=lazy("Codes shown"))
     def codes(self, attempt: PairingAttempt) -> str:
-        return f"{attempt.code_number} of {attempt.code_count}"
+        told = _("{number} of {count}")
+        return told.format(number=attempt.code_number, count=attempt.code_count)
 
-    @admin.display(description="Begun", ordering="begun_at")
+    @admin.display(description=lazy("Begun"), ordering="begun_at")
     def begun(self, attempt: PairingAttempt) -> str:
         return stamp(attempt.begun_at)
 
-    @admin.display(description="Ended", ordering="ended_at", empty_value="Not yet")
-    def ended(self, attempt: PairingAttempt) -> str | None:
-        return stamp(attempt.ended_at) or None
+    @admin.display(description=lazy("Ended"), ordering="ended_at")
+    def ended(self, attempt: PairingAttempt) -> str:
+        return stamp(attempt.ended_at) or _("Not yet")

@@ -87,7 +87,7 @@ def test_searching_and_filtering_find_ones_own(
 
 
 def test_filters_by_reason_state_and_time(admin_user: User) -> None:
-    asked = {"reason__exact": "requested", "state__exact": "connecting"}
+    asked = {"reason": "requested", "state__exact": "connecting"}
     assert len(rows(admin_user, address(EVENTS, **asked))) == 2
     assert rows(admin_user, address(EVENTS, at__year=2001)) == []
 

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as lazy
 
 from organizations.access import Caller
 from organizations.admin.base import ListAdmin, OrganizationFilter, caller_of, stamp, two_lines
@@ -26,11 +27,11 @@ class AuditEntryAdmin(ListAdmin[AuditEntry]):
             return entries
         return entries.filter(organization__in=caller.managed())
 
-    @admin.display(description="When", ordering="at")
+    @admin.display(description=lazy("When"), ordering="at")
     def when(self, entry: AuditEntry) -> str:
         return stamp(entry.at)
 
-    @admin.display(description="Who, from where", ordering="actor")
+    @admin.display(description=lazy("Who, from where"), ordering="actor")
     def who(self, entry: AuditEntry) -> SafeString:
         return two_lines(entry.actor, entry.address)
 

@@ -20,6 +20,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
+from django.utils.translation import gettext_lazy as lazy
 
 from organizations.access import Caller, person
 from organizations.models import Organization
@@ -181,7 +182,7 @@ class ListAdmin(TenantAdmin[M]):
 class OrganizationFilter(admin.SimpleListFilter):
     """`?organization=<id>`, of one's own; links lead here even where the sidebar has no room."""
 
-    title = "organization"
+    title = lazy("organization")
     parameter_name = "organization"
 
     path = "organization"

@@ -13,6 +13,8 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as lazy
 
 from organizations import actions
 from organizations.access import Ability, Caller
@@ -25,14 +27,20 @@ from organizations.admin.base import (
 )
 from organizations.models import Membership
 
-NO_SUCH_USER = "There is no active user of this name. A superuser can add one."
-ALREADY_A_MEMBER = "This user is a member already; the role is changed on the member's own page."
+NO_SUCH_USER = lazy("There is no active user of this name. A superuser can add one.")
+ALREADY_A_MEMBER = lazy(
+    "This user is a member already; the role is changed on the member's own page."
+)
 
 
 class NewMemberForm(forms.ModelForm[Membership]):
     """By the exact name: a list to choose from would tell an owner who all the users are."""
 
-    username = forms.CharField(max_length=150, help_text="The exact name that they log in with.")
+    username = forms.CharField(
+        label=lazy("Username"),
+        max_length=150,
+        help_text=lazy("The exact name that they log in with."),
+    )
 
     class Meta:
         model = Membership
@@ -145,7 +153,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
     @admin.display(description="")
     def remove_link(self, membership: Membership) -> SafeString:
         page = reverse("admin:organizations_membership_remove", args=[membership.pk])
-        return format_html('<a href="{}">Remove…</a>', page)
+        return format_html('<a href="{}">{}</a>', page, gettext("Remove…"))
 
     def get_urls(self) -> list[URLPattern]:
         remove = path(
@@ -162,15 +170,17 @@ class MembershipAdmin(TenantAdmin[Membership]):
         if membership is None:
             raise Http404
         if request.method != "POST":
-            question = "Open pages and connections of theirs to this organization end at once."
+            question = gettext(
+                "Open pages and connections of theirs to this organization end at once."
+            )
             names = [(membership.pk, membership)]
-            return self.confirmation(request, question, "Remove", names)
+            return self.confirmation(request, question, gettext("Remove"), names)
         try:
             actions.remove_member(membership, caller_of(request).actor)
         except actions.LastOwner as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, f"Removed: {membership}.")
+            messages.success(request, gettext("Removed: {member}.").format(member=membership))
         page = reverse("admin:organizations_membership_changelist")
         # An owner who has left sees no members any more.
         if not self._manages(request):

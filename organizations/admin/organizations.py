@@ -14,6 +14,8 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from organizations import actions
 from organizations.access import Ability, Caller
@@ -21,21 +23,22 @@ from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
 from organizations.phone_numbers import digits, formatted
 
-DEACTIVATE = (
+DEACTIVATE = lazy(
     "While it is deactivated, its WhatsApp connection rests and cannot be reconnected. "
     "Credentials, members and history are kept, and it can be reactivated."
 )
-REACTIVATE = "Its connection works again as it did before."
+REACTIVATE = lazy("Its connection works again as it did before.")
 
 
 class OrganizationForm(forms.ModelForm[Organization]):
     """The number as people write it; cleaned, it is the digits."""
 
     expected_number = forms.CharField(
+        label=lazy("Expected number"),
         max_length=32,
         required=False,
         widget=AdminTextInputWidget,
-        help_text="Like +55 11 98765-4321: no other phone may be linked. Empty: any may.",
+        help_text=lazy("Like +55 11 98765-4321: no other phone may be linked. Empty: any may."),
     )
 
     class Meta:
@@ -92,19 +95,19 @@ class OrganizationAdmin(TenantAdmin[Organization]):
 
     # --- What is shown ---------------------------------------------------------------------------
 
-    @admin.display(description="Status", ordering="deactivated_at")
+    @admin.display(description=lazy("Status"), ordering="deactivated_at")
     def status(self, organization: Organization) -> str:
-        return "Active" if organization.is_active else "Deactivated"
+        return _("Active") if organization.is_active else _("Deactivated")
 
-    @admin.display(description="Expected number")
+    @admin.display(description=lazy("Expected number"))
     def expected_number_text(self, organization: Organization) -> str:
-        return formatted(organization.expected_number) or "any"
+        return formatted(organization.expected_number) or _("any")
 
-    @admin.display(description="Connection")
+    @admin.display(description=lazy("Connection"))
     def connection_link(self, organization: Organization) -> SafeString:
         # By the page's name: this app knows nothing of connections.
         page = reverse("admin:connections_connection_change", args=[organization.pk])
-        return format_html('<a href="{}">Connection</a>', page)
+        return format_html('<a href="{}">{}</a>', page, _("Connection"))
 
     def change_view(
         self,
@@ -179,9 +182,8 @@ class OrganizationAdmin(TenantAdmin[Organization]):
         if asked is not None:
             return asked
         actions.set_active(organization, active, caller_of(request).actor)
-        messages.success(
-            request, f"{organization} is {'active again' if active else 'deactivated'}."
-        )
+        told = _("{name} is active again.") if active else _("{name} is deactivated.")
+        messages.success(request, told.format(name=organization))
         return redirect("admin:organizations_organization_change", organization.pk)
 
     def _ask_first(
@@ -196,19 +198,19 @@ class OrganizationAdmin(TenantAdmin[Organization]):
             return None
         return self.confirmation(
             request,
-            REACTIVATE if active else DEACTIVATE,
-            "Reactivate" if active else "Deactivate",
+            str(REACTIVATE if active else DEACTIVATE),
+            _("Reactivate") if active else _("Deactivate"),
             [(organization.pk, organization.name) for organization in organizations],
             action,
         )
 
-    @admin.action(description="Deactivate selected organizations", permissions=["activity"])
+    @admin.action(description=lazy("Deactivate selected organizations"), permissions=["activity"])
     def deactivate(
         self, request: HttpRequest, queryset: QuerySet[Organization]
     ) -> HttpResponse | None:
         return self._set_all(request, queryset, active=False)
 
-    @admin.action(description="Reactivate selected organizations", permissions=["activity"])
+    @admin.action(description=lazy("Reactivate selected organizations"), permissions=["activity"])
     def reactivate(
         self, request: HttpRequest, queryset: QuerySet[Organization]
     ) -> HttpResponse | None:
@@ -224,5 +226,6 @@ class OrganizationAdmin(TenantAdmin[Organization]):
             return asked
         for organization in organizations:
             actions.set_active(organization, active, caller_of(request).actor)
-        messages.success(request, f"{action.capitalize()}d: {len(organizations)}.")
+        told = _("Reactivated: {count}.") if active else _("Deactivated: {count}.")
+        messages.success(request, told.format(count=len(organizations)))
         return None

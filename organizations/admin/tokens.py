@@ -19,6 +19,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.debug import sensitive_variables
 
 from organizations import actions
@@ -34,22 +36,28 @@ from organizations.admin.base import (
 )
 from organizations.models import ApiToken
 
-REVOKE = "Whatever uses it is refused from now on. This cannot be undone."
+REVOKE = lazy("Whatever uses it is refused from now on. This cannot be undone.")
 
 
 class NewTokenForm(forms.ModelForm[ApiToken]):
     """A token of an organization, or without one a token that stands for whoever makes it."""
 
     expires_in_days = forms.IntegerField(
-        min_value=1, max_value=3650, required=False, help_text="Left empty, it does not expire."
+        label=lazy("Expires in days"),
+        min_value=1,
+        max_value=3650,
+        required=False,
+        help_text=lazy("Left empty, it does not expire."),
     )
 
     class Meta:
         model = ApiToken
         fields = ["name", "scope", "organization", "expires_in_days"]
         help_texts = {
-            "organization": "With one, the token is that organization's own. "
-            "Left empty, it stands for you and may do what you may.",
+            "organization": lazy(
+                "With one, the token is that organization's own. "
+                "Left empty, it stands for you and may do what you may."
+            ),
         }
 
 
@@ -77,42 +85,42 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
 
     # --- What is shown ---------------------------------------------------------------------------
 
-    @admin.display(description="Name and prefix", ordering="name")
+    @admin.display(description=lazy("Name and prefix"), ordering="name")
     def called(self, token: ApiToken) -> SafeString:
         return two_lines(token.name, f"{token.token_key}…")
 
-    @admin.display(description="Scope", ordering="scope")
+    @admin.display(description=lazy("Scope"), ordering="scope")
     def may(self, token: ApiToken) -> str:
-        return token.scope.capitalize()
+        return _("Manage") if token.scope == ApiToken.Scope.MANAGE else _("Read")
 
-    @admin.display(description="Belongs to")
+    @admin.display(description=lazy("Belongs to"))
     def whose(self, token: ApiToken) -> SafeString:
         if token.organization is not None:
-            return two_lines(token.organization, "organization")
-        return two_lines(token.user.get_username(), "user")
+            return two_lines(token.organization, _("organization"))
+        return two_lines(token.user.get_username(), _("user"))
 
-    @admin.display(description="Expires", ordering="expiry", empty_value="Never")
-    def expires(self, token: ApiToken) -> str | None:
-        return stamp(token.expiry) or None
+    @admin.display(description=lazy("Expires"), ordering="expiry")
+    def expires(self, token: ApiToken) -> str:
+        return stamp(token.expiry) or _("Never")
 
-    @admin.display(description="Last used", ordering="last_used_at", empty_value="Never")
-    def last_used(self, token: ApiToken) -> str | None:
-        return stamp(token.last_used_at) or None
+    @admin.display(description=lazy("Last used"), ordering="last_used_at")
+    def last_used(self, token: ApiToken) -> str:
+        return stamp(token.last_used_at) or _("Never")
 
-    @admin.display(description="State")
+    @admin.display(description=lazy("State"))
     def state(self, token: ApiToken) -> str:
         if token.revoked_at is not None:
-            return "Revoked"
+            return _("Revoked")
         if token.expiry and token.expiry <= timezone.now():
-            return "Expired"
-        return "Valid" if token.is_valid else "User deactivated"
+            return _("Expired")
+        return _("Valid") if token.is_valid else _("User deactivated")
 
     @admin.display(description="")
     def revoking(self, token: ApiToken) -> SafeString | str:
         if token.revoked_at is not None:
             return ""
         page = reverse("admin:organizations_apitoken_revoke", args=[token.number])
-        return format_html('<a href="{}">Revoke…</a>', page)
+        return format_html('<a href="{}">{}</a>', page, _("Revoke…"))
 
     # --- Making one ------------------------------------------------------------------------------
 
@@ -161,7 +169,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
         self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
     ) -> HttpResponse:
         """The one time that the text is shown: in the answer itself, so that nothing keeps it."""
-        context = {"title": "API token created", "token": obj, "text": obj.text_to_show}  # type: ignore[attr-defined]
+        context = {"title": _("API token created"), "token": obj, "text": obj.text_to_show}  # type: ignore[attr-defined]
         response = self.page(request, "admin/organizations/apitoken/created.html", context)
         response["Cache-Control"] = "no-store"
         return response
@@ -182,25 +190,25 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
         if token is None:
             raise Http404
         if request.method != "POST":
-            return self.confirmation(request, REVOKE, "Revoke", [(token.number, token)])
+            return self.confirmation(request, str(REVOKE), _("Revoke"), [(token.number, token)])
         actions.revoke_token(token, caller_of(request).actor)
-        messages.success(request, f"Revoked: {token}.")
+        messages.success(request, _("Revoked: {what}.").format(what=token))
         return redirect("admin:organizations_apitoken_changelist")
 
-    @admin.action(description="Revoke selected API tokens")
+    @admin.action(description=lazy("Revoke selected API tokens"))
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> HttpResponse | None:
         tokens = list(queryset)
         if "confirmed" not in request.POST:
             names = [(token.number, token) for token in tokens]
-            return self.confirmation(request, REVOKE, "Revoke", names, "revoke")
+            return self.confirmation(request, str(REVOKE), _("Revoke"), names, "revoke")
         for token in tokens:
             actions.revoke_token(token, caller_of(request).actor)
-        messages.success(request, f"Revoked: {len(tokens)}.")
+        messages.success(request, _("Revoked: {what}.").format(what=len(tokens)))
         return None
 
     @admin.display(description=SafeString('<input type="checkbox" id="action-toggle">'))
     def action_checkbox(self, obj: ApiToken) -> SafeString:
-        label = {"class": "action-select", "aria-label": f"Select {obj}"}
+        label = {"class": "action-select", "aria-label": _("Select {what}").format(what=obj)}
         return forms.CheckboxInput(label, lambda value: False).render(
             ACTION_CHECKBOX_NAME, str(obj.number)
         )

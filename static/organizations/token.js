@@ -14,10 +14,10 @@ if (navigator.clipboard) {
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text.textContent);
-      told.textContent = "Copied.";
+      told.textContent = told.dataset.done;
     } catch {
       getSelection().selectAllChildren(text);
-      told.textContent = "Not allowed here. It is selected: copy it by hand.";
+      told.textContent = told.dataset.refused;
     }
   });
 }
