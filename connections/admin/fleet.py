@@ -16,9 +16,10 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from connections.admin.filters import DEACTIVATED, LINKING, NEEDS_ACTION
 from connections.chart import charts
 from connections.fleet import Brief, Fleet, Group, Section, fleet_of
-from connections.lifecycle import Reason, State
+from connections.lifecycle import State
 from connections.observed import refused_since
 from connections.words import Step
 from organizations.admin.base import caller_of
@@ -26,14 +27,14 @@ from organizations.admin.base import caller_of
 SHOWN = 50
 """How many of a section are on the page; the list has them all."""
 
-# What the list calls them.
-_LISTED: dict[Section, dict[str, str]] = {
-    Section.ACTION_NEEDED: {"state": State.ACTION_NEEDED},
-    Section.RECONNECTING: {"state": State.RECONNECTING},
-    Section.LINKING: {"state": State.CONNECTING},
-    Section.CONNECTED: {"state": State.CONNECTED},
-    Section.DISCONNECTED: {"state": State.DISCONNECTED},
-    Section.DEACTIVATED: {"reason": Reason.ORGANIZATION_INACTIVE},
+# What the list's filter calls them.
+_LISTED: dict[Section, str] = {
+    Section.ACTION_NEEDED: NEEDS_ACTION,
+    Section.RECONNECTING: State.RECONNECTING,
+    Section.LINKING: LINKING,
+    Section.CONNECTED: State.CONNECTED,
+    Section.DISCONNECTED: State.DISCONNECTED,
+    Section.DEACTIVATED: DEACTIVATED,
 }
 _FOLDED = (Section.DISCONNECTED, Section.DEACTIVATED)
 
@@ -65,7 +66,7 @@ class Shown:
     @property
     def listed(self) -> str:
         """The list of all that are in it."""
-        query = urlencode(_LISTED[self.group.section])
+        query = urlencode({"state": _LISTED[self.group.section]})
         return f"{reverse('admin:connections_connection_changelist')}?{query}"
 
     @property
