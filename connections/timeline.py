@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -191,8 +191,7 @@ def _stretches(
         if at < start:
             linked = linked_before == State.CONNECTED
         # Between the last sign of life of a worker and the next worker's first nothing was up.
-        at = silent_since if reason == Reason.SERVICE_RESTARTED and silent_since else at
-        at = min(max(at, since), now)
+        at = min(max(silent_since or at, since), now)
         yield fare, since, at
         linked = state == State.CONNECTED or (linked and state != State.DISCONNECTED)
         fare, since = _fare(state, reason, linked), at
@@ -217,9 +216,10 @@ def _marks(
     before = events.filter(at__lt=start).order_by("-at", "-pk")
     link = before.filter(state__in=[State.CONNECTED, State.DISCONNECTED]).values("state")[:1]
     gone = Worker.objects.filter(stopped_at__lte=OuterRef("at")).order_by("-heartbeat_at")
+    silence = When(reason=Reason.SERVICE_RESTARTED, then=Subquery(gone.values("heartbeat_at")[:1]))
     return (
         events.filter(Q(at__gte=start) | Q(pk=Subquery(before.values("pk")[:1])))
-        .annotate(linked_before=Subquery(link), silent=Subquery(gone.values("heartbeat_at")[:1]))
+        .annotate(linked_before=Subquery(link), silent=Case(silence, default=None))
         .order_by("at", "pk")
         .values_list("at", "state", "reason", "linked_before", F("silent"))
     )

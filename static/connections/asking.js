@@ -32,8 +32,11 @@ export function takeOver(root, page, socket) {
 // A problem is told where it can be mended: at the form's field, if it has one.
 function told(form, page, problem) {
   if (!atField(form, problem)) return page.notice(problem);
-  if (problem) form.querySelector("[aria-describedby]").focus();
-  else form.closest("details").open = false;
+  if (problem) return form.querySelector("[aria-describedby]").focus();
+  const details = form.closest("details");
+  // Before it closes: what disappears with the focus in it loses it for good.
+  if (details.contains(document.activeElement)) details.querySelector("summary").focus();
+  details.open = false;
 }
 
 function atField(form, problem) {

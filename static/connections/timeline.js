@@ -63,7 +63,9 @@ export class Timeline {
 
   tell(element, told) {
     element.dataset.state = told.state;
-    element.querySelector("time").dateTime = told.at;
+    const time = element.querySelector("time");
+    if (time.dateTime !== told.at) this.laid = "";
+    time.dateTime = told.at;
     const text = element.querySelector("p");
     if (text.textContent.trim() !== `${told.sentence} ${told.detail}`.trim()) {
       const detail = Object.assign(document.createElement("span"), { className: "detail", textContent: told.detail });

@@ -1,0 +1,135 @@
+"""What the live page does beside showing the state: typed codes, countdowns, the history."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.application import Application
+from tests.browser import Visitor, panel, qr_code
+from tests.test_browser import browser, digits, press, visitor
+
+__all__ = ["browser", "visitor"]
+
+
+def test_a_code_typed_on_the_phone_links_it_and_a_test_message_arrives(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.open(organization)
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("summary", has_text="Link with phone number instead").click()
+    number = page.get_by_label("Phone number with country code")
+    number.fill("+55 11 98765-4399")
+    number.press("Enter")
+    expect(panel(page, "phone_code")).to_be_visible()
+    # The form is gone; the focus went to what it led to.
+    expect(page.locator("[data-words]")).to_be_focused()
+    expect(page.get_by_text("min 3")).to_be_visible()  # Of the 2 min 40 s that it is good for.
+    code = page.locator("[data-code-groups]").inner_text()
+    assert re.fullmatch(r"[0-9A-Z]{4}-[0-9A-Z]{4}", code)
+    spelled = page.locator('[data-field="codeSpelled"]').text_content()
+    assert spelled == ", ".join(code)
+    press(page, "Copy code")
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == code
+
+    press(page, "Show a QR code instead")
+    expect(panel(page, "code")).to_be_visible()
+    page.locator("summary", has_text="Link with phone number instead").click()
+    press(page, "Get a code")
+    expect(panel(page, "phone_code")).to_be_visible()
+    press(page, "Type it on the simulated phone")
+    expect(panel(page, "connected")).to_be_visible()
+    assert digits(page) == "5511987654399"
+    press(page, "Send a test message")
+    expect(page.get_by_text("The test message was sent")).to_be_visible()
+    expect(page.locator("[data-uptime]")).to_contain_text("100 %")
+    visitor.at_ease()
+
+
+def test_a_code_that_is_lost_is_covered_and_another_one_comes(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.open(organization)
+    press(page, "Reconnect")
+    expect(panel(page, "code")).to_be_visible()
+    first = qr_code(page)
+    page.evaluate(SEEN)
+    for found in application.simulator.connections():
+        application.simulator.drop(connection=found["id"])
+    # Covered at once, without alarm; then the next code, by itself.
+    expect(page.locator("body")).to_have_attribute(
+        "data-seen", "preparing: A new code is on its way"
+    )
+    expect(panel(page, "code")).to_be_visible()
+    assert qr_code(page) != first
+    visitor.at_ease()
+
+
+# What was said in place of the code, however short the time.
+SEEN = """() => {
+  const note = document.querySelector('[data-field="newCode"]');
+  const { dataset } = document.getElementById("connection");
+  new MutationObserver(() => {
+    if (note.textContent) document.body.dataset.seen = `${dataset.panel}: ${note.textContent}`;
+  }).observe(note, { childList: true });
+}"""
+
+
+def test_while_it_reconnects_the_page_counts_down_to_the_next_try(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.open(organization)
+    press(page, "Reconnect")
+    press(page, "Scan with the simulated phone")
+    expect(panel(page, "connected")).to_be_visible()
+    fault = application.simulator.arm("failure", number=digits(page), reason=400)
+    try:
+        application.simulator.drop(number=digits(page))
+        expect(panel(page, "reconnecting")).to_be_visible()
+        expect(page.locator("[data-retry]")).to_have_text(re.compile(r"Next try in \d+ s"))
+        # What counts down is not read aloud, the state is.
+        expect(page.get_by_role("status").locator("time")).to_have_count(0)
+    finally:
+        application.simulator.clear_faults(fault)
+    expect(panel(page, "connected")).to_be_visible()
+    expect(page.locator("[data-retry]")).to_be_hidden()
+    visitor.at_ease()
+
+
+def test_the_history_goes_back_to_its_beginning(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.open(organization)
+    expect(page.get_by_text("Nothing has happened yet.")).to_be_visible()
+    application.manage("shell", "-c", PAST.format(organization=organization))
+    visitor.open(organization)
+    lines = page.locator("[data-history] li")
+    expect(lines).to_have_count(20)
+    # Each under the day where the reader is; the browser's clock is in UTC, too.
+    days = page.locator("[data-history] h3")
+    expect(days.first).to_have_text(re.compile("^Yesterday, "))
+    expect(lines.nth(1)).to_contain_text("for 1 d")
+    earlier = page.get_by_role("link", name="Show earlier")
+    earlier.focus()
+    page.keyboard.press("Enter")
+    expect(lines).to_have_count(30)
+    expect(days).to_have_count(30)
+    expect(earlier).to_be_hidden()
+    expect(page.get_by_role("heading", name="History", exact=True)).to_be_focused()
+    visitor.at_ease()
+
+
+PAST = """
+from datetime import timedelta
+from django.utils import timezone
+from connections.models import ConnectionEvent
+now = timezone.now()
+for ago in range(1, 31):
+    ConnectionEvent.objects.create(
+        connection_id={organization}, at=now - timedelta(days=ago), observation="linked",
+        state_before=["connected", "reconnecting"][ago % 2],
+        state=["reconnecting", "connected"][ago % 2], reason=["link_lost", "resumed"][ago % 2],
+    )
+"""
