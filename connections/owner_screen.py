@@ -36,7 +36,7 @@ STAGES = {
     Stage.RESTING: _("WhatsApp cannot be connected at the moment."),
     Stage.CONNECTED: _("WhatsApp is connected already. There is nothing to do."),
     Stage.WAIT: _("One moment: a code is on its way."),
-    Stage.QR: _("Scan this code with WhatsApp."),
+    Stage.QR: _("Scan the code with the phone, or link with its number."),
     Stage.TYPED: _("Type this code in WhatsApp."),
     Stage.DONE: _("Done. WhatsApp is connected."),
     Stage.OVER: _("The phone could not be linked."),

@@ -8,9 +8,13 @@ const expires = part.querySelector("[data-link-expires]");
 const language = document.documentElement.lang || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long" });
-const NONE_TO_MAKE = (told) => told.state === "connected" || told.reason === "organization_inactive";
 // The server's clock minus this one's.
 let ahead = 0;
+
+// Where nothing can be linked.
+function idle(told) {
+  return told.state === "connected" || told.reason === "organization_inactive";
+}
 
 part.querySelector("[data-make]").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -95,8 +99,9 @@ function write(selector, text) {
 // The live page passes on each snapshot.
 root.addEventListener("told", ({ detail }) => {
   ahead = Date.parse(detail.now) - Date.now();
-  part.querySelector("[data-make]").hidden = NONE_TO_MAKE(detail);
+  part.querySelector("[data-make]").hidden = idle(detail);
   if ("ownerLink" in detail) show(detail.ownerLink);
+  part.hidden = idle(detail) && part.querySelector("[data-link-state]").hidden;
 });
 tick();
 setInterval(tick, 10_000);

@@ -1,19 +1,19 @@
-// The seconds that a code is still good for, as words and as a ring.
+// The seconds that a code is still good for, as words and as a ring, wherever there is one.
 
 const TICK = 250;
 
 export class Ring {
   constructor(root, words) {
-    this.clock = root.querySelector("[data-clock]");
-    this.ring = root.querySelector("[data-ring]");
-    this.left = root.querySelector("[data-left]");
+    this.clocks = root.querySelectorAll("[data-clock]");
+    this.rings = root.querySelectorAll("[data-ring]");
+    this.lefts = root.querySelectorAll("[data-left]");
     this.words = words;
   }
 
   start(left, all) {
     this.ends = performance.now() + left * 1000;
     this.all = all;
-    this.clock.removeAttribute("hidden");
+    for (const clock of this.clocks) clock.removeAttribute("hidden");
     clearInterval(this.timer);
     this.timer = setInterval(() => this.tick(), TICK);
     this.tick();
@@ -21,15 +21,16 @@ export class Ring {
 
   stop() {
     clearInterval(this.timer);
-    this.clock.setAttribute("hidden", "");
-    this.left.textContent = "";
+    for (const clock of this.clocks) clock.setAttribute("hidden", "");
+    for (const element of this.lefts) element.textContent = "";
   }
 
   tick() {
     const left = Math.max(0, (this.ends - performance.now()) / 1000);
     const text = this.words(Math.ceil(left));
-    if (this.left.textContent !== text) this.left.textContent = text;
-    this.ring.setAttribute("stroke-dashoffset", String(100 - 100 * Math.min(1, left / this.all)));
+    for (const element of this.lefts) if (element.textContent !== text) element.textContent = text;
+    const gone = String(100 - 100 * Math.min(1, left / this.all));
+    for (const ring of this.rings) ring.setAttribute("stroke-dashoffset", gone);
     if (left === 0) clearInterval(this.timer);
   }
 }

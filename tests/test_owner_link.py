@@ -1,0 +1,177 @@
+"""The link for the phone's owner in a real Chromium: staff copy it, a phone uses it, once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.application import Application, until
+from tests.browser import WAIT_MILLISECONDS, Visitor, launch, qr_code
+
+NUMBER = "5511955550188"
+GONE = "This link is no longer valid. Ask for a new one."
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    # One that says all it can say, to see that no secret is among it.
+    with Application(tmp_path_factory.mktemp("owner") / "data", LOG_LEVEL="DEBUG") as application:
+        yield application
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()
+
+
+class Phone:
+    """The browser of the phone's owner: no login, a screen of its own, and whatever goes wrong."""
+
+    def __init__(self, browser: Browser, *, width: int = 360, **options: object) -> None:
+        self.context: BrowserContext = browser.new_context(
+            viewport={"width": width, "height": 780},
+            **options,  # type: ignore[arg-type]
+        )
+        self.context.set_default_timeout(WAIT_MILLISECONDS)
+        self.page: Page = self.context.new_page()
+        self.wrong: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", lambda said: self.wrong.append(said.text))
+        self.page.on("request", lambda request: self.asked.append(str(request.all_headers())))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+
+    def at_ease(self) -> None:
+        assert self.wrong == []
+
+
+def copied_link(staff: Visitor, organization: int) -> str:
+    """A link, made on the connection page."""
+    page = staff.open(organization)
+    page.get_by_role("button", name="Copy a link for the phone’s owner").click()
+    field = page.get_by_label("The link. It is shown only this once.")
+    expect(field).to_have_value(re.compile("/link/#[0-9a-f]{40}$"))
+    expect(page.get_by_text("The link has not been opened yet.")).to_be_visible()
+    return field.input_value()
+
+
+def follow(page: Page, url: str) -> None:
+    """Open the link. Its script goes on from there before the page has loaded."""
+    page.goto(url, wait_until="commit")
+
+
+def stage(page: Page, name: str) -> None:
+    expect(page.locator(f'#owner[data-stage="{name}"]')).to_be_visible()
+
+
+def typed(page: Page) -> str:
+    shown = page.locator("[data-code]")
+    expect(shown).to_have_text(re.compile("^[0-9A-Z]{4}-[0-9A-Z]{4}$"))
+    return shown.inner_text()
+
+
+def test_a_phone_is_linked_by_a_typed_code_and_the_link_is_used_up(
+    browser: Browser, application: Application
+) -> None:
+    organization, staff = application.organization(), Visitor(browser, application)
+    url = copied_link(staff, organization)
+    secret = url.partition("#")[2]
+    phone, other = Phone(browser), Phone(browser)
+    for one in (phone, other):
+        follow(one.page, url)
+        stage(one.page, "ready")
+        # The secret is in no address, neither now nor after a reload or a step back.
+        assert one.page.url == f"{application.url}link/"
+    assert application.api("GET", organization, "status").body["reason"] == "never_connected"
+
+    page = phone.page
+    page.get_by_role("button", name="Connect WhatsApp").press("Enter")
+    stage(page, "qr")
+    # Who only looked is shown out at once.
+    expect(other.page.get_by_text(GONE)).to_be_visible()
+    page.reload()
+    stage(page, "qr")
+    page.get_by_role("textbox", name="Phone number with country code").fill(f"+{NUMBER}")
+    page.get_by_role("button", name="Link with phone number").click()
+    stage(page, "typed")
+    code = typed(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert NUMBER not in page.content()
+    application.simulator.enter_code(NUMBER, code.replace("-", ""))
+    expect(page.get_by_text("Done. WhatsApp is connected.")).to_be_visible()
+    page.reload()
+    stage(page, "done")
+
+    assert application.wait_for_state(organization, "connected")["number"] == NUMBER
+    follow(other.page, url)
+    expect(other.page.get_by_text(GONE)).to_be_visible()
+    assert not [line for line in phone.asked if f"#{secret}" in line]
+    assert {urlsplit(line).netloc for line in phone.asked if line.startswith("http")} == {
+        urlsplit(application.url).netloc
+    }
+    phone.at_ease()
+    log = application.log_text()
+    assert "Gone: /link/" in log
+    assert not [hidden for hidden in (secret, code, NUMBER) if hidden in log]
+    history = application.request("GET", f"/api/v1/organizations/{organization}/events").body
+    told = [(line["event"], line["actor"]) for line in history["results"]]
+    owner = "the phone's owner (link by admin)"
+    for line in [
+        ("owner_link_made", "admin"),
+        *(("owner_link_opened", owner), ("owner_link_used", owner)),
+        ("reconnect_requested", owner),
+    ]:
+        assert line in told
+    for each in (phone.context, other.context, staff.context):
+        each.close()
+
+
+def test_without_scripts_on_a_tablet_it_is_pasted_and_scanned(
+    browser: Browser, application: Application
+) -> None:
+    organization, staff = application.organization(1), Visitor(browser, application)
+    url = copied_link(staff, organization)
+    tablet = Phone(browser, width=820, java_script_enabled=False, color_scheme="dark")
+    page = tablet.page
+    page.goto(url)
+    page.get_by_role("textbox", name="Paste the whole link that you were sent").fill(url)
+    page.get_by_role("button", name="Open").click()
+    stage(page, "ready")
+    page.get_by_role("button", name="Connect WhatsApp").click()
+
+    def scanned() -> bool:
+        # The page loads itself again now and then; until then this is how it goes on.
+        page.goto(f"{application.url}link/")
+        return page.get_by_role("img", name="QR code").is_visible()
+
+    until(scanned, 20, "a QR code")
+    application.simulator.scan(qr_code(page))
+    application.wait_for_state(organization, "connected")
+    page.goto(f"{application.url}link/")
+    stage(page, "done")
+    tablet.context.close()
+    staff.context.close()
+
+
+def test_revoked_in_the_middle_it_closes_and_its_code_is_void(
+    browser: Browser, application: Application
+) -> None:
+    organization, staff = application.organization(2), Visitor(browser, application)
+    phone = Phone(browser)
+    follow(phone.page, copied_link(staff, organization))
+    phone.page.get_by_role("button", name="Connect WhatsApp").click()
+    stage(phone.page, "qr")
+    staff.page.get_by_role("button", name="Revoke the link").click()
+    expect(phone.page.get_by_text(GONE)).to_be_visible()
+    body = application.wait_for_state(organization, "disconnected")
+    assert body["reason"] == "pairing_cancelled"
+    staff.at_ease()
+    phone.context.close()
+    staff.context.close()
