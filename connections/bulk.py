@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -47,6 +47,22 @@ def fate(action: str, observed: Observed) -> tuple[BulkItem.Result, BulkItem.Pro
     if action == Action.RECONNECT and not observed.connection.store:
         return Result.PHONE, None
     return Result.WAITING, None
+
+
+BULK_PAIRINGS = 5
+"""So many reconnects of runs are under way at most: each could turn out to need a phone."""
+
+
+def under_way() -> int:
+    """Reconnects of all runs that are not linked yet, and pairings that they became."""
+    asked = Q(result=Result.ASKED, run__action=Action.RECONNECT)
+    pairing = Q(
+        result=Result.SCAN,
+        connection__generation=F("generation"),
+        connection__state__in=PAIRING,
+        connection__store="",
+    )
+    return BulkItem.objects.filter(asked | pairing).count()
 
 
 # --- Before it begins ---------------------------------------------------------------------------
@@ -131,6 +147,11 @@ def sentence(item: BulkItem) -> str:
             "Nothing saved can be used, so its phone has to scan a code. Open its page and press "
             "Reconnect when the phone is at hand."
         )
+    if item.result == Result.SCAN:
+        return _(
+            "What was saved no longer works, so its phone has to scan a code. Its page shows one "
+            "for a short while."
+        )
     if item.result == Result.STOPPED:
         return _("The run was stopped before its turn.")
     if item.problem:
@@ -170,6 +191,12 @@ def _headline(run: BulkRun) -> str:
 
 def _waiting(run: BulkRun) -> str:
     """Why nothing happens, if nothing can."""
-    if run.ended_at is not None or Worker.any_alive():
+    if run.ended_at is not None:
         return ""
-    return WORDS[Reason.WORKER_OFFLINE].whole
+    if not Worker.any_alive():
+        return WORDS[Reason.WORKER_OFFLINE].whole
+    items = run.items.all()
+    held = items.filter(result=Result.SCAN).exists() and under_way() >= BULK_PAIRINGS
+    if not held or not items.filter(result=Result.WAITING).exists():
+        return ""
+    return _("Some codes wait for a phone. It goes on when they are scanned or have expired.")

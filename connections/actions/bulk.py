@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, transaction
-from django.db.models import F, Max, Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from connections.actions.requests import (
@@ -18,7 +18,7 @@ from connections.actions.requests import (
     request_disconnect,
     request_reconnect,
 )
-from connections.bulk import Plan, fate
+from connections.bulk import BULK_PAIRINGS, Plan, fate, under_way
 from connections.lifecycle import PAIRING, Reason, State
 from connections.limits import TooManyRequests
 from connections.models import BulkItem, BulkRun, Connection, Worker
@@ -30,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 Action, Result, Problem = BulkRun.Action, BulkItem.Result, BulkItem.Problem
 
-BULK_PAIRINGS = 5
-"""So many reconnects of runs are under way at most: each could turn out to need a phone."""
 PACE = timedelta(seconds=0.2)
 """How far apart the requests of one run are."""
 LASTS = timedelta(minutes=2)
@@ -115,7 +113,7 @@ def _make_next(run_id: int) -> bool:
         return False
     due = Q(not_before=None) | Q(not_before__lte=now)
     item = run.items.filter(due, result=Result.WAITING).first()
-    if item is None or (run.action == Action.RECONNECT and _under_way() >= BULK_PAIRINGS):
+    if item is None or (run.action == Action.RECONNECT and under_way() >= BULK_PAIRINGS):
         return False
     try:
         with transaction.atomic():
@@ -128,18 +126,6 @@ def _make_next(run_id: int) -> bool:
     BulkRun.objects.filter(pk=run.pk).update(next_at=now + PACE)
     _end_if_over(run.pk)
     return True
-
-
-def _under_way() -> int:
-    """Reconnects of all runs that are not linked yet, and pairings that they became."""
-    asked = Q(result=Result.ASKED, run__action=Action.RECONNECT)
-    pairing = Q(
-        result=Result.SCAN,
-        connection__generation=F("generation"),
-        connection__state__in=PAIRING,
-        connection__store="",
-    )
-    return BulkItem.objects.filter(asked | pairing).count()
 
 
 def _ask(run: BulkRun, item: BulkItem) -> None:
@@ -183,20 +169,29 @@ def _settle(run_id: int) -> None:
     run = _open(run_id)
     if run is None:
         return
-    asked = run.items.filter(result=Result.ASKED)
-    items = list(asked.select_related("connection__organization", "connection__worker"))
+    # What waits for a phone counts as done; while the run goes on, it is told what came of it.
+    unsure = run.items.filter(result__in=(Result.ASKED, Result.SCAN))
+    items = list(unsure.select_related("connection__organization", "connection__worker"))
     if items:
         any_worker, started = Worker.any_alive(), _last_start()
     for item in items:
-        observed = listed(item.connection, any_worker)
-        if item.connection.generation != item.generation:
-            _write(item, Result.FAILED, Problem.SUPERSEDED)
-        elif result := _came_of(run.action, observed):
-            _write(item, result, reason=observed.reason)
-        # A worker that has just started gets its time.
-        elif max(item.asked_at or started, started) + LASTS < timezone.now():
-            _write(item, Result.FAILED, Problem.TIMED_OUT)
+        _look_at(run, item, listed(item.connection, any_worker), started)
     _end_if_over(run_id)
+
+
+def _look_at(run: BulkRun, item: BulkItem, observed: Observed, started: datetime) -> None:
+    """Write down what a request has come to, or that it took too long."""
+    if item.connection.generation != item.generation:
+        if item.result == Result.ASKED:
+            _write(item, Result.FAILED, Problem.SUPERSEDED)
+        return
+    result = _came_of(run.action, observed)
+    # A worker that has just started gets its time.
+    late = max(item.asked_at or started, started) + LASTS < timezone.now()
+    if result is not None and result != item.result:
+        _write(item, result, reason=observed.reason)
+    elif result is None and late and item.result == Result.ASKED:
+        _write(item, Result.FAILED, Problem.TIMED_OUT)
 
 
 def _last_start() -> datetime:

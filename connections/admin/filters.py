@@ -35,18 +35,20 @@ MOST_DIGITS = 20
 FEWEST_DIGITS = 3
 PHONE_CHARACTERS = frozenset("+-–().0123456789/ \u00a0\u202f\u2011")
 
-# Beside the states: what a person looks for that is more than one of them, or a part of one.
-NEEDS_ACTION, LINKING, DEACTIVATED, OFFLINE = "needs_action", "linking", "deactivated", "offline"
+# Beside the states: what a person looks for that is a part of one, or of several.
+DEACTIVATED, OFFLINE = "deactivated", "offline"
+# What stands for the fleet page's sections that are more than one state.
+NEEDS_ACTION, LINKING = State.ACTION_NEEDED, State.CONNECTING
 AT_THE_SERVER = [reason for reason, words in WORDS.items() if words.step == Step.CHECK_SERVER]
+UNATTENDED = (Reason.WORKER_OFFLINE, Reason.SERVICE_RESTARTED)
 
+# As the fleet page counts them.
 STATE_NAMES = {
-    NEEDS_ACTION: lazy("Needs action"),
-    State.CONNECTED: lazy("Connected"),
+    State.ACTION_NEEDED: lazy("Needs action"),
     State.RECONNECTING: lazy("Reconnecting"),
-    LINKING: lazy("Linking"),
-    State.CONNECTING: lazy("Linking: connecting"),
+    State.CONNECTING: lazy("Linking"),
     State.AWAITING_SCAN: lazy("Linking: waiting for the phone"),
-    State.ACTION_NEEDED: lazy("Down until someone acts"),
+    State.CONNECTED: lazy("Connected"),
     State.DISCONNECTED: lazy("Disconnected"),
     DEACTIVATED: lazy("Deactivated"),
     OFFLINE: lazy("Service offline"),
@@ -98,17 +100,20 @@ def _case(default: F, *whens: When) -> Case:
 
 
 def in_state(value: str) -> Q:
-    """What one choice of the state's filter stands for."""
+    """What one choice of the state's filter stands for.
+
+    A person is needed also where only the server can be helped; that counts as nothing else.
+    """
     inactive = Q(organization__deactivated_at__isnull=False)
-    at_server = Q(told_reason__in=AT_THE_SERVER) & ~inactive
-    found = {
-        NEEDS_ACTION: Q(told_state=State.ACTION_NEEDED) | at_server,
-        LINKING: Q(told_state__in=PAIRING),
-        DEACTIVATED: inactive,
-        OFFLINE: Q(told_reason__in=(Reason.WORKER_OFFLINE, Reason.SERVICE_RESTARTED)),
-        State.DISCONNECTED: Q(told_state=State.DISCONNECTED) & ~inactive,
-    }
-    return found.get(value, Q(told_state=value))
+    at_server = Q(told_reason__in=AT_THE_SERVER)
+    if value == DEACTIVATED:
+        return inactive
+    if value == OFFLINE:
+        return Q(told_reason__in=UNATTENDED)
+    if value == State.ACTION_NEEDED:
+        return ~inactive & (Q(told_state=value) | at_server)
+    states = PAIRING if value == State.CONNECTING else (value,)
+    return ~inactive & ~at_server & Q(told_state__in=states)
 
 
 def down_since_before(moment: datetime) -> Q:

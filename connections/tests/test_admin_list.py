@@ -17,8 +17,6 @@ from pytest_django import DjangoAssertNumQueries
 from connections import actions, fleet
 from connections.admin.filters import (
     DEACTIVATED,
-    LINKING,
-    NEEDS_ACTION,
     OFFLINE,
     STATE_NAMES,
     as_told,
@@ -117,12 +115,13 @@ def test_the_groups_are_those_of_the_fleet_page(db: None) -> None:
     def of(section: Section) -> set[int]:
         return {pk for pk, its in sections.items() if its == section}
 
-    assert found(NEEDS_ACTION) == of(Section.ACTION_NEEDED)
-    assert found(DEACTIVATED) == of(Section.DEACTIVATED)
+    assert found(State.ACTION_NEEDED) == of(Section.ACTION_NEEDED) != set()
+    assert found(State.RECONNECTING) == of(Section.RECONNECTING) != set()
+    assert found(State.CONNECTING) == of(Section.LINKING) != set()
+    assert found(State.AWAITING_SCAN) < of(Section.LINKING)
     assert found(State.CONNECTED) == of(Section.CONNECTED) != set()
-    assert found(LINKING) >= of(Section.LINKING) != set()
-    assert found(State.DISCONNECTED) >= of(Section.DISCONNECTED) != set()
-    assert found(State.RECONNECTING) >= of(Section.RECONNECTING) != set()
+    assert found(State.DISCONNECTED) == of(Section.DISCONNECTED) != set()
+    assert found(DEACTIVATED) == of(Section.DEACTIVATED) != set()
 
 
 # --- Filters -------------------------------------------------------------------------------------
@@ -136,9 +135,9 @@ def test_it_is_filtered_by_state_and_reason(alice: User, hand: Hand) -> None:
     add(alice, "Code", state=State.AWAITING_SCAN, reason=Reason.WAITING_FOR_SCAN, **up)
     assert names(alice) == ["Acme", "Code", "Down", "Server", "Up"]
     assert names(alice, state="connected") == ["Up"]
-    assert names(alice, state=NEEDS_ACTION) == ["Down", "Server"]
-    assert names(alice, state="action_needed") == ["Down"]
-    assert names(alice, state=LINKING) == ["Code"]
+    assert names(alice, state="action_needed") == ["Down", "Server"]
+    assert names(alice, state="reconnecting") == []
+    assert names(alice, state="connecting") == names(alice, state="awaiting_scan") == ["Code"]
     assert names(alice, state="disconnected") == ["Acme"]
     assert names(alice, state=OFFLINE) == []
     assert names(alice, reason="unreachable") == ["Server"]

@@ -11,9 +11,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from connections import actions, bulk
-from connections.actions.bulk import BULK_PAIRINGS, LASTS, PACE
+from connections.actions.bulk import LASTS, PACE
+from connections.bulk import BULK_PAIRINGS
 from connections.lifecycle import Desired, Observation, Reason
-from connections.models import BulkItem, BulkRun, Connection, ConnectionEvent
+from connections.models import BulkItem, BulkRun, Connection, ConnectionEvent, PairingAttempt
 from connections.tests.hand import Hand
 from organizations.access import person
 from organizations.actors import Actor
@@ -28,7 +29,7 @@ class Time:
 
     def __init__(self) -> None:
         # Ahead of what the database fills in by itself.
-        self.at = timezone.now() + timedelta(seconds=1)
+        self.at = timezone.now() + timedelta(minutes=1)
 
     def now(self) -> datetime:
         return self.at
@@ -46,7 +47,9 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Iterator[Time]:
 
 @pytest.fixture
 def hand(time: Time, db: None) -> Hand:
-    return Hand()
+    hand = Hand()
+    actions.heartbeat(hand.worker, None)
+    return hand
 
 
 @pytest.fixture
@@ -164,9 +167,16 @@ def test_pairings_that_a_run_has_led_to_count_among_the_few(
     step(hand, time, 10)
     assert results(run).count("scan") == BULK_PAIRINGS
     assert results(run).count("asked") == 0, "five codes wait to be scanned"
+    assert "codes wait for a phone" in bulk.progress(run)["waiting"]
     actions.observe(paired[0], Observation.CODES_EXPIRED)
     step(hand, time, 10)
-    assert results(run).count("asked") == 1
+    assert results(run).count("asked") == results(run).count("failed") == 1
+    assert bulk.progress(run)["waiting"]
+    attempt = paired_attempt(paired[1])
+    actions.observe(paired[1], Observation.CODE_ACCEPTED)
+    actions.link(paired[1], attempt, "5511900009999")
+    step(hand, time, 10)
+    assert results(run).count("done") == 1 and results(run).count("asked") == 2
 
 
 def pair_after_all(hand: Hand, item: BulkItem) -> actions.Fence:
@@ -177,6 +187,10 @@ def pair_after_all(hand: Hand, item: BulkItem) -> actions.Fence:
     attempt = actions.begin_pairing(fence, timedelta(seconds=200))
     actions.show_code(fence, attempt.pk, "a code", 1, 6, timedelta(seconds=60))
     return fence
+
+
+def paired_attempt(fence: actions.Fence) -> PairingAttempt:
+    return PairingAttempt.objects.get(connection=fence.connection_id, ended_at=None)
 
 
 def test_two_runs_take_turns(many: list[Connection], alice: User, hand: Hand, time: Time) -> None:

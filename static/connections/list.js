@@ -67,12 +67,9 @@ function matches(row, line) {
 
 // As connections/admin/filters.py chooses them.
 function isIn(row, state) {
-  if (state === "needs_action" || state === "deactivated" || state === "disconnected") {
-    return row.section === state || (state === "needs_action" && row.state === "action_needed");
-  }
-  if (state === "linking") return row.state === "connecting" || row.state === "awaiting_scan";
   if (state === "offline") return UNATTENDED.has(row.reason);
-  return row.state === state;
+  if (state === "awaiting_scan") return row.state === state;
+  return row.section === (state === "connecting" ? "linking" : state);
 }
 
 function mark(line, text) {
