@@ -126,7 +126,7 @@ GET,POST <path:object_id>/delete/                    404  404  404  404  404
 GET      <path:object_id>/change/                    200  200  200  404  200
 POST     <path:object_id>/change/                    405  405  405  405  405
 GET,POST <path:object_id>/                           302  302  302  302  302
-GET      <int:organization_id>/owner-link/           405  405  405  405  405
+GET      <int:organization_id>/owner-link/           403  200  200  404  200
 POST     <int:organization_id>/owner-link/           403  200+ 200+ 404  200+
 GET      <int:organization_id>/owner-link/revoke/    405  405  405  405  405
 POST     <int:organization_id>/owner-link/revoke/    403  302  302  404  302

@@ -55,7 +55,7 @@ class Phone:
 def copied_link(staff: Visitor, organization: int) -> str:
     """A link, made on the connection page."""
     page = staff.open(organization)
-    page.get_by_role("button", name="Copy a link for the phone’s owner").click()
+    page.get_by_role("button", name="Copy a link for the phone's owner").click()
     field = page.get_by_label("The link. It is shown only this once.")
     expect(field).to_have_value(re.compile("/link/#[0-9a-f]{40}$"))
     expect(page.get_by_text("The link has not been opened yet.")).to_be_visible()
@@ -94,6 +94,7 @@ def test_a_phone_is_linked_by_a_typed_code_and_the_link_is_used_up(
     page = phone.page
     page.get_by_role("button", name="Connect WhatsApp").press("Enter")
     stage(page, "qr")
+    expect(staff.page.get_by_text("The phone's owner is using the link.")).to_be_visible()
     # Who only looked is shown out at once.
     expect(other.page.get_by_text(GONE)).to_be_visible()
     page.reload()

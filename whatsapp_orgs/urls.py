@@ -28,8 +28,8 @@ urlpatterns = [
     path("admin/connections/", admin.site.admin_view(fleet.fleet_view), name="fleet"),
     path(
         "admin/connections/connection/<int:organization_id>/owner-link/",
-        admin.site.admin_view(owner_link.make_view),
-        name="owner_link_make",
+        admin.site.admin_view(owner_link.link_view),
+        name="owner_link",
     ),
     path(
         "admin/connections/connection/<int:organization_id>/owner-link/revoke/",

@@ -22,11 +22,17 @@ from organizations.models import Organization
 
 
 @never_cache
-def make_view(request: HttpRequest, organization_id: int) -> HttpResponse:
-    """POST: a new link. The page's script gets JSON, a plain form a page."""
-    if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+def link_view(request: HttpRequest, organization_id: int) -> HttpResponse:
+    """GET: how the newest link fares. POST: a new one; a script gets JSON, a plain form a page."""
+    if request.method not in ("GET", "HEAD", "POST"):
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     connection = _operable(request, organization_id)
+    if request.method == "POST":
+        return _make(request, connection)
+    return JsonResponse({"success": True, "link": owner_links.told(connection)})
+
+
+def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
     try:
         link, secret = actions.make_owner_link(connection.pk, caller_of(request).actor)
     except actions.AlreadyConnected:

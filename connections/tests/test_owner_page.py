@@ -54,7 +54,7 @@ def staff(user: User) -> Client:
 
 
 def make(client: Client, connection: Connection, accept: str = "application/json") -> Any:
-    address = reverse("owner_link_make", args=[connection.pk])
+    address = reverse("owner_link", args=[connection.pk])
     return client.post(address, headers={"Accept": accept})
 
 
@@ -64,7 +64,7 @@ def make(client: Client, connection: Connection, accept: str = "application/json
 def test_who_may_make_and_revoke(
     connection: Connection, alice: User, bob: User, charlie: User
 ) -> None:
-    for name in ("owner_link_make", "owner_link_revoke"):
+    for name in ("owner_link", "owner_link_revoke"):
         address = reverse(name, args=[connection.pk])
         answers = {user.username: staff(user).post(address).status_code for user in (bob, charlie)}
         assert answers == {"bob": 403, "charlie": 404}
@@ -73,6 +73,9 @@ def test_who_may_make_and_revoke(
     told = make(staff(alice), connection).json()
     assert re.fullmatch(r"http://testserver/link/#[0-9a-f]{40}", told["url"])
     assert (told["link"]["state"], told["link"]["by"]) == ("new", "alice")
+    assert (
+        staff(alice).get(reverse("owner_link", args=[connection.pk])).json()["link"] == told["link"]
+    )
     revoked = staff(alice).post(
         reverse("owner_link_revoke", args=[connection.pk]), headers={"Accept": "application/json"}
     )
@@ -89,6 +92,8 @@ def test_without_scripts_the_link_is_on_a_page_of_its_own(
     assert found is not None
     assert phone(found[1]).get(LINK).status_code == 200
     assert found[1] not in client.get(f"/admin/connections/connection/{connection.pk}/change/").text
+    page = client.get(f"/admin/connections/connection/{connection.pk}/change/")
+    assert "The link was opened. It has not been used yet." in page.text
     answer = client.post(reverse("owner_link_revoke", args=[connection.pk]), follow=True)
     assert "The link was revoked." in answer.text
 
@@ -100,7 +105,7 @@ def test_what_staff_are_refused(connection: Connection, alice: User, settings: S
     refused = make(client, connection)
     assert refused.status_code == 409
     assert "Too many links" in refused.json()["message"]
-    page = client.post(reverse("owner_link_make", args=[connection.pk]), follow=True)
+    page = client.post(reverse("owner_link", args=[connection.pk]), follow=True)
     assert "Too many links" in page.text
     set_active(connection.organization, False, TESTS)
     assert "deactivated" in make(client, connection).json()["message"]

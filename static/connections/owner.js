@@ -30,6 +30,11 @@ function count(told) {
   else ring.start(told.secondsLeft, told.secondsInAll);
 }
 
+// Not a reload, which would send a form again.
+function again() {
+  location.replace(location.pathname);
+}
+
 function write(selector, text) {
   const element = root.querySelector(selector);
   // Only what differs, or screen readers would say it all again.
@@ -62,7 +67,7 @@ for (const form of root.querySelectorAll("form")) {
   });
 }
 // Back from the browser's memory: what was asked then is over.
-addEventListener("pageshow", (event) => event.persisted && location.reload());
+addEventListener("pageshow", (event) => event.persisted && again());
 
 // --- The link to the server
 
@@ -71,7 +76,7 @@ address.protocol = address.protocol.replace("http", "ws");
 const socket = new LiveSocket(address, {
   snapshot: show,
   dropped: () => write("[data-notice]", texts.interrupted),
-  ended: () => location.reload(),
+  ended: again,
 });
 // What is over changes no more, and a link that nobody uses has nothing to tell but its end.
 count(JSON.parse(document.getElementById("owner-screen").textContent));

@@ -8,6 +8,7 @@ const expires = part.querySelector("[data-link-expires]");
 const language = document.documentElement.lang || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long" });
+const ASK_EVERY = 5_000;
 // The server's clock minus this one's.
 let ahead = 0;
 
@@ -96,8 +97,15 @@ function write(selector, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// The live page passes on each snapshot.
+// While a link can be used it is asked how it fares, unless the live page passes on its snapshots.
+const asking = setInterval(async () => {
+  if (document.hidden || part.querySelector("[data-revoke]").hidden) return;
+  const answer = await fetch(texts.askAt, { headers: { Accept: "application/json" }, redirect: "manual" }).catch(() => null);
+  if (answer?.ok) show((await answer.json()).link);
+}, ASK_EVERY);
+
 root.addEventListener("told", ({ detail }) => {
+  if ("ownerLink" in detail) clearInterval(asking);
   ahead = Date.parse(detail.now) - Date.now();
   part.querySelector("[data-make]").hidden = idle(detail);
   if ("ownerLink" in detail) show(detail.ownerLink);

@@ -1,0 +1,19 @@
+"""For the connection page: the newest link for the phone's owner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from connections import owner_links
+from connections.models import Connection
+from organizations.models import Organization
+
+register = template.Library()
+
+
+@register.simple_tag
+def owner_link_of(organization: Organization) -> dict[str, Any] | None:
+    """What staff who may operate the organization are told of it."""
+    return owner_links.told(Connection.objects.of(organization))
