@@ -84,6 +84,7 @@ class World:
         self.stores: dict[Key, str] = {}  # and the number in it, "" before a phone is linked
         self.damaged: set[Key] = set()
         self.devices: set[Key] = set()
+        self.banned: dict[Key, datetime] = {}  # and until when
 
     def linked_number(self, organization: int, store: str) -> str:
         """As the supervisor asks it for a claim: what cannot be read is no one's."""
@@ -100,6 +101,10 @@ class World:
     def forget(self, key: Key) -> None:
         """WhatsApp does not know this device any more."""
         self.devices.discard(key)
+
+    def dial(self, key: Key) -> None:
+        """WhatsApp is tried with these credentials; during a ban that makes it longer."""
+        assert self.now >= self.banned.get(key, self.now), f"tried during a ban: {key}"
 
     def fitting(self, organization: int) -> str:
         """The number of a phone that this organization may link, if there is one."""
@@ -154,13 +159,14 @@ class SessionModel:
     def pause(self) -> None:
         """The organization is deactivated."""
         self.last_words(Observation.PAUSED if self.store else Observation.PAIRING_INTERRUPTED)
+        self.world.banned.pop(self.key, None)  # As things are, a rest forgets a ban.
 
     def _run(self) -> Steps[None]:
         connection = actions.begin(self.fence)
         self.store = connection.store
         yield GO
         if connection.logout_wanted:
-            yield from self._disconnect()
+            yield from self._disconnect(connection)
         if connection.desired != Desired.CONNECTED:
             if not connection.logout_wanted:
                 self.world.remove(self.id, keep=_linked_stores(self.id))
@@ -183,12 +189,14 @@ class SessionModel:
         linked = self.world.linked_number(*self.key)
         return None if linked else Observation.CREDENTIALS_MISSING
 
-    def _disconnect(self) -> Steps[None]:
+    def _disconnect(self, connection: Connection) -> Steps[None]:
         self.disconnecting = True
-        answer = yield ("told", "untold", "broke")
+        banned = connection.retry_at is not None and connection.retry_at > self.world.now
+        answer = yield ("untold" if banned else "told", "untold", "broke")
         if answer == "broke":
             raise Broke
         if answer == "told":
+            self.world.dial(self.key)
             self.world.forget(self.key)
         self.world.remove(self.id)
         yield GO
@@ -211,6 +219,7 @@ class SessionModel:
             yield from self._wait_until(banned_until)
         while True:
             known = "connected" if self.key in self.world.devices else "forgotten"
+            self.world.dial(self.key)
             truth = "damaged" if self.key in self.world.damaged else known
             answer = yield (truth, *DROPS, *FINALS, "broke")
             while answer in ("connected", REST, "silent"):
@@ -224,6 +233,8 @@ class SessionModel:
                 return self._final(answer)
             seen = DROPS[answer]
             retry_at = self.world.now + WAITS.get(seen, timedelta(minutes=1))
+            if seen == Observation.TEMPORARILY_BANNED:
+                self.world.banned[self.key] = retry_at
             self.observe(seen, answer, retry_at)
             yield from self._wait_until(retry_at)
 
@@ -323,6 +334,8 @@ class SessionModel:
             self.world.forget((self.id, attempt.store))
         if seen in WAITS:
             self.until = self.world.now + WAITS[seen]
+        if seen == Observation.TEMPORARILY_BANNED and self.until is not None:
+            self.world.banned[self.id, attempt.store] = self.until
         return seen
 
 

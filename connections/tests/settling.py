@@ -25,7 +25,7 @@ from connections.actions import (
     OrganizationInactive,
     TemporarilyBanned,
 )
-from connections.lifecycle import Desired, Reason, State
+from connections.lifecycle import PAIRING, Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, Method, Worker
 from connections.tests.hand import Hand
 from connections.tests.session_model import (
@@ -192,6 +192,7 @@ class Settles(RuleBasedStateMachine):
         for who in (0, 1):
             row = self.row(who)
             assert (row.desired, row.state) != (Desired.CONNECTED, State.DISCONNECTED)
+            assert row.state in PAIRING or row.open_attempt() is None
             if row.organization.is_active and row.state in (State.CONNECTING, State.RECONNECTING):
                 known = row.pk in self.running and not self.running[row.pk].done
                 assert known or row.wants_session or row.worker_id != self.hand.worker.pk, (

@@ -14,7 +14,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from connections.lifecycle import Observation, State
+from connections.lifecycle import Observation, Reason, State
 from connections.models import Method
 from connections.tests.session_model import AFTER_SCAN, NUMBERS, TROUBLES
 from connections.tests.settling import SEEN, WORLD, Settles
@@ -32,7 +32,7 @@ def test_in_any_sequence() -> None:
     run_state_machine_as_test(
         Settles,
         settings=settings(
-            max_examples=25,
+            max_examples=20,
             stateful_step_count=25,
             deadline=timedelta(seconds=20),
             derandomize=True,  # The same sequences every time: it fails for a reason, not by luck.
@@ -84,6 +84,19 @@ def test_after_a_scan_into_a_store_that_breaks(trouble: str, harm: str) -> None:
     life.teardown()
 
 
+def test_a_phone_that_was_quicker_than_the_end_of_its_worker_is_linked() -> None:
+    life = Settles()
+    life.begin()
+    while "accepted" not in life.options(0):
+        life.work(0, Method.QR, 1, [])
+    life.happen(0, "kill -9")
+    life.poll()
+    row = life.row(0)
+    assert (row.state, row.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
+    assert WORLD.stores == {(row.pk, row.store): row.number}
+    life.teardown()
+
+
 @pytest.mark.parametrize("harm", ["damage", "unlinked", "locked"])
 def test_a_pairing_that_is_cancelled_leaves_what_an_earlier_link_left(harm: str) -> None:
     life = Settles()
@@ -117,6 +130,26 @@ def test_whoever_leaves_during_a_ban_does_not_try_whatsapp() -> None:
     assert life.row(0).retry_at == banned_until, "what `leaving.log_out` looks at"
     life.work(0, None, 9, ["untold"])
     assert (life.row(0).state, life.row(0).retry_at) == (State.DISCONNECTED, None)
+
+
+def test_a_time_that_runs_out_in_the_moment_of_the_link_deletes_nothing() -> None:
+    life = Settles()
+    life.begin()
+    while "closed" not in life.options(0):
+        life.work(0, Method.QR, 1, [])
+    life.happen(0, "damage")
+    life.work(0, None, 4, ["overtime"])
+    assert WORLD.stores.keys() == {(life.row(0).pk, life.row(0).store)}
+    life.teardown()
+
+
+def test_a_ban_outlasts_the_worker() -> None:
+    life = Settles()
+    life.begin()
+    life.work(0, Method.QR, 12, [])
+    life.work(0, None, 1, ["temporary ban"])
+    life.happen(0, "kill -9")
+    life.teardown()  # A session that dials before the ban is over fails.
 
 
 def harmed_at(steps: int, *happenings: str) -> None:
