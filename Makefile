@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format fuzz chaos bench screenshots clean
+.PHONY: help setup run test lint format fuzz chaos bench messages screenshots clean
 
 # A home that is not set, or is not there, must not stop the caches of pip and of the browser.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -72,6 +72,10 @@ bench: ## Measure how fast links come back, and what a fleet costs
 	$(SETUP) run
 	.venv/bin/python -m bench.reconnect
 	.venv/bin/python -m bench.fleet
+
+messages: ## Find the texts that people read, and compile their translations
+	$(SETUP) test
+	.venv/bin/python -m tests.messages
 
 screenshots: ## Take the pictures in docs/images anew
 	$(SETUP) test
