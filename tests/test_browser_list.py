@@ -1,0 +1,66 @@
+"""The list in a real Chromium: rows that change in place, and many reconnected at once."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.application import Application
+from tests.browser import Visitor
+from tests.test_browser import browser, visitor
+from tests.test_reconnect import link
+
+__all__ = ["browser", "visitor"]
+
+
+def open_list(page: Page, application: Application, **query: str) -> Page:
+    page.goto(f"{application.url}admin/connections/connection/?{urlencode(query)}")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    return page
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator("#result_list tbody tr").filter(has_text=name)
+
+
+def test_many_are_reconnected_and_disconnected_at_once(
+    visitor: Visitor, application: Application
+) -> None:
+    names = [f"Bulk {word}" for word in ("one", "two", "three")]
+    organizations = application.new_organizations(*names)
+    first, second, unlinked = names
+    numbers = [link(application, organization) for organization in organizations[:2]]
+    watching = open_list(visitor.new_page(), application, q="Bulk")
+    expect(row(watching, first)).to_contain_text("WhatsApp is connected.")
+    connected = open_list(visitor.page, application, q="Bulk", state="connected")
+    expect(connected.locator("#result_list tbody tr")).to_have_count(2)
+
+    for number in numbers:
+        application.simulator.arm("replaced", number=number)
+    for name in (first, second):
+        expect(row(watching, name)).to_contain_text("Another program took over")
+        expect(row(connected, name)).to_contain_text("No longer matches the filter")
+    expect(watching.get_by_text("No longer matches the filter")).to_have_count(0)
+
+    page = open_list(visitor.page, application, q="Bulk")
+    page.locator("#action-toggle").check()
+    page.get_by_role("button", name="Reconnect…").click()
+    expect(page.get_by_text("Needs the phone: 1")).to_be_visible()
+    page.get_by_role("button", name="Reconnect: 2 organizations").click()
+    expect(page.get_by_role("heading", name="Finished")).to_be_visible()
+    expect(page.get_by_text("Connected: 2 · Needs the phone: 1", exact=True)).to_be_visible()
+    expect(page.locator("progress")).to_have_js_property("value", 3)
+    expect(page.get_by_role("row").filter(has_text=unlinked)).to_contain_text("has to scan a code")
+    for name in (first, second):
+        expect(row(watching, name)).to_contain_text("WhatsApp is connected.")
+
+    watching.locator("#action-toggle").check()
+    watching.get_by_role("button", name="Disconnect…").click()
+    expect(watching.get_by_text("cannot be undone")).to_be_visible()
+    watching.get_by_role("button", name="Disconnect: 2 organizations").click()
+    expect(watching.get_by_text("Disconnected: 2 · Skipped: 1", exact=True)).to_be_visible()
+    for organization in organizations:
+        folder = application.data_dir / "auth_sessions" / str(organization)
+        assert not folder.exists()
+    visitor.at_ease()
