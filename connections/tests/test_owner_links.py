@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection as database
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -109,6 +111,26 @@ def test_from_the_button_on_it_is_one_browsers(made: tuple[OwnerLink, str]) -> N
     generation = Connection.objects.get(pk=link.connection_id).generation
     actions.use_owner_link(link, mine, HERE)
     assert Connection.objects.get(pk=link.connection_id).generation == generation
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_one_gets_it(connection: Connection, actor: Actor) -> None:
+    link, secret = actions.make_owner_link(connection.pk, actor)
+
+    def use(browser: int) -> bool:
+        try:
+            actions.use_owner_link(link, held_by(secret, str(browser)), HERE)
+        except actions.LinkOver:
+            return False
+        finally:
+            database.close()
+        return True
+
+    with ThreadPoolExecutor(10) as pool:
+        won = list(pool.map(use, range(10)))
+    assert won.count(True) == 1
+    assert owner_links.of_browser(held_by(secret, str(won.index(True)))) == link
+    assert [action for action, *_ in audit()].count("owner_link_used") == 1
 
 
 @pytest.mark.parametrize(
