@@ -298,7 +298,7 @@ def test_requests_and_observations_in_any_order() -> None:
         settings=settings(
             max_examples=25,
             stateful_step_count=30,
-            deadline=timedelta(seconds=20),
+            deadline=timedelta(seconds=90),
             derandomize=True,  # The same sequences every time: it fails for a reason, not by luck.
             database=None,
             suppress_health_check=[HealthCheck.too_slow],
