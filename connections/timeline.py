@@ -18,6 +18,7 @@ from connections.history import CONNECTION, Place
 from connections.lifecycle import Reason, State
 from connections.models import ConnectionEvent, Worker
 from connections.observed import Observed
+from organizations import told as tell
 
 LINES = 20
 DAYS = 30
@@ -88,7 +89,7 @@ def _line(event: ConnectionEvent) -> Line:
         reason=event.reason,
         sentence=event.sentence,
         detail=event.detail_told,
-        actor=event.actor,
+        actor=tell.actor(event.actor),
         began=event.state != event.state_before,
         until=getattr(event, "until", None),
     )

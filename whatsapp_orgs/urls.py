@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.urls import include, path, re_path
+from django.utils.translation import gettext_lazy as lazy
 from django.views.defaults import bad_request as page_bad_request
 from django.views.defaults import server_error as page_server_error
 from django.views.generic import RedirectView
@@ -18,7 +19,7 @@ from whatsapp_orgs import api
 
 admin.site.site_header = "WhatsApp Orgs"
 admin.site.site_title = "WhatsApp Orgs"
-admin.site.index_title = "Organizations and their WhatsApp connections"
+admin.site.index_title = lazy("Organizations and their WhatsApp connections")
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as lazy
 from connections.lifecycle import Reason
 from connections.models import ConnectionEvent, PairingAttempt
 from connections.words import WORDS
+from organizations import told
 from organizations.access import Caller
 from organizations.admin.base import ListAdmin, OrganizationFilter, stamp, two_lines
 from organizations.models import Organization
@@ -32,8 +33,8 @@ class ReasonFilter(admin.SimpleListFilter):
     def lookups(
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
-        told = {WORDS[reason].sentence: str(reason) for reason in reversed(Reason)}
-        return [(reason, sentence) for sentence, reason in sorted(told.items())]
+        found = {WORDS[reason].sentence: str(reason) for reason in reversed(Reason)}
+        return [(reason, sentence) for sentence, reason in sorted(found.items())]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
@@ -76,14 +77,14 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
 
     @admin.display(description=lazy("Who, from where"), ordering="actor")
     def who(self, event: ConnectionEvent) -> SafeString:
-        return two_lines(event.actor, getattr(event, "origin", None))
+        return two_lines(told.actor(event.actor), getattr(event, "origin", None))
 
 
 @admin.register(PairingAttempt)
 class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
     """Each try to link a phone. Its codes and numbers are not even read from the database."""
 
-    list_display = ["begun", "organization", "method", "begun_by", "codes", "ended", "outcome"]
+    list_display = ["begun", "organization", "method", "by", "codes", "ended", "outcome"]
     list_select_related = ["connection__organization"]
     list_filter = [ConnectionFilter, "method", "outcome"]
     search_fields = ["begun_by", "connection__organization__name"]
@@ -97,10 +98,14 @@ class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
     def organization(self, attempt: PairingAttempt) -> Organization:
         return attempt.connection.organization
 
+    @admin.display(description=lazy("Begun by"), ordering="begun_by")
+    def by(self, attempt: PairingAttempt) -> str:
+        return told.actor(attempt.begun_by)
+
     @admin.display(description=lazy("Codes shown"))
     def codes(self, attempt: PairingAttempt) -> str:
-        told = _("{number} of {count}")
-        return told.format(number=attempt.code_number, count=attempt.code_count)
+        text = _("{number} of {count}")
+        return text.format(number=attempt.code_number, count=attempt.code_count)
 
     @admin.display(description=lazy("Begun"), ordering="begun_at")
     def begun(self, attempt: PairingAttempt) -> str:

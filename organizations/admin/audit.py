@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as lazy
 
+from organizations import told
 from organizations.access import Caller
 from organizations.admin.base import ListAdmin, OrganizationFilter, caller_of, stamp, two_lines
 from organizations.models import AuditEntry
@@ -15,7 +16,7 @@ from organizations.models import AuditEntry
 class AuditEntryAdmin(ListAdmin[AuditEntry]):
     """For owners, of their organizations, and for superusers. It is only ever read."""
 
-    list_display = ["when", "organization", "action", "detail", "who"]
+    list_display = ["when", "organization", "action", "changed", "who"]
     list_select_related = ["organization"]
     list_filter = [OrganizationFilter, "action"]
     search_fields = ["detail", "actor", "organization__name"]
@@ -31,9 +32,13 @@ class AuditEntryAdmin(ListAdmin[AuditEntry]):
     def when(self, entry: AuditEntry) -> str:
         return stamp(entry.at)
 
+    @admin.display(description=lazy("Detail"), ordering="detail")
+    def changed(self, entry: AuditEntry) -> str:
+        return told.detail(entry)
+
     @admin.display(description=lazy("Who, from where"), ordering="actor")
     def who(self, entry: AuditEntry) -> SafeString:
-        return two_lines(entry.actor, entry.address)
+        return two_lines(told.actor(entry.actor), entry.address)
 
     def has_view_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
         caller = caller_of(request)

@@ -1,0 +1,59 @@
+"""The histories are stored once, and told to each reader in their language."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import translation
+
+from organizations import actions, told
+from organizations.access import person
+from organizations.actors import COMMAND_LINE
+from organizations.models import ApiToken, AuditEntry, Membership, Organization
+from organizations.tests.adminpages import address, browser
+
+Role = Membership.Role
+
+
+def newest() -> str:
+    return told.detail(AuditEntry.objects.all()[0])
+
+
+def test_a_change_is_told_in_the_readers_language(organization: Organization, bob: User) -> None:
+    maker = person(bob).actor
+    with translation.override("pt-br"):
+        actions.set_expected_number(organization, "5511987654321", COMMAND_LINE)
+        assert newest() == "qualquer um → +55 11 98765-4321"
+        organization.memberships.all().delete()
+        actions.set_member(organization, bob, Role.VIEWER, maker)
+        assert newest() == "bob: leitor"
+        actions.set_member(organization, bob, Role.OWNER, maker)
+        assert newest() == "bob: leitor → proprietário"
+        actions.create_token(bob, "crm", maker, scope=ApiToken.Scope.READ)
+        assert newest() == "crm (ler) para bob"
+        actions.create_token(bob, "crm", maker, organization=organization)
+        assert newest() == "crm (gerenciar)"
+        actions.rename_organization(organization, "any: owner → viewer", maker)
+        assert newest() == "Acme → any: owner → viewer"
+    stored = AuditEntry.objects.values_list("detail", flat=True)
+    assert "any → +55 11 98765-4321" in stored and "bob: viewer → owner" in stored
+
+
+@pytest.mark.django_db
+def test_an_actor_is_told_in_the_readers_language(organization: Organization, bob: User) -> None:
+    token, _ = actions.create_token(bob, "crm", COMMAND_LINE)
+    with_token = type(person(bob))(bob, token).actor.label
+    with translation.override("es"):
+        assert told.actor(COMMAND_LINE.label) == "línea de comandos"
+        assert told.actor(with_token) == "bob (token de API crm)"
+        assert told.actor("API token {user}") == "token de API {user}"
+        assert told.actor("bob") == "bob"
+    with translation.override("en"):
+        assert told.actor(with_token) == with_token == "bob (API token crm)"
+
+
+def test_the_audit_page_tells_it(admin_user: User, organization: Organization) -> None:
+    actions.set_expected_number(organization, "5511987654321", COMMAND_LINE)
+    page = browser(admin_user).get(address("auditentry"), headers={"Accept-Language": "es"})
+    assert "cualquiera → +55 11 98765-4321" in page.content.decode()
+    assert "línea de comandos" in page.content.decode()
