@@ -1,0 +1,52 @@
+"""axe-core on a page, as the tests of access and the pictures use it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from playwright.sync_api import Page
+
+SOURCE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+# Part of WCAG 2.2, and not yet on by default.
+OPTIONS = {
+    "runOnly": {"type": "tag", "values": STANDARDS},
+    "rules": {"target-size": {"enabled": True}},
+    "resultTypes": ["violations"],
+    "preload": False,
+}
+# What fades in has to be there before its contrast is measured; what turns for ever is let be.
+AT_REST = """() => Promise.all(document.getAnimations()
+  .filter((each) => each.effect.getTiming().iterations !== Infinity)
+  .map((each) => each.finished.catch(() => null))).then(() => null)"""
+
+
+# What can differ between the themes: only colours do.
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"], "preload": False}
+
+
+def violations(page: Page, options: dict[str, Any] = OPTIONS) -> list[str]:
+    """What axe finds, a line for each rule: "serious color-contrast ×2: h1.title (…)"."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(SOURCE)
+    page.evaluate(AT_REST)
+    found = page.evaluate("(options) => axe.run(document, options)", options)
+    return [_told(each) for each in found["violations"]]
+
+
+def in_both_themes(page: Page) -> list[str]:
+    """The same in the light theme, and its colours in the dark one; nothing is loaded anew."""
+    page.emulate_media(color_scheme="dark")
+    dark = [f"dark: {line}" for line in violations(page, COLOURS)]
+    page.emulate_media(color_scheme="light")
+    return dark + [f"light: {line}" for line in violations(page)]
+
+
+def _told(violation: dict[str, Any]) -> str:
+    nodes = violation["nodes"]
+    where = "; ".join(
+        f"{node['target'][-1]} ({node['failureSummary'].splitlines()[-1].strip()})"
+        for node in nodes[:5]
+    )
+    return f"{violation['impact']} {violation['id']} ×{len(nodes)}: {where}"

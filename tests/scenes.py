@@ -1,0 +1,111 @@
+"""Organizations in the states that people meet, each brought there as life brings it there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.application import Application, until
+from tests.test_reconnect import decode, link
+
+# What takes a minute or more by itself: the row is as the worker leaves it.
+EXPIRED = """
+from django.utils import timezone
+from connections.models import Connection
+Connection.objects.filter(pk={organization}).update(
+    state="action_needed", reason="codes_expired", since=timezone.now(), desired="connected"
+)
+"""
+
+
+class Scenes:
+    """Makes organizations of a running application, and brings them into a state."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self.simulator = application.simulator
+
+    def organization(self, name: str, expected_number: str = "") -> int:
+        """A fresh one. Returns its id."""
+        body: dict[str, Any] = {"name": name}
+        if expected_number:
+            body["expectedNumber"] = expected_number
+        answer = self.application.request("POST", "/api/v1/organizations", body=body)
+        assert answer.status == 201, answer
+        return int(answer.body["id"])
+
+    def connected(self, name: str, *, tested: bool = False) -> tuple[int, str]:
+        """Linked, perhaps with a test message. Returns its id and its number."""
+        organization = self.organization(name)
+        number = link(self.application, organization)
+        if tested:
+            answer = self.application.api("POST", organization, "test-message")
+            assert answer.status in (200, 202), answer
+        return organization, number
+
+    def logged_out(self, name: str) -> int:
+        """The phone unlinked the device."""
+        organization, number = self.connected(name)
+        self.simulator.unlink(number=number)
+        self.application.wait_for_state(organization, "action_needed")
+        return organization
+
+    def reconnecting(self, name: str) -> int:
+        """Dropped; each login is cut from now on."""
+        organization, number = self.connected(name)
+        self.simulator.arm("cut_login", number=number)
+        self.simulator.drop(number=number)
+        self.application.wait_for_state(organization, "reconnecting")
+        return organization
+
+    def banned(self, name: str) -> int:
+        """Banned for three hours."""
+        organization, number = self.connected(name)
+        self.simulator.arm("failure", number=number, reason=402, code=101, expire=10_800)
+        self.simulator.drop(number=number)
+        self._until_reason(organization, "temporarily_banned")
+        return organization
+
+    def wrong_number(self, name: str) -> int:
+        """Another phone than the expected one scanned the code."""
+        organization = self.organization(name, "+5511987650001")
+        self.scan(organization)
+        self._until_reason(organization, "wrong_number")
+        return organization
+
+    def code(self, name: str) -> int:
+        """A QR code is shown."""
+        organization = self.organization(name)
+        self.ask_code(organization)
+        return organization
+
+    def phone_code(self, name: str) -> int:
+        """A code to type is shown."""
+        organization = self.organization(name)
+        body = {"phoneNumber": "+55 11 98765-4321"}
+        answer = self.application.api("POST", organization, "pairing-code", body=body)
+        assert answer.status == 200, answer
+        return organization
+
+    def expired(self, name: str) -> int:
+        """No one scanned any of the codes."""
+        organization = self.organization(name)
+        self.application.api("GET", organization, "status")
+        self.application.manage("shell", "-c", EXPIRED.format(organization=organization))
+        return organization
+
+    def ask_code(self, organization: int) -> str:
+        """Reconnect. Returns what the QR code says."""
+        answer = self.application.api("POST", organization, "reconnect")
+        assert answer.status == 200, answer
+        return decode(answer)
+
+    def scan(self, organization: int, number: str = "") -> None:
+        """Reconnect, and scan with a phone."""
+        self.simulator.scan(self.ask_code(organization), number=number)
+
+    def _until_reason(self, organization: int, reason: str) -> None:
+        def look() -> bool:
+            found = self.application.api("GET", organization, "status").body["reason"]
+            return bool(found == reason)
+
+        until(look, 15, f"reason {reason}")

@@ -1,0 +1,304 @@
+"""Access (WCAG 2.2 AA) on every page, in the light and the dark theme: axe, and what it cannot see.
+
+One application for all of it; each organization is brought into its state once.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.application import ROOT, Application, free_port, until
+from tests.axe import in_both_themes
+from tests.browser import Visitor, panel
+from tests.scenes import Scenes
+from tests.test_browser import browser, press
+
+__all__ = ["browser"]
+
+NARROW = 320
+CONNECTION = "admin/connections/connection/"
+ORGANIZATION = "admin/organizations/organization/"
+PAGES = [
+    *("admin/", "admin/connections/", CONNECTION, f"{CONNECTION}{{fresh}}/change/"),
+    *(f"{CONNECTION}{{{name}}}/change/" for name in ("logged_out", "wrong_number", "expired")),
+    *(f"{CONNECTION}{{{name}}}/change/" for name in ("reconnecting", "banned", "connected")),
+    *(f"{CONNECTION}{{connected}}/{page}/" for page in ("disconnect", "timeline")),
+    *("admin/connections/connectionevent/", "admin/connections/pairingattempt/"),
+    *(ORGANIZATION, f"{ORGANIZATION}add/", f"{ORGANIZATION}{{connected}}/change/"),
+    *(f"{ORGANIZATION}{{connected}}/history/", f"{ORGANIZATION}{{connected}}/deactivate/"),
+    *("admin/organizations/membership/", "admin/organizations/membership/add/"),
+    *("admin/organizations/apitoken/", "admin/organizations/apitoken/add/"),
+    "admin/organizations/auditentry/",
+]
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    """Not the one of other tests: it is stopped in the end, for the page that says so."""
+    with Application(tmp_path_factory.mktemp("access")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def scenes(application: Application) -> Scenes:
+    return Scenes(application)
+
+
+@pytest.fixture(scope="module")
+def ids(scenes: Scenes) -> dict[str, int]:
+    """One organization in each state that lasts."""
+    with ThreadPoolExecutor(2) as pool:
+        made: dict[str, Future[int]] = {
+            name: pool.submit(getattr(scenes, name), f"A {name.replace('_', ' ')} one")
+            for name in ("expired", "logged_out", "reconnecting", "banned", "wrong_number")
+        }
+        made["connected"] = pool.submit(lambda: scenes.connected("Connected", tested=True)[0])
+        made["fresh"] = pool.submit(scenes.organization, "Fresh")
+        return {name: future.result() for name, future in made.items()}
+
+
+@pytest.fixture(scope="module")
+def visitor(browser: Browser, application: Application) -> Iterator[Visitor]:
+    visitor = Visitor(browser, application)
+    yield visitor
+    visitor.context.close()
+
+
+def accessible(page: Page) -> None:
+    """No violation that axe calls serious or critical, and no scrolling sideways at 320 px."""
+    told = in_both_themes(page)
+    assert not [line for line in told if " serious " in line or " critical " in line]
+    page.set_viewport_size({"width": NARROW, "height": 800})
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert width <= NARROW
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page(visitor: Visitor, ids: dict[str, int], path: str) -> None:
+    page = visitor.page
+    page.goto(visitor.application.url + path.format(**ids))
+    if "{" in path and path.endswith("change/") and path.startswith(CONNECTION):
+        expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    accessible(page)
+    visitor.at_ease()
+
+
+def test_the_login(browser: Browser, application: Application) -> None:
+    page = browser.new_page()
+    page.goto(f"{application.url}admin/login/")
+    accessible(page)
+    press(page, "Log in")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("wrong")
+    press(page, "Log in")
+    expect(page.locator(".errornote")).to_be_visible()
+    accessible(page)
+    page.close()
+
+
+def test_the_codes_and_what_comes_before_and_after(visitor: Visitor, scenes: Scenes) -> None:
+    page = visitor.page
+    organization = scenes.organization("Linking")
+    fault = scenes.simulator.arm("no_server_hello", count=1)
+    visitor.open(organization)
+    press(page, "Reconnect")
+    expect(panel(page, "preparing")).to_be_visible()
+    accessible(page)
+    scenes.simulator.clear_faults(fault)
+    expect(panel(page, "code")).to_be_visible()
+    accessible(page)
+    held = scenes.simulator.arm("mute_login", number="5511987650002", seconds=60)
+    scenes.scan(organization, number="5511987650002")
+    expect(panel(page, "finishing")).to_be_visible()
+    accessible(page)
+    scenes.simulator.clear_faults(held)
+    scenes.application.api("DELETE", organization, "disconnect")
+
+
+def test_a_code_to_type(visitor: Visitor, scenes: Scenes) -> None:
+    visitor.open(scenes.phone_code("Typing"))
+    expect(panel(visitor.page, "phone_code")).to_be_visible()
+    accessible(visitor.page)
+
+
+def test_the_confirmation_of_a_bulk_action_and_how_it_goes(
+    visitor: Visitor, ids: dict[str, int]
+) -> None:
+    page = visitor.page
+    page.goto(visitor.application.url + CONNECTION)
+    for name in ("logged_out", "reconnecting", "connected"):
+        page.locator(f'input[name="_selected_action"][value="{ids[name]}"]').check()
+    press(page, "Reconnect…")
+    accessible(page)
+    page.get_by_role("button", name="Reconnect: 1").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    accessible(page)
+    visitor.at_ease()
+
+
+def test_a_new_token(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto(f"{visitor.application.url}admin/organizations/apitoken/add/")
+    page.get_by_label("Name").fill("A script")
+    press(page, "Save")
+    expect(page.locator("[data-token]")).to_be_visible()
+    accessible(page)
+
+
+def test_the_page_for_the_owner_of_the_phone(
+    visitor: Visitor, browser: Browser, scenes: Scenes
+) -> None:
+    staff = visitor.open(scenes.organization("Owned"))
+    press(staff, "Copy a link for the phone's owner")
+    expect(staff.locator("[data-url]")).not_to_have_value("")
+    accessible(staff)
+    url = staff.locator("[data-url]").input_value()
+    phone = browser.new_page()
+    phone.goto(url)
+    stage = phone.locator("#owner")
+    expect(stage).to_have_attribute("data-stage", "ready")
+    accessible(phone)
+    press(phone, "Connect WhatsApp")
+    expect(stage).to_have_attribute("data-stage", "qr")
+    accessible(phone)
+    number = phone.locator('[name="number"]:visible')
+    number.fill("+55 11 98765-0003")
+    number.press("Enter")
+    expect(stage).to_have_attribute("data-stage", "typed")
+    accessible(phone)
+    press(staff, "Type it on the simulated phone")
+    expect(stage).to_have_attribute("data-stage", "done")
+    accessible(phone)
+    phone.close()
+    other = browser.new_page()
+    other.goto(url)
+    expect(other.get_by_text("no longer valid")).to_be_visible()
+    accessible(other)
+    other.close()
+
+
+def test_the_page_while_the_database_is_away(visitor: Visitor, application: Application) -> None:
+    # As the server renders it; that it does so stands in test_trouble.py.
+    render = "from django.template import loader; print(loader.render_to_string('503.html'))"
+    html = application.manage("shell", "--no-imports", "-c", render)
+    page = visitor.page
+    page.route("**/admin/away/", lambda route: route.fulfill(status=503, body=html))
+    page.goto(f"{application.url}admin/away/")
+    expect(page.get_by_role("heading", name="Back in a moment")).to_be_visible()
+    assert not [line for line in in_both_themes(page) if "meta-refresh" not in line]
+    page.goto("about:blank")
+    page.unroute("**/admin/away/")
+
+
+# --- What axe cannot see --------------------------------------------------------------------------
+
+OUTLINED = """() => {
+  const style = getComputedStyle(document.activeElement);
+  return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2
+    || style.boxShadow !== "none";
+}"""
+
+
+@pytest.mark.parametrize("path", ["admin/connections/", f"{CONNECTION}{{connected}}/change/"])
+def test_the_keyboard_reaches_everything_and_the_focus_shows(
+    visitor: Visitor, ids: dict[str, int], path: str
+) -> None:
+    page = visitor.page
+    page.goto(visitor.application.url + path.format(**ids))
+    unseen, names = [], []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break
+        names.append(page.evaluate("document.activeElement.textContent.trim()"))
+        if not page.evaluate(OUTLINED):
+            unseen.append(page.evaluate("document.activeElement.outerHTML.slice(0, 200)"))
+    assert unseen == []
+    expected = "Disconnect…" if "change" in path else "Reconnect"
+    assert any(name.startswith(expected) for name in names), names
+
+
+def test_nothing_moves_for_those_who_asked_for_that(
+    browser: Browser, application: Application, scenes: Scenes
+) -> None:
+    visitor = Visitor(browser, application)
+    visitor.page.emulate_media(reduced_motion="reduce")
+    page = visitor.open(scenes.organization("Still"))
+    page.evaluate(
+        """() => new MutationObserver(() => {
+            document.body.dataset.moved ||= document.getAnimations().map((each) =>
+              each.animationName ?? each.transitionProperty).join(" ");
+        }).observe(document.getElementById("connection"), { attributes: true })"""
+    )
+    press(page, "Reconnect")
+    expect(panel(page, "code")).to_be_visible()
+    expect(page.get_by_text("s left")).to_be_visible()
+    assert page.evaluate("document.body.dataset.moved") == ""
+    assert page.evaluate("document.getAnimations().length") == 0
+    visitor.context.close()
+
+
+def test_a_change_is_said_once(visitor: Visitor, scenes: Scenes) -> None:
+    organization = scenes.organization("Said")
+    page = visitor.open(organization)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    page.evaluate(
+        """() => {
+            const region = document.querySelector('.words [role="status"]');
+            window.said = [];
+            new MutationObserver(() => window.said.push(region.innerText.replace(/\\s+/g, " ")))
+                .observe(region, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+    scenes.ask_code(organization)
+    expect(panel(page, "code")).to_be_visible()
+    # A whole code passes by: what counts down must not speak.
+    expect(page.get_by_text("57 s left")).to_be_visible()
+    said = page.evaluate("window.said")
+    assert said and len(said) == len(set(said)), said
+    assert sum("waiting to be scanned" in each for each in said) == 1
+    scenes.application.api("DELETE", organization, "disconnect")
+
+
+# --- Last, because it stops the application -------------------------------------------------------
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def web_alone(application: Application) -> Iterator[str]:
+    """A web process without a worker on the same data. Yields its address."""
+    port = free_port()
+    environment = {**application.environment, "PORT": str(port)}
+    command = [sys.executable, "-m", "daphne", "-p", str(port), "whatsapp_orgs.asgi:application"]
+    log = application.log.open("ab")
+    with log, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as web:
+        try:
+            until(lambda: listens(port), 30, "a web process that listens")
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            web.terminate()
+
+
+def test_a_connection_that_no_one_looks_after(
+    visitor: Visitor, application: Application, ids: dict[str, int]
+) -> None:
+    application.stop()
+    with web_alone(application) as url:
+        page = visitor.page
+
+        page.goto(f"{url}{CONNECTION}{ids['connected']}/change/")
+        expect(panel(page, "offline")).to_be_visible()
+        accessible(page)
