@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import translation
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -54,6 +55,12 @@ class SchemaView(Published, SpectacularAPIView):
     """`/schema`: JSON, or YAML for those who ask for it."""
 
     renderer_classes = [OpenApiJsonRenderer2, OpenApiYamlRenderer2]
+
+    def _get_schema_response(self, request: Request) -> Response:
+        # In English for everyone: half of it has no translation.
+        with translation.override("en"):
+            answer: Response = super()._get_schema_response(request)  # type: ignore[no-untyped-call]
+        return answer
 
 
 class YamlSchemaView(SchemaView):

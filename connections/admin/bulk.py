@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
 
 from connections import actions
 from connections.admin.page import ConnectionPage
@@ -176,9 +177,13 @@ def _moment(text: str) -> datetime | None:
 
 def _titles(action: str, count: int) -> str:
     if action == Action.RECONNECT:
-        text = _("Reconnect: {count} organizations")
+        text = ngettext(
+            "Reconnect: {count} organization", "Reconnect: {count} organizations", count
+        )
     else:
-        text = _("Disconnect: {count} organizations")
+        text = ngettext(
+            "Disconnect: {count} organization", "Disconnect: {count} organizations", count
+        )
     return text.format(count=count)
 
 
