@@ -16,6 +16,7 @@ from connections.lifecycle import Desired, Observation
 from connections.models import Connection, Method, PairingAttempt
 from connections.tests.hand import CODE_LASTS, PAIRING_LASTS
 from connections.worker.endings import USELESS
+from connections.worker.linked import banned_until_of
 from connections.worker.pairing import HELD, NOT_OURS
 from organizations.models import Organization
 
@@ -158,8 +159,8 @@ class SessionModel:
 
     def pause(self) -> None:
         """The organization is deactivated."""
-        self.last_words(Observation.PAUSED if self.store else Observation.PAIRING_INTERRUPTED)
-        self.world.banned.pop(self.key, None)  # As things are, a rest forgets a ban.
+        if banned_until_of(self.id) is None:
+            self.last_words(Observation.PAUSED if self.store else Observation.PAIRING_INTERRUPTED)
 
     def _run(self) -> Steps[None]:
         connection = actions.begin(self.fence)
@@ -167,9 +168,9 @@ class SessionModel:
         yield GO
         if connection.logout_wanted:
             yield from self._disconnect(connection)
+        if self.requested and not connection.logout_wanted:
+            self.world.remove(self.id, keep={self.store, *_linked_stores(self.id)})
         if connection.desired != Desired.CONNECTED:
-            if not connection.logout_wanted:
-                self.world.remove(self.id, keep=_linked_stores(self.id))
             return
         because = self._first_obstacle()
         if because is None:

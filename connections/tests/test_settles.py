@@ -152,6 +152,16 @@ def test_a_ban_outlasts_the_worker() -> None:
     life.teardown()  # A session that dials before the ban is over fails.
 
 
+def test_a_ban_outlasts_a_rest_of_the_organization() -> None:
+    life = Settles()
+    life.begin()
+    life.work(0, Method.QR, 12, [])
+    life.work(0, None, 1, ["temporary ban"])
+    life.ask(0, "deactivate")
+    life.ask(0, "activate")
+    life.teardown()  # A session that dials before the ban is over fails.
+
+
 def harmed_at(steps: int, *happenings: str) -> None:
     """One after the other, each when the session of another press of Reconnect is that far."""
     life = Settles()

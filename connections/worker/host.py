@@ -23,6 +23,8 @@ Event = dict[str, Any]
 
 READY_SECONDS = 10.0
 CLOSE_SECONDS = 6.0
+# How long the other clients of a host have to move out, before it is ended all the same.
+EVICT_SECONDS = 20.0
 PING_SECONDS = 5.0
 # A host that does not answer for so many steps in a row is stuck. Several short steps: after a
 # standstill of the supervisor itself, the answer that has come in meanwhile is still read.
@@ -31,7 +33,9 @@ ANSWER_STEPS, ANSWER_STEP_SECONDS = 5, 2.0
 MAX_DESCRIPTORS = 800
 MAX_STDERR_BYTES = 1_000_000
 # They say nothing about whether the client is connected.
-QUIET_EVENTS = ("logout_done", "code", "phone_code", "phone_code_failed", "accepted", "move")
+QUIET_EVENTS = frozenset(
+    ("reached", "code", "phone_code", "phone_code_failed", "accepted", "logout_done", "move")
+)
 LAST_WORDS = re.compile(rb"^(fatal error: .{1,100}|panic: runtime error.{0,100}|panic:)", re.M)
 
 
@@ -42,8 +46,9 @@ class HostBroken(Exception):
 class Link:
     """One WhatsApp client in a host."""
 
-    def __init__(self, host: Host, ref: int) -> None:
+    def __init__(self, host: Host, ref: int, database: Path) -> None:
         self.host = host
+        self.database = database
         self._ref = ref
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self.connected = False
@@ -129,22 +134,37 @@ class Link:
     async def close(self) -> None:
         """Close the socket, keeping the credentials.
 
-        A client that does not end takes its host with it: opened anew elsewhere, it would fight
-        with itself.
+        A client that does not end takes its host with it, as soon as the others have moved out:
+        opened anew elsewhere, it would fight with itself.
         """
         if self._closed:
             return
         self._closed = True
+        if not self.connected and not self._over:
+            self.host.abandoned.add(self.database)
         self.host.send({"do": "close", "ref": self._ref})
         try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                while not self._over:
-                    await self.next()
-        except TimeoutError:
+            if await self._has_ended(CLOSE_SECONDS):
+                return
+            self.host.spoiled = True
+            deadline = asyncio.get_running_loop().time() + EVICT_SECONDS
+            while self.host.sessions > 1 and asyncio.get_running_loop().time() < deadline:
+                if await self._has_ended(0.5):
+                    return
             logger.warning("a client did not end, so its host is", extra={"host": self.host.pid})
             self.host.kill("a client in it did not end")
         finally:
             self.host.forget(self._ref)
+
+    async def _has_ended(self, seconds: float) -> bool:
+        """Whether the client is over within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._over:
+                    await self.next()
+        except TimeoutError:
+            return False
+        return True
 
 
 class Host:
@@ -154,6 +174,7 @@ class Host:
         self.pid = pid
         self.spoiled = False  # a client in it did not end
         self.alone = False  # for one client only
+        self.abandoned: set[Path] = set()  # stores of clients that were closed while not connected
         self.wear = {"starts": 0, "descriptors": 0, "megabytes": 0}
         self._killed = ""  # why we ended it
         self._stderr = stderr
@@ -211,7 +232,7 @@ class Host:
         """Start a client on a store: it resumes the device in it, or pairs when there is none."""
         self.wear["starts"] += 1
         ref = next(self._refs)
-        link = self._links[ref] = Link(self, ref)
+        link = self._links[ref] = Link(self, ref, database)
         if not self.alive:
             link.heard({"event": "host_gone", "error": ""})
         self.send(
@@ -290,6 +311,7 @@ class Host:
                 return self.kill("it had stopped answering")
             if os.fstat(self._stderr).st_size > MAX_STDERR_BYTES:
                 os.ftruncate(self._stderr, 0)
+                os.lseek(self._stderr, 0, os.SEEK_SET)  # The process writes at the same place.
 
     def _heard(self, message: Event) -> None:
         ref = message.pop("ref")

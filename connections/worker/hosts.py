@@ -56,6 +56,17 @@ class SessionHosts:
                 self._hosts.remove(host)
                 host.kill()
 
+    def evict(self, database: Path) -> bool:
+        """End the hosts where a client of this store may live on though it was closed.
+
+        The library's dial goes on behind a client that is stopped. Whether there was one.
+        """
+        holding = [host for host in self._hosts if host.alive and database in host.abandoned]
+        for host in holding:
+            logger.warning("ending a host with a client that came back", extra={"host": host.pid})
+            host.kill("a client in it came back after its end")
+        return bool(holding)
+
     async def relieve(self) -> None:
         """Move the clients of a worn host to others, so that it can be ended."""
         async with self._opening:

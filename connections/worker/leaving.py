@@ -61,7 +61,7 @@ async def _log_out(session: Session, store: str) -> str | None:
         async with asyncio.timeout(settings.LOGOUT_TIMEOUT_SECONDS):
             if session.link is None:
                 await session.supervisor.dialling.turn(urgent=True)
-                session.link = await session.supervisor.open(session.id, store)
+                session.link = await session.supervisor.open(session.id, store, alone=True)
                 await _until_connected(session.link)
             return await session.link.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
     except TimeoutError:

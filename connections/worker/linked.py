@@ -29,6 +29,8 @@ STABLE_SECONDS = 30.0
 # whatsmeow reconnects by itself, but all at the same moments, without a limit, and ever later.
 # Its first try is welcome; then the fleet's own turns count.
 RELINK_SECONDS = 5.0
+# No dial of the library takes longer (a proxy that says nothing: 60 s) before it fails by itself.
+LONGEST_DIAL_SECONDS = 60.0
 # WhatsApp has missed a ping for half a minute already when the library tells of it.
 SILENCE_SECONDS = 15.0
 # whatsmeow deletes a device that was logged out only after it has said so.
@@ -53,7 +55,7 @@ class Linked:
 
     async def run(self) -> Observation | None:
         """Returns why a fresh pairing should follow, or None when only a person can help."""
-        banned_until = await self._session.db(_banned_until, self._session.id)
+        banned_until = await self._session.db(banned_until_of, self._session.id)
         if banned_until is not None:
             await self._wait_until(banned_until)
         while True:
@@ -114,13 +116,23 @@ class Linked:
         """Write down what happens to an open client. Raises _Moved, Final, Dropped."""
         patience: float | None = settings.DIAL_TIMEOUT_SECONDS
         why = Observation.UNREACHABLE
+        reached = told = False
         while True:
             try:
                 event = await link.next(patience)
             except TimeoutError:
-                raise Dropped(why) from None
+                if reached or told:
+                    raise Dropped(why) from None
+                # Its dial goes on, and must not be left alone; but people are told.
+                told, patience = True, LONGEST_DIAL_SECONDS
+                self._dialling.failed()
+                await self._session.observe(why, "it did not answer")
+                continue
             kind = event["event"]
-            if kind in ("connected", "restored"):
+            if kind == "reached":
+                reached = True
+                patience = settings.DIAL_TIMEOUT_SECONDS
+            elif kind in ("connected", "restored"):
                 patience = None
                 await self._up()
             elif kind in ("lost", "silent"):
@@ -139,7 +151,13 @@ class Linked:
             elif ended := ending(event):
                 if kind == "logged_out":
                     await asyncio.sleep(FORGET_SECONDS)
+                if kind == "replaced" and self._replaced_by_ourselves():
+                    raise Dropped(Observation.LINK_LOST)
                 raise ended
+
+    def _replaced_by_ourselves(self) -> bool:
+        session = self._session
+        return session.supervisor.evict(session.id, session.store)
 
     async def _up(self) -> None:
         self._dialling.worked()
@@ -185,5 +203,5 @@ class Linked:
         return asyncio.get_running_loop().time()
 
 
-def _banned_until(connection_id: int) -> datetime | None:
+def banned_until_of(connection_id: int) -> datetime | None:
     return Connection.objects.get(pk=connection_id).banned_until

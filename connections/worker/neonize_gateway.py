@@ -84,10 +84,10 @@ def load(noise_root: bytes | None) -> None:
 class Client:
     """One WhatsApp client. What happens to it goes to `emit`, from the Go library's thread.
 
-    Events, each a dict with "event": code (code) · phone_code (code) · phone_code_failed (error) ·
-    accepted · pairing_ended (outcome) · connected (number: digits) · lost · silent · restored ·
-    logged_out (while_offline, reason) · replaced · banned (code, seconds) · outdated ·
-    failed (reason) · logout_done (error) · test_done (test, id, error) ·
+    Events, each a dict with "event": reached (WhatsApp answers) · code (code) · phone_code (code) ·
+    phone_code_failed (error) · accepted · pairing_ended (outcome) · connected (number: digits) ·
+    lost · silent · restored · logged_out (while_offline, reason) · replaced · outdated ·
+    banned (code, seconds) · failed (reason) · logout_done (error) · test_done (see `send_test`) ·
     ended (error: why connecting failed, "" after a stop; cause: what failed, one of CAUSES).
     """
 
@@ -103,6 +103,8 @@ class Client:
         self._emit = emit
         self._number = ""
         self._called_back = threading.Event()
+        self._stopping = threading.Lock()
+        self._reached = self._over = self._stop_wanted = False
         self._callbacks = (
             _binder.func_string(self._guarded(self._on_code)),
             _binder.func_string(self._guarded(self._on_login_status)),
@@ -118,9 +120,26 @@ class Client:
             self._called_back.wait(FIRST_CALLBACK_SECONDS)
 
     def stop(self) -> None:
-        """Close the socket, keeping the credentials."""
+        """Close the socket, keeping the credentials.
+
+        A client that still dials is stopped when that is over: the library forgets it at once, but
+        its dial goes on, and would end in a connection that nobody holds.
+        """
+        with self._stopping:
+            self._stop_wanted = True
+            if not (self._reached or self._over):
+                return
+        self._stop()
+
+    def _stop(self) -> None:
         with _lock:
             self._go.Stop(self._uuid)
+
+    def _stop_if_wanted(self) -> None:
+        """Not on the library's own thread: it would wait for itself."""
+        with self._stopping:
+            if self._stop_wanted:
+                threading.Thread(target=self._stop, name="stop", daemon=True).start()
 
     def up(self) -> bool:
         """Whether it is connected and logged in, by what the library itself says."""
@@ -250,6 +269,9 @@ class Client:
             0,
             None,
         )
+        with self._stopping:
+            self._over = True
+        self._stop_if_wanted()
         text = (error or b"").decode(errors="replace")
         self._emit({"event": "ended", "error": text, "cause": cause_of(text)})
         self._called_back.set()
@@ -284,6 +306,10 @@ class Client:
         data = ctypes.string_at(binary, size)
         if kind == DEVICE:
             self._number = messages.Device.FromString(data).JID.User
+            with self._stopping:
+                self._reached = True
+            self._stop_if_wanted()
+            self._emit({"event": "reached"})
         elif kind == CONNECTED:
             self._emit({"event": "connected", "number": self._number})
         elif kind == LOGGED_OUT:

@@ -16,7 +16,7 @@ from connections.lifecycle import Desired, Observation
 from connections.models import Connection, PairingAttempt
 from connections.worker.host import Link
 from connections.worker.leaving import log_out, log_out_strays
-from connections.worker.linked import Linked
+from connections.worker.linked import Linked, banned_until_of
 from connections.worker.pairing import Pairing
 
 if TYPE_CHECKING:
@@ -148,6 +148,8 @@ class Session:
     async def pause(self) -> None:
         """The organization is deactivated: close the socket, keep the credentials."""
         await self.close()
+        if await self.db(banned_until_of, self.id) is not None:
+            return  # The ban is remembered for the day it wakes up.
         paused = Observation.PAUSED if self.store else Observation.PAIRING_INTERRUPTED
         await self._last_words(paused)
 

@@ -271,6 +271,10 @@ class Supervisor:
         """Resume a store's device in a session host. Raises HostBroken."""
         return await self._hosts.open(auth_sessions.database(connection_id, store), alone)
 
+    def evict(self, connection_id: int, store: str) -> bool:
+        """End whatever of this worker's own may hold a store's device. Whether there was any."""
+        return self._hosts.evict(auth_sessions.database(connection_id, store))
+
 
 def _linked_number(connection_id: int, store: str) -> str:
     try:
