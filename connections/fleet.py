@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.utils.translation import gettext
-from django.utils.translation import gettext_noop as _
+from django.utils.translation import gettext, pgettext_lazy
 
 from connections.lifecycle import PAIRING, State
 from connections.models import Connection, Worker
@@ -35,12 +34,12 @@ class Section(StrEnum):
 
 
 SECTION_NAMES = {
-    Section.ACTION_NEEDED: _("Needs action"),
-    Section.RECONNECTING: _("Reconnecting"),
-    Section.LINKING: _("Linking"),
-    Section.CONNECTED: _("Connected"),
-    Section.DISCONNECTED: _("Disconnected"),
-    Section.DEACTIVATED: _("Deactivated"),
+    Section.ACTION_NEEDED: pgettext_lazy("of organizations", "Needs action"),
+    Section.RECONNECTING: pgettext_lazy("of organizations", "Reconnecting"),
+    Section.LINKING: pgettext_lazy("of organizations", "Linking"),
+    Section.CONNECTED: pgettext_lazy("of organizations", "Connected"),
+    Section.DISCONNECTED: pgettext_lazy("of organizations", "Disconnected"),
+    Section.DEACTIVATED: pgettext_lazy("of organizations", "Deactivated"),
 }
 _OF_STATE = {
     State.ACTION_NEEDED: Section.ACTION_NEEDED,
@@ -135,7 +134,7 @@ class Group:
 
     @property
     def title(self) -> str:
-        return gettext(SECTION_NAMES[self.section])
+        return str(SECTION_NAMES[self.section])
 
 
 @dataclass(frozen=True)

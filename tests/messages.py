@@ -35,6 +35,7 @@ APPS = {
 }
 NO_TEXTS = {"tests", "migrations", "worker", "__pycache__"}
 KEYWORDS = DEFAULT_KEYWORDS | {"lazy": None, "gettext_lazy": None, "gettext_noop": None}
+KEYWORDS["pgettext_lazy"] = ((1, "c"), 2)
 
 Found = dict[tuple[str, str | None], Message]
 
@@ -51,9 +52,9 @@ def extracted() -> dict[str, Catalog]:
         catalog = Catalog(project="WhatsApp Orgs", fuzzy=False)
         for path in _sources(folders):
             for message in _texts(path):
-                if _key(message) not in known:
+                if key(message) not in known:
                     _add(catalog, message, path)
-        known.update(_key(message) for message in texts(catalog))
+        known.update(key(message) for message in texts(catalog))
         catalogs[app] = catalog
     return catalogs
 
@@ -63,7 +64,8 @@ def texts(catalog: Catalog) -> Iterator[Message]:
     return (message for message in catalog if message.id)
 
 
-def _key(message: Message) -> tuple[str, str | None]:
+def key(message: Message) -> tuple[str, str | None]:
+    """What it is found by: its English text, and what tells it from the same text elsewhere."""
     return (message.id if isinstance(message.id, str) else message.id[0], message.context)
 
 
@@ -131,7 +133,7 @@ def update(app: str, locale: str, found: Catalog) -> Catalog:
 def untranslated(catalog: Catalog) -> list[str]:
     """The texts without a translation, or with one that no one has looked at."""
     return [
-        _key(message)[0]
+        key(message)[0]
         for message in texts(catalog)
         if message.fuzzy or not forms(message) or not all(forms(message))
     ]

@@ -12,10 +12,9 @@ from babel.messages.catalog import Catalog
 from django.conf import settings
 from django.test import Client
 from django.utils import translation
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 
 from connections.details import DETAILS
-from connections.fleet import SECTION_NAMES
 from connections.serializers import PANEL_NAMES
 from connections.words import WORDS
 from organizations.websockets import language_of
@@ -50,8 +49,8 @@ def test_the_languages_are_those_of_the_settings() -> None:
 @each_catalog
 def test_every_text_is_translated(found: dict[str, Catalog], app: str, locale: str) -> None:
     kept = messages.read(app, locale)
-    known = {message.id for message in messages.texts(kept)}
-    wanted = {message.id for message in messages.texts(found[app])}
+    known = {messages.key(message) for message in messages.texts(kept)}
+    wanted = {messages.key(message) for message in messages.texts(found[app])}
     assert wanted, "nothing was found: the extraction is broken"
     assert wanted - known == set(), RUN
     assert known - wanted == set(), f"No one says this any more. {RUN}"
@@ -79,10 +78,12 @@ def test_what_django_reads_is_what_people_wrote(app: str, locale: str) -> None:
 def test_django_tells_what_people_wrote(language: str) -> None:
     """Packages that come before ours in INSTALLED_APPS have the first word."""
     catalogs = [messages.read(app, messages.LOCALES[language]) for app in messages.APPS]
-    plain = [m for catalog in catalogs for m in messages.texts(catalog) if isinstance(m.id, str)]
+    kept = [m for catalog in catalogs for m in messages.texts(catalog) if isinstance(m.id, str)]
     with translation.override(language):
-        told = {str(m.id): gettext(str(m.id)) for m in plain}
-    assert told == {str(m.id): m.string for m in plain}
+        told = {
+            messages.key(m): pgettext(m.context, m.id) if m.context else gettext(m.id) for m in kept
+        }
+    assert told == {messages.key(m): m.string for m in kept}
 
 
 def said() -> Iterator[str]:
@@ -92,7 +93,6 @@ def said() -> Iterator[str]:
         yield words.english_next_step
     yield from DETAILS
     yield from PANEL_NAMES.values()
-    yield from SECTION_NAMES.values()
 
 
 @each_language
