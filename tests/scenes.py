@@ -36,11 +36,15 @@ class Scenes:
     def connected(self, name: str, *, tested: bool = False) -> tuple[int, str]:
         """Linked, perhaps with a test message. Returns its id and its number."""
         organization = self.organization(name)
-        number = link(self.application, organization)
+        number = self.connect(organization)
         if tested:
             answer = self.application.api("POST", organization, "test-message")
             assert answer.status in (200, 202), answer
         return organization, number
+
+    def connect(self, organization: int) -> str:
+        """Link a phone. Returns its number."""
+        return link(self.application, organization)
 
     def logged_out(self, name: str) -> int:
         """The phone unlinked the device."""
