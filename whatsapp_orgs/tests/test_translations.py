@@ -151,3 +151,15 @@ def test_the_api_is_in_english_unless_it_is_asked(
     authorized = {"Authorization": "Bearer wao_wrong", **headers}
     answer = client.get("/api/v1/organizations", headers=authorized).json()
     assert (answer["code"], answer["message"]) == ("authentication_failed", message)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "said"),
+    [("pt-BR", "Página não encontrada"), ("es", "Página no encontrada"), ("", "Page not found")],
+)
+def test_a_page_that_is_not_there_says_so_in_the_language(
+    client: Client, accepted: str, said: str
+) -> None:
+    answer = client.get("/nowhere/", headers={"Accept-Language": accepted})
+    assert answer.status_code == 404
+    assert f"<h1>{said}</h1>" in answer.content.decode()
