@@ -78,12 +78,18 @@ def test_what_django_reads_is_what_people_wrote(app: str, locale: str) -> None:
 def test_django_tells_what_people_wrote(language: str) -> None:
     """Packages that come before ours in INSTALLED_APPS have the first word."""
     catalogs = [messages.read(app, messages.LOCALES[language]) for app in messages.APPS]
-    kept = [m for catalog in catalogs for m in messages.texts(catalog) if isinstance(m.id, str)]
+    kept = {
+        messages.key(message): message.string
+        for catalog in catalogs
+        for message in messages.texts(catalog)
+        if isinstance(message.id, str)
+    }
     with translation.override(language):
         told = {
-            messages.key(m): pgettext(m.context, m.id) if m.context else gettext(m.id) for m in kept
+            (text, context): pgettext(context, text) if context else gettext(text)
+            for text, context in kept
         }
-    assert told == {messages.key(m): m.string for m in kept}
+    assert told == kept
 
 
 def said() -> Iterator[str]:
