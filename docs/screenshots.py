@@ -1,50 +1,171 @@
-"""`make screenshots`: takes the pictures of the documentation from the running product."""
+"""`make screenshots`: takes the pictures of the documentation from the running product.
 
+A fleet as a company might have it, in every state, with a past of a month. Without a name all
+pictures are taken; with some (`python -m docs.screenshots fleet code`) only those scenes.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.application import Application
 from tests.browser import Visitor, launch, panel
+from tests.demo_data import Demo, past
 
 IMAGES = Path(__file__).resolve().parent / "images"
+# Of the colours, those that are seldom are kept as well.
+FEW_KEPT, NO_DITHER = Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
+# Name of a variant: its width and whether it is dark.
+VARIANTS = {"light": (1280, False), "dark": (1280, True), "360": (360, False)}
+CONNECTIONS = "admin/connections/"
+LIST = f"{CONNECTIONS}connection/"
 
 
-def take(page: Page, name: str) -> None:
-    """The page from its top down to the end of the history."""
-    page.mouse.move(0, 0)
-    line = page.locator("[data-history] li").last.bounding_box()
-    assert line is not None
-    height = line["y"] + line["height"] + 16
-    page.screenshot(
-        path=IMAGES / name,
-        full_page=True,
-        clip={"x": 0, "y": 0, "width": 1280, "height": height},
-        animations="disabled",
-    )
-    print(IMAGES / name)
+class Camera:
+    """Takes a page in its variants."""
+
+    def __init__(self, visitor: Visitor, demo: Demo) -> None:
+        self.visitor, self.demo = visitor, demo
+        self.page = visitor.page
+
+    def open(self, path: str) -> Page:
+        self.page.goto(f"{self.visitor.application.url}{path}")
+        return self.page
+
+    def connection(self, name: str) -> Page:
+        """The page of the organization in this state."""
+        page = self.visitor.open(self.demo.ids[name])
+        expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        return page
+
+    def take(self, name: str, *variants: str, page: Page | None = None, most: int = 1500) -> None:
+        """`most`: how many pixels of a long page are shown."""
+        page = page or self.page
+        for variant in variants or VARIANTS:
+            width, dark = VARIANTS[variant]
+            page.emulate_media(color_scheme="dark" if dark else "light")
+            page.set_viewport_size({"width": width, "height": 800})
+            page.mouse.move(0, 0)
+            page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+            height = int(page.evaluate("document.documentElement.scrollHeight"))
+            taken = page.screenshot(
+                full_page=True,
+                clip={"x": 0, "y": 0, "width": width, "height": min(height, most)},
+                animations="disabled",
+            )
+            # A palette, for a third of the size.
+            picture = (
+                Image.open(io.BytesIO(taken))
+                .convert("RGB")
+                .quantize(256, FEW_KEPT, dither=NO_DITHER)
+            )
+            picture.save(IMAGES / f"{name}-{variant}.png", optimize=True)
+            print(IMAGES / f"{name}-{variant}.png", flush=True)
 
 
-def main() -> None:
+def fleet(camera: Camera) -> None:
+    page = camera.open(CONNECTIONS)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    camera.take("fleet", most=1800)
+
+
+def index(camera: Camera) -> None:
+    camera.open("admin/")
+    camera.take("index", "light")
+
+
+def listed(camera: Camera) -> None:
+    page = camera.open(LIST)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    camera.take("list")
+
+
+def bulk(camera: Camera) -> None:
+    page = camera.open(f"{LIST}?state=connected")
+    page.locator("#action-toggle").check()
+    page.get_by_role("button", name="Disconnect…").click()
+    camera.take("bulk-question", "light")
+
+
+def connected(camera: Camera) -> None:
+    camera.connection("connected")
+    camera.take("connection-connected", most=1400)
+
+
+def waiting(camera: Camera) -> None:
+    for name in ("reconnecting", "banned", "logged_out", "wrong_number"):
+        camera.connection(name)
+        camera.take(f"connection-{name.replace('_', '-')}", "light", most=1000)
+
+
+def code(camera: Camera) -> None:
+    page = camera.connection("fresh")
+    page.get_by_role("button", name="Reconnect", exact=True).click()
+    # Some way into its minute, so that the ring shows what it is.
+    expect(page.get_by_text("52 s left")).to_be_visible()
+    camera.take("connection-code", most=1000)
+    page.locator("summary", has_text="Link with phone number instead").click()
+    page.get_by_label("Phone number with country code").fill("+55 11 98765-4321")
+    page.get_by_role("button", name="Get a code").click()
+    expect(panel(page, "phone_code")).to_be_visible()
+    expect(page.get_by_text("s left")).to_be_visible()
+    camera.take("connection-phone-code", most=1000)
+
+
+def owner(camera: Camera, browser: Browser) -> None:
+    staff = camera.connection("owned")
+    staff.get_by_role("button", name="Copy a link for the phone's owner").click()
+    expect(staff.locator("[data-url]")).not_to_have_value("")
+    camera.take("owner-link", "light", most=1000)
+    phone = browser.new_page()
+    phone.goto(staff.locator("[data-url]").input_value())
+    camera.take("owner-start", "360", page=phone)
+    phone.get_by_role("button", name="Connect WhatsApp").click()
+    expect(phone.locator('#owner[data-stage="qr"]')).to_be_visible()
+    expect(phone.get_by_text("s left").locator("visible=true")).to_be_visible()
+    camera.take("owner-code", page=phone)
+    number = phone.locator('[name="number"]:visible')
+    number.fill("+55 11 98765-4322")
+    number.press("Enter")
+    expect(phone.locator('#owner[data-stage="typed"]')).to_be_visible()
+    expect(phone.get_by_text("s left").locator("visible=true")).to_be_visible()
+    camera.take("owner-phone-code", "360", page=phone)
+    staff.get_by_role("button", name="Type it on the simulated phone").click()
+    expect(phone.locator('#owner[data-stage="done"]')).to_be_visible()
+    camera.take("owner-done", "360", page=phone)
+    phone.close()
+
+
+SCENES: dict[str, Callable[[Camera], None]] = {
+    each.__name__: each for each in (fleet, index, listed, bulk, connected, waiting, code)
+}
+
+
+def main(names: list[str]) -> None:
     IMAGES.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
         Application(Path(folder) / "data") as application,
         sync_playwright() as playwright,
     ):
+        demo = Demo(application)
+        past(application, demo)
         browser = launch(playwright)
-        organizations = {found["name"]: found["id"] for found in application.facts["organizations"]}
-        page = Visitor(browser, application).open(organizations["Padaria Estrela"])
-        page.get_by_role("button", name="Reconnect").click()
-        # Some way into its minute, so that the ring shows what it is.
-        expect(page.get_by_text("48 s left")).to_be_visible()
-        take(page, "connection.png")
-        page.get_by_role("button", name="Scan with the simulated phone").click()
-        expect(panel(page, "connected")).to_be_visible()
-        take(page, "connection-connected.png")
+        camera = Camera(Visitor(browser, application), demo)
+        for name, scene in SCENES.items():
+            if not names or name in names:
+                scene(camera)
+        if not names or "owner" in names:
+            owner(camera, browser)
         browser.close()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

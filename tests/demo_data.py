@@ -1,0 +1,95 @@
+"""A fleet as a company might have it, for the pictures: real states, and a made-up past."""
+
+from __future__ import annotations
+
+import json
+
+from tests.application import Application
+from tests.scenes import Scenes
+
+CONNECTED = (
+    *("Academia Corpo em Forma", "Clínica Horizonte", "Doceria Mel e Canela"),
+    *("Escola Pequeno Mundo", "Imobiliária Lar Certo", "Mercado Vila Nova"),
+    "Restaurante Sabor da Terra",
+)
+# By the state that the pictures show them in.
+OTHERS = {
+    "logged_out": "Farmácia Boa Vida",
+    "wrong_number": "Livraria Ponto e Vírgula",
+    "expired": "Salão Bela Rosa",
+    "reconnecting": "Transportes Rápido Sul",
+    "banned": "Pet Shop Amigo Fiel",
+}
+
+# A month in which links were made, dropped and came back, each by a fixed pattern of its own.
+PAST = """
+import json, random
+from datetime import timedelta
+from django.utils import timezone
+from connections.models import Connection, ConnectionEvent
+
+dice, now = random.Random(7), timezone.now()
+facts = json.loads('''{facts}''')
+events = []
+
+def add(pk, ago, before, state, reason, actor=""):
+    events.append(ConnectionEvent(
+        connection_id=pk, at=now - timedelta(hours=ago), observation=reason,
+        state_before=before, state=state, reason=reason, actor=actor,
+    ))
+
+for place, pk in enumerate(facts["lived"]):
+    again = facts["since"].get(str(pk), 0) + 0.1
+    ago = 24.0 * (31 - place % 5) - place
+    add(pk, ago, "disconnected", "connecting", "requested", "marina.alves")
+    add(pk, ago - 0.02, "connecting", "connected", "linked")
+    for _ in range(4 + place % 4):
+        ago -= dice.uniform(20, 130)
+        lasted = dice.choice([0.05, 0.2, 0.6, 2.5, 7.0])
+        if ago - lasted < again + 3:
+            break
+        add(pk, ago, "connected", "reconnecting", dice.choice(["link_lost", "not_answering"]))
+        add(pk, ago - lasted, "reconnecting", "connected", "resumed")
+    if place % 3 == 1 and again < 8:
+        add(pk, 9.5 + place, "connected", "reconnecting", "link_lost")
+        add(pk, 8.0 + place, "reconnecting", "connected", "resumed")
+    add(pk, again, "connected", "disconnected", "disconnected", "marina.alves")
+ConnectionEvent.objects.bulk_create(events)
+
+# What happened just now, told as if it had happened in the course of the last hours.
+for pk, hours in facts["since"].items():
+    connection = Connection.objects.get(pk=pk)
+    shift = timedelta(hours=hours)
+    for event in connection.events.filter(at__gt=now - timedelta(hours=1)):
+        ConnectionEvent.objects.filter(pk=event.pk).update(at=event.at - shift)
+    Connection.objects.filter(pk=pk).update(since=connection.since - shift)
+"""
+
+
+class Demo:
+    """The organizations, by the name of the state or by their own."""
+
+    def __init__(self, application: Application) -> None:
+        scenes = Scenes(application)
+        self.ids: dict[str, int] = {
+            state: getattr(scenes, state)(name) for state, name in OTHERS.items()
+        }
+        known = {found["name"]: int(found["id"]) for found in application.facts["organizations"]}
+        self.ids["fresh"] = known["Padaria Estrela"]
+        self.ids["owned"] = known["Oficina do Bairro"]
+        for name in CONNECTED:
+            self.ids[name] = known.get(name) or scenes.organization(name)
+            scenes.connect(self.ids[name])
+        self.ids["connected"] = self.ids["Restaurante Sabor da Terra"]
+        application.api("POST", self.ids["connected"], "test-message")
+
+
+def past(application: Application, demo: Demo) -> None:
+    """Give the fleet a month of history."""
+    lived = [demo.ids[name] for name in CONNECTED]
+    lived += [demo.ids[state] for state in ("logged_out", "reconnecting", "banned")]
+    hours = [290.0, 5.2, 52.0, 0.8, 130.0, 21.0, 76.0]
+    since = {demo.ids[name]: ago for name, ago in zip(CONNECTED, hours, strict=True)}
+    since |= {demo.ids["logged_out"]: 3.1, demo.ids["wrong_number"]: 0.3, demo.ids["expired"]: 19.0}
+    facts = json.dumps({"lived": lived, "since": since})
+    application.manage("shell", "-c", PAST.format(facts=facts))
