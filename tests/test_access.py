@@ -5,15 +5,17 @@ One application for all of it; each organization is brought into its state once.
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.application import ROOT, Application, free_port, until
 from tests.axe import in_both_themes
@@ -108,12 +110,11 @@ def test_the_login(browser: Browser, application: Application) -> None:
 def test_the_codes_and_what_comes_before_and_after(visitor: Visitor, scenes: Scenes) -> None:
     page = visitor.page
     organization = scenes.organization("Linking")
-    fault = scenes.simulator.arm("no_server_hello", count=1)
+    scenes.simulator.arm("slow_handshake", count=1, ms=6000)
     visitor.open(organization)
     press(page, "Reconnect")
     expect(panel(page, "preparing")).to_be_visible()
     accessible(page)
-    scenes.simulator.clear_faults(fault)
     expect(panel(page, "code")).to_be_visible()
     accessible(page)
     held = scenes.simulator.arm("mute_login", number="5511987650002", seconds=60)
@@ -186,17 +187,29 @@ def test_the_page_for_the_owner_of_the_phone(
     other.close()
 
 
-def test_the_page_while_the_database_is_away(visitor: Visitor, application: Application) -> None:
-    # As the server renders it; that it does so stands in test_trouble.py.
-    render = "from django.template import loader; print(loader.render_to_string('503.html'))"
-    html = application.manage("shell", "--no-imports", "-c", render)
+RENDER = """
+import json
+from django.template import loader
+print(json.dumps({name: loader.render_to_string(f"{name}.html") for name in (403, 404, 500, 503)}))
+"""
+
+
+def answered(html: str, route: Route) -> None:
+    route.fulfill(body=html)
+
+
+def test_the_pages_of_errors(visitor: Visitor, application: Application) -> None:
+    # As the server renders them; that it does so stands in the tests of what goes wrong.
+    rendered = json.loads(application.manage("shell", "--no-imports", "-c", RENDER))
     page = visitor.page
-    page.route("**/admin/away/", lambda route: route.fulfill(status=503, body=html))
-    page.goto(f"{application.url}admin/away/")
-    expect(page.get_by_role("heading", name="Back in a moment")).to_be_visible()
-    assert not [line for line in in_both_themes(page) if "meta-refresh" not in line]
-    page.goto("about:blank")
-    page.unroute("**/admin/away/")
+    for status, html in rendered.items():
+        address = f"{application.url}admin/error/{status}"
+        page.route(address, partial(answered, html))
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        # That it loads itself anew is what it is for.
+        assert not [line for line in in_both_themes(page) if "meta-refresh" not in line]
+        page.unroute(address)
 
 
 # --- What axe cannot see --------------------------------------------------------------------------
