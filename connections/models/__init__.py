@@ -1,0 +1,28 @@
+"""What is stored: connections with their attempts and history, and what people ask beside them."""
+
+from connections.models.bulk import BulkItem, BulkRun
+from connections.models.core import (
+    DETAIL_LENGTH,
+    Connection,
+    ConnectionEvent,
+    ConnectionManager,
+    Method,
+    PairingAttempt,
+    Worker,
+)
+from connections.models.owner_links import OwnerLink
+from connections.models.self_tests import SelfTest
+
+__all__ = [
+    "DETAIL_LENGTH",
+    "BulkItem",
+    "BulkRun",
+    "Connection",
+    "ConnectionEvent",
+    "ConnectionManager",
+    "Method",
+    "OwnerLink",
+    "PairingAttempt",
+    "SelfTest",
+    "Worker",
+]

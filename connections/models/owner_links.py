@@ -1,0 +1,103 @@
+"""Links for the phones' owners."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from connections.lifecycle import Reason, State
+from connections.models.core import Connection, ConnectionEvent, PairingAttempt
+from organizations.access import Ability, person
+from organizations.actors import LABEL_LENGTH
+from organizations.models import ApiToken
+
+
+class OwnerLink(models.Model):
+    """A link with which the owner of the phone connects it, without a login, in one attempt.
+
+    Its secret is known to whoever holds the link; here are only hashes.
+    """
+
+    class State(models.TextChoices):
+        NEW = "new", "Not opened yet"
+        OPENED = "opened", "Opened"
+        IN_USE = "in_use", "In use"
+        LINKED = "linked", "Used: the phone was linked"
+        FAILED = "failed", "Used: the phone was not linked"
+        EXPIRED = "expired", "Expired"
+        REVOKED = "revoked", "Revoked"
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="owner_links")
+    secret_hash = models.CharField(max_length=64, unique=True)
+    made_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(help_text="Until when its attempt may be begun.")
+    opened_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True, help_text="When its attempt was begun.")
+    browser_hash = models.CharField(
+        max_length=64, blank=True, help_text="Of the browser that began it: no other may go on."
+    )
+    last_event = models.PositiveBigIntegerField(
+        default=0, help_text="The newest line of the history when its attempt had been begun."
+    )
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    actor = models.CharField(max_length=LABEL_LENGTH, blank=True, help_text="Who made it.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
+    )
+    token = models.ForeignKey(ApiToken, on_delete=models.SET_NULL, null=True, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True, help_text="Where they asked.")
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"Owner link {self.pk} of connection {self.connection_id}"
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it is over for want of anything else; an attempt that was begun has its own time."""
+        if self.used_at is None:
+            return self.expires_at
+        # Twice: from the QR code to the typed one, a pairing begins anew.
+        return self.used_at + 2 * timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
+
+    @property
+    def vouched_for(self) -> bool:
+        """Whether whoever made it may still do themselves what it lets others do."""
+        may = self.user is not None and person(self.user).may
+        return bool(may and may(Ability.OPERATE, self.connection.organization))
+
+    def ending(self) -> ConnectionEvent | None:
+        """The line of the history that ended its attempt, if it was begun and has ended."""
+        if self.used_at is None:
+            return None
+        over = models.Q(state__in=[State.CONNECTED, State.DISCONNECTED, State.ACTION_NEEDED])
+        # The phone took the code, and then the line dropped; or a logout was asked for meanwhile.
+        over |= models.Q(state=State.RECONNECTING, attempt__outcome=PairingAttempt.Outcome.LINKED)
+        over |= models.Q(reason=Reason.DISCONNECTING)
+        later = self.connection.events.filter(over, pk__gt=self.last_event)
+        return later.select_related("attempt").order_by("pk").first()
+
+    @property
+    def state(self) -> State:
+        """What it is now; nothing but this decides whether it opens anything."""
+        if self.revoked_at is not None:
+            return self.State.REVOKED
+        if ending := self.ending():
+            linked = ending.state in (State.CONNECTED, State.RECONNECTING)
+            return self.State.LINKED if linked else self.State.FAILED
+        if not self.vouched_for:
+            return self.State.REVOKED
+        if self.ends_at <= timezone.now():
+            return self.State.FAILED if self.used_at else self.State.EXPIRED
+        if self.used_at:
+            return self.State.IN_USE
+        return self.State.OPENED if self.opened_at else self.State.NEW
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used, or is in use."""
+        return self.state in (self.State.NEW, self.State.OPENED, self.State.IN_USE)
