@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 FILE = Path(settings.BASE_DIR) / "whatsapp_orgs" / "settings.py"
 SECONDS = [
+    "OWNER_LINK_SECONDS",
     "OUTDATED_PROBE_SECONDS",
     "WRONG_TOKEN_WINDOW_SECONDS",
     "RECONNECT_WAIT_SECONDS",
@@ -21,6 +22,7 @@ SECONDS = [
     "PAIRING_TIMEOUT_SECONDS",
 ]
 COUNTS = [
+    "OWNER_LINKS_PER_ORGANIZATION",
     "STARTS_PER_HOST",
     "DIALS_PER_SECOND",
     "HOST_MEGABYTES",
