@@ -545,7 +545,8 @@ def test_no_one_comes_in_without_a_token(
 def test_other_methods_are_refused(
     api: Client, connection: Connection, method: str, action: str, needs: str
 ) -> None:
-    for other in {"get", "post", "put", "patch", "delete"} - {method}:
+    taken = {method, "get"} if action == "test-message" else {method}
+    for other in {"get", "post", "put", "patch", "delete"} - taken:
         answer = ask(api, other, connection, action)
         assert answer.status_code == 405
         assert answer.json() == refusal(
