@@ -48,7 +48,7 @@ run: ## Run everything on one port (WHATSAPP_SERVER=simulator PORT=8000 DATA_DIR
 test: ## Run the linters, then the tests
 	$(SETUP) test
 	$(LINT)
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n $${TEST_PROCESSES:-3} --dist loadfile
 
 lint: ## Run the linters alone
 	$(SETUP) run

@@ -147,7 +147,7 @@ def test_the_whole_way_without_javascript(
     press(page, "Send a test message")
     expect(page.locator(".messagelist")).to_contain_text("The test message is on its way.")
     page.goto(f"{application.url}{CONNECTION}?q=without_javascript")
-    page.locator('input[name="_selected_action"]').check()
+    page.locator(f'input[name="_selected_action"][value="{organization}"]').check()
     press(page, "Disconnect…")
     page.get_by_role("button", name="Disconnect: 1").click()
     # So does the page of a run.

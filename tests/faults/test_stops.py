@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -84,11 +85,16 @@ def database_away(cases: list[Case]) -> Iterator[None]:
         yield
 
 
+def wanted(case: Case) -> bool:
+    return bool(case.status()["desired"] == "connected")
+
+
 @contextmanager
 def reconnects(cases: list[Case]) -> Iterator[None]:
     with ThreadPoolExecutor(len(cases)) as pool:
         asked = [pool.submit(case.api, "POST", "reconnect") for case in cases[2:]]
-        time.sleep(0.1)
+        for case in cases[2:]:
+            case.until(partial(wanted, case), 20, "its request written")
         yield
         for answer in asked:
             answer.exception()
