@@ -92,7 +92,13 @@ class Application:
             assert self.process.poll() is None, f"it ended:\n{self.log_text()[-2000:]}"
             return facts.exists() and json.loads(facts.read_text())["pid"] == self.process.pid
 
-        until(started, START_SECONDS, "run.json of a started application")
+        try:
+            until(started, START_SECONDS, "run.json of a started application")
+        except AssertionError:
+            # Nobody has it in hand yet who would end it: hosts and simulator end with it.
+            self.process.kill()
+            self.process.wait(STOP_SECONDS)
+            raise
         self.facts = json.loads(facts.read_text())
         return self
 
