@@ -9,4 +9,5 @@ class WhatsappOrgsConfig(AppConfig):
     name = "whatsapp_orgs"
 
     def ready(self) -> None:
+        import_module("whatsapp_orgs.checks")
         import_module("whatsapp_orgs.production")

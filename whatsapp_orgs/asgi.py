@@ -13,9 +13,10 @@ django_application = get_asgi_application()
 # These need the apps to be loaded.
 from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa: E402
 from organizations.websockets import Door  # noqa: E402
-from whatsapp_orgs import production  # noqa: E402
+from whatsapp_orgs import checks, production  # noqa: E402
 from whatsapp_orgs.edge import BehindProxy, BoundedBodies  # noqa: E402
 
+checks.refuse_impossible_start()
 production.refuse_unsafe_start()
 
 known: Any = Door(URLRouter(websocket_urlpatterns))

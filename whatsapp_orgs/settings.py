@@ -14,7 +14,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from whatsapp_orgs import logs, private_files
+from whatsapp_orgs import logs, private_files, topology
 
 django_stubs_ext.monkeypatch()
 
@@ -112,7 +112,7 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 INSTALLED_APPS = [
-    "daphne",
+    "whatsapp_orgs.lean_daphne.DaphneConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -164,30 +164,18 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATA_DIR / "db.sqlite3",
-        "OPTIONS": {
-            # IMMEDIATE: two writers queue up instead of failing half-way with "database is locked".
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        },
-        # A file, so that several threads and processes of a test see the same rows.
-        "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
-    }
-}
+# --- Where the truth stands, and how processes hear of a change (whatsapp_orgs/topology.py) ------
+DATABASE_URL = env.str("DATABASE_URL", default="")
+REDIS_URL = env.str("REDIS_URL", default="")
+# Two installations on one Redis need two names.
+REDIS_PREFIX = env.str("REDIS_PREFIX", default="whatsapp_orgs")
+# Connections to PostgreSQL that one process may have open.
+DATABASE_CONNECTIONS = whole("DATABASE_CONNECTIONS", 20)
+DATABASES = {"default": topology.database(DATABASE_URL, DATA_DIR, DATABASE_CONNECTIONS)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
-
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
-}
+CHANNEL_LAYERS = {"default": topology.channel_layer(REDIS_URL, REDIS_PREFIX)}
+CACHES = {"default": topology.cache(REDIS_URL, REDIS_PREFIX)}
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",

@@ -38,13 +38,14 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
             "This server speaks plain HTTP, and would send everyone to https:// for ever. "
             "Put a proxy that ends TLS in front of it, and set TRUST_PROXY=true."
         )
-    # Daphne picks Twisted's asyncio reactor on import, so nothing of Twisted may come first.
+    # It picks Twisted's asyncio reactor, so nothing of Twisted may come before it.
+    from whatsapp_orgs.server import BoundedServer  # isort: split
+
     from daphne.endpoints import build_endpoint_description_strings
     from twisted.internet import defer
     from twisted.internet import reactor as installed_reactor
 
     from whatsapp_orgs.asgi import application
-    from whatsapp_orgs.server import BoundedServer
 
     reactor: Any = installed_reactor
     stop = asyncio.Event()
