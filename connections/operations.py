@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from drf_spectacular.types import OpenApiTypes
-
 from connections import answers, self_tests
 from connections.actions import TemporarilyBanned, TooManyTests, UnexpectedNumber
 from connections.lifecycle import RULES, Reason, State
@@ -149,14 +147,14 @@ QR_PNG = operation(
     "readQrCodePng",
     "The QR code that can be scanned now, as a PNG picture",
     TAG,
-    [Answer(200, "The picture.", OpenApiTypes.BINARY, media_type="image/png")],
+    [Answer(200, "The picture.", media_type="image/png")],
     NO_PICTURE,
 )
 QR_SVG = operation(
     "readQrCodeSvg",
     "The QR code that can be scanned now, as an SVG picture",
     TAG,
-    [Answer(200, "The picture.", OpenApiTypes.BINARY, media_type="image/svg+xml")],
+    [Answer(200, "The picture.", media_type="image/svg+xml")],
     NO_PICTURE,
 )
 

@@ -1,6 +1,7 @@
 """How an operation of the REST API is described: one call that a view's method is decorated with.
 
-Every answer and every error has its example. What every operation may answer is added here.
+Every answer and every error has its example. What every operation may answer is added here. Only
+plain facts are kept: `openapi_document` makes a document of them, and is loaded when one is wanted.
 """
 
 from __future__ import annotations
@@ -9,26 +10,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import (
-    OpenApiExample,
-    OpenApiParameter,
-    OpenApiResponse,
-    extend_schema,
-    extend_schema_field,
-)
 from rest_framework import serializers
 
 Serializer = type[serializers.Serializer[Any]]
 View = Callable[..., Any]
 
 
-@extend_schema_field({"type": "boolean", "const": False})
 class No(serializers.BooleanField):
     """Always false."""
 
 
-@extend_schema_field({"type": "boolean", "const": True})
 class Yes(serializers.BooleanField):
     """Always true."""
 
@@ -49,27 +40,43 @@ class Problem:
     code: str
     message: str
 
-    def example(self, name: str) -> OpenApiExample:
-        value = {"success": False, "code": self.code, "message": self.message}
-        return OpenApiExample(name, value, summary=self.message, response_only=True)
-
 
 @dataclass(frozen=True)
 class Answer:
-    """A good answer."""
+    """A good answer. Of another media type than JSON, it is a file without a `serializer`."""
 
     status: int
     means: str
-    serializer: Serializer | OpenApiTypes | None = None
+    serializer: Serializer | None = None
     example: Any = None
     media_type: str = "application/json"
 
-    @property
-    def response(self) -> OpenApiResponse:
-        examples = []
-        if self.example is not None:
-            examples = [OpenApiExample("answer", self.example, response_only=True)]
-        return OpenApiResponse(self.serializer, self.means, examples)
+
+@dataclass(frozen=True)
+class PathParameter:
+    """A part of an address that needs an explanation."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is told of one method of one view."""
+
+    name: str
+    summary: str
+    tag: str
+    answers: tuple[Answer, ...]
+    problems: tuple[Problem, ...]
+    body: Serializer | None
+    example: dict[str, Any] | None
+    query: Serializer | None
+    parameters: tuple[PathParameter, ...]
+
+
+described: list[tuple[View, Operation]] = []
+"""Every method with what is told of it, as the views were loaded."""
 
 
 class PageSerializer(serializers.Serializer[Any]):
@@ -80,13 +87,6 @@ class PageSerializer(serializers.Serializer[Any]):
     previous = serializers.URLField(allow_null=True)
 
 
-RETRY_AFTER = OpenApiParameter(
-    "Retry-After",
-    int,
-    OpenApiParameter.HEADER,
-    description="After how many seconds another try makes sense.",
-    response=["202", "429", "503"],
-)
 NO_CREDENTIALS = Problem(401, "not_authenticated", "Authentication credentials were not provided.")
 BAD_TOKEN = Problem(401, "authentication_failed", "Invalid token.")
 TOO_MANY_WRONG_TOKENS = Problem(
@@ -130,38 +130,25 @@ def operation(
     body: Serializer | None = None,
     example: dict[str, Any] | None = None,
     query: Serializer | None = None,
-    parameters: Iterable[OpenApiParameter] = (),
+    parameters: Iterable[PathParameter] = (),
 ) -> Callable[[View], View]:
     """Describe the operation that a view's method is. `example` is one of its body."""
-    examples = []
     if body is not None:
         problems = (*problems, *WITH_A_BODY)
-        examples = [OpenApiExample("request", example, request_only=True)]
-    responses: dict[Any, Any] = {
-        (answer.status, answer.media_type): answer.response for answer in answers
-    }
-    decorate: Callable[[View], View] = extend_schema(
-        operation_id=name,
-        summary=summary,
-        tags=[tag],
-        request=body,
-        examples=examples,
-        parameters=[*([query] if query else []), *parameters, RETRY_AFTER],
-        responses=responses | _errors((*problems, *ALWAYS)),
+    told = Operation(
+        name,
+        summary,
+        tag,
+        tuple(answers),
+        tuple(dict.fromkeys((*problems, *ALWAYS))),
+        body,
+        example,
+        query,
+        tuple(parameters),
     )
+
+    def decorate(view: View) -> View:
+        described.append((view, told))
+        return view
+
     return decorate
-
-
-def _errors(problems: Iterable[Problem]) -> dict[Any, OpenApiResponse]:
-    """Each status with an example of each error that comes with it."""
-    by_status: dict[int, list[Problem]] = {}
-    for problem in dict.fromkeys(problems):
-        by_status.setdefault(problem.status, []).append(problem)
-    return {
-        (status, "application/json"): OpenApiResponse(
-            ErrorSerializer,
-            ", ".join(dict.fromkeys(problem.code for problem in found)),
-            [problem.example(f"error {number}") for number, problem in enumerate(found, 1)],
-        )
-        for status, found in sorted(by_status.items())
-    }

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter
-
 from organizations.access import NO_SUPERUSER, NOT_YOUR_TOKENS, REFUSALS, Ability
-from organizations.openapi import UNKNOWN, Answer, Problem, invalid, operation, refused
+from organizations.openapi import (
+    UNKNOWN,
+    Answer,
+    PathParameter,
+    Problem,
+    invalid,
+    operation,
+    refused,
+)
 from organizations.phone_numbers import INVALID
 from organizations.serializers import (
     MemberPage,
@@ -122,11 +128,7 @@ DEACTIVATE_ORGANIZATION = operation(
 
 # --- Members ------------------------------------------------------------------------------------
 
-MEMBER_PATH = [
-    OpenApiParameter(
-        "member", str, OpenApiParameter.PATH, description="A username, or a user's id (all digits)."
-    )
-]
+MEMBER_PATH = [PathParameter("member", "A username, or a user's id (all digits).")]
 LIST_MEMBERS = operation(
     "listMembers",
     "Who belongs to it (owners)",

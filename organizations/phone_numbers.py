@@ -1,11 +1,14 @@
-"""Phone numbers as people write them."""
+"""Phone numbers as people write them.
+
+`phonenumbers` and its tables are loaded when the first number is read or written.
+"""
+
+from __future__ import annotations
 
 import re
 
-import phonenumbers
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
-from phonenumbers import NumberParseException, PhoneNumberFormat
 
 INVALID = _("It must be a whole international number, like +5511987654321.")
 
@@ -35,6 +38,9 @@ def formatted(number: str) -> str:
     """`5511987654321` as `+55 11 98765-4321`; a number of no known shape keeps its digits."""
     if not number:
         return ""
+    import phonenumbers
+    from phonenumbers import NumberParseException, PhoneNumberFormat
+
     try:
         parsed = phonenumbers.parse(f"+{number}")
     except NumberParseException:
@@ -49,6 +55,9 @@ def e164(number: str) -> str | None:
 
 def digits(text: str) -> str:
     """The digits of a phone number in E.164, as WhatsApp wants them. Raises ValueError."""
+    import phonenumbers
+    from phonenumbers import NumberParseException, PhoneNumberFormat
+
     try:
         number = phonenumbers.parse(text)
     except NumberParseException as error:

@@ -231,6 +231,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
+    "DEFAULT_GENERATOR_CLASS": "organizations.openapi_document.Generator",
     "TITLE": "WhatsApp Orgs",
     "DESCRIPTION": "One WhatsApp number for each organization: connect it, watch it, end it.",
     "VERSION": "1",
