@@ -27,7 +27,8 @@ LAST_USED_EVERY = timedelta(minutes=1)
 
 def find_token(text: str) -> ApiToken | None:
     """The valid token that this text is, if it is one."""
-    if not text.isascii():
+    # No token has such a character, and PostgreSQL takes no NUL.
+    if not text.isascii() or "\0" in text:
         return None
     digest = hash_token(text)
     candidates: QuerySet[ApiToken] = ApiToken.objects.filter(

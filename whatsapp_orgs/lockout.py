@@ -15,13 +15,30 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 
+# As long as the column that it is counted in.
+NAME_LENGTH = 255
+
+
+def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str | None:
+    """The user name under which a wrong password is counted, as a database can hold it.
+
+    No user has a longer name than that, or a NUL in it.
+    """
+    typed = credentials.get("username") if credentials else request.POST.get("username")
+    return (
+        None
+        if typed is None
+        else str(typed).replace("\0", "\N{REPLACEMENT CHARACTER}")[:NAME_LENGTH]
+    )
+
+
 def locked_out(
     request: HttpRequest, original_response: HttpResponse | None, credentials: dict[str, Any] | None
 ) -> HttpResponse:
     """429, and when to try again, in the admin's look."""
     cooloff: timedelta = settings.AXES_COOLOFF_TIME
     tried = AccessAttempt.objects.filter(
-        username=(credentials or {}).get("username"), ip_address=request.META.get("REMOTE_ADDR")
+        username=counted_name(request, credentials), ip_address=request.META.get("REMOTE_ADDR")
     )
     last = tried.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
     left = cooloff if last is None else last + cooloff - timezone.now()

@@ -216,3 +216,14 @@ class ForgivingRedisCache(RedisCache):
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._class = _ForgivingClient
+
+    def clear(self) -> bool:
+        """Forget what is kept under our own prefix; what others keep there stays."""
+        client: Any = self._cache.get_client(None, write=True)
+        try:
+            for key in client.scan_iter(match=f"{self.key_prefix}:*", count=1000):
+                client.delete(key)
+        except AWAY as error:
+            logger.warning("counts were not cleared: %s", type(error).__name__)
+            return False
+        return True

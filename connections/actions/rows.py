@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from connections import broadcast
@@ -124,11 +125,18 @@ def adopt(connection: Connection, attempt: PairingAttempt, number: str) -> None:
     expected = connection.organization.expected_number
     if expected and not same_number(expected, number):
         raise Unwelcome(Observation.WRONG_NUMBER, f"its number ends in {number[-4:]}")
+    in_use = Unwelcome(Observation.NUMBER_IN_USE, f"its number ends in {number[-4:]}")
     holders = Connection.objects.filter(number=number).exclude(store="").exclude(pk=connection.pk)
     if holders.exists():
-        raise Unwelcome(Observation.NUMBER_IN_USE, f"its number ends in {number[-4:]}")
+        raise in_use
+    try:
+        # Another organization may link the same phone at this moment: a savepoint, so that what
+        # the caller's transaction has done outlives the second one's refusal.
+        with transaction.atomic():
+            Connection.objects.filter(pk=connection.pk).update(store=attempt.store, number=number)
+    except IntegrityError as error:
+        raise in_use from error
     connection.store, connection.number = attempt.store, number
-    connection.save(update_fields=["store", "number"])
     end_attempts(connection, Outcome.LINKED)
 
 

@@ -10,7 +10,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from connections import actions, watching
 from connections.broadcast import EVERYONE, group_of
@@ -223,8 +223,10 @@ def waiting_in(layer: InMemoryChannelLayer, group: str) -> bool:
 
 @pytest.mark.parametrize("all_of_them", [True, False])
 async def test_a_burst_while_the_reader_is_slow_becomes_one_message(
-    connection: Connection, alice: User, all_of_them: bool
+    connection: Connection, alice: User, settings: Settings, all_of_them: bool
 ) -> None:
+    # In memory one can see when all has been heard.
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     client: Client = await do(log_in, alice)
     path, group = (ALL, EVERYONE) if all_of_them else (page_of(connection), group_of(connection.pk))
     reader = SlowReader(open_socket(path, client))

@@ -16,6 +16,7 @@ from connections.tests.hand import CODE, Hand
 from organizations.actors import Actor
 
 ALICE = Actor("alice")
+IN_MEMORY = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 
 
 class Listener:
@@ -36,7 +37,9 @@ class Listener:
 
 
 @pytest.fixture
-def layer() -> Iterator[InMemoryChannelLayer]:
+def layer(settings: Settings) -> Iterator[InMemoryChannelLayer]:
+    """The one in memory, whose channels outlive an event loop."""
+    settings.CHANNEL_LAYERS = {"default": IN_MEMORY}
     found = get_channel_layer()
     assert isinstance(found, InMemoryChannelLayer)
     yield found
