@@ -1,60 +1,49 @@
-"""A running application with many linked organizations, and what to wait for with them."""
+"""A running service with many linked organizations, and what to wait for with them."""
 
 from __future__ import annotations
 
 import base64
-import os
-import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
-from tests.application import Application, until
+from bench.service import Service
+from tests.application import until
 from tests.qr_reading import read
 
 QUIET_SECONDS = 5.0
 SAMPLE_SECONDS = 0.1
 PATIENCE_SECONDS = 180.0
+LINKED_AT_ONCE = 4
 
 
 class Linked:
-    """An application and its linked organizations.
+    """A service and its linked organizations.
 
-    All times are of the wall clock, because the product's own `since` is: what is measured from
-    outside and what the product says of itself can then be compared.
+    All times are of the wall clock, because a status's `since` is: what is measured from outside
+    and what a service says of itself can then be compared.
     """
 
-    def __init__(self, application: Application, size: int) -> None:
-        self.application = application
-        self.size = size
+    def __init__(self, service: Service) -> None:
+        self.service = service
         self.organizations: list[int] = []
 
-    def link_all(self, at_once: int) -> None:
-        """Make the organizations and link every one, `at_once` at a time."""
-        names = [f"Fleet {number}" for number in range(self.size)]
-        self.organizations = self.application.new_organizations(*names)
-        with ThreadPoolExecutor(at_once) as pool:
-            list(pool.map(self._link, self.organizations))
+    @property
+    def size(self) -> int:
+        return len(self.organizations)
+
+    def link(self, count: int) -> None:
+        """Link so many more organizations, some at a time."""
+        fresh = self.service.new_organizations(count)
+        with ThreadPoolExecutor(LINKED_AT_ONCE) as pool:
+            list(pool.map(self._link, fresh))
+        self.organizations += fresh
         self.wait_online(0)
 
     def _link(self, organization: int) -> None:
-        self.application.simulator.scan(decode(self.first_picture(organization)[0]))
-        self.application.wait_for_state(organization, "connected", PATIENCE_SECONDS)
-
-    def first_picture(self, organization: int) -> tuple[str, int]:
-        """Ask until there is a QR code. Returns its URL, and how often "later" was the answer."""
-        later = 0
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            answer = self.application.api("POST", organization, "reconnect", PATIENCE_SECONDS)
-            if answer.status == 200:
-                return str(answer.body["qrCode"]), later
-            assert answer.status == 202, answer
-            later += 1
-        raise AssertionError(f"no QR code within {PATIENCE_SECONDS:g} s")
+        self.service.simulator.scan(decode(first_picture(self.service, organization)[0]))
+        wait_for_state(self.service, organization, "connected")
 
     # --- Waiting --------------------------------------------------------------------------------
 
@@ -62,11 +51,11 @@ class Linked:
         """Until the simulator has seen so many logins and all devices are online. Returns when."""
 
         def all_online() -> bool:
-            stats = self.application.simulator.stats()
+            stats = self.service.simulator.stats()
             again = stats["logins"] - logins >= self.size
             return again and stats["online"] == stats["connections"] == self.size
 
-        until(all_online, PATIENCE_SECONDS, "all devices online at the simulator")
+        until(all_online, PATIENCE_SECONDS, f"all devices of {self.service.name} online")
         return time.time()
 
     def wait_status(self, after: float) -> tuple[float, float]:
@@ -80,46 +69,56 @@ class Linked:
 
     def _connected_since(self, organization: int, after: float) -> float:
         def look() -> float | None:
-            body = self.application.api("GET", organization, "status").body
+            body = self.service.api("GET", organization, "status").body
             since = datetime.fromisoformat(body["since"]).timestamp()
             return since if body["state"] == "connected" and since > after else None
 
         return float(until(look, PATIENCE_SECONDS, f"organization {organization} connected again"))
 
-    def settle(self) -> None:
-        """Until nothing has logged in, dialled, started or ended for a while."""
-        quiet_from, before = time.monotonic(), self._traces()
 
-        def quiet() -> bool:
-            nonlocal quiet_from, before
-            if (now := self._traces()) != before:
-                quiet_from, before = time.monotonic(), now
-            return time.monotonic() - quiet_from > QUIET_SECONDS
+def settle(service: Service, seconds: float = QUIET_SECONDS) -> None:
+    """Until nothing has logged in, dialled, started or ended for so long."""
 
-        until(quiet, PATIENCE_SECONDS, "a settled application")
-
-    def _traces(self) -> tuple[int, int, set[int]]:
+    def traces() -> tuple[int, int, set[int]]:
         time.sleep(SAMPLE_SECONDS)  # Looking is not free, and is done for seconds.
-        stats = self.application.simulator.stats()
-        return stats["logins"], stats["dials"], self.application.processes()
+        stats = service.simulator.stats()
+        return stats["logins"], stats["dials"], service.processes()
+
+    quiet_from, before = time.monotonic(), traces()
+
+    def quiet() -> bool:
+        nonlocal quiet_from, before
+        if (now := traces()) != before:
+            quiet_from, before = time.monotonic(), now
+        return time.monotonic() - quiet_from > seconds
+
+    until(quiet, PATIENCE_SECONDS, f"{service.name} at rest")
+
+
+def first_picture(service: Service, organization: int) -> tuple[str, int]:
+    """Ask until there is a QR code. Returns its URL, and how often "later" was the answer."""
+    later = 0
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        answer = service.api("POST", organization, "reconnect", PATIENCE_SECONDS)
+        if answer.status == 200 and answer.body["qrCode"]:
+            return str(answer.body["qrCode"]), later
+        assert answer.status == 202, (service.name, answer)
+        later += 1
+    raise AssertionError(f"no QR code of {service.name} within {PATIENCE_SECONDS:g} s")
+
+
+def wait_for_state(service: Service, organization: int, state: str) -> dict[str, Any]:
+    """The status once the organization is in `state`."""
+
+    def look() -> dict[str, Any] | None:
+        body = service.api("GET", organization, "status").body
+        return body if body["state"] == state else None
+
+    found: dict[str, Any] = until(look, PATIENCE_SECONDS, f"state {state} at {service.name}")
+    return found
 
 
 def decode(picture: str) -> str:
     """What the QR code in an answer says."""
     return read(base64.b64decode(picture.removeprefix("data:image/png;base64,")))
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[Application]:
-    """An application, of which nothing is left at the end, whatever happens."""
-    application = Application(folder, RECONNECTS_PER_CALLER="1000")
-    try:
-        application.start()
-        yield application
-    finally:
-        try:
-            application.stop()
-        finally:
-            for pid in application.processes():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)

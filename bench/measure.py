@@ -1,14 +1,12 @@
-"""What an application costs, as /proc tells it: its processes, their memory and their CPU time."""
+"""What processes cost, as /proc tells it, and the machine's own words."""
 
 from __future__ import annotations
 
 import os
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-
-from tests.application import Application
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -20,14 +18,14 @@ def machine() -> str:
     return f"{os.cpu_count()} × {models[0] if models else platform.machine()}, {platform.system()}"
 
 
+def memory_gib() -> float:
+    """How much memory the machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+
+
 def load_average() -> str:
     """The machine's load over 1, 5 and 15 minutes."""
     return " ".join(f"{load:.2f}" for load in os.getloadavg())
-
-
-def own_processes(application: Application) -> set[int]:
-    """Every process of an application but the simulator, which stands for WhatsApp's machines."""
-    return application.processes() - {int(application.simulator.health()["pid"])}
 
 
 def pss_mib(processes: Iterable[int]) -> float:
@@ -53,12 +51,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def idle_percent(application: Application, seconds: float) -> float:
-    """How much of one core an application uses when no one asks it for anything."""
-    before = {pid: cpu_seconds(pid) for pid in own_processes(application)}
+def idle_percent(look: Callable[[], set[int]], seconds: float) -> float:
+    """How much of one core the processes use that `look` finds."""
+    before = {pid: cpu_seconds(pid) for pid in look()}
     begun = time.monotonic()
     time.sleep(seconds)
-    now = {pid: cpu_seconds(pid) for pid in own_processes(application)}
+    now = {pid: cpu_seconds(pid) for pid in look()}
     lasted = time.monotonic() - begun
     # A process that ended takes its share along; one that is new brings all of its own.
     used = sum(spent - before.get(pid, 0.0) for pid, spent in now.items())

@@ -1,41 +1,90 @@
-"""How long `POST reconnect` takes to answer with a QR code: `make bench`.
+"""How fast codes come and phones are linked: each function measures one service, some times.
 
-20 fresh organizations in turn, over HTTP, with the real neonize on the simulator. The first call
-is left out: it pays for what a running service has paid long ago.
+Fresh organizations in every one of them. What was under way at the end is cancelled, and the
+service is at rest again, so that it is in nobody's way while another one is measured.
 """
 
-import statistics
-import tempfile
-from pathlib import Path
+from __future__ import annotations
 
-from bench.measure import machine
-from tests.application import Application
+import time
+from concurrent.futures import ThreadPoolExecutor
 
-ORGANIZATIONS = 20
+from bench.linked import decode, first_picture, settle, wait_for_state
+from bench.service import Service
+
+REST_SECONDS = 1.0
 
 
-def measure(application: Application, organizations: list[int]) -> list[float]:
-    """Milliseconds from request to answer, for each organization."""
+def one_at_a_time(service: Service, count: int) -> list[float]:
+    """Milliseconds from `POST reconnect` to the answer with a QR code, one after the other."""
+    organizations = service.new_organizations(count)
     taken = []
     for organization in organizations:
-        answer = application.api("POST", organization, "reconnect")
-        assert answer.status == 200 and answer.body["qrCode"], answer
+        answer = service.api("POST", organization, "reconnect")
+        assert answer.status == 200 and answer.body["qrCode"], (service.name, answer)
         taken.append(answer.seconds * 1000)
+    cancel(service, organizations)
     return taken
 
 
-def main() -> None:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Application(Path(folder) / "bench") as application,
-    ):
-        names = [f"Bench {number}" for number in range(ORGANIZATIONS + 1)]
-        taken = measure(application, application.new_organizations(*names))[1:]
-    p95 = statistics.quantiles(taken, n=20, method="inclusive")[-1]
-    print(machine())
-    print(f"POST reconnect → QR, {len(taken)} fresh organizations in turn:")
-    print(f"  median {statistics.median(taken):.0f} ms, p95 {p95:.0f} ms")
+def at_once(service: Service, count: int) -> tuple[float, float]:
+    """Seconds from the first of many `POST reconnect` at once to the last answer with a QR code.
+
+    Also, how many answers were a 202, after which it was asked again.
+    """
+    organizations = service.new_organizations(count)
+    with ThreadPoolExecutor(count) as pool:
+        begun = time.perf_counter()
+        answers = list(pool.map(lambda number: first_picture(service, number), organizations))
+        taken = time.perf_counter() - begun
+    assert len({decode(picture) for picture, _ in answers}) == count
+    cancel(service, organizations)
+    return taken, float(sum(later for _, later in answers))
 
 
-if __name__ == "__main__":
-    main()
+def code_again(service: Service, count: int) -> list[float]:
+    """Milliseconds from `DELETE disconnect` to the next QR code, while one is shown."""
+    organizations = service.new_organizations(count)
+    taken = []
+    for organization in organizations:
+        first_picture(service, organization)
+        taken.append(disconnect_and_reconnect(service, organization))
+    cancel(service, organizations)
+    return taken
+
+
+def scanned(service: Service, count: int) -> tuple[list[float], list[float]]:
+    """Milliseconds from the phone's scan until the status says connected.
+
+    Then, from `DELETE disconnect`, which logs out at WhatsApp, to the next QR code.
+    """
+    organizations = service.new_organizations(count)
+    connected, again = [], []
+    for organization in organizations:
+        code = decode(first_picture(service, organization)[0])
+        begun = time.perf_counter()
+        service.simulator.scan(code)
+        wait_for_state(service, organization, "connected")
+        connected.append((time.perf_counter() - begun) * 1000)
+    settle(service, REST_SECONDS)
+    for organization in organizations:
+        again.append(disconnect_and_reconnect(service, organization))
+    cancel(service, organizations)
+    return connected, again
+
+
+def disconnect_and_reconnect(service: Service, organization: int) -> float:
+    """Milliseconds for both, to the answer with the QR code."""
+    begun = time.perf_counter()
+    answer = service.api("DELETE", organization, "disconnect")
+    assert answer.status == 200, (service.name, answer)
+    first_picture(service, organization)
+    return (time.perf_counter() - begun) * 1000
+
+
+def cancel(service: Service, organizations: list[int]) -> None:
+    """End every pairing, and wait until the service is at rest."""
+    for organization in organizations:
+        answer = service.api("POST", organization, "cancel")
+        assert answer.status == 200, (service.name, answer)
+    settle(service, REST_SECONDS)

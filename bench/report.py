@@ -1,87 +1,127 @@
-"""The figures of a fleet: as rows of plain text while they are measured, and as JSON at the end."""
+"""What was measured: a row as soon as it is known, a document and JSON at the end."""
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-HEADING = f"  {'':<60}{'median':>9}{'min – max':>19}  {'unit':<9}{'to beat':>9}"
-
-TO_BEAT: dict[tuple[str, int], float] = {
-    ("memory_linked", 50): 457,
-    ("memory_linked", 200): 569,
-    ("memory_restarted", 200): 328,
-    ("idle", 200): 2.3,
-    ("kill_online", 200): 8.4,
-    ("drop_online", 200): 6.9,
-    ("drop_status", 200): 8.3,
-    ("crowd", 50): 2.8,
-    ("crowd", 200): 2.8,
-}
-"""By figure and number of organizations: measured on a machine like this one, for a competent Node
-service with all its Baileys sockets in one process. Lower is better."""
+WIDTH = 62
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One thing that was measured, once or several times."""
+class Target:
+    """What a figure should be: at most so much of the peer's, or at least so much by itself."""
+
+    ratio: float | None = None
+    at_least: float | None = None
+
+    def words(self) -> str:
+        if self.ratio is not None:
+            return f"≤ {self.ratio:g}"
+        return "" if self.at_least is None else f"≥ {self.at_least:,.0f}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of every service that was measured, ours first."""
 
     key: str
     what: str
     unit: str
-    runs: list[float]
-    to_beat: float | None
+    runs: dict[str, list[float]]
+    target: Target = Target()
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.runs[name])
 
     @property
-    def median(self) -> float:
-        return statistics.median(self.runs)
+    def ratio(self) -> float | None:
+        """Ours by the peer's; none without a peer."""
+        if len(self.runs) < 2:
+            return None
+        ours, peers = (self.median(name) for name in list(self.runs)[:2])
+        return ours / peers if peers else None
 
-    def row(self) -> str:
-        """Its row in the table. One that is worse than the figure to beat is marked."""
-        spread = f"{_short(min(self.runs))} – {_short(max(self.runs))}" if self.runs[1:] else ""
-        beat = "" if self.to_beat is None else _short(self.to_beat)
-        worse = " WORSE" if self.to_beat is not None and self.median > self.to_beat else ""
-        return (
-            f"  {self.what:<60}{_short(self.median):>9}{spread:>19}  {self.unit:<9}{beat:>9}{worse}"
-        ).rstrip()
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; none when there is none, or nothing to compare with."""
+        if self.target.at_least is not None:
+            return self.median(next(iter(self.runs))) >= self.target.at_least
+        if self.target.ratio is None or self.ratio is None:
+            return None
+        return self.ratio <= self.target.ratio
+
+    def cells(self) -> list[str]:
+        """Its cells in a table: the figures, the ratio, the target, and whether it is met."""
+        figures = [told(runs) for runs in self.runs.values()]
+        ratio = [] if len(self.runs) < 2 else ["" if self.ratio is None else f"{self.ratio:.2f}"]
+        verdict = {True: "met", False: "**missed**", None: ""}[self.met]
+        return [self.what, self.unit, *figures, *ratio, self.target.words(), verdict]
 
     def as_json(self) -> dict[str, Any]:
-        return {
-            "key": self.key,
-            "what": self.what,
-            "unit": self.unit,
-            "median": round(self.median, 3),
-            "min": round(min(self.runs), 3),
-            "max": round(max(self.runs), 3),
-            "runs": [round(run, 3) for run in self.runs],
-            "to_beat": self.to_beat,
+        services = {
+            name: {
+                "median": round(self.median(name), 3),
+                "min": round(min(runs), 3),
+                "max": round(max(runs), 3),
+                "runs": [round(run, 3) for run in runs],
+            }
+            for name, runs in self.runs.items()
         }
+        ratio = None if self.ratio is None else round(self.ratio, 3)
+        named = {"key": self.key, "what": self.what, "unit": self.unit, "services": services}
+        return {**named, "ratio": ratio, "target": self.target.words(), "met": self.met}
 
 
 @dataclass
 class Report:
-    """The figures of a fleet of so many organizations; each is printed as soon as it is known."""
+    """All rows. Each is printed as soon as it is known."""
 
-    organizations: int
-    figures: list[Figure] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
-    def heading(self) -> None:
-        print(f"\n{self.organizations} linked organizations\n{HEADING}", flush=True)
+    def add(
+        self,
+        key: str,
+        what: str,
+        unit: str,
+        runs: dict[str, list[float]],
+        target: Target | None = None,
+    ) -> None:
+        row = Row(key, what, unit, runs, target or Target())
+        self.rows.append(row)
+        _, _, *figures = row.cells()
+        shown = "  ".join(cell.replace("*", "") for cell in figures if cell)
+        print(f"  {what:<{WIDTH}} {unit:<10} {shown}".rstrip(), flush=True)
 
-    def add(self, key: str, what: str, unit: str, runs: list[float]) -> None:
-        figure = Figure(key, what, unit, runs, TO_BEAT.get((key, self.organizations)))
-        self.figures.append(figure)
-        print(figure.row(), flush=True)
+    def table(self) -> Iterator[str]:
+        """The rows as Markdown."""
+        names = list(self.rows[0].runs)
+        ratio = ["ratio"] if len(names) > 1 else []
+        heading = ["", "unit", *names, *ratio, "target", ""]
+        figures = ["--:"] * (len(names) + len(ratio))
+        yield line(heading)
+        yield line(["---", "---", *figures, "---", "---"])
+        for row in self.rows:
+            yield line(row.cells())
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "organizations": self.organizations,
-            "figures": [figure.as_json() for figure in self.figures],
-        }
+    def as_json(self) -> list[dict[str, Any]]:
+        return [row.as_json() for row in self.rows]
 
 
-def _short(number: float) -> str:
+def line(cells: list[str]) -> str:
+    """One line of a Markdown table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+def told(runs: list[float]) -> str:
+    """The median, and the spread where there were several runs."""
+    median = short(statistics.median(runs))
+    return f"{median} ({short(min(runs))} – {short(max(runs))})" if runs[1:] else median
+
+
+def short(number: float) -> str:
     """Three digits are more than the noise of a machine leaves good."""
-    digits = 0 if number >= 100 or number.is_integer() else 1 if number >= 10 else 2
-    return f"{number:.{digits}f}"
+    digits = 0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2
+    return f"{number:,.{digits}f}"

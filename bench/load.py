@@ -1,0 +1,111 @@
+"""As many `GET status` as a service answers: clients on kept connections, with next to no cost.
+
+They share one core with nobody but each other, in a process of their own, so that the measuring
+process's other threads are not in the way.
+"""
+
+from __future__ import annotations
+
+import itertools
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from bench.service import path_of
+from tests.application import ROOT
+
+ANSWER_SECONDS = 10.0
+START_SECONDS = 30.0
+
+
+def statuses(
+    port: int, token: str, organizations: list[int], clients: int, seconds: float
+) -> float:
+    """Answers per second, counted in a process of its own."""
+    numbers = ",".join(map(str, organizations))
+    command = [sys.executable, "-m", "bench.load", str(port), numbers, str(clients), str(seconds)]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        # Not an argument: those can be read by everyone on the machine.
+        input=token,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=seconds + START_SECONDS,
+    )
+    return float(done.stdout)
+
+
+@dataclass
+class Client:
+    """One connection, its next request, and what has come of the answer so far."""
+
+    connection: socket.socket
+    requests: itertools.cycle[bytes]
+    received: bytes = b""
+
+    def ask(self) -> None:
+        self.connection.sendall(next(self.requests))
+
+    def hear(self) -> bool:
+        """Take what has come. Whether the answer is complete; AssertionError for no 200."""
+        chunk = self.connection.recv(65_536)
+        assert chunk, "the service closed a connection"
+        self.received += chunk
+        head, found, body = self.received.partition(b"\r\n\r\n")
+        if not found or len(body) < length_of(head):
+            return False
+        assert head.startswith(b"HTTP/1.1 200 "), head
+        self.received = b""
+        return True
+
+
+def length_of(head: bytes) -> int:
+    """The body's length, by an answer's head."""
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            return int(value)
+    raise AssertionError(f"an answer without its length: {head!r}")
+
+
+def count(port: int, token: str, organizations: list[int], clients: int, seconds: float) -> float:
+    """Answers per second, here."""
+    requests = [request_for(number, token) for number in organizations]
+    with selectors.DefaultSelector() as selector:
+        for number in range(clients):
+            connection = socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            start = number * len(requests) // clients
+            client = Client(connection, itertools.cycle(requests[start:] + requests[:start]))
+            selector.register(connection, selectors.EVENT_READ, client)
+            client.ask()
+        answers, begun = 0, time.perf_counter()
+        while (passed := time.perf_counter() - begun) < seconds:
+            ready = selector.select(ANSWER_SECONDS)
+            assert ready, f"no answer within {ANSWER_SECONDS:g} s"
+            for key, _ in ready:
+                if key.data.hear():
+                    answers += 1
+                    key.data.ask()
+        for key in list(selector.get_map().values()):
+            key.data.connection.close()
+    return answers / passed
+
+
+def request_for(organization: int, token: str) -> bytes:
+    return (
+        f"GET {path_of(organization, 'status')} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Authorization: Bearer {token}\r\n\r\n"
+    ).encode()
+
+
+if __name__ == "__main__":
+    port, numbers, clients, seconds = sys.argv[1:]
+    token = sys.stdin.read()
+    asked = [int(number) for number in numbers.split(",")]
+    print(count(int(port), token, asked, int(clients), float(seconds)))

@@ -1,0 +1,140 @@
+// The REST service: the same contract as the product, all Baileys sockets in this one process.
+
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import express from 'express'
+import QRCode from 'qrcode'
+import { Session } from './session.js'
+import { Store } from './store.js'
+
+const RECONNECT_WAIT_MS = 5_000
+const RETRY_MS = 1_000
+const { API_TOKEN, DATA_DIR, HOST = '127.0.0.1', PORT = '3000' } = process.env
+if (!API_TOKEN || !DATA_DIR) throw new Error('API_TOKEN and DATA_DIR must be set')
+
+// Baileys lets some promises fail when a connection is cut; one link's trouble is not the others'.
+process.on('unhandledRejection', error => console.error(error))
+
+mkdirSync(DATA_DIR, { recursive: true, mode: 0o700 })
+const store = new Store(join(DATA_DIR, 'peer.sqlite3'))
+const sessions = new Map()
+
+const sessionOf = id => {
+  if (!sessions.has(id)) sessions.set(id, new Session(id, store))
+  return sessions.get(id)
+}
+
+const digest = text => createHash('sha256').update(text).digest()
+const wanted = digest(`Bearer ${API_TOKEN}`)
+const refuse = (response, status, code, message) =>
+  response.status(status).json({ success: false, code, message })
+
+const app = express()
+app.disable('x-powered-by')
+app.disable('etag')
+app.use((request, response, next) => {
+  const isCaller = timingSafeEqual(digest(request.get('Authorization') ?? ''), wanted)
+  return isCaller ? next() : refuse(response, 401, 'not_authenticated', 'A token is needed')
+})
+
+app.get('/healthz', (request, response) => response.json({ status: 'ok', pid: process.pid }))
+
+app.post('/api/v1/organizations', express.json({ limit: '64kb' }), (request, response) => {
+  const name = request.body?.name
+  if (typeof name !== 'string' || !name.trim()) {
+    return refuse(response, 400, 'invalid', 'name: this is needed')
+  }
+  return response.status(201).json({ id: store.addOrganization(name.trim()), name: name.trim() })
+})
+
+const whatsapp = express.Router()
+app.use(
+  '/api/v1/organizations/:id/whatsapp',
+  (request, response, next) => {
+    const id = Number(request.params.id)
+    if (!Number.isSafeInteger(id) || !(sessions.has(id) || store.hasOrganization(id))) {
+      return refuse(response, 404, 'not_found', 'There is no such organization')
+    }
+    request.session = sessionOf(id)
+    return next()
+  },
+  whatsapp
+)
+
+const picture = session => QRCode.toDataURL(session.qr, { errorCorrectionLevel: 'L', scale: 8 })
+
+whatsapp.post('/reconnect', async (request, response) => {
+  const { session } = request
+  await session.inTurn(() => {
+    if (session.state === 'disconnected') session.open()
+  })
+  if (session.state === 'connected') {
+    return refuse(response, 409, 'already_connected', 'WhatsApp is already connected')
+  }
+  await session.settled(RECONNECT_WAIT_MS)
+  if (session.qr) {
+    return response.json({ success: true, message: 'Scan the code', qrCode: await picture(session) })
+  }
+  if (session.state === 'connected') {
+    return response.json({ success: true, message: 'Connected', qrCode: null })
+  }
+  response.set('Retry-After', String(RETRY_MS / 1000))
+  return response.status(202).json({ message: 'No code yet; ask again', retryIn: RETRY_MS })
+})
+
+whatsapp.get('/qrcode', async (request, response) => {
+  const { session } = request
+  if (!session.qr) return refuse(response, 404, 'qr_not_available', 'There is no QR code')
+  return response.json({ success: true, message: 'Scan the code', qrCode: await picture(session) })
+})
+
+whatsapp.get('/status', (request, response) => {
+  const { state, reason, since, qr, socket } = request.session
+  const isConnected = state === 'connected'
+  const isDisconnected = state === 'disconnected'
+  response.json({
+    success: true,
+    authType: 'baileys',
+    connectionStatus: isConnected || isDisconnected ? state : 'connecting',
+    isConnected,
+    isDisconnected,
+    hasQRCode: qr !== null,
+    canReconnect: isDisconnected,
+    state,
+    reason,
+    number: socket?.user?.id.split(/[:@]/)[0] ?? null,
+    since: since.toISOString()
+  })
+})
+
+whatsapp.delete('/disconnect', async (request, response) => {
+  await request.session.disconnect()
+  response.json({ success: true, message: 'Logged out, credentials deleted' })
+})
+
+whatsapp.post('/cancel', async (request, response) => {
+  if (request.session.state !== 'connected') await request.session.disconnect('cancelled')
+  response.json({ success: true, message: 'Cancelled' })
+})
+
+app.use((request, response) => refuse(response, 404, 'not_found', 'There is no such page'))
+app.use((error, request, response, next) => {
+  console.error(error)
+  return response.headersSent ? next(error) : refuse(response, 500, 'error', 'It did not work')
+})
+
+const server = app.listen(Number(PORT), HOST, () => {
+  for (const id of store.linkedOrganizations()) sessionOf(id).open()
+})
+
+const stop = async () => {
+  server.close()
+  server.closeIdleConnections()
+  const patience = new Promise(resolve => setTimeout(resolve, 5_000))
+  await Promise.race([Promise.allSettled([...sessions.values()].map(s => s.close())), patience])
+  store.close()
+  process.exit(0)
+}
+process.once('SIGTERM', stop)
+process.once('SIGINT', stop)

@@ -1,0 +1,47 @@
+"""This product, as it is installed by default: one process for the web, SQLite, its own worker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from bench.service import Service
+from tests.application import ROOT
+
+PREPARE_SECONDS = 120
+
+
+class Product(Service):
+    """`manage.py serve` with the worker embedded."""
+
+    name = "this product"
+
+    def command(self) -> list[str]:
+        return [sys.executable, "manage.py", "serve", "--port", str(self.port)]
+
+    def settings(self) -> dict[str, str]:
+        return {
+            "WHATSAPP_SERVER": "simulator",
+            "SIMULATOR_STATE": str(self.simulator_folder / "simulator.json"),
+            "DJANGO_SUPERUSER_PASSWORD": "of no use",
+            # One caller asks for hundreds of codes here; the peer has no limit at all.
+            "RECONNECTS_PER_CALLER": "100000",
+            "RECONNECTS_PER_ORGANIZATION": "1000",
+        }
+
+    def prepare(self) -> None:
+        self._manage("migrate", "--verbosity=0")
+        self._manage("createsuperuser", "--noinput", "--username=bench", "--email=b@example.org")
+        self.token = self._manage("create_token", "bench", "bench").strip()
+
+    def _manage(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=PREPARE_SECONDS,
+        )
+        return done.stdout

@@ -1,0 +1,184 @@
+"""A service under measurement: a process tree on a data folder, driven over HTTP from outside."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from simulator import process as simulator_process
+from simulator.client import ControlClient
+from tests.application import ROOT, Answer, free_port, until
+
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+
+class Service(ABC):
+    """One of the services that are compared. The REST contract is the same for all of them.
+
+    Each has a simulator of its own, which outlives it, as WhatsApp outlives a crash. As a context
+    manager it is running, and nothing is left of it at the end, whatever happens.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "data"
+        self.port = free_port()
+        self.token = ""
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "log.txt"
+        self.simulator_folder = folder / "simulator"
+        self.folder.mkdir(mode=0o700, parents=True)
+
+    def __enter__(self) -> Self:
+        self.world = simulator_process.start(self.simulator_folder)
+        try:
+            self.prepare()
+            self.start()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            print(f"\nThe log of {self.name} ends:\n{self.log_end()}", file=sys.stderr)
+        self.end()
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """What starts it."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, str]:
+        """Its environment, beyond DATA_DIR and what this process was given."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """What is done once, before the first start; sets the token."""
+
+    @property
+    def simulator(self) -> ControlClient:
+        """The control API of its simulator."""
+        return self.world.control
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "DATA_DIR": str(self.folder), **self.settings()}
+
+    # --- The process ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises AssertionError with the end of its log."""
+        with self.log.open("ab") as log:
+            self.process = process = subprocess.Popen(
+                self.command(),
+                cwd=ROOT,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+        def answers() -> bool:
+            assert process.poll() is None, f"{self.name} ended:\n{self.log_end()}"
+            with suppress(OSError, http.client.HTTPException):
+                return self.request("GET", "/healthz").status < 500
+            return False
+
+        until(answers, START_SECONDS, f"an answer of {self.name}")
+
+    def kill(self) -> None:
+        """kill -9; returns when nothing of it runs any more."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(STOP_SECONDS)
+        until(lambda: not self.processes(), STOP_SECONDS, "no process left after kill -9")
+
+    def stop(self) -> None:
+        """SIGTERM, and wait until nothing of it runs any more."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        self.process.wait(STOP_SECONDS)
+        until(lambda: not self.processes(), STOP_SECONDS, "no process left after SIGTERM")
+
+    def end(self) -> None:
+        """Stop it and its simulator; what does not stop is killed."""
+        try:
+            self.stop()
+        finally:
+            for pid in self.processes():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.world.stop()
+
+    def log_end(self) -> str:
+        return self.log.read_text(errors="replace")[-2000:]
+
+    def processes(self) -> set[int]:
+        """The process numbers of everything that works on this data folder."""
+        mark = f"DATA_DIR={self.folder}\0".encode()
+        found = set()
+        for path in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if mark in path.read_bytes():
+                    found.add(int(path.parent.name))
+            except OSError:
+                continue  # It ended while we looked, or is someone else's.
+        return found
+
+    # --- The REST contract ----------------------------------------------------------------------
+
+    def api(self, method: str, organization: int, action: str, timeout: float = 30) -> Answer:
+        """One call of `/api/v1/organizations/{organization}/whatsapp/{action}`."""
+        return self.request(method, path_of(organization, action), timeout)
+
+    def request(
+        self, method: str, path: str, timeout: float = 30, body: dict[str, Any] | None = None
+    ) -> Answer:
+        """One call on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        begun = time.perf_counter()
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            read = response.read()
+        finally:
+            connection.close()
+        seconds = time.perf_counter() - begun
+        is_json = response.getheader("Content-Type", "").startswith("application/json")
+        told = json.loads(read) if is_json else {}
+        return Answer(response.status, told, dict(response.getheaders()), seconds)
+
+    def new_organizations(self, count: int) -> list[int]:
+        """Fresh organizations. Returns their ids."""
+        return [self._new_organization(f"Bench {number}") for number in range(count)]
+
+    def _new_organization(self, name: str) -> int:
+        answer = self.request("POST", "/api/v1/organizations", body={"name": name})
+        assert answer.status == 201, answer
+        return int(answer.body["id"])
+
+
+def path_of(organization: int, action: str) -> str:
+    """Where an organization's connection is read or changed."""
+    return f"/api/v1/organizations/{organization}/whatsapp/{action}"
