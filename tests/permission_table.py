@@ -223,6 +223,16 @@ ws/organizations/<organization_id>/connection/
 """
 
 
+# In front of Django, and without a login: what all eighteen are answered who ask from this machine,
+# from another one, and by way of a proxy.
+PROBES = """
+GET,HEAD /healthz   200 200 404
+POST     /healthz   405 405 404
+GET,HEAD /readyz    200 200 404
+POST     /readyz    405 405 404
+"""
+
+
 @dataclass
 class Row:
     """What everyone is answered."""
@@ -269,3 +279,12 @@ def socket_rows() -> dict[str, dict[str, str]]:
     length = 1 + len(CALLERS)
     lines = [words[start : start + length] for start in range(0, len(words), length)]
     return {route: dict(zip(CALLERS, cells, strict=True)) for route, *cells in lines}
+
+
+def probe_rows() -> dict[tuple[str, str], list[str]]:
+    """What everyone is answered, by method and path."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for line in PROBES.strip().splitlines():
+        methods, path, *cells = line.split()
+        found |= {(method, path): cells for method in methods.split(",")}
+    return found

@@ -26,6 +26,7 @@ from organizations import actions
 from organizations.access import person
 from organizations.actors import Actor
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
+from whatsapp_orgs.probes import PATHS as PROBES
 
 TESTS = Actor("the tests", address="192.0.2.1")
 PASSWORD_HASH = "!"
@@ -94,6 +95,11 @@ def asked() -> list[str]:
 def sockets() -> list[str]:
     """The WebSocket routes."""
     return [name_of(pattern) for pattern in [*open_urlpatterns, *websocket_urlpatterns]]
+
+
+def probes() -> list[str]:
+    """What is answered in front of Django."""
+    return list(PROBES)
 
 
 # --- Who asks -----------------------------------------------------------------------------------

@@ -15,16 +15,19 @@ from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa:
 from organizations.websockets import Door  # noqa: E402
 from whatsapp_orgs import checks, production  # noqa: E402
 from whatsapp_orgs.edge import BehindProxy, BoundedBodies  # noqa: E402
+from whatsapp_orgs.probes import Probes  # noqa: E402
 
 checks.refuse_impossible_start()
 production.refuse_unsafe_start()
 
 known: Any = Door(URLRouter(websocket_urlpatterns))
-application = BehindProxy(
-    ProtocolTypeRouter(
-        {
-            "http": BoundedBodies(django_application),
-            "websocket": URLRouter([*open_urlpatterns, re_path(r"", known)]),
-        }
+application = Probes(
+    BehindProxy(
+        ProtocolTypeRouter(
+            {
+                "http": BoundedBodies(django_application),
+                "websocket": URLRouter([*open_urlpatterns, re_path(r"", known)]),
+            }
+        )
     )
 )

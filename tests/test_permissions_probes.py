@@ -1,0 +1,62 @@
+"""The permission table of what is answered in front of Django: to everyone alike, from anywhere."""
+
+from __future__ import annotations
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from tests.permission_table import probe_rows
+from tests.permissions import CALLERS, World, build, everything, leaks, probes
+from whatsapp_orgs.asgi import application
+from whatsapp_orgs.tests.asking import ask
+
+TABLE = probe_rows()
+THIS_MACHINE, ANOTHER = ("127.0.0.1", 40000), ("192.0.2.7", 40000)
+PASSED_ON = ("x-forwarded-for", "192.0.2.7")
+
+
+@pytest.fixture
+def world(transactional_db: None) -> World:
+    return build()
+
+
+def test_every_probe_has_its_row() -> None:
+    assert {path for _, path in TABLE} == set(probes()), "See tests/permission_table.py"
+
+
+def test_the_size_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    cells = sum(len(row) for row in TABLE.values()) * len(CALLERS)
+    with capsys.disabled():
+        print(f"\npermission table: {len(probes())} probes, {len(TABLE)} rows, {cells} cells")
+
+
+@pytest.mark.parametrize("method, path", TABLE)
+async def test_each_answers_what_the_table_says(world: World, method: str, path: str) -> None:
+    before = await sync_to_async(everything)()
+    for caller in CALLERS:
+        told = [
+            await answer(world, caller, method, path, THIS_MACHINE),
+            await answer(world, caller, method, path, ANOTHER),
+            await answer(world, caller, method, path, THIS_MACHINE, PASSED_ON),
+        ]
+        assert told == TABLE[(method, path)], caller
+    assert await sync_to_async(everything)() == before
+
+
+async def answer(
+    world: World,
+    caller: str,
+    method: str,
+    path: str,
+    client: tuple[str, int],
+    *also: tuple[str, str],
+) -> str:
+    """A status; "!": it tells of another tenant."""
+    headers = dict(also)
+    if caller in world.tokens:
+        headers["authorization"] = f"Bearer {world.tokens[caller]}"
+    elif cookies := (await sync_to_async(world.client)(caller)).cookies:
+        headers["cookie"] = cookies.output(header="", sep=";").strip()
+    told = await ask(application, path, method, client, headers)
+    # Nothing is told of any organization, so what only a superuser may see is not there either.
+    return f"{told.status}!" if leaks("anonymous", told.text) else str(told.status)

@@ -1,0 +1,150 @@
+"""Whether this process can serve: a look at each thing it stands on, with a deadline of its own.
+
+Answers say only "ok" or "failed": whoever asks has not logged in. Why something failed is logged
+once, when it begins to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pkgutil
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import Any, TypeVar
+
+from channels.layers import get_channel_layer
+from django.apps import apps
+from django.db import connection, connections
+from django.db.migrations.recorder import MigrationRecorder
+
+from connections.models import Worker
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+DEADLINE_SECONDS = 2.0
+# Before the deadline, so that what waited is also cleaned up within it.
+ROUND_TRIP_SECONDS = 1.5
+
+DATABASE, MIGRATIONS, CHANNEL_LAYER, WORKER = "database", "migrations", "channel_layer", "worker"
+CHECKS = (DATABASE, MIGRATIONS, CHANNEL_LAYER, WORKER)
+
+
+class Unready(Exception):
+    """Something is there and answers, but not as it must."""
+
+
+class Readiness:
+    """The checks of one process. One that hangs is waited for, and not begun a second time."""
+
+    def __init__(self) -> None:
+        # Threads of its own: a probe never stands in a queue behind people's requests.
+        self._threads = ThreadPoolExecutor(len(CHECKS), thread_name_prefix="readiness")
+        self._running: dict[str, asyncio.Task[Exception | None]] = {}
+        self._failed: set[str] = set()
+        self._channel: str | None = None
+        self._migrated = False
+        self._looks: dict[str, Callable[[], Awaitable[None]]] = {
+            DATABASE: lambda: self.in_thread(_answers),
+            MIGRATIONS: lambda: self.in_thread(self._is_migrated),
+            CHANNEL_LAYER: self._passes_signals,
+            WORKER: lambda: self.in_thread(_has_worker),
+        }
+
+    async def look(self, names: Iterable[str] = CHECKS) -> dict[str, bool]:
+        """Which of these are well, after two seconds at most."""
+        wanted = list(names)
+        found = await asyncio.gather(*(self._is_well(name) for name in wanted))
+        return dict(zip(wanted, found, strict=True))
+
+    async def in_thread(self, look: Callable[[], T]) -> T:
+        """What `look` finds in the database, in a thread that leaves no connection behind."""
+
+        def looking() -> T:
+            try:
+                return look()
+            finally:
+                connections.close_all()
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, looking)
+
+    async def _is_well(self, name: str) -> bool:
+        task = self._running.get(name)
+        if task is None or task.done():
+            task = self._running[name] = asyncio.create_task(_tried(self._looks[name]))
+        done, _ = await asyncio.wait([task], timeout=DEADLINE_SECONDS)
+        error = task.result() if done else TimeoutError()
+        self._tell(name, error)
+        return error is None
+
+    def _tell(self, name: str, error: Exception | None) -> None:
+        if error is None and name in self._failed:
+            self._failed.discard(name)
+            logger.warning("a check of readiness is well again", extra={"check": name})
+        elif error is not None and name not in self._failed:
+            self._failed.add(name)
+            why = type(error).__name__
+            logger.warning("a check of readiness fails", extra={"check": name, "why": why})
+
+    async def _passes_signals(self) -> None:
+        """Send oneself a signal, and hear it."""
+        layer: Any = get_channel_layer()
+        word = secrets.token_hex(8)
+        async with asyncio.timeout(ROUND_TRIP_SECONDS):
+            try:
+                if self._channel is None:
+                    self._channel = await layer.new_channel()
+                await layer.send(self._channel, {"type": "probe", "word": word})
+                # What a slower one before this one was sent comes first.
+                while (await layer.receive(self._channel))["word"] != word:
+                    continue
+            except BaseException:
+                self._channel = None
+                raise
+
+    def _is_migrated(self) -> None:
+        """Whether every migration that this process knows is applied; asked until it is so."""
+        if self._migrated:
+            return
+        if missing := known_migrations() - set(MigrationRecorder(connection).applied_migrations()):
+            raise Unready(f"{len(missing)} migrations are not applied")
+        self._migrated = True
+
+
+async def _tried(look: Callable[[], Awaitable[None]]) -> Exception | None:
+    try:
+        await look()
+    except Exception as error:
+        return error
+    return None
+
+
+def _answers() -> None:
+    with connection.cursor() as cursor:
+        # SQLite answers "SELECT 1" without a look at its file.
+        cursor.execute(
+            "PRAGMA schema_version" if connection.vendor == "sqlite" else "SELECT 1",
+        )
+        cursor.fetchone()
+
+
+def _has_worker() -> None:
+    if not Worker.any_alive():
+        raise Unready("no worker has given a sign of life lately")
+
+
+def known_migrations() -> set[tuple[str, str]]:
+    """The app and the name of each migration, by its file: to import them all costs megabytes."""
+    found = set()
+    for app in apps.get_app_configs():
+        try:
+            package = import_module(f"{app.name}.migrations")
+        except ModuleNotFoundError:
+            continue
+        names = (module.name for module in pkgutil.iter_modules(package.__path__))
+        found |= {(app.label, name) for name in names if name[0] not in "_~"}
+    return found
