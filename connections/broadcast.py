@@ -6,6 +6,7 @@ every reader also looks by itself now and then.
 
 import logging
 from functools import partial
+from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -33,6 +34,13 @@ def requested(connection_id: int) -> None:
     """Tell the readers and the workers, on commit, that something is wanted of a connection."""
     changed(connection_id)
     transaction.on_commit(lambda: _send(WORKERS, connection_id))
+
+
+async def leave(layer: Any, group: str, channel: str) -> None:
+    """Hear of nothing any more. The layer in memory forgets the channel by itself."""
+    await layer.group_discard(group, channel)
+    if forget := getattr(layer, "forget", None):
+        await forget(channel)
 
 
 def _send(group: str, connection_id: int) -> None:

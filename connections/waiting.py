@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.layers import get_channel_layer
+from django.db import connection as database
 
-from connections.broadcast import group_of
+from connections.broadcast import group_of, leave
 
 T = TypeVar("T")
 
@@ -33,17 +34,29 @@ async def _wait_for(connection_id: int, look: Callable[[], T | None], seconds: f
     group = group_of(connection_id)
     channel = await layer.new_channel()
     await layer.group_add(group, channel)
+    # One that goes on over several looks: a layer forgets the channel of one that is cancelled.
+    heard = asyncio.ensure_future(layer.receive(channel))
     deadline = asyncio.get_running_loop().time() + seconds
     try:
-        while (found := await sync_to_async(look)()) is None:
+        while (found := await sync_to_async(_looked)(look)) is None:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0 or stopping.is_set():
                 return None
-            try:
-                async with asyncio.timeout(min(left, LOOK_AGAIN_SECONDS)):
-                    await layer.receive(channel)
-            except TimeoutError:
-                continue
+            await asyncio.wait({heard}, timeout=min(left, LOOK_AGAIN_SECONDS))
+            if heard.done():
+                heard.result()
+                heard = asyncio.ensure_future(layer.receive(channel))
         return found
     finally:
-        await layer.group_discard(group, channel)
+        heard.cancel()
+        await asyncio.wait({heard})
+        await leave(layer, group, channel)
+
+
+def _looked(look: Callable[[], T]) -> T:
+    try:
+        return look()
+    finally:
+        # Of a pool of connections, no one holds one while he waits.
+        if database.vendor != "sqlite":
+            database.close_if_unusable_or_obsolete()

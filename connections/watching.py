@@ -12,6 +12,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import translation
 
+from connections.broadcast import leave
 from organizations.access import Caller
 from organizations.websockets import CloseCode, Visitor, language_of
 
@@ -58,7 +59,7 @@ class Watcher(AsyncWebsocketConsumer):
         self.telling.cancel()
         with suppress(asyncio.CancelledError):
             await self.telling
-        await self.channel_layer.group_discard(self.group, self.channel_name)
+        await leave(self.channel_layer, self.group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Clients ask again now and then, so that a dead socket or worker is noticed."""

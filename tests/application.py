@@ -5,6 +5,7 @@ Tests and benchmarks drive it from outside, over HTTP, and the simulator by its 
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -53,6 +54,40 @@ class Answer:
     seconds: float
 
 
+@dataclass(frozen=True)
+class OwnDatabase:
+    """On a PostgreSQL server that others use too, the database that goes with a data folder."""
+
+    server: str
+    name: str
+
+    @classmethod
+    def of(cls, data_dir: Path, url: str) -> Self | None:
+        """None where the database is a file in the folder."""
+        digest = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()
+        return cls(url, f"application_{digest[:12]}") if url else None
+
+    @property
+    def url(self) -> str:
+        return urlsplit(self.server)._replace(path=f"/{self.name}").geturl()
+
+    def create(self) -> None:
+        """Unless it is there already, as after an earlier start."""
+        found = self._sql(b"SELECT datname FROM pg_database WHERE datname = %s", self.name)
+        if not found:
+            self._sql(f"CREATE DATABASE {self.name}".encode())
+
+    def drop(self) -> None:
+        self._sql(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)".encode())
+
+    def _sql(self, statement: bytes, *values: str) -> list[tuple[Any, ...]]:
+        import psycopg
+
+        with psycopg.connect(self.server, autocommit=True, connect_timeout=10) as connection:
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+
 class Application:
     """A running product on a data folder; as a context manager it is stopped at the end.
 
@@ -69,6 +104,10 @@ class Application:
             "PORT": str(free_port()),
             **environment,
         }
+        self._database = OwnDatabase.of(data_dir, self.environment.get("DATABASE_URL", ""))
+        if self._database:
+            self.environment["DATABASE_URL"] = self._database.url
+            self.environment.setdefault("REDIS_PREFIX", self._database.name)
         self.facts: dict[str, Any] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.log = data_dir / "log.txt"
@@ -76,6 +115,8 @@ class Application:
     def start(self) -> Self:
         """Start it and wait until it answers. Raises AssertionError with the end of its log."""
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._database:
+            self._database.create()
         facts = self.data_dir / "run.json"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -221,4 +262,8 @@ class Application:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        try:
+            self.stop()
+        finally:
+            if self._database:
+                self._database.drop()

@@ -14,7 +14,6 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-
 # As long as the column that it is counted in.
 NAME_LENGTH = 255
 

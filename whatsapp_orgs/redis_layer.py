@@ -32,11 +32,8 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 1.0
 LEFT_ALONE_SECONDS = 1.0
 RECEIVE_SECONDS = 0.5
+IDLE_SECONDS = 0.1
 AWAY = (RedisError, OSError, TimeoutError)
-
-
-class Away(Exception):
-    """Redis did not answer a moment ago; it is not asked again yet."""
 
 
 class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
@@ -53,15 +50,16 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
         self._away = False
 
     async def publish(self, channel: str, message: bytes) -> None:
-        """Raises Away, or what kept Redis from taking it."""
+        """Tell those who listen, if Redis is there; else nobody hears of it."""
         if self._now() < self._again_at:
-            raise Away(Away.__doc__)
+            return
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await super().publish(channel, message)
-        except AWAY:
-            self._leave_alone()
-            raise
+        except AWAY as error:
+            self._leave_alone(error)
+        else:
+            self._answered()
 
     async def subscribe(self, channel: str) -> None:
         """At once if Redis is there, else as soon as it is back."""
@@ -76,9 +74,9 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
             await self._lost(error)
 
     async def unsubscribe(self, channel: str) -> None:
+        """At once if Redis is there, else as soon as it is back."""
         self._wanted.discard(channel)
         if self._now() < self._again_at:
-            self._subscribed_to.discard(channel)
             return
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -100,29 +98,30 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
                     )
                     self._receive_message(message)
                 else:
-                    await asyncio.sleep(0.1)
-            except AWAY as error:
+                    await asyncio.sleep(IDLE_SECONDS)
+            # Whatever it is: without this task nobody in this process hears anything any more. To
+            # one who waits for a message, connections that another task drops are no AWAY.
+            except Exception as error:
                 await self._lost(error)
                 await asyncio.sleep(LEFT_ALONE_SECONDS)
 
     async def _catch_up(self) -> None:
-        """Subscribe to what was asked for while Redis was away."""
-        if missing := self._wanted - self._subscribed_to:
-            async with self._lock:
-                self._ensure_redis()
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await self._pubsub.subscribe(*missing)
+        """Subscribe to what was asked for while Redis was away, and to nothing else."""
+        if self._wanted == self._subscribed_to:
+            return
+        async with self._lock, asyncio.timeout(PATIENCE_SECONDS):
+            self._ensure_redis()
+            if missing := self._wanted - self._subscribed_to:
+                await self._pubsub.subscribe(*missing)
                 self._subscribed_to |= missing
-        if self._away and self._pubsub is not None:
-            self._away = False
-            logger.warning("Redis is back")
+            if superfluous := self._subscribed_to - self._wanted:
+                await self._pubsub.unsubscribe(*superfluous)
+                self._subscribed_to -= superfluous
+        self._answered()
 
-    async def _lost(self, error: BaseException) -> None:
+    async def _lost(self, error: Exception) -> None:
         """Drop the connections, so that the next try makes new ones."""
-        if not self._away:
-            self._away = True
-            logger.error("Redis is away: %s", type(error).__name__)
-        self._leave_alone()
+        self._leave_alone(error)
         broken, self._redis, self._pubsub = self._redis, None, None
         self._subscribed_to = set()
         if broken is not None:
@@ -130,8 +129,17 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     await broken.aclose(close_connection_pool=True)
 
-    def _leave_alone(self) -> None:
+    def _leave_alone(self, error: Exception) -> None:
+        """Nobody has to wait for it for a moment. That it is away, the log says once."""
         self._again_at = self._now() + LEFT_ALONE_SECONDS
+        if not self._away:
+            self._away = True
+            logger.error("Redis is away: %s", type(error).__name__)
+
+    def _answered(self) -> None:
+        if self._away:
+            self._away = False
+            logger.warning("Redis is back")
 
     @staticmethod
     def _now() -> float:
@@ -144,6 +152,20 @@ class SteadyLoopLayer(RedisPubSubLoopLayer):  # type: ignore[misc]
     def __init__(self, hosts: list[dict[str, Any]], **named: Any) -> None:
         super().__init__(hosts=hosts, **named)
         self._shards = [SteadyShard(host, self) for host in hosts]
+
+    async def group_add(self, group: str, channel: str) -> None:
+        """One whose `receive` was cancelled, and that was forgotten for it, joins again."""
+        if channel not in self.channels:
+            await self._subscribe_to_channel(channel)
+        await super().group_add(group, channel)
+
+    async def forget(self, channel: str) -> None:
+        """Nobody receives from this channel any more.
+
+        Whoever cancels `receive` says so, too, but not when a message has come at that moment.
+        """
+        if self.channels.pop(channel, None) is not None:
+            await self._get_shard(channel).unsubscribe(channel)
 
 
 class SteadyRedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
@@ -217,7 +239,7 @@ class ForgivingRedisCache(RedisCache):
         super().__init__(server, params)
         self._class = _ForgivingClient
 
-    def clear(self) -> bool:
+    def clear(self) -> None:
         """Forget what is kept under our own prefix; what others keep there stays."""
         client: Any = self._cache.get_client(None, write=True)
         try:
@@ -225,5 +247,3 @@ class ForgivingRedisCache(RedisCache):
                 client.delete(key)
         except AWAY as error:
             logger.warning("counts were not cleared: %s", type(error).__name__)
-            return False
-        return True

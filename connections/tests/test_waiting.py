@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from connections import waiting
+from connections import broadcast, waiting
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +51,18 @@ def test_many_may_wait_for_the_same() -> None:
         ]
         ready.append("now")
         assert [wait.result(30) for wait in waits] == ["now"] * 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_told_after_some_looks_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some channel layers forget a listener that gives up in between."""
+    looks: list[int] = []
+
+    def fourth() -> str | None:
+        looks.append(1)
+        if len(looks) == 3:
+            monkeypatch.setattr(waiting, "LOOK_AGAIN_SECONDS", 1000)
+            broadcast.changed(1)
+        return "heard" if len(looks) == 4 else None
+
+    assert waiting.wait_for(1, fourth, 20) == "heard"
