@@ -13,6 +13,7 @@ DETAILS = (
     _("for a reason that is not known"),
     _("it answered with HTTP status {status}"),
     _("it did not answer"),
+    _("its database does not answer"),
     _("it refused to issue a code"),
     _("its name cannot be looked up (DNS)"),
     _("the proxy cannot be reached"),

@@ -174,6 +174,14 @@ DATABASE_CONNECTIONS = whole("DATABASE_CONNECTIONS", 20)
 DATABASES = {"default": topology.database(DATABASE_URL, DATA_DIR, DATABASE_CONNECTIONS)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Where organizations' credentials are: in folders of AUTH_SESSIONS_DIR, which one machine has, or
+# in a PostgreSQL, which all have: the same one, or another.
+AUTH_SESSIONS_URL = env.str("AUTH_SESSIONS_URL", default=DATABASE_URL)
+AUTH_SESSIONS = one_of(
+    "AUTH_SESSIONS", "database" if AUTH_SESSIONS_URL else "folders", ("folders", "database")
+)
+topology.check_auth_sessions(AUTH_SESSIONS, AUTH_SESSIONS_URL)
+
 CHANNEL_LAYERS = {"default": topology.channel_layer(REDIS_URL, REDIS_PREFIX)}
 CACHES = {"default": topology.cache(REDIS_URL, REDIS_PREFIX)}
 

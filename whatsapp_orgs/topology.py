@@ -104,6 +104,17 @@ def cache(url: str, prefix: str) -> dict[str, Any]:
     }
 
 
+def check_auth_sessions(place: str, url: str) -> None:
+    """Whether organizations' credentials can be there. Raises ImproperlyConfigured."""
+    if place != "database":
+        return
+    if urlsplit(url).scheme not in ("postgres", "postgresql"):
+        raise ImproperlyConfigured(
+            "AUTH_SESSIONS is database, so DATABASE_URL or AUTH_SESSIONS_URL must be "
+            "postgres://USER:PASSWORD@HOST:PORT/NAME."
+        )
+
+
 def _check(url: str) -> None:
     if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
         raise ImproperlyConfigured(

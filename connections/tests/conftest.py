@@ -30,6 +30,7 @@ __all__ = [
 @pytest.fixture(autouse=True)
 def auth_sessions_dir(tmp_path: Path, settings: Settings) -> Path:
     """No test touches the credentials of a running product."""
+    settings.AUTH_SESSIONS = "folders"
     settings.AUTH_SESSIONS_DIR = tmp_path / "auth_sessions"
     return tmp_path / "auth_sessions"
 

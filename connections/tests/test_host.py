@@ -83,7 +83,7 @@ async def event(link: Link, kind: str) -> Event:
 
 
 async def test_what_cannot_be_reached_ends_with_the_reason(host: Host, database: Path) -> None:
-    link = host.open(database)
+    link = host.open(str(database))
     ended = await event(link, "ended")
     assert "connect" in ended["error"], ended
     assert not link.connected
@@ -91,7 +91,7 @@ async def test_what_cannot_be_reached_ends_with_the_reason(host: Host, database:
 
 
 async def test_a_client_that_is_over_closes_at_once(host: Host, database: Path) -> None:
-    link = host.open(database)
+    link = host.open(str(database))
     await event(link, "ended")
     await link.close()
     await link.close()
@@ -99,7 +99,7 @@ async def test_a_client_that_is_over_closes_at_once(host: Host, database: Path) 
 
 
 async def test_one_host_has_several_clients(host: Host, tmp_path: Path) -> None:
-    links = [host.open(tmp_path / f"{name}.sqlite3") for name in "abc"]
+    links = [host.open(str(tmp_path / f"{name}.sqlite3")) for name in "abc"]
     assert host.sessions == 3
     for link in links:
         await event(link, "ended")
@@ -109,13 +109,13 @@ async def test_one_host_has_several_clients(host: Host, tmp_path: Path) -> None:
 
 
 async def test_a_logout_of_what_is_over_says_so(host: Host, database: Path) -> None:
-    link = host.open(database)
+    link = host.open(str(database))
     await event(link, "ended")
     assert await link.logout(SECONDS)
 
 
 async def test_a_killed_host_is_told_to_every_client(host: Host, tmp_path: Path) -> None:
-    links = [host.open(tmp_path / f"{name}.sqlite3") for name in "ab"]
+    links = [host.open(str(tmp_path / f"{name}.sqlite3")) for name in "ab"]
     for link in links:
         await event(link, "ended")
     os.kill(host.pid, signal.SIGKILL)
@@ -129,7 +129,7 @@ async def test_a_killed_host_is_told_to_every_client(host: Host, tmp_path: Path)
 async def test_a_host_that_is_gone_opens_nothing(host: Host, database: Path) -> None:
     host.kill()
     await gone(host)
-    await event(host.open(database), "host_gone")
+    await event(host.open(str(database)), "host_gone")
     assert not database.exists()
 
 
@@ -196,7 +196,7 @@ async def test_a_killed_mould_is_replaced(mould: Mould, database: Path) -> None:
     mould._process.wait()
     second = await mould.take()
     assert first.alive, "the hosts outlive their mould"
-    await event(second.open(database), "ended")
+    await event(second.open(str(database)), "ended")
     for host in (first, second):
         host.kill()
         await gone(host)
@@ -232,10 +232,10 @@ async def test_whoever_gives_up_waiting_takes_no_one_elses_host(mould: Mould, st
 async def test_the_go_library_says_nothing_on_our_output(
     host: Host, database: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    await event(host.open(database), "ended")
+    await event(host.open(str(database)), "ended")
     assert capfd.readouterr() == ("", "")
 
 
 async def test_a_store_is_for_this_user_only(host: Host, database: Path) -> None:
-    await event(host.open(database), "ended")
+    await event(host.open(str(database)), "ended")
     assert database.stat().st_mode & 0o777 == 0o600

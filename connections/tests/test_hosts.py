@@ -63,7 +63,7 @@ async def open_one(hosts: SessionHosts, folder: Path, alone: bool = False) -> Li
 
 
 async def open_patient(hosts: SessionHosts, folder: Path, alone: bool = False) -> Link:
-    return await hosts.open(folder / f"{next(NUMBERS)}.sqlite3", alone)
+    return await hosts.open(str(folder / f"{next(NUMBERS)}.sqlite3"), alone)
 
 
 async def moved(link: Link) -> bool:

@@ -1,6 +1,7 @@
 """What the worker sees becomes the row, the attempt and a line in the history."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -130,7 +131,7 @@ def test_worthless_credentials_are_not_used_again_but_stay_on_disk(
 ) -> None:
     fence = hand.link(requested)
     store = reread(requested).store
-    database = auth_sessions.create(requested.pk, store)
+    database = Path(auth_sessions.create(requested.pk, store))
     database.write_text("credentials")
     actions.observe(fence, observation)
     assert reread(requested).store == ""

@@ -50,6 +50,10 @@ class Dropped(Exception):
         self.until = until  # not to be tried before
 
 
+class StoreAway(Dropped):
+    """The database of the credentials does not answer, for as long as that takes."""
+
+
 class Final(Exception):
     """Only a person can help."""
 
@@ -98,6 +102,8 @@ def _never_began(event: Event) -> Dropped | Final:
         return Dropped(Observation.LOGIN_REFUSED, "for a reason that is not known")
     if event["cause"] == "damaged":
         return Final(Observation.CREDENTIALS_DAMAGED)
+    if event["cause"] == "away":
+        return StoreAway(Observation.STORE_UNUSABLE, "its database does not answer")
     if event["cause"] == "store":
         return Dropped(Observation.STORE_UNUSABLE)
     if event["cause"] == "dial":

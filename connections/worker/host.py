@@ -12,7 +12,6 @@ import re
 import signal
 import socket
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -46,7 +45,7 @@ class HostBroken(Exception):
 class Link:
     """One WhatsApp client in a host."""
 
-    def __init__(self, host: Host, ref: int, database: Path) -> None:
+    def __init__(self, host: Host, ref: int, database: str) -> None:
         self.host = host
         self.database = database
         self._ref = ref
@@ -174,7 +173,7 @@ class Host:
         self.pid = pid
         self.spoiled = False  # a client in it did not end
         self.alone = False  # for one client only
-        self.abandoned: set[Path] = set()  # stores of clients that were closed while not connected
+        self.abandoned: set[str] = set()  # stores of clients that were closed while not connected
         self.wear = {"starts": 0, "descriptors": 0, "megabytes": 0}
         self._killed = ""  # why we ended it
         self._stderr = stderr
@@ -228,21 +227,18 @@ class Host:
             raise HostBroken("a host process did not get ready in time") from None
         self._watching = asyncio.create_task(self._watch(), name=f"watch host {self.pid}")
 
-    def open(self, database: Path) -> Link:
-        """Start a client on a store: it resumes the device in it, or pairs when there is none."""
+    def open(self, database: str) -> Link:
+        """Start a client on a store: it resumes the device in it, or pairs when there is none.
+
+        `database`: its address (auth_sessions), which may hold a password.
+        """
         self.wear["starts"] += 1
         ref = next(self._refs)
         link = self._links[ref] = Link(self, ref, database)
         if not self.alive:
             link.heard({"event": "host_gone", "error": ""})
-        self.send(
-            {
-                "do": "open",
-                "ref": ref,
-                "database": str(database),
-                "device_name": settings.DEVICE_NAME,
-            }
-        )
+        opening = {"do": "open", "database": database, "device_name": settings.DEVICE_NAME}
+        self.send({**opening, "ref": ref})
         return link
 
     def send(self, command: Mapping[str, Any]) -> None:

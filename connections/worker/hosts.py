@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 
 from django.conf import settings
 
@@ -26,7 +25,7 @@ class SessionHosts:
         self._hosts: list[Host] = []
         self._opening = asyncio.Lock()
 
-    async def open(self, database: Path, alone: bool = False) -> Link:
+    async def open(self, database: str, alone: bool = False) -> Link:
         """Resume a store's device in a host that has room. Raises HostBroken.
 
         `alone`: in a host of its own, as it may be what crashed the last ones.
@@ -56,7 +55,7 @@ class SessionHosts:
                 self._hosts.remove(host)
                 host.kill()
 
-    def evict(self, database: Path) -> bool:
+    def evict(self, database: str) -> bool:
         """End the hosts where a client of this store may live on though it was closed.
 
         The library's dial goes on behind a client that is stopped. Whether there was one.

@@ -103,12 +103,14 @@ class Linked:
         session = self._session
         try:
             number = await session.thread(auth_sessions.linked_number, session.id, session.store)
+            there = bool(number) or await session.thread(
+                auth_sessions.exists, session.id, session.store
+            )
         except auth_sessions.Damaged as error:
             raise Final(Observation.CREDENTIALS_DAMAGED) from error
         except auth_sessions.Unusable:
             return  # Opening it tells, and is tried again.
         if not number:
-            there = await session.thread(auth_sessions.exists, session.id, session.store)
             gone = Observation.FORGOTTEN if there else Observation.CREDENTIALS_MISSING
             raise Final(gone)
 

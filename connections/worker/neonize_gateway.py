@@ -1,9 +1,9 @@
 """The only file that touches neonize.
 
-It calls neonize's own binding (`neonize._binder.gocode`) rather than its `NewClient`, for three
-reasons that were measured: importing all of neonize costs 0.5 s and twice the memory of what is
-needed here; `NewClient.connect` polls five times a second for each client; and the outcome of a
-pairing reaches only a private callback of it. The version is pinned for this.
+It calls neonize's Go library (go_library.py) rather than its `NewClient`, for three reasons that
+were measured: importing all of neonize costs 0.5 s and twice the memory of what is needed here;
+`NewClient.connect` polls five times a second for each client; and the outcome of a pairing reaches
+only a private callback of it. The version is pinned for this.
 
 The Go library keeps its clients in maps without a lock. So one lock is held from a start to its
 first callback, around every stop and around every call. It must never be loaded before a fork.
@@ -21,11 +21,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from connections.worker import go_library
+
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
 
-# SQLite's defaults cost 2 s for the prekeys of one login; WAL costs 0.15 s.
-PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_cache_size=-100&_x="
+# SQLite's defaults cost 2 s for the prekeys of one login; WAL costs 0.15 s. Each KiB of cache counts
+# once for each linked organization.
+PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_cache_size=-20&_x="
 # From its first lines on a start writes the library's maps; a dial that nobody answers comes later.
 FIRST_CALLBACK_SECONDS = 4.0
 LOOKUP_SECONDS = 1.0
@@ -41,26 +44,24 @@ SUBSCRIBED = bytes(
 )
 
 _lock = threading.Lock()
+_home = Path()
+_library: go_library.GoLibrary | None = None
 
 
 def preload(simulated: bool) -> None:
-    """Import what neonize's binding needs, all but the Go library itself; safe before a fork.
+    """Import what the calls need, all but the Go library itself; safe before a fork.
 
-    neonize's packages run a lot of code on import, so empty modules stand in for them, through
-    which the real submodules are found.
+    neonize runs a lot of code on import, so an empty module stands in for it, through which the
+    real submodules are found.
     """
+    global _home
     spec = importlib.util.find_spec("neonize")
     if spec is None or spec.origin is None:
         raise ImportError("neonize is not installed; run `make setup`")
-    home = Path(spec.origin).parent
-    for name, path in (("neonize", home), ("neonize.utils", home / "utils")):
-        package = types.ModuleType(name)
-        package.__path__ = [str(path)]
-        sys.modules[name] = package
-    # Its only use is fetching a missing library from the internet, which must not happen.
-    download = types.ModuleType("neonize.download")
-    vars(download).update(__GONEONIZE_VERSION__="0.5.2", download=_no_download)
-    sys.modules["neonize.download"] = download
+    _home = Path(spec.origin).parent
+    package = types.ModuleType("neonize")
+    package.__path__ = [str(_home)]
+    sys.modules["neonize"] = package
     importlib.import_module("neonize.proto.Neonize_pb2")
     importlib.import_module("neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2")
     importlib.import_module("neonize.proto.waE2E.WAWebProtobufsE2E_pb2")
@@ -68,17 +69,20 @@ def preload(simulated: bool) -> None:
         importlib.import_module("simulator.trust")
 
 
-def _no_download() -> None:
-    raise RuntimeError("neonize's Go library is missing or of another version; run `make setup`")
-
-
 def load(noise_root: bytes | None) -> None:
     """Load the Go library, once in a process. `noise_root`: trust the simulator, not WhatsApp."""
-    importlib.import_module("neonize._binder")
+    global _library
+    _library = go_library.GoLibrary(go_library.path_in(_home))
     if noise_root is not None:
         from simulator.trust import trust_simulator
 
         trust_simulator(noise_root)
+
+
+def address_of(database: str) -> bytes:
+    """A store's address as neonize wants it: a PostgreSQL URL, or a file's path with pragmas."""
+    is_url = database.startswith("postgres://")
+    return (database if is_url else quote(database) + PRAGMAS).encode()
 
 
 class Client:
@@ -92,13 +96,11 @@ class Client:
     """
 
     def __init__(self, database: str, device_name: str, emit: Emit) -> None:
-        from neonize import _binder
-
-        self._binder = _binder
-        self._go = _binder.gocode
+        assert _library is not None, "the Go library is not loaded"
+        self._go = _library
         # A fresh one for every client: an old client of the same name would stop this one.
         self._uuid = uuid.uuid4().hex.encode()
-        self._database = (quote(database) + PRAGMAS).encode()
+        self._database = address_of(database)
         self._device_name = device_name
         self._emit = emit
         self._number = ""
@@ -106,11 +108,11 @@ class Client:
         self._stopping = threading.Lock()
         self._reached = self._over = self._stop_wanted = False
         self._callbacks = (
-            _binder.func_string(self._guarded(self._on_code)),
-            _binder.func_string(self._guarded(self._on_login_status)),
-            _binder.func_callback_bytes(self._guarded(self._on_event)),
+            go_library.TextCallback(self._guarded(self._on_code)),
+            go_library.TextCallback(self._guarded(self._on_login_status)),
+            go_library.EventCallback(self._guarded(self._on_event)),
             # Its log lines hold numbers and keys.
-            _binder.func_callback_bytes2(lambda _binary, _size: None),
+            go_library.LogCallback(lambda _binary, _size: None),
         )
 
     def start(self) -> None:
@@ -272,7 +274,8 @@ class Client:
         with self._stopping:
             self._over = True
         self._stop_if_wanted()
-        text = (error or b"").decode(errors="replace")
+        # Go's words about an address that it cannot read hold all of it.
+        text = (error or b"").replace(self._database, b"the store").decode(errors="replace")
         self._emit({"event": "ended", "error": text, "cause": cause_of(text)})
         self._called_back.set()
 
@@ -330,7 +333,17 @@ class Client:
 CAUSES = {
     "answer": re.compile(r"required field"),  # WhatsApp said what neonize has no word for
     "damaged": re.compile(r"malformed|not a database", re.I),
-    "store": re.compile(r"database|sqlite|disk|readonly|no space left|permission denied", re.I),
+    # The PostgreSQL of the stores, by its driver's words; it comes back by itself.
+    "away": re.compile(
+        r"^failed to upgrade database.*(dial tcp|dial unix|lookup|EOF|reset by peer|broken pipe"
+        r"|i/o timeout|bad connection|connection refused|deadline exceeded|is starting up"
+        r"|shutting down|too many (connections|clients)|remaining connection slots"
+        r"|administrator command|recovery mode|server login|query_wait_timeout)"
+        r"|^driver: bad connection|^dial tcp|^failed to (query|scan) .*(dial tcp|bad connection)"
+    ),
+    "store": re.compile(
+        r"^pq: |database|sqlite|disk|readonly|no space left|permission denied", re.I
+    ),
     "callback": re.compile(r"(?!)"),  # an error of ours, in a callback
     "dial": re.compile(r"."),
     "stopped": re.compile(r"\Z"),

@@ -13,7 +13,7 @@ from connections import actions, auth_sessions
 from connections.lifecycle import Observation
 from connections.models import Method, PairingAttempt
 from connections.worker.dialling import Outdated
-from connections.worker.endings import USELESS, Dropped, Final, ending
+from connections.worker.endings import USELESS, Dropped, Final, StoreAway, ending
 from connections.worker.host import Event, HostBroken, Link
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ class Pairing:
                 self._session.supervisor.dialling.refused_as_outdated()
                 if not self._accepted:
                     seen = Observation.PAIRING_OUTDATED
-            elif seen == Observation.STORE_UNUSABLE:
+            elif seen == Observation.STORE_UNUSABLE and not isinstance(ended, StoreAway):
                 raise Failed(Observation.STORE_FAILED) from ended
             elif self._accepted and seen != Observation.TEMPORARILY_BANNED:
                 raise Failed(Observation.PAIRING_CRASHED, ended.detail) from ended

@@ -31,6 +31,7 @@ T = TypeVar("T")
 # An error of our own is tried again a few times, and then told.
 TRIALS = 4
 PAUSE_SECONDS = 2.0
+FIRST_RETRY_SECONDS = 0.2
 
 
 class Session:
@@ -51,8 +52,19 @@ class Session:
         return await self.supervisor.db(function, *arguments)
 
     async def thread(self, function: Callable[..., T], *arguments: object) -> T:
-        """Run a function that touches files, on any thread."""
-        return await asyncio.to_thread(function, *arguments)
+        """Run a function that touches credentials, on any thread.
+
+        While their database is away it is tried again for as long as it takes, as in `db`.
+        """
+        wait = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                return await asyncio.to_thread(function, *arguments)
+            except auth_sessions.Away as away:
+                if wait == FIRST_RETRY_SECONDS:
+                    logger.error("credentials: %s", away, extra={"organization": self.id})
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, PAUSE_SECONDS)
 
     async def observe(
         self, observation: Observation, detail: str = "", retry_at: datetime | None = None

@@ -1,0 +1,139 @@
+"""Credentials on PostgreSQL: what a server can do to them, and what goes over to the hosts."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+import pytest
+from pytest_django import Settings
+
+from connections import auth_sessions
+from connections.auth_sessions.postgres import MOST_CONNECTIONS, Connections, host_url
+from connections.tests.places import DatabasePlace, database, postgres
+from tests.services import Postgres
+
+__all__ = ["database", "postgres"]
+
+STORE = "attempt-1"
+OURS = "application_name LIKE 'whatsapp_orgs%'"
+
+
+def test_a_fresh_store_has_the_table_that_whatsmeow_would_find_elsewhere(
+    database: DatabasePlace,
+) -> None:
+    auth_sessions.create(7, STORE)
+    assert database.sql("SELECT * FROM wa_7_attempt_1.whatsmeow_version") == []
+
+
+def test_a_number_is_told_while_a_session_writes(database: DatabasePlace) -> None:
+    database.link(7, STORE)
+    with psycopg.connect(database.url) as session:
+        session.execute("UPDATE wa_7_attempt_1.whatsmeow_device SET lid = ''")
+        assert auth_sessions.linked_number(7, STORE) == "5511987654321"
+
+
+def test_a_store_that_is_locked_is_unusable_for_now(
+    database: DatabasePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connections.auth_sessions.postgres.LOCK_SECONDS", 1)
+    database.link(7, STORE)
+    with psycopg.connect(database.url) as session:
+        session.execute("LOCK TABLE wa_7_attempt_1.whatsmeow_device")
+        with pytest.raises(auth_sessions.Unusable, match="lock timeout"):
+            auth_sessions.linked_number(7, STORE)
+        with pytest.raises(OSError, match="lock timeout"):
+            auth_sessions.delete(7)
+    assert auth_sessions.linked_number(7, STORE) == "5511987654321"
+    assert auth_sessions.delete(7) is True
+
+
+def test_deleting_fails_whole(database: DatabasePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connections.auth_sessions.postgres.LOCK_SECONDS", 1)
+    database.link(7, "attempt-1")
+    database.link(7, "attempt-2")
+    with psycopg.connect(database.url) as session:
+        session.execute("LOCK TABLE wa_7_attempt_2.whatsmeow_device")
+        with pytest.raises(OSError, match="lock timeout"):
+            auth_sessions.delete(7)
+    assert auth_sessions.linked_number(7, "attempt-1")
+    assert auth_sessions.linked_number(7, "attempt-2")
+
+
+def test_a_server_that_is_away_is_no_answer(settings: Settings) -> None:
+    """Neither "no phone is linked" nor "there is no store" may come of it."""
+    secret = "hunter2hunter2"
+    settings.AUTH_SESSIONS = "database"
+    settings.AUTH_SESSIONS_URL = f"postgres://me:{secret}@127.0.0.1:1/nothing"
+    for look in (auth_sessions.linked_number, auth_sessions.exists, auth_sessions.create):
+        with pytest.raises(auth_sessions.Away) as told:
+            look(7, STORE)
+        assert secret not in str(told.value)
+    for forget in (auth_sessions.delete, auth_sessions.stores):
+        with pytest.raises(auth_sessions.Away):
+            forget(7)
+
+
+def test_a_server_that_was_restarted_is_found_again(settings: Settings) -> None:
+    with Postgres() as server:
+        settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_URL = "database", server.url
+        auth_sessions.create(7, STORE)
+        server.end()
+        with pytest.raises(auth_sessions.Away):
+            auth_sessions.stores(7)
+        server.start()
+        assert auth_sessions.stores(7) == {STORE}
+        server.end()
+        server.start()
+        assert auth_sessions.stores(7) == {STORE}, "a connection that broke meanwhile is let go"
+        auth_sessions.place("database").close()
+
+
+def test_idle_connections_are_few(database: DatabasePlace) -> None:
+    for number in range(20):
+        auth_sessions.create(number, STORE)
+    where = f"datname = '{database.database}' AND {OURS}"
+    [(open_now,)] = database.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {where}")
+    assert isinstance(open_now, int) and open_now <= MOST_CONNECTIONS
+
+
+def test_a_pooler_that_ignores_the_schema_is_refused(
+    database: DatabasePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All organizations would look into the same place, and find each other's phones."""
+    real = Connections._connect
+    monkeypatch.setattr(Connections, "_connect", lambda self, options: real(self, ""))
+    with pytest.raises(auth_sessions.Misdirected, match="AUTH_SESSIONS_URL"):
+        auth_sessions.linked_number(7, STORE)
+
+
+def parameters(url: str, schema: str = "wa_1_attempt_1") -> dict[str, str]:
+    return {
+        name: found for name, [found] in parse_qs(urlsplit(host_url(url, schema)).query).items()
+    }
+
+
+def test_a_host_gets_what_gos_driver_knows() -> None:
+    url = "postgres://me:p%40ss%20w%C3%B6rd@db.example:6543/orgs?sslmode=verify-full&keepalives=1"
+    found = parameters(url)
+    assert found["user"] == "me" and found["password"] == "p@ss wörd"
+    assert (found["host"], found["port"]) == ("db.example", "6543")
+    assert found["sslmode"] == "verify-full"
+    assert "keepalives" not in found, "Go's driver would pass it to the server, which refuses it"
+    assert "-c search_path=wa_1_attempt_1 " in found["options"]
+    assert urlsplit(host_url(url, "wa_1_attempt_1")).path == "/orgs"
+
+
+def test_a_host_insists_on_no_more_tls_than_others_do() -> None:
+    assert parameters("postgres://me@db.example/orgs")["sslmode"] == "prefer"
+
+
+def test_a_socket_in_a_folder_will_do() -> None:
+    found = parameters("postgres://me@%2Frun%2Fpostgresql/orgs")
+    assert found["host"] == "/run/postgresql"
+
+
+def test_neonize_can_make_no_file_of_an_address() -> None:
+    """It opens every address as a SQLite file first."""
+    for url in ("postgres://me@h/a%2Fb", "postgres://me@h/orgs", "postgres://me@h"):
+        made = host_url(url, "wa_1_attempt_1")
+        assert made.startswith("postgres:///") and urlsplit(made).path.count("/") == 1
+        assert urlsplit(made).path != "/"
