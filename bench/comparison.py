@@ -32,6 +32,9 @@ class Plan:
     each: int = 7
     crowd: int = 50
     outage: bool = False
+    quiet_seconds: float = 5.0
+    status_seconds: float = 5.0
+    idle_seconds: float = 10.0
 
 
 def turns(
@@ -63,7 +66,7 @@ def compare(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
     with running(kinds) as services:
         codes(services, plan, report)
     with running(kinds) as services:
-        fleets = [Linked(service) for service in services]
+        fleets = [Linked(service, plan.quiet_seconds) for service in services]
         costs(fleets, plan, report)
         recoveries(fleets, plan, report)
 
@@ -103,14 +106,15 @@ def costs(fleets: Sequence[Linked], plan: Plan, report: Report) -> None:
         report.add(f"memory_{size}", what, "MiB", turns(fleets, 1, fleet.memory), A_FIFTH_LESS)
     size = plan.sizes[-1]
     # Behind each linking, so that it counts neither as new nor as cold.
-    rates = turns(fleets, plan.rounds, fleet.statuses)
+    rates = turns(fleets, plan.rounds, lambda one: fleet.statuses(one, plan.status_seconds))
     what = f"GET status, {fleet.STATUS_CLIENTS} clients"
     report.add("status", what, "answers/s", rates, ANSWERS)
     report.add("stop", "stop in order", "s", turns(fleets, 1, fleet.restart))
     what = f"memory of the whole tree (PSS), {size} after a restart"
     report.add("memory_restarted", what, "MiB", turns(fleets, 1, fleet.memory), A_FIFTH_LESS)
     what = f"idle CPU with {size}"
-    report.add("idle", what, "% of core", turns(fleets, plan.rounds, fleet.idle), NO_MORE)
+    idle = turns(fleets, plan.rounds, lambda one: fleet.idle(one, plan.idle_seconds))
+    report.add("idle", what, "% of core", idle, NO_MORE)
 
 
 def recoveries(fleets: Sequence[Linked], plan: Plan, report: Report) -> None:

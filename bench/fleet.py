@@ -5,12 +5,10 @@ from __future__ import annotations
 import time
 
 from bench import load, measure
-from bench.linked import PATIENCE_SECONDS, SAMPLE_SECONDS, Linked, settle
+from bench.linked import PATIENCE_SECONDS, SAMPLE_SECONDS, Linked
 from tests.application import until
 
 STATUS_CLIENTS = 8
-STATUS_SECONDS = 5.0
-IDLE_SECONDS = 10.0
 
 
 def link(fleet: Linked, count: int) -> float:
@@ -18,7 +16,7 @@ def link(fleet: Linked, count: int) -> float:
     begun = time.time()
     fleet.link(count - fleet.size)
     taken = time.time() - begun
-    settle(fleet.service)
+    fleet.settle()
     return taken
 
 
@@ -36,21 +34,19 @@ def restart(fleet: Linked) -> float:
     fleet.service.start()
     fleet.wait_online(logins)
     fleet.wait_status(begun)
-    settle(fleet.service)
+    fleet.settle()
     return taken
 
 
-def idle(fleet: Linked) -> float:
+def idle(fleet: Linked, seconds: float) -> float:
     """Per cent of one core while no one asks for anything."""
-    return measure.idle_percent(fleet.service.processes, IDLE_SECONDS)
+    return measure.idle_percent(fleet.service.processes, seconds)
 
 
-def statuses(fleet: Linked) -> float:
+def statuses(fleet: Linked, seconds: float) -> float:
     """Answers to `GET status` per second, of several clients that ask without a pause."""
-    service = fleet.service
-    return load.statuses(
-        service.port, service.token, fleet.organizations, STATUS_CLIENTS, STATUS_SECONDS
-    )
+    service, numbers = fleet.service, fleet.organizations
+    return load.statuses(service.port, service.token, numbers, STATUS_CLIENTS, seconds)
 
 
 def kill(fleet: Linked) -> tuple[float, float]:
@@ -61,7 +57,7 @@ def kill(fleet: Linked) -> tuple[float, float]:
     fleet.service.start()
     online = fleet.wait_online(logins)
     _, told = fleet.wait_status(killed)
-    settle(fleet.service)
+    fleet.settle()
     return online - killed, told - killed
 
 
@@ -73,7 +69,7 @@ def drop(fleet: Linked) -> tuple[float, float]:
     assert simulator.drop() == fleet.size
     online = fleet.wait_online(logins)
     _, told = fleet.wait_status(dropped)
-    settle(fleet.service)
+    fleet.settle()
     return online - dropped, told - dropped
 
 
@@ -100,7 +96,7 @@ def outage(fleet: Linked, seconds: float) -> tuple[float, float]:
     until(all_online, seconds + PATIENCE_SECONDS, "all online after an outage")
     during = [sample for sample in samples if sample[0] <= end]
     after = [during[-1], *(sample for sample in samples if sample[0] > end)]
-    settle(fleet.service)
+    fleet.settle()
     return samples[-1][0] - end, peak(after)
 
 

@@ -25,8 +25,9 @@ class Linked:
     and what a service says of itself can then be compared.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, quiet_seconds: float = QUIET_SECONDS) -> None:
         self.service = service
+        self.quiet_seconds = quiet_seconds
         self.organizations: list[int] = []
 
     @property
@@ -44,6 +45,10 @@ class Linked:
     def _link(self, organization: int) -> None:
         self.service.simulator.scan(decode(first_picture(self.service, organization)[0]))
         wait_for_state(self.service, organization, "connected")
+
+    def settle(self) -> None:
+        """Until the service has been at rest for a while."""
+        settle(self.service, self.quiet_seconds)
 
     # --- Waiting --------------------------------------------------------------------------------
 
@@ -76,7 +81,7 @@ class Linked:
         return float(until(look, PATIENCE_SECONDS, f"organization {organization} connected again"))
 
 
-def settle(service: Service, seconds: float = QUIET_SECONDS) -> None:
+def settle(service: Service, seconds: float) -> None:
     """Until nothing has logged in, dialled, started or ended for so long."""
 
     def traces() -> tuple[int, int, set[int]]:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from bench.service import path_of
@@ -76,9 +77,10 @@ def length_of(head: bytes) -> int:
 def count(port: int, token: str, organizations: list[int], clients: int, seconds: float) -> float:
     """Answers per second, here."""
     requests = [request_for(number, token) for number in organizations]
-    with selectors.DefaultSelector() as selector:
+    with selectors.DefaultSelector() as selector, ExitStack() as stack:
         for number in range(clients):
             connection = socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS)
+            stack.enter_context(connection)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             start = number * len(requests) // clients
             client = Client(connection, itertools.cycle(requests[start:] + requests[:start]))
@@ -92,8 +94,6 @@ def count(port: int, token: str, organizations: list[int], clients: int, seconds
                 if key.data.hear():
                     answers += 1
                     key.data.ask()
-        for key in list(selector.get_map().values()):
-            key.data.connection.close()
     return answers / passed
 
 

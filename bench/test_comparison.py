@@ -1,0 +1,102 @@
+"""A whole run in short form, of this product alone: every figure is there and means something."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import comparison
+from bench.comparison import Plan, turns
+from bench.fleet import peak
+from bench.linked import Linked
+from bench.product import Product
+from bench.report import Report
+from bench.service import Service
+
+SHORT = Plan(
+    sizes=(2,),
+    rounds=1,
+    each=1,
+    crowd=3,
+    quiet_seconds=0.5,
+    status_seconds=0.5,
+    idle_seconds=0.5,
+)
+PAIRING = ["reconnect", "crowd", "scan", "again_code", "again_connected"]
+COSTS = ["link_2", "memory_2", "status", "stop", "memory_restarted", "idle"]
+RECOVERIES = ["kill", "kill_status", "drop", "drop_status"]
+
+
+def test_every_figure_of_this_product_is_taken() -> None:
+    report = Report()
+    with comparison.running([Product]) as services:
+        comparison.codes(services, SHORT, report)
+        fleets = [Linked(service, SHORT.quiet_seconds) for service in services]
+        comparison.costs(fleets, SHORT, report)
+        comparison.recoveries(fleets, SHORT, report)
+    assert [row.key for row in report.rows] == PAIRING + COSTS + RECOVERIES
+    found = {row.key: row.median(Product.name) for row in report.rows}
+    assert found.pop("idle") >= 0
+    assert all(figure > 0 for figure in found.values()), found
+    assert found["kill"] <= found["kill_status"]
+    assert found["drop"] <= found["drop_status"]
+
+
+def test_services_take_turns_and_who_begins_changes(tmp_path: Path) -> None:
+    one, other = Product(tmp_path / "one"), Other(tmp_path / "other")
+    order: list[str] = []
+
+    def take(service: Service) -> int:
+        order.append(service.name)
+        return len(order)
+
+    assert turns([one, other], 3, take) == {one.name: [1, 4, 5], other.name: [2, 3, 6]}
+
+
+def test_a_fleet_goes_by_the_name_of_its_service(tmp_path: Path) -> None:
+    fleet = Linked(Product(tmp_path), quiet_seconds=0)
+    assert turns([fleet], 1, lambda one: one.size) == {Product.name: [0]}
+
+
+def test_a_peak_is_the_most_within_one_second() -> None:
+    assert peak([(0.0, 10), (0.5, 12), (1.0, 20), (2.5, 25)]) == 10
+
+
+def test_what_does_not_start_is_told_and_leaves_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = Broken(tmp_path / "broken")
+    with pytest.raises(AssertionError, match="A broken one ended:\n.*cannot open"), broken:
+        raise RuntimeError("it started")
+    assert broken.world.process.poll() is not None
+    assert not broken.processes()
+
+
+def test_the_log_of_what_failed_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(RuntimeError), comparison.running([Other]) as (other,):
+        other.log.write_text("the last words")
+        began = other.processes()
+        raise RuntimeError
+    assert "The log of another ends:\nthe last words" in capfd.readouterr().err
+    assert began and not other.processes()
+
+
+class Other(Product):
+    """Answers on its port, and does nothing else."""
+
+    name = "another"
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(self.port)]
+
+    def prepare(self) -> None:
+        self.token = "none"
+
+
+class Broken(Other):
+    name = "A broken one"
+
+    def command(self) -> list[str]:
+        return ["sh", "/nothing/there"]
