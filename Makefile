@@ -68,10 +68,9 @@ chaos: ## Harm a whole fleet at random (CHAOS_ORGANIZATIONS=50 CHAOS_SECONDS=300
 	.venv/bin/python -m tests.chaos --organizations $${CHAOS_ORGANIZATIONS:-50} \
 		--seconds $${CHAOS_SECONDS:-300} $${CHAOS_SEED:+--seed $$CHAOS_SEED}
 
-bench: ## Measure how fast links come back, and what a fleet costs
-	$(SETUP) run
-	.venv/bin/python -m bench.reconnect
-	.venv/bin/python -m bench.fleet
+bench: ## Compare with a Baileys peer, into docs/benchmarks.md (BENCH="--organizations 20")
+	$(SETUP) test
+	.venv/bin/python -m bench $(BENCH)
 
 messages: ## Find the texts that people read, and compile their translations
 	$(SETUP) test
