@@ -61,6 +61,14 @@ def flag(name: str, default: bool) -> bool:
     return value in ("true", "1", "yes", "on")
 
 
+def long_enough(name: str, length: int) -> str:
+    """A secret that cannot be guessed, or "" for none."""
+    value = env.str(name, default="")
+    if value and (len(value) < length or not value.isascii()):
+        raise ImproperlyConfigured(f"{name} must have {length} plain characters, or be empty.")
+    return str(value)
+
+
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 AUTH_SESSIONS_DIR = Path(
     env.str("AUTH_SESSIONS_DIR", default=str(DATA_DIR / "auth_sessions"))
@@ -274,6 +282,9 @@ DEVICE_NAME = env.str("DEVICE_NAME", default="WhatsApp Orgs")
 
 # The supervisor inside the web process (`manage.py serve`), or in processes of its own.
 EMBEDDED_WORKER = flag("EMBEDDED_WORKER", default=True)
+# How many organizations one worker takes, and how long it may take to hand them over when it stops.
+WORKER_CAPACITY = whole("WORKER_CAPACITY", 1000)
+DRAIN_SECONDS = positive("DRAIN_SECONDS", 60)
 # Linked organizations in one session host; pairing processes kept warm.
 SESSIONS_PER_HOST = whole("SESSIONS_PER_HOST", 25)
 SPARE_HOSTS = whole("SPARE_HOSTS", 1)
@@ -307,6 +318,9 @@ DIAL_TIMEOUT_SECONDS = positive("DIAL_TIMEOUT_SECONDS", 15)
 PAIRING_TIMEOUT_SECONDS = positive("PAIRING_TIMEOUT_SECONDS", 270)
 # WhatsApp refuses this version of the software: how long until one client asks again.
 OUTDATED_PROBE_SECONDS = positive("OUTDATED_PROBE_SECONDS", 300)
+
+# What Prometheus has to show for /metrics; without it, that answers to this machine alone.
+METRICS_TOKEN = long_enough("METRICS_TOKEN", 32)
 
 LOGGING = {
     "version": 1,

@@ -15,7 +15,14 @@ from connections.actions.owner_links import (
     revoke_owner_link,
     use_owner_link,
 )
-from connections.actions.ownership import claim, heartbeat, start_worker, stop_worker
+from connections.actions.ownership import (
+    claim,
+    drain_worker,
+    hand_over,
+    heartbeat,
+    start_worker,
+    stop_worker,
+)
 from connections.actions.requests import (
     AlreadyConnected,
     NothingToCancel,
@@ -66,6 +73,8 @@ __all__ = [
     "claim",
     "end_self_test",
     "forget_credentials",
+    "drain_worker",
+    "hand_over",
     "heartbeat",
     "link",
     "lose_code",

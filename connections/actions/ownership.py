@@ -1,11 +1,17 @@
-"""Workers and what they own."""
+"""Workers and what they own.
+
+Whoever owns a connection holds its socket. It changes hands by one conditional update that raises
+its claim number: of two workers that want it, the number lets one through, and whatever the owner
+before still writes carries an old number and changes nothing (`Fence`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from connections import broadcast
@@ -13,53 +19,131 @@ from connections.actions.rows import Outcome, Unwelcome, adopt, end_attempts, mo
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation
 from connections.models import Connection, PairingAttempt, Worker
 
+KEEP_WORKERS = timedelta(days=7)
 
-def start_worker(name: str) -> Worker:
-    """A worker comes up. It is the only one on this database, so the others are gone."""
-    with transaction.atomic():
-        Worker.objects.filter(stopped_at=None).update(stopped_at=timezone.now())
-        return Worker.objects.create(name=name)
+LinkedNumber = Callable[[int, str], str]
+"""`(connection id, store)`: whose credentials lie in a store, "" for no one's."""
 
 
-def heartbeat(worker: Worker, outdated_since: datetime | None = None) -> None:
-    """A sign of life. `outdated_since`: WhatsApp refuses the version of all its clients."""
-    Worker.objects.filter(pk=worker.pk).update(
-        heartbeat_at=timezone.now(), outdated_since=outdated_since
+@transaction.atomic
+def start_worker(
+    name: str, capacity: int = 0, alone: bool = True, instead_of: Worker | None = None
+) -> Worker:
+    """A worker comes up.
+
+    `alone`: it is known to be the only one on this database, so the others are gone. `instead_of`:
+    what it was before it lost its right to what it owned.
+    """
+    now = timezone.now()
+    if alone:
+        Worker.objects.filter(stopped_at=None).update(stopped_at=now)
+    elif instead_of is not None:
+        Worker.objects.filter(pk=instead_of.pk, stopped_at=None).update(stopped_at=now)
+    Worker.objects.filter(heartbeat_at__lt=now - KEEP_WORKERS).delete()
+    worker = Worker.objects.create(name=name, capacity=capacity)
+    Worker.objects.filter(pk=worker.pk).update(heartbeat_at=Now())
+    return worker
+
+
+def heartbeat(
+    worker: Worker,
+    outdated_since: datetime | None = None,
+    sessions: int = 0,
+    hosts: int = 0,
+    alone: bool = True,
+) -> bool:
+    """A sign of life. Whether the worker still owns what it owned.
+
+    `outdated_since`: WhatsApp refuses the version of all its clients. Unless it is `alone` on this
+    database, a sign that comes too late counts for nothing: others may have taken over.
+    """
+    rows = Worker.objects.filter(pk=worker.pk) if alone else Worker.objects.alive()
+    found = rows.filter(pk=worker.pk).update(
+        heartbeat_at=Now(), outdated_since=outdated_since, sessions=sessions, hosts=hosts
     )
+    return found > 0
+
+
+def drain_worker(worker_id: int, drain: bool = True) -> None:
+    """It hands over what it owns, one after the other, and takes nothing new; or no longer so."""
+    since = timezone.now() if drain else None
+    Worker.objects.filter(pk=worker_id, stopped_at=None).update(draining_since=since)
 
 
 def stop_worker(worker: Worker) -> None:
-    """A worker has stopped cleanly; readers see it at once instead of after a missed heartbeat."""
-    Worker.objects.filter(pk=worker.pk).update(stopped_at=timezone.now())
-    for connection_id in Connection.objects.filter(worker=worker).values_list("pk", flat=True):
-        broadcast.changed(connection_id)
+    """A worker has stopped cleanly. Readers see it at once, and others take over what is left."""
+    with transaction.atomic():
+        Worker.objects.filter(pk=worker.pk).update(stopped_at=timezone.now())
+        for connection_id in Connection.objects.filter(worker=worker).values_list("pk", flat=True):
+            broadcast.requested(connection_id)
 
 
 @transaction.atomic
 def claim(
-    connection_id: int, worker: Worker, linked_number: Callable[[int, str], str]
-) -> Connection:
-    """Take over a connection that this worker does not own yet.
+    connection_id: int,
+    worker: Worker,
+    linked_number: LinkedNumber,
+    room: bool = True,
+    urgent: bool = True,
+) -> Connection | None:
+    """The connection if this worker owns it, or may take it over; None when another one has it.
 
-    What an earlier owner left half done is brought to a state that is true now.
-    `linked_number(connection id, store)` tells whose credentials lie in a store ("" for no one's):
-    a phone may have accepted the code just before the earlier owner died.
+    What an earlier owner left half done is brought to a state that is true now: a phone may have
+    accepted the code just before that owner died. Without `room` it is taken only if a person
+    waits for it, and if `urgent` is False, not even then.
     """
-    connection = (
-        Connection.objects.select_for_update().select_related("organization").get(pk=connection_id)
-    )
+    connection = Connection.objects.select_related("organization", "worker").get(pk=connection_id)
     if connection.worker_id == worker.pk:
         return connection
-    connection.worker, connection.claim = worker, connection.claim + 1
-    connection.save(update_fields=["worker", "claim"])
+    if connection.worker_id is not None and Worker.objects.alive().filter(pk=connection.worker_id):
+        return None
+    unbegun = connection.begun_generation < connection.generation
+    wanted = room or (urgent and unbegun)
+    taken = _pass_on(connection, worker) if wanted else None
+    if taken is not None:
+        _bring_up_to_date(taken, linked_number)
+    return taken
+
+
+@transaction.atomic
+def hand_over(connection_id: int, worker: Worker, to: int, linked_number: LinkedNumber) -> bool:
+    """A worker that has closed its socket gives a connection to another one. Whether it owned it.
+
+    A link that was up stays as it is for its readers: it is back in a moment.
+    """
+    connection = (
+        Connection.objects.select_related("organization")
+        .filter(pk=connection_id, worker=worker)
+        .first()
+    )
+    receiver = Worker.objects.alive().filter(pk=to).first()
+    if connection is None or receiver is None:
+        return False
+    passed = _pass_on(connection, receiver)
+    if passed is None:
+        return False
+    if passed.state in PAIRING:
+        _bring_up_to_date(passed, linked_number)
+    broadcast.requested(connection_id)
+    return True
+
+
+def _pass_on(connection: Connection, worker: Worker) -> Connection | None:
+    """The one update by which a connection changes hands; it locks the row.
+
+    The connection as it is then, or None when someone else was quicker.
+    """
+    rows = Connection.objects.filter(pk=connection.pk, claim=connection.claim)
+    if not rows.update(worker=worker, claim=connection.claim + 1):
+        return None
+    return Connection.objects.select_related("organization", "worker").get(pk=connection.pk)
+
+
+def _bring_up_to_date(connection: Connection, linked_number: LinkedNumber) -> None:
     begun = connection.begun_generation == connection.generation
     live = connection.desired == Desired.CONNECTED and connection.state in LIVE
-    if begun and live and connection.banned_until is None:
-        _bring_up_to_date(connection, linked_number)
-    return connection
-
-
-def _bring_up_to_date(connection: Connection, linked_number: Callable[[int, str], str]) -> None:
+    if not (begun and live) or connection.banned_until is not None:
+        return
     attempt = connection.open_attempt()
     number = linked_number(connection.pk, attempt.store) if attempt else ""
     if attempt and number:

@@ -47,6 +47,11 @@ class Fence:
     claim: int
     generation: int
 
+    @classmethod
+    def of(cls, connection: Connection) -> Fence:
+        """Of the connection's owner, for its newest request."""
+        return cls(connection.pk, connection.claim, connection.generation)
+
 
 class Superseded(Exception):
     """A newer request or another worker has taken over; the writer should stop."""

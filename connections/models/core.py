@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 
@@ -40,18 +41,48 @@ class Method(models.TextChoices):
     PHONE = "phone", lazy("Code typed on the phone")
 
 
-class Worker(models.Model):
-    """A process that holds sockets. Its heartbeat is this one row, however many it owns."""
+class WorkerQuerySet(models.QuerySet["Worker"]):
+    def alive(self) -> WorkerQuerySet:
+        """Those that have given a sign of life lately, by the database's clock."""
+        return self.filter(stopped_at=None, heartbeat_at__gte=Now() - Worker.OFFLINE_AFTER)
 
-    OFFLINE_AFTER = timedelta(seconds=15)
+
+class Worker(models.Model):
+    """A process that holds sockets. Its heartbeat is this one row, however many it owns.
+
+    Whose heartbeat is older than OFFLINE_AFTER has lost what it owns to whoever claims it first. It
+    never gets that back: it begins anew, with another row.
+    """
+
+    OFFLINE_AFTER = timedelta(seconds=12)
 
     name = models.CharField(max_length=200)
-    started_at = models.DateTimeField(auto_now_add=True)
-    heartbeat_at = models.DateTimeField(default=timezone.now, db_index=True)
-    stopped_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(lazy("started"), auto_now_add=True)
+    heartbeat_at = models.DateTimeField(
+        lazy("last sign of life"), default=timezone.now, db_index=True
+    )
+    stopped_at = models.DateTimeField(lazy("stopped"), null=True, blank=True)
+    draining_since = models.DateTimeField(
+        lazy("draining since"), null=True, blank=True, help_text="It hands over all that it owns."
+    )
+    capacity = models.PositiveIntegerField(
+        lazy("capacity"), default=0, help_text="How many organizations it takes at most."
+    )
+    sessions = models.PositiveIntegerField(
+        lazy("organizations"), default=0, help_text="How many it had at its last sign of life."
+    )
+    hosts = models.PositiveIntegerField(
+        lazy("host processes"), default=0, help_text="How many it had at its last sign of life."
+    )
     outdated_since = models.DateTimeField(
         null=True, blank=True, help_text="WhatsApp refuses the version of all its clients."
     )
+
+    objects = WorkerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = lazy("worker")
+        verbose_name_plural = lazy("workers")
 
     def __str__(self) -> str:
         return self.name
@@ -65,8 +96,7 @@ class Worker(models.Model):
     @classmethod
     def any_alive(cls) -> bool:
         """Whether any worker has given a sign of life lately."""
-        since = timezone.now() - cls.OFFLINE_AFTER
-        return cls.objects.filter(stopped_at=None, heartbeat_at__gte=since).exists()
+        return cls.objects.alive().exists()
 
 
 class ConnectionManager(models.Manager["Connection"]):
@@ -74,6 +104,13 @@ class ConnectionManager(models.Manager["Connection"]):
         """The organization's connection, made on first sight."""
         connection, _ = self.select_related("organization").get_or_create(organization=organization)
         return connection
+
+    def busy(self) -> models.QuerySet[Connection]:
+        """Those for which a worker has something to do."""
+        awake = models.Q(organization__deactivated_at=None)
+        live = models.Q(desired=Desired.CONNECTED, state__in=LIVE)
+        unbegun = models.Q(generation__gt=models.F("begun_generation"))
+        return self.filter(models.Q(logout_wanted=True) | (awake & (live | unbegun)))
 
     def complete(self, organizations: models.QuerySet[Organization]) -> None:
         """Make the connections that these organizations lack, so that a list shows them all."""

@@ -29,6 +29,7 @@ class Hand:
     def claim(self, connection: Connection) -> Fence:
         """Own a connection, for its newest request."""
         claimed = actions.claim(connection.pk, self.worker, nobody)
+        assert claimed is not None
         return Fence(claimed.pk, claimed.claim, claimed.generation)
 
     def begin(self, connection: Connection) -> Fence:

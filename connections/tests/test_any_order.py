@@ -116,6 +116,7 @@ class AnyOrder(RuleBasedStateMachine):
         """The worker finds the connection, and may write about its newest request."""
         taken_over = self.row().worker_id != self.hand.worker.pk
         claimed = actions.claim(self.id, self.hand.worker, nobody)
+        assert claimed is not None
         begun = claimed.begun_generation == claimed.generation
         if taken_over and begun and claimed.desired == Desired.CONNECTED:
             # Without credentials there is nothing to go on with: a person has to hear of it.

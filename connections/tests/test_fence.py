@@ -194,7 +194,9 @@ def test_a_fence_from_the_future_is_none(
 def test_claiming_what_one_owns_raises_no_claim(connection: Connection, hand: Hand) -> None:
     first = actions.claim(connection.pk, hand.worker, nobody)
     before = everything()
-    assert actions.claim(connection.pk, hand.worker, nobody).claim == first.claim
+    again = actions.claim(connection.pk, hand.worker, nobody)
+    assert first is not None and again is not None
+    assert again.claim == first.claim
     assert everything() == before
 
 

@@ -146,7 +146,9 @@ def test_who_has_lost_a_phone_leaves_it_to_others(
 def take_over(pairing: Pairing, number: str) -> Connection:
     """The worker dies with the phone's credentials in the store; another one finds them."""
     worker = Hand().worker
-    return actions.claim(pairing.connection.pk, worker, lambda _, store: number if store else "")
+    claimed = actions.claim(pairing.connection.pk, worker, lambda _, store: number if store else "")
+    assert claimed is not None
+    return claimed
 
 
 def test_the_next_worker_adopts_the_expected_phone(pairing: Pairing) -> None:

@@ -40,6 +40,7 @@ class Dialling:
         self._refused_at = 0.0
         self._probe_at = 0.0
         self.outdated_since: datetime | None = None
+        self.workers = 1  # that share the turns
 
     @property
     def outage(self) -> bool:
@@ -113,7 +114,7 @@ class Dialling:
             raise Outdated(timezone.now() + timedelta(seconds=self._probe_at - self._now()))
 
     def _rate(self, urgent: bool) -> float:
-        normal = float(settings.DIALS_PER_SECOND)
+        normal = settings.DIALS_PER_SECOND / max(1, self.workers)
         return min(normal, OUTAGE_DIALS_PER_SECOND) if self.outage and not urgent else normal
 
     @staticmethod

@@ -16,17 +16,23 @@ When the socket closes, the supervisor is gone, and so is the host. No Django in
 import contextlib
 import gc
 import json
+import mmap
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
 from connections.worker import neonize_gateway
 
 Command = dict[str, Any]
+
+# Seconds on the clock that all processes of a machine share.
+LEASE_MOMENT = struct.Struct("d")
 
 
 class Commands:
@@ -154,12 +160,16 @@ def break_down(channel: socket.socket, error: Exception) -> NoReturn:
         os._exit(1)
 
 
-def become_host(channel: socket.socket, noise_root: bytes | None) -> NoReturn:
+def become_host(
+    channel: socket.socket, noise_root: bytes | None, lease: mmap.mmap | None
+) -> NoReturn:
     """Load the Go library and obey; never returns."""
     status = 1
     try:
         prefer_to_be_killed()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if lease is not None:
+            end_with(lease)
         neonize_gateway.load(noise_root)
         host = Host(channel)
         host.say(0, {"event": "ready"})
@@ -187,7 +197,21 @@ def quiet_stdio(stderr: int) -> None:
     os.close(stderr)
 
 
-def main(control: socket.socket) -> None:
+def end_with(lease: mmap.mmap) -> None:
+    """End this process when the right to hold sockets is over (see lease.py).
+
+    Also after a standstill, in which other workers may have taken over.
+    """
+
+    def watch() -> None:
+        while (left := LEASE_MOMENT.unpack(lease[:])[0] - time.monotonic()) > 0:
+            time.sleep(left)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="lease", daemon=True).start()
+
+
+def main(control: socket.socket, lease: mmap.mmap | None = None) -> None:
     """Be the mould: fork a host for every socket that comes in, until the supervisor is gone."""
     os.umask(0o077)
     root = os.environ.get("WHATSAPP_NOISE_ROOT", "")
@@ -203,11 +227,12 @@ def main(control: socket.socket) -> None:
         if (pid := os.fork()) == 0:
             control.close()
             quiet_stdio(descriptors[1])
-            become_host(socket.socket(fileno=descriptors[0]), noise_root)
+            become_host(socket.socket(fileno=descriptors[0]), noise_root, lease)
         for descriptor in descriptors:
             os.close(descriptor)
         control.send(str(pid).encode())
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    seen = mmap.mmap(int(sys.argv[2]), LEASE_MOMENT.size) if sys.argv[2:] else None
+    main(socket.socket(fileno=int(sys.argv[1])), seen)

@@ -25,6 +25,11 @@ class SessionHosts:
         self._hosts: list[Host] = []
         self._opening = asyncio.Lock()
 
+    @property
+    def count(self) -> int:
+        """How many host processes there are."""
+        return len(self._hosts)
+
     async def open(self, database: str, alone: bool = False) -> Link:
         """Resume a store's device in a host that has room. Raises HostBroken.
 

@@ -22,9 +22,14 @@ SPAWN_SECONDS = 10.0
 class Mould:
     """The process that forks hosts, and the spare ones that wait for a pairing."""
 
-    def __init__(self, environment: Mapping[str, str], spares: int) -> None:
-        # One thread of Go at a time is plenty for a host's clients, and saves memory.
-        self._environment = {"GOMAXPROCS": "1", **os.environ, **environment}
+    def __init__(
+        self, environment: Mapping[str, str], spares: int, lease: int | None = None
+    ) -> None:
+        self._lease = lease  # descriptor of the memory that says how long hosts may hold sockets
+        # One thread of Go at a time is plenty for a host's clients, and saves memory; so does one
+        # arena of malloc for all threads, as SQLite would fill one for each client.
+        lean = {"GOMAXPROCS": "1", "MALLOC_ARENA_MAX": "1"}
+        self._environment = {**lean, **os.environ, **environment}
         self._wanted_spares = spares
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -98,9 +103,10 @@ class Mould:
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
+            passed = [theirs.fileno(), *([] if self._lease is None else [self._lease])]
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "connections.worker.host_process", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-m", "connections.worker.host_process", *map(str, passed)],
+                pass_fds=passed,
                 cwd=settings.BASE_DIR,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -117,12 +123,16 @@ class Mould:
             self._process.wait()
         self._process = self._control = None
 
+    def drop(self) -> None:
+        """End the spare hosts; others are made when they are needed."""
+        while self._spares:
+            self._spares.pop().kill()
+
     async def close(self) -> None:
         """End the spare hosts and the mould."""
         self._closed = True
         if self._filling is not None:
             self._filling.cancel()
             await asyncio.wait([self._filling])
-        for host in self._spares:
-            host.kill()
+        self.drop()
         self._end()

@@ -40,7 +40,7 @@ class Session:
     def __init__(self, supervisor: Supervisor, connection: Connection, link: Link | None) -> None:
         self.supervisor = supervisor
         self.id: int = connection.pk
-        self.fence = Fence(connection.pk, connection.claim, connection.generation)
+        self.fence = Fence.of(connection)
         self.link = link
         self.store = connection.store
         # Whether a person waits for this, who would rather have a QR code than an explanation.

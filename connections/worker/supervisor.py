@@ -10,37 +10,38 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
 import socket
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import IO, TypeVar
 
-from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db import connection as database
-from django.db.models import Case, F, Q, When
 
 from connections import actions, auth_sessions, broadcast, lock, sandbox
-from connections.lifecycle import LIVE, Desired, State
-from connections.models import Connection, SelfTest, Worker
+from connections.actions import Fence
+from connections.models import Connection, Worker
+from connections.worker.database import AWAY, Database
 from connections.worker.dialling import Dialling
 from connections.worker.host import Link
 from connections.worker.hosts import SessionHosts
+from connections.worker.lease import Lease, Report
 from connections.worker.mould import Mould
+from connections.worker.neglected import neglected, orphans
 from connections.worker.self_test import send_waiting
 from connections.worker.session import Session
+from connections.worker.sharing import Sharing
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 POLL_SECONDS = 2.0
-HEARTBEAT_SECONDS = 5.0
 RUN_SECONDS = 0.2
-FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.2, 5.0
+# A worker that was killed counts as alive for a while.
+COMPANY_SECONDS = 15.0
 # A stop ends within ten seconds, whatever is under way: so long for the sockets, then for the rest.
 STOP_SECONDS = 6.0
 FAREWELL_SECONDS = 1.5
@@ -48,75 +49,79 @@ JOIN_AGAIN_SECONDS = 3600.0
 
 
 class AlreadyRunning(Exception):
-    """Another worker is running on this data folder. Stop it first."""
+    """Another worker is at work where there can be one only; the text says what to do."""
 
 
 class Supervisor:
-    """Holds every connection of this machine."""
+    """Holds the connections that this worker owns.
 
-    def __init__(self) -> None:
-        self.mould = Mould(sandbox.host_environment(), settings.SPARE_HOSTS)
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="supervisor-db")
+    `drain_seconds`: how long a stop may take to hand them over to other workers, if there are any.
+    """
+
+    def __init__(self, drain_seconds: float = 0.0) -> None:
+        # SQLite has one worker; a lock file sees to it.
+        self._shared = database.vendor != "sqlite"
+        self._drain_seconds = drain_seconds
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        self._lease = Lease(name, self._shared, self._report)
+        environment = sandbox.host_environment()
+        self.mould = Mould(environment, settings.SPARE_HOSTS, self._lease.descriptor)
+        self._database = Database()
         self._sessions: dict[int, tuple[Session, asyncio.Task[None]]] = {}
         self._hosts = SessionHosts(self.mould)
         self.dialling = Dialling()
-        self._database_away = False
         self._woken: asyncio.Queue[int] = asyncio.Queue()
         self._reconciling: dict[int, asyncio.Lock] = {}
-        self._worker: Worker | None = None
+        self.sharing = Sharing(self)
         self._lock_file: IO[str] | None = None
 
     async def db(self, function: Callable[..., T], *arguments: object) -> T:
-        """Run a database function on this supervisor's one database thread.
-
-        While the database is away it is tried again for as long as it takes: sockets stay open
-        meanwhile, and what they say is written down afterwards.
-        """
-        wait = FIRST_RETRY_SECONDS
-        while True:
-            try:
-                found = await self._db_once(function, *arguments)
-            except (OperationalError, InterfaceError) as error:
-                if not self._database_away:
-                    self._database_away = True
-                    logger.error("the database is away: %s", error)
-            else:
-                if self._database_away:
-                    self._database_away = False
-                    logger.warning("the database is back")
-                return found
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_RETRY_SECONDS)
-
-    async def _db_once(self, function: Callable[..., T], *arguments: object) -> T:
-        call = partial(_with_own_connection, function, *arguments)
-        return await sync_to_async(call, thread_sensitive=False, executor=self._executor)()
+        """Run a database function, however long the database is away."""
+        return await self._database.run(function, *arguments)
 
     # --- Its life -------------------------------------------------------------------------------
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set. Raises AlreadyRunning."""
+    @property
+    def worker(self) -> Worker:
+        """The worker that this is at the moment; it becomes another one when its lease is lost."""
+        assert self._lease.worker is not None
+        return self._lease.worker
+
+    @property
+    def load(self) -> int:
+        """How many connections it has something to do for."""
+        return sum(not task.done() for _, task in self._sessions.values())
+
+    def _report(self) -> Report:
+        return Report(self.dialling.outdated_since, self.load, self._hosts.count)
+
+    async def run(self, stop: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
+        """Until `stop` is set; with `hurry`, without handing over. Raises AlreadyRunning."""
         self._lock()
-        self._worker = await self.db(actions.start_worker, f"{socket.gethostname()}:{os.getpid()}")
+        await self._lease.begin()
+        await self._refuse_company()
+        await self.sharing.look()
         self.mould.fill()
+        duties = {
+            "listen": self._listen,
+            "poll": self._poll,
+            "guard": self._guard,
+            "relieve": self._hosts.relieve,
+            "runs": self._advance_runs,
+            **({"share": self.sharing.round} if self._shared else {}),
+        }
         tasks = [
-            asyncio.create_task(coroutine, name=name)
-            for name, coroutine in (
-                ("listen", self._keep("listen", self._listen)),
-                ("poll", self._keep("poll", self._poll)),
-                ("heartbeat", self._keep("heartbeat", self._heartbeat)),
-                ("relieve", self._keep("relieve", self._hosts.relieve)),
-                ("runs", self._keep("runs", self._advance_runs)),
-                ("reconcile", self._reconcile_woken()),
-            )
+            asyncio.create_task(self._keep(name, duty), name=name) for name, duty in duties.items()
         ]
-        logger.info("supervisor started", extra={"worker": self._worker.pk})
+        tasks.append(asyncio.create_task(self._reconcile_woken(), name="reconcile"))
+        logger.info("supervisor started", extra={"worker": self.worker.pk})
         stopped = asyncio.ensure_future(stop.wait())
         try:
             await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
                     task.result()  # Its exception ends the supervisor, and is seen.
+            await self._drain(hurry or asyncio.Event())
         finally:
             for waiting in (stopped, *tasks):
                 waiting.cancel()
@@ -124,10 +129,60 @@ class Supervisor:
             await self._close()
 
     def _lock(self) -> None:
+        if self._shared:
+            return
         try:
             self._lock_file = lock.exclusive(settings.DATA_DIR / "worker.lock")
         except lock.Locked as error:
-            raise AlreadyRunning(AlreadyRunning.__doc__) from error
+            raise AlreadyRunning(
+                "Another worker is running on this data folder, and SQLite has one only. Stop that "
+                "one first, or set DATABASE_URL."
+            ) from error
+
+    async def _refuse_company(self) -> None:
+        """Signals in memory stay in one process. Raises AlreadyRunning."""
+        if not self._shared or settings.REDIS_URL:
+            return
+        give_up_at = asyncio.get_running_loop().time() + COMPANY_SECONDS
+        others = Worker.objects.alive().exclude(pk=self.worker.pk)
+        while await self.db(others.exists):
+            # One that was killed counts as alive until its heartbeat is old.
+            if asyncio.get_running_loop().time() > give_up_at:
+                await self.db(actions.stop_worker, self.worker)
+                raise AlreadyRunning(
+                    "Another worker uses this database, and signals in memory do not reach it. "
+                    "Stop that one first, or set REDIS_URL."
+                )
+            await asyncio.sleep(RUN_SECONDS)
+
+    async def _guard(self) -> None:
+        """When the lease is lost, let go of everything at once, and begin as a new worker."""
+        await self._lease.lost()
+        logger.error("cut off: all sockets are closed until the database can be reached")
+        self._hosts.kill()
+        self.mould.drop()
+        sessions = [task for _, task in self._sessions.values()]
+        for task in sessions:
+            task.cancel()
+        if sessions:
+            await asyncio.wait(sessions)
+        self._sessions.clear()
+        await self._lease.begin()
+        logger.warning("back, as a new worker", extra={"worker": self.worker.pk})
+
+    async def _drain(self, hurry: asyncio.Event) -> None:
+        """Hand over what this worker has to the others, for as long as that may take."""
+        if not self._shared or not self._drain_seconds:
+            return
+        await self.db(actions.drain_worker, self.worker.pk)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_seconds):
+                while self.load and not hurry.is_set():
+                    await self.sharing.look()
+                    if not self.sharing.has_takers:
+                        break
+                    await self.sharing.hand_over()
+                    await asyncio.sleep(RUN_SECONDS)
 
     async def _close(self) -> None:
         """Close all sockets without logging out, and end the host processes."""
@@ -138,13 +193,13 @@ class Supervisor:
             logger.warning("some clients did not close in time; their processes are ended")
         self._hosts.kill()
         await self.mould.close()
-        if self._worker is not None:
-            try:
-                async with asyncio.timeout(FAREWELL_SECONDS):
-                    await self._db_once(actions.stop_worker, self._worker)
-            except (TimeoutError, OperationalError, InterfaceError):
-                logger.warning("the stop could not be written down; the heartbeat will tell")
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._lease.stop()
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self._database.run_once(actions.stop_worker, self.worker)
+        except (TimeoutError, *AWAY):
+            logger.warning("the stop could not be written down; the heartbeat will tell")
+        self._database.close()
         if self._lock_file is not None:
             self._lock_file.close()
         logger.info("supervisor stopped")
@@ -165,11 +220,6 @@ class Supervisor:
             except Exception:
                 logger.exception("a duty broke off", extra={"duty": name})
                 await asyncio.sleep(POLL_SECONDS)
-
-    async def _heartbeat(self) -> None:
-        assert self._worker is not None
-        await self.db(actions.heartbeat, self._worker, self.dialling.outdated_since)
-        await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def _advance_runs(self) -> None:
         """A step of what people asked of many connections at once."""
@@ -198,26 +248,18 @@ class Supervisor:
         await asyncio.sleep(POLL_SECONDS)
 
     def _neglected(self, running: frozenset[int]) -> list[int]:
-        """Connections whose sessions are not as they should be.
-
-        This worker does not own them, has not begun their newest request, runs them although the
-        organization is deactivated, or should run them and does not; or a test message waits.
-        """
-        assert self._worker is not None
-        unbegun = Q(generation__gt=F("begun_generation"), organization__deactivated_at=None)
-        resting = Q(organization__deactivated_at__isnull=False)
-        linked = ~Q(store="") & Q(desired=Desired.CONNECTED, state__in=LIVE) & ~resting
-        neglected = Connection.objects.filter(
-            ~Q(worker=self._worker)
-            | Q(worker=None)
-            | unbegun
-            | (resting & Q(pk__in=running))
-            | (linked & ~Q(pk__in=running))
-            | Q(pk__in=SelfTest.waiting().values("connection"))
-        )
-        # Those that people rely on right now come first.
-        newest = Case(When(state=State.CONNECTED, then=0), default=1)
-        return list(neglected.order_by(newest, "pk").values_list("pk", flat=True))
+        """What is not as it should be here, and what nobody has and this worker should take."""
+        found = neglected(self.worker, running)
+        urgent, others = orphans(unbegun=True), orphans(unbegun=False)
+        if not self._shared:
+            return [*found, *others, *urgent]
+        # Several workers look at once: each begins elsewhere.
+        random.shuffle(others)
+        return [
+            *found,
+            *(urgent if self.sharing.has_place else []),
+            *others[: self.sharing.room],
+        ]
 
     async def _reconcile_woken(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -236,14 +278,16 @@ class Supervisor:
 
     async def _reconcile(self, connection_id: int) -> None:
         """Give the newest request of a connection its session; end the session of an older one."""
-        assert self._worker is not None
         async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
-            claim = partial(actions.claim, worker=self._worker, linked_number=_linked_number)
-            connection = await self.db(claim, connection_id)
+            connection = await self._claim(connection_id)
             session, task = self._sessions.get(connection_id, (None, None))
+            if connection is None:
+                if session is not None:
+                    await self._let_go(connection_id)
+                return
             wanted = connection.wants_session
             if session is not None and task is not None:
-                newest = session.fence.generation == connection.generation
+                newest = session.fence == Fence.of(connection)
                 rests = not connection.organization.is_active and not connection.logout_wanted
                 if newest and (not wanted if task.done() else not rests):
                     return
@@ -254,6 +298,51 @@ class Supervisor:
                 self._start(connection, session.link if session else None)
             elif session is not None:
                 await session.pause()
+
+    async def _claim(self, connection_id: int) -> Connection | None:
+        """The connection, if this worker owns it now. None when another one has it."""
+        return await self.db(
+            partial(
+                actions.claim,
+                worker=self.worker,
+                linked_number=_linked_number,
+                room=not self._shared or self.sharing.room > 0,
+                urgent=not self._shared or self.sharing.has_place,
+            ),
+            connection_id,
+        )
+
+    async def _let_go(self, connection_id: int) -> None:
+        """End a session without logging out, and without a word about it."""
+        session, task = self._sessions[connection_id]
+        task.cancel()
+        await asyncio.wait([task])
+        await session.close()
+        del self._sessions[connection_id]
+
+    def movable(self, everything: bool) -> list[int]:
+        """What can be handed over: links that are up first; with `everything`, pairings too."""
+        running = {
+            pk: session
+            for pk, (session, task) in self._sessions.items()
+            if not (task.done() or session.disconnecting)
+        }
+        up = [pk for pk, session in running.items() if session.link and session.link.connected]
+        return [*up, *(running.keys() - up)] if everything else up
+
+    async def hand_over(self, connection_id: int, to: int) -> bool:
+        """Close a connection's socket and give it to another worker. Whether that was possible."""
+        async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
+            session, task = self._sessions.get(connection_id, (None, None))
+            if session is None or task is None or task.done() or session.disconnecting:
+                return False
+            await self._let_go(connection_id)
+            handed: bool = await self.db(
+                actions.hand_over, connection_id, self.worker, to, _linked_number
+            )
+        if not handed:
+            self._woken.put_nowait(connection_id)
+        return handed
 
     def _start(self, connection: Connection, link: Link | None) -> None:
         session = Session(self, connection, link)
@@ -282,10 +371,3 @@ def _linked_number(connection_id: int, store: str) -> str:
     except (auth_sessions.Damaged, auth_sessions.Unusable):
         logger.exception("a store cannot be read", extra={"organization": connection_id})
         return ""
-
-
-def _with_own_connection(function: Callable[..., T], *arguments: object) -> T:
-    # One thread, one connection: Django's own rule would open a new one for every call.
-    database.close_at = None
-    database.close_if_unusable_or_obsolete()
-    return function(*arguments)

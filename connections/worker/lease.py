@@ -1,0 +1,135 @@
+"""The right to hold sockets: good for a few seconds at a time, renewed by each heartbeat.
+
+Where several workers share a database, whoever has not been heard of for OFFLINE_AFTER loses what
+it owns to the others. So it must have closed its sockets by then, whatever keeps it from being
+heard: the database away, the network cut, the process stopped. The lease ends well before that. It
+stands in a piece of memory that every host process sees, and a host whose lease is over ends
+itself, even when the supervisor cannot tell it to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import mmap
+import os
+import struct
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.db import connection as database
+
+from connections import actions
+from connections.models import Worker
+
+logger = logging.getLogger(__name__)
+
+RENEW_SECONDS = 2.0
+# From the moment a heartbeat was sent. What is left until OFFLINE_AFTER is for the hosts to end.
+LEASE_SECONDS = 7.0
+LOOK_SECONDS = 0.25
+AGAIN_SECONDS = 1.0
+# Seconds on the clock that all processes of a machine share, as the hosts read them.
+MOMENT = struct.Struct("d")
+
+
+class Report(NamedTuple):
+    """What a heartbeat tells of the worker."""
+
+    outdated_since: datetime | None
+    sessions: int
+    hosts: int
+
+
+class Lease:
+    """Registers the worker, and renews its right to what it owns."""
+
+    def __init__(self, name: str, shared: bool, report: Callable[[], Report]) -> None:
+        self.worker: Worker | None = None
+        self._name = name
+        self._shared = shared  # other workers may be on the same database
+        self._report = report
+        self._until = 0.0
+        self._stopping = threading.Event()
+        self._renewing: asyncio.Future[None] | None = None
+        # Of its own, so that nothing else this process asks the database holds a heartbeat up.
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lease")
+        self.descriptor = os.memfd_create("lease") if shared else None
+        self._memory: mmap.mmap | None = None
+        if self.descriptor is not None:
+            os.ftruncate(self.descriptor, MOMENT.size)
+            self._memory = mmap.mmap(self.descriptor, MOMENT.size)
+
+    @property
+    def held(self) -> bool:
+        """Whether this process may hold sockets at this moment."""
+        return time.monotonic() < self._until
+
+    async def begin(self) -> Worker:
+        """Register as a new worker, as soon as the database is there, and keep that alive."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if self._renewing is not None:
+                await asyncio.wait([self._renewing])
+            try:
+                self.worker = await loop.run_in_executor(self._executor, self._register)
+                break
+            except (OperationalError, InterfaceError) as error:
+                logger.error("no worker can be registered: %s", type(error).__name__)
+            await asyncio.sleep(AGAIN_SECONDS)
+        self._renewing = loop.run_in_executor(self._executor, self._renew, self.worker)
+        return self.worker
+
+    async def lost(self) -> None:
+        """Returns when the right to hold sockets is over."""
+        while self.held:
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def stop(self) -> None:
+        """No further heartbeat."""
+        self._stopping.set()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _register(self) -> Worker:
+        begun = time.monotonic()
+        database.close_if_unusable_or_obsolete()
+        worker = actions.start_worker(
+            self._name, settings.WORKER_CAPACITY, not self._shared, self.worker
+        )
+        self._extend(begun)
+        return worker
+
+    def _renew(self, worker: Worker) -> None:
+        while self.held and not self._stopping.wait(RENEW_SECONDS):
+            begun = time.monotonic()
+            try:
+                database.close_if_unusable_or_obsolete()
+                owns = actions.heartbeat(worker, *self._report(), alone=not self._shared)
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("no heartbeat: %s", type(error).__name__)
+                continue
+            if not owns and self._shared:
+                logger.error("a heartbeat came too late", extra={"worker": worker.pk})
+                return self._end()
+            # After a standstill the sign may have come in time; the hosts are gone all the same.
+            if self.held:
+                self._extend(begun)
+        database.close()
+
+    def _extend(self, begun: float) -> None:
+        self._write(begun + LEASE_SECONDS if self._shared else math.inf)
+
+    def _end(self) -> None:
+        self._write(0.0)
+
+    def _write(self, until: float) -> None:
+        self._until = until
+        if self._memory is not None:
+            self._memory[:] = MOMENT.pack(until)

@@ -1,0 +1,61 @@
+"""`manage.py run_worker`: the supervisor by itself, beside any number of web processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from whatsapp_orgs import checks, production
+from whatsapp_orgs.management.commands.serve import leave
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = (
+        "Hold WhatsApp connections in a process of its own. SIGTERM hands them over to the other "
+        "workers, without logging out; a second one stops at once."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--drain-seconds",
+            type=float,
+            default=settings.DRAIN_SECONDS,
+            help="how long a stop may take to hand over what this worker has (DRAIN_SECONDS)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.REDIS_URL:
+            raise CommandError(
+                "A worker in a process of its own hears of requests over Redis: set REDIS_URL. "
+                "Without it, `manage.py serve` runs the worker beside the web server."
+            )
+        checks.refuse_impossible_start()
+        production.refuse_unsafe_start()
+        asyncio.run(supervise(options["drain_seconds"]))
+        leave()
+
+
+async def supervise(drain_seconds: float) -> None:
+    """Run a supervisor until SIGTERM or Ctrl-C. Raises CommandError."""
+    from connections.worker.supervisor import AlreadyRunning, Supervisor
+
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def asked() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    try:
+        await Supervisor(drain_seconds).run(stop, hurry)
+    except AlreadyRunning as error:
+        raise CommandError(str(error)) from error
