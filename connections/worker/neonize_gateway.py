@@ -46,6 +46,8 @@ SUBSCRIBED = bytes(
 _lock = threading.Lock()
 _home = Path()
 _library: go_library.GoLibrary | None = None
+# The library's log lines hold numbers and keys.
+_unheard = go_library.LogCallback(lambda _binary, _size: None)
 
 
 def preload(simulated: bool) -> None:
@@ -85,6 +87,15 @@ def address_of(database: str) -> bytes:
     return (database if is_url else quote(database) + PRAGMAS).encode()
 
 
+def prepare(database: str) -> str:
+    """Make a store's tables, or bring them up to date, without connecting. Returns what failed."""
+    assert _library is not None, "the Go library is not loaded"
+    address = address_of(database)
+    answer: bytes = _library.GetAllDevices(address, _unheard)
+    failed = answer.startswith(b"error: ")
+    return answer.replace(address, b"the store").decode(errors="replace") if failed else ""
+
+
 class Client:
     """One WhatsApp client. What happens to it goes to `emit`, from the Go library's thread.
 
@@ -111,8 +122,7 @@ class Client:
             go_library.TextCallback(self._guarded(self._on_code)),
             go_library.TextCallback(self._guarded(self._on_login_status)),
             go_library.EventCallback(self._guarded(self._on_event)),
-            # Its log lines hold numbers and keys.
-            go_library.LogCallback(lambda _binary, _size: None),
+            _unheard,
         )
 
     def start(self) -> None:

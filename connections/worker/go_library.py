@@ -1,0 +1,107 @@
+"""neonize's Go library, called through declarations of our own.
+
+neonize's binding declares hundreds of functions and asks a shell for the machine's name, twice, all
+of it after the fork, where it costs each host 5 MiB and half the time of its start. Here the few
+that are used are declared before the fork, and only looked up in the library after it. They are
+declared as neonize does it; the version is pinned for this, too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+from collections.abc import Callable
+from ctypes import c_bool, c_char_p, c_int, c_void_p
+from pathlib import Path
+from typing import Any
+
+VERSION = "0.5.2"
+
+# What the library calls back.
+TextCallback = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
+EventCallback = ctypes.CFUNCTYPE(None, c_char_p, c_void_p, c_int, c_int)
+LogCallback = ctypes.CFUNCTYPE(None, c_void_p, c_int)
+
+
+class Bytes(ctypes.Structure):
+    """What the library returns: it may hold any byte."""
+
+    _fields_ = [("ptr", c_void_p), ("size", ctypes.c_size_t)]
+
+
+_BytesPointer = ctypes.POINTER(Bytes)
+_IsTrue = ctypes.CFUNCTYPE(c_bool, c_char_p)
+_Told = ctypes.CFUNCTYPE(c_void_p, c_char_p)
+_Connect = ctypes.CFUNCTYPE(
+    c_void_p,
+    *(c_char_p, c_char_p, c_char_p, c_int, c_int, c_char_p),
+    *(TextCallback, TextCallback, EventCallback, LogCallback),
+    *(c_char_p, c_int, c_char_p, c_int, c_char_p, c_int, c_void_p),
+)
+_Send = ctypes.CFUNCTYPE(_BytesPointer, c_char_p, c_char_p, c_int, c_char_p, c_int)
+_PairPhone = ctypes.CFUNCTYPE(_BytesPointer, c_char_p, c_char_p, c_int)
+_List = ctypes.CFUNCTYPE(c_void_p, c_char_p, LogCallback)
+_Version = ctypes.CFUNCTYPE(c_char_p)
+_FreeText = ctypes.CFUNCTYPE(None, c_void_p)
+_FreeBytes = ctypes.CFUNCTYPE(None, _BytesPointer)
+_Configure = ctypes.CFUNCTYPE(c_int, c_int, c_void_p, c_int, c_int)
+
+# What SQLite sets aside for each connection in advance, 200 KiB: most of it would lie idle.
+SQLITE_CONFIG_PAGECACHE, SQLITE_CONFIG_LOOKASIDE = 7, 13
+
+
+def path_in(folder: Path) -> Path:
+    """Where the library for this machine lies."""
+    machine = platform.machine().lower()
+    architecture = {"aarch64": "arm64", "x86_64": "amd64"}.get(machine, machine)
+    ending = "dylib" if sys.platform == "darwin" else "so"
+    return folder / f"neonize-{platform.system().lower()}-{architecture}.{ending}"
+
+
+class GoLibrary:
+    """The library, loaded; never before a fork. Raises OSError."""
+
+    def __init__(self, path: Path) -> None:
+        library = ctypes.CDLL(str(path))
+        version = _Version(("GetVersion", library))().decode()
+        if version != VERSION:
+            raise OSError(f"neonize's Go library is {version}, not {VERSION}; run `make setup`")
+        free_text = _FreeText(("FreeString", library))
+        free_bytes = _FreeBytes(("FreeBytesStruct", library))
+
+        def text(result: int | None, *_: Any) -> bytes:
+            if not result:
+                return b""
+            try:
+                return ctypes.string_at(result)
+            finally:
+                free_text(result)
+
+        def data(result: Any, *_: Any) -> bytes:
+            if not result:
+                return b""
+            try:
+                found = result.contents
+                return ctypes.string_at(found.ptr, found.size) if found.ptr and found.size else b""
+            finally:
+                free_bytes(result)
+
+        def declared(kind: Any, name: str, read: Callable[..., bytes] | None = None) -> Any:
+            function = kind((name, library))
+            if read is not None:
+                function.errcheck = read
+            return function
+
+        self.Neonize = declared(_Connect, "Neonize", text)
+        self.GetAllDevices = declared(_List, "GetAllDevices", text)
+        self.Stop = declared(_Told, "Stop", text)
+        self.Logout = declared(_Told, "Logout", text)
+        self.IsConnected = declared(_IsTrue, "IsConnected")
+        self.IsLoggedIn = declared(_IsTrue, "IsLoggedIn")
+        self.SendMessage = declared(_Send, "SendMessage", data)
+        self.PairPhone = declared(_PairPhone, "PairPhone", data)
+        if sys.platform == "linux":
+            configure = _Configure(("sqlite3_config", library))
+            configure(SQLITE_CONFIG_LOOKASIDE, None, 0, 0)  # Reads the first two: none, of no size.
+            configure(SQLITE_CONFIG_PAGECACHE, None, 0, 0)
