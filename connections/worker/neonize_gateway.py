@@ -26,8 +26,8 @@ from connections.worker import go_library
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
 
-# SQLite's defaults cost 2 s for the prekeys of one login; WAL costs 0.15 s. Each KiB of cache counts
-# once for each linked organization.
+# SQLite's defaults cost 2 s for the prekeys of one login; WAL costs 0.15 s. Each KiB of cache is
+# there once for each linked organization.
 PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_cache_size=-20&_x="
 # From its first lines on a start writes the library's maps; a dial that nobody answers comes later.
 FIRST_CALLBACK_SECONDS = 4.0

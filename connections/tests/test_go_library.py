@@ -1,0 +1,69 @@
+"""Our declarations of neonize's Go library are neonize's own, and nothing of its costs is paid."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# In a process of its own: once the library is loaded, nothing may be forked any more.
+COMPARED = """
+import ctypes
+from neonize._binder import gocode
+from connections.worker import go_library, neonize_gateway as gateway
+from pathlib import Path
+import neonize
+
+ours = go_library.GoLibrary(go_library.path_in(Path(neonize.__file__).parent))
+
+def plain(kind):
+    # Classes of the same shape: neonize's and ours are not the same object.
+    if kind is not None and issubclass(kind, ctypes._Pointer):
+        return "pointer"
+    if kind is not None and issubclass(kind, ctypes._CFuncPtr):
+        return (plain(kind._restype_), *map(plain, kind._argtypes_))
+    return kind
+
+def pointer_or_void(kind):
+    return "pointer" if kind is ctypes.c_void_p else plain(kind)
+
+for name, function in vars(ours).items():
+    theirs = getattr(gocode, name)
+    told = [pointer_or_void(kind) for kind in (theirs.restype, *theirs.argtypes)]
+    found = [pointer_or_void(kind) for kind in (function.restype, *function.argtypes)]
+    assert found == told, (name, found, told)
+    print("same:", name)
+"""
+
+
+def run(script: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_what_is_called_is_declared_as_neonize_declares_it() -> None:
+    names = "Neonize GetAllDevices Stop Logout IsConnected IsLoggedIn SendMessage PairPhone"
+    told = run(COMPARED).splitlines()
+    assert [line.split()[1] for line in told if line.startswith("same:")] == names.split()
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    script = (
+        "from connections.worker import go_library; from pathlib import Path\n"
+        f"go_library.GoLibrary(go_library.path_in(Path({str(tmp_path)!r})))"
+    )
+    with pytest.raises(AssertionError, match="OSError"):
+        run(script)
+
+
+def test_a_host_loads_neither_neonize_s_binding_nor_a_shell() -> None:
+    script = (
+        "import sys; from connections.worker import neonize_gateway as gateway\n"
+        "gateway.preload(simulated=False); gateway.load(None)\n"
+        "assert gateway._library is not None\n"
+        "print(sorted({'neonize._binder', 'neonize.client', 'subprocess'} & set(sys.modules)))"
+    )
+    assert run(script).strip() == "[]"
