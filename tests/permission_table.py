@@ -230,6 +230,8 @@ GET,HEAD /healthz   200 200 404
 POST     /healthz   405 405 404
 GET,HEAD /readyz    200 200 404
 POST     /readyz    405 405 404
+GET,HEAD /metrics   200 403 404
+POST     /metrics   405 405 404
 """
 
 

@@ -10,10 +10,10 @@ import asyncio
 import logging
 import pkgutil
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from channels.layers import get_channel_layer
 from django.apps import apps
@@ -38,21 +38,39 @@ class Unready(Exception):
     """Something is there and answers, but not as it must."""
 
 
+class OneAtATime(Generic[T]):
+    """A look that takes time. Who asks while it is under way waits for it, and begins no other."""
+
+    def __init__(self, look: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._look = look
+        self._task: asyncio.Task[T] | None = None
+
+    async def within(self, seconds: float) -> T:
+        """What it found. Raises TimeoutError, or what the look raised."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._look())
+            # Whoever it was for may be gone by then.
+            self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        done, _ = await asyncio.wait([self._task], timeout=seconds)
+        if not done:
+            raise TimeoutError
+        return self._task.result()
+
+
 class Readiness:
     """The checks of one process. One that hangs is waited for, and not begun a second time."""
 
     def __init__(self) -> None:
-        # Threads of its own: a probe never stands in a queue behind people's requests.
-        self._threads = ThreadPoolExecutor(len(CHECKS), thread_name_prefix="readiness")
-        self._running: dict[str, asyncio.Task[Exception | None]] = {}
+        # Threads of its own, one for the figures: no probe waits behind people's requests.
+        self._threads = ThreadPoolExecutor(len(CHECKS) + 1, thread_name_prefix="readiness")
         self._failed: set[str] = set()
         self._channel: str | None = None
         self._migrated = False
-        self._looks: dict[str, Callable[[], Awaitable[None]]] = {
-            DATABASE: lambda: self.in_thread(_answers),
-            MIGRATIONS: lambda: self.in_thread(self._is_migrated),
-            CHANNEL_LAYER: self._passes_signals,
-            WORKER: lambda: self.in_thread(_has_worker),
+        self._looks = {
+            DATABASE: OneAtATime(lambda: self.in_thread(_answers)),
+            MIGRATIONS: OneAtATime(lambda: self.in_thread(self._is_migrated)),
+            CHANNEL_LAYER: OneAtATime(self._passes_signals),
+            WORKER: OneAtATime(lambda: self.in_thread(_has_worker)),
         }
 
     async def look(self, names: Iterable[str] = CHECKS) -> dict[str, bool]:
@@ -73,11 +91,11 @@ class Readiness:
         return await asyncio.get_running_loop().run_in_executor(self._threads, looking)
 
     async def _is_well(self, name: str) -> bool:
-        task = self._running.get(name)
-        if task is None or task.done():
-            task = self._running[name] = asyncio.create_task(_tried(self._looks[name]))
-        done, _ = await asyncio.wait([task], timeout=DEADLINE_SECONDS)
-        error = task.result() if done else TimeoutError()
+        error = None
+        try:
+            await self._looks[name].within(DEADLINE_SECONDS)
+        except Exception as caught:
+            error = caught
         self._tell(name, error)
         return error is None
 
@@ -113,14 +131,6 @@ class Readiness:
         if missing := known_migrations() - set(MigrationRecorder(connection).applied_migrations()):
             raise Unready(f"{len(missing)} migrations are not applied")
         self._migrated = True
-
-
-async def _tried(look: Callable[[], Awaitable[None]]) -> Exception | None:
-    try:
-        await look()
-    except Exception as error:
-        return error
-    return None
 
 
 def _answers() -> None:

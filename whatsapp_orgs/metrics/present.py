@@ -1,0 +1,148 @@
+"""How things are now, over all organizations, in a fixed number of queries."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection as database
+from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from connections.fleet import Section, section_of
+from connections.lifecycle import Desired, Reason, State
+from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker
+from connections.observed import Observed, listed
+from organizations.models import Organization
+
+# A worker that fell silent is told of for so long.
+SILENT_FOR = timedelta(hours=1)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Present:
+    """How many organizations are how, and what the workers say."""
+
+    organizations: Counter[tuple[State, Reason]] = field(default_factory=Counter)
+    sections: Counter[Section] = field(default_factory=Counter)
+    desired: Counter[Desired] = field(default_factory=Counter)
+    unattended: int = 0
+    owned: Counter[int] = field(default_factory=Counter)
+    workers: list[Worker] = field(default_factory=list)
+    now: datetime = LONG_AGO
+    bulk_runs: int = 0
+    bulk_items: int = 0
+    owner_links: int = 0
+    database_seconds: float = 0.0
+
+    def heartbeat_age(self, worker: Worker) -> float:
+        """Seconds since its last sign of life, by the database's clock."""
+        return max(0.0, (self.now - worker.heartbeat_at).total_seconds())
+
+    def status_of(self, worker: Worker) -> str:
+        if self.heartbeat_age(worker) > Worker.OFFLINE_AFTER.total_seconds():
+            return "silent"
+        return "alive" if worker.draining_since is None else "draining"
+
+    def outdated_seconds(self) -> float:
+        """For how long WhatsApp has refused the version of a living worker's clients; 0: not."""
+        since = [
+            worker.outdated_since
+            for worker in self.workers
+            if worker.outdated_since and self.status_of(worker) != "silent"
+        ]
+        return max(0.0, (self.now - min(since)).total_seconds()) if since else 0.0
+
+
+def read() -> Present:
+    """Read it all afresh."""
+    found = Present(database_seconds=_round_trip())
+    _read_workers(found)
+    for observed, count in _observed(found):
+        found.organizations[(observed.state, observed.reason)] += count
+        found.sections[section_of(observed)] += count
+        found.desired[Desired(observed.connection.desired)] += count
+        if observed.orphaned and not observed.inactive:
+            found.unattended += count
+        elif observed.connection.worker is not None:
+            found.owned[observed.connection.worker.pk] += count
+    found.bulk_runs, found.bulk_items = _open_bulk()
+    found.owner_links = _open_owner_links()
+    return found
+
+
+def _round_trip() -> float:
+    """How long the database takes for the least of questions, on an open connection."""
+    database.ensure_connection()
+    begun = time.perf_counter()
+    with database.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    return time.perf_counter() - begun
+
+
+def _read_workers(found: Present) -> None:
+    lately = Worker.objects.filter(stopped_at=None, heartbeat_at__gte=Now() - SILENT_FOR)
+    found.workers = list(lately.annotate(now=Now()).order_by("pk"))
+    clocks: list[datetime] = [vars(worker)["now"] for worker in found.workers]
+    found.now = clocks[0] if clocks else timezone.now()
+
+
+def _observed(found: Present) -> Iterator[tuple[Observed, int]]:
+    """As readers see them: one for all that look alike, and how many these are."""
+    any_worker = any(found.status_of(worker) != "silent" for worker in found.workers)
+    workers = {worker.pk: worker for worker in found.workers}
+    groups = (
+        Organization.objects.order_by()
+        .values(
+            *("connection__state", "connection__reason", "connection__desired"),
+            *("connection__logout_wanted", "connection__worker_id"),
+            inactive=holds(Q(deactivated_at__isnull=False)),
+            unbegun=holds(Q(connection__begun_generation__lt=F("connection__generation"))),
+        )
+        .annotate(count=Count("pk"))
+    )
+    for group in groups:
+        yield listed(_typical(group, workers), any_worker), group["count"]
+
+
+def holds(condition: Q) -> ExpressionWrapper[Any]:
+    """Whether a condition holds, as a column."""
+    return ExpressionWrapper(condition, output_field=BooleanField())
+
+
+def _typical(group: dict[str, Any], workers: dict[int, Worker]) -> Connection:
+    """A connection like all of a group. Who was never looked at has none: it is like a new one."""
+    organization = Organization(deactivated_at=LONG_AGO if group["inactive"] else None)
+    if group["connection__state"] is None:
+        return Connection(organization=organization)
+    owner = group["connection__worker_id"]
+    return Connection(
+        organization=organization,
+        state=group["connection__state"],
+        reason=group["connection__reason"],
+        desired=group["connection__desired"],
+        logout_wanted=group["connection__logout_wanted"],
+        generation=1 if group["unbegun"] else 0,
+        worker=owner and workers.get(owner, Worker(pk=owner, heartbeat_at=LONG_AGO)),
+    )
+
+
+def _open_bulk() -> tuple[int, int]:
+    """Runs that are not over, and what is still to do of them."""
+    runs = BulkRun.objects.filter(ended_at=None)
+    to_do = Count("items", filter=Q(items__result__in=BulkItem.OPEN))
+    left = list(runs.annotate(left=to_do).values_list("left", flat=True))
+    return len(left), sum(left)
+
+
+def _open_owner_links() -> int:
+    """Links that can be opened, or whose attempt was begun a moment ago."""
+    links = OwnerLink.objects.filter(revoked_at=None, used_at=None, expires_at__gt=timezone.now())
+    return links.count()
