@@ -1,0 +1,44 @@
+"""A NUL, which PostgreSQL takes nowhere: an answer that is no 500, whoever sends it."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from connections.tests.sockets import ALL, HERE, do, open_socket
+from organizations.models import Organization
+from organizations.tests.people import api_client
+from organizations.websockets import CloseCode
+
+COOKIE = 'sessionid="\\000' + "a" * 31 + '"'
+QUERIES = ["q=%00", "state=a%00b", "page=%00", "a%00=1"]
+
+
+def test_a_session_that_cannot_be(db: None) -> None:
+    client = Client(headers={"Cookie": COOKIE})
+    assert client.get("/admin/").status_code == 302
+    assert client.get("/admin/login/").status_code == 200
+    assert client.post("/admin/login/", {"username": "a", "password": "b"}).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_session_that_cannot_be_at_a_socket() -> None:
+    socket = open_socket(ALL, origin=HERE)
+    socket.scope["headers"].append((b"cookie", COOKIE.encode()))
+    await socket.connect()
+    message = await socket.receive_output(5)
+    assert (message["type"], message["code"]) == ("websocket.close", CloseCode.NOT_KNOWN)
+    assert await do(User.objects.count) == 0
+
+
+@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("model", ["connections/connection", "connections/connectionevent"])
+def test_a_query_in_the_admin(admin_client: Client, model: str, query: str) -> None:
+    assert admin_client.get(f"/admin/{model}/?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_of_the_api(organization: Organization, alice: User, query: str) -> None:
+    answer = api_client(alice).get(f"/api/v1/organizations/{organization.pk}/events?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
