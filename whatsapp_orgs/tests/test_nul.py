@@ -25,7 +25,7 @@ def test_a_session_that_cannot_be(db: None) -> None:
 @pytest.mark.django_db(transaction=True)
 async def test_a_session_that_cannot_be_at_a_socket() -> None:
     socket = open_socket(ALL, origin=HERE)
-    socket.scope["headers"].append((b"cookie", COOKIE.encode()))
+    socket.scope["headers"] = [*(socket.scope["headers"] or []), (b"cookie", COOKIE.encode())]
     await socket.connect()
     message = await socket.receive_output(5)
     assert (message["type"], message["code"]) == ("websocket.close", CloseCode.NOT_KNOWN)
