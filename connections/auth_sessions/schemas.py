@@ -37,7 +37,7 @@ class Schemas:
     """The stores in one PostgreSQL database."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
         self.connections = Connections(url)
 
     def close(self) -> None:
@@ -45,11 +45,11 @@ class Schemas:
         self.connections.close()
 
     def database(self, organization_id: int, store: str) -> str:
-        return host_url(self._url, schema_of(organization_id, store))
+        return host_url(self.url, schema_of(organization_id, store))
 
     def create(self, organization_id: int, store: str) -> str:
         schema = sql.Identifier(schema_of(organization_id, store))
-        with self._changing() as db:
+        with self.changing() as db:
             db.execute(DROP.format(schema))
             db.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
             db.execute(VERSIONS.format(schema))
@@ -95,7 +95,7 @@ class Schemas:
             return [str(name) for (name,) in db.execute(NAMES, (prefix,))]
 
     def discard(self, organization_id: int, store: str) -> None:
-        with self._changing() as db:
+        with self.changing() as db:
             db.execute(DROP.format(sql.Identifier(schema_of(organization_id, store))))
 
     def discard_others(self, organization_id: int, keep: Collection[str]) -> None:
@@ -105,13 +105,13 @@ class Schemas:
     def delete(self, organization_id: int) -> bool:
         """All in one transaction: no one ever finds half of them."""
         doomed = self._named(prefix_of(organization_id))
-        with self._changing() as db:
+        with self.changing() as db:
             for schema in doomed:
                 db.execute(DROP.format(sql.Identifier(schema)))
         return bool(doomed)
 
     @contextmanager
-    def _changing(self) -> Iterator[psycopg.Connection]:
+    def changing(self) -> Iterator[psycopg.Connection]:
         """A transaction whose failure is an OSError, as that of a folder is. Raises Away."""
         try:
             with self.connections.transaction() as db:
