@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
+
+import pytest
 
 from tests.application import Application, until
 from tests.raw import Raw
@@ -19,8 +22,9 @@ WRONG_PASSWORD = "Tr0ub4dor&3-is-wrong"
 NUMBER = "5511912345678"
 
 
-def test_no_secret_is_ever_logged(tmp_path: Path) -> None:
-    with Application(tmp_path / "application", LOG_LEVEL="DEBUG") as application:
+@pytest.mark.parametrize("how", ["line", "json"])
+def test_no_secret_is_ever_logged(tmp_path: Path, how: str) -> None:
+    with Application(tmp_path / "application", LOG_LEVEL="DEBUG", LOG_FORMAT=how) as application:
         secrets = link_by_qr(application) | link_by_phone(application) | knock(application)
         application.api("DELETE", application.organization(0), "disconnect")
     said = application.log_text()
@@ -29,6 +33,20 @@ def test_no_secret_is_ever_logged(tmp_path: Path) -> None:
     assert "DEBUG" in log and "supervisor started" in log
     for what, secret in secrets.items():
         assert secret and secret not in log, what
+    if how == "json":
+        lines = [json.loads(line) for line in log.partition("\n")[2].splitlines() if line]
+        check_fields(lines)
+
+
+def check_fields(lines: list[dict[str, object]]) -> None:
+    """Each line is whole, and those of a session say whose."""
+    for line in lines:
+        assert {"time", "level", "logger", "message"} <= line.keys(), line
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(line["time"]))
+    requests = [line for line in lines if line["message"] == "request"]
+    assert {"session", "token", "anonymous"} == {line["caller"] for line in requests}
+    routes = {line["route"] for line in requests}
+    assert "api/v1/organizations/<int:organization_id>/whatsapp/reconnect" in routes
 
 
 def link_by_qr(application: Application) -> dict[str, str]:

@@ -141,6 +141,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "whatsapp_orgs.request_log.request_log",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whatsapp_orgs.headers.permissions_policy",
@@ -324,23 +325,26 @@ OUTDATED_PROBE_SECONDS = positive("OUTDATED_PROBE_SECONDS", 300)
 # What Prometheus has to show for /metrics; without it, that answers to this machine alone.
 METRICS_TOKEN = long_enough("METRICS_TOKEN", 32)
 
+# A line for people to read, or an object for programs that collect logs (docs/monitoring.md).
+LOG_FORMAT = one_of("LOG_FORMAT", "line", ("line", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "whatsapp_orgs.logs.FieldsFormatter",
-            "format": "{asctime} {levelname} {name}: {message}",
-            "style": "{",
-        }
-    },
+    "formatters": {"console": logs.formatter(LOG_FORMAT)},
     "filters": {
+        "about": {"()": "django.utils.log.CallbackFilter", "callback": logs.with_what_it_is_about},
         "without_traceback": {
             "()": "django.utils.log.CallbackFilter",
             "callback": logs.without_traceback,
+        },
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "console",
+            "filters": ["about"],
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO").upper()},
     "loggers": {
         # Its lines hold a request's path with its query: ours go through Django's own logger.

@@ -13,6 +13,7 @@ from django.conf import settings
 from connections import actions, auth_sessions
 from connections.actions import Fence, Superseded
 from connections.lifecycle import Desired, Observation
+from connections.log_fields import about
 from connections.models import Connection, PairingAttempt
 from connections.worker.host import Link
 from connections.worker.leaving import log_out, log_out_strays
@@ -74,6 +75,11 @@ class Session:
 
     async def run(self) -> None:
         """To the end of this request, or until a newer one supersedes it."""
+        worker = self.supervisor.worker.pk
+        with about(organization=self.id, generation=self.fence.generation, worker=worker):
+            await self._run_to_the_end()
+
+    async def _run_to_the_end(self) -> None:
         ending, detail = Observation.SESSION_BROKE, ""
         for trial in range(1, TRIALS + 1):
             try:
@@ -178,7 +184,8 @@ class Session:
         """
         lasts = timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
         attempt: PairingAttempt = await self.db(actions.begin_pairing, self.fence, lasts, because)
-        linked = await Pairing(self, attempt).run()
+        with about(attempt=attempt.pk):
+            linked = await Pairing(self, attempt).run()
         # Its time may have run out in the very moment of the link: what is written counts.
         linked = linked or attempt.store in await self.db(_linked_stores, self.id)
         self.requested = False
