@@ -1,0 +1,167 @@
+"""The product with its credentials on PostgreSQL, and their way there and back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.application import ROOT, Application, until
+from tests.services import Postgres
+from tests.test_reconnect import decode, link, online
+
+SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'wa\\_%' ORDER BY 1"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as running:
+        yield running
+
+
+@pytest.fixture
+def product(postgres: Postgres, tmp_path: Path) -> Iterator[Application]:
+    """A product of its own with a PostgreSQL of its own; its server's, that is."""
+    url = postgres.new_database(f"product_{os.urandom(6).hex()}")
+    with Application(tmp_path / "application", DATABASE_URL=url) as running:
+        yield running
+
+
+def schemas(product: Application, postgres: Postgres, organization: int) -> list[str]:
+    """The stores of an organization, as PostgreSQL sees them."""
+    database = product.environment["DATABASE_URL"].rpartition("/")[2]
+    found = [str(name) for (name,) in postgres.sql(SCHEMAS, database)]
+    return [name for name in found if name.startswith(f"wa_{organization}_")]
+
+
+def reason(product: Application, organization: int) -> str:
+    return str(product.api("GET", organization, "status").body["reason"])
+
+
+def test_linked_killed_resumed_and_disconnected(product: Application, postgres: Postgres) -> None:
+    organization = product.organization()
+    number = link(product, organization)
+    assert len(schemas(product, postgres, organization)) == 1
+    assert not (product.data_dir / "auth_sessions").exists()
+    product.kill()
+    product.start()
+    # The dead worker's share is taken over when its heartbeat has been missing for long enough.
+    until(lambda: reason(product, organization) == "resumed", 40, "the link taken over")
+    assert product.wait_for_state(organization, "connected")["number"] == number
+    until(lambda: online(product, number), 10, "the device online")
+    assert product.api("DELETE", organization, "disconnect").status == 200
+    assert schemas(product, postgres, organization) == []
+    assert number not in [found["number"] for found in product.simulator.devices()]
+    assert link(product, organization), "and a fresh pairing after it"
+
+
+def test_no_store_is_left_by_attempts_that_came_to_nothing(
+    product: Application, postgres: Postgres
+) -> None:
+    organization = product.organization()
+    for _ in range(3):
+        assert product.api("POST", organization, "reconnect").status == 200
+        assert len(schemas(product, postgres, organization)) == 1
+        assert product.api("DELETE", organization, "disconnect").status == 200
+        assert schemas(product, postgres, organization) == []
+
+
+def test_a_number_of_another_organization_leaves_both_as_they_were(
+    product: Application, postgres: Postgres
+) -> None:
+    first, second = product.organization(0), product.organization(1)
+    number = link(product, first)
+    before = schemas(product, postgres, first)
+    answer = product.api("POST", second, "reconnect")
+    product.simulator.scan(decode(answer), number=number)
+    assert product.wait_for_state(second, "action_needed")["reason"] == "number_in_use"
+    until(lambda: schemas(product, postgres, second) == [], 10, "no store of the second")
+    assert schemas(product, postgres, first) == before
+    assert product.wait_for_state(first, "connected")["number"] == number
+
+
+def test_a_restart_of_postgresql_ends_no_link(tmp_path: Path) -> None:
+    """Neither a short one nor one that lasts; nor does it need a person afterwards."""
+    with (
+        Postgres() as own,
+        Application(tmp_path / "application", DATABASE_URL=own.url) as product,
+    ):
+        organization, number = product.organization(), ""
+        number = link(product, organization)
+        for how in (signal.SIGINT, signal.SIGQUIT):
+            own.end(how)
+            own.start()
+            assert product.wait_for_state(organization, "connected", 60)["number"] == number
+            until(lambda: online(product, number), 30, "the device online")
+        own.end(signal.SIGINT)
+        product.simulator.drop(number=number)
+        resumes = product.simulator.stats()["resumes"]
+        own.start()
+        until(lambda: product.simulator.stats()["resumes"] > resumes, 90, "another login")
+        assert product.wait_for_state(organization, "connected", 60)["number"] == number
+        secret = own.url
+        assert secret not in product.log_text()
+
+
+def test_there_and_back_without_a_scan(tmp_path: Path, postgres: Postgres) -> None:
+    """Linked with folders; moved, and connected; moved back, and connected again."""
+    stores = {"AUTH_SESSIONS_URL": postgres.new_database(f"stores_{os.urandom(6).hex()}")}
+    product = Application(tmp_path / "application", AUTH_SESSIONS="folders", **stores)
+    with product:
+        organization = product.organization()
+        number = link(product, organization)
+        for place in ("database", "folders"):
+            product.stop()
+            assert "1 of 1 organizations moved" in product.manage(
+                "move_auth_sessions", "--to", place
+            )
+            folder = product.data_dir / "auth_sessions" / str(organization)
+            assert folder.exists() == (place == "folders")
+            product.environment["AUTH_SESSIONS"] = place
+            product.start()
+            status = product.wait_for_state(organization, "connected")
+            assert (status["number"], status["reason"]) == (number, "resumed")
+            until(lambda: online(product, number), 10, "the device online")
+
+
+def test_a_move_that_is_killed_goes_on(tmp_path: Path, postgres: Postgres) -> None:
+    """kill -9 at several moments; at the end everyone is connected without a scan."""
+    stores = {"AUTH_SESSIONS_URL": postgres.new_database(f"stores_{os.urandom(6).hex()}")}
+    product = Application(tmp_path / "application", AUTH_SESSIONS="folders", **stores)
+    with product:
+        organizations = [product.organization(number) for number in range(3)]
+        numbers = {organization: link(product, organization) for organization in organizations}
+        for place in ("database", "folders"):
+            product.stop()
+            for lines in (0, 1, 2):
+                killed_after(product, place, lines)
+            done = product.manage("move_auth_sessions", "--to", place)
+            assert "Now set AUTH_SESSIONS=" in done
+            product.environment["AUTH_SESSIONS"] = place
+            product.start()
+            for organization, number in numbers.items():
+                status = product.wait_for_state(organization, "connected")
+                assert (status["number"], status["reason"]) == (number, "resumed")
+
+
+def killed_after(product: Application, place: str, lines: int) -> None:
+    """Begin a move, and kill -9 it when it has told of so many organizations, or is done."""
+    with subprocess.Popen(
+        [sys.executable, "-u", "manage.py", "move_auth_sessions", "--to", place],
+        cwd=ROOT,
+        env=product.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as moving:
+        assert moving.stdout is not None
+        for _ in range(lines):
+            moving.stdout.readline()
+        os.killpg(moving.pid, signal.SIGKILL)
+        moving.wait(10)
