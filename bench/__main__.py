@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import signal
 import sys
 import time
@@ -26,7 +25,7 @@ DOCUMENT = ROOT / "docs" / "benchmarks.md"
 WHOLE = Plan()
 
 
-def arguments() -> argparse.Namespace:
+def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=(__doc__ or "").splitlines()[0])
     add = parser.add_argument
     add("--organizations", type=int, nargs="+", default=list(WHOLE.sizes), metavar="N")
@@ -37,11 +36,23 @@ def arguments() -> argparse.Namespace:
     add("--without-peer", action="store_true", help="this product alone; writes no document")
     add("--document", type=Path, default=DOCUMENT, metavar="FILE")
     add("--json", type=Path, metavar="FILE", help="every single run, for a later comparison")
-    return parser.parse_args()
+    return parser
+
+
+def command(given: argparse.Namespace) -> str:
+    """The command that measures the same again, wherever it writes."""
+    words: list[str] = []
+    for name in ("organizations", "rounds", "each", "crowd", "outage"):
+        value, usual = getattr(given, name), arguments().get_default(name)
+        if value == usual:
+            continue
+        values = value if isinstance(value, list) else [] if value is True else [value]
+        words += [f"--{name}", *map(str, values)]
+    return f'make bench BENCH="{" ".join(words)}"' if words else "make bench"
 
 
 def main() -> None:
-    given = arguments()
+    given = arguments().parse_args()
     # So that a SIGTERM, too, stops what was started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     sizes = tuple(sorted(given.organizations))
@@ -65,8 +76,7 @@ def main() -> None:
         told = {"machine": said, "rows": report.as_json()}
         given.json.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     if not given.without_peer:
-        command = shlex.join([".venv/bin/python", "-m", "bench", *sys.argv[1:]])
-        given.document.write_text(document.page(report, said, command))
+        given.document.write_text(document.page(report, said, command(given)))
         print(f"Written: {given.document}")
 
 

@@ -34,7 +34,8 @@ class Plan:
     outage: bool = False
     quiet_seconds: float = 5.0
     status_seconds: float = 5.0
-    idle_seconds: float = 10.0
+    # As long as it takes until each socket, of either library, has sent its keep-alive.
+    idle_seconds: float = 30.0
 
 
 def turns(
@@ -113,7 +114,7 @@ def costs(fleets: Sequence[Linked], plan: Plan, report: Report) -> None:
     what = f"memory of the whole tree (PSS), {size} after a restart"
     report.add("memory_restarted", what, "MiB", turns(fleets, 1, fleet.memory), A_FIFTH_LESS)
     what = f"idle CPU with {size}"
-    idle = turns(fleets, plan.rounds, lambda one: fleet.idle(one, plan.idle_seconds))
+    idle = fleet.idle(fleets, plan.rounds, plan.idle_seconds)
     report.add("idle", what, "% of core", idle, NO_MORE)
 
 
@@ -122,17 +123,18 @@ def recoveries(fleets: Sequence[Linked], plan: Plan, report: Report) -> None:
     size = fleets[0].size
     kills = turns(fleets, plan.rounds, fleet.kill)
     report.add("kill", f"kill -9 → all {size} online", "s", part(kills, 0), A_FIFTH_LESS)
-    report.add("kill_status", "  → the status says so for all", "s", part(kills, 1))
+    report.add("kill_status", "kill -9 → the status says so for all", "s", part(kills, 1))
     drops = turns(fleets, plan.rounds, fleet.drop)
     what = f"all {size} dropped at once → all online"
     report.add("drop", what, "s", part(drops, 0), A_FIFTH_LESS)
-    what = "  → the status says so for all"
+    what = f"all {size} dropped at once → the status says so for all"
     report.add("drop_status", what, "s", part(drops, 1), A_FIFTH_LESS)
     if plan.outage:
         outages = turns(fleets, 1, lambda one: fleet.outage(one, OUTAGE_SECONDS))
         what = f"end of an outage of {OUTAGE_SECONDS:.0f} s → all online"
         report.add("outage", what, "s", part(outages, 0))
-        report.add("outage_peak", "  most dials within a second", "", part(outages, 1))
+        what = "most dials within a second after that outage"
+        report.add("outage_peak", what, "", part(outages, 1))
 
 
 def joined(results: dict[str, list[list[float]]]) -> dict[str, list[float]]:

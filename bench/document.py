@@ -26,7 +26,9 @@ row is and how it is measured.
 {table}
 
 Medians, with the smallest and the largest run in brackets. The ratio is this product by the peer:
-below 1 this product is faster or smaller, but for answers per second, where above 1 is better.
+below 1 this product is faster or smaller, but for answers per second, where above 1 is better. The
+load average below, before the first figure, says how quiet the machine was: on a busy one all times
+are longer, and the ratios less sure.
 
 | The machine in its own words | |
 |---|---|

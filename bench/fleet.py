@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from bench import load, measure
 from bench.linked import PATIENCE_SECONDS, SAMPLE_SECONDS, Linked
@@ -38,9 +39,11 @@ def restart(fleet: Linked) -> float:
     return taken
 
 
-def idle(fleet: Linked, seconds: float) -> float:
-    """Per cent of one core while no one asks for anything."""
-    return measure.idle_percent(fleet.service.processes, seconds)
+def idle(fleets: Sequence[Linked], rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Per cent of one core while no one asks for anything, of all services at the same time."""
+    looks = {one.service.name: one.service.processes for one in fleets}
+    found = [measure.idle_percents(looks, seconds) for _ in range(rounds)]
+    return {name: [percents[name] for percents in found] for name in looks}
 
 
 def statuses(fleet: Linked, seconds: float) -> float:

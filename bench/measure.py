@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -51,13 +51,20 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def idle_percent(look: Callable[[], set[int]], seconds: float) -> float:
-    """How much of one core the processes use that `look` finds."""
-    before = {pid: cpu_seconds(pid) for pid in look()}
+def idle_percents(looks: Mapping[str, Callable[[], set[int]]], seconds: float) -> dict[str, float]:
+    """How much of one core each group of processes uses meanwhile, all in the same time."""
+    before = {name: _cpu_seconds_of(look()) for name, look in looks.items()}
     begun = time.monotonic()
     time.sleep(seconds)
-    now = {pid: cpu_seconds(pid) for pid in look()}
+    now = {name: _cpu_seconds_of(look()) for name, look in looks.items()}
     lasted = time.monotonic() - begun
+    return {name: 100 * _used(before[name], now[name]) / lasted for name in looks}
+
+
+def _cpu_seconds_of(processes: set[int]) -> dict[int, float]:
+    return {pid: cpu_seconds(pid) for pid in processes}
+
+
+def _used(before: dict[int, float], now: dict[int, float]) -> float:
     # A process that ended takes its share along; one that is new brings all of its own.
-    used = sum(spent - before.get(pid, 0.0) for pid, spent in now.items())
-    return 100 * used / lasted
+    return sum(spent - before.get(pid, 0.0) for pid, spent in now.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench import __main__ as program
 from bench import document
 from bench.report import Report, Row, Target
 
@@ -69,9 +70,21 @@ def test_the_page_has_the_table_the_machine_and_the_command() -> None:
     report = Report()
     report.add("a", "A thing", "ms", {OURS: [1.0], PEER: [2.0]})
     said = {**document.facts("0.10 0.20 0.30"), "Baileys peer": "Node v24"}
-    page = document.page(report, said, ".venv/bin/python -m bench --rounds 1")
+    page = document.page(report, said, "make bench")
     for line in report.table():
         assert line in page
     for words in ("processor", "GiB", "Linux", "Python", "neonize", "0.10 0.20 0.30", "Node v24"):
         assert words in page
-    assert "| command | `.venv/bin/python -m bench --rounds 1` |" in page
+    assert "| command | `make bench` |" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("", "make bench"),
+        ("--json /tmp/a --document /tmp/b --rounds 3", "make bench"),
+        ("--organizations 5 20 --outage", 'make bench BENCH="--organizations 5 20 --outage"'),
+    ],
+)
+def test_the_command_is_the_one_that_measures_the_same_again(words: str, told: str) -> None:
+    assert program.command(program.arguments().parse_args(words.split())) == told
