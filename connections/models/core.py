@@ -54,7 +54,7 @@ class Worker(models.Model):
     never gets that back: it begins anew, with another row.
     """
 
-    OFFLINE_AFTER = timedelta(seconds=12)
+    OFFLINE_AFTER = timedelta(seconds=10)
 
     name = models.CharField(max_length=200)
     started_at = models.DateTimeField(lazy("started"), auto_now_add=True)

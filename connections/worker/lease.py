@@ -31,9 +31,9 @@ from connections.models import Worker
 
 logger = logging.getLogger(__name__)
 
-RENEW_SECONDS = 2.0
+RENEW_SECONDS = 1.5
 # From the moment a heartbeat was sent. What is left until OFFLINE_AFTER is for the hosts to end.
-LEASE_SECONDS = 7.0
+LEASE_SECONDS = 6.0
 LOOK_SECONDS = 0.25
 AGAIN_SECONDS = 1.0
 # Seconds on the clock that all processes of a machine share, as the hosts read them.

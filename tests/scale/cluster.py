@@ -1,0 +1,308 @@
+"""Web processes and workers of one installation, each a process of its own, as on many machines."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from simulator import process as simulator_process
+from tests.application import ROOT, Answer, free_port, until
+from tests.qr_reading import read_url
+from tests.services import Postgres, Redis
+
+START_SECONDS = 60.0
+STOP_SECONDS = 90.0
+LINKED_AT_ONCE = 6
+
+
+class Member:
+    """One process of the installation, with a data folder of its own."""
+
+    def __init__(self, cluster: Cluster, name: str, *command: str, **environment: str) -> None:
+        self.name = name
+        self.folder = cluster.folder / name
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.log = self.folder / "log.txt"
+        self.prefix: tuple[str, ...] = ()
+        self._command = command
+        self._environment = {
+            **cluster.environment,
+            "DATA_DIR": str(self.folder),
+            **environment,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self.prefix, sys.executable, "manage.py", *self._command],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def processes(self) -> set[int]:
+        """Its processes and all that it has started."""
+        mark = f"DATA_DIR={self.folder}\0".encode()
+        return set(_having(mark))
+
+    def signal(self, number: signal.Signals, tree: bool = False) -> None:
+        """To the process, or to all of its `tree` at once."""
+        for pid in self.processes() if tree else {self.pid}:
+            os.kill(pid, number)
+
+    def kill(self) -> None:
+        """kill -9; returns when nothing of it runs any more."""
+        if self.process is None:
+            return
+        self.process.kill()
+        self.process.wait(STOP_SECONDS)
+        self.process = None
+        until(lambda: not self.processes(), 15, f"nothing of {self.name} left after kill -9")
+
+    def stop(self, seconds: float = STOP_SECONDS) -> int:
+        """SIGTERM, and wait for its end. Returns the exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        code = self.process.wait(seconds)
+        self.process = None
+        until(lambda: not self.processes(), 15, f"nothing of {self.name} left after SIGTERM")
+        return code
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+class Web(Member):
+    """A web process without a worker."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.port = free_port()
+        super().__init__(cluster, name, "serve", "--port", str(self.port))
+        self._token = cluster.token
+
+    def answers(self) -> bool:
+        try:
+            return self.request("GET", "/api/v1/organizations", timeout=2).status == 200
+        except (OSError, http.client.HTTPException, ValueError):
+            return False
+
+    def request(self, method: str, path: str, timeout: float = 30.0) -> Answer:
+        """One call of the API."""
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            link.request(method, path, None, {"Authorization": f"Bearer {self._token}"})
+            response = link.getresponse()
+            body = json.loads(response.read())
+        finally:
+            link.close()
+        return Answer(response.status, body, dict(response.getheaders()), 0.0)
+
+    def whatsapp(self, method: str, organization: int, action: str) -> Answer:
+        """One call of `/api/v1/organizations/{organization}/whatsapp/{action}`."""
+        return self.request(method, f"/api/v1/organizations/{organization}/whatsapp/{action}")
+
+
+class Cluster:
+    """An installation; as a context manager everything of it is ended at the end."""
+
+    def __init__(self, folder: Path, webs: int, workers: int, **environment: str) -> None:
+        self.folder = folder
+        self._stack = ExitStack()
+        self._counts = (webs, workers)
+        self._given = environment
+        self.environment: dict[str, str] = {}
+        self.token = ""
+        self.webs: list[Web] = []
+        self.workers: list[Member] = []
+        self.organizations: list[int] = []
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.postgres = stack.enter_context(Postgres())
+            self.redis = stack.enter_context(Redis())
+            state = self.folder / "simulator"
+            self._simulator = stack.enter_context(
+                simulator_process.start(state, parent_pid=os.getpid())
+            )
+            self.simulator = self._simulator.control
+            self.environment = {
+                **os.environ,
+                "DATABASE_URL": self.postgres.url,
+                "REDIS_URL": self.redis.url,
+                "SECRET_KEY": secrets.token_urlsafe(60),
+                "EMBEDDED_WORKER": "false",
+                "WHATSAPP_SERVER": "simulator",
+                "SIMULATOR_STATE": str(state / "simulator.json"),
+                "RECONNECTS_PER_CALLER": "100000",
+                **self._given,
+            }
+            stack.callback(self._end)
+            self.manage("migrate", "--verbosity", "0")
+            self.token = self._make_token()
+            webs, workers = self._counts
+            for _ in range(webs):
+                self.add_web()
+            for _ in range(workers):
+                self.add_worker()
+            for web in self.webs:
+                until(web.answers, START_SECONDS, f"{web.name} answers:\n{web.text()[-2000:]}")
+            self.wait_for_workers(workers)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def _end(self) -> None:
+        for member in (*self.webs, *self.workers):
+            for pid in member.processes():
+                os.kill(pid, signal.SIGKILL)
+            if member.process is not None:
+                member.process.wait(STOP_SECONDS)
+
+    def add_web(self) -> Web:
+        web = Web(self, f"web-{len(self.webs) + 1}")
+        self.webs.append(web)
+        web.start()
+        return web
+
+    def add_worker(self, prefix: tuple[str, ...] = ()) -> Member:
+        """`prefix`: a command in front of its own, which must end in exec."""
+        worker = Member(self, f"worker-{len(self.workers) + 1}", "run_worker")
+        worker.prefix = prefix
+        self.workers.append(worker)
+        worker.start()
+        return worker
+
+    @property
+    def simulator_ports(self) -> list[int]:
+        """Where WhatsApp is reached, on loopback."""
+        return [urlsplit(self._simulator.proxy_url).port or 0]
+
+    def wait_for_workers(self, count: int, seconds: float = START_SECONDS) -> None:
+        """Until so many workers live."""
+        until(lambda: len(self.living()) == count, seconds, f"{count} living workers")
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command. Returns what it printed."""
+        folder = self.folder / "commands"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**self.environment, "DATA_DIR": str(folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+        )
+        return done.stdout
+
+    def _make_token(self) -> str:
+        self.environment["DJANGO_SUPERUSER_PASSWORD"] = secrets.token_urlsafe(12)
+        self.manage(
+            *("createsuperuser", "--noinput", "--username", "admin", "--email", "a@example.com")
+        )
+        return self.manage("create_token", "admin", "scale").split()[-1]
+
+    # --- What the database and WhatsApp say ------------------------------------------------------
+
+    def living(self) -> list[dict[str, Any]]:
+        """The workers that live: id, name, sessions."""
+        rows = self.postgres.sql(
+            "SELECT id, name, sessions FROM connections_worker WHERE stopped_at IS NULL"
+            " AND heartbeat_at > now() - interval '10 seconds' ORDER BY id"
+        )
+        return [dict(zip(("id", "name", "sessions"), row, strict=True)) for row in rows]
+
+    def owners(self) -> dict[int, int | None]:
+        """Who owns each organization that is to be connected."""
+        rows = self.postgres.sql(
+            "SELECT organization_id, worker_id FROM connections_connection"
+            " WHERE desired = 'connected'"
+        )
+        return {int(str(row[0])): row[1] for row in rows}  # type: ignore[misc]
+
+    def states(self) -> dict[str, int]:
+        """How many organizations are in which stored state."""
+        rows = self.postgres.sql("SELECT state, count(*) FROM connections_connection GROUP BY 1")
+        return {str(state): int(str(count)) for state, count in rows}
+
+    def settled(self) -> bool:
+        """All are connected, by the database, and WhatsApp has exactly one client of each."""
+        connected = self.states().get("connected", 0) == len(self.organizations)
+        owners = self.owners().values()
+        living = {worker["id"] for worker in self.living()}
+        return connected and set(owners) <= living and self.online() == len(self.organizations)
+
+    def online(self) -> int:
+        """How many devices WhatsApp has a client of."""
+        return int(self.simulator.stats()["online"])
+
+    def worker_of(self, member: Member) -> int:
+        """The id of a member's row, if it is a living worker."""
+        suffix = f":{member.pid}"
+        return next(int(row["id"]) for row in self.living() if row["name"].endswith(suffix))
+
+    # --- What people do --------------------------------------------------------------------------
+
+    def link(self, count: int) -> None:
+        """Make so many organizations and link them, some at a time, over all web processes."""
+        names = [f"Client {len(self.organizations) + n + 1}" for n in range(count)]
+        fresh = [int(line) for line in self.manage("create_organization", *names).split()]
+        with ThreadPoolExecutor(LINKED_AT_ONCE) as pool:
+            list(pool.map(self.link_one, fresh))
+        self.organizations += fresh
+
+    def link_one(self, organization: int) -> None:
+        web = self.webs[organization % len(self.webs)]
+        picture: list[str] = []
+
+        def asked() -> bool:
+            answer = web.whatsapp("POST", organization, "reconnect")
+            assert answer.status in (200, 202), answer
+            picture[:] = [answer.body.get("qrCode") or ""]
+            return bool(picture[0])
+
+        until(asked, 60, f"a QR code of {organization}")
+        self.simulator.scan(read_url(picture[0]))
+        until(
+            lambda: web.whatsapp("GET", organization, "status").body["state"] == "connected",
+            60,
+            f"{organization} connected",
+        )
+
+
+def _having(mark: bytes) -> Iterator[int]:
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in path.read_bytes():
+                yield int(path.parent.name)
+        except OSError:
+            continue  # It ended while we looked, or is someone else's.

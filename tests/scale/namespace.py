@@ -1,0 +1,73 @@
+"""A machine of its own, as far as the network goes, which can be cut off without a word."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.application import ROOT, until
+
+
+def possible() -> bool:
+    """Whether this machine lets us make a network namespace."""
+    if os.geteuid() != 0 or not shutil.which("ip"):
+        return False
+    name = f"probe-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode == 0
+    if made:
+        subprocess.run(["ip", "netns", "delete", name], check=True)
+    return made
+
+
+class Namespace:
+    """A network namespace in which some ports of the real loopback can be reached."""
+
+    def __init__(self, *ports: int) -> None:
+        self.name = f"scale-{os.getpid()}"
+        self._ports = [str(port) for port in ports]
+        # A Unix socket's path must be short.
+        self._folder = Path(tempfile.mkdtemp(prefix="carry-"))
+        self._carriers: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What to put before a command that is to run inside."""
+        return ("ip", "netns", "exec", self.name)
+
+    def cut(self) -> None:
+        """From now on no packet comes in or goes out, and no one is told."""
+        self._link("down")
+
+    def mend(self) -> None:
+        self._link("up")
+
+    def _link(self, how: str) -> None:
+        subprocess.run([*self.prefix, "ip", "link", "set", "lo", how], check=True)
+
+    def __enter__(self) -> Self:
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+        self.mend()
+        for side, prefix in (("outside", ()), ("inside", self.prefix)):
+            module = [sys.executable, "-m", "tests.scale.forward", side, str(self._folder)]
+            self._carriers.append(subprocess.Popen([*prefix, *module, *self._ports], cwd=ROOT))
+            ready = self._folder / f"{side}.ready"
+            until(ready.exists, 20, f"the carrier {side}")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for carrier in self._carriers:
+            carrier.kill()
+            carrier.wait(10)
+        subprocess.run(["ip", "netns", "delete", self.name], check=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
