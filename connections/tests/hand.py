@@ -23,8 +23,8 @@ def nobody(connection_id: int, store: str) -> str:
 class Hand:
     """One worker."""
 
-    def __init__(self) -> None:
-        self.worker: Worker = actions.start_worker("hand")
+    def __init__(self, alone: bool = True) -> None:
+        self.worker: Worker = actions.start_worker("hand", alone=alone)
 
     def claim(self, connection: Connection) -> Fence:
         """Own a connection, for its newest request."""

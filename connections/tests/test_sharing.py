@@ -1,0 +1,215 @@
+"""Several workers on one database: who takes what, and who keeps it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections as databases
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connections import actions
+from connections.actions import Superseded
+from connections.lifecycle import Observation, Reason, State
+from connections.models import Connection, Worker
+from connections.tests.hand import NUMBER, Hand, nobody
+from connections.worker.neglected import neglected, orphans
+from connections.worker.sharing import fair_level
+from organizations.actors import Actor
+from organizations.models import Organization
+
+ALICE = Actor("alice")
+
+
+@pytest.fixture
+def second(hand: Hand) -> Hand:
+    """Another worker beside the first one."""
+    return Hand(alone=False)
+
+
+@pytest.fixture
+def linked(connection: Connection, hand: Hand) -> Connection:
+    actions.request_reconnect(connection.pk, ALICE)
+    hand.link(connection)
+    return reread(connection)
+
+
+def reread(connection: Connection) -> Connection:
+    return Connection.objects.get(pk=connection.pk)
+
+
+# --- Who may claim ------------------------------------------------------------------------------
+
+
+def test_what_a_living_worker_has_no_other_one_gets(linked: Connection, second: Hand) -> None:
+    before = reread(linked)
+    assert actions.claim(linked.pk, second.worker, nobody) is None
+    after = reread(linked)
+    assert (after.worker_id, after.claim) == (before.worker_id, before.claim)
+
+
+def test_what_a_dead_worker_had_is_taken_over_and_its_words_count_no_more(
+    linked: Connection, hand: Hand, second: Hand
+) -> None:
+    old = hand.claim(linked)
+    hand.die()
+    claimed = actions.claim(linked.pk, second.worker, nobody)
+    assert claimed is not None and claimed.worker_id == second.worker.pk
+    assert reread(linked).reason == Reason.SERVICE_RESTARTED
+    with pytest.raises(Superseded):
+        actions.observe(old, Observation.RESUMED)
+    assert reread(linked).state == State.RECONNECTING
+
+
+def test_a_heartbeat_that_comes_too_late_counts_for_nothing(hand: Hand, second: Hand) -> None:
+    assert actions.heartbeat(hand.worker, alone=False)
+    hand.die()
+    assert not actions.heartbeat(hand.worker, alone=False)
+    assert list(Worker.objects.alive()) == [second.worker]
+
+
+def test_without_room_only_what_a_person_waits_for_is_taken(
+    linked: Connection, hand: Hand, second: Hand
+) -> None:
+    hand.die()
+    assert actions.claim(linked.pk, second.worker, nobody, room=False) is None
+    actions.request_disconnect(linked.pk, ALICE)
+    assert actions.claim(linked.pk, second.worker, nobody, room=False, urgent=False) is None
+    assert actions.claim(linked.pk, second.worker, nobody, room=False) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_that_claim_at_once_one_gets_it(connection: Connection) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    workers = [actions.start_worker(f"worker {n}", alone=False) for n in range(6)]
+    begin, got = threading.Barrier(len(workers)), []
+
+    def claim(worker: Worker) -> None:
+        begin.wait(10)
+        try:
+            got.append(actions.claim(connection.pk, worker, nobody))
+        finally:
+            databases.close_all()
+
+    threads = [threading.Thread(target=claim, args=(worker,)) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    winners = [claimed for claimed in got if claimed is not None]
+    assert len(got) == len(workers) and len(winners) == 1
+    after = reread(connection)
+    assert (after.worker_id, after.claim) == (winners[0].worker_id, 1)
+
+
+# --- Handing over -------------------------------------------------------------------------------
+
+
+def test_a_link_is_handed_over_without_a_word(linked: Connection, hand: Hand, second: Hand) -> None:
+    fence, lines = hand.claim(linked), linked.events.count()
+    assert actions.hand_over(linked.pk, hand.worker, second.worker.pk, nobody)
+    after = reread(linked)
+    assert (after.worker_id, after.claim) == (second.worker.pk, fence.claim + 1)
+    assert (after.state, after.number) == (State.CONNECTED, NUMBER)
+    assert linked.events.count() == lines
+    with pytest.raises(Superseded):
+        actions.observe(fence, Observation.LINK_LOST)
+    assert neglected(second.worker, frozenset()) == [linked.pk]
+
+
+def test_a_pairing_that_is_handed_over_begins_anew(
+    connection: Connection, hand: Hand, second: Hand
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    hand.show_code(connection)
+    assert actions.hand_over(connection.pk, hand.worker, second.worker.pk, nobody)
+    after = reread(connection)
+    assert (after.state, after.reason) == (State.CONNECTING, Reason.CODE_LOST)
+    assert neglected(second.worker, frozenset()) == [connection.pk]
+
+
+def test_nothing_is_handed_over_by_who_does_not_have_it_nor_to_the_dead(
+    linked: Connection, hand: Hand, second: Hand
+) -> None:
+    before = reread(linked)
+    assert not actions.hand_over(linked.pk, second.worker, hand.worker.pk, nobody)
+    second.die()
+    assert not actions.hand_over(linked.pk, hand.worker, second.worker.pk, nobody)
+    assert (reread(linked).worker_id, reread(linked).claim) == (before.worker_id, before.claim)
+
+
+def test_draining_is_remembered_and_can_be_taken_back(hand: Hand) -> None:
+    actions.drain_worker(hand.worker.pk)
+    hand.worker.refresh_from_db()
+    assert hand.worker.draining_since is not None and hand.worker.alive
+    actions.drain_worker(hand.worker.pk, drain=False)
+    hand.worker.refresh_from_db()
+    assert hand.worker.draining_since is None
+
+
+# --- What is looked for -------------------------------------------------------------------------
+
+
+def test_whom_nobody_has_is_an_orphan_only_if_there_is_something_to_do(
+    connection: Connection, other_organization: Organization, hand: Hand, second: Hand
+) -> None:
+    Connection.objects.of(other_organization)  # never connected: nothing to do
+    assert orphans(unbegun=True) == [] == orphans(unbegun=False)
+    actions.request_reconnect(connection.pk, ALICE)
+    assert orphans(unbegun=True) == [connection.pk]
+    hand.link(connection)
+    assert orphans(unbegun=True) == [] == orphans(unbegun=False)
+    hand.die()
+    assert orphans(unbegun=False) == [connection.pk]
+    Organization.objects.filter(pk=connection.pk).update(deactivated_at=timezone.now())
+    assert orphans(unbegun=False) == []
+
+
+def test_what_runs_here_but_belongs_elsewhere_is_looked_at(
+    linked: Connection, hand: Hand, second: Hand
+) -> None:
+    running = frozenset({linked.pk})
+    assert neglected(hand.worker, running) == []
+    actions.hand_over(linked.pk, hand.worker, second.worker.pk, nobody)
+    assert neglected(hand.worker, running) == [linked.pk]
+
+
+def test_a_worker_that_lost_its_right_comes_back_as_another_one(
+    linked: Connection, hand: Hand, second: Hand
+) -> None:
+    again = actions.start_worker("hand", 10, alone=False, instead_of=hand.worker)
+    assert set(Worker.objects.alive()) == {second.worker, again}
+    assert orphans(unbegun=False) == [linked.pk]
+
+
+def test_workers_of_long_ago_are_forgotten(hand: Hand) -> None:
+    long_ago = timezone.now() - timedelta(days=8)
+    old = Worker.objects.create(name="old", heartbeat_at=long_ago, stopped_at=long_ago)
+    actions.start_worker("new", alone=False)
+    assert not Worker.objects.filter(pk=old.pk).exists()
+
+
+# --- Fair parts ---------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 5000), st.lists(st.integers(1, 2000), max_size=12))
+def test_a_fair_level_takes_all_and_not_more_than_needed(total: int, capacities: list[int]) -> None:
+    def taken(level: int) -> int:
+        return sum(min(level, capacity) for capacity in capacities)
+
+    level = fair_level(total, capacities)
+    assert 0 <= level <= max(capacities, default=0)
+    assert taken(level) >= min(total, sum(capacities))
+    if level:
+        assert taken(level - 1) < total
+
+
+@pytest.mark.parametrize(
+    ("total", "capacities", "level"),
+    [(60, [100, 100, 100], 20), (61, [100, 100, 100], 21), (60, [10, 100], 50), (9, [], 0)],
+)
+def test_fair_levels(total: int, capacities: list[int], level: int) -> None:
+    assert fair_level(total, capacities) == level
