@@ -134,7 +134,7 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
         self._again_at = self._now() + LEFT_ALONE_SECONDS
         if not self._away:
             self._away = True
-            logger.error("Redis is away: %s", type(error).__name__)
+            logger.error("Redis is away", extra={"why": type(error).__name__})
 
     def _answered(self) -> None:
         if self._away:
@@ -228,7 +228,7 @@ class _ForgivingClient(RedisCacheClient):
         try:
             return ask()
         except AWAY as error:
-            logger.warning("a count was not kept: %s", type(error).__name__)
+            logger.warning("a count was not kept", extra={"why": type(error).__name__})
             return otherwise
 
 
@@ -246,4 +246,4 @@ class ForgivingRedisCache(RedisCache):
             for key in client.scan_iter(match=f"{self.key_prefix}:*", count=1000):
                 client.delete(key)
         except AWAY as error:
-            logger.warning("counts were not cleared: %s", type(error).__name__)
+            logger.warning("counts were not cleared", extra={"why": type(error).__name__})

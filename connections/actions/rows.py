@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -13,6 +15,8 @@ from connections.lifecycle import PAIRING, Observation, State, after
 from connections.models import DETAIL_LENGTH, Connection, ConnectionEvent, PairingAttempt
 from organizations.actors import Actor
 from organizations.phone_numbers import same_number
+
+logger = logging.getLogger(__name__)
 
 Outcome = PairingAttempt.Outcome
 
@@ -112,7 +116,7 @@ def move(
     connection.save(update_fields=["state", "reason", "detail", "since", "retry_at"])
     if state not in PAIRING:
         end_attempts(connection, ENDINGS.get(observation, Outcome.FAILED))
-    ConnectionEvent.objects.create(
+    event = ConnectionEvent.objects.create(
         connection=connection,
         observation=observation,
         state_before=before,
@@ -122,7 +126,22 @@ def move(
         attempt=attempt,
         **(actor.columns if actor else {}),
     )
+    transaction.on_commit(partial(_log, event, connection.generation))
     broadcast.changed(connection.pk)
+
+
+def _log(event: ConnectionEvent, generation: int) -> None:
+    """A line of the history is a line of the log, but for the words that may hold a number."""
+    fields: dict[str, object] = {
+        "organization": event.connection_id,
+        "observation": str(event.observation),
+        "state": str(event.state),
+        "reason": str(event.reason),
+        "generation": generation,
+    }
+    if event.attempt_id is not None:
+        fields["attempt"] = event.attempt_id
+    logger.info("a connection changed", extra=fields)
 
 
 def adopt(connection: Connection, attempt: PairingAttempt, number: str) -> None:

@@ -39,7 +39,8 @@ class Database:
             except AWAY as error:
                 if not self._away:
                     self._away = True
-                    logger.error("the database is away: %s", type(error).__name__)
+                    why = type(error).__name__
+                    logger.error("the database is away", extra={"why": why})
             else:
                 if self._away:
                     self._away = False

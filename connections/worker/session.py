@@ -63,7 +63,8 @@ class Session:
                 return await asyncio.to_thread(function, *arguments)
             except auth_sessions.Away as away:
                 if wait == FIRST_RETRY_SECONDS:
-                    logger.error("credentials: %s", away, extra={"organization": self.id})
+                    fields = {"organization": self.id, "why": str(away)}
+                    logger.error("the credentials are away", extra=fields)
             await asyncio.sleep(wait)
             wait = min(wait * 2, PAUSE_SECONDS)
 

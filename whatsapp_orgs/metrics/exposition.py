@@ -121,7 +121,7 @@ def _of_workers(now: Present) -> Iterator[Metric]:
         ("worker_capacity", "Organizations that it takes at most.", lambda w: w.capacity),
         ("worker_sessions", "Organizations it had at that time.", lambda w: w.sessions),
         ("worker_hosts", "Host processes it had at that time.", lambda w: w.hosts),
-        ("worker_owned", "Organizations that are its own and live.", lambda w: now.owned[w.pk]),
+        ("worker_owned", "Organizations that are its own.", lambda w: now.owned[w.pk]),
         ("worker_draining", "1: it hands over.", lambda w: w.draining_since is not None),
     ):
         ages = {worker.pk: float(values(worker)) for worker in now.workers}

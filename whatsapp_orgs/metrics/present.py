@@ -70,7 +70,7 @@ def read() -> Present:
         found.desired[Desired(observed.connection.desired)] += count
         if observed.orphaned and not observed.inactive:
             found.unattended += count
-        elif observed.connection.worker is not None:
+        if observed.connection.worker is not None:
             found.owned[observed.connection.worker.pk] += count
     found.bulk_runs, found.bulk_items = _open_bulk()
     found.owner_links = _open_owner_links()
