@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from connections.models import Worker
 from tests.permissions import World
 
 ORGANIZATION = "api/v1/organizations/<int:organization_id>"
@@ -90,6 +91,11 @@ ASKED_WITH: dict[str, Callable[[World], dict[str, Any]]] = {
     "POST admin/connections/connection/bulk/": lambda world: {
         "action": "disconnect",
         "chosen": world.acme.pk,
+    },
+    "POST admin/connections/worker/": lambda world: {
+        "action": "drain",
+        "_selected_action": Worker.objects.get().pk,
+        "confirmed": "yes",
     },
     "POST admin/auth/group/<path:object_id>/delete/": lambda world: {"post": "yes"},
     "POST api/v1/organizations": lambda world: {"name": "New", "expectedNumber": NUMBER},

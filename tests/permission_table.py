@@ -144,6 +144,14 @@ GET,POST <path:object_id>/history/                   404  404  404  404  404
 GET,POST <path:object_id>/delete/                    404  404  404  404  404
 GET,POST <path:object_id>/change/                    404  404  404  404  404
 GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/connections/worker/]
+GET      .                                           403  403  403  403  200
+POST     .                                           403  403  403  403  302+
+GET,POST add/                                        403  403  403  403  403
+GET,POST <path:object_id>/history/                   404  404  404  404  404
+GET,POST <path:object_id>/delete/                    404  404  404  404  404
+GET,POST <path:object_id>/change/                    404  404  404  404  404
+GET,POST <path:object_id>/                           302  302  302  302  302
 [admin/]
 GET,POST <app_label>/                                200  200  200  200  200
 GET,POST <url>                                       404  404  404  404  404

@@ -33,7 +33,13 @@ from connections.actions.requests import (
     request_disconnect,
     request_reconnect,
 )
-from connections.actions.rows import GONE_AT_WHATSAPP, Fence, Superseded, Unwelcome
+from connections.actions.rows import (
+    GONE_AT_WHATSAPP,
+    Fence,
+    Superseded,
+    Unwelcome,
+    as_owner,
+)
 from connections.actions.self_tests import (
     NotConnected,
     TooManyTests,
@@ -68,6 +74,7 @@ __all__ = [
     "UnexpectedNumber",
     "Unwelcome",
     "advance_runs",
+    "as_owner",
     "begin",
     "begin_pairing",
     "claim",

@@ -18,6 +18,9 @@ from connections import broadcast
 from connections.actions.rows import Outcome, Unwelcome, adopt, end_attempts, move
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation
 from connections.models import Connection, PairingAttempt, Worker
+from organizations.actions import note
+from organizations.actors import Actor
+from organizations.models import AuditEntry
 
 KEEP_WORKERS = timedelta(days=7)
 
@@ -64,10 +67,17 @@ def heartbeat(
     return found > 0
 
 
-def drain_worker(worker_id: int, drain: bool = True) -> None:
-    """It hands over what it owns, one after the other, and takes nothing new; or no longer so."""
+@transaction.atomic
+def drain_worker(worker_id: int, drain: bool = True, actor: Actor | None = None) -> None:
+    """It hands over what it owns, one after the other, and takes nothing new; or no longer so.
+
+    `actor`: who asked for it, if it does not stop by itself.
+    """
     since = timezone.now() if drain else None
-    Worker.objects.filter(pk=worker_id, stopped_at=None).update(draining_since=since)
+    running = Worker.objects.filter(pk=worker_id, stopped_at=None)
+    if running.update(draining_since=since) and actor is not None:
+        action = AuditEntry.Action.WORKER_DRAINED if drain else AuditEntry.Action.WORKER_RESUMED
+        note(action, None, actor, running.get().name)
 
 
 def stop_worker(worker: Worker) -> None:

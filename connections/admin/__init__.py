@@ -2,5 +2,6 @@
 
 from connections.admin.connection import ConnectionAdmin
 from connections.admin.history import ConnectionEventAdmin, PairingAttemptAdmin
+from connections.admin.workers import WorkerAdmin
 
-__all__ = ["ConnectionAdmin", "ConnectionEventAdmin", "PairingAttemptAdmin"]
+__all__ = ["ConnectionAdmin", "ConnectionEventAdmin", "PairingAttemptAdmin", "WorkerAdmin"]

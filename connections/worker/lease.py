@@ -10,6 +10,7 @@ itself, even when the supervisor cannot tell it to.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import mmap
@@ -36,6 +37,8 @@ RENEW_SECONDS = 1.5
 LEASE_SECONDS = 6.0
 LOOK_SECONDS = 0.25
 AGAIN_SECONDS = 1.0
+# A file in the data folder that is touched with each heartbeat.
+SIGN = "worker.alive"
 # Seconds on the clock that all processes of a machine share, as the hosts read them.
 MOMENT = struct.Struct("d")
 
@@ -124,6 +127,9 @@ class Lease:
         database.close()
 
     def _extend(self, begun: float) -> None:
+        # For whoever looks after this process from outside, and asks no database.
+        with contextlib.suppress(OSError):
+            (settings.DATA_DIR / SIGN).touch()
         self._write(begun + LEASE_SECONDS if self._shared else math.inf)
 
     def _end(self) -> None:

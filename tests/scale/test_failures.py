@@ -39,14 +39,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def holders(cluster: Cluster) -> Iterator[Callable[[], Holders]]:
     """Everything is well before and after each test, and watched in between."""
     until(cluster.settled, PATIENCE_SECONDS, "all connected before")
-    logins = cluster.simulator.stats()["pairings"]
+    pairings = cluster.simulator.stats()["pairings"]
     with Holders(cluster.simulator) as watching:
         yield lambda: watching
         until(cluster.settled, PATIENCE_SECONDS, f"all connected after: {cluster.states()}")
     assert watching.looks > 5
     assert watching.most == 1, "two clients of one device at the same time"
-    assert watching.logouts == 0
-    assert cluster.simulator.stats()["pairings"] - logins <= 1  # what the test itself links
+    # What the test itself links, it disconnects again.
+    assert watching.logouts == cluster.simulator.stats()["pairings"] - pairings <= 1
 
 
 def taken_from(cluster: Cluster, worker: int) -> bool:
