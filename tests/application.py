@@ -54,6 +54,12 @@ class Answer:
     seconds: float
 
 
+def own_name(data_dir: Path) -> str:
+    """What goes with a data folder is called so, on servers that others use too."""
+    digest = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()
+    return f"application_{digest[:12]}"
+
+
 @dataclass(frozen=True)
 class OwnDatabase:
     """On a PostgreSQL server that others use too, the database that goes with a data folder."""
@@ -61,31 +67,27 @@ class OwnDatabase:
     server: str
     name: str
 
-    @classmethod
-    def of(cls, data_dir: Path, url: str) -> Self | None:
-        """None where the database is a file in the folder."""
-        digest = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()
-        return cls(url, f"application_{digest[:12]}") if url else None
-
     @property
     def url(self) -> str:
         return urlsplit(self.server)._replace(path=f"/{self.name}").geturl()
 
     def create(self) -> None:
         """Unless it is there already, as after an earlier start."""
-        found = self._sql(b"SELECT datname FROM pg_database WHERE datname = %s", self.name)
-        if not found:
-            self._sql(f"CREATE DATABASE {self.name}".encode())
+        known = b"SELECT datname FROM pg_database WHERE datname = %s"
+        if not ask_postgres(self.server, known, self.name):
+            ask_postgres(self.server, f"CREATE DATABASE {self.name}".encode())
 
     def drop(self) -> None:
-        self._sql(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)".encode())
+        ask_postgres(self.server, f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)".encode())
 
-    def _sql(self, statement: bytes, *values: str) -> list[tuple[Any, ...]]:
-        import psycopg
 
-        with psycopg.connect(self.server, autocommit=True, connect_timeout=10) as connection:
-            cursor = connection.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else []
+def ask_postgres(url: str, statement: bytes, *values: str) -> list[tuple[Any, ...]]:
+    """Run one statement outside a transaction. Returns its rows."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
+        cursor = connection.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []
 
 
 class Application:
@@ -104,10 +106,14 @@ class Application:
             "PORT": str(free_port()),
             **environment,
         }
-        self._database = OwnDatabase.of(data_dir, self.environment.get("DATABASE_URL", ""))
+        # On servers that others use too; those that a test names are its own affair.
+        server = "" if "DATABASE_URL" in environment else os.environ.get("DATABASE_URL", "")
+        name = own_name(data_dir)
+        self._database = OwnDatabase(server, name) if server else None
         if self._database:
             self.environment["DATABASE_URL"] = self._database.url
-            self.environment.setdefault("REDIS_PREFIX", self._database.name)
+        if not {"REDIS_URL", "REDIS_PREFIX"} & environment.keys():
+            self.environment["REDIS_PREFIX"] = name
         self.facts: dict[str, Any] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.log = data_dir / "log.txt"
@@ -222,6 +228,14 @@ class Application:
 
         found: dict[str, Any] = until(look, seconds, f"state {state}")
         return found
+
+    def keeps_credentials(self, organization: int) -> bool:
+        """Whether credentials of the organization lie anywhere: in its folder, or in schemas."""
+        if (self.data_dir / "auth_sessions" / str(organization)).exists():
+            return True
+        url = self.environment.get("DATABASE_URL", "")
+        found = b"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
+        return bool(url and ask_postgres(url, found, f"wa_{organization}_"))
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")

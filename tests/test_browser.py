@@ -58,8 +58,7 @@ def test_reconnect_scan_disconnect_and_reconnect_again(
     linked = application.simulator.scan(first)
     expect(panel(page, "connected")).to_be_visible()
     assert digits(page) == linked.number
-    folder = application.data_dir / "auth_sessions" / str(organization)
-    assert any(folder.iterdir())
+    assert application.keeps_credentials(organization)
 
     press(page, "Disconnect…")
     expect(page.get_by_role("dialog")).to_contain_text("is unlinked at WhatsApp")
@@ -69,7 +68,7 @@ def test_reconnect_scan_disconnect_and_reconnect_again(
     press(page, "Disconnect")
     expect(panel(page, "disconnected")).to_be_visible()
     expect(status(page)).to_contain_text("The credentials were deleted")
-    assert not folder.exists()
+    assert not application.keeps_credentials(organization)
     assert linked.number not in {device["number"] for device in application.simulator.devices()}
 
     press(page, "Reconnect")

@@ -23,7 +23,7 @@ def test_it_rests_with_its_credentials_and_resumes(
     status = application.api("GET", organization, "status").body
     assert (status["reason"], status["isConnected"]) == ("organization_inactive", False)
     until(lambda: not online(application, number), 10, "the device offline")
-    assert (application.data_dir / "auth_sessions" / str(organization)).is_dir()
+    assert application.keeps_credentials(organization)
     refused = application.api("POST", organization, "reconnect")
     assert (refused.status, refused.body["code"]) == (409, "organization_inactive")
 
@@ -36,6 +36,12 @@ def test_a_pairing_ends_with_it(application: Application, organization: int) -> 
     assert application.api("POST", organization, "reconnect").status == 200
     set_active(application, organization, False)
     assert application.api("GET", organization, "qrcode").body["code"] == "client_not_found"
+
+    def ended() -> bool:
+        history = application.request("GET", f"/api/v1/organizations/{organization}/events").body
+        return "pairing_interrupted" in str(history)
+
+    until(ended, 10, "the worker has seen it")
     set_active(application, organization, True)
     application.wait_for_state(organization, "action_needed")
     assert application.api("POST", organization, "reconnect").status == 200

@@ -19,6 +19,7 @@ from tests.faults.playing import OF_ONE, harm_of
 from tests.faults.row import LONG, Row
 from tests.faults.table import ROWS
 
+pytestmark = pytest.mark.skipif(not trouble.IN_FILES, reason=trouble.NOT_IN_FILES)
 ALL_SECONDS = 900.0
 PRODUCTS_AT_ONCE = 4
 ONLY_LONG = ("refuse_long", "failure_501_long")

@@ -106,7 +106,7 @@ def connect_and_disconnect(application: Application, organization: int) -> None:
     application.wait_for_state(organization, "connected", 30)
     gone = application.api("DELETE", organization, "disconnect")
     assert (gone.status, gone.body["success"]) == (200, True), gone
-    assert not (application.data_dir / "auth_sessions" / str(organization)).exists()
+    assert not application.keeps_credentials(organization)
 
 
 def settled(application: Application) -> Taken:

@@ -56,7 +56,7 @@ def test_a_logout_that_whatsapp_does_not_answer_ends_all_the_same(
     gone = own_application.api("DELETE", organization, "disconnect")
     assert gone.status == 200
     assert "WhatsApp could not be told" in gone.body["message"]
-    assert not (own_application.data_dir / "auth_sessions" / str(organization)).exists()
+    assert not own_application.keeps_credentials(organization)
 
 
 @pytest.mark.parametrize("action", [("POST", "cancel"), ("DELETE", "disconnect")], ids=str)
@@ -80,7 +80,7 @@ def test_given_up_after_the_scan_nothing_stays_linked(
     until(lambda: not linked(), 15, "WhatsApp told to forget the device")
     assert application.api("GET", organization, "status").body["state"] == "disconnected"
     until(
-        lambda: not (application.data_dir / "auth_sessions" / str(organization)).exists(),
+        lambda: not application.keeps_credentials(organization),
         10,
         "no credentials left",
     )

@@ -20,10 +20,6 @@ def ask(application: Application, organization: int, number: str) -> str:
     return str(answer.body["pairingCode"])
 
 
-def folder_is_gone(application: Application, organization: int) -> bool:
-    return not (application.data_dir / "auth_sessions" / str(organization)).exists()
-
-
 def test_a_code_that_is_typed_on_the_phone_links_it(
     application: Application, organization: int
 ) -> None:
@@ -95,7 +91,7 @@ def test_a_cancelled_pairing_leaves_nothing_behind(own_application: Application,
     status = application.api("GET", organization, "status").body
     assert (status["state"], status["reason"]) == ("disconnected", "pairing_cancelled")
     assert (status["desired"], status["number"]) == ("disconnected", None)
-    until(lambda: folder_is_gone(application, organization), 10, "no folder")
+    until(lambda: not application.keeps_credentials(organization), 10, "no credentials")
     until(lambda: len(application.processes()) == IDLE, 10, "no process more than before")
     assert application.simulator.connections() == []
     with pytest.raises(ControlError):

@@ -96,12 +96,11 @@ def test_disconnect_then_status_then_reconnect_gives_a_fresh_code(
     application: Application, organization: int
 ) -> None:
     number = link(application, organization)
-    folder = application.data_dir / "auth_sessions" / str(organization)
-    assert folder.is_dir()
+    assert application.keeps_credentials(organization)
 
     gone = application.api("DELETE", organization, "disconnect")
     assert (gone.status, gone.body["success"]) == (200, True)
-    assert not folder.exists()
+    assert not application.keeps_credentials(organization)
     devices = [device["number"] for device in application.simulator.devices()]
     assert number not in devices, "WhatsApp was not told"
     status = application.api("GET", organization, "status").body
@@ -120,7 +119,7 @@ def test_disconnecting_what_is_not_connected_cleans_up_and_says_so(
     application.api("POST", organization, "reconnect")
     while_pairing = application.api("DELETE", organization, "disconnect")
     assert while_pairing.status == 200
-    assert not (application.data_dir / "auth_sessions" / str(organization)).exists()
+    assert not application.keeps_credentials(organization)
     assert application.api("GET", organization, "qrcode").body["code"] == "client_not_found"
 
 

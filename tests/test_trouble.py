@@ -16,6 +16,7 @@ from tests import trouble
 from tests.application import Application, until
 from tests.test_reconnect import link, online
 
+pytestmark = pytest.mark.skipif(not trouble.IN_FILES, reason=trouble.NOT_IN_FILES)
 mounts = pytest.mark.skipif(not trouble.can_mount(), reason=trouble.CANNOT_MOUNT)
 
 

@@ -28,6 +28,9 @@ from tests.application import ROOT, Application, until
 FIND_SECONDS = 10.0
 DATABASE = "db.sqlite3"
 CREDENTIALS = "whatsmeow.sqlite3"
+# What is harmed here are files: none holds anything where PostgreSQL does (tests/scale harms that).
+IN_FILES = not os.environ.get("DATABASE_URL")
+NOT_IN_FILES = "the database and the credentials are on PostgreSQL"
 
 # --- Processes ----------------------------------------------------------------------------------
 

@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests import trouble
 from tests.chaos.faults import Injector, Row
 from tests.chaos.run import run
 from tests.chaos.verdict import history_gaps
 
+pytestmark = pytest.mark.skipif(not trouble.IN_FILES, reason=trouble.NOT_IN_FILES)
 ORGANIZATIONS, SECONDS, SEED, PACE = 12, 40.0, 20260301, 0.6
 
 

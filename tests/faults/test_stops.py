@@ -17,6 +17,7 @@ from tests.faults.case import Case
 from tests.faults.row import Phase, Row
 from tests.faults.stop_table import STOP_SECONDS, STOPS, Stop
 
+pytestmark = pytest.mark.skipif(not trouble.IN_FILES, reason=trouble.NOT_IN_FILES)
 ROW = Row(Phase.LINKED, "stop", "the service is stopped", None)
 # Beyond the promise: the interpreter's own start and end, on a busy machine.
 GRACE_SECONDS = 3.0

@@ -1,0 +1,94 @@
+"""PostgreSQL and Redis go away under a running product, and come back."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.application import Answer, Application, until
+from tests.raw import TEXT, Raw
+from tests.services import Postgres, Redis
+from tests.test_reconnect import decode
+
+# Well below the time that a request waits for a connection of a pool whose connections are all out.
+AT_ONCE = 8.0
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    with Redis() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def product(
+    postgres: Postgres, redis: Redis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Application]:
+    with Application(
+        tmp_path_factory.mktemp("away") / "data", DATABASE_URL=postgres.url, REDIS_URL=redis.url
+    ) as running:
+        yield running
+
+
+def status(product: Application, organization: int) -> Answer:
+    return product.api("GET", organization, "status", timeout=60)
+
+
+def test_without_redis_a_phone_is_linked_and_a_page_sees_it(
+    product: Application, redis: Redis
+) -> None:
+    organization = product.new_organizations("Linked without Redis")[0]
+    redis.end()
+    try:
+        answer = product.api("POST", organization, "reconnect", timeout=60)
+        assert answer.status == 200, answer
+        with Raw(product) as page:
+            page.shake_hands(
+                f"/ws/organizations/{organization}/connection/", product.facts["token"]
+            )
+            kind, first = page.frame()
+            assert (kind, json.loads(first)["state"]) == (TEXT, "awaiting_scan")
+            product.simulator.scan(decode(answer))
+            product.wait_for_state(organization, "connected", 30)
+            # Nobody tells the page: it looks by itself, more rarely than that.
+            states = []
+            while "connected" not in states:
+                states.append(json.loads(page.frame()[1])["state"])
+    finally:
+        redis.start()
+    assert product.api("DELETE", organization, "disconnect", timeout=60).status == 200
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_while_postgresql_restarts_people_are_told_and_then_served_at_once(
+    product: Application, postgres: Postgres, how: signal.Signals
+) -> None:
+    organization = product.organization()
+    assert status(product, organization).status == 200
+    postgres.end(how)
+    try:
+        for _ in range(2):
+            away = status(product, organization)
+            assert (away.status, away.body["code"]) == (503, "database_unavailable"), away
+            assert int(away.headers["Retry-After"]) > 0
+            assert away.seconds < AT_ONCE
+    finally:
+        postgres.start()
+    for _ in range(3):
+        back = status(product, organization)
+        assert (back.status, back.seconds < AT_ONCE) == (200, True), back
+    assert product.api("POST", organization, "reconnect", timeout=60).status == 200
+    until(
+        lambda: status(product, organization).body["reason"] == "waiting_for_scan",
+        60,
+        "the worker is back, too",
+    )
