@@ -54,6 +54,9 @@ def database(url: str, folder: Path, connections: int) -> dict[str, Any]:
             "max_size": connections,
             "timeout": POOL_SECONDS,
             "max_idle": IDLE_SECONDS,
+            # Who asks next tries anew, so all is well as soon as the database is back.
+            "reconnect_timeout": 0.0,
+            "reconnect_failed": _nobody_waits,
         },
     }
     # A connection that broke while it lay in the pool is noticed before it is used.
@@ -61,6 +64,18 @@ def database(url: str, folder: Path, connections: int) -> dict[str, Any]:
     # With PgBouncer in front, a transaction may have another server connection than the last one.
     found["DISABLE_SERVER_SIDE_CURSORS"] = True
     return found
+
+
+def _nobody_waits(pool: Any) -> None:
+    """The database cannot be reached: those who wait for a connection hear so, not at the end of
+    their time, and whoever it was that tried for them."""
+    from psycopg import OperationalError
+
+    with pool._lock:
+        waiting = list(pool._waiting)
+        pool._waiting.clear()
+    for client in waiting:
+        client.fail(OperationalError("the database cannot be reached"))
 
 
 def _sqlite(folder: Path) -> dict[str, Any]:
