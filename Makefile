@@ -31,6 +31,15 @@ define LINT
 .venv/bin/lint-imports --no-logo
 endef
 
+PYTEST_PROCESSES := -n $${TEST_PROCESSES:-3} --dist loadfile
+# What differs with the database or with what carries the signals; the rest runs on SQLite alone.
+ON_SERVERS := organizations connections whatsapp_orgs \
+	--ignore whatsapp_orgs/tests/test_translations.py \
+	--ignore whatsapp_orgs/tests/test_redis_layer.py \
+	tests/test_crash.py tests/test_deactivation.py tests/test_hostile.py \
+	tests/test_owner_link.py tests/test_pairing.py tests/test_permissions.py \
+	tests/test_reconnect.py tests/test_schema.py tests/test_self_test.py
+
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
@@ -45,10 +54,11 @@ run: ## Run everything on one port (WHATSAPP_SERVER=simulator PORT=8000 DATA_DIR
 	done; \
 	exec .venv/bin/python manage.py run
 
-test: ## Run the linters, then the tests
+test: ## Run the linters, then the tests, on SQLite and then on PostgreSQL and Redis
 	$(SETUP) test
 	$(LINT)
-	.venv/bin/python -m pytest -n $${TEST_PROCESSES:-3} --dist loadfile
+	DATABASE_URL= REDIS_URL= .venv/bin/python -m pytest $(PYTEST_PROCESSES)
+	.venv/bin/python -m tests.services .venv/bin/python -m pytest $(PYTEST_PROCESSES) $(ON_SERVERS)
 
 lint: ## Run the linters alone
 	$(SETUP) run

@@ -1,7 +1,8 @@
 """Makes .venv, and sees to what pip cannot give. Called by the Makefile; standard library only.
 
     python3 deploy/setup_environment.py run     what running the app and the linters needs
-    python3 deploy/setup_environment.py test    that, and a Chromium for the browser tests
+    python3 deploy/setup_environment.py test    that, a Chromium for the browser tests, and the
+                                                programs of PostgreSQL and of Redis
 
 A stamp in .venv says what it was made of, and is written last. While it holds, nothing is done
 again; an install that broke off left none, so the next call starts afresh.
@@ -44,6 +45,7 @@ def main() -> int:
             ensure_venv()
             if purpose == "test":
                 ensure_chromium()
+                ensure_servers()
     except SetupError as error:
         say(str(error))
         return 1
@@ -177,6 +179,44 @@ def ensure_chromium() -> None:
 
 def has_chromium() -> bool:
     return succeeds(str(VENV_PYTHON), str(ROOT / "tests" / "chromium.py"), out=HIDDEN, err=HIDDEN)
+
+
+def ensure_servers() -> None:
+    """The tests start their own PostgreSQL and Redis (tests/services.py): no service is needed."""
+    if has_servers():
+        return
+    with nothing_starts():
+        apt_install("postgresql")
+        apt_install("redis-server", "valkey-server")
+    if not has_servers():
+        raise SetupError(
+            f"the tests need the programs of PostgreSQL and of Redis; on Debian and Ubuntu: "
+            f"{as_root()}apt-get install postgresql redis-server; they need not run"
+        )
+
+
+def has_servers() -> bool:
+    look = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from tests import services as found; "
+        "found.postgres_program('initdb'), found.postgres_program('postgres'), "
+        "found.redis_program()"
+    )
+    return succeeds(str(VENV_PYTHON), "-c", look, str(ROOT), out=HIDDEN, err=HIDDEN)
+
+
+@contextmanager
+def nothing_starts() -> Iterator[None]:
+    """What apt-get installs meanwhile is not started as a service: Debian asks this file."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    ours = os.geteuid() == 0 and shutil.which("apt-get") and not policy.exists()
+    if ours:
+        policy.write_text("#!/bin/sh\nexit 101\n")
+        policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        if ours:
+            policy.unlink(missing_ok=True)
 
 
 # --- commands
