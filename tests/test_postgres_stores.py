@@ -110,8 +110,10 @@ def test_a_restart_of_postgresql_ends_no_link(tmp_path: Path) -> None:
 
 def test_there_and_back_without_a_scan(tmp_path: Path, postgres: Postgres) -> None:
     """Linked with folders; moved, and connected; moved back, and connected again."""
-    stores = {"AUTH_SESSIONS_URL": postgres.new_database(f"stores_{os.urandom(6).hex()}")}
-    product = Application(tmp_path / "application", AUTH_SESSIONS="folders", **stores)
+    stores = postgres.new_database(f"stores_{os.urandom(6).hex()}")
+    product = Application(
+        tmp_path / "application", AUTH_SESSIONS="folders", AUTH_SESSIONS_URL=stores
+    )
     with product:
         organization = product.organization()
         number = link(product, organization)
@@ -131,8 +133,10 @@ def test_there_and_back_without_a_scan(tmp_path: Path, postgres: Postgres) -> No
 
 def test_a_move_that_is_killed_goes_on(tmp_path: Path, postgres: Postgres) -> None:
     """kill -9 at several moments; at the end everyone is connected without a scan."""
-    stores = {"AUTH_SESSIONS_URL": postgres.new_database(f"stores_{os.urandom(6).hex()}")}
-    product = Application(tmp_path / "application", AUTH_SESSIONS="folders", **stores)
+    stores = postgres.new_database(f"stores_{os.urandom(6).hex()}")
+    product = Application(
+        tmp_path / "application", AUTH_SESSIONS="folders", AUTH_SESSIONS_URL=stores
+    )
     with product:
         organizations = [product.organization(number) for number in range(3)]
         numbers = {organization: link(product, organization) for organization in organizations}

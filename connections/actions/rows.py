@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -19,6 +21,8 @@ from organizations.phone_numbers import same_number
 logger = logging.getLogger(__name__)
 
 Outcome = PairingAttempt.Outcome
+
+T = TypeVar("T")
 
 ENDINGS: dict[Observation, PairingAttempt.Outcome] = {
     Observation.CODES_EXPIRED: Outcome.EXPIRED,
@@ -80,6 +84,19 @@ def fenced(fence: Fence) -> Connection:
     if connection is None:
         raise Superseded
     return connection
+
+
+def as_owner(fence: Fence, act: Callable[[], T]) -> T:
+    """Do what only a connection's owner may do to its credentials. Raises Superseded.
+
+    The row is locked meanwhile, so no one takes over in the middle; and a worker that stood still
+    while others took over does not remove what they have linked.
+    """
+    with transaction.atomic():
+        row = Connection.objects.select_for_update().filter(pk=fence.connection_id)
+        if row.filter(claim=fence.claim).first() is None:
+            raise Superseded
+        return act()
 
 
 def move(

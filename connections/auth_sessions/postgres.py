@@ -1,7 +1,7 @@
 """Talking to the PostgreSQL of the stores: the hosts' way (an URL for Go), and this process's own.
 
 The Go library's pool has no limit, is never closed and keeps two idle connections for each client.
-So the server is asked, by the URL, to close a connection that has been idle for two seconds; the
+So the server is asked, by the URL, to close a connection that has been idle for a second; the
 library's next statement opens another one, without an error. Thousands of idle organizations hold
 no connection at all.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -19,7 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from connections.auth_sessions.errors import Away, Misdirected
 
-IDLE_SECONDS = 2
+IDLE_SECONDS = 1
 CONNECT_SECONDS = 5
 LOCK_SECONDS, STATEMENT_SECONDS = 5, 15
 # Connections that this process itself has open at once, and how long one waits for its turn.
@@ -146,15 +146,18 @@ class Connections:
         """
         if self._checked:
             return
-        asked = "wa_none"
-        with self._connect(host_options(asked)) as connection:
-            found = connection.execute("SHOW search_path").fetchone()
-        connection.close()
+        asked, found = "wa_none", None
+        try:
+            with closing(self._connect(host_options(asked))) as connection:
+                found = connection.execute("SHOW search_path").fetchone()
+        except psycopg.OperationalError as error:
+            if "unsupported startup parameter" not in str(error):  # PgBouncer's words
+                raise
         if found != (asked,):
             raise Misdirected(
                 "What is between this service and PostgreSQL ignores search_path, so organizations "
                 "would find each other's credentials: set AUTH_SESSIONS_URL to PostgreSQL itself, "
-                "or see docs/postgresql.md."
+                "see docs/postgresql.md."
             )
         self._checked = True
 

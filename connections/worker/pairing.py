@@ -154,7 +154,7 @@ class Pairing:
             await session.supervisor.dialling.turn(urgent=True)
         except Outdated as error:
             raise Failed(Observation.PAIRING_OUTDATED) from error
-        database = await session.thread(auth_sessions.create, session.id, self._attempt.store)
+        database = await session.change(auth_sessions.create, self._attempt.store)
         host = await session.supervisor.mould.take()
         self._codes = 0
         try:

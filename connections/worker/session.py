@@ -6,9 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.db import connection as database
 
 from connections import actions, auth_sessions
 from connections.actions import Fence, Superseded
@@ -67,6 +70,13 @@ class Session:
                     logger.error("the credentials are away", extra=fields)
             await asyncio.sleep(wait)
             wait = min(wait * 2, PAUSE_SECONDS)
+
+    async def change(self, function: Callable[..., T], *arguments: object) -> T:
+        """Run a function that changes this connection's stores, as only its owner may."""
+        change = partial(function, self.id, *arguments)
+        if settings.DATABASE_URL:
+            change = partial(_as_owner, self.fence, change)
+        return await self.thread(change)
 
     async def observe(
         self, observation: Observation, detail: str = "", retry_at: datetime | None = None
@@ -147,7 +157,7 @@ class Session:
         trouble = await log_out(self, connection)
         keep = await self.db(_linked_stores, self.id)
         trouble = await log_out_strays(self, keep) or trouble
-        await self.thread(auth_sessions.delete, self.id)
+        await self.change(auth_sessions.delete)
         told = trouble is None
         seen = Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNTOLD
         await self.db(actions.forget_credentials, self.fence, seen, trouble or "")
@@ -160,7 +170,7 @@ class Session:
         self.disconnecting = True
         trouble = await log_out_strays(self, keep)
         self.disconnecting = False
-        await self.thread(auth_sessions.discard_others, self.id, keep)
+        await self.change(auth_sessions.discard_others, keep)
         if trouble and connection.desired == Desired.DISCONNECTED:
             await self.observe(Observation.DISCONNECTED_UNTOLD, trouble)
 
@@ -192,10 +202,20 @@ class Session:
         self.requested = False
         if linked:
             self.store = attempt.store
-            await self.thread(auth_sessions.discard_others, self.id, {self.store})
+            await self.change(auth_sessions.discard_others, {self.store})
         else:
-            await self.thread(auth_sessions.discard, self.id, attempt.store)
+            await self.change(auth_sessions.discard, attempt.store)
         return linked
+
+
+def _as_owner(fence: Fence, change: Callable[[], T]) -> T:
+    """On any thread. Raises Superseded, Away, and what `change` raises."""
+    try:
+        return actions.as_owner(fence, change)
+    except (OperationalError, InterfaceError) as error:
+        raise auth_sessions.Away(str(error).strip()) from error
+    finally:
+        database.close()
 
 
 def _linked_stores(connection_id: int) -> set[str]:

@@ -1,0 +1,125 @@
+"""`python -m bench.postgresql [ORGANIZATIONS…]`: connections to PostgreSQL, with so many linked.
+
+Starts a PostgreSQL (with its writes on the disk), the product and the simulator, links more and
+more organizations, and prints a line for each number of them: the connections of hosts (the Go
+library), of the stores and of Django, at rest and while all are resumed at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+
+from tests.application import Application, until
+from tests.services import Postgres
+from tests.test_reconnect import decode
+
+SIZES = (1, 25, 100)
+LINKED_AT_ONCE = 2
+SAMPLE_SECONDS = 0.05
+REST_SECONDS = 15.0
+KINDS = {"whatsapp_orgs host": "hosts", "whatsapp_orgs stores": "stores"}
+QUERY = """
+    SELECT application_name, count(*) FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() GROUP BY 1
+"""
+
+
+class Watch:
+    """The most connections of each kind that were open at the same time."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self.most: Counter[str] = Counter()
+        self.total = self.seconds = 0.0
+
+    def _look(self) -> None:
+        begun = time.monotonic()
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            samples = 0
+            while not self._over.wait(SAMPLE_SECONDS):
+                now: Counter[str] = Counter()
+                for name, count in connection.execute(QUERY):
+                    now[KINDS.get(str(name), "django")] += int(count)
+                self.most |= now
+                self.most |= Counter({"together": now.total()})
+                self.total += now["hosts"]
+                samples += 1
+            self.total /= max(1, samples)
+        self.seconds = time.monotonic() - begun
+
+    def during(self, what: Callable[[], object]) -> str:
+        """Do something. Returns what was open meanwhile, as text."""
+        self._thread.start()
+        try:
+            what()
+        finally:
+            self._over.set()
+            self._thread.join()
+        found = ", ".join(f"{kind} {self.most[kind]}" for kind in ("hosts", "stores", "django"))
+        return (
+            f"most: {found}, together {self.most['together']}; "
+            f"hosts on average {self.total:.1f} ({self.seconds:.1f} s)"
+        )
+
+
+def link(product: Application, organization: int) -> None:
+    answer = product.api("POST", organization, "reconnect", timeout=60)
+    assert answer.status == 200, answer
+    product.simulator.scan(decode(answer))
+    product.wait_for_state(organization, "connected", 60)
+
+
+def all_online(product: Application, count: int) -> bool:
+    return sum(bool(device["online"]) for device in product.simulator.devices()) >= count
+
+
+def measure(product: Application, url: str, size: int) -> None:
+    """Link up to `size` organizations, and print what is open."""
+    linked = sum(bool(device["online"]) for device in product.simulator.devices())
+    fresh = product.new_organizations(*(f"Bench {linked + n}" for n in range(size - linked)))
+
+    def link_all() -> None:
+        with ThreadPoolExecutor(LINKED_AT_ONCE) as pool:
+            list(pool.map(lambda organization: link(product, organization), fresh))
+        until(lambda: all_online(product, size), 60, "all online")
+
+    print(f"{size} linked, while {len(fresh)} pair: {Watch(url).during(link_all)}", flush=True)
+    time.sleep(5)
+    print(f"{size} linked, at rest: {Watch(url).during(lambda: time.sleep(REST_SECONDS))}")
+    product.stop()
+
+    def resume_all() -> None:
+        product.start()
+        until(lambda: all_online(product, size), 120, "all online again")
+
+    print(f"{size} linked, all resumed: {Watch(url).during(resume_all)}", flush=True)
+
+
+def main(sizes: list[int]) -> None:
+    """Print the figures."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Postgres(fsync="on") as postgres,
+        Application(
+            Path(folder), DATABASE_URL=postgres.url, RECONNECTS_PER_CALLER="100000"
+        ) as product,
+    ):
+        for size in sizes:
+            measure(product, postgres.url, size)
+        [(megabytes,)] = postgres.sql("SELECT pg_database_size('postgres') / 1000000")
+        print(f"The database has {megabytes} MB.")
+
+
+if __name__ == "__main__":
+    main([int(size) for size in sys.argv[1:]] or list(SIZES))

@@ -1,0 +1,42 @@
+"""Stores on a PostgreSQL are in every worker's reach: only the owner may remove one."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from connections import actions, auth_sessions
+from connections.actions import Superseded
+from connections.models import Connection
+from connections.tests.hand import Hand
+from connections.tests.places import Place, database, folders, place, postgres
+
+__all__ = ["database", "folders", "place", "postgres"]
+
+
+@pytest.mark.django_db
+def test_the_owner_removes_a_store(place: Place, connection: Connection) -> None:
+    fence = Hand(alone=False).claim(connection)
+    place.link(connection.pk, "attempt-1")
+    assert actions.as_owner(fence, partial(auth_sessions.delete, connection.pk))
+    assert place.content() == set()
+
+
+@pytest.mark.django_db
+def test_who_stood_still_removes_nothing(place: Place, connection: Connection) -> None:
+    """It was about to delete, and goes on when another one has linked a phone meanwhile."""
+    stopped = Hand(alone=False)
+    fence = stopped.claim(connection)
+    stopped.die()
+    Hand(alone=False).claim(connection)
+    place.link(connection.pk, "attempt-2")
+    for remove in (
+        partial(auth_sessions.delete, connection.pk),
+        partial(auth_sessions.discard, connection.pk, "attempt-2"),
+        partial(auth_sessions.discard_others, connection.pk, {"attempt-1"}),
+        partial(auth_sessions.create, connection.pk, "attempt-2"),
+    ):
+        with pytest.raises(Superseded):
+            actions.as_owner(fence, remove)
+    assert auth_sessions.linked_number(connection.pk, "attempt-2")
