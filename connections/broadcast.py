@@ -26,14 +26,12 @@ def group_of(connection_id: int) -> str:
 
 def changed(connection_id: int) -> None:
     """Tell the readers, on commit, that a connection is not what it was."""
-    for group in (group_of(connection_id), EVERYONE):
-        transaction.on_commit(partial(_send, group, connection_id))
+    _on_commit(connection_id, group_of(connection_id), EVERYONE)
 
 
 def requested(connection_id: int) -> None:
     """Tell the readers and the workers, on commit, that something is wanted of a connection."""
-    changed(connection_id)
-    transaction.on_commit(lambda: _send(WORKERS, connection_id))
+    _on_commit(connection_id, group_of(connection_id), EVERYONE, WORKERS)
 
 
 async def leave(layer: Any, group: str, channel: str) -> None:
@@ -43,13 +41,22 @@ async def leave(layer: Any, group: str, channel: str) -> None:
         await forget(channel)
 
 
-def _send(group: str, connection_id: int) -> None:
+def _on_commit(connection_id: int, *groups: str) -> None:
+    # One visit to the event loop for all of them.
+    transaction.on_commit(partial(_tell, connection_id, groups))
+
+
+def _tell(connection_id: int, groups: tuple[str, ...]) -> None:
+    async_to_sync(_send)(connection_id, groups)
+
+
+async def _send(connection_id: int, groups: tuple[str, ...]) -> None:
     layer = get_channel_layer()
     assert layer is not None, "CHANNEL_LAYERS has no default layer"
-    try:
-        async_to_sync(layer.group_send)(
-            group, {"type": "connection.changed", "connection": connection_id}
-        )
-    except Exception:
-        # What was written stays written; readers and workers find it at their next look.
-        logger.exception("channel layer did not take a message", extra={"group": group})
+    message = {"type": "connection.changed", "connection": connection_id}
+    for group in groups:
+        try:
+            await layer.group_send(group, message)
+        except Exception:
+            # What was written stays written; readers and workers find it at their next look.
+            logger.exception("channel layer did not take a message", extra={"group": group})

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from connections import actions, operations, qr
 from connections.errors import Refused
-from connections.lifecycle import State
+from connections.lifecycle import Reason, State
 from connections.limits import TooManyRequests
 from connections.models import Connection, Method
 from connections.serializers import HELD, Observed, PhoneNumberSerializer, observe
@@ -167,6 +167,8 @@ class RequestView(ConnectionView):
 
 def _outcome(connection_id: int, generation: int, told: Told) -> Response | None:
     """The answer to a request for a connection, once there is one."""
+    if _just_begun(connection_id, generation):
+        return None
     observed = observe(connection_id)
     if observed.connection.generation != generation:
         raise Refused(status.HTTP_409_CONFLICT, "superseded", SUPERSEDED)
@@ -179,6 +181,17 @@ def _outcome(connection_id: int, generation: int, told: Told) -> Response | None
         )
     answer = told(observed)
     return None if answer is None else Response(answer)
+
+
+def _just_begun(connection_id: int, generation: int) -> bool:
+    """Whether there is surely no answer yet. Most looks end here, after one small query."""
+    begun = Connection.objects.filter(
+        pk=connection_id,
+        generation=generation,
+        state=State.CONNECTING,
+        reason__in=(Reason.REQUESTED, Reason.PREPARING_CODE),
+    )
+    return begun.exists()
 
 
 class ReconnectView(RequestView):

@@ -4,11 +4,12 @@ import os
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
 from django.urls import re_path
 
+from whatsapp_orgs import handler
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_orgs.settings")
-django_application = get_asgi_application()
+django_application = handler.application()
 
 # These need the apps to be loaded.
 from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa: E402
