@@ -82,6 +82,8 @@ def _sqlite(folder: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": folder / "db.sqlite3",
+        # For the few threads that stay (handler.py): opening one costs more than a short answer.
+        "CONN_MAX_AGE": 60,
         "OPTIONS": {
             # IMMEDIATE: two writers queue up instead of failing half-way with "database is locked".
             "transaction_mode": "IMMEDIATE",
