@@ -91,21 +91,39 @@ def test_a_restart_of_postgresql_ends_no_link(tmp_path: Path) -> None:
         Postgres() as own,
         Application(tmp_path / "application", DATABASE_URL=own.url) as product,
     ):
-        organization, number = product.organization(), ""
+        organization = product.organization()
         number = link(product, organization)
         for how in (signal.SIGINT, signal.SIGQUIT):
             own.end(how)
             own.start()
             assert product.wait_for_state(organization, "connected", 60)["number"] == number
             until(lambda: online(product, number), 30, "the device online")
+        resumes = product.simulator.stats()["resumes"]
         own.end(signal.SIGINT)
         product.simulator.drop(number=number)
-        resumes = product.simulator.stats()["resumes"]
         own.start()
         until(lambda: product.simulator.stats()["resumes"] > resumes, 90, "another login")
         assert product.wait_for_state(organization, "connected", 60)["number"] == number
-        secret = own.url
-        assert secret not in product.log_text()
+
+
+def test_an_outage_while_no_one_is_linked_yet(tmp_path: Path) -> None:
+    """A worker that finds PostgreSQL away when it resumes waits, and needs no person."""
+    with (
+        Postgres() as stores,
+        Application(
+            tmp_path / "application", AUTH_SESSIONS="database", AUTH_SESSIONS_URL=stores.url
+        ) as product,
+    ):
+        organization = product.organization()
+        number = link(product, organization)
+        product.stop()
+        stores.end(signal.SIGINT)
+        product.start()
+        until(lambda: "the credentials are away" in product.log_text(), 30, "a line in the log")
+        assert product.api("GET", organization, "status").body["state"] != "action_needed"
+        stores.start()
+        assert product.wait_for_state(organization, "connected", 60)["number"] == number
+        until(lambda: online(product, number), 10, "the device online")
 
 
 def test_there_and_back_without_a_scan(tmp_path: Path, postgres: Postgres) -> None:
