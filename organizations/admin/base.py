@@ -87,6 +87,15 @@ class TenantAdmin(admin.ModelAdmin[M]):
             raise Http404
         return found
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What an address puts into a form; no number of a row is nothing."""
+        given = super().get_changeform_initial_data(request)
+        for name in self.autocomplete_fields:
+            number = str(given.get(name, ""))
+            if not (number.isascii() and number.isdecimal() and len(number) < 19):
+                given.pop(name, None)
+        return given
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Only what the filters use: a free choice would tell what a column holds, bit by bit."""
         field, _, how = lookup.partition("__")

@@ -81,6 +81,12 @@ def test_a_foreign_organization_is_no_choice(
     assert not Membership.objects.filter(user=erin).exists()
 
 
+@pytest.mark.parametrize("number", ["x", "9" * 30, "1e4", "-1", "%ED%A0%80"])
+def test_an_address_that_names_no_organization_opens_an_empty_form(olga: User, number: str) -> None:
+    answer = browser(olga).get(f"/admin/organizations/membership/add/?organization={number}")
+    assert answer.status_code == 200
+
+
 def test_a_role_somewhere_else_makes_no_owner_here(
     olga: User, erin: User, other_organization: Organization
 ) -> None:
