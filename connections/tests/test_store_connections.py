@@ -1,0 +1,65 @@
+"""The real Go library on PostgreSQL: its connections go, and its errors are told apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from connections import auth_sessions
+from connections.auth_sessions.postgres import host_url
+from connections.tests.places import DatabasePlace, database, postgres
+from connections.tests.test_host import event, host, mould, until
+from connections.worker.host import Host
+
+__all__ = ["database", "host", "mould", "postgres"]
+
+STORE = "attempt-1"
+STARTS = 40
+HOSTS = "application_name = 'whatsapp_orgs host'"
+
+
+def connections(place: DatabasePlace) -> int:
+    """How many of the hosts' connections are open."""
+    where = f"datname = '{place.database}' AND {HOSTS}"
+    [(found,)] = place.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {where}")
+    assert isinstance(found, int)
+    return found
+
+
+async def test_starts_of_clients_leave_no_connection(host: Host, database: DatabasePlace) -> None:
+    """The library never closes its pools; the server closes what is idle in them."""
+    for _ in range(STARTS):
+        link = host.open(auth_sessions.create(7, STORE))
+        ended = await event(link, "ended")
+        assert ended["cause"] == "dial", ended
+        await link.close()
+    await until(lambda: connections(database) == 0, "no connection")
+    assert auth_sessions.exists(7, STORE)
+
+
+async def test_stores_beside_each_other_are_each_whole(host: Host, database: DatabasePlace) -> None:
+    """whatsmeow looks for its table of versions in all schemas that there are."""
+    for number in (1, 2, 3):
+        await event(host.open(auth_sessions.create(number, STORE)), "ended")
+        assert auth_sessions.exists(number, STORE)
+
+
+async def test_a_store_that_is_gone_is_not_made_anew(host: Host, database: DatabasePlace) -> None:
+    """Nor is any other organization's taken for it."""
+    await event(host.open(auth_sessions.create(1, STORE)), "ended")
+    ended = await event(host.open(auth_sessions.database(2, STORE)), "ended")
+    assert ended["cause"] == "store", ended
+    assert database.content() == {(1, STORE)}
+
+
+async def test_a_server_that_is_away_is_told_from_whatsapp(host: Host) -> None:
+    secret = "hunter2hunter2"
+    address = host_url(f"postgres://me:{secret}@127.0.0.1:1/orgs", "wa_1_attempt_1")
+    ended = await event(host.open(address), "ended")
+    assert ended["cause"] == "away" and secret not in ended["error"], ended
+
+
+@pytest.mark.parametrize("port", ["nonsense", "99999999"])
+async def test_an_address_that_go_cannot_read_is_not_told(host: Host, port: str) -> None:
+    secret = "hunter2hunter2"
+    ended = await event(host.open(f"postgres://me:{secret}@h:{port}/orgs"), "ended")
+    assert secret not in ended["error"], ended
