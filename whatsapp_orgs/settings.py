@@ -350,6 +350,8 @@ LOGGING = {
         # Its lines hold a request's path with its query: ours go through Django's own logger.
         "daphne.http_protocol": {"level": "WARNING"},
         "daphne.server": {"level": "WARNING"},
+        # Three lines with the server's address for each try; ours say that the database is away.
+        "psycopg.pool": {"level": "ERROR"},
         # Four lines for each login; wrong passwords are warnings.
         "axes": {"level": "WARNING"},
         # Anyone can ask under a wrong name, and each time would leave a page in the log.

@@ -95,17 +95,24 @@ def claim(
     linked_number: LinkedNumber,
     room: bool = True,
     urgent: bool = True,
+    alone: bool = True,
 ) -> Connection | None:
     """The connection if this worker owns it, or may take it over; None when another one has it.
 
     What an earlier owner left half done is brought to a state that is true now: a phone may have
     accepted the code just before that owner died. Without `room` it is taken only if a person
-    waits for it, and if `urgent` is False, not even then.
+    waits for it, and if `urgent` is False, not even then. A worker that is not `alone` and gives no
+    sign of life itself gets nothing.
     """
     connection = Connection.objects.select_related("organization", "worker").get(pk=connection_id)
     if connection.worker_id == worker.pk:
         return connection
-    if connection.worker_id is not None and Worker.objects.alive().filter(pk=connection.worker_id):
+    alive = set(
+        Worker.objects.alive()
+        .filter(pk__in=[connection.worker_id, worker.pk])
+        .values_list("pk", flat=True)
+    )
+    if connection.worker_id in alive or not (alone or worker.pk in alive):
         return None
     unbegun = connection.begun_generation < connection.generation
     wanted = room or (urgent and unbegun)

@@ -24,15 +24,17 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db import connection as database
+from django.db import connections as databases
 
 from connections import actions
 from connections.models import Worker
+from connections.worker.database import AWAY
 
 logger = logging.getLogger(__name__)
 
 RENEW_SECONDS = 1.5
+HURRY_SECONDS = 0.5
 # From the moment a heartbeat was sent. What is left until OFFLINE_AFTER is for the hosts to end.
 LEASE_SECONDS = 6.0
 LOOK_SECONDS = 0.25
@@ -60,6 +62,7 @@ class Lease:
         self._shared = shared  # other workers may be on the same database
         self._report = report
         self._until = 0.0
+        self._heard = True  # the last heartbeat went through
         self._stopping = threading.Event()
         self._renewing: asyncio.Future[None] | None = None
         # Of its own, so that nothing else this process asks the database holds a heartbeat up.
@@ -78,14 +81,17 @@ class Lease:
     async def begin(self) -> Worker:
         """Register as a new worker, as soon as the database is there, and keep that alive."""
         loop = asyncio.get_running_loop()
+        told = False
         while True:
             if self._renewing is not None:
                 await asyncio.wait([self._renewing])
             try:
                 self.worker = await loop.run_in_executor(self._executor, self._register)
                 break
-            except (OperationalError, InterfaceError) as error:
-                logger.error("no worker can be registered: %s", type(error).__name__)
+            except AWAY as error:
+                if not told:
+                    logger.error("no worker registered", extra={"why": type(error).__name__})
+                told = True
             await asyncio.sleep(AGAIN_SECONDS)
         self._renewing = loop.run_in_executor(self._executor, self._renew, self.worker)
         return self.worker
@@ -102,27 +108,44 @@ class Lease:
 
     def _register(self) -> Worker:
         begun = time.monotonic()
-        database.close_if_unusable_or_obsolete()
+        self._use_own_connection()
         worker = actions.start_worker(
             self._name, settings.WORKER_CAPACITY, not self._shared, self.worker
         )
         self._extend(begun)
         return worker
 
+    def _use_own_connection(self) -> None:
+        """One that waits for nobody, and gives up before the lease is over."""
+        if not self._shared or "pool" not in database.settings_dict["OPTIONS"]:
+            return database.close_if_unusable_or_obsolete()
+        own = database.copy()
+        own.settings_dict["OPTIONS"] |= {
+            "pool": None,
+            "connect_timeout": 2,
+            "tcp_user_timeout": 3000,
+            "options": "-c statement_timeout=3s -c lock_timeout=3s",
+        }
+        databases[database.alias] = own
+
     def _renew(self, worker: Worker) -> None:
-        while self.held and not self._stopping.wait(RENEW_SECONDS):
-            begun = time.monotonic()
+        wait = RENEW_SECONDS
+        while self.held and not self._stopping.wait(wait):
+            begun, wait = time.monotonic(), RENEW_SECONDS
             try:
                 database.close_if_unusable_or_obsolete()
                 owns = actions.heartbeat(worker, *self._report(), alone=not self._shared)
-            except (OperationalError, InterfaceError) as error:
-                logger.warning("no heartbeat: %s", type(error).__name__)
+            except AWAY as error:
+                if self._heard:
+                    logger.warning("no heartbeat", extra={"why": type(error).__name__})
+                self._heard, wait = False, HURRY_SECONDS
                 continue
+            self._heard = True
             if not owns and self._shared:
                 logger.error("a heartbeat came too late", extra={"worker": worker.pk})
-                return self._end()
+                self._end()
             # After a standstill the sign may have come in time; the hosts are gone all the same.
-            if self.held:
+            elif self.held:
                 self._extend(begun)
         database.close()
 

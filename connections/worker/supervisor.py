@@ -277,9 +277,14 @@ class Supervisor:
             logger.exception("not reconciled", extra={"organization": connection_id})
 
     async def _reconcile(self, connection_id: int) -> None:
-        """Give the newest request of a connection its session; end the session of an older one."""
+        """Give the newest request of a connection its session; end the session of an older one.
+
+        Without a lease nothing is begun; the next look finds it again.
+        """
         async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
-            connection = await self._claim(connection_id)
+            connection = await self._claim(connection_id) if self._lease.held else None
+            if not self._lease.held:
+                return
             session, task = self._sessions.get(connection_id, (None, None))
             if connection is None:
                 if session is not None:
@@ -308,6 +313,7 @@ class Supervisor:
                 linked_number=_linked_number,
                 room=not self._shared or self.sharing.room > 0,
                 urgent=not self._shared or self.sharing.has_place,
+                alone=not self._shared,
             ),
             connection_id,
         )
