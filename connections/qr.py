@@ -6,48 +6,32 @@ Drawn here rather than by Pillow: that costs more time than the code itself, and
 from __future__ import annotations
 
 import base64
+import re
 import struct
 import zlib
 from functools import lru_cache
-from typing import Any
 
-from organizations import lean
+from connections.qr_matrix import matrix
 
 # The quiet zone that readers need, in modules. One module is eight pixels: in a picture of one bit
 # a pixel, exactly one byte.
 BORDER = 4
-DARK, LIGHT = b"\x00", b"\xff"
+LIGHT = b"\xff"
+MODULES = bytes.maketrans(b"01", LIGHT + b"\x00")
 PIXELS = 8
 SAME_AS_ABOVE = b"\x02"
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def _modules(text: str) -> list[list[bool]]:
-    """The code's rows, without a border."""
-    with lean.absent("PIL"):
-        import qrcode
-
-    # A fixed mask: trying all eight takes most of the time and helps no phone.
-    code: qrcode.QRCode[Any] = qrcode.QRCode(
-        error_correction=qrcode.ERROR_CORRECT_L, border=0, mask_pattern=2
-    )
-    code.add_data(text)
-    rows: list[list[bool]] = code.get_matrix()
-    return rows
-
-
 @lru_cache(maxsize=128)
 def png(text: str) -> bytes:
     """The code as a PNG picture in black and white, eight pixels a module."""
-    rows = _modules(text)
+    rows = matrix(text)
     side = len(rows) + 2 * BORDER
     margin = LIGHT * BORDER
     repeated = (SAME_AS_ABOVE + bytes(side)) * (PIXELS - 1)
     blank = (b"\x00" + LIGHT * side + repeated) * BORDER
-    drawn = [
-        b"\x00" + margin + b"".join(DARK if dark else LIGHT for dark in row) + margin + repeated
-        for row in rows
-    ]
+    drawn = [b"\x00" + margin + row.encode().translate(MODULES) + margin + repeated for row in rows]
     pixels = side * PIXELS
     header = struct.pack(">IIBBBBB", pixels, pixels, 1, 0, 0, 0, 0)
     data = zlib.compress(blank + b"".join(drawn) + blank)
@@ -62,12 +46,12 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 @lru_cache(maxsize=128)
 def svg(text: str) -> bytes:
     """The code as an SVG picture, which stays crisp at every size."""
-    rows = _modules(text)
+    rows = matrix(text)
     side = len(rows) + 2 * BORDER
     path = "".join(
-        f"M{start + BORDER} {number + BORDER}h{end - start}v1h{start - end}z"
+        f"M{run.start() + BORDER} {number + BORDER}h{len(run[0])}v1h-{len(run[0])}z"
         for number, row in enumerate(rows)
-        for start, end in _runs(row)
+        for run in re.finditer("1+", row)
     )
     size = f"{side * 0.8:g}mm"
     return (
@@ -75,16 +59,6 @@ def svg(text: str) -> bytes:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" '
         f'viewBox="0 0 {side} {side}"><path d="{path}"/></svg>'
     ).encode()
-
-
-def _runs(row: list[bool]) -> list[tuple[int, int]]:
-    """Where dark modules in a row begin and end."""
-    edges = [
-        at
-        for at, (before, dark) in enumerate(zip([False, *row], [*row, False], strict=True))
-        if before != dark
-    ]
-    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def png_url(text: str) -> str:
