@@ -43,6 +43,11 @@ def check_fields(lines: list[dict[str, object]]) -> None:
     for line in lines:
         assert {"time", "level", "logger", "message"} <= line.keys(), line
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(line["time"]))
+    shown = [line for line in lines if line.get("observation") == "code_shown"]
+    assert shown and all(
+        {"organization", "attempt", "generation", "state", "reason"} <= line.keys()
+        for line in shown
+    )
     requests = [line for line in lines if line["message"] == "request"]
     assert {"session", "token", "anonymous"} == {line["caller"] for line in requests}
     routes = {line["route"] for line in requests}

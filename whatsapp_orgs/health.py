@@ -64,7 +64,8 @@ class Readiness:
         # Threads of its own, one for the figures: no probe waits behind people's requests.
         self._threads = ThreadPoolExecutor(len(CHECKS) + 1, thread_name_prefix="readiness")
         self._failed: set[str] = set()
-        self._channel: str | None = None
+        # A channel belongs to the event loop in which it was made.
+        self._channel: tuple[asyncio.AbstractEventLoop, str] | None = None
         self._migrated = False
         self._looks = {
             DATABASE: OneAtATime(lambda: self.in_thread(_answers)),
@@ -111,18 +112,19 @@ class Readiness:
     async def _passes_signals(self) -> None:
         """Send oneself a signal, and hear it."""
         layer: Any = get_channel_layer()
-        word = secrets.token_hex(8)
-        async with asyncio.timeout(ROUND_TRIP_SECONDS):
-            try:
-                if self._channel is None:
-                    self._channel = await layer.new_channel()
-                await layer.send(self._channel, {"type": "probe", "word": word})
+        word, loop = secrets.token_hex(8), asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(ROUND_TRIP_SECONDS):
+                if self._channel is None or self._channel[0] is not loop:
+                    self._channel = (loop, await layer.new_channel())
+                channel = self._channel[1]
+                await layer.send(channel, {"type": "probe", "word": word})
                 # What a slower one before this one was sent comes first.
-                while (await layer.receive(self._channel))["word"] != word:
+                while (await layer.receive(channel))["word"] != word:
                     continue
-            except BaseException:
-                self._channel = None
-                raise
+        except BaseException:
+            self._channel = None
+            raise
 
     def _is_migrated(self) -> None:
         """Whether every migration that this process knows is applied; asked until it is so."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from channels.layers import get_channel_layer
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from pytest_django import Settings
 
 from connections.models import Worker
-from whatsapp_orgs import health
+from tests.services import Redis
+from whatsapp_orgs import health, topology
 from whatsapp_orgs.health import DEADLINE_SECONDS, Readiness, known_migrations
 from whatsapp_orgs.probes import Probes
 from whatsapp_orgs.tests.asking import PASSED_INSIDE, ask, inside
@@ -72,6 +76,25 @@ async def test_the_signals_do_not_pass(settings: Settings, worker: Worker) -> No
     told = await ask(Probes(inside), "/readyz")
     assert told.status == 503 and told.json["checks"]["channel_layer"] == "failed"
     assert told.json["checks"]["database"] == "ok"
+
+
+async def test_a_redis_that_goes_and_comes_back_shows(settings: Settings, worker: Worker) -> None:
+    with Redis() as redis:
+        settings.CHANNEL_LAYERS = {"default": topology.channel_layer(redis.url, "test")}
+        probes = Probes(inside)
+        path = "/readyz?exclude=worker"
+        assert (await ask(probes, path)).status == 200
+        redis.end(signal.SIGKILL)
+        started = time.monotonic()
+        assert (await ask(probes, path)).json["checks"]["channel_layer"] == "failed"
+        assert time.monotonic() - started < DEADLINE_SECONDS + 10
+        redis.start()
+        deadline = time.monotonic() + 20
+        while (await ask(probes, path)).status != 200:
+            assert time.monotonic() < deadline, "it is never ready again"
+            await asyncio.sleep(0.2)
+        layer: Any = get_channel_layer()
+        await layer.flush()
 
 
 @pytest.fixture
