@@ -9,6 +9,7 @@ The setting AUTH_SESSIONS says where; what each function does is said in `Stores
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,6 +40,15 @@ def _schemas(url: str) -> Stores:
 
 def _here() -> Stores:
     return place(settings.AUTH_SESSIONS)
+
+
+def check() -> None:
+    """Whether credentials can be where they should be, as far as that can be told now.
+
+    Raises Misdirected.
+    """
+    with suppress(Away):
+        _here().check()
 
 
 def database(organization_id: int, store: str) -> str:

@@ -33,6 +33,9 @@ class Folders:
     def close(self) -> None:
         """Nothing is open in between."""
 
+    def check(self) -> None:
+        """A folder is where it is."""
+
     def database(self, organization_id: int, store: str) -> str:
         return str(self.path(organization_id, store))
 

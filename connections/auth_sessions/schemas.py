@@ -44,6 +44,10 @@ class Schemas:
         """Let go of the connections that lie idle."""
         self.connections.close()
 
+    def check(self) -> None:
+        with self.connections.transaction():
+            pass
+
     def database(self, organization_id: int, store: str) -> str:
         return host_url(self.url, schema_of(organization_id, store))
 

@@ -16,6 +16,10 @@ class Stores(Protocol):
         """Let go of what is open, if anything is; it can be used all the same."""
         ...
 
+    def check(self) -> None:
+        """Whether every store would be a place of its own. Raises Misdirected."""
+        ...
+
     def database(self, organization_id: int, store: str) -> str:
         """The address of a store, as a host takes it: a file's path or a PostgreSQL URL."""
         ...

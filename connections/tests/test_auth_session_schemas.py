@@ -67,6 +67,7 @@ def test_a_server_that_is_away_is_no_answer(settings: Settings) -> None:
         with pytest.raises(auth_sessions.Away) as told:
             look(7, STORE)
         assert secret not in str(told.value)
+    auth_sessions.check()
     for forget in (auth_sessions.delete, auth_sessions.stores):
         with pytest.raises(auth_sessions.Away):
             forget(7)
@@ -101,8 +102,9 @@ def test_a_pooler_that_ignores_the_schema_is_refused(
     """All organizations would look into the same place, and find each other's phones."""
     real = Connections._connect
     monkeypatch.setattr(Connections, "_connect", lambda self, options: real(self, ""))
-    with pytest.raises(auth_sessions.Misdirected, match="AUTH_SESSIONS_URL"):
-        auth_sessions.linked_number(7, STORE)
+    for look in (auth_sessions.check, lambda: auth_sessions.linked_number(7, STORE)):
+        with pytest.raises(auth_sessions.Misdirected, match="AUTH_SESSIONS_URL"):
+            look()
 
 
 def parameters(url: str, schema: str = "wa_1_attempt_1") -> dict[str, str]:

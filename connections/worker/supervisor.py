@@ -96,8 +96,12 @@ class Supervisor:
         return Report(self.dialling.outdated_since, self.load, self._hosts.count)
 
     async def run(self, stop: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
-        """Until `stop` is set; with `hurry`, without handing over. Raises AlreadyRunning."""
+        """Until `stop` is set; with `hurry`, without handing over.
+
+        Raises AlreadyRunning, and Misdirected of auth_sessions.
+        """
         self._lock()
+        await self.db(auth_sessions.check)
         await self._lease.begin()
         await self._refuse_company()
         await self.sharing.look()

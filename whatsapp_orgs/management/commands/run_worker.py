@@ -45,6 +45,7 @@ class Command(BaseCommand):
 
 async def supervise(drain_seconds: float) -> None:
     """Run a supervisor until SIGTERM or Ctrl-C. Raises CommandError."""
+    from connections.auth_sessions import Misdirected
     from connections.worker.supervisor import AlreadyRunning, Supervisor
 
     stop, hurry = asyncio.Event(), asyncio.Event()
@@ -57,5 +58,5 @@ async def supervise(drain_seconds: float) -> None:
         loop.add_signal_handler(number, asked)
     try:
         await Supervisor(drain_seconds).run(stop, hurry)
-    except AlreadyRunning as error:
+    except (AlreadyRunning, Misdirected) as error:
         raise CommandError(str(error)) from error
