@@ -77,9 +77,10 @@ def test_an_exception_is_one_string() -> None:
     try:
         raise RuntimeError("broke\nin two")
     except RuntimeError as error:
-        found = json_line(exc_info=(type(error), error, None))
+        found = json_line(exc_info=(type(error), error, None), organization=7)
     assert found["exception"] == "RuntimeError: broke\nin two"
     assert "exc_info" not in found
+    assert list(found)[-2:] == ["organization", "exception"]
 
 
 @pytest.mark.parametrize("name", ["request", "status_code", "server_time"])
