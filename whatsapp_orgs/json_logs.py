@@ -34,5 +34,6 @@ class JsonLines(JsonFormatter):
         log_data["time"] = at.replace("+00:00", "Z")
         super().add_fields(log_data, record, message_dict)
         # The longest comes last.
-        for name in {"exception", "stack"} & log_data.keys():
-            log_data[name] = log_data.pop(name)
+        for name in ("stack", "exception"):
+            if name in log_data:
+                log_data[name] = log_data.pop(name)
