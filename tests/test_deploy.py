@@ -1,0 +1,285 @@
+"""What is in deploy/: each file read by the tool that knows its kind, and held against the code."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+from django.core.management import get_commands
+
+from connections.worker import supervisor
+from whatsapp_orgs.management.commands import serve
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOY = ROOT / "deploy"
+KUBERNETES = DEPLOY / "kubernetes"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+TOOLS = Path(sys.executable).parent
+TOOL_SECONDS = 60
+# Read by others than settings.py: images, Go and PostgreSQL's own.
+OTHERS = {"PATH", "PYTHON", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "SITE", "TAG"} | {
+    "POSTGRES_USER",
+    "POSTGRES_DB",
+    "POSTGRES_PASSWORD",
+}
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    """Run a tool; what it says when it finds nothing wrong."""
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=TOOL_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def installed(program: str) -> str:
+    """The path of a program that not every machine has; the test is skipped without it."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin")
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return found
+
+
+def manifests() -> list[dict[str, Any]]:
+    """All that the kustomization names."""
+    names = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["resources"]
+    texts = [(KUBERNETES / name).read_text() for name in names]
+    return [found for text in texts for found in yaml.safe_load_all(text)]
+
+
+def pods() -> list[dict[str, Any]]:
+    templates = [found.get("spec", {}).get("template") for found in manifests()]
+    return [template["spec"] for template in templates if template]
+
+
+def containers() -> list[dict[str, Any]]:
+    return [one for pod in pods() for one in (*pod["initContainers"], *pod["containers"])]
+
+
+def assignments(path: Path) -> Iterator[str]:
+    """The variables of a file of NAME=value lines, those behind a # included."""
+    yield from re.findall(r"^#?([A-Z][A-Z_]+)=", path.read_text(), re.M)
+
+
+def read_by_settings() -> set[str]:
+    """The variables that settings.py reads."""
+    readers = {"positive", "whole", "one_of", "flag", "long_enough", "str", "list"}
+    found = set()
+    for node in ast.walk(ast.parse((ROOT / "whatsapp_orgs" / "settings.py").read_text())):
+        if isinstance(node, ast.Call) and node.args:
+            name = getattr(node.func, "id", None) or getattr(node.func, "attr", None)
+            if name in readers and isinstance(node.args[0], ast.Constant):
+                found.add(str(node.args[0].value))
+    return found
+
+
+# --- Each by the tool that reads it --------------------------------------------------------------
+
+
+def test_dockerfile() -> None:
+    run(TOOLS / "hadolint", DEPLOY / "Dockerfile")
+
+
+def test_compose_file() -> None:
+    schema = "vendor.compose-spec"
+    run(TOOLS / "check-jsonschema", "--builtin-schema", schema, DEPLOY / "compose.yaml")
+
+
+def test_caddyfile() -> None:
+    caddy = installed("caddy")
+    told = run(caddy, "validate", "--config", DEPLOY / "Caddyfile", SITE="orgs.example.com")
+    assert "Valid configuration" in told
+
+
+def test_kubernetes_manifests() -> None:
+    files = [path for path in KUBERNETES.glob("*.yaml") if path.name != "kustomization.yaml"]
+    told = run(TOOLS / "kubernetes-validate", "--strict", *files)
+    assert told.count(" passed ") == len(manifests()) + 1  # The example of a Secret.
+
+
+def test_kustomization(tmp_path: Path) -> None:
+    kubectl = installed("kubectl")
+    made = tmp_path / "made.yaml"
+    made.write_text(run(kubectl, "kustomize", KUBERNETES))
+    run(TOOLS / "kubernetes-validate", "--strict", made)
+    assert "image: whatsapp-orgs\n" not in made.read_text()
+
+
+def at_home(text: str, home: Path) -> str:
+    """A unit whose program and folder are on this machine."""
+    python = str(home / ".venv/bin/python")
+    return text.replace("/opt/whatsapp-orgs/.venv/bin/python", python).replace(
+        "WorkingDirectory=/opt/whatsapp-orgs", f"WorkingDirectory={home}"
+    )
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> list[Path]:
+    """Copies of the units, as instances of their templates."""
+    program = tmp_path / "home/.venv/bin/python"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    copies = [tmp_path / path.name.replace("@", "@8001") for path in UNITS]
+    for path, copy in zip(UNITS, copies, strict=True):
+        copy.write_text(at_home(path.read_text(), tmp_path / "home"))
+    return copies
+
+
+def test_systemd_units(units: list[Path]) -> None:
+    analyze = installed("systemd-analyze")
+    told = run(analyze, "verify", "--man=no", "--recursive-errors=no", *units)
+    ours = [line for line in told.splitlines() if "whatsapp-orgs" in line]
+    assert len(units) == 4
+    assert ours == []
+
+
+def test_systemd_units_are_confined(units: list[Path]) -> None:
+    analyze = installed("systemd-analyze")
+    for unit in units:
+        # 10 is open to everything; systemd calls what is below 2 "OK".
+        run(analyze, "security", "--offline=true", "--threshold=20", unit)
+
+
+# --- Against the code ----------------------------------------------------------------------------
+
+
+def named_variables() -> Iterator[tuple[str, str]]:
+    """Each variable that a file of deploy/ names, with the file."""
+    for name in (".env.example", "systemd/env.example", "kubernetes/settings.env"):
+        yield from ((name, found) for found in assignments(DEPLOY / name))
+    for service in compose()["services"].values():
+        yield from (("compose.yaml", found) for found in service.get("environment", {}))
+    text = (DEPLOY / "compose.yaml").read_text()
+    yield from (("compose.yaml", found) for found in re.findall(r"\$\{([A-Z_]+)", text))
+    for path in UNITS:
+        for line in re.findall(r"^Environment=(.*)$", path.read_text(), re.M):
+            yield from ((path.name, found.split("=")[0]) for found in line.split())
+    for container in containers():
+        yield from (("kubernetes", found["name"]) for found in container.get("env", []))
+    secret = yaml.safe_load((KUBERNETES / "secret.example.yaml").read_text())
+    yield from (("secret.example.yaml", found) for found in secret["stringData"])
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    yield from (("Dockerfile", found) for found in re.findall(r"\b([A-Z][A-Z_]+)=", dockerfile))
+
+
+def test_every_variable_is_read() -> None:
+    named = set(named_variables())
+    known = read_by_settings()
+    assert {"DATABASE_URL", "DRAIN_SECONDS", "PRODUCTION", "METRICS_TOKEN"} <= known
+    assert len(named) > 40
+    assert {(where, name) for where, name in named if name not in known | OTHERS} == set()
+
+
+def commands() -> Iterator[str]:
+    """Every management command that a file of deploy/ runs."""
+    for path in (*UNITS, *DEPLOY.glob("*"), *KUBERNETES.glob("*.yaml")):
+        if path.is_file() and path.suffix != ".py":
+            yield from re.findall(r"manage\.py[\", ]+([a-z_]+)", path.read_text())
+
+
+def test_every_command_exists() -> None:
+    found = set(commands())
+    assert {"serve", "run_worker", "migrate", "collectstatic"} <= found
+    assert found <= set(get_commands())
+
+
+def test_ports_agree() -> None:
+    port = "8000"
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    assert f"EXPOSE {port}\n" in dockerfile
+    assert f"http://127.0.0.1:{port}/healthz" in dockerfile
+    assert f'"--port", "{port}"]' in dockerfile
+    assert re.search(rf"name web\s+port {port}\n", (DEPLOY / "Caddyfile").read_text())
+    web = next(found for found in containers() if found["name"] == "web")
+    assert web["args"][-1] == port
+    assert web["ports"] == [{"name": "http", "containerPort": int(port)}]
+    single = (DEPLOY / "systemd/whatsapp-orgs.service").read_text()
+    upstreams = re.findall(r"server 127\.0\.0\.1:(\d+)", (DEPLOY / "nginx.conf").read_text())
+    assert f"--port {upstreams[0]}\n" in single
+
+
+def test_images_are_pinned() -> None:
+    images = [found["image"] for found in compose()["services"].values()]
+    exact = re.compile(r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z]+)?")
+    ours = "whatsapp-orgs:${TAG:-local}"
+    assert [image for image in images if image != ours and not exact.fullmatch(image)] == []
+    assert re.search(r"^ARG PYTHON=\d+\.\d+\.\d+-slim", (DEPLOY / "Dockerfile").read_text(), re.M)
+    assert {found["image"] for found in containers()} == {"whatsapp-orgs"}
+    kustomization = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
+    assert re.fullmatch(r"\d+\.\d+\.\d+", kustomization["images"][0]["newTag"])
+
+
+def test_a_stop_has_time() -> None:
+    drained = settings.DRAIN_SECONDS + supervisor.STOP_SECONDS + supervisor.FAREWELL_SECONDS
+    services = compose()["services"]
+    assert services["worker"]["environment"]["DRAIN_SECONDS"] == f"{settings.DRAIN_SECONDS:g}"
+    assert int(services["worker"]["stop_grace_period"].rstrip("s")) > drained + 10
+    assert int(services["web"]["stop_grace_period"].rstrip("s")) > serve.STOP_SECONDS + 5
+    periods = {pod["containers"][0]["name"]: pod for pod in pods()}
+    assert periods["worker"]["terminationGracePeriodSeconds"] > drained + 10
+    assert periods["web"]["terminationGracePeriodSeconds"] > serve.STOP_SECONDS + 10
+    stops = {path.stem: re.findall(r"TimeoutStopSec=(\d+)", path.read_text()) for path in UNITS}
+    assert int(stops.pop("whatsapp-orgs-worker@")[0]) > drained + 10
+    assert stops.pop("whatsapp-orgs-migrate") == []
+    assert all(int(seconds) > serve.STOP_SECONDS + 5 for (seconds,) in stops.values())
+
+
+def test_nobody_is_root() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    user = re.search(r"^USER (\d+):(\d+)$", dockerfile, re.M)
+    assert user is not None and user[1] != "0"
+    assert f"--uid {user[1]} " in dockerfile
+    for pod in pods():
+        assert str(pod["securityContext"]["runAsUser"]) == user[1]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+    for container in containers():
+        given = container["securityContext"]
+        assert given["readOnlyRootFilesystem"] is True
+        assert given["capabilities"] == {"drop": ["ALL"]}
+    for path in UNITS:
+        assert re.search(r"^User=whatsapp-orgs$", path.read_text(), re.M), path.name
+
+
+def test_only_the_proxy_is_public() -> None:
+    services = compose()["services"]
+    assert [name for name, found in services.items() if "ports" in found] == ["proxy"]
+    assert compose()["networks"]["inside"] == {"internal": True}
+    assert [name for name, found in services.items() if "edge" in found["networks"]] == [
+        "proxy",
+        "web",
+    ]
+
+
+def test_the_image_has_all_that_is_imported_and_no_secret() -> None:
+    """By .dockerignore, of what git knows: a new app must be named there, a .env must not."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert lines[1] == "*"
+    taken = {line.strip("!/") for line in lines if line.startswith("!")}
+    apps = {name.split(".")[0] for name in settings.INSTALLED_APPS}
+    own = {name for name in apps if (ROOT / name).is_dir()}
+    assert own <= taken
+    assert {"templates", "static", "manage.py", "requirements.txt"} <= taken
+    assert {".env", "deploy", "var", "tests"} & taken == set()
+    assert all((ROOT / name).exists() for name in taken)
