@@ -9,6 +9,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -25,6 +26,8 @@ from tests.services import Postgres, Redis
 START_SECONDS = 60.0
 STOP_SECONDS = 90.0
 LINKED_AT_ONCE = 6
+# As connections/worker/sharing.py has it, which needs Django's settings.
+SLACK_PART = 0.1
 
 
 class Member:
@@ -260,6 +263,13 @@ class Cluster:
         owners = self.owners().values()
         living = {worker["id"] for worker in self.living()}
         return connected and set(owners) <= living and self.online() == len(self.organizations)
+
+    def at_rest(self) -> bool:
+        """Settled, and no worker has so much that it will hand some over."""
+        loads = Counter(self.owners().values())
+        fair = -(-len(self.organizations) // max(1, len(self.living())))
+        most = fair + max(1, int(fair * SLACK_PART))
+        return self.settled() and max(loads.values(), default=0) <= most
 
     def online(self) -> int:
         """How many devices WhatsApp has a client of."""

@@ -38,7 +38,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture
 def holders(cluster: Cluster) -> Iterator[Callable[[], Holders]]:
     """Everything is well before and after each test, and watched in between."""
-    until(cluster.settled, PATIENCE_SECONDS, "all connected before")
+    until(cluster.at_rest, PATIENCE_SECONDS, "all connected before")
     pairings = cluster.simulator.stats()["pairings"]
     with Holders(cluster.simulator) as watching:
         yield lambda: watching
