@@ -58,5 +58,5 @@ def _looked(look: Callable[[], T]) -> T:
         return look()
     finally:
         # Of a pool of connections, no one holds one while he waits.
-        if database.vendor != "sqlite":
+        if database.vendor != "sqlite" and not database.in_atomic_block:
             database.close_if_unusable_or_obsolete()
