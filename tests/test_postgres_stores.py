@@ -15,6 +15,8 @@ from tests.application import ROOT, Application, until
 from tests.services import Postgres
 from tests.test_reconnect import decode, link, online
 
+# The server believes anyone; what matters is where it turns up.
+PASSWORD = "hunter2hunter2"
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'wa\\_%' ORDER BY 1"
 
 
@@ -28,8 +30,10 @@ def postgres() -> Iterator[Postgres]:
 def product(postgres: Postgres, tmp_path: Path) -> Iterator[Application]:
     """A product of its own with a PostgreSQL of its own; its server's, that is."""
     url = postgres.new_database(f"product_{os.urandom(6).hex()}")
+    url = url.replace("postgres@", f"postgres:{PASSWORD}@")
     with Application(tmp_path / "application", DATABASE_URL=url) as running:
         yield running
+        assert PASSWORD not in running.log_text()
 
 
 def schemas(product: Application, postgres: Postgres, organization: int) -> list[str]:
@@ -48,6 +52,8 @@ def test_linked_killed_resumed_and_disconnected(product: Application, postgres: 
     number = link(product, organization)
     assert len(schemas(product, postgres, organization)) == 1
     assert not (product.data_dir / "auth_sessions").exists()
+    for process in product.processes():
+        assert PASSWORD.encode() not in Path(f"/proc/{process}/cmdline").read_bytes()
     product.kill()
     product.start()
     # The dead worker's share is taken over when its heartbeat has been missing for long enough.

@@ -81,8 +81,17 @@ class Moved:
     rows: int
 
 
-def move(organization_id: int, source: Place, target: Place, prepare: Prepare) -> Moved:
-    """Move an organization's stores. Raises NotMoved, Damaged, Unusable, Away, OSError."""
+def move(
+    organization_id: int,
+    source: Place,
+    target: Place,
+    prepare: Prepare,
+    alone: Callable[[], None] = lambda: None,
+) -> Moved:
+    """Move an organization's stores. Raises NotMoved, Damaged, Unusable, Away, OSError.
+
+    `alone` raises when someone may use them; it is asked before each step that could harm.
+    """
     origins: dict[str, str] = {}
     stores = count = 0
     for store in sorted(source.stores(organization_id)):
@@ -95,8 +104,10 @@ def move(organization_id: int, source: Place, target: Place, prepare: Prepare) -
         if not _is_there(organization_id, store, source=origin, target=target):
             _copy(organization_id, store, source, target, prepare, origin)
             origins[store] = origin
+    alone()
     if origins:
         target.publish(organization_id, origins)
+    alone()
     source.delete(organization_id)
     return Moved(stores, count)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from connections import actions
+from connections import actions, lock
 from connections.auth_sessions.folder_copies import FolderPlace
 from connections.auth_sessions.moving import NotMoved, Place, digest, move
 from connections.auth_sessions.schema_copies import SchemaPlace
@@ -263,6 +264,28 @@ def test_a_copy_that_is_not_the_same_is_not_shown(
     assert target.organizations() == set() and source.stores(7) == {STORE}
 
 
+@pytest.mark.parametrize("to", ["database", "folders"])
+def test_who_is_not_alone_any_more_harms_nothing(
+    places: Places, prepare: Preparer, to: str
+) -> None:
+    """A worker that starts in the middle may have opened the old ones."""
+    source, target = both(places, to)
+    write(source, 7, STORE, prekeys=5)
+    old = told(source, 7, STORE)
+    for steps in (0, 1):
+        left = iter(range(steps))
+
+        def alone(left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise Killed
+
+        with pytest.raises(Killed):
+            move(7, source, target, prepare, alone)
+        assert told(source, 7, STORE) == old
+    move(7, source, target, prepare)
+    assert told(target, 7, STORE) == old and source.stores(7) == set()
+
+
 # --- The command -------------------------------------------------------------------------------
 
 
@@ -314,6 +337,11 @@ def test_the_command_refuses_while_a_worker_lives(configured: Places) -> None:
         run("--to", "database")
     assert configured["folders"].organizations() == {1}
     actions.stop_worker(worker)
+    with (
+        lock.exclusive(Path(django_settings.DATA_DIR) / "worker.lock"),
+        pytest.raises(CommandError, match="another move is running"),
+    ):
+        run("--to", "database")
     run("--to", "database")
     assert configured["folders"].organizations() == set()
 

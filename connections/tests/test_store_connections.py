@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 
 from connections import auth_sessions
 from connections.auth_sessions.postgres import host_url
@@ -41,6 +44,8 @@ async def test_stores_beside_each_other_are_each_whole(host: Host, database: Dat
     for number in (1, 2, 3):
         await event(host.open(auth_sessions.create(number, STORE)), "ended")
         assert auth_sessions.exists(number, STORE)
+    # neonize opens every address as a SQLite file first, where the process works.
+    assert not list(Path(settings.BASE_DIR).glob("postgres:*"))
 
 
 async def test_a_store_that_is_gone_is_not_made_anew(host: Host, database: DatabasePlace) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from connections import auth_sessions
+from connections import auth_sessions, lock
 from connections.auth_sessions import moving
 from connections.models import Worker
 from connections.worker.preparing import Preparer
@@ -34,7 +34,10 @@ class Command(BaseCommand):
         source, target = (place(name) for name in sorted(PLACES, key=lambda name: name == to))
         refuse_living_workers()
         try:
-            self._move_all(source, target, options["organization"])
+            with lock.exclusive(settings.DATA_DIR / "worker.lock"):
+                self._move_all(source, target, options["organization"])
+        except lock.Locked:
+            raise CommandError("A worker is starting, or another move is running.") from None
         except auth_sessions.Away as away:
             raise CommandError(f"{away}. Nothing is lost; run this again.") from None
         except auth_sessions.Misdirected as error:
@@ -55,7 +58,7 @@ class Command(BaseCommand):
             for number in wanted:
                 refuse_living_workers()
                 try:
-                    moved = moving.move(number, source, target, prepare)
+                    moved = moving.move(number, source, target, prepare, refuse_living_workers)
                 except (
                     *(moving.NotMoved, auth_sessions.Damaged, auth_sessions.Unusable),
                     OSError,
