@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.application import ROOT, Application, until
 from tests.services import Postgres
 from tests.test_reconnect import decode, link, online
 
+OUTAGE_SECONDS = 30.0
 # The server believes anyone; what matters is where it turns up.
 PASSWORD = "hunter2hunter2"
 SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'wa\\_%' ORDER BY 1"
@@ -45,6 +47,10 @@ def schemas(product: Application, postgres: Postgres, organization: int) -> list
 
 def reason(product: Application, organization: int) -> str:
     return str(product.api("GET", organization, "status").body["reason"])
+
+
+def qrcode(product: Application, organization: int) -> int:
+    return product.api("GET", organization, "qrcode").status
 
 
 def test_linked_killed_resumed_and_disconnected(product: Application, postgres: Postgres) -> None:
@@ -130,6 +136,22 @@ def test_an_outage_while_no_one_is_linked_yet(tmp_path: Path) -> None:
         stores.start()
         assert product.wait_for_state(organization, "connected", 60)["number"] == number
         until(lambda: online(product, number), 10, "the device online")
+
+
+def test_an_outage_under_a_code(tmp_path: Path) -> None:
+    """Half a minute without PostgreSQL; the code on the screen is good afterwards."""
+    with (
+        Postgres() as own,
+        Application(tmp_path / "application", DATABASE_URL=own.url) as product,
+    ):
+        organization = product.organization()
+        assert product.api("POST", organization, "reconnect").status == 200
+        own.end(signal.SIGINT)
+        time.sleep(OUTAGE_SECONDS)
+        own.start()
+        until(lambda: qrcode(product, organization) == 200, 30, "a code again")
+        product.simulator.scan(decode(product.api("GET", organization, "qrcode")))
+        product.wait_for_state(organization, "connected", 30)
 
 
 def test_there_and_back_without_a_scan(tmp_path: Path, postgres: Postgres) -> None:
