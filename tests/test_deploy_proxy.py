@@ -181,8 +181,9 @@ def caddy(folder: Path, certificate: Path, ports: list[int], proxy: Proxy) -> li
     """The same of deploy/Caddyfile, with a certificate that is there already."""
     text = (DEPLOY / "Caddyfile").read_text()
     upstreams = " ".join(f"127.0.0.1:{port}" for port in ports)
+    listen = f"http_port {proxy.plain}\n\thttps_port {proxy.https}"
     for pattern, new in {
-        r"admin 127.0.0.1:2019": f"admin off\n\thttp_port {proxy.plain}\n\thttps_port {proxy.https}",
+        r"admin 127.0.0.1:2019": f"admin off\n\t{listen}",
         r"\{\$SITE\} \{": f"{SITE} {{\n\ttls {certificate}/fullchain.pem {certificate}/privkey.pem",
         r"dynamic a \{[^}]*\}": f"to {upstreams}",
     }.items():
