@@ -102,7 +102,8 @@ class Sharing:
         load = self._supervisor.load
         slack = 0 if self.draining else max(1, int(self.target * SLACK_PART))
         excess = load - self.target
-        if excess <= slack:
+        poorest = max((self._wants(peer, 0) for peer in self._peers), default=0)
+        if excess <= 0 or max(excess, poorest) <= slack:
             return
         given: dict[int, int] = {}
         for connection_id in sessions[: min(excess, MOVES_A_ROUND)]:

@@ -246,6 +246,8 @@ class Supervisor:
                         self._woken.put_nowait(message["connection"])
 
     async def _poll(self) -> None:
+        if self._shared:
+            await self.sharing.look()
         running = frozenset(pk for pk, (_, task) in self._sessions.items() if not task.done())
         for connection_id in await self.db(self._neglected, running):
             self._woken.put_nowait(connection_id)

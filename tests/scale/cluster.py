@@ -266,10 +266,12 @@ class Cluster:
 
     def at_rest(self) -> bool:
         """Settled, and no worker has so much that it will hand some over."""
-        loads = Counter(self.owners().values())
-        fair = -(-len(self.organizations) // max(1, len(self.living())))
-        most = fair + max(1, int(fair * SLACK_PART))
-        return self.settled() and max(loads.values(), default=0) <= most
+        owned = Counter(self.owners().values())
+        loads = [owned[worker["id"]] for worker in self.living()]
+        fair = -(-len(self.organizations) // max(1, len(loads)))
+        slack = max(1, int(fair * SLACK_PART))
+        even = all(abs(load - fair) <= slack for load in loads)
+        return self.settled() and (even or all(load <= fair for load in loads))
 
     def online(self) -> int:
         """How many devices WhatsApp has a client of."""
