@@ -187,7 +187,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Where organizations' credentials are: in folders of AUTH_SESSIONS_DIR, which one machine has, or
 # in a PostgreSQL, which all have: the same one, or another.
-AUTH_SESSIONS_URL = env.str("AUTH_SESSIONS_URL", default=DATABASE_URL)
+AUTH_SESSIONS_URL = env.str("AUTH_SESSIONS_URL", default="") or DATABASE_URL
 AUTH_SESSIONS = one_of(
     "AUTH_SESSIONS", "database" if AUTH_SESSIONS_URL else "folders", ("folders", "database")
 )
