@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 # A query, a lock, a transaction left open and a peer gone without a word all come to an end.
 SERVER_TIMEOUTS = (
-    "-c statement_timeout=20s -c lock_timeout=15s -c idle_in_transaction_session_timeout=5s"
+    "-c statement_timeout=20s -c lock_timeout=15s -c idle_in_transaction_session_timeout=10s"
 )
 CLIENT_TIMEOUTS = {
     "connect_timeout": 5,

@@ -271,13 +271,13 @@ class Settles(RuleBasedStateMachine):
 
     def start(self) -> None:
         self.hand = Hand()
-        actions.heartbeat(self.hand.worker)
+        self.hand.live()
         self.supervisor._lease.worker = self.hand.worker
         self.running: dict[int, Running] = {}
 
     def reconcile(self, pk: int) -> None:
         """As `Supervisor._reconcile`."""
-        actions.heartbeat(self.hand.worker)
+        self.hand.live()
         claimed = actions.claim(pk, self.hand.worker, WORLD.linked_number)
         assert claimed is not None
         running = self.running.get(pk)

@@ -48,7 +48,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Iterator[Time]:
 @pytest.fixture
 def hand(time: Time, db: None) -> Hand:
     hand = Hand()
-    actions.heartbeat(hand.worker, None)
+    hand.live()
     return hand
 
 
@@ -80,7 +80,7 @@ def step(hand: Hand, time: Time, times: int = 1) -> None:
     """The worker's duty, once for each turn of a run."""
     for _ in range(times):
         time.pass_by(PACE)
-        actions.heartbeat(hand.worker, None)
+        hand.live()
         actions.advance_runs()
 
 
