@@ -6,16 +6,18 @@ import http.client
 import json
 import os
 import re
-import secrets
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -272,14 +274,31 @@ def test_a_client_cannot_say_who_it_is(proxy: Proxy, installation: Installation)
     assert proxy.get(f"{path}/cancel", "POST", **bearer).status == 200
 
 
-def test_one_process_may_end(proxy: Proxy, installation: Installation) -> None:
-    """Visitors get their answers from the other one, also at the moment it ends."""
+def more_than(found: list[int], number: int) -> bool:
+    return len(found) > number
+
+
+def test_no_visitor_sees_a_restart(proxy: Proxy, installation: Installation) -> None:
+    """One after the other, as in an upgrade: reads and requests for a change are all answered."""
     bearer = {"Authorization": f"Bearer {installation.token}"}
-    gone = installation.webs[secrets.randbelow(2)]
-    gone.kill()
-    try:
-        found = [proxy.get("/api/v1/organizations", **bearer).status for _ in range(6)]
-    finally:
-        gone.start()
-        until(gone.answers, 60, f"{gone.name} answers again")
-    assert found == [200] * 6
+    cancel = f"/api/v1/organizations/{installation.organization}/whatsapp/cancel"
+    done = threading.Event()
+    found: list[int] = []
+
+    def visit() -> None:
+        while not done.is_set():
+            found.append(proxy.get("/api/v1/organizations", **bearer).status)
+            found.append(proxy.get(cancel, "POST", **bearer).status)
+
+    with ThreadPoolExecutor(1) as pool:
+        visitor = pool.submit(visit)
+        try:
+            for web in installation.webs:
+                assert web.stop() == 0
+                until(partial(more_than, found, len(found) + 5), 30, "visits while it is away")
+                web.start()
+                until(web.answers, 60, f"{web.name} answers again")
+        finally:
+            done.set()
+        visitor.result(60)
+    assert set(found) == {200}
