@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -283,3 +285,50 @@ def test_the_image_has_all_that_is_imported_and_no_secret() -> None:
     assert {"templates", "static", "manage.py", "requirements.txt"} <= taken
     assert {".env", "deploy", "var", "tests"} & taken == set()
     assert all((ROOT / name).exists() for name in taken)
+
+
+# --- What docs/operations.md says ----------------------------------------------------------------
+
+
+def operations() -> str:
+    return (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_the_page_names_what_there_is() -> None:
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)[=`]", operations()))
+    assert {"DRAIN_SECONDS", "WORKER_CAPACITY", "TRUST_PROXY"} <= named
+    assert named - read_by_settings() - {"HTTPS_PROXY"} == set()
+    told = set(re.findall(r"manage\.py ([a-z_]+)", operations()))
+    assert {"move_auth_sessions", "dumpdata", "axes_reset_username", "revoke_token"} <= told
+    assert told <= set(get_commands())
+    links = re.findall(r"\]\((\.\./deploy/[^)]+|[a-z]+\.md)", operations())
+    assert links
+    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
+
+
+def test_a_backup_has_what_is_not_in_the_files_yet(tmp_path: Path) -> None:
+    """The lines of the page, on databases that are open, with rows in -wal only."""
+    installed("sqlite3")
+    data, backups = tmp_path / "data", tmp_path / "backups"
+    store = data / "auth_sessions/7/attempt-3/whatsmeow.sqlite3"
+    store.parent.mkdir(parents=True)
+    (data / "secret_key").write_text("kept")
+    [lines] = re.findall(r"```sh\n(umask 077; to=.*?)```", operations(), re.S)
+    lines = lines.replace("/var/backups/whatsapp-orgs", str(backups))
+    lines = lines.replace("/var/lib/whatsapp-orgs", str(data))
+    with contextlib.ExitStack() as stack:
+        for path in (data / "db.sqlite3", store):
+            database = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA wal_autocheckpoint=0")
+            database.execute("CREATE TABLE kept (word TEXT)")
+            database.execute("INSERT INTO kept VALUES ('all')")
+            database.commit()
+        run("sh", "-euc", lines)
+    [made] = backups.iterdir()
+    assert (made / "secret_key").read_text() == "kept"
+    for path in (data / "db.sqlite3", store):
+        copy = made / path.relative_to(data)
+        assert copy.stat().st_mode & 0o077 == 0
+        with contextlib.closing(sqlite3.connect(copy)) as database:
+            assert database.execute("SELECT word FROM kept").fetchall() == [("all",)]
