@@ -30,12 +30,16 @@ LinkedNumber = Callable[[int, str], str]
 
 @transaction.atomic
 def start_worker(
-    name: str, capacity: int = 0, alone: bool = True, instead_of: Worker | None = None
+    name: str,
+    capacity: int = 0,
+    alone: bool = True,
+    instead_of: Worker | None = None,
+    process: str = "",
 ) -> Worker:
     """A worker comes up.
 
     `alone`: it is known to be the only one on this database, so the others are gone. `instead_of`:
-    what it was before it lost its right to what it owned.
+    what it was before it lost its right to what it owned. `process`: see worker/processes.py.
     """
     now = timezone.now()
     if alone:
@@ -43,7 +47,7 @@ def start_worker(
     elif instead_of is not None:
         Worker.objects.filter(pk=instead_of.pk, stopped_at=None).update(stopped_at=now)
     Worker.objects.filter(heartbeat_at__lt=now - KEEP_WORKERS).delete()
-    worker = Worker.objects.create(name=name, capacity=capacity)
+    worker = Worker.objects.create(name=name, capacity=capacity, process=process)
     Worker.objects.filter(pk=worker.pk).update(heartbeat_at=Now())
     return worker
 
@@ -81,7 +85,7 @@ def drain_worker(worker_id: int, drain: bool = True, actor: Actor | None = None)
 
 
 def stop_worker(worker: Worker) -> None:
-    """A worker has stopped cleanly. Readers see it at once, and others take over what is left."""
+    """A worker has ended. Readers see it at once, and others take over what is left."""
     with transaction.atomic():
         Worker.objects.filter(pk=worker.pk).update(stopped_at=timezone.now())
         for connection_id in Connection.objects.filter(worker=worker).values_list("pk", flat=True):

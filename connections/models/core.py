@@ -62,6 +62,9 @@ class Worker(models.Model):
         lazy("last sign of life"), default=timezone.now, db_index=True
     )
     stopped_at = models.DateTimeField(lazy("stopped"), null=True, blank=True)
+    process = models.CharField(
+        max_length=100, blank=True, help_text="Machine, number and start of its process."
+    )
     draining_since = models.DateTimeField(
         lazy("draining since"), null=True, blank=True, help_text="It hands over all that it owns."
     )
@@ -102,7 +105,8 @@ class Worker(models.Model):
 class ConnectionManager(models.Manager["Connection"]):
     def of(self, organization: Organization) -> Connection:
         """The organization's connection, made on first sight."""
-        connection, _ = self.select_related("organization").get_or_create(organization=organization)
+        related = self.select_related("organization", "worker")
+        connection, _ = related.get_or_create(organization=organization)
         return connection
 
     def busy(self) -> models.QuerySet[Connection]:

@@ -87,7 +87,8 @@ def test_the_table_names_every_write_with_a_fence() -> None:
         and not name.startswith("_")
     }
     # These count whatever has been requested since: the end of a disconnect, see below, and a
-    # message that was sent, see test_self_tests.py; what is done to files, see test_owned_stores.py.
+    # message that was sent, see test_self_tests.py; what is done to stores, see
+    # test_owned_stores.py.
     apart = {"forget_credentials", "take_self_test", "end_self_test", "as_owner"}
     assert written - apart == {case.name.split()[0] for case in CASES}
 

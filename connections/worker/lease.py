@@ -29,6 +29,7 @@ from django.db import connections as databases
 
 from connections import actions
 from connections.models import Worker
+from connections.worker import processes
 from connections.worker.database import AWAY
 
 logger = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ class Lease:
         begun = time.monotonic()
         self._use_own_connection()
         worker = actions.start_worker(
-            self._name, settings.WORKER_CAPACITY, not self._shared, self.worker
+            self._name, settings.WORKER_CAPACITY, not self._shared, self.worker, processes.own()
         )
         self._extend(begun)
         return worker

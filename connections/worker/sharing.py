@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db.models import Count
 
+from connections import actions
 from connections.models import Connection, Worker
+from connections.worker import processes
 
 if TYPE_CHECKING:
     from connections.worker.supervisor import Supervisor
@@ -125,8 +127,13 @@ def _workers() -> tuple[list[Peer], int]:
     """The living workers with what they have, and how many connections there are to be had."""
     busy = Connection.objects.busy()
     loads = dict(busy.order_by().values_list("worker").annotate(Count("pk")))
+    alive = list(Worker.objects.alive())
+    for worker in [worker for worker in alive if processes.is_gone(worker.process)]:
+        logger.warning("a worker's process has ended", extra={"worker": worker.pk})
+        actions.stop_worker(worker)
+        alive.remove(worker)
     peers = [
         Peer(worker.pk, loads.get(worker.pk, 0), worker.capacity, worker.draining_since is not None)
-        for worker in Worker.objects.alive()
+        for worker in alive
     ]
     return peers, sum(loads.values())

@@ -1,0 +1,56 @@
+"""A worker's process that has ended is seen from its own machine, and from no other."""
+
+import os
+import subprocess
+import sys
+
+from connections.tests.hand import Hand
+from connections.worker import processes
+from connections.worker.sharing import _workers
+
+
+def of_a_child() -> tuple[subprocess.Popen[bytes], str]:
+    code = "from connections.worker import processes; print(processes.own(), flush=True); input()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    return child, child.stdout.readline().decode().strip()
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    child.communicate(b"\n", timeout=10)
+
+
+def test_a_process_is_gone_once_it_has_ended() -> None:
+    child, known = of_a_child()
+    try:
+        assert not processes.is_gone(known)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # A zombie holds nothing.
+        assert processes.is_gone(known)
+    finally:
+        end(child)
+    assert processes.is_gone(known)
+
+
+def test_a_number_that_was_given_away_again_is_another_process() -> None:
+    place, pid, start = processes.own().split(" ")
+    assert not processes.is_gone(f"{place} {pid} {start}")
+    assert processes.is_gone(f"{place} {pid} {int(start) - 1}")
+
+
+def test_of_another_machine_nothing_is_known() -> None:
+    assert not processes.is_gone("")
+    assert not processes.is_gone("another-boot:4026531836 1 1")
+
+
+def test_a_neighbour_that_has_ended_counts_no_more(hand: Hand) -> None:
+    child, known = of_a_child()
+    neighbour = Hand(alone=False).worker
+    type(neighbour).objects.filter(pk=neighbour.pk).update(process=known)
+    assert [peer.id for peer in _workers()[0]] == [hand.worker.pk, neighbour.pk]
+    end(child)
+    assert [peer.id for peer in _workers()[0]] == [hand.worker.pk]
+    neighbour.refresh_from_db()
+    assert neighbour.stopped_at is not None
