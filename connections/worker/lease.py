@@ -134,6 +134,8 @@ class Lease:
         while self.held and not self._stopping.wait(wait):
             begun, wait = time.monotonic(), RENEW_SECONDS
             try:
+                # One thread, one connection: Django's rule would open a new one each time.
+                database.close_at = None
                 database.close_if_unusable_or_obsolete()
                 owns = actions.heartbeat(worker, *self._report(), alone=not self._shared)
             except AWAY as error:

@@ -18,6 +18,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from websockets.sync.client import ClientConnection, connect
+
 from simulator import process as simulator_process
 from tests.application import ROOT, Answer, free_port, until
 from tests.qr_reading import read_url
@@ -120,6 +122,11 @@ class Web(Member):
         finally:
             link.close()
         return Answer(response.status, body, dict(response.getheaders()), 0.0)
+
+    def socket(self, organization: int) -> ClientConnection:
+        """What a page has open: a socket that tells of one organization."""
+        url = f"ws://127.0.0.1:{self.port}/ws/organizations/{organization}/connection/"
+        return connect(url, additional_headers={"Authorization": f"Bearer {self._token}"})
 
     def whatsapp(self, method: str, organization: int, action: str) -> Answer:
         """One call of `/api/v1/organizations/{organization}/whatsapp/{action}`."""

@@ -7,6 +7,7 @@ request is lost, and at no time did WhatsApp see two clients of one device. Figu
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.application import until
 from tests.qr_reading import read_url
@@ -156,13 +158,23 @@ def test_postgresql_is_away(cluster: Cluster, holders: Callable[[], Holders]) ->
 
 
 def test_a_web_process_is_killed(cluster: Cluster, holders: Callable[[], Holders]) -> None:
-    """What was asked of it stands in the database, and the other one goes on with it."""
+    """What was asked of it stands in the database, and the other one goes on with it.
+
+    An open page loses its socket, connects again elsewhere, and is told how things are now.
+    """
     first, second = cluster.webs
     fresh = int(cluster.manage("create_organization", "Asked of another web process"))
     since = time.monotonic()
+    page = first.socket(fresh)
+    assert json.loads(page.recv(10))["state"] == "disconnected"
     answer = first.whatsapp("POST", fresh, "reconnect")
     assert answer.status in (200, 202), answer
     first.kill()
+    with pytest.raises(ConnectionClosed):
+        while True:
+            page.recv(10)
+    with second.socket(fresh) as page:
+        assert json.loads(page.recv(10))["state"] in ("connecting", "awaiting_scan")
     picture = until(
         lambda: second.whatsapp("POST", fresh, "reconnect").body.get("qrCode"), 15, "the QR code"
     )
