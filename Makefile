@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format fuzz chaos bench messages screenshots clean
+.PHONY: help setup run test lint format fuzz chaos scale bench messages screenshots clean
 
 # A home that is not set, or is not there, must not stop the caches of pip and of the browser.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -81,6 +81,11 @@ chaos: ## Harm a whole fleet at random (CHAOS_ORGANIZATIONS=50 CHAOS_SECONDS=300
 bench: ## Compare with a Baileys peer, into docs/benchmarks.md (BENCH="--organizations 20")
 	$(SETUP) test
 	.venv/bin/python -m bench $(BENCH)
+
+scale: ## End, stop and cut off web processes and workers (SCALE_ORGANIZATIONS=60)
+	$(SETUP) test
+	SCALE_LONG=1 SCALE_ORGANIZATIONS=$${SCALE_ORGANIZATIONS:-60} \
+		.venv/bin/python -m pytest -s tests/scale/test_failures.py
 
 messages: ## Find the texts that people read, and compile their translations
 	$(SETUP) test

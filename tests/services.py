@@ -176,7 +176,8 @@ class Postgres(Server):
             **self._settings,
         }
         given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [*as_owner(), postgres_program("postgres"), "-D", str(self._data), *given]
+        server = [postgres_program("postgres"), "-D", str(self._data), *given]
+        return [*as_owner(), *with_us(), *server]
 
     def answers(self) -> bool:
         import psycopg
@@ -199,6 +200,7 @@ class Redis(Server):
 
     def command(self) -> list[str]:
         return [
+            *with_us(),
             *(redis_program(), "--bind", "127.0.0.1", "--port", str(self.port)),
             *("--save", "", "--appendonly", "no", "--dir", str(self.folder)),
         ]
@@ -212,6 +214,11 @@ class Redis(Server):
                 return probe.recv(5) == b"+PONG"
             except OSError:
                 return False
+
+
+def with_us() -> list[str]:
+    """A server that ends when the process that started it does, even by kill -9."""
+    return ["setpriv", "--pdeathsig", "INT", "--"] if shutil.which("setpriv") else []
 
 
 def as_owner() -> list[str]:

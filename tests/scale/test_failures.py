@@ -165,14 +165,14 @@ def test_a_web_process_is_killed(cluster: Cluster, holders: Callable[[], Holders
     first, second = cluster.webs
     fresh = int(cluster.manage("create_organization", "Asked of another web process"))
     since = time.monotonic()
-    page = first.socket(fresh)
-    assert json.loads(page.recv(10))["state"] == "disconnected"
-    answer = first.whatsapp("POST", fresh, "reconnect")
-    assert answer.status in (200, 202), answer
-    first.kill()
-    with pytest.raises(ConnectionClosed):
-        while True:
-            page.recv(10)
+    with first.socket(fresh) as page:
+        assert json.loads(page.recv(10))["state"] == "disconnected"
+        answer = first.whatsapp("POST", fresh, "reconnect")
+        assert answer.status in (200, 202), answer
+        first.kill()
+        with pytest.raises(ConnectionClosed):
+            while True:
+                page.recv(10)
     with second.socket(fresh) as page:
         assert json.loads(page.recv(10))["state"] in ("connecting", "awaiting_scan")
     picture = until(
