@@ -144,6 +144,8 @@ class Lease:
                 self._heard, wait = False, HURRY_SECONDS
                 continue
             self._heard = True
+            if self._stopping.is_set():
+                break
             if not owns and self._shared:
                 logger.error("a heartbeat came too late", extra={"worker": worker.pk})
                 self._end()

@@ -152,6 +152,7 @@ class Supervisor:
         while await self.db(others.exists):
             # One that was killed counts as alive until its heartbeat is old.
             if asyncio.get_running_loop().time() > give_up_at:
+                self._lease.stop()
                 await self.db(actions.stop_worker, self.worker)
                 raise AlreadyRunning(
                     "Another worker uses this database, and signals in memory do not reach it. "
