@@ -10,7 +10,7 @@ from connections import fleet
 from connections.broadcast import EVERYONE, group_of
 from connections.models import Connection
 from connections.observed import refused_since
-from connections.serializers import observe, snapshot
+from connections.serializers import look_at, snapshot
 from connections.watching import Ended, Message, Watcher
 from organizations.access import Ability, Caller
 from organizations.models import Organization
@@ -38,7 +38,7 @@ class ConnectionConsumer(Watcher):
             return []
         self.may_operate = may_operate
         connection = Connection.objects.of(organization)
-        found = snapshot(observe(connection.pk), may_operate)
+        found = snapshot(look_at(connection), may_operate)
         told, self.told = self.told, _lasting(found)
         return [found] if due or told != self.told else []
 

@@ -110,10 +110,18 @@ def _last_heard() -> datetime | None:
 
 def observe(connection_id: int) -> Observed:
     """Read a connection afresh."""
-    connection = Connection.objects.select_related("organization", "worker").get(pk=connection_id)
+    return look_at(
+        Connection.objects.select_related("organization", "worker").get(pk=connection_id)
+    )
+
+
+def look_at(connection: Connection) -> Observed:
+    """A connection that was just read, with its worker and its organization."""
     looked_after = connection.looked_after
     any_worker = looked_after or Worker.any_alive()
-    return Observed(connection, connection.open_attempt(), looked_after, any_worker)
+    # What is under way ends with these states.
+    attempt = connection.open_attempt() if connection.state in PAIRING else None
+    return Observed(connection, attempt, looked_after, any_worker)
 
 
 def listed(connection: Connection, any_worker: bool) -> Observed:

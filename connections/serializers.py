@@ -13,7 +13,7 @@ from rest_framework import serializers
 from connections import qr, self_tests, timeline
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, PairingAttempt
-from connections.observed import Observed, listed, observe, refused_since
+from connections.observed import Observed, listed, look_at, observe, refused_since
 from organizations.phone_numbers import digits, formatted
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Panel",
     "PhoneNumberSerializer",
     "listed",
+    "look_at",
     "observe",
     "panel_of",
     "refused_since",

@@ -20,7 +20,7 @@ from connections.errors import Refused
 from connections.lifecycle import Reason, State
 from connections.limits import TooManyRequests
 from connections.models import Connection, Method
-from connections.serializers import HELD, Observed, PhoneNumberSerializer, observe
+from connections.serializers import HELD, Observed, PhoneNumberSerializer, look_at, observe
 from connections.serializers import status as status_of
 from connections.waiting import wait_for
 from organizations.access import Ability
@@ -60,7 +60,7 @@ class StatusView(ConnectionView):
 
     @operations.STATUS
     def get(self, request: Request, organization_id: int) -> Response:
-        return Response(status_of(observe(self.connection(organization_id, Ability.SEE).pk)))
+        return Response(status_of(look_at(self.connection(organization_id, Ability.SEE))))
 
 
 class QrCodeView(ConnectionView):
@@ -68,7 +68,7 @@ class QrCodeView(ConnectionView):
 
     @operations.QR_CODE
     def get(self, request: Request, organization_id: int) -> Response:
-        observed = observe(self.connection(organization_id, Ability.OPERATE).pk)
+        observed = look_at(self.connection(organization_id, Ability.OPERATE))
         if observed.code:
             return Response(
                 {
@@ -97,7 +97,7 @@ class QrPictureView(ConnectionView):
     content_negotiation_class = AnyAccept
 
     def answer(self, organization_id: int) -> HttpResponse:
-        observed = observe(self.connection(organization_id, Ability.OPERATE).pk)
+        observed = look_at(self.connection(organization_id, Ability.OPERATE))
         if not observed.code:
             raise _no_code(observed)
         return HttpResponse(self.picture(observed.code), content_type=self.content_type)
@@ -264,7 +264,7 @@ class DisconnectView(ConnectionView):
     @operations.DISCONNECT
     def delete(self, request: Request, organization_id: int) -> Response:
         connection = self.connection(organization_id, Ability.OPERATE)
-        was_connected = observe(connection.pk).state == State.CONNECTED
+        was_connected = look_at(connection).state == State.CONNECTED
         requested = actions.request_disconnect(connection.pk, self.caller.actor)
         look = partial(_disconnected, connection.pk, requested.generation)
         observed = wait_for(connection.pk, look, settings.DISCONNECT_WAIT_SECONDS)

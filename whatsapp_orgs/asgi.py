@@ -17,6 +17,7 @@ from organizations.websockets import Door  # noqa: E402
 from whatsapp_orgs import checks, production  # noqa: E402
 from whatsapp_orgs.edge import BehindProxy, BoundedBodies  # noqa: E402
 from whatsapp_orgs.probes import Probes  # noqa: E402
+from whatsapp_orgs.remembered import Memory  # noqa: E402
 
 checks.refuse_impossible_start()
 production.refuse_unsafe_start()
@@ -26,7 +27,7 @@ application = Probes(
     BehindProxy(
         ProtocolTypeRouter(
             {
-                "http": BoundedBodies(django_application),
+                "http": Memory(BoundedBodies(django_application)),
                 "websocket": URLRouter([*open_urlpatterns, re_path(r"", known)]),
             }
         )

@@ -62,20 +62,34 @@ class Worker(models.Model):
         lazy("last sign of life"), default=timezone.now, db_index=True
     )
     stopped_at = models.DateTimeField(lazy("stopped"), null=True, blank=True)
+    # With a default in the database, too: workers of the version before go on during an upgrade.
     process = models.CharField(
-        max_length=100, blank=True, help_text="Machine, number and start of its process."
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Machine, number and start of its process.",
     )
     draining_since = models.DateTimeField(
         lazy("draining since"), null=True, blank=True, help_text="It hands over all that it owns."
     )
     capacity = models.PositiveIntegerField(
-        lazy("capacity"), default=0, help_text="How many organizations it takes at most."
+        lazy("capacity"),
+        default=0,
+        db_default=0,
+        help_text="How many organizations it takes at most.",
     )
     sessions = models.PositiveIntegerField(
-        lazy("organizations"), default=0, help_text="How many it had at its last sign of life."
+        lazy("organizations"),
+        default=0,
+        db_default=0,
+        help_text="How many it had at its last sign of life.",
     )
     hosts = models.PositiveIntegerField(
-        lazy("host processes"), default=0, help_text="How many it had at its last sign of life."
+        lazy("host processes"),
+        default=0,
+        db_default=0,
+        help_text="How many it had at its last sign of life.",
     )
     outdated_since = models.DateTimeField(
         null=True, blank=True, help_text="WhatsApp refuses the version of all its clients."
@@ -105,8 +119,8 @@ class Worker(models.Model):
 class ConnectionManager(models.Manager["Connection"]):
     def of(self, organization: Organization) -> Connection:
         """The organization's connection, made on first sight."""
-        related = self.select_related("organization", "worker")
-        connection, _ = related.get_or_create(organization=organization)
+        connection, _ = self.select_related("worker").get_or_create(organization=organization)
+        connection.organization = organization
         return connection
 
     def busy(self) -> models.QuerySet[Connection]:
