@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from connections.tests.hand import Hand
 from connections.worker import processes
@@ -54,3 +57,18 @@ def test_a_neighbour_that_has_ended_counts_no_more(hand: Hand) -> None:
     assert [peer.id for peer in _workers()[0]] == [hand.worker.pk]
     neighbour.refresh_from_db()
     assert neighbour.stopped_at is not None
+
+
+def test_who_is_hidden_from_us_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where /proc shows only one's own processes."""
+    known = processes.own()
+    machine = known.split(" ")[0]
+
+    def hidden(path: Path) -> str:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(processes, "_place", lambda: machine)
+    monkeypatch.setattr(Path, "read_text", hidden)
+    assert not processes.is_gone(known)
+    nobody_has = 2**22 + 1  # above the largest number that Linux gives away
+    assert processes.is_gone(f"{machine} {nobody_has} 1")

@@ -35,6 +35,8 @@ from connections.worker.database import AWAY
 logger = logging.getLogger(__name__)
 
 RENEW_SECONDS = 1.5
+# Where nobody else could take over; readers count it as gone after Worker.OFFLINE_AFTER.
+RENEW_ALONE_SECONDS = 3.0
 HURRY_SECONDS = 0.5
 # From the moment a heartbeat was sent. What is left until OFFLINE_AFTER is for the hosts to end.
 LEASE_SECONDS = 6.0
@@ -98,7 +100,9 @@ class Lease:
         return self.worker
 
     async def lost(self) -> None:
-        """Returns when the right to hold sockets is over."""
+        """Returns when the right to hold sockets is over; alone on a database, it never is."""
+        if not self._shared:
+            await asyncio.get_running_loop().create_future()
         while self.held:
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -130,9 +134,10 @@ class Lease:
         databases[database.alias] = own
 
     def _renew(self, worker: Worker) -> None:
-        wait = RENEW_SECONDS
+        renew = RENEW_SECONDS if self._shared else RENEW_ALONE_SECONDS
+        wait = renew
         while self.held and not self._stopping.wait(wait):
-            begun, wait = time.monotonic(), RENEW_SECONDS
+            begun, wait = time.monotonic(), renew
             try:
                 # One thread, one connection: Django's rule would open a new one each time.
                 database.close_at = None
@@ -157,6 +162,7 @@ class Lease:
     def _extend(self, begun: float) -> None:
         # For whoever looks after this process from outside, and asks no database.
         with contextlib.suppress(OSError):
+            settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
             (settings.DATA_DIR / SIGN).touch()
         self._write(begun + LEASE_SECONDS if self._shared else math.inf)
 

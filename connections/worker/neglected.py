@@ -2,35 +2,53 @@
 
 from __future__ import annotations
 
-from django.db.models import Case, F, Q, QuerySet, When
+from functools import lru_cache
+
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Now
 
 from connections.lifecycle import LIVE, Desired, State
 from connections.models import Connection, SelfTest, Worker
+from connections.prepared import Prepared
 
 UNBEGUN = Q(generation__gt=F("begun_generation"))
+# Those that people rely on right now come first.
+NEWEST = Case(When(state=State.CONNECTED, then=0), default=1)
+DUE, RESTING = "due", "resting"
 
 
-def neglected(worker: Worker, running: frozenset[int]) -> list[int]:
+def neglected(worker: Worker, running: frozenset[int], alone: bool = False) -> list[int]:
     """Connections whose sessions at this worker are not as they should be.
 
     Of its own: it has not begun their newest request, runs them although the organization is
-    deactivated, or should run them and does not; or a test message waits. Of others: it runs them
-    although it does not own them any more.
+    deactivated, or should run them and does not; or a test message waits. Of others, unless it is
+    `alone` on this database: it runs them although it does not own them any more.
     """
-    unbegun = UNBEGUN & Q(organization__deactivated_at=None)
+    own = [
+        pk
+        for pk, _, why in _own(worker.pk).rows()
+        if why == DUE or (pk in running) == (why == RESTING)
+    ]
+    if alone or not running:
+        return own
+    lost = Connection.objects.filter(pk__in=running).exclude(worker=worker)
+    return [*own, *_in_order(lost)]
+
+
+@lru_cache(maxsize=4)
+def _own(worker_id: int) -> Prepared:
+    """Those of a worker that it has to look at, or would have to if they ran, or if they did not.
+
+    What runs is no part of the query: hundreds of numbers cost more than all of the rest.
+    """
+    waiting = SelfTest.objects.filter(taken_at=None, ended_at=None, expires_at__gt=Now())
+    due = (UNBEGUN & Q(organization__deactivated_at=None)) | Q(pk__in=waiting.values("connection"))
     resting = Q(organization__deactivated_at__isnull=False)
     linked = ~Q(store="") & Q(desired=Desired.CONNECTED, state__in=LIVE) & ~resting
-    own = Connection.objects.filter(
-        Q(worker=worker)
-        & (
-            unbegun
-            | (resting & Q(pk__in=running))
-            | (linked & ~Q(pk__in=running))
-            | Q(pk__in=SelfTest.waiting().values("connection"))
-        )
-    )
-    lost = Connection.objects.filter(pk__in=running).exclude(worker=worker)
-    return [*_in_order(own), *_in_order(lost)]
+    why = Case(When(due, then=Value(DUE)), When(resting, then=Value(RESTING)), default=Value(""))
+    found = Connection.objects.filter(Q(worker=worker_id) & (due | resting | linked))
+    ordered = found.annotate(newest=NEWEST, why=why).order_by("newest", "pk")
+    return Prepared(lambda: ordered.values_list("pk", "newest", "why"))
 
 
 def orphans(unbegun: bool) -> list[int]:
@@ -38,12 +56,18 @@ def orphans(unbegun: bool) -> list[int]:
 
     `unbegun`: those that a person waits for, else those that are to come back by themselves.
     """
+    return [pk for pk, _ in (_UNBEGUN if unbegun else _BEGUN).rows()]
+
+
+def _free(unbegun: bool) -> QuerySet[Connection, tuple[int, int]]:
     nobody = Q(worker=None) | ~Q(worker__in=Worker.objects.alive())
     free = Connection.objects.busy().filter(nobody)
-    return _in_order(free.filter(UNBEGUN) if unbegun else free.exclude(UNBEGUN))
+    rows = free.filter(UNBEGUN) if unbegun else free.exclude(UNBEGUN)
+    return rows.annotate(newest=NEWEST).order_by("newest", "pk").values_list("pk", "newest")
+
+
+_UNBEGUN, _BEGUN = Prepared(lambda: _free(True)), Prepared(lambda: _free(False))
 
 
 def _in_order(connections: QuerySet[Connection]) -> list[int]:
-    """Those that people rely on right now come first."""
-    newest = Case(When(state=State.CONNECTED, then=0), default=1)
-    return list(connections.order_by(newest, "pk").values_list("pk", flat=True))
+    return list(connections.order_by(NEWEST, "pk").values_list("pk", flat=True))

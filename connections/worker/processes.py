@@ -24,7 +24,12 @@ def is_gone(process: str) -> bool:
     `process`: what `own` said there.
     """
     place, pid, start = process.split(" ") if process else ("", "", "")
-    return bool(place) and place == _place() and _start(int(pid)) != start
+    if not place or place != _place():
+        return False
+    try:
+        return _start(int(pid)) != start
+    except PermissionError:
+        return False  # It is there, and another user's.
 
 
 def _place() -> str:
@@ -36,9 +41,17 @@ def _place() -> str:
 
 
 def _start(pid: int) -> str:
-    """When it was started, in ticks since the system's start; "" when it has ended."""
+    """When it was started, in ticks since the system's start; "" when it has ended.
+
+    Raises PermissionError when it is there, but may not be looked at.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return ""
+        # /proc may hide what belongs to others.
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return ""
+        raise PermissionError from None
     return "" if fields[0] in ENDED else fields[19]

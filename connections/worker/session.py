@@ -221,4 +221,4 @@ def _as_owner(fence: Fence, change: Callable[[], T]) -> T:
 def _linked_stores(connection_id: int) -> set[str]:
     """The stores that a phone was ever linked in: only a disconnect or a new link ends them."""
     attempts = PairingAttempt.objects.filter(connection=connection_id, outcome=Outcome.LINKED)
-    return {attempt.store for attempt in attempts}
+    return {attempt.store for attempt in attempts.only("pk")}
