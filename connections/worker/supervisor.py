@@ -20,9 +20,10 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import connection as database
 
-from connections import actions, auth_sessions, broadcast, lock, sandbox
+from connections import actions, auth_sessions, broadcast, sandbox
 from connections.actions import Fence
 from connections.models import Connection, Worker
+from connections.worker import exclusion
 from connections.worker.database import AWAY, Database
 from connections.worker.dialling import Dialling
 from connections.worker.host import Link
@@ -39,17 +40,13 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 POLL_SECONDS = 2.0
+# Where signals stay in this process, none is lost on its way.
+POLL_ALONE_SECONDS = 3.0
 RUN_SECONDS = 0.2
-# A worker that was killed counts as alive for a while.
-COMPANY_SECONDS = 15.0
 # A stop ends within ten seconds, whatever is under way: so long for the sockets, then for the rest.
 STOP_SECONDS = 6.0
 FAREWELL_SECONDS = 1.5
 JOIN_AGAIN_SECONDS = 3600.0
-
-
-class AlreadyRunning(Exception):
-    """Another worker is at work where there can be one only; the text says what to do."""
 
 
 class Supervisor:
@@ -61,6 +58,7 @@ class Supervisor:
     def __init__(self, drain_seconds: float = 0.0) -> None:
         # SQLite has one worker; a lock file sees to it.
         self._shared = database.vendor != "sqlite"
+        self._poll_seconds = POLL_SECONDS if self._shared else POLL_ALONE_SECONDS
         self._drain_seconds = drain_seconds
         name = f"{socket.gethostname()}:{os.getpid()}"
         self._lease = Lease(name, self._shared, self._report)
@@ -100,10 +98,17 @@ class Supervisor:
 
         Raises AlreadyRunning, and Misdirected of auth_sessions.
         """
-        self._lock()
+        if not self._shared:
+            self._lock_file = exclusion.lock_folder()
         await self.db(auth_sessions.check)
         await self._lease.begin()
-        await self._refuse_company()
+        try:
+            if self._shared and not settings.REDIS_URL:
+                await exclusion.refuse_company(self.worker, self.db)
+        except exclusion.AlreadyRunning:
+            self._lease.stop()
+            await self.db(actions.stop_worker, self.worker)
+            raise
         await self.sharing.look()
         self.mould.fill()
         duties = {
@@ -132,34 +137,6 @@ class Supervisor:
             await asyncio.gather(stopped, *tasks, return_exceptions=True)
             await self._close()
 
-    def _lock(self) -> None:
-        if self._shared:
-            return
-        try:
-            self._lock_file = lock.exclusive(settings.DATA_DIR / "worker.lock")
-        except lock.Locked as error:
-            raise AlreadyRunning(
-                "Another worker is running on this data folder, and SQLite has one only. Stop that "
-                "one first, or set DATABASE_URL."
-            ) from error
-
-    async def _refuse_company(self) -> None:
-        """Signals in memory stay in one process. Raises AlreadyRunning."""
-        if not self._shared or settings.REDIS_URL:
-            return
-        give_up_at = asyncio.get_running_loop().time() + COMPANY_SECONDS
-        others = Worker.objects.alive().exclude(pk=self.worker.pk)
-        while await self.db(others.exists):
-            # One that was killed counts as alive until its heartbeat is old.
-            if asyncio.get_running_loop().time() > give_up_at:
-                self._lease.stop()
-                await self.db(actions.stop_worker, self.worker)
-                raise AlreadyRunning(
-                    "Another worker uses this database, and signals in memory do not reach it. "
-                    "Stop that one first, or set REDIS_URL."
-                )
-            await asyncio.sleep(RUN_SECONDS)
-
     async def _guard(self) -> None:
         """When the lease is lost, let go of everything at once, and begin as a new worker."""
         await self._lease.lost()
@@ -179,15 +156,21 @@ class Supervisor:
         """Hand over what this worker has to the others, for as long as that may take."""
         if not self._shared or not self._drain_seconds:
             return
+        tasks = [asyncio.ensure_future(self._hand_over_all()), asyncio.ensure_future(hurry.wait())]
+        await asyncio.wait(tasks, timeout=self._drain_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _hand_over_all(self) -> None:
+        """Until this worker has nothing, or nobody takes anything."""
         await self.db(actions.drain_worker, self.worker.pk)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._drain_seconds):
-                while self.load and not hurry.is_set():
-                    await self.sharing.look()
-                    if not self.sharing.has_takers:
-                        break
-                    await self.sharing.hand_over()
-                    await asyncio.sleep(RUN_SECONDS)
+        while self.load:
+            await self.sharing.look()
+            if not self.sharing.has_takers:
+                return
+            await self.sharing.hand_over()
+            await asyncio.sleep(RUN_SECONDS)
 
     async def _close(self) -> None:
         """Close all sockets without logging out, and end the host processes."""
@@ -229,7 +212,7 @@ class Supervisor:
     async def _advance_runs(self) -> None:
         """A step of what people asked of many connections at once."""
         busy = await self.db(actions.advance_runs)
-        await asyncio.sleep(RUN_SECONDS if busy else POLL_SECONDS)
+        await asyncio.sleep(RUN_SECONDS if busy else self._poll_seconds)
 
     # --- Who wants something --------------------------------------------------------------------
 
@@ -252,11 +235,11 @@ class Supervisor:
         running = frozenset(pk for pk, (_, task) in self._sessions.items() if not task.done())
         for connection_id in await self.db(self._neglected, running):
             self._woken.put_nowait(connection_id)
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(self._poll_seconds)
 
     def _neglected(self, running: frozenset[int]) -> list[int]:
         """What is not as it should be here, and what nobody has and this worker should take."""
-        found = neglected(self.worker, running)
+        found = neglected(self.worker, running, alone=not self._shared)
         urgent, others = orphans(unbegun=True), orphans(unbegun=False)
         if not self._shared:
             return [*found, *others, *urgent]
