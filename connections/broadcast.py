@@ -6,7 +6,7 @@ every reader also looks by itself now and then.
 
 import itertools
 import logging
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -56,14 +56,32 @@ async def leave(layer: Any, group: str, channel: str) -> None:
         await forget(channel)
 
 
-def _on_commit(connection_id: int, *groups: str) -> None:
-    # One visit to the event loop for all of them.
-    transaction.on_commit(partial(_tell, connection_id, groups))
+@dataclass
+class News:
+    """What is told of one connection after a commit."""
+
+    connection_id: int
+    groups: dict[str, None]
+
+    def __call__(self) -> None:
+        _tell(self.connection_id, tuple(self.groups))
 
 
 def _tell(connection_id: int, groups: tuple[str, ...]) -> None:
     heard(connection_id)
     async_to_sync(_send)(connection_id, groups)
+
+
+def _on_commit(connection_id: int, *groups: str) -> None:
+    # One visit to the event loop for all of them, however often a transaction says so.
+    now = transaction.get_connection()
+    for savepoints, said, _ in now.run_on_commit:
+        if savepoints != set(now.savepoint_ids) or not isinstance(said, News):
+            continue
+        if said.connection_id == connection_id:
+            said.groups.update(dict.fromkeys(groups))
+            return
+    transaction.on_commit(News(connection_id, dict.fromkeys(groups)))
 
 
 async def _send(connection_id: int, groups: tuple[str, ...]) -> None:

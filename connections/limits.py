@@ -46,7 +46,7 @@ def check(connection: Connection, actor: Actor) -> None:
 
 
 def _allow(requests: QuerySet[ConnectionEvent], limit: int) -> None:
-    times = list(requests.order_by("-at").values_list("at", flat=True)[:limit])
-    if len(times) == limit:
-        wait = times[-1] + WINDOW - timezone.now()
+    times = requests.order_by("-at").values_list("at", flat=True)
+    if limit and (oldest := list(times[limit - 1 : limit])):
+        wait = oldest[0] + WINDOW - timezone.now()
         raise TooManyRequests(max(1, round(wait.total_seconds())))

@@ -23,6 +23,7 @@ from connections.lifecycle import PAIRING, Reason, State
 from connections.limits import TooManyRequests
 from connections.models import BulkItem, BulkRun, Connection, Worker
 from connections.observed import Observed, listed, observe
+from connections.prepared import Prepared
 from organizations.access import Ability, Caller, person
 from organizations.models import Organization
 
@@ -72,11 +73,14 @@ def stop_run(run_id: int) -> None:
         _end_if_over(run_id)
 
 
+_OPEN = Prepared(
+    lambda: BulkRun.objects.filter(ended_at=None).order_by("next_at").values_list("pk")
+)
+
+
 def advance_runs() -> bool:
     """Note what came of earlier requests, and make the next one. Whether any run is open."""
-    open_runs = list(
-        BulkRun.objects.filter(ended_at=None).order_by("next_at").values_list("pk", flat=True)
-    )
+    open_runs = [run_id for (run_id,) in _OPEN.rows()]
     for run_id in open_runs:
         _settle(run_id)
     for run_id in open_runs:

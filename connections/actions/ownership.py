@@ -92,7 +92,6 @@ def stop_worker(worker: Worker) -> None:
             broadcast.requested(connection_id)
 
 
-@transaction.atomic
 def claim(
     connection_id: int,
     worker: Worker,
@@ -111,16 +110,21 @@ def claim(
     connection = Connection.objects.select_related("organization", "worker").get(pk=connection_id)
     if connection.worker_id == worker.pk:
         return connection
-    alive = set(
-        Worker.objects.alive()
-        .filter(pk__in=[connection.worker_id, worker.pk])
-        .values_list("pk", flat=True)
-    )
-    if connection.worker_id in alive or not (alone or worker.pk in alive):
-        return None
-    unbegun = connection.begun_generation < connection.generation
-    wanted = room or (urgent and unbegun)
-    taken = _pass_on(connection, worker) if wanted else None
+    wanted = room or (urgent and connection.begun_generation < connection.generation)
+    return _take(connection, worker, linked_number, alone) if wanted else None
+
+
+@transaction.atomic
+def _take(
+    connection: Connection, worker: Worker, linked_number: LinkedNumber, alone: bool
+) -> Connection | None:
+    """Take over what no living worker has."""
+    if not alone or connection.worker_id is not None:
+        either = Worker.objects.alive().filter(pk__in=[connection.worker_id, worker.pk])
+        alive = set(either.values_list("pk", flat=True))
+        if connection.worker_id in alive or not (alone or worker.pk in alive):
+            return None
+    taken = _pass_on(connection, worker)
     if taken is not None:
         _bring_up_to_date(taken, linked_number)
     return taken

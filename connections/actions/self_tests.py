@@ -85,12 +85,15 @@ def _seconds(wait: timedelta) -> int:
     return max(1, round(wait.total_seconds()))
 
 
-@transaction.atomic
 def take_self_test(fence: Fence) -> SelfTest | None:
     """The test message that waits to be sent, if any; it is given out once. Raises Superseded."""
+    # Mostly none does, and a transaction keeps all other writers of SQLite waiting.
     test = SelfTest.waiting().filter(connection=fence.connection_id).first()
-    if test is None:
-        return None
+    return _take(fence, test) if test is not None else None
+
+
+@transaction.atomic
+def _take(fence: Fence, test: SelfTest) -> SelfTest | None:
     _owned(fence)
     if not SelfTest.waiting().filter(pk=test.pk).update(taken_at=timezone.now()):
         return None

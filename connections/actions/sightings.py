@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from connections import broadcast
@@ -68,11 +69,14 @@ def show_code(
     now = timezone.now()
     shown = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
     if not shown.update(
-        code=code, code_number=number, code_count=count, code_expires_at=now + lasts
+        code=code,
+        code_number=number,
+        code_count=count,
+        code_expires_at=now + lasts,
+        first_code_at=Coalesce("first_code_at", now),
     ):
         raise Superseded
-    shown.filter(first_code_at=None).update(first_code_at=now)
-    move(connection, Observation.CODE_SHOWN)
+    move(connection, Observation.CODE_SHOWN, attempt=PairingAttempt(pk=attempt_id))
     broadcast.changed(connection.pk)
 
 
