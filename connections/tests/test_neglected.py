@@ -1,0 +1,82 @@
+"""What a worker's look at the database finds, asked by the same prepared query each time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from connections import actions, broadcast
+from connections.lifecycle import Desired, State
+from connections.models import Connection, SelfTest, Worker
+from connections.worker.neglected import neglected, orphans
+from organizations.actors import Actor
+from organizations.models import Organization
+
+NOBODY: frozenset[int] = frozenset()
+
+
+@pytest.fixture
+def worker(db: None) -> Worker:
+    return Worker.objects.create(name="w")
+
+
+@pytest.fixture
+def linked(connection: Connection, worker: Worker) -> Connection:
+    Connection.objects.update(
+        worker=worker, desired=Desired.CONNECTED, state=State.CONNECTED, store="attempt-1"
+    )
+    return Connection.objects.get()
+
+
+def test_what_should_run_and_does_not(linked: Connection, worker: Worker) -> None:
+    assert neglected(worker, NOBODY, alone=True) == [linked.pk]
+    assert neglected(worker, frozenset([linked.pk]), alone=True) == []
+    Organization.objects.update(deactivated_at=timezone.now())
+    assert neglected(worker, frozenset([linked.pk]), alone=True) == [linked.pk]
+    assert neglected(worker, NOBODY, alone=True) == []
+
+
+def test_a_test_message_that_waits(linked: Connection, worker: Worker) -> None:
+    running, now = frozenset([linked.pk]), timezone.now()
+    assert neglected(worker, running, alone=True) == []
+    test = SelfTest.objects.create(
+        connection=linked, requested_at=now, expires_at=now + SelfTest.LASTS
+    )
+    assert neglected(worker, running, alone=True) == [linked.pk]
+    SelfTest.objects.filter(pk=test.pk).update(expires_at=now - timedelta(seconds=1))
+    assert neglected(worker, running, alone=True) == []
+
+
+def test_one_that_another_worker_has_now(linked: Connection, worker: Worker) -> None:
+    Connection.objects.update(worker=Worker.objects.create(name="other"))
+    assert neglected(worker, frozenset([linked.pk])) == [linked.pk]
+    assert neglected(worker, NOBODY) == []
+
+
+def test_whose_worker_dies_is_an_orphan(linked: Connection, worker: Worker) -> None:
+    assert orphans(unbegun=False) == []
+    long_ago = timezone.now() - 2 * Worker.OFFLINE_AFTER
+    Worker.objects.update(heartbeat_at=long_ago)
+    assert (orphans(unbegun=False), orphans(unbegun=True)) == ([linked.pk], [])
+    Connection.objects.update(generation=1)
+    assert (orphans(unbegun=False), orphans(unbegun=True)) == ([], [linked.pk])
+
+
+def test_one_look_is_three_queries(
+    linked: Connection, worker: Worker, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(3):
+        neglected(worker, frozenset([linked.pk]), alone=True)
+        orphans(unbegun=True)
+        orphans(unbegun=False)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_is_told_once(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, ...]] = []
+    monkeypatch.setattr(broadcast, "_tell", lambda _id, groups: told.append(groups))
+    actions.request_reconnect(connection.pk, Actor("alice"))
+    assert told == [(broadcast.group_of(connection.pk), broadcast.EVERYONE, broadcast.WORKERS)]
