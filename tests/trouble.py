@@ -90,9 +90,19 @@ def stopped(pid: int) -> Iterator[None]:
     """SIGSTOP, and SIGCONT at the end. Tolerates that the process is gone, before or meanwhile."""
     _signal(pid, signal.SIGSTOP)
     try:
+        # On a busy machine a signal has not been heeded when the call returns.
+        until(lambda: _state(pid) in ("T", "Z", ""), 10, f"process {pid} to stand still")
         yield
     finally:
         _signal(pid, signal.SIGCONT)
+
+
+def _state(pid: int) -> str:
+    """The letter that /proc has for what a process is doing; "" when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def out_of_memory(
