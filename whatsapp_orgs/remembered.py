@@ -4,16 +4,15 @@ Programs ask for it all the time, mostly to hear that nothing has changed. Who m
 are told is decided by the view, at the one door, and nowhere here: what it answered is repeated,
 byte for byte, as long as it is as good as new.
 
-- A change of the connection ends it at once: in this process on commit, in others as soon as Redis
-  has told of it. So does, in this process, any change to tokens, members, organizations and users.
-- What nobody tells of (a worker that died, a token revoked in another process, a code that has
-  expired, a message that Redis has lost) ends it within REMEMBER_SECONDS.
+- What this process commits ends it at once: a change of the connection, and any change to tokens,
+  members, organizations and users.
+- What nobody tells of (what another process commits, a worker that died, a code that has expired)
+  ends it within REMEMBER_SECONDS.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import itertools
 import logging
@@ -22,7 +21,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -43,7 +41,6 @@ STATUS = re.compile(r"/api/v1/organizations/([0-9]{1,18})/whatsapp/status")
 ROUTE = "api/v1/organizations/<int:organization_id>/whatsapp/status"
 REMEMBER_SECONDS = 1.0
 ANSWERS = 2000
-JOIN_AGAIN_SECONDS = 3600.0
 CARRIES_A_BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -64,7 +61,6 @@ class Memory:
         self._application: Application = application
         self._answers: dict[bytes, Remembered] = {}
         self._rights, self._changes = 0, itertools.count(1)
-        self._listening: asyncio.Task[None] | None = None
         # Who may do what: each change of it leaves an audit entry, but for those of users.
         for model in (AuditEntry, User):
             post_save.connect(self._rights_change, sender=model)
@@ -74,7 +70,6 @@ class Memory:
         found = STATUS.fullmatch(scope["path"]) if scope["method"] == "GET" else None
         if found is None or any(name in CARRIES_A_BODY for name, _ in scope["headers"]):
             return await self._application(scope, receive, send)
-        self._listen()
         organization, begun = int(found[1]), time.perf_counter()
         news = (broadcast.news_of(organization), self._rights)
         question = _question(scope)
@@ -118,11 +113,6 @@ class Memory:
     def _rights_changed(self) -> None:
         self._rights = next(self._changes)
 
-    def _listen(self) -> None:
-        """Hear what other processes change."""
-        if settings.REDIS_URL and (self._listening is None or self._listening.done()):
-            self._listening = asyncio.create_task(_hear())
-
 
 class Heard:
     """Sends on, and keeps what was said."""
@@ -147,16 +137,3 @@ def _question(scope: Scope) -> bytes:
     """All that an answer can depend on, hashed: no token is kept."""
     words = (scope["path"], scope["query_string"], scope.get("root_path"), scope["headers"])
     return hashlib.blake2b(repr(words).encode(), digest_size=32).digest()
-
-
-async def _hear() -> None:
-    """Pass on what Redis tells; while it tells nothing, answers are a second old at most."""
-    layer: Any = get_channel_layer()
-    channel = await layer.new_channel()
-    while True:
-        # Channel layers forget the members of a group after a day.
-        await layer.group_add(broadcast.EVERYONE, channel)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(JOIN_AGAIN_SECONDS):
-                while True:
-                    broadcast.heard((await layer.receive(channel))["connection"])

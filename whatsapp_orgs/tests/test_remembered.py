@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
@@ -230,21 +229,6 @@ def test_the_others_are_answered_when_the_first_has_left(front: Front, alice: Us
         return await asyncio.wait_for(second, SECONDS)
 
     assert async_to_sync(left)().status == 200
-
-
-async def test_other_processes_are_heard() -> None:
-    hearing = asyncio.create_task(remembered._hear())
-    layer: Any = get_channel_layer()
-    try:
-        before = broadcast.news_of(4711)
-        async with asyncio.timeout(SECONDS):
-            while broadcast.news_of(4711) == before:
-                message = {"type": "connection.changed", "connection": 4711}
-                await layer.group_send(broadcast.EVERYONE, message)
-                await asyncio.sleep(0.01)
-    finally:
-        hearing.cancel()
-        await asyncio.wait([hearing])
 
 
 def test_it_does_not_grow_without_end(
