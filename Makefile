@@ -34,11 +34,13 @@ endef
 PYTEST_PROCESSES := -n $${TEST_PROCESSES:-3} --dist loadfile
 # What differs with the database or with what carries the signals; the rest runs on SQLite alone.
 ON_SERVERS := organizations connections whatsapp_orgs \
-	--ignore whatsapp_orgs/tests/test_translations.py \
-	--ignore whatsapp_orgs/tests/test_redis_layer.py \
 	tests/test_crash.py tests/test_deactivation.py tests/test_hostile.py \
-	tests/test_owner_link.py tests/test_pairing.py tests/test_permissions.py \
-	tests/test_reconnect.py tests/test_schema.py tests/test_self_test.py
+	tests/test_pairing.py tests/test_reconnect.py tests/test_self_test.py \
+	$(addprefix --ignore connections/tests/test_,$(addsuffix .py,any_order chart dialling \
+		host hosts late_words lifecycle move_auth_sessions settles store_connections \
+		auth_session_schemas)) \
+	$(addprefix --ignore whatsapp_orgs/tests/test_,$(addsuffix .py,dashboards production \
+		redis_layer settings translations))
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
