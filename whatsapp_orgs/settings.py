@@ -297,7 +297,7 @@ SPARE_HOSTS = whole("SPARE_HOSTS", 1)
 STARTS_PER_HOST = whole("STARTS_PER_HOST", 100)
 HOST_MEGABYTES = whole("HOST_MEGABYTES", 500)
 # How fast clients are started, over all organizations: the end of an outage is no stampede.
-DIALS_PER_SECOND = whole("DIALS_PER_SECOND", 50)
+DIALS_PER_SECOND = whole("DIALS_PER_SECOND", 100)
 
 # New attempts within ten minutes, before a caller is told to wait: WhatsApp bans numbers that
 # hammer it. A running attempt that is asked for again does not count.
