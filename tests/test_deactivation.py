@@ -20,8 +20,12 @@ def test_it_rests_with_its_credentials_and_resumes(
 ) -> None:
     number = link(application, organization)
     set_active(application, organization, False)
-    status = application.api("GET", organization, "status").body
-    assert (status["reason"], status["isConnected"]) == ("organization_inactive", False)
+
+    def told() -> bool:
+        status = application.api("GET", organization, "status").body
+        return (status["reason"], status["isConnected"]) == ("organization_inactive", False)
+
+    until(told, 2, "a status that tells what another process has written")
     until(lambda: not online(application, number), 10, "the device offline")
     assert application.keeps_credentials(organization)
     refused = application.api("POST", organization, "reconnect")

@@ -123,15 +123,21 @@ class Sharing:
         return min(self._level, peer.capacity) - peer.load - given
 
 
-def _workers() -> tuple[list[Peer], int]:
-    """The living workers with what they have, and how many connections there are to be had."""
-    busy = Connection.objects.busy()
-    loads = dict(busy.order_by().values_list("worker").annotate(Count("pk")))
+def bury_the_dead() -> list[Worker]:
+    """Those of this machine whose processes have ended count no more. Returns the others."""
     alive = list(Worker.objects.alive())
     for worker in [worker for worker in alive if processes.is_gone(worker.process)]:
         logger.warning("a worker's process has ended", extra={"worker": worker.pk})
         actions.stop_worker(worker)
         alive.remove(worker)
+    return alive
+
+
+def _workers() -> tuple[list[Peer], int]:
+    """The living workers with what they have, and how many connections there are to be had."""
+    busy = Connection.objects.busy()
+    loads = dict(busy.order_by().values_list("worker").annotate(Count("pk")))
+    alive = bury_the_dead()
     peers = [
         Peer(worker.pk, loads.get(worker.pk, 0), worker.capacity, worker.draining_since is not None)
         for worker in alive

@@ -1,6 +1,7 @@
 """`manage.py serve`: the web server and, unless EMBEDDED_WORKER is off, the supervisor."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from connections import waiting
 
@@ -47,6 +49,8 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
 
     from whatsapp_orgs.asgi import application
 
+    if settings.EMBEDDED_WORKER:
+        _bury_the_dead()
     reactor: Any = installed_reactor
     stop = asyncio.Event()
     supervising: asyncio.Task[None] | None = None
@@ -91,6 +95,14 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
         raise CommandError(f"cannot listen on {host}:{port}; is another program using that port?")
     if broken:
         raise CommandError(f"the supervisor ended: {broken[0]}") from broken[0]
+
+
+def _bury_the_dead() -> None:
+    """Nobody who asks before the worker is up hears of links that ended with the one before."""
+    from connections.worker.sharing import bury_the_dead
+
+    with contextlib.suppress(DatabaseError):  # The worker says so, and waits for it.
+        bury_the_dead()
 
 
 def leave() -> NoReturn:
