@@ -66,6 +66,7 @@ class Pairing:
         self._attempt = attempt
         self._codes = 0
         self._shown_at = 0.0
+        self._step_at = 0.0  # when it came as far as it is
         self._accepted = False
 
     async def run(self) -> bool:
@@ -157,6 +158,7 @@ class Pairing:
         database = await session.change(auth_sessions.create, self._attempt.store)
         host = await session.supervisor.mould.take()
         self._codes = 0
+        self._step_at = self._now()
         try:
             link = host.open(database)
             await self._follow(link)
@@ -191,10 +193,14 @@ class Pairing:
             raise Failed(unwelcome.observation, unwelcome.detail + told) from unwelcome
 
     def _patience(self) -> float:
-        """Seconds until the next event is overdue."""
+        """Seconds until the next step is overdue: what else is heard meanwhile is no step."""
         if not self._codes:
-            return settings.DIAL_TIMEOUT_SECONDS
-        return FINISH_SECONDS if self._accepted else self._lasts().total_seconds() + OVERDUE_SECONDS
+            lasts = float(settings.DIAL_TIMEOUT_SECONDS)
+        elif self._accepted:
+            lasts = FINISH_SECONDS
+        else:
+            lasts = self._lasts().total_seconds() + OVERDUE_SECONDS
+        return max(0.0, self._step_at + lasts - self._now())
 
     def _lasts(self) -> timedelta:
         return FIRST_CODE_LASTS if self._codes == 1 else CODE_LASTS
@@ -216,6 +222,7 @@ class Pairing:
             raise Failed(Observation.PAIRING_REFUSED, "WhatsApp issued no code for this number")
         elif kind == "accepted":
             self._accepted = True
+            self._step_at = self._now()
             await session.observe(Observation.CODE_ACCEPTED)
         elif kind == "pairing_ended":
             self._codes_over(event["outcome"])
@@ -228,7 +235,7 @@ class Pairing:
         """WhatsApp issued another code."""
         session = self._session
         self._codes += 1
-        self._shown_at = self._now()
+        self._shown_at = self._step_at = self._now()
         session.supervisor.dialling.worked()
         if self._attempt.method == Method.PHONE:
             if self._codes == 1:
