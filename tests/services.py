@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -18,6 +20,8 @@ from typing import Self
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
+# Below where Linux (and macOS) begin to take ports for connections.
+PORTS = range(15_000, 32_000)
 # Where Debian and Fedora keep what is not on PATH.
 POSTGRES_HOMES = ("/usr/lib/postgresql", "/usr/pgsql")
 
@@ -27,10 +31,15 @@ class Missing(Exception):
 
 
 def free_port() -> int:
-    """A port on loopback that no one listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on loopback that no one has at this moment.
+
+    Not one of those that the system gives to connections, as it might before we listen.
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def postgres_program(name: str) -> str:
