@@ -60,7 +60,11 @@ class Database:
 
 
 def _with_own_connection(function: Callable[..., T], *arguments: object) -> T:
-    # One thread, one connection: Django's own rule would open a new one for every call.
+    keep_connection()
+    return function(*arguments)
+
+
+def keep_connection() -> None:
+    """One thread, one connection: Django's own rule would open a new one for every call."""
     connection.close_at = None
     connection.close_if_unusable_or_obsolete()
-    return function(*arguments)

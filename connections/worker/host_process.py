@@ -20,19 +20,15 @@ import mmap
 import os
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from connections.worker import neonize_gateway
+from connections.worker import lease_memory, neonize_gateway
 
 Command = dict[str, Any]
-
-# Seconds on the clock that all processes of a machine share.
-LEASE_MOMENT = struct.Struct("d")
 
 
 class Commands:
@@ -204,7 +200,7 @@ def end_with(lease: mmap.mmap) -> None:
     """
 
     def watch() -> None:
-        while (left := LEASE_MOMENT.unpack(lease[:])[0] - time.monotonic()) > 0:
+        while (left := lease_memory.read(lease) - time.monotonic()) > 0:
             time.sleep(left)
         os._exit(1)
 
@@ -234,5 +230,5 @@ def main(control: socket.socket, lease: mmap.mmap | None = None) -> None:
 
 
 if __name__ == "__main__":
-    seen = mmap.mmap(int(sys.argv[2]), LEASE_MOMENT.size) if sys.argv[2:] else None
+    seen = mmap.mmap(int(sys.argv[2]), lease_memory.SIZE) if sys.argv[2:] else None
     main(socket.socket(fileno=int(sys.argv[1])), seen)

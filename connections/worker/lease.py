@@ -15,7 +15,6 @@ import logging
 import math
 import mmap
 import os
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -29,8 +28,8 @@ from django.db import connections as databases
 
 from connections import actions
 from connections.models import Worker
-from connections.worker import processes
-from connections.worker.database import AWAY
+from connections.worker import lease_memory, processes
+from connections.worker.database import AWAY, keep_connection
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +43,6 @@ LOOK_SECONDS = 0.25
 AGAIN_SECONDS = 1.0
 # A file in the data folder that is touched with each heartbeat.
 SIGN = "worker.alive"
-# Seconds on the clock that all processes of a machine share, as the hosts read them.
-MOMENT = struct.Struct("d")
 
 
 class Report(NamedTuple):
@@ -73,8 +70,8 @@ class Lease:
         self.descriptor = os.memfd_create("lease") if shared else None
         self._memory: mmap.mmap | None = None
         if self.descriptor is not None:
-            os.ftruncate(self.descriptor, MOMENT.size)
-            self._memory = mmap.mmap(self.descriptor, MOMENT.size)
+            os.ftruncate(self.descriptor, lease_memory.SIZE)
+            self._memory = mmap.mmap(self.descriptor, lease_memory.SIZE)
 
     @property
     def held(self) -> bool:
@@ -122,14 +119,15 @@ class Lease:
 
     def _use_own_connection(self) -> None:
         """One that waits for nobody, and gives up before the lease is over."""
-        if not self._shared or "pool" not in database.settings_dict["OPTIONS"]:
-            return database.close_if_unusable_or_obsolete()
+        options = database.settings_dict["OPTIONS"]
+        if not options.get("pool"):  # SQLite, or this thread has its own already.
+            return keep_connection()
         own = database.copy()
         own.settings_dict["OPTIONS"] |= {
             "pool": None,
             "connect_timeout": 2,
             "tcp_user_timeout": 3000,
-            "options": "-c statement_timeout=3s -c lock_timeout=3s",
+            "options": f"{options['options']} -c statement_timeout=3s -c lock_timeout=3s",
         }
         databases[database.alias] = own
 
@@ -139,9 +137,7 @@ class Lease:
         while self.held and not self._stopping.wait(wait):
             begun, wait = time.monotonic(), renew
             try:
-                # One thread, one connection: Django's rule would open a new one each time.
-                database.close_at = None
-                database.close_if_unusable_or_obsolete()
+                keep_connection()
                 owns = actions.heartbeat(worker, *self._report(), alone=not self._shared)
             except AWAY as error:
                 if self._heard:
@@ -172,4 +168,4 @@ class Lease:
     def _write(self, until: float) -> None:
         self._until = until
         if self._memory is not None:
-            self._memory[:] = MOMENT.pack(until)
+            lease_memory.write(self._memory, until)

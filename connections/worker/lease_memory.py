@@ -1,0 +1,19 @@
+"""The piece of memory in which a supervisor tells its hosts how long they may hold sockets.
+
+Seconds on the clock that all processes of a machine share. No Django in here: hosts read it.
+"""
+
+import mmap
+import struct
+
+_MOMENT = struct.Struct("d")
+SIZE = _MOMENT.size
+
+
+def write(memory: mmap.mmap, until: float) -> None:
+    memory[:] = _MOMENT.pack(until)
+
+
+def read(memory: mmap.mmap) -> float:
+    until: float = _MOMENT.unpack(memory[:])[0]
+    return until
