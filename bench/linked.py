@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -10,7 +9,7 @@ from typing import Any
 
 from bench.service import Service
 from tests.application import until
-from tests.qr_reading import read
+from tests.qr_reading import read_url
 
 QUIET_SECONDS = 5.0
 SAMPLE_SECONDS = 0.1
@@ -126,4 +125,4 @@ def wait_for_state(service: Service, organization: int, state: str) -> dict[str,
 
 def decode(picture: str) -> str:
     """What the QR code in an answer says."""
-    return read(base64.b64decode(picture.removeprefix("data:image/png;base64,")))
+    return read_url(picture)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 from simulator import process as simulator_process
 from simulator.client import ControlClient
-from tests.application import ROOT, Answer, free_port, until
+from tests.application import ROOT, Answer, ask, free_port, processes_of, until
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -133,15 +131,7 @@ class Service(ABC):
 
     def processes(self) -> set[int]:
         """The process numbers of everything that works on this data folder."""
-        mark = f"DATA_DIR={self.folder}\0".encode()
-        found = set()
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if mark in path.read_bytes():
-                    found.add(int(path.parent.name))
-            except OSError:
-                continue  # It ended while we looked, or is someone else's.
-        return found
+        return processes_of(self.folder)
 
     # --- The REST contract ----------------------------------------------------------------------
 
@@ -153,21 +143,7 @@ class Service(ABC):
         self, method: str, path: str, timeout: float = 30, body: dict[str, Any] | None = None
     ) -> Answer:
         """One call on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        headers = {"Authorization": f"Bearer {self.token}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        begun = time.perf_counter()
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
-            response = connection.getresponse()
-            read = response.read()
-        finally:
-            connection.close()
-        seconds = time.perf_counter() - begun
-        is_json = response.getheader("Content-Type", "").startswith("application/json")
-        told = json.loads(read) if is_json else {}
-        return Answer(response.status, told, dict(response.getheaders()), seconds)
+        return ask(self.port, method, path, self.token, timeout, body, json_only=False)
 
     def new_organizations(self, count: int) -> list[int]:
         """Fresh organizations. Returns their ids."""

@@ -53,6 +53,49 @@ def own_name(data_dir: Path) -> str:
     return f"application_{digest[:12]}"
 
 
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    token: str,
+    timeout: float = 30,
+    body: dict[str, Any] | None = None,
+    json_only: bool = True,
+) -> Answer:
+    """One call of an API on loopback, on a connection of its own.
+
+    Raises ValueError when the answer is no JSON; without `json_only` its body is left out then.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    headers = {"Authorization": f"Bearer {token}"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    begun = time.perf_counter()
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        response = connection.getresponse()
+        read = response.read()
+    finally:
+        connection.close()
+    seconds = time.perf_counter() - begun
+    is_json = response.getheader("Content-Type", "").startswith("application/json")
+    told = json.loads(read) if json_only or is_json else {}
+    return Answer(response.status, told, dict(response.getheaders()), seconds)
+
+
+def processes_of(folder: Path) -> set[int]:
+    """The process numbers of everything that works on a data folder."""
+    mark = f"DATA_DIR={folder}\0".encode()
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in path.read_bytes():
+                found.add(int(path.parent.name))
+        except OSError:
+            continue  # It ended while we looked, or is someone else's.
+    return found
+
+
 @dataclass(frozen=True)
 class OwnDatabase:
     """On a PostgreSQL server that others use too, the database that goes with a data folder."""
@@ -196,21 +239,9 @@ class Application:
         body: dict[str, Any] | None = None,
     ) -> Answer:
         """One call of the API, at any path."""
-        parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=timeout)
-        begun = time.perf_counter()
-        try:
-            headers = {"Authorization": f"Bearer {token or self.facts['token']}"}
-            if body is not None:
-                headers["Content-Type"] = "application/json"
-            sent = None if body is None else json.dumps(body)
-            connection.request(method, path, sent, headers)
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-        finally:
-            connection.close()
-        seconds = time.perf_counter() - begun
-        return Answer(response.status, answer, dict(response.getheaders()), seconds)
+        port = urlsplit(self.url).port
+        assert port is not None
+        return ask(port, method, path, token or self.facts["token"], timeout, body)
 
     def wait_for_state(self, organization: int, state: str, seconds: float = 15) -> dict[str, Any]:
         """The status once the organization is in `state`."""
@@ -235,15 +266,7 @@ class Application:
 
     def processes(self) -> set[int]:
         """The process numbers of everything that works on this data folder."""
-        mark = f"DATA_DIR={self.data_dir}\0".encode()
-        found = set()
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if mark in path.read_bytes():
-                    found.add(int(path.parent.name))
-            except OSError:
-                continue  # It ended while we looked, or is someone else's.
-        return found
+        return processes_of(self.data_dir)
 
     def kill(self) -> None:
         """kill -9 of web and supervisor; returns when nothing of it runs any more."""

@@ -1,18 +1,16 @@
 """Disconnect, status, reconnect, over and over, as the other software of a company does it."""
 
-import base64
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.application import Answer, Application, until
-from tests.qr_reading import read
+from tests.qr_reading import read_url
 
 
 def decode(answer: Answer) -> str:
     """What the QR code in an answer says."""
-    picture = base64.b64decode(answer.body["qrCode"].removeprefix("data:image/png;base64,"))
-    return read(picture)
+    return read_url(answer.body["qrCode"])
 
 
 def link(application: Application, organization: int) -> str:

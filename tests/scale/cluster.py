@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import secrets
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +19,7 @@ from urllib.parse import urlsplit
 from websockets.sync.client import ClientConnection, connect
 
 from simulator import process as simulator_process
-from tests.application import ROOT, Answer, free_port, until
+from tests.application import ROOT, Answer, ask, free_port, processes_of, until
 from tests.qr_reading import read_url
 from tests.services import Postgres, Redis
 
@@ -68,8 +66,7 @@ class Member:
 
     def processes(self) -> set[int]:
         """Its processes and all that it has started."""
-        mark = f"DATA_DIR={self.folder}\0".encode()
-        return set(_having(mark))
+        return processes_of(self.folder)
 
     def signal(self, number: signal.Signals, tree: bool = False) -> None:
         """To the process, or to all of its `tree` at once."""
@@ -114,14 +111,7 @@ class Web(Member):
 
     def request(self, method: str, path: str, timeout: float = 30.0) -> Answer:
         """One call of the API."""
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            link.request(method, path, None, {"Authorization": f"Bearer {self._token}"})
-            response = link.getresponse()
-            body = json.loads(response.read())
-        finally:
-            link.close()
-        return Answer(response.status, body, dict(response.getheaders()), 0.0)
+        return ask(self.port, method, path, self._token, timeout)
 
     def socket(self, organization: int) -> ClientConnection:
         """What a page has open: a socket that tells of one organization."""
@@ -316,12 +306,3 @@ class Cluster:
             60,
             f"{organization} connected",
         )
-
-
-def _having(mark: bytes) -> Iterator[int]:
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in path.read_bytes():
-                yield int(path.parent.name)
-        except OSError:
-            continue  # It ended while we looked, or is someone else's.
