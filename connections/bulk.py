@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from connections.lifecycle import PAIRING, Reason, State
-from connections.models import BulkItem, BulkRun, Connection, Worker
-from connections.observed import Observed, listed
+from connections.models import BulkItem, BulkRun, Connection, Worker, Workforce
+from connections.observed import UNATTENDED, Observed, listed
 from connections.words import WORDS
 from organizations.access import ABILITIES, Ability, Caller
 
@@ -88,10 +88,10 @@ def plan(caller: Caller, action: str, connections: Iterable[Connection]) -> Plan
     """Sort what was chosen. Each row comes with its organization and its worker."""
     rows = list(connections)
     roles = caller.roles(row.organization for row in rows)
-    any_worker = Worker.any_alive()
+    workforce = Worker.workforce()
     found = Plan(action)
     for row in rows:
-        result, problem = fate(action, listed(row, any_worker))
+        result, problem = fate(action, listed(row, workforce))
         if Ability.OPERATE not in ABILITIES.get(roles.get(row.pk, ""), ()):
             result, problem = Result.SKIPPED, Problem.NO_RIGHT
         if problem is not None:
@@ -193,8 +193,9 @@ def _waiting(run: BulkRun) -> str:
     """Why nothing happens, if nothing can."""
     if run.ended_at is not None:
         return ""
-    if not Worker.any_alive():
-        return WORDS[Reason.WORKER_OFFLINE].whole
+    workforce = Worker.workforce()
+    if workforce != Workforce.READY:
+        return WORDS[UNATTENDED[workforce]].whole
     items = run.items.all()
     held = items.filter(result=Result.SCAN).exists() and under_way() >= BULK_PAIRINGS
     if not held or not items.filter(result=Result.WAITING).exists():

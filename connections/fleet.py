@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.translation import gettext, pgettext_lazy
 
 from connections.lifecycle import PAIRING, State
-from connections.models import Connection, Worker
+from connections.models import Connection, Worker, Workforce
 from connections.observed import Observed, listed
 from connections.serializers import PANEL_NAMES, panel_of
 from connections.words import Step
@@ -75,14 +75,15 @@ def briefs(organizations: Iterable[Organization], operable: set[int]) -> dict[in
         return {}
     rows = Connection.objects.filter(pk__in=wanted).select_related("worker")
     found = {connection.pk: connection for connection in rows}
-    any_worker = Worker.any_alive()
-    last_worker = None if any_worker else Worker.objects.order_by("-heartbeat_at").first()
+    workforce = Worker.workforce()
+    absent = workforce == Workforce.ABSENT
+    last_worker = Worker.objects.order_by("-heartbeat_at").first() if absent else None
     told = {}
     for number, organization in wanted.items():
         # Made on first sight: an organization that was never connected is disconnected.
         connection = found.get(number) or Connection.objects.of(organization)
         connection.organization = organization
-        observed = listed(connection, any_worker)
+        observed = listed(connection, workforce)
         # Read once for all: since when no one looks after it is told from a last sign of life.
         connection.worker = connection.worker or last_worker
         told[number] = brief_of(observed, number in operable)

@@ -71,7 +71,9 @@ class Reason(StrEnum):
     DISCONNECTED_UNTOLD = "disconnected_untold"
     PAIRING_CANCELLED = "pairing_cancelled"
     ORGANIZATION_INACTIVE = "organization_inactive"
-    WORKER_OFFLINE = "worker_offline"  # derived from the worker's heartbeat, never stored
+    # Derived from what the workers say of themselves, never stored:
+    WORKER_OFFLINE = "worker_offline"
+    NO_ROOM = "no_room"
 
 
 class Observation(StrEnum):

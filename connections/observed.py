@@ -9,8 +9,15 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from connections.lifecycle import PAIRING, Desired, Reason, State
-from connections.models import Connection, PairingAttempt, Worker
+from connections.models import Connection, PairingAttempt, Worker, Workforce
 from connections.words import WORDS, Words
+
+# Why nobody looks after a connection that needs it.
+UNATTENDED = {
+    Workforce.ABSENT: Reason.WORKER_OFFLINE,
+    Workforce.FULL: Reason.NO_ROOM,
+    Workforce.READY: Reason.SERVICE_RESTARTED,
+}
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,7 @@ class Observed:
     connection: Connection
     attempt: PairingAttempt | None
     looked_after: bool
-    any_worker: bool
+    workforce: Workforce
 
     @property
     def inactive(self) -> bool:
@@ -55,7 +62,7 @@ class Observed:
             return Reason.ORGANIZATION_INACTIVE
         if not self.orphaned:
             return Reason(self.connection.reason)
-        return Reason.SERVICE_RESTARTED if self.any_worker else Reason.WORKER_OFFLINE
+        return UNATTENDED[self.workforce]
 
     @property
     def since(self) -> datetime:
@@ -117,16 +124,16 @@ def observe(connection_id: int) -> Observed:
 
 def look_at(connection: Connection) -> Observed:
     """A connection that was just read, with its worker and its organization."""
-    looked_after = connection.looked_after
-    any_worker = looked_after or Worker.any_alive()
+    workforce = Workforce.READY if connection.owned else Worker.workforce()
+    looked_after = connection.is_looked_after(workforce)
     # What is under way ends with these states.
     attempt = connection.open_attempt() if connection.state in PAIRING else None
-    return Observed(connection, attempt, looked_after, any_worker)
+    return Observed(connection, attempt, looked_after, workforce)
 
 
-def listed(connection: Connection, any_worker: bool) -> Observed:
+def listed(connection: Connection, workforce: Workforce) -> Observed:
     """One row of many, read with its worker and its organization; no code, no query of its own."""
-    return Observed(connection, None, connection.is_looked_after(lambda: any_worker), any_worker)
+    return Observed(connection, None, connection.is_looked_after(workforce), workforce)
 
 
 def refused_since() -> datetime | None:

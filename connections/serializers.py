@@ -103,6 +103,7 @@ class Panel(StrEnum):
     DISCONNECTING = "disconnecting"
     ACTION_NEEDED = "action_needed"
     OFFLINE = "offline"
+    FULL = "full"  # no worker has room for it
 
 
 PANEL_NAMES = {
@@ -119,6 +120,7 @@ PANEL_NAMES = {
     Panel.DISCONNECTING: _("Disconnecting"),
     Panel.ACTION_NEEDED: _("Action needed"),
     Panel.OFFLINE: _("Service offline"),
+    Panel.FULL: _("Service full"),
 }
 
 
@@ -126,6 +128,8 @@ def panel_of(observed: Observed, may_operate: bool) -> Panel:
     """Which panel tells this person what is."""
     if observed.reason == Reason.WORKER_OFFLINE:
         return Panel.OFFLINE
+    if observed.reason == Reason.NO_ROOM:
+        return Panel.FULL
     if observed.connection.disconnecting:
         return Panel.DISCONNECTING
     if observed.state == State.AWAITING_SCAN:

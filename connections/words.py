@@ -244,4 +244,9 @@ WORDS: dict[Reason, Words] = {
         _("Ask the administrator to start the worker. Requests are kept and carried out then."),
         Step.CHECK_SERVER,
     ),
+    Reason.NO_ROOM: Words(
+        _("No worker has room for this connection: all are full or being drained."),
+        _("Ask the administrator to start another worker. Requests are kept and carried out then."),
+        Step.CHECK_SERVER,
+    ),
 }

@@ -177,9 +177,9 @@ def _settle(run_id: int) -> None:
     unsure = run.items.filter(result__in=(Result.ASKED, Result.SCAN))
     items = list(unsure.select_related("connection__organization", "connection__worker"))
     if items:
-        any_worker, started = Worker.any_alive(), _last_start()
+        workforce, started = Worker.workforce(), _last_start()
     for item in items:
-        _look_at(run, item, listed(item.connection, any_worker), started)
+        _look_at(run, item, listed(item.connection, workforce), started)
     _end_if_over(run_id)
 
 

@@ -26,7 +26,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from connections.lifecycle import PAIRING, Desired, Reason, State
-from connections.models import Connection, ConnectionEvent, Worker
+from connections.models import Connection, ConnectionEvent, Worker, Workforce
+from connections.observed import UNATTENDED
 from connections.words import WORDS, Step
 from organizations.phone_numbers import OLDER_SPELLINGS
 
@@ -40,7 +41,6 @@ DEACTIVATED, OFFLINE = "deactivated", "offline"
 # What stands for the fleet page's sections that are more than one state.
 NEEDS_ACTION, LINKING = State.ACTION_NEEDED, State.CONNECTING
 AT_THE_SERVER = [reason for reason, words in WORDS.items() if words.step == Step.CHECK_SERVER]
-UNATTENDED = (Reason.WORKER_OFFLINE, Reason.SERVICE_RESTARTED)
 
 # As the fleet page counts them.
 STATE_NAMES = {
@@ -65,12 +65,11 @@ def as_told(connections: QuerySet[Connection]) -> QuerySet[Connection]:
         worker__heartbeat_at__gte=timezone.now() - Worker.OFFLINE_AFTER,
         worker__isnull=False,
     )
-    any_worker = Worker.any_alive()
+    workforce = Worker.workforce()
     waits = Q(begun_generation__lt=F("generation")) | Q(worker=None)
-    looked_after = (waits & _always(any_worker)) | (~waits & alive)
+    looked_after = alive | (waits & _always(workforce == Workforce.READY))
     at_rest = Q(desired=Desired.DISCONNECTED, logout_wanted=False)
     orphaned = Q(~at_rest, ~Q(state=State.ACTION_NEEDED)) & ~looked_after
-    unattended = Reason.SERVICE_RESTARTED if any_worker else Reason.WORKER_OFFLINE
     inactive = Q(organization__deactivated_at__isnull=False)
     return connections.alias(
         orphaned=ExpressionWrapper(orphaned, output_field=BooleanField())
@@ -84,7 +83,7 @@ def as_told(connections: QuerySet[Connection]) -> QuerySet[Connection]:
         told_reason=_case(
             F("reason"),
             When(inactive, then=Value(Reason.ORGANIZATION_INACTIVE)),
-            When(orphaned=True, then=Value(unattended)),
+            When(orphaned=True, then=Value(UNATTENDED[workforce])),
         ),
     )
 
@@ -109,7 +108,7 @@ def in_state(value: str) -> Q:
     if value == DEACTIVATED:
         return inactive
     if value == OFFLINE:
-        return Q(told_reason__in=UNATTENDED)
+        return Q(told_reason__in=UNATTENDED.values())
     if value == State.ACTION_NEEDED:
         return ~inactive & (Q(told_state=value) | at_server)
     states = PAIRING if value == State.CONNECTING else (value,)

@@ -8,10 +8,10 @@ from connections.models.core import (
     ConnectionManager,
     Method,
     PairingAttempt,
-    Worker,
 )
 from connections.models.owner_links import OwnerLink
 from connections.models.self_tests import SelfTest
+from connections.models.workers import Worker, Workforce
 
 __all__ = [
     "DETAIL_LENGTH",
@@ -25,4 +25,5 @@ __all__ = [
     "PairingAttempt",
     "SelfTest",
     "Worker",
+    "Workforce",
 ]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 
 from connections.details import in_words
 from connections.lifecycle import LIVE, Desired, Reason, State
+from connections.models.workers import Worker, Workforce
 from connections.words import WORDS, Words
 from organizations.actors import LABEL_LENGTH
 from organizations.models import ApiToken, Organization
@@ -39,81 +38,6 @@ class Method(models.TextChoices):
 
     QR = "qr", lazy("QR code")
     PHONE = "phone", lazy("Code typed on the phone")
-
-
-class WorkerQuerySet(models.QuerySet["Worker"]):
-    def alive(self) -> WorkerQuerySet:
-        """Those that have given a sign of life lately, by the database's clock."""
-        return self.filter(stopped_at=None, heartbeat_at__gte=Now() - Worker.OFFLINE_AFTER)
-
-
-class Worker(models.Model):
-    """A process that holds sockets. Its heartbeat is this one row, however many it owns.
-
-    Whose heartbeat is older than OFFLINE_AFTER has lost what it owns to whoever claims it first. It
-    never gets that back: it begins anew, with another row.
-    """
-
-    OFFLINE_AFTER = timedelta(seconds=10)
-
-    name = models.CharField(max_length=200)
-    started_at = models.DateTimeField(lazy("started"), auto_now_add=True)
-    heartbeat_at = models.DateTimeField(
-        lazy("last sign of life"), default=timezone.now, db_index=True
-    )
-    stopped_at = models.DateTimeField(lazy("stopped"), null=True, blank=True)
-    # With a default in the database, too: workers of the version before go on during an upgrade.
-    process = models.CharField(
-        max_length=100,
-        blank=True,
-        default="",
-        db_default="",
-        help_text="Machine, number and start of its process.",
-    )
-    draining_since = models.DateTimeField(
-        lazy("draining since"), null=True, blank=True, help_text="It hands over all that it owns."
-    )
-    capacity = models.PositiveIntegerField(
-        lazy("capacity"),
-        default=0,
-        db_default=0,
-        help_text="How many organizations it takes at most.",
-    )
-    sessions = models.PositiveIntegerField(
-        lazy("organizations"),
-        default=0,
-        db_default=0,
-        help_text="How many it had at its last sign of life.",
-    )
-    hosts = models.PositiveIntegerField(
-        lazy("host processes"),
-        default=0,
-        db_default=0,
-        help_text="How many it had at its last sign of life.",
-    )
-    outdated_since = models.DateTimeField(
-        null=True, blank=True, help_text="WhatsApp refuses the version of all its clients."
-    )
-
-    objects = WorkerQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = lazy("worker")
-        verbose_name_plural = lazy("workers")
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def alive(self) -> bool:
-        """Whether it has given a sign of life lately."""
-        since = timezone.now() - self.OFFLINE_AFTER
-        return self.stopped_at is None and self.heartbeat_at >= since
-
-    @classmethod
-    def any_alive(cls) -> bool:
-        """Whether any worker has given a sign of life lately."""
-        return cls.objects.alive().exists()
 
 
 class ConnectionManager(models.Manager["Connection"]):
@@ -211,13 +135,17 @@ class Connection(models.Model):
     @property
     def looked_after(self) -> bool:
         """Whether a living worker owns it, or will take on the request that waits for one."""
-        return self.is_looked_after(Worker.any_alive)
+        return self.owned or self.is_looked_after(Worker.workforce())
 
-    def is_looked_after(self, any_worker: Callable[[], bool]) -> bool:
-        """As `looked_after`, for readers of many rows who ask only once if any worker lives."""
-        if self.begun_generation < self.generation or self.worker is None:
-            return any_worker()
-        return self.worker.alive
+    def is_looked_after(self, workforce: Workforce) -> bool:
+        """As `looked_after`, for readers of many rows who ask only once about all workers."""
+        waits = self.begun_generation < self.generation or self.worker is None
+        return self.owned or (waits and workforce == Workforce.READY)
+
+    @property
+    def owned(self) -> bool:
+        """Whether a living worker owns it."""
+        return self.worker is not None and self.worker.alive
 
     @property
     def disconnecting(self) -> bool:

@@ -24,7 +24,7 @@ from connections.admin.filters import (
 )
 from connections.fleet import Section
 from connections.lifecycle import Desired, Observation, Reason, State
-from connections.models import Connection, ConnectionEvent, Worker
+from connections.models import Connection, ConnectionEvent, Worker, Workforce
 from connections.observed import listed
 from connections.tests.hand import Hand
 from organizations.actors import Actor
@@ -77,17 +77,21 @@ def every_kind(workers: list[Worker | None]) -> None:
         )
 
 
-@pytest.mark.parametrize("living", [True, False])
-def test_filters_see_what_readers_see(db: None, living: bool) -> None:
+@pytest.mark.parametrize("workforce", Workforce)
+def test_filters_see_what_readers_see(db: None, workforce: Workforce) -> None:
     dead, stopped = Hand(), Hand()
     dead.die()
     actions.stop_worker(stopped.worker)
     workers: list[Worker | None] = [None, dead.worker, stopped.worker]
-    if living:
-        workers.append(Hand().worker)
+    if workforce != Workforce.ABSENT:
+        living = Hand().worker
+        full = {Workforce.FULL: 1}.get(workforce, 0)
+        Worker.objects.filter(pk=living.pk).update(capacity=full, sessions=1)
+        workers.append(living)
     every_kind(workers)
     rows = Connection.objects.select_related("organization", "worker")
-    told = {row.pk: listed(row, living) for row in rows}
+    told = {row.pk: listed(row, workforce) for row in rows}
+    assert Worker.workforce() == workforce
     assert {(row.state, row.orphaned, row.inactive) for row in told.values()} >= set(
         product((State.RECONNECTING, State.CONNECTING), (True,), (False,))
     )
@@ -107,7 +111,7 @@ def test_the_groups_are_those_of_the_fleet_page(db: None) -> None:
     dead.die()
     every_kind([None, dead.worker, Hand().worker])
     rows = Connection.objects.select_related("organization", "worker")
-    sections = {row.pk: fleet.section_of(listed(row, any_worker=True)) for row in rows}
+    sections = {row.pk: fleet.section_of(listed(row, Workforce.READY)) for row in rows}
 
     def found(value: str) -> set[int]:
         return set(as_told(rows).filter(in_state(value)).values_list("pk", flat=True))

@@ -95,7 +95,7 @@ def test_every_observation_has_a_rule() -> None:
 
 
 def test_every_reason_has_an_observation_that_leads_to_it() -> None:
-    never_observed = {Reason.NEVER_CONNECTED, Reason.WORKER_OFFLINE}
+    never_observed = {Reason.NEVER_CONNECTED, Reason.WORKER_OFFLINE, Reason.NO_ROOM}
     assert {rule.reason for rule in RULES.values()} == set(Reason) - never_observed
 
 

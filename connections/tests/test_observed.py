@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 import pytest
+from django.utils import timezone
 
 from connections import actions
 from connections.lifecycle import Observation, Reason, State
-from connections.models import Connection
+from connections.models import Connection, Worker
 from connections.serializers import Panel, observe, panel_of, snapshot
 from connections.tests.hand import CODE, NUMBER, Hand, nobody
+from connections.words import Step as NextStep
 from organizations.actors import Actor
 
 ALICE = Actor("alice")
@@ -173,6 +175,41 @@ def test_a_dead_worker_is_seen_and_never_stored(
     assert (panel_of(observed, may_operate=True) == Panel.OFFLINE) == offline
     now = Connection.objects.get(pk=connection.pk)
     assert (now.state, now.reason) == (stored.state, stored.reason)
+
+
+@pytest.mark.parametrize(
+    "full", [{"capacity": 2, "sessions": 2}, {"draining_since": timezone.now()}]
+)
+@pytest.mark.parametrize(
+    ("step", "state"),
+    [
+        (request, State.CONNECTING),
+        (show, State.CONNECTING),
+        (lose, State.RECONNECTING),
+        (leave, State.RECONNECTING),
+    ],
+)
+def test_when_no_worker_has_room_it_is_said(
+    connection: Connection, hand: Hand, step: Step, state: State, full: dict[str, object]
+) -> None:
+    step(connection, hand)
+    hand.die()
+    Worker.objects.filter(pk=Hand().worker.pk).update(**full)
+    observed = observe(connection.pk)
+    assert (observed.state, observed.reason) == (state, Reason.NO_ROOM)
+    assert panel_of(observed, may_operate=True) == Panel.FULL
+    assert observed.words.step == NextStep.CHECK_SERVER
+    Hand()
+    assert observe(connection.pk).reason != Reason.NO_ROOM
+
+
+def test_a_full_worker_carries_out_what_is_asked_of_its_own(
+    connection: Connection, hand: Hand
+) -> None:
+    lose(connection, hand)
+    Worker.objects.filter(pk=hand.worker.pk).update(capacity=1, sessions=1)
+    actions.request_reconnect(connection.pk, ALICE)
+    assert observe(connection.pk).reason == Reason.REQUESTED
 
 
 def test_a_new_worker_that_has_not_got_round_to_it_yet(connection: Connection, hand: Hand) -> None:

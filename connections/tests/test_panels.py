@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from connections.lifecycle import Desired, Reason, State
-from connections.models import Connection, PairingAttempt
+from connections.models import Connection, PairingAttempt, Workforce
 from connections.serializers import PANEL_NAMES, Observed, Panel, panel_of
 from connections.tests.hand import CODE, CODE_LASTS
 from organizations.models import Organization
@@ -22,7 +22,7 @@ def observed(state: State, reason: Reason, code: str = "", **fields: object) -> 
         organization=organization, state=state, reason=reason, desired=Desired.CONNECTED, **fields
     )
     attempt = PairingAttempt(code=code, code_expires_at=timezone.now() + CODE_LASTS)
-    return Observed(connection, attempt, looked_after=True, any_worker=True)
+    return Observed(connection, attempt, looked_after=True, workforce=Workforce.READY)
 
 
 def typed(code: str) -> Observed:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from connections import timeline
 from connections.history import place_of
 from connections.lifecycle import Desired, Observation, Reason, State
-from connections.models import Connection, ConnectionEvent, Worker
+from connections.models import Connection, ConnectionEvent, Worker, Workforce
 from connections.observed import Observed, observe
 from organizations.models import Organization
 
@@ -46,7 +46,12 @@ def write(connection: Connection) -> Callable[..., Observed]:
             before = state
         connection.desired = Desired.CONNECTED
         connection.save()
-        return Observed(connection, None, looked_after, any_worker=looked_after)
+        return Observed(
+            connection,
+            None,
+            looked_after,
+            workforce=Workforce.READY if looked_after else Workforce.ABSENT,
+        )
 
     return write
 

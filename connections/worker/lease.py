@@ -111,8 +111,9 @@ class Lease:
     def _register(self) -> Worker:
         begun = time.monotonic()
         self._use_own_connection()
+        capacity = settings.WORKER_CAPACITY if self._shared else 0
         worker = actions.start_worker(
-            self._name, settings.WORKER_CAPACITY, not self._shared, self.worker, processes.own()
+            self._name, capacity, not self._shared, self.worker, processes.own()
         )
         self._extend(begun)
         return worker

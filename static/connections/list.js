@@ -5,7 +5,7 @@ import { LiveSocket } from "./socket.js";
 
 const ASK_EVERY = 30_000;
 const SESSION_ENDED = 4401;
-const UNATTENDED = new Set(["worker_offline", "service_restarted"]);
+const UNATTENDED = new Set(["worker_offline", "no_room", "service_restarted"]);
 const AT_REST = new Set(["connected", "disconnected"]);
 
 const notes = document.querySelector("[data-list]");

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -69,9 +69,10 @@ class Member:
         return processes_of(self.folder)
 
     def signal(self, number: signal.Signals, tree: bool = False) -> None:
-        """To the process, or to all of its `tree` at once."""
+        """To the process, or to all of its `tree` at once; some of them may end meanwhile."""
         for pid in self.processes() if tree else {self.pid}:
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def kill(self) -> None:
         """kill -9; returns when nothing of it runs any more."""
@@ -181,8 +182,7 @@ class Cluster:
 
     def _end(self) -> None:
         for member in (*self.webs, *self.workers):
-            for pid in member.processes():
-                os.kill(pid, signal.SIGKILL)
+            member.signal(signal.SIGKILL, tree=True)
             if member.process is not None:
                 member.process.wait(STOP_SECONDS)
 

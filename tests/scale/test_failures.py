@@ -92,7 +92,7 @@ def test_a_worker_stands_still(
     cluster: Cluster, holders: Callable[[], Holders], tree: bool
 ) -> None:
     victim = cluster.workers[1]
-    worker, stopped = cluster.worker_of(victim), victim.processes()
+    worker = cluster.worker_of(victim)
     since = time.monotonic()
     victim.signal(signal.SIGSTOP, tree)
     until(lambda: taken_from(cluster, worker), TAKEN_OVER_SECONDS, "taken over by others")
@@ -101,8 +101,7 @@ def test_a_worker_stands_still(
     while time.monotonic() < since + (40 if LONG else 20):
         time.sleep(0.1)
     logins = cluster.simulator.stats()["logins"]
-    for pid in stopped & victim.processes():
-        os.kill(pid, signal.SIGCONT)
+    victim.signal(signal.SIGCONT, tree)
     cluster.wait_for_workers(3)
     # It may take its part again, which is one login each; a fight would be many.
     until(lambda: had(cluster, victim) > 0, PATIENCE_SECONDS, "a part for it")

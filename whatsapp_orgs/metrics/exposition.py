@@ -118,7 +118,6 @@ def _of_workers(now: Present) -> Iterator[Metric]:
     yield _gauges("workers", "Workers that have not been stopped, by status.", "status", counted)
     for name, told, values in (
         ("worker_heartbeat_age_seconds", "Since its last sign of life.", now.heartbeat_age),
-        ("worker_capacity", "Organizations that it takes at most.", lambda w: w.capacity),
         ("worker_sessions", "Organizations it had at that time.", lambda w: w.sessions),
         ("worker_hosts", "Host processes it had at that time.", lambda w: w.hosts),
         ("worker_owned", "Organizations that are its own.", lambda w: now.owned[w.pk]),
@@ -126,6 +125,8 @@ def _of_workers(now: Present) -> Iterator[Metric]:
     ):
         ages = {worker.pk: float(values(worker)) for worker in now.workers}
         yield _gauges(name, told, "worker", ages)
+    bounded = {worker.pk: worker.capacity for worker in now.workers if worker.capacity}
+    yield _gauges("worker_capacity", "Organizations that it takes at most.", "worker", bounded)
     yield _gauge(
         "client_outdated_seconds",
         "For how long WhatsApp has refused this version of the client; 0: it does not.",

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from connections.fleet import Section, section_of
 from connections.lifecycle import Desired, Reason, State
-from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker
+from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker, Workforce
 from connections.observed import Observed, listed
 from organizations.models import Organization
 
@@ -96,7 +96,8 @@ def _read_workers(found: Present) -> None:
 
 def _observed(found: Present) -> Iterator[tuple[Observed, int]]:
     """As readers see them: one for all that look alike, and how many these are."""
-    any_worker = any(found.status_of(worker) != "silent" for worker in found.workers)
+    alive = (worker for worker in found.workers if found.status_of(worker) != "silent")
+    workforce = Workforce.of(alive)
     workers = {worker.pk: worker for worker in found.workers}
     groups = (
         Organization.objects.order_by()
@@ -109,7 +110,7 @@ def _observed(found: Present) -> Iterator[tuple[Observed, int]]:
         .annotate(count=Count("pk"))
     )
     for group in groups:
-        yield listed(_typical(group, workers), any_worker), group["count"]
+        yield listed(_typical(group, workers), workforce), group["count"]
 
 
 def holds(condition: Q) -> ExpressionWrapper[Any]:

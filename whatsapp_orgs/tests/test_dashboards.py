@@ -34,7 +34,7 @@ OF_PROMETHEUS = {"instance", "job"}
 
 def told() -> str:
     """All that can be told, of a fleet that has one of everything."""
-    now = Present(workers=[Worker(pk=1)])
+    now = Present(workers=[Worker(pk=1, capacity=1000)])
     now.organizations.update((state, reason) for state in State for reason in Reason)
     checks = dict.fromkeys(("database", "migrations", "channel_layer", "worker"), True)
     return exposition.text(checks, 0, (now, Tally(), 0.1))

@@ -1,0 +1,114 @@
+"""Who holds the sockets: the workers, and what they can do as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from enum import StrEnum
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as lazy
+
+
+class Workforce(StrEnum):
+    """What the workers can do for a connection that none of them has."""
+
+    ABSENT = "absent"  # none is alive
+    FULL = "full"  # those that are alive take no more, or are being drained
+    READY = "ready"
+
+    @classmethod
+    def of(cls, alive: Iterable[Worker]) -> Workforce:
+        """That of these living workers."""
+        room = [worker.has_room for worker in alive]
+        if not room:
+            return cls.ABSENT
+        return cls.READY if any(room) else cls.FULL
+
+
+class WorkerQuerySet(models.QuerySet["Worker"]):
+    def alive(self) -> WorkerQuerySet:
+        """Those that have given a sign of life lately, by the database's clock."""
+        return self.filter(stopped_at=None, heartbeat_at__gte=Now() - Worker.OFFLINE_AFTER)
+
+
+class Worker(models.Model):
+    """A process that holds sockets. Its heartbeat is this one row, however many it owns.
+
+    Whose heartbeat is older than OFFLINE_AFTER has lost what it owns to whoever claims it first. It
+    never gets that back: it begins anew, with another row.
+    """
+
+    OFFLINE_AFTER = timedelta(seconds=10)
+
+    name = models.CharField(max_length=200)
+    started_at = models.DateTimeField(lazy("started"), auto_now_add=True)
+    heartbeat_at = models.DateTimeField(
+        lazy("last sign of life"), default=timezone.now, db_index=True
+    )
+    stopped_at = models.DateTimeField(lazy("stopped"), null=True, blank=True)
+    # With a default in the database, too: workers of the version before go on during an upgrade.
+    process = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Machine, number and start of its process.",
+    )
+    draining_since = models.DateTimeField(
+        lazy("draining since"), null=True, blank=True, help_text="It hands over all that it owns."
+    )
+    capacity = models.PositiveIntegerField(
+        lazy("capacity"),
+        default=0,
+        db_default=0,
+        help_text="How many organizations it takes at most; 0: all there are.",
+    )
+    sessions = models.PositiveIntegerField(
+        lazy("organizations"),
+        default=0,
+        db_default=0,
+        help_text="How many it had at its last sign of life.",
+    )
+    hosts = models.PositiveIntegerField(
+        lazy("host processes"),
+        default=0,
+        db_default=0,
+        help_text="How many it had at its last sign of life.",
+    )
+    outdated_since = models.DateTimeField(
+        null=True, blank=True, help_text="WhatsApp refuses the version of all its clients."
+    )
+
+    objects = WorkerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = lazy("worker")
+        verbose_name_plural = lazy("workers")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has given a sign of life lately."""
+        since = timezone.now() - self.OFFLINE_AFTER
+        return self.stopped_at is None and self.heartbeat_at >= since
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it takes one more, by its last sign of life."""
+        room = self.capacity == 0 or self.sessions < self.capacity
+        return self.draining_since is None and room
+
+    @classmethod
+    def any_alive(cls) -> bool:
+        """Whether any worker has given a sign of life lately."""
+        return cls.objects.alive().exists()
+
+    @classmethod
+    def workforce(cls) -> Workforce:
+        """What all that are alive can do."""
+        return Workforce.of(cls.objects.alive())

@@ -1,0 +1,32 @@
+"""When every worker is full, people are told so, and are served as soon as there is room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.application import until
+from tests.scale.cluster import Cluster
+
+SECONDS = 30.0
+
+
+def reason(cluster: Cluster, organization: int) -> str:
+    answer = cluster.webs[0].whatsapp("GET", organization, "status")
+    return str(answer.body["reason"])
+
+
+def test_a_request_waits_for_room_and_says_so(tmp_path: Path) -> None:
+    with Cluster(*(tmp_path, 1, 1), WORKER_CAPACITY="1", RECONNECT_WAIT_SECONDS="1") as cluster:
+        cluster.link(1)
+        until(lambda: cluster.living()[0]["sessions"] == 1, SECONDS, "a full worker")
+        (first,) = cluster.organizations
+        second = int(cluster.manage("create_organization", "One too many"))
+        assert cluster.webs[0].whatsapp("POST", second, "reconnect").status == 202
+        until(lambda: reason(cluster, second) == "no_room", SECONDS, "told that there is no room")
+        told = cluster.webs[0].whatsapp("GET", second, "status").body
+        assert (told["state"], told["hasQRCode"]) == ("connecting", False)
+        assert "start another worker" in told["nextStep"]
+        # What the full worker has itself, it goes on to look after.
+        assert reason(cluster, first) == "linked"
+        cluster.webs[0].whatsapp("DELETE", first, "disconnect")
+        until(lambda: reason(cluster, second) == "waiting_for_scan", SECONDS, "a QR code")
