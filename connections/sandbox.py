@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,9 @@ def host_environment() -> dict[str, str]:
     return {
         "HTTPS_PROXY": simulator["proxy_url"],
         "https_proxy": simulator["proxy_url"],
+        # Its own certificate, and no other one: Go would read all of the system's beside it.
         "SSL_CERT_FILE": simulator["ca_file"],
+        "SSL_CERT_DIR": os.devnull,
         "WHATSAPP_NOISE_ROOT": simulator["noise_root"],
     }
 

@@ -1,6 +1,7 @@
 """The simulator is known only where it was asked for, and a missing one is named."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ def test_its_hosts_are_sent_there(state: Path) -> None:
         "HTTPS_PROXY": STATE["proxy_url"],
         "https_proxy": STATE["proxy_url"],
         "SSL_CERT_FILE": STATE["ca_file"],
+        "SSL_CERT_DIR": os.devnull,
         "WHATSAPP_NOISE_ROOT": STATE["noise_root"],
     }
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from django.conf import settings
 
+from connections.worker import roots
 from connections.worker.host import Host, HostBroken
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class Mould:
         # One thread of Go at a time is plenty for a host's clients, and saves memory; so does one
         # arena of malloc for all threads, as SQLite would fill one for each client.
         lean = {"GOMAXPROCS": "1", "MALLOC_ARENA_MAX": "1"}
-        self._environment = {**lean, **os.environ, **environment}
+        self._environment = {**lean, **roots.environment(), **os.environ, **environment}
         self._wanted_spares = spares
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
