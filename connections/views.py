@@ -264,7 +264,8 @@ class DisconnectView(ConnectionView):
     @operations.DISCONNECT
     def delete(self, request: Request, organization_id: int) -> Response:
         connection = self.connection(organization_id, Ability.OPERATE)
-        was_connected = look_at(connection).state == State.CONNECTED
+        stored = connection.state == State.CONNECTED
+        was_connected = stored and look_at(connection).state == State.CONNECTED
         requested = actions.request_disconnect(connection.pk, self.caller.actor)
         look = partial(_disconnected, connection.pk, requested.generation)
         observed = wait_for(connection.pk, look, settings.DISCONNECT_WAIT_SECONDS)
@@ -287,6 +288,8 @@ class DisconnectView(ConnectionView):
 
 def _disconnected(connection_id: int, generation: int) -> Observed | None:
     """The connection, once the clean-up is done or has failed for good."""
+    if _just_asked_to_leave(connection_id, generation):
+        return None
     observed = observe(connection_id)
     connection = observed.connection
     if connection.logout_wanted and not connection.disconnecting:
@@ -294,6 +297,14 @@ def _disconnected(connection_id: int, generation: int) -> Observed | None:
     superseded = connection.generation != generation
     done = superseded or connection.state == State.DISCONNECTED
     return observed if done and not connection.logout_wanted else None
+
+
+def _just_asked_to_leave(connection_id: int, generation: int) -> bool:
+    """Whether the clean-up is surely not over. Most looks end here, after one small query."""
+    leaving = Connection.objects.filter(
+        pk=connection_id, generation=generation, logout_wanted=True, reason=Reason.DISCONNECTING
+    )
+    return leaving.exists()
 
 
 def _farewell(observed: Observed, was_connected: bool) -> str:

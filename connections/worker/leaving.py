@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -44,16 +45,20 @@ async def log_out_strays(session: Session, keep: Collection[str]) -> str | None:
     None when there was nothing or WhatsApp was told, else what went wrong.
     """
     trouble = None
-    for store in await session.thread(auth_sessions.stores, session.id):
-        if store in keep:
-            continue
-        try:
-            number = await session.thread(auth_sessions.linked_number, session.id, store)
-        except (auth_sessions.Damaged, auth_sessions.Unusable):
-            continue  # It was being written when the attempt was given up: no one is linked in it.
-        if number:
-            trouble = await _log_out(session, store) or trouble
+    for store in await session.thread(_linked_beside, session.id, keep):
+        trouble = await _log_out(session, store) or trouble
     return trouble
+
+
+def _linked_beside(organization_id: int, keep: Collection[str]) -> list[str]:
+    """The stores beside these in which a phone is linked. Raises Away."""
+    found = []
+    for store in auth_sessions.stores(organization_id) - set(keep):
+        # One that was being written when the attempt was given up: no one is linked in it.
+        with suppress(auth_sessions.Damaged, auth_sessions.Unusable):
+            if auth_sessions.linked_number(organization_id, store):
+                found.append(store)
+    return found
 
 
 async def _log_out(session: Session, store: str) -> str | None:

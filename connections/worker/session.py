@@ -141,6 +141,8 @@ class Session:
 
     async def _first_obstacle(self) -> Observation | None:
         """Why the saved credentials are of no use, or None when they are to be tried."""
+        if not self.store:
+            return Observation.CREDENTIALS_MISSING
         try:
             number = await self.thread(auth_sessions.linked_number, self.id, self.store)
         except auth_sessions.Damaged:
@@ -166,6 +168,8 @@ class Session:
 
     async def _clear_up(self, connection: Connection) -> None:
         """Of an attempt that was given up, nothing may stay linked, or lie here."""
+        if not await self.thread(auth_sessions.stores, self.id):
+            return
         keep = {self.store, *await self.db(_linked_stores, self.id)}
         self.disconnecting = True
         trouble = await log_out_strays(self, keep)
