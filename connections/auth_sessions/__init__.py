@@ -56,9 +56,12 @@ def database(organization_id: int, store: str) -> str:
     return _here().database(organization_id, store)
 
 
-def create(organization_id: int, store: str) -> str:
-    """A fresh, empty store for a pairing. Returns its address. Raises OSError, Away."""
-    return _here().create(organization_id, store)
+def create(organization_id: int, store: str, blank: bytes = b"") -> str:
+    """A fresh store for a pairing. Returns its address. Raises OSError, Away.
+
+    `blank`: the file of a store that has its tables, where stores are files; b"" for none.
+    """
+    return _here().create(organization_id, store, blank)
 
 
 def exists(organization_id: int, store: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import sqlite3
@@ -39,13 +40,16 @@ class Folders:
     def database(self, organization_id: int, store: str) -> str:
         return str(self.path(organization_id, store))
 
-    def create(self, organization_id: int, store: str) -> str:
+    def create(self, organization_id: int, store: str, blank: bytes = b"") -> str:
         for path in (self.root, self.folder(organization_id)):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.folder(organization_id) / store
         if path.exists():
             shutil.rmtree(path)
         path.mkdir(mode=0o700)
+        if blank:
+            with open(path / DATABASE, "xb", opener=_for_owner) as file:
+                file.write(blank)
         return str(path / DATABASE)
 
     def exists(self, organization_id: int, store: str) -> bool:
@@ -109,3 +113,7 @@ class Folders:
         for left in doomed:
             shutil.rmtree(left)
         return bool(doomed)
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

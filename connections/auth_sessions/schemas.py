@@ -51,7 +51,7 @@ class Schemas:
     def database(self, organization_id: int, store: str) -> str:
         return host_url(self.url, schema_of(organization_id, store))
 
-    def create(self, organization_id: int, store: str) -> str:
+    def create(self, organization_id: int, store: str, blank: bytes = b"") -> str:
         schema = sql.Identifier(schema_of(organization_id, store))
         with self.changing() as db:
             db.execute(DROP.format(schema))

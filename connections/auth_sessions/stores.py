@@ -24,8 +24,11 @@ class Stores(Protocol):
         """The address of a store, as a host takes it: a file's path or a PostgreSQL URL."""
         ...
 
-    def create(self, organization_id: int, store: str) -> str:
-        """A fresh, empty store for a pairing. Returns its address. Raises OSError."""
+    def create(self, organization_id: int, store: str, blank: bytes = b"") -> str:
+        """A fresh store for a pairing. Returns its address. Raises OSError.
+
+        `blank`: the file of a store that has its tables, where stores are files; b"" for none.
+        """
         ...
 
     def exists(self, organization_id: int, store: str) -> bool:

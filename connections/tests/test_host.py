@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from connections.worker.host import Event, Host, HostBroken, Link
+from connections.worker.host import Host, HostBroken
+from connections.worker.link import Event, Link
 from connections.worker.mould import Mould
 
 SECONDS = 20.0

@@ -18,8 +18,9 @@ from pytest_django import Settings
 from connections.tests.test_host import event, gone, mould_with, runs, until
 from connections.worker import host as host_module
 from connections.worker import hosts as hosts_module
-from connections.worker.host import HostBroken, Link
+from connections.worker.host import HostBroken
 from connections.worker.hosts import SessionHosts
+from connections.worker.link import Link
 
 NUMBERS = itertools.count()
 LOGGER = "connections.worker.host"

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from connections.actions import GONE_AT_WHATSAPP
 from connections.lifecycle import Observation
-from connections.worker.host import Event
+from connections.worker.link import Event
 
 USELESS = GONE_AT_WHATSAPP | {Observation.CREDENTIALS_DAMAGED}
 """After these the saved credentials help no more; who has pressed Reconnect gets a code instead."""

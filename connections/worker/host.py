@@ -1,4 +1,4 @@
-"""Host processes as the supervisor sees them: a host, and a client in it."""
+"""A host process as the supervisor sees it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from typing import Any
 
 from django.conf import settings
 
+from connections.worker.link import Event, Link
+
 logger = logging.getLogger(__name__)
 
-Event = dict[str, Any]
-
 READY_SECONDS = 10.0
-CLOSE_SECONDS = 6.0
-# How long the other clients of a host have to move out, before it is ended all the same.
-EVICT_SECONDS = 20.0
+PREPARE_SECONDS = 10.0
 PING_SECONDS = 5.0
 # A host that does not answer for so many steps in a row is stuck. Several short steps: after a
 # standstill of the supervisor itself, the answer that has come in meanwhile is still read.
@@ -31,139 +29,11 @@ ANSWER_STEPS, ANSWER_STEP_SECONDS = 5, 2.0
 # Far above what SESSIONS_PER_HOST clients need, far below what the system allows.
 MAX_DESCRIPTORS = 800
 MAX_STDERR_BYTES = 1_000_000
-# They say nothing about whether the client is connected.
-QUIET_EVENTS = frozenset(
-    ("reached", "code", "phone_code", "phone_code_failed", "accepted", "logout_done", "move")
-)
 LAST_WORDS = re.compile(rb"^(fatal error: .{1,100}|panic: runtime error.{0,100}|panic:)", re.M)
 
 
 class HostBroken(Exception):
     """A host process could not be started."""
-
-
-class Link:
-    """One WhatsApp client in a host."""
-
-    def __init__(self, host: Host, ref: int, database: str) -> None:
-        self.host = host
-        self.database = database
-        self._ref = ref
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self.connected = False
-        self._downs = 0  # looks in a row that found it down though it never said so
-        self._over = False  # no event follows any more
-        self._closed = False
-        self._tests: dict[int, asyncio.Future[Event]] = {}
-
-    async def next(self, seconds: float | None = None) -> Event:
-        """The next event; past the last one always "host_gone". Raises TimeoutError."""
-        if self._over and self._events.empty():
-            return {"event": "host_gone", "error": ""}
-        async with asyncio.timeout(seconds):
-            return await self._events.get()
-
-    def heard(self, event: Event) -> None:
-        """Something happened to the client."""
-        if event["event"] == "test_done":
-            return self._test_done(event)
-        if event["event"] == "down":
-            # The library says nothing when it fails to come back by itself, after a 515 for one.
-            self._downs += 1
-            if not self.connected or self._downs < 2:
-                return
-            event = {"event": "lost"}
-        self._downs = 0
-        if event["event"] in ("ended", "host_gone"):
-            self._over = True
-            for test in list(self._tests):
-                self._test_done({"test": test, "id": "", "error": "lost"})
-        if event["event"] in ("connected", "restored"):
-            self.connected = True
-        elif event["event"] not in QUIET_EVENTS:
-            self.connected = False
-        self._events.put_nowait(event)
-
-    def pair_phone(self, number: str) -> None:
-        """Ask for a code to type on the phone with this number (digits)."""
-        self.host.send({"do": "pair_phone", "ref": self._ref, "number": number})
-
-    def move(self) -> None:
-        """Tell whoever holds it to open it anew, in another host."""
-        self.heard({"event": "move"})
-
-    async def logout(self, seconds: float) -> str:
-        """Unlink at WhatsApp within `seconds`. Returns "" or what went wrong."""
-        self.host.send({"do": "logout", "ref": self._ref})
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    event = await self.next()
-                    if event["event"] == "logout_done":
-                        return str(event["error"])
-                    if event["event"] in ("ended", "host_gone"):
-                        return "the connection ended before WhatsApp answered"
-        except TimeoutError:
-            return "WhatsApp did not answer in time"
-
-    async def send_test(self, test: int, text: str, seconds: float) -> tuple[str, str]:
-        """Send a text to the linked number itself, within `seconds`.
-
-        Returns the message's id and "", or "" and why not: "timed out", "lost" or "refused".
-        """
-        if self._over or self._closed:
-            return "", "lost"
-        answer = self._tests[test] = asyncio.get_running_loop().create_future()
-        self.host.send({"do": "send_test", "ref": self._ref, "test": test, "text": text})
-        try:
-            async with asyncio.timeout(seconds):
-                done = await answer
-        except TimeoutError:
-            return "", "timed out"
-        finally:
-            self._tests.pop(test, None)
-        return str(done["id"]), str(done["error"])
-
-    def _test_done(self, event: Event) -> None:
-        """An answer to `send_test`; one that comes too late interests no one."""
-        answer = self._tests.get(event["test"])
-        if answer is not None and not answer.done():
-            answer.set_result(event)
-
-    async def close(self) -> None:
-        """Close the socket, keeping the credentials.
-
-        A client that does not end takes its host with it, as soon as the others have moved out:
-        opened anew elsewhere, it would fight with itself.
-        """
-        if self._closed:
-            return
-        self._closed = True
-        if not self.connected and not self._over:
-            self.host.abandoned.add(self.database)
-        self.host.send({"do": "close", "ref": self._ref})
-        try:
-            if await self._has_ended(CLOSE_SECONDS):
-                return
-            self.host.spoiled = True
-            deadline = asyncio.get_running_loop().time() + EVICT_SECONDS
-            while self.host.sessions > 1 and asyncio.get_running_loop().time() < deadline:
-                if await self._has_ended(0.5):
-                    return
-            logger.warning("a client did not end, so its host is", extra={"host": self.host.pid})
-            self.host.kill("a client in it did not end")
-        finally:
-            self.host.forget(self._ref)
-
-    async def _has_ended(self, seconds: float) -> bool:
-        """Whether the client is over within so many seconds."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not self._over:
-                    await self.next()
-        except TimeoutError:
-            return False
-        return True
 
 
 class Host:
@@ -232,13 +102,23 @@ class Host:
 
         `database`: its address (auth_sessions), which may hold a password.
         """
+        return self._begin(database, {"do": "open", "device_name": settings.DEVICE_NAME})
+
+    async def prepare(self, database: str) -> None:
+        """Make a store's tables, and connect nothing. Raises HostBroken, TimeoutError."""
+        link = self._begin(database, {"do": "prepare"})
+        event = await link.next(PREPARE_SECONDS)
+        self.forget(link.ref)
+        if event["event"] != "prepared" or event["error"]:
+            raise HostBroken(event["error"] or "a host process ended while it made a store")
+
+    def _begin(self, database: str, command: Mapping[str, Any]) -> Link:
         self.wear["starts"] += 1
         ref = next(self._refs)
         link = self._links[ref] = Link(self, ref, database)
         if not self.alive:
             link.heard({"event": "host_gone", "error": ""})
-        opening = {"do": "open", "database": database, "device_name": settings.DEVICE_NAME}
-        self.send({**opening, "ref": ref})
+        self.send({**command, "database": database, "ref": ref})
         return link
 
     def send(self, command: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ host for each socket that the supervisor passes to it, which costs 30 ms instead
 its memory. A host loads the Go library and then obeys its socket, one JSON line a command:
 
     {"do": "open", "ref": 1, "database": "/…/whatsmeow.sqlite3", "device_name": "…"}
+    {"do": "prepare", "ref": 1, "database": "/…/whatsmeow.sqlite3"}
     {"do": "pair_phone", "ref": 1, "number": "…"}
     {"do": "send_test", "ref": 1, "test": 7, "text": "…"}
     {"do": "logout", "ref": 1}    {"do": "close", "ref": 1}    {"do": "ping", "ref": 0}
@@ -113,6 +114,9 @@ class Host:
             )
             self._clients[ref] = client
             client.start()
+        elif command["do"] == "prepare":
+            error = neonize_gateway.prepare(command["database"])
+            self.say(ref, {"event": "prepared", "error": error})
         elif command["do"] == "pair_phone":
             self._clients[ref].pair_phone(command["number"])
         elif command["do"] == "send_test":

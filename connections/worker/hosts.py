@@ -7,7 +7,8 @@ import logging
 
 from django.conf import settings
 
-from connections.worker.host import Host, Link
+from connections.worker.host import Host
+from connections.worker.link import Link
 from connections.worker.mould import Mould
 
 logger = logging.getLogger(__name__)

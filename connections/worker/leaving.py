@@ -14,7 +14,8 @@ from connections import auth_sessions
 from connections.models import Connection
 from connections.worker.dialling import Outdated
 from connections.worker.endings import Dropped, Final, ending
-from connections.worker.host import HostBroken, Link
+from connections.worker.host import HostBroken
+from connections.worker.link import Link
 
 if TYPE_CHECKING:
     from connections.worker.session import Session

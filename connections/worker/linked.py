@@ -16,7 +16,8 @@ from connections.lifecycle import Observation
 from connections.models import Connection
 from connections.worker.dialling import Outdated
 from connections.worker.endings import USELESS, Dropped, Final, ending
-from connections.worker.host import HostBroken, Link
+from connections.worker.host import HostBroken
+from connections.worker.link import Link
 
 if TYPE_CHECKING:
     from connections.worker.session import Session

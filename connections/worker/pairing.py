@@ -14,7 +14,8 @@ from connections.lifecycle import Observation
 from connections.models import Method, PairingAttempt
 from connections.worker.dialling import Outdated
 from connections.worker.endings import USELESS, Dropped, Final, StoreAway, ending
-from connections.worker.host import Event, HostBroken, Link
+from connections.worker.host import HostBroken
+from connections.worker.link import Event, Link
 
 if TYPE_CHECKING:
     from connections.worker.session import Session
@@ -155,7 +156,8 @@ class Pairing:
             await session.supervisor.dialling.turn(urgent=True)
         except Outdated as error:
             raise Failed(Observation.PAIRING_OUTDATED) from error
-        database = await session.change(auth_sessions.create, self._attempt.store)
+        blank = session.supervisor.blank.content
+        database = await session.change(auth_sessions.create, self._attempt.store, blank)
         host = await session.supervisor.mould.take()
         self._codes = 0
         self._step_at = self._now()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from connections import actions
 from connections.actions import Superseded
 from connections.models import SelfTest
-from connections.worker.host import Link
+from connections.worker.link import Link
 
 if TYPE_CHECKING:
     from connections.worker.session import Session

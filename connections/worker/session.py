@@ -18,8 +18,8 @@ from connections.actions import Fence, Superseded
 from connections.lifecycle import Desired, Observation
 from connections.log_fields import about
 from connections.models import Connection, PairingAttempt
-from connections.worker.host import Link
 from connections.worker.leaving import log_out, log_out_strays
+from connections.worker.link import Link
 from connections.worker.linked import Linked, banned_until_of
 from connections.worker.pairing import Pairing
 

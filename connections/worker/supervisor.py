@@ -24,11 +24,12 @@ from connections import actions, auth_sessions, broadcast, sandbox
 from connections.actions import Fence
 from connections.models import Connection, Worker
 from connections.worker import exclusion
+from connections.worker.blank import Blank
 from connections.worker.database import AWAY, Database
 from connections.worker.dialling import Dialling
-from connections.worker.host import Link
 from connections.worker.hosts import SessionHosts
 from connections.worker.lease import Lease, Report
+from connections.worker.link import Link
 from connections.worker.mould import Mould
 from connections.worker.neglected import neglected, orphans
 from connections.worker.self_test import send_waiting
@@ -67,6 +68,7 @@ class Supervisor:
         self._database = Database()
         self._sessions: dict[int, tuple[Session, asyncio.Task[None]]] = {}
         self._hosts = SessionHosts(self.mould)
+        self.blank = Blank()
         self.dialling = Dialling()
         self._woken: asyncio.Queue[int] = asyncio.Queue()
         self._reconciling: dict[int, asyncio.Lock] = {}
@@ -116,6 +118,7 @@ class Supervisor:
             "poll": self._poll,
             "guard": self._guard,
             "relieve": self._hosts.relieve,
+            "blank": self._make_blank,
             "runs": self._advance_runs,
             **({"share": self.sharing.round} if self._shared else {}),
         }
@@ -136,6 +139,12 @@ class Supervisor:
                 waiting.cancel()
             await asyncio.gather(stopped, *tasks, return_exceptions=True)
             await self._close()
+
+    async def _make_blank(self) -> None:
+        """Once, where stores are files."""
+        if settings.AUTH_SESSIONS == "folders":
+            await self.blank.make(self.mould)
+        await asyncio.get_running_loop().create_future()
 
     async def _guard(self) -> None:
         """When the lease is lost, let go of everything at once, and begin as a new worker."""
