@@ -107,7 +107,7 @@ def claim(
     waits for it, and if `urgent` is False, not even then. A worker that is not `alone` and gives no
     sign of life itself gets nothing.
     """
-    connection = Connection.objects.select_related("organization", "worker").get(pk=connection_id)
+    connection = Connection.objects.select_related("organization").get(pk=connection_id)
     if connection.worker_id == worker.pk:
         return connection
     wanted = room or (urgent and connection.begun_generation < connection.generation)

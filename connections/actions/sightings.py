@@ -37,11 +37,14 @@ def begin(fence: Fence) -> Connection:
 def begin_pairing(
     fence: Fence, lasts: timedelta, because: Observation | None = None
 ) -> PairingAttempt:
-    """Open the one pairing attempt of this request. Raises Superseded.
+    """Open the one pairing attempt of this request, and begin it. Raises Superseded.
 
     `because`: what showed that the saved credentials are worthless, if there were any.
     """
     connection = fenced(fence)
+    if connection.begun_generation != fence.generation:
+        connection.begun_generation = fence.generation
+        connection.save(update_fields=["begun_generation"])
     end_attempts(connection, Outcome.CANCELLED)
     if because is not None:
         leave_credentials(connection)

@@ -128,6 +128,7 @@ class SessionModel:
         self.fence = Fence(connection.pk, connection.claim, connection.generation)
         self.store = connection.store
         self.requested = connection.begun_generation < connection.generation
+        self.to_connect = connection.desired == Desired.CONNECTED and not connection.logout_wanted
         self.disconnecting = False
 
     @property
@@ -163,6 +164,14 @@ class SessionModel:
             self.last_words(Observation.PAUSED if self.store else Observation.PAIRING_INTERRUPTED)
 
     def _run(self) -> Steps[None]:
+        if self.requested and self.to_connect and not self.store:
+            went_on = yield from self._pair(None, first=True)
+        else:
+            went_on = yield from self._carry_out()
+        while went_on and (because := (yield from self._hold())):
+            went_on = yield from self._pair(because)
+
+    def _carry_out(self) -> Steps[bool]:
         connection = actions.begin(self.fence)
         self.store = connection.store
         yield GO
@@ -171,18 +180,16 @@ class SessionModel:
         if self.requested and not connection.logout_wanted:
             self.world.remove(self.id, keep={self.store, *_linked_stores(self.id)})
         if connection.desired != Desired.CONNECTED:
-            return
+            return False
         because = self._first_obstacle()
         if because is None:
             if self.requested:
                 self.observe(Observation.RESUME_STARTED)
-        elif not self.requested:
-            return self.observe(because)
-        elif not (yield from self._pair(because if self.store else None)):
-            return
-        while because := (yield from self._hold()):
-            if not (yield from self._pair(because)):
-                return
+        elif self.requested:
+            return (yield from self._pair(because if self.store else None))
+        else:
+            self.observe(because)
+        return because is None
 
     def _first_obstacle(self) -> Observation | None:
         if self.key in self.world.damaged:
@@ -252,8 +259,11 @@ class SessionModel:
 
     # --- Linking a phone -------------------------------------------------------------------------
 
-    def _pair(self, because: Observation | None) -> Steps[bool]:
+    def _pair(self, because: Observation | None, first: bool = False) -> Steps[bool]:
         attempt = actions.begin_pairing(self.fence, PAIRING_LASTS, because)
+        if first:
+            yield GO
+            self.world.remove(self.id, keep={attempt.store, *_linked_stores(self.id)})
         self.accepted = False
         self.until: datetime | None = None
         ending = yield from self._pair_until_over(attempt)

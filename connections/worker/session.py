@@ -49,6 +49,7 @@ class Session:
         self.store = connection.store
         # Whether a person waits for this, who would rather have a QR code than an explanation.
         self.requested = connection.begun_generation < connection.generation
+        self._to_connect = connection.desired == Desired.CONNECTED and not connection.logout_wanted
         self.disconnecting = False  # must not be cut short by a newer request
 
     async def db(self, function: Callable[..., T], *arguments: object) -> T:
@@ -115,6 +116,17 @@ class Session:
             logger.info("superseded", extra={"organization": self.id})
 
     async def _run(self) -> None:
+        if self.requested and self._to_connect and not self.store and self.link is None:
+            # There is nothing to resume, and a person waits for a code: the shortest way to it.
+            went_on = await self._pair(first=True)
+        else:
+            went_on = await self._carry_out()
+        linked = Linked(self)
+        while went_on and (because := await linked.run()):
+            went_on = await self._pair(because)
+
+    async def _carry_out(self) -> bool:
+        """Whether there are credentials to hold a link with."""
         connection = await self.db(actions.begin, self.fence)
         self.store = connection.store
         if connection.logout_wanted:
@@ -123,21 +135,20 @@ class Session:
             # A request to reconnect means: not by waiting for what is open.
             await self.close()
         if self.requested and not connection.logout_wanted:
-            await self._clear_up(connection)
+            trouble = await self._clear_up({self.store})
+            if trouble and connection.desired == Desired.DISCONNECTED:
+                await self.observe(Observation.DISCONNECTED_UNTOLD, trouble)
         if connection.desired != Desired.CONNECTED:
-            return
+            return False
         because = await self._first_obstacle()
         if because is None:
             if self.requested:
                 await self.observe(Observation.RESUME_STARTED)
-        elif not self.requested:
-            return await self.observe(because)
-        elif not await self._pair(because if self.store else None):
-            return
-        linked = Linked(self)
-        while because := await linked.run():
-            if not await self._pair(because):
-                return
+        elif self.requested:
+            return await self._pair(because if self.store else None)
+        else:
+            await self.observe(because)
+        return because is None
 
     async def _first_obstacle(self) -> Observation | None:
         """Why the saved credentials are of no use, or None when they are to be tried."""
@@ -166,17 +177,19 @@ class Session:
         self.store = ""
         self.disconnecting = False
 
-    async def _clear_up(self, connection: Connection) -> None:
-        """Of an attempt that was given up, nothing may stay linked, or lie here."""
+    async def _clear_up(self, keep: set[str]) -> str | None:
+        """Of an attempt that was given up, nothing may stay linked, or lie here.
+
+        None when there was nothing or WhatsApp was told, else what went wrong.
+        """
         if not await self.thread(auth_sessions.stores, self.id):
-            return
-        keep = {self.store, *await self.db(_linked_stores, self.id)}
+            return None
+        keep = keep | await self.db(_linked_stores, self.id)
         self.disconnecting = True
         trouble = await log_out_strays(self, keep)
         self.disconnecting = False
         await self.change(auth_sessions.discard_others, keep)
-        if trouble and connection.desired == Desired.DISCONNECTED:
-            await self.observe(Observation.DISCONNECTED_UNTOLD, trouble)
+        return trouble
 
     async def pause(self) -> None:
         """The organization is deactivated: close the socket, keep the credentials."""
@@ -192,13 +205,16 @@ class Session:
             link, self.link = self.link, None
             await link.close()
 
-    async def _pair(self, because: Observation | None = None) -> bool:
+    async def _pair(self, because: Observation | None = None, first: bool = False) -> bool:
         """Link a phone, on a fresh store. Whether one is linked now.
 
-        `because`: what showed that the saved credentials are worthless, if there were any.
+        `because`: what showed that the saved credentials are worthless, if there were any. `first`:
+        it is the first thing that is done for the request.
         """
         lasts = timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
         attempt: PairingAttempt = await self.db(actions.begin_pairing, self.fence, lasts, because)
+        if first:
+            await self._clear_up({attempt.store})
         with about(attempt=attempt.pk):
             linked = await Pairing(self, attempt).run()
         # Its time may have run out in the very moment of the link: what is written counts.

@@ -269,8 +269,10 @@ class Supervisor:
     async def _reconcile_or_tell(self, connection_id: int) -> None:
         try:
             await self._reconcile(connection_id)
-            if connection_id in self._sessions:
-                await send_waiting(self._sessions[connection_id][0])
+            session, _ = self._sessions.get(connection_id, (None, None))
+            # One that has just been asked to connect or to leave sends no test.
+            if session is not None and not session.requested:
+                await send_waiting(session)
         except Exception:
             # The next look finds the same request again.
             logger.exception("not reconciled", extra={"organization": connection_id})
