@@ -116,6 +116,15 @@ def test_a_connection_is_not_found_by_its_secrets(bob: User) -> None:
         assert browser(bob).get(address("connection", **{field: "h"})).status_code == 400
 
 
+@pytest.mark.parametrize(("model", "field"), [(EVENTS, "at"), (ATTEMPTS, "begun_at")])
+def test_a_day_that_cannot_be_is_refused(admin_user: User, model: str, field: str) -> None:
+    for day in ((int(20 * "9"), 1, 1), (2026, 2, 31), (0, 1, 1)):
+        lookups = zip(("year", "month", "day"), map(str, day), strict=True)
+        where = address(model, **{f"{field}__{part}": value for part, value in lookups})
+        answer = browser(admin_user).get(where)
+        assert (answer.status_code, answer.headers["Location"][-4:]) == (302, "?e=1")
+
+
 @pytest.mark.parametrize("model", [EVENTS, ATTEMPTS])
 def test_it_is_never_written(admin_user: User, model: str) -> None:
     client: Any = browser(admin_user)

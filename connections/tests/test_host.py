@@ -1,15 +1,18 @@
 """Real host processes with the real Go library, and a WhatsApp that no one can reach."""
 
 import asyncio
+import mmap
 import os
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from connections.worker import lease_memory
 from connections.worker.host import Host, HostBroken
 from connections.worker.link import Event, Link
 from connections.worker.mould import Mould
@@ -147,6 +150,26 @@ async def test_a_host_ends_itself_when_the_supervisor_is_gone(mould: Mould) -> N
     host._writer.close()
     await until(lambda: not runs(host.pid), "the end of the host process")
     host.kill()
+
+
+async def test_a_host_ends_itself_when_the_lease_is_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whatever has become of the supervisor; and the log says why."""
+    descriptor = os.memfd_create("lease")
+    os.ftruncate(descriptor, lease_memory.SIZE)
+    memory = mmap.mmap(descriptor, lease_memory.SIZE)
+    mould = Mould({"WHATSAPP_NOISE_ROOT": ""}, 0, descriptor)
+    try:
+        lease_memory.write(memory, time.monotonic() + 1)
+        host = await mould.take()
+        await gone(host)
+        host.kill()
+    finally:
+        await mould.close()
+        os.close(descriptor)
+    (told,) = [record for record in caplog.records if "ended by itself" in record.message]
+    assert vars(told)["why"] == "fatal error: the right to hold sockets was over"
 
 
 async def test_hosts_and_mould_end_with_the_mould_closed() -> None:

@@ -24,12 +24,16 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from connections.worker import lease_memory, neonize_gateway
 
 Command = dict[str, Any]
+
+# At every so many pings, all clients are looked at; those that were down, at each.
+LOOK_EVERY = 3
 
 
 class Commands:
@@ -71,6 +75,9 @@ class Host:
         self._writing = threading.Lock()
         self._clients: dict[int, neonize_gateway.Client] = {}
         self._commands = Commands()
+        self._pings = 0
+        self._wear = wear()
+        self._doubtful: set[int] = set()  # clients that were down at the last look
 
     def run(self) -> None:
         """Obey until the supervisor closes the socket.
@@ -83,11 +90,19 @@ class Host:
             for line in lines:
                 command = json.loads(line)
                 if command["do"] == "ping":
-                    self.say(0, {"event": "pong", **wear()})
-                    if self._commands.empty():
-                        self._commands.put({"do": "look", "ref": 0})
+                    self._answer_ping()
                 else:
                     self._commands.put(command)
+
+    def _answer_ping(self) -> None:
+        """Looking at every client costs far more than an answer, so that is done now and then."""
+        thorough = self._pings % LOOK_EVERY == 0
+        self._pings += 1
+        if thorough:
+            self._wear = wear()
+        self.say(0, {"event": "pong", **self._wear})
+        if (thorough or self._doubtful) and self._commands.empty():
+            self._commands.put({"do": "look", "ref": 0, "everyone": thorough})
 
     def say(self, ref: int, event: neonize_gateway.Event) -> None:
         """One line to the supervisor; comes from the Go library's threads too."""
@@ -127,11 +142,16 @@ class Host:
         elif command["do"] == "close":
             self._close(ref)
         elif command["do"] == "look":
-            for ref, client in self._clients.items():
-                if not client.up():
-                    self.say(ref, {"event": "down"})
+            self._look(self._clients if command["everyone"] else self._doubtful)
         else:
             raise ValueError(f"unknown command {command['do']!r}")
+
+    def _look(self, refs: Iterable[int]) -> None:
+        """The library says nothing when a client fails to come back by itself."""
+        clients = {ref: self._clients[ref] for ref in refs if ref in self._clients}
+        self._doubtful = {ref for ref, client in clients.items() if not client.up()}
+        for ref in self._doubtful:
+            self.say(ref, {"event": "down"})
 
     def _close(self, ref: int) -> None:
         """What a client was still to do, its start even, is not needed any more."""
@@ -206,6 +226,7 @@ def end_with(lease: mmap.mmap) -> None:
     def watch() -> None:
         while (left := lease_memory.read(lease) - time.monotonic()) > 0:
             time.sleep(left)
+        os.write(2, b"fatal error: the right to hold sockets was over\n")
         os._exit(1)
 
     threading.Thread(target=watch, name="lease", daemon=True).start()

@@ -157,11 +157,11 @@ class Lease:
         database.close()
 
     def _extend(self, begun: float) -> None:
+        self._write(begun + LEASE_SECONDS if self._shared else math.inf)
         # For whoever looks after this process from outside, and asks no database.
         with contextlib.suppress(OSError):
             settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
             (settings.DATA_DIR / SIGN).touch()
-        self._write(begun + LEASE_SECONDS if self._shared else math.inf)
 
     def _end(self) -> None:
         self._write(0.0)

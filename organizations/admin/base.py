@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
@@ -102,6 +104,13 @@ class TenantAdmin(admin.ModelAdmin[M]):
         if field in [*self.list_filter, self.date_hierarchy]:
             return how in LOOKUPS
         return lookup in [getattr(item, "parameter_name", None) for item in self.list_filter]
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """A year or a number beyond all bounds is a filter that cannot be, as a wrong one is."""
+        try:
+            return super().get_changelist_instance(request)
+        except OverflowError as error:
+            raise IncorrectLookupParameters(str(error)) from error
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
