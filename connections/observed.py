@@ -72,7 +72,9 @@ class Observed:
             return deactivated_at
         if not self.orphaned:
             return connection.since
-        heard = connection.worker.heartbeat_at if connection.worker else _last_heard()
+        if connection.worker is not None:
+            return max(connection.since, connection.worker.heartbeat_at)
+        heard = _last_heard() if self.workforce == Workforce.ABSENT else None
         return max(connection.since, heard) if heard else connection.since
 
     @property

@@ -17,6 +17,10 @@ ALICE = Actor("alice")
 Step = Callable[[Connection, Hand], object]
 
 
+def reread(hand: Hand) -> Worker:
+    return Worker.objects.get(pk=hand.worker.pk)
+
+
 def request(connection: Connection, hand: Hand) -> None:
     actions.request_reconnect(connection.pk, ALICE)
 
@@ -199,6 +203,9 @@ def test_when_no_worker_has_room_it_is_said(
     assert (observed.state, observed.reason) == (state, Reason.NO_ROOM)
     assert panel_of(observed, may_operate=True) == Panel.FULL
     assert observed.words.step == NextStep.CHECK_SERVER
+    assert observed.since == max(observed.connection.since, reread(hand).heartbeat_at)
+    Connection.objects.update(worker=None)
+    assert observe(connection.pk).since == observed.connection.since
     Hand()
     assert observe(connection.pk).reason != Reason.NO_ROOM
 
