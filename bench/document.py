@@ -43,7 +43,7 @@ def facts(load_before: str) -> dict[str, str]:
     said = {
         "processor": measure.machine(),
         "memory": f"{measure.memory_gib():.0f} GiB",
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": f"{platform.system()} {platform.release().split('-')[0]}",
         "Python": f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}",
         "this product": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     }
