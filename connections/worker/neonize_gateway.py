@@ -11,7 +11,6 @@ first callback, around every stop and around every call. It must never be loaded
 
 import ctypes
 import importlib.util
-import re
 import sys
 import threading
 import types
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from connections.worker import go_library
+from connections.worker import go_errors, go_library
 
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
@@ -103,7 +102,8 @@ class Client:
     phone_code_failed (error) · accepted · pairing_ended (outcome) · connected (number: digits) ·
     lost · silent · restored · logged_out (while_offline, reason) · replaced · outdated ·
     banned (code, seconds) · failed (reason) · logout_done (error) · test_done (see `send_test`) ·
-    ended (error: why connecting failed, "" after a stop; cause: what failed, one of CAUSES).
+    ended (error: why connecting failed, "" after a stop; cause: what failed, one of
+    go_errors.CAUSES).
     """
 
     def __init__(self, database: str, device_name: str, emit: Emit) -> None:
@@ -173,7 +173,7 @@ class Client:
     def send_test(self, test: int, text: str) -> None:
         """Send a text to the linked number itself; "test_done" tells how it went.
 
-        `id` is the message's, or "" with an `error` of SEND_ERRORS. Silence takes 75 s.
+        `id` is the message's, or "" with an `error` of go_errors.SEND_ERRORS. Silence takes 75 s.
         """
 
         def call() -> None:
@@ -202,7 +202,7 @@ class Client:
             self._go.SendMessage(self._uuid, to, len(to), message, len(message))
         )
         if answer.Error:
-            return {"id": "", "error": send_error(answer.Error)}
+            return {"id": "", "error": go_errors.send_error(answer.Error)}
         return {"id": answer.SendResponse.ID, "error": ""}
 
     def _aside(self, name: str, call: Callable[[], None]) -> None:
@@ -286,7 +286,7 @@ class Client:
         self._stop_if_wanted()
         # Go's words about an address that it cannot read hold all of it.
         text = (error or b"").replace(self._database, b"the store").decode(errors="replace")
-        self._emit({"event": "ended", "error": text, "cause": cause_of(text)})
+        self._emit({"event": "ended", "error": text, "cause": go_errors.cause_of(text)})
         self._called_back.set()
 
     def _guarded(self, handler: Callable[..., None]) -> Callable[..., None]:
@@ -338,45 +338,6 @@ class Client:
             self._emit({"event": "failed", "reason": reason})
         else:
             self._emit({"event": PLAIN_EVENTS[kind]})
-
-
-CAUSES = {
-    "answer": re.compile(r"required field"),  # WhatsApp said what neonize has no word for
-    "damaged": re.compile(r"malformed|not a database", re.I),
-    # The PostgreSQL of the stores, by its driver's words; it comes back by itself.
-    "away": re.compile(
-        r"^failed to upgrade database.*(dial tcp|dial unix|lookup|EOF|reset by peer|broken pipe"
-        r"|i/o timeout|bad connection|connection refused|deadline exceeded|is starting up"
-        r"|shutting down|too many (connections|clients)|remaining connection slots"
-        r"|administrator command|recovery mode|server login|query_wait_timeout)"
-        r"|^driver: bad connection|^dial tcp|^failed to (query|scan) .*(dial tcp|bad connection)"
-    ),
-    "store": re.compile(
-        r"^pq: |database|sqlite|disk|readonly|no space left|permission denied", re.I
-    ),
-    "callback": re.compile(r"(?!)"),  # an error of ours, in a callback
-    "dial": re.compile(r"."),
-    "stopped": re.compile(r"\Z"),
-}
-"""What made connecting fail, by the words of whatsmeow's errors; the first that matches."""
-
-
-def cause_of(error: str) -> str:
-    """Which of CAUSES an error of the library tells of."""
-    return next(cause for cause, words in CAUSES.items() if words.search(error))
-
-
-SEND_ERRORS = {
-    "timed out": re.compile(r"timed out|deadline exceeded"),
-    "lost": re.compile(r"socket|closed|EOF|reset by peer|broken pipe|device JID|client is nil"),
-    "refused": re.compile(r""),
-}
-"""Why a message was not sent, by the words of whatsmeow's errors; they hold numbers otherwise."""
-
-
-def send_error(error: str) -> str:
-    """Which of SEND_ERRORS an error of the library tells of."""
-    return next(cause for cause, words in SEND_ERRORS.items() if words.search(error))
 
 
 PLAIN_EVENTS = {

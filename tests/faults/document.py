@@ -20,9 +20,9 @@ are those of `connections/words.py`.
 than of seconds, and what takes minutes.
 
 Times are promises, counted with the settings' defaults on a machine that has time. A link that
-*comes back* does so with the credentials it has; no one scans anything. They are those of one process
-on SQLite. With PostgreSQL, links are closed on purpose when it is away for longer than 6 s, and come
-back by themselves ([operations](operations.md#several-workers)).
+*comes back* does so with the credentials it has; no one scans anything. They are those of one
+process on SQLite. With PostgreSQL, links are closed on purpose when it is away for longer than 6 s,
+and come back by themselves ([operations](operations.md#several-workers)).
 """
 
 LINKED_INTRODUCTION = """
