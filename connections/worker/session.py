@@ -186,8 +186,10 @@ class Session:
             return None
         keep = keep | await self.db(_linked_stores, self.id)
         self.disconnecting = True
-        trouble = await log_out_strays(self, keep)
-        self.disconnecting = False
+        try:
+            trouble = await log_out_strays(self, keep)
+        finally:
+            self.disconnecting = False
         await self.change(auth_sessions.discard_others, keep)
         return trouble
 

@@ -64,12 +64,12 @@ class Sharing:
     @property
     def room(self) -> int:
         """How many more of those that nobody has this worker should take."""
-        return 0 if self.draining else max(0, self.target - self._supervisor.load)
+        return 0 if self.draining else max(0, self.target - self._supervisor.sessions.load)
 
     @property
     def has_place(self) -> bool:
         """Whether it takes one that a person waits for, even beyond its fair part."""
-        return not self.draining and self._supervisor.load < settings.WORKER_CAPACITY
+        return not self.draining and self._supervisor.sessions.load < settings.WORKER_CAPACITY
 
     async def round(self) -> None:
         """Look at the others, and hand over what is too much here."""
@@ -100,8 +100,8 @@ class Sharing:
 
     async def hand_over(self) -> None:
         """Give what is too much here to those who have least, one after the other."""
-        sessions = self._supervisor.movable(everything=self.draining)
-        load = self._supervisor.load
+        sessions = self._supervisor.sessions.movable(everything=self.draining)
+        load = self._supervisor.sessions.load
         slack = 0 if self.draining else max(1, int(self.target * SLACK_PART))
         excess = load - self.target
         poorest = max((self._wants(peer, 0) for peer in self._peers), default=0)
@@ -114,7 +114,7 @@ class Sharing:
             )
             if peer is None or self._wants(peer, given.get(peer.id, 0)) <= 0:
                 return
-            if await self._supervisor.hand_over(connection_id, peer.id):
+            if await self._supervisor.sessions.hand_over(connection_id, peer.id):
                 given[peer.id] = given.get(peer.id, 0) + 1
             await asyncio.sleep(PAUSE_SECONDS)
 

@@ -13,7 +13,6 @@ import os
 import random
 import socket
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import IO, TypeVar
 
 from channels.layers import get_channel_layer
@@ -21,8 +20,7 @@ from django.conf import settings
 from django.db import connection as database
 
 from connections import actions, auth_sessions, broadcast, sandbox
-from connections.actions import Fence
-from connections.models import Connection, Worker
+from connections.models import Worker
 from connections.worker import exclusion
 from connections.worker.blank import Blank
 from connections.worker.database import AWAY, Database
@@ -33,7 +31,7 @@ from connections.worker.link import Link
 from connections.worker.mould import Mould
 from connections.worker.neglected import neglected, orphans
 from connections.worker.self_test import send_waiting
-from connections.worker.session import Session
+from connections.worker.sessions import Sessions
 from connections.worker.sharing import Sharing
 
 logger = logging.getLogger(__name__)
@@ -58,20 +56,19 @@ class Supervisor:
 
     def __init__(self, drain_seconds: float = 0.0) -> None:
         # SQLite has one worker; a lock file sees to it.
-        self._shared = database.vendor != "sqlite"
-        self._poll_seconds = POLL_SECONDS if self._shared else POLL_ALONE_SECONDS
+        self.shared = database.vendor != "sqlite"
+        self._poll_seconds = POLL_SECONDS if self.shared else POLL_ALONE_SECONDS
         self._drain_seconds = drain_seconds
         name = f"{socket.gethostname()}:{os.getpid()}"
-        self._lease = Lease(name, self._shared, self._report)
+        self._lease = Lease(name, self.shared, self._report)
         environment = sandbox.host_environment()
         self.mould = Mould(environment, settings.SPARE_HOSTS, self._lease.descriptor)
         self._database = Database()
-        self._sessions: dict[int, tuple[Session, asyncio.Task[None]]] = {}
+        self.sessions = Sessions(self)
         self._hosts = SessionHosts(self.mould)
         self.blank = Blank()
         self.dialling = Dialling()
         self._woken: asyncio.Queue[int] = asyncio.Queue()
-        self._reconciling: dict[int, asyncio.Lock] = {}
         self.sharing = Sharing(self)
         self._lock_file: IO[str] | None = None
 
@@ -88,24 +85,28 @@ class Supervisor:
         return self._lease.worker
 
     @property
-    def load(self) -> int:
-        """How many connections it has something to do for."""
-        return sum(not task.done() for _, task in self._sessions.values())
+    def held(self) -> bool:
+        """Whether this worker may hold sockets at this moment."""
+        return self._lease.held
+
+    def wake(self, connection_id: int) -> None:
+        """Look at a connection soon."""
+        self._woken.put_nowait(connection_id)
 
     def _report(self) -> Report:
-        return Report(self.dialling.outdated_since, self.load, self._hosts.count)
+        return Report(self.dialling.outdated_since, self.sessions.load, self._hosts.count)
 
     async def run(self, stop: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
         """Until `stop` is set; with `hurry`, without handing over.
 
         Raises AlreadyRunning, and Misdirected of auth_sessions.
         """
-        if not self._shared:
+        if not self.shared:
             self._lock_file = exclusion.lock_folder()
         await self.db(auth_sessions.check)
         await self._lease.begin()
         try:
-            if self._shared and not settings.REDIS_URL:
+            if self.shared and not settings.REDIS_URL:
                 await exclusion.refuse_company(self.worker, self.db)
         except exclusion.AlreadyRunning:
             self._lease.stop()
@@ -120,7 +121,7 @@ class Supervisor:
             "relieve": self._hosts.relieve,
             "blank": self._make_blank,
             "runs": self._advance_runs,
-            **({"share": self.sharing.round} if self._shared else {}),
+            **({"share": self.sharing.round} if self.shared else {}),
         }
         tasks = [
             asyncio.create_task(self._keep(name, duty), name=name) for name, duty in duties.items()
@@ -152,18 +153,13 @@ class Supervisor:
         logger.error("cut off: all sockets are closed until the database can be reached")
         self._hosts.kill()
         self.mould.drop()
-        sessions = [task for _, task in self._sessions.values()]
-        for task in sessions:
-            task.cancel()
-        if sessions:
-            await asyncio.wait(sessions)
-        self._sessions.clear()
+        await self.sessions.drop()
         await self._lease.begin()
         logger.warning("back, as a new worker", extra={"worker": self.worker.pk})
 
     async def _drain(self, hurry: asyncio.Event) -> None:
         """Hand over what this worker has to the others, for as long as that may take."""
-        if not self._shared or not self._drain_seconds:
+        if not self.shared or not self._drain_seconds:
             return
         tasks = [asyncio.ensure_future(self._hand_over_all()), asyncio.ensure_future(hurry.wait())]
         await asyncio.wait(tasks, timeout=self._drain_seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -174,7 +170,7 @@ class Supervisor:
     async def _hand_over_all(self) -> None:
         """Until this worker has nothing, or nobody takes anything."""
         await self.db(actions.drain_worker, self.worker.pk)
-        while self.load:
+        while self.sessions.load:
             await self.sharing.look()
             if not self.sharing.has_takers:
                 return
@@ -185,7 +181,7 @@ class Supervisor:
         """Close all sockets without logging out, and end the host processes."""
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                await self._close_sessions()
+                await self.sessions.close()
         except TimeoutError:
             logger.warning("some clients did not close in time; their processes are ended")
         self._hosts.kill()
@@ -200,14 +196,6 @@ class Supervisor:
         if self._lock_file is not None:
             self._lock_file.close()
         logger.info("supervisor stopped")
-
-    async def _close_sessions(self) -> None:
-        sessions = [task for _, task in self._sessions.values()]
-        for task in sessions:
-            task.cancel()
-        await asyncio.gather(*sessions, return_exceptions=True)
-        closing = (session.close() for session, _ in self._sessions.values())
-        await asyncio.gather(*closing, return_exceptions=True)
 
     async def _keep(self, name: str, function: Callable[[], Awaitable[None]]) -> None:
         """Run a duty for ever. What breaks it (a database away) is told, and it goes on."""
@@ -236,21 +224,20 @@ class Supervisor:
                 async with asyncio.timeout(JOIN_AGAIN_SECONDS):
                     while True:
                         message = await layer.receive(channel)
-                        self._woken.put_nowait(message["connection"])
+                        self.wake(message["connection"])
 
     async def _poll(self) -> None:
-        if self._shared:
+        if self.shared:
             await self.sharing.look()
-        running = frozenset(pk for pk, (_, task) in self._sessions.items() if not task.done())
-        for connection_id in await self.db(self._neglected, running):
-            self._woken.put_nowait(connection_id)
+        for connection_id in await self.db(self._neglected, self.sessions.running):
+            self.wake(connection_id)
         await asyncio.sleep(self._poll_seconds)
 
     def _neglected(self, running: frozenset[int]) -> list[int]:
         """What is not as it should be here, and what nobody has and this worker should take."""
-        found = neglected(self.worker, running, alone=not self._shared)
+        found = neglected(self.worker, running, alone=not self.shared)
         urgent, others = orphans(unbegun=True), orphans(unbegun=False)
-        if not self._shared:
+        if not self.shared:
             return [*found, *others, *urgent]
         # Several workers look at once: each begins elsewhere.
         random.shuffle(others)
@@ -268,98 +255,13 @@ class Supervisor:
 
     async def _reconcile_or_tell(self, connection_id: int) -> None:
         try:
-            await self._reconcile(connection_id)
-            session, _ = self._sessions.get(connection_id, (None, None))
+            session = await self.sessions.reconcile(connection_id)
             # One that has just been asked to connect or to leave sends no test.
             if session is not None and not session.requested:
                 await send_waiting(session)
         except Exception:
             # The next look finds the same request again.
             logger.exception("not reconciled", extra={"organization": connection_id})
-
-    async def _reconcile(self, connection_id: int) -> None:
-        """Give the newest request of a connection its session; end the session of an older one.
-
-        Without a lease nothing is begun; the next look finds it again.
-        """
-        async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
-            connection = await self._claim(connection_id) if self._lease.held else None
-            if not self._lease.held:
-                return
-            session, task = self._sessions.get(connection_id, (None, None))
-            if connection is None:
-                if session is not None:
-                    await self._let_go(connection_id)
-                return
-            wanted = connection.wants_session
-            if session is not None and task is not None:
-                newest = session.fence == Fence.of(connection)
-                rests = not connection.organization.is_active and not connection.logout_wanted
-                if newest and (not wanted if task.done() else not rests):
-                    return
-                if not session.disconnecting:
-                    task.cancel()
-                await asyncio.wait([task])
-            if wanted:
-                self._start(connection, session.link if session else None)
-            elif session is not None:
-                await session.pause()
-
-    async def _claim(self, connection_id: int) -> Connection | None:
-        """The connection, if this worker owns it now. None when another one has it."""
-        return await self.db(
-            partial(
-                actions.claim,
-                worker=self.worker,
-                linked_number=_linked_number,
-                room=not self._shared or self.sharing.room > 0,
-                urgent=not self._shared or self.sharing.has_place,
-                alone=not self._shared,
-            ),
-            connection_id,
-        )
-
-    async def _let_go(self, connection_id: int) -> None:
-        """End a session without logging out, and without a word about it."""
-        session, task = self._sessions[connection_id]
-        task.cancel()
-        await asyncio.wait([task])
-        await session.close()
-        del self._sessions[connection_id]
-
-    def movable(self, everything: bool) -> list[int]:
-        """What can be handed over: links that are up first; with `everything`, pairings too."""
-        running = {
-            pk: session
-            for pk, (session, task) in self._sessions.items()
-            if not (task.done() or session.disconnecting)
-        }
-        up = [pk for pk, session in running.items() if session.link and session.link.connected]
-        return [*up, *(running.keys() - up)] if everything else up
-
-    async def hand_over(self, connection_id: int, to: int) -> bool:
-        """Close a connection's socket and give it to another worker. Whether that was possible."""
-        async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
-            session, task = self._sessions.get(connection_id, (None, None))
-            if session is None or task is None or task.done() or session.disconnecting:
-                return False
-            await self._let_go(connection_id)
-            handed: bool = await self.db(
-                actions.hand_over, connection_id, self.worker, to, _linked_number
-            )
-        if not handed:
-            self._woken.put_nowait(connection_id)
-        return handed
-
-    def _start(self, connection: Connection, link: Link | None) -> None:
-        session = Session(self, connection, link)
-        task = asyncio.create_task(session.run(), name=f"session {connection.pk}")
-        self._sessions[connection.pk] = (session, task)
-        task.add_done_callback(partial(self._ended, connection.pk))
-
-    def _ended(self, connection_id: int, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
-            logger.error("a session broke", exc_info=error, extra={"organization": connection_id})
 
     # --- Where sessions run ---------------------------------------------------------------------
 
@@ -370,11 +272,3 @@ class Supervisor:
     def evict(self, connection_id: int, store: str) -> bool:
         """End whatever of this worker's own may hold a store's device. Whether there was any."""
         return self._hosts.evict(auth_sessions.database(connection_id, store))
-
-
-def _linked_number(connection_id: int, store: str) -> str:
-    try:
-        return auth_sessions.linked_number(connection_id, store)
-    except (auth_sessions.Damaged, auth_sessions.Unusable):
-        logger.exception("a store cannot be read", extra={"organization": connection_id})
-        return ""
