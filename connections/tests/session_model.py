@@ -263,7 +263,9 @@ class SessionModel:
         attempt = actions.begin_pairing(self.fence, PAIRING_LASTS, because)
         if first:
             yield GO
-            self.world.remove(self.id, keep={attempt.store, *_linked_stores(self.id)})
+            if any(pk == self.id for pk, _ in self.world.stores):
+                self.world.remove(self.id, keep={attempt.store, *_linked_stores(self.id)})
+                actions.begin(self.fence)
         self.accepted = False
         self.until: datetime | None = None
         ending = yield from self._pair_until_over(attempt)

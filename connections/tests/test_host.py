@@ -5,14 +5,16 @@ import mmap
 import os
 import signal
 import socket
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 
 from connections.worker import lease_memory
+from connections.worker.blank import Blank
 from connections.worker.host import Host, HostBroken
 from connections.worker.link import Event, Link
 from connections.worker.mould import Mould
@@ -150,6 +152,56 @@ async def test_a_host_ends_itself_when_the_supervisor_is_gone(mould: Mould) -> N
     host._writer.close()
     await until(lambda: not runs(host.pid), "the end of the host process")
     host.kill()
+
+
+async def test_a_spare_host_that_died_leaves_no_descriptor_behind() -> None:
+    async with mould_with(spares=1) as mould:
+        mould.fill()
+        await until(lambda: len(mould._spares) == 1, "a spare host")
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(3):
+            (spare,) = mould._spares
+            os.kill(spare.pid, signal.SIGKILL)
+            await gone(spare)
+            taken = await mould.take()
+            taken.kill()
+            await gone(taken)
+            await until(lambda: len(mould._spares) == 1, "another spare host")
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_blank_store_has_its_tables_and_nobody_in_it(
+    mould: Mould, host: Host, tmp_path: Path
+) -> None:
+    blank = Blank()
+    await blank.make(mould)
+    (tmp_path / "blank.sqlite3").write_bytes(blank.content)
+    await host.prepare(str(tmp_path / "fresh.sqlite3"))
+    tables = "SELECT name, sql FROM sqlite_master ORDER BY name"
+    found = []
+    for name in ("blank", "fresh"):
+        with closing(sqlite3.connect(tmp_path / f"{name}.sqlite3")) as opened:
+            found.append(opened.execute(tables).fetchall())
+            (devices,) = opened.execute("SELECT count(*) FROM whatsmeow_device").fetchone()
+            assert devices == 0
+    assert found[0] == found[1] != []
+
+
+async def test_a_stop_ends_a_blank_store_in_the_making(
+    mould: Mould, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def prepare(host: Host, database: str) -> None:
+        begun.set()
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(Host, "prepare", prepare)
+    making = asyncio.create_task(Blank().make(mould))
+    await begun.wait()
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
 
 
 async def test_a_host_ends_itself_when_the_lease_is_over(

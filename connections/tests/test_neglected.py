@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from connections import actions, broadcast
-from connections.lifecycle import Desired, State
+from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, SelfTest, Worker
 from connections.worker.neglected import neglected, orphans
+from organizations.actions import set_active
 from organizations.actors import Actor
 from organizations.models import Organization
 
@@ -63,6 +65,22 @@ def test_whose_worker_dies_is_an_orphan(linked: Connection, worker: Worker) -> N
     assert (orphans(unbegun=False), orphans(unbegun=True)) == ([linked.pk], [])
     Connection.objects.update(generation=1)
     assert (orphans(unbegun=False), orphans(unbegun=True)) == ([], [linked.pk])
+
+
+def test_who_leaves_while_deactivated_is_found_though_nobody_was_told(
+    linked: Connection, worker: Worker
+) -> None:
+    set_active(linked.organization, False, Actor("alice"))
+    assert neglected(worker, frozenset()) == []
+    actions.request_disconnect(linked.pk, Actor("alice"))
+    assert neglected(worker, frozenset()) == [linked.pk]
+    # Begun, and then nothing runs: a lost hand-over, say.
+    Connection.objects.update(begun_generation=F("generation"))
+    assert neglected(worker, frozenset()) == [linked.pk]
+    assert neglected(worker, frozenset([linked.pk])) == []
+    # A clean-up that has failed for good waits for a person.
+    Connection.objects.update(state=State.ACTION_NEEDED, reason=Reason.STORE_FAILED)
+    assert neglected(worker, frozenset()) == []
 
 
 def test_one_look_is_three_queries(

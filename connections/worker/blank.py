@@ -31,7 +31,10 @@ class Blank:
         try:
             host = await mould.take()
             try:
-                with tempfile.TemporaryDirectory(prefix="whatsapp-orgs-") as folder:
+                # Ended in the middle, the library may still write there.
+                with tempfile.TemporaryDirectory(
+                    prefix="whatsapp-orgs-", ignore_cleanup_errors=True
+                ) as folder:
                     path = Path(folder) / "blank.sqlite3"
                     await host.prepare(str(path))
                     self.content = await asyncio.to_thread(_content, path)
@@ -44,5 +47,7 @@ class Blank:
 def _content(path: Path) -> bytes:
     """All of a database in one file, which needs no other one beside it."""
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return database.serialize()
+        busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("the blank store is still being written")
+    return path.read_bytes()

@@ -226,8 +226,10 @@ def end_with(lease: mmap.mmap) -> None:
     def watch() -> None:
         while (left := lease_memory.read(lease) - time.monotonic()) > 0:
             time.sleep(left)
-        os.write(2, b"fatal error: the right to hold sockets was over\n")
-        os._exit(1)
+        try:
+            os.write(2, b"fatal error: the right to hold sockets was over\n")
+        finally:
+            os._exit(1)
 
     threading.Thread(target=watch, name="lease", daemon=True).start()
 

@@ -48,6 +48,7 @@ class Mould:
             self.fill()
             if host.alive:
                 return host
+            host.kill()  # It is gone, but for its descriptors here.
         self.fill()
         try:
             return await self._spawn()

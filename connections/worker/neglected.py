@@ -7,7 +7,7 @@ from functools import lru_cache
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
-from connections.lifecycle import LIVE, Desired, State
+from connections.lifecycle import LIVE, Desired, Reason, State
 from connections.models import Connection, SelfTest, Worker
 from connections.prepared import Prepared
 
@@ -21,8 +21,9 @@ def neglected(worker: Worker, running: frozenset[int], alone: bool = False) -> l
     """Connections whose sessions at this worker are not as they should be.
 
     Of its own: it has not begun their newest request, runs them although the organization is
-    deactivated, or should run them and does not; or a test message waits. Of others, unless it is
-    `alone` on this database: it runs them although it does not own them any more.
+    deactivated, or should run them (or log them out) and does not; or a test message waits. Of
+    others, unless it is `alone` on this database: it runs them although it does not own them any
+    more.
     """
     own = [
         pk
@@ -42,11 +43,15 @@ def _own(worker_id: int) -> Prepared:
     What runs is no part of the query: hundreds of numbers cost more than all of the rest.
     """
     waiting = SelfTest.objects.filter(taken_at=None, ended_at=None, expires_at__gt=Now())
-    due = (UNBEGUN & Q(organization__deactivated_at=None)) | Q(pk__in=waiting.values("connection"))
-    resting = Q(organization__deactivated_at__isnull=False)
-    linked = ~Q(store="") & Q(desired=Desired.CONNECTED, state__in=LIVE) & ~resting
+    awake = Q(organization__deactivated_at=None)
+    # As Connection.disconnecting; who is deactivated may leave, too.
+    failed = Q(state=State.ACTION_NEEDED) & ~Q(reason=Reason.DISCONNECTING)
+    leaving = Q(logout_wanted=True) & ~failed
+    due = (UNBEGUN & (awake | leaving)) | Q(pk__in=waiting.values("connection"))
+    resting = ~awake & ~leaving
+    linked = ~Q(store="") & Q(desired=Desired.CONNECTED, state__in=LIVE) & awake
     why = Case(When(due, then=Value(DUE)), When(resting, then=Value(RESTING)), default=Value(""))
-    found = Connection.objects.filter(Q(worker=worker_id) & (due | resting | linked))
+    found = Connection.objects.filter(Q(worker=worker_id) & (due | resting | linked | leaving))
     ordered = found.annotate(newest=NEWEST, why=why).order_by("newest", "pk")
     return Prepared(lambda: ordered.values_list("pk", "newest", "why"))
 

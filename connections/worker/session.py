@@ -180,7 +180,7 @@ class Session:
     async def _clear_up(self, keep: set[str]) -> str | None:
         """Of an attempt that was given up, nothing may stay linked, or lie here.
 
-        None when there was nothing or WhatsApp was told, else what went wrong.
+        None when there was nothing or WhatsApp was told, else what went wrong. Raises Superseded.
         """
         if not await self.thread(auth_sessions.stores, self.id):
             return None
@@ -191,6 +191,8 @@ class Session:
         finally:
             self.disconnecting = False
         await self.change(auth_sessions.discard_others, keep)
+        # It may have taken long, and could not be cut short.
+        await self.db(actions.begin, self.fence)
         return trouble
 
     async def pause(self) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# How late a session that could not be cut short is found to be so again.
+LOOK_SECONDS = 0.1
+
 
 class Sessions:
     """Begins, replaces, ends and hands over sessions; one asyncio task is one of them."""
@@ -26,6 +29,7 @@ class Sessions:
         self._supervisor = supervisor
         self._found: dict[int, tuple[Session, asyncio.Task[None]]] = {}
         self._reconciling: dict[int, asyncio.Lock] = {}
+        self._claiming = 0  # claims under way of what does not run here
 
     @property
     def running(self) -> frozenset[int]:
@@ -50,7 +54,7 @@ class Sessions:
 
     async def _reconcile(self, connection_id: int) -> None:
         connection = await self._claim(connection_id) if self._supervisor.held else None
-        if not self._supervisor.held:
+        if not self._may_go_on_with(connection):
             return
         session, task = self._found.get(connection_id, (None, None))
         if connection is None:
@@ -63,27 +67,42 @@ class Sessions:
             rests = not connection.organization.is_active and not connection.logout_wanted
             if newest and (not wanted if task.done() else not rests):
                 return
-            if not session.disconnecting:
-                task.cancel()
+            while session.disconnecting and not task.done():
+                await asyncio.wait([task], timeout=LOOK_SECONDS)
+            task.cancel()
             await asyncio.wait([task])
+            if not self._may_go_on_with(connection):
+                return
         if wanted:
             self._start(connection, session.link if session else None)
         elif session is not None:
             await session.pause()
 
+    def _may_go_on_with(self, connection: Connection | None) -> bool:
+        """Whether the lease is held, and was not lost since this was claimed."""
+        supervisor = self._supervisor
+        return supervisor.held and (
+            connection is None or connection.worker_id == supervisor.worker.pk
+        )
+
     async def _claim(self, connection_id: int) -> Connection | None:
         """The connection, if this worker owns it now. None when another one has it."""
-        return await self._supervisor.db(
-            partial(
-                actions.claim,
-                worker=self._supervisor.worker,
-                linked_number=_linked_number,
-                room=not self._supervisor.shared or self._supervisor.sharing.room > 0,
-                urgent=not self._supervisor.shared or self._supervisor.sharing.has_place,
-                alone=not self._supervisor.shared,
-            ),
-            connection_id,
+        supervisor, sharing = self._supervisor, self._supervisor.sharing
+        # Many are claimed at once when a worker has died: each may become a session, too.
+        beside, new = self._claiming, connection_id not in self.running
+        self._claiming += new
+        claim = partial(
+            actions.claim,
+            worker=supervisor.worker,
+            linked_number=_linked_number,
+            room=not supervisor.shared or sharing.room > beside,
+            urgent=not supervisor.shared or sharing.has_place(beside),
+            alone=not supervisor.shared,
         )
+        try:
+            return await supervisor.db(claim, connection_id)
+        finally:
+            self._claiming -= new
 
     async def _let_go(self, connection_id: int) -> None:
         """End a session without logging out, and without a word about it."""

@@ -243,7 +243,7 @@ class Supervisor:
         random.shuffle(others)
         return [
             *found,
-            *(urgent if self.sharing.has_place else []),
+            *(urgent if self.sharing.has_place() else []),
             *others[: self.sharing.room],
         ]
 

@@ -1,0 +1,183 @@
+"""What begins, replaces and ends sessions, when several things happen in the same moment.
+
+The sessions themselves only wait here: what they do is tested on the real neonize.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
+from pytest_django import Settings
+
+from connections import actions
+from connections.lifecycle import Desired, State
+from connections.models import Connection, Worker
+from connections.tests.hand import nobody
+from connections.worker.session import Session
+from connections.worker.supervisor import Supervisor
+from organizations.actions import set_active
+from organizations.actors import Actor
+from organizations.models import Organization
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ALICE = Actor("alice")
+SECONDS = 10.0
+
+
+async def wait_for_ever(session: Session) -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+@asynccontextmanager
+async def supervisor_of(worker: Worker) -> AsyncIterator[Supervisor]:
+    """One of several workers, with its lease held and none of its duties running."""
+    supervisor = Supervisor()
+    supervisor.shared = True
+    supervisor._lease.worker = worker
+    supervisor._lease._until = math.inf
+    try:
+        yield supervisor
+    finally:
+        await supervisor.sessions.drop()
+        await supervisor.db(connections.close_all)
+        supervisor._database.close()
+
+
+def linked_to(worker: Worker, count: int = 1) -> list[int]:
+    """So many connections that are up, by what the database says."""
+    made = []
+    for number in range(count):
+        organization = Organization.objects.create(name=f"Client {number}")
+        connection = Connection.objects.of(organization)
+        Connection.objects.filter(pk=connection.pk).update(
+            store="attempt-1",
+            number=f"55119{number}",
+            desired=Desired.CONNECTED,
+            state=State.CONNECTED,
+            worker=worker,
+        )
+        made.append(connection.pk)
+    return made
+
+
+@sync_to_async
+def fleet_of(count: int) -> tuple[list[int], Worker]:
+    worker = actions.start_worker("w", 100, alone=False)
+    return linked_to(worker, count), worker
+
+
+async def until(look: Callable[[], bool], what: str) -> None:
+    deadline = asyncio.get_running_loop().time() + SECONDS
+    while not look():
+        assert asyncio.get_running_loop().time() < deadline, what
+        await asyncio.sleep(0.01)
+
+
+def tasks_of(connection_id: int) -> list[asyncio.Task[object]]:
+    name = f"session {connection_id}"
+    return [task for task in asyncio.all_tasks() if task.get_name() == name and not task.done()]
+
+
+async def test_of_many_that_a_dead_worker_had_no_more_are_taken_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.WORKER_CAPACITY = 3
+    monkeypatch.setattr(Session, "run", wait_for_ever)
+    orphans, dead = await fleet_of(20)
+    worker = await sync_to_async(actions.start_worker)("w", 3, False)
+    await sync_to_async(actions.stop_worker)(dead)
+    async with supervisor_of(worker) as supervisor:
+        await supervisor.sharing.look()
+        assert supervisor.sharing.room == 3
+        await asyncio.gather(*map(supervisor.sessions.reconcile, orphans))
+        assert supervisor.sessions.load == 3
+        taken = Connection.objects.filter(worker=worker)
+        assert await sync_to_async(taken.count)() == 3
+
+
+async def test_a_deactivation_waits_only_for_what_must_not_be_cut_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cleared = asyncio.Event()
+
+    async def clear_up_then_hold(session: Session) -> None:
+        session.disconnecting = True
+        await cleared.wait()
+        session.disconnecting = False
+        await wait_for_ever(session)
+
+    monkeypatch.setattr(Session, "run", clear_up_then_hold)
+    (connection_id,), worker = await fleet_of(1)
+    async with supervisor_of(worker) as supervisor:
+        sessions = supervisor.sessions
+        session = await sessions.reconcile(connection_id)
+        assert session is not None
+        await until(lambda: session.disconnecting, "a session that clears up")
+        organization = await sync_to_async(Organization.objects.get)(pk=connection_id)
+        await sync_to_async(set_active)(organization, False, ALICE)
+        deactivated = asyncio.create_task(sessions.reconcile(connection_id))
+        await asyncio.sleep(0.3)
+        assert sessions.load == 1 and not deactivated.done(), "it was cut short"
+        cleared.set()
+        async with asyncio.timeout(SECONDS):
+            await deactivated
+        assert sessions.load == 0
+
+
+async def test_what_was_claimed_before_the_lease_was_lost_is_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Session, "run", wait_for_ever)
+    (connection_id,), worker = await fleet_of(1)
+    async with supervisor_of(worker) as supervisor:
+        gate, db = asyncio.Event(), supervisor.db
+
+        async def late(*arguments: object) -> object:
+            await gate.wait()
+            return await db(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(supervisor, "db", late)
+        reconciling = asyncio.create_task(supervisor.sessions.reconcile(connection_id))
+        await asyncio.sleep(0)
+        again = await sync_to_async(actions.start_worker)("w", 100, False, worker)
+        supervisor._lease.worker = again
+        gate.set()
+        assert await reconciling is None
+        assert supervisor.sessions.load == 0
+        assert await sync_to_async(actions.claim)(connection_id, again, nobody, alone=False)
+        assert await supervisor.sessions.reconcile(connection_id) is not None
+
+
+async def test_nothing_is_begun_behind_a_lost_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "run", wait_for_ever)
+    (connection_id,), worker = await fleet_of(1)
+    async with supervisor_of(worker) as supervisor:
+        session = await supervisor.sessions.reconcile(connection_id)
+        assert session is not None
+        session.disconnecting = True
+        await sync_to_async(actions.request_disconnect)(connection_id, ALICE)
+        waiting = asyncio.create_task(supervisor.sessions.reconcile(connection_id))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+
+        async def begin() -> None:
+            again = await sync_to_async(actions.start_worker)("w", 100, False, worker)
+            supervisor._lease.worker = again
+            supervisor._lease._until = math.inf
+
+        async def lost() -> None:
+            supervisor._lease._until = 0.0
+
+        monkeypatch.setattr(supervisor._lease, "lost", lost)
+        monkeypatch.setattr(supervisor._lease, "begin", begin)
+        await supervisor._guard()
+        async with asyncio.timeout(SECONDS):
+            await waiting
+        assert tasks_of(connection_id) == [] and supervisor.sessions.load == 0
