@@ -121,6 +121,7 @@ class Observation(StrEnum):
     SESSION_BROKE = "session_broke"
     DISCONNECTED = "disconnected"
     DISCONNECTED_UNTOLD = "disconnected_untold"
+    LEFT_UNTOLD = "left_untold"
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,8 @@ RULES: dict[Observation, Rule] = {
     Observation.SESSION_BROKE: Rule(_A, Reason.SESSION_BROKE),
     Observation.DISCONNECTED: Rule(State.DISCONNECTED, Reason.DISCONNECTED),
     Observation.DISCONNECTED_UNTOLD: Rule(State.DISCONNECTED, Reason.DISCONNECTED_UNTOLD),
+    # The same, of a link that is over while another one has been asked for already.
+    Observation.LEFT_UNTOLD: Rule(None, Reason.DISCONNECTED_UNTOLD, frozenset({State.CONNECTING})),
 }
 
 

@@ -173,7 +173,10 @@ class Application:
         def started() -> bool:
             assert self.process is not None
             assert self.process.poll() is None, f"it ended:\n{self.log_text()[-2000:]}"
-            return facts.exists() and json.loads(facts.read_text())["pid"] == self.process.pid
+            if not facts.exists() or json.loads(facts.read_text())["pid"] != self.process.pid:
+                return False
+            # The web server answers a moment before its worker has registered.
+            return (self.data_dir / "worker.alive").exists()
 
         try:
             until(started, START_SECONDS, "run.json of a started application")

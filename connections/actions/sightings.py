@@ -142,7 +142,8 @@ def link(
 def forget_credentials(fence: Fence, observation: Observation, detail: str = "") -> None:
     """The credentials are deleted, whatever has been requested since. Raises Superseded.
 
-    `observation`: what that makes of the connection, unless it is wanted again by now.
+    `observation`: what that makes of the connection, unless it is wanted again by now. That
+    WhatsApp could not be told is said all the same.
     """
     connection = (
         Connection.objects.select_for_update()
@@ -155,4 +156,6 @@ def forget_credentials(fence: Fence, observation: Observation, detail: str = "")
     connection.save(update_fields=["store", "number", "logout_wanted"])
     if connection.desired == Desired.DISCONNECTED:
         move(connection, observation, detail=detail)
+    elif observation == Observation.DISCONNECTED_UNTOLD:
+        move(connection, Observation.LEFT_UNTOLD, detail=detail)
     broadcast.changed(connection.pk)

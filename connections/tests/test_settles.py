@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from connections.lifecycle import Observation, Reason, State
-from connections.models import Method
+from connections.models import ConnectionEvent, Method
 from connections.tests.session_model import AFTER_SCAN, NUMBERS, TROUBLES
 from connections.tests.settling import SEEN, WORLD, Settles
 
@@ -68,6 +68,7 @@ def test_after_each_trouble_by_itself() -> None:
     for steps in (1, 2, 3, 4, 5, 6, 8, 10):
         harmed_at(steps, "loss", "kill -9", "damage", "kill -9")
         harmed_at(steps, "disconnect", "cancel", "expect", "deactivate", "activate")
+    reconnected_while_a_logout_fails()
     assert set(Observation) == SEEN
 
 
@@ -160,6 +161,24 @@ def test_a_ban_outlasts_a_rest_of_the_organization() -> None:
     life.ask(0, "deactivate")
     life.ask(0, "activate")
     life.teardown()  # A session that dials before the ban is over fails.
+
+
+def reconnected_while_a_logout_fails() -> None:
+    """That WhatsApp could not be told is told, though something else is wanted by now."""
+    life = Settles()
+    life.begin()
+    life.work(0, Method.QR, 12, [])
+    assert life.row(0).state == State.CONNECTED
+    life.disconnect(0)
+    life.work(0, None, 2, ["untold"])
+    life.reconnect(0, Method.QR)
+    life.settle()
+    assert life.row(0).state == State.CONNECTED
+    told = ConnectionEvent.objects.filter(observation=Observation.LEFT_UNTOLD)
+    assert [(line.state, line.reason) for line in told] == [
+        (State.CONNECTING, Reason.DISCONNECTED_UNTOLD)
+    ]
+    life.teardown()
 
 
 def harmed_at(steps: int, *happenings: str) -> None:

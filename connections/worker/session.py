@@ -135,9 +135,10 @@ class Session:
             # A request to reconnect means: not by waiting for what is open.
             await self.close()
         if self.requested and not connection.logout_wanted:
-            trouble = await self._clear_up({self.store})
-            if trouble and connection.desired == Desired.DISCONNECTED:
-                await self.observe(Observation.DISCONNECTED_UNTOLD, trouble)
+            wanted = connection.desired == Desired.CONNECTED
+            await self._clear_up(
+                {self.store}, Observation.LEFT_UNTOLD if wanted else Observation.DISCONNECTED_UNTOLD
+            )
         if connection.desired != Desired.CONNECTED:
             return False
         because = await self._first_obstacle()
@@ -177,13 +178,13 @@ class Session:
         self.store = ""
         self.disconnecting = False
 
-    async def _clear_up(self, keep: set[str]) -> str | None:
+    async def _clear_up(self, keep: set[str], untold: Observation) -> None:
         """Of an attempt that was given up, nothing may stay linked, or lie here.
 
-        None when there was nothing or WhatsApp was told, else what went wrong. Raises Superseded.
+        `untold`: what is seen when WhatsApp could not be told. Raises Superseded.
         """
         if not await self.thread(auth_sessions.stores, self.id):
-            return None
+            return
         keep = keep | await self.db(_linked_stores, self.id)
         self.disconnecting = True
         try:
@@ -193,7 +194,8 @@ class Session:
         await self.change(auth_sessions.discard_others, keep)
         # It may have taken long, and could not be cut short.
         await self.db(actions.begin, self.fence)
-        return trouble
+        if trouble:
+            await self.observe(untold, trouble)
 
     async def pause(self) -> None:
         """The organization is deactivated: close the socket, keep the credentials."""
@@ -218,7 +220,7 @@ class Session:
         lasts = timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
         attempt: PairingAttempt = await self.db(actions.begin_pairing, self.fence, lasts, because)
         if first:
-            await self._clear_up({attempt.store})
+            await self._clear_up({attempt.store}, Observation.LEFT_UNTOLD)
         with about(attempt=attempt.pk):
             linked = await Pairing(self, attempt).run()
         # Its time may have run out in the very moment of the link: what is written counts.
