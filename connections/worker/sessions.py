@@ -29,7 +29,7 @@ class Sessions:
         self._supervisor = supervisor
         self._found: dict[int, tuple[Session, asyncio.Task[None]]] = {}
         self._reconciling: dict[int, asyncio.Lock] = {}
-        self._claiming = 0  # claims under way of what does not run here
+        self._claiming = asyncio.Lock()
 
     @property
     def running(self) -> frozenset[int]:
@@ -88,21 +88,15 @@ class Sessions:
     async def _claim(self, connection_id: int) -> Connection | None:
         """The connection, if this worker owns it now. None when another one has it."""
         supervisor, sharing = self._supervisor, self._supervisor.sharing
-        # Many are claimed at once when a worker has died: each may become a session, too.
-        beside, new = self._claiming, connection_id not in self.running
-        self._claiming += new
-        claim = partial(
-            actions.claim,
-            worker=supervisor.worker,
-            linked_number=_linked_number,
-            room=not supervisor.shared or sharing.room > beside,
-            urgent=not supervisor.shared or sharing.has_place(beside),
-            alone=not supervisor.shared,
-        )
-        try:
+        claim = partial(actions.claim, worker=supervisor.worker, linked_number=_linked_number)
+        if not supervisor.shared:
             return await supervisor.db(claim, connection_id)
-        finally:
-            self._claiming -= new
+        # Hundreds are wanted at once when a worker has died. One after the other: what is taken
+        # runs before the next one is asked for, and leaves less room for it.
+        async with self._claiming:
+            room, urgent = sharing.room > 0, sharing.has_place
+            claim = partial(claim, worker=supervisor.worker, room=room, urgent=urgent, alone=False)
+            return await supervisor.db(claim, connection_id)
 
     async def _let_go(self, connection_id: int) -> None:
         """End a session without logging out, and without a word about it."""

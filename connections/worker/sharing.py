@@ -66,13 +66,15 @@ class Sharing:
         """How many more of those that nobody has this worker should take."""
         return 0 if self.draining else max(0, self.target - self._supervisor.sessions.load)
 
-    def has_place(self, beside: int = 0) -> bool:
-        """Whether it takes one that a person waits for, even beyond its fair part.
+    @property
+    def tries(self) -> int:
+        """How many of those that nobody has are worth a try: others may get there first."""
+        return self.room * (len(self._peers) + 1)
 
-        `beside`: how many others may become its own at this moment.
-        """
-        load = self._supervisor.sessions.load + beside
-        return not self.draining and load < settings.WORKER_CAPACITY
+    @property
+    def has_place(self) -> bool:
+        """Whether it takes one that a person waits for, even beyond its fair part."""
+        return not self.draining and self._supervisor.sessions.load < settings.WORKER_CAPACITY
 
     async def round(self) -> None:
         """Look at the others, and hand over what is too much here."""

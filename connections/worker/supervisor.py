@@ -243,8 +243,8 @@ class Supervisor:
         random.shuffle(others)
         return [
             *found,
-            *(urgent if self.sharing.has_place() else []),
-            *others[: self.sharing.room],
+            *(urgent if self.sharing.has_place else []),
+            *others[: self.sharing.tries],
         ]
 
     async def _reconcile_woken(self) -> None:
