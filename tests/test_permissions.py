@@ -17,7 +17,7 @@ from django.db import transaction
 from django.test import Client
 from pytest_django import Settings
 
-from connections.admin import workers
+from connections.models import Worker
 from tests.permission_requests import ASKED_WITH
 from tests.permission_table import Row, rows
 from tests.permissions import CALLERS, World, asked, build, everything, leaks, methods, routes
@@ -33,7 +33,7 @@ def no_waiting(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     settings.WHATSAPP_SERVER = "simulator"
     settings.SIMULATOR_STATE = tmp_path / "nowhere"
     # Workers can be drained only where there are several, which is not on SQLite.
-    monkeypatch.setattr(workers, "are_shared", lambda: True)
+    monkeypatch.setattr(Worker, "are_shared", lambda: True)
 
 
 def test_every_route_has_its_row() -> None:

@@ -28,9 +28,14 @@ from connections.models import Connection, PairingAttempt
 def begin(fence: Fence) -> Connection:
     """The worker begins to carry out a request. Raises Superseded."""
     connection = fenced(fence)
-    connection.begun_generation = fence.generation
-    connection.save(update_fields=["begun_generation"])
+    _note_begin(connection, fence)
     return connection
+
+
+def _note_begin(connection: Connection, fence: Fence) -> None:
+    if connection.begun_generation != fence.generation:
+        connection.begun_generation = fence.generation
+        connection.save(update_fields=["begun_generation"])
 
 
 @transaction.atomic
@@ -42,9 +47,7 @@ def begin_pairing(
     `because`: what showed that the saved credentials are worthless, if there were any.
     """
     connection = fenced(fence)
-    if connection.begun_generation != fence.generation:
-        connection.begun_generation = fence.generation
-        connection.save(update_fields=["begun_generation"])
+    _note_begin(connection, fence)
     end_attempts(connection, Outcome.CANCELLED)
     if because is not None:
         leave_credentials(connection)

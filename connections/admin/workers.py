@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import connection as database
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -44,11 +43,6 @@ class LifeFilter(admin.SimpleListFilter):
         return queryset if self.value() == "all" else queryset.alive()  # type: ignore[attr-defined]
 
 
-def are_shared() -> bool:
-    """Whether there can be several workers: one that is alone has nobody to hand over to."""
-    return database.vendor != "sqlite"
-
-
 @admin.register(Worker)
 class WorkerAdmin(ListAdmin[Worker]):
     """For superusers: a worker holds organizations of every tenant."""
@@ -62,7 +56,7 @@ class WorkerAdmin(ListAdmin[Worker]):
         return Worker.objects.all() if caller.is_superuser else Worker.objects.none()
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        return super().get_actions(request) if are_shared() else {}
+        return super().get_actions(request) if Worker.are_shared() else {}
 
     def has_view_permission(self, request: HttpRequest, obj: Worker | None = None) -> bool:
         return is_staff(request) and caller_of(request).is_superuser

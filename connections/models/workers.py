@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from enum import StrEnum
 
+from django.db import connection as database
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -102,6 +103,11 @@ class Worker(models.Model):
         """Whether it takes one more, by its last sign of life."""
         room = self.capacity == 0 or self.sessions < self.capacity
         return self.draining_since is None and room
+
+    @classmethod
+    def are_shared(cls) -> bool:
+        """Whether there can be several: one that is alone has nobody to hand over to."""
+        return database.vendor != "sqlite"
 
     @classmethod
     def any_alive(cls) -> bool:

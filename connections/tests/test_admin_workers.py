@@ -7,7 +7,6 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from connections.admin import workers
 from connections.models import Worker
 from connections.tests.hand import Hand
 from organizations.models import AuditEntry
@@ -48,7 +47,7 @@ def test_those_that_live_come_first_and_the_others_when_asked_for(
 def test_a_worker_that_is_alone_cannot_be_drained(
     superuser: Client, hand: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "are_shared", lambda: False)
+    monkeypatch.setattr(Worker, "are_shared", lambda: False)
     assert "Drain" not in superuser.get(LIST).content.decode()
     ask(superuser, "drain", hand.worker, confirmed="yes")
     hand.worker.refresh_from_db()
@@ -58,7 +57,7 @@ def test_a_worker_that_is_alone_cannot_be_drained(
 def test_draining_is_asked_about_told_and_noted(
     superuser: Client, hand: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "are_shared", lambda: True)
+    monkeypatch.setattr(Worker, "are_shared", lambda: True)
     assert "take no new ones" in ask(superuser, "drain", hand.worker)
     hand.worker.refresh_from_db()
     assert hand.worker.draining_since is None

@@ -30,7 +30,8 @@ class Mould:
         # One thread of Go at a time is plenty for a host's clients, and saves memory; so does one
         # arena of malloc for all threads, as SQLite would fill one for each client.
         lean = {"GOMAXPROCS": "1", "MALLOC_ARENA_MAX": "1"}
-        self._environment = {**lean, **roots.environment(), **os.environ, **environment}
+        given = {**os.environ, **environment}
+        self._environment = {**lean, **given, **roots.environment(given)}
         self._wanted_spares = spares
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None

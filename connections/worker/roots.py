@@ -29,7 +29,7 @@ CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICA
 
 
 def environment(
-    given: Mapping[str, str] = os.environ,
+    given: Mapping[str, str],
     bundles: Iterable[Path] = BUNDLES,
     folders: Iterable[Path] = FOLDERS,
 ) -> dict[str, str]:

@@ -39,7 +39,7 @@ class Sessions:
     @property
     def load(self) -> int:
         """How many these are."""
-        return sum(not task.done() for _, task in self._found.values())
+        return len(self.running)
 
     async def reconcile(self, connection_id: int) -> Session | None:
         """Give the newest request of a connection its session; end the session of an older one.
@@ -88,9 +88,9 @@ class Sessions:
     async def _claim(self, connection_id: int) -> Connection | None:
         """The connection, if this worker owns it now. None when another one has it."""
         supervisor, sharing = self._supervisor, self._supervisor.sharing
-        claim = partial(actions.claim, worker=supervisor.worker, linked_number=_linked_number)
+        claim = partial(actions.claim, linked_number=_linked_number)
         if not supervisor.shared:
-            return await supervisor.db(claim, connection_id)
+            return await supervisor.db(partial(claim, worker=supervisor.worker), connection_id)
         # Hundreds are wanted at once when a worker has died. One after the other: what is taken
         # runs before the next one is asked for, and leaves less room for it.
         async with self._claiming:

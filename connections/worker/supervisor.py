@@ -17,7 +17,6 @@ from typing import IO, TypeVar
 
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import connection as database
 
 from connections import actions, auth_sessions, broadcast, sandbox
 from connections.models import Worker
@@ -56,7 +55,7 @@ class Supervisor:
 
     def __init__(self, drain_seconds: float = 0.0) -> None:
         # SQLite has one worker; a lock file sees to it.
-        self.shared = database.vendor != "sqlite"
+        self.shared = Worker.are_shared()
         self._poll_seconds = POLL_SECONDS if self.shared else POLL_ALONE_SECONDS
         self._drain_seconds = drain_seconds
         name = f"{socket.gethostname()}:{os.getpid()}"
