@@ -100,7 +100,7 @@ class ControlClient:
         connection: str = "",
         seconds: float | None = None,
         count: int | None = None,
-        **params: int,
+        **params: int | str,
     ) -> str:
         """Arm a fault for a phone, a connection or all; returns its id. See the README's table."""
         body = _scope({"number": number, "connection": connection})

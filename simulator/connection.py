@@ -12,21 +12,12 @@ from typing import Protocol
 
 from . import nodes, wire
 from .certificates import NoiseIdentity
-from .faults import Fault
 from .jids import SERVER
-from .login import (
-    Session,
-    is_logout,
-    is_message,
-    is_ping,
-    log_in,
-    refused_by_fault,
-    replaced,
-    stream_error,
-)
+from .login import Session, log_in, refused_by_fault
 from .nodes import Node
 from .noise import Cipher, NoiseError, Responder
 from .pairing import Pairing
+from .stanzas import is_logout, is_message, is_ping, stream_error
 from .transport import TARGET, Channel, TransportError, read_dial
 from .world import World
 
@@ -129,7 +120,7 @@ class Connection:
         if fault is None and not self._delayed:
             self._write(node)
             return
-        due = loop.time() + (fault.params["ms"] / 1000 if fault else 0)
+        due = loop.time() + (fault.whole("ms") / 1000 if fault else 0)
         # Answers keep their order, whatever the delays were when they were queued.
         self._last_due = max(self._last_due, due)
         self._delayed.append(node)
@@ -159,7 +150,17 @@ class Connection:
         """Close the WebSocket after `grace` seconds unless the client does."""
         self._closing = True
         loop = asyncio.get_running_loop()
-        loop.call_at(max(loop.time(), self._last_due) + grace, self._close)
+        loop.call_at(max(loop.time(), self._last_due) + grace, self.close)
+
+    def close(self, code: int = 1000) -> None:
+        """Send a Close frame now, and cut TCP when the client does not answer it."""
+        self._closing = True
+        try:
+            self._channel.close(code)
+        except TransportError as error:
+            log.debug("closed already", extra={"connection": self.id, "why": str(error)})
+        # A client that does not answer the close must not keep its socket.
+        asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._channel.abort)
 
     def restart(self) -> None:
         """Tell the client to connect again; close if it has not done so by itself."""
@@ -169,23 +170,6 @@ class Connection:
         """Close the TCP connection now."""
         self._closing = True
         self._channel.abort()
-
-    def apply(self, fault: Fault) -> None:
-        """Let a fault of the moment NOW bite this connection."""
-        if fault.kind == "drop":
-            self.abort()
-        elif fault.kind == "websocket_close":
-            self._close(fault.params["code"])
-        elif fault.kind == "stream_503":
-            self.last_words(stream_error(503))
-        elif fault.kind == "stream_515":
-            self.restart()
-        elif fault.kind == "stream_error" and fault.params["close"]:
-            self.last_words(stream_error(fault.params["code"]))
-        elif fault.kind == "stream_error":
-            self.send(stream_error(fault.params["code"]))
-        elif fault.kind == "replaced":
-            self.last_words(replaced())
 
     async def _shake_hands(
         self,
@@ -203,7 +187,7 @@ class Connection:
         self._channel.answer_dial("200 Connection established")
         await self._channel.secure(tls)
         fault = self.world.faults.take("http_503", self)
-        if not await self._channel.upgrade(fault.params["status"] if fault else None):
+        if not await self._channel.upgrade(fault.whole("status") if fault else None):
             self.world.statistics.refused += 1
             return None
         noise = Responder(identity.static, certificate)
@@ -222,7 +206,7 @@ class Connection:
             limit.reschedule(now + _SILENT_HELLO_SECONDS)
             await self._channel.receive()
         elif fault := self.world.faults.take("slow_handshake", self):
-            due = now + fault.params["ms"] / 1000
+            due = now + fault.whole("ms") / 1000
             limit.reschedule(due + _HANDSHAKE_SECONDS)
             # Read meanwhile: a client that gives up must be seen to leave.
             with contextlib.suppress(TimeoutError):
@@ -235,7 +219,7 @@ class Connection:
         if self.world.faults.take("refuse_tcp", self):
             return "abort"
         if fault := self.world.faults.take("refuse", self):
-            return f"{fault.params['status']} Refused"
+            return f"{fault.whole('status')} Refused"
         return ""
 
     def _begin(self, static: bytes, payload: wire.Message) -> None:
@@ -278,12 +262,3 @@ class Connection:
 
     def _write_delayed(self) -> None:
         self._write(self._delayed.popleft())
-
-    def _close(self, code: int = 1000) -> None:
-        self._closing = True
-        try:
-            self._channel.close(code)
-        except TransportError as error:
-            log.debug("closed already", extra={"connection": self.id, "why": str(error)})
-        # A client that does not answer the close must not keep its socket.
-        asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._channel.abort)

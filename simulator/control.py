@@ -13,9 +13,10 @@ from . import linkcode, params
 from .connection import Connection
 from .faults import Moment
 from .http import HttpError, Json, Request
-from .login import device_removed
+from .live_faults import apply
 from .pairing import CompanionRefused, Pairing, RefUsed
 from .phone import BadCode, read_code
+from .stanzas import device_removed
 from .store import Device
 from .world import NoRoom, World
 
@@ -181,7 +182,7 @@ class Control:
                 number=scope.number,
                 seconds=seconds,
                 count=count,
-                params=params.numbers(body),
+                params=params.fault_params(body),
             )
         except ValueError as error:
             raise HttpError(400, str(error)) from error
@@ -189,7 +190,7 @@ class Control:
         if fault.moment is Moment.NOW:
             for connection in self._matching(scope)[:count]:
                 faults.spend(fault)
-                connection.apply(fault)
+                apply(connection, fault)
                 bitten += 1
             if seconds is None and count is None:
                 faults.clear(fault.id)

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Protocol
 
 FOREVER = float("inf")
+Param = int | str
 # A real server is a round trip away. A client that is turned away at once, while it is still
 # setting itself up, hangs for good: neonize and whatsmeow have races there.
 ROUND_TRIP_MS = 100
@@ -27,10 +28,10 @@ class Moment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of fault: when it bites and its parameters' default values (all integers)."""
+    """A kind of fault: when it bites and its parameters' default values, which set their types."""
 
     moment: Moment
-    params: dict[str, int] = field(default_factory=dict)
+    params: dict[str, Param] = field(default_factory=dict)
 
 
 KINDS: dict[str, Kind] = {
@@ -80,7 +81,7 @@ class Fault:
 
     id: str
     kind: str
-    params: dict[str, int]
+    params: dict[str, Param]
     connection: str = ""
     number: str = ""
     until: float = FOREVER
@@ -90,6 +91,14 @@ class Fault:
     def moment(self) -> Moment:
         """When it bites."""
         return KINDS[self.kind].moment
+
+    def whole(self, name: str) -> int:
+        """Return a parameter that is a number."""
+        return int(self.params[name])
+
+    def text(self, name: str) -> str:
+        """Return a parameter that is a text."""
+        return str(self.params[name])
 
     def matches(self, target: Target) -> bool:
         """Whether the target is in its scope."""
@@ -114,28 +123,22 @@ class Faults:
         number: str = "",
         seconds: float | None = None,
         count: int | None = None,
-        params: dict[str, int] | None = None,
+        params: dict[str, Param] | None = None,
     ) -> Fault:
         """Arm a fault for `seconds`, for `count` bites, or until it is cleared.
 
-        ValueError for an unknown kind or parameter, or for a scope that is not known yet when
-        the fault bites.
+        ValueError for an unknown kind or parameter, a parameter of the wrong type, or a scope
+        that is not known yet when the fault bites.
         """
         if kind not in KINDS:
             raise ValueError(f"unknown kind; one of {', '.join(sorted(KINDS))}")
-        known, given = KINDS[kind].params, params or {}
-        if unknown := set(given) - set(known):
-            raise ValueError(f"unknown parameters of {kind}: {', '.join(sorted(unknown))}")
-        moment = KINDS[kind].moment
-        if moment is Moment.DIAL and (connection or number):
-            raise ValueError(f"{kind} bites before a client is known, so it is for all")
-        if moment is Moment.LOGIN and connection:
-            raise ValueError(f"{kind} bites at the next login, so it is for a number or for all")
-        if number and given.get("pairing"):
-            raise ValueError("a client that is not linked yet has no number: pairing is for all")
+        given = params or {}
+        _check_params(kind, given)
+        _check_scope(kind, given, connection, number)
         until = FOREVER if seconds is None else self._clock() + seconds
         fault_id = f"f{next(self._ids)}"
-        fault = Fault(fault_id, kind, {**known, **given}, connection, number, until, count)
+        values = {**KINDS[kind].params, **given}
+        fault = Fault(fault_id, kind, values, connection, number, until, count)
         self._armed[fault_id] = fault
         return fault
 
@@ -199,3 +202,23 @@ class Faults:
             }
             for fault in self.armed()
         ]
+
+
+def _check_params(kind: str, given: dict[str, Param]) -> None:
+    known = KINDS[kind].params
+    if unknown := set(given) - set(known):
+        raise ValueError(f"unknown parameters of {kind}: {', '.join(sorted(unknown))}")
+    for name, value in given.items():
+        if type(value) is not type(known[name]):
+            wanted = "text" if isinstance(known[name], str) else "a whole number"
+            raise ValueError(f"{name} of {kind} must be {wanted}")
+
+
+def _check_scope(kind: str, given: dict[str, Param], connection: str, number: str) -> None:
+    moment = KINDS[kind].moment
+    if moment is Moment.DIAL and (connection or number):
+        raise ValueError(f"{kind} bites before a client is known, so it is for all")
+    if moment is Moment.LOGIN and connection:
+        raise ValueError(f"{kind} bites at the next login, so it is for a number or for all")
+    if number and given.get("pairing"):
+        raise ValueError("a client that is not linked yet has no number: pairing is for all")

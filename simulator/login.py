@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from . import messages
 from .faults import ROUND_TRIP_MS
 from .jids import SERVER, USER_SERVER, Jid
+from .live_faults import apply
 from .nodes import Attribute, Node
+from .stanzas import is_message, replaced
 from .store import Device
 from .wire import Message
 
@@ -47,39 +49,14 @@ def refused_by_fault(connection: Connection, switch: str = "") -> bool:
     """Whether a `failure` was armed for this client, which has then been refused."""
     fault = connection.world.faults.take("failure", connection, switch)
     if fault is not None:
-        params = fault.params
-        refuse(connection, params["reason"], params["code"], params["expire"], params["ms"])
+        refuse(
+            connection,
+            fault.whole("reason"),
+            code=fault.whole("code"),
+            expire=fault.whole("expire"),
+            ms=fault.whole("ms"),
+        )
     return fault is not None
-
-
-def is_ping(node: Node) -> bool:
-    """Whether a client asks if the server is still there."""
-    return node.tag == "iq" and node.get("xmlns") == "w:p"
-
-
-def is_logout(node: Node) -> bool:
-    """Whether a companion asks to be unlinked."""
-    return node.get("xmlns") == "md" and node.child("remove-companion-device") is not None
-
-
-def is_message(node: Node) -> bool:
-    """Whether a client sends a message."""
-    return node.tag == "message"
-
-
-def stream_error(code: int) -> Node:
-    """The stanza that ends a stream with a bare code: 503 for an outage, 515 for a restart."""
-    return Node("stream:error", {"code": str(code)})
-
-
-def device_removed() -> Node:
-    """The stanza that tells a live device that its phone has unlinked it."""
-    return Node("stream:error", {"code": "401"}, [Node("conflict", {"type": "device_removed"})])
-
-
-def replaced() -> Node:
-    """The stanza that tells a client that another one took its place."""
-    return Node("stream:error", {}, [Node("conflict", {"type": "replaced"})])
 
 
 class Session:
@@ -144,7 +121,7 @@ class Session:
         if is_message(node):
             self._world.statistics.messages += 1
             if fault := self._world.faults.take("nack", self._connection):
-                attrs["error"] = str(fault.params["error"])
+                attrs["error"] = str(fault.whole("error"))
             else:
                 messages.deliver(self._world, self._device, node)
         self._connection.send(Node("ack", attrs))
@@ -152,7 +129,7 @@ class Session:
     def _fails(self) -> bool:
         faults = self._world.faults
         if fault := faults.take("cut_login", self._connection):
-            asyncio.get_running_loop().call_later(fault.params["ms"] / 1000, self._connection.abort)
+            asyncio.get_running_loop().call_later(fault.whole("ms") / 1000, self._connection.abort)
             return True
         if faults.take("mute_login", self._connection):
             return True
@@ -188,7 +165,7 @@ class Session:
         if query.child("active") and self.state == "logging_in":
             self.state = "online"
             if fault := self._world.faults.take_now(self._connection):
-                self._connection.apply(fault)
+                apply(self._connection, fault)
 
     def _linked_devices(self, query: Node) -> None:
         removal = query.child("remove-companion-device")

@@ -13,6 +13,7 @@ from .jids import SERVER
 from .linkcode import CodeExchange
 from .nodes import Attribute, Node
 from .phone import Code, Phone
+from .stanzas import notification
 from .store import Device
 from .wire import Message
 
@@ -175,10 +176,8 @@ class Pairing:
             Node("primary_identity_pub", {}, exchange.identity),
             Node("link_code_pairing_ref", {}, request.ref),
         ]
-        attrs: dict[str, Attribute] = {"from": SERVER, "type": kind, "t": str(int(time.time()))}
-        attrs["id"] = self._connection.next_id()
         hello = Node(kind, {"stage": "primary_hello"}, content)
-        self._connection.send(Node("notification", attrs, [hello]))
+        self._connection.send(notification(kind, self._connection.next_id(), [hello]))
 
     def _conclude(self, node: Node, offer: _Offer) -> None:
         if node.get("type") == "error":

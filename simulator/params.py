@@ -78,9 +78,12 @@ def seconds(body: Body) -> float | None:
     return float(value)
 
 
-def numbers(body: Body) -> dict[str, int]:
-    """The optional `params` of a fault: names to whole numbers."""
+def fault_params(body: Body) -> dict[str, int | str]:
+    """Return the optional `params` of a fault: names to whole numbers or texts."""
     value = body.get("params") or {}
     if not isinstance(value, dict):
         raise HttpError(400, "params must be an object")
-    return {name: whole(value, name, 0, 10_000_000) for name in value}
+    return {
+        name: text(value, name) if isinstance(given, str) else whole(value, name, 0, 10_000_000)
+        for name, given in value.items()
+    }

@@ -74,6 +74,7 @@ def call(
             400,
         ),
         ("POST", "/faults", '{"kind": "stream_error", "all": true, "params": {"ms": 1}}', 400),
+        ("POST", "/faults", '{"kind": "stream_error", "all": true, "params": {"code": "1"}}', 400),
         ("DELETE", "/faults", '{"id": "f0"}', 200),
         ("POST", "/settings", '{"refs": 0}', 400),
         ("POST", "/settings", '{"refs": 6}', 200),

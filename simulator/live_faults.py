@@ -1,0 +1,29 @@
+"""What faults do to a live connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .faults import Fault
+from .stanzas import replaced, stream_error
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+
+def apply(connection: Connection, fault: Fault) -> None:
+    """Let a fault of the moment NOW bite a connection."""
+    if fault.kind == "drop":
+        connection.abort()
+    elif fault.kind == "websocket_close":
+        connection.close(fault.whole("code"))
+    elif fault.kind == "stream_503":
+        connection.last_words(stream_error(503))
+    elif fault.kind == "stream_515":
+        connection.restart()
+    elif fault.kind == "stream_error" and fault.whole("close"):
+        connection.last_words(stream_error(fault.whole("code")))
+    elif fault.kind == "stream_error":
+        connection.send(stream_error(fault.whole("code")))
+    elif fault.kind == "replaced":
+        connection.last_words(replaced())
