@@ -10,6 +10,8 @@ from .stanzas import replaced, stream_error
 if TYPE_CHECKING:
     from .connection import Connection
 
+_GOING_AWAY = 1001
+
 
 def apply(connection: Connection, fault: Fault) -> None:
     """Let a fault of the moment NOW bite a connection."""
@@ -27,3 +29,13 @@ def apply(connection: Connection, fault: Fault) -> None:
         connection.send(stream_error(fault.whole("code")))
     elif fault.kind == "replaced":
         connection.last_words(replaced())
+
+
+def drop(connection: Connection, how: int) -> None:
+    """End a connection: 0 cuts TCP, 1 sends a Close frame, others are a stream error's code."""
+    if how == 0:
+        connection.abort()
+    elif how == 1:
+        connection.close(_GOING_AWAY)
+    else:
+        connection.last_words(stream_error(how))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import messages
 from .faults import ROUND_TRIP_MS
 from .jids import SERVER, USER_SERVER, Jid
-from .live_faults import apply
+from .live_faults import apply, drop
 from .nodes import Attribute, Node
 from .stanzas import is_message, replaced
 from .store import Device
@@ -89,17 +89,8 @@ class Session:
     def start(self) -> None:
         """Take the older session's place, unless a fault says that the login fails."""
         self._is_mute = self._fails()
-        if self._is_mute:
-            return
-        self._replace()
-        self._world.statistics.logins += 1
-        self._world.statistics.resumes += self._device.logins > 0
-        self._device.logins += 1
-        self._world.store.save_device(self._device)
-        lid = self._device.phone.lid_jid(self._device.device)
-        self._connection.send(Node("success", {"t": str(int(time.time())), "lid": lid}))
-        offline = Node("offline", {"count": "0"})
-        self._connection.send(Node("ib", {"from": SERVER}, [offline]))
+        if not self._is_mute:
+            self._let_in()
 
     def handle(self, node: Node) -> None:
         """Answer one stanza; a query that is not known gets an empty result."""
@@ -134,6 +125,28 @@ class Session:
         if faults.take("mute_login", self._connection):
             return True
         return refused_by_fault(self._connection)
+
+    def _let_in(self) -> None:
+        self._replace()
+        self._world.statistics.logins += 1
+        self._world.statistics.resumes += self._device.logins > 0
+        self._device.logins += 1
+        self._world.store.save_device(self._device)
+        lid = self._device.phone.lid_jid(self._device.device)
+        self._connection.send(Node("success", {"t": str(int(time.time())), "lid": lid}))
+        offline = Node("offline", {"count": "0"})
+        self._connection.send(Node("ib", {"from": SERVER}, [offline]))
+        self._drop_if_armed()
+
+    def _drop_if_armed(self) -> None:
+        fault = self._world.faults.take("drop_after_login", self._connection)
+        if fault is None:
+            return
+        how, seconds = fault.whole("how"), fault.whole("ms") / 1000
+        if seconds:
+            asyncio.get_running_loop().call_later(seconds, drop, self._connection, how)
+        else:
+            drop(self._connection, how)
 
     def _replace(self) -> None:
         older = self._world.online.get(self._device.jid)

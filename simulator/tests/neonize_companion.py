@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import threading
+import time
 import uuid
 from typing import Any
 
@@ -37,14 +38,16 @@ WATCHED = (
     events.DisconnectedEv,
     events.KeepAliveTimeoutEv,
     events.KeepAliveRestoredEv,
+    events.RotateADVSecretEv,
 )
 lock = threading.Lock()
 
 
 def tell(name: str, **fields: Any) -> None:
-    """Write one event."""
+    """Write one event; `at` is the monotonic clock's time, which all processes share."""
     with lock:
-        os.write(int(EVENT_FD), (json.dumps({"event": name, **fields}) + "\n").encode())
+        event = {"event": name, "at": time.monotonic(), **fields}
+        os.write(int(EVENT_FD), (json.dumps(event) + "\n").encode())
 
 
 def login_status(self: NewClient, _uuid: int, status: int) -> None:

@@ -1,0 +1,55 @@
+"""What the real neonize does when its login is answered late, or lost as soon as it is let in."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from simulator.process import Simulator
+
+from .companions import companion, link, scoped
+
+SCOPES = pytest.mark.parametrize("scope", ["number", "all"])
+
+
+@SCOPES
+@pytest.mark.parametrize("how", [0, 1, 503, 500])
+def test_drop_right_after_login_is_reconnected_at_once(
+    simulator: Simulator, database: Path, how: int, scope: str
+) -> None:
+    _, number = link(simulator, database)
+    before = simulator.control.stats()["logins"]
+    simulator.control.arm("drop_after_login", count=1, how=how, **scoped(simulator, scope, number))
+    with companion(simulator, database) as alice:
+        lost = alice.wait("Disconnected")
+        assert alice.wait("Connected")["at"] - lost["at"] < 1
+    assert ("StreamError" in [event["event"] for event in alice.seen]) is (how == 500)
+    assert simulator.control.stats()["logins"] == before + 2
+
+
+def test_drop_some_time_after_login_finds_the_client_online(
+    simulator: Simulator, database: Path
+) -> None:
+    _, number = link(simulator, database)
+    simulator.control.arm("drop_after_login", number=number, count=1, ms=1500)
+    with companion(simulator, database) as alice:
+        connected = alice.wait("Connected", forbidden=("Disconnected",))
+        lost = alice.wait("Disconnected")
+        assert 1.2 < lost["at"] - connected["at"] < 2.5
+        alice.wait("Connected")
+
+
+def test_armed_drop_ends_every_login(simulator: Simulator, database: Path) -> None:
+    _, number = link(simulator, database)
+    before = simulator.control.stats()["logins"]
+    simulator.control.arm("drop_after_login", number=number, ms=300)
+    with companion(simulator, database) as alice:
+        for _ in range(3):
+            alice.wait("Disconnected")
+        # whatsmeow forgets its failures at each success, so it never slows down.
+        assert simulator.control.stats()["logins"] >= before + 3
+        simulator.control.clear_faults()
+        time.sleep(0.5)
+        assert [device["online"] for device in simulator.control.devices()] == [True]
