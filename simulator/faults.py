@@ -49,6 +49,8 @@ KINDS: dict[str, Kind] = {
     "drop_after_login": Kind(Moment.LOGIN, {"ms": 0, "how": 0}),
     "bad_hmac": Kind(Moment.SCAN),
     "bad_signature": Kind(Moment.SCAN),
+    "passkey": Kind(Moment.SCAN, {"options": 1}),
+    "downgrade_webclient": Kind(Moment.SCAN),
     "silence": Kind(Moment.NODE),
     "no_pong": Kind(Moment.NODE),
     "no_logout_answer": Kind(Moment.NODE),

@@ -9,11 +9,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .faults import Fault
 from .jids import SERVER
 from .linkcode import CodeExchange
 from .nodes import Attribute, Node
 from .phone import Code, Phone
-from .stanzas import notification
+from .stanzas import notification, passkey_request
 from .store import Device
 from .wire import Message
 
@@ -27,7 +28,7 @@ _WRAPPED_COMPANION = "link_code_pairing_wrapped_companion_ephemeral_pub"
 
 
 class CompanionRefused(Exception):
-    """The companion did not accept the phone's answer."""
+    """The companion did not accept the phone's answer, or was not given one."""
 
 
 class RefUsed(Exception):
@@ -43,6 +44,14 @@ class _Offer:
     device: Device
     query_id: str
     done: asyncio.Future[Device]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """What a fault's scope is compared with: the companion's connection, the phone's number."""
+
+    id: str
+    number: str
 
 
 @dataclass(slots=True)
@@ -64,6 +73,7 @@ class Pairing:
         self._world = connection.world
         self.noise_key = noise_key
         self._identity = registration.data(4)
+        self._phone: Phone | None = None
         self._offer: _Offer | None = None
         self._request: _CodeRequest | None = None
         count = self._world.settings.refs
@@ -78,7 +88,7 @@ class Pairing:
     @property
     def number(self) -> str:
         """The phone number, empty until a phone has answered."""
-        return self._offer.phone.number if self._offer else ""
+        return self._phone.number if self._phone else ""
 
     @property
     def jid(self) -> str:
@@ -90,17 +100,17 @@ class Pairing:
 
         Raises CompanionRefused, or RefUsed when the code was used or its connection has ended.
         """
-        if self._offer is not None or self._connection.state == "closing":
-            raise RefUsed("the code has been used")
+        self._check_unused()
         self._world.statistics.scans += 1
+        self._check_multi_device(phone)
+        self._check_passkey(phone)
         number = self._world.new_device_number(phone)
         device = Device(phone, number, self.noise_key, code.identity)
         done: asyncio.Future[Device] = asyncio.get_running_loop().create_future()
+        self._phone = phone
         self._offer = _Offer(phone, b"", device, "", done)
-        flaw = next(
-            (k for k in ("bad_hmac", "bad_signature") if self._fault(k)),
-            "",
-        )
+        flaws = (kind for kind in ("bad_hmac", "bad_signature") if self._fault(kind, phone))
+        flaw = next(flaws, "")
         message, self._offer.details = phone.introduce(code, number, flaw)
         self._offer.query_id = self._push(
             Node(
@@ -118,7 +128,7 @@ class Pairing:
 
     def shows_code_for(self, number: str) -> bool:
         """Whether the companion shows a code that the phone with this number may enter."""
-        return self._offer is None and self._request is not None and self._request.number == number
+        return self._phone is None and self._request is not None and self._request.number == number
 
     async def link_by_code(self, phone: Phone, code: str) -> Device:
         """Enter a clean code on a phone, then as `link`.
@@ -128,6 +138,9 @@ class Pairing:
         request = self._request
         if request is None or (request.finish and not request.finish.done()):
             raise RefUsed("no code is waited for, or it is being tried")
+        self._check_unused()
+        # Before the companion takes part, so that the same code can be entered once more.
+        self._check_multi_device(phone)
         request.finish = asyncio.get_running_loop().create_future()
         exchange = await asyncio.to_thread(CodeExchange, phone.keys, code, request.wrapped)
         self._greet(request, exchange)
@@ -154,6 +167,22 @@ class Pairing:
             self._offer.done.set_exception(gone)
         if self._request and self._request.finish and not self._request.finish.done():
             self._request.finish.set_exception(gone)
+
+    def _check_unused(self) -> None:
+        if self._phone is not None or self._connection.state == "closing":
+            raise RefUsed("the code has been used")
+
+    def _check_multi_device(self, phone: Phone) -> None:
+        if self._fault("downgrade_webclient", phone):
+            self._connection.send(Node("ib", {"from": SERVER}, [Node("downgrade_webclient")]))
+            raise CompanionRefused("the phone has no multi-device")
+
+    def _check_passkey(self, phone: Phone) -> None:
+        if fault := self._fault("passkey", phone):
+            self._phone = phone
+            stanza_id = self._connection.next_id()
+            self._connection.send(passkey_request(stanza_id, bool(fault.whole("options"))))
+            raise CompanionRefused("the phone asks for a passkey")
 
     def _code_step(self, query: Node, step: Node) -> None:
         if step.get("stage") == "companion_hello":
@@ -199,8 +228,8 @@ class Pairing:
         offer.done.set_exception(CompanionRefused(why))
         self._connection.close_later()
 
-    def _fault(self, kind: str) -> bool:
-        return self._world.faults.take(kind, self._connection) is not None
+    def _fault(self, kind: str, phone: Phone) -> Fault | None:
+        return self._world.faults.take(kind, _Scan(self._connection.id, phone.number))
 
     def _push(self, content: Node) -> str:
         query_id = self._connection.next_id()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import os
 import time
 
 from .jids import SERVER
@@ -42,3 +45,20 @@ def notification(kind: str, stanza_id: str, content: list[Node] | None = None) -
     """Return a notification from the server itself; clients acknowledge it by its id."""
     attrs: dict[str, Attribute] = {"from": SERVER, "type": kind, "id": stanza_id}
     return Node("notification", attrs | {"t": str(int(time.time()))}, content)
+
+
+def passkey_request(stanza_id: str, with_options: bool) -> Node:
+    """Return the notification that asks a companion for a passkey.
+
+    Without the options the client has to query them.
+    """
+    options = {
+        "challenge": base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("="),
+        "rpId": "whatsapp.com",
+        "timeout": 60_000,
+        "allowCredentials": [],
+        "userVerification": "preferred",
+    }
+    content = [Node("passkey_request_options", {}, json.dumps(options).encode())]
+    kind = "passkey_prologue_request"
+    return notification(kind, stanza_id, content if with_options else None)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.client import ControlError
 from simulator.process import Simulator
 
 from .companions import companion, link
@@ -48,6 +49,17 @@ def test_server_hello_that_comes_too_late(simulator: Simulator, database: Path) 
     simulator.control.arm("slow_handshake", ms=25_000, count=1)
     with companion(simulator, database) as alice:
         alice.wait("raised", seconds=30)
+
+
+def test_next_codes_follow_a_passkey_request(simulator: Simulator, database: Path) -> None:
+    simulator.control.set_refs(2)
+    simulator.control.arm("passkey", count=1)
+    with companion(simulator, database) as alice:
+        with pytest.raises(ControlError):
+            simulator.control.scan(alice.wait("qr")["text"])
+        assert alice.wait("login_status", 2)["status"] == "passkey-request"
+        alice.wait("qr", 25, forbidden=("login_status",))
+        assert alice.wait("login_status", 25)["status"] == "timeout"
 
 
 def test_codes_run_out(simulator: Simulator, database: Path) -> None:
