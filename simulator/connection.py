@@ -65,7 +65,8 @@ class Connection:
         self.since = time.time()
         self.role: Role | None = None
         self.refs_issued = 0
-        self.deadline: float | None = None
+        self._deadline: float | None = None
+        self._limit: asyncio.Timeout | None = None
         self._reader = reader
         self._channel = Channel(reader, writer)
         self._cipher: Cipher | None = None
@@ -162,6 +163,12 @@ class Connection:
         # A client that does not answer the close must not keep its socket.
         asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._channel.abort)
 
+    def expire_in(self, seconds: float) -> None:
+        """End the connection in `seconds`, whatever was set before."""
+        self._deadline = asyncio.get_running_loop().time() + seconds
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(self._end_time())
+
     def restart(self) -> None:
         """Tell the client to connect again; close if it has not done so by itself."""
         self.last_words(stream_error(515), _RESTART_GRACE)
@@ -234,14 +241,17 @@ class Connection:
             session.start()
 
     async def _serve(self, incoming: Cipher) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            idle = loop.time() + _IDLE_SECONDS
-            async with asyncio.timeout_at(min(idle, self.deadline or idle)):
+            async with asyncio.timeout_at(self._end_time()) as self._limit:
                 frame = await self._channel.receive()
+            self._limit = None
             node = nodes.decode(incoming.open(frame))
             if self.role and not self._closing and not self._is_ignored(node):
                 self.role.handle(node)
+
+    def _end_time(self) -> float:
+        idle = asyncio.get_running_loop().time() + _IDLE_SECONDS
+        return min(idle, self._deadline or idle)
 
     def _is_ignored(self, node: Node) -> bool:
         faults = self.world.faults

@@ -63,6 +63,7 @@ KINDS: dict[str, Kind] = {
     "stream_515": Kind(Moment.NOW),
     "stream_error": Kind(Moment.NOW, {"code": 500, "close": 1}),
     "replaced": Kind(Moment.NOW),
+    "notification": Kind(Moment.NOW, {"type": "companion_reg_refresh"}),
 }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .faults import Fault
-from .stanzas import replaced, stream_error
+from .nodes import Node
+from .pairing import Pairing
+from .stanzas import COMPANION_REG_REFRESH, notification, replaced, stream_error
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -29,6 +31,16 @@ def apply(connection: Connection, fault: Fault) -> None:
         connection.send(stream_error(fault.whole("code")))
     elif fault.kind == "replaced":
         connection.last_words(replaced())
+    elif fault.kind == "notification":
+        notify(connection, fault.text("type"))
+
+
+def notify(connection: Connection, kind: str) -> None:
+    """Send a notification; one that refreshes a registration lets its codes live anew."""
+    content = [Node(kind)] if kind == COMPANION_REG_REFRESH else None
+    connection.send(notification(kind, connection.next_id(), content))
+    if kind == COMPANION_REG_REFRESH and isinstance(connection.role, Pairing):
+        connection.role.renew_deadline()
 
 
 def drop(connection: Connection, how: int) -> None:

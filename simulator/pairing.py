@@ -81,7 +81,7 @@ class Pairing:
         for ref in self._refs:
             self._world.offer(ref, self)
         connection.refs_issued = count
-        connection.deadline = asyncio.get_running_loop().time() + lifetime(count)
+        self.renew_deadline()
         children = [Node("ref", {}, ref.encode()) for ref in self._refs]
         self._push(Node("pair-device", {}, children))
 
@@ -94,6 +94,10 @@ class Pairing:
     def jid(self) -> str:
         """The device's address, empty until a phone has answered."""
         return str(self._offer.device.jid) if self._offer else ""
+
+    def renew_deadline(self) -> None:
+        """Let the connection live as long as if its codes were shown from the start."""
+        self._connection.expire_in(lifetime(len(self._refs)))
 
     async def link(self, phone: Phone, code: Code) -> Device:
         """Send a phone's answer for a scanned code and wait for the companion's.

@@ -10,6 +10,8 @@ import time
 from .jids import SERVER
 from .nodes import Attribute, Node
 
+COMPANION_REG_REFRESH = "companion_reg_refresh"
+
 
 def is_ping(node: Node) -> bool:
     """Whether a client asks if the server is still there."""

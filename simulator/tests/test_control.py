@@ -75,6 +75,8 @@ def call(
         ),
         ("POST", "/faults", '{"kind": "stream_error", "all": true, "params": {"ms": 1}}', 400),
         ("POST", "/faults", '{"kind": "stream_error", "all": true, "params": {"code": "1"}}', 400),
+        ("POST", "/faults", '{"kind": "notification", "all": true, "params": {"type": 1}}', 400),
+        ("POST", "/faults", '{"kind": "notification", "all": true, "params": {"type": "x"}}', 200),
         ("DELETE", "/faults", '{"id": "f0"}', 200),
         ("POST", "/settings", '{"refs": 0}', 400),
         ("POST", "/settings", '{"refs": 6}', 200),

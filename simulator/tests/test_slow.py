@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,19 @@ def test_next_codes_follow_a_passkey_request(simulator: Simulator, database: Pat
         assert alice.wait("login_status", 2)["status"] == "passkey-request"
         alice.wait("qr", 25, forbidden=("login_status",))
         assert alice.wait("login_status", 25)["status"] == "timeout"
+
+
+def test_refresh_lets_a_code_be_shown_anew(simulator: Simulator, database: Path) -> None:
+    simulator.control.set_refs(1)
+    with companion(simulator, database) as alice:
+        alice.wait("qr")
+        time.sleep(18)
+        simulator.control.arm("notification", type="companion_reg_refresh")
+        shown = alice.wait("qr", 5)["at"]
+        # Without a new deadline the connection would have ended 35 s after its first code.
+        ended = alice.wait("login_status", 30)
+    assert ended["status"] == "timeout"
+    assert 19 < ended["at"] - shown < 22
 
 
 def test_codes_run_out(simulator: Simulator, database: Path) -> None:
