@@ -46,6 +46,7 @@ KINDS: dict[str, Kind] = {
         Moment.LOGIN,
         {"reason": 401, "code": 101, "expire": 3600, "pairing": 0, "ms": ROUND_TRIP_MS},
     ),
+    "slow_success": Kind(Moment.LOGIN, {"ms": 2000}),
     "drop_after_login": Kind(Moment.LOGIN, {"ms": 0, "how": 0}),
     "bad_hmac": Kind(Moment.SCAN),
     "bad_signature": Kind(Moment.SCAN),

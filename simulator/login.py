@@ -89,7 +89,13 @@ class Session:
     def start(self) -> None:
         """Take the older session's place, unless a fault says that the login fails."""
         self._is_mute = self._fails()
-        if not self._is_mute:
+        if self._is_mute:
+            return
+        if fault := self._world.faults.take("slow_success", self._connection):
+            self._is_mute = True
+            loop = asyncio.get_running_loop()
+            loop.call_later(fault.whole("ms") / 1000, self._let_in_late)
+        else:
             self._let_in()
 
     def handle(self, node: Node) -> None:
@@ -125,6 +131,16 @@ class Session:
         if faults.take("mute_login", self._connection):
             return True
         return refused_by_fault(self._connection)
+
+    def _let_in_late(self) -> None:
+        if self._connection.state == "closing":
+            return
+        if self._world.devices.get(self._device.jid) is not self._device:
+            # It was unlinked meanwhile.
+            refuse(self._connection, 401)
+            return
+        self._is_mute = False
+        self._let_in()
 
     def _let_in(self) -> None:
         self._replace()

@@ -53,3 +53,14 @@ def test_armed_drop_ends_every_login(simulator: Simulator, database: Path) -> No
         simulator.control.clear_faults()
         time.sleep(0.5)
         assert [device["online"] for device in simulator.control.devices()] == [True]
+
+
+@SCOPES
+def test_late_success_is_waited_for(simulator: Simulator, database: Path, scope: str) -> None:
+    _, number = link(simulator, database)
+    simulator.control.arm("slow_success", count=1, ms=1500, **scoped(simulator, scope, number))
+    with companion(simulator, database) as alice:
+        ready = alice.wait("ready")
+        connected = alice.wait("Connected", forbidden=("Disconnected", "raised"))
+        assert 1.5 < connected["at"] - ready["at"] < 4
+    assert simulator.control.faults() == []

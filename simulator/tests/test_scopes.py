@@ -146,7 +146,45 @@ async def test_mute_login(simulator: Simulator, scope: str) -> None:
         assert (live["state"], live["number"]) == ("logging_in", ALICE)
 
 
-@pytest.mark.parametrize("kind", ["cut_login", "mute_login", "failure"])
+async def test_late_success_keeps_the_older_session_until_it_comes(simulator: Simulator) -> None:
+    async with two_linked(simulator) as (alice, _):
+        await alice.go_online()
+        older = alice.writer
+        simulator.control.arm("slow_success", number=ALICE, ms=1000)
+        before = simulator.control.stats()["replaced"]
+        began = time.monotonic()
+        login = asyncio.create_task(alice.log_in())
+        await asyncio.sleep(0.5)
+        states = [c["state"] for c in simulator.control.connections()]
+        assert sorted(states) == ["logging_in", "online"]
+        assert (await login).tag == "success"
+        assert time.monotonic() - began >= 1
+        assert simulator.control.stats()["replaced"] == before + 1
+        older.transport.abort()
+
+
+async def test_device_unlinked_before_its_late_success_is_refused(simulator: Simulator) -> None:
+    async with two_linked(simulator) as (alice, _):
+        simulator.control.arm("slow_success", number=ALICE, ms=800)
+        login = asyncio.create_task(alice.log_in())
+        await asyncio.sleep(0.3)
+        simulator.control.unlink(number=ALICE)
+        assert (await login).get("reason") == "401"
+
+
+async def test_drop_after_login_comes_after_the_success(simulator: Simulator) -> None:
+    async with two_linked(simulator) as (alice, bob):
+        simulator.control.arm("drop_after_login", number=ALICE)
+        for _ in range(2):
+            assert (await alice.log_in()).tag == "success"
+            with pytest.raises(Gone):
+                await alice.query("passive", "set", Node("active"))
+        await bob.go_online()
+
+
+@pytest.mark.parametrize(
+    "kind", ["cut_login", "mute_login", "failure", "slow_success", "drop_after_login"]
+)
 async def test_login_fault_of_another_number(simulator: Simulator, kind: str) -> None:
     async with two_linked(simulator) as (_, bob):
         simulator.control.arm(kind, number=ALICE)
