@@ -18,7 +18,7 @@ from .nodes import Node
 from .noise import Cipher, NoiseError, Responder
 from .pairing import Pairing
 from .stanzas import is_logout, is_message, is_ping, stream_error
-from .transport import TARGET, Channel, TransportError, read_dial
+from .transport import TARGET, Channel, TransportError, read_dial, status_line
 from .world import World
 
 log = logging.getLogger(__name__)
@@ -222,11 +222,11 @@ class Connection:
 
     def _refusal(self, target: str) -> str:
         if target != TARGET:
-            return "403 Forbidden"
+            return status_line(403)
         if self.world.faults.take("refuse_tcp", self):
             return "abort"
         if fault := self.world.faults.take("refuse", self):
-            return f"{fault.whole('status')} Refused"
+            return status_line(fault.whole("status"))
         return ""
 
     def _begin(self, static: bytes, payload: wire.Message) -> None:

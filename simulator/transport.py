@@ -8,6 +8,7 @@ import ssl
 from asyncio import sslproto
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from websockets.exceptions import WebSocketException
 from websockets.frames import Frame, Opcode
@@ -56,6 +57,14 @@ async def read_dial(reader: asyncio.StreamReader) -> Dial:
     return Dial(words[1])
 
 
+def status_line(status: int) -> str:
+    """Return a status and its standard phrase, which is all of it that Go shows to a client."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return f"{status} Refused"
+
+
 class Channel:
     """A WebSocket over TLS that carries length-prefixed frames."""
 
@@ -69,8 +78,10 @@ class Channel:
 
     def answer_dial(self, status: str) -> None:
         """Answer the proxy request with a status line such as `200 Connection established`."""
-        length = "" if status.startswith("200") else "Content-Length: 0\r\n"
-        self._writer.write(f"HTTP/1.1 {status}\r\n{length}\r\n".encode())
+        headers = "" if status.startswith("200") else "Content-Length: 0\r\n"
+        if status.startswith("407"):
+            headers += 'Proxy-Authenticate: Basic realm="proxy"\r\n'
+        self._writer.write(f"HTTP/1.1 {status}\r\n{headers}\r\n".encode())
 
     async def secure(self, context: ssl.SSLContext) -> None:
         """Do the server's side of TLS; TransportError when it fails."""

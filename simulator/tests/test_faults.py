@@ -45,6 +45,26 @@ def test_refused_dial_raises(simulator: Simulator, database: Path, kind: str) ->
 
 
 @pytest.mark.parametrize(
+    ("status", "phrase"),
+    [
+        (403, "Forbidden"),
+        (407, "Proxy Authentication Required"),
+        (502, "Bad Gateway"),
+        (599, "Refused"),
+    ],
+)
+def test_refused_dial_shows_the_phrase_of_its_status(
+    simulator: Simulator, database: Path, status: int, phrase: str
+) -> None:
+    link(simulator, database)
+    simulator.control.arm("refuse", count=1, status=status)
+    with companion(simulator, database) as alice:
+        why = alice.wait("raised")["why"]
+    assert phrase in why
+    assert str(status) not in why
+
+
+@pytest.mark.parametrize(
     ("reason", "event", "fields"),
     [
         (401, "LoggedOut", {"OnConnect": True}),

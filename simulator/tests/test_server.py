@@ -85,6 +85,18 @@ def test_companion_that_leaves_while_it_is_scanned(simulator: Simulator) -> None
     run(simulator, step)
 
 
+def test_proxy_that_wants_credentials_sends_a_challenge(simulator: Simulator) -> None:
+    async def step(light: Light) -> None:
+        simulator.control.arm("refuse", count=1, status=407)
+        with pytest.raises(Gone) as refused:
+            await light.dial()
+        head = str(refused.value)
+        assert head.startswith("HTTP/1.1 407 Proxy Authentication Required\r\n")
+        assert 'Proxy-Authenticate: Basic realm="proxy"\r\n' in head
+
+    run(simulator, step)
+
+
 def test_garbage_ends_one_connection_only(simulator: Simulator) -> None:
     before = simulator.control.stats()["protocol_errors"]
 
