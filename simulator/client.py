@@ -58,6 +58,11 @@ class ControlClient:
         """The linked devices: jid, number, name, online."""
         return self._list("GET", "/devices")
 
+    def logins(self, number: str = "") -> list[dict[str, Any]]:
+        """Each phone number's logins since the last reset: number, logins (let in), attempts."""
+        counted = self._list("GET", "/logins")
+        return [count for count in counted if number in ("", count["number"])]
+
     def messages(self, number: str = "") -> list[dict[str, Any]]:
         """What phones have received and read: number, id, sender (a JID), text, at (Unix time)."""
         received = self._list("GET", "/messages")

@@ -37,6 +37,7 @@ class Control:
             ("GET", "/stats"): self._stats,
             ("GET", "/connections"): self._connections,
             ("GET", "/devices"): self._devices,
+            ("GET", "/logins"): self._logins,
             ("GET", "/messages"): self._messages,
             ("GET", "/faults"): self._list_faults,
             ("POST", "/faults"): self._arm,
@@ -94,6 +95,10 @@ class Control:
             }
             for jid, device in self._world.devices.items()
         ]
+
+    def _logins(self, request: Request) -> Json:
+        counts = self._world.login_counts.items()
+        return [{"number": number, **dataclasses.asdict(count)} for number, count in counts]
 
     def _messages(self, request: Request) -> Json:
         return [dataclasses.asdict(message) for message in self._world.messages]

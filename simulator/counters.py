@@ -27,3 +27,11 @@ class Statistics:
     messages: int = 0
     messages_unreadable: int = 0
     protocol_errors: int = 0
+
+
+@dataclass(slots=True)
+class LoginCount:
+    """How often the linked devices of one phone number have logged in, or tried to."""
+
+    logins: int = 0
+    attempts: int = 0

@@ -88,6 +88,7 @@ class Session:
 
     def start(self) -> None:
         """Take the older session's place, unless a fault says that the login fails."""
+        self._world.login_counts[self.number].attempts += 1
         self._is_mute = self._fails()
         if self._is_mute:
             return
@@ -145,6 +146,7 @@ class Session:
     def _let_in(self) -> None:
         self._replace()
         self._world.statistics.logins += 1
+        self._world.login_counts[self.number].logins += 1
         self._world.statistics.resumes += self._device.logins > 0
         self._device.logins += 1
         self._world.store.save_device(self._device)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .counters import Statistics
+from .counters import LoginCount, Statistics
 from .faults import Faults
 from .jids import Jid
 from .phone import MAX_DEVICE, Phone, new_phone
@@ -49,6 +49,7 @@ class World:
         self.online: dict[Jid, Connection] = {}
         self.pairings: dict[str, Pairing] = {}
         self.messages: deque[Message] = deque(maxlen=_MESSAGES)
+        self.login_counts: defaultdict[str, LoginCount] = defaultdict(LoginCount)
         self._old_refs: OrderedDict[str, None] = OrderedDict()
         self._ids = itertools.count(1)
 
@@ -122,6 +123,7 @@ class World:
     def forget_all(self) -> None:
         """Forget every companion and phone."""
         self.devices.clear()
+        self.login_counts.clear()
         self.messages.clear()
         self.phones.clear()
         self.store.forget_all()

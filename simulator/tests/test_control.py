@@ -41,6 +41,7 @@ def call(
     [
         ("GET", "/health", "", 200),
         ("GET", "/stats?x=1", "", 200),
+        ("GET", "/logins", "", 200),
         ("GET", "/nothing", "", 404),
         ("POST", "/health", "", 405),
         ("POST", "/scan", "", 400),

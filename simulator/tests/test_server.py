@@ -56,6 +56,30 @@ def test_stolen_address_without_the_key_is_refused(simulator: Simulator) -> None
     run(simulator, step)
 
 
+def test_login_attempts_are_counted_for_each_number(simulator: Simulator) -> None:
+    number = "5511987654321"
+
+    async def step(light: Light) -> None:
+        await light.link(simulator.control, number)
+        assert simulator.control.logins() == []
+        for kind in ("failure", "cut_login"):
+            simulator.control.arm(kind, number=number, count=1)
+            with contextlib.suppress(Gone):
+                await light.log_in()
+            await light.close()
+        assert simulator.control.logins() == [{"number": number, "logins": 0, "attempts": 2}]
+        await light.log_in()
+        assert simulator.control.logins(number) == [{"number": number, "logins": 1, "attempts": 3}]
+        assert simulator.control.logins("5511912345678") == []
+        await light.close()
+        simulator.control.unlink(number=number)
+        await light.log_in()
+        # A login of a device that is not linked any more is nobody's.
+        assert simulator.control.logins(number)[0]["attempts"] == 3
+
+    run(simulator, step)
+
+
 def test_wrong_signature_of_a_companion_is_refused(simulator: Simulator) -> None:
     async def step(light: Light) -> None:
         sign = light.sign
