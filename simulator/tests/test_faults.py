@@ -96,6 +96,39 @@ def test_outage_at_login_is_tried_again(simulator: Simulator, database: Path, re
         alice.wait("Connected")
 
 
+@pytest.mark.parametrize("reason", [500, 503])
+def test_long_outage_at_login_is_tried_again_until_it_is_over(
+    simulator: Simulator, database: Path, reason: int
+) -> None:
+    _, number = link(simulator, database)
+    (before,) = simulator.control.logins(number)
+    simulator.control.arm("failure", number=number, reason=reason, seconds=4)
+    with companion(simulator, database) as alice:
+        for _ in range(3):
+            alice.wait("Disconnected", forbidden=("Connected",))
+        alice.wait("Connected")
+    (after,) = simulator.control.logins(number)
+    assert after["logins"] == before["logins"] + 1
+    assert after["attempts"] >= before["attempts"] + 4
+
+
+@pytest.mark.parametrize(("reason", "end"), [(501, "ConnectFailure"), (599, "raised")])
+def test_refusal_that_neonize_takes_as_final_is_not_tried_again(
+    simulator: Simulator, database: Path, reason: int, end: str
+) -> None:
+    _, number = link(simulator, database)
+    (before,) = simulator.control.logins(number)
+    simulator.control.arm("failure", number=number, reason=reason, seconds=60)
+    with companion(simulator, database) as alice:
+        alice.wait(end, forbidden=("Disconnected", "Connected"))
+        time.sleep(3)
+    (after,) = simulator.control.logins(number)
+    assert after["attempts"] == before["attempts"] + 1
+    simulator.control.clear_faults()
+    with companion(simulator, database) as alice:
+        alice.wait("Connected", forbidden=("qr",))
+
+
 def test_forgotten_session_gets_a_new_qr(simulator: Simulator, database: Path) -> None:
     link(simulator, database)
     simulator.control.arm("failure", reason=401, count=1)

@@ -191,6 +191,23 @@ async def test_login_fault_of_another_number(simulator: Simulator, kind: str) ->
         assert (await bob.log_in()).tag == "success"
 
 
+@pytest.mark.parametrize("reason", [500, 501, 503, 599])
+async def test_number_refused_for_a_time_is_let_in_after_it(
+    simulator: Simulator, reason: int
+) -> None:
+    async with two_linked(simulator) as (alice, bob):
+        simulator.control.arm("failure", number=ALICE, reason=reason, seconds=1.5)
+        for _ in range(3):
+            failure = await alice.log_in()
+            assert (failure.tag, failure.get("reason")) == ("failure", str(reason))
+            await alice.close()
+        assert (await bob.log_in()).tag == "success"
+        await asyncio.sleep(1.5)
+        assert (await alice.log_in()).tag == "success"
+        (counted,) = simulator.control.logins(ALICE)
+        assert (counted["logins"], counted["attempts"]) == (1, 4)
+
+
 async def test_failure_keeps_the_device(simulator: Simulator) -> None:
     async with two_linked(simulator) as (alice, _):
         simulator.control.arm("failure", number=ALICE, reason=401, count=1)
