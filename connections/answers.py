@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from connections.history import AUDIT, CONNECTION, Place, place_of
 from connections.lifecycle import Desired, Reason, State
-from connections.models import SelfTest
+from connections.models import Method, SelfTest
 from organizations.openapi import Yes
 
 STATES = [str(state) for state in State]
@@ -32,8 +32,17 @@ class QrCodeSerializer(DoneSerializer):
     qrCode = serializers.CharField(help_text="A data URL of a PNG picture.")
 
 
+class EndedAttemptSerializer(serializers.Serializer[Any]):
+    """The pairing that the request ended, as it asked for another kind of code."""
+
+    id = serializers.IntegerField()
+    method = serializers.ChoiceField(Method.values)
+
+
 class ReconnectSerializer(DoneSerializer):
     """A code to scan, or none when the saved credentials still work."""
+
+    endedAttempt = EndedAttemptSerializer(required=False)
 
     qrCode = serializers.CharField(allow_null=True, help_text="A data URL of a PNG picture.")
 
@@ -43,6 +52,7 @@ class PairingCodeSerializer(DoneSerializer):
 
     pairingCode = serializers.RegexField(r"^[A-Z0-9]{4}-[A-Z0-9]{4}$", allow_null=True)
     expiresIn = serializers.IntegerField(min_value=0, allow_null=True, help_text="Seconds.")
+    endedAttempt = EndedAttemptSerializer(required=False)
 
 
 class BegunSerializer(serializers.Serializer[Any]):
@@ -50,6 +60,12 @@ class BegunSerializer(serializers.Serializer[Any]):
 
     message = serializers.CharField()
     retryIn = serializers.IntegerField(help_text="Milliseconds.")
+
+
+class ReconnectBegunSerializer(BegunSerializer):
+    """A code or a resumed login is on its way; ask again."""
+
+    endedAttempt = EndedAttemptSerializer(required=False)
 
 
 class DisconnectBegunSerializer(BegunSerializer):

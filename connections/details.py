@@ -8,13 +8,24 @@ from django.utils.translation import gettext_noop as _
 DETAILS = (
     _("until {time} UTC"),
     _("its number ends in {digits}"),
+    _("it was dropped {count} times in a row, within {seconds} s of the login"),
+    _(
+        "dropped {count} times in a row before; logged in again, and taken for connected when that "
+        "has held for {seconds} s"
+    ),
+    _("the number changed: it ended in {before}, now it ends in {after}"),
     _("its number ends in {digits}; WhatsApp could not be told: remove the device on the phone"),
     _("it said: {words}"),
     _("for a reason that is not known"),
     _("it answered with HTTP status {status}"),
+    _("it answered with status {status}"),
+    _("the proxy answered with HTTP status {status}"),
+    _("the proxy refused: {words}"),
     _("it did not answer"),
     _("its database does not answer"),
     _("it refused to issue a code"),
+    _("its signature is wrong"),
+    _("it could not be read"),
     _("its name cannot be looked up (DNS)"),
     _("the proxy cannot be reached"),
     _("its certificate is not trusted"),

@@ -35,16 +35,21 @@ class Reason(StrEnum):
     PREPARING_CODE = "preparing_code"
     WAITING_FOR_SCAN = "waiting_for_scan"
     WAITING_FOR_ENTRY = "waiting_for_entry"
+    PHONE_UNSUPPORTED = "phone_unsupported"
     CODE_LOST = "code_lost"
     FINISHING = "finishing"
     LINKED = "linked"
     RESUMED = "resumed"
+    OLD_DEVICE_LEFT = "old_device_left"
     LINK_LOST = "link_lost"
     NOT_ANSWERING = "not_answering"
+    LINK_UNSTABLE = "link_unstable"
     UNREACHABLE = "unreachable"
     LOGIN_REFUSED = "login_refused"
+    LOGIN_STILL_REFUSED = "login_still_refused"
     HOST_CRASHED = "host_crashed"
     SERVICE_RESTARTED = "service_restarted"
+    SAVED_LOGIN_KEPT = "saved_login_kept"
     LOGGED_OUT_BY_PHONE = "logged_out_by_phone"
     FORGOTTEN = "forgotten"
     ACCOUNT_LOCKED = "account_locked"
@@ -56,6 +61,9 @@ class Reason(StrEnum):
     WRONG_NUMBER = "wrong_number"
     NUMBER_IN_USE = "number_in_use"
     PAIRING_REFUSED = "pairing_refused"
+    PAIRING_PASSKEY = "pairing_passkey"
+    PAIRING_UNVERIFIED = "pairing_unverified"
+    PAIRING_TURNED_AWAY = "pairing_turned_away"
     PAIRING_OUTDATED = "pairing_outdated"
     PAIRING_UNREACHABLE = "pairing_unreachable"
     PAIRING_INTERRUPTED = "pairing_interrupted"
@@ -86,17 +94,22 @@ class Observation(StrEnum):
     PAIRING_STARTED = "pairing_started"
     CODE_SHOWN = "code_shown"
     PHONE_CODE_SHOWN = "phone_code_shown"
+    PHONE_UNSUPPORTED = "phone_unsupported"
     CODE_LOST = "code_lost"
     CODE_ACCEPTED = "code_accepted"
     LINKED = "linked"
     RESUMED = "resumed"
+    OLD_DEVICE_LEFT = "old_device_left"
     LINK_LOST = "link_lost"
     NOT_ANSWERING = "not_answering"
+    LINK_UNSTABLE = "link_unstable"
     UNREACHABLE = "unreachable"
     DIAL_FAILED = "dial_failed"
     LOGIN_REFUSED = "login_refused"
+    LOGIN_STILL_REFUSED = "login_still_refused"
     HOST_CRASHED = "host_crashed"
     SERVICE_RESTARTED = "service_restarted"
+    SAVED_LOGIN_KEPT = "saved_login_kept"
     PAUSED = "paused"
     LOGGED_OUT_BY_PHONE = "logged_out_by_phone"
     FORGOTTEN = "forgotten"
@@ -109,6 +122,9 @@ class Observation(StrEnum):
     WRONG_NUMBER = "wrong_number"
     NUMBER_IN_USE = "number_in_use"
     PAIRING_REFUSED = "pairing_refused"
+    PAIRING_PASSKEY = "pairing_passkey"
+    PAIRING_UNVERIFIED = "pairing_unverified"
+    PAIRING_TURNED_AWAY = "pairing_turned_away"
     PAIRING_OUTDATED = "pairing_outdated"
     PAIRING_UNREACHABLE = "pairing_unreachable"
     PAIRING_INTERRUPTED = "pairing_interrupted"
@@ -136,6 +152,9 @@ class Rule:
     counts_from: frozenset[State] = frozenset(State)
 
 
+NEW_CODE_HELPS = frozenset({Reason.LINK_UNSTABLE, Reason.LOGIN_STILL_REFUSED})
+"""The saved login may be dead; a phone that is linked anew takes its place."""
+
 PAIRING = frozenset({State.CONNECTING, State.AWAITING_SCAN})
 LIVE = frozenset({State.CONNECTING, State.AWAITING_SCAN, State.CONNECTED, State.RECONNECTING})
 
@@ -153,18 +172,25 @@ RULES: dict[Observation, Rule] = {
     ),
     Observation.CODE_SHOWN: Rule(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, PAIRING),
     Observation.PHONE_CODE_SHOWN: Rule(State.AWAITING_SCAN, Reason.WAITING_FOR_ENTRY, PAIRING),
+    # The code stays valid: the same phone can use it once its WhatsApp is up to date.
+    Observation.PHONE_UNSUPPORTED: Rule(State.AWAITING_SCAN, Reason.PHONE_UNSUPPORTED, PAIRING),
     Observation.CODE_LOST: Rule(State.CONNECTING, Reason.CODE_LOST, PAIRING),
     Observation.CODE_ACCEPTED: Rule(State.CONNECTING, Reason.FINISHING, PAIRING),
     Observation.LINKED: Rule(_C, Reason.LINKED, PAIRING),
     # A connection that is already connected has only moved to another process: not worth a line.
     Observation.RESUMED: Rule(_C, Reason.RESUMED, LIVE - {_C}),
+    Observation.OLD_DEVICE_LEFT: Rule(None, Reason.OLD_DEVICE_LEFT, frozenset({_C})),
     Observation.LINK_LOST: Rule(_R, Reason.LINK_LOST, LIVE),
     Observation.NOT_ANSWERING: Rule(_R, Reason.NOT_ANSWERING, frozenset({_C, _R})),
+    Observation.LINK_UNSTABLE: Rule(_R, Reason.LINK_UNSTABLE, LIVE),
     Observation.UNREACHABLE: Rule(_R, Reason.UNREACHABLE, LIVE),
     Observation.DIAL_FAILED: Rule(None, Reason.UNREACHABLE, frozenset({State.CONNECTING})),
     Observation.LOGIN_REFUSED: Rule(_R, Reason.LOGIN_REFUSED, LIVE),
+    Observation.LOGIN_STILL_REFUSED: Rule(_R, Reason.LOGIN_STILL_REFUSED, LIVE),
     Observation.HOST_CRASHED: Rule(_R, Reason.HOST_CRASHED, LIVE),
     Observation.SERVICE_RESTARTED: Rule(_R, Reason.SERVICE_RESTARTED, LIVE),
+    # A new code was not used; the login from before was never given up.
+    Observation.SAVED_LOGIN_KEPT: Rule(_R, Reason.SAVED_LOGIN_KEPT, PAIRING | {_A}),
     Observation.PAUSED: Rule(_R, Reason.ORGANIZATION_INACTIVE, LIVE),
     Observation.LOGGED_OUT_BY_PHONE: Rule(_A, Reason.LOGGED_OUT_BY_PHONE, LIVE),
     Observation.FORGOTTEN: Rule(_A, Reason.FORGOTTEN, LIVE),
@@ -177,6 +203,9 @@ RULES: dict[Observation, Rule] = {
     Observation.WRONG_NUMBER: Rule(_A, Reason.WRONG_NUMBER, LIVE),
     Observation.NUMBER_IN_USE: Rule(_A, Reason.NUMBER_IN_USE, LIVE),
     Observation.PAIRING_REFUSED: Rule(_A, Reason.PAIRING_REFUSED, PAIRING),
+    Observation.PAIRING_PASSKEY: Rule(_A, Reason.PAIRING_PASSKEY, PAIRING),
+    Observation.PAIRING_UNVERIFIED: Rule(_A, Reason.PAIRING_UNVERIFIED, PAIRING),
+    Observation.PAIRING_TURNED_AWAY: Rule(_A, Reason.PAIRING_TURNED_AWAY, PAIRING),
     Observation.PAIRING_OUTDATED: Rule(_A, Reason.PAIRING_OUTDATED, PAIRING),
     Observation.PAIRING_UNREACHABLE: Rule(_A, Reason.PAIRING_UNREACHABLE, PAIRING),
     Observation.PAIRING_INTERRUPTED: Rule(_A, Reason.PAIRING_INTERRUPTED, PAIRING),

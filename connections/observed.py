@@ -82,6 +82,12 @@ class Observed:
         return WORDS[self.reason]
 
     @property
+    def pairs(self) -> bool:
+        """Whether a phone is being linked, rather than the saved login being resumed."""
+        connection = self.connection
+        return self.state in PAIRING and (not connection.store or connection.fresh_code)
+
+    @property
     def code(self) -> str:
         """What the QR code says, if one can be scanned right now."""
         return self.attempt.code if self.attempt and self._code_is_good else ""

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from connections import answers, self_tests
 from connections.actions import TemporarilyBanned, TooManyTests, UnexpectedNumber
-from connections.lifecycle import RULES, Reason, State
-from connections.serializers import HELD, PhoneNumberSerializer
+from connections.lifecycle import NEW_CODE_HELPS, RULES, Reason, State
+from connections.serializers import HELD, PhoneNumberSerializer, ReconnectBodySerializer
 from connections.words import WORDS
 from organizations.access import REFUSALS, Ability
 from organizations.openapi import UNKNOWN, Answer, Problem, invalid, operation, refused
@@ -42,6 +42,7 @@ ENDED = [
     Problem(503, reason.value, _english(reason))
     for reason in Reason
     if reason in HELD
+    or reason in NEW_CODE_HELPS
     or any(rule.reason == reason and rule.state == State.ACTION_NEEDED for rule in RULES.values())
 ]
 BROKE = [
@@ -163,7 +164,7 @@ QR_SVG = operation(
 LATER = Answer(
     202,
     "It takes longer. Ask again after `Retry-After` seconds.",
-    answers.BegunSerializer,
+    answers.ReconnectBegunSerializer,
     {
         "message": "Reconnection initialized. QR code will be available shortly.",
         "retryIn": 3000,
@@ -195,6 +196,8 @@ RECONNECT = operation(
     TAG,
     [RECONNECTED, LATER],
     REFUSED,
+    body=ReconnectBodySerializer,
+    example={"freshCode": True},
 )
 INIT_BAILEYS = operation(
     "initBaileys",
@@ -202,6 +205,8 @@ INIT_BAILEYS = operation(
     TAG,
     [RECONNECTED, LATER],
     REFUSED,
+    body=ReconnectBodySerializer,
+    example={"freshCode": True},
 )
 PAIRING_CODE = operation(
     "requestPairingCode",

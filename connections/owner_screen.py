@@ -10,10 +10,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from connections import qr
+from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, OwnerLink
 from connections.observed import Observed, observe
-from connections.serializers import FIRST_QR_SECONDS, PHONE_CODE_SECONDS, QR_SECONDS
 
 LinkState = OwnerLink.State
 
@@ -68,20 +68,21 @@ def screen(link: OwnerLink) -> dict[str, Any]:
     told["attempt"] = attempt.pk
     told["secondsLeft"] = (attempt.code_expires_at - timezone.now()).total_seconds()
     if stage == Stage.TYPED:
-        return told | {"code": observed.phone_code, "secondsInAll": PHONE_CODE_SECONDS}
+        in_all = seconds_to_the_last(1, attempt.code_count)
+        return told | {"code": observed.phone_code, "secondsInAll": in_all}
     return told | {
         "qr": qr.svg_url(observed.code),
         "codeNumber": attempt.code_number,
         "codeCount": attempt.code_count,
-        "secondsInAll": FIRST_QR_SECONDS if attempt.code_number == 1 else QR_SECONDS,
+        "secondsInAll": qr_code_seconds(attempt.code_number, attempt.code_count),
     }
 
 
 def _possible(stage: Stage, observed: Observed) -> dict[str, bool]:
     """Whether the other kind of code can be asked for."""
     connection = observed.connection
-    waiting = stage in (Stage.WAIT, Stage.QR, Stage.TYPED) and observed.state in PAIRING
-    switchable = waiting and not connection.store and observed.reason != Reason.FINISHING
+    waiting = stage in (Stage.WAIT, Stage.QR, Stage.TYPED) and observed.pairs
+    switchable = waiting and observed.reason != Reason.FINISHING
     by_phone = connection.requested_method == Method.PHONE
     return {"canType": switchable, "canScan": switchable and by_phone}
 

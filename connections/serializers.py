@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop as _
 from rest_framework import serializers
 
 from connections import qr, self_tests, timeline
+from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, PairingAttempt
 from connections.observed import Observed, listed, look_at, observe, refused_since
@@ -22,6 +23,7 @@ __all__ = [
     "Observed",
     "Panel",
     "PhoneNumberSerializer",
+    "ReconnectBodySerializer",
     "listed",
     "look_at",
     "observe",
@@ -31,11 +33,18 @@ __all__ = [
     "status",
 ]
 
-# How long a code is good for: the first one to be scanned, each further one, one to be typed.
-FIRST_QR_SECONDS, QR_SECONDS, PHONE_CODE_SECONDS = 60, 20, 160
+FRESH_CODE_HELP = (
+    "Show a code even if there is a saved login. The saved login is kept until a phone is linked."
+)
 
 
-class PhoneNumberSerializer(serializers.Serializer[dict[str, str]]):
+class ReconnectBodySerializer(serializers.Serializer[dict[str, bool]]):
+    """The body of `POST reconnect`, which may be left out."""
+
+    freshCode = serializers.BooleanField(default=False, help_text=FRESH_CODE_HELP)
+
+
+class PhoneNumberSerializer(ReconnectBodySerializer):
     """The body of `POST pairing-code`. Its `phoneNumber` is E.164; validated, it is the digits."""
 
     phoneNumber = serializers.CharField(max_length=32)
@@ -59,7 +68,12 @@ OLD_STATUS = {
 
 
 # It comes back by itself, but not soon: for the old service's clients that is no "connecting".
-HELD = (Reason.TEMPORARILY_BANNED, Reason.CLIENT_OUTDATED, Reason.STORE_UNUSABLE)
+HELD = (
+    Reason.TEMPORARILY_BANNED,
+    Reason.CLIENT_OUTDATED,
+    Reason.STORE_UNUSABLE,
+    Reason.LOGIN_STILL_REFUSED,
+)
 
 
 def status(observed: Observed) -> dict[str, Any]:
@@ -143,7 +157,7 @@ def panel_of(observed: Observed, may_operate: bool) -> Panel:
             return Panel.FINISHING
         if observed.reason == Reason.UNREACHABLE:
             return Panel.RETRYING
-        return Panel.RESUMING if observed.connection.store else Panel.PREPARING
+        return Panel.PREPARING if observed.pairs else Panel.RESUMING
     return Panel(observed.state)
 
 
@@ -184,12 +198,17 @@ def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
 def _possible(observed: Observed) -> dict[str, bool]:
     """What makes sense now, for someone who may operate."""
     connection = observed.connection
-    pairing = observed.state in PAIRING and not connection.store
-    switchable = observed.may_reconnect and not connection.disconnecting and not connection.store
+    pairing = observed.pairs
+    requestable = observed.may_reconnect and not connection.disconnecting
+    # Beside a saved login only where it is of no use at the moment.
+    new_code = requestable and bool(connection.store) and observed.state == State.RECONNECTING
+    switchable = requestable and (not connection.store or pairing or new_code)
     finishing = observed.reason == Reason.FINISHING
     by_phone = connection.requested_method == Method.PHONE
     busy = observed.state in PAIRING or connection.disconnecting
     return {
+        "canGetNewCode": new_code,
+        "canKeepLogin": pairing and bool(connection.store) and not finishing,
         "canReconnect": observed.may_reconnect and not busy,
         "canDisconnect": not connection.disconnecting
         and (observed.has_client or connection.logout_wanted or bool(connection.number)),
@@ -209,7 +228,7 @@ def _pairing(observed: Observed) -> dict[str, Any] | None:
         "codeNumber": attempt.code_number,
         "codeCount": attempt.code_count,
         "secondsLeft": _seconds_left(attempt),
-        "secondsInAll": FIRST_QR_SECONDS if attempt.code_number == 1 else QR_SECONDS,
+        "secondsInAll": qr_code_seconds(attempt.code_number, attempt.code_count),
     }
 
 
@@ -222,7 +241,7 @@ def _phone_code(observed: Observed) -> dict[str, Any] | None:
         "code": observed.phone_code,
         "numberText": formatted(attempt.phone_number),
         "secondsLeft": _seconds_left(attempt),
-        "secondsInAll": PHONE_CODE_SECONDS,
+        "secondsInAll": seconds_to_the_last(1, attempt.code_count),
     }
 
 

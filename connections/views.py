@@ -17,10 +17,17 @@ from rest_framework.response import Response
 
 from connections import actions, operations, qr
 from connections.errors import Refused
-from connections.lifecycle import Reason, State
+from connections.lifecycle import NEW_CODE_HELPS, Reason, State
 from connections.limits import TooManyRequests
 from connections.models import Connection, Method
-from connections.serializers import HELD, Observed, PhoneNumberSerializer, look_at, observe
+from connections.serializers import (
+    HELD,
+    Observed,
+    PhoneNumberSerializer,
+    ReconnectBodySerializer,
+    look_at,
+    observe,
+)
 from connections.serializers import status as status_of
 from connections.waiting import wait_for
 from organizations.access import Ability
@@ -35,6 +42,10 @@ ALREADY_CONNECTED = "WhatsApp is already connected"
 SCAN_TO_RECONNECT = "Reconnection successful. Scan the QR code to reconnect."
 RESUMED = "Reconnection successful. The saved credentials still work; no scan is needed."
 INITIALIZED = "Reconnection initialized. QR code will be available shortly."
+RESUMING = (
+    "Reconnection initialized. The saved login is being tried; for a QR code, send freshCode: true."
+)
+FINISHING = "The phone has accepted the code. The link is being finished."
 SCAN_TO_CONNECT = "Scan this QR code with WhatsApp to connect"
 NO_CLIENT = "WhatsApp client not found for this organization. Please initialize connection first."
 NO_CODE = "QR code not available. Please wait a few seconds and try again."
@@ -134,12 +145,19 @@ class RequestView(ConnectionView):
     """A view that asks for a connection and waits for what comes of it."""
 
     def ask(
-        self, organization_id: int, told: Told, method: Method = Method.QR, number: str = ""
+        self,
+        organization_id: int,
+        told: Told,
+        method: Method = Method.QR,
+        number: str = "",
+        fresh_code: bool = False,
     ) -> Response:
         """Ask, and answer with what `told` makes of the connection, or 202."""
         connection = self.connection(organization_id, Ability.OPERATE)
         try:
-            requested = actions.request_reconnect(connection.pk, self.caller.actor, method, number)
+            requested = actions.request_reconnect(
+                connection.pk, self.caller.actor, method, number, fresh_code
+            )
         except actions.AlreadyConnected as error:
             raise Refused(
                 status.HTTP_409_CONFLICT, "already_connected", ALREADY_CONNECTED
@@ -158,11 +176,24 @@ class RequestView(ConnectionView):
             ) from error
         look = partial(_outcome, connection.pk, requested.generation, told)
         answer = wait_for(connection.pk, look, settings.RECONNECT_WAIT_SECONDS)
-        return answer or Response(
-            {"message": INITIALIZED, "retryIn": RETRY_SECONDS * 1000},
-            status=status.HTTP_202_ACCEPTED,
-            headers={"Retry-After": str(RETRY_SECONDS)},
-        )
+        if answer is None:
+            answer = Response(
+                {"message": _going_on(connection.pk), "retryIn": RETRY_SECONDS * 1000},
+                status=status.HTTP_202_ACCEPTED,
+                headers={"Retry-After": str(RETRY_SECONDS)},
+            )
+        if (ended := requested.replaced_attempt) is not None:
+            answer.data["endedAttempt"] = {"id": ended.pk, "method": ended.method}
+        return answer
+
+
+def _going_on(connection_id: int) -> str:
+    """What is under way, where there is no answer yet."""
+    observed = observe(connection_id)
+    if observed.reason == Reason.FINISHING:
+        return FINISHING
+    waits = observed.state in (State.CONNECTING, State.AWAITING_SCAN) and not observed.pairs
+    return RESUMING if waits or observed.state == State.RECONNECTING else INITIALIZED
 
 
 def _outcome(connection_id: int, generation: int, told: Told) -> Response | None:
@@ -172,7 +203,8 @@ def _outcome(connection_id: int, generation: int, told: Told) -> Response | None
     observed = observe(connection_id)
     if observed.connection.generation != generation:
         raise Refused(status.HTTP_409_CONFLICT, "superseded", SUPERSEDED)
-    if observed.state == State.ACTION_NEEDED or observed.reason in HELD:
+    no_answer = observed.reason in HELD or observed.reason in NEW_CODE_HELPS
+    if observed.state == State.ACTION_NEEDED or no_answer:
         raise Refused(
             status.HTTP_503_SERVICE_UNAVAILABLE,
             observed.reason,
@@ -199,7 +231,20 @@ class ReconnectView(RequestView):
 
     @operations.RECONNECT
     def post(self, request: Request, organization_id: int) -> Response:
-        return self.ask(organization_id, _told_by_qr)
+        return self._ask_for_qr(request, organization_id)
+
+    def _ask_for_qr(self, request: Request, organization_id: int) -> Response:
+        self.connection(organization_id, Ability.OPERATE)
+        return self.ask(organization_id, _told_by_qr, fresh_code=_wants_fresh_code(request))
+
+
+def _wants_fresh_code(request: Request) -> bool:
+    """Read the optional body. The old service read none, so its clients may send anything else."""
+    if not request.content_type.startswith("application/json"):
+        return False
+    body = ReconnectBodySerializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    return bool(body.validated_data["freshCode"])
 
 
 class InitBaileysView(ReconnectView):
@@ -207,7 +252,7 @@ class InitBaileysView(ReconnectView):
 
     @operations.INIT_BAILEYS
     def post(self, request: Request, organization_id: int) -> Response:
-        return self.ask(organization_id, _told_by_qr)
+        return self._ask_for_qr(request, organization_id)
 
 
 def _told_by_qr(observed: Observed) -> dict[str, Any] | None:
@@ -227,8 +272,8 @@ class PairingCodeView(RequestView):
         self.connection(organization_id, Ability.OPERATE)
         body = PhoneNumberSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        number = body.validated_data["phoneNumber"]
-        return self.ask(organization_id, _told_by_phone, Method.PHONE, number)
+        number, fresh_code = body.validated_data["phoneNumber"], body.validated_data["freshCode"]
+        return self.ask(organization_id, _told_by_phone, Method.PHONE, number, fresh_code)
 
 
 def _told_by_phone(observed: Observed) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ class Step(StrEnum):
     WAIT = "wait"
     SCAN = "scan"
     RECONNECT = "reconnect"
+    NEW_CODE = "new_code"
     CHECK_SERVER = "check_server"
 
 
@@ -85,6 +86,11 @@ WORDS: dict[Reason, Words] = {
         ),
         Step.SCAN,
     ),
+    Reason.PHONE_UNSUPPORTED: Words(
+        _("The phone that used the code cannot link devices yet."),
+        _("Update WhatsApp on the phone, then use the code that is shown now."),
+        Step.SCAN,
+    ),
     Reason.CODE_LOST: Words(
         _("The code that was shown is no longer valid."),
         _("Wait a moment: a new one is on its way."),
@@ -97,8 +103,22 @@ WORDS: dict[Reason, Words] = {
     ),
     Reason.LINKED: Words(_("WhatsApp is connected."), _("Nothing to do."), Step.NONE),
     Reason.RESUMED: Words(_("WhatsApp is connected."), _("Nothing to do."), Step.NONE),
+    Reason.OLD_DEVICE_LEFT: Words(
+        _("WhatsApp is connected, but the device that was linked before could not be unlinked."),
+        _("Remove the old device on the phone under Linked devices."),
+        Step.NONE,
+    ),
     Reason.LINK_LOST: Words(_("The connection to WhatsApp dropped."), _BY_ITSELF, Step.WAIT),
     Reason.NOT_ANSWERING: Words(_("WhatsApp has stopped answering."), _BY_ITSELF, Step.WAIT),
+    Reason.LINK_UNSTABLE: Words(
+        _("WhatsApp lets this connection in and drops it again, time after time."),
+        _(
+            "It is tried again by itself, in pauses of up to five minutes. If this lasts, stop "
+            "any other program with the same credentials, open WhatsApp on the phone, or get a "
+            "new code: the saved login is kept until a phone is linked with it."
+        ),
+        Step.NEW_CODE,
+    ),
     Reason.UNREACHABLE: Words(
         _("WhatsApp cannot be reached from this server."),
         _(
@@ -110,11 +130,24 @@ WORDS: dict[Reason, Words] = {
     Reason.LOGIN_REFUSED: Words(
         _("WhatsApp refused the login for now."), _("It is tried again by itself."), Step.WAIT
     ),
+    Reason.LOGIN_STILL_REFUSED: Words(
+        _("WhatsApp has refused the saved login for several minutes."),
+        _(
+            "It is tried again by itself. If other numbers are connected, get a new code: the "
+            "saved login is kept until a phone is linked with it."
+        ),
+        Step.NEW_CODE,
+    ),
     Reason.HOST_CRASHED: Words(
         _("The process that held this connection ended unexpectedly."), _BY_ITSELF, Step.WAIT
     ),
     Reason.SERVICE_RESTARTED: Words(
         _("The service was restarted and is resuming the connection."), _BY_ITSELF, Step.WAIT
+    ),
+    Reason.SAVED_LOGIN_KEPT: Words(
+        _("No phone was linked with the new code, so the saved login is tried again."),
+        _BY_ITSELF,
+        Step.WAIT,
     ),
     Reason.LOGGED_OUT_BY_PHONE: Words(_("The phone unlinked this device."), _PRESS, Step.RECONNECT),
     Reason.FORGOTTEN: Words(
@@ -172,6 +205,24 @@ WORDS: dict[Reason, Words] = {
         _("Press Reconnect and scan the new QR code."),
         Step.RECONNECT,
     ),
+    Reason.PAIRING_PASSKEY: Words(
+        _("The phone asks for its passkey to link a device, which only WhatsApp's own apps can."),
+        _(
+            "On the phone: WhatsApp → Settings → Account → Passkeys, turn the passkey off, or "
+            "link with a phone or account that has none. Then press Reconnect."
+        ),
+        Step.RECONNECT,
+    ),
+    Reason.PAIRING_UNVERIFIED: Words(
+        _("The phone's answer could not be verified, so it was not linked."),
+        _("Press Reconnect and use the new code. If it happens again, update WhatsApp there."),
+        Step.RECONNECT,
+    ),
+    Reason.PAIRING_TURNED_AWAY: Words(
+        _("WhatsApp ended the linking."),
+        _("Wait some minutes, then press Reconnect and use the new code."),
+        Step.RECONNECT,
+    ),
     Reason.PAIRING_OUTDATED: Words(
         _(
             "WhatsApp no longer accepts this version of the connection software, "
@@ -212,11 +263,19 @@ WORDS: dict[Reason, Words] = {
     ),
     Reason.CREDENTIALS_DAMAGED: Words(
         _("The saved credentials on the server are damaged."),
-        _("Press Reconnect to get a new QR code, or restore the credentials folder from a backup."),
+        _(
+            "Press Reconnect to get a new QR code, or restore the credentials folder from a "
+            "backup. After linking again, remove the old device on the phone under Linked devices."
+        ),
         Step.RECONNECT,
     ),
     Reason.CREDENTIALS_MISSING: Words(
-        _("The saved credentials are no longer on the server."), _PRESS, Step.RECONNECT
+        _("The saved credentials are no longer on the server."),
+        _(
+            "Press Reconnect to get a new QR code. After linking again, remove the old device "
+            "on the phone under Linked devices."
+        ),
+        Step.RECONNECT,
     ),
     Reason.SESSION_BROKE: Words(
         _("An error in the service stopped this connection. Its log says which."),

@@ -144,6 +144,7 @@ class AuditEntry(models.Model):
         OWNER_LINK_OPENED = "owner_link_opened", lazy("Link for the phone's owner opened")
         OWNER_LINK_USED = "owner_link_used", lazy("Link for the phone's owner used")
         OWNER_LINK_REVOKED = "owner_link_revoked", lazy("Link for the phone's owner revoked")
+        LINKED_NUMBER_CHANGED = "linked_number_changed", lazy("Another phone linked")
         WORKER_DRAINED = "worker_drained", lazy("Worker drained")
         WORKER_RESUMED = "worker_resumed", lazy("Worker takes organizations again")
 

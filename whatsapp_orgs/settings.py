@@ -323,6 +323,8 @@ DIAL_TIMEOUT_SECONDS = positive("DIAL_TIMEOUT_SECONDS", 15)
 PAIRING_TIMEOUT_SECONDS = positive("PAIRING_TIMEOUT_SECONDS", 270)
 # WhatsApp refuses this version of the software: how long until one client asks again.
 OUTDATED_PROBE_SECONDS = positive("OUTDATED_PROBE_SECONDS", 300)
+# WhatsApp refuses a saved login: how long until people are told that a new code may help.
+LOGIN_REFUSED_LONG_SECONDS = positive("LOGIN_REFUSED_LONG_SECONDS", 180)
 
 # What Prometheus has to show for /metrics; without it, that answers to this machine alone.
 METRICS_TOKEN = long_enough("METRICS_TOKEN", 32)

@@ -48,8 +48,10 @@ from connections.actions.self_tests import (
     take_self_test,
 )
 from connections.actions.sightings import (
+    accept_code,
     begin,
     begin_pairing,
+    end_pairing,
     forget_credentials,
     link,
     lose_code,
@@ -73,6 +75,7 @@ __all__ = [
     "TooManyTests",
     "UnexpectedNumber",
     "Unwelcome",
+    "accept_code",
     "advance_runs",
     "as_owner",
     "begin",
@@ -81,6 +84,7 @@ __all__ = [
     "end_self_test",
     "forget_credentials",
     "drain_worker",
+    "end_pairing",
     "hand_over",
     "heartbeat",
     "link",

@@ -24,7 +24,7 @@ from connections.actions.requests import (
     request_cancel,
     request_reconnect,
 )
-from connections.lifecycle import PAIRING, Desired, State
+from connections.lifecycle import NEW_CODE_HELPS, PAIRING, Desired, State
 from connections.limits import WINDOW, TooManyRequests
 from connections.models import Connection, Method, OwnerLink
 from organizations.actions import Action, note
@@ -121,7 +121,8 @@ def use_owner_link(
     if method is None:
         method, number = _under_way(connection)
     who = owner(link, address)
-    request_reconnect(connection.pk, who, method, number)
+    helps = connection.reason in NEW_CODE_HELPS
+    request_reconnect(connection.pk, who, method, number, fresh_code=helps)
     if link.used_at:
         return
     newest = connection.events.order_by("-pk").values_list("pk", flat=True).first()

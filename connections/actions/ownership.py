@@ -15,7 +15,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from connections import broadcast
-from connections.actions.rows import Outcome, Unwelcome, adopt, end_attempts, move
+from connections.actions.rows import (
+    Outcome,
+    Unwelcome,
+    adopt,
+    end_attempts,
+    move,
+    resume_saved_login,
+)
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation
 from connections.models import Connection, PairingAttempt, Worker
 from organizations.actions import note
@@ -171,15 +178,16 @@ def _bring_up_to_date(connection: Connection, linked_number: LinkedNumber) -> No
         return
     attempt = connection.open_attempt()
     number = linked_number(connection.pk, attempt.store) if attempt else ""
+    changed = ""
     if attempt and number:
         try:
-            adopt(connection, attempt, number)
+            changed = adopt(connection, attempt, number)
         except Unwelcome as error:
             return move(connection, error.observation, detail=error.detail, attempt=attempt)
     if connection.state in PAIRING and (not connection.store or (attempt and not number)):
         _pair_again(connection, attempt)
     elif connection.store:
-        move(connection, Observation.SERVICE_RESTARTED, attempt=attempt)
+        move(connection, Observation.SERVICE_RESTARTED, detail=changed, attempt=attempt)
     else:
         move(connection, Observation.CREDENTIALS_MISSING)
 
@@ -188,7 +196,8 @@ def _pair_again(connection: Connection, attempt: PairingAttempt | None) -> None:
     """A pairing lost its worker. While its time is not over, someone still waits for a code."""
     first = connection.attempts.filter(generation=connection.generation).last()
     if first is not None and first.expires_at <= timezone.now():
-        return move(connection, Observation.PAIRING_INTERRUPTED, attempt=attempt)
+        move(connection, Observation.PAIRING_INTERRUPTED, attempt=attempt)
+        return resume_saved_login(connection)
     end_attempts(connection, Outcome.INTERRUPTED)
     connection.begun_generation -= 1
     connection.save(update_fields=["begun_generation"])

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from connections import broadcast, limits
 from connections.actions.rows import Outcome, end_attempts, move
-from connections.lifecycle import PAIRING, Desired, Observation, State
+from connections.lifecycle import PAIRING, Desired, Observation, Reason, State
 from connections.models import Connection, Method
 from organizations.actors import Actor
 from organizations.phone_numbers import same_number
@@ -21,6 +21,7 @@ REQUESTED = (
     "requested_by",
     "requested_method",
     "requested_number",
+    "fresh_code",
     "logout_wanted",
 )
 
@@ -59,12 +60,19 @@ class TemporarilyBanned(Exception):
 
 @transaction.atomic
 def request_reconnect(
-    connection_id: int, actor: Actor, method: Method = Method.QR, number: str = ""
+    connection_id: int,
+    actor: Actor,
+    method: Method = Method.QR,
+    number: str = "",
+    fresh_code: bool = False,
 ) -> Connection:
     """Ask for a connection. What is already under way is left to go on.
 
     `method` PHONE: by a code that is typed on the phone with this `number` (digits), instead of a
-    QR code. Raises AlreadyConnected when there is nothing to reconnect, OrganizationInactive,
+    QR code. `fresh_code`: show a code even if there is a saved login, which is kept until a phone
+    is linked. The connection's `replaced_attempt` is the pairing that this request ended, if any.
+
+    Raises AlreadyConnected when there is nothing to reconnect, OrganizationInactive,
     UnexpectedNumber, TemporarilyBanned, TooManyRequests.
     """
     connection = locked(connection_id)
@@ -80,11 +88,16 @@ def request_reconnect(
         if connection.banned_until is not None:
             raise TemporarilyBanned(connection.banned_until)
         asked_again = (connection.requested_method, connection.requested_number) == (method, number)
-        if asked_again and _under_way(connection):
+        asked_again = asked_again and (connection.pairs or not fresh_code)
+        # Whoever changes the method goes on beside the saved login.
+        fresh_code = fresh_code or (connection.pairs and connection.fresh_code)
+        # A phone that has accepted a code must not be thrown out by a repetition.
+        if _under_way(connection) and (asked_again or connection.reason == Reason.FINISHING):
             return connection
     limits.check(connection, actor)
     connection.requested_by = actor.short_label
     connection.requested_method, connection.requested_number = method, number
+    connection.fresh_code = fresh_code and bool(connection.store)
     return _request(connection, Desired.CONNECTED, Observation.RECONNECT_REQUESTED, actor)
 
 
@@ -94,7 +107,7 @@ def request_disconnect(connection_id: int, actor: Actor) -> Connection:
     connection = locked(connection_id)
     if connection.desired == Desired.DISCONNECTED and connection.disconnecting:
         return connection
-    connection.logout_wanted = True
+    connection.logout_wanted, connection.fresh_code = True, False
     return _request(connection, Desired.DISCONNECTED, Observation.DISCONNECT_REQUESTED, actor)
 
 
@@ -102,10 +115,15 @@ def request_disconnect(connection_id: int, actor: Actor) -> Connection:
 def request_cancel(connection_id: int, actor: Actor) -> Connection:
     """Ask for the end of a pairing that is under way. Raises NothingToCancel."""
     connection = locked(connection_id)
-    pairing = connection.state in PAIRING and not connection.store
-    if connection.desired != Desired.CONNECTED or not pairing:
+    if connection.desired != Desired.CONNECTED or not connection.pairs:
         raise NothingToCancel(NothingToCancel.__doc__)
-    return _request(connection, Desired.DISCONNECTED, Observation.CANCEL_REQUESTED, actor)
+    if not connection.store:
+        return _request(connection, Desired.DISCONNECTED, Observation.CANCEL_REQUESTED, actor)
+    # The saved login is resumed as after a restart: nobody waits for a code any more.
+    connection.fresh_code = False
+    connection.begun_generation = connection.generation + 1
+    connection.save(update_fields=["begun_generation"])
+    return _request(connection, Desired.CONNECTED, Observation.SAVED_LOGIN_KEPT, actor)
 
 
 def locked(connection_id: int) -> Connection:
@@ -131,6 +149,7 @@ def _request(
     connection.desired = desired
     connection.generation += 1
     connection.save(update_fields=REQUESTED)
+    connection.replaced_attempt = connection.open_attempt()
     end_attempts(connection, Outcome.CANCELLED)
     move(connection, observation, actor=actor, retry_at=retry_at)
     broadcast.requested(connection.pk)

@@ -15,7 +15,9 @@ from django.utils import timezone
 from connections import broadcast
 from connections.lifecycle import PAIRING, Observation, State, after
 from connections.models import DETAIL_LENGTH, Connection, ConnectionEvent, PairingAttempt
+from organizations.actions import note
 from organizations.actors import Actor
+from organizations.models import AuditEntry
 from organizations.phone_numbers import same_number
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,9 @@ T = TypeVar("T")
 ENDINGS: dict[Observation, PairingAttempt.Outcome] = {
     Observation.CODES_EXPIRED: Outcome.EXPIRED,
     Observation.PAIRING_REFUSED: Outcome.REFUSED,
+    Observation.PAIRING_UNVERIFIED: Outcome.REFUSED,
+    Observation.PAIRING_TURNED_AWAY: Outcome.REFUSED,
+    Observation.PAIRING_PASSKEY: Outcome.PASSKEY,
     Observation.WRONG_NUMBER: Outcome.REFUSED,
     Observation.NUMBER_IN_USE: Outcome.REFUSED,
     Observation.PAIRING_UNREACHABLE: Outcome.UNREACHABLE,
@@ -45,6 +50,10 @@ GONE_AT_WHATSAPP = frozenset(
     }
 )
 """After these the saved credentials are worthless, so the next reconnect begins with a fresh QR."""
+
+
+REPEATED = frozenset({Observation.LINK_UNSTABLE})
+"""Each repetition of these has another detail, and the history needs only the first line."""
 
 
 @dataclass(frozen=True)
@@ -119,11 +128,12 @@ def move(
     attempt = attempt or connection.open_attempt()
     detail = detail[:DETAIL_LENGTH]
     state, reason = follows
-    unchanged = (before, connection.reason, connection.detail) == (state, reason, detail)
+    same_reason = (before, connection.reason) == (state, reason)
+    unchanged = same_reason and (connection.detail == detail or observation in REPEATED)
     if unchanged and actor is None:
-        if connection.retry_at != retry_at:
-            connection.retry_at = retry_at
-            connection.save(update_fields=["retry_at"])
+        if (connection.detail, connection.retry_at) != (detail, retry_at):
+            connection.detail, connection.retry_at = detail, retry_at
+            connection.save(update_fields=["detail", "retry_at"])
             broadcast.changed(connection.pk)
         return
     if state != before:
@@ -161,8 +171,12 @@ def _log(event: ConnectionEvent, generation: int) -> None:
     logger.info("a connection changed", extra=fields)
 
 
-def adopt(connection: Connection, attempt: PairingAttempt, number: str) -> None:
-    """The attempt's store becomes the organization's. Raises Unwelcome."""
+def adopt(connection: Connection, attempt: PairingAttempt, number: str) -> str:
+    """The attempt's store becomes the organization's. Raises Unwelcome.
+
+    Return what the history says when it is another number than before, else "".
+    """
+    before = connection.last_number
     expected = connection.organization.expected_number
     if expected and not same_number(expected, number):
         raise Unwelcome(Observation.WRONG_NUMBER, f"its number ends in {number[-4:]}")
@@ -174,11 +188,24 @@ def adopt(connection: Connection, attempt: PairingAttempt, number: str) -> None:
         # Another organization may link the same phone at this moment: a savepoint, so that what
         # the caller's transaction has done outlives the second one's refusal.
         with transaction.atomic():
-            Connection.objects.filter(pk=connection.pk).update(store=attempt.store, number=number)
+            Connection.objects.filter(pk=connection.pk).update(
+                store=attempt.store, number=number, last_number=number, fresh_code=False
+            )
     except IntegrityError as error:
         raise in_use from error
     connection.store, connection.number = attempt.store, number
+    connection.last_number, connection.fresh_code = number, False
     end_attempts(connection, Outcome.LINKED)
+    if not before or same_number(before, number):
+        return ""
+    detail = f"the number changed: it ended in {before[-4:]}, now it ends in {number[-4:]}"
+    note(
+        AuditEntry.Action.LINKED_NUMBER_CHANGED,
+        connection.organization,
+        Actor(attempt.begun_by),
+        f"…{before[-4:]} → …{number[-4:]}",
+    )
+    return detail
 
 
 def leave_credentials(connection: Connection) -> None:
@@ -187,8 +214,16 @@ def leave_credentials(connection: Connection) -> None:
     connection.save(update_fields=["store"])
 
 
+def resume_saved_login(connection: Connection, detail: str = "") -> None:
+    """Go back to the login that was kept while a new code was shown, if there is one."""
+    if connection.store and connection.fresh_code:
+        connection.fresh_code = False
+        connection.save(update_fields=["fresh_code"])
+        move(connection, Observation.SAVED_LOGIN_KEPT, detail=detail)
+
+
 def end_attempts(connection: Connection, outcome: PairingAttempt.Outcome) -> None:
-    """What is under way ends here, and its codes with it."""
+    """End what is under way, and its codes with it."""
     connection.attempts.filter(ended_at=None).update(
         ended_at=timezone.now(), outcome=outcome, code="", phone_code="", code_expires_at=None
     )

@@ -19,6 +19,7 @@ from connections.actions.rows import (
     fenced,
     leave_credentials,
     move,
+    resume_saved_login,
 )
 from connections.lifecycle import Desired, Observation
 from connections.models import Connection, PairingAttempt
@@ -49,6 +50,9 @@ def begin_pairing(
     connection = fenced(fence)
     _note_begin(connection, fence)
     end_attempts(connection, Outcome.CANCELLED)
+    if connection.fresh_code and not connection.store:
+        connection.fresh_code = False  # There is no login left that it could be kept beside.
+        connection.save(update_fields=["fresh_code"])
     if because is not None:
         leave_credentials(connection)
         move(connection, because)
@@ -68,9 +72,18 @@ def begin_pairing(
 
 @transaction.atomic
 def show_code(
-    fence: Fence, attempt_id: int, code: str, number: int, count: int, lasts: timedelta
+    fence: Fence,
+    attempt_id: int,
+    code: str,
+    number: int,
+    count: int,
+    lasts: timedelta,
+    observation: Observation = Observation.CODE_SHOWN,
 ) -> None:
-    """WhatsApp issued code `number` of `count`, good for `lasts`. Raises Superseded."""
+    """Show code `number` of `count`, which is valid for `lasts`. Raises Superseded.
+
+    `observation`: PHONE_UNSUPPORTED while a phone that cannot link yet has to be told so.
+    """
     connection = fenced(fence)
     now = timezone.now()
     shown = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
@@ -82,19 +95,30 @@ def show_code(
         first_code_at=Coalesce("first_code_at", now),
     ):
         raise Superseded
-    move(connection, Observation.CODE_SHOWN, attempt=PairingAttempt(pk=attempt_id))
+    move(connection, observation, attempt=PairingAttempt(pk=attempt_id))
     broadcast.changed(connection.pk)
 
 
 @transaction.atomic
-def show_phone_code(fence: Fence, attempt_id: int, code: str, lasts: timedelta) -> None:
-    """WhatsApp issued a code to be typed on the phone, good for `lasts`. Raises Superseded."""
+def show_phone_code(
+    fence: Fence,
+    attempt_id: int,
+    code: str,
+    count: int,
+    lasts: timedelta,
+    observation: Observation = Observation.PHONE_CODE_SHOWN,
+) -> None:
+    """Show a code to be typed on the phone, which is valid for `lasts`. Raises Superseded.
+
+    `count`: how many QR codes WhatsApp gave the same connection; `observation` as in `show_code`.
+    """
     connection = fenced(fence)
     shown = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
-    if not shown.update(phone_code=code, code_expires_at=timezone.now() + lasts):
+    expires_at = timezone.now() + lasts
+    if not shown.update(phone_code=code, code_count=count, code_expires_at=expires_at):
         raise Superseded
     shown.filter(first_code_at=None).update(first_code_at=timezone.now())
-    move(connection, Observation.PHONE_CODE_SHOWN)
+    move(connection, observation)
     broadcast.changed(connection.pk)
 
 
@@ -123,6 +147,27 @@ def observe(
 
 
 @transaction.atomic
+def accept_code(fence: Fence, attempt_id: int) -> None:
+    """A phone has used the code, so nobody else can any more. Raises Superseded."""
+    connection = fenced(fence)
+    used = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
+    if not used.update(code="", phone_code="", code_expires_at=None):
+        raise Superseded
+    move(connection, Observation.CODE_ACCEPTED)
+
+
+@transaction.atomic
+def end_pairing(fence: Fence, observation: Observation, detail: str = "") -> None:
+    """No phone was linked, and why. Raises Superseded.
+
+    A login from before that was kept meanwhile is resumed then.
+    """
+    connection = fenced(fence)
+    move(connection, observation, detail=detail)
+    resume_saved_login(connection, detail)
+
+
+@transaction.atomic
 def link(
     fence: Fence,
     attempt: PairingAttempt,
@@ -137,7 +182,8 @@ def link(
     Raises Superseded; Unwelcome when the number is not one that this organization may have.
     """
     connection = fenced(fence)
-    adopt(connection, attempt, number)
+    changed = adopt(connection, attempt, number)
+    detail = "; ".join(filter(None, (changed, detail)))
     move(connection, observation, detail=detail, attempt=attempt, retry_at=retry_at)
 
 

@@ -35,6 +35,8 @@ from organizations.phone_numbers import digits, formatted
 
 ALREADY_CONNECTED = _("WhatsApp is already connected")
 RECONNECTING = _("Reconnecting has begun.")
+CANCELLED = _("The pairing was cancelled.")
+NOTHING_TO_CANCEL = _("There is no pairing to cancel.")
 DISCONNECTING = _("Disconnecting has begun.")
 CODE_ASKED = _("A code for the phone has been asked for.")
 TESTING = _("The test message is on its way.")
@@ -53,6 +55,8 @@ Request = Callable[[Connection, Actor, HttpRequest], str]
 
 # What the form for a typed code sends, and how much of it is read.
 FIELD, MOST_CHARACTERS = "phoneNumber", 32
+# What the button for a new code beside a saved login sends.
+FRESH_CODE = "freshCode"
 
 
 class ConnectionPage(TenantAdmin[Connection]):
@@ -62,6 +66,7 @@ class ConnectionPage(TenantAdmin[Connection]):
         views = {
             "reconnect": self.reconnect_view,
             "phone": self.phone_view,
+            "cancel": self.cancel_view,
             "disconnect": self.disconnect_view,
             "scan": self.scan_view,
             "self_test": self.self_test_view,
@@ -150,6 +155,10 @@ class ConnectionPage(TenantAdmin[Connection]):
         """POST: ask for a code that is typed on the phone with this number."""
         return self._ask(request, organization_id, _link_by_phone)
 
+    def cancel_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
+        """POST: end a pairing that is under way; a saved login is kept."""
+        return self._ask(request, organization_id, _cancel)
+
     def disconnect_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
         """GET: say what will be lost. POST: ask for the disconnect."""
         if request.method in ("GET", "HEAD"):
@@ -217,8 +226,16 @@ def _likely_number(connection: Connection) -> str:
 
 
 def _reconnect(connection: Connection, actor: Actor, request: HttpRequest) -> str:
-    _request(connection, actor)
+    _request(connection, actor, fresh_code=FRESH_CODE in request.POST)
     return RECONNECTING
+
+
+def _cancel(connection: Connection, actor: Actor, request: HttpRequest) -> str:
+    try:
+        actions.request_cancel(connection.pk, actor)
+    except actions.NothingToCancel as error:
+        raise Refused(gettext(NOTHING_TO_CANCEL)) from error
+    return CANCELLED
 
 
 def _link_by_phone(connection: Connection, actor: Actor, request: HttpRequest) -> str:
@@ -226,15 +243,20 @@ def _link_by_phone(connection: Connection, actor: Actor, request: HttpRequest) -
         number = digits(request.POST.get(FIELD, "")[:MOST_CHARACTERS].strip())
     except ValueError as error:
         raise Refused(gettext(NO_NUMBER)) from error
-    _request(connection, actor, Method.PHONE, number)
+    # Whoever types a number wants a code, whatever is saved.
+    _request(connection, actor, Method.PHONE, number, fresh_code=True)
     return CODE_ASKED
 
 
 def _request(
-    connection: Connection, actor: Actor, method: Method = Method.QR, number: str = ""
+    connection: Connection,
+    actor: Actor,
+    method: Method = Method.QR,
+    number: str = "",
+    fresh_code: bool = False,
 ) -> None:
     try:
-        actions.request_reconnect(connection.pk, actor, method, number)
+        actions.request_reconnect(connection.pk, actor, method, number, fresh_code)
     except actions.AlreadyConnected as error:
         raise Refused(gettext(ALREADY_CONNECTED)) from error
     except actions.OrganizationInactive as error:

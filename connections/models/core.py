@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 
 from connections.details import in_words
-from connections.lifecycle import LIVE, Desired, Reason, State
+from connections.lifecycle import LIVE, PAIRING, Desired, Reason, State
 from connections.models.workers import Worker, Workforce
 from connections.words import WORDS, Words
 from organizations.actors import LABEL_LENGTH
@@ -88,6 +88,12 @@ class Connection(models.Model):
         null=True, blank=True, help_text="When it is tried again by itself, if that is known."
     )
     number = models.CharField(max_length=20, blank=True, help_text="Digits only.")
+    last_number = models.CharField(
+        max_length=20,
+        blank=True,
+        db_default="",
+        help_text="Digits of the last linked phone, also after its end.",
+    )
     store = models.CharField(
         max_length=50, blank=True, help_text="Where the credentials lie, inside the folder."
     )
@@ -101,10 +107,18 @@ class Connection(models.Model):
     requested_number = models.CharField(
         max_length=20, blank=True, help_text="Digits of the phone that types the code."
     )
+    fresh_code = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="A new code was requested while the saved login is kept until a phone is linked.",
+    )
     worker = models.ForeignKey(Worker, on_delete=models.SET_NULL, null=True, blank=True)
     claim = models.PositiveBigIntegerField(
         default=0, help_text="Raised by each change of owner; only the newest may write."
     )
+
+    # Not stored: the pairing that a request has just ended.
+    replaced_attempt: PairingAttempt | None = None
 
     objects = ConnectionManager()
 
@@ -154,6 +168,11 @@ class Connection(models.Model):
         return self.logout_wanted and not failed
 
     @property
+    def pairs(self) -> bool:
+        """Whether a phone is being linked, rather than the saved login being resumed."""
+        return self.state in PAIRING and (not self.store or self.fresh_code)
+
+    @property
     def banned_until(self) -> datetime | None:
         """Until when WhatsApp must not be tried, if that is not over."""
         if self.reason != Reason.TEMPORARILY_BANNED or self.retry_at is None:
@@ -187,6 +206,7 @@ class PairingAttempt(models.Model):
         CRASHED = "crashed", lazy("Broke off")
         TIMED_OUT = "timed_out", lazy("Took too long")
         INTERRUPTED = "interrupted", lazy("The service was restarted")
+        PASSKEY = "passkey", lazy("The phone asked for a passkey")
         CANCELLED = "cancelled", lazy("Cancelled by a newer request")
         FAILED = "failed", lazy("Failed")
 

@@ -6,7 +6,6 @@ from django.utils import timezone
 
 from connections import actions
 from connections.actions import Fence
-from connections.lifecycle import Observation
 from connections.models import Connection, PairingAttempt, Worker
 
 PAIRING_LASTS = timedelta(seconds=200)
@@ -51,7 +50,7 @@ class Hand:
     def link(self, connection: Connection) -> Fence:
         """All the way to a linked phone."""
         fence, attempt = self.show_code(connection)
-        actions.observe(fence, Observation.CODE_ACCEPTED)
+        actions.accept_code(fence, attempt.pk)
         actions.link(fence, attempt, NUMBER)
         return fence
 

@@ -39,7 +39,9 @@ FINALS = {
 DROPS = {
     "no dial": Observation.UNREACHABLE,
     "lost": Observation.LINK_LOST,
+    "dropped again": Observation.LINK_UNSTABLE,
     "refused": Observation.LOGIN_REFUSED,
+    "refused for long": Observation.LOGIN_STILL_REFUSED,
     "crashed": Observation.HOST_CRASHED,
     "no disk": Observation.STORE_UNUSABLE,
     "temporary ban": Observation.TEMPORARILY_BANNED,
@@ -59,6 +61,9 @@ NO_CODE = {
 NO_SCAN = {
     "expired": Observation.CODES_EXPIRED,
     "refused": Observation.PAIRING_REFUSED,
+    "passkey": Observation.PAIRING_PASSKEY,
+    "unverified": Observation.PAIRING_UNVERIFIED,
+    "turned away": Observation.PAIRING_TURNED_AWAY,
     "outdated": Observation.PAIRING_OUTDATED,
     "crashed": Observation.PAIRING_CRASHED,
     "overtime": Observation.PAIRING_TIMED_OUT,
@@ -73,7 +78,17 @@ AFTER_SCAN = {
 }
 TROUBLES = sorted(
     {*FINALS, *DROPS, *NO_CODE, *NO_SCAN, *AFTER_SCAN, *NUMBERS}
-    | {"broke", "give up", "silent", "code lost", "next", "untold", Observation.STORE_FAILED.value}
+    | {
+        "broke",
+        "give up",
+        "silent",
+        "code lost",
+        "next",
+        "unsupported",
+        "untold",
+        "left",
+        Observation.STORE_FAILED.value,
+    }
 )
 
 
@@ -129,6 +144,7 @@ class SessionModel:
         self.store = connection.store
         self.requested = connection.begun_generation < connection.generation
         self.to_connect = connection.desired == Desired.CONNECTED and not connection.logout_wanted
+        self.fresh_code = self.requested and connection.fresh_code and bool(self.store)
         self.disconnecting = False
 
     @property
@@ -164,7 +180,7 @@ class SessionModel:
             self.last_words(Observation.PAUSED if self.store else Observation.PAIRING_INTERRUPTED)
 
     def _run(self) -> Steps[None]:
-        if self.requested and self.to_connect and not self.store:
+        if self.requested and self.to_connect and (not self.store or self.fresh_code):
             went_on = yield from self._pair(None, first=True)
         else:
             went_on = yield from self._carry_out()
@@ -181,6 +197,8 @@ class SessionModel:
             self.world.remove(self.id, keep={self.store, *_linked_stores(self.id)})
         if connection.desired != Desired.CONNECTED:
             return False
+        if self.fresh_code:
+            return (yield from self._pair(None))
         because = self._first_obstacle()
         if because is None:
             if self.requested:
@@ -261,24 +279,33 @@ class SessionModel:
 
     def _pair(self, because: Observation | None, first: bool = False) -> Steps[bool]:
         attempt = actions.begin_pairing(self.fence, PAIRING_LASTS, because)
+        kept = self.store if self.fresh_code else ""
         if first:
             yield GO
             if any(pk == self.id for pk, _ in self.world.stores):
-                self.world.remove(self.id, keep={attempt.store, *_linked_stores(self.id)})
+                self.world.remove(self.id, keep={attempt.store, kept, *_linked_stores(self.id)})
                 actions.begin(self.fence)
         self.accepted = False
         self.until: datetime | None = None
         ending = yield from self._pair_until_over(attempt)
         linked = ending is None or (yield from self._end(attempt, ending))
-        self.requested = False
+        self.requested = self.fresh_code = False
         yield GO
         linked = linked or attempt.store in _linked_stores(self.id)
-        if linked:
-            self.store = attempt.store
-            self.world.remove(self.id, keep={attempt.store})
-        else:
+        if not linked:
             self.world.remove(self.id, only=attempt.store)
-        return linked
+            return bool(kept)
+        self.store = attempt.store
+        if kept:
+            yield from self._retire(kept)
+        self.world.remove(self.id, keep={attempt.store})
+        return True
+
+    def _retire(self, store: str) -> Steps[None]:
+        if (yield ("told", "left")) == "left":
+            self.observe(Observation.OLD_DEVICE_LEFT)
+        else:
+            self.world.forget((self.id, store))
 
     def _end(self, attempt: PairingAttempt, ending: Observation) -> Steps[bool]:
         """The phone may have accepted the code before things went wrong."""
@@ -292,7 +319,7 @@ class SessionModel:
             else:
                 return True
         yield GO
-        self.observe(Observation.PAIRING_CRASHED if ending in HELD else ending)
+        actions.end_pairing(self.fence, Observation.PAIRING_CRASHED if ending in HELD else ending)
         return False
 
     def _pair_until_over(self, attempt: PairingAttempt) -> Steps[Observation | None]:
@@ -315,13 +342,15 @@ class SessionModel:
     def _show_codes(self, attempt: PairingAttempt) -> Steps[str]:
         shown = 0
         answer = "next"
-        while answer == "next":
+        while answer in ("next", "unsupported"):
+            if answer == "unsupported":
+                self.observe(Observation.PHONE_UNSUPPORTED)
             shown = min(6, shown + 1)
             if attempt.method == Method.PHONE:
-                actions.show_phone_code(self.fence, attempt.pk, "ABCD-EFGH", CODE_LASTS)
+                actions.show_phone_code(self.fence, attempt.pk, "ABCD-EFGH", 6, CODE_LASTS)
             else:
                 actions.show_code(self.fence, attempt.pk, f"code {shown}", shown, 6, CODE_LASTS)
-            answer = yield ("scan", "next", "code lost", *NO_SCAN)
+            answer = yield ("scan", "next", "unsupported", "code lost", *NO_SCAN)
         return answer
 
     def _link(self, attempt: PairingAttempt) -> Steps[Observation | None]:
@@ -332,7 +361,7 @@ class SessionModel:
         self.accepted = True
         if (yield ("accepted", "code lost")) == "code lost":
             return Observation.PAIRING_CRASHED  # But the phone was quicker than the break.
-        self.observe(Observation.CODE_ACCEPTED)
+        actions.accept_code(self.fence, attempt.pk)
         answer = yield ("connected", *AFTER_SCAN)
         if answer == "connected":
             try:

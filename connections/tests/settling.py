@@ -107,6 +107,10 @@ class Settles(RuleBasedStateMachine):
         else:
             set_active(self.organizations[who], what == "activate", ALICE)
 
+    @rule(who=WHO, method=sampled_from(Method))
+    def ask_for_fresh_code(self, who: int, method: Method) -> None:
+        self.reconnect(who, method, fresh=True)
+
     @rule(who=WHO, number=sampled_from(["", *NUMBERS]))
     def expect(self, who: int, number: str) -> None:
         set_expected_number(self.organizations[who], number, ALICE)
@@ -115,10 +119,10 @@ class Settles(RuleBasedStateMachine):
         actions.request_disconnect(self.ids[who], ALICE)
         self.owed = {key for key in self.owed if key[0] != self.ids[who]}
 
-    def reconnect(self, who: int, method: Method) -> None:
+    def reconnect(self, who: int, method: Method, fresh: bool = False) -> None:
         typed = WORLD.fitting(self.ids[who]) if method == Method.PHONE else ""
         try:
-            actions.request_reconnect(self.ids[who], ALICE, method, typed)
+            actions.request_reconnect(self.ids[who], ALICE, method, typed, fresh_code=fresh)
         except OrganizationInactive:
             assert not self.row(who).organization.is_active
         except AlreadyConnected:

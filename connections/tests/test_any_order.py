@@ -162,7 +162,7 @@ class AnyOrder(RuleBasedStateMachine):
             elif what == "code":
                 actions.show_code(fence, pk, f"code {number}", number, 6, CODE_LASTS)
             else:
-                actions.show_phone_code(fence, pk, "ABCD-EFGH", CODE_LASTS)
+                actions.show_phone_code(fence, pk, "ABCD-EFGH", 6, CODE_LASTS)
 
         if attempt.ended_at is not None:
             return self.refused(write)

@@ -51,7 +51,7 @@ def reread(connection: Connection) -> Connection:
 def show_phone_code(connection: Connection, hand: Hand) -> None:
     """A pairing whose code can be typed on the phone."""
     fence, attempt = hand.begin_pairing(connection)
-    actions.show_phone_code(fence, attempt.pk, PHONE_CODE, timedelta(seconds=160))
+    actions.show_phone_code(fence, attempt.pk, PHONE_CODE, 6, timedelta(seconds=160))
 
 
 # --- Pictures ------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ def dropped(user: User, hand: Hand, number: int) -> Connection:
     connection = Connection.objects.of(organization)
     actions.request_reconnect(connection.pk, Actor("the tests"))
     fence, attempt = hand.show_code(connection)
-    actions.observe(fence, Observation.CODE_ACCEPTED)
+    actions.accept_code(fence, attempt.pk)
     actions.link(fence, attempt, f"5511900000{number:03}")
     actions.observe(fence, Observation.TAKEN_OVER)
     return connection

@@ -65,7 +65,7 @@ def test_the_store_of_a_phone_that_had_accepted_is_adopted(
     requested: Connection, hand: Hand
 ) -> None:
     fence, attempt = hand.show_code(requested)
-    actions.observe(fence, Observation.CODE_ACCEPTED)
+    actions.accept_code(fence, attempt.pk)
     asked = []
 
     def linked_number(connection_id: int, store: str) -> str:

@@ -45,8 +45,13 @@ CASES = [
     Case(
         "show_phone_code",
         lambda fence, attempt: actions.show_phone_code(
-            fence, attempt.pk, "ABCD-EFGH", timedelta(seconds=160)
+            fence, attempt.pk, "ABCD-EFGH", 6, timedelta(seconds=160)
         ),
+    ),
+    Case("accept_code", lambda fence, attempt: actions.accept_code(fence, attempt.pk)),
+    Case(
+        "end_pairing",
+        lambda fence, attempt: actions.end_pairing(fence, Observation.CODES_EXPIRED),
     ),
     Case("lose_code", lambda fence, attempt: actions.lose_code(fence, attempt.pk)),
     Case("link", lambda fence, attempt: actions.link(fence, attempt, NUMBER)),

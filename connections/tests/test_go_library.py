@@ -45,7 +45,8 @@ def run(script: str) -> str:
 
 
 def test_what_is_called_is_declared_as_neonize_declares_it() -> None:
-    names = "Neonize GetAllDevices Stop Logout IsConnected IsLoggedIn SendMessage PairPhone"
+    names = "Neonize GetAllDevices Stop Logout SetProxyAddress IsConnected"
+    names += " IsLoggedIn SendMessage PairPhone"
     told = run(COMPARED).splitlines()
     assert [line.split()[1] for line in told if line.startswith("same:")] == names.split()
 

@@ -101,7 +101,7 @@ class LateWords(RuleBasedStateMachine):
         assert isinstance(attempt, PairingAttempt)
         if phone:
             self.write(
-                "show_phone_code", fence, actions.show_phone_code, attempt.pk, "ABCD", CODE_LASTS
+                "show_phone_code", fence, actions.show_phone_code, attempt.pk, "ABCD", 6, CODE_LASTS
             )
         else:
             self.write("show_code", fence, actions.show_code, attempt.pk, CODE, 1, 6, CODE_LASTS)

@@ -19,17 +19,22 @@ resume_started        resuming              · c · · · ·
 pairing_started       preparing_code        · c · · c c
 code_shown            waiting_for_scan      · s s · · ·
 phone_code_shown      waiting_for_entry     · s s · · ·
+phone_unsupported     phone_unsupported     · s s · · ·
 code_lost             code_lost             · c c · · ·
 code_accepted         finishing             · c c · · ·
 linked                linked                · C C · · ·
 resumed               resumed               · C C · C ·
+old_device_left       old_device_left       · · · C · ·
 link_lost             link_lost             · r r r r ·
 not_answering         not_answering         · · · r r ·
+link_unstable         link_unstable         · r r r r ·
 unreachable           unreachable           · r r r r ·
 dial_failed           unreachable           · c · · · ·
 login_refused         login_refused         · r r r r ·
+login_still_refused   login_still_refused   · r r r r ·
 host_crashed          host_crashed          · r r r r ·
 service_restarted     service_restarted     · r r r r ·
+saved_login_kept      saved_login_kept      · r r · · r
 paused                organization_inactive · r r r r ·
 logged_out_by_phone   logged_out_by_phone   · a a a a ·
 forgotten             forgotten             · a a a a ·
@@ -42,6 +47,9 @@ codes_expired         codes_expired         · a a · · ·
 wrong_number          wrong_number          · a a a a ·
 number_in_use         number_in_use         · a a a a ·
 pairing_refused       pairing_refused       · a a · · ·
+pairing_passkey       pairing_passkey       · a a · · ·
+pairing_unverified    pairing_unverified    · a a · · ·
+pairing_turned_away   pairing_turned_away   · a a · · ·
 pairing_outdated      pairing_outdated      · a a · · ·
 pairing_unreachable   pairing_unreachable   · a a · · ·
 pairing_interrupted   pairing_interrupted   · a a · · ·
@@ -172,6 +180,7 @@ def test_who_has_to_act_is_told_how() -> None:
         elif rule.state == State.CONNECTED:
             assert step == Step.NONE, observation
         elif rule.state in WAITING:
-            assert step in (Step.WAIT, Step.SCAN, Step.CHECK_SERVER), observation
+            steps = (Step.WAIT, Step.SCAN, Step.NEW_CODE, Step.CHECK_SERVER)
+            assert step in steps, observation
         elif rule.state == State.DISCONNECTED:
             assert step == Step.RECONNECT, observation

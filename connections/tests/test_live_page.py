@@ -35,7 +35,7 @@ def show_phone_code(connection: Connection, hand: Hand) -> None:
     actions.request_reconnect(connection.pk, ALICE, Method.PHONE, NUMBER)
     fence = hand.begin(connection)
     attempt = actions.begin_pairing(fence, PAIRING_LASTS)
-    actions.show_phone_code(fence, attempt.pk, PHONE_CODE, PAIRING_LASTS)
+    actions.show_phone_code(fence, attempt.pk, PHONE_CODE, 6, PAIRING_LASTS)
 
 
 def told(connection: Connection, may_operate: bool = True) -> dict[str, Any]:
@@ -126,18 +126,32 @@ def test_each_way_to_link_leads_to_the_other(connection: Connection, hand: Hand)
     show_phone_code(connection, hand)
     assert ways() == (False, True)
     fence = hand.claim(connection)
-    actions.observe(fence, Observation.CODE_ACCEPTED)
+    attempt = connection.open_attempt()
+    assert attempt is not None
+    actions.accept_code(fence, attempt.pk)
     assert ways() == (False, False)
     actions.observe(fence, Observation.PAIRING_REFUSED)
     assert ways() == (True, False)
 
 
-def test_saved_credentials_need_no_code(connection: Connection, hand: Hand) -> None:
+def test_new_code_is_offered_beside_a_saved_login_that_is_down(
+    connection: Connection, hand: Hand
+) -> None:
+    def offered() -> tuple[bool, ...]:
+        seen = told(connection)
+        ways = ("canReconnect", "canGetNewCode", "canLinkByPhone", "canShowQr", "canKeepLogin")
+        return tuple(seen[way] for way in ways)
+
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
-    actions.observe(fence, Observation.LINK_LOST)
-    seen = told(connection)
-    assert (seen["canReconnect"], seen["canLinkByPhone"]) == (True, False)
+    assert offered() == (False, False, False, False, False)
+    actions.observe(fence, Observation.LOGIN_STILL_REFUSED)
+    assert (told(connection)["step"], offered()) == ("new_code", (True, True, True, False, False))
+    actions.request_reconnect(connection.pk, ALICE, fresh_code=True)
+    hand.show_code(connection)
+    assert offered() == (False, False, True, False, True)
+    actions.request_cancel(connection.pk, ALICE)
+    assert told(connection)["reason"] == "saved_login_kept"
 
 
 # --- The test message ---------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class Pairing:
         connection = Connection.objects.of(organization)
         actions.request_reconnect(connection.pk, ALICE)
         fence, attempt = hand.show_code(connection)
-        actions.observe(fence, Observation.CODE_ACCEPTED)
+        actions.accept_code(fence, attempt.pk)
         return cls(connection, fence, attempt)
 
     def link(self, number: str) -> Connection:

@@ -37,8 +37,8 @@ def show(connection: Connection, hand: Hand) -> None:
 
 def accept(connection: Connection, hand: Hand) -> None:
     request(connection, hand)
-    fence, _ = hand.show_code(connection)
-    actions.observe(fence, Observation.CODE_ACCEPTED)
+    fence, attempt = hand.show_code(connection)
+    actions.accept_code(fence, attempt.pk)
 
 
 def link(connection: Connection, hand: Hand) -> None:

@@ -168,7 +168,7 @@ def test_a_pairing_that_is_under_way_is_joined(
     link, secret = made
     actions.request_reconnect(connection.pk, actor, Method.PHONE, NUMBER)
     fence, attempt = hand.begin_pairing(connection)
-    actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", timedelta(seconds=60))
+    actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", 6, timedelta(seconds=60))
     actions.use_owner_link(link, held_by(secret), HERE)
     told = screen(afresh(link))
     assert (told["stage"], told["code"], told["canScan"]) == ("typed", "ABCD-EFGH", True)

@@ -241,7 +241,7 @@ def test_a_typed_code_asks_for_the_number_unless_one_is_expected(
     client.post(LINK, {"ask": "phone"})
     fence, attempt = hand.begin_pairing(connection)
     assert attempt.phone_number == NUMBER
-    actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", timedelta(seconds=60))
+    actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", 6, timedelta(seconds=60))
     page = client.get(LINK)
     assert "ABCD-EFGH" in page.text
     assert NUMBER not in page.text

@@ -69,6 +69,7 @@ def test_after_each_trouble_by_itself() -> None:
         harmed_at(steps, "loss", "kill -9", "damage", "kill -9")
         harmed_at(steps, "disconnect", "cancel", "expect", "deactivate", "activate")
     reconnected_while_a_logout_fails()
+    linked_anew_beside_a_dead_login()
     assert set(Observation) == SEEN
 
 
@@ -178,6 +179,37 @@ def reconnected_while_a_logout_fails() -> None:
     assert [(line.state, line.reason) for line in told] == [
         (State.CONNECTING, Reason.DISCONNECTED_UNTOLD)
     ]
+    life.teardown()
+
+
+def linked_anew_beside_a_dead_login() -> None:
+    """A new code that is not used leaves the saved login; one that is used takes its place."""
+    life = Settles()
+    life.begin()
+    life.work(0, Method.QR, 12, [])
+    old = life.row(0).store
+    for ending, state in (("expired", State.RECONNECTING), ("cancel", State.RECONNECTING)):
+        life.work(0, None, 1, ["refused for long"])
+        life.reconnect(0, Method.QR, fresh=True)
+        while life.row(0).state != State.AWAITING_SCAN:
+            life.work(0, None, 1, [])
+        assert (life.row(0).store, life.row(0).open_attempt() is None) == (old, False)
+        if ending == "cancel":
+            life.ask(0, "cancel")
+        while life.row(0).state == State.AWAITING_SCAN:
+            life.work(0, None, 1, [ending])
+        assert (life.row(0).state, life.row(0).reason) == (state, Reason.SAVED_LOGIN_KEPT)
+        assert (life.row(0).pk, old) in WORLD.stores
+        life.settle()
+        assert (life.row(0).state, life.row(0).store) == (State.CONNECTED, old)
+    life.work(0, None, 1, ["dropped again"])
+    life.reconnect(0, Method.QR, fresh=True)
+    life.work(0, None, 14, ["left"])
+    life.settle()
+    row = life.row(0)
+    assert (row.state, row.store) == (State.CONNECTED, row.store)
+    assert row.store != old
+    assert WORLD.stores.keys() == {(row.pk, row.store)}
     life.teardown()
 
 

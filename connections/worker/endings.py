@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 from django.utils import timezone
 
@@ -17,6 +18,10 @@ USELESS = GONE_AT_WHATSAPP | {Observation.CREDENTIALS_DAMAGED}
 # WhatsApp's own longest ban is a matter of days; beyond, its answer is not believed.
 LONGEST_BAN = timedelta(days=60)
 
+# A proxy that refuses is shown by the reason phrase of its answer alone.
+PHRASES = {status.phrase: str(int(status)) for status in HTTPStatus}
+PROXY_REFUSAL = re.compile(r'failed to send handshake request: Get "[^"]*": ([^":]*)$')
+PHRASE_LENGTH = 60
 # What whatsmeow's errors mean to whoever has to look at the server.
 DIAL_WORDS = (
     (re.compile(r"status code 101 but got (\d{3})"), r"it answered with HTTP status \1"),
@@ -54,6 +59,10 @@ class StoreAway(Dropped):
     """The database of the credentials does not answer, for as long as that takes."""
 
 
+class Unavailable(Dropped):
+    """WhatsApp says that it is out of order (500, 503), which may concern everybody."""
+
+
 class Final(Exception):
     """Only a person can help."""
 
@@ -81,7 +90,10 @@ def ending(event: Event) -> Dropped | Final | None:
     if kind == "outdated":
         return Dropped(Observation.CLIENT_OUTDATED)
     if kind == "failed":
-        return Dropped(Observation.LOGIN_REFUSED, f"it said: {event['reason'].lower()}")
+        reason = event["reason"].lower()
+        if reason.isdigit():
+            return Unavailable(Observation.LOGIN_REFUSED, f"it answered with status {reason}")
+        return Dropped(Observation.LOGIN_REFUSED, f"it said: {reason}")
     if kind == "host_gone":
         return Dropped(Observation.HOST_CRASHED, event["error"])
     if kind == "ended":
@@ -89,10 +101,18 @@ def ending(event: Event) -> Dropped | Final | None:
     return None
 
 
-def _dial_words(error: str) -> str:
+def dial_words(error: str) -> str:
+    """Return what the library's error about a connection means, or "" where nobody knows."""
     for pattern, words in DIAL_WORDS:
         if found := pattern.search(error):
             return found.expand(words)
+    if found := PROXY_REFUSAL.search(error):
+        phrase = found[1].strip()
+        if status := PHRASES.get(phrase):
+            return f"the proxy answered with HTTP status {status}"
+        # A proxy may say anything; what could be an address or a password is not repeated.
+        words = re.sub(r"[^A-Za-z0-9 .,()'-]", "", phrase)[:PHRASE_LENGTH]
+        return f"the proxy refused: {words}"
     return ""
 
 
@@ -107,5 +127,5 @@ def _never_began(event: Event) -> Dropped | Final:
     if event["cause"] == "store":
         return Dropped(Observation.STORE_UNUSABLE)
     if event["cause"] == "dial":
-        return Dropped(Observation.UNREACHABLE, _dial_words(event["error"]))
+        return Dropped(Observation.UNREACHABLE, dial_words(event["error"]))
     return Dropped(Observation.LINK_LOST)

@@ -30,6 +30,17 @@ class Bytes(ctypes.Structure):
     _fields_ = [("ptr", c_void_p), ("size", ctypes.c_size_t)]
 
 
+class ProxySettings(ctypes.Structure):
+    """Which proxy the next connection of a client uses, and for what."""
+
+    _fields_ = [
+        ("address", c_char_p),
+        ("no_websocket", c_bool),
+        ("only_login", c_bool),
+        ("no_media", c_bool),
+    ]
+
+
 _BytesPointer = ctypes.POINTER(Bytes)
 _IsTrue = ctypes.CFUNCTYPE(c_bool, c_char_p)
 _Told = ctypes.CFUNCTYPE(c_void_p, c_char_p)
@@ -41,6 +52,7 @@ _Connect = ctypes.CFUNCTYPE(
 )
 _Send = ctypes.CFUNCTYPE(_BytesPointer, c_char_p, c_char_p, c_int, c_char_p, c_int)
 _PairPhone = ctypes.CFUNCTYPE(_BytesPointer, c_char_p, c_char_p, c_int)
+_SetProxy = ctypes.CFUNCTYPE(c_void_p, c_char_p, ctypes.POINTER(ProxySettings))
 _List = ctypes.CFUNCTYPE(c_void_p, c_char_p, LogCallback)
 _Version = ctypes.CFUNCTYPE(c_char_p)
 _FreeText = ctypes.CFUNCTYPE(None, c_void_p)
@@ -97,6 +109,7 @@ class GoLibrary:
         self.GetAllDevices = declared(_List, "GetAllDevices", text)
         self.Stop = declared(_Told, "Stop", text)
         self.Logout = declared(_Told, "Logout", text)
+        self.SetProxyAddress = declared(_SetProxy, "SetProxyAddress", text)
         self.IsConnected = declared(_IsTrue, "IsConnected")
         self.IsLoggedIn = declared(_IsTrue, "IsLoggedIn")
         self.SendMessage = declared(_Send, "SendMessage", data)

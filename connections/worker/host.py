@@ -97,12 +97,14 @@ class Host:
             raise HostBroken("a host process did not get ready in time") from None
         self._watching = asyncio.create_task(self._watch(), name=f"watch host {self.pid}")
 
-    def open(self, database: str) -> Link:
+    def open(self, database: str, pairing: bool = False) -> Link:
         """Start a client on a store: it resumes the device in it, or pairs when there is none.
 
-        `database`: its address (auth_sessions), which may hold a password.
+        `database`: its address (auth_sessions), which may hold a password. `pairing`: there is no
+        device in it yet.
         """
-        return self._begin(database, {"do": "open", "device_name": settings.DEVICE_NAME})
+        command = {"do": "open", "device_name": settings.DEVICE_NAME, "pairing": pairing}
+        return self._begin(database, command)
 
     async def prepare(self, database: str) -> None:
         """Make a store's tables, and connect nothing. Raises HostBroken, TimeoutError."""

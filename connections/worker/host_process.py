@@ -4,7 +4,9 @@ The process that is started is only a mould: it imports everything but the Go li
 host for each socket that the supervisor passes to it, which costs 30 ms instead of 500 and shares
 its memory. A host loads the Go library and then obeys its socket, one JSON line a command:
 
-    {"do": "open", "ref": 1, "database": "/…/whatsmeow.sqlite3", "device_name": "…"}
+    {"do": "open", "ref": 1, "database": "/…/whatsmeow.sqlite3", "device_name": "…",
+     "pairing": false}
+    {"do": "allow_relink", "ref": 1}
     {"do": "prepare", "ref": 1, "database": "/…/whatsmeow.sqlite3"}
     {"do": "pair_phone", "ref": 1, "number": "…"}
     {"do": "send_test", "ref": 1, "test": 7, "text": "…"}
@@ -125,7 +127,10 @@ class Host:
         ref = int(command["ref"])
         if command["do"] == "open":
             client = neonize_gateway.Client(
-                command["database"], command["device_name"], lambda event: self.say(ref, event)
+                command["database"],
+                command["device_name"],
+                lambda event: self.say(ref, event),
+                command["pairing"],
             )
             self._clients[ref] = client
             client.start()
@@ -134,6 +139,9 @@ class Host:
             self.say(ref, {"event": "prepared", "error": error})
         elif command["do"] == "pair_phone":
             self._clients[ref].pair_phone(command["number"])
+        elif command["do"] == "allow_relink":
+            if ref in self._clients:  # A close overtakes what waits.
+                self._clients[ref].allow_relink()
         elif command["do"] == "send_test":
             if ref in self._clients:  # A close overtakes what waits.
                 self._clients[ref].send_test(int(command["test"]), command["text"])

@@ -63,13 +63,30 @@ def _linked_beside(organization_id: int, keep: Collection[str]) -> list[str]:
 
 
 async def _log_out(session: Session, store: str) -> str | None:
+    """Log out by the session's own client, or by one that is opened for it, and close that."""
+    if session.link is None:
+        return await log_out_store(session, store)
     try:
         async with asyncio.timeout(settings.LOGOUT_TIMEOUT_SECONDS):
-            if session.link is None:
-                await session.supervisor.dialling.turn(urgent=True)
-                session.link = await session.supervisor.open(session.id, store, alone=True)
-                await _until_connected(session.link)
             return await session.link.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
+    except TimeoutError:
+        return "WhatsApp did not answer in time"
+    finally:
+        await session.close()
+
+
+async def log_out_store(session: Session, store: str) -> str | None:
+    """Log a store's device out by a client of its own.
+
+    None when WhatsApp has forgotten it or was told, else what went wrong.
+    """
+    link = None
+    try:
+        async with asyncio.timeout(settings.LOGOUT_TIMEOUT_SECONDS):
+            await session.supervisor.dialling.turn(urgent=True)
+            link = await session.supervisor.open(session.id, store, alone=True)
+            await _until_connected(link)
+            return await link.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
     except TimeoutError:
         return "WhatsApp did not answer in time"
     except Final:
@@ -77,7 +94,8 @@ async def _log_out(session: Session, store: str) -> str | None:
     except (Dropped, HostBroken, Outdated):
         return "WhatsApp could not be reached"
     finally:
-        await session.close()
+        if link is not None:
+            await link.close()
 
 
 async def _until_connected(link: Link) -> None:

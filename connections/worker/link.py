@@ -18,7 +18,10 @@ CLOSE_SECONDS = 6.0
 EVICT_SECONDS = 20.0
 # They say nothing about whether the client is connected.
 QUIET_EVENTS = frozenset(
-    ("reached", "code", "phone_code", "phone_code_failed", "accepted", "logout_done", "move")
+    (
+        *("reached", "codes", "code", "phone_code", "phone_code_failed", "passkey", "accepted"),
+        *("authenticated", "relink_failed", "logout_done", "move"),
+    )
 )
 
 
@@ -32,6 +35,7 @@ class Link:
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self.connected = False
         self._downs = 0  # looks in a row that found it down though it never said so
+        self._lost = False  # and not logged in again since
         self._over = False  # no event follows any more
         self._closed = False
         self._tests: dict[int, asyncio.Future[Event]] = {}
@@ -54,6 +58,12 @@ class Link:
                 return
             event = {"event": "lost"}
         self._downs = 0
+        if event["event"] == "lost":
+            self._lost = True
+        elif event["event"] == "authenticated":
+            self._lost = False
+        elif event["event"] == "connected" and self._lost:
+            return  # The library says so of a login whose connection is gone by now, too.
         if event["event"] in ("ended", "host_gone"):
             self._over = True
             for test in list(self._tests):
@@ -67,6 +77,10 @@ class Link:
     def pair_phone(self, number: str) -> None:
         """Ask for a code to type on the phone with this number (digits)."""
         self.host.send({"do": "pair_phone", "ref": self.ref, "number": number})
+
+    def allow_relink(self) -> None:
+        """Let the library reconnect this client by itself when it is lost, once."""
+        self.host.send({"do": "allow_relink", "ref": self.ref})
 
     def move(self) -> None:
         """Tell whoever holds it to open it anew, in another host."""

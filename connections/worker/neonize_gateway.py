@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from connections.worker import go_errors, go_library
+from connections.worker import go_errors, go_library, library_log, relinking
 
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
@@ -34,11 +34,11 @@ LOOKUP_SECONDS = 1.0
 # WhatsApp accepts only "Browser (System)" here, with a browser that it knows.
 BROWSER, CHROME = "Chrome (Linux)", 1
 # neonize's numbers for its events. DEVICE comes by itself, as soon as WhatsApp was reached.
-DEVICE, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 3, 4, 5
+DEVICE, PAIRED, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 2, 3, 4, 5
 LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST = 6, 7, 8, 9, 10, 12
 # Only these are asked for: what people write to each other never leaves the Go library.
 SUBSCRIBED = bytes(
-    [CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED]
+    [PAIRED, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED]
     + [LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST]
 )
 
@@ -47,6 +47,8 @@ _home = Path()
 _library: go_library.GoLibrary | None = None
 # The library's log lines hold numbers and keys.
 _unheard = go_library.LogCallback(lambda _binary, _size: None)
+# How long a thread of the library may be held up until another client's start or stop is over.
+GATE_SECONDS = 5.0
 
 
 def preload(simulated: bool) -> None:
@@ -99,14 +101,17 @@ class Client:
     """One WhatsApp client. What happens to it goes to `emit`, from the Go library's thread.
 
     Events, each a dict with "event": reached (WhatsApp answers) · code (code) · phone_code (code) ·
-    phone_code_failed (error) · accepted · pairing_ended (outcome) · connected (number: digits) ·
-    lost · silent · restored · logged_out (while_offline, reason) · replaced · outdated ·
-    banned (code, seconds) · failed (reason) · logout_done (error) · test_done (see `send_test`) ·
-    ended (error: why connecting failed, "" after a stop; cause: what failed, one of
-    go_errors.CAUSES).
+    phone_code_failed (error) · accepted · pairing_ended (outcome) · not_paired (error) ·
+    connected (number: digits) · lost · silent · restored · logged_out (while_offline, reason) ·
+    replaced · outdated · banned (code, seconds) · failed (reason) · logout_done (error) ·
+    test_done (see `send_test`) · ended (error: why connecting failed, "" after a stop; cause: what
+    failed, one of go_errors.CAUSES) · and those of library_log.py but "restarting".
+
+    `pairing`: it links a phone, so the stanzas tell more. A linked client may not reconnect by
+    itself before `allow_relink` (relinking.py), but once for a restart that WhatsApp asks for.
     """
 
-    def __init__(self, database: str, device_name: str, emit: Emit) -> None:
+    def __init__(self, database: str, device_name: str, emit: Emit, pairing: bool = False) -> None:
         assert _library is not None, "the Go library is not loaded"
         self._go = _library
         # A fresh one for every client: an old client of the same name would stop this one.
@@ -118,11 +123,14 @@ class Client:
         self._called_back = threading.Event()
         self._stopping = threading.Lock()
         self._reached = self._over = self._stop_wanted = False
+        self._pairing = pairing
+        self._starting = self._may_restart = True
+        self._start_guard = threading.Lock()
         self._callbacks = (
             go_library.TextCallback(self._guarded(self._on_code)),
             go_library.TextCallback(self._guarded(self._on_login_status)),
             go_library.EventCallback(self._guarded(self._on_event)),
-            _unheard,
+            go_library.LogCallback(self._guarded(self._on_log, is_sign=False)),
         )
 
     def start(self) -> None:
@@ -130,6 +138,38 @@ class Client:
         with _lock:
             threading.Thread(target=self._run, name="neonize", daemon=True).start()
             self._called_back.wait(FIRST_CALLBACK_SECONDS)
+            with self._start_guard:
+                self._starting = False
+
+    def allow_relink(self) -> None:
+        """Let the library reconnect by itself, once, when the link is lost."""
+        way = relinking.way_out()
+        if way is not None:
+            self._may_restart = True
+            with _lock:
+                self._set_way(way)
+
+    def _set_way(self, proxy: str) -> None:
+        """Set the proxy of the next connection to WhatsApp; media keep theirs. Needs the lock."""
+        settings = go_library.ProxySettings(proxy.encode(), False, False, True)
+        self._go.SetProxyAddress(self._uuid, ctypes.byref(settings))
+
+    def _refuse_relink(self) -> None:
+        """As soon as the login is on its way: WhatsApp may drop it at once."""
+        with self._start_guard:
+            if self._starting:
+                # The start waits for this callback, and holds the lock.
+                return self._set_way(relinking.REFUSING_PROXY)
+        self._called_back.set()
+        self._set_way_soon(relinking.REFUSING_PROXY)
+
+    def _set_way_soon(self, proxy: str) -> None:
+        """As `_set_way`, on a thread of the library, which must not be held up for long."""
+        if _lock.acquire(timeout=GATE_SECONDS):
+            try:
+                self._set_way(proxy)
+            finally:
+                _lock.release()
 
     def stop(self) -> None:
         """Close the socket, keeping the credentials.
@@ -271,7 +311,7 @@ class Client:
             b"",
             0,
             0,
-            b"ERROR",
+            library_log.PAIRING_LEVEL if self._pairing else library_log.LINKED_LEVEL,
             *self._callbacks,
             subscribed,
             len(SUBSCRIBED),
@@ -289,8 +329,11 @@ class Client:
         self._emit({"event": "ended", "error": text, "cause": go_errors.cause_of(text)})
         self._called_back.set()
 
-    def _guarded(self, handler: Callable[..., None]) -> Callable[..., None]:
-        """A handler whose exception is reported; the library would print and swallow it."""
+    def _guarded(self, handler: Callable[..., None], is_sign: bool = True) -> Callable[..., None]:
+        """A handler whose exception is reported; the library would print and swallow it.
+
+        `is_sign`: its first call shows that the library's maps are written.
+        """
 
         def guarded(*arguments: Any) -> None:
             try:
@@ -299,9 +342,27 @@ class Client:
                 told = f"{type(error).__name__} in a callback"
                 self._emit({"event": "ended", "error": told, "cause": "callback"})
             finally:
-                self._called_back.set()
+                if is_sign:
+                    self._called_back.set()
 
         return guarded
+
+    def _on_log(self, binary: int, size: int) -> None:
+        from neonize.proto import Neonize_pb2 as messages
+
+        entry = messages.LogEntry.FromString(ctypes.string_at(binary, size))
+        event = library_log.event_in(entry.Name, entry.Message)
+        if event is None:
+            return
+        if event["event"] == "restarting":
+            if self._may_restart and (way := relinking.way_out()) is not None:
+                self._may_restart = False
+                self._set_way_soon(way)
+            return
+        if event["event"] == "authenticated":
+            # Before the library has done anything else about this login.
+            self._set_way_soon(relinking.REFUSING_PROXY)
+        self._emit(event)
 
     def _on_code(self, _uuid: int, code: int) -> None:
         self._emit({"event": "code", "code": ctypes.string_at(code).decode()})
@@ -321,8 +382,12 @@ class Client:
             self._number = messages.Device.FromString(data).JID.User
             with self._stopping:
                 self._reached = True
+            if not self._pairing:
+                self._refuse_relink()
             self._stop_if_wanted()
             self._emit({"event": "reached"})
+        elif kind == PAIRED:
+            self._on_paired(messages.PairStatus.FromString(data))
         elif kind == CONNECTED:
             self._emit({"event": "connected", "number": self._number})
         elif kind == LOGGED_OUT:
@@ -338,6 +403,11 @@ class Client:
             self._emit({"event": "failed", "reason": reason})
         else:
             self._emit({"event": PLAIN_EVENTS[kind]})
+
+    def _on_paired(self, status: Any) -> None:
+        """What came of an answer of the phone; its success is told by "accepted"."""
+        if status.Error:
+            self._emit({"event": "not_paired", "error": status.Error})
 
 
 PLAIN_EVENTS = {

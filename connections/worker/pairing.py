@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from django.conf import settings
 
@@ -14,29 +15,32 @@ from connections.lifecycle import Observation
 from connections.models import Method, PairingAttempt
 from connections.worker.dialling import Outdated
 from connections.worker.endings import USELESS, Dropped, Final, StoreAway, ending
+from connections.worker.go_errors import cause_of
 from connections.worker.host import HostBroken
 from connections.worker.link import Event, Link
+from connections.worker.rotation import Rotation
 
 if TYPE_CHECKING:
     from connections.worker.session import Session
 
 logger = logging.getLogger(__name__)
 
-# WhatsApp gives six codes; the first is shown for a minute, the others for 20 s each.
-CODE_COUNT = 6
-FIRST_CODE_LASTS = timedelta(seconds=60)
-CODE_LASTS = timedelta(seconds=20)
-# A code for the phone lives as long as the QR codes of its connection.
-PHONE_CODE_LASTS = timedelta(seconds=160)
 # How long WhatsApp is tried again before a person is told to look at the server.
 KEEP_DIALLING_SECONDS = 90.0
 FINISH_SECONDS = 60.0
 # How much later than announced a code may be followed by the next one.
 OVERDUE_SECONDS = 10.0
+# A timer of the library's may be that much early.
+TIMER_SECONDS = 1.0
+# How long after its verdict the library says more about it, if it does.
+WHY_SECONDS = 2.0
 MOST_CODES_LOST = 5
 # After these, what lies in the store is nobody's link.
 HELD = frozenset({Observation.TEMPORARILY_BANNED, Observation.CLIENT_OUTDATED})
 NOT_OURS = USELESS | {Observation.WRONG_NUMBER, Observation.NUMBER_IN_USE}
+
+
+T = TypeVar("T")
 
 
 class Failed(Exception):
@@ -65,10 +69,12 @@ class Pairing:
     def __init__(self, session: Session, attempt: PairingAttempt) -> None:
         self._session = session
         self._attempt = attempt
-        self._codes = 0
-        self._shown_at = 0.0
+        self._rotation = Rotation()
+        self._phone_code = ""
+        self._codes_end_at = 0.0  # with the last QR code
         self._step_at = 0.0  # when it came as far as it is
         self._accepted = False
+        self._unsupported = False  # a phone that cannot link yet has used the code
 
     async def run(self) -> bool:
         """Whether a phone is linked now. Every ending is written down. Raises Superseded."""
@@ -90,7 +96,7 @@ class Pairing:
             return True
         # Nothing that could come back by itself is there.
         seen = Observation.PAIRING_CRASHED if ending.observation in HELD else ending.observation
-        await session.observe(seen, ending.detail)
+        await session.db(actions.end_pairing, session.fence, seen, ending.detail)
         return False
 
     async def _adopt(self, ending: Failed) -> bool:
@@ -159,10 +165,11 @@ class Pairing:
         blank = session.supervisor.blank.content
         database = await session.change(auth_sessions.create, self._attempt.store, blank)
         host = await session.supervisor.mould.take()
-        self._codes = 0
+        self._rotation = Rotation()
+        self._phone_code = ""
         self._step_at = self._now()
         try:
-            link = host.open(database)
+            link = host.open(database, pairing=True)
             await self._follow(link)
             await link.close()
         finally:
@@ -175,7 +182,7 @@ class Pairing:
             try:
                 event = await link.next(self._patience())
             except TimeoutError:
-                if not self._codes:
+                if not self._rotation.number:
                     raise DialFailed from None
                 if self._accepted:
                     raise Failed(Observation.PAIRING_TIMED_OUT) from None
@@ -196,77 +203,137 @@ class Pairing:
 
     def _patience(self) -> float:
         """Seconds until the next step is overdue: what else is heard meanwhile is no step."""
-        if not self._codes:
-            lasts = float(settings.DIAL_TIMEOUT_SECONDS)
+        if not self._rotation.number:
+            overdue_at = self._step_at + settings.DIAL_TIMEOUT_SECONDS
         elif self._accepted:
-            lasts = FINISH_SECONDS
+            overdue_at = self._step_at + FINISH_SECONDS
+        elif self._attempt.method == Method.PHONE:
+            overdue_at = self._codes_end_at + OVERDUE_SECONDS
         else:
-            lasts = self._lasts().total_seconds() + OVERDUE_SECONDS
-        return max(0.0, self._step_at + lasts - self._now())
-
-    def _lasts(self) -> timedelta:
-        return FIRST_CODE_LASTS if self._codes == 1 else CODE_LASTS
+            overdue_at = self._step_at + self._rotation.seconds + OVERDUE_SECONDS
+        return max(0.0, overdue_at - self._now())
 
     async def _heard(self, link: Link, event: Event) -> None:
-        session = self._session
+        """Raises DialFailed, CodeLost, Failed."""
         kind = event["event"]
-        if kind == "code":
+        if kind == "codes":
+            self._rotation.announce(event["count"])
+        elif kind == "code":
             await self._code(link, event["code"])
         elif kind == "phone_code":
-            await session.db(
-                actions.show_phone_code,
-                session.fence,
-                self._attempt.pk,
-                event["code"],
-                PHONE_CODE_LASTS,
-            )
+            self._phone_code = event["code"]
+            await self._show_phone_code()
         elif kind == "phone_code_failed":
             raise Failed(Observation.PAIRING_REFUSED, "WhatsApp issued no code for this number")
         elif kind == "accepted":
             self._accepted = True
             self._step_at = self._now()
-            await session.observe(Observation.CODE_ACCEPTED)
+            await self._session.db(actions.accept_code, self._session.fence, self._attempt.pk)
+        elif kind == "passkey":
+            raise Failed(Observation.PAIRING_PASSKEY)
+        elif kind == "not_paired":
+            raise self._not_paired(event["error"])
         elif kind == "pairing_ended":
-            self._codes_over(event["outcome"])
-        elif kind == "lost" and not self._codes:
+            await self._codes_over(link, event["outcome"])
+        elif kind in ("lost", "relink_failed") and self._accepted:
+            # The credentials are good: the link is resumed in a session host, and watched there.
+            raise Failed(Observation.PAIRING_CRASHED)
+        elif kind == "lost" and not self._rotation.number:
             raise DialFailed
         elif ended := ending(event):
             self._broke(ended)
 
     async def _code(self, link: Link, code: str) -> None:
-        """WhatsApp issued another code."""
-        session = self._session
-        self._codes += 1
-        self._shown_at = self._step_at = self._now()
+        """The library shows another code, or the same with another secret."""
+        session, rotation = self._session, self._rotation
+        was_first = rotation.number == 0
+        rotation.show(code)
+        self._step_at = self._now()
+        ended_at, self._codes_end_at = self._codes_end_at, self._step_at + rotation.seconds_in_all
         session.supervisor.dialling.worked()
         if self._attempt.method == Method.PHONE:
-            if self._codes == 1:
+            if was_first:
                 link.pair_phone(self._attempt.phone_number)
+            elif self._phone_code and abs(self._codes_end_at - ended_at) > TIMER_SECONDS:
+                await self._show_phone_code()
             return
         await session.db(
             actions.show_code,
             session.fence,
             self._attempt.pk,
             code,
-            self._codes,
-            max(CODE_COUNT, self._codes),
-            self._lasts(),
+            rotation.number,
+            rotation.count,
+            timedelta(seconds=rotation.seconds),
+            self._shown_as(Observation.CODE_SHOWN),
         )
 
-    def _codes_over(self, outcome: str) -> None:
-        """What whatsmeow means by saying that the codes are over. Raises CodeLost, Failed."""
+    async def _show_phone_code(self) -> None:
+        """It is valid for as long as its connection lasts, whichever QR code that shows."""
+        session = self._session
+        await session.db(
+            actions.show_phone_code,
+            session.fence,
+            self._attempt.pk,
+            self._phone_code,
+            self._rotation.count,
+            timedelta(seconds=max(0.0, self._codes_end_at - self._now())),
+            self._shown_as(Observation.PHONE_CODE_SHOWN),
+        )
+
+    def _shown_as(self, observation: Observation) -> Observation:
+        return Observation.PHONE_UNSUPPORTED if self._unsupported else observation
+
+    async def _codes_over(self, link: Link, outcome: str) -> None:
+        """What came of the codes, by whatsmeow's name for it. Raises DialFailed, CodeLost, Failed.
+
+        A phone without multi-device ends nothing: the code stays valid.
+        """
+        if outcome == "err-scanned-without-multidevice":
+            self._unsupported = True
+            return await self._session.observe(Observation.PHONE_UNSUPPORTED)
         if outcome == "err-client-outdated":
             self._session.supervisor.dialling.refused_as_outdated()
             raise Failed(Observation.PAIRING_OUTDATED)
-        if not self._codes:
-            raise DialFailed("it refused to issue a code")
+        if outcome.startswith("passkey"):
+            raise Failed(Observation.PAIRING_PASSKEY)
+        if outcome == "error":
+            return  # Not always the end, which "not_paired" tells.
+        if outcome == "err-unexpected-state":
+            why = await self._soon(
+                link, lambda event: ended.detail if (ended := ending(event)) else None
+            )
+            if self._rotation.number:
+                raise Failed(Observation.PAIRING_TURNED_AWAY, why or "")
+            raise DialFailed(why or "it refused to issue a code")
         if outcome != "timeout":
-            raise Failed(Observation.PAIRING_REFUSED)
+            raise Failed(Observation.PAIRING_REFUSED, f"it said: {outcome}")
+        if not self._rotation.number:
+            raise DialFailed("it refused to issue a code")
         # whatsmeow calls it a timeout, too, when the connection drops under a code.
-        shown_for = self._now() - self._shown_at
-        if shown_for < CODE_LASTS.total_seconds() - 1:
+        if self._now() < self._codes_end_at - TIMER_SECONDS:
             raise CodeLost("the connection dropped")
         raise Failed(Observation.CODES_EXPIRED)
+
+    @staticmethod
+    def _not_paired(error: str) -> Failed:
+        """The phone has answered, and was not linked: why."""
+        if cause_of(error) == "store":
+            return Failed(Observation.STORE_FAILED)
+        if "HMAC" in error or "signature" in error:
+            return Failed(Observation.PAIRING_UNVERIFIED, "its signature is wrong")
+        return Failed(Observation.PAIRING_UNVERIFIED, "it could not be read")
+
+    async def _soon(self, link: Link, look: Callable[[Event], T | None]) -> T | None:
+        """The first answer of `look` to an event of the next seconds, if there is one."""
+        try:
+            async with asyncio.timeout(WHY_SECONDS):
+                while (event := await link.next())["event"] != "host_gone":
+                    if (found := look(event)) is not None:
+                        return found
+        except TimeoutError:
+            pass
+        return None
 
     def _broke(self, ended: Dropped | Final) -> None:
         """The client came to an end. Raises DialFailed, CodeLost, Failed."""
@@ -280,7 +347,7 @@ class Pairing:
                 raise Failed(Observation.STORE_FAILED) from ended
             elif self._accepted and seen != Observation.TEMPORARILY_BANNED:
                 raise Failed(Observation.PAIRING_CRASHED, ended.detail) from ended
-            elif self._codes and not self._accepted:
+            elif self._rotation.number and not self._accepted:
                 raise CodeLost(ended.detail) from ended
             elif not self._accepted:
                 raise DialFailed(ended.detail) from ended
@@ -290,3 +357,8 @@ class Pairing:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def _why_ended(event: Event) -> str | None:
+    ended = ending(event)
+    return ended.detail if ended else None

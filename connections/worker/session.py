@@ -18,7 +18,7 @@ from connections.actions import Fence, Superseded
 from connections.lifecycle import Desired, Observation
 from connections.log_fields import about
 from connections.models import Connection, PairingAttempt
-from connections.worker.leaving import log_out, log_out_strays
+from connections.worker.leaving import log_out, log_out_store, log_out_strays
 from connections.worker.link import Link
 from connections.worker.linked import Linked, banned_until_of
 from connections.worker.pairing import Pairing
@@ -50,6 +50,9 @@ class Session:
         # Whether a person waits for this, who would rather have a QR code than an explanation.
         self.requested = connection.begun_generation < connection.generation
         self._to_connect = connection.desired == Desired.CONNECTED and not connection.logout_wanted
+        # A code is shown though there is a saved login, which is kept until a phone is linked.
+        self._fresh_code = self.requested and connection.fresh_code and bool(self.store)
+        self._retiring: asyncio.Task[None] | None = None
         self.disconnecting = False  # must not be cut short by a newer request
 
     async def db(self, function: Callable[..., T], *arguments: object) -> T:
@@ -89,7 +92,11 @@ class Session:
         """To the end of this request, or until a newer one supersedes it."""
         worker = self.supervisor.worker.pk
         with about(organization=self.id, generation=self.fence.generation, worker=worker):
-            await self._run_to_the_end()
+            try:
+                await self._run_to_the_end()
+            finally:
+                if self._retiring is not None:
+                    self._retiring.cancel()
 
     async def _run_to_the_end(self) -> None:
         ending, detail = Observation.SESSION_BROKE, ""
@@ -116,7 +123,8 @@ class Session:
             logger.info("superseded", extra={"organization": self.id})
 
     async def _run(self) -> None:
-        if self.requested and self._to_connect and not self.store and self.link is None:
+        at_once = not self.store or self._fresh_code
+        if self.requested and self._to_connect and at_once and self.link is None:
             # There is nothing to resume, and a person waits for a code: the shortest way to it.
             went_on = await self._pair(first=True)
         else:
@@ -141,6 +149,8 @@ class Session:
             )
         if connection.desired != Desired.CONNECTED:
             return False
+        if self._fresh_code:
+            return await self._pair()
         because = await self._first_obstacle()
         if because is None:
             if self.requested:
@@ -169,8 +179,7 @@ class Session:
         """Log out at WhatsApp within a bounded time, then delete the credentials all the same."""
         self.disconnecting = True
         trouble = await log_out(self, connection)
-        keep = await self.db(_linked_stores, self.id)
-        trouble = await log_out_strays(self, keep) or trouble
+        trouble = await log_out_strays(self, {self.store}) or trouble
         await self.change(auth_sessions.delete)
         told = trouble is None
         seen = Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNTOLD
@@ -219,19 +228,38 @@ class Session:
         """
         lasts = timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
         attempt: PairingAttempt = await self.db(actions.begin_pairing, self.fence, lasts, because)
+        kept = self.store if self._fresh_code else ""
         if first:
-            await self._clear_up({attempt.store}, Observation.LEFT_UNTOLD)
+            await self._clear_up({attempt.store, kept}, Observation.LEFT_UNTOLD)
         with about(attempt=attempt.pk):
             linked = await Pairing(self, attempt).run()
         # Its time may have run out in the very moment of the link: what is written counts.
         linked = linked or attempt.store in await self.db(_linked_stores, self.id)
-        self.requested = False
-        if linked:
-            self.store = attempt.store
-            await self.change(auth_sessions.discard_others, {self.store})
-        else:
+        self.requested = self._fresh_code = False
+        if not linked:
             await self.change(auth_sessions.discard, attempt.store)
-        return linked
+            return bool(kept)
+        self.store = attempt.store
+        self.supervisor.stability.pop(self.id, None)
+        if kept:
+            self._retiring = asyncio.create_task(self._retire(kept), name=f"retire {self.id}")
+        else:
+            await self.change(auth_sessions.discard_others, {self.store})
+        return True
+
+    async def _retire(self, store: str) -> None:
+        """Log the device of a login out that has been replaced, and delete it all the same.
+
+        Beside the new link, which does not wait for it. Cut short, the next disconnect does it.
+        """
+        try:
+            if await log_out_store(self, store):
+                await self.observe(Observation.OLD_DEVICE_LEFT)
+            await self.change(auth_sessions.discard_others, {self.store})
+        except Superseded:
+            logger.info("superseded", extra={"organization": self.id})
+        except Exception:
+            logger.exception("an old login was not removed", extra={"organization": self.id})
 
 
 def _as_owner(fence: Fence, change: Callable[[], T]) -> T:

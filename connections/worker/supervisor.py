@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import socket
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import IO, TypeVar
 
@@ -32,6 +33,7 @@ from connections.worker.neglected import neglected, orphans
 from connections.worker.self_test import send_waiting
 from connections.worker.sessions import Sessions
 from connections.worker.sharing import Sharing
+from connections.worker.stability import Stability
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Supervisor:
         self._hosts = SessionHosts(self.mould)
         self.blank = Blank()
         self.dialling = Dialling()
+        self.stability: defaultdict[int, Stability] = defaultdict(Stability)
         self._woken: asyncio.Queue[int] = asyncio.Queue()
         self.sharing = Sharing(self)
         self._lock_file: IO[str] | None = None

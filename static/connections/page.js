@@ -108,6 +108,8 @@ export class Page {
     const reconnect = this.root.querySelector("[data-reconnect]");
     // Where something is already being done by itself, pressing it is possible but not the point.
     if (reconnect) reconnect.className = AT_REST.has(told.state) ? "primary" : "plain";
+    const newCode = this.root.querySelector("[data-new-code]");
+    if (newCode) newCode.className = told.step === "new_code" ? "primary" : "plain";
     const dialog = this.find("[data-dialog]");
     if (dialog.open && !told.canDisconnect) dialog.close();
     // Whoever works with the keyboard stays where the news is.

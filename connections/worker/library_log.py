@@ -1,0 +1,52 @@
+"""What the Go library's log says that no event of it does.
+
+Its lines hold numbers, codes and keys: what is needed is read here, inside the host process, and
+the line is dropped. The phrases are those of the pinned version; `test_library_log` holds them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+Event = dict[str, Any]
+
+# A linked client's log is read from INFO on. A pairing needs the stanzas, which are DEBUG.
+LINKED_LEVEL, PAIRING_LEVEL = b"INFO", b"DEBUG"
+
+AUTHENTICATED = "Successfully authenticated"
+RESTARTING = "Got 515 code, reconnecting..."
+RELINK_FAILED = re.compile(
+    r"(?:Error reconnecting after autoreconnect sleep|Failed to reconnect after 515 code): (.*)",
+    re.DOTALL,
+)
+REFUSED = re.compile(r"Got (\d+)/.* connect failure, assuming automatic reconnect")
+CODES = re.compile(r"<iq [^>]*><pair-device>(.*)</pair-device>", re.DOTALL)
+PASSKEY = re.compile(r'<notification [^>]*\btype="passkey_prologue_request"')
+
+
+def event_in(module: str, message: str) -> Event | None:
+    """Return the event that a log line tells of, or None.
+
+    authenticated · restarting · relink_failed (error) · failed (reason: the status as digits) ·
+    codes (count: how many QR codes WhatsApp gave) · passkey
+    """
+    if module.endswith("/Recv"):
+        return _event_in_stanza(message)
+    if message.startswith(AUTHENTICATED):
+        return {"event": "authenticated"}
+    if message.startswith(RESTARTING):
+        return {"event": "restarting"}
+    if found := RELINK_FAILED.match(message):
+        return {"event": "relink_failed", "error": found[1]}
+    if found := REFUSED.match(message):
+        return {"event": "failed", "reason": found[1]}
+    return None
+
+
+def _event_in_stanza(stanza: str) -> Event | None:
+    if found := CODES.match(stanza):
+        return {"event": "codes", "count": found[1].count("<ref>")}
+    if PASSKEY.match(stanza):
+        return {"event": "passkey"}
+    return None
