@@ -45,7 +45,10 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 @lru_cache(maxsize=128)
 def svg(text: str) -> bytes:
-    """The code as an SVG picture, which stays crisp at every size."""
+    """Return the code as an SVG picture, which stays crisp at every size.
+
+    It has a white ground: on a dark page, the light modules would be as dark as the others.
+    """
     rows = matrix(text)
     side = len(rows) + 2 * BORDER
     path = "".join(
@@ -57,7 +60,8 @@ def svg(text: str) -> bytes:
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" '
-        f'viewBox="0 0 {side} {side}"><path d="{path}"/></svg>'
+        f'viewBox="0 0 {side} {side}"><rect width="{side}" height="{side}" fill="#fff"/>'
+        f'<path d="{path}" fill="#000"/></svg>'
     ).encode()
 
 
