@@ -6,7 +6,7 @@ plain facts are kept: `openapi_document` makes a document of them, and is loaded
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ class Operation:
     answers: tuple[Answer, ...]
     problems: tuple[Problem, ...]
     body: Serializer | None
-    example: dict[str, Any] | None
+    examples: dict[str, dict[str, Any]]
     query: Serializer | None
     parameters: tuple[PathParameter, ...]
 
@@ -129,10 +129,14 @@ def operation(
     *,
     body: Serializer | None = None,
     example: dict[str, Any] | None = None,
+    more_examples: Mapping[str, dict[str, Any]] | None = None,
     query: Serializer | None = None,
     parameters: Iterable[PathParameter] = (),
 ) -> Callable[[View], View]:
-    """Describe the operation that a view's method is. `example` is one of its body."""
+    """Describe the operation that a view's method is.
+
+    `example` is one of its body, `more_examples` are others by what they show.
+    """
     if body is not None:
         problems = (*problems, *WITH_A_BODY)
     told = Operation(
@@ -142,7 +146,7 @@ def operation(
         tuple(answers),
         tuple(dict.fromkeys((*problems, *ALWAYS))),
         body,
-        example,
+        {} if example is None else {"request": example, **(more_examples or {})},
         query,
         tuple(parameters),
     )

@@ -75,9 +75,9 @@ def describe() -> None:
 
 
 def _describe(view: Any, told: Operation) -> None:
-    examples = []
-    if told.body is not None:
-        examples = [OpenApiExample("request", told.example, request_only=True)]
+    examples = [
+        OpenApiExample(name, body, request_only=True) for name, body in told.examples.items()
+    ]
     responses: dict[Any, Any] = {
         (answer.status, answer.media_type): _response(answer) for answer in told.answers
     }
