@@ -11,7 +11,7 @@ from connections.serializers import HELD, PhoneNumberSerializer, ReconnectBodySe
 from connections.words import WORDS
 from organizations.access import REFUSALS, Ability
 from organizations.openapi import UNKNOWN, Answer, Problem, invalid, operation, refused
-from organizations.phone_numbers import INVALID
+from organizations.phone_numbers import FOREIGN, INVALID
 
 TAG = "whatsapp"
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
@@ -227,9 +227,18 @@ PAIRING_CODE = operation(
         ),
         LATER,
     ],
-    [invalid(f"phoneNumber: {INVALID}"), UNEXPECTED, *REFUSED],
+    [
+        invalid(f"phoneNumber: {INVALID}"),
+        invalid(f"phoneNumber: {FOREIGN.format(part='ext')}"),
+        UNEXPECTED,
+        *REFUSED,
+    ],
     body=PhoneNumberSerializer,
     example={"phoneNumber": "+5511987654321"},
+    more_examples={
+        "as people write it": {"phoneNumber": "+52 55 1234 5678"},
+        "in the spelling of WhatsApp": {"phoneNumber": "5215512345678"},
+    },
 )
 CANCEL = operation(
     "cancelPairing",

@@ -15,7 +15,8 @@ from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, PairingAttempt
 from connections.observed import Observed, listed, look_at, observe, refused_since
-from organizations.phone_numbers import digits, formatted
+from organizations.phone_numbers import formatted
+from organizations.serializers import NUMBER_HELP, PhoneNumber
 
 __all__ = [
     "HELD",
@@ -38,22 +39,18 @@ FRESH_CODE_HELP = (
 )
 
 
-class ReconnectBodySerializer(serializers.Serializer[dict[str, bool]]):
+class ReconnectBodySerializer(serializers.Serializer[dict[str, Any]]):
     """The body of `POST reconnect`, which may be left out."""
 
     freshCode = serializers.BooleanField(default=False, help_text=FRESH_CODE_HELP)
 
 
 class PhoneNumberSerializer(ReconnectBodySerializer):
-    """The body of `POST pairing-code`. Its `phoneNumber` is E.164; validated, it is the digits."""
+    """The body of `POST pairing-code`."""
 
-    phoneNumber = serializers.CharField(max_length=32)
-
-    def validate_phoneNumber(self, value: str) -> str:
-        try:
-            return digits(value)
-        except ValueError as error:
-            raise serializers.ValidationError(str(error)) from error
+    phoneNumber = PhoneNumber(
+        help_text=f"The code is asked for in the spelling that you give. {NUMBER_HELP}"
+    )
 
 
 # The old service knew three words.

@@ -269,10 +269,9 @@ class PairingCodeView(RequestView):
 
     @operations.PAIRING_CODE
     def post(self, request: Request, organization_id: int) -> Response:
-        self.connection(organization_id, Ability.OPERATE)
-        body = PhoneNumberSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        number, fresh_code = body.validated_data["phoneNumber"], body.validated_data["freshCode"]
+        organization = self.connection(organization_id, Ability.OPERATE).organization
+        body = self.body(PhoneNumberSerializer, organization=organization)
+        number, fresh_code = body["phoneNumber"], body["freshCode"]
         return self.ask(organization_id, _told_by_phone, Method.PHONE, number, fresh_code)
 
 

@@ -40,6 +40,13 @@ class Organization(models.Model):
     def is_active(self) -> bool:
         return self.deactivated_at is None
 
+    @property
+    def known_numbers(self) -> tuple[str, ...]:
+        """The numbers (digits) that the API tells of it: the expected one, the linked phone's."""
+        # The relation is added by an app that this one knows nothing of, and may have no row.
+        linked = getattr(getattr(self, "connection", None), "number", "")
+        return tuple(filter(None, (self.expected_number, linked)))
+
 
 class Membership(models.Model):
     """One person's place in one organization."""

@@ -14,7 +14,7 @@ from organizations.openapi import (
     operation,
     refused,
 )
-from organizations.phone_numbers import INVALID
+from organizations.phone_numbers import FOREIGN, INVALID
 from organizations.serializers import (
     MemberPage,
     MemberSerializer,
@@ -67,6 +67,7 @@ NO_PAGE = Problem(404, "not_found", "Invalid page.")
 BAD_PAGE = invalid("page: Ensure this value is greater than or equal to 1.")
 BAD_NAME = invalid("name: Ensure this field has no more than 200 characters.")
 BAD_NUMBER = invalid(f"expectedNumber: {INVALID}")
+FOREIGN_NUMBER = invalid(f"expectedNumber: {FOREIGN.format(part='ext')}")
 BAD_ROLE = invalid('role: "king" is not a valid choice.')
 BAD_TOKEN_BODY = invalid("expiresAt: In the future, and within ten years.")
 OUTLIVES = invalid("expiresAt: A token makes none that outlives it.")
@@ -93,7 +94,7 @@ CREATE_ORGANIZATION = operation(
     "Make an organization (administrators)",
     "organizations",
     [Answer(201, "The new organization.", OrganizationSerializer, ORGANIZATION)],
-    [BAD_NAME, BAD_NUMBER, SUPERUSERS_ONLY],
+    [BAD_NAME, BAD_NUMBER, FOREIGN_NUMBER, SUPERUSERS_ONLY],
     body=NewOrganization,
     example={"name": "Padaria Estrela", "expectedNumber": "+5511987654321"},
 )
@@ -105,7 +106,7 @@ REPLACE_ORGANIZATION = operation(
     "Give it a name and an expected number (owners), activate or deactivate it (administrators)",
     "organizations",
     [ONE],
-    [BAD_NAME, BAD_NUMBER, OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN],
+    [BAD_NAME, BAD_NUMBER, FOREIGN_NUMBER, OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN],
     body=OrganizationChange,
     example={"name": "Padaria Estrela", "expectedNumber": "+5511987654321", "isActive": True},
 )
@@ -114,9 +115,14 @@ CHANGE_ORGANIZATION = operation(
     "Change what is named: name, expected number (owners), whether it is active (administrators)",
     "organizations",
     [ONE],
-    [BAD_NAME, BAD_NUMBER, OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN],
+    [BAD_NAME, BAD_NUMBER, FOREIGN_NUMBER, OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN],
     body=OrganizationChange,
     example={"expectedNumber": "+5511987654321"},
+    more_examples={
+        "a number as people write it": {"expectedNumber": "00 52 55 1234-5678"},
+        "a number in the spelling of WhatsApp": {"expectedNumber": "5215512345678"},
+        "any phone may be linked": {"expectedNumber": None},
+    },
 )
 DEACTIVATE_ORGANIZATION = operation(
     "deactivateOrganization",

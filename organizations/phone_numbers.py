@@ -1,4 +1,4 @@
-"""Phone numbers as people write them.
+"""Phone numbers as people and WhatsApp write them.
 
 `phonenumbers` and its tables are loaded when the first number is read or written.
 """
@@ -6,62 +6,161 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
+
 INVALID = _("It must be a whole international number, like +5511987654321.")
-
-
-# WhatsApp still knows many accounts by an older spelling of their number than people use: Brazil
-# without the ninth digit of a mobile, Mexico and Argentina with a digit for mobiles.
-OLDER_SPELLINGS = (
-    (re.compile(r"55(\d{2})9(\d{8})"), r"55\1\2"),
-    (re.compile(r"521(\d{10})"), r"52\1"),
-    (re.compile(r"549(\d{10})"), r"54\1"),
+FOREIGN = _(
+    "“{part}” does not belong in a phone number. Write digits only, without letters or an "
+    "extension, like +5511987654321."
 )
+
+# One account has two spellings where a digit may be left out: what stands before that digit, the
+# digit, and what follows it. WhatsApp knows an account by one of them, people by either.
+OPTIONAL_DIGITS = tuple(
+    (digit, re.compile(f"({before}){digit}?({after})"))
+    for before, digit, after in (
+        # Brazil: the ninth digit of a mobile. Eight digits that begin with 2 to 5 are a landline.
+        (r"55\d{2}", "9", r"(?![2-5])\d{8}"),
+        # Mexico and Argentina: the digit for mobiles.
+        ("52", "1", r"\d{10}"),
+        ("54", "9", r"\d{10}"),
+    )
+)
+
+SEPARATORS = frozenset("\t./()\u2212")
+
+
+class ForeignCharacters(ValueError):
+    """A text has letters, an extension, or another sign that no phone number has."""
 
 
 def same_number(one: str, other: str) -> bool:
-    """Whether two numbers (digits) are one account, however WhatsApp or people spell it."""
-    return _older_spelling(one) == _older_spelling(other)
+    """Return whether two numbers (digits) are one account, however they are spelled."""
+    return one == other or other in spellings(one)
 
 
-def _older_spelling(number: str) -> str:
-    for spelling, older in OLDER_SPELLINGS:
-        if spelling.fullmatch(number):
-            return spelling.sub(older, number)
-    return number
+def spellings(number: str) -> tuple[str, ...]:
+    """Return the other spellings (digits) of a number's account; most numbers have none."""
+    for digit, pattern in OPTIONAL_DIGITS:
+        if found := pattern.fullmatch(number):
+            before, after = found.groups()
+            short, long = f"{before}{after}", f"{before}{digit}{after}"
+            return (long if number == short else short,)
+    return ()
 
 
 def formatted(number: str) -> str:
-    """`5511987654321` as `+55 11 98765-4321`; a number of no known shape keeps its digits."""
+    """Return `5511987654321` as `+55 11 98765-4321`; a number of no known shape keeps its digits.
+
+    WhatsApp's spelling is grouped like the one that people use: `+52 1 55 1234 5678`.
+    """
     if not number:
         return ""
-    import phonenumbers
-    from phonenumbers import NumberParseException, PhoneNumberFormat
+    from phonenumbers import PhoneNumberFormat, format_number
 
-    try:
-        parsed = phonenumbers.parse(f"+{number}")
-    except NumberParseException:
+    for spelling in (number, *spellings(number)):
+        parsed = _parsed(spelling)
+        if parsed is not None and _is_valid(parsed):
+            return _respelled(format_number(parsed, PhoneNumberFormat.INTERNATIONAL), number)
+    parsed = _parsed(number)
+    if parsed is None:
         return f"+{number}"
-    return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+    return format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+
+
+def _respelled(text: str, number: str) -> str:
+    """Put the digits of a number into the text of another spelling, which has one more or less."""
+    places = [at for at, character in enumerate(text) if character.isdigit()]
+    if len(places) == len(number):
+        return text
+    for digit, pattern in OPTIONAL_DIGITS:
+        if found := pattern.fullmatch(number):
+            at = places[found.end(1)]
+            if len(places) < len(number):
+                return f"{text[:at]}{digit} {text[at:]}"
+            return f"{text[:at]}{text[at + 1 :]}".replace("  ", " ")
+    raise ValueError("a number with one spelling alone")
 
 
 def e164(number: str) -> str | None:
-    """`5511987654321` as `+5511987654321`, for programs; no number is None."""
+    """Return `5511987654321` as `+5511987654321`, for programs; no number is None."""
     return f"+{number}" if number else None
 
 
-def digits(text: str) -> str:
-    """The digits of a phone number in E.164, as WhatsApp wants them. Raises ValueError."""
-    import phonenumbers
-    from phonenumbers import NumberParseException, PhoneNumberFormat
+def digits(text: str, *known: str) -> str:
+    """Return the digits of an international phone number, in the spelling that the text has.
+
+    A `+` or `00` may stand before it. It must be valid, itself or in another spelling of its
+    account, or be one of the `known` numbers (digits), whatever those look like. Raises
+    ForeignCharacters for letters and extensions, ValueError for anything else that is no number.
+    """
+    written = _written_digits(text)
+    if any(same_number(written, number) for number in known):
+        return written
+    number = _without_trunk_prefix(written)
+    for spelling in (number, *spellings(number)):
+        parsed = _parsed(spelling)
+        if parsed is not None and _is_valid(parsed):
+            return number
+    raise ValueError(gettext(INVALID))
+
+
+def _written_digits(text: str) -> str:
+    """Return the digits that a text has, without separators, `+` and `00`. Raises ValueError."""
+    compact, foreign = "", ""
+    for character in unicodedata.normalize("NFKC", text).strip():
+        if character.isdecimal():
+            compact += str(unicodedata.decimal(character))
+        elif character == "+":
+            compact += character
+        elif not _is_separator(character):
+            foreign += character
+            continue
+        if foreign:
+            break
+    if foreign and foreign.isprintable():
+        raise ForeignCharacters(gettext(FOREIGN).format(part=foreign))
+    found = re.fullmatch(r"(?:\+|00)?(\d+)", compact)
+    if found is None or foreign:
+        raise ValueError(gettext(INVALID))
+    return found[1]
+
+
+def _is_separator(character: str) -> bool:
+    """Return whether people group digits with it: spaces, dashes, dots, slashes, parentheses.
+
+    Invisible marks of the direction of writing count, too: contacts are copied with them.
+    """
+    return character in SEPARATORS or unicodedata.category(character) in ("Zs", "Pd", "Cf")
+
+
+def _without_trunk_prefix(number: str) -> str:
+    """Return `491701234567` for `4901701234567`: a 0 is often written in parentheses there."""
+    parsed = _parsed(number)
+    if parsed is None:
+        return number
+    from phonenumbers import PhoneNumberFormat, format_number
+
+    return format_number(parsed, PhoneNumberFormat.E164).lstrip("+")
+
+
+def _parsed(number: str) -> PhoneNumber | None:
+    from phonenumbers import NumberParseException, parse
 
     try:
-        number = phonenumbers.parse(text)
-    except NumberParseException as error:
-        raise ValueError(gettext(INVALID)) from error
-    if not phonenumbers.is_valid_number(number):
-        raise ValueError(gettext(INVALID))
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164).lstrip("+")
+        return parse(f"+{number}")
+    except NumberParseException:
+        return None
+
+
+def _is_valid(parsed: PhoneNumber) -> bool:
+    from phonenumbers import is_valid_number
+
+    return is_valid_number(parsed)

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from organizations.access import Role
 from organizations.models import ApiToken, Membership, Organization
@@ -17,6 +18,12 @@ from organizations.views import Pages
 
 NAME_LENGTH = 200
 NUMBER_LENGTH = 32
+NUMBER_HELP = (
+    "An international number with `+`, `00` or nothing before it, in the spelling that people use "
+    "or in WhatsApp's: `+5511987654321`, `+55 (11) 98765-4321`, `0052 55 1234 5678`, or "
+    "`5215512345678` as `number` in the status says it. Spaces, dashes, dots, slashes and "
+    "parentheses are skipped; letters and extensions are refused."
+)
 LONGEST_LIFE = timedelta(days=3660)
 
 
@@ -27,6 +34,26 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class PhoneNumber(Text):
+    """A phone number of JSON. Validated, it is the digits, in the spelling that was given.
+
+    The numbers of the context's `organization` are accepted as the API tells them. null is "".
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=NUMBER_LENGTH, **options)
+
+    def run_validation(self, data: object = empty) -> str:
+        text = super().run_validation(data)
+        if text is None:
+            return ""
+        organization: Organization | None = self.context.get("organization")
+        try:
+            return digits(text, *(organization.known_numbers if organization else ()))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 class Switch(serializers.BooleanField):
@@ -71,7 +98,8 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
     """An organization, and what its reader may do there (`roles` in the context)."""
 
     expectedNumber = serializers.SerializerMethodField(
-        help_text="The number whose phone may be linked, in E.164; null: any."
+        help_text="The number whose phone may be linked: + and digits, spelled as it was given; "
+        "null: any."
     )
     createdAt = serializers.DateTimeField(source="created_at")
     isActive = serializers.BooleanField(source="is_active")
@@ -99,18 +127,11 @@ class NewOrganization(serializers.Serializer[Any]):
     """The body that makes an organization. Validated, `expectedNumber` is the digits."""
 
     name = Text(max_length=NAME_LENGTH)
-    expectedNumber = Text(
-        max_length=NUMBER_LENGTH,
+    expectedNumber = PhoneNumber(
         required=False,
         allow_null=True,
-        help_text="E.164, like +5511987654321: no other phone may be linked. null: any may.",
+        help_text=f"No other phone may be linked; null: any may. {NUMBER_HELP}",
     )
-
-    def validate_expectedNumber(self, value: str | None) -> str:
-        try:
-            return "" if value is None else digits(value)
-        except ValueError as error:
-            raise serializers.ValidationError(str(error)) from error
 
 
 class OrganizationChange(NewOrganization):

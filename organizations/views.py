@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.views import APIView
 
 from organizations.access import Caller
-from organizations.models import ApiToken
+from organizations.models import ApiToken, Organization
 
 BODY_LIMIT = 64 * 1024
 
@@ -87,9 +87,19 @@ class CallerView(APIView):
         # A plain dict: for a form, which a QueryDict stands for, a missing box means "no".
         return _checked(serializer(data=self.request.query_params.dict()))
 
-    def body(self, serializer: type[Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
-        """The checked fields of the body. Raises ValidationError (400)."""
-        return _checked(serializer(data=self.request.data, partial=partial))
+    def body(
+        self,
+        serializer: type[Serializer[Any]],
+        *,
+        partial: bool = False,
+        organization: Organization | None = None,
+    ) -> dict[str, Any]:
+        """Return the checked fields of the body. Raises ValidationError (400).
+
+        `organization`: the one that the body is about, for serializers that ask for a number.
+        """
+        context = {"organization": organization}
+        return _checked(serializer(data=self.request.data, partial=partial, context=context))
 
     def page(
         self,

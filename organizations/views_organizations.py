@@ -61,7 +61,7 @@ class OrganizationView(CallerView):
 
     def _change(self, organization_id: int, *, partial: bool) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
-        body = self.body(OrganizationChange, partial=partial)
+        body = self.body(OrganizationChange, partial=partial, organization=organization)
         active = body.get("isActive", organization.is_active)
         if active != organization.is_active:
             self.caller.superuser()

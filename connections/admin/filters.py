@@ -29,7 +29,7 @@ from connections.lifecycle import PAIRING, Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
 from connections.observed import UNATTENDED
 from connections.words import WORDS, Step
-from organizations.phone_numbers import OLDER_SPELLINGS
+from organizations.phone_numbers import spellings
 
 DOWN_HOURS = (1, 4, 24, 72)
 MOST_DIGITS = 20
@@ -215,16 +215,8 @@ def found_by(text: str) -> Q:
         found &= Q(organization__name__icontains=word)
     digits = "".join(character for character in text if character.isascii() and character.isdigit())
     if set(text) <= PHONE_CHARACTERS and FEWEST_DIGITS <= len(digits) <= MOST_DIGITS:
-        for spelling in _spellings(digits):
+        # People also write an international number with 00.
+        number = digits.removeprefix("00") or digits
+        for spelling in (number, *spellings(number)):
             found |= Q(number__contains=spelling)
     return found
-
-
-def _spellings(digits: str) -> set[str]:
-    """WhatsApp knows some accounts by an older spelling than people use."""
-    older = {
-        spelling.sub(written, digits)
-        for spelling, written in OLDER_SPELLINGS
-        if spelling.fullmatch(digits)
-    }
-    return {digits, *older}

@@ -31,7 +31,7 @@ from organizations.access import Ability
 from organizations.actors import Actor
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
-from organizations.phone_numbers import digits, formatted
+from organizations.phone_numbers import ForeignCharacters, digits, formatted
 
 ALREADY_CONNECTED = _("WhatsApp is already connected")
 RECONNECTING = _("Reconnecting has begun.")
@@ -239,8 +239,11 @@ def _cancel(connection: Connection, actor: Actor, request: HttpRequest) -> str:
 
 
 def _link_by_phone(connection: Connection, actor: Actor, request: HttpRequest) -> str:
+    written = request.POST.get(FIELD, "")[:MOST_CHARACTERS]
     try:
-        number = digits(request.POST.get(FIELD, "")[:MOST_CHARACTERS].strip())
+        number = digits(written, *connection.organization.known_numbers)
+    except ForeignCharacters as error:
+        raise Refused(str(error)) from error
     except ValueError as error:
         raise Refused(gettext(NO_NUMBER)) from error
     # Whoever types a number wants a code, whatever is saved.

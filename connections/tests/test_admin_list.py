@@ -215,6 +215,10 @@ def test_a_link_that_no_one_holds_is_down_since_the_last_sign_of_life(
         ("98765-4321", ["Bakery North"]),
         ("(11) 98765", ["Bakery North"]),
         ("+55 21 99876-5432", ["Bakery South"]),  # WhatsApp knows it without the first 9
+        ("+55 11 8765-4321", ["Bakery North"]),  # and the other way around
+        ("0055 11 98765-4321", ["Bakery North"]),
+        ("+52 55 1234 5678", ["Taqueria"]),
+        ("5215512345678", ["Taqueria"]),
         ("bakery", ["Bakery North", "Bakery South"]),
         ("south bak", ["Bakery South"]),
         ("24", ["Shop 24"]),
@@ -227,6 +231,7 @@ def test_it_is_searched_by_name_and_number(alice: User, text: str, found: list[s
     add(alice, "Bakery North", number="5511987654321")
     add(alice, "Bakery South", number="552198765432")
     add(alice, "Shop 24", number="4930123456")
+    add(alice, "Taqueria", number="5215512345678")
     assert names(alice, q=text) == found
 
 

@@ -16,7 +16,8 @@ from connections.models import Connection, Method, PairingAttempt
 from connections.tests.hand import CODE, NUMBER, Hand
 from organizations.actions import set_active
 from organizations.actors import Actor
-from organizations.phone_numbers import INVALID
+from organizations.models import Membership
+from organizations.phone_numbers import FOREIGN, INVALID
 from organizations.tests.api import Api, error
 
 ALICE = Actor("alice")
@@ -117,6 +118,80 @@ def test_a_code_to_type(api: Api, path: str, connection: Connection, hand: Hand)
     assert reread(connection).generation == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("5215512345678", "5215512345678"),
+        ("+52 1 55 1234 5678", "5215512345678"),
+        ("0052 55 1234 5678", "525512345678"),
+        ("+551187654321", "551187654321"),
+        ("5511987654321", "5511987654321"),
+        ("+54 9 11 2345-6789", "5491123456789"),
+        ("541123456789", "541123456789"),
+    ],
+)
+def test_code_is_asked_for_in_the_spelling_given(
+    api: Api, path: str, connection: Connection, text: str, number: str
+) -> None:
+    assert api("post", f"{path}/pairing-code", {"phoneNumber": text}).status_code == 202
+    assert reread(connection).requested_number == number
+
+
+def test_other_spelling_of_a_number_is_another_request(
+    api: Api, path: str, connection: Connection, hand: Hand
+) -> None:
+    api("post", f"{path}/pairing-code", {"phoneNumber": "+52 55 1234 5678"})
+    show_phone_code(connection, hand)
+    answer = api("post", f"{path}/pairing-code", {"phoneNumber": "5215512345678"})
+    assert answer.status_code == 202
+    row = reread(connection)
+    assert (row.generation, row.requested_number) == (2, "5215512345678")
+
+
+@pytest.mark.parametrize("number", ["5215512345678", "551187654321", "999999999999"])
+def test_number_of_the_status_is_accepted_wherever_one_is_asked_for(
+    api: Api, path: str, connection: Connection, hand: Hand, alice: User, number: str
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    fence, attempt = hand.show_code(connection)
+    actions.link(fence, attempt, number)
+    told = api("get", f"{path}/status").json()["number"]
+    assert told == number
+    Membership.objects.filter(user=alice).update(role=Membership.Role.OWNER)
+    owner, organization = Api(alice), f"/organizations/{connection.pk}"
+    changed = owner("patch", organization, {"expectedNumber": told})
+    assert (changed.status_code, changed.json()["expectedNumber"]) == (200, f"+{told}")
+    owner("patch", organization, {"expectedNumber": None})
+    actions.observe(fence, Observation.FORGOTTEN)
+    assert api("post", f"{path}/pairing-code", {"phoneNumber": told}).status_code == 202
+    assert reread(connection).requested_number == number
+
+
+@pytest.mark.parametrize(
+    ("expected", "linked"),
+    [
+        ("+52 55 1234 5678", "5215512345678"),
+        ("+5215512345678", "525512345678"),
+        ("5511987654321", "551187654321"),
+        ("+551187654321", "5511987654321"),
+        ("+54 11 2345-6789", "5491123456789"),
+        ("5491123456789", "541123456789"),
+    ],
+)
+def test_phone_with_the_other_spelling_of_the_expected_number_is_linked(
+    api: Api, path: str, connection: Connection, hand: Hand, alice: User, expected: str, linked: str
+) -> None:
+    Membership.objects.filter(user=alice).update(role=Membership.Role.OWNER)
+    organization = f"/organizations/{connection.pk}"
+    assert Api(alice)("patch", organization, {"expectedNumber": expected}).status_code == 200
+    asked = api("post", f"{path}/pairing-code", {"phoneNumber": linked})
+    assert asked.status_code == 202
+    fence, attempt = hand.begin_pairing(connection)
+    assert attempt.phone_number == linked
+    actions.link(fence, attempt, linked)
+    assert api("get", f"{path}/status").json()["number"] == linked
+
+
 def test_a_code_that_is_over_is_not_told(
     api: Api, path: str, connection: Connection, hand: Hand
 ) -> None:
@@ -144,7 +219,10 @@ def test_saved_credentials_need_no_code(
         ({"phoneNumber": ""}, "phoneNumber: This field may not be blank."),
         ({"phoneNumber": None}, "phoneNumber: This field may not be null."),
         ({"phoneNumber": [BODY]}, "phoneNumber: Not a valid string."),
-        ({"phoneNumber": NUMBER}, f"phoneNumber: {INVALID}"),
+        ({"phoneNumber": int(NUMBER)}, "phoneNumber: Not a valid string."),
+        ({"phoneNumber": NUMBER[2:]}, f"phoneNumber: {INVALID}"),
+        ({"phoneNumber": "999999999999"}, f"phoneNumber: {INVALID}"),
+        ({"phoneNumber": f"+{NUMBER}x1"}, f"phoneNumber: {FOREIGN.format(part='x')}"),
         ({"phoneNumber": "+0"}, f"phoneNumber: {INVALID}"),
         ({"phoneNumber": "+1\0"}, "phoneNumber: Null characters are not allowed."),
         (

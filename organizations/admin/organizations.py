@@ -52,7 +52,7 @@ class OrganizationForm(forms.ModelForm[Organization]):
     def clean_expected_number(self) -> str:
         text = self.cleaned_data["expected_number"]
         try:
-            return digits(text) if text else ""
+            return digits(text, *self.instance.known_numbers) if text else ""
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
 

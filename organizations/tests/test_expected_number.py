@@ -9,7 +9,7 @@ from django.test import Client
 from organizations import actions
 from organizations.actors import Actor
 from organizations.models import AuditEntry, Organization
-from organizations.phone_numbers import INVALID
+from organizations.phone_numbers import FOREIGN, INVALID
 from organizations.tests.adminpages import address, browser, shown
 from organizations.tests.api import OWNERS_ONLY, UNKNOWN, Api, error, olivia, root
 
@@ -17,7 +17,13 @@ __all__ = ["olivia", "root"]
 
 E164, DIGITS, TEXT = "+5511987654321", "5511987654321", "+55 11 98765-4321"
 GERMAN, GERMAN_TEXT = "491701234567", "+49 170 1234567"
-NONSENSE = ["nonsense", DIGITS, "+55 11", "+999999999999", "+0 0", "0170 1234567"]
+UNKNOWN_NUMBER = "999999999999"  # of no country
+NONSENSE = {
+    "nonsense": FOREIGN.format(part="nonsense"),
+    f"{E164} ext. 1": FOREIGN.format(part="ext"),
+    f"{E164};ext=1": FOREIGN.format(part=";ext="),
+    **dict.fromkeys(["+55 11", f"+{UNKNOWN_NUMBER}", "+0 0", "0170 1234567"], INVALID),
+}
 
 
 def audit() -> list[str]:
@@ -87,6 +93,47 @@ def test_who_does_not_name_it_leaves_it(olivia: User, organization: Organization
     assert audit() == [f"any → {TEXT}"]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("5215512345678", "+5215512345678"),  # as the status says it
+        ("+5215512345678", "+5215512345678"),
+        ("+52 1 55 1234 5678", "+5215512345678"),
+        ("0052 55 1234 5678", "+525512345678"),
+        ("+551187654321", "+551187654321"),
+        ("+55 11 98765-4321", E164),
+        (DIGITS, E164),
+        ("5491123456789", "+5491123456789"),
+        ("+54 11 2345-6789", "+541123456789"),
+        ("00491701234567", f"+{GERMAN}"),
+    ],
+)
+def test_number_in_any_spelling_is_told_as_it_was_given(
+    olivia: User, organization: Organization, text: str, told: str
+) -> None:
+    api, path = Api(olivia), f"/organizations/{organization.pk}"
+    answer = api("patch", path, {"expectedNumber": text})
+    assert (answer.status_code, answer.json()["expectedNumber"]) == (200, told)
+    assert api("get", path).json()["expectedNumber"] == told
+    again = api("patch", path, {"expectedNumber": told})
+    assert again.json()["expectedNumber"] == told
+    assert len(audit()) == 1
+
+
+def test_number_that_is_expected_already_can_be_saved_again(
+    olivia: User, organization: Organization
+) -> None:
+    """Whatever it looks like: what is read can be written."""
+    expect(organization, UNKNOWN_NUMBER)
+    api, path = Api(olivia), f"/organizations/{organization.pk}"
+    read = api("get", path).json()
+    assert api("put", path, read).json() == read
+    page = address("organization", "change", organization.pk)
+    form = {"name": "Acme 2", "expected_number": f"+{UNKNOWN_NUMBER}"}
+    assert browser(olivia).post(page, form).status_code == 302
+    assert expected(organization) == UNKNOWN_NUMBER
+
+
 def test_one_is_made_with_it(root: User) -> None:
     made = Api(root)("post", "/organizations", {"name": "New", "expectedNumber": E164})
     assert (made.status_code, made.json()["expectedNumber"]) == (201, E164)
@@ -100,7 +147,7 @@ def test_one_is_made_with_it(root: User) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        *((text, INVALID) for text in NONSENSE),
+        *NONSENSE.items(),
         ("", "This field may not be blank."),
         (5511987654321, "Not a valid string."),
         (f"{E164}\0", "Null characters are not allowed."),
@@ -169,7 +216,8 @@ def test_the_form_says_what_is_no_number(
     page = address("organization", "change", organization.pk)
     response: Any = browser(olivia).post(page, {"name": "New", "expected_number": text})
     (said,) = response.context["adminform"].form.errors["expected_number"]
-    assert said == INVALID or said.startswith("Ensure this value has at most 32 characters")
+    too_long = "Ensure this value has at most 32 characters (it has 42)."
+    assert said == NONSENSE.get(text, too_long)
     assert said in response.content.decode()
     organization.refresh_from_db()
     assert (organization.name, organization.expected_number) == ("Acme", GERMAN)
