@@ -5,6 +5,8 @@ import re
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+NO_PHONE_CODE = _("WhatsApp issued no code for this number")
+
 DETAILS = (
     _("until {time} UTC"),
     _("its number ends in {digits}"),
@@ -37,7 +39,7 @@ DETAILS = (
     _("the service was restarted"),
     _("it was killed"),
     _("it had stopped answering"),
-    _("WhatsApp issued no code for this number"),
+    NO_PHONE_CODE,
     _("WhatsApp did not answer in time"),
     _("WhatsApp could not be reached"),
     _("the number is banned for a while, so WhatsApp was not asked"),

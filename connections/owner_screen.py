@@ -14,6 +14,7 @@ from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, OwnerLink
 from connections.observed import Observed, observe
+from organizations.phone_numbers import spellings
 
 LinkState = OwnerLink.State
 
@@ -84,7 +85,12 @@ def _possible(stage: Stage, observed: Observed) -> dict[str, bool]:
     waiting = stage in (Stage.WAIT, Stage.QR, Stage.TYPED) and observed.pairs
     switchable = waiting and observed.reason != Reason.FINISHING
     by_phone = connection.requested_method == Method.PHONE
-    return {"canType": switchable, "canScan": switchable and by_phone}
+    other = stage == Stage.TYPED and bool(spellings(connection.requested_number))
+    return {
+        "canType": switchable,
+        "canScan": switchable and by_phone,
+        "canTryOtherSpelling": switchable and by_phone and other,
+    }
 
 
 def _stage(link: OwnerLink, observed: Observed) -> tuple[Stage, str]:

@@ -23,10 +23,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from connections import actions, owner_links
 from connections.durations import in_words
 from connections.limits import TooManyRequests
-from connections.models import Method, OwnerLink
+from connections.models import Connection, Method, OwnerLink
 from connections.owner_screen import Stage, screen
 from organizations import guesses
-from organizations.phone_numbers import digits
+from organizations.phone_numbers import ForeignCharacters, digits, spellings
 
 # One for the page and one for its socket, which has an address of its own; both hold the same.
 COOKIES = {"owner_link": "/link/", "owner_link_socket": "/ws/link/"}
@@ -103,6 +103,8 @@ def _ask(request: HttpRequest) -> HttpResponse:
     try:
         method, number = _asked(request, link)
         actions.use_owner_link(link, held, _address(request), method, number)
+    except ForeignCharacters as error:
+        return _page(request, link, 400, problem=str(error))
     except ValueError:
         return _page(request, link, 400, problem=gettext(NO_NUMBER))
     except TooManyRequests as error:
@@ -124,11 +126,27 @@ def _asked(request: HttpRequest, link: OwnerLink) -> tuple[Method | None, str]:
             return Method.QR, ""
         case "phone":
             # The number that the organization expects is used, and not told.
-            expected = link.connection.organization.expected_number
-            written = request.POST.get("number", "")[:NUMBER_LENGTH].strip()
-            return Method.PHONE, expected or digits(written)
+            organization = link.connection.organization
+            written = request.POST.get("number", "")[:NUMBER_LENGTH]
+            number = organization.expected_number or digits(written, *organization.known_numbers)
+            return Method.PHONE, number
+        case "other-spelling":
+            return _in_other_spelling(link.connection, request.POST.get("attempt", ""))
         case _:
             return None, ""
+
+
+def _in_other_spelling(connection: Connection, attempt: str) -> tuple[Method | None, str]:
+    """Ask anew for the code of an attempt, in the other spelling of its number.
+
+    The page names the attempt and not the number, which is not told. For an attempt that is over
+    nothing is asked: the form was sent twice.
+    """
+    current = connection.open_attempt()
+    others = spellings(connection.requested_number)
+    if current is None or str(current.pk) != attempt or not others:
+        return None, ""
+    return Method.PHONE, others[0]
 
 
 def _page(request: HttpRequest, link: OwnerLink, status: int = 200, **said: str) -> HttpResponse:

@@ -12,10 +12,11 @@ from rest_framework import serializers
 
 from connections import qr, self_tests, timeline
 from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
+from connections.details import NO_PHONE_CODE
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, PairingAttempt
 from connections.observed import Observed, listed, look_at, observe, refused_since
-from organizations.phone_numbers import formatted
+from organizations.phone_numbers import formatted, spellings
 from organizations.serializers import NUMBER_HELP, PhoneNumber
 
 __all__ = [
@@ -135,6 +136,13 @@ PANEL_NAMES = {
 }
 
 
+# Beside a code that may not have reached the phone; after WhatsApp has issued none.
+NO_MESSAGE = _("No message on the phone? WhatsApp may know this number as {number}.")
+KNOWN_AS = _("WhatsApp may know this number as {number}.")
+# A number within a sentence stays on one line.
+UNBROKEN = str.maketrans(" -", "\u00a0\u2011")
+
+
 def panel_of(observed: Observed, may_operate: bool) -> Panel:
     """Which panel tells this person what is."""
     if observed.reason == Reason.WORKER_OFFLINE:
@@ -187,6 +195,7 @@ def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
         **{name: may_operate and allowed for name, allowed in _possible(observed).items()},
         "pairing": _pairing(observed) if may_operate else None,
         "phoneCode": _phone_code(observed) if may_operate else None,
+        "otherSpelling": _other_spelling(observed) if may_operate else None,
         "selfTest": self_tests.told(connection),
         **timeline.told(observed),
     }
@@ -240,6 +249,23 @@ def _phone_code(observed: Observed) -> dict[str, Any] | None:
         "secondsLeft": _seconds_left(attempt),
         "secondsInAll": seconds_to_the_last(1, attempt.code_count),
     }
+
+
+def _other_spelling(observed: Observed) -> dict[str, str] | None:
+    """Return the number to try when the code for the requested one does not reach the phone."""
+    connection = observed.connection
+    by_phone = connection.requested_method == Method.PHONE
+    others = spellings(connection.requested_number) if by_phone else ()
+    if not others or not observed.may_reconnect:
+        return None
+    if observed.phone_code or observed.reason == Reason.CODES_EXPIRED:
+        sentence = gettext(NO_MESSAGE)
+    elif observed.reason == Reason.PAIRING_REFUSED and connection.detail == NO_PHONE_CODE:
+        sentence = gettext(KNOWN_AS)
+    else:
+        return None
+    text = formatted(others[0])
+    return {"number": text, "sentence": sentence.format(number=text.translate(UNBROKEN))}
 
 
 def _seconds_left(attempt: PairingAttempt) -> float:

@@ -48,6 +48,37 @@ def test_a_code_typed_on_the_phone_links_it_and_a_test_message_arrives(
     visitor.at_ease()
 
 
+def test_number_is_tried_in_its_other_spelling_when_no_message_came(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.open(organization)
+    other = page.get_by_role("button", name="Try that number")
+    expect(other).to_be_hidden()
+    page.locator("summary", has_text="Link with phone number instead").click()
+    number = page.get_by_label("Phone number with country code")
+    number.fill("+52 55 1234 5678")
+    number.press("Enter")
+    code_for = page.locator('[data-field="phoneNumberText"]')
+    for shown, offered in (
+        ("+52 55 1234 5678", "+52 1 55 1234 5678"),
+        ("+52 1 55 1234 5678", "+52 55 1234 5678"),
+        ("+52 55 1234 5678", "+52 1 55 1234 5678"),
+    ):
+        expect(code_for).to_have_text(shown)
+        offer = f"No message on the phone? WhatsApp may know this number as {offered}."
+        expect(page.locator('[data-field="otherSpelling"]')).to_have_text(offer)
+        other.focus()
+        page.keyboard.press("Enter")
+    expect(code_for).to_have_text("+52 1 55 1234 5678")
+    # The button went away while the code was prepared; the focus went to what is new.
+    expect(page.locator("[data-words]")).to_be_focused()
+    press(page, "Type it on the simulated phone")
+    expect(panel(page, "connected")).to_be_visible()
+    expect(other).to_be_hidden()
+    assert digits(page) == "5215512345678"
+    visitor.at_ease()
+
+
 def test_a_code_that_is_lost_is_covered_and_another_one_comes(
     visitor: Visitor, application: Application, organization: int
 ) -> None:

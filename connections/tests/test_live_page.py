@@ -9,17 +9,21 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from connections import actions
+from connections.actions import Fence
+from connections.details import NO_PHONE_CODE
 from connections.lifecycle import Observation
 from connections.models import Connection, ConnectionEvent, Method, SelfTest, Worker
 from connections.observed import observe
 from connections.serializers import snapshot
 from connections.tests.hand import NUMBER, PAIRING_LASTS, Hand
 from connections.tests.test_admin import JSON, browser, get, page, text
+from organizations.actions import set_active
 from organizations.actors import Actor
 from organizations.models import Organization
+from organizations.phone_numbers import formatted, spellings
 
 ALICE = Actor("alice")
 PHONE_CODE = "ABCD-1234"
@@ -31,15 +35,18 @@ def ask_by_phone(user: User, connection: Connection, number: str, **headers: Any
     return browser(user).post(address, {"phoneNumber": number}, headers=headers or None)
 
 
-def show_phone_code(connection: Connection, hand: Hand) -> None:
-    actions.request_reconnect(connection.pk, ALICE, Method.PHONE, NUMBER)
+def show_phone_code(connection: Connection, hand: Hand, number: str = NUMBER) -> Fence:
+    actions.request_reconnect(connection.pk, ALICE, Method.PHONE, number)
     fence = hand.begin(connection)
     attempt = actions.begin_pairing(fence, PAIRING_LASTS)
     actions.show_phone_code(fence, attempt.pk, PHONE_CODE, 6, PAIRING_LASTS)
+    return fence
 
 
 def told(connection: Connection, may_operate: bool = True) -> dict[str, Any]:
-    return snapshot(observe(connection.pk), may_operate)
+    # Whatever language a request of an earlier test has left active.
+    with translation.override("en"):
+        return snapshot(observe(connection.pk), may_operate)
 
 
 # --- Linking by a typed code --------------------------------------------------------------------
@@ -51,6 +58,30 @@ def test_a_code_for_the_phone_is_asked_for(connection: Connection, alice: User) 
     connection.refresh_from_db()
     assert (connection.requested_method, connection.requested_number) == (Method.PHONE, NUMBER)
     assert connection.events.get().actor == "alice"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("5215512345678", "5215512345678"),
+        ("+52 1 55 1234 5678", "5215512345678"),
+        ("0055 11 8765-4321", "551187654321"),
+        ("54 9 11 2345-6789", "5491123456789"),
+    ],
+)
+def test_code_is_asked_for_in_the_spelling_typed(
+    connection: Connection, alice: User, text: str, number: str
+) -> None:
+    assert ask_by_phone(alice, connection, text).status_code == 302
+    connection.refresh_from_db()
+    assert connection.requested_number == number
+
+
+def test_letters_in_a_number_are_named_at_the_field(connection: Connection, alice: User) -> None:
+    answer = ask_by_phone(alice, connection, f"{WRITTEN} ext. 12")
+    assert answer.status_code == 409
+    assert re.search(r'id="phone-problem"[^>]*>“ext” does not belong in a phone', text(answer))
+    assert not connection.events.exists()
 
 
 @pytest.mark.parametrize("number", ["", "123", "11987654321", "+55", "+55\0", "9" * 5000])
@@ -113,6 +144,90 @@ def test_the_snapshot_tells_the_code_to_those_who_may_operate(
     looked_at = told(connection, may_operate=False)
     assert (looked_at["panel"], looked_at["phoneCode"]) == ("hidden", None)
     assert "ABCD" not in json.dumps(looked_at)
+
+
+# --- The other spelling of the number -----------------------------------------------------------
+
+
+SPELLINGS = [
+    ("5511987654321", "+55 11 8765-4321"),
+    ("551187654321", "+55 11 98765-4321"),
+    ("525512345678", "+52 1 55 1234 5678"),
+    ("5215512345678", "+52 55 1234 5678"),
+    ("5491123456789", "+54 11 2345-6789"),
+    ("541123456789", "+54 9 11 2345-6789"),
+]
+NO_MESSAGE = "No message on the phone? WhatsApp may know this number as {}."
+KNOWN_AS = "WhatsApp may know this number as {}."
+
+
+def unbroken(number: str) -> str:
+    """A number as it stands within a sentence."""
+    return number.replace(" ", "\u00a0").replace("-", "\u2011")
+
+
+@pytest.mark.parametrize(("number", "other"), SPELLINGS)
+def test_other_spelling_is_offered_beside_the_code(
+    connection: Connection, alice: User, bob: User, hand: Hand, number: str, other: str
+) -> None:
+    show_phone_code(connection, hand, number)
+    sentence = NO_MESSAGE.format(unbroken(other))
+    assert told(connection)["otherSpelling"] == {"number": other, "sentence": sentence}
+    assert told(connection, may_operate=False)["otherSpelling"] is None
+    html = text(get(alice, page(connection.organization)))
+    assert sentence in html
+    assert re.search(r'data-can="otherSpelling"\s*>', html)
+    assert other not in text(get(bob, page(connection.organization)))
+    # What the button sends is understood, and the first spelling can be tried again.
+    assert ask_by_phone(alice, connection, other).status_code == 302
+    connection.refresh_from_db()
+    assert connection.requested_number in spellings(number)
+    assert told(connection)["otherSpelling"] is None, "until there is a code"
+    show_phone_code(connection, hand, connection.requested_number)
+    assert told(connection)["otherSpelling"]["number"] == formatted(number)
+
+
+def test_other_spelling_is_offered_after_whatsapp_issued_no_code(
+    connection: Connection, alice: User, hand: Hand
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE, Method.PHONE, "525512345678")
+    fence, _ = hand.begin_pairing(connection)
+    actions.observe(fence, Observation.PAIRING_REFUSED, NO_PHONE_CODE)
+    sentence = KNOWN_AS.format(unbroken("+52 1 55 1234 5678"))
+    assert told(connection)["otherSpelling"]["sentence"] == sentence
+    assert f">{sentence}<" in text(get(alice, page(connection.organization)))
+
+
+def test_other_spelling_is_offered_after_no_one_typed_the_code(
+    connection: Connection, hand: Hand
+) -> None:
+    fence = show_phone_code(connection, hand)
+    actions.observe(fence, Observation.CODES_EXPIRED)
+    sentence = NO_MESSAGE.format(unbroken("+55 11 8765-4321"))
+    assert told(connection)["otherSpelling"]["sentence"] == sentence
+
+
+def test_no_other_spelling_is_offered_where_none_helps(
+    connection: Connection, alice: User, hand: Hand
+) -> None:
+    assert told(connection)["otherSpelling"] is None
+    fence = show_phone_code(connection, hand, "12025550123")
+    assert told(connection)["otherSpelling"] is None, "the number has one spelling"
+    html = text(get(alice, page(connection.organization)))
+    assert re.search(r'data-can="otherSpelling"\s+hidden', html)
+    show_phone_code(connection, hand)
+    fence = hand.claim(connection)
+    actions.observe(fence, Observation.PAIRING_REFUSED, "it said: no")
+    assert told(connection)["otherSpelling"] is None, "the number was not the reason"
+    actions.request_reconnect(connection.pk, ALICE)
+    fence, _ = hand.show_code(connection)
+    assert told(connection)["otherSpelling"] is None, "a QR code is shown"
+    actions.observe(fence, Observation.CODES_EXPIRED)
+    assert told(connection)["otherSpelling"] is None
+    fence = show_phone_code(connection, hand)
+    actions.observe(fence, Observation.CODES_EXPIRED)
+    set_active(connection.organization, False, ALICE)
+    assert told(connection)["otherSpelling"] is None, "the organization rests"
 
 
 def test_each_way_to_link_leads_to_the_other(connection: Connection, hand: Hand) -> None:

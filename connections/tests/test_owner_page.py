@@ -22,6 +22,7 @@ from organizations.actions import set_active, set_expected_number
 from organizations.actors import Actor
 from organizations.models import Organization
 
+OTHER_SPELLING = "551187654321"
 LINK = "/link/"
 SOCKET = "/ws/link/"
 GONE = "This link is no longer valid. Ask for a new one."
@@ -247,6 +248,82 @@ def test_a_typed_code_asks_for_the_number_unless_one_is_expected(
     assert NUMBER not in page.text
 
 
+@pytest.mark.parametrize("expected", [True, False])
+def test_other_spelling_of_the_number_is_tried_and_not_told(
+    connection: Connection, secret: str, hand: Hand, expected: bool
+) -> None:
+    if expected:
+        set_expected_number(connection.organization, NUMBER, TESTS)
+    client = phone(secret)
+    client.post(LINK, {"ask": "connect"})
+    hand.show_code(connection)
+    assert hides_other_spelling(client.get(LINK))
+    client.post(LINK, {"ask": "phone", "number": NUMBER})
+    attempts = []
+    for number in (NUMBER, OTHER_SPELLING, NUMBER):
+        fence, attempt = hand.begin_pairing(connection)
+        assert attempt.phone_number == number
+        assert hides_other_spelling(client.get(LINK)), "until there is a code"
+        actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", timedelta(seconds=60))
+        page = client.get(LINK)
+        assert not hides_other_spelling(page)
+        assert f'name="attempt" value="{attempt.pk}"' in page.text
+        for hidden in (NUMBER, OTHER_SPELLING, "98765", "8765"):
+            assert hidden not in page.text.replace("98765-4321", "")  # the field's example
+        attempts.append(attempt.pk)
+        # Sent twice, or again from an older page, it asks once.
+        for pk in (attempts[-1], *attempts):
+            client.post(LINK, {"ask": "other-spelling", "attempt": pk})
+    connection.refresh_from_db()
+    assert connection.requested_number == OTHER_SPELLING
+
+
+def test_number_with_one_spelling_has_no_other_to_try(
+    connection: Connection, secret: str, hand: Hand
+) -> None:
+    client = phone(secret)
+    client.post(LINK, {"ask": "connect"})
+    client.post(LINK, {"ask": "phone", "number": "+49 170 1234567"})
+    fence, attempt = hand.begin_pairing(connection)
+    actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", timedelta(seconds=60))
+    assert hides_other_spelling(client.get(LINK))
+    client.post(LINK, {"ask": "other-spelling", "attempt": attempt.pk})
+    connection.refresh_from_db()
+    assert connection.requested_number == "491701234567"
+    for attempt_named in ("", "0", "x", str(attempt.pk + 1)):
+        answer = client.post(LINK, {"ask": "other-spelling", "attempt": attempt_named})
+        assert answer.status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [("5215512345678", "5215512345678"), ("0055 11 8765-4321", "551187654321")],
+)
+def test_code_is_asked_for_in_the_spelling_typed(
+    connection: Connection, secret: str, written: str, number: str
+) -> None:
+    client = phone(secret)
+    client.post(LINK, {"ask": "connect"})
+    client.post(LINK, {"ask": "phone", "number": written})
+    connection.refresh_from_db()
+    assert connection.requested_number == number
+
+
+def test_letters_in_a_number_are_named_at_the_field(
+    connection: Connection, secret: str, hand: Hand
+) -> None:
+    client = phone(secret)
+    client.post(LINK, {"ask": "connect"})
+    hand.show_code(connection)
+    answer = client.post(LINK, {"ask": "phone", "number": f"{NUMBER} ext 1"})
+    assert answer.status_code == 400
+    assert "“ext” does not belong in a phone number." in answer.text
+
+
+def hides_other_spelling(page: Any) -> bool:
+    return re.search(r'data-can="canTryOtherSpelling"\s+hidden', page.text) is not None
+
+
 def test_a_deactivated_organization_says_nothing_of_why(
     connection: Connection, organization: Organization, secret: str
 ) -> None:
@@ -304,7 +381,7 @@ async def test_the_socket_tells_what_the_page_shows(
         assert told["qr"].startswith("data:image/svg+xml")
         assert set(told) == {
             *("type", "stage", "sentence", "attempt", "qr", "codeNumber", "codeCount", "code"),
-            *("secondsLeft", "secondsInAll", "canType", "canScan"),
+            *("secondsLeft", "secondsInAll", "canType", "canScan", "canTryOtherSpelling"),
         }
         await do(actions.revoke_owner_link, connection.pk, Actor("alice", alice))
         assert await close_code(socket) == 4404

@@ -20,6 +20,7 @@ function show(told) {
   write("[data-code-number]", told.qr ? fill(texts.codeOf, { number: told.codeNumber, total: told.codeCount }) : "");
   write("[data-code]", told.code ?? "");
   write("[data-spelled]", told.code ? [...told.code].join(" ") : "");
+  root.querySelector("[data-attempt]").value = told.attempt ?? "";
   count(told);
   // Whoever works with the keyboard stays where the news is.
   if (root.contains(focused) && !focused.checkVisibility()) root.querySelector("[data-sentence]").focus();

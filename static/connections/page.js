@@ -38,6 +38,7 @@ export class Page {
     this.clock.show(this.find("[data-since]"), told.since);
     this.showRetry(told);
     this.showCodes(told);
+    this.showOtherSpelling(told);
     this.showSelfTest(told);
     this.showButtons(told);
     this.showAlarm(told.refusedSince);
@@ -74,6 +75,14 @@ export class Page {
     if (!code) return this.countdown.stop();
     this.root.removeAttribute("data-expired");
     this.countdown.start(code.secondsLeft, code.secondsInAll);
+  }
+
+  // What may be tried when a code does not reach the phone; `showButtons` shows and hides it.
+  showOtherSpelling({ otherSpelling, mayOperate }) {
+    const field = this.find("[data-other-number]");
+    if (!field || !otherSpelling) return;
+    set(field, "value", otherSpelling.number);
+    this.write("otherSpelling", otherSpelling.sentence);
   }
 
   // The code's time ran out before another snapshot came.
