@@ -264,7 +264,7 @@ def test_other_spelling_of_the_number_is_tried_and_not_told(
         fence, attempt = hand.begin_pairing(connection)
         assert attempt.phone_number == number
         assert hides_other_spelling(client.get(LINK)), "until there is a code"
-        actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", timedelta(seconds=60))
+        actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", 6, timedelta(seconds=60))
         page = client.get(LINK)
         assert not hides_other_spelling(page)
         assert f'name="attempt" value="{attempt.pk}"' in page.text
@@ -285,7 +285,7 @@ def test_number_with_one_spelling_has_no_other_to_try(
     client.post(LINK, {"ask": "connect"})
     client.post(LINK, {"ask": "phone", "number": "+49 170 1234567"})
     fence, attempt = hand.begin_pairing(connection)
-    actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", timedelta(seconds=60))
+    actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", 6, timedelta(seconds=60))
     assert hides_other_spelling(client.get(LINK))
     client.post(LINK, {"ask": "other-spelling", "attempt": attempt.pk})
     connection.refresh_from_db()
