@@ -21,6 +21,7 @@ RELINK_FAILED = re.compile(
     re.DOTALL,
 )
 REFUSED = re.compile(r"Got (\d+)/.* connect failure, assuming automatic reconnect")
+NOT_PAIRED = re.compile(r"Failed to pair device: (.*)", re.DOTALL)
 CODES = re.compile(r"<iq [^>]*><pair-device>(.*)</pair-device>", re.DOTALL)
 PASSKEY = re.compile(r'<notification [^>]*\btype="passkey_prologue_request"')
 
@@ -29,7 +30,7 @@ def event_in(module: str, message: str) -> Event | None:
     """Return the event that a log line tells of, or None.
 
     authenticated · restarting · relink_failed (error) · failed (reason: the status as digits) ·
-    codes (count: how many QR codes WhatsApp gave) · passkey
+    not_paired (error) · codes (count: how many QR codes WhatsApp gave) · passkey
     """
     if module.endswith("/Recv"):
         return _event_in_stanza(message)
@@ -39,6 +40,8 @@ def event_in(module: str, message: str) -> Event | None:
         return {"event": "restarting"}
     if found := RELINK_FAILED.match(message):
         return {"event": "relink_failed", "error": found[1]}
+    if found := NOT_PAIRED.match(message):
+        return {"event": "not_paired", "error": found[1]}
     if found := REFUSED.match(message):
         return {"event": "failed", "reason": found[1]}
     return None

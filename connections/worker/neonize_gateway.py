@@ -34,11 +34,11 @@ LOOKUP_SECONDS = 1.0
 # WhatsApp accepts only "Browser (System)" here, with a browser that it knows.
 BROWSER, CHROME = "Chrome (Linux)", 1
 # neonize's numbers for its events. DEVICE comes by itself, as soon as WhatsApp was reached.
-DEVICE, PAIRED, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 2, 3, 4, 5
+DEVICE, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 3, 4, 5
 LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST = 6, 7, 8, 9, 10, 12
 # Only these are asked for: what people write to each other never leaves the Go library.
 SUBSCRIBED = bytes(
-    [PAIRED, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED]
+    [CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED]
     + [LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST]
 )
 
@@ -101,7 +101,7 @@ class Client:
     """One WhatsApp client. What happens to it goes to `emit`, from the Go library's thread.
 
     Events, each a dict with "event": reached (WhatsApp answers) · code (code) · phone_code (code) ·
-    phone_code_failed (error) · accepted · pairing_ended (outcome) · not_paired (error) ·
+    phone_code_failed (error) · accepted · pairing_ended (outcome) ·
     connected (number: digits) · lost · silent · restored · logged_out (while_offline, reason) ·
     replaced · outdated · banned (code, seconds) · failed (reason) · logout_done (error) ·
     test_done (see `send_test`) · ended (error: why connecting failed, "" after a stop; cause: what
@@ -386,8 +386,6 @@ class Client:
                 self._refuse_relink()
             self._stop_if_wanted()
             self._emit({"event": "reached"})
-        elif kind == PAIRED:
-            self._on_paired(messages.PairStatus.FromString(data))
         elif kind == CONNECTED:
             self._emit({"event": "connected", "number": self._number})
         elif kind == LOGGED_OUT:
@@ -403,11 +401,6 @@ class Client:
             self._emit({"event": "failed", "reason": reason})
         else:
             self._emit({"event": PLAIN_EVENTS[kind]})
-
-    def _on_paired(self, status: Any) -> None:
-        """What came of an answer of the phone; its success is told by "accepted"."""
-        if status.Error:
-            self._emit({"event": "not_paired", "error": status.Error})
 
 
 PLAIN_EVENTS = {

@@ -298,7 +298,7 @@ class Pairing:
         if outcome.startswith("passkey"):
             raise Failed(Observation.PAIRING_PASSKEY)
         if outcome == "error":
-            return  # Not always the end, which "not_paired" tells.
+            return  # Not always the end: where it is, "not_paired" has told why.
         if outcome == "err-unexpected-state":
             why = await self._soon(
                 link, lambda event: ended.detail if (ended := ending(event)) else None

@@ -18,7 +18,10 @@ from tests.faults.table import ROWS
 
 AT_ONCE = 12
 # They wait most of the time, so they begin first.
-SLOW = ("linked-no_pong", "linked-silence", "linked-mute_login", "linked-ban", "pairing-ban")
+SLOW = (
+    *("linked-drop_at_login", "linked-drop_after_login", "linked-stream_503_at_login"),
+    *("linked-no_pong", "linked-silence", "linked-mute_login", "linked-ban", "pairing-ban"),
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ APART = (
     Batch(
         (
             "linked-refuse pairing-refuse",
+            "linked-refuse_407 pairing-refuse_407",
             "linked-http_503 pairing-http_503",
             "linked-no_server_hello pairing-no_server_hello",
             "linked-lost_restart",
@@ -102,7 +106,7 @@ _apart = {row for batch in APART for group in batch.rows() for row in group}
 _crowd = [str(row) for row in ROWS if row not in _apart]
 # Codes last a minute, so pairings come before what can wait.
 _crowd.sort(key=lambda name: (name not in SLOW, not name.startswith(Phase.PAIRING)))
-CROWD = Batch(tuple(_crowd), at_once=True)
+CROWD = Batch(tuple(_crowd), at_once=True, environment={"LOGIN_REFUSED_LONG_SECONDS": "5"})
 BATCHES = (CROWD, *APART)
 
 

@@ -91,6 +91,8 @@ def goes_on(row: Row) -> str:
         return f"{row.goes}{late}"
     if row.told is None:
         return row.unseen
+    if row.same_code:
+        return "the code that is shown stays valid"
     new = row.phase == Phase.PAIRING and row.kept == Kept.NEVER
     what = "a new code by itself" if new else "back by itself"
     return f"{what}, within {row.within:g} s{' of its end' if row.lasts else ''}"

@@ -72,6 +72,23 @@ def at_login(kind: str, **params: Any) -> Harm:
     return harm
 
 
+@contextmanager
+def failure_503_long(case: Case) -> Iterator[None]:
+    """Until people are told that it lasts; and the login is not tried without a pause."""
+    with armed(case, "failure", reason=503):
+        case.simulator.drop(number=case.number)
+        yield
+
+
+@contextmanager
+def slow_success(case: Case) -> Iterator[None]:
+    """One login that WhatsApp answers within the time that clients wait for."""
+    with armed(case, "slow_success", count=1, ms=6000):
+        case.simulator.drop(number=case.number)
+        yield
+        case.until(case.online, 15, "the late login")
+
+
 def verdict(reason: int) -> Harm:
     """A login that WhatsApp refuses for good."""
 
@@ -167,6 +184,11 @@ HARMS: dict[str, Harm] = {
     "stream_515": stream_515,
     "cut_login": at_login("cut_login"),
     "mute_login": at_login("mute_login"),
+    "drop_at_login": at_login("drop_after_login", ms=0, how=0),
+    "drop_after_login": at_login("drop_after_login", ms=3000, how=1),
+    "stream_503_at_login": at_login("drop_after_login", ms=100, how=503),
+    "slow_success": slow_success,
+    "failure_503_long": failure_503_long,
     "no_pong": lasts("no_pong"),
     "silence": lasts("silence"),
     **{

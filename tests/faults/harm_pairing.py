@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,9 @@ from tests.faults.harms import Harm, armed, bites_left
 from tests.faults.table import BAN
 
 EXPECTED, SAME_WITHOUT_THE_NINE, ANOTHER = "+55 11 98765-4321", "551187654321", "5521912345678"
+
+# Longer than every code but the first is shown, and than another one may be late.
+REPLACED_SECONDS = 31.0
 
 
 @contextmanager
@@ -49,6 +53,36 @@ def old_code(case: Case) -> Iterator[None]:
         case.simulator.scan(case.code)
     case.check(refused.value.status == 410, f"the phone was told {refused.value}")
     yield
+
+
+@contextmanager
+def early_refresh(case: Case) -> Iterator[None]:
+    case.simulator.arm("notification", connection=case.connection, type="companion_reg_refresh")
+    code = case.until(case.another_code, 5, "the new code")
+    reference = code.partition(",")[0]
+    case.check(case.code.startswith(reference), "another reference than before")
+    time.sleep(REPLACED_SECONDS)
+    case.check(case.shown() == code, "the new code is gone")
+    yield
+
+
+@contextmanager
+def passkey(case: Case) -> Iterator[None]:
+    case.simulator.arm("passkey", connection=case.connection, count=1)
+    with pytest.raises(ControlError) as refused:
+        case.simulator.scan(case.code)
+    case.check("passkey" in str(refused.value), f"the phone was told {refused.value}")
+    yield
+
+
+@contextmanager
+def downgrade_webclient(case: Case) -> Iterator[None]:
+    case.simulator.arm("downgrade_webclient", connection=case.connection, count=1)
+    with pytest.raises(ControlError) as refused:
+        case.simulator.scan(case.code)
+    case.check("multi-device" in str(refused.value), f"the phone was told {refused.value}")
+    yield
+    case.check(case.shown() == case.code, "the code did not stay")
 
 
 def forged(kind: str) -> Harm:
@@ -114,6 +148,9 @@ HARMS: dict[str, Harm] = {
     "stream_515": stream_515,
     "stream_500": now("stream_error", code=500),
     "old_code": old_code,
+    "early_refresh": early_refresh,
+    "passkey": passkey,
+    "downgrade_webclient": downgrade_webclient,
     "bad_hmac": forged("bad_hmac"),
     "bad_signature": forged("bad_signature"),
     "ban": ban,

@@ -71,12 +71,12 @@ def told(case: Case) -> None:
         case.api("POST", "reconnect")
     if row.told is None:
         return
-    expected = row.told
+    expected, within = row.told, row.told_within_here or row.told_within
     if row.goes == Goes.ON:
         # It may be over before anyone has looked; the history keeps it.
-        case.until(lambda: case.has_been(expected), row.told_within, f"{expected} in the history")
+        case.until(lambda: case.has_been(expected), within, f"{expected} in the history")
     else:
-        case.until(lambda: case.is_(expected), row.told_within, f"{expected} as the status")
+        case.until(lambda: case.is_(expected), within, f"{expected} as the status")
     case.seconds["told"] = time.monotonic() - begun
     if row.kept == Kept.NOT_ADOPTED:
         case.until(lambda: not case.stores_now(), 5, "no credentials of the failed pairing")
@@ -94,8 +94,10 @@ def goes_on(case: Case) -> None:
         within = row.within_here or row.within
         case.until(lambda: _back(case), within, "connected by itself")
         case.check(not case.stores or case.stores_now() == case.stores, "other credentials")
+        lines = len(case.history())
+        case.check(not row.most_lines or lines <= row.most_lines, f"{lines} lines of history")
     elif row.goes == Goes.ON:
-        look = case.another_code if row.told else case.shown
+        look = case.another_code if row.told and not row.same_code else case.shown
         code = case.until(look, row.within, "a code by itself")
         case.seconds["back"] = time.monotonic() - begun
         _links(case, code)

@@ -60,10 +60,13 @@ class Row:
     kept: Kept = Kept.KEPT
     told_within: float = 10
     within_here: float = 0  # `within`, where the tests have a shorter setting than the default
+    told_within_here: float = 0  # the same of `told_within`
     reconnect_within: float = 0  # 0: the first press of Reconnect after the fault's end helps
     lasts: bool = False  # `within` counts from its end
     unseen: str = ""  # how it goes on where nothing is told
     before_the_code: bool = False  # a pairing begins under the fault, rather than suffering it
+    same_code: bool = False  # the code that is shown stays good
+    most_lines: int = 0  # of history for all of it; 0: any number
     mates: int = 0  # how many other organizations it takes
 
     def __str__(self) -> str:

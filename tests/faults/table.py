@@ -13,6 +13,8 @@ LOST = (_R, Reason.LINK_LOST)
 SILENT = (_R, Reason.NOT_ANSWERING)
 CUT_OFF = (_R, Reason.UNREACHABLE)
 REFUSED = (_R, Reason.LOGIN_REFUSED)
+STILL_REFUSED = (_R, Reason.LOGIN_STILL_REFUSED)
+UNSTABLE = (_R, Reason.LINK_UNSTABLE)
 BAN = (_R, Reason.TEMPORARILY_BANNED)
 OUTDATED = (_R, Reason.CLIENT_OUTDATED)
 CRASHED = (_R, Reason.HOST_CRASHED)
@@ -23,6 +25,10 @@ NO_CODE_YET = (_C, Reason.UNREACHABLE)
 
 _linked = partial(Row, Phase.LINKED)
 _outage = partial(Row, Phase.LINKED, within=60, told_within=40, lasts=True)
+# A pause, and the time for which a link has to hold after it.
+_unstable = partial(
+    Row, Phase.LINKED, told=UNSTABLE, within=90, told_within=30, lasts=True, most_lines=6
+)
 _silent = partial(Row, Phase.LINKED, told=SILENT, within=60, told_within=60, lasts=True)
 _verdict = partial(Row, Phase.LINKED, goes=Goes.NEW_CODE, kept=Kept.UNUSED)
 _goodbye = partial(
@@ -59,14 +65,28 @@ LINKED = (
     ),
     _linked("lost_restart", "the same, and the restart fails", LOST, within=30, told_within=30),
     _outage("refuse", "the proxy or firewall refuses connections", CUT_OFF),
+    _outage("refuse_407", "the proxy wants a password: 407", CUT_OFF),
     _outage("http_503", "WhatsApp answers the dial with HTTP 503", CUT_OFF),
     _outage("no_server_hello", "WhatsApp accepts the dial and says nothing", CUT_OFF),
     _outage("cut_login", "logins are cut off", LOST),
     _outage("mute_login", "logins stay unanswered", CUT_OFF),
     _silent("no_pong", "pings stay unanswered"),
     _silent("silence", "nothing is answered any more"),
-    _outage("failure_500", "logins fail: 500", LOST),
-    _outage("failure_503", "logins fail: 503", LOST),
+    _unstable("drop_at_login", "logins are let in and dropped at once"),
+    _unstable("drop_after_login", "logins are let in and dropped some seconds later"),
+    _unstable("stream_503_at_login", "logins are let in, and the stream is ended: 503"),
+    _linked("slow_success", "WhatsApp lets a login in late", LOST, within=15),
+    _outage("failure_500", "logins fail: 500", REFUSED),
+    _outage("failure_503", "logins fail: 503", REFUSED),
+    _linked(
+        "failure_503_long",
+        "the login fails for minutes: 503",
+        STILL_REFUSED,
+        within=60,
+        told_within=220,
+        told_within_here=30,
+        lasts=True,
+    ),
     _outage("failure_501", "logins fail for a reason that is no verdict: 501", REFUSED),
     _outage("failure_599", "logins fail for a reason that nobody knows", REFUSED),
     _linked(
@@ -164,7 +184,21 @@ PAIRING = (
         None,
         unseen="the phone is refused; the code that is shown links",
     ),
+    _pairing(
+        "early_refresh",
+        "WhatsApp replaces the code before its time",
+        None,
+        unseen="the new code is shown for its full time, and links",
+    ),
+    _pairing(
+        "downgrade_webclient",
+        "a phone scans that cannot link devices yet",
+        (State.AWAITING_SCAN, Reason.PHONE_UNSUPPORTED),
+        same_code=True,
+    ),
+    _fails("passkey", "the phone asks for a passkey", (_A, Reason.PAIRING_PASSKEY)),
     _dialling("refuse", "the proxy or firewall refuses connections"),
+    _dialling("refuse_407", "the proxy wants a password: 407"),
     _dialling("http_503", "WhatsApp answers the dial with HTTP 503"),
     _dialling("no_server_hello", "WhatsApp accepts and says nothing"),
     _fails(
@@ -198,9 +232,11 @@ PAIRING = (
         told_within=170,
         before_the_code=True,
     ),
-    _fails("bad_hmac", "the phone's answer is forged", (_A, Reason.PAIRING_REFUSED)),
+    _fails("bad_hmac", "the phone's answer is forged", (_A, Reason.PAIRING_UNVERIFIED)),
     _fails(
-        "bad_signature", "the phone's answer has a wrong signature", (_A, Reason.PAIRING_REFUSED)
+        "bad_signature",
+        "the phone's answer has a wrong signature",
+        (_A, Reason.PAIRING_UNVERIFIED),
     ),
     _pairing("ban", "the number is banned for a while: 402", BAN, kept=Kept.KEPT, lasts=True),
     _fails("failure_401", "the phone unlinks the device at once: 401", (_A, Reason.FORGOTTEN)),
