@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, TypeVar
 
 from channels_redis.pubsub import (
@@ -36,6 +36,29 @@ IDLE_SECONDS = 0.1
 AWAY = (RedisError, OSError, TimeoutError)
 
 
+@contextlib.contextmanager
+def _cancellable() -> Iterator[None]:
+    """Raise the CancelledError that asyncio.wait_for loses in Python 3.11.
+
+    It does so to a task that is cancelled just when what it waits for is done; redis-py sends each
+    command in a wait_for.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    yield
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
+
+
+@contextlib.asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    """Raise TimeoutError after PATIENCE_SECONDS."""
+    with _cancellable():
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            yield
+
+
 class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
     """One connection for what is heard and one for what is told, made anew whenever they break."""
 
@@ -54,7 +77,7 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
         if self._now() < self._again_at:
             return
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with _patience():
                 await super().publish(channel, message)
         except AWAY as error:
             self._leave_alone(error)
@@ -68,7 +91,7 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
         if self._now() < self._again_at:
             return
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with _patience():
                 await super().subscribe(channel)
         except AWAY as error:
             await self._lost(error)
@@ -79,7 +102,7 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
         if self._now() < self._again_at:
             return
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with _patience():
                 await super().unsubscribe(channel)
         except AWAY as error:
             await self._lost(error)
@@ -93,9 +116,10 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
             try:
                 await self._catch_up()
                 if self._pubsub is not None and self._pubsub.subscribed:
-                    message = await self._pubsub.get_message(
-                        ignore_subscribe_messages=True, timeout=RECEIVE_SECONDS
-                    )
+                    with _cancellable():
+                        message = await self._pubsub.get_message(
+                            ignore_subscribe_messages=True, timeout=RECEIVE_SECONDS
+                        )
                     self._receive_message(message)
                 else:
                     await asyncio.sleep(IDLE_SECONDS)
@@ -109,7 +133,7 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
         """Subscribe to what was asked for while Redis was away, and to nothing else."""
         if self._wanted == self._subscribed_to:
             return
-        async with self._lock, asyncio.timeout(PATIENCE_SECONDS):
+        async with self._lock, _patience():
             self._ensure_redis()
             if missing := self._wanted - self._subscribed_to:
                 await self._pubsub.subscribe(*missing)

@@ -96,6 +96,26 @@ async def test_two_installations_on_one_redis_do_not_hear_each_other(
     await stranger.flush()
 
 
+@pytest.mark.parametrize("command", ["publish", "subscribe", "unsubscribe"])
+async def test_task_cancelled_at_any_step_ends(layer: SteadyRedisLayer, command: str) -> None:
+    await hears(layer, await member(layer), layer)
+    [shard] = layer._get_layer()._shards
+    for steps in range(100):
+        if command == "unsubscribe":
+            await shard.subscribe("channel")
+        arguments = ("channel", b"") if command == "publish" else ("channel",)
+        task = asyncio.create_task(getattr(shard, command)(*arguments))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if not task.cancel():
+            break  # It was done before.
+        async with asyncio.timeout(DEADLINE):
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        await shard.unsubscribe("channel")
+    assert steps > 2
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 async def test_who_listened_before_hears_again_after_a_restart(
     layer: SteadyRedisLayer,
