@@ -13,7 +13,7 @@ endif
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
 
-# Of a variable in the environment or behind `make run`, one in .env, and these, the first one wins.
+# The first one wins: a variable of the environment or behind `make run`, of .env (ENV_FILE), these.
 RUN_DEFAULTS := WHATSAPP_SERVER=simulator PORT=8000 DATA_DIR=var
 
 define SETUP
@@ -52,7 +52,7 @@ run: ## Run everything on one port (WHATSAPP_SERVER=simulator PORT=8000 DATA_DIR
 	$(SETUP) run
 	@for default in $(RUN_DEFAULTS); do \
 		name=$${default%%=*}; \
-		printenv "$$name" | grep -q . || grep -Eqs "^ *(export +)?$$name *=" .env || export "$$default"; \
+		printenv "$$name" | grep -q . || grep -Eqs "^ *(export +)?$$name *=" "$${ENV_FILE-.env}" || export "$$default"; \
 	done; \
 	exec .venv/bin/python manage.py run
 

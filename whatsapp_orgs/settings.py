@@ -1,7 +1,8 @@
 """The one settings file.
 
-Every variable is read here, typed, from the environment or from a `.env` file beside manage.py;
-`.env.example` documents each. A wrong value ends the start with one line that names it.
+Every variable is read here, typed, from the environment or from a `.env` file beside manage.py
+(ENV_FILE names another, or none); `.env.example` documents each. A wrong value ends the start with
+one line that names it.
 """
 
 import math
@@ -21,7 +22,19 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+
+
+def read_env_file() -> None:
+    """Take from ENV_FILE what the environment does not say. Raises ImproperlyConfigured."""
+    usual = str(BASE_DIR / ".env")
+    path = env.str("ENV_FILE", default=usual)
+    if path not in ("", usual) and not Path(path).is_file():
+        raise ImproperlyConfigured(f"ENV_FILE must be a file, or empty for none, not {path!r}.")
+    if path:
+        env.read_env(path)
+
+
+read_env_file()
 
 
 def positive(name: str, default: float) -> float:
