@@ -1,23 +1,38 @@
 """What holds for the tests of every app."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from django.conf import settings
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
+from whatsapp_orgs.tests import isolation
 
-def pytest_configure() -> None:
-    """The processes of one run share a Redis: each has names of its own there.
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each process of a run a data folder, and names of its own in a Redis that they share.
 
     A database of its own pytest-django sees to.
     """
+    isolation.watch()
+    # Fails if the folder exists, so that only what was created here is removed.
+    settings.DATA_DIR.mkdir(mode=0o700)
+    config.add_cleanup(partial(shutil.rmtree, settings.DATA_DIR, ignore_errors=True))
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker and settings.REDIS_URL:
         settings.CACHES["default"]["KEY_PREFIX"] += f".{worker}"
         settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] += f".{worker}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def checkout_data_left_alone() -> Iterator[None]:
+    """Fail the run if code under test caught the refusal to use the checkout's data."""
+    yield
+    assert isolation.refusals == []
 
 
 @pytest.fixture(scope="session")

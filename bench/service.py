@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Self
 from simulator import process as simulator_process
 from simulator.client import ControlClient
 from tests.application import ROOT, Answer, ask, free_port, processes_of, until
+from whatsapp_orgs.tests import isolation
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -77,7 +78,7 @@ class Service(ABC):
         return self.world.control
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "DATA_DIR": str(self.folder), **self.settings()}
+        return {**isolation.environment(self.folder), **self.settings()}
 
     # --- The process ----------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from simulator.client import ControlClient
 from tests.services import free_port as free_port  # where most look for it
+from whatsapp_orgs.tests import isolation
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
@@ -136,8 +137,7 @@ class Application:
         self.data_dir = data_dir
         self._prefix = prefix
         self.environment = {
-            **os.environ,
-            "DATA_DIR": str(data_dir),
+            **isolation.environment(data_dir),
             "WHATSAPP_SERVER": "simulator",
             "PORT": str(free_port()),
             **environment,

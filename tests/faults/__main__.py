@@ -6,7 +6,7 @@ import django
 
 
 def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_orgs.settings")
+    os.environ["DJANGO_SETTINGS_MODULE"] = "whatsapp_orgs.tests.settings"
     django.setup()
     # What people read is translated, so it comes after the settings.
     from tests.faults.document import text

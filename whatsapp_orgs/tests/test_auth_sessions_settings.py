@@ -16,7 +16,7 @@ HERE, THERE = "postgres://me@127.0.0.1:1/here", "postgresql://me@127.0.0.1:1/the
 @pytest.fixture(autouse=True)
 def nothing_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
-    # An empty one is as good as none, and hides what a .env file says.
+    # An empty one is as good as none.
     for name in ("DATABASE_URL", "REDIS_URL"):
         monkeypatch.setenv(name, "")
     for name in ("AUTH_SESSIONS", "AUTH_SESSIONS_URL"):

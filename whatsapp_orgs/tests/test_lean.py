@@ -33,6 +33,7 @@ def test_nothing_heavy_is_loaded_at_the_start() -> None:
     environment = {
         "DJANGO_SETTINGS_MODULE": "whatsapp_orgs.settings",
         "DATA_DIR": str(settings.DATA_DIR),
+        "ENV_FILE": "",
         "DATABASE_URL": "",
         "REDIS_URL": "",
         "EMBEDDED_WORKER": "true",

@@ -141,6 +141,7 @@ def start(tmp_path: Path, *arguments: str, **more: str) -> subprocess.CompletedP
         "PRODUCTION": "true",
         "TRUST_PROXY": "true",
         "DATA_DIR": str(data),
+        "ENV_FILE": "",
         "SECRET_KEY": GOOD_KEY,
         "DEBUG": "false",
         "WHATSAPP_SERVER": "live",
