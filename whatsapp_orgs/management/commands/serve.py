@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 from argparse import ArgumentParser
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -80,6 +82,7 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
             return None
         return defer.Deferred.fromFuture(asyncio.ensure_future(_quietly(supervising)))
 
+    _stop_on_signals(reactor)
     server = BoundedServer(
         application=application,
         endpoints=build_endpoint_description_strings(host=host, port=port),
@@ -95,6 +98,20 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
         raise CommandError(f"cannot listen on {host}:{port}; is another program using that port?")
     if broken:
         raise CommandError(f"the supervisor ended: {broken[0]}") from broken[0]
+
+
+def _stop_on_signals(reactor: Any) -> None:
+    """Let SIGTERM and SIGINT stop the server in order, from before it announces its number.
+
+    Twisted installs its handlers only later, and none for a SIGINT that is ignored, as it is in
+    what a script starts in the background.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        reactor.callFromThread(reactor.stop)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
 
 
 def _bury_the_dead() -> None:

@@ -1,0 +1,82 @@
+"""SIGINT and SIGTERM stop the product, and a worker, in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulator import process as simulator_process
+from tests.application import ROOT, STOP_SECONDS, Application, free_port, until
+from tests.services import Redis
+from whatsapp_orgs.tests import isolation
+
+# As a shell without job control starts what stands before an `&`.
+SIGINT_IGNORED = ("sh", "-c", 'trap "" INT; exec "$0" "$@"')
+COMMAND_SECONDS = 60.0
+SIGNALLED_WHEN_LISTENING = """
+import os, signal, sys
+import django
+django.setup()
+from django.core.management import call_command
+from whatsapp_orgs.management.commands.serve import serve
+call_command("migrate", verbosity=0)
+serve("127.0.0.1", int(sys.argv[1]), lambda: os.kill(os.getpid(), int(sys.argv[2])))
+print("stopped in order")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_product_started_in_background_stops_on_signal(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with Application(tmp_path / "data", prefix=SIGINT_IGNORED) as product:
+        product.api("POST", product.organization(), "reconnect")  # which starts a host process
+        before = product.processes()
+        assert product.process is not None and len(before) > 2
+        os.kill(product.facts["pid"], number)
+        assert product.process.wait(STOP_SECONDS) == 0, product.log_text()[-2000:]
+        until(lambda: not product.processes(), STOP_SECONDS, "the end of its processes")
+        assert not (product.data_dir / "run.json").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_right_after_announcement_stops_in_order(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    done = subprocess.run(
+        [*SIGINT_IGNORED, sys.executable, "-c", SIGNALLED_WHEN_LISTENING]
+        + [str(free_port()), str(int(number))],
+        cwd=ROOT,
+        env={**isolation.environment(tmp_path / "data"), "DATABASE_URL": "", "REDIS_URL": ""},
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+    )
+    assert (done.returncode, done.stdout) == (0, "stopped in order\n"), done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_worker_started_in_background_stops_on_signal(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with Redis() as redis, simulator_process.start(tmp_path / "simulator"):
+        product = Application(tmp_path, DATABASE_URL="", REDIS_URL=redis.url)
+        product.manage("migrate", "--verbosity", "0")
+        with subprocess.Popen(
+            [*SIGINT_IGNORED, sys.executable, "manage.py", "run_worker"],
+            cwd=ROOT,
+            env=product.environment,
+        ) as worker:
+            try:
+                alive = tmp_path / "worker.alive"
+                until(lambda: alive.exists() or worker.poll(), COMMAND_SECONDS, "a worker at work")
+                worker.send_signal(number)
+                assert worker.wait(STOP_SECONDS) == 0
+            finally:
+                worker.kill()
+        until(lambda: not product.processes(), STOP_SECONDS, "the end of its processes")
