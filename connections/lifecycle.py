@@ -219,7 +219,9 @@ RULES: dict[Observation, Rule] = {
     Observation.DISCONNECTED: Rule(State.DISCONNECTED, Reason.DISCONNECTED),
     Observation.DISCONNECTED_UNTOLD: Rule(State.DISCONNECTED, Reason.DISCONNECTED_UNTOLD),
     # The same, of a link that is over while another one has been asked for already.
-    Observation.LEFT_UNTOLD: Rule(None, Reason.DISCONNECTED_UNTOLD, frozenset({State.CONNECTING})),
+    Observation.LEFT_UNTOLD: Rule(
+        None, Reason.DISCONNECTED_UNTOLD, frozenset({State.CONNECTING, _R})
+    ),
 }
 
 

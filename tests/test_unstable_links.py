@@ -1,4 +1,4 @@
-"""Links that WhatsApp lets in and drops again: tried in pauses, told by name, back by themselves."""
+"""Links that WhatsApp lets in and drops: tried in pauses, told by name, back by themselves."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from connections import actions
 from connections.actions import Fence, Superseded, Unwelcome
-from connections.lifecycle import Desired, Observation
+from connections.lifecycle import Desired, Observation, Reason
 from connections.models import Connection, Method, PairingAttempt
 from connections.tests.hand import CODE_LASTS, PAIRING_LASTS
 from connections.worker.endings import USELESS
@@ -193,7 +193,8 @@ class SessionModel:
         yield GO
         if connection.logout_wanted:
             yield from self._disconnect(connection)
-        if self.requested and not connection.logout_wanted:
+        gave_up = self.requested or connection.reason == Reason.SAVED_LOGIN_KEPT
+        if gave_up and not connection.logout_wanted:
             self.world.remove(self.id, keep={self.store, *_linked_stores(self.id)})
         if connection.desired != Desired.CONNECTED:
             return False

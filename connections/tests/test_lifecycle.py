@@ -62,7 +62,7 @@ credentials_missing   credentials_missing   · a a a a ·
 session_broke         session_broke         a a a a a a
 disconnected          disconnected          d d d d d d
 disconnected_untold   disconnected_untold   d d d d d d
-left_untold           disconnected_untold   · c · · · ·
+left_untold           disconnected_untold   · c · · r ·
 """
 
 LETTERS = {

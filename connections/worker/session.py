@@ -15,7 +15,7 @@ from django.db import connection as database
 
 from connections import actions, auth_sessions
 from connections.actions import Fence, Superseded
-from connections.lifecycle import Desired, Observation
+from connections.lifecycle import Desired, Observation, Reason
 from connections.log_fields import about
 from connections.models import Connection, PairingAttempt
 from connections.worker.leaving import log_out, log_out_store, log_out_strays
@@ -142,7 +142,8 @@ class Session:
         elif self.link is not None:
             # A request to reconnect means: not by waiting for what is open.
             await self.close()
-        if self.requested and not connection.logout_wanted:
+        gave_up = self.requested or connection.reason == Reason.SAVED_LOGIN_KEPT
+        if gave_up and not connection.logout_wanted:
             wanted = connection.desired == Desired.CONNECTED
             await self._clear_up(
                 {self.store}, Observation.LEFT_UNTOLD if wanted else Observation.DISCONNECTED_UNTOLD
