@@ -135,6 +135,19 @@ def at_login(kind: str, injector: Injector, reason: int = 0) -> None:
     injector.drop(victims)
 
 
+def flapping(injector: Injector) -> None:
+    """WhatsApp lets logins in and drops them again, for as long as it lasts."""
+    seconds, victims = injector.seconds(4, 12), injector.victims()
+    how, ms = injector.chance.choice((0, 1, 500, 503)), injector.chance.choice((0, 100, 2000))
+    injector.log.add(f"dropped {ms} ms after each login ({how})", _ids(victims), seconds)
+    for account in victims:
+        account.note(f"fault: dropped after each login for {seconds:.0f} s")
+        injector.product.simulator.arm(
+            "drop_after_login", number=account.phone, seconds=seconds, how=how, ms=ms
+        )
+    injector.drop(victims)
+
+
 def ban(injector: Injector) -> None:
     """WhatsApp bans a number for some seconds, and says so once."""
     expire, victims = injector.chance.randint(3, 8), injector.victims()
@@ -297,6 +310,7 @@ TABLE = [
     Row("no_pong", partial(quiet, "no_pong", longest=45)),
     Row("no_logout_answer", partial(quiet, "no_logout_answer")),
     *(Row(kind, partial(at_login, kind)) for kind in ("cut_login", "mute_login")),
+    Row("drop_after_login", flapping, 2),
     *(
         Row(f"failure {reason}", partial(at_login, "failure", reason=reason))
         for reason in (500, 503, 599)
