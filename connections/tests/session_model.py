@@ -17,7 +17,7 @@ from connections.models import Connection, Method, PairingAttempt
 from connections.tests.hand import CODE_LASTS, PAIRING_LASTS
 from connections.worker.endings import USELESS
 from connections.worker.linked import banned_until_of
-from connections.worker.pairing import HELD, NOT_OURS
+from connections.worker.pairing_endings import HELD, NOT_OURS
 from organizations.models import Organization
 
 T = TypeVar("T")

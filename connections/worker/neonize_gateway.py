@@ -1,4 +1,4 @@
-"""The only file that touches neonize.
+"""The only file that calls neonize; its messages are in library_messages.py.
 
 It calls neonize's Go library (go_library.py) rather than its `NewClient`, for three reasons that
 were measured: importing all of neonize costs 0.5 s and twice the memory of what is needed here;
@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 from connections.worker import go_errors, go_library, library_log, relinking
+from connections.worker import library_messages as messages
 
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
@@ -31,16 +32,6 @@ PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_cache_size=-
 # From its first lines on a start writes the library's maps; a dial that nobody answers comes later.
 FIRST_CALLBACK_SECONDS = 4.0
 LOOKUP_SECONDS = 1.0
-# WhatsApp accepts only "Browser (System)" here, with a browser that it knows.
-BROWSER, CHROME = "Chrome (Linux)", 1
-# neonize's numbers for its events. DEVICE comes by itself, as soon as WhatsApp was reached.
-DEVICE, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 3, 4, 5
-LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST = 6, 7, 8, 9, 10, 12
-# Only these are asked for: what people write to each other never leaves the Go library.
-SUBSCRIBED = bytes(
-    [CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED]
-    + [LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST]
-)
 
 _lock = threading.Lock()
 _home = Path()
@@ -218,32 +209,12 @@ class Client:
 
         def call() -> None:
             try:
-                told = self._send(text)
+                told = messages.send_text(self._go, self._uuid, self._number, text)
             except Exception as error:
                 told = {"id": "", "error": type(error).__name__}
             self._emit({"event": "test_done", "test": test, **told})
 
         self._aside("send test", call)
-
-    def _send(self, text: str) -> dict[str, str]:
-        from neonize.proto import Neonize_pb2 as messages
-        from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
-
-        to = messages.JID(
-            User=self._number,
-            Server="s.whatsapp.net",
-            RawAgent=0,
-            Device=0,
-            Integrator=0,
-            IsEmpty=False,
-        ).SerializeToString()
-        message = e2e.Message(conversation=text).SerializeToString()
-        answer = messages.SendMessageReturnFunction.FromString(
-            self._go.SendMessage(self._uuid, to, len(to), message, len(message))
-        )
-        if answer.Error:
-            return {"id": "", "error": go_errors.send_error(answer.Error)}
-        return {"id": answer.SendResponse.ID, "error": ""}
 
     def _aside(self, name: str, call: Callable[[], None]) -> None:
         """Make a call of the library that may take long, on a thread of its own.
@@ -268,43 +239,22 @@ class Client:
 
         "phone_code" (code: XXXX-XXXX) or "phone_code_failed" (error) answers.
         """
-        from neonize.proto import Neonize_pb2 as messages
 
-        asked = messages.PairPhoneParams(
-            phone=number,
-            showPushNotification=True,
-            clientDisplayName=BROWSER,
-            clientType=CHROME,
-        ).SerializeToString()
-
-        def call() -> None:
-            answer = messages.PairPhoneReturnFunction.FromString(
-                self._go.PairPhone(self._uuid, asked, len(asked))
-            )
-            if answer.Error:
-                self._emit({"event": "phone_code_failed", "error": answer.Error})
-            else:
-                self._emit({"event": "phone_code", "code": answer.Code})
-
-        threading.Thread(target=self._reported(call), name="pair phone", daemon=True).start()
-
-    def _reported(self, call: Callable[[], None]) -> Callable[[], None]:
-        def reported() -> None:
+        def ask() -> None:
             try:
                 with _lock:
-                    call()
+                    answer = messages.ask_for_phone_code(self._go, self._uuid, number)
             except Exception as error:
-                self._emit({"event": "phone_code_failed", "error": type(error).__name__})
+                answer = {"event": "phone_code_failed", "error": type(error).__name__}
+            self._emit(answer)
 
-        return reported
+        threading.Thread(target=ask, name="pair phone", daemon=True).start()
 
     def _run(self) -> None:
         """Block in the Go library for as long as the client lives."""
-        from neonize.proto.waCompanionReg import WAWebProtobufsCompanionReg_pb2 as registration
-
-        kind = registration.DeviceProps
-        props = kind(os=self._device_name, platformType=kind.DESKTOP).SerializeToString()
-        subscribed = ctypes.create_string_buffer(SUBSCRIBED, len(SUBSCRIBED))
+        props = messages.device_props(self._device_name)
+        size = len(messages.SUBSCRIBED)
+        subscribed = ctypes.create_string_buffer(messages.SUBSCRIBED, size)
         error: bytes = self._go.Neonize(
             self._database,
             self._uuid,
@@ -314,7 +264,7 @@ class Client:
             library_log.PAIRING_LEVEL if self._pairing else library_log.LINKED_LEVEL,
             *self._callbacks,
             subscribed,
-            len(SUBSCRIBED),
+            size,
             props,
             len(props),
             b"",
@@ -348,10 +298,7 @@ class Client:
         return guarded
 
     def _on_log(self, binary: int, size: int) -> None:
-        from neonize.proto import Neonize_pb2 as messages
-
-        entry = messages.LogEntry.FromString(ctypes.string_at(binary, size))
-        event = library_log.event_in(entry.Name, entry.Message)
+        event = library_log.event_in(*messages.log_line(binary, size))
         if event is None:
             return
         if event["event"] == "restarting":
@@ -375,38 +322,16 @@ class Client:
             self._emit({"event": "pairing_ended", "outcome": outcome})
 
     def _on_event(self, _uuid: int, binary: int, size: int, kind: int) -> None:
-        from neonize.proto import Neonize_pb2 as messages
-
         data = ctypes.string_at(binary, size)
-        if kind == DEVICE:
-            self._number = messages.Device.FromString(data).JID.User
+        if kind == messages.DEVICE:
+            self._number = messages.number_of(data)
             with self._stopping:
                 self._reached = True
             if not self._pairing:
                 self._refuse_relink()
             self._stop_if_wanted()
-            self._emit({"event": "reached"})
-        elif kind == CONNECTED:
-            self._emit({"event": "connected", "number": self._number})
-        elif kind == LOGGED_OUT:
-            gone = messages.LoggedOut.FromString(data)
-            reason = messages.ConnectFailureReason.Name(gone.Reason)
-            self._emit({"event": "logged_out", "while_offline": gone.OnConnect, "reason": reason})
-        elif kind == BANNED:
-            ban = messages.TemporaryBan.FromString(data)
-            self._emit({"event": "banned", "code": int(ban.Code), "seconds": int(ban.Expire)})
-        elif kind == FAILED:
-            failure = messages.ConnectFailure.FromString(data)
-            reason = messages.ConnectFailureReason.Name(failure.Reason)
-            self._emit({"event": "failed", "reason": reason})
-        else:
-            self._emit({"event": PLAIN_EVENTS[kind]})
-
-
-PLAIN_EVENTS = {
-    KEEPALIVE_TIMEOUT: "silent",
-    KEEPALIVE_RESTORED: "restored",
-    REPLACED: "replaced",
-    OUTDATED: "outdated",
-    LOST: "lost",
-}
+            return self._emit({"event": "reached"})
+        event = messages.event_of(kind, data)
+        if kind == messages.CONNECTED:
+            event["number"] = self._number
+        self._emit(event)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -14,10 +13,17 @@ from connections import actions, auth_sessions
 from connections.lifecycle import Observation
 from connections.models import Method, PairingAttempt
 from connections.worker.dialling import Outdated
-from connections.worker.endings import USELESS, Dropped, Final, StoreAway, ending
-from connections.worker.go_errors import cause_of
+from connections.worker.endings import Dropped, Final, StoreAway, ending
 from connections.worker.host import HostBroken
 from connections.worker.link import Event, Link
+from connections.worker.pairing_endings import (
+    HELD,
+    NOT_OURS,
+    CodeLost,
+    DialFailed,
+    Failed,
+    not_paired,
+)
 from connections.worker.rotation import Rotation
 
 if TYPE_CHECKING:
@@ -35,32 +41,6 @@ TIMER_SECONDS = 1.0
 # How long after its verdict the library says more about it, if it does.
 WHY_SECONDS = 2.0
 MOST_CODES_LOST = 5
-# After these, what lies in the store is nobody's link.
-HELD = frozenset({Observation.TEMPORARILY_BANNED, Observation.CLIENT_OUTDATED})
-NOT_OURS = USELESS | {Observation.WRONG_NUMBER, Observation.NUMBER_IN_USE}
-
-
-T = TypeVar("T")
-
-
-class Failed(Exception):
-    """The pairing is over, and no phone is linked."""
-
-    def __init__(
-        self, observation: Observation, detail: str = "", until: datetime | None = None
-    ) -> None:
-        super().__init__(observation)
-        self.observation = observation
-        self.detail = detail
-        self.until = until
-
-
-class DialFailed(Exception):
-    """WhatsApp could not be reached; another try may. Its text says more, if more is known."""
-
-
-class CodeLost(Exception):
-    """The connection broke under a code, which is void now; another try gives another code."""
 
 
 class Pairing:
@@ -232,7 +212,7 @@ class Pairing:
         elif kind == "passkey":
             raise Failed(Observation.PAIRING_PASSKEY)
         elif kind == "not_paired":
-            raise self._not_paired(event["error"])
+            raise not_paired(event["error"])
         elif kind == "pairing_ended":
             await self._codes_over(link, event["outcome"])
         elif kind in ("lost", "relink_failed") and self._accepted:
@@ -300,11 +280,9 @@ class Pairing:
         if outcome == "error":
             return  # Not always the end: where it is, "not_paired" has told why.
         if outcome == "err-unexpected-state":
-            why = await self._soon(
-                link, lambda event: ended.detail if (ended := ending(event)) else None
-            )
+            why = await self._why_turned_away(link)
             if self._rotation.number:
-                raise Failed(Observation.PAIRING_TURNED_AWAY, why or "")
+                raise Failed(Observation.PAIRING_TURNED_AWAY, why)
             raise DialFailed(why or "it refused to issue a code")
         if outcome != "timeout":
             raise Failed(Observation.PAIRING_REFUSED, f"it said: {outcome}")
@@ -315,25 +293,16 @@ class Pairing:
             raise CodeLost("the connection dropped")
         raise Failed(Observation.CODES_EXPIRED)
 
-    @staticmethod
-    def _not_paired(error: str) -> Failed:
-        """The phone has answered, and was not linked: why."""
-        if cause_of(error) == "store":
-            return Failed(Observation.STORE_FAILED)
-        if "HMAC" in error or "signature" in error:
-            return Failed(Observation.PAIRING_UNVERIFIED, "its signature is wrong")
-        return Failed(Observation.PAIRING_UNVERIFIED, "it could not be read")
-
-    async def _soon(self, link: Link, look: Callable[[Event], T | None]) -> T | None:
-        """The first answer of `look` to an event of the next seconds, if there is one."""
+    async def _why_turned_away(self, link: Link) -> str:
+        """What WhatsApp said when it ended the linking, which the library tells a moment later."""
         try:
             async with asyncio.timeout(WHY_SECONDS):
                 while (event := await link.next())["event"] != "host_gone":
-                    if (found := look(event)) is not None:
-                        return found
+                    if ended := ending(event):
+                        return ended.detail
         except TimeoutError:
-            pass
-        return None
+            logger.info("no reason was told", extra={"organization": self._session.id})
+        return ""
 
     def _broke(self, ended: Dropped | Final) -> None:
         """The client came to an end. Raises DialFailed, CodeLost, Failed."""
@@ -357,8 +326,3 @@ class Pairing:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-def _why_ended(event: Event) -> str | None:
-    ended = ending(event)
-    return ended.detail if ended else None

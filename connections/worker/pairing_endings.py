@@ -1,0 +1,42 @@
+"""How a pairing, or one connection of it, can end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from connections.lifecycle import Observation
+from connections.worker.endings import USELESS
+from connections.worker.go_errors import cause_of
+
+# After these, what lies in the store is nobody's link.
+HELD = frozenset({Observation.TEMPORARILY_BANNED, Observation.CLIENT_OUTDATED})
+NOT_OURS = USELESS | {Observation.WRONG_NUMBER, Observation.NUMBER_IN_USE}
+
+
+class Failed(Exception):
+    """The pairing is over, and no phone is linked."""
+
+    def __init__(
+        self, observation: Observation, detail: str = "", until: datetime | None = None
+    ) -> None:
+        super().__init__(observation)
+        self.observation = observation
+        self.detail = detail
+        self.until = until
+
+
+class DialFailed(Exception):
+    """WhatsApp could not be reached; another try may. Its text says more, if more is known."""
+
+
+class CodeLost(Exception):
+    """The connection broke under a code, which is void now; another try gives another code."""
+
+
+def not_paired(error: str) -> Failed:
+    """Return why the library did not link a phone that has answered, by its error."""
+    if cause_of(error) == "store":
+        return Failed(Observation.STORE_FAILED)
+    if "HMAC" in error or "signature" in error:
+        return Failed(Observation.PAIRING_UNVERIFIED, "its signature is wrong")
+    return Failed(Observation.PAIRING_UNVERIFIED, "it could not be read")
