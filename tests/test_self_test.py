@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from connections.self_tests import FAILED, NOT_CONNECTED, SENDING, SENT, Failure
+from connections.worker.stability import HELD_SECONDS
 from tests.application import Answer, Application, until
 from tests.test_reconnect import link
 
@@ -14,6 +18,16 @@ ASK_IN_ANOTHER_PROCESS = (
     "from connections import actions; from organizations.actors import COMMAND_LINE; "
     "actions.request_self_test({organization}, COMMAND_LINE)"
 )
+
+SPARE_SECONDS = 2.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def held(application: Application) -> tuple[int, str, float]:
+    """An organization that is linked before everything else here, its number, and when it was."""
+    (organization,) = application.new_organizations("Held")
+    number = link(application, organization)
+    return organization, number, time.monotonic()
 
 
 def ask(application: Application, organization: int) -> Answer:
@@ -63,18 +77,19 @@ def test_what_whatsapp_refuses_is_told(application: Application, organization: i
     assert texts(application, number) == [TEXT]
 
 
-def test_a_message_whose_answer_is_lost_with_the_connection_is_sent_again(
+def test_message_is_lost_with_a_link_that_has_not_held_yet(
     application: Application, organization: int
 ) -> None:
+    """Its client is closed, rather than left to reconnect by itself (worker/relinking.py)."""
     number = link(application, organization)
     silenced(application, number)
     with ThreadPoolExecutor(max_workers=1) as pool:
         asked = pool.submit(ask, application, organization)
         until(lambda: not application.simulator.faults(), 10, "the message")
         application.simulator.drop(number=number)
-        assert asked.result().status in (200, 202)
-    until(lambda: newest(application, organization)["state"] == "sent", 15, "the outcome")
-    assert texts(application, number) == [TEXT]
+        answer = asked.result()
+    assert (answer.status, answer.body["code"]) == (503, "link_lost")
+    assert texts(application, number) == []
 
 
 def test_a_disconnect_ends_it(application: Application, organization: int) -> None:
@@ -120,3 +135,19 @@ def test_five_in_ten_minutes(application: Application, organization: int) -> Non
     number = link(application, organization)
     assert [ask(application, organization).status for _ in range(6)] == [200] * 5 + [429]
     assert texts(application, number) == [TEXT] * 5
+
+
+def test_message_whose_answer_is_lost_with_a_held_link_is_sent_again(
+    application: Application, held: tuple[int, str, float]
+) -> None:
+    """The last one here: its link has had the time to hold meanwhile."""
+    organization, number, linked_at = held
+    time.sleep(max(0.0, linked_at + HELD_SECONDS + SPARE_SECONDS - time.monotonic()))
+    silenced(application, number)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        asked = pool.submit(ask, application, organization)
+        until(lambda: not application.simulator.faults(), 10, "the message")
+        application.simulator.drop(number=number)
+        assert asked.result().status in (200, 202)
+    until(lambda: newest(application, organization)["state"] == "sent", 15, "the outcome")
+    assert texts(application, number) == [TEXT]
