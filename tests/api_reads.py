@@ -1,0 +1,50 @@
+"""What the API and the live page say of one organization, for the tests that ask them often."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.application import Application
+from tests.raw import TEXT, Raw
+
+
+def status_of(application: Application, organization: int) -> dict[str, Any]:
+    """Return the answer of `GET status`."""
+    return application.api("GET", organization, "status").body
+
+
+def events_of(
+    application: Application, organization: int, event: str = "", kind: str = "connection"
+) -> list[dict[str, Any]]:
+    """Return the lines of the history, the newest first; all of them, or those of one event."""
+    path = f"/api/v1/organizations/{organization}/events?kind={kind}&pageSize=200"
+    lines: list[dict[str, Any]] = application.request("GET", path).body["results"]
+    return [line for line in lines if event in ("", line["event"])]
+
+
+def attempts_of(application: Application, organization: int) -> set[int]:
+    """Return the ids of the pairing attempts that the history tells of."""
+    lines = events_of(application, organization)
+    return {line["attempt"] for line in lines if line["attempt"] is not None}
+
+
+def snapshot_of(application: Application, organization: int) -> dict[str, Any]:
+    """Return what the live page shows at the moment."""
+    with Raw(application) as raw:
+        path = f"/ws/organizations/{organization}/connection/"
+        raw.shake_hands(path, application.facts["token"])
+        kind, told = raw.frame()
+    assert kind == TEXT
+    snapshot: dict[str, Any] = json.loads(told)
+    return snapshot
+
+
+def newest_connection(application: Application) -> str:
+    """Return the id of the connection that reached the simulator last."""
+    return str(max(application.simulator.connections(), key=lambda found: found["since"])["id"])
+
+
+def device_numbers(application: Application) -> list[str]:
+    """Return the number of each device that is linked at the simulator."""
+    return [device["number"] for device in application.simulator.devices()]
