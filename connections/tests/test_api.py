@@ -187,6 +187,34 @@ def test_reconnect_says_why_it_failed(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_waiting_reconnect_gets_503_when_the_phone_asks_for_a_passkey(
+    api: Client,
+    connection: Connection,
+    hand: Hand,
+    background: Background,
+    settings: Settings,
+) -> None:
+    settings.RECONNECT_WAIT_SECONDS = 20
+    # There is no code at the moment, so whoever asks waits for the next one.
+    actions.request_reconnect(connection.pk, ALICE)
+    fence, attempt = hand.show_code(connection)
+    actions.lose_code(fence, attempt.pk)
+    answer = background(lambda: api.post(url(connection, "reconnect")))
+    with pytest.raises(TimeoutError):
+        answer.result(0.5)
+    actions.end_pairing(fence, Observation.PAIRING_PASSKEY)
+    assert answer.result(20).status_code == 503
+    assert answer.result().json() == refusal(
+        "pairing_passkey",
+        "The phone asks for its passkey to link a device, which only WhatsApp's own apps can. "
+        "On the phone: WhatsApp → Settings → Account → Passkeys, turn the passkey off, or link "
+        "with a phone or account that has none. Then press Reconnect.",
+    )
+    assert api.get(url(connection, "qrcode")).status_code == 404
+    assert reread(connection).generation == 1, "the attempt was not restarted"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_reconnect_gives_way_to_a_disconnect(
     api: Client,
     connection: Connection,
