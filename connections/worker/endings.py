@@ -24,10 +24,11 @@ PROXY_REFUSAL = re.compile(r'failed to send handshake request: Get "[^"]*": ([^"
 PHRASE_LENGTH = 60
 # What whatsmeow's errors mean to whoever has to look at the server.
 DIAL_WORDS = (
+    # Before all others: what follows says what is wrong with the proxy, not with WhatsApp.
+    (re.compile(r"proxyconnect"), "the proxy cannot be reached"),
     (re.compile(r"status code 101 but got (\d{3})"), r"it answered with HTTP status \1"),
     (re.compile(r"waiting for handshake|i/o timeout|deadline exceeded"), "it did not answer"),
     (re.compile(r"no such host|server misbehaving"), "its name cannot be looked up (DNS)"),
-    (re.compile(r"proxyconnect"), "the proxy cannot be reached"),
     (re.compile(r"x509|certificate"), "its certificate is not trusted"),
     (re.compile(r"connection refused"), "the connection was refused"),
     (re.compile(r"network is unreachable|no route to host"), "there is no route to it"),
