@@ -8,13 +8,16 @@ from tests.test_reconnect import decode
 
 
 @pytest.mark.parametrize("fault", ["bad_hmac", "bad_signature"])
-def test_a_refused_link_says_so(application: Application, organization: int, fault: str) -> None:
+def test_wrongly_signed_answer_is_unverified(
+    application: Application, organization: int, fault: str
+) -> None:
     code = decode(application.api("POST", organization, "reconnect"))
     application.simulator.arm(fault, count=1)
     with pytest.raises(ControlError):
         application.simulator.scan(code)
     status = application.wait_for_state(organization, "action_needed")
-    assert (status["reason"], status["hasQRCode"]) == ("pairing_refused", False)
+    assert (status["reason"], status["hasQRCode"]) == ("pairing_unverified", False)
+    assert status["detail"] == "its signature is wrong"
     assert decode(application.api("POST", organization, "reconnect")) != code
 
 

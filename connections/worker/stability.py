@@ -8,7 +8,7 @@ from dataclasses import dataclass
 # A link counts as held when it has stood for so long after its login; what drops sooner has failed.
 HELD_SECONDS = 30.0
 # After each login in a row that was dropped sooner.
-PAUSES = (2.0, 5.0, 12.0, 30.0, 60.0, 120.0, 300.0)
+PAUSES = (0.5, 5.0, 12.0, 30.0, 60.0, 120.0, 300.0)
 # Where WhatsApp has let none of them in it may be an outage, whose end should be found sooner.
 LONGEST_OUTAGE_PAUSE = 60.0
 # One may be an accident. From the second one on people are told that the link does not hold.
