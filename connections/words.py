@@ -88,7 +88,7 @@ WORDS: dict[Reason, Words] = {
     ),
     Reason.PHONE_UNSUPPORTED: Words(
         _("The phone that used the code cannot link devices yet."),
-        _("Update WhatsApp on the phone, then use the code that is shown now."),
+        _("Update WhatsApp on the phone, then use the code that is shown here."),
         Step.SCAN,
     ),
     Reason.CODE_LOST: Words(
@@ -105,17 +105,17 @@ WORDS: dict[Reason, Words] = {
     Reason.RESUMED: Words(_("WhatsApp is connected."), _("Nothing to do."), Step.NONE),
     Reason.OLD_DEVICE_LEFT: Words(
         _("WhatsApp is connected, but the device that was linked before could not be unlinked."),
-        _("Remove the old device on the phone under Linked devices."),
+        _("On the phone that was linked before, remove the older device under Linked devices."),
         Step.NONE,
     ),
     Reason.LINK_LOST: Words(_("The connection to WhatsApp dropped."), _BY_ITSELF, Step.WAIT),
     Reason.NOT_ANSWERING: Words(_("WhatsApp has stopped answering."), _BY_ITSELF, Step.WAIT),
     Reason.LINK_UNSTABLE: Words(
-        _("WhatsApp lets this connection in and drops it again, time after time."),
+        _("WhatsApp accepts the login and drops the connection again and again."),
         _(
-            "It is tried again by itself, in pauses of up to five minutes. If this lasts, stop "
-            "any other program with the same credentials, open WhatsApp on the phone, or get a "
-            "new code: the saved login is kept until a phone is linked with it."
+            "It is tried again by itself, after pauses of up to five minutes. If this lasts, open "
+            "WhatsApp on the phone, or get a new code. The saved login is kept until a phone uses "
+            "the new code."
         ),
         Step.NEW_CODE,
     ),
@@ -133,8 +133,8 @@ WORDS: dict[Reason, Words] = {
     Reason.LOGIN_STILL_REFUSED: Words(
         _("WhatsApp has refused the saved login for several minutes."),
         _(
-            "It is tried again by itself. If other numbers are connected, get a new code: the "
-            "saved login is kept until a phone is linked with it."
+            "It is tried again by itself. If only this number is affected, get a new code. The "
+            "saved login is kept until a phone uses the new code."
         ),
         Step.NEW_CODE,
     ),
@@ -145,7 +145,7 @@ WORDS: dict[Reason, Words] = {
         _("The service was restarted and is resuming the connection."), _BY_ITSELF, Step.WAIT
     ),
     Reason.SAVED_LOGIN_KEPT: Words(
-        _("No phone was linked with the new code, so the saved login is tried again."),
+        _("No phone used the new code, so the saved login is tried again."),
         _BY_ITSELF,
         Step.WAIT,
     ),
@@ -206,21 +206,24 @@ WORDS: dict[Reason, Words] = {
         Step.RECONNECT,
     ),
     Reason.PAIRING_PASSKEY: Words(
-        _("The phone asks for its passkey to link a device, which only WhatsApp's own apps can."),
+        _("The phone asks for a passkey, which only WhatsApp's own apps can answer."),
         _(
-            "On the phone: WhatsApp → Settings → Account → Passkeys, turn the passkey off, or "
-            "link with a phone or account that has none. Then press Reconnect."
+            "Remove the passkey on the phone under WhatsApp → Settings → Account → Passkeys, or "
+            "use a phone without a passkey. Then press Reconnect."
         ),
         Step.RECONNECT,
     ),
     Reason.PAIRING_UNVERIFIED: Words(
         _("The phone's answer could not be verified, so it was not linked."),
-        _("Press Reconnect and use the new code. If it happens again, update WhatsApp there."),
+        _(
+            "Press Reconnect and use the new code. If it happens again, update WhatsApp on the "
+            "phone."
+        ),
         Step.RECONNECT,
     ),
     Reason.PAIRING_TURNED_AWAY: Words(
-        _("WhatsApp ended the linking."),
-        _("Wait some minutes, then press Reconnect and use the new code."),
+        _("WhatsApp ended the linking before a phone was linked."),
+        _("Wait a few minutes, then press Reconnect and use the new code."),
         Step.RECONNECT,
     ),
     Reason.PAIRING_OUTDATED: Words(

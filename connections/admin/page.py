@@ -35,8 +35,8 @@ from organizations.phone_numbers import ForeignCharacters, digits, formatted
 
 ALREADY_CONNECTED = _("WhatsApp is already connected")
 RECONNECTING = _("Reconnecting has begun.")
-CANCELLED = _("The pairing was cancelled.")
-NOTHING_TO_CANCEL = _("There is no pairing to cancel.")
+CANCELLED = _("Linking was cancelled.")
+NOTHING_TO_CANCEL = _("No phone is being linked right now.")
 DISCONNECTING = _("Disconnecting has begun.")
 CODE_ASKED = _("A code for the phone has been asked for.")
 TESTING = _("The test message is on its way.")
