@@ -104,7 +104,7 @@ WORDS: dict[Reason, Words] = {
     Reason.LINKED: Words(_("WhatsApp is connected."), _("Nothing to do."), Step.NONE),
     Reason.RESUMED: Words(_("WhatsApp is connected."), _("Nothing to do."), Step.NONE),
     Reason.OLD_DEVICE_LEFT: Words(
-        _("WhatsApp is connected, but the device that was linked before could not be unlinked."),
+        _("WhatsApp is connected, but the old device could not be unlinked."),
         _("On the phone that was linked before, remove the older device under Linked devices."),
         Step.NONE,
     ),
