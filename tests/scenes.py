@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+from simulator.client import ControlError
 from tests.application import Application, until
 from tests.test_reconnect import decode, link
 
@@ -61,6 +63,55 @@ class Scenes:
         self.application.wait_for_state(organization, "reconnecting")
         return organization
 
+    def login_still_refused(self, name: str) -> tuple[int, str]:
+        """Each login is refused, for longer than LOGIN_REFUSED_LONG_SECONDS. Needs a low one."""
+        organization, number = self.connected(name)
+        self.simulator.arm("failure", number=number, reason=503)
+        self.simulator.drop(number=number)
+        self._until_reason(organization, "login_still_refused", 30)
+        return organization, number
+
+    def link_unstable(self, name: str) -> tuple[int, str]:
+        """Each login is let in, and dropped at once."""
+        organization, number = self.connected(name)
+        self.simulator.arm("drop_after_login", number=number, ms=0)
+        self.simulator.drop(number=number)
+        self._until_reason(organization, "link_unstable", 30)
+        return organization, number
+
+    def new_code_beside_saved_login(self, name: str) -> int:
+        """A QR code is shown, while the refused login is kept."""
+        organization, _ = self.login_still_refused(name)
+        body = {"freshCode": True}
+        answer = self.application.api("POST", organization, "reconnect", body=body)
+        assert answer.status == 200, answer
+        return organization
+
+    def phone_unsupported(self, name: str) -> int:
+        """A phone without multi-device scanned; the code is still shown."""
+        return self._refused_scan(name, "downgrade_webclient", "phone_unsupported")
+
+    def pairing_passkey(self, name: str) -> int:
+        """A phone that asks for a passkey scanned."""
+        return self._refused_scan(name, "passkey", "pairing_passkey")
+
+    def old_device_left(self, name: str) -> int:
+        """Another phone is linked; the device of the refused login could not be logged out."""
+        organization = self.new_code_beside_saved_login(name)
+        code = self.application.api("GET", organization, "qrcode")
+        self.simulator.scan(decode(code))
+        self._until_reason(organization, "old_device_left", 60)
+        return organization
+
+    def _refused_scan(self, name: str, fault: str, reason: str) -> int:
+        organization = self.organization(name)
+        code = self.ask_code(organization)
+        self.simulator.arm(fault, count=1)
+        with suppress(ControlError):
+            self.simulator.scan(code)
+        self._until_reason(organization, reason)
+        return organization
+
     def banned(self, name: str) -> int:
         """Banned for three hours."""
         organization, number = self.connected(name)
@@ -107,9 +158,9 @@ class Scenes:
         """Reconnect, and scan with a phone."""
         self.simulator.scan(self.ask_code(organization), number=number)
 
-    def _until_reason(self, organization: int, reason: str) -> None:
+    def _until_reason(self, organization: int, reason: str, seconds: float = 15) -> None:
         def look() -> bool:
             found = self.application.api("GET", organization, "status").body["reason"]
             return bool(found == reason)
 
-        until(look, 15, f"reason {reason}")
+        until(look, seconds, f"reason {reason}")
