@@ -103,6 +103,8 @@ GET      <int:organization_id>/reconnect/            405  405  405  405  405
 POST     <int:organization_id>/reconnect/            403  302  302  404  302
 GET      <int:organization_id>/phone/                405  405  405  405  405
 POST     <int:organization_id>/phone/                403  302+ 302+ 404  302+
+GET      <int:organization_id>/cancel/               405  405  405  405  405
+POST     <int:organization_id>/cancel/               403  302+ 302+ 404  302+
 GET      <int:organization_id>/self-test/            405  405  405  405  405
 POST     <int:organization_id>/self-test/            403  302  302  404  302
 GET      <int:organization_id>/timeline/             200  200  200  404  200
