@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.application import Application
 from tests.browser import Visitor, launch, panel
 from tests.demo_data import Demo, past
+from tests.scenes import Scenes
 
 IMAGES = Path(__file__).resolve().parent / "images"
 # Of the colours, those that are seldom are kept as well.
@@ -29,10 +30,10 @@ LIST = f"{CONNECTIONS}connection/"
 
 
 class Camera:
-    """Takes a page in its variants."""
+    """Takes a page in its variants. `ids`: the organizations, by the name of their state."""
 
-    def __init__(self, visitor: Visitor, demo: Demo) -> None:
-        self.visitor, self.demo = visitor, demo
+    def __init__(self, visitor: Visitor, ids: dict[str, int]) -> None:
+        self.visitor, self.ids = visitor, ids
         self.page = visitor.page
 
     def open(self, path: str) -> Page:
@@ -41,7 +42,7 @@ class Camera:
 
     def connection(self, name: str) -> Page:
         """The page of the organization in this state."""
-        page = self.visitor.open(self.demo.ids[name])
+        page = self.visitor.open(self.ids[name])
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
         return page
 
@@ -143,6 +144,22 @@ def owner(camera: Camera, browser: Browser) -> None:
     phone.close()
 
 
+def new_code(browser: Browser) -> None:
+    """A login that is refused for long, on a product that calls two seconds long."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Application(Path(folder) / "data", LOGIN_REFUSED_LONG_SECONDS="2") as application,
+    ):
+        refused, _ = Scenes(application).login_still_refused("Transportes Rápido Sul")
+        camera = Camera(Visitor(browser, application), {"refused": refused})
+        page = camera.connection("refused")
+        expect(page.get_by_text("Next try in")).to_be_visible()
+        camera.take("connection-refused", "light", most=1000)
+        page.get_by_role("button", name="Get a new code").click()
+        expect(page.get_by_text("52 s left")).to_be_visible()
+        camera.take("connection-new-code", "light", most=1000)
+
+
 SCENES: dict[str, Callable[[Camera], None]] = {
     each.__name__: each for each in (fleet, index, listed, bulk, connected, waiting, code)
 }
@@ -158,12 +175,14 @@ def main(names: list[str]) -> None:
         demo = Demo(application)
         past(application, demo)
         browser = launch(playwright)
-        camera = Camera(Visitor(browser, application), demo)
+        camera = Camera(Visitor(browser, application), demo.ids)
         for name, scene in SCENES.items():
             if not names or name in names:
                 scene(camera)
         if not names or "owner" in names:
             owner(camera, browser)
+        if not names or "new_code" in names:
+            new_code(browser)
         browser.close()
 
 

@@ -56,11 +56,11 @@ class Scenes:
         return organization
 
     def reconnecting(self, name: str) -> int:
-        """Dropped; each login is cut from now on."""
+        """Dropped; each login is refused from now on."""
         organization, number = self.connected(name)
-        self.simulator.arm("cut_login", number=number)
+        self.simulator.arm("failure", number=number, reason=503)
         self.simulator.drop(number=number)
-        self.application.wait_for_state(organization, "reconnecting")
+        self._until_reason(organization, "login_refused")
         return organization
 
     def login_still_refused(self, name: str) -> tuple[int, str]:
