@@ -114,8 +114,8 @@ WORDS: dict[Reason, Words] = {
         _("WhatsApp accepts the login and drops the connection again and again."),
         _(
             "It is tried again by itself, after pauses of up to five minutes. If this lasts, open "
-            "WhatsApp on the phone, or get a new code. The saved login is kept until a phone uses "
-            "the new code."
+            "WhatsApp on the phone, or get a new code. The saved login is kept until a phone is "
+            "linked with the new code."
         ),
         Step.NEW_CODE,
     ),
@@ -134,7 +134,7 @@ WORDS: dict[Reason, Words] = {
         _("WhatsApp has refused the saved login for several minutes."),
         _(
             "It is tried again by itself. If only this number is affected, get a new code. The "
-            "saved login is kept until a phone uses the new code."
+            "saved login is kept until a phone is linked with the new code."
         ),
         Step.NEW_CODE,
     ),
@@ -145,7 +145,7 @@ WORDS: dict[Reason, Words] = {
         _("The service was restarted and is resuming the connection."), _BY_ITSELF, Step.WAIT
     ),
     Reason.SAVED_LOGIN_KEPT: Words(
-        _("No phone used the new code, so the saved login is tried again."),
+        _("No phone was linked with the new code, so the saved login is tried again."),
         _BY_ITSELF,
         Step.WAIT,
     ),

@@ -37,7 +37,7 @@ def reasons(application: Application, organization: int) -> list[str]:
     return [line["reason"] for line in application.request("GET", path).body["results"]]
 
 
-def test_refused_login_is_kept_until_a_phone_uses_the_new_code(
+def test_refused_login_is_kept_until_a_phone_is_linked_anew(
     visitor: Visitor, application: Application
 ) -> None:
     organization, number = Scenes(application).login_still_refused("Refused")
