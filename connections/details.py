@@ -12,8 +12,8 @@ DETAILS = (
     _("its number ends in {digits}"),
     _("it was dropped {count} times in a row, within {seconds} s of the login"),
     _(
-        "dropped {count} times in a row before; logged in again, and taken for connected when that "
-        "has held for {seconds} s"
+        "logged in again after {count} drops in a row; counts as connected once it has held for "
+        "{seconds} s"
     ),
     _("the number changed: it ended in {before}, now it ends in {after}"),
     _("its number ends in {digits}; WhatsApp could not be told: remove the device on the phone"),
@@ -55,7 +55,8 @@ def in_words(detail: str) -> str:
     for template, pattern in _PATTERNS:
         if found := pattern.fullmatch(detail):
             return gettext(template).format(**found.groupdict())
-    return detail
+    # The sentence of a reason, or what the operating system or the Go library says.
+    return gettext(detail) if detail else ""
 
 
 def _pattern(template: str) -> re.Pattern[str]:

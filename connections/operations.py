@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from connections import answers, self_tests
 from connections.actions import TemporarilyBanned, TooManyTests, UnexpectedNumber
-from connections.lifecycle import NEW_CODE_HELPS, RULES, Reason, State
+from connections.lifecycle import NO_CODE_FOLLOWS, RULES, Reason, State
 from connections.serializers import HELD, PhoneNumberSerializer, ReconnectBodySerializer
 from connections.words import WORDS
 from organizations.access import REFUSALS, Ability
@@ -42,7 +42,7 @@ ENDED = [
     Problem(503, reason.value, _english(reason))
     for reason in Reason
     if reason in HELD
-    or reason in NEW_CODE_HELPS
+    or reason in NO_CODE_FOLLOWS
     or any(rule.reason == reason and rule.state == State.ACTION_NEEDED for rule in RULES.values())
 ]
 BROKE = [

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from connections import actions, operations, qr
 from connections.errors import Refused
-from connections.lifecycle import NEW_CODE_HELPS, Reason, State
+from connections.lifecycle import NO_CODE_FOLLOWS, Reason, State
 from connections.limits import TooManyRequests
 from connections.models import Connection, Method
 from connections.serializers import (
@@ -203,7 +203,7 @@ def _outcome(connection_id: int, generation: int, told: Told) -> Response | None
     observed = observe(connection_id)
     if observed.connection.generation != generation:
         raise Refused(status.HTTP_409_CONFLICT, "superseded", SUPERSEDED)
-    no_answer = observed.reason in HELD or observed.reason in NEW_CODE_HELPS
+    no_answer = observed.reason in HELD or observed.reason in NO_CODE_FOLLOWS
     if observed.state == State.ACTION_NEEDED or no_answer:
         raise Refused(
             status.HTTP_503_SERVICE_UNAVAILABLE,

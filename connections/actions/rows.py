@@ -214,12 +214,15 @@ def leave_credentials(connection: Connection) -> None:
     connection.save(update_fields=["store"])
 
 
-def resume_saved_login(connection: Connection, detail: str = "") -> None:
-    """Go back to the login that was kept while a new code was shown, if there is one."""
+def resume_saved_login(connection: Connection) -> None:
+    """Go back to the login that was kept while a new code was shown, if there is one.
+
+    Why no phone was linked is the connection's reason, and the detail from here on.
+    """
     if connection.store and connection.fresh_code:
         connection.fresh_code = False
         connection.save(update_fields=["fresh_code"])
-        move(connection, Observation.SAVED_LOGIN_KEPT, detail=detail)
+        move(connection, Observation.SAVED_LOGIN_KEPT, detail=connection.words.english)
 
 
 def end_attempts(connection: Connection, outcome: PairingAttempt.Outcome) -> None:

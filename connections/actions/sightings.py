@@ -164,7 +164,7 @@ def end_pairing(fence: Fence, observation: Observation, detail: str = "") -> Non
     """
     connection = fenced(fence)
     move(connection, observation, detail=detail)
-    resume_saved_login(connection, detail)
+    resume_saved_login(connection)
 
 
 @transaction.atomic

@@ -6,7 +6,13 @@ import random
 
 import pytest
 
-from connections.worker.stability import JITTER, LONGEST_OUTAGE_PAUSE, PAUSES, Stability
+from connections.worker.stability import (
+    JITTER,
+    LONGEST_OUTAGE_PAUSE,
+    MOST_CUT_OFF,
+    PAUSES,
+    Stability,
+)
 
 
 @pytest.fixture
@@ -44,6 +50,19 @@ def test_second_drop_in_a_row_makes_a_link_unstable() -> None:
     assert not found.unstable
     found.record_drop(let_in=True)
     assert not found.unstable, "one may be an accident"
+    found.record_drop(let_in=True)
+    assert found.unstable
+
+
+def test_logins_that_are_cut_off_before_an_answer_are_something_else() -> None:
+    found = Stability()
+    for _ in range(2):
+        found.record_drop(let_in=True)
+    for _ in range(MOST_CUT_OFF - 1):
+        found.record_drop(let_in=False)
+        assert found.unstable, "the library may have missed the answer"
+    found.record_drop(let_in=False)
+    assert not found.unstable
     found.record_drop(let_in=True)
     assert found.unstable
 

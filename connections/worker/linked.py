@@ -235,8 +235,8 @@ class Linked:
         if not self._stability.unstable:
             return await self._session.observe(Observation.RESUMED)
         detail = (
-            f"dropped {self._stability.drops} times in a row before; logged in again, and taken "
-            f"for connected when that has held for {HELD_SECONDS:.0f} s"
+            f"logged in again after {self._stability.drops} drops in a row; counts as connected "
+            f"once it has held for {HELD_SECONDS:.0f} s"
         )
         await self._session.observe(Observation.LINK_UNSTABLE, detail)
 
@@ -282,8 +282,9 @@ class Linked:
                 "of the login"
             )
         elif not let_in:
-            self._dialling.failed()
             observation = self._named(observation)
+        if not let_in:
+            self._dialling.failed()
         retry_at = timezone.now() + timedelta(seconds=seconds)
         await self._session.observe(observation, detail, retry_at)
         await self._dialling.pause(seconds)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 HELD_SECONDS = 30.0
 # After each login in a row that was dropped sooner.
 PAUSES = (0.5, 5.0, 12.0, 30.0, 60.0, 120.0, 300.0)
+# After so many in a row that were cut off before an answer it is something else.
+MOST_CUT_OFF = 3
 # Where WhatsApp has let none of them in it may be an outage, whose end should be found sooner.
 LONGEST_OUTAGE_PAUSE = 60.0
 # One may be an accident. From the second one on people are told that the link does not hold.
@@ -21,18 +23,20 @@ class Stability:
     """What one organization's logins came to, since its link has held."""
 
     drops: int = 0  # logins in a row that were dropped before they had held
-    let_in: bool = False  # whether WhatsApp had answered one of them
+    let_in: bool = False  # whether WhatsApp had let one of them in
+    cut_off: int = 0  # the newest in a row that it had not
     refused_since: float | None = None  # by the event loop's clock
 
     @property
     def unstable(self) -> bool:
         """Whether the link is known not to hold."""
-        return self.let_in and self.drops >= UNSTABLE_DROPS
+        return self.let_in and self.cut_off < MOST_CUT_OFF and self.drops >= UNSTABLE_DROPS
 
     def record_drop(self, let_in: bool) -> float:
         """Count a login that was dropped too soon. Return the seconds to wait before the next."""
         self.drops += 1
         self.let_in = self.let_in or let_in
+        self.cut_off = 0 if let_in else self.cut_off + 1
         pause = PAUSES[min(self.drops, len(PAUSES)) - 1]
         if not self.let_in:
             pause = min(pause, LONGEST_OUTAGE_PAUSE)
@@ -50,4 +54,4 @@ class Stability:
 
     def record_held(self) -> None:
         """The link has held."""
-        self.drops, self.let_in = 0, False
+        self.drops, self.let_in, self.cut_off = 0, False, 0
