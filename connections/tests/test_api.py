@@ -206,9 +206,9 @@ def test_waiting_reconnect_gets_503_when_the_phone_asks_for_a_passkey(
     assert answer.result(20).status_code == 503
     assert answer.result().json() == refusal(
         "pairing_passkey",
-        "The phone asks for its passkey to link a device, which only WhatsApp's own apps can. "
-        "On the phone: WhatsApp → Settings → Account → Passkeys, turn the passkey off, or link "
-        "with a phone or account that has none. Then press Reconnect.",
+        "The phone asks for a passkey, which only WhatsApp's own apps can answer. Remove the "
+        "passkey on the phone under WhatsApp → Settings → Account → Passkeys, or use a phone "
+        "without a passkey. Then press Reconnect.",
     )
     assert api.get(url(connection, "qrcode")).status_code == 404
     assert reread(connection).generation == 1, "the attempt was not restarted"
