@@ -43,6 +43,7 @@ REFUSALS = {
     Ability.MANAGE: _("Only an owner of this organization may do this."),
 }
 NO_SUPERUSER = _("Only an administrator of the service may do this.")
+ENDED = _("This login or token has ended meanwhile, so nothing was changed.")
 NOT_YOUR_TOKENS = _("Only a user, or a token of theirs that may manage, may do this.")
 
 
@@ -65,10 +66,28 @@ class Caller:
         user = self.user if isinstance(self.user, User) else None
         name = user.get_username() if user else "anonymous"
         if self.token is None:
-            return Actor(name, user, None, self.address)
-        if self.token.organization_id is not None:
-            return Actor(f"API token {self.token.name}", None, self.token, self.address)
-        return Actor(f"{name} (API token {self.token.name})", user, self.token, self.address)
+            label = name
+        elif self.token.organization_id is not None:
+            label, user = f"API token {self.token.name}", None
+        else:
+            label = f"{name} (API token {self.token.name})"
+        return Actor(label, user, self.token, self.address, self)
+
+    def reread(self) -> Caller:
+        """Return this caller with its user and its token read again.
+
+        Raises PermissionDenied when one of them is gone, inactive, revoked or expired.
+        """
+        user, token = self.user, self.token
+        if token is not None:
+            token = ApiToken.objects.select_related("user").filter(pk=token.pk).first()
+            if token is None or not token.is_valid:
+                raise PermissionDenied(gettext(ENDED))
+        if isinstance(user, User):
+            user = User.objects.filter(pk=user.pk, is_active=True).first() or AnonymousUser()
+            if not user.is_active:
+                raise PermissionDenied(gettext(ENDED))
+        return Caller(user, token, self.address)
 
     @property
     def is_superuser(self) -> bool:
@@ -159,6 +178,21 @@ class Caller:
         if not may or not isinstance(self.user, User) or not self.user.is_active:
             raise PermissionDenied(gettext(NOT_YOUR_TOKENS))
         return self.user
+
+    def require_manage(self, organization: Organization) -> None:
+        """Raises PermissionDenied unless this caller may manage this organization."""
+        if not self.may(Ability.MANAGE, organization):
+            raise PermissionDenied(gettext(REFUSALS[Ability.MANAGE]))
+
+    def require_tokens_of(self, user: User, organization: Organization | None) -> None:
+        """Raises PermissionDenied unless this caller may make and revoke such tokens.
+
+        That is an organization's for its owners, and a user's for that user and for superusers.
+        """
+        if organization is not None:
+            self.require_manage(organization)
+        elif not self.is_superuser and self.holder() != user:
+            raise PermissionDenied(gettext(NOT_YOUR_TOKENS))
 
     def superuser(self) -> None:
         """Raises PermissionDenied unless this is a superuser who may change things."""

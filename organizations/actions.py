@@ -1,4 +1,9 @@
-"""The only writers of organizations, members and tokens. Each change leaves its audit entry."""
+"""The only writers of organizations, members and tokens. Each change leaves its audit entry.
+
+What a view has checked may have changed before the change is made: so each action first locks,
+then reads its rows again and checks the actor's right again. It raises PermissionDenied when the
+right is gone. On SQLite a transaction locks the whole database (`BEGIN IMMEDIATE`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+from organizations.access import Caller
 from organizations.actors import Actor
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
 from organizations.phone_numbers import formatted
@@ -40,12 +46,51 @@ def note(
     )
 
 
+# --- Locks and rights ---------------------------------------------------------------------------
+
+
+def _lock(
+    actor: Actor, organization: Organization | None, user: User | None = None
+) -> tuple[Caller | None, Organization | None]:
+    """Lock the actor's user, `user` and the organization. Return actor and organization read again.
+
+    The actor's right and token change only under these locks. They are taken in one order, so two
+    actions never wait for each other. Raises PermissionDenied when the actor's token or user is
+    no longer valid, and Organization.DoesNotExist.
+    """
+    users = {found.pk for found in (actor.user, user) if found is not None}
+    # no_key: rows that only refer to these, such as a history's, can still be added.
+    rows = User.objects.select_for_update(no_key=True).filter(pk__in=users).order_by("pk")
+    list(rows.values_list("pk", flat=True))
+    if organization is not None:
+        locked = Organization.objects.select_for_update(no_key=True)
+        organization = locked.get(pk=organization.pk)
+    return actor.caller and actor.caller.reread(), organization
+
+
+def _lock_managed(organization: Organization, actor: Actor) -> Organization:
+    """Lock an organization that the actor manages, and return it read again."""
+    caller, locked = _lock(actor, organization)
+    assert locked is not None
+    if caller is not None:
+        caller.require_manage(locked)
+    return locked
+
+
+def _require_superuser(actor: Actor, organization: Organization | None = None) -> None:
+    """Lock, and check that a person who acts is still a superuser."""
+    caller, _organization = _lock(actor, organization)
+    if caller is not None:
+        caller.superuser()
+
+
 # --- Organizations ------------------------------------------------------------------------------
 
 
 @transaction.atomic
 def create_organization(name: str, actor: Actor, expected_number: str = "") -> Organization:
     """A new tenant."""
+    _require_superuser(actor)
     organization = Organization.objects.create(name=name)
     note(Action.ORGANIZATION_CREATED, organization, actor, name)
     set_expected_number(organization, expected_number, actor)
@@ -55,7 +100,7 @@ def create_organization(name: str, actor: Actor, expected_number: str = "") -> O
 @transaction.atomic
 def rename_organization(organization: Organization, name: str, actor: Actor) -> None:
     """Call it something else; the same name changes nothing."""
-    was = Organization.objects.select_for_update().get(pk=organization.pk).name
+    was = _lock_managed(organization, actor).name
     organization.name = name
     if name != was:
         Organization.objects.filter(pk=organization.pk).update(name=name)
@@ -65,7 +110,7 @@ def rename_organization(organization: Organization, name: str, actor: Actor) -> 
 @transaction.atomic
 def set_expected_number(organization: Organization, number: str, actor: Actor) -> None:
     """Whose phone may be linked, in digits; empty: anyone's. The same number changes nothing."""
-    was = Organization.objects.select_for_update().get(pk=organization.pk).expected_number
+    was = _lock_managed(organization, actor).expected_number
     organization.expected_number = number
     if number != was:
         Organization.objects.filter(pk=organization.pk).update(expected_number=number)
@@ -76,6 +121,7 @@ def set_expected_number(organization: Organization, number: str, actor: Actor) -
 @transaction.atomic
 def set_active(organization: Organization, active: bool, actor: Actor) -> None:
     """Deactivate or reactivate; asked for again it changes nothing."""
+    _require_superuser(actor, organization)
     deactivated_at = None if active else timezone.now()
     changing = Organization.objects.filter(pk=organization.pk, deactivated_at__isnull=not active)
     if changing.update(deactivated_at=deactivated_at):
@@ -89,12 +135,22 @@ def set_active(organization: Organization, active: bool, actor: Actor) -> None:
 
 @transaction.atomic
 def set_member(
-    organization: Organization, user: User, role: Membership.Role, actor: Actor
+    organization: Organization,
+    user: User,
+    role: Membership.Role,
+    actor: Actor,
+    *,
+    add: bool = True,
 ) -> tuple[Membership, bool]:
-    """Give a user this role. Returns the membership and whether it is new. Raises LastOwner."""
-    Organization.objects.select_for_update().get(pk=organization.pk)
+    """Give a user this role. Returns the membership and whether it is new.
+
+    Raises LastOwner, and Membership.DoesNotExist where there is none and `add` is not set.
+    """
+    _lock_managed(organization, actor)
     membership = Membership.objects.filter(organization=organization, user=user).first()
     if membership is None:
+        if not add:
+            raise Membership.DoesNotExist
         membership = Membership.objects.create(organization=organization, user=user, role=role)
         note(Action.MEMBER_ADDED, organization, actor, f"{user.get_username()}: {role}")
         return membership, True
@@ -109,17 +165,25 @@ def set_member(
 
 @transaction.atomic
 def remove_member(membership: Membership, actor: Actor) -> None:
-    """Take a user's place away; open pages and sockets follow at once. Raises LastOwner."""
-    Organization.objects.select_for_update().get(pk=membership.organization_id)
-    _keep_an_owner(membership)
-    detail = f"{membership.user.get_username()}: {membership.role}"
-    organization = membership.organization
-    membership.delete()
+    """Take a user's place away; open pages and sockets follow at once. Raises LastOwner.
+
+    A place that is gone already stays gone.
+    """
+    organization = _lock_managed(membership.organization, actor)
+    found = Membership.objects.select_related("user").filter(pk=membership.pk).first()
+    if found is None:
+        return
+    _keep_an_owner(found)
+    detail = f"{found.user.get_username()}: {found.role}"
+    found.delete()
     note(Action.MEMBER_REMOVED, organization, actor, detail)
 
 
 def _keep_an_owner(membership: Membership) -> None:
-    """Raises LastOwner when others would be left without anyone who manages them."""
+    """Raises LastOwner when others would be left without anyone who manages them.
+
+    The organization is locked and the membership was read after that.
+    """
     if membership.role != Membership.Role.OWNER:
         return
     others = Membership.objects.filter(organization_id=membership.organization_id)
@@ -145,6 +209,9 @@ def create_token(
 
     With `organization` it is that organization's own; without, it stands for `user`.
     """
+    caller, organization = _lock(actor, organization, user)
+    if caller is not None:
+        caller.require_tokens_of(user, organization)
     token, text = ApiToken.objects.create(
         user=user,
         expiry=None,
@@ -165,6 +232,9 @@ def create_token(
 @transaction.atomic
 def revoke_token(token: ApiToken, actor: Actor) -> None:
     """It opens nothing any more, from now on; asked for again it changes nothing."""
+    caller, organization = _lock(actor, token.organization, token.user)
+    if caller is not None:
+        caller.require_tokens_of(token.user, organization)
     valid = ApiToken.objects.filter(pk=token.pk, revoked_at=None)
     if valid.update(revoked_at=timezone.now()):
-        note(Action.TOKEN_REVOKED, token.organization, actor, token.name)
+        note(Action.TOKEN_REVOKED, organization, actor, token.name)

@@ -50,7 +50,11 @@ class MemberView(CallerView):
         membership = _find(organization, member)
         if membership is None:
             raise NotFound(gettext(NO_MEMBER))
-        return _set(self, organization, membership.user, Role(body["role"]))
+        try:
+            return _set(self, organization, membership.user, Role(body["role"]), add=False)
+        except Membership.DoesNotExist as error:
+            # Removed since it was found.
+            raise NotFound(gettext(NO_MEMBER)) from error
 
     @operations.REMOVE_MEMBER
     def delete(self, request: Request, organization_id: int, member: str) -> Response:
@@ -72,9 +76,12 @@ def _find(organization: Organization, member: str) -> Membership | None:
     return organization.memberships.select_related("user").filter(user__in=users).first()
 
 
-def _set(view: CallerView, organization: Organization, user: User, role: Role) -> Response:
+def _set(
+    view: CallerView, organization: Organization, user: User, role: Role, *, add: bool = True
+) -> Response:
+    actor = view.caller.actor
     try:
-        membership, new = actions.set_member(organization, user, role, view.caller.actor)
+        membership, new = actions.set_member(organization, user, role, actor, add=add)
     except actions.LastOwner as error:
         raise Conflict(str(error), "last_owner") from error
     code = status.HTTP_201_CREATED if new else status.HTTP_200_OK

@@ -131,7 +131,13 @@ class MembershipAdmin(TenantAdmin[Membership]):
         change: bool,
     ) -> None:
         role, actor = Membership.Role(obj.role), caller_of(request).actor
-        membership, _ = actions.set_member(obj.organization, obj.user, role, actor)
+        try:
+            membership, _ = actions.set_member(
+                obj.organization, obj.user, role, actor, add=not change
+            )
+        except Membership.DoesNotExist as error:
+            # Removed since the page was read.
+            raise Http404 from error
         obj.pk = membership.pk
 
     def changeform_view(

@@ -8,7 +8,7 @@ from django.utils import translation
 
 from organizations import actions, told
 from organizations.access import person
-from organizations.actors import COMMAND_LINE
+from organizations.actors import COMMAND_LINE, Actor
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
 from organizations.tests.adminpages import address, browser
 
@@ -20,7 +20,7 @@ def newest() -> str:
 
 
 def test_a_change_is_told_in_the_readers_language(organization: Organization, bob: User) -> None:
-    maker = person(bob).actor
+    maker = Actor("bob", bob)
     with translation.override("pt-br"):
         actions.set_expected_number(organization, "5511987654321", COMMAND_LINE)
         assert newest() == "qualquer um → +55 11 98765-4321"
