@@ -207,7 +207,8 @@ def create_token(
 ) -> tuple[ApiToken, str]:
     """A new token, and its text, which is shown only now.
 
-    With `organization` it is that organization's own; without, it stands for `user`.
+    With `organization` it is that organization's own; without, it stands for `user`. Revoking the
+    token that the actor used, if any, revokes this one too.
     """
     caller, organization = _lock(actor, organization, user)
     if caller is not None:
@@ -219,6 +220,7 @@ def create_token(
         organization=organization,
         name=name,
         scope=scope,
+        made_by=actor.token,
     )
     if expires_at is not None:
         # knox takes how long a token lasts, which would blur the moment that was asked for.
@@ -230,11 +232,24 @@ def create_token(
 
 
 @transaction.atomic
-def revoke_token(token: ApiToken, actor: Actor) -> None:
-    """It opens nothing any more, from now on; asked for again it changes nothing."""
+def revoke_token(token: ApiToken, actor: Actor) -> list[ApiToken]:
+    """Revoke a token, and all tokens made with it, and with those. Return the tokens revoked now.
+
+    Revoked again, a token changes nothing, but for tokens made with it that are still valid.
+    """
     caller, organization = _lock(actor, token.organization, token.user)
     if caller is not None:
         caller.require_tokens_of(token.user, organization)
-    valid = ApiToken.objects.filter(pk=token.pk, revoked_at=None)
-    if valid.update(revoked_at=timezone.now()):
-        note(Action.TOKEN_REVOKED, organization, actor, token.name)
+    revoked: list[ApiToken] = []
+    # No token is added to the tree meanwhile: all of it was made by one user, who is locked.
+    level, seen = [token], {token.pk}
+    while level:
+        for found in level:
+            valid = ApiToken.objects.filter(pk=found.pk, revoked_at=None)
+            if valid.update(revoked_at=timezone.now()):
+                note(Action.TOKEN_REVOKED, found.organization, actor, found.name)
+                revoked.append(found)
+        made = ApiToken.objects.filter(made_by__in=level).exclude(pk__in=seen)
+        level = list(made.select_related("organization").order_by("created", "pk"))
+        seen.update(found.pk for found in level)
+    return revoked

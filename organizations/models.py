@@ -111,6 +111,15 @@ class ApiToken(AbstractAuthToken):
     scope = models.CharField(
         lazy("scope"), max_length=10, choices=Scope.choices, default=Scope.MANAGE
     )
+    made_by = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="made",
+        help_text="The token that made this one. Revoking it revokes this one too.",
+    )
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 

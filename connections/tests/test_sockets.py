@@ -150,6 +150,26 @@ async def test_a_revoked_token_loses_the_socket(connection: Connection, alice: U
         assert await close_code(socket) == NOT_KNOWN
 
 
+async def test_token_whose_maker_is_revoked_loses_the_socket(
+    connection: Connection, alice: User
+) -> None:
+    maker, _ = await do(create_token, alice, "maker", ALICE)
+    made_with_it = Actor("alice", alice, maker)
+    _, text = await do(create_token, alice, "mine", made_with_it)
+    _, own_text = await do(
+        create_token, alice, "own", made_with_it, organization=connection.organization
+    )
+    async with (
+        open_and_watch(page_of(connection), token=text, origin=None) as socket,
+        open_and_watch(page_of(connection), token=own_text, origin=None) as own_socket,
+    ):
+        await socket.receive_json_from()
+        await own_socket.receive_json_from()
+        await do(revoke_token, maker, ALICE)
+        assert await close_code(socket) == NOT_KNOWN
+        assert await close_code(own_socket) == NOT_KNOWN
+
+
 async def test_an_expired_token_loses_the_socket(connection: Connection, alice: User) -> None:
     token, text = await do(create_token, alice, "mine", ALICE)
     async with open_and_watch(ALL, token=text, origin=None) as socket:

@@ -36,7 +36,9 @@ from organizations.admin.base import (
 )
 from organizations.models import ApiToken
 
-REVOKE = lazy("Whatever uses it is refused from now on. This cannot be undone.")
+REVOKE = lazy(
+    "Whatever uses it, or a token made with it, is refused from now on. This cannot be undone."
+)
 
 
 class NewTokenForm(forms.ModelForm[ApiToken]):

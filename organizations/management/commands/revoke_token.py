@@ -13,7 +13,10 @@ from organizations.models import ApiToken
 
 
 class Command(BaseCommand):
-    help = "Revoke the API token with this number, or whose text begins like this."
+    help = (
+        "Revoke the API token with this number, or whose text begins like this, "
+        "and all that were made with it."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("token", metavar="PREFIX_OR_NUMBER")
@@ -26,9 +29,11 @@ class Command(BaseCommand):
             listed = "\n".join(f"  {token.number}  {token}" for token in found)
             raise CommandError(f"Several tokens begin like this. Give the number of one:\n{listed}")
         [token] = found
-        again = token.revoked_at is not None
-        revoke_token(token, COMMAND_LINE)
-        self.stdout.write(f"{'Was revoked already' if again else 'Revoked'}: {token}")
+        revoked = revoke_token(token, COMMAND_LINE)
+        if token not in revoked:
+            self.stdout.write(f"Was revoked already: {token}")
+        for ended in revoked:
+            self.stdout.write(f"Revoked: {ended}")
 
 
 def _find(given: str) -> QuerySet[ApiToken]:
