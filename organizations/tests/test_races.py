@@ -93,6 +93,22 @@ def test_one_owner_stays_when_two_leave_at_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_member_whose_role_changes_while_removed_stays_removed() -> None:
+    for turn in range(ROUNDS):
+        organization = Organization.objects.create(name=f"Acme {turn}")
+        alice, bob = (member(f"{name}{turn}", organization, Role.OWNER) for name in ("a", "b"))
+        charlie = member(f"c{turn}", organization, Role.VIEWER)
+        path = f"/organizations/{organization.pk}/members/{charlie.username}"
+        removed, changed = at_the_same_time(
+            partial(Api(alice), "delete", path),
+            partial(Api(bob), "patch", path, {"role": "operator"}),
+        )
+        assert removed.status_code == 204
+        assert changed.status_code in (200, 404)
+        assert not organization.memberships.filter(user=charlie).exists()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_owner_removed_meanwhile_makes_no_token() -> None:
     for turn in range(ROUNDS):
         organization = Organization.objects.create(name=f"Acme {turn}")
