@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from typing import Any
-from urllib.parse import urlsplit
 
 from channels.db import database_sync_to_async
 from channels.sessions import CookieMiddleware
-from django.conf import settings
-from django.http.request import validate_host
 from django.utils import translation
 
 from connections import owner_links
@@ -18,7 +15,8 @@ from connections.broadcast import group_of
 from connections.models import OwnerLink
 from connections.owner_screen import screen
 from connections.watching import Ended, Message, Watcher
-from organizations.websockets import CloseCode, Receive, Scope, Send, close, header
+from organizations.origins import is_allowed_origin
+from organizations.websockets import CloseCode, Receive, Scope, Send, close, deny, header
 
 SOCKETS_PER_LINK = 10
 
@@ -57,8 +55,7 @@ class OwnerDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _from_our_pages(scope):
-            await receive()
-            return await send({"type": "websocket.close"})
+            return await deny(receive, send)
         await self._with_cookies(scope, receive, send)
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,13 +80,4 @@ def _from_our_pages(scope: Scope) -> bool:
 
     What is no browser sends no Origin.
     """
-    origin = header(scope, b"origin")
-    if origin is None:
-        return True
-    try:
-        host = urlsplit(origin).hostname
-    except ValueError:
-        return False
-    if not host:
-        return False
-    return validate_host(f"[{host}]" if ":" in host else host, settings.ALLOWED_HOSTS)
+    return header(scope, b"origin") is None or is_allowed_origin(scope)

@@ -1,6 +1,6 @@
 """WebSockets through the one door: who a handshake is, and whether that still holds later on.
 
-A browser comes with its session, and only from a page of ours (its Origin is checked); any other
+A browser comes with its session, and only from a page of ours (organizations/origins.py); any other
 client with `Authorization: Bearer <token>`. The consumers find a `Visitor` in scope["visitor"].
 """
 
@@ -13,10 +13,8 @@ from enum import IntEnum
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 
 from channels.db import database_sync_to_async
-from channels.security.websocket import AllowedHostsOriginValidator
 from channels.sessions import SessionMiddlewareStack
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -26,6 +24,7 @@ from django.utils.translation import get_language_from_request
 from organizations import guesses
 from organizations.access import Caller, person
 from organizations.models import ApiToken
+from organizations.origins import is_allowed_origin
 from organizations.tokens import find_token, mark_used
 
 Scope = dict[str, Any]
@@ -74,19 +73,17 @@ class Door:
 
     def __init__(self, application: Any) -> None:
         self._application: Application = application
-        sessions: Any = SessionMiddlewareStack(self._enter)
-        self._from_our_pages: Any = AllowedHostsOriginValidator(sessions)
+        self._with_session: Any = SessionMiddlewareStack(self._enter)
         # Of this process. Behind a load balancer each process allows this many.
         self._open: Counter[tuple[str, Any]] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        origin = header(scope, b"origin")
-        if not _can_be_read(origin):
-            return await _deny(receive, send)
-        if origin is None and _token_text(scope) is not None:
+        if header(scope, b"origin") is None and _token_text(scope) is not None:
             # No browser: one sends an Origin, and cannot be made to send a token.
             return await self._enter(scope, receive, send)
-        await self._from_our_pages(scope, receive, send)
+        if not is_allowed_origin(scope):
+            return await deny(receive, send)
+        await self._with_session(scope, receive, send)
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -123,7 +120,7 @@ async def close(receive: Receive, send: Send, code: CloseCode) -> None:
     await send({"type": "websocket.close", "code": int(code)})
 
 
-async def _deny(receive: Receive, send: Send) -> None:
+async def deny(receive: Receive, send: Send) -> None:
     """Refuse the handshake: 403."""
     await receive()
     await send({"type": "websocket.close"})
@@ -139,13 +136,6 @@ def header(scope: Scope, name: bytes) -> str | None:
     values = (value for found, value in scope["headers"] if found.lower() == name)
     value = next(values, None)
     return None if value is None else value.decode("latin-1")
-
-
-def _can_be_read(origin: str | None) -> bool:
-    try:
-        return origin is None or urlsplit(origin).port is not False
-    except ValueError:
-        return False
 
 
 def _token_text(scope: Scope) -> str | None:
