@@ -8,12 +8,13 @@ from django.utils.translation import gettext_lazy as lazy
 from knox.models import AbstractAuthToken
 
 from organizations.actors import LABEL_LENGTH
+from organizations.names import validate_name
 
 
 class Organization(models.Model):
     """A client organization: one tenant, one WhatsApp number."""
 
-    name = models.CharField(lazy("name"), max_length=200)
+    name = models.CharField(lazy("name"), max_length=200, validators=[validate_name])
     expected_number = models.CharField(
         lazy("expected number"),
         max_length=20,
@@ -107,7 +108,12 @@ class ApiToken(AbstractAuthToken):
     number = models.UUIDField(
         unique=True, editable=False, help_text=lazy("What the API calls it by.")
     )
-    name = models.CharField(lazy("name"), max_length=100, help_text=lazy("What uses this token."))
+    name = models.CharField(
+        lazy("name"),
+        max_length=100,
+        help_text=lazy("What uses this token."),
+        validators=[validate_name],
+    )
     scope = models.CharField(
         lazy("scope"), max_length=10, choices=Scope.choices, default=Scope.MANAGE
     )

@@ -12,11 +12,13 @@ from rest_framework.fields import empty
 
 from organizations.access import Role
 from organizations.models import ApiToken, Membership, Organization
+from organizations.names import validate_name
 from organizations.openapi import PageSerializer
 from organizations.phone_numbers import digits, e164
 from organizations.views import Pages
 
 NAME_LENGTH = 200
+NAME_HELP = "One line, without control characters and marks that change the writing direction."
 NUMBER_LENGTH = 32
 NUMBER_HELP = (
     "An international number with `+`, `00` or nothing before it, in the spelling that people use "
@@ -126,7 +128,7 @@ class OrganizationPage(PageSerializer):
 class NewOrganization(serializers.Serializer[Any]):
     """The body that makes an organization. Validated, `expectedNumber` is the digits."""
 
-    name = Text(max_length=NAME_LENGTH)
+    name = Text(max_length=NAME_LENGTH, validators=[validate_name], help_text=NAME_HELP)
     expectedNumber = PhoneNumber(
         required=False,
         allow_null=True,
@@ -225,7 +227,9 @@ class TokenWithText(TokenSerializer):
 class NewToken(serializers.Serializer[Any]):
     """The body that makes a token."""
 
-    name = Text(max_length=100, help_text="What will use it.")
+    name = Text(
+        max_length=100, validators=[validate_name], help_text=f"What will use it. {NAME_HELP}"
+    )
     scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.READ)
     expiresAt = serializers.DateTimeField(required=False, allow_null=True)
 

@@ -5,7 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import Field
+from django.forms import Field as FormField
 from django.http import HttpRequest
+
+from organizations.names import validate_name
+
+NAMES = ("username", "first_name", "last_name", "name")
 
 
 def _is_superuser(request: HttpRequest) -> bool:
@@ -18,6 +24,15 @@ class SuperusersOnly:
     A user who has a place or a token somewhere cannot be deleted, only made inactive: Django asks
     the admin of those rows, and there they are never deleted.
     """
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> FormField | None:
+        """Names here are held to what holds for other names."""
+        field: FormField | None = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        if field is not None and db_field.name in NAMES:
+            field.validators.append(validate_name)
+        return field
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request)

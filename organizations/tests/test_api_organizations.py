@@ -159,7 +159,10 @@ def test_a_superuser_makes_one(root: User) -> None:
         ({"name": ["x"]}, "name: Not a valid string."),
         ({"name": 7}, "name: Not a valid string."),
         ({"name": "a" * 201}, "name: Ensure this field has no more than 200 characters."),
-        ({"name": "a\0b"}, "name: Null characters are not allowed."),
+        (
+            {"name": "a\0b"},
+            "name: Remove the control character U+0000. Null characters are not allowed.",
+        ),
         ([], "Invalid data. Expected a dictionary, but got list."),
         ('"x"', "Invalid data. Expected a dictionary, but got str."),
     ],

@@ -5,12 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from organizations.actions import create_token
 from organizations.actors import COMMAND_LINE
 from organizations.models import ApiToken, Organization
+from organizations.names import validate_name
 
 NAME_LENGTH = 100
 
@@ -37,6 +39,10 @@ class Command(BaseCommand):
         name = options["name"].strip()
         if not 1 <= len(name) <= NAME_LENGTH:
             raise CommandError(f"NAME must have 1 to {NAME_LENGTH} characters.")
+        try:
+            validate_name(name)
+        except ValidationError as error:
+            raise CommandError(f"{name!a} is no name. {error.message}") from error
         _, text = create_token(
             _user(options["username"]),
             name,

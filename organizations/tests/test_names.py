@@ -1,0 +1,228 @@
+"""What a name may contain, wherever one is given, and how older names are cleaned."""
+
+from __future__ import annotations
+
+import io
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+from django.utils import translation
+
+from organizations.models import ApiToken, AuditEntry, Organization
+from organizations.names import clean_name, validate_name
+from organizations.tests.adminpages import address, token
+from organizations.tests.api import Api, error, root
+
+__all__ = ["root"]
+
+LINE = "A name is one line: remove the line break or tab ({code})."
+CONTROL = "Remove the control character {code}."
+DIRECTION = "Remove {code}, which changes the direction of writing."
+INVISIBLE = "Remove the invisible character {code}."
+NOTHING = "A name must have a character that can be seen."
+
+# What is refused in the middle of a name, and what is said of it.
+REFUSED = [
+    *((character, LINE) for character in "\t\n\v\f\r\x85\u2028\u2029"),
+    *((character, CONTROL) for character in "\x01\x1b\x7f\x9f"),
+    *((character, DIRECTION) for character in "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e"),
+    *((character, DIRECTION) for character in "\u2066\u2067\u2068\u2069"),
+    *((character, INVISIBLE) for character in "\u00ad\u180e\u200b\u2060\u206a\ufeff\ufff9"),
+    *((character, INVISIBLE) for character in "\u115f\u1160\u3164\uffa0\U0001d173\U000e0041"),
+]
+KEPT = [
+    "Padaria São João & Filhos <b>\"Pão\"</b> 'n'",
+    "مخبز النجمة",
+    "می\u200cخواهم",
+    "क्\u200dष",
+    "👩\u200d👩\u200d👧\u200d👦 Família 🇧🇷",
+    "❤\ufe0f",
+    "e\u0301",
+    "two  spaces\u00a0kept",
+    "\u0600١",
+]
+EMPTY = ["\u200d", "\u200c\u200d", "\ufe0f", "\u2800", "\u2800 \u200d"]
+
+each_refused = pytest.mark.parametrize(
+    ("character", "said"), REFUSED, ids=[f"U+{ord(character):04X}" for character, _ in REFUSED]
+)
+# One of each kind, for the places that all ask the same function.
+SOME = [REFUSED[1], REFUSED[6], REFUSED[9], REFUSED[17], REFUSED[26]]
+each_kind = pytest.mark.parametrize(
+    ("character", "said"), SOME, ids=[f"U+{ord(character):04X}" for character, _ in SOME]
+)
+
+
+def sentence(character: str, said: str) -> str:
+    return said.format(code=f"U+{ord(character):04X}")
+
+
+@each_refused
+def test_refused_character_is_named(character: str, said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        validate_name(f"ab{character}cd")
+    assert refused.value.messages == [sentence(character, said)]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_names_of_all_scripts_are_kept(name: str) -> None:
+    validate_name(name)
+    assert clean_name(name, "other") == name
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_name_that_shows_nothing_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=NOTHING):
+        validate_name(name)
+    assert clean_name(name, "other") == "other"
+
+
+@each_refused
+def test_cleaned_name_is_valid_and_no_longer(character: str, said: str) -> None:
+    for name in (f"ab{character}cd", f"{character}{character}ab", f"ab{character}"):
+        cleaned = clean_name(name, "other")
+        validate_name(cleaned)
+        assert cleaned.replace(" ", "") in ("abcd", "ab")
+        assert len(cleaned) <= len(name)
+    assert clean_name(character * 3, "other") == "other"
+
+
+def test_cleaned_name_has_one_space_for_what_separated_words() -> None:
+    assert clean_name("\u202eAcme \r\n\tInc\u2028\u2069", "other") == "Acme Inc"
+    assert clean_name("Ac\u00adme\u200b", "other") == "Acme"
+
+
+@each_kind
+@pytest.mark.parametrize("field", ["organization", "token"])
+def test_models_refuse(alice: User, field: str, character: str, said: str) -> None:
+    made = (
+        Organization(name=f"a{character}b")
+        if field == "organization"
+        else ApiToken(name=f"a{character}b")
+    )
+    with pytest.raises(ValidationError) as refused:
+        made.full_clean()
+    assert refused.value.message_dict["name"] == [sentence(character, said)]
+
+
+@each_kind
+def test_api_refuses(root: User, organization: Organization, character: str, said: str) -> None:
+    api, body = Api(root), {"name": f"a{character}b"}
+    here = f"/organizations/{organization.pk}"
+    tokens, before = ApiToken.objects.count(), organization.name
+    for method, path in (
+        ("post", "/organizations"),
+        ("patch", here),
+        ("post", f"{here}/tokens"),
+        ("post", "/tokens"),
+    ):
+        answer = api(method, path, body)
+        assert error(answer)[:2] == (400, "invalid"), (method, path)
+        assert sentence(character, said) in error(answer)[2]
+    organization.refresh_from_db()
+    assert (organization.name, Organization.objects.count()) == (before, 1)
+    assert ApiToken.objects.count() == tokens
+
+
+@each_kind
+def test_admin_refuses(
+    admin_client: Client, organization: Organization, character: str, said: str
+) -> None:
+    name = f"a{character}b"
+    forms: list[tuple[str, dict[str, Any]]] = [
+        (address("organization", "add"), {"name": name}),
+        (address("organization", "change", organization.pk), {"name": name}),
+        (address("apitoken", "add"), {"name": name, "scope": "read"}),
+        ("/admin/auth/group/add/", {"name": name}),
+        (
+            "/admin/auth/user/add/",
+            {"username": name, "password1": "a long one 7", "password2": "a long one 7"},
+        ),
+    ]
+    for page, form in forms:
+        response: Any = admin_client.post(page, form)
+        assert response.status_code == 200, page
+        told = [text for texts in response.context["errors"] for text in texts]
+        assert sentence(character, said) in told, page
+    assert list(Organization.objects.values_list("name", flat=True)) == ["Acme"]
+    assert not ApiToken.objects.exists()
+
+
+@each_kind
+def test_commands_refuse(alice: User, character: str, said: str) -> None:
+    name = f"a{character}b"
+    with pytest.raises(CommandError) as refused:
+        call_command("create_organization", "fine", name, stdout=io.StringIO())
+    assert str(refused.value) == f"{name!a} is no name. {sentence(character, said)}"
+    with pytest.raises(CommandError) as refused:
+        call_command("create_token", "alice", name, stdout=io.StringIO())
+    assert str(refused.value) == f"{name!a} is no name. {sentence(character, said)}"
+    assert not Organization.objects.filter(name="fine").exists()
+    assert not ApiToken.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["", " \n", "x" * 201, "a\udcffb"])
+def test_create_organization_refuses_what_the_column_cannot_hold(db: None, name: str) -> None:
+    with pytest.raises(CommandError):
+        call_command("create_organization", name, stdout=io.StringIO())
+    assert not Organization.objects.exists()
+
+
+def test_white_space_around_a_name_is_left_out(root: User) -> None:
+    answer = Api(root)("post", "/organizations", {"name": "\u2028 Acme\r\n"})
+    assert (answer.status_code, answer.json()["name"]) == (201, "Acme")
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("pt-br", "Remova o caractere de controle U+001B."), ("es", "Quite el carácter de control")],
+)
+def test_refusal_is_translated(language: str, said: str) -> None:
+    with translation.override(language), pytest.raises(ValidationError) as refused:
+        validate_name("a\x1bb")
+    assert said in refused.value.messages[0]
+
+
+# --- Names from before ----------------------------------------------------------------------------
+
+
+def migrate() -> None:
+    migration = import_module("organizations.migrations.0009_clean_names")
+    migration.clean_names(apps, SimpleNamespace(connection=connection))
+
+
+def test_migration_cleans_names_and_leaves_an_audit_entry(alice: User) -> None:
+    fine = Organization.objects.create(name="Fine  as it is")
+    faked = Organization.objects.create(name="Acme\n\u202eInc\u2069")
+    blank = Organization.objects.create(name="\u202e\u200b")
+    longest = Organization.objects.create(name="ü\n" * 100)
+    named = token("a\nb", alice)
+    unnamed = token("\u200b", alice)
+    migrate()
+    made = (fine.pk, faked.pk, blank.pk, longest.pk)
+    names = dict(Organization.objects.filter(pk__in=made).values_list("pk", "name"))
+    assert names == {
+        fine.pk: "Fine  as it is",
+        faked.pk: "Acme Inc",
+        blank.pk: f"Organization {blank.pk}",
+        longest.pk: ("ü " * 100).strip(),
+    }
+    named.refresh_from_db()
+    unnamed.refresh_from_db()
+    assert (named.name, unnamed.name) == ("a b", f"Token {unnamed.token_key}")
+    entries = AuditEntry.objects.filter(action=AuditEntry.Action.ORGANIZATION_RENAMED)
+    told = {entry.organization_id: (entry.actor, entry.detail) for entry in entries}
+    assert set(told) == {faked.pk, blank.pk, longest.pk}
+    assert told[faked.pk] == ("command line", r"Acme\n\u202eInc\u2069 → Acme Inc")
+    for row in [*Organization.objects.all(), *ApiToken.objects.all()]:
+        validate_name(row.name)
+    migrate()
+    assert entries.count() == 3
