@@ -9,6 +9,10 @@ from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_orgs.settings")
+    if sys.argv[1:2] != ["collectstatic"]:
+        # The database, credentials and logs are for this user only, and for no process started from
+        # here. A web server in front must be able to read what collectstatic writes.
+        os.umask(0o077)
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
