@@ -7,6 +7,8 @@ is looked at here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 from django.contrib.sessions.backends import db
 from django.core.exceptions import SuspiciousOperation
@@ -31,5 +33,13 @@ def refuse_in_query(get_response: GetResponse) -> GetResponse:
 class SessionStore(db.SessionStore):
     """Django's own; a cookie with a NUL (written "\\000") is the key of no session."""
 
+    # When the row that was read says that the session ends; None when none was read.
+    row_expires: datetime | None = None
+
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(None if session_key and "\0" in session_key else session_key)
+
+    def _get_session_from_db(self) -> Any:
+        row: Any = super()._get_session_from_db()  # type: ignore[misc]
+        self.row_expires = row.expire_date if row else None
+        return row

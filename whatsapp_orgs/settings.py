@@ -163,6 +163,7 @@ MIDDLEWARE = [
     "whatsapp_orgs.nul.refuse_in_query",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "whatsapp_orgs.idle_sessions.extend_session",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -222,6 +223,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+
+# A login ends so long after the last thing that its person did (whatsapp_orgs/idle_sessions.py).
+SESSION_IDLE_SECONDS = positive("SESSION_IDLE_SECONDS", 43_200)
+SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
 
 # Wrong passwords: of one user name from one address, counted in the database for all processes.
 # `manage.py axes_reset` lets everyone try again.

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 FILE = Path(settings.BASE_DIR) / "whatsapp_orgs" / "settings.py"
 SECONDS = [
     "OWNER_LINK_SECONDS",
+    "SESSION_IDLE_SECONDS",
     "OUTDATED_PROBE_SECONDS",
     "WRONG_TOKEN_WINDOW_SECONDS",
     "RECONNECT_WAIT_SECONDS",
