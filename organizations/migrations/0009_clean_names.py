@@ -42,7 +42,7 @@ def _escaped(name: str) -> str:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("organizations", "0007_audit_of_linked_numbers"),
+        ("organizations", "0008_token_made_by"),
     ]
 
     operations = [
