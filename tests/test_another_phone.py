@@ -7,7 +7,7 @@ from tests.application import Application
 from tests.test_reconnect import decode
 
 FIRST, SECOND = "5511981000411", "5511981000422"
-MEXICAN, MEXICAN_WITHOUT_1 = "5215512345678", "525512345678"
+MEXICAN, MEXICAN_WITHOUT_1 = "5215598765432", "525598765432"
 KINDS = ("connection", "audit")
 
 

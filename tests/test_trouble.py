@@ -27,6 +27,9 @@ def harmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
         yield running
 
 
+MATES = 3  # in the same host
+
+
 @pytest.fixture
 def linked(harmed: Application, request: pytest.FixtureRequest) -> tuple[int, str]:
     """An organization that is linked, and its number."""
@@ -64,16 +67,28 @@ def test_a_host_without_memory_dies_and_its_organizations_come_back(
     harmed: Application, linked: tuple[int, str]
 ) -> None:
     organization, number = linked
+    mates = harmed.new_organizations(*(f"Mate {n}" for n in range(MATES)))
+    for mate in mates:
+        link(harmed, mate)
 
     def dies() -> bool:
         host = trouble.host_of(harmed, organization)
-        died = trouble.out_of_memory(host, lambda: harmed.simulator.drop(number=number))
+        # Each message that waits for its answer holds a thread, and each further one needs another.
+        fault = harmed.simulator.arm("no_ack")
+        with ThreadPoolExecutor(1 + MATES) as pool:
+
+            def use() -> None:
+                for one in (organization, *mates):
+                    pool.submit(harmed.api, "POST", one, "test-message")
+
+            died = trouble.out_of_memory(host, use)
+        harmed.simulator.clear_faults(fault)
         until(lambda: online(harmed, number), 30, "the device online again")
         harmed.wait_for_state(organization, "connected", 30)
         assert trouble.gone(host)
         return died
 
-    assert any(dies() for _ in range(6)), "it was never the missing memory that ended it"
+    assert any(dies() for _ in range(4)), "it was never the missing memory that ended it"
 
 
 def test_a_locked_database_can_be_read_and_not_written(harmed: Application) -> None:
