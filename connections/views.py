@@ -234,17 +234,12 @@ class ReconnectView(RequestView):
         return self._ask_for_qr(request, organization_id)
 
     def _ask_for_qr(self, request: Request, organization_id: int) -> Response:
-        self.connection(organization_id, Ability.OPERATE)
-        return self.ask(organization_id, _told_by_qr, fresh_code=_wants_fresh_code(request))
-
-
-def _wants_fresh_code(request: Request) -> bool:
-    """Read the optional body. The old service read none, so its clients may send anything else."""
-    if not request.content_type.startswith("application/json"):
-        return False
-    body = ReconnectBodySerializer(data=request.data)
-    body.is_valid(raise_exception=True)
-    return bool(body.validated_data["freshCode"])
+        """The old service read no body, so its clients may send anything but JSON."""
+        fresh_code = False
+        if request.content_type.startswith("application/json"):
+            self.connection(organization_id, Ability.OPERATE)
+            fresh_code = self.body(ReconnectBodySerializer)["freshCode"]
+        return self.ask(organization_id, _told_by_qr, fresh_code=fresh_code)
 
 
 class InitBaileysView(ReconnectView):

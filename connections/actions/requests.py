@@ -98,6 +98,8 @@ def request_reconnect(
     connection.requested_by = actor.short_label
     connection.requested_method, connection.requested_number = method, number
     connection.fresh_code = fresh_code and bool(connection.store)
+    if connection.state in PAIRING:
+        connection.replaced_attempt = connection.open_attempt()
     return _request(connection, Desired.CONNECTED, Observation.RECONNECT_REQUESTED, actor)
 
 
@@ -149,7 +151,6 @@ def _request(
     connection.desired = desired
     connection.generation += 1
     connection.save(update_fields=REQUESTED)
-    connection.replaced_attempt = connection.open_attempt()
     end_attempts(connection, Outcome.CANCELLED)
     move(connection, observation, actor=actor, retry_at=retry_at)
     broadcast.requested(connection.pk)

@@ -5,14 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from organizations.actions import create_token
 from organizations.actors import COMMAND_LINE
+from organizations.management.names import checked_name
 from organizations.models import ApiToken, Organization
-from organizations.names import validate_name
 
 NAME_LENGTH = 100
 
@@ -36,13 +35,7 @@ class Command(BaseCommand):
         days = options["expires_in_days"]
         if days is not None and not 1 <= days <= 3650:
             raise CommandError("--expires-in-days must be from 1 to 3650.")
-        name = options["name"].strip()
-        if not 1 <= len(name) <= NAME_LENGTH:
-            raise CommandError(f"NAME must have 1 to {NAME_LENGTH} characters.")
-        try:
-            validate_name(name)
-        except ValidationError as error:
-            raise CommandError(f"{name!a} is no name. {error.message}") from error
+        name = checked_name(options["name"], NAME_LENGTH)
         _, text = create_token(
             _user(options["username"]),
             name,
