@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import translation
 from pytest_django import DjangoDbBlocker
 
 from whatsapp_orgs.tests import isolation
@@ -33,6 +34,12 @@ def checkout_data_left_alone() -> Iterator[None]:
     """Fail the run if code under test caught the refusal to use the checkout's data."""
     yield
     assert isolation.refusals == []
+
+
+@pytest.fixture(autouse=True)
+def usual_language() -> None:
+    """Begin in English: a request of the test before may have left its language active."""
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

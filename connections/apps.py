@@ -1,3 +1,5 @@
+import importlib
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as lazy
 
@@ -6,3 +8,7 @@ class ConnectionsConfig(AppConfig):
     name = "connections"
     verbose_name = lazy("Connections")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Its receivers are connected on import.
+        importlib.import_module("connections.actions.lost_rights")

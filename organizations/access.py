@@ -165,8 +165,7 @@ class Caller:
         may not do this.
         """
         organization = self.organizations.get(pk=organization_id)
-        if not self.may(ability, organization):
-            raise PermissionDenied(gettext(REFUSALS[ability]))
+        self.require(ability, organization)
         return organization
 
     def holder(self) -> User:
@@ -179,10 +178,10 @@ class Caller:
             raise PermissionDenied(gettext(NOT_YOUR_TOKENS))
         return self.user
 
-    def require_manage(self, organization: Organization) -> None:
-        """Raises PermissionDenied unless this caller may manage this organization."""
-        if not self.may(Ability.MANAGE, organization):
-            raise PermissionDenied(gettext(REFUSALS[Ability.MANAGE]))
+    def require(self, ability: Ability, organization: Organization) -> None:
+        """Raises PermissionDenied unless this caller may do this in this organization."""
+        if not self.may(ability, organization):
+            raise PermissionDenied(gettext(REFUSALS[ability]))
 
     def require_tokens_of(self, user: User, organization: Organization | None) -> None:
         """Raises PermissionDenied unless this caller may make and revoke such tokens.
@@ -190,7 +189,7 @@ class Caller:
         That is an organization's for its owners, and a user's for that user and for superusers.
         """
         if organization is not None:
-            self.require_manage(organization)
+            self.require(Ability.MANAGE, organization)
         elif not self.is_superuser and self.holder() != user:
             raise PermissionDenied(gettext(NOT_YOUR_TOKENS))
 

@@ -16,14 +16,13 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from organizations.access import Caller
+from organizations.access import Ability
 from organizations.actors import Actor
-from organizations.models import ApiToken, AuditEntry, Membership, Organization
+from organizations.audit import Action, note
+from organizations.keys import end_keys, revoke_trees, tokens_made_in
+from organizations.locks import lock, lock_organization
+from organizations.models import ApiToken, Membership, Organization
 from organizations.phone_numbers import formatted
-
-Action = AuditEntry.Action
-DETAIL_LENGTH = 500
-
 
 LAST_OWNER = _(
     "An organization with members keeps at least one owner. Make someone else an owner first."
@@ -34,52 +33,9 @@ class LastOwner(Exception):
     """An organization with members keeps at least one owner."""
 
 
-def note(
-    action: AuditEntry.Action, organization: Organization | None, actor: Actor, detail: str = ""
-) -> None:
-    """Remember who changed what, and from where."""
-    AuditEntry.objects.create(
-        organization=organization,
-        action=action,
-        detail=detail[:DETAIL_LENGTH],
-        **actor.columns,
-    )
-
-
-# --- Locks and rights ---------------------------------------------------------------------------
-
-
-def _lock(
-    actor: Actor, organization: Organization | None, user: User | None = None
-) -> tuple[Caller | None, Organization | None]:
-    """Lock the actor's user, `user` and the organization. Return actor and organization read again.
-
-    The actor's right and token change only under these locks. They are taken in one order, so two
-    actions never wait for each other. Raises PermissionDenied when the actor's token or user is
-    no longer valid, and Organization.DoesNotExist.
-    """
-    users = {found.pk for found in (actor.user, user) if found is not None}
-    # no_key: rows that only refer to these, such as a history's, can still be added.
-    rows = User.objects.select_for_update(no_key=True).filter(pk__in=users).order_by("pk")
-    list(rows.values_list("pk", flat=True))
-    if organization is not None:
-        locked = Organization.objects.select_for_update(no_key=True)
-        organization = locked.get(pk=organization.pk)
-    return actor.caller and actor.caller.reread(), organization
-
-
-def _lock_managed(organization: Organization, actor: Actor) -> Organization:
-    """Lock an organization that the actor manages, and return it read again."""
-    caller, locked = _lock(actor, organization)
-    assert locked is not None
-    if caller is not None:
-        caller.require_manage(locked)
-    return locked
-
-
 def _require_superuser(actor: Actor, organization: Organization | None = None) -> None:
     """Lock, and check that a person who acts is still a superuser."""
-    caller, _organization = _lock(actor, organization)
+    caller, _organization = lock(actor, organization)
     if caller is not None:
         caller.superuser()
 
@@ -100,7 +56,7 @@ def create_organization(name: str, actor: Actor, expected_number: str = "") -> O
 @transaction.atomic
 def rename_organization(organization: Organization, name: str, actor: Actor) -> None:
     """Call it something else; the same name changes nothing."""
-    was = _lock_managed(organization, actor).name
+    was = lock_organization(organization, actor, Ability.MANAGE).name
     organization.name = name
     if name != was:
         Organization.objects.filter(pk=organization.pk).update(name=name)
@@ -110,7 +66,7 @@ def rename_organization(organization: Organization, name: str, actor: Actor) -> 
 @transaction.atomic
 def set_expected_number(organization: Organization, number: str, actor: Actor) -> None:
     """Whose phone may be linked, in digits; empty: anyone's. The same number changes nothing."""
-    was = _lock_managed(organization, actor).expected_number
+    was = lock_organization(organization, actor, Ability.MANAGE).expected_number
     organization.expected_number = number
     if number != was:
         Organization.objects.filter(pk=organization.pk).update(expected_number=number)
@@ -141,12 +97,15 @@ def set_member(
     actor: Actor,
     *,
     add: bool = True,
+    revoke_tokens: bool = True,
 ) -> tuple[Membership, bool]:
     """Give a user this role. Returns the membership and whether it is new.
 
+    Who may do less than before loses what that right had opened: open pairings and links, and with
+    `revoke_tokens` the organization's tokens that they made, if they manage it no more.
     Raises LastOwner, and Membership.DoesNotExist where there is none and `add` is not set.
     """
-    _lock_managed(organization, actor)
+    lock_organization(organization, actor, Ability.MANAGE, user)
     membership = Membership.objects.filter(organization=organization, user=user).first()
     if membership is None:
         if not add:
@@ -160,23 +119,29 @@ def set_member(
         membership.save(update_fields=["role"])
         detail = f"{user.get_username()}: {was} → {role}"
         note(Action.MEMBER_CHANGED, organization, actor, detail)
+        end_keys(user, [organization], actor, revoke_tokens=revoke_tokens)
     return membership, False
 
 
 @transaction.atomic
-def remove_member(membership: Membership, actor: Actor) -> None:
-    """Take a user's place away; open pages and sockets follow at once. Raises LastOwner.
+def remove_member(
+    membership: Membership, actor: Actor, *, revoke_tokens: bool = True
+) -> list[ApiToken]:
+    """Take a user's place away; open pages and sockets follow at once. Return the revoked tokens.
 
-    A place that is gone already stays gone.
+    Their open pairings and links end, and with `revoke_tokens` the organization's tokens that they
+    made. A place that is gone already stays gone. Raises LastOwner.
     """
-    organization = _lock_managed(membership.organization, actor)
+    user = membership.user
+    organization = lock_organization(membership.organization, actor, Ability.MANAGE, user)
     found = Membership.objects.select_related("user").filter(pk=membership.pk).first()
     if found is None:
-        return
+        return []
     _keep_an_owner(found)
     detail = f"{found.user.get_username()}: {found.role}"
     found.delete()
     note(Action.MEMBER_REMOVED, organization, actor, detail)
+    return end_keys(user, [organization], actor, revoke_tokens=revoke_tokens)
 
 
 def _keep_an_owner(membership: Membership) -> None:
@@ -210,7 +175,7 @@ def create_token(
     With `organization` it is that organization's own; without, it stands for `user`. Revoking the
     token that the actor used, if any, revokes this one too.
     """
-    caller, organization = _lock(actor, organization, user)
+    caller, organization = lock(actor, organization, user)
     if caller is not None:
         caller.require_tokens_of(user, organization)
     token, text = ApiToken.objects.create(
@@ -232,24 +197,21 @@ def create_token(
 
 
 @transaction.atomic
+def revoke_tokens_of(user: User, organization: Organization, actor: Actor) -> list[ApiToken]:
+    """Revoke the organization's own tokens that this user made. Return the tokens revoked now."""
+    locked = lock_organization(organization, actor, Ability.MANAGE, user)
+    made = tokens_made_in(locked, user).select_related("organization")
+    return revoke_trees(made, actor)
+
+
+@transaction.atomic
 def revoke_token(token: ApiToken, actor: Actor) -> list[ApiToken]:
     """Revoke a token, and all tokens made with it, and with those. Return the tokens revoked now.
 
-    Revoked again, a token changes nothing, but for tokens made with it that are still valid.
+    Revoked again, a token changes nothing, but for tokens made with it that are still valid. Open
+    pairings that were begun with a revoked token end.
     """
-    caller, organization = _lock(actor, token.organization, token.user)
+    caller, organization = lock(actor, token.organization, token.user)
     if caller is not None:
         caller.require_tokens_of(token.user, organization)
-    revoked: list[ApiToken] = []
-    # No token is added to the tree meanwhile: all of it was made by one user, who is locked.
-    level, seen = [token], {token.pk}
-    while level:
-        for found in level:
-            valid = ApiToken.objects.filter(pk=found.pk, revoked_at=None)
-            if valid.update(revoked_at=timezone.now()):
-                note(Action.TOKEN_REVOKED, found.organization, actor, found.name)
-                revoked.append(found)
-        made = ApiToken.objects.filter(made_by__in=level).exclude(pk__in=seen)
-        level = list(made.select_related("organization").order_by("created", "pk"))
-        seen.update(found.pk for found in level)
-    return revoked
+    return revoke_trees([token], actor)

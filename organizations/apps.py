@@ -1,3 +1,5 @@
+import importlib
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as lazy
 
@@ -6,3 +8,7 @@ class OrganizationsConfig(AppConfig):
     name = "organizations"
     verbose_name = lazy("Organizations")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Its receivers are connected on import.
+        importlib.import_module("organizations.accounts")

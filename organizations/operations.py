@@ -16,6 +16,7 @@ from organizations.openapi import (
 )
 from organizations.phone_numbers import FOREIGN, INVALID
 from organizations.serializers import (
+    LostRightQuery,
     MemberPage,
     MemberSerializer,
     NewMember,
@@ -71,6 +72,7 @@ FOREIGN_NUMBER = invalid(f"expectedNumber: {FOREIGN.format(part='ext')}")
 BAD_ROLE = invalid('role: "king" is not a valid choice.')
 BAD_TOKEN_BODY = invalid("expiresAt: In the future, and within ten years.")
 OUTLIVES = invalid("expiresAt: A token makes none that outlives it.")
+BAD_REVOKE = invalid("revokeTokens: Must be a valid boolean.")
 NO_MEMBER = Problem(404, "not_found", "There is no such member.")
 LAST_OWNER = Problem(
     409,
@@ -152,6 +154,7 @@ SET_MEMBER = operation(
         Answer(200, "The member, who was one before.", MemberSerializer, MEMBER),
     ],
     [invalid("username: There is no such user."), OWNERS_ONLY, UNKNOWN, LAST_OWNER],
+    query=LostRightQuery,
     body=NewMember,
     example={"username": "bob", "role": "operator"},
 )
@@ -161,6 +164,7 @@ CHANGE_MEMBER = operation(
     "members",
     [Answer(200, "The member as they are now.", MemberSerializer, MEMBER)],
     [BAD_ROLE, OWNERS_ONLY, UNKNOWN, NO_MEMBER, LAST_OWNER],
+    query=LostRightQuery,
     body=RoleChange,
     example={"role": "operator"},
     parameters=MEMBER_PATH,
@@ -170,7 +174,8 @@ REMOVE_MEMBER = operation(
     "Take a member's place away (owners)",
     "members",
     [Answer(204, "They are no member now, or never were.")],
-    [OWNERS_ONLY, UNKNOWN, LAST_OWNER],
+    [BAD_REVOKE, OWNERS_ONLY, UNKNOWN, LAST_OWNER],
+    query=LostRightQuery,
     parameters=MEMBER_PATH,
 )
 

@@ -175,6 +175,16 @@ class NewMember(RoleChange):
     username = Text(max_length=150)
 
 
+class LostRightQuery(serializers.Serializer[Any]):
+    """What becomes of tokens when a member loses a right."""
+
+    revokeTokens = serializers.BooleanField(
+        default=True,
+        help_text="Whether the organization's tokens that the member made are revoked, if the "
+        "member manages it no more.",
+    )
+
+
 # --- Tokens -------------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ NEW_TOKEN = re.compile(r"(?P<name>.*) \((?P<scope>read|manage)\)(?: for (?P<user
 LABELS = [
     (re.compile("command line"), _("command line")),
     (re.compile("anonymous"), _("anonymous")),
+    (re.compile("account change"), _("account change")),
     (re.compile(r"API token (?P<token>.+)"), _("API token {token}")),
     (re.compile(r"(?P<user>.+) \(API token (?P<token>.+)\)"), _("{user} (API token {token})")),
     (

@@ -13,7 +13,13 @@ from rest_framework.response import Response
 from organizations import actions, operations
 from organizations.access import Ability, Role
 from organizations.models import Membership, Organization
-from organizations.serializers import MemberSerializer, NewMember, PageQuery, RoleChange
+from organizations.serializers import (
+    LostRightQuery,
+    MemberSerializer,
+    NewMember,
+    PageQuery,
+    RoleChange,
+)
 from organizations.views import CallerView, Conflict
 
 NO_MEMBER = _("There is no such member.")
@@ -59,10 +65,11 @@ class MemberView(CallerView):
     @operations.REMOVE_MEMBER
     def delete(self, request: Request, organization_id: int, member: str) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
+        revoke_tokens: bool = self.query(LostRightQuery)["revokeTokens"]
         membership = _find(organization, member)
         if membership is not None:
             try:
-                actions.remove_member(membership, self.caller.actor)
+                actions.remove_member(membership, self.caller.actor, revoke_tokens=revoke_tokens)
             except actions.LastOwner as error:
                 raise Conflict(str(error), "last_owner") from error
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -79,9 +86,11 @@ def _find(organization: Organization, member: str) -> Membership | None:
 def _set(
     view: CallerView, organization: Organization, user: User, role: Role, *, add: bool = True
 ) -> Response:
-    actor = view.caller.actor
+    actor, revoke_tokens = view.caller.actor, view.query(LostRightQuery)["revokeTokens"]
     try:
-        membership, new = actions.set_member(organization, user, role, actor, add=add)
+        membership, new = actions.set_member(
+            organization, user, role, actor, add=add, revoke_tokens=revoke_tokens
+        )
     except actions.LastOwner as error:
         raise Conflict(str(error), "last_owner") from error
     code = status.HTTP_201_CREATED if new else status.HTTP_200_OK

@@ -65,6 +65,10 @@ GET,POST <path:object_id>/delete/                    404  404  404  404  404
 GET      <path:object_id>/change/                    200  200  200  404  200
 POST     <path:object_id>/change/                    403  403  302+ 404  302+
 GET,POST <path:object_id>/                           302  302  302  302  302
+GET      <int:organization_id>/security/             403  403  200  404  200
+POST     <int:organization_id>/security/             405  405  405  405  405
+GET      <int:organization_id>/security/<int:user_id>/revoke/  403  403  200  404  200
+POST     <int:organization_id>/security/<int:user_id>/revoke/  403  403  302+ 404  302+
 [admin/organizations/apitoken/]
 GET      <uuid:number>/revoke/                       404  404  200  404  200
 POST     <uuid:number>/revoke/                       404  404  302+ 404  302+

@@ -220,6 +220,7 @@ def _named(acme: Organization, people: dict[str, User]) -> dict[str, object]:
         "number": token.number,
         "api/v1/tokens/<uuid:number> number": ApiToken.objects.get(name="operator's spare").number,
         "id": erin.pk,
+        "user_id": people["owner"].pk,
         "content_type_id": ContentType.objects.get_for_model(Organization).pk,
         "object_id": acme.pk,
         "app_label": "organizations",

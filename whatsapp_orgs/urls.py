@@ -13,7 +13,7 @@ from django.views.defaults import server_error as page_server_error
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from connections.admin import fleet, owner_link
+from connections.admin import fleet, owner_link, security
 from connections.owner_views import owner_view
 from whatsapp_orgs import api
 
@@ -36,6 +36,16 @@ urlpatterns = [
         "admin/connections/connection/<int:organization_id>/owner-link/revoke/",
         admin.site.admin_view(owner_link.revoke_view),
         name="owner_link_revoke",
+    ),
+    path(
+        "admin/organizations/organization/<int:organization_id>/security/",
+        admin.site.admin_view(security.security_view),
+        name="security",
+    ),
+    path(
+        "admin/organizations/organization/<int:organization_id>/security/<int:user_id>/revoke/",
+        admin.site.admin_view(security.revoke_view),
+        name="security_revoke",
     ),
     path("admin/", admin.site.urls),
     path("link/", owner_view, name="owner"),

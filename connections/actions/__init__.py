@@ -7,6 +7,7 @@ transaction, and is told on commit.
 """
 
 from connections.actions.bulk import NothingToDo, advance_runs, start_run, stop_run
+from connections.actions.lost_rights import revoke_keys_of
 from connections.actions.owner_links import (
     LinkOver,
     TooManyLinks,
@@ -96,6 +97,7 @@ __all__ = [
     "request_disconnect",
     "request_reconnect",
     "request_self_test",
+    "revoke_keys_of",
     "revoke_owner_link",
     "show_code",
     "show_phone_code",

@@ -152,6 +152,8 @@ def _ask(run: BulkRun, item: BulkItem) -> None:
             connection = request_reconnect(item.connection_id, caller.actor)
         else:
             connection = request_disconnect(item.connection_id, caller.actor)
+    except PermissionDenied:
+        return _write(item, Result.SKIPPED, Problem.NO_RIGHT)
     except AlreadyConnected:
         return _write(item, Result.SKIPPED, Problem.CONNECTED)
     except OrganizationInactive:

@@ -27,8 +27,8 @@ from connections.actions.requests import (
 from connections.lifecycle import NEW_CODE_HELPS, PAIRING, Desired, State
 from connections.limits import WINDOW, TooManyRequests
 from connections.models import Connection, Method, OwnerLink
-from organizations.actions import Action, note
 from organizations.actors import Actor
+from organizations.audit import Action, note
 
 SECRET_BYTES = 20
 
@@ -59,9 +59,10 @@ def owner(link: OwnerLink, address: str | None = None) -> Actor:
 def make_owner_link(connection_id: int, actor: Actor) -> tuple[OwnerLink, str]:
     """A new link, and its secret, which is told only now. An older one opens nothing any more.
 
-    Raises AlreadyConnected, OrganizationInactive, TooManyLinks.
+    Raises AlreadyConnected, OrganizationInactive, TooManyLinks, and PermissionDenied when the
+    actor's right has ended meanwhile.
     """
-    connection = locked(connection_id)
+    connection = locked(connection_id, actor)
     if not connection.organization.is_active:
         raise OrganizationInactive(OrganizationInactive.__doc__)
     if _connected(connection):
@@ -160,6 +161,23 @@ def _revoke_open(connection: Connection, actor: Actor) -> bool:
     link = connection.owner_links.first()
     if link is None or not link.is_open:
         return False
+    _revoke(link, connection, actor)
+    return True
+
+
+def revoke_unfinished(connection: Connection, actor: Actor) -> bool:
+    """Revoke the newest link of a locked connection, also when its maker has lost the right to it.
+
+    Returns whether there was one to revoke.
+    """
+    link = connection.owner_links.first()
+    if link is None or not link.is_unfinished:
+        return False
+    _revoke(link, connection, actor)
+    return True
+
+
+def _revoke(link: OwnerLink, connection: Connection, actor: Actor) -> None:
     OwnerLink.objects.filter(pk=link.pk).update(revoked_at=timezone.now())
     note(Action.OWNER_LINK_REVOKED, connection.organization, actor)
     if link.used_at:
@@ -167,4 +185,3 @@ def _revoke_open(connection: Connection, actor: Actor) -> bool:
         with suppress(NothingToCancel):
             request_cancel(connection.pk, actor)
     broadcast.changed(connection.pk)
-    return True

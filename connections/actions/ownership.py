@@ -25,8 +25,8 @@ from connections.actions.rows import (
 )
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation
 from connections.models import Connection, PairingAttempt, Worker
-from organizations.actions import note
 from organizations.actors import Actor
+from organizations.audit import note
 from organizations.models import AuditEntry
 
 KEEP_WORKERS = timedelta(days=7)

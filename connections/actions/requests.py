@@ -12,7 +12,10 @@ from connections import broadcast, limits
 from connections.actions.rows import Outcome, end_attempts, move
 from connections.lifecycle import PAIRING, Desired, Observation, Reason, State
 from connections.models import Connection, Method
+from organizations.access import Ability
 from organizations.actors import Actor
+from organizations.locks import lock_organization
+from organizations.models import Organization
 from organizations.phone_numbers import same_number
 
 REQUESTED = (
@@ -73,9 +76,10 @@ def request_reconnect(
     is linked. The connection's `replaced_attempt` is the pairing that this request ended, if any.
 
     Raises AlreadyConnected when there is nothing to reconnect, OrganizationInactive,
-    UnexpectedNumber, TemporarilyBanned, TooManyRequests.
+    UnexpectedNumber, TemporarilyBanned, TooManyRequests, and PermissionDenied when the actor's
+    right has ended meanwhile.
     """
-    connection = locked(connection_id)
+    connection = locked(connection_id, actor)
     if not connection.organization.is_active:
         raise OrganizationInactive(OrganizationInactive.__doc__)
     expected = connection.organization.expected_number
@@ -128,7 +132,14 @@ def request_cancel(connection_id: int, actor: Actor) -> Connection:
     return _request(connection, Desired.CONNECTED, Observation.SAVED_LOGIN_KEPT, actor)
 
 
-def locked(connection_id: int) -> Connection:
+def locked(connection_id: int, actor: Actor | None = None) -> Connection:
+    """Lock a connection, and return it read again.
+
+    With `actor`, their right to operate is locked and checked again, for what lasts only as long as
+    that right. Raises PermissionDenied.
+    """
+    if actor is not None and actor.caller is not None:
+        lock_organization(Organization(pk=connection_id), actor, Ability.OPERATE)
     locked = Connection.objects.select_for_update(of=("self",)).select_related("organization")
     return locked.get(pk=connection_id)
 

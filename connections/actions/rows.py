@@ -15,8 +15,8 @@ from django.utils import timezone
 from connections import broadcast
 from connections.lifecycle import PAIRING, Observation, State, after
 from connections.models import DETAIL_LENGTH, Connection, ConnectionEvent, PairingAttempt
-from organizations.actions import note
 from organizations.actors import Actor
+from organizations.audit import note
 from organizations.models import AuditEntry
 from organizations.phone_numbers import same_number
 

@@ -54,6 +54,11 @@ class ConnectionManager(models.Manager["Connection"]):
         unbegun = models.Q(generation__gt=models.F("begun_generation"))
         return self.filter(models.Q(logout_wanted=True) | (awake & (live | unbegun)))
 
+    def pairing(self) -> models.QuerySet[Connection]:
+        """Those for which a phone is being linked: the rows whose `pairs` is true."""
+        by_code = models.Q(store="") | models.Q(fresh_code=True)
+        return self.filter(by_code, desired=Desired.CONNECTED, state__in=PAIRING)
+
     def complete(self, organizations: models.QuerySet[Organization]) -> None:
         """Make the connections that these organizations lack, so that a list shows them all."""
         lacking = organizations.filter(connection=None)

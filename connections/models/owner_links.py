@@ -70,6 +70,11 @@ class OwnerLink(models.Model):
         may = self.user is not None and person(self.user).may
         return bool(may and may(Ability.OPERATE, self.connection.organization))
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it is neither revoked nor over; unlike `is_open`, whatever its maker may now."""
+        return self.revoked_at is None and self.ends_at > timezone.now() and self.ending() is None
+
     def ending(self) -> ConnectionEvent | None:
         """The line of the history that ended its attempt, if it was begun and has ended."""
         if self.used_at is None:

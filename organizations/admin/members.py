@@ -25,7 +25,8 @@ from organizations.admin.base import (
     caller_of,
     plain_choice,
 )
-from organizations.models import Membership
+from organizations.keys import tokens_made_in
+from organizations.models import ApiToken, Membership
 
 NO_SUCH_USER = lazy("There is no active user of this name. A superuser can add one.")
 ALREADY_A_MEMBER = lazy(
@@ -61,6 +62,30 @@ class NewMemberForm(forms.ModelForm[Membership]):
             if members.exists():
                 self.add_error("username", ALREADY_A_MEMBER)
         return cleaned
+
+
+class MemberForm(forms.ModelForm[Membership]):
+    """Another role, and what becomes of the tokens that the member made as an owner."""
+
+    revoke_tokens = forms.BooleanField(label=lazy("Revoke their tokens"), required=False)
+
+    class Meta:
+        model = Membership
+        fields = ["role"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        made = _made_by(self.instance)
+        self.fields["revoke_tokens"].initial = True
+        self.fields["revoke_tokens"].help_text = format_html(
+            "{} {}",
+            gettext("Only if they become no owner: the organization's tokens that they made."),
+            ", ".join(str(token) for token in made) or gettext("There are none."),
+        )
+
+
+def _made_by(membership: Membership) -> list[ApiToken]:
+    return list(tokens_made_in(membership.organization, membership.user))
 
 
 @admin.register(Membership)
@@ -109,10 +134,14 @@ class MembershipAdmin(TenantAdmin[Membership]):
     ) -> type[forms.ModelForm[Membership]]:
         if obj is None:
             kwargs["form"] = NewMemberForm
+        else:
+            kwargs["form"] = MemberForm
         return plain_choice(super().get_form(request, obj, change, **kwargs))
 
     def get_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
-        return ["organization", "username" if obj is None else "user", "role"]
+        if obj is None:
+            return ["organization", "username", "role"]
+        return ["organization", "user", "role", "revoke_tokens"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> list[str]:
         return [] if obj is None else ["organization", "user"]
@@ -133,7 +162,12 @@ class MembershipAdmin(TenantAdmin[Membership]):
         role, actor = Membership.Role(obj.role), caller_of(request).actor
         try:
             membership, _ = actions.set_member(
-                obj.organization, obj.user, role, actor, add=not change
+                obj.organization,
+                obj.user,
+                role,
+                actor,
+                add=not change,
+                revoke_tokens=form.cleaned_data.get("revoke_tokens", True),
             )
         except Membership.DoesNotExist as error:
             # Removed since the page was read.
@@ -175,20 +209,41 @@ class MembershipAdmin(TenantAdmin[Membership]):
         membership = rows.filter(pk=membership_id).first()
         if membership is None:
             raise Http404
+        made = _made_by(membership)
         if request.method != "POST":
-            question = gettext(
-                "Open pages and connections of theirs to this organization end at once."
-            )
-            names = [(membership.pk, membership)]
-            return self.confirmation(request, question, gettext("Remove"), names)
+            return self._ask_to_remove(request, membership, made)
+        keep = bool(made) and "revoke_tokens" not in request.POST
         try:
-            actions.remove_member(membership, caller_of(request).actor)
+            actor = caller_of(request).actor
+            revoked = actions.remove_member(membership, actor, revoke_tokens=not keep)
         except actions.LastOwner as error:
             messages.error(request, str(error))
         else:
             messages.success(request, gettext("Removed: {member}.").format(member=membership))
+            if revoked:
+                names = ", ".join(str(token) for token in revoked)
+                messages.warning(request, gettext("Revoked: {what}.").format(what=names))
         page = reverse("admin:organizations_membership_changelist")
         # An owner who has left sees no members any more.
         if not self._manages(request):
             page = reverse("admin:index")
         return redirect(page)
+
+    def _ask_to_remove(
+        self, request: HttpRequest, membership: Membership, made: list[ApiToken]
+    ) -> HttpResponse:
+        """Ask, and offer to keep the tokens that the member made, if there are any."""
+        question = gettext(
+            "Open pages of theirs on this organization end at once, and so do the links for a "
+            "phone's owner and the pairings that they began."
+        )
+        page = self.confirmation(
+            request, question, gettext("Remove"), [(membership.pk, membership)]
+        )
+        if made and page.context_data is not None:
+            page.context_data |= {
+                "option": "revoke_tokens",
+                "option_label": gettext("Revoke the organization's tokens that they made"),
+                "option_rows": made,
+            }
+        return page

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group, User
 from django.db.models import Field
 from django.forms import Field as FormField
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as lazy
 
+from organizations.admin.base import caller_of
 from organizations.names import validate_name
 
 NAMES = ("username", "first_name", "last_name", "name")
@@ -54,9 +58,52 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+class OwnUserForm(UserChangeForm[User]):
+    """Django's, and what becomes of the organizations' tokens that this user made."""
+
+    revoke_tokens = forms.BooleanField(
+        label=lazy("Revoke their tokens"),
+        required=False,
+        initial=True,
+        help_text=lazy(
+            "Only if they become inactive or no superuser: the organizations' tokens that they "
+            "made, where they are no owner. Tokens that stand for them always end with the account."
+        ),
+    )
+
+
 @admin.register(User)
 class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
-    """Django's."""
+    """Django's. What a change takes away ends keys of theirs (organizations/accounts.py)."""
+
+    form = OwnUserForm
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Put the tokens' fate below the rights that decide it."""
+        found = super().get_fieldsets(request, obj)
+        if obj is None:
+            return found
+        return [
+            (title, options | {"fields": (*options["fields"], "revoke_tokens")})
+            if "is_active" in options["fields"]
+            else (title, options)
+            for title, options in found
+        ]
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> User | None:
+        """Return the user, who knows by whom they are changed: in forms and at a new password."""
+        user = super().get_object(request, object_id, from_field)
+        if user is not None:
+            user.changed_by = caller_of(request).actor  # type: ignore[attr-defined]
+        return user
+
+    def save_model(
+        self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool
+    ) -> None:
+        obj.keep_tokens = not form.cleaned_data.get("revoke_tokens", True)  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(Group)

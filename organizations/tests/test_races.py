@@ -123,8 +123,10 @@ def test_owner_removed_meanwhile_makes_no_token() -> None:
         assert made.status_code in (201, 403, 404)
         entries = AuditEntry.objects.filter(organization=organization).order_by("pk")
         told = list(entries.values_list("action", flat=True))
-        # Made before the removal, or not at all.
-        assert told in (["token_created", "member_removed"], ["member_removed"])
+        # Made before the removal, which revokes it, or not at all.
+        whole = ["token_created", "member_removed", "token_revoked"]
+        assert told in (whole, ["member_removed"])
+        assert not ApiToken.objects.filter(organization=organization, revoked_at=None).exists()
         assert (made.status_code == 201) == ("token_created" in told)
 
 

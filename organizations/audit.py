@@ -1,0 +1,19 @@
+"""The audit: who changed what of an organization, its members and its keys, and from where."""
+
+from __future__ import annotations
+
+from organizations.actors import Actor
+from organizations.models import AuditEntry, Organization
+
+Action = AuditEntry.Action
+DETAIL_LENGTH = 500
+
+
+def note(action: Action, organization: Organization | None, actor: Actor, detail: str = "") -> None:
+    """Add an audit entry. `organization` is None for what concerns no single one."""
+    AuditEntry.objects.create(
+        organization=organization,
+        action=action,
+        detail=detail[:DETAIL_LENGTH],
+        **actor.columns,
+    )

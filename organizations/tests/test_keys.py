@@ -1,0 +1,263 @@
+"""Tokens end with the right of the person who made them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+
+from organizations import actions
+from organizations.actors import Actor
+from organizations.models import ApiToken, AuditEntry, Membership, Organization
+from organizations.tests.adminpages import address, browser, shown
+from organizations.tests.api import Api, error, olivia, root
+from organizations.tests.people import member
+
+__all__ = ["olivia", "root"]
+
+Role = Membership.Role
+TESTS = Actor("the tests")
+PASSWORD = "correct horse battery"
+NEW_PASSWORD = "another horse battery"
+
+
+@pytest.fixture
+def bert(organization: Organization) -> User:
+    """A second owner, who has made a token for the organization and one for himself."""
+    user = member("bert", organization, Role.OWNER)
+    user.set_password(PASSWORD)
+    user.save()
+    actions.create_token(user, "shop", TESTS, organization=organization)
+    actions.create_token(user, "laptop", TESTS)
+    return user
+
+
+def valid() -> list[str]:
+    """The names of the tokens that are not revoked, but for those that the tests call with."""
+    found = ApiToken.objects.filter(revoked_at=None).exclude(name="a test")
+    return sorted(found.values_list("name", flat=True))
+
+
+def revocations() -> list[tuple[str, str]]:
+    entries = AuditEntry.objects.filter(action="token_revoked").order_by("pk")
+    return list(entries.values_list("actor", "detail"))
+
+
+def logged_in(password: str) -> Client:
+    """A browser in which bert has typed his password."""
+    client = Client()
+    words = {"username": "bert", "password": password, "next": "/admin/"}
+    assert client.post("/admin/login/", words).status_code == 302
+    return client
+
+
+def path_of(organization: Organization, user: User) -> str:
+    return f"/organizations/{organization.pk}/members/{user.username}"
+
+
+# --- Over the API --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [("delete", None), ("patch", {"role": "operator"})],
+    ids=["removed", "demoted"],
+)
+def test_tokens_made_as_owner_are_revoked_with_the_right(
+    olivia: User, bert: User, organization: Organization, method: str, body: Any
+) -> None:
+    answer = Api(olivia)(method, path_of(organization, bert), body)
+    assert answer.status_code in (200, 204)
+    assert valid() == ["laptop"]
+    assert revocations() == [("olivia (API token a test)", "shop")]
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [("delete", None), ("patch", {"role": "operator"})],
+    ids=["removed", "demoted"],
+)
+def test_revoke_tokens_false_keeps_them(
+    olivia: User, bert: User, organization: Organization, method: str, body: Any
+) -> None:
+    path = path_of(organization, bert) + "?revokeTokens=false"
+    assert Api(olivia)(method, path, body).status_code in (200, 204)
+    assert valid() == ["laptop", "shop"]
+
+
+def test_role_given_again_by_post_revokes_like_a_change(
+    olivia: User, bert: User, organization: Organization
+) -> None:
+    path = f"/organizations/{organization.pk}/members"
+    wanted = {"username": "bert", "role": "viewer"}
+    assert Api(olivia)("post", f"{path}?revokeTokens=false", wanted).status_code == 200
+    assert valid() == ["laptop", "shop"]
+
+
+def test_wrong_revoke_tokens_removes_nobody(
+    olivia: User, bert: User, organization: Organization
+) -> None:
+    answer = Api(olivia)("delete", path_of(organization, bert) + "?revokeTokens=perhaps")
+    assert error(answer)[:2] == (400, "invalid")
+    assert error(answer)[2].startswith("revokeTokens")
+    assert organization.memberships.filter(user=bert).exists()
+
+
+def test_superuser_removed_as_a_member_keeps_what_they_made(
+    root: User, bert: User, organization: Organization
+) -> None:
+    User.objects.filter(pk=bert.pk).update(is_superuser=True)
+    actions.remove_member(organization.memberships.get(user=bert), TESTS)
+    assert valid() == ["laptop", "shop"]
+
+
+def test_tokens_for_other_organizations_are_kept(
+    bert: User, organization: Organization, other_organization: Organization
+) -> None:
+    actions.set_member(other_organization, bert, Role.OWNER, TESTS)
+    actions.create_token(bert, "elsewhere", TESTS, organization=other_organization)
+    actions.remove_member(organization.memberships.get(user=bert), TESTS)
+    assert valid() == ["elsewhere", "laptop"]
+
+
+# --- Changes of the account ----------------------------------------------------------------------
+
+
+def account(root: User, user: User, **changes: Any) -> Client:
+    """Save the user's page in admin with these fields changed."""
+    client = browser(root)
+    fields = {
+        "username": user.username,
+        "is_active": "on",
+        "is_staff": "on",
+        "revoke_tokens": "on",
+        "date_joined_0": "2026-01-01",
+        "date_joined_1": "12:00",
+    }
+    fields |= {"is_superuser": "on"} if user.is_superuser else {}
+    wanted = {name: value for name, value in (fields | changes).items() if value is not None}
+    page = f"/admin/auth/user/{user.pk}/change/"
+    assert client.post(page, wanted).status_code == 302
+    return client
+
+
+def test_deactivated_user_loses_all_tokens(root: User, bert: User) -> None:
+    account(root, bert, is_active=None)
+    assert valid() == []
+    assert sorted(revocations()) == [("root", "laptop"), ("root", "shop")]
+    # Nothing comes back with the account.
+    account(root, User.objects.get(pk=bert.pk), is_active="on")
+    assert valid() == []
+
+
+def test_deactivated_users_tokens_of_organizations_are_kept_on_request(
+    root: User, bert: User
+) -> None:
+    account(root, bert, is_active=None, revoke_tokens=None)
+    assert valid() == ["shop"]
+
+
+def test_user_page_offers_to_revoke_and_saving_it_revokes_nothing(root: User, bert: User) -> None:
+    assert 'name="revoke_tokens"' in shown(root, f"/admin/auth/user/{bert.pk}/change/")
+    account(root, bert)
+    assert valid() == ["laptop", "shop"]
+    assert revocations() == []
+
+
+def test_former_superuser_keeps_tokens_only_where_they_own(
+    root: User, bert: User, other_organization: Organization
+) -> None:
+    User.objects.filter(pk=bert.pk).update(is_superuser=True)
+    bert.refresh_from_db()
+    actions.create_token(bert, "elsewhere", TESTS, organization=other_organization)
+    account(root, bert, is_superuser=None)
+    assert valid() == ["laptop", "shop"]
+
+
+def test_new_password_of_ones_own_ends_tokens_and_other_logins(bert: User) -> None:
+    here, there = logged_in(PASSWORD), logged_in(PASSWORD)
+    child = Api(bert)("post", "/tokens", {"name": "child", "scope": "read"})
+    assert child.status_code == 201
+    words = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD}
+    page = here.post("/admin/password_change/", words | {"new_password2": NEW_PASSWORD})
+    assert page.status_code == 302
+    assert valid() == ["shop"]
+    assert {actor for actor, _ in revocations()} == {"account change"}
+    assert here.get("/admin/").status_code == 200
+    assert there.get("/admin/").status_code == 302
+
+
+def test_new_password_by_a_superuser_ends_tokens(root: User, bert: User) -> None:
+    words = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "usable_password": "true"}
+    page = browser(root).post(
+        f"/admin/auth/user/{bert.pk}/password/", words | {"set-password": "1"}
+    )
+    assert page.status_code == 302
+    assert valid() == ["shop"]
+    assert revocations() == [("root", "laptop")]
+
+
+def test_disabled_password_ends_tokens(bert: User) -> None:
+    bert.set_unusable_password()
+    bert.save()
+    assert valid() == ["shop"]
+
+
+def test_hash_renewed_at_login_ends_nothing(bert: User) -> None:
+    # As an older version would have left it: fewer iterations, which a login raises.
+    weak_hash = PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=2)
+    User.objects.filter(pk=bert.pk).update(password=weak_hash)
+    logged_in(PASSWORD)
+    assert User.objects.get(pk=bert.pk).password != weak_hash
+    assert valid() == ["laptop", "shop"]
+
+
+def test_other_changes_of_an_account_end_nothing(bert: User) -> None:
+    bert.first_name = "Bert"
+    bert.save()
+    bert.save(update_fields=["last_login"])
+    assert valid() == ["laptop", "shop"]
+
+
+def test_command_for_a_new_password_ends_tokens(
+    bert: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda **prompt: NEW_PASSWORD)
+    call_command("changepassword", "bert")
+    assert valid() == ["shop"]
+
+
+# --- In admin ------------------------------------------------------------------------------------
+
+
+def test_removal_lists_the_tokens_and_revokes_them(
+    olivia: User, bert: User, organization: Organization
+) -> None:
+    page = address("membership", "remove", organization.memberships.get(user=bert).pk)
+    assert "shop (" in shown(olivia, page)
+    answer = browser(olivia).post(page, {"revoke_tokens": "on"}, follow=True)
+    assert "Revoked: shop (" in answer.content.decode()
+    assert valid() == ["laptop"]
+
+
+def test_removal_keeps_the_tokens_without_the_tick(
+    olivia: User, bert: User, organization: Organization
+) -> None:
+    page = address("membership", "remove", organization.memberships.get(user=bert).pk)
+    browser(olivia).post(page, {})
+    assert valid() == ["laptop", "shop"]
+    assert not organization.memberships.filter(user=bert).exists()
+
+
+@pytest.mark.parametrize(("tick", "kept"), [({"revoke_tokens": "on"}, []), ({}, ["shop"])])
+def test_demotion_asks_about_the_tokens(
+    olivia: User, bert: User, organization: Organization, tick: dict[str, str], kept: list[str]
+) -> None:
+    page = address("membership", "change", organization.memberships.get(user=bert).pk)
+    assert "shop (" in shown(olivia, page)
+    browser(olivia).post(page, {"role": "operator"} | tick)
+    assert valid() == ["laptop", *kept]
