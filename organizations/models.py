@@ -1,5 +1,7 @@
 """The tenants, who belongs to them, the keys to them, and who changed what of it."""
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -8,7 +10,7 @@ from django.utils.translation import gettext_lazy as lazy
 from knox.models import AbstractAuthToken
 
 from organizations.actors import LABEL_LENGTH
-from organizations.names import validate_name
+from organizations.names import validate_name, validate_username
 
 
 class Organization(models.Model):
@@ -145,6 +147,64 @@ class ApiToken(AbstractAuthToken):
         return self.organization_id is not None or self.user.is_active
 
 
+class Invitation(models.Model):
+    """A place in an organization, offered to the user of a name. When it ends, its row is deleted.
+
+    It refers to no user of that name, and is the same whether there is one or not: who invites
+    learns nothing of users. The row of a declined one stays for that reason.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.CASCADE,
+        related_name="invitations",
+        verbose_name=lazy("organization"),
+    )
+    username = models.CharField(
+        lazy("username"),
+        max_length=150,
+        validators=[validate_username],
+        help_text=lazy("The exact name that they log in with."),
+    )
+    role = models.CharField(
+        lazy("role"),
+        max_length=10,
+        choices=Membership.Role.choices,
+        default=Membership.Role.OPERATOR,
+    )
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, editable=False, related_name="+"
+    )
+    token = models.ForeignKey(
+        ApiToken,
+        on_delete=models.CASCADE,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="The token it was made with, if any. Revoking that token ends it.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(editable=False)
+    declined_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at", "pk"]
+        verbose_name = lazy("invitation")
+        verbose_name_plural = lazy("invitations")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "username"],
+                name="one_invitation_per_username_and_organization",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return _("{user} in {organization}").format(
+            user=self.username, organization=self.organization
+        )
+
+
 class AuditEntry(models.Model):
     """One change to an organization or to the keys to it. Rows are only ever added.
 
@@ -160,6 +220,9 @@ class AuditEntry(models.Model):
         MEMBER_ADDED = "member_added", lazy("Member added")
         MEMBER_CHANGED = "member_changed", lazy("Member's role changed")
         MEMBER_REMOVED = "member_removed", lazy("Member removed")
+        MEMBER_INVITED = "member_invited", lazy("Member invited")
+        INVITATION_WITHDRAWN = "invitation_withdrawn", lazy("Invitation withdrawn")
+        INVITATION_DECLINED = "invitation_declined", lazy("Invitation declined")
         TOKEN_CREATED = "token_created", lazy("API token created")
         TOKEN_REVOKED = "token_revoked", lazy("API token revoked")
         OWNER_LINK_MADE = "owner_link_made", lazy("Link for the phone's owner made")

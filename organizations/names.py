@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
@@ -51,6 +52,15 @@ def validate_name(text: str) -> None:
             raise ValidationError(_("Remove the invisible character {code}.").format(code=code))
     if not _shows(text):
         raise ValidationError(_("A name must have a character that can be seen."))
+
+
+_validate_characters = UnicodeUsernameValidator()
+
+
+def validate_username(text: str) -> None:
+    """Raise ValidationError for what Django lets nobody be called, and for what is no name."""
+    _validate_characters(text)
+    validate_name(text)
 
 
 def clean_name(text: str, otherwise: str) -> str:

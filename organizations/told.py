@@ -20,6 +20,11 @@ CODES = {
     "read": _("read"),
     "manage": _("manage"),
 }
+OF_MEMBERS = frozenset(
+    ("member_added", "member_changed", "member_removed", "member_invited")
+    + ("invitation_withdrawn", "invitation_declined")
+)
+ACCEPTED = re.compile(r"(?P<user>.*): (?P<role>viewer|operator|owner), invited by (?P<maker>.*)")
 NEW_TOKEN = re.compile(r"(?P<name>.*) \((?P<scope>read|manage)\)(?: for (?P<user>.*))?")
 
 # The whole labels of actors; the first that fits tells.
@@ -49,7 +54,10 @@ def detail(entry: AuditEntry) -> str:
     stored, actions = entry.detail, type(entry).Action
     if entry.action == actions.EXPECTED_NUMBER_CHANGED:
         return _each(stored, {"any": ANY_NUMBER})
-    if entry.action in (actions.MEMBER_ADDED, actions.MEMBER_CHANGED, actions.MEMBER_REMOVED):
+    if entry.action == actions.MEMBER_ADDED and (found := ACCEPTED.fullmatch(stored)):
+        named = found.groupdict() | {"role": gettext(CODES[found["role"]])}
+        return gettext("{user}: {role}, invited by {maker}").format(**named)
+    if entry.action in OF_MEMBERS:
         name, colon, roles = stored.rpartition(": ")
         return name + colon + _each(roles, CODES)
     if entry.action == actions.TOKEN_CREATED and (found := NEW_TOKEN.fullmatch(stored)):

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import translation
 
-from organizations import actions, told
+from organizations import actions, invitations, told
 from organizations.access import person
 from organizations.actors import COMMAND_LINE, Actor
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
@@ -37,6 +37,21 @@ def test_a_change_is_told_in_the_readers_language(organization: Organization, bo
         assert newest() == "Acme → any: owner → viewer"
     stored = AuditEntry.objects.values_list("detail", flat=True)
     assert "any → +55 11 98765-4321" in stored and "bob: viewer → owner" in stored
+
+
+def test_invitations_are_told_in_the_readers_language(
+    organization: Organization, bob: User
+) -> None:
+    organization.memberships.update(role=Role.OWNER)
+    erin = User.objects.create(username="erin")
+    with translation.override("pt-br"):
+        made = invitations.invite(organization, "erin", Role.OPERATOR, person(bob))
+        assert newest() == "erin: operador"
+        invitations.decline(made.pk, person(erin))
+        assert newest() == "Acme: erin: operador"
+        made = invitations.invite(organization, "erin", Role.OWNER, person(bob))
+        invitations.accept(made.pk, person(erin))
+        assert newest() == "erin: proprietário, por convite de bob"
 
 
 @pytest.mark.django_db

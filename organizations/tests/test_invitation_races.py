@@ -1,0 +1,161 @@
+"""Invitations that two requests change at once, and rights lost after the view's check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+
+from organizations import actions, invitations
+from organizations.access import Caller, person
+from organizations.actors import Actor
+from organizations.models import AuditEntry, Invitation, Membership, Organization
+from organizations.tests.people import member
+from organizations.tests.test_races import ROUNDS, at_the_same_time
+
+Role = Membership.Role
+TESTS = Actor("the tests")
+
+
+class Turn:
+    """An organization with two owners, of whom the first has invited a user."""
+
+    def __init__(self, number: int) -> None:
+        self.organization = Organization.objects.create(name=f"Acme {number}")
+        self.olga = member(f"olga{number}", self.organization, Role.OWNER)
+        self.oscar = member(f"oscar{number}", self.organization, Role.OWNER)
+        self.erin = User.objects.create(username=f"erin{number}")
+        self.invitation = self.invite(self.olga)
+
+    def invite(self, owner: User) -> Invitation:
+        return invitations.invite(self.organization, self.erin.username, Role.OWNER, person(owner))
+
+    def accept(self) -> Any:
+        return attempt(invitations.accept, self.invitation.pk, person(self.erin))
+
+    def actions(self) -> list[str]:
+        """What the audit says of it, after the invitation."""
+        entries = AuditEntry.objects.filter(organization=self.organization).order_by("pk")
+        return list(entries.values_list("action", flat=True))[1:]
+
+    def is_member(self) -> bool:
+        return self.organization.memberships.filter(user=self.erin).exists()
+
+
+def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
+    """What the call returns, or the error that it refuses with."""
+    try:
+        return call(*arguments)
+    except (Invitation.DoesNotExist, PermissionDenied, invitations.AlreadyMember) as error:
+        return error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_of_two_acceptances_at_once_succeeds() -> None:
+    for number in range(ROUNDS):
+        turn = Turn(number)
+        answers = at_the_same_time(turn.accept, turn.accept)
+        assert answers.count(turn.organization) == 1
+        assert {type(answer) for answer in answers} == {Organization, Invitation.DoesNotExist}
+        assert turn.actions() == ["member_added"]
+        assert turn.organization.memberships.filter(user=turn.erin).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_invitation_withdrawn_while_accepted_is_one_of_both() -> None:
+    for number in range(ROUNDS):
+        turn = Turn(number)
+        withdraw = partial(
+            invitations.withdraw,
+            turn.organization,
+            turn.invitation.pk,
+            person(turn.oscar).actor,
+        )
+        accepted, _ = at_the_same_time(turn.accept, withdraw)
+        assert turn.is_member() == isinstance(accepted, Organization)
+        assert turn.actions() == ["member_added" if turn.is_member() else "invitation_withdrawn"]
+        assert not Invitation.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("loss", ["removed", "demoted", "inactive"])
+def test_invitation_is_not_accepted_after_its_maker_lost_the_right(loss: str) -> None:
+    for number in range(ROUNDS):
+        turn = Turn(number)
+        oscar = person(turn.oscar).actor
+        place = turn.organization.memberships.get(user=turn.olga)
+        end: dict[str, Callable[[], object]] = {
+            "removed": partial(actions.remove_member, place, oscar),
+            "demoted": partial(
+                actions.set_member, turn.organization, turn.olga, Role.VIEWER, oscar, add=False
+            ),
+            "inactive": lambda pk=turn.olga.pk: User.objects.filter(pk=pk).update(  # type: ignore[misc]
+                is_active=False
+            ),
+        }
+        accepted, _ = at_the_same_time(turn.accept, end[loss])
+        assert turn.is_member() == isinstance(accepted, Organization)
+        told = [action for action in turn.actions() if action.startswith("member_")]
+        if turn.is_member():
+            # Before the right ended.
+            assert told[0] == "member_added"
+        else:
+            assert "member_added" not in told
+        assert isinstance(
+            attempt(invitations.accept, turn.invitation.pk, person(turn.erin)),
+            Invitation.DoesNotExist,
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_invitations_of_one_name_at_once_leave_one() -> None:
+    for number in range(ROUNDS):
+        turn = Turn(number)
+        made = at_the_same_time(partial(turn.invite, turn.olga), partial(turn.invite, turn.oscar))
+        left = turn.organization.invitations.get()
+        assert left in made
+
+
+@pytest.mark.django_db(transaction=True)
+def test_invitation_renewed_while_accepted_does_not_outlive_the_membership() -> None:
+    for number in range(ROUNDS):
+        turn = Turn(number)
+        accepted, renewed = at_the_same_time(turn.accept, partial(attempt, turn.invite, turn.oscar))
+        if isinstance(accepted, Organization):
+            assert isinstance(renewed, invitations.AlreadyMember)
+        assert turn.is_member() != turn.organization.invitations.exists()
+
+
+# --- A right that has ended after the view's check -----------------------------------------------
+
+
+def test_owner_demoted_meanwhile_neither_invites_nor_withdraws(organization: Organization) -> None:
+    olga = member("olga", organization, Role.OWNER)
+    caller = Caller(olga)
+    made = invitations.invite(organization, "erin", Role.VIEWER, caller)
+    organization.memberships.filter(user=olga).update(role=Role.OPERATOR)
+    calls: list[Callable[[], object]] = [
+        lambda: invitations.invite(organization, "frida", Role.VIEWER, caller),
+        lambda: invitations.withdraw(organization, made.pk, caller.actor),
+    ]
+    for call in calls:
+        with pytest.raises(PermissionDenied, match="Only an owner"):
+            call()
+    assert list(Invitation.objects.all()) == [made]
+
+
+def test_token_revoked_meanwhile_answers_nothing(organization: Organization) -> None:
+    olga = member("olga", organization, Role.OWNER)
+    erin = User.objects.create(username="erin")
+    token = actions.create_token(erin, "x", TESTS)[0]
+    made = invitations.invite(organization, "erin", Role.VIEWER, person(olga))
+    caller = Caller(erin, token)
+    actions.revoke_token(token, TESTS)
+    for answer in (invitations.accept, invitations.decline):
+        with pytest.raises(PermissionDenied, match="has ended"):
+            answer(made.pk, caller)
+    assert Invitation.objects.filter(pk=made.pk, declined_at=None).exists()
