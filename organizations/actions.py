@@ -21,7 +21,7 @@ from organizations.actors import Actor
 from organizations.audit import Action, note
 from organizations.keys import end_keys, revoke_trees, tokens_made_in
 from organizations.locks import lock, lock_organization
-from organizations.models import ApiToken, Membership, Organization
+from organizations.models import ApiToken, Invitation, Membership, Organization
 from organizations.phone_numbers import formatted
 
 LAST_OWNER = _(
@@ -31,6 +31,13 @@ LAST_OWNER = _(
 
 class LastOwner(Exception):
     """An organization with members keeps at least one owner."""
+
+
+INACTIVE_USER = _("This user is inactive. Activate the user first.")
+
+
+class InactiveUser(Exception):
+    """An inactive user becomes no member."""
 
 
 def _require_superuser(actor: Actor, organization: Organization | None = None) -> None:
@@ -101,18 +108,18 @@ def set_member(
 ) -> tuple[Membership, bool]:
     """Give a user this role. Returns the membership and whether it is new.
 
+    Owners change roles; only superusers add someone (owners invite: organizations.invitations).
     Who may do less than before loses what that right had opened: open pairings and links, and with
     `revoke_tokens` the organization's tokens that they made, if they manage it no more.
-    Raises LastOwner, and Membership.DoesNotExist where there is none and `add` is not set.
+    Raises LastOwner, InactiveUser, and Membership.DoesNotExist where there is none and `add` is
+    not set.
     """
     lock_organization(organization, actor, Ability.MANAGE, user)
     membership = Membership.objects.filter(organization=organization, user=user).first()
     if membership is None:
         if not add:
             raise Membership.DoesNotExist
-        membership = Membership.objects.create(organization=organization, user=user, role=role)
-        note(Action.MEMBER_ADDED, organization, actor, f"{user.get_username()}: {role}")
-        return membership, True
+        return _add_member(organization, user, role, actor), True
     if membership.role != role:
         _keep_an_owner(membership)
         was, membership.role = membership.role, role
@@ -121,6 +128,19 @@ def set_member(
         note(Action.MEMBER_CHANGED, organization, actor, detail)
         end_keys(user, [organization], actor, revoke_tokens=revoke_tokens)
     return membership, False
+
+
+def _add_member(
+    organization: Organization, user: User, role: Membership.Role, actor: Actor
+) -> Membership:
+    """Make a user a member at once. The user and the organization are locked."""
+    if not User.objects.filter(pk=user.pk, is_active=True).exists():
+        raise InactiveUser(gettext(INACTIVE_USER))
+    # One that is still open would offer what they have.
+    Invitation.objects.filter(organization=organization, username=user.get_username()).delete()
+    membership = Membership.objects.create(organization=organization, user=user, role=role)
+    note(Action.MEMBER_ADDED, organization, actor, f"{user.get_username()}: {role}")
+    return membership
 
 
 @transaction.atomic

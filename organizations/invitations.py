@@ -20,9 +20,10 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
 from organizations.access import ABILITIES, Ability, Caller
-from organizations.actions import _lock, _lock_managed, note
 from organizations.actors import Actor
-from organizations.models import AuditEntry, Invitation, Membership, Organization
+from organizations.audit import Action, note
+from organizations.locks import lock, lock_organization
+from organizations.models import Invitation, Membership, Organization
 
 LIFETIME = timedelta(days=14)
 OPEN_PER_ORGANIZATION = 50
@@ -35,7 +36,6 @@ ALREADY_A_MEMBER = _("This user is a member already.")
 TOO_MANY_OPEN = _(
     "This organization has {number} open invitations, and may have no more. Withdraw one first."
 )
-Action = AuditEntry.Action
 
 
 class AlreadyMember(Exception):
@@ -98,7 +98,7 @@ def invite(
     It replaces an invitation of the same name: what somebody accepts is what they have read.
     Raises AlreadyMember, TooManyOpen and TooManyInvitations.
     """
-    locked = _lock_managed(organization, caller.actor)
+    locked = lock_organization(organization, caller.actor, Ability.MANAGE)
     # Of the members only, whom the caller sees.
     if locked.memberships.filter(user__username=username).exists():
         raise AlreadyMember(gettext(ALREADY_A_MEMBER))
@@ -132,7 +132,7 @@ def _check_limits(organization: Organization, username: str) -> None:
 @transaction.atomic
 def withdraw(organization: Organization, invitation_id: UUID, actor: Actor) -> None:
     """End an invitation. One that has ended stays so."""
-    locked = _lock_managed(organization, actor)
+    locked = lock_organization(organization, actor, Ability.MANAGE)
     _end(locked.invitations.filter(pk=invitation_id), actor)
 
 
@@ -194,7 +194,7 @@ def _lock_received(invitation_id: UUID, caller: Caller) -> Invitation:
     The rights of who made it cannot change meanwhile: that user is locked, too.
     """
     found = received(caller).get(pk=invitation_id)
-    now, _organization = _lock(caller.actor, found.organization, found.invited_by)
+    now, _organization = lock(caller.actor, found.organization, found.invited_by)
     assert now is not None
     return received(now).get(pk=invitation_id)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from organizations import invitations
 from organizations.access import NO_SUPERUSER, NOT_YOUR_TOKENS, REFUSALS, Ability
+from organizations.actions import INACTIVE_USER
 from organizations.openapi import (
     UNKNOWN,
     Answer,
@@ -16,6 +18,7 @@ from organizations.openapi import (
 )
 from organizations.phone_numbers import FOREIGN, INVALID
 from organizations.serializers import (
+    InvitationSerializer,
     LostRightQuery,
     MemberPage,
     MemberSerializer,
@@ -41,6 +44,14 @@ ORGANIZATION = {
     "role": "owner",
 }
 MEMBER = {"id": 7, "username": "bob", "role": "operator"}
+INVITATION = {
+    "id": "0b8c0f4e-8f2d-4d3f-9c56-2f1f6c1f6a10",
+    "username": "bob",
+    "role": "operator",
+    "invitedBy": "alice",
+    "invitedAt": "2026-03-01T09:30:00Z",
+    "expiresAt": "2026-03-15T09:30:00Z",
+}
 TOKEN = {
     "id": "3f2b8c1e-5f0a-4b0e-9a3b-6c1d2e3f4a5b",
     "name": "billing system",
@@ -73,7 +84,16 @@ BAD_ROLE = invalid('role: "king" is not a valid choice.')
 BAD_TOKEN_BODY = invalid("expiresAt: In the future, and within ten years.")
 OUTLIVES = invalid("expiresAt: A token makes none that outlives it.")
 BAD_REVOKE = invalid("revokeTokens: Must be a valid boolean.")
+NO_USER = invalid("username: There is no such user.")
+INACTIVE = invalid(f"username: {INACTIVE_USER}")
 NO_MEMBER = Problem(404, "not_found", "There is no such member.")
+ALREADY_MEMBER = Problem(409, "already_member", invitations.ALREADY_A_MEMBER)
+TOO_MANY_OPEN = Problem(
+    409,
+    "too_many_invitations",
+    invitations.TOO_MANY_OPEN.format(number=invitations.OPEN_PER_ORGANIZATION),
+)
+TOO_MANY_INVITATIONS = Problem(429, "too_many_requests", str(invitations.TooManyInvitations(600)))
 LAST_OWNER = Problem(
     409,
     "last_owner",
@@ -147,13 +167,22 @@ LIST_MEMBERS = operation(
 )
 SET_MEMBER = operation(
     "setMember",
-    "Make a user a member with this role, or give a member this role (owners)",
+    "Invite a user (owners), make one a member (administrators), or give a member this role",
     "members",
     [
-        Answer(201, "The new member.", MemberSerializer, MEMBER),
+        Answer(201, "The new member, added by an administrator.", MemberSerializer, MEMBER),
         Answer(200, "The member, who was one before.", MemberSerializer, MEMBER),
+        Answer(
+            202,
+            "Invited. An owner gets this answer whether there is such a user or not.",
+            InvitationSerializer,
+            INVITATION,
+        ),
     ],
-    [invalid("username: There is no such user."), OWNERS_ONLY, UNKNOWN, LAST_OWNER],
+    [
+        *(BAD_ROLE, NO_USER, INACTIVE, OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN),
+        *(LAST_OWNER, ALREADY_MEMBER, TOO_MANY_OPEN, TOO_MANY_INVITATIONS),
+    ],
     query=LostRightQuery,
     body=NewMember,
     example={"username": "bob", "role": "operator"},

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.fields import empty
 
 from organizations.access import Role
-from organizations.models import ApiToken, Membership, Organization
-from organizations.names import validate_name
+from organizations.models import ApiToken, Invitation, Membership, Organization
+from organizations.names import validate_name, validate_username
 from organizations.openapi import PageSerializer
 from organizations.phone_numbers import digits, e164
 from organizations.views import Pages
@@ -36,6 +37,16 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class Username(Text):
+    """A username, normalized as at the login and in the form for users."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=150, **options)
+
+    def to_internal_value(self, data: object) -> str:
+        return User.normalize_username(super().to_internal_value(data))
 
 
 class PhoneNumber(Text):
@@ -170,9 +181,48 @@ class RoleChange(serializers.Serializer[Any]):
 
 
 class NewMember(RoleChange):
-    """The body that makes a user a member, or gives a member another role."""
+    """The body that invites or adds a user, or gives a member another role."""
 
-    username = Text(max_length=150)
+    username = Username()
+
+    def validate_username(self, value: str) -> str:
+        validate_username(value)
+        return value
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    """An invitation, as those see it who manage the organization."""
+
+    invitedBy = serializers.CharField(source="invited_by.username")
+    invitedAt = serializers.DateTimeField(source="created_at")
+    expiresAt = serializers.DateTimeField(source="expires_at")
+
+    class Meta:
+        model = Invitation
+        fields = ["id", "username", "role", "invitedBy", "invitedAt", "expiresAt"]
+        read_only_fields = fields
+
+
+class InvitationPage(PageSerializer):
+    """Invitations of an organization."""
+
+    results = InvitationSerializer(many=True)
+
+
+class ReceivedInvitationSerializer(InvitationSerializer):
+    """An invitation, as the invited user sees it."""
+
+    organization = serializers.CharField(source="organization.name", help_text="Its name.")
+
+    class Meta(InvitationSerializer.Meta):
+        fields = ["id", "organization", "role", "invitedBy", "invitedAt", "expiresAt"]
+        read_only_fields = fields
+
+
+class ReceivedInvitationPage(PageSerializer):
+    """Invitations that a user has received."""
+
+    results = ReceivedInvitationSerializer(many=True)
 
 
 class LostRightQuery(serializers.Serializer[Any]):

@@ -1,9 +1,14 @@
-"""The API routes of organizations, members and tokens."""
+"""The API routes of organizations, members, invitations and tokens."""
 
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from organizations import views_members, views_organizations, views_tokens
+from organizations import (
+    views_invitations,
+    views_members,
+    views_organizations,
+    views_tokens,
+)
 
 
 class UsernameConverter(StringConverter):
@@ -32,6 +37,31 @@ urlpatterns = [
         "organizations/<int:organization_id>/members/<username:member>",
         views_members.MemberView.as_view(),
         name="api-member",
+    ),
+    path(
+        "organizations/<int:organization_id>/invitations",
+        views_invitations.InvitationsView.as_view(),
+        name="api-invitations",
+    ),
+    path(
+        "organizations/<int:organization_id>/invitations/<uuid:invitation_id>",
+        views_invitations.InvitationView.as_view(),
+        name="api-invitation",
+    ),
+    path(
+        "invitations",
+        views_invitations.ReceivedInvitationsView.as_view(),
+        name="api-received-invitations",
+    ),
+    path(
+        "invitations/<uuid:invitation_id>/accept",
+        views_invitations.AcceptView.as_view(),
+        name="api-accept-invitation",
+    ),
+    path(
+        "invitations/<uuid:invitation_id>/decline",
+        views_invitations.DeclineView.as_view(),
+        name="api-decline-invitation",
     ),
     path(
         "organizations/<int:organization_id>/tokens",

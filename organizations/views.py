@@ -47,6 +47,17 @@ class Conflict(APIException):
     default_code = "conflict"
 
 
+class TooManyRequests(APIException):
+    """429. `wait`: after how many seconds to try again, which comes as Retry-After."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_code = "too_many_requests"
+
+    def __init__(self, message: str, wait: int) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
 class Pages(PageNumberPagination):
     """`page` and `pageSize`; `serializers.PageQuery` has checked them."""
 

@@ -1,4 +1,7 @@
-"""The REST API of an organization's members, for its owners."""
+"""The REST API of an organization's members, for its owners.
+
+An owner invites. Only a superuser, who sees all users anyway, makes one a member at once.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from organizations.serializers import (
     RoleChange,
 )
 from organizations.views import CallerView, Conflict
+from organizations.views_invitations import invite
 
 NO_MEMBER = _("There is no such member.")
 NO_USER = _("There is no such user.")
@@ -40,10 +44,23 @@ class MembersView(CallerView):
     def post(self, request: Request, organization_id: int) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
         body = self.body(NewMember)
-        user = User.objects.filter(username=body["username"]).first()
+        username, role = body["username"], Role(body["role"])
+        members = organization.memberships.select_related("user")
+        membership = members.filter(user__username=username).first()
+        if membership is not None:
+            return _change(self, membership, role)
+        if not self.caller.is_superuser:
+            return invite(self, organization, username, role)
+        return self._add(organization, username, role)
+
+    def _add(self, organization: Organization, username: str, role: Role) -> Response:
+        user = User.objects.filter(username=username).first()
         if user is None:
             raise ValidationError({"username": [gettext(NO_USER)]})
-        return _set(self, organization, user, Role(body["role"]))
+        try:
+            return _set(self, organization, user, role)
+        except actions.InactiveUser as error:
+            raise ValidationError({"username": [str(error)]}) from error
 
 
 class MemberView(CallerView):
@@ -56,11 +73,7 @@ class MemberView(CallerView):
         membership = _find(organization, member)
         if membership is None:
             raise NotFound(gettext(NO_MEMBER))
-        try:
-            return _set(self, organization, membership.user, Role(body["role"]), add=False)
-        except Membership.DoesNotExist as error:
-            # Removed since it was found.
-            raise NotFound(gettext(NO_MEMBER)) from error
+        return _change(self, membership, Role(body["role"]))
 
     @operations.REMOVE_MEMBER
     def delete(self, request: Request, organization_id: int, member: str) -> Response:
@@ -81,6 +94,14 @@ def _find(organization: Organization, member: str) -> Membership | None:
     # Through the users: a number beyond all bounds finds none there, but breaks a foreign key.
     users = User.objects.filter(**called)
     return organization.memberships.select_related("user").filter(user__in=users).first()
+
+
+def _change(view: CallerView, membership: Membership, role: Role) -> Response:
+    try:
+        return _set(view, membership.organization, membership.user, role, add=False)
+    except Membership.DoesNotExist as error:
+        # Removed since it was found.
+        raise NotFound(gettext(NO_MEMBER)) from error
 
 
 def _set(

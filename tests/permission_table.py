@@ -173,14 +173,21 @@ POST     organizations                403  403  403  403  201+ 403  403  403  40
 GET      tokens                       200  403  200  200  200  403  403  200  403
 POST     tokens                       201+ 403  201+ 201+ 201+ 403  403  201+ 403
 DELETE   tokens/<uuid:number>         404  403  204+ 404  404  403  403  404  403
+GET      invitations                  200  403  200  200  200  403  403  200  403
+# It is the superuser who is invited.
+[api/v1/invitations/<uuid:invitation_id>/]
+POST     accept                       404  403  404  404  200+ 403  403  404  403
+POST     decline                      404  403  404  404  204+ 403  403  404  403
 [api/v1/organizations/<int:organization_id>]
 DELETE   .                            403  403  403  403  204+ 403  403  404  404
 GET      .                            200  200  200  200  200  200  200  404  404
 PATCH,PUT .                           403  403  403  200+ 200+ 403  403  404  404
 GET      /members                     403  403  403  200  200  403  403  404  404
-POST     /members                     403  403  403  201+ 201+ 403  403  404  404
+POST     /members                     403  403  403  202+ 201+ 403  403  404  404
 DELETE   /members/<username:member>   403  403  403  204+ 204+ 403  403  404  404
 PATCH    /members/<username:member>   403  403  403  200+ 200+ 403  403  404  404
+GET      /invitations                 403  403  403  200  200  403  403  404  404
+DELETE   /invitations/<uuid:invitation_id> 403  403  403  204+ 204+ 403  403  404  404
 GET      /tokens                      403  403  403  200  200  403  403  404  404
 POST     /tokens                      403  403  403  201+ 201+ 403  403  404  404
 DELETE   /tokens/<uuid:number>        403  403  403  204+ 204+ 403  403  404  404

@@ -25,7 +25,8 @@ from connections.tests.hand import Hand
 from organizations import actions
 from organizations.access import person
 from organizations.actors import Actor
-from organizations.models import ApiToken, AuditEntry, Membership, Organization
+from organizations.invitations import invite
+from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
 from whatsapp_orgs.probes import PATHS as PROBES
 
 TESTS = Actor("the tests", address="192.0.2.1")
@@ -155,6 +156,7 @@ def build() -> World:
     ):
         actions.set_member(organization, people[name], role, TESTS)
     people = {name: User.objects.get(username=name) for name in people}
+    invite(acme, "superuser", Role.VIEWER, person(people["owner"]))
     worker = Hand()
     for organization in (acme, globex):
         _pairing(organization, worker)
@@ -217,6 +219,7 @@ def _named(acme: Organization, people: dict[str, User]) -> dict[str, object]:
         "organization_id": acme.pk,
         "membership_id": place.pk,
         "member": "dora",
+        "invitation_id": Invitation.objects.get().pk,
         "number": token.number,
         "api/v1/tokens/<uuid:number> number": ApiToken.objects.get(name="operator's spare").number,
         "id": erin.pk,

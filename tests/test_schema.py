@@ -16,6 +16,7 @@ from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from pytest_django import Settings
@@ -28,7 +29,8 @@ from connections.models import Connection, Method
 from connections.tests.hand import Hand
 from organizations.actions import create_organization, create_token, set_active
 from organizations.actors import Actor
-from organizations.models import Membership, Organization
+from organizations.invitations import LIFETIME
+from organizations.models import Invitation, Membership, Organization
 
 # A few that are always the same; by `make fuzz` many, and others each time.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
@@ -72,7 +74,15 @@ class World:
             create_token(self.root, "a test", THE_TESTS, organization=row)[0].number
             for row in Organization.objects.all()
         ]
+        self.invitations = [self._invite(row, member) for row in Organization.objects.all()]
         self._token, self._text = create_token(self.root, "the caller", THE_TESTS)
+
+    def _invite(self, organization: Organization, maker: User) -> str:
+        expires_at = timezone.now() + LIFETIME
+        invitation = Invitation.objects.create(
+            organization=organization, username="root", invited_by=maker, expires_at=expires_at
+        )
+        return str(invitation.pk)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -92,6 +102,10 @@ class World:
             known_tokens = dict(enumerate(self.numbers))
             chosen = int(given["number"][-1], 16)
             given["number"] = str(known_tokens.get(chosen, given["number"]))
+        if UUID.fullmatch(str(given.get("invitationId"))):
+            known_invitations = dict(enumerate(self.invitations))
+            chosen = int(given["invitationId"][-1], 16)
+            given["invitationId"] = known_invitations.get(chosen, given["invitationId"])
         if len(str(given.get("member", ""))) == 1:
             given["member"] = "bob"
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from organizations.models import AuditEntry, Membership, Organization
-from organizations.tests.api import OWNERS_ONLY, UNKNOWN, Api, error, olivia
+from organizations.models import AuditEntry, Invitation, Membership, Organization
+from organizations.tests.api import OWNERS_ONLY, UNKNOWN, Api, error, olivia, root
 
-__all__ = ["olivia"]
+__all__ = ["olivia", "root"]
 
 LAST_OWNER = (
     409,
@@ -47,7 +47,8 @@ def test_an_owner_sees_all_members(api: Api, path: str, alice: User, olivia: Use
     assert error(api("get", f"{path}?pageSize=0"))[0] == 400
 
 
-def test_setting_a_role_is_safe_to_repeat(api: Api, path: str, charlie: User) -> None:
+def test_setting_a_role_is_safe_to_repeat(root: User, path: str, charlie: User) -> None:
+    api = Api(root)
     wanted = {"username": "charlie", "role": "viewer"}
     told = [api("post", path, wanted) for _ in range(3)]
     assert [answer.status_code for answer in told] == [201, 200, 200]
@@ -63,7 +64,6 @@ def test_setting_a_role_is_safe_to_repeat(api: Api, path: str, charlie: User) ->
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ({"username": "nobody", "role": "viewer"}, "username: There is no such user."),
         ({"username": "a\0", "role": "viewer"}, "username: Null characters are not allowed."),
         ({"username": "olivia", "role": "king"}, 'role: "king" is not a valid choice.'),
         ({"username": "olivia", "role": {}}, 'role: "{}" is not a valid choice.'),
@@ -72,6 +72,43 @@ def test_setting_a_role_is_safe_to_repeat(api: Api, path: str, charlie: User) ->
 )
 def test_a_wrong_field_is_named(api: Api, path: str, body: dict[str, Any], message: str) -> None:
     assert error(api("post", path, body)) == (400, "invalid", message)
+
+
+@pytest.mark.parametrize(
+    ("username", "message"),
+    [
+        ("nobody", "There is no such user."),
+        ("idle", "This user is inactive. Activate the user first."),
+    ],
+)
+def test_superuser_adds_no_unknown_or_inactive_user(
+    root: User, path: str, username: str, message: str
+) -> None:
+    User.objects.create(username="idle", is_active=False)
+    answer = Api(root)("post", path, {"username": username, "role": "viewer"})
+    assert error(answer) == (400, "invalid", f"username: {message}")
+    assert changes() == []
+
+
+def test_user_added_by_a_superuser_is_not_invited_any_more(
+    api: Api, root: User, path: str, charlie: User
+) -> None:
+    api("post", path, {"username": "charlie", "role": "viewer"})
+    assert Api(root)("post", path, {"username": "charlie", "role": "owner"}).status_code == 201
+    assert Api(charlie)("get", "/invitations").json()["count"] == 0
+
+
+def test_owner_who_changes_a_member_invites_no_one(api: Api, path: str, alice: User) -> None:
+    answer = api("post", path, {"username": "alice", "role": "viewer"})
+    assert answer.status_code == 200
+    assert answer.json() == {"id": alice.pk, "username": "alice", "role": "viewer"}
+    assert not Invitation.objects.exists()
+
+
+def test_inactive_member_is_changed_as_any_other(api: Api, path: str, alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    answer = api("post", path, {"username": "alice", "role": "viewer"})
+    assert (answer.status_code, answer.json()["role"]) == (200, "viewer")
 
 
 def test_a_member_is_named_by_username_or_id(api: Api, path: str, alice: User) -> None:

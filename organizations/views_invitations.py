@@ -1,0 +1,96 @@
+"""The REST API of invitations: an organization's, for its owners, and those a user has received."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+from rest_framework import status
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from organizations import invitations
+from organizations import operations_invitations as operations
+from organizations.access import Ability, Role
+from organizations.models import Invitation, Organization
+from organizations.serializers import (
+    InvitationSerializer,
+    OrganizationSerializer,
+    PageQuery,
+    ReceivedInvitationSerializer,
+)
+from organizations.views import CallerView, Conflict, TooManyRequests
+
+NO_INVITATION = _("There is no such invitation.")
+
+
+def invite(view: CallerView, organization: Organization, username: str, role: Role) -> Response:
+    """Answer an owner who adds this name, in the same way for each name that is no member's."""
+    try:
+        invitation = invitations.invite(organization, username, role, view.caller)
+    except invitations.AlreadyMember as error:
+        # Since the view looked.
+        raise Conflict(str(error), "already_member") from error
+    except invitations.TooManyOpen as error:
+        raise Conflict(str(error), "too_many_invitations") from error
+    except invitations.TooManyInvitations as error:
+        raise TooManyRequests(str(error), error.wait) from error
+    return Response(InvitationSerializer(invitation).data, status=status.HTTP_202_ACCEPTED)
+
+
+class InvitationsView(CallerView):
+    """`/organizations/{id}/invitations`; `POST …/members` makes them."""
+
+    @operations.LIST_INVITATIONS
+    def get(self, request: Request, organization_id: int) -> Response:
+        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        self.query(PageQuery)
+        found = invitations.sent(Organization.objects.filter(pk=organization.pk))
+        return self.page(found, InvitationSerializer)
+
+
+class InvitationView(CallerView):
+    """`/organizations/{id}/invitations/{invitation}`."""
+
+    @operations.WITHDRAW_INVITATION
+    def delete(self, request: Request, organization_id: int, invitation_id: UUID) -> Response:
+        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        invitations.withdraw(organization, invitation_id, self.caller.actor)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ReceivedInvitationsView(CallerView):
+    """`/invitations`: those that wait for the caller's answer."""
+
+    @operations.LIST_RECEIVED_INVITATIONS
+    def get(self, request: Request) -> Response:
+        found = invitations.received(self.caller)
+        self.query(PageQuery)
+        return self.page(found, ReceivedInvitationSerializer)
+
+
+class AcceptView(CallerView):
+    """`/invitations/{invitation}/accept`."""
+
+    @operations.ACCEPT_INVITATION
+    def post(self, request: Request, invitation_id: UUID) -> Response:
+        try:
+            organization = invitations.accept(invitation_id, self.caller)
+        except Invitation.DoesNotExist as error:
+            raise NotFound(gettext(NO_INVITATION)) from error
+        context = {"roles": self.caller.roles([organization])}
+        return Response(OrganizationSerializer(organization, context=context).data)
+
+
+class DeclineView(CallerView):
+    """`/invitations/{invitation}/decline`."""
+
+    @operations.DECLINE_INVITATION
+    def post(self, request: Request, invitation_id: UUID) -> Response:
+        try:
+            invitations.decline(invitation_id, self.caller)
+        except Invitation.DoesNotExist as error:
+            raise NotFound(gettext(NO_INVITATION)) from error
+        return Response(status=status.HTTP_204_NO_CONTENT)
