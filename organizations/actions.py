@@ -134,6 +134,7 @@ def _add_member(
     organization: Organization, user: User, role: Membership.Role, actor: Actor
 ) -> Membership:
     """Make a user a member at once. The user and the organization are locked."""
+    _require_superuser(actor)
     if not User.objects.filter(pk=user.pk, is_active=True).exists():
         raise InactiveUser(gettext(INACTIVE_USER))
     # One that is still open would offer what they have.

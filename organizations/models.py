@@ -1,6 +1,7 @@
 """The tenants, who belongs to them, the keys to them, and who changed what of it."""
 
 import uuid
+from collections.abc import Collection
 
 from django.conf import settings
 from django.db import models
@@ -203,6 +204,9 @@ class Invitation(models.Model):
         return _("{user} in {organization}").format(
             user=self.username, organization=self.organization
         )
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Allow a form to name an invitation that there is: `invite` replaces it."""
 
 
 class AuditEntry(models.Model):

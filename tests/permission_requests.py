@@ -52,6 +52,11 @@ ASKED_WITH: dict[str, Callable[[World], dict[str, Any]]] = {
         "username": "erin",
         "role": "viewer",
     },
+    "POST admin/organizations/invitation/add/": lambda world: {
+        "organization": world.acme.pk,
+        "username": "erin",
+        "role": "viewer",
+    },
     "POST admin/organizations/membership/<path:object_id>/change/": lambda world: {
         "role": "viewer"
     },

@@ -44,12 +44,29 @@ GET,POST <path:object_id>/                           302  302  302  302  302
 GET      <int:membership_id>/remove/                 404  404  200  404  200
 POST     <int:membership_id>/remove/                 404  404  302+ 404  302+
 GET,POST .                                           403  403  200  200  200
-GET      add/                                        403  403  200  200  200
-POST     add/                                        403  403  302+ 200  302+
+GET      add/                                        403  403  403  403  200
+POST     add/                                        403  403  403  403  302+
 GET,POST <path:object_id>/history/                   404  404  404  404  404
 GET,POST <path:object_id>/delete/                    404  404  404  404  404
 GET      <path:object_id>/change/                    404  404  200  404  200
 POST     <path:object_id>/change/                    404  404  302+ 404  302+
+GET,POST <path:object_id>/                           302  302  302  302  302
+# It is the superuser who is invited; the others are answered as if it had ended.
+[admin/organizations/invitation/]
+GET      <uuid:invitation_id>/withdraw/              404  404  200  404  200
+POST     <uuid:invitation_id>/withdraw/              404  404  302+ 404  302+
+GET      received/                                   200  200  200  200  200
+POST     received/                                   405  405  405  405  405
+GET      received/<uuid:invitation_id>/accept/       405  405  405  405  405
+POST     received/<uuid:invitation_id>/accept/       302  302  302  302  302+
+GET      received/<uuid:invitation_id>/decline/      405  405  405  405  405
+POST     received/<uuid:invitation_id>/decline/      302  302  302  302  302+
+GET,POST .                                           403  403  200  200  200
+GET      add/                                        403  403  200  200  403
+POST     add/                                        403  403  302+ 200  403
+GET,POST <path:object_id>/history/                   404  404  404  404  404
+GET,POST <path:object_id>/delete/                    404  404  404  404  404
+GET,POST <path:object_id>/change/                    404  404  404  404  404
 GET,POST <path:object_id>/                           302  302  302  302  302
 [admin/organizations/organization/]
 GET      <int:organization_id>/deactivate/           403  403  403  404  200

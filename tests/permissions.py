@@ -231,6 +231,7 @@ def _named(acme: Organization, people: dict[str, User]) -> dict[str, object]:
         "rest": "nowhere",
         "organization object_id": acme.pk,
         "membership object_id": place.pk,
+        "invitation object_id": Invitation.objects.get().pk,
         "apitoken object_id": token.pk,
         "auditentry object_id": AuditEntry.objects.filter(organization=acme)[0].pk,
         "user object_id": erin.pk,

@@ -23,6 +23,7 @@ from connections.lifecycle import State
 from connections.observed import refused_since
 from connections.words import Step
 from organizations.admin.base import caller_of
+from organizations.admin.invitations import received_by
 
 SHOWN = 50
 """How many of a section are on the page; the list has them all."""
@@ -88,6 +89,7 @@ def fleet_view(request: HttpRequest) -> HttpResponse:
         "connected": fleet.count(Section.CONNECTED),
         "blank": _BLANK,
         "shown": SHOWN,
+        "invitations": received_by(request),
         "may_add": caller_of(request).is_superuser,
         "models": _models(request),
     }
@@ -98,7 +100,7 @@ def fleet_view(request: HttpRequest) -> HttpResponse:
 def index_view(request: HttpRequest) -> HttpResponse:
     """The admin's first page, with the fleet in short."""
     told = _told(fleet_of(caller_of(request)), timezone.now())
-    return admin.site.index(request, told)
+    return admin.site.index(request, told | {"invitations": received_by(request)})
 
 
 def _models(request: HttpRequest) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Django admin of the tenants: each person sees their own, and asks `actions` for every change."""
 
 from organizations.admin.audit import AuditEntryAdmin
+from organizations.admin.invitations import InvitationAdmin
 from organizations.admin.members import MembershipAdmin
 from organizations.admin.organizations import OrganizationAdmin
 from organizations.admin.tokens import ApiTokenAdmin
@@ -9,6 +10,7 @@ from organizations.admin.users import OwnGroupAdmin, OwnUserAdmin
 __all__ = [
     "ApiTokenAdmin",
     "AuditEntryAdmin",
+    "InvitationAdmin",
     "MembershipAdmin",
     "OrganizationAdmin",
     "OwnGroupAdmin",

@@ -1,4 +1,4 @@
-"""Members in Django admin: owners manage those of their organizations."""
+"""Members in Django admin: owners manage those of their organizations, superusers add them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from organizations.admin.base import (
 from organizations.keys import tokens_made_in
 from organizations.models import ApiToken, Membership
 
-NO_SUCH_USER = lazy("There is no active user of this name. A superuser can add one.")
+NO_SUCH_USER = lazy("There is no user of this name.")
 ALREADY_A_MEMBER = lazy(
     "This user is a member already; the role is changed on the member's own page."
 )
 
 
 class NewMemberForm(forms.ModelForm[Membership]):
-    """By the exact name: a list to choose from would tell an owner who all the users are."""
+    """By the exact name, for superusers, who see all users anyway. Owners invite."""
 
     username = forms.CharField(
         label=lazy("Username"),
@@ -49,9 +49,11 @@ class NewMemberForm(forms.ModelForm[Membership]):
 
     def clean_username(self) -> str:
         username = str(self.cleaned_data["username"])
-        user = User.objects.filter(username=username, is_active=True).first()
+        user = User.objects.filter(username=username).first()
         if user is None:
             raise forms.ValidationError(NO_SUCH_USER)
+        if not user.is_active:
+            raise forms.ValidationError(gettext(actions.INACTIVE_USER))
         self.instance.user = user
         return username
 
@@ -90,7 +92,7 @@ def _made_by(membership: Membership) -> list[ApiToken]:
 
 @admin.register(Membership)
 class MembershipAdmin(TenantAdmin[Membership]):
-    """Who belongs where. A member is added by name, gets another role, or is removed."""
+    """Who belongs where. A member gets another role, or is removed; superusers add some."""
 
     list_display = ["user", "organization", "role", "remove_link"]
     list_display_links = ["user"]
@@ -110,7 +112,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
         return self._manages(request, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return self._manages(request)
+        return request.user.is_staff and caller_of(request).is_superuser
 
     def has_change_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
         return self._manages(request, obj)
@@ -122,6 +124,13 @@ class MembershipAdmin(TenantAdmin[Membership]):
         if obj is None:
             return caller.is_superuser or caller.managed().exists()
         return caller.may(Ability.MANAGE, obj.organization)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With a button to invite, for those who cannot add."""
+        told = {"may_invite": not self.has_add_permission(request)}
+        return super().changelist_view(request, told | (extra_context or {}))
 
     # --- Forms -----------------------------------------------------------------------------------
 
@@ -184,7 +193,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
         told = ONE_BUTTON | (extra_context or {})
         try:
             return super().changeform_view(request, object_id, form_url, told)
-        except actions.LastOwner as error:
+        except (actions.LastOwner, actions.InactiveUser) as error:
             messages.error(request, str(error))
             return redirect(request.path)
 

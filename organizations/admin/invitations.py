@@ -1,0 +1,223 @@
+"""Invitations in Django admin: owners invite and withdraw; who is invited accepts or declines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.forms import UsernameField
+from django.db.models import ForeignKey, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from organizations import invitations
+from organizations.access import Caller
+from organizations.admin.base import (
+    ONE_BUTTON,
+    ListAdmin,
+    OrganizationFilter,
+    caller_of,
+    plain_choice,
+    stamp,
+    two_lines,
+)
+from organizations.models import Invitation, Membership
+from organizations.told import CODES
+
+Refused = (
+    invitations.AlreadyMember,
+    invitations.TooManyOpen,
+    invitations.TooManyInvitations,
+)
+
+
+def received_by(request: HttpRequest) -> list[Invitation]:
+    """Return the invitations that this person can answer."""
+    return list(invitations.received(caller_of(request)))
+
+
+class InvitationForm(forms.ModelForm[Invitation]):
+    """The name is not looked up: the form says the same of each one."""
+
+    class Meta:
+        model = Invitation
+        fields = ["organization", "username", "role"]
+        field_classes = {"username": UsernameField}
+        help_texts = {
+            "username": lazy(
+                "The exact name that they log in with. They see the invitation when they log in, "
+                "and decide. You are not told here whether there is such a user."
+            ),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if organization := cleaned.get("organization"):
+            members = organization.memberships.filter(user__username=cleaned.get("username"))
+            if members.exists():
+                self.add_error("username", gettext(invitations.ALREADY_A_MEMBER))
+        return cleaned
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ListAdmin[Invitation]):
+    """An organization's open invitations, and the page of those that a person has received."""
+
+    form = InvitationForm
+    list_display = ["username", "organization", "role_name", "ends", "withdraw_link"]
+    list_select_related = ["organization", "invited_by"]
+    list_filter = [OrganizationFilter, "role"]
+    search_fields = ["username", "organization__name"]
+    autocomplete_fields = ["organization"]
+
+    def visible(self, caller: Caller) -> QuerySet[Invitation]:
+        return invitations.sent(caller.managed())
+
+    def has_view_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
+        caller = caller_of(request)
+        return request.user.is_staff and (caller.is_superuser or caller.managed().exists())
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Superusers add members at once."""
+        return self.has_view_permission(request) and not caller_of(request).is_superuser
+
+    # --- What is shown ---------------------------------------------------------------------------
+
+    @admin.display(description=lazy("role"), ordering="role")
+    def role_name(self, invitation: Invitation) -> str:
+        return capfirst(gettext(CODES[invitation.role]))
+
+    @admin.display(description=lazy("Open until"), ordering="expires_at")
+    def ends(self, invitation: Invitation) -> SafeString:
+        maker = gettext("Invited by {name}").format(name=invitation.invited_by.get_username())
+        return two_lines(stamp(invitation.expires_at), maker)
+
+    @admin.display(description="")
+    def withdraw_link(self, invitation: Invitation) -> SafeString:
+        page = reverse("admin:organizations_invitation_withdraw", args=[invitation.pk])
+        return format_html('<a href="{}">{}</a>', page, gettext("Withdraw…"))
+
+    # --- Inviting --------------------------------------------------------------------------------
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Invitation | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> type[forms.ModelForm[Invitation]]:
+        return plain_choice(super().get_form(request, obj, change, **kwargs))
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
+    ) -> forms.ModelChoiceField[Any] | None:
+        kwargs["queryset"] = caller_of(request).managed()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = ONE_BUTTON | {"title": gettext("Invite a member")} | (extra_context or {})
+        try:
+            return super().add_view(request, form_url, context)
+        except Refused as error:
+            messages.error(request, str(error))
+            return redirect(request.get_full_path())
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Invitation,
+        form: forms.ModelForm[Invitation],
+        change: bool,
+    ) -> None:
+        role = Membership.Role(obj.role)
+        made = invitations.invite(obj.organization, obj.username, role, caller_of(request))
+        obj.pk = made.pk
+
+    def response_add(
+        self, request: HttpRequest, obj: Invitation, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        messages.success(request, gettext("Invited: {user}.").format(user=obj))
+        return redirect("admin:organizations_invitation_changelist")
+
+    # --- Pages of our own ------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        own: dict[str, Callable[..., HttpResponse]] = {
+            "<uuid:invitation_id>/withdraw": self.withdraw_view,
+            "received": require_safe(self.received_view),
+            "received/<uuid:invitation_id>/accept": require_POST(self.accept_view),
+            "received/<uuid:invitation_id>/decline": require_POST(self.decline_view),
+        }
+        pages = [
+            path(
+                f"{where}/",
+                self.admin_site.admin_view(view),
+                name=f"organizations_invitation_{where.rpartition('/')[2]}",
+            )
+            for where, view in own.items()
+        ]
+        return [*pages, *super().get_urls()]
+
+    def withdraw_view(self, request: HttpRequest, invitation_id: UUID) -> HttpResponse:
+        """GET: ask. POST: withdraw it."""
+        found = self.visible(caller_of(request)).select_related("organization")
+        invitation = found.filter(pk=invitation_id).first()
+        if invitation is None:
+            raise Http404
+        if request.method != "POST":
+            question = gettext("Nobody can accept it afterwards.")
+            names = [(invitation.pk, invitation)]
+            return self.confirmation(request, question, gettext("Withdraw"), names)
+        actor = caller_of(request).actor
+        invitations.withdraw(invitation.organization, invitation.pk, actor)
+        messages.success(request, gettext("Withdrawn: {user}.").format(user=invitation))
+        return redirect("admin:organizations_invitation_changelist")
+
+    def received_view(self, request: HttpRequest) -> HttpResponse:
+        """The invitations that wait for this person's answer."""
+        context = {"title": gettext("Your invitations"), "invitations": received_by(request)}
+        return self.page(request, "admin/organizations/invitation/received.html", context)
+
+    def accept_view(self, request: HttpRequest, invitation_id: UUID) -> HttpResponse:
+        """Become a member."""
+        text = gettext("You are a member of {organization} now.")
+        return self._answer(request, invitation_id, invitations.accept, text)
+
+    def decline_view(self, request: HttpRequest, invitation_id: UUID) -> HttpResponse:
+        """Put an invitation away."""
+        text = gettext("You have declined the invitation to {organization}.")
+        return self._answer(request, invitation_id, invitations.decline, text)
+
+    def _answer(
+        self,
+        request: HttpRequest,
+        invitation_id: UUID,
+        answer: Callable[[UUID, Caller], Any],
+        text: str,
+    ) -> HttpResponse:
+        """An invitation that has ended, or is somebody else's, gets a message and no 404.
+
+        It may have ended since the page with the button was read.
+        """
+        caller = caller_of(request)
+        try:
+            invitation = invitations.received(caller).get(pk=invitation_id)
+            answer(invitation_id, caller)
+        except Invitation.DoesNotExist:
+            messages.error(request, gettext("This invitation is not open any more."))
+        else:
+            messages.success(request, text.format(organization=invitation.organization))
+        left = invitations.received(caller).exists()
+        return redirect("admin:organizations_invitation_received" if left else "admin:index")
