@@ -37,6 +37,7 @@ PAGES = [
     *(ORGANIZATION, f"{ORGANIZATION}add/", f"{ORGANIZATION}{{connected}}/change/"),
     *(f"{ORGANIZATION}{{connected}}/history/", f"{ORGANIZATION}{{connected}}/deactivate/"),
     *("admin/organizations/membership/", "admin/organizations/membership/add/"),
+    *("admin/organizations/invitation/", "admin/organizations/invitation/received/"),
     *("admin/organizations/apitoken/", "admin/organizations/apitoken/add/"),
     "admin/organizations/auditentry/",
 ]

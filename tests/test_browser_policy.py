@@ -14,6 +14,7 @@ PAGES = [
     *("admin/", "admin/password_change/", "admin/auth/user/", "admin/auth/user/add/"),
     *("admin/organizations/organization/", "admin/organizations/organization/add/"),
     *("admin/organizations/membership/", "admin/organizations/apitoken/"),
+    *("admin/organizations/invitation/", "admin/organizations/invitation/received/"),
     *("admin/organizations/apitoken/add/", "admin/organizations/auditentry/"),
     *("admin/connections/connection/", "admin/connections/connectionevent/"),
 ]

@@ -148,6 +148,39 @@ def test_owner_demoted_meanwhile_neither_invites_nor_withdraws(organization: Org
     assert list(Invitation.objects.all()) == [made]
 
 
+def test_superuser_demoted_meanwhile_adds_no_one_as_an_owner(organization: Organization) -> None:
+    root = member("root", organization, Role.OWNER)
+    User.objects.filter(pk=root.pk).update(is_superuser=True)
+    caller = Caller(User.objects.get(pk=root.pk))
+    erin = User.objects.create(username="erin")
+    User.objects.filter(pk=root.pk).update(is_superuser=False)
+    with pytest.raises(PermissionDenied, match="Only an administrator"):
+        actions.set_member(organization, erin, Role.VIEWER, caller.actor)
+    assert not organization.memberships.filter(user=erin).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_user_added_and_deactivated_at_once_is_a_member_from_before_or_none() -> None:
+    def add(organization: Organization, user: User) -> Any:
+        try:
+            return actions.set_member(organization, user, Role.VIEWER, TESTS)
+        except actions.InactiveUser as error:
+            return error
+
+    for number in range(ROUNDS):
+        organization = Organization.objects.create(name=f"Acme {number}")
+        erin = User.objects.create(username=f"erin{number}")
+        users = User.objects.filter(pk=erin.pk)
+        added, _ = at_the_same_time(
+            partial(add, organization, erin), partial(users.update, is_active=False)
+        )
+        is_member = organization.memberships.filter(user=erin).exists()
+        assert is_member != isinstance(added, actions.InactiveUser)
+        with pytest.raises(actions.InactiveUser):
+            organization.memberships.all().delete()
+            actions.set_member(organization, erin, Role.VIEWER, TESTS)
+
+
 def test_token_revoked_meanwhile_answers_nothing(organization: Organization) -> None:
     olga = member("olga", organization, Role.OWNER)
     erin = User.objects.create(username="erin")

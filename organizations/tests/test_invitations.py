@@ -220,6 +220,14 @@ def test_invitation_ends_with_the_right_of_who_made_it(
     assert not organization.memberships.filter(user=erin).exists()
 
 
+def test_invitation_of_an_owner_who_became_a_superuser_goes_on(
+    organization: Organization, invited: Invitation, erin: User, olga: User
+) -> None:
+    olga.memberships.all().delete()
+    User.objects.filter(pk=olga.pk).update(is_superuser=True)
+    assert invitations.accept(invited.pk, person(erin)) == organization
+
+
 def test_invitation_made_with_a_token_ends_when_that_is_revoked(
     organization: Organization, olga: User, erin: User
 ) -> None:
