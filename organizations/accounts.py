@@ -5,6 +5,7 @@ of the model's own signals:
 
 - made inactive, or deleted: all tokens that they made, of theirs and of organizations;
 - no superuser any more: organizations' tokens that they made where they are no owner;
+- both: their invitations there, and what receivers of `keys.access_ended` end;
 - a new password: tokens that stand for them, and what was made with these. Django itself ends the
   sessions.
 
@@ -19,6 +20,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.signals import post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
@@ -81,7 +83,8 @@ def end_lost_keys(sender: type[User], instance: User, **kwargs: Any) -> None:
             revoke_trees(own_tokens(instance).select_related("organization"), actor)
         if change.deactivated or change.demoted:
             keep = bool(getattr(instance, "keep_tokens", False))
-            made_in = Organization.objects.filter(tokens__user=instance).distinct()
+            by_them = Q(tokens__user=instance) | Q(invitations__invited_by=instance)
+            made_in = Organization.objects.filter(by_them).distinct()
             end_keys(instance, list(made_in), actor, revoke_tokens=not keep)
 
 

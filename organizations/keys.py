@@ -16,6 +16,7 @@ from django.utils import timezone
 from organizations.access import Ability, person
 from organizations.actors import Actor
 from organizations.audit import Action, note
+from organizations.invitations import end_invitations_of
 from organizations.models import ApiToken, Organization
 
 access_ended = Signal()
@@ -67,14 +68,17 @@ def end_keys(
 ) -> list[ApiToken]:
     """End what this user's right in these organizations had opened and no longer opens.
 
-    Called after the change, in its transaction, with the user locked. With `revoke_tokens` that
-    includes the organizations' own tokens that the user made where they manage no more. Return
-    the tokens revoked now.
+    Called after the change, in its transaction, with the user locked. Where they manage no more,
+    that is their invitations, and with `revoke_tokens` the organizations' own tokens that they
+    made. Return the tokens revoked now.
     """
     user = User.objects.get(pk=user.pk)
     lost: list[ApiToken] = []
-    for organization in organizations if revoke_tokens else []:
-        if not person(user).may(Ability.MANAGE, organization):
+    for organization in organizations:
+        if person(user).may(Ability.MANAGE, organization):
+            continue
+        end_invitations_of(organization, user, actor)
+        if revoke_tokens:
             lost += tokens_made_in(organization, user).select_related("organization")
     revoked = revoke_trees(lost, actor)
     access_ended.send(sender=User, user=user, tokens=[], actor=actor)

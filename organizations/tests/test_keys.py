@@ -10,9 +10,10 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
-from organizations import actions
+from organizations import actions, invitations
+from organizations.access import Caller
 from organizations.actors import Actor
-from organizations.models import ApiToken, AuditEntry, Membership, Organization
+from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
 from organizations.tests.adminpages import address, browser, shown
 from organizations.tests.api import Api, error, olivia, root
 from organizations.tests.people import member
@@ -57,6 +58,12 @@ def logged_in(password: str) -> Client:
 
 def path_of(organization: Organization, user: User) -> str:
     return f"/organizations/{organization.pk}/members/{user.username}"
+
+
+@pytest.fixture
+def invited(bert: User, organization: Organization) -> Invitation:
+    """Bert has invited somebody."""
+    return invitations.invite(organization, "nadia", Role.VIEWER, Caller(bert))
 
 
 # --- Over the API --------------------------------------------------------------------------------
@@ -229,6 +236,35 @@ def test_command_for_a_new_password_ends_tokens(
     monkeypatch.setattr("getpass.getpass", lambda **prompt: NEW_PASSWORD)
     call_command("changepassword", "bert")
     assert valid() == ["shop"]
+
+
+# --- Invitations ---------------------------------------------------------------------------------
+
+
+def test_invitations_end_with_the_right_of_who_made_them(
+    bert: User, invited: Invitation, organization: Organization
+) -> None:
+    place = organization.memberships.get(user=bert)
+    actions.set_member(organization, bert, Role.OPERATOR, TESTS)
+    assert not Invitation.objects.exists()
+    entry = AuditEntry.objects.get(action="invitation_withdrawn")
+    assert (entry.actor, entry.detail) == ("the tests", "nadia: viewer")
+    # Nothing comes back with the role.
+    place.role = Role.OWNER
+    place.save()
+    assert not invitations.valid().exists()
+
+
+def test_invitations_end_with_the_account(root: User, bert: User, invited: Invitation) -> None:
+    account(root, bert, is_active=None)
+    assert not Invitation.objects.exists()
+
+
+def test_invitations_stay_while_their_maker_manages(
+    olivia: User, bert: User, invited: Invitation, organization: Organization
+) -> None:
+    actions.remove_member(organization.memberships.get(user=olivia), TESTS)
+    assert list(invitations.valid()) == [invited]
 
 
 # --- In admin ------------------------------------------------------------------------------------
