@@ -35,9 +35,3 @@ def with_what_it_is_about(record: logging.LogRecord) -> bool:
     for name, value in log_fields.current().items():
         vars(record).setdefault(name, value)
     return True
-
-
-def without_traceback(record: logging.LogRecord) -> bool:
-    """A filter that lets a line pass and leaves out where in Django's code it came from."""
-    record.exc_info = None
-    return True

@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 
+from whatsapp_orgs.log_redaction import method_of
+
 logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -28,7 +30,7 @@ def request_log(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         match = request.resolver_match
         tell(
-            request.method,
+            method_of(request),
             match.route if match is not None else None,
             response.status_code,
             begun,
@@ -41,7 +43,7 @@ def request_log(get_response: GetResponse) -> GetResponse:
 
 
 def tell(
-    method: str | None,
+    method: str,
     route: str | None,
     status: int,
     begun: float,

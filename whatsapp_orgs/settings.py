@@ -15,7 +15,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from whatsapp_orgs import logs, private_files, topology
+from whatsapp_orgs import log_redaction, logs, private_files, topology
 
 django_stubs_ext.monkeypatch()
 
@@ -356,16 +356,16 @@ LOGGING = {
     "formatters": {"console": logs.formatter(LOG_FORMAT)},
     "filters": {
         "about": {"()": "django.utils.log.CallbackFilter", "callback": logs.with_what_it_is_about},
-        "without_traceback": {
+        "redacted": {
             "()": "django.utils.log.CallbackFilter",
-            "callback": logs.without_traceback,
+            "callback": log_redaction.redact_request,
         },
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "console",
-            "filters": ["about"],
+            "filters": ["about", "redacted"],
         }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO").upper()},
@@ -377,7 +377,7 @@ LOGGING = {
         "psycopg.pool": {"level": "ERROR"},
         # Four lines for each login; wrong passwords are warnings.
         "axes": {"level": "WARNING"},
-        # Anyone can ask under a wrong name, and each time would leave a page in the log.
-        "django.security.DisallowedHost": {"filters": ["without_traceback"]},
+        # Django's own handlers would write lines a second time, as they were (with DEBUG).
+        "django": {"handlers": [], "level": "INFO"},
     },
 }
