@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -203,15 +204,21 @@ class Redis(Server):
 
     name = "redis"
 
+    def __init__(self, password: str = "") -> None:
+        super().__init__()
+        self._password = password
+
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        login = f":{quote(self._password, safe='')}@" if self._password else ""
+        return f"redis://{login}127.0.0.1:{self.port}/0"
 
     def command(self) -> list[str]:
         return [
             *with_us(),
             *(redis_program(), "--bind", "127.0.0.1", "--port", str(self.port)),
             *("--save", "", "--appendonly", "no", "--dir", str(self.folder)),
+            *(("--requirepass", self._password) if self._password else ()),
         ]
 
     def answers(self) -> bool:
@@ -220,7 +227,7 @@ class Redis(Server):
             try:
                 probe.connect(("127.0.0.1", self.port))
                 probe.sendall(b"PING\r\n")
-                return probe.recv(5) == b"+PONG"
+                return probe.recv(5) in (b"+PONG", b"-NOAU")
             except OSError:
                 return False
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -223,6 +224,18 @@ def keepalive(url: str) -> dict[str, Any]:
     return {"socket_keepalive": True, "socket_keepalive_options": options}
 
 
+class JsonSerializer:
+    """Values of the cache as JSON: a pickle that someone has put into Redis would be code."""
+
+    def dumps(self, value: Any) -> bytes:
+        """Raises TypeError for what JSON has no word for."""
+        return json.dumps(value).encode()
+
+    def loads(self, data: bytes) -> Any:
+        """Raises ValueError for what is no JSON."""
+        return json.loads(data)
+
+
 class _ForgivingClient(RedisCacheClient):
     """While Redis is away it is as if nothing were kept."""
 
@@ -230,7 +243,12 @@ class _ForgivingClient(RedisCacheClient):
         return self._or(True, lambda: super(_ForgivingClient, self).add(key, value, timeout))
 
     def get(self, key: Any, default: Any) -> Any:
-        return self._or(default, lambda: super(_ForgivingClient, self).get(key, default))
+        try:
+            return self._or(default, lambda: super(_ForgivingClient, self).get(key, default))
+        except ValueError:
+            # Written by a version before this one, or by someone else.
+            logger.warning("what Redis keeps cannot be read")
+            return default
 
     def set(self, key: Any, value: Any, timeout: Any) -> None:
         self._or(None, lambda: super(_ForgivingClient, self).set(key, value, timeout))

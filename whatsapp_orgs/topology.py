@@ -115,9 +115,14 @@ def cache(url: str, prefix: str) -> dict[str, Any]:
         }
     return {
         "BACKEND": "whatsapp_orgs.redis_layer.ForgivingRedisCache",
-        "LOCATION": url,
+        # Of a text Django would make several servers where a password has a comma.
+        "LOCATION": [url],
         "KEY_PREFIX": prefix,
-        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        "OPTIONS": {
+            "serializer": "whatsapp_orgs.redis_layer.JsonSerializer",
+            "socket_connect_timeout": 1,
+            "socket_timeout": 1,
+        },
     }
 
 

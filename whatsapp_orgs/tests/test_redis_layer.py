@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis as Client
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError
+from redis.retry import Retry
 
 from connections import broadcast
 from tests.services import Redis
+from whatsapp_orgs import topology
 from whatsapp_orgs.redis_layer import ForgivingRedisCache, SteadyRedisLayer
 
 GROUP = "group"
@@ -208,8 +215,8 @@ async def test_one_that_was_cancelled_may_join_again(layer: SteadyRedisLayer) ->
 
 
 def cache_of(redis: Redis, prefix: str = "test") -> ForgivingRedisCache:
-    options = {"socket_connect_timeout": 1, "socket_timeout": 1}
-    return ForgivingRedisCache(redis.url, {"KEY_PREFIX": prefix, "OPTIONS": options})
+    found = topology.cache(redis.url, prefix)
+    return ForgivingRedisCache(found.pop("LOCATION"), found)
 
 
 def test_the_cache_counts(redis: Redis) -> None:
@@ -219,6 +226,66 @@ def test_the_cache_counts(redis: Redis) -> None:
     assert cache.add("count", 5, 60) is False
     assert [cache_of(redis).incr("count"), cache.incr("count")] == [1, 2]
     assert cache.get_or_set("ends", 12.5, 60) == cache.get_or_set("ends", 99.0, 60) == 12.5
+
+
+class Planted:
+    """A pickle of this makes a file when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return Path.touch, (self._path,)
+
+
+def test_pickle_in_the_cache_is_not_executed(redis: Redis, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    pickled = pickle.dumps(Planted(made))
+    cache = cache_of(redis)
+    with Client.from_url(redis.url) as client:
+        client.set(cache.make_key("ends"), pickled)
+    assert cache.get("ends", 7) == 7
+    assert cache.get_or_set("ends", 12.5, 60) == 12.5
+    assert not made.exists()
+    pickle.loads(pickled)
+    assert made.exists()
+
+
+def test_cache_takes_what_json_has_a_word_for(redis: Redis) -> None:
+    cache = cache_of(redis)
+    for value in (0, 12.5, "word", "", True, None, ["a", {"b": 1}]):
+        cache.set("value", value)
+        assert cache.get("value", "missing") == value
+    with pytest.raises(TypeError):
+        cache.set("value", object())
+
+
+async def test_pickle_in_the_channel_layer_is_not_executed(
+    redis: Redis, layer: SteadyRedisLayer, other: SteadyRedisLayer, tmp_path: Path
+) -> None:
+    channel = await member(layer)
+    await hears(layer, channel, other)
+    made = tmp_path / "made"
+    [subscribed] = [
+        name for name in layer._get_layer()._shards[0]._subscribed_to if name.endswith(GROUP)
+    ]
+    with Client.from_url(redis.url) as client:
+        assert client.publish(subscribed, pickle.dumps(Planted(made))) == 1
+    async with asyncio.timeout(DEADLINE):
+        with pytest.raises(ValueError, match="unpack"):
+            await layer.receive(channel)
+    assert not made.exists()
+
+
+def test_password_is_needed_and_may_have_any_character() -> None:
+    password = "a,b;c@d/e f"
+    with Redis(password=password) as redis:
+        cache = cache_of(redis)
+        cache.set("count", 1)
+        assert cache.incr("count") == 2
+        once = Retry(NoBackoff(), 0)
+        with pytest.raises(AuthenticationError), Client(port=redis.port, retry=once) as nobody:
+            nobody.ping()
 
 
 def test_clearing_it_leaves_what_others_keep(redis: Redis) -> None:
