@@ -30,10 +30,15 @@ TOOLS = Path(sys.executable).parent
 TOOL_SECONDS = 60
 # Read by others than settings.py: images, Go and PostgreSQL's own.
 OTHERS = {"PATH", "PYTHON", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "SITE", "TAG"} | {
-    "POSTGRES_USER",
-    "POSTGRES_DB",
     "POSTGRES_LOGIN",
     "POSTGRES_PASSWORD",
+    "POSTGRES_ADMIN_PASSWORD",
+    "APPLICATION_PASSWORD",
+    "REDIS_PASSWORD",
+    "REDISCLI_AUTH",
+    "CADDY_IMAGE",
+    "POSTGRES_IMAGE",
+    "REDIS_IMAGE",
 }
 
 
@@ -224,11 +229,21 @@ def test_ports_agree() -> None:
 
 
 def test_images_are_pinned() -> None:
-    images = [found["image"] for found in compose()["services"].values()]
-    exact = re.compile(r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z]+)?")
+    """By exact tags; a digest may be given behind each, in deploy/.env."""
+    services = compose()["services"]
     ours = "whatsapp-orgs:${TAG:-local}"
-    assert [image for image in images if image != ours and not exact.fullmatch(image)] == []
-    assert re.search(r"^ARG PYTHON=\d+\.\d+\.\d+-slim", (DEPLOY / "Dockerfile").read_text(), re.M)
+    images = [found["image"] for found in services.values() if found["image"] != ours]
+    exact = re.compile(r"\$\{([A-Z]+_IMAGE):-([a-z]+:\d+\.\d+(\.\d+)?(-[a-z]+)?)\}")
+    assert len(images) == 3
+    assert [image for image in images if not exact.fullmatch(image)] == []
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    python = re.search(r"^ARG PYTHON=(\d+\.\d+\.\d+-slim-[a-z]+)$", dockerfile, re.M)
+    assert python is not None
+    assert services["web"]["build"]["args"] == {"PYTHON": f"${{PYTHON:-{python[1]}}}"}
+    example = (DEPLOY / ".env.example").read_text()
+    for image in images:
+        assert "#{}={}\n".format(*exact.fullmatch(image).group(1, 2)) in example  # type: ignore[union-attr]
+    assert f"#PYTHON={python[1]}\n" in example
     assert {found["image"] for found in containers()} == {"whatsapp-orgs"}
     kustomization = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())
     assert re.fullmatch(r"\d+\.\d+\.\d+", kustomization["images"][0]["newTag"])
@@ -298,7 +313,7 @@ def operations() -> str:
 def test_the_page_names_what_there_is() -> None:
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)[=`]", operations()))
     assert {"DRAIN_SECONDS", "WORKER_CAPACITY", "TRUST_PROXY"} <= named
-    assert named - read_by_settings() - {"HTTPS_PROXY"} == set()
+    assert named - read_by_settings() - OTHERS - {"HTTPS_PROXY"} == set()
     told = set(re.findall(r"manage\.py ([a-z_]+)", operations()))
     assert {"move_auth_sessions", "dumpdata", "axes_reset_username", "revoke_token"} <= told
     assert told <= set(get_commands())

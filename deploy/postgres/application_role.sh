@@ -1,0 +1,12 @@
+#!/bin/sh
+# Makes the role and the database of the application: an ordinary role that owns its database, and
+# no superuser. PostgreSQL's image runs this once, when it has made an empty database folder.
+set -eu
+# The password is neither in a command line nor in this text.
+psql --username "$POSTGRES_USER" --dbname postgres --set ON_ERROR_STOP=1 --quiet <<'SQL'
+\getenv password APPLICATION_PASSWORD
+CREATE ROLE whatsapp_orgs LOGIN PASSWORD :'password'
+    NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+CREATE DATABASE whatsapp_orgs OWNER whatsapp_orgs;
+REVOKE ALL ON DATABASE whatsapp_orgs FROM PUBLIC;
+SQL

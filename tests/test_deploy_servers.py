@@ -1,0 +1,142 @@
+"""PostgreSQL and Redis as deploy/compose.yaml starts them: an ordinary role, and a password."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from redis import Redis as Client
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, ConnectionError
+from redis.retry import Retry
+
+from tests.services import Postgres, free_port, postgres_program, redis_program, with_us
+from tests.test_deploy import DEPLOY, ROOT, compose
+from whatsapp_orgs.tests import isolation
+
+PASSWORD = "0123456789abcdef"
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """A server that the init script of Compose has run on."""
+    with Postgres() as running:
+        programs = Path(postgres_program("psql")).parent
+        environment = {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(running.port),
+            "POSTGRES_USER": running.name,
+            "APPLICATION_PASSWORD": PASSWORD,
+        }
+        script = DEPLOY / "postgres" / "application_role.sh"
+        subprocess.run(["sh", str(script)], env=environment, check=True, timeout=SECONDS)
+        yield running
+
+
+def of_application(postgres: Postgres, database: str = "whatsapp_orgs") -> str:
+    return f"postgres://whatsapp_orgs:{PASSWORD}@127.0.0.1:{postgres.port}/{database}"
+
+
+def test_role_of_the_application_is_ordinary(postgres: Postgres) -> None:
+    [row] = postgres.sql(
+        "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls, rolcanlogin"
+        " FROM pg_roles WHERE rolname = 'whatsapp_orgs'"
+    )
+    assert row == (False, False, False, False, False, True)
+    [[kept]] = postgres.sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'whatsapp_orgs'")
+    assert str(kept).startswith("SCRAM-SHA-256$")
+    with psycopg.connect(of_application(postgres), autocommit=True) as connection:
+        for forbidden in (b"CREATE ROLE other", b"COPY (SELECT 1) TO PROGRAM 'true'"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(forbidden)
+
+
+def test_role_suffices_for_migrations_and_credentials(postgres: Postgres, tmp_path: Path) -> None:
+    url = of_application(postgres)
+    environment = {**isolation.environment(tmp_path), "DATABASE_URL": url, "REDIS_URL": ""}
+    command = [sys.executable, "manage.py", "migrate", "--noinput"]
+    subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=SECONDS
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA wa_1_attempt_1")
+        connection.execute("DROP SCHEMA wa_1_attempt_1")
+
+
+def test_another_role_does_not_reach_the_database(postgres: Postgres) -> None:
+    postgres.sql("CREATE ROLE stranger LOGIN")
+    url = f"postgres://stranger@127.0.0.1:{postgres.port}/whatsapp_orgs"
+    with pytest.raises(psycopg.OperationalError, match="permission denied"):
+        psycopg.connect(url)
+
+
+def test_processes_use_the_ordinary_role() -> None:
+    services = compose()["services"]
+    url = services["web"]["environment"]["DATABASE_URL"]
+    assert url.startswith("postgres://${POSTGRES_LOGIN:-whatsapp_orgs}:${POSTGRES_PASSWORD")
+    given = services["postgres"]["environment"]
+    assert given["APPLICATION_PASSWORD"] == "${POSTGRES_PASSWORD}"
+    # The image's superuser is called postgres unless POSTGRES_USER says otherwise.
+    assert "POSTGRES_USER" not in given
+    assert given["POSTGRES_PASSWORD"].startswith("${POSTGRES_ADMIN_PASSWORD:?")
+    mounted = [volume.split(":")[:2] for volume in services["postgres"]["volumes"]]
+    script = ["./postgres/application_role.sh", "/docker-entrypoint-initdb.d/application_role.sh"]
+    assert script in mounted
+
+
+@pytest.fixture
+def redis_port(tmp_path: Path) -> Iterator[int]:
+    """A Redis that the command of Compose has started, on a port of loopback."""
+    service = compose()["services"]["redis"]
+    assert service["environment"] == {"REDISCLI_AUTH": "${REDIS_PASSWORD}"}
+    port = free_port()
+    shell, option, script = service["command"]
+    ours = f"{redis_program()} - --bind 127.0.0.1 --port {port} --dir {tmp_path}"
+    script = script.replace("$$", "$").replace("redis-server -", ours, 1)
+    environment = {"REDISCLI_AUTH": PASSWORD, "PATH": os.environ["PATH"]}
+    process = subprocess.Popen(
+        [*with_us(), shell, option, script], env=environment, stdout=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + SECONDS
+        while not _answers(port):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        command_line = Path(f"/proc/{process.pid}/cmdline")
+        assert not command_line.exists() or PASSWORD not in command_line.read_text()
+        yield port
+    finally:
+        process.terminate()
+        process.wait(SECONDS)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with Client(port=port, password=PASSWORD, retry=Retry(NoBackoff(), 0)) as client:
+            return bool(client.ping())
+    except ConnectionError:
+        return False
+
+
+def test_redis_wants_its_password(redis_port: int) -> None:
+    for password in (None, "wrong"):
+        once = Retry(NoBackoff(), 0)
+        client = Client(port=redis_port, password=password, retry=once)
+        with client, pytest.raises(AuthenticationError):
+            client.ping()
+    with Client(port=redis_port, password=PASSWORD) as client:
+        assert client.config_get("maxmemory") == {"maxmemory": str(128 * 1024 * 1024)}
+
+
+def test_processes_know_the_password_of_redis() -> None:
+    url = compose()["services"]["worker"]["environment"]["REDIS_URL"]
+    assert url == "redis://:${REDIS_PASSWORD:?see deploy/.env.example}@redis:6379/0"
+    assert "rediss://:PASSWORD@" in (DEPLOY / "kubernetes/secret.example.yaml").read_text()
