@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format fuzz chaos scale bench messages screenshots clean
+.PHONY: help setup run test lint format fuzz chaos scale bench messages screenshots hashes clean
 
 # A home that is not set, or is not there, must not stop the caches of pip and of the browser.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -96,6 +96,10 @@ messages: ## Find the texts that people read, and compile their translations
 screenshots: ## Take the pictures in docs/images anew
 	$(SETUP) test
 	.venv/bin/python -m docs.screenshots
+
+hashes: ## Write the lock files: the versions of requirements*.txt with their hashes
+	$(SETUP) run
+	.venv/bin/python deploy/lock_requirements.py
 
 clean: ## Remove .venv and the caches, never the data in var/
 	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

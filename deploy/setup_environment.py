@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "made-of"
-REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
+# With hashes; deploy/lock_requirements.py makes them of the files of the same names, .txt.
+REQUIREMENTS = ("requirements.lock", "requirements-dev.lock")
 OLDEST_PYTHON = (3, 11)
 INSTALL_SECONDS = 1800
 HIDDEN = subprocess.DEVNULL
@@ -122,7 +123,8 @@ def make_venv() -> None:
 
 def install_packages() -> None:
     install = ("-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check")
-    if not succeeds(str(VENV_PYTHON), *install, "--requirement", str(ROOT / REQUIREMENTS[-1])):
+    hashed = ("--require-hashes", "--requirement", str(ROOT / REQUIREMENTS[-1]))
+    if not succeeds(str(VENV_PYTHON), *install, *hashed):
         raise SetupError("pip could not install the packages; what it said is above.")
 
 
