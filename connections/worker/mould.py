@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from django.conf import settings
 
 from connections.worker import roots
+from connections.worker.child_environment import child_environment
 from connections.worker.host import Host, HostBroken
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class Mould:
         # One thread of Go at a time is plenty for a host's clients, and saves memory; so does one
         # arena of malloc for all threads, as SQLite would fill one for each client.
         lean = {"GOMAXPROCS": "1", "MALLOC_ARENA_MAX": "1"}
-        given = {**os.environ, **environment}
+        given = {**child_environment(), **environment}
         self._environment = {**lean, **given, **roots.environment(given)}
         self._wanted_spares = spares
         self._process: subprocess.Popen[bytes] | None = None

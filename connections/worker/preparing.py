@@ -11,6 +11,8 @@ from typing import Self
 
 from django.conf import settings
 
+from connections.worker.child_environment import child_environment
+
 PREPARE_SECONDS = 60.0
 
 
@@ -37,6 +39,7 @@ class Preparer:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "connections.worker.prepare_stores"],
             cwd=settings.BASE_DIR,
+            env=child_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,0 +1,28 @@
+"""What a process that holds connections finds in its environment."""
+
+from pathlib import Path
+
+import pytest
+
+from connections.tests.test_host import mould_with
+from connections.worker.child_environment import WITHHELD, child_environment
+
+
+def test_child_environment_has_no_secret_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in WITHHELD:
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("NO_PROXY", "kept.example")
+    found = child_environment()
+    assert "secret" not in found.values()
+    assert found["NO_PROXY"] == "kept.example"
+
+
+async def test_host_finds_no_secret_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in WITHHELD:
+        monkeypatch.setenv(name, f"m4rker of {name}")
+    async with mould_with(spares=0) as mould:
+        host = await mould.take()
+        environment = Path(f"/proc/{host.pid}/environ").read_bytes()
+        host.kill()
+    assert b"HTTPS_PROXY=" in environment
+    assert b"m4rker" not in environment
