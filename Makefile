@@ -39,8 +39,8 @@ ON_SERVERS := organizations connections whatsapp_orgs \
 	$(addprefix --ignore connections/tests/test_,$(addsuffix .py,any_order chart dialling \
 		host hosts late_words lifecycle move_auth_sessions settles store_connections \
 		auth_session_schemas)) \
-	$(addprefix --ignore whatsapp_orgs/tests/test_,$(addsuffix .py,dashboards production \
-		redis_layer settings translations))
+	$(addprefix --ignore whatsapp_orgs/tests/test_,$(addsuffix .py,dashboards log_redaction \
+		production redis_layer settings translations))
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20

@@ -59,16 +59,48 @@ def test_role_of_the_application_is_ordinary(postgres: Postgres) -> None:
                 connection.execute(forbidden)
 
 
-def test_role_suffices_for_migrations_and_credentials(postgres: Postgres, tmp_path: Path) -> None:
-    url = of_application(postgres)
-    environment = {**isolation.environment(tmp_path), "DATABASE_URL": url, "REDIS_URL": ""}
+def migrate(url: str, data_dir: Path) -> None:
+    environment = {**isolation.environment(data_dir), "DATABASE_URL": url, "REDIS_URL": ""}
     command = [sys.executable, "manage.py", "migrate", "--noinput"]
     subprocess.run(
         command, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=SECONDS
     )
+
+
+def test_role_suffices_for_migrations_and_credentials(postgres: Postgres, tmp_path: Path) -> None:
+    url = of_application(postgres)
+    migrate(url, tmp_path)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA wa_1_attempt_1")
         connection.execute("DROP SCHEMA wa_1_attempt_1")
+
+
+def test_database_of_a_superuser_moves_to_the_ordinary_role(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    """As docs/operations.md tells it: a dump by the one, a restore by the other."""
+    old = postgres.new_database("old")
+    migrate(old, tmp_path)
+    with psycopg.connect(old, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA wa_1_attempt_1 CREATE TABLE kept (word TEXT)")
+        connection.execute("INSERT INTO wa_1_attempt_1.kept VALUES ('all')")
+    postgres.sql("CREATE DATABASE moved OWNER whatsapp_orgs")
+    new, dump = of_application(postgres, "moved"), tmp_path / "whatsapp-orgs.dump"
+    kinds = ("--format=custom", "--no-owner")
+    for command in (
+        (postgres_program("pg_dump"), *kinds, f"--file={dump}", old),
+        (postgres_program("pg_restore"), "--no-owner", "--exit-on-error", "-d", new, str(dump)),
+    ):
+        subprocess.run(command, check=True, timeout=SECONDS)
+    with psycopg.connect(new, autocommit=True) as connection:
+        kept = connection.execute("SELECT word FROM wa_1_attempt_1.kept").fetchall()
+        owners = (
+            "SELECT DISTINCT tableowner FROM pg_tables"
+            " WHERE schemaname IN ('public', 'wa_1_attempt_1')"
+        )
+        assert kept == [("all",)]
+        assert connection.execute(owners).fetchall() == [("whatsapp_orgs",)]
+    migrate(new, tmp_path)
 
 
 def test_another_role_does_not_reach_the_database(postgres: Postgres) -> None:
@@ -76,6 +108,17 @@ def test_another_role_does_not_reach_the_database(postgres: Postgres) -> None:
     url = f"postgres://stranger@127.0.0.1:{postgres.port}/whatsapp_orgs"
     with pytest.raises(psycopg.OperationalError, match="permission denied"):
         psycopg.connect(url)
+
+
+def test_second_login_of_the_role_reaches_the_database(postgres: Postgres) -> None:
+    """As docs/operations.md tells it, to change a password under running workers."""
+    postgres.sql("CREATE ROLE whatsapp_orgs_2 LOGIN PASSWORD 'NEW' IN ROLE whatsapp_orgs")
+    postgres.sql("ALTER ROLE whatsapp_orgs_2 SET role = 'whatsapp_orgs'")
+    url = of_application(postgres).replace("whatsapp_orgs:", "whatsapp_orgs_2:")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA wa_2_attempt_1")
+        who = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'wa_2_attempt_1'"
+        assert connection.execute(who).fetchall() == [("whatsapp_orgs",)]
 
 
 def test_processes_use_the_ordinary_role() -> None:
