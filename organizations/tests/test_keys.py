@@ -198,6 +198,11 @@ def test_new_password_of_ones_own_ends_tokens_and_other_logins(bert: User) -> No
     assert there.get("/admin/").status_code == 302
 
 
+def test_pages_for_a_new_password_say_what_it_ends(root: User, bert: User) -> None:
+    for page in ("/admin/password_change/", f"/admin/auth/user/{bert.pk}/password/"):
+        assert "revokes the API tokens that stand for" in shown(root, page)
+
+
 def test_new_password_by_a_superuser_ends_tokens(root: User, bert: User) -> None:
     words = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "usable_password": "true"}
     page = browser(root).post(
