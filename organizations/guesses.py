@@ -1,4 +1,4 @@
-"""Wrong tokens, counted by address: whoever tries one after another is told to wait.
+"""Wrong tokens, counted by network: whoever tries one after another is told to wait.
 
 A right token is let in all the same, so that one bad client does not lock out an office. Counted in
 Django's cache: with one that processes share, they count together.
@@ -6,13 +6,14 @@ Django's cache: with one that processes share, they count together.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 
 from django.conf import settings
 from django.core.cache import cache
 from django.utils.translation import ngettext
+
+from organizations.client_network import network_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class TooManyGuesses(Exception):
 def count(address: str | None) -> None:
     """Remember one more wrong token from here. Raises TooManyGuesses beyond the allowed number."""
     window = settings.WRONG_TOKEN_WINDOW_SECONDS
-    key = f"wrong-tokens.{_network(address)}"
+    key = f"wrong-tokens.{network_of(address)}"
     now = time.time()
     # The window begins with its first wrong token, and ends however many follow.
     ends = cache.get_or_set(f"{key}.ends", now + window, window)
@@ -46,14 +47,3 @@ def count(address: str | None) -> None:
         if number == settings.WRONG_TOKENS_PER_ADDRESS + 1:
             logger.warning("too many wrong tokens", extra={"address": address})
         raise TooManyGuesses(max(1, round(float(ends or now) - now)))
-
-
-def _network(address: str | None) -> str:
-    """What one client can choose its address from: of IPv6 that is a /64."""
-    try:
-        found = ipaddress.ip_address(address or "")
-    except ValueError:
-        return "unknown"
-    if isinstance(found, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((found, 64), strict=False).network_address)
-    return str(found)

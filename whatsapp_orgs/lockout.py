@@ -14,6 +14,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from organizations.client_network import UNKNOWN, network_of
+
 # As long as the column that it is counted in.
 NAME_LENGTH = 255
 
@@ -31,13 +33,22 @@ def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> st
     )
 
 
+def counted_address(request: HttpRequest) -> str:
+    """Return the client's network, as a database's column of addresses can hold it.
+
+    Unknown is "0.0.0.0", which no client has, and not NULL: two NULLs are never the same row.
+    """
+    network = network_of(request.META.get("REMOTE_ADDR"))
+    return "0.0.0.0" if network == UNKNOWN else network
+
+
 def locked_out(
     request: HttpRequest, original_response: HttpResponse | None, credentials: dict[str, Any] | None
 ) -> HttpResponse:
     """429, and when to try again, in the admin's look."""
     cooloff: timedelta = settings.AXES_COOLOFF_TIME
     tried = AccessAttempt.objects.filter(
-        username=counted_name(request, credentials), ip_address=request.META.get("REMOTE_ADDR")
+        username=counted_name(request, credentials), ip_address=counted_address(request)
     )
     last = tried.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
     left = cooloff if last is None else last + cooloff - timezone.now()

@@ -235,6 +235,7 @@ AXES_COOLOFF_TIME = timedelta(seconds=positive("LOGIN_LOCKOUT_SECONDS", 900))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "whatsapp_orgs.lockout.locked_out"
 AXES_USERNAME_CALLABLE = "whatsapp_orgs.lockout.counted_name"
+AXES_CLIENT_IP_CALLABLE = "whatsapp_orgs.lockout.counted_address"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True

@@ -71,6 +71,14 @@ def test_an_address_of_a_network_that_one_client_owns_counts_for_all_of_it() -> 
     guesses.count("2001:db8:0:2::1")
 
 
+def test_mapped_ipv4_address_counts_as_the_ipv4_address() -> None:
+    for address in ("192.0.2.1", "::ffff:192.0.2.1", "::ffff:c000:201"):
+        guesses.count(address)
+    guesses.count("::ffff:192.0.2.2")
+    with pytest.raises(TooManyGuesses):
+        guesses.count("192.0.2.1")
+
+
 @pytest.mark.parametrize("address", [None, "", "nonsense"])
 def test_an_unknown_address_counts_too(address: str | None) -> None:
     for _ in range(3):

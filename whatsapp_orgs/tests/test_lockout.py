@@ -86,6 +86,26 @@ def test_a_right_password_forgets_the_wrong_ones(alice: User) -> None:
         assert log_in(PASSWORD).status_code == 302
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::9"),
+        ("192.0.2.1", "::ffff:192.0.2.1"),
+        ("fe80::1%eth0", "fe80::2"),
+        ("nonsense", ""),
+    ],
+)
+def test_addresses_of_one_network_are_counted_together(
+    alice: User, first: str, second: str
+) -> None:
+    for number in range(5):
+        answer = log_in(WRONG, address=second if number % 2 else first)
+    assert answer.status_code == 429
+    for address in (first, second):
+        assert log_in(PASSWORD, address=address).status_code == 429
+    assert log_in(PASSWORD, address="2001:db8:0:2::1").status_code == 302
+
+
 @pytest.mark.parametrize("name", ["nobody", "a" * 10_000, "a\0b", "", "‮ecila", "🔑"])
 def test_unknown_and_impossible_names(db: None, name: str) -> None:
     for _ in range(7):
