@@ -12,6 +12,7 @@ from knox.models import AbstractAuthToken
 
 from organizations.actors import LABEL_LENGTH
 from organizations.names import validate_name, validate_username
+from organizations.login_counts import LoginCount as LoginCount
 
 
 class Organization(models.Model):

@@ -11,3 +11,5 @@ class WhatsappOrgsConfig(AppConfig):
     def ready(self) -> None:
         import_module("whatsapp_orgs.checks")
         import_module("whatsapp_orgs.production")
+        # Its receivers hear of every login.
+        import_module("whatsapp_orgs.lockout")

@@ -137,7 +137,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 INSTALLED_APPS = [
     "whatsapp_orgs.lean_daphne.DaphneConfig",
-    "django.contrib.admin",
+    "organizations.admin_config.OrgsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -214,6 +214,7 @@ CACHES = {"default": topology.cache(REDIS_URL, REDIS_PREFIX)}
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
+    "whatsapp_orgs.lockout.ThrottleBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -232,6 +233,12 @@ SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
 # `manage.py axes_reset` lets everyone try again.
 AXES_FAILURE_LIMIT = whole("LOGIN_ATTEMPTS", 5)
 AXES_COOLOFF_TIME = timedelta(seconds=positive("LOGIN_LOCKOUT_SECONDS", 900))
+# Failed logins of one network within that time, over all names; of one name from everywhere,
+# before each further one doubles its delay (organizations/login_throttle.py).
+LOGIN_ATTEMPTS_PER_NETWORK = whole("LOGIN_ATTEMPTS_PER_NETWORK", 20)
+LOGIN_ATTEMPTS_PER_NAME = whole("LOGIN_ATTEMPTS_PER_NAME", 10)
+LOGIN_MAX_DELAY_SECONDS = positive("LOGIN_MAX_DELAY_SECONDS", 300)
+AXES_HANDLER = "whatsapp_orgs.lockout.Handler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "whatsapp_orgs.lockout.locked_out"
 AXES_USERNAME_CALLABLE = "whatsapp_orgs.lockout.counted_name"

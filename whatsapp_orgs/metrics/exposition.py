@@ -48,7 +48,7 @@ def text(
     found: list[Metric] = [*_of_process(checks, open_sockets, read is not None)]
     if read is not None:
         now, past, seconds = read
-        found += [*_of_fleet(now), *_of_workers(now), *_of_past(past)]
+        found += [*_of_fleet(now), *_of_workers(now), *_of_past(past), *_of_logins(now)]
         found.append(_gauge("scrape_seconds", "Time to read these figures.", seconds))
         found.append(
             _gauge("database_seconds", "Round trip to the database.", now.database_seconds)
@@ -132,6 +132,13 @@ def _of_workers(now: Present) -> Iterator[Metric]:
         "For how long WhatsApp has refused this version of the client; 0: it does not.",
         now.outdated_seconds(),
     )
+
+
+def _of_logins(now: Present) -> Iterator[Metric]:
+    ever = now.logins.get("ever", 0)
+    yield CounterMetricFamily(PREFIX + "failed_logins", "Wrong passwords and codes.", ever)
+    limited = {"name": now.logins.get("names", 0), "network": now.logins.get("networks", 0)}
+    yield _gauges("limited_logins", "Names and networks that wait with a login.", "limit", limited)
 
 
 def _of_past(past: Tally) -> Iterator[Metric]:

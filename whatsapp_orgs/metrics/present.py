@@ -18,6 +18,7 @@ from connections.fleet import Section, section_of
 from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker, Workforce
 from connections.observed import Observed, listed
+from organizations import login_throttle
 from organizations.models import Organization
 
 # A worker that fell silent is told of for so long.
@@ -39,6 +40,8 @@ class Present:
     bulk_runs: int = 0
     bulk_items: int = 0
     owner_links: int = 0
+    logins: dict[str, int] = field(default_factory=dict)
+    """Failed logins so far ("ever"); names and networks that have to wait with one."""
     database_seconds: float = 0.0
 
     def heartbeat_age(self, worker: Worker) -> float:
@@ -74,6 +77,7 @@ def read() -> Present:
             found.owned[observed.connection.worker.pk] += count
     found.bulk_runs, found.bulk_items = _open_bulk()
     found.owner_links = _open_owner_links()
+    found.logins = login_throttle.totals()
     return found
 
 

@@ -152,7 +152,7 @@ async def test_nothing_is_told_of_any_tenant(settings: Settings) -> None:
 
 LABELS = {
     *("check", "desired", "le", "method", "observation", "outcome", "reason", "section"),
-    *("state", "status", "worker"),
+    *("limit", "state", "status", "worker"),
 }
 
 
