@@ -1,0 +1,36 @@
+"""The attack on the login reaches no more passwords than the limits allow."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from tests.application import Application
+from tests.attacks.login_spray import Guesser, attack, print_table
+
+
+def test_guesses_end_at_the_limits(tmp_path: Path) -> None:
+    with Application(
+        tmp_path / "data",
+        TRUST_PROXY="true",
+        LOGIN_ATTEMPTS="3",
+        LOGIN_ATTEMPTS_PER_NETWORK="6",
+        LOGIN_ATTEMPTS_PER_NAME="4",
+    ) as application:
+        results = attack(application.url, tries=12)
+    print_table(results)
+    sprayed, parallel, one_network, spellings, many_networks = results
+    assert (sprayed.checked, parallel.checked) == (6, 6)
+    # The try that reaches the limit of a name in one network is checked, and refused at once.
+    assert (one_network.checked, spellings.checked) == (2, 2)
+    # After the fourth failure the delay is 1 s, then 2, 4, 8 …
+    further = math.floor(math.log2(many_networks.seconds + 1))
+    assert 4 <= many_networks.checked <= 4 + further + 1
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1:8000", "http://[2001:db8::1]/"])
+def test_server_that_is_not_on_loopback_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="loopback"):
+        Guesser(url)
