@@ -1,45 +1,65 @@
-"""The admin site: Django's own, with a login that remembers browsers."""
+"""The admin site: Django's own, with a second step of the login and pages to set it up."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from organizations import known_browsers
+from organizations import known_browsers, login_throttle
+from organizations.second_factor import sessions
+from organizations.second_factor.devices import app_of
+from organizations.second_factor.sessions import Need
+
+# What staff reach who must set up a second factor first; the language is no page of the admin.
+OPEN_BEFORE_SET_UP = {"logout", "password_change", "password_change_done", "second_factor"}
 
 
 class PasswordView(LoginView):
-    """Asks for user name and password."""
+    """Asks for user name and password, and sends those with a second factor to the second step."""
 
     template_name = "admin/login.html"
     authentication_form = AdminAuthenticationForm
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        user = form.get_user()
+        name = user.get_username()
+        if app_of(user) is not None:
+            login_throttle.refund(self.request, name)
+            sessions.begin(self.request, user, self.get_success_url())
+            return redirect("admin:second_factor_code")
         response = super().form_valid(form)
-        known_browsers.remember(self.request, response, form.get_user().get_username())
+        known_browsers.remember(self.request, response, name)
         return response
 
 
 class OrgsAdminSite(AdminSite):
     """Registered as the default site (organizations/admin_config.py)."""
 
+    def has_permission(self, request: HttpRequest) -> bool:
+        if not super().has_permission(request):
+            return False
+        need = sessions.need_of_request(request)
+        route = request.resolver_match.url_name if request.resolver_match else None
+        return need is Need.NOTHING or (need is Need.SET_UP and route in OPEN_BEFORE_SET_UP)
+
     @method_decorator(never_cache)
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if request.method == "GET" and self.has_permission(request):
-            return redirect("admin:index", permanent=False)
+        if request.method == "GET" and (elsewhere := self._instead_of_login(request)):
+            return elsewhere
         context = {
             **self.each_context(request),
             "title": _("Log in"),
@@ -54,3 +74,38 @@ class OrgsAdminSite(AdminSite):
         view: Any = PasswordView.as_view(extra_context=context)
         response: HttpResponse = view(request)
         return response
+
+    def _instead_of_login(self, request: HttpRequest) -> HttpResponse | None:
+        """Where those are sent who are logged in already; None when the form is for them."""
+        if not super().has_permission(request):
+            return None
+        need = sessions.need_of_request(request)
+        if need is Need.NOTHING:
+            return redirect("admin:index")
+        if need is Need.SET_UP:
+            wanted = request.GET.get(REDIRECT_FIELD_NAME, "")
+            query = f"?{REDIRECT_FIELD_NAME}={quote(wanted)}" if wanted else ""
+            return redirect(reverse("admin:second_factor") + query)
+        # It has shown no code, so it is worth nothing any more.
+        logout(request)
+        return None
+
+    def get_urls(self) -> list[Any]:
+        # They need the models, and the site is made before these are loaded.
+        from organizations.second_factor import views
+
+        return [
+            path("login/code/", views.code_view, name="second_factor_code"),
+            path("second-factor/", self.admin_view(views.own_view), name="second_factor"),
+            path(
+                "second-factor/codes/",
+                self.admin_view(views.codes_view),
+                name="second_factor_codes",
+            ),
+            path(
+                "second-factor/remove/",
+                self.admin_view(views.remove_view),
+                name="second_factor_remove",
+            ),
+            *super().get_urls(),
+        ]

@@ -66,6 +66,18 @@ def charge(request: HttpRequest, name: str) -> None:
         raise refused
 
 
+def admit(request: HttpRequest, name: str) -> bool:
+    """Count one try in advance, or mark the request as refused: AxesMiddleware answers it then."""
+    try:
+        charge(request, name)
+    except TooManyLogins as error:
+        request.axes_locked_out = True  # type: ignore[attr-defined]
+        request.login_refusal = error  # type: ignore[attr-defined]
+        return False
+    request.login_charged = True  # type: ignore[attr-defined]
+    return True
+
+
 def refund(request: HttpRequest, name: str) -> None:
     """Take back one charge: the password, or the code, was right."""
     _rows(request, name).filter(failures__gt=0).update(failures=F("failures") - 1)

@@ -11,8 +11,10 @@ from django.utils.translation import gettext_lazy as lazy
 from knox.models import AbstractAuthToken
 
 from organizations.actors import LABEL_LENGTH
-from organizations.names import validate_name, validate_username
 from organizations.login_counts import LoginCount as LoginCount
+from organizations.names import validate_name, validate_username
+from organizations.second_factor.devices import AuthenticatorApp as AuthenticatorApp
+from organizations.second_factor.devices import RecoveryCodes as RecoveryCodes
 
 
 class Organization(models.Model):
@@ -235,6 +237,11 @@ class AuditEntry(models.Model):
         OWNER_LINK_USED = "owner_link_used", lazy("Link for the phone's owner used")
         OWNER_LINK_REVOKED = "owner_link_revoked", lazy("Link for the phone's owner revoked")
         LINKED_NUMBER_CHANGED = "linked_number_changed", lazy("Another phone linked")
+        SECOND_FACTOR_ADDED = "second_factor_added", lazy("Second factor set up")
+        SECOND_FACTOR_REMOVED = "second_factor_removed", lazy("Second factor removed")
+        SECOND_FACTOR_RESET = "second_factor_reset", lazy("Second factor reset by someone else")
+        RECOVERY_CODES_RENEWED = "recovery_codes_renewed", lazy("New recovery codes made")
+        RECOVERY_CODE_USED = "recovery_code_used", lazy("Recovery code used to log in")
         WORKER_DRAINED = "worker_drained", lazy("Worker drained")
         WORKER_RESUMED = "worker_resumed", lazy("Worker takes organizations again")
 

@@ -25,6 +25,7 @@ from organizations import guesses
 from organizations.access import Caller, person
 from organizations.models import ApiToken
 from organizations.origins import is_allowed_origin
+from organizations.second_factor.sessions import Need, need_of
 from organizations.tokens import find_token, mark_used
 
 Scope = dict[str, Any]
@@ -65,7 +66,9 @@ class Visitor:
         store = import_module(settings.SESSION_ENGINE).SessionStore(self.session_key)
         request: Any = SimpleNamespace(session=store)
         in_person = get_user(request)
-        return person(in_person, self.address) if in_person.is_authenticated else None
+        if not in_person.is_authenticated or need_of(in_person, store) is not Need.NOTHING:
+            return None
+        return person(in_person, self.address)
 
 
 class Door:

@@ -70,6 +70,7 @@ ASKED_WITH: dict[str, Callable[[World], dict[str, Any]]] = {
         "scope": "read",
         "organization": world.acme.pk,
     },
+    "POST admin/auth/user/<int:user_id>/second-factor/": confirmed,
     "POST admin/auth/user/add/": lambda world: {
         "username": "fred",
         "usable_password": "false",

@@ -28,6 +28,10 @@ POST     connections/                                405  405  405  405  405
 GET,POST password_change/                            200  200  200  200  200
 GET      password_change/done/                       200  200  200  200  200
 POST     password_change/done/                       405  405  405  405  405
+GET,POST second-factor/                              200  200  200  200  200
+# None of them has one.
+GET,POST second-factor/codes/                        302  302  302  302  302
+GET,POST second-factor/remove/                       302  302  302  302  302
 GET      autocomplete/                               200  200  200  200  200
 POST     autocomplete/                               405  405  405  405  405
 GET      jsi18n/                                     200  200  200  200  200
@@ -100,6 +104,8 @@ GET,POST <path:object_id>/                           302  302  302  302  302
 [admin/auth/user/]
 GET      <id>/password/                              403  403  403  403  200
 POST     <id>/password/                              403  403  403  403  302+
+GET      <int:user_id>/second-factor/                403  403  403  403  200
+POST     <int:user_id>/second-factor/                403  403  403  403  302+
 GET,POST .                                           403  403  403  403  200
 GET      add/                                        403  403  403  403  200
 POST     add/                                        403  403  403  403  302+
@@ -234,6 +240,8 @@ POST     link/                          410 410
 [admin/]
 GET      login/                         200 302
 POST     login/                         200 200
+# Only a right password leads to the second step.
+GET,POST login/code/                    login login
 GET      logout/                        302 405
 POST     logout/                        302 200
 [api/v1/]

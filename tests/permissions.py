@@ -27,6 +27,7 @@ from organizations.access import person
 from organizations.actors import Actor
 from organizations.invitations import invite
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
+from organizations.second_factor.devices import AuthenticatorApp
 from whatsapp_orgs.probes import PATHS as PROBES
 
 TESTS = Actor("the tests", address="192.0.2.1")
@@ -157,6 +158,7 @@ def build() -> World:
         actions.set_member(organization, people[name], role, TESTS)
     people = {name: User.objects.get(username=name) for name in people}
     invite(acme, "superuser", Role.VIEWER, person(people["owner"]))
+    AuthenticatorApp.objects.create(user=people["erin"], name="app", key="")
     worker = Hand()
     for organization in (acme, globex):
         _pairing(organization, worker)
@@ -224,6 +226,7 @@ def _named(acme: Organization, people: dict[str, User]) -> dict[str, object]:
         "api/v1/tokens/<uuid:number> number": ApiToken.objects.get(name="operator's spare").number,
         "id": erin.pk,
         "user_id": people["owner"].pk,
+        "user user_id": erin.pk,
         "content_type_id": ContentType.objects.get_for_model(Organization).pk,
         "object_id": acme.pk,
         "app_label": "organizations",

@@ -39,14 +39,8 @@ class ThrottleBackend:
         if request is None or username is None:
             return
         name = counted_name(request, {"username": username}) or ""
-        try:
-            login_throttle.charge(request, name)
-        except login_throttle.TooManyLogins as error:
-            # AxesMiddleware shows `locked_out` then.
-            request.axes_locked_out = True  # type: ignore[attr-defined]
-            request.login_refusal = error  # type: ignore[attr-defined]
-            raise PermissionDenied from error
-        request.login_charged = True  # type: ignore[attr-defined]
+        if not login_throttle.admit(request, name):
+            raise PermissionDenied
 
 
 class Handler(AxesDatabaseHandler):  # type: ignore[misc]

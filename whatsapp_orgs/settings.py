@@ -150,6 +150,9 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "rest_framework",
     "knox",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "whatsapp_orgs",
     "organizations",
     "connections",
@@ -222,6 +225,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# Staff without a second factor reach nothing but the page that sets one up.
+REQUIRE_SECOND_FACTOR = flag("REQUIRE_SECOND_FACTOR", default=False)
+OTP_TOTP_ISSUER = "WhatsApp Orgs"
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 

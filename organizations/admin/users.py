@@ -3,17 +3,26 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.db.models import Field
 from django.forms import Field as FormField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from organizations.admin.base import caller_of
 from organizations.names import validate_name
+from organizations.second_factor import actions
+from organizations.second_factor.devices import app_of
 
 NAMES = ("username", "first_name", "last_name", "name")
 
@@ -54,8 +63,9 @@ class SuperusersOnly:
         return _is_superuser(request)
 
 
-admin.site.unregister(User)
-admin.site.unregister(Group)
+for model in (User, Group, TOTPDevice, StaticDevice):
+    # Of the second factor a page of one's own shows what there is to see.
+    admin.site.unregister(model)
 
 
 class OwnUserForm(UserChangeForm[User]):
@@ -74,9 +84,13 @@ class OwnUserForm(UserChangeForm[User]):
 
 @admin.register(User)
 class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
-    """Django's. What a change takes away ends keys of theirs (organizations/accounts.py)."""
+    """Django's, with a button that resets someone's second factor.
+
+    What a change takes away ends keys of theirs (organizations/accounts.py).
+    """
 
     form = OwnUserForm
+    change_form_template = "admin/organizations/user/change_form.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Put the tokens' fate below the rights that decide it."""
@@ -104,6 +118,45 @@ class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
     ) -> None:
         obj.keep_tokens = not form.cleaned_data.get("revoke_tokens", True)  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)
+
+    def get_urls(self) -> list[URLPattern]:
+        reset = path(
+            "<int:user_id>/second-factor/",
+            self.admin_site.admin_view(self.reset_second_factor),
+            name="user_second_factor_reset",
+        )
+        return [reset, *super().get_urls()]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        user = kwargs.get("obj")
+        context["can_reset"] = user and user.pk != request.user.pk and app_of(user) is not None
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def reset_second_factor(self, request: HttpRequest, user_id: int) -> HttpResponse:
+        """For a lost phone. One's own is removed on its page, with a code."""
+        if not _is_superuser(request):
+            raise PermissionDenied
+        user = get_object_or_404(User, pk=user_id)
+        if user.pk == request.user.pk:
+            return redirect("admin:second_factor")
+        if request.method != "POST" or request.POST.get("confirmed") != "yes":
+            context = {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "title": _("Reset the second factor"),
+                "button": _("Reset the second factor"),
+                "question": _(
+                    "The login of this user asks for the password alone then. Be sure who asks you "
+                    "for it: the second factor is there for those who know the password."
+                ),
+                "rows": [(user.pk, user.get_username())],
+            }
+            return TemplateResponse(request, "admin/organizations/confirmation.html", context)
+        if actions.remove(user, caller_of(request).actor, by_other=True):
+            messages.success(request, _("The second factor was reset."))
+        return redirect("admin:auth_user_change", user.pk)
 
 
 @admin.register(Group)

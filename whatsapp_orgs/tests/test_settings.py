@@ -97,7 +97,9 @@ def test_an_unknown_server_is_refused(value: str, monkeypatch: pytest.MonkeyPatc
     assert str(error.value) == f"WHATSAPP_SERVER must be one of live, simulator, not {value!r}."
 
 
-@pytest.mark.parametrize("name", ["DEBUG", "EMBEDDED_WORKER", "PRODUCTION", "TRUST_PROXY"])
+@pytest.mark.parametrize(
+    "name", ["DEBUG", "EMBEDDED_WORKER", "PRODUCTION", "REQUIRE_SECOND_FACTOR", "TRUST_PROXY"]
+)
 def test_a_flag_is_yes_or_no(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for value, meaning in {"true": True, "1": True, "On": True, "no": False, "0": False}.items():
         monkeypatch.setenv(name, value)

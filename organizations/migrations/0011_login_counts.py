@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("organizations", "0009_clean_names"),
+        ("organizations", "0010_invitations"),
     ]
 
     operations = [
