@@ -11,7 +11,8 @@ from tests.test_browser import browser, visitor
 __all__ = ["browser", "visitor"]
 
 PAGES = [
-    *("admin/", "admin/password_change/", "admin/auth/user/", "admin/auth/user/add/"),
+    *("admin/", "admin/password_change/", "admin/second-factor/"),
+    *("admin/auth/user/", "admin/auth/user/add/"),
     *("admin/organizations/organization/", "admin/organizations/organization/add/"),
     *("admin/organizations/membership/", "admin/organizations/apitoken/"),
     *("admin/organizations/invitation/", "admin/organizations/invitation/received/"),

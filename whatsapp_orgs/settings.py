@@ -248,6 +248,8 @@ AXES_HANDLER = "whatsapp_orgs.lockout.Handler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "whatsapp_orgs.lockout.locked_out"
 AXES_USERNAME_CALLABLE = "whatsapp_orgs.lockout.counted_name"
+# A failed login keeps its form without these, and without the password: a code may be a good one.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "sealed"]
 AXES_CLIENT_IP_CALLABLE = "whatsapp_orgs.lockout.counted_address"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True

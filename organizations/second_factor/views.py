@@ -6,6 +6,7 @@ import base64
 import secrets
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
@@ -141,7 +142,8 @@ def remove_view(request: HttpRequest) -> HttpResponse:
     form = _confirmed(request, user)
     if form.is_valid():
         actions.remove(user, _actor(request, user))
-        messages.success(request, _("Your login asks for the password alone again."))
+        if not settings.REQUIRE_SECOND_FACTOR:
+            messages.success(request, _("Your login asks for the password alone again."))
         return redirect("admin:second_factor")
     return _page(request, "confirm", _("Remove the second factor"), form=form, action="remove")
 

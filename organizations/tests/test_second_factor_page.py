@@ -9,6 +9,7 @@ import time
 from io import StringIO
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -21,7 +22,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import Settings
 
 from organizations.actors import COMMAND_LINE
-from organizations.models import AuditEntry
+from organizations.models import AuditEntry, LoginCount
 from organizations.second_factor import actions
 from organizations.second_factor.devices import AuthenticatorApp, app_of
 from organizations.tests.adminpages import browser
@@ -263,17 +264,23 @@ def test_command_resets_and_says_what_it_did(alice: User) -> None:
 # --- What is written down -----------------------------------------------------------------------
 
 
-def test_no_secret_and_no_code_is_logged_or_audited(
-    alice: User, caplog: pytest.LogCaptureFixture
+def test_no_secret_and_no_code_is_logged_audited_or_kept(
+    alice: User, bob: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     client = browser(alice)
     phone, codes = set_up(client)
+    tab = Phone(browser(bob).get(OWN).content.decode())
+    form = {"sealed": tab.sealed, "code": tab.code(), "password": "wr0ng-password"}
+    assert browser(bob).post(OWN, form).status_code == 200
     client.post(CODES, {"code": codes[0], "password": "wr0ng-password"})
     client.post(CODES, {"code": "typed-w0rd", "password": PASSWORD})
     client.post(REMOVE, {"code": codes[1], "password": PASSWORD})
-    written = caplog.text + str(list(AuditEntry.objects.values()))
-    for plain in (phone.text, phone.secret.hex(), phone.sealed, *codes):
+    written = caplog.text + str(
+        [list(model.objects.values()) for model in (AuditEntry, AccessAttempt, LoginCount)]
+    )
+    assert AccessAttempt.objects.exists()
+    for plain in (phone.text, phone.secret.hex(), phone.sealed, tab.text, tab.sealed, *codes):
         assert plain not in written
     assert "typed-w0rd" not in written and "wr0ng-password" not in written
 
