@@ -23,21 +23,19 @@ from daphne import server as daphne_server  # noqa: E402
 from daphne.http_protocol import HTTPFactory, WebRequest  # noqa: E402
 from daphne.server import Server  # noqa: E402
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol  # noqa: E402
-from twisted.internet import interfaces, reactor  # noqa: E402
+from twisted.internet import interfaces, tcp  # noqa: E402
+from twisted.web.http import _GenericHTTPChannelProtocol  # noqa: E402
 
-# From the connection or the request's first line to its last byte.
-REQUEST_SECONDS = 20.0
+from whatsapp_orgs.client_connections import ClientTransport, open_connections  # noqa: E402
+from whatsapp_orgs.http_channel import IDLE_SECONDS, BoundedChannel  # noqa: E402
+
 # A client's questions: "{}" is one.
 MESSAGE_BYTES = 4096
 QUESTIONS_WAITING = 50
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
-    """A request that is dropped when it takes too long to come, or brings too much."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._late = _later(REQUEST_SECONDS, self._drop)
+    """A request that is dropped when it brings too much."""
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)
@@ -53,46 +51,35 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
             super().handleContentChunk(data)
 
     def process(self) -> Any:
-        _cancel(self._late)
+        self.channel.request_is_whole()
         # Daphne lets this header say where the site is mounted, and so where its links lead.
         self.requestHeaders.removeHeader(b"daphne-root-path")
         return super().process()
 
-    def connectionLost(self, reason: Any) -> None:
-        _cancel(self._late)
-        super().connectionLost(reason)
-
     def _refuse(self) -> None:
-        _cancel(self._late)
         if self.channel is not None:
             self.channel.transport.write(
                 b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
             )
             self.channel.loseConnection()
 
-    def _drop(self) -> None:
-        if self.channel is not None:
-            self.channel.transport.abortConnection()
-
 
 class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
-    """Connections on which a request has to begin in time."""
+    """Connections with bounds, as many from one address as are allowed."""
+
+    def __init__(self, server: Any) -> None:
+        super().__init__(server)
+        self.timeOut = IDLE_SECONDS
+
+    def protocol(self) -> Any:
+        return _GenericHTTPChannelProtocol(BoundedChannel())
 
     def buildProtocol(self, address: Any) -> Any:
+        """Return None, which closes the connection, when the address has too many."""
+        if not open_connections.has_room(address.host):
+            return None
         protocol = super().buildProtocol(address)
-
-        def silent() -> None:
-            # Twisted's protocol is a wrapper that knows no transport itself.
-            if (transport := protocol._channel.transport) is not None:
-                transport.abortConnection()
-
-        late = _later(REQUEST_SECONDS, silent)
-
-        def begun(*arguments: Any, **named: Any) -> BoundedRequest:
-            _cancel(late)
-            return BoundedRequest(*arguments, **named)
-
-        protocol.requestFactory = begun
+        protocol.requestFactory = BoundedRequest
         return protocol
 
 
@@ -103,6 +90,10 @@ class Readiness:
     def __init__(self) -> None:
         self._ready = asyncio.Event()
         self._ready.set()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._ready.is_set()
 
     async def wait(self) -> None:
         await self._ready.wait()
@@ -119,10 +110,7 @@ class Readiness:
 
 
 class BoundedWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
-    """A socket that tells the application to wait, and that does not take any number of questions.
-
-    A client that reads nothing answers no ping either, and is dropped for that.
-    """
+    """A socket that tells the application to wait, and takes no endless number of questions."""
 
     maxMessagePayloadSize: int
 
@@ -135,7 +123,7 @@ class BoundedWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
 
     def onConnect(self, request: Any) -> Any:
         if not request.headers.get("sec-websocket-protocol", "").isascii():
-            raise ConnectionDeny(400, "Bad Request")  # type: ignore[no-untyped-call]
+            raise ConnectionDeny(400, "Bad Request")
         return super().onConnect(request)
 
     def sendMessage(self, *arguments: Any, **named: Any) -> None:
@@ -145,6 +133,11 @@ class BoundedWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
             super().sendMessage(*arguments, **named)
         finally:
             self.maxMessagePayloadSize = bound
+
+    def onPing(self, payload: bytes) -> None:
+        # A client that reads no answers gets none: they would wait in memory.
+        if self.readiness.is_ready:
+            super().onPing(payload)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         if self.application_queue.qsize() < QUESTIONS_WAITING:
@@ -176,19 +169,15 @@ class BoundedServer(Server):  # type: ignore[misc]
     def run(self) -> None:
         daphne_server.HTTPFactory = BoundedHTTPFactory
         daphne_server.WebSocketFactory = BoundedWebSocketFactory
+        tcp.Port.transport = ClientTransport
         super().run()
+
+    def timeout_checker(self) -> None:
+        """Daphne calls this every two seconds."""
+        open_connections.drop_stalled()
+        super().timeout_checker()
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.send":
             await protocol.readiness.wait()
         await super().handle_reply(protocol, message)
-
-
-def _later(seconds: float, act: Any) -> Any:
-    installed: Any = reactor
-    return installed.callLater(seconds, act)
-
-
-def _cancel(call: Any) -> None:
-    if call.active():
-        call.cancel()

@@ -348,6 +348,10 @@ OWNER_LINK_SECONDS = positive("OWNER_LINK_SECONDS", 900)
 WRONG_TOKENS_PER_ADDRESS = whole("WRONG_TOKENS_PER_ADDRESS", 20)
 SOCKETS_PER_CALLER = whole("SOCKETS_PER_CALLER", 50)
 
+# Open TCP connections from one address (IPv6: from one /64), in each web process. With TRUST_PROXY
+# all come from the proxy, which limits them.
+CONNECTIONS_PER_ADDRESS = whole("CONNECTIONS_PER_ADDRESS", 200)
+
 # Seconds.
 WRONG_TOKEN_WINDOW_SECONDS = positive("WRONG_TOKEN_WINDOW_SECONDS", 600)
 RECONNECT_WAIT_SECONDS = positive("RECONNECT_WAIT_SECONDS", 5)

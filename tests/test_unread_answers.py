@@ -1,0 +1,173 @@
+"""Clients that send without reading cost no memory, few requests, and end; so do too many."""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.application import Application, until
+from tests.attacks import unread_answers
+from tests.raw import Raw, frame
+
+ALLOWED = 12
+PING = 9
+# Longer than the deadlines of a request, of a reader and of an idle connection.
+SECONDS = 90.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    folder = tmp_path_factory.mktemp("server") / "data"
+    environment = {**unread_answers.ENVIRONMENT, "CONNECTIONS_PER_ADDRESS": str(ALLOWED)}
+    with Application(folder, (), **environment) as running:
+        yield running
+
+
+def get(server: Application, path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: {urlsplit(server.url).netloc}\r\n\r\n".encode()
+
+
+def read_to_end(client: socket.socket) -> bytes:
+    """All that comes until the server ends the connection. Raises TimeoutError."""
+    heard = b""
+    try:
+        while data := client.recv(2**20):
+            heard += data
+    except ConnectionError:
+        pass
+    return heard
+
+
+def connect(server: Application) -> socket.socket:
+    parts = urlsplit(server.url)
+    return socket.create_connection((str(parts.hostname), parts.port or 80), SECONDS)
+
+
+def test_pipelined_requests_are_not_begun_while_nothing_is_read(server: Application) -> None:
+    found = unread_answers.attack(server, seconds=5)
+    # Besides what the kernel takes, one answer of 1.6 MB for each connection.
+    assert found.begun <= unread_answers.CONNECTIONS * 10
+    assert found.grown_mb < 100
+
+
+def test_pipelined_requests_are_all_answered_when_read(server: Application) -> None:
+    number = 300
+    # Answers that need no thread at all would nest, one in the other, if they were not put off.
+    with connect(server) as client:
+        refused = get(server, "/").replace(b"Host", b"X-Header: \x0b\r\nHost")
+        client.sendall(refused * number + get(server, "/healthz"))
+        client.settimeout(SECONDS)
+        heard = b""
+        while b"ok\n" not in heard:
+            data = client.recv(65536)
+            assert data
+            heard += data
+    assert heard.count(b"HTTP/1.1 400 ") == number
+    assert "Traceback" not in server.log_text()
+
+
+def test_large_pipelined_answers_go_on_when_they_are_read(server: Application) -> None:
+    request = get(server, unread_answers.PATH)
+    last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with connect(server) as client:
+        client.sendall(request * 9 + last)
+        assert read_to_end(client).count(b"HTTP/1.1 200 ") == 10
+
+
+def test_client_that_reads_nothing_is_dropped(server: Application) -> None:
+    with connect(server) as client:
+        client.sendall(get(server, unread_answers.PATH) * 10)
+        assert is_dropped(client)
+
+
+def test_socket_that_pings_and_reads_nothing_is_dropped(server: Application) -> None:
+    ping = frame(PING, b"x" * 125)
+    with Raw(server) as raw:
+        raw.shake_hands("/ws/connections/", server.facts["token"])
+        raw.say(ping * 60_000)
+        with pytest.raises(ConnectionError):
+            for _ in range(int(SECONDS)):
+                raw.say(ping)
+                time.sleep(1)
+
+
+def is_dropped(client: socket.socket) -> bool:
+    """Return whether the server resets a connection on which nothing is read."""
+    poll = select.poll()
+    poll.register(client, select.POLLERR | select.POLLHUP)
+    return bool(poll.poll(SECONDS * 1000))
+
+
+def test_second_request_that_never_ends_is_dropped(server: Application) -> None:
+    clients = [Raw(server) for _ in range(2)]
+    for client, beginning in zip(clients, ("GET /adm", "GET / HTTP/1.1\r\nX-Slow: "), strict=True):
+        client.say(client.head("GET /healthz") + beginning.encode())
+    for client in clients:
+        heard = client.rest()
+        assert (heard.status, heard.body) == (200, b"ok\n")
+        client.__exit__()
+
+
+def test_slow_second_request_is_dropped_while_bytes_still_come(server: Application) -> None:
+    with connect(server) as client:
+        client.sendall(get(server, "/healthz"))
+        client.settimeout(1)
+        client.recv(65536)
+        sent = 0
+        try:
+            while sent < 60:
+                client.sendall(b"G")
+                sent += 1
+                try:
+                    assert client.recv(65536) == b""
+                    break
+                except TimeoutError:
+                    continue
+        except ConnectionError:
+            pass
+    # One byte a second: the idle time of a connection begins anew with each.
+    assert 10 < sent < 50
+
+
+def test_connections_of_one_address_beyond_the_limit_are_closed(server: Application) -> None:
+    clients = []
+    try:
+        for _ in range(ALLOWED):
+            clients.append(connect(server))
+            clients[-1].sendall(get(server, "/healthz"))
+            assert clients[-1].recv(65536)
+        with connect(server) as refused:
+            assert read_to_end(refused) == b""
+        clients.pop().close()
+        assert answered(server)
+    finally:
+        for client in clients:
+            client.close()
+
+
+def answered(server: Application) -> bool:
+    def ask() -> bool:
+        with connect(server) as client:
+            try:
+                client.sendall(get(server, "/healthz"))
+                return client.recv(65536).startswith(b"HTTP/1.1 200 ")
+            except ConnectionError:
+                return False
+
+    return bool(until(ask, SECONDS, "an answer after another connection has ended"))
+
+
+def test_no_limit_by_address_behind_a_proxy(tmp_path: Path) -> None:
+    environment = {"CONNECTIONS_PER_ADDRESS": "1", "TRUST_PROXY": "true"}
+    with Application(tmp_path / "data", (), **environment) as server:
+        clients = [connect(server) for _ in range(5)]
+        for client in clients:
+            client.sendall(get(server, "/healthz"))
+            assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+            client.close()

@@ -1,0 +1,89 @@
+"""The TCP connections of clients: how many one address may have, and when one that stalls ends."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any
+
+from django.conf import settings
+
+from whatsapp_orgs import lean_daphne
+from organizations.client_network import network_of
+
+lean_daphne.load()
+
+from twisted.internet import tcp  # noqa: E402
+
+# A client that takes nothing of what waits for it for so long is dropped.
+WRITE_STALL_SECONDS = 20.0
+
+
+class OpenConnections:
+    """The open connections of this process, counted by their client's network."""
+
+    def __init__(self) -> None:
+        self._open: set[ClientTransport] = set()
+        self._by_network: Counter[str] = Counter()
+
+    def has_room(self, address: str) -> bool:
+        """Return whether one more connection from this address is allowed.
+
+        Behind a proxy all come from it, and the proxy limits them (deploy/nginx.conf).
+        """
+        if settings.TRUST_PROXY:
+            return True
+        return self._by_network[network_of(address)] < settings.CONNECTIONS_PER_ADDRESS
+
+    def add(self, transport: ClientTransport) -> None:
+        self._open.add(transport)
+        self._by_network[transport.network] += 1
+
+    def remove(self, transport: ClientTransport) -> None:
+        if transport not in self._open:
+            return
+        self._open.remove(transport)
+        self._by_network[transport.network] -= 1
+        if not self._by_network[transport.network]:
+            del self._by_network[transport.network]
+
+    def drop_stalled(self) -> None:
+        """End the connections whose clients have read nothing for WRITE_STALL_SECONDS."""
+        before = time.monotonic() - WRITE_STALL_SECONDS
+        for transport in list(self._open):
+            since = transport.unread_since
+            if since is not None and since < before:
+                transport.abortConnection()
+
+
+open_connections = OpenConnections()
+
+
+class ClientTransport(tcp.Server):
+    """A connection that knows since when its client has not taken what waits for it."""
+
+    unread_since: float | None = None
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.network = network_of(str(self.client[0]))
+        open_connections.add(self)
+
+    def startWriting(self) -> None:
+        if self.unread_since is None:
+            self.unread_since = time.monotonic()
+        super().startWriting()
+
+    def stopWriting(self) -> None:
+        self.unread_since = None
+        super().stopWriting()
+
+    def writeSomeData(self, data: Any) -> Any:
+        sent = super().writeSomeData(data)
+        if isinstance(sent, int) and sent > 0 and self.unread_since is not None:
+            self.unread_since = time.monotonic()
+        return sent
+
+    def connectionLost(self, reason: Any) -> None:
+        open_connections.remove(self)
+        super().connectionLost(reason)
