@@ -6,6 +6,7 @@ one line that names it.
 """
 
 import math
+import os
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -174,6 +175,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "whatsapp_orgs.hashing_middleware.HashingMiddleware",
 ]
 
 ROOT_URLCONF = "whatsapp_orgs.urls"
@@ -220,6 +222,10 @@ AUTHENTICATION_BACKENDS = [
     "whatsapp_orgs.lockout.ThrottleBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+# How many passwords one process hashes at a time. Each takes a core: half of them stay free for all
+# else (whatsapp_orgs/password_hashing.py).
+PASSWORD_HASHING_PLACES = whole("PASSWORD_HASHING_PLACES", max(1, (os.cpu_count() or 1) // 2))
+PASSWORD_HASHERS = ["whatsapp_orgs.password_hashing.BoundedPBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
