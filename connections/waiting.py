@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from typing import TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
@@ -19,13 +21,19 @@ LOOK_AGAIN_SECONDS = 1.0
 # The process is being stopped: who waits is told at once how far things are.
 stopping = threading.Event()
 
+# What a request does while it waits, so that it is in nobody's way.
+step_aside: ContextVar[Callable[[], AbstractContextManager[None]]] = ContextVar(
+    "step_aside", default=nullcontext
+)
+
 
 def wait_for(connection_id: int, look: Callable[[], T | None], seconds: float) -> T | None:
     """The first answer of `look` that is not None; None after `seconds`, or when all is stopped.
 
     `look` reads the database: at once, and again whenever the connection has changed.
     """
-    return async_to_sync(_wait_for)(connection_id, look, seconds)
+    with step_aside.get()():
+        return async_to_sync(_wait_for)(connection_id, look, seconds)
 
 
 async def _wait_for(connection_id: int, look: Callable[[], T | None], seconds: float) -> T | None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.conf import settings
 
-from whatsapp_orgs.api import shape
+from whatsapp_orgs.api import RETRY_SECONDS, shape
+from whatsapp_orgs.request_places import Busy
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -17,6 +18,7 @@ Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 TOO_LARGE = "The body is larger than this service takes."
+BUSY = "The service is busy at the moment. Try again in a few seconds."
 
 
 class BehindProxy:
@@ -54,7 +56,7 @@ class TooLarge(Exception):
 
 
 class BoundedBodies:
-    """A body beyond DATA_UPLOAD_MAX_MEMORY_SIZE is answered with 413, whoever would read it."""
+    """Answers 413 to a body beyond DATA_UPLOAD_MAX_MEMORY_SIZE, and 503 when nobody can answer."""
 
     def __init__(self, application: Any) -> None:
         self._application: Application = application
@@ -62,7 +64,7 @@ class BoundedBodies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if _length(scope) > limit:
-            return await _refuse(scope, send)
+            return await _refuse(scope, send, 413, "too_large", TOO_LARGE)
         taken = 0
 
         async def bounded() -> Any:
@@ -76,7 +78,9 @@ class BoundedBodies:
         try:
             await self._application(scope, bounded, send)
         except TooLarge:
-            await _refuse(scope, send)
+            await _refuse(scope, send, 413, "too_large", TOO_LARGE)
+        except Busy:
+            await _refuse(scope, send, 503, "busy", BUSY)
 
 
 def _length(scope: Scope) -> int:
@@ -85,10 +89,12 @@ def _length(scope: Scope) -> int:
     return int(values[0]) if values and values[0].isdigit() and len(values[0]) < 20 else 0
 
 
-async def _refuse(scope: Scope, send: Send) -> None:
+async def _refuse(scope: Scope, send: Send, status: int, code: str, text: str) -> None:
     for_programs = scope["path"].startswith("/api/")
-    body = json.dumps(shape("too_large", TOO_LARGE)) if for_programs else TOO_LARGE
+    body = json.dumps(shape(code, text)) if for_programs else text
     kind = b"application/json" if for_programs else b"text/plain"
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    if status == 503:
+        headers += [(b"retry-after", b"%d" % RETRY_SECONDS), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body.encode()})

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import django
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.core import signals
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
@@ -24,11 +25,15 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.urls import set_script_prefix
 
+from connections.waiting import step_aside
+from whatsapp_orgs.request_places import RequestPlaces
+
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
-# Threads that stay, each with its database connection; more requests at once get one of their own.
+# Threads that stay, each with its database connection; more requests at once get one of their own,
+# up to REQUEST_THREADS.
 THREADS = 8
 
 
@@ -48,27 +53,57 @@ class ThreadHandler(ASGIHandler):
         self.load_middleware(is_async=False)
         self._staying = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         self.busy = 0
+        self.places = RequestPlaces(settings.REQUEST_THREADS)
         # Those whose client is gone are finished all the same.
         self._running: set[asyncio.Future[Answer]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
+        """Answer one HTTP request. Raises Busy when too many are being answered."""
         try:
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        answering = self._begin(scope, body)
         leaving = asyncio.ensure_future(receive())
         try:
+            if not await self._has_place(leaving, body):
+                return
+            answering = self._begin(scope, body)
             await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             leaving.cancel()
         if answering.done():
             await self._send(answering.result(), send)
 
+    async def _has_place(self, leaving: asyncio.Future[Any], body: IO[bytes]) -> bool:
+        """Take a place. Returns whether there is a client still. Raises Busy."""
+        has_place = self.places.take_free()
+        try:
+            has_place = has_place or await self._wait_for_place(leaving)
+        finally:
+            if not has_place:
+                body.close()
+        return has_place
+
+    async def _wait_for_place(self, leaving: asyncio.Future[Any]) -> bool:
+        """Return whether there is a place, and a client still. Raises Busy."""
+        waiting = asyncio.ensure_future(self.places.wait())
+        try:
+            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if waiting.done() and waiting.exception() is None:
+                self.places.release()
+            waiting.cancel()
+            raise
+        if not waiting.done():
+            waiting.cancel()
+            return False
+        waiting.result()
+        return True
+
     def _begin(self, scope: Scope, body: IO[bytes]) -> asyncio.Future[Answer]:
         stays = self.busy < THREADS
         executor = self._staying if stays else ThreadPoolExecutor(1, "request")
+        step_aside.set(self.places.aside)
         answer = sync_to_async(self._answer, thread_sensitive=False, executor=executor)
         answering = asyncio.ensure_future(answer(scope, body, stays))
         self._running.add(answering)
@@ -77,6 +112,7 @@ class ThreadHandler(ASGIHandler):
         def ended(_: asyncio.Future[Answer]) -> None:
             self._running.discard(answering)
             self.busy -= stays
+            self.places.release()
             if not stays:
                 executor.shutdown(wait=False)
 

@@ -357,6 +357,8 @@ SOCKETS_PER_CALLER = whole("SOCKETS_PER_CALLER", 50)
 # Open TCP connections from one address (IPv6: from one /64), in each web process. With TRUST_PROXY
 # all come from the proxy, which limits them.
 CONNECTIONS_PER_ADDRESS = whole("CONNECTIONS_PER_ADDRESS", 200)
+# Requests that one process works on at a time, each in a thread; others wait for up to 10 s.
+REQUEST_THREADS = whole("REQUEST_THREADS", 40)
 
 # Seconds.
 WRONG_TOKEN_WINDOW_SECONDS = positive("WRONG_TOKEN_WINDOW_SECONDS", 600)

@@ -5,6 +5,8 @@ import threading
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
+from connections.waiting import step_aside
+
 going_on = threading.Event()
 waiting = threading.Semaphore(0)
 finished = threading.Semaphore(0)
@@ -16,6 +18,12 @@ def wait(request: HttpRequest) -> HttpResponse:
     assert going_on.wait(20)
     finished.release()
     return HttpResponse("waited")
+
+
+def wait_aside(request: HttpRequest) -> HttpResponse:
+    """As a request does that waits for news of a connection."""
+    with step_aside.get()():
+        return wait(request)
 
 
 def quick(request: HttpRequest) -> HttpResponse:
@@ -42,6 +50,7 @@ def file(request: HttpRequest) -> FileResponse:
 
 urlpatterns = [
     path("wait", wait),
+    path("wait-aside", wait_aside),
     path("quick", quick),
     path("echo", echo),
     path("stream", stream),

@@ -8,6 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from whatsapp_orgs.edge import BehindProxy, BoundedBodies
+from whatsapp_orgs.request_places import Busy
 
 PEER = ("10.0.0.1", 40000)
 
@@ -93,3 +94,22 @@ async def test_a_body_is_bounded(settings: Settings, path: str) -> None:
     # What it says of its length need not be so, and need not be said.
     assert await status_of(path, b"5", b"x" * 5, b"x" * 6) == (413, 5)
     assert await status_of(path, None, b"x" * 11) == (413, 0)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/organizations", "/admin/"])
+async def test_request_without_a_place_gets_503(path: str) -> None:
+    sent: list[Any] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        raise Busy
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {"type": "http", "path": path, "headers": []}
+    await BoundedBodies(application)(scope, None, send)  # type: ignore[arg-type]
+    headers = dict(sent[0]["headers"])
+    assert sent[0]["status"] == 503
+    assert int(headers[b"retry-after"]) > 0
+    assert (b"json" in headers[b"content-type"]) is path.startswith("/api/")
+    assert b"Try again in a few seconds" in sent[1]["body"]

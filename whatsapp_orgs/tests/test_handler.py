@@ -11,7 +11,9 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from pytest_django import Settings
 
+from whatsapp_orgs import request_places
 from whatsapp_orgs.handler import THREADS, ThreadHandler
+from whatsapp_orgs.request_places import Busy, RequestPlaces
 from whatsapp_orgs.tests import handled_urls
 
 SECONDS = 20.0
@@ -83,6 +85,81 @@ async def test_slow_ones_keep_no_other_waiting(handler: ThreadHandler) -> None:
         await asked.wait(SECONDS)
         await taken(handled_urls.finished)
     assert handler.busy == 0
+
+
+async def full(handler: ThreadHandler, number: int) -> list[Any]:
+    """Requests that take all places, and have begun."""
+    handler.places = RequestPlaces(number)
+    slow = [begin(handler, "/wait") for _ in range(number)]
+    for asked in slow:
+        await asked.send_input({"type": "http.request"})
+    for _ in slow:
+        await taken(handled_urls.waiting)
+    return slow
+
+
+async def is_refused(handler: ThreadHandler) -> None:
+    asked = begin(handler, "/quick")
+    await asked.send_input({"type": "http.request"})
+    with pytest.raises(Busy):
+        await asked.wait(SECONDS)
+
+
+async def test_request_beyond_the_places_waits_for_one(handler: ThreadHandler) -> None:
+    slow = await full(handler, 2)
+    late = begin(handler, "/quick")
+    await late.send_input({"type": "http.request"})
+    assert await late.receive_nothing(0.2)
+    handled_urls.going_on.set()
+    assert (await late.receive_output(SECONDS))["status"] == 200
+    for asked in slow:
+        await asked.wait(SECONDS)
+    await late.wait(SECONDS)
+    assert handler.places.taken == 0
+
+
+async def test_request_that_finds_no_place_in_time_is_refused(
+    handler: ThreadHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = await full(handler, 2)
+    monkeypatch.setattr(request_places, "QUEUE_SECONDS", 0.05)
+    await is_refused(handler)
+    monkeypatch.setattr(request_places, "MAX_QUEUED", 0)
+    await is_refused(handler)
+    handled_urls.going_on.set()
+    for asked in slow:
+        await asked.wait(SECONDS)
+    assert (await ask(handler, "/quick"))[0]["status"] == 200
+    assert handler.places.taken == 0
+
+
+async def test_client_that_leaves_the_queue_takes_no_place(handler: ThreadHandler) -> None:
+    slow = await full(handler, 1)
+    late = begin(handler, "/quick")
+    await late.send_input({"type": "http.request"})
+    assert await late.receive_nothing(0.1)
+    await late.send_input({"type": "http.disconnect"})
+    await late.wait(SECONDS)
+    assert late.output_queue.empty()
+    handled_urls.going_on.set()
+    await slow[0].wait(SECONDS)
+    assert (await ask(handler, "/quick"))[0]["status"] == 200
+    assert handler.places.taken == 0
+
+
+async def test_request_that_waits_for_news_is_in_nobodys_way(handler: ThreadHandler) -> None:
+    handler.places = RequestPlaces(2)
+    waiting = [begin(handler, "/wait-aside") for _ in range(6)]
+    for asked in waiting:
+        await asked.send_input({"type": "http.request"})
+    for _ in waiting:
+        await taken(handled_urls.waiting)
+    assert (await ask(handler, "/quick"))[0]["status"] == 200
+    handled_urls.going_on.set()
+    for asked in waiting:
+        assert (await asked.receive_output(SECONDS))["status"] == 200
+        await asked.wait(SECONDS)
+    assert (handler.places.taken, handler.places.stepped_aside) == (0, 0)
 
 
 async def test_who_leaves_waits_for_nothing_and_the_request_ends(handler: ThreadHandler) -> None:
