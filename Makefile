@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format fuzz chaos scale bench messages screenshots hashes clean
+.PHONY: help setup run test lint format fuzz chaos attacks scale bench messages screenshots hashes clean
 
 # A home that is not set, or is not there, must not stop the caches of pip and of the browser.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -79,6 +79,12 @@ chaos: ## Harm a whole fleet at random (CHAOS_ORGANIZATIONS=50 CHAOS_SECONDS=300
 	$(SETUP) test
 	.venv/bin/python -m tests.chaos --organizations $${CHAOS_ORGANIZATIONS:-50} \
 		--seconds $${CHAOS_SECONDS:-300} $${CHAOS_SEED:+--seed $$CHAOS_SEED}
+
+attacks: ## Attack a server on loopback, and print what that reaches
+	$(SETUP) test
+	@for script in tests/attacks/[a-z]*.py; do \
+		.venv/bin/python -m "tests.attacks.$$(basename "$$script" .py)" || exit 1; \
+	done
 
 bench: ## Compare with a Baileys peer, into docs/benchmarks.md (BENCH="--organizations 20")
 	$(SETUP) test

@@ -1,0 +1,19 @@
+"""Many wrong logins at once leave the service to others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.application import Application
+from tests.attacks import wrong_logins
+
+
+def test_status_is_answered_while_logins_are_refused(tmp_path: Path) -> None:
+    with Application(tmp_path / "data", (), PASSWORD_HASHING_PLACES="1") as application:
+        found = wrong_logins.attack(application)
+        log = application.log_text()
+    assert set(found.answers) == {200, 503}
+    assert found.answers[503] > wrong_logins.LOGINS / 2
+    # A status would wait for all logins if they took all cores and all threads.
+    assert max(found.meanwhile) < found.seconds / 2
+    assert "Traceback" not in log
