@@ -163,7 +163,7 @@ def nginx(folder: Path, certificate: Path, ports: list[int], proxy: Proxy) -> li
     }.items():
         assert old in text, old
         text = text.replace(old, new)
-    text = text.replace("http {", f"http {{ {temporary(folder)}", 1)
+    text = text.replace("\nhttp {", f"\nhttp {{ {temporary(folder)}", 1)
     copy = folder / "nginx.conf"
     copy.write_text(text)
     command = [installed("nginx"), "-p", str(folder), "-e", f"{folder}/error.log", "-c", str(copy)]
