@@ -1,7 +1,9 @@
 """A request waits for an answer: as long as it may, and no longer than it takes."""
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -40,6 +42,23 @@ def test_an_error_reaches_whoever_asked() -> None:
 
     with pytest.raises(LookupError, match="gone"):
         waiting.wait_for(1, fail, 60)
+
+
+def test_request_steps_aside_while_it_waits() -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def aside() -> Iterator[None]:
+        seen.append("aside")
+        yield
+        seen.append("back")
+
+    token = waiting.step_aside.set(aside)
+    try:
+        waiting.wait_for(1, lambda: seen.append("look") or "there", 60)  # type: ignore[func-returns-value]
+    finally:
+        waiting.step_aside.reset(token)
+    assert seen == ["aside", "look", "back"]
 
 
 def test_many_may_wait_for_the_same() -> None:
