@@ -15,5 +15,5 @@ def test_status_is_answered_while_logins_are_refused(tmp_path: Path) -> None:
     assert set(found.answers) == {200, 503}
     assert found.answers[503] > wrong_logins.LOGINS / 2
     # A status would wait for all logins if they took all cores and all threads.
-    assert max(found.meanwhile) < found.seconds / 2
+    assert max(found.meanwhile) < found.seconds * 0.75
     assert "Traceback" not in log

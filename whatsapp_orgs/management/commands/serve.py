@@ -21,6 +21,8 @@ from connections import waiting
 logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 9.0
+# Connections that wait to be accepted; beyond, the system drops or resets them.
+BACKLOG = 1024
 
 
 class Command(BaseCommand):
@@ -85,7 +87,10 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
     _stop_on_signals(reactor)
     server = BoundedServer(
         application=application,
-        endpoints=build_endpoint_description_strings(host=host, port=port),
+        endpoints=[
+            f"{found}:backlog={BACKLOG}"
+            for found in build_endpoint_description_strings(host=host, port=port)
+        ],
         signal_handlers=True,
         ready_callable=listening,
         websocket_handshake_timeout=10,
