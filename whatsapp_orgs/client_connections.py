@@ -8,8 +8,8 @@ from typing import Any
 
 from django.conf import settings
 
-from whatsapp_orgs import lean_daphne
 from organizations.client_network import network_of
+from whatsapp_orgs import lean_daphne
 
 lean_daphne.load()
 
