@@ -18,6 +18,7 @@ from pytest_django import Settings
 from organizations import known_browsers, login_throttle
 from organizations.login_counts import LoginCount
 from organizations.tests.people import member
+from whatsapp_orgs import topology
 from whatsapp_orgs.metrics import present
 
 if TYPE_CHECKING:
@@ -246,3 +247,10 @@ def test_guessing_one_name_does_not_delay_another(alice: User) -> None:
     bob.save()
     guess_from_everywhere(9)
     assert log_in(PASSWORD, "bob", "198.51.100.1").status_code == 302
+
+
+def test_limits_hold_while_the_shared_cache_is_away(alice: User, settings: Settings) -> None:
+    settings.CACHES = {"default": topology.cache("redis://127.0.0.1:1/0", "nobody")}
+    statuses = [log_in(WRONG, f"user{number}").status_code for number in range(8)]
+    assert statuses == [200] * 6 + [429] * 2
+    assert log_in(PASSWORD, address="192.0.2.2").status_code == 302
