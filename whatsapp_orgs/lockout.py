@@ -20,6 +20,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from organizations import login_throttle
@@ -38,8 +39,7 @@ class ThrottleBackend:
         """Raises PermissionDenied, which ends the search for a user."""
         if request is None or username is None:
             return
-        name = counted_name(request, {"username": username}) or ""
-        if not login_throttle.admit(request, name):
+        if not login_throttle.admit(request, _clean(username)):
             raise PermissionDenied
 
 
@@ -54,7 +54,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]
         ip_or_username: bool = False,
     ) -> int:
         login_throttle.forget(username, ip_address)
-        address = ip_address and _column(ip_address)
+        address, username = ip_address and _column(ip_address), username and _hashed(username)
         done: int = super().reset_attempts(
             ip_address=address, username=username, ip_or_username=ip_or_username
         )
@@ -74,16 +74,21 @@ def forget_failures(request: HttpRequest, user: User, **_: Any) -> None:
 
 
 def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str | None:
-    """The user name under which a wrong password is counted, as a database can hold it.
+    """Return what django-axes keeps instead of the user name that was typed: a keyed hash.
 
-    No user has a longer name than that, or a NUL in it.
+    People type passwords where the user name goes.
     """
     typed = credentials.get("username") if credentials else request.POST.get("username")
-    return (
-        None
-        if typed is None
-        else str(typed).replace("\0", "\N{REPLACEMENT CHARACTER}")[:NAME_LENGTH]
-    )
+    return None if typed is None else _hashed(_clean(typed))
+
+
+def _clean(typed: str) -> str:
+    """Return a typed user name as a database can hold it; no user has a longer one, or a NUL."""
+    return str(typed).replace("\0", "\N{REPLACEMENT CHARACTER}")[:NAME_LENGTH]
+
+
+def _hashed(name: str) -> str:
+    return salted_hmac(__name__, name, algorithm="sha256").hexdigest()
 
 
 def counted_address(request: HttpRequest) -> str:

@@ -68,8 +68,8 @@ TEXTS: dict[str, frozenset[Place]] = {
     "number of the linked phone": STORED,
     "expected number": STORED,
     "number typed for a code": STORED,
-    # django-axes counts wrong passwords by name, and keeps what browser and which query it was.
-    "name typed into the login": STORED,
+    # django-axes counts wrong passwords by a hash of the name, and keeps browser and query.
+    "name typed into the login": NOWHERE,
     "User-Agent of a login": STORED,
     # So does the page that tells them to wait: its language menu leads back to itself.
     "query of the login": STORED | {Place.PAGES},
