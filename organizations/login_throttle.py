@@ -57,10 +57,9 @@ def charge(request: HttpRequest, name: str) -> None:
             if seconds > 0 and (refused is None or seconds > refused.seconds):
                 refused = TooManyLogins(row.kind, seconds)
                 _report(row, request)
-        for row in rows:
-            if refused is None:
-                row.failures += 1
-                row.last_at = now
+        for row in rows if refused is None else []:
+            row.failures += 1
+            row.last_at = now
             row.save()
     if refused is not None:
         raise refused
@@ -181,5 +180,6 @@ def _report(row: LoginCount, request: HttpRequest) -> None:
     """One line for each time that a limit is reached, without what was typed."""
     if not row.reported:
         row.reported = True
+        row.save(update_fields=["reported"])
         network = network_of(request.META.get("REMOTE_ADDR"))
         logger.warning("too many failed logins", extra={"limit": row.kind, "network": network})
