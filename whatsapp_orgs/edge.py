@@ -25,14 +25,19 @@ class BehindProxy:
     """With TRUST_PROXY, a client's address is what the proxy in front says it is.
 
     Of X-Forwarded-For that is the last entry: the proxy has added it, the others anyone can write.
+    An address never has a scope ("%eth0"), which a database's column of addresses refuses.
     """
 
     def __init__(self, application: Any) -> None:
         self._application: Application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = scope.get("client")
         if settings.TRUST_PROXY and (address := _forwarded(scope)):
-            scope = {**scope, "client": (address, 0)}
+            client = (address, 0)
+        if client and "%" in str(client[0]):
+            client = (str(client[0]).partition("%")[0], *client[1:])
+        scope = {**scope, "client": client}
         await self._application(scope, receive, send)
 
 

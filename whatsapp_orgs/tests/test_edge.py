@@ -13,7 +13,7 @@ from whatsapp_orgs.request_places import Busy
 PEER = ("10.0.0.1", 40000)
 
 
-async def client_seen(*forwarded: bytes) -> Any:
+async def client_seen(*forwarded: bytes, peer: tuple[str, int] | None = PEER) -> Any:
     """The client that the application sees behind these X-Forwarded-For headers."""
     seen: list[Any] = []
 
@@ -21,7 +21,7 @@ async def client_seen(*forwarded: bytes) -> Any:
         seen.append(scope["client"])
 
     headers = [(b"x-forwarded-for", value) for value in forwarded]
-    scope: Any = {"type": "http", "client": PEER, "headers": headers}
+    scope: Any = {"type": "http", "client": peer, "headers": headers}
     await BehindProxy(application)(scope, None, None)  # type: ignore[arg-type]
     return seen[0]
 
@@ -35,6 +35,7 @@ async def client_seen(*forwarded: bytes) -> Any:
         ([b"203.0.113.9:1234"], "203.0.113.9"),
         ([b"2001:db8::1"], "2001:db8::1"),
         ([b"[2001:db8::1]:443"], "2001:db8::1"),
+        ([b"fe80::1%eth0"], "fe80::1"),
         ([], PEER[0]),
         ([b""], PEER[0]),
         ([b"unknown"], PEER[0]),
@@ -47,6 +48,12 @@ async def test_behind_a_proxy_the_last_hop_counts(
 ) -> None:
     settings.TRUST_PROXY = True
     assert (await client_seen(*forwarded))[0] == address
+
+
+async def test_address_of_a_peer_loses_its_scope(settings: Settings) -> None:
+    settings.TRUST_PROXY = False
+    assert await client_seen(peer=("fe80::1%eth0", 40000)) == ("fe80::1", 40000)
+    assert await client_seen(peer=None) is None
 
 
 async def test_without_a_proxy_no_header_is_believed(settings: Settings) -> None:
