@@ -74,12 +74,20 @@ def admit(request: HttpRequest, name: str) -> bool:
         request.login_refusal = error  # type: ignore[attr-defined]
         return False
     request.login_charged = True  # type: ignore[attr-defined]
+    request.login_charged_name = name  # type: ignore[attr-defined]
     return True
 
 
 def refund(request: HttpRequest, name: str) -> None:
     """Take back one charge: the password, or the code, was right."""
     _rows(request, name).filter(failures__gt=0).update(failures=F("failures") - 1)
+
+
+def refund_unchecked(request: HttpRequest) -> None:
+    """Take back the charge of a request whose password could not be checked, if it has one."""
+    if getattr(request, "login_charged", False):
+        request.login_charged = False  # type: ignore[attr-defined]
+        refund(request, request.login_charged_name)  # type: ignore[attr-defined]
 
 
 def reset(request: HttpRequest, name: str) -> None:

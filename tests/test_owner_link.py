@@ -127,7 +127,7 @@ def test_a_phone_is_linked_by_a_typed_code_and_the_link_is_used_up(
     }
     phone.at_ease()
     log = application.log_text()
-    assert "Gone: /link/" in log
+    assert "django.request: Gone" in log
     assert not [hidden for hidden in (secret, code, NUMBER) if hidden in log]
     history = application.request("GET", f"/api/v1/organizations/{organization}/events").body
     told = [(line["event"], line["actor"]) for line in history["results"]]

@@ -9,7 +9,8 @@ from tests.attacks import wrong_logins
 
 
 def test_status_is_answered_while_logins_are_refused(tmp_path: Path) -> None:
-    with Application(tmp_path / "data", (), PASSWORD_HASHING_PLACES="1") as application:
+    environment = wrong_logins.ENVIRONMENT | {"PASSWORD_HASHING_PLACES": "1"}
+    with Application(tmp_path / "data", (), **environment) as application:
         found = wrong_logins.attack(application)
         log = application.log_text()
     assert set(found.answers) == {200, 503}

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.template import loader
 from django.utils.translation import gettext as _
 
+from organizations import login_throttle
 from whatsapp_orgs.api import NO_STORE, RETRY_SECONDS, shape
 from whatsapp_orgs.password_hashing import HashingBusy, in_request
 
@@ -32,6 +33,7 @@ class HashingMiddleware:
         """Return 503 for HashingBusy: JSON for API clients, a page for people."""
         if not isinstance(error, HashingBusy):
             return None
+        login_throttle.refund_unchecked(request)
         headers: dict[str, Any] = {**NO_STORE, "Retry-After": str(RETRY_SECONDS)}
         if request.path.startswith("/api/"):
             message = _("The service is busy at the moment. Try again in a few seconds.")

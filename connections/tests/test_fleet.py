@@ -235,7 +235,7 @@ def test_many_cost_no_more_queries_than_few(hand: Hand, alice: User, address: st
         with CaptureQueriesContext(database) as queries:
             assert client.get(address).status_code == 200
         asked.append(len(queries))
-    assert asked[0] == asked[1] <= 16
+    assert asked[0] == asked[1] <= 17
 
 
 def test_many_that_no_worker_holds_cost_no_more_either(hand: Hand, admin_user: User) -> None:

@@ -18,7 +18,7 @@ from whatsapp_orgs.metrics.exposition import Figures
 
 ORGANIZATIONS, ROUNDS, DOUBLED = 1000, 5, 3
 TIMES = ROUNDS * 2**DOUBLED
-QUERIES = 10
+QUERIES = 11
 
 
 def fill(organizations: int, rounds: int) -> None:

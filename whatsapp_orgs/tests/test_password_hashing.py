@@ -21,6 +21,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest import MonkeyPatch
 
+from organizations.models import LoginCount
 from whatsapp_orgs import password_hashing
 from whatsapp_orgs.hashing_middleware import HashingMiddleware
 from whatsapp_orgs.password_hashing import MAX_WAITING, HashingBusy, Places
@@ -112,6 +113,7 @@ def test_login_without_a_place_gets_503_and_is_no_wrong_password(alice: User) ->
         assert int(answer["Retry-After"]) > 0
         assert "Try again in a few seconds" in answer.content.decode()
     assert not AccessAttempt.objects.exists()
+    assert not LoginCount.objects.filter(failures__gt=0).exists()
 
 
 def test_login_with_a_place_works(alice: User) -> None:
