@@ -103,9 +103,11 @@ class ThreadHandler(ASGIHandler):
     def _begin(self, scope: Scope, body: IO[bytes]) -> asyncio.Future[Answer]:
         stays = self.busy < THREADS
         executor = self._staying if stays else ThreadPoolExecutor(1, "request")
-        step_aside.set(self.places.aside)
         answer = sync_to_async(self._answer, thread_sensitive=False, executor=executor)
+        # For this request alone: its task has the context of this moment.
+        unset = step_aside.set(self.places.aside)
         answering = asyncio.ensure_future(answer(scope, body, stays))
+        step_aside.reset(unset)
         self._running.add(answering)
         self.busy += stays
 
