@@ -13,7 +13,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from organizations import lean
+import qrcode
 
 # A fixed mask: trying all eight takes most of the time and helps no phone.
 MASK = 2
@@ -118,25 +118,17 @@ def _product(one: int, other: int) -> int:
 # --- From the package: what the standard says of each version ------------------------------------
 
 
-def _package() -> Any:
-    with lean.absent("PIL"):
-        import qrcode
-    return qrcode
-
-
 @cache
 def _blocks(version: int) -> tuple[tuple[int, int], ...]:
-    package = _package()
-    found = package.base.rs_blocks(version, package.ERROR_CORRECT_L)
+    found = qrcode.base.rs_blocks(version, qrcode.ERROR_CORRECT_L)
     return tuple((block.data_count, block.total_count - block.data_count) for block in found)
 
 
 @cache
 def _size(version: int) -> Size:
     """Draws an empty code, and sees where its data would be."""
-    package = _package()
     blocks = _blocks(version)
-    empty = package.QRCode(version, package.ERROR_CORRECT_L, mask_pattern=MASK)
+    empty: Any = qrcode.QRCode(version, qrcode.ERROR_CORRECT_L, mask_pattern=MASK)
     empty.modules_count = side = version * 4 + 17
     empty.data_cache = b""
     order: list[tuple[int, int]] = []

@@ -1,19 +1,20 @@
-"""Phone numbers as people and WhatsApp write them.
-
-`phonenumbers` and its tables are loaded when the first number is read or written.
-"""
+"""Phone numbers as people and WhatsApp write them."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
-
-if TYPE_CHECKING:
-    from phonenumbers import PhoneNumber
+from phonenumbers import (
+    NumberParseException,
+    PhoneNumber,
+    PhoneNumberFormat,
+    format_number,
+    is_valid_number,
+    parse,
+)
 
 INVALID = _("It must be a whole international number, like +5511987654321.")
 FOREIGN = _(
@@ -63,11 +64,9 @@ def formatted(number: str) -> str:
     """
     if not number:
         return ""
-    from phonenumbers import PhoneNumberFormat, format_number
-
     for spelling in (number, *spellings(number)):
         parsed = _parsed(spelling)
-        if parsed is not None and _is_valid(parsed):
+        if parsed is not None and is_valid_number(parsed):
             return _respelled(format_number(parsed, PhoneNumberFormat.INTERNATIONAL), number)
     parsed = _parsed(number)
     if parsed is None:
@@ -107,7 +106,7 @@ def digits(text: str, *known: str) -> str:
     number = _without_trunk_prefix(written)
     for spelling in (number, *spellings(number)):
         parsed = _parsed(spelling)
-        if parsed is not None and _is_valid(parsed):
+        if parsed is not None and is_valid_number(parsed):
             return number
     raise ValueError(gettext(INVALID))
 
@@ -146,21 +145,11 @@ def _without_trunk_prefix(number: str) -> str:
     parsed = _parsed(number)
     if parsed is None:
         return number
-    from phonenumbers import PhoneNumberFormat, format_number
-
     return format_number(parsed, PhoneNumberFormat.E164).lstrip("+")
 
 
 def _parsed(number: str) -> PhoneNumber | None:
-    from phonenumbers import NumberParseException, parse
-
     try:
         return parse(f"+{number}")
     except NumberParseException:
         return None
-
-
-def _is_valid(parsed: PhoneNumber) -> bool:
-    from phonenumbers import is_valid_number
-
-    return is_valid_number(parsed)

@@ -7,13 +7,9 @@ from collections import Counter
 from typing import Any
 
 from django.conf import settings
+from twisted.internet import tcp
 
 from organizations.client_network import network_of
-from whatsapp_orgs import lean_daphne
-
-lean_daphne.load()
-
-from twisted.internet import tcp  # noqa: E402
 
 # A client that takes nothing of what waits for it for so long is dropped.
 WRITE_STALL_SECONDS = 20.0

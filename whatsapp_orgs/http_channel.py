@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from whatsapp_orgs import lean_daphne
-
-lean_daphne.load()
-
-from twisted.internet import reactor  # noqa: E402
-from twisted.internet.protocol import connectionDone  # noqa: E402
-from twisted.python.failure import Failure  # noqa: E402
-from twisted.web.http import HTTPChannel  # noqa: E402
+from twisted.internet import reactor
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
 
 # From the connection, or the first byte of a request on one that stays, to the request's last byte.
 REQUEST_SECONDS = 20.0

@@ -9,25 +9,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from autobahn.websocket.types import ConnectionDeny
+from daphne import server as daphne_server
+from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.server import Server
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
+from twisted.internet import interfaces, tcp
+from twisted.web.http import _GenericHTTPChannelProtocol
 from zope.interface import implementer
 
 from organizations.websockets import CloseCode
-from whatsapp_orgs import lean_daphne
-
-# Before anything else of Twisted: Daphne picks its asyncio reactor on import.
-lean_daphne.load()
-
-from autobahn.websocket.types import ConnectionDeny  # noqa: E402
-from daphne import server as daphne_server  # noqa: E402
-from daphne.http_protocol import HTTPFactory, WebRequest  # noqa: E402
-from daphne.server import Server  # noqa: E402
-from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol  # noqa: E402
-from twisted.internet import interfaces, tcp  # noqa: E402
-from twisted.web.http import _GenericHTTPChannelProtocol  # noqa: E402
-
-from whatsapp_orgs.client_connections import ClientTransport, open_connections  # noqa: E402
-from whatsapp_orgs.http_channel import IDLE_SECONDS, BoundedChannel  # noqa: E402
+from whatsapp_orgs.client_connections import ClientTransport, open_connections
+from whatsapp_orgs.http_channel import IDLE_SECONDS, BoundedChannel
 
 # A client's questions: "{}" is one.
 MESSAGE_BYTES = 4096

@@ -137,7 +137,8 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 INSTALLED_APPS = [
-    "whatsapp_orgs.lean_daphne.DaphneConfig",
+    # Before anything else of Twisted: it installs the asyncio reactor.
+    "daphne",
     "organizations.admin_config.OrgsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

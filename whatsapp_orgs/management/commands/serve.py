@@ -12,11 +12,15 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
+from daphne.endpoints import build_endpoint_description_strings
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
+from twisted.internet import defer
+from twisted.internet import reactor as installed_reactor
 
 from connections import waiting
+from whatsapp_orgs.server import BoundedServer
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +48,7 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
             "This server speaks plain HTTP, and would send everyone to https:// for ever. "
             "Put a proxy that ends TLS in front of it, and set TRUST_PROXY=true."
         )
-    # It picks Twisted's asyncio reactor, so nothing of Twisted may come before it.
-    from whatsapp_orgs.server import BoundedServer  # isort: split
-
-    from daphne.endpoints import build_endpoint_description_strings
-    from twisted.internet import defer
-    from twisted.internet import reactor as installed_reactor
-
+    # Importing it refuses an unsafe start.
     from whatsapp_orgs.asgi import application
 
     if settings.EMBEDDED_WORKER:
