@@ -9,11 +9,11 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from connections import history
-from connections.answers import EventQuery
 from connections.details import in_words
 from connections.history import AUDIT, CONNECTION, Place, Wanted
 from connections.models import ConnectionEvent
-from connections.operations import LIST_EVENTS
+from connections.schema_events import list_events
+from connections.schema_responses import EventQuery
 from organizations.access import Ability
 from organizations.models import AuditEntry
 from organizations.views import CallerView
@@ -22,7 +22,7 @@ from organizations.views import CallerView
 class EventsView(CallerView):
     """`/organizations/{id}/events`."""
 
-    @LIST_EVENTS
+    @list_events
     def get(self, request: Request, organization_id: int) -> Response:
         organization = self.caller.organization(organization_id)
         manages = self.caller.may(Ability.MANAGE, organization)

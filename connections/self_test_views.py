@@ -7,7 +7,8 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connections import actions, operations, self_tests
+from connections import actions, self_tests
+from connections import schema_self_tests as schema
 from connections.errors import Refused
 from connections.limits import TooManyRequests
 from connections.models import SelfTest
@@ -19,12 +20,12 @@ from organizations.access import Ability
 class SelfTestView(ConnectionView):
     """`/organizations/{id}/whatsapp/test-message`."""
 
-    @operations.READ_SELF_TEST
+    @schema.read_test_message
     def get(self, request: Request, organization_id: int) -> Response:
         connection = self.connection(organization_id, Ability.SEE)
         return Response({"success": True, "test": self_tests.told(connection)})
 
-    @operations.SELF_TEST
+    @schema.send_test_message
     def post(self, request: Request, organization_id: int) -> Response:
         connection = self.connection(organization_id, Ability.OPERATE)
         try:

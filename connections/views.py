@@ -15,7 +15,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connections import actions, operations, qr
+from connections import actions, qr, schema
 from connections.errors import Refused
 from connections.lifecycle import NO_CODE_FOLLOWS, Reason, State
 from connections.limits import TooManyRequests
@@ -69,7 +69,7 @@ class ConnectionView(CallerView):
 class StatusView(ConnectionView):
     """`GET status`: what is, why, and what helps."""
 
-    @operations.STATUS
+    @schema.read_status
     def get(self, request: Request, organization_id: int) -> Response:
         return Response(status_of(look_at(self.connection(organization_id, Ability.SEE))))
 
@@ -77,7 +77,7 @@ class StatusView(ConnectionView):
 class QrCodeView(ConnectionView):
     """`GET qrcode`: the code that can be scanned now."""
 
-    @operations.QR_CODE
+    @schema.read_qr_code
     def get(self, request: Request, organization_id: int) -> Response:
         observed = look_at(self.connection(organization_id, Ability.OPERATE))
         if observed.code:
@@ -118,7 +118,7 @@ class QrPngView(QrPictureView):
     picture = staticmethod(qr.png)
     content_type = "image/png"
 
-    @operations.QR_PNG
+    @schema.read_qr_code_png
     def get(self, request: Request, organization_id: int) -> HttpResponse:
         return self.answer(organization_id)
 
@@ -127,7 +127,7 @@ class QrSvgView(QrPictureView):
     picture = staticmethod(qr.svg)
     content_type = "image/svg+xml"
 
-    @operations.QR_SVG
+    @schema.read_qr_code_svg
     def get(self, request: Request, organization_id: int) -> HttpResponse:
         return self.answer(organization_id)
 
@@ -229,7 +229,7 @@ def _just_begun(connection_id: int, generation: int) -> bool:
 class ReconnectView(RequestView):
     """`POST reconnect`: ask for a connection, and answer with its first QR code."""
 
-    @operations.RECONNECT
+    @schema.reconnect
     def post(self, request: Request, organization_id: int) -> Response:
         return self._ask_for_qr(request, organization_id)
 
@@ -245,7 +245,7 @@ class ReconnectView(RequestView):
 class InitBaileysView(ReconnectView):
     """`POST init-baileys`: the old service's other word for it."""
 
-    @operations.INIT_BAILEYS
+    @schema.init_baileys
     def post(self, request: Request, organization_id: int) -> Response:
         return self._ask_for_qr(request, organization_id)
 
@@ -262,7 +262,7 @@ def _told_by_qr(observed: Observed) -> dict[str, Any] | None:
 class PairingCodeView(RequestView):
     """`POST pairing-code`: link by a code that is typed on the phone."""
 
-    @operations.PAIRING_CODE
+    @schema.request_pairing_code
     def post(self, request: Request, organization_id: int) -> Response:
         organization = self.connection(organization_id, Ability.OPERATE).organization
         body = self.body(PhoneNumberSerializer, organization=organization)
@@ -287,7 +287,7 @@ def _told_by_phone(observed: Observed) -> dict[str, Any] | None:
 class CancelView(ConnectionView):
     """`POST cancel`: end a pairing that is under way."""
 
-    @operations.CANCEL
+    @schema.cancel_pairing
     def post(self, request: Request, organization_id: int) -> Response:
         connection = self.connection(organization_id, Ability.OPERATE)
         try:
@@ -300,7 +300,7 @@ class CancelView(ConnectionView):
 class DisconnectView(ConnectionView):
     """`DELETE disconnect`: log out, stop, delete the credentials, then answer."""
 
-    @operations.DISCONNECT
+    @schema.disconnect
     def delete(self, request: Request, organization_id: int) -> Response:
         connection = self.connection(organization_id, Ability.OPERATE)
         stored = connection.state == State.CONNECTED

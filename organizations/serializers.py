@@ -14,7 +14,6 @@ from rest_framework.fields import empty
 from organizations.access import Role
 from organizations.models import ApiToken, Invitation, Membership, Organization
 from organizations.names import validate_name, validate_username
-from organizations.openapi import PageSerializer
 from organizations.phone_numbers import digits, e164
 from organizations.views import Pages
 
@@ -85,6 +84,14 @@ class PageQuery(serializers.Serializer[Any]):
     pageSize = serializers.IntegerField(
         min_value=1, max_value=Pages.max_page_size, required=False, help_text="Rows on a page."
     )
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    """A page of a list. Who inherits it adds `results`."""
+
+    count = serializers.IntegerField(min_value=0, help_text="Rows on all pages.")
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
 
 
 # --- Organizations ------------------------------------------------------------------------------

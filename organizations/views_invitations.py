@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from organizations import invitations
-from organizations import operations_invitations as operations
+from organizations import schema_invitations as schema
 from organizations.access import Ability, Role
 from organizations.models import Invitation, Organization
 from organizations.serializers import (
@@ -43,7 +43,7 @@ def invite(view: CallerView, organization: Organization, username: str, role: Ro
 class InvitationsView(CallerView):
     """`/organizations/{id}/invitations`; `POST …/members` makes them."""
 
-    @operations.LIST_INVITATIONS
+    @schema.list_invitations
     def get(self, request: Request, organization_id: int) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
         self.query(PageQuery)
@@ -54,7 +54,7 @@ class InvitationsView(CallerView):
 class InvitationView(CallerView):
     """`/organizations/{id}/invitations/{invitation}`."""
 
-    @operations.WITHDRAW_INVITATION
+    @schema.withdraw_invitation
     def delete(self, request: Request, organization_id: int, invitation_id: UUID) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
         invitations.withdraw(organization, invitation_id, self.caller.actor)
@@ -64,7 +64,7 @@ class InvitationView(CallerView):
 class ReceivedInvitationsView(CallerView):
     """`/invitations`: those that wait for the caller's answer."""
 
-    @operations.LIST_RECEIVED_INVITATIONS
+    @schema.list_received_invitations
     def get(self, request: Request) -> Response:
         found = invitations.received(self.caller)
         self.query(PageQuery)
@@ -74,7 +74,7 @@ class ReceivedInvitationsView(CallerView):
 class AcceptView(CallerView):
     """`/invitations/{invitation}/accept`."""
 
-    @operations.ACCEPT_INVITATION
+    @schema.accept_invitation
     def post(self, request: Request, invitation_id: UUID) -> Response:
         try:
             organization = invitations.accept(invitation_id, self.caller)
@@ -87,7 +87,7 @@ class AcceptView(CallerView):
 class DeclineView(CallerView):
     """`/invitations/{invitation}/decline`."""
 
-    @operations.DECLINE_INVITATION
+    @schema.decline_invitation
     def post(self, request: Request, invitation_id: UUID) -> Response:
         try:
             invitations.decline(invitation_id, self.caller)

@@ -13,7 +13,8 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from organizations import actions, operations
+from organizations import actions
+from organizations import schema_members as schema
 from organizations.access import Ability, Role
 from organizations.models import Membership, Organization
 from organizations.serializers import (
@@ -33,14 +34,14 @@ NO_USER = _("There is no such user.")
 class MembersView(CallerView):
     """`/organizations/{id}/members`."""
 
-    @operations.LIST_MEMBERS
+    @schema.list_members
     def get(self, request: Request, organization_id: int) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
         self.query(PageQuery)
         members = organization.memberships.select_related("user").order_by("user__username", "pk")
         return self.page(members, MemberSerializer)
 
-    @operations.SET_MEMBER
+    @schema.set_member
     def post(self, request: Request, organization_id: int) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
         body = self.body(NewMember)
@@ -66,7 +67,7 @@ class MembersView(CallerView):
 class MemberView(CallerView):
     """`/organizations/{id}/members/{member}`: a username, or a user's id (all digits)."""
 
-    @operations.CHANGE_MEMBER
+    @schema.change_member
     def patch(self, request: Request, organization_id: int, member: str) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
         body = self.body(RoleChange)
@@ -75,7 +76,7 @@ class MemberView(CallerView):
             raise NotFound(gettext(NO_MEMBER))
         return _change(self, membership, Role(body["role"]))
 
-    @operations.REMOVE_MEMBER
+    @schema.remove_member
     def delete(self, request: Request, organization_id: int, member: str) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
         revoke_tokens: bool = self.query(LostRightQuery)["revokeTokens"]

@@ -8,7 +8,8 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from organizations import actions, operations
+from organizations import actions
+from organizations import schema_organizations as schema
 from organizations.access import Ability
 from organizations.models import Organization
 from organizations.serializers import (
@@ -23,7 +24,7 @@ from organizations.views import CallerView
 class OrganizationsView(CallerView):
     """`/organizations`: those that the caller sees; a superuser makes new ones."""
 
-    @operations.LIST_ORGANIZATIONS
+    @schema.list_organizations
     def get(self, request: Request) -> Response:
         query = self.query(OrganizationQuery)
         rows = self.caller.organizations
@@ -34,7 +35,7 @@ class OrganizationsView(CallerView):
         rows = rows.order_by(*OrganizationQuery.ORDERINGS[query["ordering"]])
         return self.page(rows, OrganizationSerializer, self.caller.roles)
 
-    @operations.CREATE_ORGANIZATION
+    @schema.create_organization
     def post(self, request: Request) -> Response:
         self.caller.superuser()
         body = self.body(NewOrganization)
@@ -47,15 +48,15 @@ class OrganizationsView(CallerView):
 class OrganizationView(CallerView):
     """`/organizations/{id}`."""
 
-    @operations.READ_ORGANIZATION
+    @schema.read_organization
     def get(self, request: Request, organization_id: int) -> Response:
         return Response(_told(self, self.caller.organization(organization_id)))
 
-    @operations.REPLACE_ORGANIZATION
+    @schema.replace_organization
     def put(self, request: Request, organization_id: int) -> Response:
         return self._change(organization_id, partial=False)
 
-    @operations.CHANGE_ORGANIZATION
+    @schema.change_organization
     def patch(self, request: Request, organization_id: int) -> Response:
         return self._change(organization_id, partial=True)
 
@@ -73,7 +74,7 @@ class OrganizationView(CallerView):
             actions.set_expected_number(organization, number, self.caller.actor)
         return Response(_told(self, organization))
 
-    @operations.DEACTIVATE_ORGANIZATION
+    @schema.deactivate_organization
     def delete(self, request: Request, organization_id: int) -> Response:
         organization = self.caller.organization(organization_id)
         self.caller.superuser()

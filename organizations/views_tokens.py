@@ -13,7 +13,8 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from organizations import actions, operations
+from organizations import actions
+from organizations import schema_tokens as schema
 from organizations.access import Ability
 from organizations.models import ApiToken, Organization
 from organizations.serializers import NewToken, PageQuery, TokenSerializer, TokenWithText
@@ -52,12 +53,12 @@ class TokensView(CallerView):
 class OrganizationTokensView(TokensView):
     """`/organizations/{id}/tokens`: the organization's own, which stand for no user."""
 
-    @operations.LIST_ORGANIZATION_TOKENS
+    @schema.list_organization_tokens
     def get(self, request: Request, organization_id: int) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
         return self.list(ApiToken.objects.filter(organization=organization))
 
-    @operations.CREATE_ORGANIZATION_TOKEN
+    @schema.create_organization_token
     def post(self, request: Request, organization_id: int) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
         return self.make(self.caller.holder(), organization)
@@ -66,11 +67,11 @@ class OrganizationTokensView(TokensView):
 class OwnTokensView(TokensView):
     """`/tokens`: the caller's own, which stand for them everywhere."""
 
-    @operations.LIST_OWN_TOKENS
+    @schema.list_own_tokens
     def get(self, request: Request) -> Response:
         return self.list(_own(self.caller.holder()))
 
-    @operations.CREATE_OWN_TOKEN
+    @schema.create_own_token
     def post(self, request: Request) -> Response:
         return self.make(self.caller.holder())
 
@@ -78,7 +79,7 @@ class OwnTokensView(TokensView):
 class OrganizationTokenView(CallerView):
     """`/organizations/{id}/tokens/{number}`."""
 
-    @operations.REVOKE_ORGANIZATION_TOKEN
+    @schema.revoke_organization_token
     def delete(self, request: Request, organization_id: int, number: UUID) -> Response:
         organization = self.caller.organization(organization_id, Ability.MANAGE)
         return _revoke(self, ApiToken.objects.filter(organization=organization), number)
@@ -87,7 +88,7 @@ class OrganizationTokenView(CallerView):
 class OwnTokenView(CallerView):
     """`/tokens/{number}`."""
 
-    @operations.REVOKE_OWN_TOKEN
+    @schema.revoke_own_token
     def delete(self, request: Request, number: UUID) -> Response:
         return _revoke(self, _own(self.caller.holder()), number)
 

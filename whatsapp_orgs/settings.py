@@ -290,12 +290,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["organizations.parsers.Utf8JsonParser"],
     "DEFAULT_METADATA_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "organizations.schema.ApiSchema",
     "EXCEPTION_HANDLER": "whatsapp_orgs.api.error_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
-    "DEFAULT_GENERATOR_CLASS": "organizations.openapi_document.Generator",
     "TITLE": "WhatsApp Orgs",
     "DESCRIPTION": "One WhatsApp number for each organization: connect it, watch it, end it.",
     "VERSION": "1",
@@ -308,7 +307,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {"StateEnum": "connections.answers.STATES"},
+    "ENUM_NAME_OVERRIDES": {"StateEnum": "connections.schema_responses.STATES"},
 }
 KNOX_TOKEN_MODEL = "organizations.ApiToken"
 REST_KNOX = {

@@ -1,4 +1,4 @@
-"""The shapes of the answers about a connection, for the OpenAPI document and what is tested by it.
+"""Serializers of the responses about a connection, for the OpenAPI document and its tests.
 
 The old service's clients rely on them, field by field.
 """
@@ -12,7 +12,7 @@ from rest_framework import serializers
 from connections.history import AUDIT, CONNECTION, Place, place_of
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Method, SelfTest
-from organizations.openapi import Yes
+from organizations.schema import TrueField
 
 STATES = [str(state) for state in State]
 BAD_CURSOR = "It is not one that an earlier answer gave."
@@ -22,7 +22,7 @@ REASONS = [str(reason) for reason in Reason]
 class DoneSerializer(serializers.Serializer[Any]):
     """It is done."""
 
-    success = Yes()
+    success = TrueField()
     message = serializers.CharField()
 
 
@@ -71,13 +71,13 @@ class ReconnectBegunSerializer(BegunSerializer):
 class DisconnectBegunSerializer(BegunSerializer):
     """The clean-up goes on; ask again."""
 
-    success = Yes()
+    success = TrueField()
 
 
 class StatusSerializer(serializers.Serializer[Any]):
     """What is, why, and what helps."""
 
-    success = Yes()
+    success = TrueField()
     authType = serializers.ChoiceField(["baileys"], help_text="A word of the old service.")
     connectionStatus = serializers.ChoiceField(["connected", "connecting", "disconnected"])
     isConnected = serializers.BooleanField()
@@ -109,7 +109,7 @@ class ToldSelfTestSerializer(serializers.Serializer[Any]):
 class SelfTestSerializer(serializers.Serializer[Any]):
     """The newest test message of the number that is linked now."""
 
-    success = Yes()
+    success = TrueField()
     test = ToldSelfTestSerializer(allow_null=True)
 
 
