@@ -1,10 +1,9 @@
 """The REST API's frame: its routes, and the one shape of its errors."""
 
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, JsonResponse
 from django.urls import include, path, re_path
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -14,6 +13,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
 from connections.events import EventsView
+from whatsapp_orgs.openapi import DocsView, SchemaView, YamlSchemaView
 
 NO_STORE = {"Cache-Control": "no-store"}
 RETRY_SECONDS = 5
@@ -77,41 +77,12 @@ def server_error(request: HttpRequest) -> JsonResponse:
     return JsonResponse(shape("error", message), status=500, headers=NO_STORE)
 
 
-class Later:
-    """A view of the OpenAPI document: its package weighs several megabytes, and few ask for it."""
-
-    csrf_exempt = True  # As every view of the API.
-
-    def __init__(self, name: Literal["SchemaView", "YamlSchemaView", "DocsView"]) -> None:
-        self._name = name
-
-    @cached_property
-    def _view(self) -> Any:
-        from whatsapp_orgs import openapi
-
-        return getattr(openapi, self._name).as_view()
-
-    @property
-    def cls(self) -> Any:
-        """The view's class, as REST framework's own views show theirs."""
-        return self._view.cls
-
-    @property
-    def initkwargs(self) -> Any:
-        """What the class was given, which REST framework looks at, too."""
-        return self._view.initkwargs
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response: HttpResponseBase = self._view(request)
-        return response
-
-
 urlpatterns = [
     path("", include("organizations.urls")),
     path("organizations/<int:organization_id>/events", EventsView.as_view(), name="api-events"),
-    path("schema", Later("SchemaView"), name="api-schema"),
-    path("schema.yaml", Later("YamlSchemaView"), name="api-schema-yaml"),
-    path("docs", Later("DocsView"), name="api-docs"),
+    path("schema", SchemaView.as_view(), name="api-schema"),
+    path("schema.yaml", YamlSchemaView.as_view(), name="api-schema-yaml"),
+    path("docs", DocsView.as_view(), name="api-docs"),
     path("organizations/<int:organization_id>/whatsapp/", include("connections.urls")),
     re_path(r"^(?P<rest>(?s:.*))\Z", not_found),
 ]

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the REST API, and its page; loaded when one is asked for."""
+"""Views of the OpenAPI document of the REST API, and of its page."""
 
 from __future__ import annotations
 
