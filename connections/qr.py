@@ -1,75 +1,89 @@
-"""QR codes as pictures. What the code says is a secret while it is valid.
+"""QR codes as pictures, drawn by the packages `qrcode` and Pillow.
 
-Drawn here rather than by Pillow: that costs more time than the code itself, and 4 MiB.
+The text of a code is a secret while it is valid: log neither the text nor the picture.
 """
 
 from __future__ import annotations
 
 import base64
-import re
-import struct
-import zlib
+import io
 from functools import lru_cache
+from threading import Lock
+from typing import Any
 
-from connections.qr_matrix import matrix
+from PIL import Image
+from qrcode import QRCode
+from qrcode.constants import ERROR_CORRECT_L
+from qrcode.image.styles.moduledrawers.svg import SvgPathSquareDrawer
+from qrcode.image.svg import SvgPathFillImage
 
-# The quiet zone that readers need, in modules. One module is eight pixels: in a picture of one bit
-# a pixel, exactly one byte.
-BORDER = 4
-LIGHT = b"\xff"
-MODULES = bytes.maketrans(b"01", LIGHT + b"\x00")
-PIXELS = 8
-SAME_AS_ABOVE = b"\x02"
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+BORDER = 4  # The quiet zone that the standard asks for, in modules.
+PIXELS = 8  # The side of a module in the PNG picture.
+MILLIMETERS = 0.8  # The side of a module in the SVG picture, where a page sets no other size.
+# The standard allows any mask; trying all eight takes long (docs/performance.md).
+MASK = 2
+# Each SVG picture registers its namespace in one table of Python's, which fails in two threads.
+_svg_lock = Lock()
+
+
+class UnitSquareDrawer(SvgPathSquareDrawer):
+    """Draws each module as a square of one unit, without Decimal (docs/performance.md)."""
+
+    def subpath(self, box: Any) -> str:
+        (left, top), _ = box
+        return f"M{left},{top}h1v1h-1z"
 
 
 @lru_cache(maxsize=128)
 def png(text: str) -> bytes:
-    """The code as a PNG picture in black and white, eight pixels a module."""
-    rows = matrix(text)
-    side = len(rows) + 2 * BORDER
-    margin = LIGHT * BORDER
-    repeated = (SAME_AS_ABOVE + bytes(side)) * (PIXELS - 1)
-    blank = (b"\x00" + LIGHT * side + repeated) * BORDER
-    drawn = [b"\x00" + margin + row.encode().translate(MODULES) + margin + repeated for row in rows]
-    pixels = side * PIXELS
-    header = struct.pack(">IIBBBBB", pixels, pixels, 1, 0, 0, 0, 0)
-    data = zlib.compress(blank + b"".join(drawn) + blank)
-    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    body = kind + data
-    return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+    """Return the code as a PNG picture in black and white, one bit a pixel."""
+    modules = _encode(text).get_matrix()
+    side = len(modules)
+    picture = Image.new("1", (side, side))
+    picture.putdata([not dark for row in modules for dark in row])
+    # Enlarging the picture is faster than drawing squares into a large one (docs/performance.md).
+    large = picture.resize((side * PIXELS, side * PIXELS), Image.Resampling.NEAREST)
+    file = io.BytesIO()
+    large.save(file, format="PNG")
+    return file.getvalue()
 
 
 @lru_cache(maxsize=128)
 def svg(text: str) -> bytes:
     """Return the code as an SVG picture, which stays crisp at every size.
 
-    It has a white ground: on a dark page, the light modules would be as dark as the others.
+    It has a white ground, so that it can be read on a dark page.
     """
-    rows = matrix(text)
-    side = len(rows) + 2 * BORDER
-    path = "".join(
-        f"M{run.start() + BORDER} {number + BORDER}h{len(run[0])}v1h-{len(run[0])}z"
-        for number, row in enumerate(rows)
-        for run in re.finditer("1+", row)
+    code = _encode(text)
+    side = code.modules_count + 2 * BORDER
+    drawer = UnitSquareDrawer()
+    with _svg_lock:
+        picture = code.make_image(
+            SvgPathFillImage,
+            module_drawer=drawer,
+            eye_drawer=drawer,
+            viewBox=f"0 0 {side} {side}",
+        )
+    size = f"{side * MILLIMETERS:g}mm"
+    picture.get_image().attrib.update(width=size, height=size)
+    return bytes(picture.to_string(encoding="UTF-8", xml_declaration=True))
+
+
+def _encode(text: str) -> QRCode[Any]:
+    """Return the code with its modules. Raises ValueError if the text is too long."""
+    code: QRCode[Any] = QRCode(
+        error_correction=ERROR_CORRECT_L, box_size=1, border=BORDER, mask_pattern=MASK
     )
-    size = f"{side * 0.8:g}mm"
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" '
-        f'viewBox="0 0 {side} {side}"><rect width="{side}" height="{side}" fill="#fff"/>'
-        f'<path d="{path}" fill="#000"/></svg>'
-    ).encode()
+    code.add_data(text)
+    code.make()
+    return code
 
 
 def png_url(text: str) -> str:
-    """The PNG picture as a data URL."""
+    """Return the PNG picture as a data URL."""
     return "data:image/png;base64," + base64.b64encode(png(text)).decode()
 
 
 def svg_url(text: str) -> str:
-    """The SVG picture as a data URL."""
+    """Return the SVG picture as a data URL."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg(text)).decode()
