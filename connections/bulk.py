@@ -15,7 +15,7 @@ from connections.lifecycle import PAIRING, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, Worker, Workforce
 from connections.observed import UNATTENDED, Observed, listed
 from connections.words import WORDS
-from organizations.access import ABILITIES, Ability, Caller
+from organizations.access import PERMISSIONS, Caller, Permission
 
 Action, Result, Problem = BulkRun.Action, BulkItem.Result, BulkItem.Problem
 
@@ -92,7 +92,7 @@ def plan(caller: Caller, action: str, connections: Iterable[Connection]) -> Plan
     found = Plan(action)
     for row in rows:
         result, problem = fate(action, listed(row, workforce))
-        if Ability.OPERATE not in ABILITIES.get(roles.get(row.pk, ""), ()):
+        if Permission.OPERATE not in PERMISSIONS.get(roles.get(row.pk, ""), ()):
             result, problem = Result.SKIPPED, Problem.NO_RIGHT
         if problem is not None:
             found.skipped.setdefault(problem, []).append(row)

@@ -12,7 +12,7 @@ from connections.models import Connection
 from connections.observed import refused_since
 from connections.serializers import look_at, snapshot
 from connections.watching import Ended, Message, Watcher
-from organizations.access import Ability, Caller
+from organizations.access import Caller, Permission
 from organizations.models import Organization
 from organizations.websockets import CloseCode
 
@@ -32,7 +32,7 @@ class ConnectionConsumer(Watcher):
             organization = caller.organization(self.organization_id)
         except Organization.DoesNotExist as error:
             raise Ended(CloseCode.NOT_FOUND) from error
-        may_operate = caller.may(Ability.OPERATE, organization)
+        may_operate = caller.may(Permission.OPERATE, organization)
         due = asked or bool(changed) or may_operate != self.may_operate
         if not due and not look:
             return []

@@ -14,7 +14,7 @@ from connections.history import AUDIT, CONNECTION, Place, Wanted
 from connections.models import ConnectionEvent
 from connections.schema_events import list_events
 from connections.schema_responses import EventQuery
-from organizations.access import Ability
+from organizations.access import Permission
 from organizations.models import AuditEntry
 from organizations.views import CallerView
 
@@ -25,7 +25,7 @@ class EventsView(CallerView):
     @list_events
     def get(self, request: Request, organization_id: int) -> Response:
         organization = self.caller.organization(organization_id)
-        manages = self.caller.may(Ability.MANAGE, organization)
+        manages = self.caller.may(Permission.MANAGE, organization)
         query = self.query(EventQuery)
         size = query["pageSize"]
         found = history.lines(_wanted(organization.pk, query, manages), size + 1)

@@ -14,7 +14,7 @@ from connections.models import Connection, Worker, Workforce
 from connections.observed import Observed, listed
 from connections.serializers import PANEL_NAMES, panel_of
 from connections.words import Step
-from organizations.access import ABILITIES, Ability, Caller
+from organizations.access import PERMISSIONS, Caller, Permission
 from organizations.models import Organization
 from organizations.phone_numbers import formatted
 
@@ -65,7 +65,7 @@ def section_of(observed: Observed) -> Section:
 def operated(caller: Caller, organizations: Iterable[Organization]) -> set[int]:
     """The ids of those of these organizations that this caller operates."""
     roles = caller.roles(organizations)
-    return {pk for pk, role in roles.items() if Ability.OPERATE in ABILITIES[role]}
+    return {pk for pk, role in roles.items() if Permission.OPERATE in PERMISSIONS[role]}
 
 
 def briefs(organizations: Iterable[Organization], operable: set[int]) -> dict[int, Brief]:

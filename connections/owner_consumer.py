@@ -1,4 +1,4 @@
-"""The socket of the page behind a link for the phone's owner. Its visitor is no user: a cookie."""
+"""The socket of the page behind a link for the phone's owner. Its identity is no user: a cookie."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOCKETS_PER_LINK = 10
 class OwnerConsumer(Watcher):
     """What the owner's page shows, as it changes. Whether the link still holds is asked each time.
 
-    It is told in the language of the page; `OwnerDoor` has seen the link.
+    It is told in the language of the page; `OwnerLinkAuthMiddleware` has seen the link.
     """
 
     told: Message | None = None
@@ -44,7 +44,7 @@ class OwnerConsumer(Watcher):
         return [json.dumps(found)] if asked or changed or told != self.told else []
 
 
-class OwnerDoor:
+class OwnerLinkAuthMiddleware:
     """ASGI middleware: lets in whoever holds a link, from our own pages, and not too often."""
 
     def __init__(self, application: Any) -> None:
@@ -66,7 +66,7 @@ class OwnerDoor:
         if self._open[link.pk] >= SOCKETS_PER_LINK:
             return await close(receive, send, CloseCode.TOO_MANY)
         self._open[link.pk] += 1
-        shown = {"visitor": None, "owner_link": link, "owner_link_held": held}
+        shown = {"identity": None, "owner_link": link, "owner_link_held": held}
         try:
             await self._application({**scope, **shown}, receive, send)
         finally:

@@ -25,7 +25,7 @@ from connections.durations import in_words
 from connections.limits import TooManyRequests
 from connections.models import Connection, Method, OwnerLink
 from connections.owner_screen import Stage, screen
-from organizations import guesses
+from organizations import token_throttle
 from organizations.phone_numbers import ForeignCharacters, digits, spellings
 
 # One for the page and one for its socket, which has an address of its own; both hold the same.
@@ -70,8 +70,8 @@ def _open(request: HttpRequest) -> HttpResponse:
     address = _address(request)
     if link is None:
         try:
-            guesses.count(address)
-        except guesses.TooManyGuesses as error:
+            token_throttle.count(address)
+        except token_throttle.Throttled as error:
             return _too_many(_closed(request, 429, _wait(error.wait)), error.wait)
         return _gone(request)
     shown = owner_links.of_browser(_held(request))

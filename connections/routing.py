@@ -5,14 +5,14 @@ from typing import Any
 from django.urls import path, re_path
 
 from connections.consumers import ConnectionConsumer, ConnectionsConsumer
-from connections.owner_consumer import OwnerConsumer, OwnerDoor
+from connections.owner_consumer import OwnerConsumer, OwnerLinkAuthMiddleware
 from organizations.websockets import not_found
 
 # The stubs know of views only; Channels routes applications by the same `path`.
 one: Any = ConnectionConsumer.as_asgi()
 every: Any = ConnectionsConsumer.as_asgi()
 nothing: Any = not_found
-owners: Any = OwnerDoor(OwnerConsumer.as_asgi())
+owners: Any = OwnerLinkAuthMiddleware(OwnerConsumer.as_asgi())
 
 # For those who are no users; everything else is behind the door that only users and tokens pass.
 open_urlpatterns = [path("ws/link/", owners)]

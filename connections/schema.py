@@ -23,7 +23,7 @@ from connections.schema_responses import (
 )
 from connections.serializers import HELD, PhoneNumberSerializer, ReconnectBodySerializer
 from connections.words import WORDS
-from organizations.access import REFUSALS, Ability
+from organizations.access import DENIED_MESSAGES, Permission
 from organizations.phone_numbers import FOREIGN, INVALID
 from organizations.schema import (
     BODY_ERRORS,
@@ -47,7 +47,7 @@ def _english(reason: Reason) -> str:
 
 # --- Errors -------------------------------------------------------------------------------------
 
-OPERATORS_ONLY = forbidden(REFUSALS[Ability.OPERATE])
+OPERATORS_ONLY = forbidden(DENIED_MESSAGES[Permission.OPERATE])
 ALREADY_CONNECTED = ErrorExample(409, "already_connected", "WhatsApp is already connected")
 SUPERSEDED = ErrorExample(409, "superseded", "Another request has taken the place of this one.")
 INACTIVE = ErrorExample(409, "organization_inactive", "This organization is deactivated.")

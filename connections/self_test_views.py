@@ -14,7 +14,7 @@ from connections.limits import TooManyRequests
 from connections.models import SelfTest
 from connections.views import RETRY_SECONDS, ConnectionView
 from connections.waiting import wait_for
-from organizations.access import Ability
+from organizations.access import Permission
 
 
 class SelfTestView(ConnectionView):
@@ -22,12 +22,12 @@ class SelfTestView(ConnectionView):
 
     @schema.read_test_message
     def get(self, request: Request, organization_id: int) -> Response:
-        connection = self.connection(organization_id, Ability.SEE)
+        connection = self.connection(organization_id, Permission.SEE)
         return Response({"success": True, "test": self_tests.told(connection)})
 
     @schema.send_test_message
     def post(self, request: Request, organization_id: int) -> Response:
-        connection = self.connection(organization_id, Ability.OPERATE)
+        connection = self.connection(organization_id, Permission.OPERATE)
         try:
             test = actions.request_self_test(connection.pk, self.caller.actor)
         except actions.NotConnected as error:

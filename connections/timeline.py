@@ -18,7 +18,7 @@ from connections.history import CONNECTION, Place
 from connections.lifecycle import Reason, State
 from connections.models import ConnectionEvent, Worker
 from connections.observed import Observed
-from organizations import told as tell
+from organizations import audit_labels
 
 LINES = 20
 DAYS = 30
@@ -89,7 +89,7 @@ def _line(event: ConnectionEvent) -> Line:
         reason=event.reason,
         sentence=event.sentence,
         detail=event.detail_told,
-        actor=tell.actor(event.actor),
+        actor=audit_labels.actor(event.actor),
         began=event.state != event.state_before,
         until=getattr(event, "until", None),
     )

@@ -30,7 +30,7 @@ from connections.serializers import (
 )
 from connections.serializers import status as status_of
 from connections.waiting import wait_for
-from organizations.access import Ability
+from organizations.access import Permission
 from organizations.views import CallerView
 
 RETRY_SECONDS = 3
@@ -61,9 +61,9 @@ DISCONNECT_INITIALIZED = "Disconnecting has begun and will be finished shortly."
 class ConnectionView(CallerView):
     """A view of one organization's connection, for those who may see it."""
 
-    def connection(self, organization_id: int, ability: Ability) -> Connection:
+    def connection(self, organization_id: int, permission: Permission) -> Connection:
         """Raises Organization.DoesNotExist (404) for outsiders, PermissionDenied (403)."""
-        return Connection.objects.of(self.caller.organization(organization_id, ability))
+        return Connection.objects.of(self.caller.organization(organization_id, permission))
 
 
 class StatusView(ConnectionView):
@@ -71,7 +71,7 @@ class StatusView(ConnectionView):
 
     @schema.read_status
     def get(self, request: Request, organization_id: int) -> Response:
-        return Response(status_of(look_at(self.connection(organization_id, Ability.SEE))))
+        return Response(status_of(look_at(self.connection(organization_id, Permission.SEE))))
 
 
 class QrCodeView(ConnectionView):
@@ -79,7 +79,7 @@ class QrCodeView(ConnectionView):
 
     @schema.read_qr_code
     def get(self, request: Request, organization_id: int) -> Response:
-        observed = look_at(self.connection(organization_id, Ability.OPERATE))
+        observed = look_at(self.connection(organization_id, Permission.OPERATE))
         if observed.code:
             return Response(
                 {
@@ -108,7 +108,7 @@ class QrPictureView(ConnectionView):
     content_negotiation_class = AnyAccept
 
     def answer(self, organization_id: int) -> HttpResponse:
-        observed = look_at(self.connection(organization_id, Ability.OPERATE))
+        observed = look_at(self.connection(organization_id, Permission.OPERATE))
         if not observed.code:
             raise _no_code(observed)
         return HttpResponse(self.picture(observed.code), content_type=self.content_type)
@@ -153,7 +153,7 @@ class RequestView(ConnectionView):
         fresh_code: bool = False,
     ) -> Response:
         """Ask, and answer with what `told` makes of the connection, or 202."""
-        connection = self.connection(organization_id, Ability.OPERATE)
+        connection = self.connection(organization_id, Permission.OPERATE)
         try:
             requested = actions.request_reconnect(
                 connection.pk, self.caller.actor, method, number, fresh_code
@@ -237,7 +237,7 @@ class ReconnectView(RequestView):
         """The old service read no body, so its clients may send anything but JSON."""
         fresh_code = False
         if request.content_type.startswith("application/json"):
-            self.connection(organization_id, Ability.OPERATE)
+            self.connection(organization_id, Permission.OPERATE)
             fresh_code = self.body(ReconnectBodySerializer)["freshCode"]
         return self.ask(organization_id, _told_by_qr, fresh_code=fresh_code)
 
@@ -264,7 +264,7 @@ class PairingCodeView(RequestView):
 
     @schema.request_pairing_code
     def post(self, request: Request, organization_id: int) -> Response:
-        organization = self.connection(organization_id, Ability.OPERATE).organization
+        organization = self.connection(organization_id, Permission.OPERATE).organization
         body = self.body(PhoneNumberSerializer, organization=organization)
         number, fresh_code = body["phoneNumber"], body["freshCode"]
         return self.ask(organization_id, _told_by_phone, Method.PHONE, number, fresh_code)
@@ -289,7 +289,7 @@ class CancelView(ConnectionView):
 
     @schema.cancel_pairing
     def post(self, request: Request, organization_id: int) -> Response:
-        connection = self.connection(organization_id, Ability.OPERATE)
+        connection = self.connection(organization_id, Permission.OPERATE)
         try:
             actions.request_cancel(connection.pk, self.caller.actor)
         except actions.NothingToCancel:
@@ -302,7 +302,7 @@ class DisconnectView(ConnectionView):
 
     @schema.disconnect
     def delete(self, request: Request, organization_id: int) -> Response:
-        connection = self.connection(organization_id, Ability.OPERATE)
+        connection = self.connection(organization_id, Permission.OPERATE)
         stored = connection.state == State.CONNECTED
         was_connected = stored and look_at(connection).state == State.CONNECTED
         requested = actions.request_disconnect(connection.pk, self.caller.actor)

@@ -14,7 +14,7 @@ from django.utils import translation
 
 from connections.broadcast import leave
 from organizations.access import Caller
-from organizations.websockets import CloseCode, Visitor, language_of
+from organizations.websockets import CloseCode, SocketIdentity, language_of
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ Message = dict[str, Any]
 
 
 class Ended(Exception):
-    """This visitor may hear no more; the code says why."""
+    """This identity may hear no more; the code says why."""
 
     def __init__(self, code: CloseCode) -> None:
         super().__init__(code)
@@ -46,7 +46,7 @@ class Watcher(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         scope: Any = self.scope
-        self.visitor: Visitor = scope["visitor"]
+        self.identity: SocketIdentity = scope["identity"]
         self.language = language_of(scope)
         self.group = self.watched()
         self.asked = True
@@ -102,7 +102,7 @@ class Watcher(AsyncWebsocketConsumer):
                     await self.woken.wait()
 
     def _read(self, asked: bool, changed: set[int], look: bool) -> list[str]:
-        caller = self.visitor.caller()
+        caller = self.identity.caller()
         if caller is None:
             raise Ended(CloseCode.NOT_KNOWN)
         with translation.override(self.language):

@@ -23,7 +23,7 @@ from organizations.models import ApiToken, Membership, Organization
 Role = Membership.Role
 
 
-class Ability(StrEnum):
+class Permission(StrEnum):
     """What one may do in an organization."""
 
     SEE = "see"  # its status and its history
@@ -31,16 +31,16 @@ class Ability(StrEnum):
     MANAGE = "manage"  # its name, its expected number, its members, its tokens
 
 
-ABILITIES: dict[str, frozenset[Ability]] = {
-    Role.VIEWER: frozenset({Ability.SEE}),
-    Role.OPERATOR: frozenset({Ability.SEE, Ability.OPERATE}),
-    Role.OWNER: frozenset(Ability),
+PERMISSIONS: dict[str, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({Permission.SEE}),
+    Role.OPERATOR: frozenset({Permission.SEE, Permission.OPERATE}),
+    Role.OWNER: frozenset(Permission),
 }
 
-REFUSALS = {
-    Ability.SEE: _("You may not look at this organization."),
-    Ability.OPERATE: _("Your role or token only allows you to look at this organization."),
-    Ability.MANAGE: _("Only an owner of this organization may do this."),
+DENIED_MESSAGES = {
+    Permission.SEE: _("You may not look at this organization."),
+    Permission.OPERATE: _("Your role or token only allows you to look at this organization."),
+    Permission.MANAGE: _("Only an owner of this organization may do this."),
 }
 NO_SUPERUSER = _("Only an administrator of the service may do this.")
 ENDED = _("This login or token has ended meanwhile, so nothing was changed.")
@@ -119,27 +119,27 @@ class Caller:
         owned = Q(memberships__user_id=self.user.pk, memberships__role=Role.OWNER)
         return self.organizations.filter(owned)
 
-    def abilities(self, organization: Organization) -> frozenset[Ability]:
+    def permissions(self, organization: Organization) -> frozenset[Permission]:
         """What this caller may do in this organization; empty for outsiders."""
         token = self.token
         if token is not None and token.organization_id is not None:
             if token.organization_id != organization.pk:
                 return frozenset()
-            return ABILITIES[_role_of(token)]
+            return PERMISSIONS[_role_of(token)]
         if not self.user.is_active:
             return frozenset()
         if self.user.is_superuser:
-            return self._abilities_as(None)
+            return self._permissions_as(None)
         membership = Membership.objects.filter(user_id=self.user.pk, organization=organization)
-        return self._abilities_as(membership.values_list("role", flat=True).first())
+        return self._permissions_as(membership.values_list("role", flat=True).first())
 
-    def _abilities_as(self, role: str | None) -> frozenset[Ability]:
+    def _permissions_as(self, role: str | None) -> frozenset[Permission]:
         """What a user, or their token, may do where the user has this role."""
-        none: frozenset[Ability] = frozenset()
-        abilities = ABILITIES.get(Role.OWNER if self.user.is_superuser else role or "", none)
+        none: frozenset[Permission] = frozenset()
+        permissions = PERMISSIONS.get(Role.OWNER if self.user.is_superuser else role or "", none)
         if self.token is not None and self.token.scope != ApiToken.Scope.MANAGE:
-            return abilities & {Ability.SEE}
-        return abilities
+            return permissions & {Permission.SEE}
+        return permissions
 
     def roles(self, organizations: Iterable[Organization]) -> dict[int, str]:
         """For each of these organizations that this caller sees, the role that may do as much.
@@ -151,24 +151,26 @@ class Caller:
             return {self.token.organization_id: _role_of(self.token)}
         memberships = Membership.objects.filter(user=self.user.pk, organization__in=ids)
         given = dict(memberships.values_list("organization_id", "role"))
-        named = {abilities: role for role, abilities in ABILITIES.items()}
-        return {pk: named.get(self._abilities_as(given.get(pk)), Role.VIEWER) for pk in ids}
+        named = {permissions: role for role, permissions in PERMISSIONS.items()}
+        return {pk: named.get(self._permissions_as(given.get(pk)), Role.VIEWER) for pk in ids}
 
-    def may(self, ability: Ability, organization: Organization) -> bool:
+    def may(self, permission: Permission, organization: Organization) -> bool:
         """Whether this caller may do this here."""
-        return ability in self.abilities(organization)
+        return permission in self.permissions(organization)
 
-    def organization(self, organization_id: int, ability: Ability = Ability.SEE) -> Organization:
+    def organization(
+        self, organization_id: int, permission: Permission = Permission.SEE
+    ) -> Organization:
         """One organization in which this caller may do this.
 
         Raises Organization.DoesNotExist for outsiders, PermissionDenied for those who see it but
         may not do this.
         """
         organization = self.organizations.get(pk=organization_id)
-        self.require(ability, organization)
+        self.require(permission, organization)
         return organization
 
-    def holder(self) -> User:
+    def require_token_owner(self) -> User:
         """The user whose own tokens this caller manages. Raises PermissionDenied."""
         token = self.token
         may = token is None or (
@@ -178,10 +180,10 @@ class Caller:
             raise PermissionDenied(gettext(NOT_YOUR_TOKENS))
         return self.user
 
-    def require(self, ability: Ability, organization: Organization) -> None:
+    def require(self, permission: Permission, organization: Organization) -> None:
         """Raises PermissionDenied unless this caller may do this in this organization."""
-        if not self.may(ability, organization):
-            raise PermissionDenied(gettext(REFUSALS[ability]))
+        if not self.may(permission, organization):
+            raise PermissionDenied(gettext(DENIED_MESSAGES[permission]))
 
     def require_tokens_of(self, user: User, organization: Organization | None) -> None:
         """Raises PermissionDenied unless this caller may make and revoke such tokens.
@@ -189,11 +191,11 @@ class Caller:
         That is an organization's for its owners, and a user's for that user and for superusers.
         """
         if organization is not None:
-            self.require(Ability.MANAGE, organization)
-        elif not self.is_superuser and self.holder() != user:
+            self.require(Permission.MANAGE, organization)
+        elif not self.is_superuser and self.require_token_owner() != user:
             raise PermissionDenied(gettext(NOT_YOUR_TOKENS))
 
-    def superuser(self) -> None:
+    def require_superuser(self) -> None:
         """Raises PermissionDenied unless this is a superuser who may change things."""
         if not self.is_superuser:
             raise PermissionDenied(gettext(NO_SUPERUSER))
@@ -204,6 +206,6 @@ def _role_of(token: ApiToken) -> Role:
     return Role.OPERATOR if token.scope == ApiToken.Scope.MANAGE else Role.VIEWER
 
 
-def person(user: User | AnonymousUser, address: str | None = None) -> Caller:
+def for_user(user: User | AnonymousUser, address: str | None = None) -> Caller:
     """A caller in person, as in admin and on its pages."""
     return Caller(user, None, address)

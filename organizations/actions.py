@@ -16,9 +16,9 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from organizations.access import Ability
+from organizations.access import Permission
 from organizations.actors import Actor
-from organizations.audit import Action, note
+from organizations.audit import Action, log_audit
 from organizations.keys import end_keys, revoke_trees, tokens_made_in
 from organizations.locks import lock, lock_organization
 from organizations.models import ApiToken, Invitation, Membership, Organization
@@ -44,7 +44,7 @@ def _require_superuser(actor: Actor, organization: Organization | None = None) -
     """Lock, and check that a person who acts is still a superuser."""
     caller, _organization = lock(actor, organization)
     if caller is not None:
-        caller.superuser()
+        caller.require_superuser()
 
 
 # --- Organizations ------------------------------------------------------------------------------
@@ -55,7 +55,7 @@ def create_organization(name: str, actor: Actor, expected_number: str = "") -> O
     """A new tenant."""
     _require_superuser(actor)
     organization = Organization.objects.create(name=name)
-    note(Action.ORGANIZATION_CREATED, organization, actor, name)
+    log_audit(Action.ORGANIZATION_CREATED, organization, actor, name)
     set_expected_number(organization, expected_number, actor)
     return organization
 
@@ -63,22 +63,22 @@ def create_organization(name: str, actor: Actor, expected_number: str = "") -> O
 @transaction.atomic
 def rename_organization(organization: Organization, name: str, actor: Actor) -> None:
     """Call it something else; the same name changes nothing."""
-    was = lock_organization(organization, actor, Ability.MANAGE).name
+    was = lock_organization(organization, actor, Permission.MANAGE).name
     organization.name = name
     if name != was:
         Organization.objects.filter(pk=organization.pk).update(name=name)
-        note(Action.ORGANIZATION_RENAMED, organization, actor, f"{was} → {name}")
+        log_audit(Action.ORGANIZATION_RENAMED, organization, actor, f"{was} → {name}")
 
 
 @transaction.atomic
 def set_expected_number(organization: Organization, number: str, actor: Actor) -> None:
     """Whose phone may be linked, in digits; empty: anyone's. The same number changes nothing."""
-    was = lock_organization(organization, actor, Ability.MANAGE).expected_number
+    was = lock_organization(organization, actor, Permission.MANAGE).expected_number
     organization.expected_number = number
     if number != was:
         Organization.objects.filter(pk=organization.pk).update(expected_number=number)
         detail = f"{formatted(was) or 'any'} → {formatted(number) or 'any'}"
-        note(Action.EXPECTED_NUMBER_CHANGED, organization, actor, detail)
+        log_audit(Action.EXPECTED_NUMBER_CHANGED, organization, actor, detail)
 
 
 @transaction.atomic
@@ -90,7 +90,7 @@ def set_active(organization: Organization, active: bool, actor: Actor) -> None:
     if changing.update(deactivated_at=deactivated_at):
         organization.deactivated_at = deactivated_at
         action = Action.ORGANIZATION_REACTIVATED if active else Action.ORGANIZATION_DEACTIVATED
-        note(action, organization, actor)
+        log_audit(action, organization, actor)
 
 
 # --- Members ------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def set_member(
     Raises LastOwner, InactiveUser, and Membership.DoesNotExist where there is none and `add` is
     not set.
     """
-    lock_organization(organization, actor, Ability.MANAGE, user)
+    lock_organization(organization, actor, Permission.MANAGE, user)
     membership = Membership.objects.filter(organization=organization, user=user).first()
     if membership is None:
         if not add:
@@ -125,7 +125,7 @@ def set_member(
         was, membership.role = membership.role, role
         membership.save(update_fields=["role"])
         detail = f"{user.get_username()}: {was} → {role}"
-        note(Action.MEMBER_CHANGED, organization, actor, detail)
+        log_audit(Action.MEMBER_CHANGED, organization, actor, detail)
         end_keys(user, [organization], actor, revoke_tokens=revoke_tokens)
     return membership, False
 
@@ -140,7 +140,7 @@ def _add_member(
     # One that is still open would offer what they have.
     Invitation.objects.filter(organization=organization, username=user.get_username()).delete()
     membership = Membership.objects.create(organization=organization, user=user, role=role)
-    note(Action.MEMBER_ADDED, organization, actor, f"{user.get_username()}: {role}")
+    log_audit(Action.MEMBER_ADDED, organization, actor, f"{user.get_username()}: {role}")
     return membership
 
 
@@ -154,14 +154,14 @@ def remove_member(
     made. A place that is gone already stays gone. Raises LastOwner.
     """
     user = membership.user
-    organization = lock_organization(membership.organization, actor, Ability.MANAGE, user)
+    organization = lock_organization(membership.organization, actor, Permission.MANAGE, user)
     found = Membership.objects.select_related("user").filter(pk=membership.pk).first()
     if found is None:
         return []
     _keep_an_owner(found)
     detail = f"{found.user.get_username()}: {found.role}"
     found.delete()
-    note(Action.MEMBER_REMOVED, organization, actor, detail)
+    log_audit(Action.MEMBER_REMOVED, organization, actor, detail)
     return end_keys(user, [organization], actor, revoke_tokens=revoke_tokens)
 
 
@@ -213,14 +213,14 @@ def create_token(
         token.expiry = expires_at
         token.save(update_fields=["expiry"])
     whose = "" if organization else f" for {user.get_username()}"
-    note(Action.TOKEN_CREATED, organization, actor, f"{name} ({scope}){whose}")
+    log_audit(Action.TOKEN_CREATED, organization, actor, f"{name} ({scope}){whose}")
     return token, text
 
 
 @transaction.atomic
 def revoke_tokens_of(user: User, organization: Organization, actor: Actor) -> list[ApiToken]:
     """Revoke the organization's own tokens that this user made. Return the tokens revoked now."""
-    locked = lock_organization(organization, actor, Ability.MANAGE, user)
+    locked = lock_organization(organization, actor, Permission.MANAGE, user)
     made = tokens_made_in(locked, user).select_related("organization")
     return revoke_trees(made, actor)
 

@@ -9,7 +9,9 @@ Action = AuditEntry.Action
 DETAIL_LENGTH = 500
 
 
-def note(action: Action, organization: Organization | None, actor: Actor, detail: str = "") -> None:
+def log_audit(
+    action: Action, organization: Organization | None, actor: Actor, detail: str = ""
+) -> None:
     """Add an audit entry. `organization` is None for what concerns no single one."""
     AuditEntry.objects.create(
         organization=organization,

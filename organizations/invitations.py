@@ -19,9 +19,9 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
-from organizations.access import ABILITIES, Ability, Caller
+from organizations.access import PERMISSIONS, Caller, Permission
 from organizations.actors import Actor
-from organizations.audit import Action, note
+from organizations.audit import Action, log_audit
 from organizations.locks import lock, lock_organization
 from organizations.models import Invitation, Membership, Organization
 
@@ -31,7 +31,7 @@ RATE_WINDOW = timedelta(days=1)
 PER_WINDOW = 100
 """How many an organization may make in RATE_WINDOW."""
 
-MANAGERS = [role for role, abilities in ABILITIES.items() if Ability.MANAGE in abilities]
+MANAGERS = [role for role, permissions in PERMISSIONS.items() if Permission.MANAGE in permissions]
 ALREADY_A_MEMBER = _("This user is a member already.")
 TOO_MANY_OPEN = _(
     "This organization has {number} open invitations, and may have no more. Withdraw one first."
@@ -82,7 +82,7 @@ def sent(organizations: QuerySet[Organization]) -> QuerySet[Invitation]:
 
 def received(caller: Caller) -> QuerySet[Invitation]:
     """Return the invitations that this user can answer. Raises PermissionDenied."""
-    own = valid().filter(username=caller.holder().get_username(), declined_at=None)
+    own = valid().filter(username=caller.require_token_owner().get_username(), declined_at=None)
     return own.select_related("organization", "invited_by")
 
 
@@ -98,7 +98,7 @@ def invite(
     It replaces an invitation of the same name: what somebody accepts is what they have read.
     Raises AlreadyMember, TooManyOpen and TooManyInvitations.
     """
-    locked = lock_organization(organization, caller.actor, Ability.MANAGE)
+    locked = lock_organization(organization, caller.actor, Permission.MANAGE)
     # Of the members only, whom the caller sees.
     if locked.memberships.filter(user__username=username).exists():
         raise AlreadyMember(gettext(ALREADY_A_MEMBER))
@@ -109,11 +109,11 @@ def invite(
         organization=locked,
         username=username,
         role=role,
-        invited_by=caller.holder(),
+        invited_by=caller.require_token_owner(),
         token=caller.token,
         expires_at=timezone.now() + LIFETIME,
     )
-    note(Action.MEMBER_INVITED, locked, caller.actor, _detail(invitation))
+    log_audit(Action.MEMBER_INVITED, locked, caller.actor, _detail(invitation))
     return invitation
 
 
@@ -132,7 +132,7 @@ def _check_limits(organization: Organization, username: str) -> None:
 @transaction.atomic
 def withdraw(organization: Organization, invitation_id: UUID, actor: Actor) -> None:
     """End an invitation. One that has ended stays so."""
-    locked = lock_organization(organization, actor, Ability.MANAGE)
+    locked = lock_organization(organization, actor, Permission.MANAGE)
     _end(locked.invitations.filter(pk=invitation_id), actor)
 
 
@@ -150,7 +150,9 @@ def _end(invitations: QuerySet[Invitation], actor: Actor) -> None:
     for invitation in invitations.select_related("organization").order_by("created_at", "pk"):
         invitation.delete()
         if invitation.expires_at > timezone.now():
-            note(Action.INVITATION_WITHDRAWN, invitation.organization, actor, _detail(invitation))
+            log_audit(
+                Action.INVITATION_WITHDRAWN, invitation.organization, actor, _detail(invitation)
+            )
 
 
 # --- Answering ----------------------------------------------------------------------------------
@@ -163,14 +165,14 @@ def accept(invitation_id: UUID, caller: Caller) -> Organization:
     Raises Invitation.DoesNotExist when there is none of theirs, or none any more.
     """
     invitation = _lock_received(invitation_id, caller)
-    organization, user = invitation.organization, caller.holder()
+    organization, user = invitation.organization, caller.require_token_owner()
     invitation.delete()
     _membership, new = Membership.objects.get_or_create(
         organization=organization, user=user, defaults={"role": invitation.role}
     )
     if new:
         detail = f"{_detail(invitation)}, invited by {invitation.invited_by.get_username()}"
-        note(Action.MEMBER_ADDED, organization, caller.actor, detail)
+        log_audit(Action.MEMBER_ADDED, organization, caller.actor, detail)
     return organization
 
 
@@ -185,7 +187,7 @@ def decline(invitation_id: UUID, caller: Caller) -> None:
     invitation.save(update_fields=["declined_at"])
     # Without the organization, whose owners would read that there is such a user.
     detail = f"{invitation.organization.name}: {_detail(invitation)}"
-    note(Action.INVITATION_DECLINED, None, caller.actor, detail)
+    log_audit(Action.INVITATION_DECLINED, None, caller.actor, detail)
 
 
 def _lock_received(invitation_id: UUID, caller: Caller) -> Invitation:

@@ -13,9 +13,9 @@ from django.db.models import Q, QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
-from organizations.access import Ability, person
+from organizations.access import Permission, for_user
 from organizations.actors import Actor
-from organizations.audit import Action, note
+from organizations.audit import Action, log_audit
 from organizations.invitations import end_invitations_of
 from organizations.models import ApiToken, Organization
 
@@ -54,7 +54,7 @@ def revoke_trees(roots: Iterable[ApiToken], actor: Actor) -> list[ApiToken]:
         for found in level:
             valid = ApiToken.objects.filter(pk=found.pk, revoked_at=None)
             if valid.update(revoked_at=timezone.now()):
-                note(Action.TOKEN_REVOKED, found.organization, actor, found.name)
+                log_audit(Action.TOKEN_REVOKED, found.organization, actor, found.name)
                 revoked.append(found)
         made = ApiToken.objects.filter(made_by__in=level).exclude(pk__in=seen)
         level = list(made.select_related("organization").order_by("created", "pk"))
@@ -75,7 +75,7 @@ def end_keys(
     user = User.objects.get(pk=user.pk)
     lost: list[ApiToken] = []
     for organization in organizations:
-        if person(user).may(Ability.MANAGE, organization):
+        if for_user(user).may(Permission.MANAGE, organization):
             continue
         end_invitations_of(organization, user, actor)
         if revoke_tokens:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 
-from organizations.access import Ability, Caller
+from organizations.access import Caller, Permission
 from organizations.actors import Actor
 from organizations.models import Organization
 
@@ -34,14 +34,14 @@ def lock(
 
 
 def lock_organization(
-    organization: Organization, actor: Actor, ability: Ability, user: User | None = None
+    organization: Organization, actor: Actor, permission: Permission, user: User | None = None
 ) -> Organization:
-    """Lock an organization in which the actor has this ability, and return it read again.
+    """Lock an organization in which the actor has this permission, and return it read again.
 
     Raises PermissionDenied, and what `lock` raises.
     """
     caller, locked = lock(actor, organization, user)
     assert locked is not None
     if caller is not None:
-        caller.require(ability, locked)
+        caller.require(permission, locked)
     return locked

@@ -18,7 +18,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from organizations.access import NO_SUPERUSER, NOT_YOUR_TOKENS, REFUSALS, Ability
+from organizations.access import DENIED_MESSAGES, NO_SUPERUSER, NOT_YOUR_TOKENS, Permission
 
 RETRY_AFTER = OpenApiParameter(
     "Retry-After",
@@ -87,7 +87,7 @@ def forbidden(message: str) -> ErrorExample:
 
 
 ORGANIZATION_NOT_FOUND = ErrorExample(404, "not_found", "Organization not found.")
-OWNERS_ONLY = forbidden(REFUSALS[Ability.MANAGE])
+OWNERS_ONLY = forbidden(DENIED_MESSAGES[Permission.MANAGE])
 SUPERUSERS_ONLY = forbidden(NO_SUPERUSER)
 TOKEN_OWNERS_ONLY = forbidden(NOT_YOUR_TOKENS)
 BAD_PAGE = invalid("page: Ensure this value is greater than or equal to 1.")

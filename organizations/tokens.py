@@ -18,7 +18,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.status import HTTP_429_TOO_MANY_REQUESTS
 
-from organizations import guesses
+from organizations import token_throttle
 from organizations.models import ApiToken
 
 # How exactly "last used" is kept: not every request is worth a write.
@@ -53,7 +53,7 @@ class TooManyWrongTokens(APIException):
     status_code = HTTP_429_TOO_MANY_REQUESTS
     default_code = "too_many_requests"
 
-    def __init__(self, error: guesses.TooManyGuesses) -> None:
+    def __init__(self, error: token_throttle.Throttled) -> None:
         super().__init__(str(error))
         self.wait = error.wait
 
@@ -68,8 +68,8 @@ class BearerTokenAuthentication(TokenAuthentication):
             found: tuple[User | AnonymousUser, ApiToken] | None = authenticate(request)
         except AuthenticationFailed:
             try:
-                guesses.count(request.META.get("REMOTE_ADDR"))
-            except guesses.TooManyGuesses as error:
+                token_throttle.count(request.META.get("REMOTE_ADDR"))
+            except token_throttle.Throttled as error:
                 raise TooManyWrongTokens(error) from error
             raise
         return found
@@ -86,7 +86,7 @@ class BearerTokenAuthentication(TokenAuthentication):
         return (AnonymousUser() if found.organization_id else found.user), found
 
 
-class IsKnown(BasePermission):
+class IsAuthenticatedCaller(BasePermission):
     """A user, or a token: an organization's own token stands for no user."""
 
     def has_permission(self, request: Request, view: object) -> bool:

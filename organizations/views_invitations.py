@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from organizations import invitations
 from organizations import schema_invitations as schema
-from organizations.access import Ability, Role
+from organizations.access import Permission, Role
 from organizations.models import Invitation, Organization
 from organizations.serializers import (
     InvitationSerializer,
@@ -45,7 +45,7 @@ class InvitationsView(CallerView):
 
     @schema.list_invitations
     def get(self, request: Request, organization_id: int) -> Response:
-        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        organization = self.caller.organization(organization_id, Permission.MANAGE)
         self.query(PageQuery)
         found = invitations.sent(Organization.objects.filter(pk=organization.pk))
         return self.page(found, InvitationSerializer)
@@ -56,7 +56,7 @@ class InvitationView(CallerView):
 
     @schema.withdraw_invitation
     def delete(self, request: Request, organization_id: int, invitation_id: UUID) -> Response:
-        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        organization = self.caller.organization(organization_id, Permission.MANAGE)
         invitations.withdraw(organization, invitation_id, self.caller.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from organizations import actions
 from organizations import schema_members as schema
-from organizations.access import Ability, Role
+from organizations.access import Permission, Role
 from organizations.models import Membership, Organization
 from organizations.serializers import (
     LostRightQuery,
@@ -36,14 +36,14 @@ class MembersView(CallerView):
 
     @schema.list_members
     def get(self, request: Request, organization_id: int) -> Response:
-        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        organization = self.caller.organization(organization_id, Permission.MANAGE)
         self.query(PageQuery)
         members = organization.memberships.select_related("user").order_by("user__username", "pk")
         return self.page(members, MemberSerializer)
 
     @schema.set_member
     def post(self, request: Request, organization_id: int) -> Response:
-        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        organization = self.caller.organization(organization_id, Permission.MANAGE)
         body = self.body(NewMember)
         username, role = body["username"], Role(body["role"])
         members = organization.memberships.select_related("user")
@@ -69,7 +69,7 @@ class MemberView(CallerView):
 
     @schema.change_member
     def patch(self, request: Request, organization_id: int, member: str) -> Response:
-        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        organization = self.caller.organization(organization_id, Permission.MANAGE)
         body = self.body(RoleChange)
         membership = _find(organization, member)
         if membership is None:
@@ -78,7 +78,7 @@ class MemberView(CallerView):
 
     @schema.remove_member
     def delete(self, request: Request, organization_id: int, member: str) -> Response:
-        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        organization = self.caller.organization(organization_id, Permission.MANAGE)
         revoke_tokens: bool = self.query(LostRightQuery)["revokeTokens"]
         membership = _find(organization, member)
         if membership is not None:

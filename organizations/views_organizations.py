@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from organizations import actions
 from organizations import schema_organizations as schema
-from organizations.access import Ability
+from organizations.access import Permission
 from organizations.models import Organization
 from organizations.serializers import (
     NewOrganization,
@@ -37,7 +37,7 @@ class OrganizationsView(CallerView):
 
     @schema.create_organization
     def post(self, request: Request) -> Response:
-        self.caller.superuser()
+        self.caller.require_superuser()
         body = self.body(NewOrganization)
         organization = actions.create_organization(
             body["name"], self.caller.actor, body.get("expectedNumber", "")
@@ -61,11 +61,11 @@ class OrganizationView(CallerView):
         return self._change(organization_id, partial=True)
 
     def _change(self, organization_id: int, *, partial: bool) -> Response:
-        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        organization = self.caller.organization(organization_id, Permission.MANAGE)
         body = self.body(OrganizationChange, partial=partial, organization=organization)
         active = body.get("isActive", organization.is_active)
         if active != organization.is_active:
-            self.caller.superuser()
+            self.caller.require_superuser()
             actions.set_active(organization, active, self.caller.actor)
         if "name" in body:
             actions.rename_organization(organization, body["name"], self.caller.actor)
@@ -77,7 +77,7 @@ class OrganizationView(CallerView):
     @schema.deactivate_organization
     def delete(self, request: Request, organization_id: int) -> Response:
         organization = self.caller.organization(organization_id)
-        self.caller.superuser()
+        self.caller.require_superuser()
         actions.set_active(organization, False, self.caller.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from organizations import actions
 from organizations import schema_tokens as schema
-from organizations.access import Ability
+from organizations.access import Permission
 from organizations.models import ApiToken, Organization
 from organizations.serializers import NewToken, PageQuery, TokenSerializer, TokenWithText
 from organizations.views import CallerView
@@ -55,13 +55,13 @@ class OrganizationTokensView(TokensView):
 
     @schema.list_organization_tokens
     def get(self, request: Request, organization_id: int) -> Response:
-        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        organization = self.caller.organization(organization_id, Permission.MANAGE)
         return self.list(ApiToken.objects.filter(organization=organization))
 
     @schema.create_organization_token
     def post(self, request: Request, organization_id: int) -> Response:
-        organization = self.caller.organization(organization_id, Ability.MANAGE)
-        return self.make(self.caller.holder(), organization)
+        organization = self.caller.organization(organization_id, Permission.MANAGE)
+        return self.make(self.caller.require_token_owner(), organization)
 
 
 class OwnTokensView(TokensView):
@@ -69,11 +69,11 @@ class OwnTokensView(TokensView):
 
     @schema.list_own_tokens
     def get(self, request: Request) -> Response:
-        return self.list(_own(self.caller.holder()))
+        return self.list(_own(self.caller.require_token_owner()))
 
     @schema.create_own_token
     def post(self, request: Request) -> Response:
-        return self.make(self.caller.holder())
+        return self.make(self.caller.require_token_owner())
 
 
 class OrganizationTokenView(CallerView):
@@ -81,7 +81,7 @@ class OrganizationTokenView(CallerView):
 
     @schema.revoke_organization_token
     def delete(self, request: Request, organization_id: int, number: UUID) -> Response:
-        organization = self.caller.organization(organization_id, Ability.MANAGE)
+        organization = self.caller.organization(organization_id, Permission.MANAGE)
         return _revoke(self, ApiToken.objects.filter(organization=organization), number)
 
 
@@ -90,7 +90,7 @@ class OwnTokenView(CallerView):
 
     @schema.revoke_own_token
     def delete(self, request: Request, number: UUID) -> Response:
-        return _revoke(self, _own(self.caller.holder()), number)
+        return _revoke(self, _own(self.caller.require_token_owner()), number)
 
 
 def _own(user: User) -> QuerySet[ApiToken]:

@@ -1,7 +1,7 @@
 """WebSockets through the one door: who a handshake is, and whether that still holds later on.
 
 A browser comes with its session, and only from a page of ours (organizations/origins.py); any other
-client with `Authorization: Bearer <token>`. The consumers find a `Visitor` in scope["visitor"].
+client with `Authorization: Bearer <token>`. Consumers find a `SocketIdentity` in scope["identity"].
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import get_language_from_request
 
-from organizations import guesses
-from organizations.access import Caller, person
+from organizations import token_throttle
+from organizations.access import Caller, for_user
 from organizations.models import ApiToken
 from organizations.origins import is_allowed_origin
 from organizations.second_factor.sessions import Need, need_of
@@ -47,7 +47,7 @@ class CloseCode(IntEnum):
 
 
 @dataclass(frozen=True)
-class Visitor:
+class SocketIdentity:
     """What a handshake has shown: a session or a token. Both can end while the socket is open."""
 
     address: str | None
@@ -68,10 +68,10 @@ class Visitor:
         in_person = get_user(request)
         if not in_person.is_authenticated or need_of(in_person, store) is not Need.NOTHING:
             return None
-        return person(in_person, self.address)
+        return for_user(in_person, self.address)
 
 
-class Door:
+class AuthMiddleware:
     """ASGI middleware: lets those in who are known, and no more of their sockets than allowed."""
 
     def __init__(self, application: Any) -> None:
@@ -90,8 +90,8 @@ class Door:
 
     async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            visitor, caller = await database_sync_to_async(_identify)(scope)
-        except guesses.TooManyGuesses:
+            identity, caller = await database_sync_to_async(_identify)(scope)
+        except token_throttle.Throttled:
             return await close(receive, send, CloseCode.TOO_MANY)
         if caller is None:
             return await close(receive, send, CloseCode.NOT_KNOWN)
@@ -100,7 +100,7 @@ class Door:
             return await close(receive, send, CloseCode.TOO_MANY)
         self._open[key] += 1
         try:
-            await self._application({**scope, "visitor": visitor}, receive, send)
+            await self._application({**scope, "identity": identity}, receive, send)
         finally:
             self._open[key] -= 1
             if not self._open[key]:
@@ -147,20 +147,20 @@ def _token_text(scope: Scope) -> str | None:
     return text.strip() if scheme.lower() == "bearer" else None
 
 
-def _identify(scope: Scope) -> tuple[Visitor | None, Caller | None]:
-    """Who shakes hands. Raises TooManyGuesses."""
+def _identify(scope: Scope) -> tuple[SocketIdentity | None, Caller | None]:
+    """Who shakes hands. Raises Throttled."""
     address = scope["client"][0] if scope.get("client") else None
     text = _token_text(scope)
     if text is None:
-        visitor = Visitor(address, session_key=scope["session"].session_key)
-        return visitor, visitor.caller()
+        identity = SocketIdentity(address, session_key=scope["session"].session_key)
+        return identity, identity.caller()
     token = find_token(text)
     if token is None:
-        guesses.count(address)
+        token_throttle.count(address)
         return None, None
     mark_used(token)
-    visitor = Visitor(address, token_pk=token.pk)
-    return visitor, visitor.caller()
+    identity = SocketIdentity(address, token_pk=token.pk)
+    return identity, identity.caller()
 
 
 def _key(caller: Caller) -> tuple[str, Any]:

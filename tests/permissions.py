@@ -23,7 +23,7 @@ from connections.models import BulkRun, Connection, ConnectionEvent, PairingAtte
 from connections.routing import open_urlpatterns, websocket_urlpatterns
 from connections.tests.hand import Hand
 from organizations import actions
-from organizations.access import person
+from organizations.access import for_user
 from organizations.actors import Actor
 from organizations.invitations import invite
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
@@ -157,7 +157,7 @@ def build() -> World:
     ):
         actions.set_member(organization, people[name], role, TESTS)
     people = {name: User.objects.get(username=name) for name in people}
-    invite(acme, "superuser", Role.VIEWER, person(people["owner"]))
+    invite(acme, "superuser", Role.VIEWER, for_user(people["owner"]))
     AuthenticatorApp.objects.create(user=people["erin"], name="app", key="")
     worker = Hand()
     for organization in (acme, globex):
@@ -180,7 +180,7 @@ def _pairing(organization: Organization, worker: Hand) -> None:
 
 def _run(user: User, organization: Organization) -> None:
     """Someone has asked for many at once."""
-    caller = person(user)
+    caller = for_user(user)
     rows = Connection.objects.filter(pk=organization.pk).select_related("organization", "worker")
     connections.start_run(caller, plan(caller, BulkRun.Action.DISCONNECT, rows))
 

@@ -13,7 +13,7 @@ from tests.application import Application, until
 from tests.test_reconnect import decode, link
 
 NUMBER = "5511981000501"
-REFUSALS = (407, 403, 502)
+DENIED_MESSAGES = (407, 403, 502)
 PASSWORD = "pr0xy-s3cret"
 # Tries are repeated after up to 1, 2, 4, 8, … s, and dials wait up to 10 s in a pairing.
 SECONDS = 25.0
@@ -41,9 +41,9 @@ def test_refused_proxy_request_names_its_http_status(own_application: Applicatio
     linked, pairing = application.organization(0), application.organization(1)
     number = link(application, linked)
 
-    refuse_instead(phone, REFUSALS[0])
+    refuse_instead(phone, DENIED_MESSAGES[0])
     phone.drop(number=number)
-    for status in REFUSALS:
+    for status in DENIED_MESSAGES:
         refuse_instead(phone, status)
         detail = f"the proxy answered with HTTP status {status}"
         answer = application.api("POST", pairing, "reconnect")

@@ -13,7 +13,7 @@ django_application = handler.application()
 
 # These need the apps to be loaded.
 from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa: E402
-from organizations.websockets import Door  # noqa: E402
+from organizations.websockets import AuthMiddleware  # noqa: E402
 from whatsapp_orgs import checks, production  # noqa: E402
 from whatsapp_orgs.edge import BehindProxy, BoundedBodies  # noqa: E402
 from whatsapp_orgs.probes import Probes  # noqa: E402
@@ -22,7 +22,7 @@ from whatsapp_orgs.remembered import Memory  # noqa: E402
 checks.refuse_impossible_start()
 production.refuse_unsafe_start()
 
-known: Any = Door(URLRouter(websocket_urlpatterns))
+known: Any = AuthMiddleware(URLRouter(websocket_urlpatterns))
 application = Probes(
     BehindProxy(
         ProtocolTypeRouter(

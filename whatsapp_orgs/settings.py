@@ -285,7 +285,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["organizations.tokens.BearerTokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["organizations.tokens.IsKnown"],
+    "DEFAULT_PERMISSION_CLASSES": ["organizations.tokens.IsAuthenticatedCaller"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["organizations.parsers.Utf8JsonParser"],
     "DEFAULT_METADATA_CLASS": None,

@@ -24,7 +24,7 @@ from connections.limits import TooManyRequests
 from connections.models import BulkItem, BulkRun, Connection, Worker
 from connections.observed import Observed, listed, observe
 from connections.prepared import Prepared
-from organizations.access import Ability, Caller, person
+from organizations.access import Caller, Permission, for_user
 from organizations.models import Organization
 
 logger = logging.getLogger(__name__)
@@ -137,9 +137,9 @@ def _ask(run: BulkRun, item: BulkItem) -> None:
     user = run.user
     if user is None or not user.is_staff:
         return _write(item, Result.SKIPPED, Problem.NO_RIGHT)
-    caller = person(user, run.address)
+    caller = for_user(user, run.address)
     try:
-        caller.organization(item.connection_id, Ability.OPERATE)
+        caller.organization(item.connection_id, Permission.OPERATE)
     except Organization.DoesNotExist:
         return _write(item, Result.SKIPPED, Problem.GONE)
     except PermissionDenied:

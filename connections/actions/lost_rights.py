@@ -19,7 +19,7 @@ from connections.actions.requests import NothingToCancel, locked, request_cancel
 from connections.lifecycle import Observation
 from connections.models import Connection, ConnectionEvent, OwnerLink
 from organizations import actions
-from organizations.access import Ability, person
+from organizations.access import Permission, for_user
 from organizations.actors import Actor
 from organizations.keys import access_ended
 from organizations.models import ApiToken, Organization
@@ -35,9 +35,9 @@ def end_what_lost_its_right(
     if user is not None:
         pairings, links = _pairings(begun_user=user), _links().filter(user=user)
         ids = {*pairings.values_list("pk", flat=True), *links.values_list("connection", flat=True)}
-        may = person(user).may
+        may = for_user(user).may
         found = Organization.objects.filter(pk__in=ids)
-        lost = [place.pk for place in found if not may(Ability.OPERATE, place)]
+        lost = [place.pk for place in found if not may(Permission.OPERATE, place)]
         _end(pairings.filter(pk__in=lost), links.filter(connection__in=lost), actor)
 
 

@@ -28,7 +28,7 @@ from connections.lifecycle import NEW_CODE_HELPS, PAIRING, Desired, State
 from connections.limits import WINDOW, TooManyRequests
 from connections.models import Connection, Method, OwnerLink
 from organizations.actors import Actor
-from organizations.audit import Action, note
+from organizations.audit import Action, log_audit
 
 SECRET_BYTES = 20
 
@@ -78,7 +78,7 @@ def make_owner_link(connection_id: int, actor: Actor) -> tuple[OwnerLink, str]:
         expires_at=now + timedelta(seconds=settings.OWNER_LINK_SECONDS),
         **actor.columns,
     )
-    note(Action.OWNER_LINK_MADE, connection.organization, actor)
+    log_audit(Action.OWNER_LINK_MADE, connection.organization, actor)
     broadcast.changed(connection.pk)
     return link, secret
 
@@ -96,7 +96,7 @@ def revoke_owner_link(connection_id: int, actor: Actor) -> bool:
 def open_owner_link(link: OwnerLink, address: str | None) -> None:
     """Someone looks at it. Only the first time counts."""
     if OwnerLink.objects.filter(pk=link.pk, opened_at=None).update(opened_at=timezone.now()):
-        note(Action.OWNER_LINK_OPENED, link.connection.organization, owner(link, address))
+        log_audit(Action.OWNER_LINK_OPENED, link.connection.organization, owner(link, address))
         broadcast.changed(link.connection_id)
 
 
@@ -130,7 +130,7 @@ def use_owner_link(
     OwnerLink.objects.filter(pk=link.pk).update(
         used_at=timezone.now(), browser_hash=digest(browser), last_event=newest or 0
     )
-    note(Action.OWNER_LINK_USED, connection.organization, who)
+    log_audit(Action.OWNER_LINK_USED, connection.organization, who)
     broadcast.changed(connection.pk)
 
 
@@ -179,7 +179,7 @@ def revoke_unfinished(connection: Connection, actor: Actor) -> bool:
 
 def _revoke(link: OwnerLink, connection: Connection, actor: Actor) -> None:
     OwnerLink.objects.filter(pk=link.pk).update(revoked_at=timezone.now())
-    note(Action.OWNER_LINK_REVOKED, connection.organization, actor)
+    log_audit(Action.OWNER_LINK_REVOKED, connection.organization, actor)
     if link.used_at:
         # What it shows could still be scanned.
         with suppress(NothingToCancel):

@@ -26,7 +26,7 @@ from connections.actions.rows import (
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation
 from connections.models import Connection, PairingAttempt, Worker
 from organizations.actors import Actor
-from organizations.audit import note
+from organizations.audit import log_audit
 from organizations.models import AuditEntry
 
 KEEP_WORKERS = timedelta(days=7)
@@ -88,7 +88,7 @@ def drain_worker(worker_id: int, drain: bool = True, actor: Actor | None = None)
     running = Worker.objects.filter(pk=worker_id, stopped_at=None)
     if running.update(draining_since=since) and actor is not None:
         action = AuditEntry.Action.WORKER_DRAINED if drain else AuditEntry.Action.WORKER_RESUMED
-        note(action, None, actor, running.get().name)
+        log_audit(action, None, actor, running.get().name)
 
 
 def stop_worker(worker: Worker) -> None:

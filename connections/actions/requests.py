@@ -12,7 +12,7 @@ from connections import broadcast, limits
 from connections.actions.rows import Outcome, end_attempts, move
 from connections.lifecycle import PAIRING, Desired, Observation, Reason, State
 from connections.models import Connection, Method
-from organizations.access import Ability
+from organizations.access import Permission
 from organizations.actors import Actor
 from organizations.locks import lock_organization
 from organizations.models import Organization
@@ -139,7 +139,7 @@ def locked(connection_id: int, actor: Actor | None = None) -> Connection:
     that right. Raises PermissionDenied.
     """
     if actor is not None and actor.caller is not None:
-        lock_organization(Organization(pk=connection_id), actor, Ability.OPERATE)
+        lock_organization(Organization(pk=connection_id), actor, Permission.OPERATE)
     locked = Connection.objects.select_for_update(of=("self",)).select_related("organization")
     return locked.get(pk=connection_id)
 

@@ -16,7 +16,7 @@ from connections import broadcast
 from connections.lifecycle import PAIRING, Observation, State, after
 from connections.models import DETAIL_LENGTH, Connection, ConnectionEvent, PairingAttempt
 from organizations.actors import Actor
-from organizations.audit import note
+from organizations.audit import log_audit
 from organizations.models import AuditEntry
 from organizations.phone_numbers import same_number
 
@@ -199,7 +199,7 @@ def adopt(connection: Connection, attempt: PairingAttempt, number: str) -> str:
     if not before or same_number(before, number):
         return ""
     detail = f"the number changed: it ended in {before[-4:]}, now it ends in {number[-4:]}"
-    note(
+    log_audit(
         AuditEntry.Action.LINKED_NUMBER_CHANGED,
         connection.organization,
         Actor(attempt.begun_by),

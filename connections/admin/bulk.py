@@ -28,7 +28,7 @@ from connections import actions
 from connections.admin.page import ConnectionPage
 from connections.bulk import Plan, items_of, plan, progress, visible_runs
 from connections.models import BulkItem, BulkRun, Connection
-from organizations.access import ABILITIES, Ability
+from organizations.access import PERMISSIONS, Permission
 from organizations.admin.base import caller_of
 
 Action = BulkRun.Action
@@ -61,7 +61,7 @@ class BulkPages(ConnectionPage):
         caller = caller_of(request)
         if not caller.is_superuser:
             roles = set(caller.roles(caller.organizations).values())
-            if not any(Ability.OPERATE in ABILITIES[role] for role in roles):
+            if not any(Permission.OPERATE in PERMISSIONS[role] for role in roles):
                 return {}
         return super().get_actions(request)
 

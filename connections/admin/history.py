@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as lazy
 from connections.lifecycle import Reason
 from connections.models import ConnectionEvent, PairingAttempt
 from connections.words import WORDS
-from organizations import told
+from organizations import audit_labels
 from organizations.access import Caller
 from organizations.admin.base import ListAdmin, OrganizationFilter, stamp, two_lines
 from organizations.models import Organization
@@ -77,7 +77,7 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
 
     @admin.display(description=lazy("Who, from where"), ordering="actor")
     def who(self, event: ConnectionEvent) -> SafeString:
-        return two_lines(told.actor(event.actor), getattr(event, "origin", None))
+        return two_lines(audit_labels.actor(event.actor), getattr(event, "origin", None))
 
 
 @admin.register(PairingAttempt)
@@ -100,7 +100,7 @@ class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
 
     @admin.display(description=lazy("Begun by"), ordering="begun_by")
     def by(self, attempt: PairingAttempt) -> str:
-        return told.actor(attempt.begun_by)
+        return audit_labels.actor(attempt.begun_by)
 
     @admin.display(description=lazy("Codes shown"))
     def codes(self, attempt: PairingAttempt) -> str:

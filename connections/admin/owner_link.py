@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from connections import actions, owner_links
 from connections.durations import in_words
 from connections.models import Connection
-from organizations.access import Ability
+from organizations.access import Permission
 from organizations.admin.base import caller_of
 from organizations.models import Organization
 
@@ -71,7 +71,7 @@ def revoke_view(request: HttpRequest, organization_id: int) -> HttpResponse:
 def _operable(request: HttpRequest, organization_id: int) -> Connection:
     """Raises Http404 for outsiders, PermissionDenied (403) for those who may only look."""
     try:
-        organization = caller_of(request).organization(organization_id, Ability.OPERATE)
+        organization = caller_of(request).organization(organization_id, Permission.OPERATE)
     except Organization.DoesNotExist as error:
         raise Http404 from error
     return Connection.objects.of(organization)

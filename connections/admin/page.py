@@ -27,7 +27,7 @@ from connections.history import place_of
 from connections.limits import TooManyRequests
 from connections.models import Connection, Method
 from connections.serializers import observe, snapshot
-from organizations.access import Ability
+from organizations.access import Permission
 from organizations.actors import Actor
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
@@ -124,7 +124,7 @@ class ConnectionPage(TenantAdmin[Connection]):
             organization = caller.organization(organization_id)
         except Organization.DoesNotExist as error:
             raise Http404 from error
-        return organization, caller.may(Ability.OPERATE, organization)
+        return organization, caller.may(Permission.OPERATE, organization)
 
     def timeline_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
         """GET: the lines of the history, before a place if it is named."""
@@ -179,7 +179,7 @@ class ConnectionPage(TenantAdmin[Connection]):
     def _operable(self, request: HttpRequest, organization_id: int) -> Connection:
         """Raises Http404 for outsiders, PermissionDenied (403) for those who may only look."""
         try:
-            organization = caller_of(request).organization(organization_id, Ability.OPERATE)
+            organization = caller_of(request).organization(organization_id, Permission.OPERATE)
         except Organization.DoesNotExist as error:
             raise Http404 from error
         return Connection.objects.of(organization)

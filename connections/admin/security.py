@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from connections.actions.lost_rights import revoke_keys_of, unfinished_links
 from connections.models import OwnerLink
-from organizations.access import Ability
+from organizations.access import Permission
 from organizations.admin.base import caller_of
 from organizations.keys import own_tokens, tokens_made_in
 from organizations.models import ApiToken, Organization
@@ -88,7 +88,7 @@ def revoke_view(request: HttpRequest, organization_id: int, user_id: int) -> Htt
 def _managed(request: HttpRequest, organization_id: int) -> Organization:
     """Raises Http404 for outsiders, PermissionDenied (403) for members who are no owners."""
     try:
-        organization = caller_of(request).organization(organization_id, Ability.MANAGE)
+        organization = caller_of(request).organization(organization_id, Permission.MANAGE)
     except Organization.DoesNotExist as error:
         raise Http404 from error
     return organization

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from connections.lifecycle import Reason, State
 from connections.models.core import Connection, ConnectionEvent, PairingAttempt
-from organizations.access import Ability, person
+from organizations.access import Permission, for_user
 from organizations.actors import LABEL_LENGTH
 from organizations.models import ApiToken
 
@@ -67,8 +67,8 @@ class OwnerLink(models.Model):
     @property
     def vouched_for(self) -> bool:
         """Whether whoever made it may still do themselves what it lets others do."""
-        may = self.user is not None and person(self.user).may
-        return bool(may and may(Ability.OPERATE, self.connection.organization))
+        may = self.user is not None and for_user(self.user).may
+        return bool(may and may(Permission.OPERATE, self.connection.organization))
 
     @property
     def is_unfinished(self) -> bool:

@@ -162,7 +162,7 @@ def test_the_timer_asks_no_more_for_many_organizations_than_for_one(
     alice: User, connection: Connection, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     from connections.consumers import ConnectionsConsumer
-    from organizations.access import person
+    from organizations.access import for_user
 
     for number in range(30):
         extra = Organization.objects.create(name=f"Number {number}")
@@ -171,10 +171,10 @@ def test_the_timer_asks_no_more_for_many_organizations_than_for_one(
     consumer: Any = ConnectionsConsumer()
     consumer.watched()
     with django_assert_max_num_queries(6):
-        (told,) = consumer.messages(person(alice), True, set(), True)
+        (told,) = consumer.messages(for_user(alice), True, set(), True)
     assert len(told["connections"]) == 31
     with django_assert_max_num_queries(2):
-        assert consumer.messages(person(alice), False, set(), False) == []
+        assert consumer.messages(for_user(alice), False, set(), False) == []
 
 
 class SlowReader:

@@ -19,7 +19,7 @@ from connections.models import Connection, PairingAttempt
 from connections.tests.hand import CODE, NUMBER, Hand
 from connections.tests.until import until
 from connections.urls import urlpatterns
-from organizations.access import REFUSALS, Ability
+from organizations.access import DENIED_MESSAGES, Permission
 from organizations.actors import Actor
 from organizations.models import Organization
 from organizations.tests.people import api_client
@@ -532,7 +532,7 @@ def test_a_viewer_may_look(
         assert answer.status_code == 200
     else:
         assert answer.status_code == 403
-        assert answer.json() == refusal("permission_denied", REFUSALS[Ability.OPERATE])
+        assert answer.json() == refusal("permission_denied", DENIED_MESSAGES[Permission.OPERATE])
     assert reread(connection).generation == 0
 
 

@@ -16,7 +16,7 @@ from connections.bulk import BULK_PAIRINGS
 from connections.lifecycle import Desired, Observation, Reason
 from connections.models import BulkItem, BulkRun, Connection, ConnectionEvent, PairingAttempt
 from connections.tests.hand import Hand
-from organizations.access import person
+from organizations.access import for_user
 from organizations.actors import Actor
 from organizations.models import Membership, Organization
 
@@ -73,7 +73,7 @@ def dropped(user: User, hand: Hand, number: int) -> Connection:
 def begin(user: User, connections: list[Connection], action: str = Action.RECONNECT) -> BulkRun:
     rows = Connection.objects.filter(pk__in=[row.pk for row in connections])
     chosen = rows.select_related("organization", "worker").order_by("pk")
-    return actions.start_run(person(user, "192.0.2.7"), bulk.plan(person(user), action, chosen))
+    return actions.start_run(for_user(user, "192.0.2.7"), bulk.plan(for_user(user), action, chosen))
 
 
 def step(hand: Hand, time: Time, times: int = 1) -> None:
@@ -362,7 +362,7 @@ def test_a_viewer_is_told_beforehand(many: list[Connection], bob: User) -> None:
     Membership.objects.create(
         user=bob, organization=many[0].organization, role=Membership.Role.VIEWER
     )
-    found = bulk.plan(person(bob), Action.RECONNECT, [many[0]])
+    found = bulk.plan(for_user(bob), Action.RECONNECT, [many[0]])
     assert found.skipped == {Problem.NO_RIGHT: [many[0]]} and not found.going
 
 

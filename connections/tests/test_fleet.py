@@ -20,7 +20,7 @@ from connections.models import Connection, Worker
 from connections.serializers import observe
 from connections.tests.hand import CODE, NUMBER, Hand
 from connections.words import WORDS, Step
-from organizations.access import person
+from organizations.access import for_user
 from organizations.actions import set_active
 from organizations.actors import Actor
 from organizations.models import Membership, Organization
@@ -278,7 +278,7 @@ def test_without_any_organization_it_says_what_to_do(admin_user: User, db: None)
 def test_what_it_says_where_nothing_needs_a_person(
     connection: Connection, other_organization: Organization, admin_user: User, hand: Hand
 ) -> None:
-    caller = person(admin_user)
+    caller = for_user(admin_user)
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
     assert fleet.fleet_of(caller).mood == Mood.QUIET

@@ -57,10 +57,10 @@ def test_it_is_told_from_the_request_to_the_outcome(
 ) -> None:
     connection.refresh_from_db()
     assert self_tests.told(connection) is None
-    settings.DEVICE_NAME = "Blue Door"
+    settings.DEVICE_NAME = "Blue AuthMiddleware"
     test = actions.request_self_test(connection.pk, actor)
     assert test.text == (
-        "Test message from Blue Door: this organization's WhatsApp connection works."
+        "Test message from Blue AuthMiddleware: this organization's WhatsApp connection works."
     )
     assert (test.number, test.actor, test.user, test.address) == (
         connection.number,

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as lazy
 
-from organizations import told
+from organizations import audit_labels
 from organizations.access import Caller
 from organizations.admin.base import ListAdmin, OrganizationFilter, caller_of, stamp, two_lines
 from organizations.models import AuditEntry
@@ -34,11 +34,11 @@ class AuditEntryAdmin(ListAdmin[AuditEntry]):
 
     @admin.display(description=lazy("Detail"), ordering="detail")
     def changed(self, entry: AuditEntry) -> str:
-        return told.detail(entry)
+        return audit_labels.detail(entry)
 
     @admin.display(description=lazy("Who, from where"), ordering="actor")
     def who(self, entry: AuditEntry) -> SafeString:
-        return two_lines(told.actor(entry.actor), entry.address)
+        return two_lines(audit_labels.actor(entry.actor), entry.address)
 
     def has_view_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
         caller = caller_of(request)

@@ -24,7 +24,7 @@ from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as lazy
 
-from organizations.access import Caller, person
+from organizations.access import Caller, for_user
 from organizations.models import Organization
 
 M = TypeVar("M", bound=Model)
@@ -37,7 +37,7 @@ FILTER_LENGTH = 50
 
 def caller_of(request: HttpRequest) -> Caller:
     """Who sits in front of this page, and where."""
-    return person(request.user, request.META.get("REMOTE_ADDR") or None)
+    return for_user(request.user, request.META.get("REMOTE_ADDR") or None)
 
 
 def is_staff(request: HttpRequest) -> bool:

@@ -31,8 +31,8 @@ from organizations.admin.base import (
     stamp,
     two_lines,
 )
+from organizations.audit_labels import CODES
 from organizations.models import Invitation, Membership
-from organizations.told import CODES
 
 Refused = (
     invitations.AlreadyMember,

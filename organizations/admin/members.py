@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as lazy
 
 from organizations import actions
-from organizations.access import Ability, Caller
+from organizations.access import Caller, Permission
 from organizations.admin.base import (
     ONE_BUTTON,
     OrganizationFilter,
@@ -123,7 +123,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
             return False
         if obj is None:
             return caller.is_superuser or caller.managed().exists()
-        return caller.may(Ability.MANAGE, obj.organization)
+        return caller.may(Permission.MANAGE, obj.organization)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from organizations import actions
-from organizations.access import Ability, Caller
+from organizations.access import Caller, Permission
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
 from organizations.phone_numbers import digits, formatted
@@ -84,7 +84,7 @@ class OrganizationAdmin(TenantAdmin[Organization]):
 
     def has_change_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
         caller = caller_of(request)
-        return caller.managed().exists() if obj is None else caller.may(Ability.MANAGE, obj)
+        return caller.managed().exists() if obj is None else caller.may(Permission.MANAGE, obj)
 
     def get_fields(self, request: HttpRequest, obj: Organization | None = None) -> Any:
         if obj is None:
@@ -117,7 +117,7 @@ class OrganizationAdmin(TenantAdmin[Organization]):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         organization = self.get_object(request, object_id)
-        may_manage = organization and caller_of(request).may(Ability.MANAGE, organization)
+        may_manage = organization and caller_of(request).may(Permission.MANAGE, organization)
         told = {
             "may_manage": may_manage,
             "may_deactivate": self.has_activity_permission(request),
@@ -129,7 +129,7 @@ class OrganizationAdmin(TenantAdmin[Organization]):
     ) -> HttpResponse:
         """The audit, instead of Django's log."""
         organization = self.get_object(request, object_id)
-        if organization is None or not caller_of(request).may(Ability.MANAGE, organization):
+        if organization is None or not caller_of(request).may(Permission.MANAGE, organization):
             raise PermissionDenied
         page = reverse("admin:organizations_auditentry_changelist")
         return redirect(f"{page}?organization={organization.pk}")

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from organizations.actors import Actor
-from organizations.audit import note
+from organizations.audit import log_audit
 from organizations.models import AuditEntry
 from organizations.second_factor.devices import AuthenticatorApp, RecoveryCodes, app_of, seal
 
@@ -35,7 +35,7 @@ def set_up(user: User, secret: bytes, code: str, actor: Actor) -> list[str]:
         app = AuthenticatorApp.objects.create(user=user, name="app", key=seal(secret, user))
         if not app.verify_token(code):
             raise WrongCode
-        note(Action.SECOND_FACTOR_ADDED, None, actor, user.get_username())
+        log_audit(Action.SECOND_FACTOR_ADDED, None, actor, user.get_username())
         return _renew(user)
 
 
@@ -43,7 +43,7 @@ def renew_codes(user: User, actor: Actor) -> list[str]:
     """Replace the recovery codes. Return the new ones."""
     with transaction.atomic():
         _lock(user)
-        note(Action.RECOVERY_CODES_RENEWED, None, actor, user.get_username())
+        log_audit(Action.RECOVERY_CODES_RENEWED, None, actor, user.get_username())
         return _renew(user)
 
 
@@ -55,13 +55,13 @@ def remove(user: User, actor: Actor, *, by_other: bool = False) -> bool:
         RecoveryCodes.objects.filter(user=user).delete()
         if count:
             action = Action.SECOND_FACTOR_RESET if by_other else Action.SECOND_FACTOR_REMOVED
-            note(action, None, actor, user.get_username())
+            log_audit(action, None, actor, user.get_username())
         return bool(count)
 
 
 def record_recovery_code(user: User, actor: Actor) -> None:
     """Remember that a recovery code was used to log in."""
-    note(Action.RECOVERY_CODE_USED, None, actor, user.get_username())
+    log_audit(Action.RECOVERY_CODE_USED, None, actor, user.get_username())
 
 
 def codes_left(user: User) -> int:

@@ -19,7 +19,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from organizations import known_browsers
-from organizations.access import person
+from organizations.access import for_user
 from organizations.actors import Actor
 from organizations.second_factor import actions, sessions
 from organizations.second_factor.checks import Refused, check_code, check_password
@@ -191,4 +191,4 @@ def _user(request: HttpRequest) -> User:
 
 
 def _actor(request: HttpRequest, user: User) -> Actor:
-    return person(user, request.META.get("REMOTE_ADDR") or None).actor
+    return for_user(user, request.META.get("REMOTE_ADDR") or None).actor

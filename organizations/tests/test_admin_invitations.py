@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from organizations import invitations
-from organizations.access import person
+from organizations.access import for_user
 from organizations.models import AuditEntry, Invitation, Membership, Organization
 from organizations.tests.adminpages import address, browser, rows, shown
 from organizations.tests.people import member
@@ -36,7 +36,7 @@ def erin(db: None) -> User:
 @pytest.fixture
 def invited(organization: Organization, olga: User, erin: User) -> Invitation:
     """Olga offers Erin a place."""
-    return invitations.invite(organization, "erin", Role.OPERATOR, person(olga))
+    return invitations.invite(organization, "erin", Role.OPERATOR, for_user(olga))
 
 
 def invite(client: Client, organization: Organization, username: str, role: str = "viewer") -> Any:
@@ -240,7 +240,7 @@ def test_declining_makes_no_member(
 def test_other_invitations_are_shown_after_an_answer(
     erin: User, invited: Invitation, charlie: User, other_organization: Organization
 ) -> None:
-    invitations.invite(other_organization, "erin", Role.VIEWER, person(charlie))
+    invitations.invite(other_organization, "erin", Role.VIEWER, for_user(charlie))
     page = post(erin, "decline", invited)
     assert "Invited by charlie" in page
     assert "Invited by olga" not in page
@@ -265,7 +265,7 @@ def test_first_pages_show_three_and_lead_to_the_others(erin: User, olga: User) -
     for number in range(4):
         organization = Organization.objects.create(name=f"Number {number}")
         Membership.objects.create(user=olga, organization=organization, role=Role.OWNER)
-        invitations.invite(organization, "erin", Role.VIEWER, person(olga))
+        invitations.invite(organization, "erin", Role.VIEWER, for_user(olga))
     page = shown(erin, "/admin/")
     assert page.count("Invited by olga") == 3
     assert "All 4 invitations" in page

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
 from organizations import actions, invitations
-from organizations.access import Caller, person
+from organizations.access import Caller, for_user
 from organizations.actors import Actor
 from organizations.models import AuditEntry, Invitation, Membership, Organization
 from organizations.tests.people import member
@@ -32,10 +32,12 @@ class Turn:
         self.invitation = self.invite(self.olga)
 
     def invite(self, owner: User) -> Invitation:
-        return invitations.invite(self.organization, self.erin.username, Role.OWNER, person(owner))
+        return invitations.invite(
+            self.organization, self.erin.username, Role.OWNER, for_user(owner)
+        )
 
     def accept(self) -> Any:
-        return attempt(invitations.accept, self.invitation.pk, person(self.erin))
+        return attempt(invitations.accept, self.invitation.pk, for_user(self.erin))
 
     def actions(self) -> list[str]:
         """What the audit says of it, after the invitation."""
@@ -73,7 +75,7 @@ def test_invitation_withdrawn_while_accepted_is_one_of_both() -> None:
             invitations.withdraw,
             turn.organization,
             turn.invitation.pk,
-            person(turn.oscar).actor,
+            for_user(turn.oscar).actor,
         )
         accepted, _ = at_the_same_time(turn.accept, withdraw)
         assert turn.is_member() == isinstance(accepted, Organization)
@@ -86,7 +88,7 @@ def test_invitation_withdrawn_while_accepted_is_one_of_both() -> None:
 def test_invitation_is_not_accepted_after_its_maker_lost_the_right(loss: str) -> None:
     for number in range(ROUNDS):
         turn = Turn(number)
-        oscar = person(turn.oscar).actor
+        oscar = for_user(turn.oscar).actor
         place = turn.organization.memberships.get(user=turn.olga)
         end: dict[str, Callable[[], object]] = {
             "removed": partial(actions.remove_member, place, oscar),
@@ -106,7 +108,7 @@ def test_invitation_is_not_accepted_after_its_maker_lost_the_right(loss: str) ->
         else:
             assert "member_added" not in told
         assert isinstance(
-            attempt(invitations.accept, turn.invitation.pk, person(turn.erin)),
+            attempt(invitations.accept, turn.invitation.pk, for_user(turn.erin)),
             Invitation.DoesNotExist,
         )
 
@@ -185,7 +187,7 @@ def test_token_revoked_meanwhile_answers_nothing(organization: Organization) -> 
     olga = member("olga", organization, Role.OWNER)
     erin = User.objects.create(username="erin")
     token = actions.create_token(erin, "x", TESTS)[0]
-    made = invitations.invite(organization, "erin", Role.VIEWER, person(olga))
+    made = invitations.invite(organization, "erin", Role.VIEWER, for_user(olga))
     caller = Caller(erin, token)
     actions.revoke_token(token, TESTS)
     for answer in (invitations.accept, invitations.decline):

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from organizations import actions, invitations
-from organizations.access import Caller, person
+from organizations.access import Caller, for_user
 from organizations.actors import Actor
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
 from organizations.tests.people import member
@@ -37,11 +37,11 @@ def erin(db: None) -> User:
 @pytest.fixture
 def invited(organization: Organization, olga: User, erin: User) -> Invitation:
     """Olga offers Erin a place."""
-    return invitations.invite(organization, "erin", Role.VIEWER, person(olga))
+    return invitations.invite(organization, "erin", Role.VIEWER, for_user(olga))
 
 
 def offered(user: User) -> QuerySet[Invitation]:
-    return invitations.received(person(user))
+    return invitations.received(for_user(user))
 
 
 def waiting(organization: Organization) -> list[str]:
@@ -69,7 +69,7 @@ def test_invited_user_is_no_member_before_accepting(
 def test_accepted_invitation_makes_a_member_and_is_gone(
     organization: Organization, invited: Invitation, erin: User
 ) -> None:
-    assert invitations.accept(invited.pk, person(erin, "192.0.2.7")) == organization
+    assert invitations.accept(invited.pk, for_user(erin, "192.0.2.7")) == organization
     assert organization.memberships.get(user=erin).role == Role.VIEWER
     assert not Invitation.objects.exists()
     assert entries()[1:] == [("member_added", "erin", "erin: viewer, invited by olga")]
@@ -78,9 +78,9 @@ def test_accepted_invitation_makes_a_member_and_is_gone(
 
 
 def test_accepted_twice_is_not_found_and_adds_one_entry(invited: Invitation, erin: User) -> None:
-    invitations.accept(invited.pk, person(erin))
+    invitations.accept(invited.pk, for_user(erin))
     with pytest.raises(Invitation.DoesNotExist):
-        invitations.accept(invited.pk, person(erin))
+        invitations.accept(invited.pk, for_user(erin))
     assert len(entries()) == 2
 
 
@@ -88,11 +88,11 @@ def test_declined_invitation_looks_open_to_owners(
     organization: Organization, invited: Invitation, erin: User
 ) -> None:
     before = waiting(organization)
-    invitations.decline(invited.pk, person(erin))
+    invitations.decline(invited.pk, for_user(erin))
     assert waiting(organization) == before == ["erin"]
     assert not offered(erin).exists()
     with pytest.raises(Invitation.DoesNotExist):
-        invitations.accept(invited.pk, person(erin))
+        invitations.accept(invited.pk, for_user(erin))
     assert not organization.audit_entries.filter(action="invitation_declined").exists()
     entry = AuditEntry.objects.get(action="invitation_declined")
     assert (entry.organization, entry.detail) == (None, "Acme: erin: viewer")
@@ -101,8 +101,8 @@ def test_declined_invitation_looks_open_to_owners(
 def test_user_invited_again_after_declining_is_offered_the_new_one(
     organization: Organization, invited: Invitation, erin: User, olga: User
 ) -> None:
-    invitations.decline(invited.pk, person(erin))
-    again = invitations.invite(organization, "erin", Role.OWNER, person(olga))
+    invitations.decline(invited.pk, for_user(erin))
+    again = invitations.invite(organization, "erin", Role.OWNER, for_user(olga))
     assert list(offered(erin)) == [again]
     assert again.pk != invited.pk
 
@@ -110,18 +110,18 @@ def test_user_invited_again_after_declining_is_offered_the_new_one(
 def test_acceptance_of_a_replaced_invitation_is_not_found(
     organization: Organization, invited: Invitation, erin: User, olga: User
 ) -> None:
-    invitations.invite(organization, "erin", Role.OWNER, person(olga))
+    invitations.invite(organization, "erin", Role.OWNER, for_user(olga))
     with pytest.raises(Invitation.DoesNotExist):
-        invitations.accept(invited.pk, person(erin))
+        invitations.accept(invited.pk, for_user(erin))
     assert Invitation.objects.get().role == Role.OWNER
 
 
 def test_user_created_after_the_invitation_can_accept_it(
     organization: Organization, olga: User
 ) -> None:
-    invitation = invitations.invite(organization, "frida", Role.VIEWER, person(olga))
+    invitation = invitations.invite(organization, "frida", Role.VIEWER, for_user(olga))
     frida = User.objects.create(username="frida")
-    invitations.accept(invitation.pk, person(frida))
+    invitations.accept(invitation.pk, for_user(frida))
     assert organization.memberships.filter(user=frida).exists()
 
 
@@ -131,19 +131,19 @@ def test_user_of_another_name_cannot_answer(invited: Invitation, name: str) -> N
     assert not offered(other).exists()
     for answer in (invitations.accept, invitations.decline):
         with pytest.raises(Invitation.DoesNotExist):
-            answer(invited.pk, person(other))
+            answer(invited.pk, for_user(other))
 
 
 def test_renamed_user_loses_the_invitation(invited: Invitation, erin: User) -> None:
     # The caller still has the old name, read before.
-    caller = person(erin)
+    caller = for_user(erin)
     User.objects.filter(pk=erin.pk).update(username="frida")
     with pytest.raises(Invitation.DoesNotExist):
         invitations.accept(invited.pk, caller)
 
 
 def test_inactive_user_cannot_answer(invited: Invitation, erin: User) -> None:
-    caller = person(erin)
+    caller = for_user(erin)
     User.objects.filter(pk=erin.pk).update(is_active=False)
     for answer in (invitations.accept, invitations.decline):
         with pytest.raises(PermissionDenied):
@@ -165,7 +165,7 @@ def test_member_by_another_way_keeps_the_role(
     organization: Organization, invited: Invitation, erin: User
 ) -> None:
     Membership.objects.create(organization=organization, user=erin, role=Role.OWNER)
-    invitations.accept(invited.pk, person(erin))
+    invitations.accept(invited.pk, for_user(erin))
     assert organization.memberships.get(user=erin).role == Role.OWNER
     assert not Invitation.objects.exists()
 
@@ -181,14 +181,14 @@ def test_expired_invitation_is_gone_for_everyone(
     assert waiting(organization) == []
     assert not offered(erin).exists()
     with pytest.raises(Invitation.DoesNotExist):
-        invitations.accept(invited.pk, person(erin))
+        invitations.accept(invited.pk, for_user(erin))
 
 
 def test_withdrawn_invitation_is_gone_and_told_once(
     organization: Organization, invited: Invitation, erin: User, olga: User
 ) -> None:
     for _ in range(2):
-        invitations.withdraw(organization, invited.pk, person(olga).actor)
+        invitations.withdraw(organization, invited.pk, for_user(olga).actor)
     assert not offered(erin).exists()
     assert entries()[1:] == [("invitation_withdrawn", "olga", "erin: viewer")]
 
@@ -196,7 +196,7 @@ def test_withdrawn_invitation_is_gone_and_told_once(
 def test_invitation_of_another_organization_is_not_withdrawn(
     other_organization: Organization, invited: Invitation, charlie: User
 ) -> None:
-    invitations.withdraw(other_organization, invited.pk, person(charlie).actor)
+    invitations.withdraw(other_organization, invited.pk, for_user(charlie).actor)
     assert Invitation.objects.filter(pk=invited.pk).exists()
 
 
@@ -216,7 +216,7 @@ def test_invitation_ends_with_the_right_of_who_made_it(
     assert not offered(erin).exists()
     assert waiting(organization) == []
     with pytest.raises(Invitation.DoesNotExist):
-        invitations.accept(invited.pk, person(erin))
+        invitations.accept(invited.pk, for_user(erin))
     assert not organization.memberships.filter(user=erin).exists()
 
 
@@ -225,7 +225,7 @@ def test_invitation_of_an_owner_who_became_a_superuser_goes_on(
 ) -> None:
     olga.memberships.all().delete()
     User.objects.filter(pk=olga.pk).update(is_superuser=True)
-    assert invitations.accept(invited.pk, person(erin)) == organization
+    assert invitations.accept(invited.pk, for_user(erin)) == organization
 
 
 def test_invitation_made_with_a_token_ends_when_that_is_revoked(
@@ -237,14 +237,14 @@ def test_invitation_made_with_a_token_ends_when_that_is_revoked(
     actions.revoke_token(token, TESTS)
     assert not offered(erin).exists()
     with pytest.raises(Invitation.DoesNotExist):
-        invitations.accept(invitation.pk, person(erin))
+        invitations.accept(invitation.pk, for_user(erin))
 
 
 def test_end_invitations_of_one_user_leaves_those_of_others(
     organization: Organization, invited: Invitation, olga: User
 ) -> None:
     oscar = member("oscar", organization, Role.OWNER)
-    invitations.invite(organization, "frida", Role.VIEWER, person(oscar))
+    invitations.invite(organization, "frida", Role.VIEWER, for_user(oscar))
     invitations.end_invitations_of(organization, olga, TESTS)
     assert list(Invitation.objects.values_list("username", flat=True)) == ["frida"]
     assert entries()[-1] == ("invitation_withdrawn", "the tests", "erin: viewer")
@@ -256,7 +256,7 @@ def test_end_invitations_of_one_user_leaves_those_of_others(
 def test_members_are_not_invited(organization: Organization, olga: User, bob: User) -> None:
     for name in ("bob", "olga"):
         with pytest.raises(invitations.AlreadyMember):
-            invitations.invite(organization, name, Role.OWNER, person(olga))
+            invitations.invite(organization, name, Role.OWNER, for_user(olga))
     assert not Invitation.objects.exists()
 
 
@@ -265,9 +265,9 @@ def test_only_who_manages_may_invite_and_withdraw(
 ) -> None:
     for user in (alice, bob, charlie):
         with pytest.raises(PermissionDenied):
-            invitations.invite(organization, "frida", Role.VIEWER, person(user))
+            invitations.invite(organization, "frida", Role.VIEWER, for_user(user))
         with pytest.raises(PermissionDenied):
-            invitations.withdraw(organization, invited.pk, person(user).actor)
+            invitations.withdraw(organization, invited.pk, for_user(user).actor)
     assert list(Invitation.objects.all()) == [invited]
 
 
@@ -276,11 +276,11 @@ def test_open_invitations_are_limited_and_renewing_one_is_not_refused(
 ) -> None:
     monkeypatch.setattr(invitations, "OPEN_PER_ORGANIZATION", 2)
     for name in ("a", "b", "b"):
-        invitations.invite(organization, name, Role.VIEWER, person(olga))
+        invitations.invite(organization, name, Role.VIEWER, for_user(olga))
     with pytest.raises(invitations.TooManyOpen, match="has 2 open invitations"):
-        invitations.invite(organization, "c", Role.VIEWER, person(olga))
+        invitations.invite(organization, "c", Role.VIEWER, for_user(olga))
     Invitation.objects.filter(username="a").update(expires_at=timezone.now())
-    invitations.invite(organization, "c", Role.VIEWER, person(olga))
+    invitations.invite(organization, "c", Role.VIEWER, for_user(olga))
     # What has expired is cleared away.
     assert set(Invitation.objects.values_list("username", flat=True)) == {"b", "c"}
 
@@ -294,14 +294,14 @@ def test_invitations_are_limited_by_day_however_many_are_withdrawn(
 ) -> None:
     monkeypatch.setattr(invitations, "PER_WINDOW", 2)
     for name in ("a", "b"):
-        made = invitations.invite(organization, name, Role.VIEWER, person(olga))
-        invitations.withdraw(organization, made.pk, person(olga).actor)
+        made = invitations.invite(organization, name, Role.VIEWER, for_user(olga))
+        invitations.withdraw(organization, made.pk, for_user(olga).actor)
     with pytest.raises(invitations.TooManyInvitations) as refused:
-        invitations.invite(organization, "c", Role.VIEWER, person(olga))
+        invitations.invite(organization, "c", Role.VIEWER, for_user(olga))
     assert 0 < refused.value.wait <= invitations.RATE_WINDOW.total_seconds()
-    invitations.invite(other_organization, "c", Role.VIEWER, person(charlie))
+    invitations.invite(other_organization, "c", Role.VIEWER, for_user(charlie))
     AuditEntry.objects.update(at=timezone.now() - invitations.RATE_WINDOW)
-    invitations.invite(organization, "c", Role.VIEWER, person(olga))
+    invitations.invite(organization, "c", Role.VIEWER, for_user(olga))
 
 
 def test_inviting_asks_the_database_the_same_for_each_name(
@@ -311,7 +311,7 @@ def test_inviting_asks_the_database_the_same_for_each_name(
     asked = {}
     for name in ("erin", "idle", "nobody"):
         with CaptureQueriesContext(database) as captured:
-            made = invitations.invite(organization, name, Role.VIEWER, person(olga))
+            made = invitations.invite(organization, name, Role.VIEWER, for_user(olga))
         assert made.username == name
         # Without the values: names, numbers, moments.
         values = re.compile(r"'[^']*'|\b[0-9a-f]*[0-9][0-9a-f]*\b")

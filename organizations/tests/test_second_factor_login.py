@@ -20,7 +20,7 @@ from organizations.models import AuditEntry
 from organizations.second_factor import actions, devices, sessions
 from organizations.second_factor.devices import AuthenticatorApp, RecoveryCodes
 from organizations.tests.people import api_client
-from organizations.websockets import Visitor
+from organizations.websockets import SocketIdentity
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -84,7 +84,7 @@ def is_inside(client: Client) -> bool:
 
 
 def socket_of(client: Client) -> Any:
-    return Visitor("192.0.2.1", session_key=client.session.session_key).caller()
+    return SocketIdentity("192.0.2.1", session_key=client.session.session_key).caller()
 
 
 # --- Two steps ----------------------------------------------------------------------------------

@@ -71,7 +71,7 @@ def client() -> Client:
     return Client(raise_request_exception=False, enforce_csrf_checks=True)
 
 
-REFUSALS = {
+DENIED_MESSAGES = {
     "unknown path": ("GET", f"/nowhere/{MARKER}?q={MARKER}", {}, 404),
     "unknown path of the API": ("GET", f"/api/v1/{MARKER}?q={MARKER}", {}, 404),
     "unknown path of the admin": ("GET", f"/admin/{MARKER}/", {}, 302),
@@ -90,11 +90,11 @@ REFUSALS = {
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("case", REFUSALS)
+@pytest.mark.parametrize("case", DENIED_MESSAGES)
 def test_refusal_is_logged_without_traceback_and_client_text(
     log: io.StringIO, client: Client, case: str
 ) -> None:
-    method, address, headers, status = REFUSALS[case]
+    method, address, headers, status = DENIED_MESSAGES[case]
     answer = client.generic(method, address, headers=headers)
     assert answer.status_code == status
     written = log.getvalue()

@@ -18,7 +18,7 @@ from connections.fleet import Section, fleet_of
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
 from connections.tests.hand import NUMBER, Hand
-from organizations.access import person
+from organizations.access import for_user
 from organizations.actors import Actor
 from organizations.models import Organization
 from organizations.tests.people import member
@@ -189,7 +189,7 @@ def test_what_is_told_is_what_the_fleet_page_shows(fleet: list[Connection], aliv
     found = present.read()
     user = member("root", Organization.objects.all()[0], "owner")  # type: ignore[arg-type]
     user.is_superuser = True
-    shown = fleet_of(person(user))
+    shown = fleet_of(for_user(user))
     assert {section: found.sections[section] for section in Section} == {
         section: shown.count(section) for section in Section
     }

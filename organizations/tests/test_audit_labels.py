@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import translation
 
-from organizations import actions, invitations, told
-from organizations.access import person
+from organizations import actions, audit_labels, invitations
+from organizations.access import for_user
 from organizations.actors import COMMAND_LINE, Actor
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
 from organizations.tests.adminpages import address, browser
@@ -16,7 +16,7 @@ Role = Membership.Role
 
 
 def newest() -> str:
-    return told.detail(AuditEntry.objects.all()[0])
+    return audit_labels.detail(AuditEntry.objects.all()[0])
 
 
 def test_a_change_is_told_in_the_readers_language(organization: Organization, bob: User) -> None:
@@ -45,26 +45,26 @@ def test_invitations_are_told_in_the_readers_language(
     organization.memberships.update(role=Role.OWNER)
     erin = User.objects.create(username="erin")
     with translation.override("pt-br"):
-        made = invitations.invite(organization, "erin", Role.OPERATOR, person(bob))
+        made = invitations.invite(organization, "erin", Role.OPERATOR, for_user(bob))
         assert newest() == "erin: operador"
-        invitations.decline(made.pk, person(erin))
+        invitations.decline(made.pk, for_user(erin))
         assert newest() == "Acme: erin: operador"
-        made = invitations.invite(organization, "erin", Role.OWNER, person(bob))
-        invitations.accept(made.pk, person(erin))
+        made = invitations.invite(organization, "erin", Role.OWNER, for_user(bob))
+        invitations.accept(made.pk, for_user(erin))
         assert newest() == "erin: proprietário, por convite de bob"
 
 
 @pytest.mark.django_db
 def test_an_actor_is_told_in_the_readers_language(organization: Organization, bob: User) -> None:
     token, _ = actions.create_token(bob, "crm", COMMAND_LINE)
-    with_token = type(person(bob))(bob, token).actor.label
+    with_token = type(for_user(bob))(bob, token).actor.label
     with translation.override("es"):
-        assert told.actor(COMMAND_LINE.label) == "línea de comandos"
-        assert told.actor(with_token) == "bob (token de API crm)"
-        assert told.actor("API token {user}") == "token de API {user}"
-        assert told.actor("bob") == "bob"
+        assert audit_labels.actor(COMMAND_LINE.label) == "línea de comandos"
+        assert audit_labels.actor(with_token) == "bob (token de API crm)"
+        assert audit_labels.actor("API token {user}") == "token de API {user}"
+        assert audit_labels.actor("bob") == "bob"
     with translation.override("en"):
-        assert told.actor(with_token) == with_token == "bob (API token crm)"
+        assert audit_labels.actor(with_token) == with_token == "bob (API token crm)"
 
 
 def test_the_audit_page_tells_it(admin_user: User, organization: Organization) -> None:

@@ -18,7 +18,7 @@ from organizations.client_network import network_of
 logger = logging.getLogger(__name__)
 
 
-class TooManyGuesses(Exception):
+class Throttled(Exception):
     """Too many wrong tokens from one address. `wait`: after how many seconds it may try again."""
 
     def __init__(self, wait: int) -> None:
@@ -32,7 +32,7 @@ class TooManyGuesses(Exception):
 
 
 def count(address: str | None) -> None:
-    """Remember one more wrong token from here. Raises TooManyGuesses beyond the allowed number."""
+    """Remember one more wrong token from here. Raises Throttled beyond the allowed number."""
     window = settings.WRONG_TOKEN_WINDOW_SECONDS
     key = f"wrong-tokens.{network_of(address)}"
     now = time.time()
@@ -46,4 +46,4 @@ def count(address: str | None) -> None:
     if number > settings.WRONG_TOKENS_PER_ADDRESS:
         if number == settings.WRONG_TOKENS_PER_ADDRESS + 1:
             logger.warning("too many wrong tokens", extra={"address": address})
-        raise TooManyGuesses(max(1, round(float(ends or now) - now)))
+        raise Throttled(max(1, round(float(ends or now) - now)))

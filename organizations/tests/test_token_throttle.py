@@ -10,9 +10,9 @@ from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
-from organizations import guesses
-from organizations.guesses import TooManyGuesses
+from organizations import token_throttle
 from organizations.tests.people import token_of
+from organizations.token_throttle import Throttled
 
 URL = "/api/v1/organizations"
 WRONG = ["Bearer wao_wrong", "Bearer", "Bearer a b", "Bearer ÿ", "Bearer wao_" + "0" * 5000]
@@ -65,41 +65,41 @@ def test_the_window_ends_however_many_follow(db: None, settings: Settings) -> No
 
 def test_an_address_of_a_network_that_one_client_owns_counts_for_all_of_it() -> None:
     for number in range(3):
-        guesses.count(f"2001:db8:0:1::{number}")
-    with pytest.raises(TooManyGuesses):
-        guesses.count("2001:db8:0:1:ffff::9")
-    guesses.count("2001:db8:0:2::1")
+        token_throttle.count(f"2001:db8:0:1::{number}")
+    with pytest.raises(Throttled):
+        token_throttle.count("2001:db8:0:1:ffff::9")
+    token_throttle.count("2001:db8:0:2::1")
 
 
 def test_mapped_ipv4_address_counts_as_the_ipv4_address() -> None:
     for address in ("192.0.2.1", "::ffff:192.0.2.1", "::ffff:c000:201"):
-        guesses.count(address)
-    guesses.count("::ffff:192.0.2.2")
-    with pytest.raises(TooManyGuesses):
-        guesses.count("192.0.2.1")
+        token_throttle.count(address)
+    token_throttle.count("::ffff:192.0.2.2")
+    with pytest.raises(Throttled):
+        token_throttle.count("192.0.2.1")
 
 
 @pytest.mark.parametrize("address", [None, "", "nonsense"])
 def test_an_unknown_address_counts_too(address: str | None) -> None:
     for _ in range(3):
-        guesses.count(address)
-    with pytest.raises(TooManyGuesses):
-        guesses.count(address)
+        token_throttle.count(address)
+    with pytest.raises(Throttled):
+        token_throttle.count(address)
 
 
 def test_what_runs_out_in_between_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    guesses.count("192.0.2.1")
+    token_throttle.count("192.0.2.1")
 
     def gone(key: str) -> int:
         raise ValueError
 
     monkeypatch.setattr(cache, "incr", gone, raising=False)
-    guesses.count("192.0.2.1")
+    token_throttle.count("192.0.2.1")
 
 
 def test_the_log_has_one_line_and_no_token(db: None, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(9):
         status("Bearer wao_secretguess")
-    lines = [record for record in caplog.records if record.name == "organizations.guesses"]
+    lines = [record for record in caplog.records if record.name == "organizations.token_throttle"]
     assert [record.getMessage() for record in lines] == ["too many wrong tokens"]
     assert "secretguess" not in caplog.text
