@@ -16,7 +16,7 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 
 WORKERS = "workers"
-EVERYONE = "connections"
+ALL_CONNECTIONS_GROUP = "connections"
 """The group that hears of every connection; what of it someone may see, its reader decides."""
 
 
@@ -41,12 +41,12 @@ def heard(connection_id: int) -> None:
 
 def changed(connection_id: int) -> None:
     """Tell the readers, on commit, that a connection is not what it was."""
-    _on_commit(connection_id, group_of(connection_id), EVERYONE)
+    _on_commit(connection_id, group_of(connection_id), ALL_CONNECTIONS_GROUP)
 
 
 def requested(connection_id: int) -> None:
     """Tell the readers and the workers, on commit, that something is wanted of a connection."""
-    _on_commit(connection_id, group_of(connection_id), EVERYONE, WORKERS)
+    _on_commit(connection_id, group_of(connection_id), ALL_CONNECTIONS_GROUP, WORKERS)
 
 
 async def leave(layer: Any, group: str, channel: str) -> None:
@@ -57,7 +57,7 @@ async def leave(layer: Any, group: str, channel: str) -> None:
 
 
 @dataclass
-class News:
+class PendingNotification:
     """What is told of one connection after a commit."""
 
     connection_id: int
@@ -76,12 +76,12 @@ def _on_commit(connection_id: int, *groups: str) -> None:
     # One visit to the event loop for all of them, however often a transaction says so.
     now = transaction.get_connection()
     for savepoints, said, _ in now.run_on_commit:
-        if savepoints != set(now.savepoint_ids) or not isinstance(said, News):
+        if savepoints != set(now.savepoint_ids) or not isinstance(said, PendingNotification):
             continue
         if said.connection_id == connection_id:
             said.groups.update(dict.fromkeys(groups))
             return
-    transaction.on_commit(News(connection_id, dict.fromkeys(groups)))
+    transaction.on_commit(PendingNotification(connection_id, dict.fromkeys(groups)))
 
 
 async def _send(connection_id: int, groups: tuple[str, ...]) -> None:

@@ -13,14 +13,14 @@ from django.utils.translation import gettext as _
 
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, Worker, Workforce
-from connections.observed import UNATTENDED, Observed, listed
-from connections.words import WORDS
+from connections.reason_texts import REASON_TEXTS
+from connections.status import UNATTENDED, ConnectionStatus, status_of_row
 from organizations.access import PERMISSIONS, Caller, Permission
 
 Action, Result, Problem = BulkRun.Action, BulkItem.Result, BulkItem.Problem
 
 
-def obstacle(action: str, observed: Observed) -> BulkItem.Problem | None:
+def obstacle(action: str, observed: ConnectionStatus) -> BulkItem.Problem | None:
     """Why this makes no sense for this connection now, whoever asks; None: it does."""
     connection = observed.connection
     if observed.inactive:
@@ -37,7 +37,9 @@ def obstacle(action: str, observed: Observed) -> BulkItem.Problem | None:
     return None if something or connection.number or connection.store else Problem.DISCONNECTED
 
 
-def fate(action: str, observed: Observed) -> tuple[BulkItem.Result, BulkItem.Problem | None]:
+def decide(
+    action: str, observed: ConnectionStatus
+) -> tuple[BulkItem.Result, BulkItem.Problem | None]:
     """What a run would make of it: WAITING is to be carried out, the others are left alone.
 
     Only saved credentials are reconnected. A code for a phone would expire unseen.
@@ -91,7 +93,7 @@ def plan(caller: Caller, action: str, connections: Iterable[Connection]) -> Plan
     workforce = Worker.workforce()
     found = Plan(action)
     for row in rows:
-        result, problem = fate(action, listed(row, workforce))
+        result, problem = decide(action, status_of_row(row, workforce))
         if Permission.OPERATE not in PERMISSIONS.get(roles.get(row.pk, ""), ()):
             result, problem = Result.SKIPPED, Problem.NO_RIGHT
         if problem is not None:
@@ -158,8 +160,8 @@ def sentence(item: BulkItem) -> str:
         return str(Problem(item.problem).label)
     if not item.reason:
         return ""
-    words = WORDS[Reason(item.reason)]
-    return words.whole if item.result in (Result.RETRYING, Result.FAILED) else words.sentence
+    words = REASON_TEXTS[Reason(item.reason)]
+    return words.full if item.result in (Result.RETRYING, Result.FAILED) else words.sentence
 
 
 def progress(run: BulkRun) -> dict[str, Any]:
@@ -195,7 +197,7 @@ def _waiting(run: BulkRun) -> str:
         return ""
     workforce = Worker.workforce()
     if workforce != Workforce.READY:
-        return WORDS[UNATTENDED[workforce]].whole
+        return REASON_TEXTS[UNATTENDED[workforce]].full
     items = run.items.all()
     held = items.filter(result=Result.SCAN).exists() and under_way() >= BULK_PAIRINGS
     if not held or not items.filter(result=Result.WAITING).exists():

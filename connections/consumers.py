@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from django.utils import timezone
 
 from connections import fleet
-from connections.broadcast import EVERYONE, group_of
+from connections.broadcast import ALL_CONNECTIONS_GROUP, group_of
+from connections.live_consumer import Ended, LiveConsumer, Message
 from connections.models import Connection
-from connections.observed import refused_since
-from connections.serializers import look_at, snapshot
-from connections.watching import Ended, Message, Watcher
+from connections.serializers import get_status, snapshot
+from connections.status import refused_since
 from organizations.access import Caller, Permission
 from organizations.models import Organization
 from organizations.websockets import CloseCode
 
 
-class ConnectionConsumer(Watcher):
+class ConnectionConsumer(LiveConsumer):
     """One organization's connection, whole: what the live page shows."""
 
     told: Message | None = None
@@ -38,7 +38,7 @@ class ConnectionConsumer(Watcher):
             return []
         self.may_operate = may_operate
         connection = Connection.objects.of(organization)
-        found = snapshot(look_at(connection), may_operate)
+        found = snapshot(get_status(connection), may_operate)
         told, self.told = self.told, _lasting(found)
         return [found] if due or told != self.told else []
 
@@ -53,14 +53,14 @@ def _lasting(found: Message) -> Message:
     return found | {"now": None} | codes
 
 
-class ConnectionsConsumer(Watcher):
+class ConnectionsConsumer(LiveConsumer):
     """All connections that one may see, in short: first all of them, then each that changed."""
 
     def watched(self) -> str:
         self.told: dict[int, Message] = {}
         self.organizations: dict[int, Organization] = {}
         self.operable: set[int] = set()
-        return EVERYONE
+        return ALL_CONNECTIONS_GROUP
 
     def messages(self, caller: Caller, asked: bool, changed: set[int], look: bool) -> list[Message]:
         before, operated = self.organizations, self.operable

@@ -9,7 +9,7 @@ UNITS = ((86_400, _("{count} d")), (3_600, _("{count} h")), (60, _("{count} min"
 SECONDS = _("{count} s")
 
 
-def in_words(lasted: timedelta) -> str:
+def format_duration(lasted: timedelta) -> str:
     """`3 h 12 min`: the largest unit and the next one. clock.js says it likewise."""
     rest = max(0, int(lasted.total_seconds()))
     parts: list[str] = []

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from connections import history
-from connections.details import in_words
+from connections.detail_messages import translate_detail
 from connections.history import AUDIT, CONNECTION, Place, Wanted
 from connections.models import ConnectionEvent
 from connections.schema_events import list_events
@@ -57,7 +57,7 @@ def _told(place: Place, line: ConnectionEvent | AuditEntry, manages: bool) -> di
         "id": f"{place.kind}-{place.number}",
         "at": line.at.isoformat(),
         "kind": place.kind,
-        "detail": in_words(line.detail),
+        "detail": translate_detail(line.detail),
         "actor": line.actor or None,
         "address": line.address if manages else None,
     }

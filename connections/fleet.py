@@ -11,9 +11,9 @@ from django.utils.translation import gettext, pgettext_lazy
 
 from connections.lifecycle import PAIRING, State
 from connections.models import Connection, Worker, Workforce
-from connections.observed import Observed, listed
+from connections.reason_texts import NextAction
 from connections.serializers import PANEL_NAMES, panel_of
-from connections.words import Step
+from connections.status import ConnectionStatus, status_of_row
 from organizations.access import PERMISSIONS, Caller, Permission
 from organizations.models import Organization
 from organizations.phone_numbers import formatted
@@ -53,11 +53,11 @@ _OF_STATE = {
 _NEWEST_FIRST = (Section.ACTION_NEEDED, Section.RECONNECTING, Section.LINKING)
 
 
-def section_of(observed: Observed) -> Section:
+def section_of(observed: ConnectionStatus) -> Section:
     """A person is needed where only a person helps: at the phone, or at the server."""
     if observed.inactive:
         return Section.DEACTIVATED
-    if observed.words.step == Step.CHECK_SERVER:
+    if observed.reason_text.step == NextAction.CHECK_SERVER:
         return Section.ACTION_NEEDED
     return _OF_STATE[observed.state]
 
@@ -83,14 +83,14 @@ def briefs(organizations: Iterable[Organization], operable: set[int]) -> dict[in
         # Made on first sight: an organization that was never connected is disconnected.
         connection = found.get(number) or Connection.objects.of(organization)
         connection.organization = organization
-        observed = listed(connection, workforce)
+        observed = status_of_row(connection, workforce)
         # Read once for all: since when no one looks after it is told from a last sign of life.
         connection.worker = connection.worker or last_worker
         told[number] = brief_of(observed, number in operable)
     return told
 
 
-def brief_of(observed: Observed, may_operate: bool) -> Brief:
+def brief_of(observed: ConnectionStatus, may_operate: bool) -> Brief:
     """One line about a connection."""
     connection = observed.connection
     busy = observed.state in PAIRING or connection.disconnecting
@@ -104,10 +104,10 @@ def brief_of(observed: Observed, may_operate: bool) -> Brief:
         "reason": observed.reason,
         "panel": panel,
         "panelName": gettext(PANEL_NAMES[panel]),
-        "sentence": observed.words.sentence,
-        "detail": "" if observed.corrected else connection.detail_told,
-        "nextStep": observed.words.next_step,
-        "step": observed.words.step,
+        "sentence": observed.reason_text.sentence,
+        "detail": "" if observed.overridden else connection.translated_detail,
+        "nextStep": observed.reason_text.next_step,
+        "step": observed.reason_text.step,
         "number": connection.number or None,
         "numberText": formatted(connection.number),
         "since": observed.since.isoformat(),
@@ -117,7 +117,7 @@ def brief_of(observed: Observed, may_operate: bool) -> Brief:
     }
 
 
-class Mood(StrEnum):
+class FleetHealth(StrEnum):
     """The fleet in a word, for what the page says where nothing needs a person."""
 
     EMPTY = "empty"  # there is no organization at all
@@ -149,14 +149,16 @@ class Fleet:
         return next(len(group.rows) for group in self.groups if group.section == section)
 
     @property
-    def mood(self) -> Mood:
+    def mood(self) -> FleetHealth:
         total = sum(len(group.rows) for group in self.groups)
         active = total - self.count(Section.DEACTIVATED)
         if total == 0:
-            return Mood.EMPTY
+            return FleetHealth.EMPTY
         if self.count(Section.ACTION_NEEDED):
-            return Mood.ACTION
-        return Mood.WELL if 0 < active == self.count(Section.CONNECTED) else Mood.QUIET
+            return FleetHealth.ACTION
+        return (
+            FleetHealth.WELL if 0 < active == self.count(Section.CONNECTED) else FleetHealth.QUIET
+        )
 
 
 def fleet_of(caller: Caller) -> Fleet:

@@ -12,16 +12,16 @@ from django.utils import translation
 
 from connections import owner_links
 from connections.broadcast import group_of
+from connections.live_consumer import Ended, LiveConsumer, Message
 from connections.models import OwnerLink
 from connections.owner_screen import screen
-from connections.watching import Ended, Message, Watcher
 from organizations.origins import is_allowed_origin
 from organizations.websockets import CloseCode, Receive, Scope, Send, close, deny, header
 
 SOCKETS_PER_LINK = 10
 
 
-class OwnerConsumer(Watcher):
+class OwnerConsumer(LiveConsumer):
     """What the owner's page shows, as it changes. Whether the link still holds is asked each time.
 
     It is told in the language of the page; `OwnerLinkAuthMiddleware` has seen the link.

@@ -13,7 +13,7 @@ from connections import qr
 from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, OwnerLink
-from connections.observed import Observed, observe
+from connections.status import ConnectionStatus, read_status
 from organizations.phone_numbers import spellings
 
 LinkState = OwnerLink.State
@@ -48,7 +48,7 @@ NOT_IN_TIME = _("The code was not used in time.")
 
 def screen(link: OwnerLink) -> dict[str, Any]:
     """What the owner's page shows, whole, ready for JSON."""
-    observed = observe(link.connection_id)
+    observed = read_status(link.connection_id)
     stage, sentence = _stage(link, observed)
     attempt = observed.attempt
     told: dict[str, Any] = {
@@ -79,7 +79,7 @@ def screen(link: OwnerLink) -> dict[str, Any]:
     }
 
 
-def _possible(stage: Stage, observed: Observed) -> dict[str, bool]:
+def _possible(stage: Stage, observed: ConnectionStatus) -> dict[str, bool]:
     """Whether the other kind of code can be asked for."""
     connection = observed.connection
     waiting = stage in (Stage.WAIT, Stage.QR, Stage.TYPED) and observed.pairs
@@ -93,7 +93,7 @@ def _possible(stage: Stage, observed: Observed) -> dict[str, bool]:
     }
 
 
-def _stage(link: OwnerLink, observed: Observed) -> tuple[Stage, str]:
+def _stage(link: OwnerLink, observed: ConnectionStatus) -> tuple[Stage, str]:
     state = link.state
     if state == LinkState.LINKED:
         return Stage.DONE, STAGES[Stage.DONE]
@@ -107,14 +107,14 @@ def _stage(link: OwnerLink, observed: Observed) -> tuple[Stage, str]:
     return stage, STAGES[stage]
 
 
-def _before(observed: Observed) -> Stage:
+def _before(observed: ConnectionStatus) -> Stage:
     if observed.state == State.CONNECTED:
         return Stage.CONNECTED
     resting = observed.inactive or observed.connection.banned_until is not None
     return Stage.RESTING if resting else Stage.READY
 
 
-def _going_on(observed: Observed) -> Stage:
+def _going_on(observed: ConnectionStatus) -> Stage:
     if observed.inactive or observed.connection.banned_until is not None:
         return Stage.RESTING
     if observed.state not in PAIRING:

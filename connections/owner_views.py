@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from connections import actions, owner_links
-from connections.durations import in_words
+from connections.durations import format_duration
 from connections.limits import TooManyRequests
 from connections.models import Connection, Method, OwnerLink
 from connections.owner_screen import Stage, screen
@@ -181,7 +181,7 @@ def _too_many(answer: HttpResponse, wait: int) -> HttpResponse:
 
 def _wait(seconds: int) -> str:
     text = gettext("Too many attempts. Try again in {duration}.")
-    return text.format(duration=in_words(timedelta(seconds=seconds)))
+    return text.format(duration=format_duration(timedelta(seconds=seconds)))
 
 
 def _held(request: HttpRequest) -> str:

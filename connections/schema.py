@@ -12,6 +12,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 
 from connections.actions import TemporarilyBanned, UnexpectedNumber
 from connections.lifecycle import NO_CODE_FOLLOWS, RULES, Reason, State
+from connections.reason_texts import REASON_TEXTS
 from connections.schema_responses import (
     DisconnectBegunSerializer,
     DoneSerializer,
@@ -22,7 +23,6 @@ from connections.schema_responses import (
     StatusSerializer,
 )
 from connections.serializers import HELD, PhoneNumberSerializer, ReconnectBodySerializer
-from connections.words import WORDS
 from organizations.access import DENIED_MESSAGES, Permission
 from organizations.phone_numbers import FOREIGN, INVALID
 from organizations.schema import (
@@ -42,7 +42,7 @@ PICTURE = "data:image/png;base64,iVBORw0KGgo="
 
 def _english(reason: Reason) -> str:
     """Return a reason's text in English, whatever language is active during the import."""
-    return f"{WORDS[reason].english} {WORDS[reason].english_next_step}"
+    return f"{REASON_TEXTS[reason].english} {REASON_TEXTS[reason].english_next_step}"
 
 
 # --- Errors -------------------------------------------------------------------------------------
@@ -119,8 +119,8 @@ read_status = extend_schema(
                 "desired": "connected",
                 "reason": "linked",
                 "detail": "",
-                "sentence": WORDS[Reason.LINKED].english,
-                "nextStep": WORDS[Reason.LINKED].english_next_step,
+                "sentence": REASON_TEXTS[Reason.LINKED].english,
+                "nextStep": REASON_TEXTS[Reason.LINKED].english_next_step,
                 "number": "5511987654321",
                 "since": "2026-03-01T09:30:00+00:00",
                 "retryAt": None,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema
 
 from connections.lifecycle import Reason
+from connections.reason_texts import REASON_TEXTS
 from connections.schema import TAGS
 from connections.schema_responses import BAD_CURSOR, EventQuery, EventsSerializer
-from connections.words import WORDS
 from organizations.schema import (
     ORGANIZATION_NOT_FOUND,
     error_responses,
@@ -35,7 +35,7 @@ list_events = extend_schema(
                         "state": "connecting",
                         "stateBefore": "disconnected",
                         "reason": "requested",
-                        "sentence": WORDS[Reason.REQUESTED].english,
+                        "sentence": REASON_TEXTS[Reason.REQUESTED].english,
                         "detail": "",
                         "actor": "alice",
                         "address": "192.0.2.7",

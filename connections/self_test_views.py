@@ -11,9 +11,9 @@ from connections import actions, self_tests
 from connections import schema_self_tests as schema
 from connections.errors import Refused
 from connections.limits import TooManyRequests
+from connections.long_poll import wait_for
 from connections.models import SelfTest
 from connections.views import RETRY_SECONDS, ConnectionView
-from connections.waiting import wait_for
 from organizations.access import Permission
 
 

@@ -12,23 +12,29 @@ from rest_framework import serializers
 
 from connections import qr, self_tests, timeline
 from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
-from connections.details import NO_PHONE_CODE
+from connections.detail_messages import NO_PHONE_CODE
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, PairingAttempt
-from connections.observed import Observed, listed, look_at, observe, refused_since
+from connections.status import (
+    ConnectionStatus,
+    get_status,
+    read_status,
+    refused_since,
+    status_of_row,
+)
 from organizations.phone_numbers import formatted, spellings
 from organizations.serializers import NUMBER_HELP, PhoneNumber
 
 __all__ = [
     "HELD",
     "PANEL_NAMES",
-    "Observed",
+    "ConnectionStatus",
     "Panel",
     "PhoneNumberSerializer",
     "ReconnectBodySerializer",
-    "listed",
-    "look_at",
-    "observe",
+    "status_of_row",
+    "get_status",
+    "read_status",
     "panel_of",
     "refused_since",
     "snapshot",
@@ -74,7 +80,7 @@ HELD = (
 )
 
 
-def status(observed: Observed) -> dict[str, Any]:
+def status(observed: ConnectionStatus) -> dict[str, Any]:
     """The answer of `GET status`: the old service's fields, then what clients want beside them."""
     connection = observed.connection
     held = observed.reason in HELD
@@ -90,9 +96,9 @@ def status(observed: Observed) -> dict[str, Any]:
         "state": observed.state,
         "desired": connection.desired,
         "reason": observed.reason,
-        "detail": connection.detail_told,
-        "sentence": observed.words.sentence,
-        "nextStep": observed.words.next_step,
+        "detail": connection.translated_detail,
+        "sentence": observed.reason_text.sentence,
+        "nextStep": observed.reason_text.next_step,
         "number": connection.number or None,
         "since": connection.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
@@ -143,7 +149,7 @@ KNOWN_AS = _("WhatsApp may know this number as {number}.")
 UNBROKEN = str.maketrans(" -", "\u00a0\u2011")
 
 
-def panel_of(observed: Observed, may_operate: bool) -> Panel:
+def panel_of(observed: ConnectionStatus, may_operate: bool) -> Panel:
     """Which panel tells this person what is."""
     if observed.reason == Reason.WORKER_OFFLINE:
         return Panel.OFFLINE
@@ -166,7 +172,7 @@ def panel_of(observed: Observed, may_operate: bool) -> Panel:
     return Panel(observed.state)
 
 
-def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
+def snapshot(observed: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
     """What the live page shows, whole. The page asks for nothing else and adds nothing up.
 
     Who may only look gets no code: whoever scans or types it holds the organization's WhatsApp.
@@ -181,10 +187,10 @@ def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
         "panelName": gettext(PANEL_NAMES[panel]),
         "state": observed.state,
         "reason": observed.reason,
-        "sentence": observed.words.sentence,
-        "nextStep": observed.words.next_step,
-        "detail": "" if observed.corrected else connection.detail_told,
-        "step": observed.words.step,
+        "sentence": observed.reason_text.sentence,
+        "nextStep": observed.reason_text.next_step,
+        "detail": "" if observed.overridden else connection.translated_detail,
+        "step": observed.reason_text.step,
         "number": connection.number,
         "numberText": formatted(connection.number),
         "since": observed.since.isoformat(),
@@ -201,7 +207,7 @@ def snapshot(observed: Observed, may_operate: bool) -> dict[str, Any]:
     }
 
 
-def _possible(observed: Observed) -> dict[str, bool]:
+def _possible(observed: ConnectionStatus) -> dict[str, bool]:
     """What makes sense now, for someone who may operate."""
     connection = observed.connection
     pairing = observed.pairs
@@ -224,7 +230,7 @@ def _possible(observed: Observed) -> dict[str, bool]:
     }
 
 
-def _pairing(observed: Observed) -> dict[str, Any] | None:
+def _pairing(observed: ConnectionStatus) -> dict[str, Any] | None:
     attempt = observed.attempt
     if attempt is None or not observed.code:
         return None
@@ -238,7 +244,7 @@ def _pairing(observed: Observed) -> dict[str, Any] | None:
     }
 
 
-def _phone_code(observed: Observed) -> dict[str, Any] | None:
+def _phone_code(observed: ConnectionStatus) -> dict[str, Any] | None:
     attempt = observed.attempt
     if attempt is None or not observed.phone_code:
         return None
@@ -251,7 +257,7 @@ def _phone_code(observed: Observed) -> dict[str, Any] | None:
     }
 
 
-def _other_spelling(observed: Observed) -> dict[str, str] | None:
+def _other_spelling(observed: ConnectionStatus) -> dict[str, str] | None:
     """Return the number to try when the code for the requested one does not reach the phone."""
     connection = observed.connection
     by_phone = connection.requested_method == Method.PHONE

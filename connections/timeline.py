@@ -13,11 +13,11 @@ from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from connections.durations import in_words
+from connections.durations import format_duration
 from connections.history import CONNECTION, Place
 from connections.lifecycle import Reason, State
 from connections.models import ConnectionEvent, Worker
-from connections.observed import Observed
+from connections.status import ConnectionStatus
 from organizations import audit_labels
 
 LINES = 20
@@ -58,7 +58,7 @@ class Line:
         if not self.began or (self.until and self.until - self.at < timedelta(seconds=1)):
             return ""
         text = gettext("for {duration}") if self.until else gettext("for {duration} so far")
-        return text.format(duration=in_words((self.until or timezone.now()) - self.at))
+        return text.format(duration=format_duration((self.until or timezone.now()) - self.at))
 
 
 def lines(connection_id: int, before: Place | None = None) -> tuple[list[Line], str | None]:
@@ -88,22 +88,22 @@ def _line(event: ConnectionEvent) -> Line:
         state=event.state,
         reason=event.reason,
         sentence=event.sentence,
-        detail=event.detail_told,
+        detail=event.translated_detail,
         actor=audit_labels.actor(event.actor),
         began=event.state != event.state_before,
         until=getattr(event, "until", None),
     )
 
 
-def present(observed: Observed) -> Line | None:
+def present(observed: ConnectionStatus) -> Line | None:
     """What no one wrote down: that no worker looks after it, or that it rests."""
-    if not observed.corrected:
+    if not observed.overridden:
         return None
-    sentence = observed.words.sentence
+    sentence = observed.reason_text.sentence
     return Line(0, observed.since, observed.state, observed.reason, sentence, "", "", True, None)
 
 
-def latest(observed: Observed) -> tuple[list[Line], str | None]:
+def latest(observed: ConnectionStatus) -> tuple[list[Line], str | None]:
     """The newest lines, what no one wrote down included; and the cursor of what is earlier."""
     newest, cursor = lines(observed.connection.pk)
     now = present(observed)
@@ -114,7 +114,7 @@ def latest(observed: Observed) -> tuple[list[Line], str | None]:
     return [now, *over], cursor
 
 
-def told(observed: Observed) -> dict[str, Any]:
+def told(observed: ConnectionStatus) -> dict[str, Any]:
     """The part of a snapshot that is about the history."""
     newest, cursor = latest(observed)
     return {
@@ -127,7 +127,7 @@ def told(observed: Observed) -> dict[str, Any]:
 # --- Uptime -------------------------------------------------------------------------------------
 
 
-class Fare(StrEnum):
+class UptimeClass(StrEnum):
     """What a stretch of time counts as."""
 
     UP = "up"
@@ -163,7 +163,7 @@ class Uptime:
         return sum((day.up for day in self.days), zero) / counted if counted else None
 
 
-def uptime(observed: Observed, now: datetime | None = None) -> Uptime:
+def uptime(observed: ConnectionStatus, now: datetime | None = None) -> Uptime:
     """How much of the last 30 days it was connected, of the time in which it should have been."""
     now = now or timezone.now()
     today = timezone.localdate(now)
@@ -171,11 +171,11 @@ def uptime(observed: Observed, now: datetime | None = None) -> Uptime:
     stretches = list(_stretches(observed, midnights[0], now))
     days = []
     for begin, end in pairwise([*midnights, now]):
-        lasted = {fare: timedelta() for fare in Fare}
+        lasted = {fare: timedelta() for fare in UptimeClass}
         for fare, first, last in stretches:
             lasted[fare] += max(timedelta(), min(last, end) - max(first, begin))
-        up = lasted[Fare.UP]
-        days.append(Day(timezone.localdate(begin), up, up + lasted[Fare.DOWN]))
+        up = lasted[UptimeClass.UP]
+        days.append(Day(timezone.localdate(begin), up, up + lasted[UptimeClass.DOWN]))
     return Uptime(days)
 
 
@@ -184,10 +184,10 @@ def _midnight(day: date) -> datetime:
 
 
 def _stretches(
-    observed: Observed, start: datetime, now: datetime
-) -> Iterator[tuple[Fare, datetime, datetime]]:
+    observed: ConnectionStatus, start: datetime, now: datetime
+) -> Iterator[tuple[UptimeClass, datetime, datetime]]:
     """What each stretch of time until now counts as."""
-    fare, since, linked = Fare.OFF, start, False
+    fare, since, linked = UptimeClass.OFF, start, False
     for at, state, reason, linked_before, silent_since in _marks(observed.connection.pk, start):
         if at < start:
             linked = linked_before == State.CONNECTED
@@ -196,17 +196,17 @@ def _stretches(
         yield fare, since, at
         linked = state == State.CONNECTED or (linked and state != State.DISCONNECTED)
         fare, since = _fare(state, reason, linked), at
-    if observed.corrected:
+    if observed.overridden:
         at = min(max(observed.since, since), now)
         yield fare, since, at
         fare, since = _fare(observed.state, observed.reason, linked), at
     yield fare, since, now
 
 
-def _fare(state: str, reason: str, linked: bool) -> Fare:
+def _fare(state: str, reason: str, linked: bool) -> UptimeClass:
     if not linked or reason == Reason.ORGANIZATION_INACTIVE:
-        return Fare.OFF
-    return Fare.UP if state == State.CONNECTED else Fare.DOWN
+        return UptimeClass.OFF
+    return UptimeClass.UP if state == State.CONNECTED else UptimeClass.DOWN
 
 
 def _marks(

@@ -19,23 +19,23 @@ from connections import actions, qr, schema
 from connections.errors import Refused
 from connections.lifecycle import NO_CODE_FOLLOWS, Reason, State
 from connections.limits import TooManyRequests
+from connections.long_poll import wait_for
 from connections.models import Connection, Method
 from connections.serializers import (
     HELD,
-    Observed,
+    ConnectionStatus,
     PhoneNumberSerializer,
     ReconnectBodySerializer,
-    look_at,
-    observe,
+    get_status,
+    read_status,
 )
 from connections.serializers import status as status_of
-from connections.waiting import wait_for
 from organizations.access import Permission
 from organizations.views import CallerView
 
 RETRY_SECONDS = 3
 
-Told = Callable[[Observed], dict[str, Any] | None]
+Told = Callable[[ConnectionStatus], dict[str, Any] | None]
 """The answer that a connection gives, or None when there is none yet."""
 
 ALREADY_CONNECTED = "WhatsApp is already connected"
@@ -71,7 +71,7 @@ class StatusView(ConnectionView):
 
     @schema.read_status
     def get(self, request: Request, organization_id: int) -> Response:
-        return Response(status_of(look_at(self.connection(organization_id, Permission.SEE))))
+        return Response(status_of(get_status(self.connection(organization_id, Permission.SEE))))
 
 
 class QrCodeView(ConnectionView):
@@ -79,7 +79,7 @@ class QrCodeView(ConnectionView):
 
     @schema.read_qr_code
     def get(self, request: Request, organization_id: int) -> Response:
-        observed = look_at(self.connection(organization_id, Permission.OPERATE))
+        observed = get_status(self.connection(organization_id, Permission.OPERATE))
         if observed.code:
             return Response(
                 {
@@ -108,7 +108,7 @@ class QrPictureView(ConnectionView):
     content_negotiation_class = AnyAccept
 
     def answer(self, organization_id: int) -> HttpResponse:
-        observed = look_at(self.connection(organization_id, Permission.OPERATE))
+        observed = get_status(self.connection(organization_id, Permission.OPERATE))
         if not observed.code:
             raise _no_code(observed)
         return HttpResponse(self.picture(observed.code), content_type=self.content_type)
@@ -132,7 +132,7 @@ class QrSvgView(QrPictureView):
         return self.answer(organization_id)
 
 
-def _no_code(observed: Observed) -> Refused:
+def _no_code(observed: ConnectionStatus) -> Refused:
     """Why there is no code to scan."""
     if observed.state == State.CONNECTED:
         return Refused(status.HTTP_409_CONFLICT, "already_connected", ALREADY_CONNECTED)
@@ -189,7 +189,7 @@ class RequestView(ConnectionView):
 
 def _going_on(connection_id: int) -> str:
     """What is under way, where there is no answer yet."""
-    observed = observe(connection_id)
+    observed = read_status(connection_id)
     if observed.reason == Reason.FINISHING:
         return FINISHING
     waits = observed.state in (State.CONNECTING, State.AWAITING_SCAN) and not observed.pairs
@@ -200,7 +200,7 @@ def _outcome(connection_id: int, generation: int, told: Told) -> Response | None
     """The answer to a request for a connection, once there is one."""
     if _just_begun(connection_id, generation):
         return None
-    observed = observe(connection_id)
+    observed = read_status(connection_id)
     if observed.connection.generation != generation:
         raise Refused(status.HTTP_409_CONFLICT, "superseded", SUPERSEDED)
     no_answer = observed.reason in HELD or observed.reason in NO_CODE_FOLLOWS
@@ -208,7 +208,7 @@ def _outcome(connection_id: int, generation: int, told: Told) -> Response | None
         raise Refused(
             status.HTTP_503_SERVICE_UNAVAILABLE,
             observed.reason,
-            observed.words.whole,
+            observed.reason_text.full,
             RETRY_SECONDS,
         )
     answer = told(observed)
@@ -250,7 +250,7 @@ class InitBaileysView(ReconnectView):
         return self._ask_for_qr(request, organization_id)
 
 
-def _told_by_qr(observed: Observed) -> dict[str, Any] | None:
+def _told_by_qr(observed: ConnectionStatus) -> dict[str, Any] | None:
     if observed.code:
         code = qr.png_url(observed.code)
         return {"success": True, "message": SCAN_TO_RECONNECT, "qrCode": code}
@@ -270,7 +270,7 @@ class PairingCodeView(RequestView):
         return self.ask(organization_id, _told_by_phone, Method.PHONE, number, fresh_code)
 
 
-def _told_by_phone(observed: Observed) -> dict[str, Any] | None:
+def _told_by_phone(observed: ConnectionStatus) -> dict[str, Any] | None:
     if observed.phone_code and observed.attempt and observed.attempt.code_expires_at:
         left = observed.attempt.code_expires_at - timezone.now()
         return {
@@ -304,7 +304,7 @@ class DisconnectView(ConnectionView):
     def delete(self, request: Request, organization_id: int) -> Response:
         connection = self.connection(organization_id, Permission.OPERATE)
         stored = connection.state == State.CONNECTED
-        was_connected = stored and look_at(connection).state == State.CONNECTED
+        was_connected = stored and get_status(connection).state == State.CONNECTED
         requested = actions.request_disconnect(connection.pk, self.caller.actor)
         look = partial(_disconnected, connection.pk, requested.generation)
         observed = wait_for(connection.pk, look, settings.DISCONNECT_WAIT_SECONDS)
@@ -320,16 +320,16 @@ class DisconnectView(ConnectionView):
             )
         if observed.connection.logout_wanted:
             raise Refused(
-                status.HTTP_500_INTERNAL_SERVER_ERROR, observed.reason, observed.words.whole
+                status.HTTP_500_INTERNAL_SERVER_ERROR, observed.reason, observed.reason_text.full
             )
         return Response({"success": True, "message": _farewell(observed, was_connected)})
 
 
-def _disconnected(connection_id: int, generation: int) -> Observed | None:
+def _disconnected(connection_id: int, generation: int) -> ConnectionStatus | None:
     """The connection, once the clean-up is done or has failed for good."""
     if _just_asked_to_leave(connection_id, generation):
         return None
-    observed = observe(connection_id)
+    observed = read_status(connection_id)
     connection = observed.connection
     if connection.logout_wanted and not connection.disconnecting:
         return observed
@@ -346,7 +346,7 @@ def _just_asked_to_leave(connection_id: int, generation: int) -> bool:
     return leaving.exists()
 
 
-def _farewell(observed: Observed, was_connected: bool) -> str:
+def _farewell(observed: ConnectionStatus, was_connected: bool) -> str:
     if observed.reason == "disconnected_untold":
-        return observed.words.whole
+        return observed.reason_text.full
     return DISCONNECTED if was_connected else WAS_NOT_CONNECTED

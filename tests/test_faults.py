@@ -14,7 +14,7 @@ from tests.application import ROOT
 from tests.faults.batches import BATCHES, Run
 from tests.faults.case import Case
 from tests.faults.document import text
-from tests.faults.harm_everyone import HARMS as EVERYONE
+from tests.faults.harm_everyone import HARMS as ALL_CONNECTIONS_GROUP
 from tests.faults.playing import OF_ONE, harm_of
 from tests.faults.row import LONG, Row
 from tests.faults.table import ROWS
@@ -75,7 +75,7 @@ def test_every_row_is_played_and_every_harm_has_a_row() -> None:
     rows = {(row.phase, row.harm) for row in ROWS}
     own = {(phase, harm) for phase, harms in OF_ONE.items() for harm in harms}
     assert own <= rows
-    assert set(EVERYONE) <= {harm for _, harm in rows}
+    assert set(ALL_CONNECTIONS_GROUP) <= {harm for _, harm in rows}
 
 
 def test_what_a_row_says_can_happen() -> None:

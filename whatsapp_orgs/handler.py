@@ -25,7 +25,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.urls import set_script_prefix
 
-from connections.waiting import step_aside
+from connections.long_poll import step_aside
 from whatsapp_orgs.request_places import RequestPlaces
 
 Scope = dict[str, Any]

@@ -18,12 +18,12 @@ from connections.actions.requests import (
     request_disconnect,
     request_reconnect,
 )
-from connections.bulk import BULK_PAIRINGS, Plan, fate, under_way
+from connections.bulk import BULK_PAIRINGS, Plan, decide, under_way
 from connections.lifecycle import PAIRING, Reason, State
 from connections.limits import TooManyRequests
 from connections.models import BulkItem, BulkRun, Connection, Worker
-from connections.observed import Observed, listed, observe
 from connections.prepared import Prepared
+from connections.status import ConnectionStatus, read_status, status_of_row
 from organizations.access import Caller, Permission, for_user
 from organizations.models import Organization
 
@@ -144,7 +144,7 @@ def _ask(run: BulkRun, item: BulkItem) -> None:
         return _write(item, Result.SKIPPED, Problem.GONE)
     except PermissionDenied:
         return _write(item, Result.SKIPPED, Problem.NO_RIGHT)
-    result, problem = fate(run.action, observe(item.connection_id))
+    result, problem = decide(run.action, read_status(item.connection_id))
     if result != Result.WAITING:
         return _write(item, result, problem or "")
     try:
@@ -181,11 +181,11 @@ def _settle(run_id: int) -> None:
     if items:
         workforce, started = Worker.workforce(), _last_start()
     for item in items:
-        _look_at(run, item, listed(item.connection, workforce), started)
+        _look_at(run, item, status_of_row(item.connection, workforce), started)
     _end_if_over(run_id)
 
 
-def _look_at(run: BulkRun, item: BulkItem, observed: Observed, started: datetime) -> None:
+def _look_at(run: BulkRun, item: BulkItem, observed: ConnectionStatus, started: datetime) -> None:
     """Write down what a request has come to, or that it took too long."""
     if item.connection.generation != item.generation:
         if item.result == Result.ASKED:
@@ -205,7 +205,7 @@ def _last_start() -> datetime:
     return started or timezone.now()
 
 
-def _came_of(action: str, observed: Observed) -> BulkItem.Result | None:
+def _came_of(action: str, observed: ConnectionStatus) -> BulkItem.Result | None:
     """What a request has come to; None while it is being carried out."""
     connection = observed.connection
     if observed.inactive:
@@ -224,7 +224,7 @@ def _came_of(action: str, observed: Observed) -> BulkItem.Result | None:
     }.get(observed.state, Result.FAILED)
 
 
-def _shows_code(observed: Observed) -> bool:
+def _shows_code(observed: ConnectionStatus) -> bool:
     """Whether a phone is needed after all: what was saved has turned out to be of no use."""
     reasons = (Reason.PREPARING_CODE, Reason.WAITING_FOR_SCAN)
     return observed.state == State.AWAITING_SCAN or observed.reason in reasons

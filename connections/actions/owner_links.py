@@ -143,7 +143,7 @@ def _under_way(connection: Connection) -> tuple[Method, str]:
 
 def _connected(connection: Connection) -> bool:
     wanted = connection.desired == Desired.CONNECTED
-    return wanted and connection.state == State.CONNECTED and connection.looked_after
+    return wanted and connection.state == State.CONNECTED and connection.has_worker
 
 
 def _allow(connection: Connection) -> None:

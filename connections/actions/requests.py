@@ -87,7 +87,7 @@ def request_reconnect(
         raise UnexpectedNumber(UnexpectedNumber.__doc__)
     if connection.desired == Desired.CONNECTED:
         # Without a worker the row tells of a link that is gone, and readers are told so.
-        if connection.state == State.CONNECTED and connection.looked_after:
+        if connection.state == State.CONNECTED and connection.has_worker:
             raise AlreadyConnected
         if connection.banned_until is not None:
             raise TemporarilyBanned(connection.banned_until)
@@ -151,7 +151,7 @@ def _under_way(connection: Connection) -> bool:
     if connection.begun_generation < connection.generation:
         return True
     attempt = connection.open_attempt()
-    return connection.looked_after and (attempt is None or attempt.expires_at > timezone.now())
+    return connection.has_worker and (attempt is None or attempt.expires_at > timezone.now())
 
 
 def _request(

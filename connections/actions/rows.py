@@ -222,7 +222,7 @@ def resume_saved_login(connection: Connection) -> None:
     if connection.store and connection.fresh_code:
         connection.fresh_code = False
         connection.save(update_fields=["fresh_code"])
-        move(connection, Observation.SAVED_LOGIN_KEPT, detail=connection.words.english)
+        move(connection, Observation.SAVED_LOGIN_KEPT, detail=connection.reason_text.english)
 
 
 def end_attempts(connection: Connection, outcome: PairingAttempt.Outcome) -> None:

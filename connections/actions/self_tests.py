@@ -49,7 +49,7 @@ def request_self_test(connection_id: int, actor: Actor) -> SelfTest:
     connection = locked(connection_id)
     connected = connection.desired == Desired.CONNECTED and connection.state == State.CONNECTED
     # Without a worker, or when it is deactivated, the row tells of a link that is gone.
-    if not (connected and connection.looked_after and connection.organization.is_active):
+    if not (connected and connection.has_worker and connection.organization.is_active):
         raise NotConnected(_(NOT_CONNECTED))
     now = timezone.now()
     _allow(connection)

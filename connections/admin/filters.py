@@ -27,8 +27,8 @@ from django.utils.translation import gettext_lazy as lazy
 
 from connections.lifecycle import PAIRING, Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
-from connections.observed import UNATTENDED
-from connections.words import WORDS, Step
+from connections.reason_texts import REASON_TEXTS, NextAction
+from connections.status import UNATTENDED
 from organizations.phone_numbers import spellings
 
 DOWN_HOURS = (1, 4, 24, 72)
@@ -40,7 +40,9 @@ PHONE_CHARACTERS = frozenset("+-–().0123456789/ \u00a0\u202f\u2011")
 DEACTIVATED, OFFLINE = "deactivated", "offline"
 # What stands for the fleet page's sections that are more than one state.
 NEEDS_ACTION, LINKING = State.ACTION_NEEDED, State.CONNECTING
-AT_THE_SERVER = [reason for reason, words in WORDS.items() if words.step == Step.CHECK_SERVER]
+AT_THE_SERVER = [
+    reason for reason, words in REASON_TEXTS.items() if words.step == NextAction.CHECK_SERVER
+]
 
 # As the fleet page counts them.
 STATE_NAMES = {
@@ -59,7 +61,7 @@ STATE_NAMES = {
 
 
 def as_told(connections: QuerySet[Connection]) -> QuerySet[Connection]:
-    """With `told_state` and `told_reason`: those of `Observed`, which the tests hold together."""
+    """Annotate `told_state` and `told_reason`, as in `ConnectionStatus`; tests compare both."""
     alive = Q(
         worker__stopped_at=None,
         worker__heartbeat_at__gte=timezone.now() - Worker.OFFLINE_AFTER,
@@ -67,23 +69,21 @@ def as_told(connections: QuerySet[Connection]) -> QuerySet[Connection]:
     )
     workforce = Worker.workforce()
     waits = Q(begun_generation__lt=F("generation")) | Q(worker=None)
-    looked_after = alive | (waits & _always(workforce == Workforce.READY))
+    has_worker = alive | (waits & _always(workforce == Workforce.READY))
     at_rest = Q(desired=Desired.DISCONNECTED, logout_wanted=False)
-    orphaned = Q(~at_rest, ~Q(state=State.ACTION_NEEDED)) & ~looked_after
+    unowned = Q(~at_rest, ~Q(state=State.ACTION_NEEDED)) & ~has_worker
     inactive = Q(organization__deactivated_at__isnull=False)
-    return connections.alias(
-        orphaned=ExpressionWrapper(orphaned, output_field=BooleanField())
-    ).alias(
+    return connections.alias(unowned=ExpressionWrapper(unowned, output_field=BooleanField())).alias(
         told_state=_case(
             F("state"),
             When(inactive, then=Value(State.DISCONNECTED)),
-            When(Q(orphaned=True, state__in=PAIRING), then=Value(State.CONNECTING)),
-            When(Q(orphaned=True) & ~Q(state=State.DISCONNECTED), then=Value(State.RECONNECTING)),
+            When(Q(unowned=True, state__in=PAIRING), then=Value(State.CONNECTING)),
+            When(Q(unowned=True) & ~Q(state=State.DISCONNECTED), then=Value(State.RECONNECTING)),
         ),
         told_reason=_case(
             F("reason"),
             When(inactive, then=Value(Reason.ORGANIZATION_INACTIVE)),
-            When(orphaned=True, then=Value(UNATTENDED[workforce])),
+            When(unowned=True, then=Value(UNATTENDED[workforce])),
         ),
     )
 
@@ -197,7 +197,9 @@ class ReasonFilter(ChosenFilter):
         there = set(rows.values_list(F("told_reason"), flat=True).distinct())
         if self.value() in list(Reason):
             there.add(self.value())
-        found = [(str(reason), WORDS[reason].sentence) for reason in Reason if reason in there]
+        found = [
+            (str(reason), REASON_TEXTS[reason].sentence) for reason in Reason if reason in there
+        ]
         return sorted(found, key=lambda choice: choice[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -20,8 +20,8 @@ from connections.admin.filters import DEACTIVATED, LINKING, NEEDS_ACTION
 from connections.chart import charts
 from connections.fleet import Brief, Fleet, Group, Section, fleet_of
 from connections.lifecycle import State
-from connections.observed import refused_since
-from connections.words import Step
+from connections.reason_texts import NextAction
+from connections.status import refused_since
 from organizations.admin.base import caller_of
 from organizations.admin.invitations import received_by
 
@@ -125,7 +125,7 @@ def _row(brief: Brief, now: datetime) -> dict[str, Any]:
         "sinceText": _ago(since, now),
         "retryTime": retry,
         "retryText": _next_try(retry, now) if retry else "",
-        "reconnects": brief["canReconnect"] and brief["step"] == Step.RECONNECT,
+        "reconnects": brief["canReconnect"] and brief["step"] == NextAction.RECONNECT,
     }
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from connections.lifecycle import Reason
 from connections.models import ConnectionEvent, PairingAttempt
-from connections.words import WORDS
+from connections.reason_texts import REASON_TEXTS
 from organizations import audit_labels
 from organizations.access import Caller
 from organizations.admin.base import ListAdmin, OrganizationFilter, stamp, two_lines
@@ -33,7 +33,7 @@ class ReasonFilter(admin.SimpleListFilter):
     def lookups(
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
-        found = {WORDS[reason].sentence: str(reason) for reason in reversed(Reason)}
+        found = {REASON_TEXTS[reason].sentence: str(reason) for reason in reversed(Reason)}
         return [(reason, sentence) for sentence, reason in sorted(found.items())]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -42,8 +42,10 @@ class ReasonFilter(admin.SimpleListFilter):
             return queryset
         if value not in list(Reason):
             return queryset.none()
-        english = WORDS[Reason(value)].english
-        return queryset.filter(reason__in=[one for one in Reason if WORDS[one].english == english])
+        english = REASON_TEXTS[Reason(value)].english
+        return queryset.filter(
+            reason__in=[one for one in Reason if REASON_TEXTS[one].english == english]
+        )
 
 
 @admin.register(ConnectionEvent)
@@ -73,7 +75,7 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
 
     @admin.display(description=lazy("What"), ordering="reason")
     def what(self, event: ConnectionEvent) -> SafeString:
-        return two_lines(event.sentence, event.detail_told)
+        return two_lines(event.sentence, event.translated_detail)
 
     @admin.display(description=lazy("Who, from where"), ordering="actor")
     def who(self, event: ConnectionEvent) -> SafeString:

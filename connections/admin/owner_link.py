@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
 from connections import actions, owner_links
-from connections.durations import in_words
+from connections.durations import format_duration
 from connections.models import Connection
 from organizations.access import Permission
 from organizations.admin.base import caller_of
@@ -41,7 +41,7 @@ def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
         return _refused(request, connection, gettext("This organization is deactivated."))
     except actions.TooManyLinks as error:
         text = gettext("Too many links in a short time. Try again in {duration}.")
-        duration = in_words(timedelta(seconds=error.wait))
+        duration = format_duration(timedelta(seconds=error.wait))
         return _refused(request, connection, text.format(duration=duration))
     url = f"{request.build_absolute_uri(reverse('owner'))}#{secret}"
     if _wants_json(request):

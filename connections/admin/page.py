@@ -19,14 +19,14 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from connections import actions, sandbox, timeline
-from connections.admin.strip import strip
+from connections import actions, simulator_bridge, timeline
 from connections.admin.texts import page_texts
-from connections.durations import in_words
+from connections.admin.uptime_bars import strip
+from connections.durations import format_duration
 from connections.history import place_of
 from connections.limits import TooManyRequests
 from connections.models import Connection, Method
-from connections.serializers import observe, snapshot
+from connections.serializers import read_status, snapshot
 from organizations.access import Permission
 from organizations.actors import Actor
 from organizations.admin.base import TenantAdmin, caller_of
@@ -100,7 +100,7 @@ class ConnectionPage(TenantAdmin[Connection]):
         self, request: HttpRequest, organization_id: int, template: str, **extra: Any
     ) -> HttpResponse:
         organization, may_operate = self._visible(request, organization_id)
-        observed = observe(Connection.objects.of(organization).pk)
+        observed = read_status(Connection.objects.of(organization).pk)
         told = snapshot(observed, may_operate)
         newest, earlier = timeline.latest(observed)
         context = {
@@ -113,7 +113,7 @@ class ConnectionPage(TenantAdmin[Connection]):
             "earlier": earlier,
             "uptime": strip(timeline.uptime(observed)),
             "phone": {"number": _likely_number(observed.connection)},
-            "sandbox": sandbox.enabled(),
+            "sandbox": simulator_bridge.enabled(),
         }
         return self.page(request, template, context | extra)
 
@@ -168,7 +168,7 @@ class ConnectionPage(TenantAdmin[Connection]):
 
     def scan_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
         """POST: let the simulated phone scan the code. It exists only beside the simulator."""
-        if not sandbox.enabled():
+        if not simulator_bridge.enabled():
             raise Http404
         return self._ask(request, organization_id, _scan)
 
@@ -215,7 +215,7 @@ def _with_times(told: dict[str, Any]) -> dict[str, Any]:
         "tested": tested,
     }
     read = {name: at and datetime.fromisoformat(at) for name, at in times.items()}
-    ages = {f"{name}_ago": at and in_words(timezone.now() - at) for name, at in read.items()}
+    ages = {f"{name}_ago": at and format_duration(timezone.now() - at) for name, at in read.items()}
     return told | read | ages
 
 
@@ -281,7 +281,9 @@ def _request(
             "Too many reconnects in a short time; WhatsApp bans numbers for that. Try again in "
             "{duration}."
         )
-        raise Refused(text.format(duration=in_words(timedelta(seconds=error.wait)))) from error
+        raise Refused(
+            text.format(duration=format_duration(timedelta(seconds=error.wait)))
+        ) from error
 
 
 def _disconnect(connection: Connection, actor: Actor, request: HttpRequest) -> str:
@@ -298,15 +300,15 @@ def _test(connection: Connection, actor: Actor, request: HttpRequest) -> str:
 
 
 def _scan(connection: Connection, actor: Actor, request: HttpRequest) -> str:
-    observed = observe(connection.pk)
+    observed = read_status(connection.pk)
     try:
         if observed.attempt and observed.phone_code:
-            sandbox.enter_code(observed.attempt.phone_number, observed.phone_code)
+            simulator_bridge.enter_code(observed.attempt.phone_number, observed.phone_code)
             return TYPED
         if observed.code:
-            sandbox.scan(observed.code)
+            simulator_bridge.scan(observed.code)
             return SCANNED
-    except sandbox.ScanFailed as error:
+    except simulator_bridge.ScanFailed as error:
         text = gettext("The simulated phone could not scan the code: {problem}")
         raise Refused(text.format(problem=error)) from error
     raise Refused(gettext(NO_CODE))

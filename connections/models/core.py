@@ -9,10 +9,10 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 
-from connections.details import in_words
+from connections.detail_messages import translate_detail
 from connections.lifecycle import LIVE, PAIRING, Desired, Reason, State
 from connections.models.workers import Worker, Workforce
-from connections.words import WORDS, Words
+from connections.reason_texts import REASON_TEXTS, ReasonText
 from organizations.actors import LABEL_LENGTH
 from organizations.models import ApiToken, Organization
 
@@ -142,22 +142,22 @@ class Connection(models.Model):
         return f"Connection of {self.organization}"
 
     @property
-    def words(self) -> Words:
+    def reason_text(self) -> ReasonText:
         """The sentence and the next step for the reason."""
-        return WORDS[Reason(self.reason)]
+        return REASON_TEXTS[Reason(self.reason)]
 
     @property
-    def detail_told(self) -> str:
+    def translated_detail(self) -> str:
         """The detail in the reader's language."""
-        return in_words(self.detail)
+        return translate_detail(self.detail)
 
     @property
-    def looked_after(self) -> bool:
+    def has_worker(self) -> bool:
         """Whether a living worker owns it, or will take on the request that waits for one."""
-        return self.owned or self.is_looked_after(Worker.workforce())
+        return self.owned or self.has_worker_among(Worker.workforce())
 
-    def is_looked_after(self, workforce: Workforce) -> bool:
-        """As `looked_after`, for readers of many rows who ask only once about all workers."""
+    def has_worker_among(self, workforce: Workforce) -> bool:
+        """As `has_worker`, for readers of many rows who ask only once about all workers."""
         waits = self.begun_generation < self.generation or self.worker is None
         return self.owned or (waits and workforce == Workforce.READY)
 
@@ -288,9 +288,9 @@ class ConnectionEvent(models.Model):
     @property
     def sentence(self) -> str:
         """What people read about it."""
-        return WORDS[Reason(self.reason)].sentence
+        return REASON_TEXTS[Reason(self.reason)].sentence
 
     @property
-    def detail_told(self) -> str:
+    def translated_detail(self) -> str:
         """The detail in the reader's language."""
-        return in_words(self.detail)
+        return translate_detail(self.detail)

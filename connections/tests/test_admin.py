@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from connections import actions, sandbox
+from connections import actions, simulator_bridge
 from connections.lifecycle import Desired, Observation, State
 from connections.models import Connection
 from connections.tests.hand import CODE, Hand
@@ -242,7 +242,7 @@ def test_the_simulated_phone_scans_the_code_that_is_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scanned: list[str] = []
-    monkeypatch.setattr(sandbox, "scan", scanned.append)
+    monkeypatch.setattr(simulator_bridge, "scan", scanned.append)
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
     response = browser(alice).post(page(connection.organization, "scan"), headers=JSON)

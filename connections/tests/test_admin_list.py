@@ -25,7 +25,7 @@ from connections.admin.filters import (
 from connections.fleet import Section
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
-from connections.observed import listed
+from connections.status import status_of_row
 from connections.tests.hand import Hand
 from organizations.actors import Actor
 from organizations.models import Membership, Organization
@@ -90,9 +90,9 @@ def test_filters_see_what_readers_see(db: None, workforce: Workforce) -> None:
         workers.append(living)
     every_kind(workers)
     rows = Connection.objects.select_related("organization", "worker")
-    told = {row.pk: listed(row, workforce) for row in rows}
+    told = {row.pk: status_of_row(row, workforce) for row in rows}
     assert Worker.workforce() == workforce
-    assert {(row.state, row.orphaned, row.inactive) for row in told.values()} >= set(
+    assert {(row.state, row.unowned, row.inactive) for row in told.values()} >= set(
         product((State.RECONNECTING, State.CONNECTING), (True,), (False,))
     )
     for value in [*State, *Reason]:
@@ -111,7 +111,7 @@ def test_the_groups_are_those_of_the_fleet_page(db: None) -> None:
     dead.die()
     every_kind([None, dead.worker, Hand().worker])
     rows = Connection.objects.select_related("organization", "worker")
-    sections = {row.pk: fleet.section_of(listed(row, Workforce.READY)) for row in rows}
+    sections = {row.pk: fleet.section_of(status_of_row(row, Workforce.READY)) for row in rows}
 
     def found(value: str) -> set[int]:
         return set(as_told(rows).filter(in_state(value)).values_list("pk", flat=True))

@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from connections import actions, watching
-from connections.broadcast import EVERYONE, group_of
+from connections import actions, live_consumer
+from connections.broadcast import ALL_CONNECTIONS_GROUP, group_of
 from connections.models import Connection
 from connections.tests.hand import CODE, NUMBER, Hand
 from connections.tests.sockets import ALL, do, log_in, open_socket, page_of
@@ -29,7 +29,7 @@ ALICE = Actor("alice")
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(live_consumer, "CHECK_SECONDS", 0.05)
 
 
 async def first(socket: WebsocketCommunicator) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ async def test_asking_gets_all_again(connection: Connection, alice: User, hand: 
 async def test_what_nobody_told_of_is_found_by_looking(
     connection: Connection, alice: User, hand: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(live_consumer, "LOOK_SECONDS", 0.05)
     await do(actions.request_reconnect, connection.pk, ALICE)
     client = await do(log_in, alice)
     async with (
@@ -228,7 +228,11 @@ async def test_a_burst_while_the_reader_is_slow_becomes_one_message(
     # In memory one can see when all has been heard.
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     client: Client = await do(log_in, alice)
-    path, group = (ALL, EVERYONE) if all_of_them else (page_of(connection), group_of(connection.pk))
+    path, group = (
+        (ALL, ALL_CONNECTIONS_GROUP)
+        if all_of_them
+        else (page_of(connection), group_of(connection.pk))
+    )
     reader = SlowReader(open_socket(path, client))
     await reader.has_taken(1)
     layer = get_channel_layer()

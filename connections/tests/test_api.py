@@ -13,7 +13,7 @@ from django.db import connection as database
 from django.test import Client
 from pytest_django import Settings
 
-from connections import actions, qr, waiting
+from connections import actions, long_poll, qr
 from connections.lifecycle import Observation, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.hand import CODE, NUMBER, Hand
@@ -45,7 +45,7 @@ def impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker will come: a wait ends at once."""
     settings.RECONNECT_WAIT_SECONDS = settings.DISCONNECT_WAIT_SECONDS = 0.01
     # A test plays the worker in another thread, which the in-memory channel layer does not wake.
-    monkeypatch.setattr(waiting, "LOOK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(long_poll, "LOOK_AGAIN_SECONDS", 0.05)
 
 
 @pytest.fixture

@@ -247,7 +247,7 @@ def test_what_went_wrong_is_told_by_its_reason(
     step(hand, time)
     assert results(run) == [result] and over(run)
     many[0].refresh_from_db()
-    assert bulk.sentence(of(run, many[0])) == many[0].words.whole
+    assert bulk.sentence(of(run, many[0])) == many[0].reason_text.full
 
 
 def test_a_newer_request_of_someone_else_is_told(

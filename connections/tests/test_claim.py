@@ -8,7 +8,7 @@ from django.utils import timezone
 from connections import actions
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, PairingAttempt, Worker
-from connections.serializers import observe
+from connections.serializers import read_status
 from connections.tests.hand import NUMBER, Hand, nobody, overdue
 from connections.tests.rows import everything
 from organizations.actors import Actor
@@ -158,7 +158,7 @@ def test_a_heartbeat_keeps_a_worker_alive(hand: Hand) -> None:
 
 def test_a_worker_that_stops_is_seen_at_once(requested: Connection, hand: Hand) -> None:
     hand.link(requested)
-    assert observe(requested.pk).state == State.CONNECTED
+    assert read_status(requested.pk).state == State.CONNECTED
     actions.stop_worker(hand.worker)
-    observed = observe(requested.pk)
+    observed = read_status(requested.pk)
     assert (observed.state, observed.reason) == (State.RECONNECTING, Reason.WORKER_OFFLINE)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from connections.durations import in_words
+from connections.durations import format_duration
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ from connections.durations import in_words
     ],
 )
 def test_the_largest_unit_and_the_next_one(lasted: timedelta, words: str) -> None:
-    assert in_words(lasted) == words
+    assert format_duration(lasted) == words

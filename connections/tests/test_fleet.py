@@ -14,12 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from connections import actions, fleet
-from connections.fleet import SECTION_NAMES, Mood, Section, section_of
+from connections.fleet import SECTION_NAMES, FleetHealth, Section, section_of
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, Worker
-from connections.serializers import observe
+from connections.reason_texts import REASON_TEXTS, NextAction
+from connections.serializers import read_status
 from connections.tests.hand import CODE, NUMBER, Hand
-from connections.words import WORDS, Step
 from organizations.access import for_user
 from organizations.actions import set_active
 from organizations.actors import Actor
@@ -118,10 +118,10 @@ def test_no_one_finds_a_code_there(connection: Connection, alice: User, hand: Ha
 @pytest.mark.django_db
 @pytest.mark.parametrize("reason", Reason)
 def test_needs_action_are_those_that_only_a_person_helps(hand: Hand, reason: Reason) -> None:
-    only_the_server = WORDS[reason].step == Step.CHECK_SERVER
+    only_the_server = REASON_TEXTS[reason].step == NextAction.CHECK_SERVER
     for state in State:
         connection = new(f"{state} {reason}", state, reason)
-        in_need = section_of(observe(connection.pk)) == Section.ACTION_NEEDED
+        in_need = section_of(read_status(connection.pk)) == Section.ACTION_NEEDED
         assert in_need == (state == State.ACTION_NEEDED or only_the_server), state
 
 
@@ -269,7 +269,7 @@ def test_the_alarm_about_the_version_is_on_the_page(
 def test_without_any_organization_it_says_what_to_do(admin_user: User, db: None) -> None:
     stranger = User.objects.create(username="stranger", is_staff=True)
     response = look(admin_user)
-    assert response.context["mood"] == Mood.EMPTY
+    assert response.context["mood"] == FleetHealth.EMPTY
     assert "/admin/organizations/organization/add/" in text(response)
     assert "Ask an owner of yours" in text(look(stranger))
     assert "Add an organization" not in text(look(stranger))
@@ -281,11 +281,11 @@ def test_what_it_says_where_nothing_needs_a_person(
     caller = for_user(admin_user)
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
-    assert fleet.fleet_of(caller).mood == Mood.QUIET
+    assert fleet.fleet_of(caller).mood == FleetHealth.QUIET
     set_active(other_organization, False, ALICE)
-    assert fleet.fleet_of(caller).mood == Mood.WELL
+    assert fleet.fleet_of(caller).mood == FleetHealth.WELL
     actions.observe(fence, Observation.LOGGED_OUT_BY_PHONE)
-    assert fleet.fleet_of(caller).mood == Mood.ACTION
+    assert fleet.fleet_of(caller).mood == FleetHealth.ACTION
 
 
 def test_every_section_has_a_name() -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from connections.lifecycle import PAIRING, RULES, Observation, Reason, State, after
-from connections.words import WORDS, Step
+from connections.reason_texts import REASON_TEXTS, NextAction
 
 # What each observation makes of each state: d(isconnected), c(onnecting), s(can awaited),
 # C(onnected), r(econnecting), a(ction needed), or · where it does not count.
@@ -109,23 +109,23 @@ def test_every_reason_has_an_observation_that_leads_to_it() -> None:
 
 
 def test_every_reason_has_words() -> None:
-    assert set(WORDS) == set(Reason)
+    assert set(REASON_TEXTS) == set(Reason)
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_the_words_are_whole_sentences(reason: Reason) -> None:
-    words = WORDS[reason]
+    words = REASON_TEXTS[reason]
     for text in (words.sentence, words.next_step):
         assert re.fullmatch(r"[A-Z].*[^ ]\.", text), text
         assert "  " not in text
-    assert words.whole == f"{words.sentence} {words.next_step}"
+    assert words.full == f"{words.sentence} {words.next_step}"
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_the_words_hold_no_jargon(reason: Reason) -> None:
     """People read them who have never heard of a socket."""
     assert not re.search(
-        r"neonize|whatsmeow|socket|stream|exception|prekey|jid|_", WORDS[reason].whole, re.I
+        r"neonize|whatsmeow|socket|stream|exception|prekey|jid|_", REASON_TEXTS[reason].full, re.I
     )
 
 
@@ -174,13 +174,13 @@ def test_a_pairing_has_a_deadline_in_each_of_its_states(state: State) -> None:
 def test_who_has_to_act_is_told_how() -> None:
     """ "Nothing to do" and "wait" are never the answer to a state that only a person can leave."""
     for observation, rule in RULES.items():
-        step = WORDS[rule.reason].step
+        step = REASON_TEXTS[rule.reason].step
         if rule.state == State.ACTION_NEEDED:
-            assert step in (Step.RECONNECT, Step.CHECK_SERVER), observation
+            assert step in (NextAction.RECONNECT, NextAction.CHECK_SERVER), observation
         elif rule.state == State.CONNECTED:
-            assert step == Step.NONE, observation
+            assert step == NextAction.NONE, observation
         elif rule.state in WAITING:
-            steps = (Step.WAIT, Step.SCAN, Step.NEW_CODE, Step.CHECK_SERVER)
+            steps = (NextAction.WAIT, NextAction.SCAN, NextAction.NEW_CODE, NextAction.CHECK_SERVER)
             assert step in steps, observation
         elif rule.state == State.DISCONNECTED:
-            assert step == Step.RECONNECT, observation
+            assert step == NextAction.RECONNECT, observation

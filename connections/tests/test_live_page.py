@@ -13,11 +13,11 @@ from django.utils import timezone, translation
 
 from connections import actions
 from connections.actions import Fence
-from connections.details import NO_PHONE_CODE
+from connections.detail_messages import NO_PHONE_CODE
 from connections.lifecycle import Observation
 from connections.models import Connection, ConnectionEvent, Method, SelfTest, Worker
-from connections.observed import observe
 from connections.serializers import snapshot
+from connections.status import read_status
 from connections.tests.hand import NUMBER, PAIRING_LASTS, Hand
 from connections.tests.test_admin import JSON, browser, get, page, text
 from organizations.actions import set_active
@@ -46,7 +46,7 @@ def show_phone_code(connection: Connection, hand: Hand, number: str = NUMBER) ->
 def told(connection: Connection, may_operate: bool = True) -> dict[str, Any]:
     # Whatever language a request of an earlier test has left active.
     with translation.override("en"):
-        return snapshot(observe(connection.pk), may_operate)
+        return snapshot(read_status(connection.pk), may_operate)
 
 
 # --- Linking by a typed code --------------------------------------------------------------------

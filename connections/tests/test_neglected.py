@@ -97,4 +97,6 @@ def test_a_request_is_told_once(connection: Connection, monkeypatch: pytest.Monk
     told: list[tuple[str, ...]] = []
     monkeypatch.setattr(broadcast, "_tell", lambda _id, groups: told.append(groups))
     actions.request_reconnect(connection.pk, Actor("alice"))
-    assert told == [(broadcast.group_of(connection.pk), broadcast.EVERYONE, broadcast.WORKERS)]
+    assert told == [
+        (broadcast.group_of(connection.pk), broadcast.ALL_CONNECTIONS_GROUP, broadcast.WORKERS)
+    ]

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, PairingAttempt, Workforce
-from connections.serializers import PANEL_NAMES, Observed, Panel, panel_of
+from connections.serializers import PANEL_NAMES, ConnectionStatus, Panel, panel_of
 from connections.tests.hand import CODE, CODE_LASTS
 from organizations.models import Organization
 from organizations.phone_numbers import formatted
@@ -15,17 +15,17 @@ from organizations.phone_numbers import formatted
 PHONE_CODE = "ABCD-1234"
 
 
-def observed(state: State, reason: Reason, code: str = "", **fields: object) -> Observed:
+def observed(state: State, reason: Reason, code: str = "", **fields: object) -> ConnectionStatus:
     """A connection as a reader sees it while a worker looks after it."""
     organization = Organization(name="Acme")
     connection = Connection(
         organization=organization, state=state, reason=reason, desired=Desired.CONNECTED, **fields
     )
     attempt = PairingAttempt(code=code, code_expires_at=timezone.now() + CODE_LASTS)
-    return Observed(connection, attempt, looked_after=True, workforce=Workforce.READY)
+    return ConnectionStatus(connection, attempt, has_worker=True, workforce=Workforce.READY)
 
 
-def typed(code: str) -> Observed:
+def typed(code: str) -> ConnectionStatus:
     """A connection that waits for a code to be typed on the phone."""
     seen = observed(State.AWAITING_SCAN, Reason.WAITING_FOR_ENTRY)
     assert seen.attempt is not None
@@ -59,7 +59,7 @@ def test_every_state_and_reason_has_a_panel_with_a_name(
         (lambda: observed(State.CONNECTED, Reason.LINKED, logout_wanted=True), Panel.DISCONNECTING),
     ],
 )
-def test_the_panel_tells_what_is(see: Callable[[], Observed], panel: Panel) -> None:
+def test_the_panel_tells_what_is(see: Callable[[], ConnectionStatus], panel: Panel) -> None:
     assert panel_of(see(), may_operate=True) == panel
 
 
@@ -70,7 +70,7 @@ def test_the_panel_tells_what_is(see: Callable[[], Observed], panel: Panel) -> N
         lambda: typed(PHONE_CODE),
     ],
 )
-def test_who_may_only_look_is_not_shown_the_code(see: Callable[[], Observed]) -> None:
+def test_who_may_only_look_is_not_shown_the_code(see: Callable[[], ConnectionStatus]) -> None:
     seen = see()
     assert panel_of(seen, may_operate=False) == Panel.HIDDEN
 

@@ -7,7 +7,7 @@ from connections import actions
 from connections.actions import AlreadyConnected
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
-from connections.serializers import observe
+from connections.serializers import read_status
 from connections.tests.hand import NUMBER, Hand, overdue
 from connections.tests.rows import everything
 from organizations.actors import Actor
@@ -109,7 +109,7 @@ def test_what_was_connected_when_its_worker_died_is_reconnected(
     reconnect(connection, actor)
     hand.link(connection)
     hand.die()
-    assert observe(connection.pk).state == State.RECONNECTING
+    assert read_status(connection.pk).state == State.RECONNECTING
     asked = reconnect(connection, actor)
     assert (asked.generation, asked.state) == (2, State.CONNECTING)
     assert asked.store, "with the saved credentials"

@@ -215,11 +215,11 @@ def test_each_change_is_told(
     group = broadcast.group_of(connection.pk)
     with django_capture_on_commit_callbacks(execute=True):
         test = actions.request_self_test(connection.pk, actor)
-    assert set(heard) == {group, broadcast.EVERYONE, broadcast.WORKERS}
+    assert set(heard) == {group, broadcast.ALL_CONNECTIONS_GROUP, broadcast.WORKERS}
     heard.clear()
     with django_capture_on_commit_callbacks(execute=True):
         actions.end_self_test(fence, test, message_id="3EB0")
-    assert set(heard) == {group, broadcast.EVERYONE}
+    assert set(heard) == {group, broadcast.ALL_CONNECTIONS_GROUP}
     heard.clear()
     with django_capture_on_commit_callbacks(execute=True):
         actions.end_self_test(fence, test, Failure.LINK_LOST)  # It has ended already.

@@ -11,7 +11,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 
-from connections import actions, watching
+from connections import actions, live_consumer
+from connections.live_consumer import CHECK_SECONDS
 from connections.models import Connection
 from connections.tests.hand import CODE, Hand
 from connections.tests.sockets import (
@@ -24,7 +25,6 @@ from connections.tests.sockets import (
     refusal,
 )
 from connections.tests.sockets import watching as open_and_watch
-from connections.watching import CHECK_SECONDS
 from organizations.actions import create_token, remove_member, revoke_token, set_member
 from organizations.actors import Actor
 from organizations.models import ApiToken, Membership, Organization
@@ -38,7 +38,7 @@ Role = Membership.Role
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(live_consumer, "CHECK_SECONDS", 0.05)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from connections import timeline
 from connections.history import place_of
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
-from connections.observed import Observed, observe
+from connections.status import ConnectionStatus, read_status
 from organizations.models import Organization
 
 NOW = datetime(2026, 5, 31, 12, tzinfo=UTC)
@@ -28,10 +28,10 @@ LINKED, LOST = Reason.LINKED, Reason.LINK_LOST
 
 
 @pytest.fixture
-def write(connection: Connection) -> Callable[..., Observed]:
+def write(connection: Connection) -> Callable[..., ConnectionStatus]:
     """Make a history: how long before NOW each state began, and why. Returns how it is seen."""
 
-    def write(*happenings: Happening, looked_after: bool = True) -> Observed:
+    def write(*happenings: Happening, has_worker: bool = True) -> ConnectionStatus:
         before = State.DISCONNECTED
         for ago, state, reason in happenings:
             ConnectionEvent.objects.create(
@@ -46,24 +46,26 @@ def write(connection: Connection) -> Callable[..., Observed]:
             before = state
         connection.desired = Desired.CONNECTED
         connection.save()
-        return Observed(
+        return ConnectionStatus(
             connection,
             None,
-            looked_after,
-            workforce=Workforce.READY if looked_after else Workforce.ABSENT,
+            has_worker,
+            workforce=Workforce.READY if has_worker else Workforce.ABSENT,
         )
 
     return write
 
 
-def share(observed: Observed) -> float | None:
+def share(observed: ConnectionStatus) -> float | None:
     return timeline.uptime(observed, NOW).share
 
 
 # --- Uptime -------------------------------------------------------------------------------------
 
 
-def test_without_a_history_there_is_nothing_to_count(write: Callable[..., Observed]) -> None:
+def test_without_a_history_there_is_nothing_to_count(
+    write: Callable[..., ConnectionStatus],
+) -> None:
     uptime = timeline.uptime(write(), NOW)
     assert uptime.share is None
     assert [day.share for day in uptime.days] == [None] * 30
@@ -73,7 +75,9 @@ def test_without_a_history_there_is_nothing_to_count(write: Callable[..., Observ
     )
 
 
-def test_the_time_before_the_first_link_does_not_count(write: Callable[..., Observed]) -> None:
+def test_the_time_before_the_first_link_does_not_count(
+    write: Callable[..., ConnectionStatus],
+) -> None:
     observed = write(
         (9 * DAY, P, Reason.REQUESTED),
         (9 * DAY - HOUR, S, Reason.WAITING_FOR_SCAN),
@@ -87,7 +91,7 @@ def test_the_time_before_the_first_link_does_not_count(write: Callable[..., Obse
 
 
 def test_a_link_from_before_the_window_counts_from_its_start(
-    write: Callable[..., Observed],
+    write: Callable[..., ConnectionStatus],
 ) -> None:
     observed = write((90 * DAY, C, LINKED), (6 * HOUR, R, LOST), (3 * HOUR, C, Reason.RESUMED))
     uptime = timeline.uptime(observed, NOW)
@@ -95,18 +99,24 @@ def test_a_link_from_before_the_window_counts_from_its_start(
     assert [day.share for day in uptime.days] == [1] * 29 + [0.75]
 
 
-def test_what_was_down_before_the_window_and_still_is(write: Callable[..., Observed]) -> None:
+def test_what_was_down_before_the_window_and_still_is(
+    write: Callable[..., ConnectionStatus],
+) -> None:
     observed = write((90 * DAY, C, LINKED), (60 * DAY, A, Reason.LOGGED_OUT_BY_PHONE))
     assert share(observed) == 0
 
 
 @pytest.mark.parametrize("state", [P, S, R, A])
-def test_every_state_but_connected_is_down(write: Callable[..., Observed], state: State) -> None:
+def test_every_state_but_connected_is_down(
+    write: Callable[..., ConnectionStatus], state: State
+) -> None:
     observed = write((4 * HOUR, C, LINKED), (HOUR, state, Reason.UNREACHABLE))
     assert share(observed) == 0.75
 
 
-def test_what_was_disconnected_on_request_does_not_count(write: Callable[..., Observed]) -> None:
+def test_what_was_disconnected_on_request_does_not_count(
+    write: Callable[..., ConnectionStatus],
+) -> None:
     observed = write(
         (20 * HOUR, C, LINKED),
         (18 * HOUR, D, Reason.DISCONNECTED),
@@ -117,7 +127,9 @@ def test_what_was_disconnected_on_request_does_not_count(write: Callable[..., Ob
     assert share(observed) == pytest.approx(3 / 4)
 
 
-def test_a_disconnect_before_the_window_is_remembered(write: Callable[..., Observed]) -> None:
+def test_a_disconnect_before_the_window_is_remembered(
+    write: Callable[..., ConnectionStatus],
+) -> None:
     observed = write(
         (90 * DAY, C, LINKED),
         (80 * DAY, D, Reason.DISCONNECTED),
@@ -126,7 +138,7 @@ def test_a_disconnect_before_the_window_is_remembered(write: Callable[..., Obser
     assert share(observed) is None
 
 
-def test_a_deactivated_organization_rests(write: Callable[..., Observed]) -> None:
+def test_a_deactivated_organization_rests(write: Callable[..., ConnectionStatus]) -> None:
     observed = write(
         (8 * HOUR, C, LINKED),
         (7 * HOUR, R, Reason.ORGANIZATION_INACTIVE),
@@ -137,7 +149,7 @@ def test_a_deactivated_organization_rests(write: Callable[..., Observed]) -> Non
 
 
 def test_one_that_is_deactivated_now_rests_from_then_on(
-    write: Callable[..., Observed], organization: Organization
+    write: Callable[..., ConnectionStatus], organization: Organization
 ) -> None:
     observed = write((8 * HOUR, C, LINKED), (4 * HOUR, A, Reason.BANNED))
     observed.connection.organization.deactivated_at = NOW - 3 * HOUR
@@ -145,14 +157,14 @@ def test_one_that_is_deactivated_now_rests_from_then_on(
 
 
 def test_without_a_worker_it_is_down_since_the_last_sign_of_life(
-    write: Callable[..., Observed],
+    write: Callable[..., ConnectionStatus],
 ) -> None:
-    observed = write((8 * HOUR, C, LINKED), looked_after=False)
+    observed = write((8 * HOUR, C, LINKED), has_worker=False)
     Worker.objects.create(name="gone", heartbeat_at=NOW - 2 * HOUR)
     assert share(observed) == 0.75
 
 
-def test_between_two_workers_it_was_down(write: Callable[..., Observed]) -> None:
+def test_between_two_workers_it_was_down(write: Callable[..., ConnectionStatus]) -> None:
     observed = write(
         (8 * HOUR, C, LINKED),
         (2 * HOUR, R, Reason.SERVICE_RESTARTED),
@@ -164,7 +176,7 @@ def test_between_two_workers_it_was_down(write: Callable[..., Observed]) -> None
     assert share(observed) == 0.75
 
 
-def test_a_day_is_the_servers_own(write: Callable[..., Observed]) -> None:
+def test_a_day_is_the_servers_own(write: Callable[..., ConnectionStatus]) -> None:
     observed = write((30 * HOUR, C, LINKED), (24 * HOUR, R, LOST))
     with timezone.override("America/Sao_Paulo"):
         days = timeline.uptime(observed, NOW).days
@@ -174,7 +186,7 @@ def test_a_day_is_the_servers_own(write: Callable[..., Observed]) -> None:
     assert days[-3].share is None and days[-2].up == 6 * HOUR
 
 
-def test_uptime_costs_one_query(write: Callable[..., Observed]) -> None:
+def test_uptime_costs_one_query(write: Callable[..., ConnectionStatus]) -> None:
     observed = write(*((ago * HOUR, C if ago % 2 else R, LOST) for ago in range(200, 0, -1)))
     with CaptureQueriesContext(database) as queries:
         assert share(observed) == pytest.approx(0.5, abs=0.01)
@@ -185,7 +197,7 @@ def test_uptime_costs_one_query(write: Callable[..., Observed]) -> None:
 
 
 def test_a_line_that_began_a_state_tells_how_long_it_lasted(
-    write: Callable[..., Observed],
+    write: Callable[..., ConnectionStatus],
 ) -> None:
     observed = write(
         (10 * HOUR, P, Reason.REQUESTED),
@@ -205,15 +217,15 @@ def test_a_line_that_began_a_state_tells_how_long_it_lasted(
     assert lines[0].lasted.endswith("so far")
 
 
-def test_states_that_began_in_the_same_instant(write: Callable[..., Observed]) -> None:
+def test_states_that_began_in_the_same_instant(write: Callable[..., ConnectionStatus]) -> None:
     lines, _ = timeline.latest(write((HOUR, P, LOST), (HOUR, R, LOST), (HOUR, C, LINKED)))
     assert [line.state for line in lines] == [C, R, P]
     assert [line.until for line in lines] == [None, NOW - HOUR, NOW - HOUR]
     assert lines[1].lasted == ""
 
 
-def test_what_no_one_wrote_down_is_the_newest_line(write: Callable[..., Observed]) -> None:
-    observed = write((8 * HOUR, C, LINKED), looked_after=False)
+def test_what_no_one_wrote_down_is_the_newest_line(write: Callable[..., ConnectionStatus]) -> None:
+    observed = write((8 * HOUR, C, LINKED), has_worker=False)
     Worker.objects.create(name="gone", heartbeat_at=NOW - 2 * HOUR)
     lines, _ = timeline.latest(observed)
     assert (lines[0].id, lines[0].reason, lines[0].at) == (
@@ -228,7 +240,7 @@ def test_what_no_one_wrote_down_is_the_newest_line(write: Callable[..., Observed
 
 
 def test_the_pages_follow_each_other_and_cost_one_query_each(
-    write: Callable[..., Observed],
+    write: Callable[..., ConnectionStatus],
 ) -> None:
     observed = write(*((ago * HOUR, C if ago % 2 else R, LOST) for ago in range(50, 0, -1)))
     pages, before = [], None
@@ -248,7 +260,7 @@ def test_the_pages_follow_each_other_and_cost_one_query_each(
 
 
 def test_the_real_present_is_read_from_the_worker(connection: Connection) -> None:
-    assert timeline.present(observe(connection.pk)) is None
+    assert timeline.present(read_status(connection.pk)) is None
     Connection.objects.filter(pk=connection.pk).update(desired=Desired.CONNECTED, state=C)
-    present = timeline.present(observe(connection.pk))
+    present = timeline.present(read_status(connection.pk))
     assert present is not None and present.reason == Reason.WORKER_OFFLINE

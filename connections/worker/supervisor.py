@@ -19,7 +19,7 @@ from typing import IO, TypeVar
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from connections import actions, auth_sessions, broadcast, sandbox
+from connections import actions, auth_sessions, broadcast, simulator_bridge
 from connections.models import Worker
 from connections.worker import exclusion
 from connections.worker.blank import Blank
@@ -62,7 +62,7 @@ class Supervisor:
         self._drain_seconds = drain_seconds
         name = f"{socket.gethostname()}:{os.getpid()}"
         self._lease = Lease(name, self.shared, self._report)
-        environment = sandbox.host_environment()
+        environment = simulator_bridge.host_environment()
         self.mould = Mould(environment, settings.SPARE_HOSTS, self._lease.descriptor)
         self._database = Database()
         self.sessions = Sessions(self)

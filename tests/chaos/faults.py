@@ -15,7 +15,7 @@ from tests import trouble
 from tests.chaos.accounts import Account
 from tests.chaos.log import NOT_YET, FaultLog
 from tests.chaos.product import Product
-from tests.chaos.watching import Watcher
+from tests.chaos.watching import LiveConsumer
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Injector:
         product: Product,
         accounts: list[Account],
         log: FaultLog,
-        watcher: Watcher,
+        watcher: LiveConsumer,
         chance: random.Random,
         table: Sequence[Row],
     ) -> None:

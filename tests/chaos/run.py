@@ -19,7 +19,7 @@ from tests.chaos.faults import TABLE, Injector, Row
 from tests.chaos.log import FaultLog
 from tests.chaos.people import Crowd, tend
 from tests.chaos.product import Finding, Findings, NoAnswer, Product
-from tests.chaos.watching import Recoveries, Watcher
+from tests.chaos.watching import LiveConsumer, Recoveries
 
 LINK_SECONDS = 180.0
 # From the end of the faults until all is as people want it: a link that was dropped again and
@@ -94,7 +94,7 @@ def run(
         if _until_all_is_well(product, accounts, LINK_SECONDS) is None:
             raise AssertionError(f"not linked to begin with: {verdict.present(product, accounts)}")
 
-        watcher = Watcher(product, accounts, log)
+        watcher = LiveConsumer(product, accounts, log)
         watcher.start()
         injector = Injector(product, accounts, log, watcher, chance, table)
         crowd = [Crowd(product, accounts, random.Random(chance.random())) for _ in range(people)]

@@ -55,7 +55,7 @@ class Recoveries:
         ]
 
 
-class Watcher(threading.Thread):
+class LiveConsumer(threading.Thread):
     """Looks at the database file and at WhatsApp's device list several times a second."""
 
     def __init__(self, product: Product, accounts: list[Account], log: FaultLog) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from connections.lifecycle import Reason
-from connections.words import WORDS
+from connections.reason_texts import REASON_TEXTS
 from simulator.client import ControlClient
 from tests.application import Answer, Application
 from tests.faults.row import Row, Told
@@ -104,7 +104,7 @@ class Case:
         status = self.status()
         if (status["state"], status["reason"]) != told:
             return False
-        words = WORDS[Reason(status["reason"])]
+        words = REASON_TEXTS[Reason(status["reason"])]
         assert (status["sentence"], status["nextStep"]) == (words.sentence, words.next_step)
         return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from connections.words import WORDS
+from connections.reason_texts import REASON_TEXTS
 from tests.faults.row import Goes, Kept, Phase, Row
 from tests.faults.stop_table import STOP_SECONDS, STOPS
 from tests.faults.table import LINKED, PAIRING
@@ -14,7 +14,7 @@ INTRODUCTION = """\
 
 Every line is played by `tests/test_faults.py`, on the product itself with the real neonize against
 the simulator, and this page is printed from the same table (`tests/faults/table.py`). The sentences
-are those of `connections/words.py`.
+are those of `connections/reason_texts.py`.
 
 `FAULTS_LONG=1 .venv/bin/python -m pytest tests/test_faults.py` plays outages of a minute, rather
 than of seconds, and what takes minutes.
@@ -77,7 +77,7 @@ def told(row: Row) -> str:
     if row.told is None:
         return "nothing changes"
     state, reason = row.told
-    words = WORDS[reason]
+    words = REASON_TEXTS[reason]
     soon = f", within {row.told_within:g} s"
     return f"`{state}`, `{reason}`{soon}: {words.sentence} *{words.next_step}*"
 

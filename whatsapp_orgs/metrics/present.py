@@ -17,7 +17,7 @@ from django.utils import timezone
 from connections.fleet import Section, section_of
 from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker, Workforce
-from connections.observed import Observed, listed
+from connections.status import ConnectionStatus, status_of_row
 from organizations import login_throttle
 from organizations.models import Organization
 
@@ -71,7 +71,7 @@ def read() -> Present:
         found.organizations[(observed.state, observed.reason)] += count
         found.sections[section_of(observed)] += count
         found.desired[Desired(observed.connection.desired)] += count
-        if observed.orphaned and not observed.inactive:
+        if observed.unowned and not observed.inactive:
             found.unattended += count
         if observed.connection.worker is not None:
             found.owned[observed.connection.worker.pk] += count
@@ -98,7 +98,7 @@ def _read_workers(found: Present) -> None:
     found.now = clocks[0] if clocks else timezone.now()
 
 
-def _observed(found: Present) -> Iterator[tuple[Observed, int]]:
+def _observed(found: Present) -> Iterator[tuple[ConnectionStatus, int]]:
     """As readers see them: one for all that look alike, and how many these are."""
     alive = (worker for worker in found.workers if found.status_of(worker) != "silent")
     workforce = Workforce.of(alive)
@@ -114,7 +114,7 @@ def _observed(found: Present) -> Iterator[tuple[Observed, int]]:
         .annotate(count=Count("pk"))
     )
     for group in groups:
-        yield listed(_typical(group, workers), workforce), group["count"]
+        yield status_of_row(_typical(group, workers), workforce), group["count"]
 
 
 def holds(condition: Q) -> ExpressionWrapper[Any]:

@@ -5,7 +5,7 @@ import threading
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
-from connections.waiting import step_aside
+from connections.long_poll import step_aside
 
 going_on = threading.Event()
 waiting = threading.Semaphore(0)

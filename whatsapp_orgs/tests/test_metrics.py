@@ -198,8 +198,8 @@ def test_what_is_told_is_what_the_fleet_page_shows(fleet: list[Connection], aliv
     assert {pair: found.organizations[pair] for pair in found.organizations} == {
         pair: lines.count(pair) for pair in lines
     }
-    orphaned = [pair for pair in lines if pair[1] in ("service_restarted", "worker_offline")]
-    assert found.unattended == len(orphaned) > 0
+    unowned = [pair for pair in lines if pair[1] in ("service_restarted", "worker_offline")]
+    assert found.unattended == len(unowned) > 0
 
 
 @pytest.mark.django_db

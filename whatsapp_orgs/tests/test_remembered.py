@@ -117,10 +117,10 @@ def test_all_callers_get_what_the_view_tells_them(
     )
 
 
-@pytest.mark.parametrize("looked_after", [True, False])
+@pytest.mark.parametrize("has_worker", [True, False])
 @pytest.mark.parametrize("active", [True, False])
 def test_all_states_are_told_as_the_view_tells_them(
-    front: Front, connection: Connection, alice: User, active: bool, looked_after: bool
+    front: Front, connection: Connection, alice: User, active: bool, has_worker: bool
 ) -> None:
     text = token(alice)
     PairingAttempt.objects.create(
@@ -132,7 +132,7 @@ def test_all_states_are_told_as_the_view_tells_them(
     )
     if not active:
         Organization.objects.update(deactivated_at=timezone.now())
-    worker = Worker.objects.create(name="w") if looked_after else None
+    worker = Worker.objects.create(name="w") if has_worker else None
     rows = Connection.objects.filter(pk=connection.pk)
     told = set()
     for state in State:

@@ -14,9 +14,9 @@ from django.test import Client
 from django.utils import translation
 from django.utils.translation import gettext, ngettext, pgettext
 
-from connections.details import DETAILS
+from connections.detail_messages import DETAILS
+from connections.reason_texts import REASON_TEXTS
 from connections.serializers import PANEL_NAMES
-from connections.words import WORDS
 from organizations.websockets import language_of
 from tests import messages
 
@@ -94,7 +94,7 @@ def test_django_tells_what_people_wrote(language: str) -> None:
 
 def said() -> Iterator[str]:
     """What the tables of the code say, in English."""
-    for words in WORDS.values():
+    for words in REASON_TEXTS.values():
         yield words.english
         yield words.english_next_step
     yield from DETAILS

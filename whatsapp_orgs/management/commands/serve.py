@@ -19,7 +19,7 @@ from django.db import DatabaseError
 from twisted.internet import defer
 from twisted.internet import reactor as installed_reactor
 
-from connections import waiting
+from connections import long_poll
 from whatsapp_orgs.server import BoundedServer
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
 
     def stopping() -> Any:
         _end_in_time()
-        waiting.stopping.set()
+        long_poll.stopping.set()
         stop.set()
         if supervising is None or supervising.done():
             return None

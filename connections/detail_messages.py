@@ -50,7 +50,7 @@ DETAILS = (
 """All that the worker writes, but for what the operating system and the Go library say."""
 
 
-def in_words(detail: str) -> str:
+def translate_detail(detail: str) -> str:
     """A stored detail in the language that is active."""
     for template, pattern in _PATTERNS:
         if found := pattern.fullmatch(detail):

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop as _
 from connections.lifecycle import Reason
 
 
-class Step(StrEnum):
+class NextAction(StrEnum):
     """The one thing that helps next."""
 
     NONE = "none"
@@ -21,12 +21,12 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True)
-class Words:
+class ReasonText:
     """What people read about a reason, in the language that is active when they read it."""
 
     english: str
     english_next_step: str
-    step: Step
+    step: NextAction
 
     @property
     def sentence(self) -> str:
@@ -39,7 +39,7 @@ class Words:
         return gettext(self.english_next_step)
 
     @property
-    def whole(self) -> str:
+    def full(self) -> str:
         """The sentence and the next step, for where there is one line."""
         return f"{self.sentence} {self.next_step}"
 
@@ -47,268 +47,284 @@ class Words:
 _PRESS = _("Press Reconnect to get a new QR code.")
 _BY_ITSELF = _("Nothing to do: it comes back by itself.")
 
-WORDS: dict[Reason, Words] = {
-    Reason.NEVER_CONNECTED: Words(
+REASON_TEXTS: dict[Reason, ReasonText] = {
+    Reason.NEVER_CONNECTED: ReasonText(
         _("This organization has not been connected yet."),
         _("Press Reconnect and scan the QR code with the phone."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.REQUESTED: Words(_("Reconnecting was requested."), _("Wait a moment."), Step.WAIT),
-    Reason.RESUMING: Words(
-        _("Connecting with the saved credentials."), _("Wait a moment."), Step.WAIT
+    Reason.REQUESTED: ReasonText(
+        _("Reconnecting was requested."), _("Wait a moment."), NextAction.WAIT
     ),
-    Reason.PREPARING_CODE: Words(
-        _("Asking WhatsApp for a QR code."), _("Wait a moment."), Step.WAIT
+    Reason.RESUMING: ReasonText(
+        _("Connecting with the saved credentials."), _("Wait a moment."), NextAction.WAIT
     ),
-    Reason.PAIRING_CANCELLED: Words(
+    Reason.PREPARING_CODE: ReasonText(
+        _("Asking WhatsApp for a QR code."), _("Wait a moment."), NextAction.WAIT
+    ),
+    Reason.PAIRING_CANCELLED: ReasonText(
         _("Linking was cancelled."),
         _("Press Reconnect to get a new QR code."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.ORGANIZATION_INACTIVE: Words(
+    Reason.ORGANIZATION_INACTIVE: ReasonText(
         _("This organization is deactivated, so its connection rests."),
         _("Ask the administrator to reactivate it. The credentials are kept."),
-        Step.CHECK_SERVER,
+        NextAction.CHECK_SERVER,
     ),
-    Reason.WAITING_FOR_SCAN: Words(
+    Reason.WAITING_FOR_SCAN: ReasonText(
         _("A QR code is waiting to be scanned."),
         _(
             "On the phone: WhatsApp → Settings → Linked devices → Link a device, "
             "then scan the code."
         ),
-        Step.SCAN,
+        NextAction.SCAN,
     ),
-    Reason.WAITING_FOR_ENTRY: Words(
+    Reason.WAITING_FOR_ENTRY: ReasonText(
         _("A code is waiting to be typed on the phone."),
         _(
             "On the phone: WhatsApp → Settings → Linked devices → Link a device → "
             "Link with phone number instead, then type the code."
         ),
-        Step.SCAN,
+        NextAction.SCAN,
     ),
-    Reason.PHONE_UNSUPPORTED: Words(
+    Reason.PHONE_UNSUPPORTED: ReasonText(
         _("The phone that used the code cannot link devices yet."),
         _("Update WhatsApp on the phone, then use the code that is shown here."),
-        Step.SCAN,
+        NextAction.SCAN,
     ),
-    Reason.CODE_LOST: Words(
+    Reason.CODE_LOST: ReasonText(
         _("The code that was shown is no longer valid."),
         _("Wait a moment: a new one is on its way."),
-        Step.WAIT,
+        NextAction.WAIT,
     ),
-    Reason.FINISHING: Words(
+    Reason.FINISHING: ReasonText(
         _("The phone accepted the code. The link is being finished."),
         _("Wait a moment."),
-        Step.WAIT,
+        NextAction.WAIT,
     ),
-    Reason.LINKED: Words(_("WhatsApp is connected."), _("Nothing to do."), Step.NONE),
-    Reason.RESUMED: Words(_("WhatsApp is connected."), _("Nothing to do."), Step.NONE),
-    Reason.OLD_DEVICE_LEFT: Words(
+    Reason.LINKED: ReasonText(_("WhatsApp is connected."), _("Nothing to do."), NextAction.NONE),
+    Reason.RESUMED: ReasonText(_("WhatsApp is connected."), _("Nothing to do."), NextAction.NONE),
+    Reason.OLD_DEVICE_LEFT: ReasonText(
         _("WhatsApp is connected, but the old device could not be unlinked."),
         _("On the phone that was linked before, remove the older device under Linked devices."),
-        Step.NONE,
+        NextAction.NONE,
     ),
-    Reason.LINK_LOST: Words(_("The connection to WhatsApp dropped."), _BY_ITSELF, Step.WAIT),
-    Reason.NOT_ANSWERING: Words(_("WhatsApp has stopped answering."), _BY_ITSELF, Step.WAIT),
-    Reason.LINK_UNSTABLE: Words(
+    Reason.LINK_LOST: ReasonText(
+        _("The connection to WhatsApp dropped."), _BY_ITSELF, NextAction.WAIT
+    ),
+    Reason.NOT_ANSWERING: ReasonText(
+        _("WhatsApp has stopped answering."), _BY_ITSELF, NextAction.WAIT
+    ),
+    Reason.LINK_UNSTABLE: ReasonText(
         _("WhatsApp accepts the login and drops the connection again and again."),
         _(
             "It is tried again by itself, after pauses of up to five minutes. If this lasts, open "
             "WhatsApp on the phone, or get a new code. The saved login is kept until a phone is "
             "linked with the new code."
         ),
-        Step.NEW_CODE,
+        NextAction.NEW_CODE,
     ),
-    Reason.UNREACHABLE: Words(
+    Reason.UNREACHABLE: ReasonText(
         _("WhatsApp cannot be reached from this server."),
         _(
             "It is tried again by itself. If this lasts, check the server's internet connection, "
             "firewall and proxy settings."
         ),
-        Step.CHECK_SERVER,
+        NextAction.CHECK_SERVER,
     ),
-    Reason.LOGIN_REFUSED: Words(
-        _("WhatsApp refused the login for now."), _("It is tried again by itself."), Step.WAIT
+    Reason.LOGIN_REFUSED: ReasonText(
+        _("WhatsApp refused the login for now."), _("It is tried again by itself."), NextAction.WAIT
     ),
-    Reason.LOGIN_STILL_REFUSED: Words(
+    Reason.LOGIN_STILL_REFUSED: ReasonText(
         _("WhatsApp has refused the saved login for several minutes."),
         _(
             "It is tried again by itself. If only this number is affected, get a new code. The "
             "saved login is kept until a phone is linked with the new code."
         ),
-        Step.NEW_CODE,
+        NextAction.NEW_CODE,
     ),
-    Reason.HOST_CRASHED: Words(
-        _("The process that held this connection ended unexpectedly."), _BY_ITSELF, Step.WAIT
+    Reason.HOST_CRASHED: ReasonText(
+        _("The process that held this connection ended unexpectedly."), _BY_ITSELF, NextAction.WAIT
     ),
-    Reason.SERVICE_RESTARTED: Words(
-        _("The service was restarted and is resuming the connection."), _BY_ITSELF, Step.WAIT
+    Reason.SERVICE_RESTARTED: ReasonText(
+        _("The service was restarted and is resuming the connection."), _BY_ITSELF, NextAction.WAIT
     ),
-    Reason.SAVED_LOGIN_KEPT: Words(
+    Reason.SAVED_LOGIN_KEPT: ReasonText(
         _("No phone was linked with the new code, so the saved login is tried again."),
         _BY_ITSELF,
-        Step.WAIT,
+        NextAction.WAIT,
     ),
-    Reason.LOGGED_OUT_BY_PHONE: Words(_("The phone unlinked this device."), _PRESS, Step.RECONNECT),
-    Reason.FORGOTTEN: Words(
+    Reason.LOGGED_OUT_BY_PHONE: ReasonText(
+        _("The phone unlinked this device."), _PRESS, NextAction.RECONNECT
+    ),
+    Reason.FORGOTTEN: ReasonText(
         _("WhatsApp no longer knows this device: it was logged out while it was offline."),
         _PRESS,
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.ACCOUNT_LOCKED: Words(
+    Reason.ACCOUNT_LOCKED: ReasonText(
         _("WhatsApp says that this account was locked, or moved to another phone."),
         _("Open WhatsApp on the phone and follow what it says there. Then press Reconnect."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.BANNED: Words(
+    Reason.BANNED: ReasonText(
         _("WhatsApp has banned this number."),
         _("Open WhatsApp on the phone and ask for a review there. Then press Reconnect."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.TAKEN_OVER: Words(
+    Reason.TAKEN_OVER: ReasonText(
         _("Another program took over this connection with the same credentials."),
         _("Stop the other program, then press Reconnect."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.TEMPORARILY_BANNED: Words(
+    Reason.TEMPORARILY_BANNED: ReasonText(
         _("WhatsApp has banned this number for a while."),
         _(
             "Nothing to do: it comes back by itself when the ban ends. Trying "
             "earlier makes it longer."
         ),
-        Step.WAIT,
+        NextAction.WAIT,
     ),
-    Reason.CLIENT_OUTDATED: Words(
+    Reason.CLIENT_OUTDATED: ReasonText(
         _("WhatsApp no longer accepts this version of the connection software."),
         _("Ask the administrator to update the software; it comes back by itself then."),
-        Step.CHECK_SERVER,
+        NextAction.CHECK_SERVER,
     ),
-    Reason.CODES_EXPIRED: Words(_("No one used the code in time."), _PRESS, Step.RECONNECT),
-    Reason.WRONG_NUMBER: Words(
+    Reason.CODES_EXPIRED: ReasonText(
+        _("No one used the code in time."), _PRESS, NextAction.RECONNECT
+    ),
+    Reason.WRONG_NUMBER: ReasonText(
         _(
             "The phone that was linked has another number than this organization expects. "
             "It was unlinked again."
         ),
         _("Press Reconnect and scan with the right phone, or change the expected number."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.NUMBER_IN_USE: Words(
+    Reason.NUMBER_IN_USE: ReasonText(
         _(
             "The number of the phone that was linked belongs to another organization here already. "
             "It was unlinked again."
         ),
         _("Disconnect it there first, or press Reconnect and scan with another phone."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.PAIRING_REFUSED: Words(
+    Reason.PAIRING_REFUSED: ReasonText(
         _("The phone and WhatsApp could not agree on the link."),
         _("Press Reconnect and scan the new QR code."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.PAIRING_PASSKEY: Words(
+    Reason.PAIRING_PASSKEY: ReasonText(
         _("The phone asks for a passkey, which only WhatsApp's own apps can answer."),
         _(
             "Remove the passkey on the phone under WhatsApp → Settings → Account → Passkeys, or "
             "use a phone without a passkey. Then press Reconnect."
         ),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.PAIRING_UNVERIFIED: Words(
+    Reason.PAIRING_UNVERIFIED: ReasonText(
         _("The phone's answer could not be verified, so it was not linked."),
         _(
             "Press Reconnect and use the new code. If it happens again, update WhatsApp on the "
             "phone."
         ),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.PAIRING_TURNED_AWAY: Words(
+    Reason.PAIRING_TURNED_AWAY: ReasonText(
         _("WhatsApp ended the linking before a phone was linked."),
         _("Wait a few minutes, then press Reconnect and use the new code."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.PAIRING_OUTDATED: Words(
+    Reason.PAIRING_OUTDATED: ReasonText(
         _(
             "WhatsApp no longer accepts this version of the connection software, "
             "so there is no code."
         ),
         _("Ask the administrator to update the software. Then press Reconnect."),
-        Step.CHECK_SERVER,
+        NextAction.CHECK_SERVER,
     ),
-    Reason.PAIRING_UNREACHABLE: Words(
+    Reason.PAIRING_UNREACHABLE: ReasonText(
         _("WhatsApp cannot be reached from this server, so there is no QR code."),
         _("Check the server's internet connection, firewall and proxy. Then press Reconnect."),
-        Step.CHECK_SERVER,
+        NextAction.CHECK_SERVER,
     ),
-    Reason.PAIRING_INTERRUPTED: Words(
-        _("Linking was interrupted by a restart or a pause of the service."), _PRESS, Step.RECONNECT
+    Reason.PAIRING_INTERRUPTED: ReasonText(
+        _("Linking was interrupted by a restart or a pause of the service."),
+        _PRESS,
+        NextAction.RECONNECT,
     ),
-    Reason.PAIRING_CRASHED: Words(
-        _("The connection to WhatsApp broke while the QR code was shown."), _PRESS, Step.RECONNECT
+    Reason.PAIRING_CRASHED: ReasonText(
+        _("The connection to WhatsApp broke while the QR code was shown."),
+        _PRESS,
+        NextAction.RECONNECT,
     ),
-    Reason.PAIRING_TIMED_OUT: Words(
-        _("Linking took too long and was ended."), _PRESS, Step.RECONNECT
+    Reason.PAIRING_TIMED_OUT: ReasonText(
+        _("Linking took too long and was ended."), _PRESS, NextAction.RECONNECT
     ),
-    Reason.STORE_FAILED: Words(
+    Reason.STORE_FAILED: ReasonText(
         _("The server cannot write or delete credentials."),
         _(
             "Ask the administrator to check the disk and the credentials folder, "
             "then press Reconnect."
         ),
-        Step.CHECK_SERVER,
+        NextAction.CHECK_SERVER,
     ),
-    Reason.STORE_UNUSABLE: Words(
+    Reason.STORE_UNUSABLE: ReasonText(
         _("The saved credentials cannot be opened on the server at the moment."),
         _(
             "Ask the administrator to check the disk and the credentials folder; "
             "it comes back by itself then."
         ),
-        Step.CHECK_SERVER,
+        NextAction.CHECK_SERVER,
     ),
-    Reason.CREDENTIALS_DAMAGED: Words(
+    Reason.CREDENTIALS_DAMAGED: ReasonText(
         _("The saved credentials on the server are damaged."),
         _(
             "Press Reconnect to get a new QR code, or restore the credentials folder from a "
             "backup. After linking again, remove the old device on the phone under Linked devices."
         ),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.CREDENTIALS_MISSING: Words(
+    Reason.CREDENTIALS_MISSING: ReasonText(
         _("The saved credentials are no longer on the server."),
         _(
             "Press Reconnect to get a new QR code. After linking again, remove the old device "
             "on the phone under Linked devices."
         ),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.SESSION_BROKE: Words(
+    Reason.SESSION_BROKE: ReasonText(
         _("An error in the service stopped this connection. Its log says which."),
         _("Press Reconnect. If it happens again, ask the administrator to look at the log."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.DISCONNECTING: Words(
-        _("Logging out at WhatsApp and deleting the credentials."), _("Wait a moment."), Step.WAIT
+    Reason.DISCONNECTING: ReasonText(
+        _("Logging out at WhatsApp and deleting the credentials."),
+        _("Wait a moment."),
+        NextAction.WAIT,
     ),
-    Reason.DISCONNECTED: Words(
+    Reason.DISCONNECTED: ReasonText(
         _("Disconnected on request. The credentials were deleted."),
         _("Press Reconnect and scan the QR code with the phone."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.DISCONNECTED_UNTOLD: Words(
+    Reason.DISCONNECTED_UNTOLD: ReasonText(
         _(
             "Disconnected on request and the credentials were deleted, but "
             "WhatsApp could not be told."
         ),
         _("Remove the device on the phone under Linked devices. Press Reconnect to link again."),
-        Step.RECONNECT,
+        NextAction.RECONNECT,
     ),
-    Reason.WORKER_OFFLINE: Words(
+    Reason.WORKER_OFFLINE: ReasonText(
         _("The service that holds the WhatsApp connections is not running."),
         _("Ask the administrator to start the worker. Requests are kept and carried out then."),
-        Step.CHECK_SERVER,
+        NextAction.CHECK_SERVER,
     ),
-    Reason.NO_ROOM: Words(
+    Reason.NO_ROOM: ReasonText(
         _("No worker has room for this connection: all are full or being drained."),
         _("Ask the administrator to start another worker. Requests are kept and carried out then."),
-        Step.CHECK_SERVER,
+        NextAction.CHECK_SERVER,
     ),
 }

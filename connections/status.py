@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from connections.lifecycle import PAIRING, Desired, Reason, State
 from connections.models import Connection, PairingAttempt, Worker, Workforce
-from connections.words import WORDS, Words
+from connections.reason_texts import REASON_TEXTS, ReasonText
 
 # Why nobody looks after a connection that needs it.
 UNATTENDED = {
@@ -21,12 +21,12 @@ UNATTENDED = {
 
 
 @dataclass(frozen=True)
-class Observed:
+class ConnectionStatus:
     """A connection as a reader should see it now: the row, and whether anyone looks after it."""
 
     connection: Connection
     attempt: PairingAttempt | None
-    looked_after: bool
+    has_worker: bool
     workforce: Workforce
 
     @property
@@ -35,24 +35,24 @@ class Observed:
         return not self.connection.organization.is_active
 
     @property
-    def orphaned(self) -> bool:
+    def unowned(self) -> bool:
         """No worker has it, so what the row says of a running link is not true any more."""
         connection = self.connection
         at_rest = connection.desired == Desired.DISCONNECTED and not connection.logout_wanted
         down = connection.state == State.ACTION_NEEDED
-        return not self.looked_after and not at_rest and not down
+        return not self.has_worker and not at_rest and not down
 
     @property
-    def corrected(self) -> bool:
+    def overridden(self) -> bool:
         """Whether what is told is not what was stored last."""
-        return self.inactive or self.orphaned
+        return self.inactive or self.unowned
 
     @property
     def state(self) -> State:
         if self.inactive:
             return State.DISCONNECTED
         stored = State(self.connection.state)
-        if self.orphaned and stored != State.DISCONNECTED:
+        if self.unowned and stored != State.DISCONNECTED:
             return State.CONNECTING if stored in PAIRING else State.RECONNECTING
         return stored
 
@@ -60,7 +60,7 @@ class Observed:
     def reason(self) -> Reason:
         if self.inactive:
             return Reason.ORGANIZATION_INACTIVE
-        if not self.orphaned:
+        if not self.unowned:
             return Reason(self.connection.reason)
         return UNATTENDED[self.workforce]
 
@@ -70,7 +70,7 @@ class Observed:
         connection = self.connection
         if deactivated_at := connection.organization.deactivated_at:
             return deactivated_at
-        if not self.orphaned:
+        if not self.unowned:
             return connection.since
         if connection.worker is not None:
             return max(connection.since, connection.worker.heartbeat_at)
@@ -78,8 +78,8 @@ class Observed:
         return max(connection.since, heard) if heard else connection.since
 
     @property
-    def words(self) -> Words:
-        return WORDS[self.reason]
+    def reason_text(self) -> ReasonText:
+        return REASON_TEXTS[self.reason]
 
     @property
     def pairs(self) -> bool:
@@ -100,7 +100,7 @@ class Observed:
     @property
     def _code_is_good(self) -> bool:
         attempt = self.attempt
-        if attempt is None or attempt.code_expires_at is None or self.orphaned or self.inactive:
+        if attempt is None or attempt.code_expires_at is None or self.unowned or self.inactive:
             return False
         return attempt.code_expires_at > timezone.now()
 
@@ -123,25 +123,25 @@ def _last_heard() -> datetime | None:
     return last
 
 
-def observe(connection_id: int) -> Observed:
+def read_status(connection_id: int) -> ConnectionStatus:
     """Read a connection afresh."""
-    return look_at(
+    return get_status(
         Connection.objects.select_related("organization", "worker").get(pk=connection_id)
     )
 
 
-def look_at(connection: Connection) -> Observed:
+def get_status(connection: Connection) -> ConnectionStatus:
     """A connection that was just read, with its worker and its organization."""
     workforce = Workforce.READY if connection.owned else Worker.workforce()
-    looked_after = connection.is_looked_after(workforce)
+    has_worker = connection.has_worker_among(workforce)
     # What is under way ends with these states.
     attempt = connection.open_attempt() if connection.state in PAIRING else None
-    return Observed(connection, attempt, looked_after, workforce)
+    return ConnectionStatus(connection, attempt, has_worker, workforce)
 
 
-def listed(connection: Connection, workforce: Workforce) -> Observed:
+def status_of_row(connection: Connection, workforce: Workforce) -> ConnectionStatus:
     """One row of many, read with its worker and its organization; no code, no query of its own."""
-    return Observed(connection, None, connection.is_looked_after(workforce), workforce)
+    return ConnectionStatus(connection, None, connection.has_worker_among(workforce), workforce)
 
 
 def refused_since() -> datetime | None:

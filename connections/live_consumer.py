@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 # How late a lost right is noticed when nothing else happens.
 CHECK_SECONDS = 3.0
 # The least time between two answers: a flood of changes or questions costs no more than this.
-BREATH_SECONDS = 0.05
+MIN_SEND_INTERVAL = 0.05
 # How late a change is noticed that nobody told of: a worker that died, a lost message.
 LOOK_SECONDS = 15.0
 
@@ -36,7 +36,7 @@ class Ended(Exception):
         self.code = code
 
 
-class Watcher(AsyncWebsocketConsumer):
+class LiveConsumer(AsyncWebsocketConsumer):
     """A socket that tells. It never writes and takes no commands: what a client says is a question.
 
     One task reads and sends. What happens meanwhile is only remembered, so there is never more than
@@ -96,7 +96,7 @@ class Watcher(AsyncWebsocketConsumer):
             changed, self.changed = self.changed, set()
             for message in await database_sync_to_async(self._read)(asked, changed, look):
                 await self.send(text_data=message)
-            await asyncio.sleep(BREATH_SECONDS)
+            await asyncio.sleep(MIN_SEND_INTERVAL)
             with suppress(TimeoutError):
                 async with asyncio.timeout(CHECK_SECONDS):
                     await self.woken.wait()

@@ -8,13 +8,13 @@ from django.utils import timezone
 from connections import actions
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, Worker
-from connections.serializers import Panel, observe, panel_of, snapshot
+from connections.reason_texts import NextAction as NextStep
+from connections.serializers import Panel, panel_of, read_status, snapshot
 from connections.tests.hand import CODE, NUMBER, Hand, nobody
-from connections.words import Step as NextStep
 from organizations.actors import Actor
 
 ALICE = Actor("alice")
-Step = Callable[[Connection, Hand], object]
+NextAction = Callable[[Connection, Hand], object]
 
 
 def reread(hand: Hand) -> Worker:
@@ -107,23 +107,28 @@ def rest(connection: Connection, hand: Hand) -> None:
     ],
 )
 def test_the_page_shows_one_panel_and_the_buttons_that_help(
-    connection: Connection, hand: Hand, step: Step, panel: Panel, reconnect: bool, disconnect: bool
+    connection: Connection,
+    hand: Hand,
+    step: NextAction,
+    panel: Panel,
+    reconnect: bool,
+    disconnect: bool,
 ) -> None:
     step(connection, hand)
-    told = snapshot(observe(connection.pk), may_operate=True)
+    told = snapshot(read_status(connection.pk), may_operate=True)
     assert (told["panel"], told["canReconnect"], told["canDisconnect"]) == (
         panel,
         reconnect,
         disconnect,
     )
-    looked_at = snapshot(observe(connection.pk), may_operate=False)
+    looked_at = snapshot(read_status(connection.pk), may_operate=False)
     assert not looked_at["canReconnect"]
     assert not looked_at["canDisconnect"]
 
 
 def test_who_may_only_look_gets_no_code(connection: Connection, hand: Hand) -> None:
     show(connection, hand)
-    told = snapshot(observe(connection.pk), may_operate=False)
+    told = snapshot(read_status(connection.pk), may_operate=False)
     assert (told["panel"], told["pairing"]) == (Panel.HIDDEN, None)
     assert "data:image" not in str(told)
 
@@ -132,7 +137,7 @@ def test_who_may_operate_gets_the_code_as_a_picture_only(
     connection: Connection, hand: Hand
 ) -> None:
     show(connection, hand)
-    told = snapshot(observe(connection.pk), may_operate=True)
+    told = snapshot(read_status(connection.pk), may_operate=True)
     pairing = told["pairing"]
     assert pairing["qr"].startswith("data:image/svg+xml;base64,")
     assert (pairing["codeNumber"], pairing["codeCount"], pairing["secondsInAll"]) == (1, 6, 60)
@@ -146,7 +151,7 @@ def test_the_history_is_told_newest_first_and_not_without_end(
     for _ in range(15):
         actions.request_reconnect(connection.pk, ALICE)
         actions.request_disconnect(connection.pk, ALICE)
-    history = snapshot(observe(connection.pk), may_operate=True)["history"]
+    history = snapshot(read_status(connection.pk), may_operate=True)["history"]
     assert len(history) == 20
     assert history[0]["sentence"] == "Logging out at WhatsApp and deleting the credentials."
     assert history[0]["actor"] == "alice"
@@ -168,12 +173,12 @@ def test_the_history_is_told_newest_first_and_not_without_end(
     ],
 )
 def test_a_dead_worker_is_seen_and_never_stored(
-    connection: Connection, hand: Hand, step: Step, state: State, reason: Reason
+    connection: Connection, hand: Hand, step: NextAction, state: State, reason: Reason
 ) -> None:
     step(connection, hand)
     stored = Connection.objects.get(pk=connection.pk)
     hand.die()
-    observed = observe(connection.pk)
+    observed = read_status(connection.pk)
     assert (observed.state, observed.reason, observed.code) == (state, reason, "")
     offline = reason == Reason.WORKER_OFFLINE
     assert (panel_of(observed, may_operate=True) == Panel.OFFLINE) == offline
@@ -194,20 +199,20 @@ def test_a_dead_worker_is_seen_and_never_stored(
     ],
 )
 def test_when_no_worker_has_room_it_is_said(
-    connection: Connection, hand: Hand, step: Step, state: State, full: dict[str, object]
+    connection: Connection, hand: Hand, step: NextAction, state: State, full: dict[str, object]
 ) -> None:
     step(connection, hand)
     hand.die()
     Worker.objects.filter(pk=Hand().worker.pk).update(**full)
-    observed = observe(connection.pk)
+    observed = read_status(connection.pk)
     assert (observed.state, observed.reason) == (state, Reason.NO_ROOM)
     assert panel_of(observed, may_operate=True) == Panel.FULL
-    assert observed.words.step == NextStep.CHECK_SERVER
+    assert observed.reason_text.step == NextStep.CHECK_SERVER
     assert observed.since == max(observed.connection.since, reread(hand).heartbeat_at)
     Connection.objects.update(worker=None)
-    assert observe(connection.pk).since == observed.connection.since
+    assert read_status(connection.pk).since == observed.connection.since
     Hand()
-    assert observe(connection.pk).reason != Reason.NO_ROOM
+    assert read_status(connection.pk).reason != Reason.NO_ROOM
 
 
 def test_a_full_worker_carries_out_what_is_asked_of_its_own(
@@ -216,19 +221,19 @@ def test_a_full_worker_carries_out_what_is_asked_of_its_own(
     lose(connection, hand)
     Worker.objects.filter(pk=hand.worker.pk).update(capacity=1, sessions=1)
     actions.request_reconnect(connection.pk, ALICE)
-    assert observe(connection.pk).reason == Reason.REQUESTED
+    assert read_status(connection.pk).reason == Reason.REQUESTED
 
 
 def test_a_new_worker_that_has_not_got_round_to_it_yet(connection: Connection, hand: Hand) -> None:
     link(connection, hand)
     newcomer = Hand()
-    observed = observe(connection.pk)
+    observed = read_status(connection.pk)
     assert (observed.state, observed.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
     actions.claim(connection.pk, newcomer.worker, nobody)
-    assert not observe(connection.pk).orphaned
+    assert not read_status(connection.pk).unowned
 
 
 def test_a_number_is_told_as_people_write_it(connection: Connection, hand: Hand) -> None:
     link(connection, hand)
-    told = snapshot(observe(connection.pk), may_operate=True)
+    told = snapshot(read_status(connection.pk), may_operate=True)
     assert (told["number"], told["numberText"]) == (NUMBER, "+55 11 98765-4321")

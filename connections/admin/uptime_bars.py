@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
-from connections.durations import in_words
+from connections.durations import format_duration
 from connections.timeline import Day, Uptime
 
 STEP, WIDTH, HEIGHT = 10, 8, 40
@@ -49,7 +49,7 @@ def _bar(at: int, day: Day) -> Bar:
     height = 3 if share is None else max(3, int(HEIGHT * share))
     name = date_format(day.date, "MONTH_DAY_FORMAT")
     percent = "" if share is None else _percent(share)
-    gone = in_words(day.counted - day.up) if day.counted > day.up else ""
+    gone = format_duration(day.counted - day.up) if day.counted > day.up else ""
     return Bar(
         at * STEP,
         HEIGHT - height,

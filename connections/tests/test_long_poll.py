@@ -7,23 +7,23 @@ from contextlib import contextmanager
 
 import pytest
 
-from connections import broadcast, waiting
+from connections import broadcast, long_poll
 
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """No message comes here, so it looks by itself."""
-    monkeypatch.setattr(waiting, "LOOK_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(long_poll, "LOOK_AGAIN_SECONDS", 0.01)
 
 
 def test_what_is_there_is_returned_at_once() -> None:
     begun = time.monotonic()
-    assert waiting.wait_for(1, lambda: "there", 60) == "there"
+    assert long_poll.wait_for(1, lambda: "there", 60) == "there"
     assert time.monotonic() - begun < 10
 
 
 def test_what_never_comes_is_given_up() -> None:
-    assert waiting.wait_for(1, lambda: None, 0.03) is None
+    assert long_poll.wait_for(1, lambda: None, 0.03) is None
 
 
 def test_it_looks_again_and_again() -> None:
@@ -33,7 +33,7 @@ def test_it_looks_again_and_again() -> None:
         looks.append(1)
         return len(looks) if len(looks) == 3 else None
 
-    assert waiting.wait_for(1, third, 60) == 3
+    assert long_poll.wait_for(1, third, 60) == 3
 
 
 def test_an_error_reaches_whoever_asked() -> None:
@@ -41,7 +41,7 @@ def test_an_error_reaches_whoever_asked() -> None:
         raise LookupError("gone")
 
     with pytest.raises(LookupError, match="gone"):
-        waiting.wait_for(1, fail, 60)
+        long_poll.wait_for(1, fail, 60)
 
 
 def test_request_steps_aside_while_it_waits() -> None:
@@ -53,11 +53,11 @@ def test_request_steps_aside_while_it_waits() -> None:
         yield
         seen.append("back")
 
-    token = waiting.step_aside.set(aside)
+    token = long_poll.step_aside.set(aside)
     try:
-        waiting.wait_for(1, lambda: seen.append("look") or "there", 60)  # type: ignore[func-returns-value]
+        long_poll.wait_for(1, lambda: seen.append("look") or "there", 60)  # type: ignore[func-returns-value]
     finally:
-        waiting.step_aside.reset(token)
+        long_poll.step_aside.reset(token)
     assert seen == ["aside", "look", "back"]
 
 
@@ -65,7 +65,7 @@ def test_many_may_wait_for_the_same() -> None:
     ready: list[str] = []
     with ThreadPoolExecutor(4) as pool:
         waits = [
-            pool.submit(waiting.wait_for, 1, lambda: ready[0] if ready else None, 60)
+            pool.submit(long_poll.wait_for, 1, lambda: ready[0] if ready else None, 60)
             for _ in range(4)
         ]
         ready.append("now")
@@ -80,10 +80,10 @@ def test_what_is_told_after_some_looks_is_heard(monkeypatch: pytest.MonkeyPatch)
     def fourth() -> str | None:
         looks.append(1)
         if len(looks) == 3:
-            monkeypatch.setattr(waiting, "LOOK_AGAIN_SECONDS", 1000)
+            monkeypatch.setattr(long_poll, "LOOK_AGAIN_SECONDS", 1000)
             broadcast.changed(1)
         return "heard" if len(looks) == 4 else None
 
     begun = time.monotonic()
-    assert waiting.wait_for(1, fourth, 40) == "heard"
+    assert long_poll.wait_for(1, fourth, 40) == "heard"
     assert time.monotonic() - begun < 20

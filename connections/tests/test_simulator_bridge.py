@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from connections import sandbox
+from connections import simulator_bridge
 
 STATE = {
     "proxy_url": "http://127.0.0.1:1",
@@ -27,14 +27,14 @@ def state(tmp_path: Path, settings: Settings) -> Path:
 
 def test_live_hosts_know_nothing_of_it(settings: Settings) -> None:
     settings.WHATSAPP_SERVER = "live"
-    assert not sandbox.enabled()
-    assert sandbox.host_environment() == {}
+    assert not simulator_bridge.enabled()
+    assert simulator_bridge.host_environment() == {}
 
 
 def test_its_hosts_are_sent_there(state: Path) -> None:
     state.write_text(json.dumps(STATE))
-    assert sandbox.enabled()
-    assert sandbox.host_environment() == {
+    assert simulator_bridge.enabled()
+    assert simulator_bridge.host_environment() == {
         "HTTPS_PROXY": STATE["proxy_url"],
         "https_proxy": STATE["proxy_url"],
         "SSL_CERT_FILE": STATE["ca_file"],
@@ -48,12 +48,12 @@ def test_a_missing_one_is_named(state: Path, content: str | None) -> None:
     if content is not None:
         state.write_text(content)
     with pytest.raises(ImproperlyConfigured, match="start `python -m simulator`, or set"):
-        sandbox.host_environment()
-    with pytest.raises(sandbox.ScanFailed, match="cannot be read"):
-        sandbox.scan("a code")
+        simulator_bridge.host_environment()
+    with pytest.raises(simulator_bridge.ScanFailed, match="cannot be read"):
+        simulator_bridge.scan("a code")
 
 
 def test_one_that_does_not_answer_fails_the_scan(state: Path) -> None:
     state.write_text(json.dumps(STATE))
-    with pytest.raises(sandbox.ScanFailed):
-        sandbox.scan("a code")
+    with pytest.raises(simulator_bridge.ScanFailed):
+        simulator_bridge.scan("a code")
