@@ -76,7 +76,7 @@ class Reason(StrEnum):
     SESSION_BROKE = "session_broke"
     DISCONNECTING = "disconnecting"
     DISCONNECTED = "disconnected"
-    DISCONNECTED_UNTOLD = "disconnected_untold"
+    DISCONNECTED_UNCONFIRMED = "disconnected_untold"
     PAIRING_CANCELLED = "pairing_cancelled"
     ORGANIZATION_INACTIVE = "organization_inactive"
     # Derived from what the workers say of themselves, never stored:
@@ -136,8 +136,8 @@ class Observation(StrEnum):
     CREDENTIALS_MISSING = "credentials_missing"
     SESSION_BROKE = "session_broke"
     DISCONNECTED = "disconnected"
-    DISCONNECTED_UNTOLD = "disconnected_untold"
-    LEFT_UNTOLD = "left_untold"
+    DISCONNECTED_UNCONFIRMED = "disconnected_untold"
+    LOGOUT_UNCONFIRMED = "left_untold"
 
 
 @dataclass(frozen=True)
@@ -220,10 +220,10 @@ RULES: dict[Observation, Rule] = {
     Observation.CREDENTIALS_MISSING: Rule(_A, Reason.CREDENTIALS_MISSING, LIVE),
     Observation.SESSION_BROKE: Rule(_A, Reason.SESSION_BROKE),
     Observation.DISCONNECTED: Rule(State.DISCONNECTED, Reason.DISCONNECTED),
-    Observation.DISCONNECTED_UNTOLD: Rule(State.DISCONNECTED, Reason.DISCONNECTED_UNTOLD),
+    Observation.DISCONNECTED_UNCONFIRMED: Rule(State.DISCONNECTED, Reason.DISCONNECTED_UNCONFIRMED),
     # The same, of a link that is over while another one has been asked for already.
-    Observation.LEFT_UNTOLD: Rule(
-        None, Reason.DISCONNECTED_UNTOLD, frozenset({State.CONNECTING, _R})
+    Observation.LOGOUT_UNCONFIRMED: Rule(
+        None, Reason.DISCONNECTED_UNCONFIRMED, frozenset({State.CONNECTING, _R})
     ),
 }
 

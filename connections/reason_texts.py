@@ -309,7 +309,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         _("Press Reconnect and scan the QR code with the phone."),
         NextAction.RECONNECT,
     ),
-    Reason.DISCONNECTED_UNTOLD: ReasonText(
+    Reason.DISCONNECTED_UNCONFIRMED: ReasonText(
         _(
             "Disconnected on request and the credentials were deleted, but "
             "WhatsApp could not be told."

@@ -81,7 +81,7 @@ def bundles(world: World, query: Node) -> list[Node]:
 
 
 def deliver(world: World, sender: Device, node: Node) -> None:
-    """Hand a message's parts for phones to them; parts for companions go no further.
+    """FakeWorker a message's parts for phones to them; parts for companions go no further.
 
     A phone shows a message once: whatsmeow lists the devices of both ends of a chat, so in the
     chat with oneself there are two parts for each.

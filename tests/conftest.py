@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from organizations.tests.people import nothing_counted
+from organizations.tests.users import nothing_counted
 from tests.application import Application
 
 __all__ = ["nothing_counted"]

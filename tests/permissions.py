@@ -21,14 +21,14 @@ from connections import actions as connections
 from connections.bulk import plan
 from connections.models import BulkRun, Connection, ConnectionEvent, PairingAttempt
 from connections.routing import open_urlpatterns, websocket_urlpatterns
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from organizations import actions
 from organizations.access import for_user
 from organizations.actors import Actor
 from organizations.invitations import invite
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
 from organizations.second_factor.devices import AuthenticatorApp
-from whatsapp_orgs.probes import PATHS as PROBES
+from whatsapp_orgs.health_endpoints import PATHS as PROBES
 
 TESTS = Actor("the tests", address="192.0.2.1")
 PASSWORD_HASH = "!"
@@ -159,7 +159,7 @@ def build() -> World:
     people = {name: User.objects.get(username=name) for name in people}
     invite(acme, "superuser", Role.VIEWER, for_user(people["owner"]))
     AuthenticatorApp.objects.create(user=people["erin"], name="app", key="")
-    worker = Hand()
+    worker = FakeWorker()
     for organization in (acme, globex):
         _pairing(organization, worker)
     _run(people["operator"], acme)
@@ -171,7 +171,7 @@ def _user(name: str) -> User:
     return User.objects.create(username=name, is_staff=True, password=PASSWORD_HASH)
 
 
-def _pairing(organization: Organization, worker: Hand) -> None:
+def _pairing(organization: Organization, worker: FakeWorker) -> None:
     """A code waits to be scanned."""
     connection = Connection.objects.of(organization)
     connections.request_reconnect(connection.pk, TESTS)

@@ -56,7 +56,7 @@ class Scenes:
         return organization
 
     def reconnecting(self, name: str) -> int:
-        """Dropped; each login is refused from now on."""
+        """Retryable; each login is refused from now on."""
         organization, number = self.connected(name)
         self.simulator.arm("failure", number=number, reason=503)
         self.simulator.drop(number=number)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connections.lifecycle import RULES, State
-from tests import trouble
+from tests import external_faults
 from tests.application import ROOT
 from tests.faults.batches import BATCHES, Run
 from tests.faults.case import Case
@@ -19,7 +19,7 @@ from tests.faults.playing import OF_ONE, harm_of
 from tests.faults.row import LONG, Row
 from tests.faults.table import ROWS
 
-pytestmark = pytest.mark.skipif(not trouble.IN_FILES, reason=trouble.NOT_IN_FILES)
+pytestmark = pytest.mark.skipif(not external_faults.IN_FILES, reason=external_faults.NOT_IN_FILES)
 ALL_SECONDS = 900.0
 PRODUCTS_AT_ONCE = 4
 ONLY_LONG = ("refuse_long", "failure_501_long")
@@ -55,8 +55,8 @@ def why_not(row: Row) -> str:
     """Why a row cannot be played here, if so."""
     if row.harm in ONLY_LONG and not LONG:
         return "takes minutes: FAULTS_LONG=1"
-    if row in NEED_DISK and not trouble.can_mount():
-        return trouble.CANNOT_MOUNT
+    if row in NEED_DISK and not external_faults.can_mount():
+        return external_faults.CANNOT_MOUNT
     return ""
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import trouble
+from tests import external_faults
 from tests.application import Application, until
 from tests.test_reconnect import decode
 
@@ -114,7 +114,7 @@ def settled(application: Application) -> Taken:
     last: list[tuple[set[int], Taken]] = []
 
     def look() -> bool:
-        last.append((trouble.host_processes(application), taken(application)))
+        last.append((external_faults.host_processes(application), taken(application)))
         same = [(hosts, now.descriptors, now.threads) for hosts, now in last[-10:]]
         return len(same) == 10 and all(entry == same[0] for entry in same)
 
@@ -132,7 +132,7 @@ def taken(application: Application) -> Taken:
         descriptors=len(os.listdir(process / "fd")),
         threads=field(status, "Threads"),
         children=sum(len(path.read_text().split()) for path in children if path.exists()),
-        hosts=len(trouble.host_processes(application)),
+        hosts=len(external_faults.host_processes(application)),
         anonymous_kb=field(status, "RssAnon"),
     )
 

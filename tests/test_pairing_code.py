@@ -6,7 +6,7 @@ from simulator.client import ControlError
 from tests.application import Application, until
 from tests.test_reconnect import decode
 
-IDLE = 4  # web with supervisor, simulator, the mould of hosts and the spare one
+IDLE = 4  # web with supervisor, simulator, the fork server of hosts and the spare one
 NUMBERS = (f"55119876543{number}" for number in range(21, 99))
 
 

@@ -26,7 +26,7 @@ from schemathesis.core.parameters import ParameterLocation
 
 from connections import actions
 from connections.models import Connection, Method
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from organizations.actions import create_organization, create_token, set_active
 from organizations.actors import Actor
 from organizations.invitations import LIFETIME
@@ -61,7 +61,7 @@ class World:
     def __init__(self) -> None:
         self.root = User.objects.create(username="root", is_superuser=True)
         member = User.objects.create(username="bob")
-        hand = Hand()
+        hand = FakeWorker()
         self.organizations = [
             create_organization(name, THE_TESTS).pk
             for name in ("fresh", "code", "phone code", "linked", "asked", "inactive")
@@ -109,7 +109,7 @@ class World:
         if len(str(given.get("member", ""))) == 1:
             given["member"] = "bob"
 
-    def _bring_about(self, hand: Hand) -> None:
+    def _bring_about(self, hand: FakeWorker) -> None:
         of = {row.name: Connection.objects.of(row) for row in Organization.objects.all()}
         for name in ("code", "linked", "asked"):
             actions.request_reconnect(of[name].pk, THE_TESTS)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import trouble
+from tests import external_faults
 from tests.application import Application, until
 from tests.test_reconnect import link, online
 
-pytestmark = pytest.mark.skipif(not trouble.IN_FILES, reason=trouble.NOT_IN_FILES)
-mounts = pytest.mark.skipif(not trouble.can_mount(), reason=trouble.CANNOT_MOUNT)
+pytestmark = pytest.mark.skipif(not external_faults.IN_FILES, reason=external_faults.NOT_IN_FILES)
+mounts = pytest.mark.skipif(not external_faults.can_mount(), reason=external_faults.CANNOT_MOUNT)
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +38,18 @@ def linked(harmed: Application, request: pytest.FixtureRequest) -> tuple[int, st
 
 
 def test_the_processes_are_told_apart(harmed: Application, linked: tuple[int, str]) -> None:
-    host = trouble.host_of(harmed, linked[0])
-    mould = trouble.mould(harmed)
+    host = external_faults.host_of(harmed, linked[0])
+    fork_server = external_faults.fork_server(harmed)
     assert harmed.process is not None
-    assert host in trouble.host_processes(harmed)
-    assert len({host, mould, harmed.process.pid}) == 3
-    assert mould not in trouble.host_processes(harmed)
-    assert trouble.holders(harmed, 999_999) == set()
+    assert host in external_faults.host_processes(harmed)
+    assert len({host, fork_server, harmed.process.pid}) == 3
+    assert fork_server not in external_faults.host_processes(harmed)
+    assert external_faults.holders(harmed, 999_999) == set()
 
 
 def test_a_stopped_host_stands_still(harmed: Application, linked: tuple[int, str]) -> None:
-    host = trouble.host_of(harmed, linked[0])
-    with trouble.stopped(host):
+    host = external_faults.host_of(harmed, linked[0])
+    with external_faults.stopped(host):
         assert "State:\tT" in Path(f"/proc/{host}/status").read_text()
     assert "State:\tT" not in Path(f"/proc/{host}/status").read_text()
 
@@ -57,10 +57,10 @@ def test_a_stopped_host_stands_still(harmed: Application, linked: tuple[int, str
 def test_what_is_gone_can_be_harmed_all_the_same(harmed: Application) -> None:
     ended = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(ended, 0)
-    with trouble.stopped(ended):
-        trouble.out_of_memory(ended)
-        trouble.kill(ended)
-    assert trouble.gone(ended)
+    with external_faults.stopped(ended):
+        external_faults.out_of_memory(ended)
+        external_faults.kill(ended)
+    assert external_faults.gone(ended)
 
 
 def test_a_host_without_memory_dies_and_its_organizations_come_back(
@@ -72,7 +72,7 @@ def test_a_host_without_memory_dies_and_its_organizations_come_back(
         link(harmed, mate)
 
     def dies() -> bool:
-        host = trouble.host_of(harmed, organization)
+        host = external_faults.host_of(harmed, organization)
         # Each message that waits for its answer holds a thread, and each further one needs another.
         fault = harmed.simulator.arm("no_ack")
         with ThreadPoolExecutor(1 + MATES) as pool:
@@ -81,18 +81,18 @@ def test_a_host_without_memory_dies_and_its_organizations_come_back(
                 for one in (organization, *mates):
                     pool.submit(harmed.api, "POST", one, "test-message")
 
-            died = trouble.out_of_memory(host, use)
+            died = external_faults.out_of_memory(host, use)
         harmed.simulator.clear_faults(fault)
         until(lambda: online(harmed, number), 30, "the device online again")
         harmed.wait_for_state(organization, "connected", 30)
-        assert trouble.gone(host)
+        assert external_faults.gone(host)
         return died
 
     assert any(dies() for _ in range(4)), "it was never the missing memory that ended it"
 
 
 def test_a_locked_database_can_be_read_and_not_written(harmed: Application) -> None:
-    with trouble.database_locked(harmed):
+    with external_faults.database_locked(harmed):
         assert read(harmed)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             write(harmed)
@@ -101,7 +101,7 @@ def test_a_locked_database_can_be_read_and_not_written(harmed: Application) -> N
 
 def test_a_database_that_is_away_keeps_everyone_waiting(harmed: Application) -> None:
     with ThreadPoolExecutor(1) as pool:
-        with trouble.database_away(harmed):
+        with external_faults.database_away(harmed):
             reading = pool.submit(read, harmed)
             with pytest.raises(TimeoutError):
                 reading.result(1)
@@ -112,8 +112,8 @@ def test_a_database_that_is_away_keeps_everyone_waiting(harmed: Application) -> 
 def test_corrupt_credentials_cannot_be_read(harmed: Application, linked: tuple[int, str]) -> None:
     organization, _ = linked
     folder = harmed.data_dir / "auth_sessions" / str(organization)
-    trouble.kill(trouble.host_of(harmed, organization))
-    trouble.corrupt(folder)
+    external_faults.kill(external_faults.host_of(harmed, organization))
+    external_faults.corrupt(folder)
     for path in folder.glob("*/*.sqlite3"):
         with closing(sqlite3.connect(path)) as database, pytest.raises(sqlite3.DatabaseError):
             database.execute("SELECT jid FROM whatsmeow_device").fetchall()
@@ -124,7 +124,7 @@ def test_a_small_disk_is_full_and_read_only_for_the_product_alone(tmp_path: Path
     data = tmp_path / "data"
     folder = data / "auth_sessions"
     with (
-        trouble.SmallDisk(folder, megabytes=8) as disk,
+        external_faults.SmallDisk(folder, megabytes=8) as disk,
         Application(data, prefix=disk.prefix) as application,
     ):
         inside = disk.seen(folder)
@@ -149,13 +149,15 @@ def test_a_small_disk_is_full_and_read_only_for_the_product_alone(tmp_path: Path
 
 def read(application: Application) -> list[tuple[int]]:
     """What any reader does, in a connection of its own."""
-    with closing(sqlite3.connect(application.data_dir / trouble.DATABASE, timeout=60)) as database:
+    with closing(
+        sqlite3.connect(application.data_dir / external_faults.DATABASE, timeout=60)
+    ) as database:
         return database.execute("SELECT id FROM organizations_organization").fetchall()
 
 
 def write(application: Application) -> None:
     """What any writer does, with little patience."""
-    path = application.data_dir / trouble.DATABASE
+    path = application.data_dir / external_faults.DATABASE
     with closing(sqlite3.connect(path, timeout=0.5, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
         database.execute("ROLLBACK")

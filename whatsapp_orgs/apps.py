@@ -12,4 +12,4 @@ class WhatsappOrgsConfig(AppConfig):
         import_module("whatsapp_orgs.checks")
         import_module("whatsapp_orgs.production")
         # Its receivers hear of every login.
-        import_module("whatsapp_orgs.lockout")
+        import_module("whatsapp_orgs.login_lockout")

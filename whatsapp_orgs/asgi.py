@@ -15,8 +15,8 @@ django_application = handler.application()
 from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa: E402
 from organizations.websockets import AuthMiddleware  # noqa: E402
 from whatsapp_orgs import checks, production  # noqa: E402
-from whatsapp_orgs.edge import BehindProxy, BoundedBodies  # noqa: E402
-from whatsapp_orgs.probes import Probes  # noqa: E402
+from whatsapp_orgs.health_endpoints import Probes  # noqa: E402
+from whatsapp_orgs.proxy_headers import BehindProxy, BoundedBodies  # noqa: E402
 from whatsapp_orgs.remembered import Memory  # noqa: E402
 
 checks.refuse_impossible_start()

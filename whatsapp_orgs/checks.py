@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
-from whatsapp_orgs import topology
+from whatsapp_orgs import backends
 
 TOPOLOGY = "topology"
 
@@ -16,7 +16,7 @@ TOPOLOGY = "topology"
 @register(TOPOLOGY)
 def check_topology(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Django's frame for the combinations that cannot work."""
-    found = topology.problems(settings.REDIS_URL, settings.EMBEDDED_WORKER)
+    found = backends.problems(settings.REDIS_URL, settings.EMBEDDED_WORKER)
     return [Error(text, id=f"whatsapp_orgs.{code}") for code, text in found]
 
 

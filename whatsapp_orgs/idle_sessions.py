@@ -14,7 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from whatsapp_orgs.nul import SessionStore
+from whatsapp_orgs.null_bytes import SessionStore
 
 # The end is moved on by no less, so that a page costs no write each time.
 STEP_SECONDS = 60.0

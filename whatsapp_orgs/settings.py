@@ -16,7 +16,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from whatsapp_orgs import log_redaction, logs, private_files, topology
+from whatsapp_orgs import backends, log_redaction, logs, private_files
 
 django_stubs_ext.monkeypatch()
 
@@ -117,7 +117,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = flag("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=
 # To be on the browsers' own lists is for the owner of the whole domain to ask for.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
-SESSION_ENGINE = "whatsapp_orgs.nul"
+SESSION_ENGINE = "whatsapp_orgs.null_bytes"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
@@ -165,7 +165,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whatsapp_orgs.headers.permissions_policy",
-    "whatsapp_orgs.nul.refuse_in_query",
+    "whatsapp_orgs.null_bytes.refuse_in_query",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "whatsapp_orgs.idle_sessions.extend_session",
@@ -197,14 +197,14 @@ TEMPLATES = [
     },
 ]
 
-# --- Where the truth stands, and how processes hear of a change (whatsapp_orgs/topology.py) ------
+# --- Where the truth stands, and how processes hear of a change (whatsapp_orgs/backends.py) ------
 DATABASE_URL = env.str("DATABASE_URL", default="")
 REDIS_URL = env.str("REDIS_URL", default="")
 # Two installations on one Redis need two names.
 REDIS_PREFIX = env.str("REDIS_PREFIX", default="whatsapp_orgs")
 # Connections to PostgreSQL that one process may have open.
 DATABASE_CONNECTIONS = whole("DATABASE_CONNECTIONS", 20)
-DATABASES = {"default": topology.database(DATABASE_URL, DATA_DIR, DATABASE_CONNECTIONS)}
+DATABASES = {"default": backends.database(DATABASE_URL, DATA_DIR, DATABASE_CONNECTIONS)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Where organizations' credentials are: in folders of AUTH_SESSIONS_DIR, which one machine has, or
@@ -213,14 +213,14 @@ AUTH_SESSIONS_URL = env.str("AUTH_SESSIONS_URL", default="") or DATABASE_URL
 AUTH_SESSIONS = one_of(
     "AUTH_SESSIONS", "database" if AUTH_SESSIONS_URL else "folders", ("folders", "database")
 )
-topology.check_auth_sessions(AUTH_SESSIONS, AUTH_SESSIONS_URL)
+backends.check_auth_sessions(AUTH_SESSIONS, AUTH_SESSIONS_URL)
 
-CHANNEL_LAYERS = {"default": topology.channel_layer(REDIS_URL, REDIS_PREFIX)}
-CACHES = {"default": topology.cache(REDIS_URL, REDIS_PREFIX)}
+CHANNEL_LAYERS = {"default": backends.channel_layer(REDIS_URL, REDIS_PREFIX)}
+CACHES = {"default": backends.cache(REDIS_URL, REDIS_PREFIX)}
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "whatsapp_orgs.lockout.ThrottleBackend",
+    "whatsapp_orgs.login_lockout.ThrottleBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
 # How many passwords one process hashes at a time. Each takes a core: half of them stay free for all
@@ -251,20 +251,20 @@ AXES_COOLOFF_TIME = timedelta(seconds=positive("LOGIN_LOCKOUT_SECONDS", 900))
 LOGIN_ATTEMPTS_PER_NETWORK = whole("LOGIN_ATTEMPTS_PER_NETWORK", 20)
 LOGIN_ATTEMPTS_PER_NAME = whole("LOGIN_ATTEMPTS_PER_NAME", 10)
 LOGIN_MAX_DELAY_SECONDS = positive("LOGIN_MAX_DELAY_SECONDS", 300)
-AXES_HANDLER = "whatsapp_orgs.lockout.Handler"
+AXES_HANDLER = "whatsapp_orgs.login_lockout.Handler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_CALLABLE = "whatsapp_orgs.lockout.locked_out"
-AXES_USERNAME_CALLABLE = "whatsapp_orgs.lockout.counted_name"
+AXES_LOCKOUT_CALLABLE = "whatsapp_orgs.login_lockout.locked_out"
+AXES_USERNAME_CALLABLE = "whatsapp_orgs.login_lockout.counted_name"
 # A failed login keeps its form without these, and without the password: a code may be a good one.
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "sealed"]
-AXES_CLIENT_IP_CALLABLE = "whatsapp_orgs.lockout.counted_address"
+AXES_CLIENT_IP_CALLABLE = "whatsapp_orgs.login_lockout.counted_address"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 # People type passwords where the user name goes: the log has the address alone.
-AXES_CLIENT_STR_CALLABLE = "whatsapp_orgs.lockout.named_in_the_log"
+AXES_CLIENT_STR_CALLABLE = "whatsapp_orgs.login_lockout.named_in_the_log"
 
 # Who reads decides: by a cookie (the menu in the header), else by what the browser asks for.
 LANGUAGE_CODE = "en"

@@ -7,6 +7,26 @@ transaction, and is told on commit.
 """
 
 from connections.actions.bulk import NothingToDo, advance_runs, start_run, stop_run
+from connections.actions.claims import (
+    claim,
+    drain_worker,
+    hand_over,
+    heartbeat,
+    start_worker,
+    stop_worker,
+)
+from connections.actions.events import (
+    accept_code,
+    begin_pairing,
+    end_pairing,
+    forget_credentials,
+    link,
+    lose_code,
+    mark_started,
+    record_event,
+    show_code,
+    show_phone_code,
+)
 from connections.actions.lost_rights import revoke_keys_of
 from connections.actions.owner_links import (
     LinkOver,
@@ -15,14 +35,6 @@ from connections.actions.owner_links import (
     open_owner_link,
     revoke_owner_link,
     use_owner_link,
-)
-from connections.actions.ownership import (
-    claim,
-    drain_worker,
-    hand_over,
-    heartbeat,
-    start_worker,
-    stop_worker,
 )
 from connections.actions.requests import (
     AlreadyConnected,
@@ -34,13 +46,6 @@ from connections.actions.requests import (
     request_disconnect,
     request_reconnect,
 )
-from connections.actions.rows import (
-    GONE_AT_WHATSAPP,
-    Fence,
-    Superseded,
-    Unwelcome,
-    as_owner,
-)
 from connections.actions.self_tests import (
     NotConnected,
     TooManyTests,
@@ -48,17 +53,12 @@ from connections.actions.self_tests import (
     request_self_test,
     take_self_test,
 )
-from connections.actions.sightings import (
-    accept_code,
-    begin,
-    begin_pairing,
-    end_pairing,
-    forget_credentials,
-    link,
-    lose_code,
-    observe,
-    show_code,
-    show_phone_code,
+from connections.actions.transitions import (
+    GONE_AT_WHATSAPP,
+    Fence,
+    NumberRejected,
+    Superseded,
+    as_owner,
 )
 
 __all__ = [
@@ -75,11 +75,11 @@ __all__ = [
     "TooManyLinks",
     "TooManyTests",
     "UnexpectedNumber",
-    "Unwelcome",
+    "NumberRejected",
     "accept_code",
     "advance_runs",
     "as_owner",
-    "begin",
+    "mark_started",
     "begin_pairing",
     "claim",
     "end_self_test",
@@ -91,7 +91,7 @@ __all__ = [
     "link",
     "lose_code",
     "make_owner_link",
-    "observe",
+    "record_event",
     "open_owner_link",
     "request_cancel",
     "request_disconnect",

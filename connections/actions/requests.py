@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from connections import broadcast, limits
-from connections.actions.rows import Outcome, end_attempts, move
+from connections.actions.transitions import Outcome, apply_transition, end_attempts
 from connections.lifecycle import PAIRING, Desired, Observation, Reason, State
 from connections.models import Connection, Method
 from organizations.access import Permission
@@ -163,6 +163,6 @@ def _request(
     connection.generation += 1
     connection.save(update_fields=REQUESTED)
     end_attempts(connection, Outcome.CANCELLED)
-    move(connection, observation, actor=actor, retry_at=retry_at)
+    apply_transition(connection, observation, actor=actor, retry_at=retry_at)
     broadcast.requested(connection.pk)
     return connection

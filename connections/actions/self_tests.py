@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from connections import broadcast
 from connections.actions.requests import locked
-from connections.actions.rows import Fence, Superseded
+from connections.actions.transitions import Fence, Superseded
 from connections.lifecycle import Desired, State
 from connections.limits import TooManyRequests
 from connections.models import Connection, SelfTest

@@ -6,9 +6,9 @@ import pytest
 from pytest_django import Settings
 
 from connections.models import Connection
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from organizations.models import Organization
-from organizations.tests.people import (
+from organizations.tests.users import (
     alice,
     bob,
     charlie,
@@ -41,6 +41,6 @@ def connection(organization: Organization) -> Connection:
 
 
 @pytest.fixture
-def hand(db: None) -> Hand:
+def hand(db: None) -> FakeWorker:
     """A living worker that does what the test says."""
-    return Hand()
+    return FakeWorker()

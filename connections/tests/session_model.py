@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from connections import actions
-from connections.actions import Fence, Superseded, Unwelcome
+from connections.actions import Fence, NumberRejected, Superseded
 from connections.lifecycle import Desired, Observation, Reason
 from connections.models import Connection, Method, PairingAttempt
-from connections.tests.hand import CODE_LASTS, PAIRING_LASTS
-from connections.worker.endings import USELESS
+from connections.tests.fake_worker import CODE_LASTS, PAIRING_LASTS
+from connections.worker.event_mapping import USELESS
 from connections.worker.linked import banned_until_of
 from connections.worker.pairing_endings import HELD, NOT_OURS
 from organizations.models import Organization
@@ -154,7 +154,7 @@ class SessionModel:
     def observe(
         self, observation: Observation, detail: str = "", retry_at: datetime | None = None
     ) -> None:
-        actions.observe(self.fence, observation, detail, retry_at)
+        actions.record_event(self.fence, observation, detail, retry_at)
 
     def run(self) -> Steps[None]:
         """To the end of the request, or until a newer one supersedes it."""
@@ -188,7 +188,7 @@ class SessionModel:
             went_on = yield from self._pair(because)
 
     def _carry_out(self) -> Steps[bool]:
-        connection = actions.begin(self.fence)
+        connection = actions.mark_started(self.fence)
         self.store = connection.store
         yield GO
         if connection.logout_wanted:
@@ -228,7 +228,7 @@ class SessionModel:
         self.world.remove(self.id)
         yield GO
         told = answer == "told"
-        seen = Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNTOLD
+        seen = Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNCONFIRMED
         actions.forget_credentials(self.fence, seen)
         self.store = ""
         self.disconnecting = False
@@ -285,7 +285,7 @@ class SessionModel:
             yield GO
             if any(pk == self.id for pk, _ in self.world.stores):
                 self.world.remove(self.id, keep={attempt.store, kept, *_linked_stores(self.id)})
-                actions.begin(self.fence)
+                actions.mark_started(self.fence)
         self.accepted = False
         self.until: datetime | None = None
         ending = yield from self._pair_until_over(attempt)
@@ -315,7 +315,7 @@ class SessionModel:
             seen = ending if ending in HELD else Observation.LINK_LOST
             try:
                 actions.link(self.fence, attempt, number, seen, "", self.until)
-            except Unwelcome as unwelcome:
+            except NumberRejected as unwelcome:
                 ending = unwelcome.observation
             else:
                 return True
@@ -367,7 +367,7 @@ class SessionModel:
         if answer == "connected":
             try:
                 actions.link(self.fence, attempt, number)
-            except Unwelcome as unwelcome:
+            except NumberRejected as unwelcome:
                 self.world.forget((self.id, attempt.store))
                 return unwelcome.observation
             answer = yield ("closed", "overtime")

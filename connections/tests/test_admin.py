@@ -11,7 +11,7 @@ from pytest_django import Settings
 from connections import actions, simulator_bridge
 from connections.lifecycle import Desired, Observation, State
 from connections.models import Connection
-from connections.tests.hand import CODE, Hand
+from connections.tests.fake_worker import CODE, FakeWorker
 from organizations.actors import Actor
 from organizations.models import Membership, Organization
 
@@ -76,7 +76,7 @@ def test_the_page_needs_no_row_yet(organization: Organization, alice: User) -> N
 
 
 def test_an_operator_sees_the_code_without_javascript(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
@@ -86,7 +86,7 @@ def test_an_operator_sees_the_code_without_javascript(
 
 
 def test_a_viewer_sees_status_and_history_but_no_code_and_no_buttons(
-    connection: Connection, bob: User, hand: Hand, simulated: None
+    connection: Connection, bob: User, hand: FakeWorker, simulated: None
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
@@ -116,7 +116,7 @@ def test_the_list_is_of_the_persons_own_and_leads_to_the_page(
 
 
 def test_the_list_notices_that_no_worker_runs(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     address = reverse("admin:connections_connection_changelist")
     actions.request_reconnect(connection.pk, ALICE)
@@ -164,7 +164,7 @@ def test_the_pages_script_gets_json(connection: Connection, alice: User) -> None
 
 
 def test_reconnecting_what_is_connected_says_so(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
@@ -174,7 +174,7 @@ def test_reconnecting_what_is_connected_says_so(
 
 
 def test_disconnect_says_first_what_is_lost(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
@@ -237,7 +237,7 @@ def test_the_simulated_phone_needs_a_code(
 def test_the_simulated_phone_scans_the_code_that_is_shown(
     connection: Connection,
     alice: User,
-    hand: Hand,
+    hand: FakeWorker,
     simulated: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -251,7 +251,7 @@ def test_the_simulated_phone_scans_the_code_that_is_shown(
 
 
 def test_a_simulator_that_is_away_is_said_clearly(
-    connection: Connection, alice: User, hand: Hand, simulated: None, settings: Settings
+    connection: Connection, alice: User, hand: FakeWorker, simulated: None, settings: Settings
 ) -> None:
     settings.SIMULATOR_STATE = settings.DATA_DIR / "no such file"
     actions.request_reconnect(connection.pk, ALICE)
@@ -274,7 +274,7 @@ def test_connections_are_neither_added_nor_deleted_here(
 
 
 def test_a_membership_that_ends_takes_the_page_along(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     client = browser(alice)
     assert client.get(page(connection.organization)).status_code == 200
@@ -283,11 +283,11 @@ def test_a_membership_that_ends_takes_the_page_along(
 
 
 def test_the_ended_case_offers_the_button_that_helps(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
-    actions.observe(fence, Observation.LOGGED_OUT_BY_PHONE)
+    actions.record_event(fence, Observation.LOGGED_OUT_BY_PHONE)
     response = get(alice, page(connection.organization))
     assert "The phone unlinked this device." in text(response)
     told = response.context["told"]

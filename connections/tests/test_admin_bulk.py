@@ -15,7 +15,7 @@ from connections import actions
 from connections.admin.bulk import SURE_ABOVE
 from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkItem, BulkRun, Connection
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from organizations.models import Membership, Organization
 
 LIST = reverse("admin:connections_connection_changelist")
@@ -78,7 +78,7 @@ def page(run: BulkRun, action: str = "run") -> str:
 
 
 def test_a_reconnect_says_which_and_which_not(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     first = down(alice, "North", "South")
     up = made(
@@ -179,7 +179,7 @@ def test_a_forged_form_begins_nothing(alice: User) -> None:
 
 
 @pytest.fixture
-def run(alice: User, connection: Connection, hand: Hand) -> BulkRun:
+def run(alice: User, connection: Connection, hand: FakeWorker) -> BulkRun:
     """Two to reconnect, and one that needs its phone."""
     response = answer(alice, "reconnect", [*down(alice, "North", "South"), connection])
     run = BulkRun.objects.get()
@@ -221,7 +221,7 @@ def test_the_script_is_told_what_has_changed(run: BulkRun, alice: User) -> None:
         assert len(client.get(address, {"since": nonsense}).json()["items"]) == 3
 
 
-def test_it_says_so_when_no_worker_runs(run: BulkRun, alice: User, hand: Hand) -> None:
+def test_it_says_so_when_no_worker_runs(run: BulkRun, alice: User, hand: FakeWorker) -> None:
     assert "is not running" not in text(browser(alice).get(page(run)))
     hand.die()
     assert "is not running" in text(browser(alice).get(page(run)))

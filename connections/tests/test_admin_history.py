@@ -9,11 +9,11 @@ from django.test.utils import CaptureQueriesContext
 
 from connections import actions
 from connections.models import Connection, ConnectionEvent, PairingAttempt
-from connections.tests.hand import CODE, Hand
+from connections.tests.fake_worker import CODE, FakeWorker
 from organizations.actors import Actor
 from organizations.models import Membership, Organization
 from organizations.tests.adminpages import address, browser, rows, shown
-from organizations.tests.people import member
+from organizations.tests.users import member
 
 ADDRESS = "198.51.100.4"
 EVENTS, ATTEMPTS = "connectionevent", "pairingattempt"
@@ -27,7 +27,7 @@ def olga(organization: Organization) -> User:
 
 @pytest.fixture(autouse=True)
 def history(
-    connection: Connection, other_organization: Organization, hand: Hand, alice: User
+    connection: Connection, other_organization: Organization, hand: FakeWorker, alice: User
 ) -> None:
     """A code waits in each organization; Charlie asked for the one, Alice for the other."""
     actions.request_reconnect(connection.pk, Actor("alice", alice, None, ADDRESS))

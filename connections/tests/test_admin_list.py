@@ -26,7 +26,7 @@ from connections.fleet import Section
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
 from connections.status import status_of_row
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from organizations.actors import Actor
 from organizations.models import Membership, Organization
 
@@ -79,12 +79,12 @@ def every_kind(workers: list[Worker | None]) -> None:
 
 @pytest.mark.parametrize("workforce", Workforce)
 def test_filters_see_what_readers_see(db: None, workforce: Workforce) -> None:
-    dead, stopped = Hand(), Hand()
+    dead, stopped = FakeWorker(), FakeWorker()
     dead.die()
     actions.stop_worker(stopped.worker)
     workers: list[Worker | None] = [None, dead.worker, stopped.worker]
     if workforce != Workforce.ABSENT:
-        living = Hand().worker
+        living = FakeWorker().worker
         full = {Workforce.FULL: 1}.get(workforce, 0)
         Worker.objects.filter(pk=living.pk).update(capacity=full, sessions=1)
         workers.append(living)
@@ -107,9 +107,9 @@ def test_filters_see_what_readers_see(db: None, workforce: Workforce) -> None:
 
 
 def test_the_groups_are_those_of_the_fleet_page(db: None) -> None:
-    dead = Hand()
+    dead = FakeWorker()
     dead.die()
-    every_kind([None, dead.worker, Hand().worker])
+    every_kind([None, dead.worker, FakeWorker().worker])
     rows = Connection.objects.select_related("organization", "worker")
     sections = {row.pk: fleet.section_of(status_of_row(row, Workforce.READY)) for row in rows}
 
@@ -131,7 +131,7 @@ def test_the_groups_are_those_of_the_fleet_page(db: None) -> None:
 # --- Filters -------------------------------------------------------------------------------------
 
 
-def test_it_is_filtered_by_state_and_reason(alice: User, hand: Hand) -> None:
+def test_it_is_filtered_by_state_and_reason(alice: User, hand: FakeWorker) -> None:
     up = {"desired": Desired.CONNECTED, "worker": hand.worker}
     add(alice, "Up", state=State.CONNECTED, reason=Reason.LINKED, **up)
     add(alice, "Down", state=State.ACTION_NEEDED, reason=Reason.LOGGED_OUT_BY_PHONE, **up)
@@ -176,7 +176,7 @@ def history(connection: Connection, *lines: tuple[float, State, State]) -> None:
         )
 
 
-def test_down_longer_than_is_told_from_the_history(alice: User, hand: Hand) -> None:
+def test_down_longer_than_is_told_from_the_history(alice: User, hand: FakeWorker) -> None:
     R, C, D, N = State.RECONNECTING, State.CONNECTED, State.DISCONNECTED, State.CONNECTING
     wanted = {"desired": Desired.CONNECTED, "state": R, "reason": Reason.LINK_LOST}
     columns = {**wanted, "worker": hand.worker}
@@ -193,7 +193,7 @@ def test_down_longer_than_is_told_from_the_history(alice: User, hand: Hand) -> N
 
 
 def test_a_link_that_no_one_holds_is_down_since_the_last_sign_of_life(
-    alice: User, hand: Hand
+    alice: User, hand: FakeWorker
 ) -> None:
     columns = {"desired": Desired.CONNECTED, "state": State.CONNECTED, "worker": hand.worker}
     history(add(alice, "Left", **columns), (90, State.CONNECTING, State.CONNECTED))
@@ -235,7 +235,7 @@ def test_it_is_searched_by_name_and_number(alice: User, text: str, found: list[s
     assert names(alice, q=text) == found
 
 
-def test_it_is_ordered_by_each_column(alice: User, hand: Hand) -> None:
+def test_it_is_ordered_by_each_column(alice: User, hand: FakeWorker) -> None:
     now = timezone.now()
     columns = {"desired": Desired.CONNECTED, "worker": hand.worker}
     add(alice, "B", number="2", state=State.CONNECTED, since=now, **columns)
@@ -251,9 +251,11 @@ def test_it_is_ordered_by_each_column(alice: User, hand: Hand) -> None:
 # --- Rows ----------------------------------------------------------------------------------------
 
 
-def test_a_row_is_what_the_socket_tells(connection: Connection, alice: User, hand: Hand) -> None:
+def test_a_row_is_what_the_socket_tells(
+    connection: Connection, alice: User, hand: FakeWorker
+) -> None:
     actions.request_reconnect(connection.pk, TESTS)
-    actions.observe(hand.link(connection), Observation.UNREACHABLE, "it did not answer")
+    actions.record_event(hand.link(connection), Observation.UNREACHABLE, "it did not answer")
     connection.refresh_from_db()
     html = page(alice)
     assert f'data-organization="{connection.pk}" data-panel="reconnecting">Reconnecting<' in html
@@ -264,7 +266,7 @@ def test_a_row_is_what_the_socket_tells(connection: Connection, alice: User, han
 
 
 def test_it_costs_the_same_however_long_it_is(
-    alice: User, hand: Hand, django_assert_max_num_queries: DjangoAssertNumQueries
+    alice: User, hand: FakeWorker, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     hand.die()
     client = Client()

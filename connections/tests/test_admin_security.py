@@ -10,7 +10,7 @@ from organizations import actions as organizations
 from organizations.actors import Actor
 from organizations.models import ApiToken, Membership, Organization
 from organizations.tests.adminpages import browser, shown
-from organizations.tests.people import member
+from organizations.tests.users import member
 
 TESTS = Actor("the tests")
 

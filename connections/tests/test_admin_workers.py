@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from connections.models import Worker
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from organizations.models import AuditEntry
 
 LIST = "/admin/connections/worker/"
@@ -26,7 +26,7 @@ def ask(client: Client, action: str, worker: Worker, **more: str) -> str:
     return client.post(LIST, chosen, follow=True).content.decode()
 
 
-def test_only_superusers_know_of_workers(alice: User, hand: Hand) -> None:
+def test_only_superusers_know_of_workers(alice: User, hand: FakeWorker) -> None:
     client = Client()
     client.force_login(alice)
     assert client.get(LIST).status_code == 403
@@ -34,7 +34,7 @@ def test_only_superusers_know_of_workers(alice: User, hand: Hand) -> None:
 
 
 def test_those_that_live_come_first_and_the_others_when_asked_for(
-    superuser: Client, hand: Hand
+    superuser: Client, hand: FakeWorker
 ) -> None:
     long_ago = timezone.now() - timedelta(days=1)
     Worker.objects.create(name="gone:1", heartbeat_at=long_ago)
@@ -45,7 +45,7 @@ def test_those_that_live_come_first_and_the_others_when_asked_for(
 
 
 def test_a_worker_that_is_alone_cannot_be_drained(
-    superuser: Client, hand: Hand, monkeypatch: pytest.MonkeyPatch
+    superuser: Client, hand: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Worker, "are_shared", lambda: False)
     assert "Drain" not in superuser.get(LIST).content.decode()
@@ -55,7 +55,7 @@ def test_a_worker_that_is_alone_cannot_be_drained(
 
 
 def test_draining_is_asked_about_told_and_noted(
-    superuser: Client, hand: Hand, monkeypatch: pytest.MonkeyPatch
+    superuser: Client, hand: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Worker, "are_shared", lambda: True)
     assert "take no new ones" in ask(superuser, "drain", hand.worker)

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from connections import actions, live_consumer
 from connections.broadcast import ALL_CONNECTIONS_GROUP, group_of
 from connections.models import Connection
-from connections.tests.hand import CODE, NUMBER, Hand
+from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
 from connections.tests.sockets import ALL, do, log_in, open_socket, page_of
 from connections.tests.sockets import watching as open_and_watch
 from organizations.actions import rename_organization, set_active
@@ -41,7 +41,7 @@ async def first(socket: WebsocketCommunicator) -> list[dict[str, Any]]:
 
 
 async def test_all_that_one_may_see_comes_first(
-    connection: Connection, other_organization: Organization, alice: User, hand: Hand
+    connection: Connection, other_organization: Organization, alice: User, hand: FakeWorker
 ) -> None:
     async with open_and_watch(ALL, await do(log_in, alice)) as socket:
         (told,) = await first(socket)
@@ -73,7 +73,7 @@ async def test_a_superuser_hears_of_all_and_an_outsider_of_nothing(
 
 
 async def test_each_change_of_a_visible_one_is_told_and_no_other(
-    connection: Connection, other_organization: Organization, bob: User, hand: Hand
+    connection: Connection, other_organization: Organization, bob: User, hand: FakeWorker
 ) -> None:
     other = await do(Connection.objects.of, other_organization)
     async with open_and_watch(ALL, await do(log_in, bob)) as socket:
@@ -93,7 +93,7 @@ async def test_each_change_of_a_visible_one_is_told_and_no_other(
         assert told["connection"]["number"] == NUMBER
 
 
-async def test_asking_gets_all_again(connection: Connection, alice: User, hand: Hand) -> None:
+async def test_asking_gets_all_again(connection: Connection, alice: User, hand: FakeWorker) -> None:
     await do(actions.request_reconnect, connection.pk, ALICE)
     async with open_and_watch(ALL, await do(log_in, alice)) as socket:
         assert (await first(socket))[0]["reason"] != "worker_offline"
@@ -103,7 +103,7 @@ async def test_asking_gets_all_again(connection: Connection, alice: User, hand: 
 
 
 async def test_what_nobody_told_of_is_found_by_looking(
-    connection: Connection, alice: User, hand: Hand, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, alice: User, hand: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_consumer, "LOOK_SECONDS", 0.05)
     await do(actions.request_reconnect, connection.pk, ALICE)

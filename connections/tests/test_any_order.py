@@ -25,14 +25,21 @@ from connections.actions import (
     AlreadyConnected,
     Fence,
     NothingToCancel,
+    NumberRejected,
     OrganizationInactive,
     Superseded,
     TemporarilyBanned,
-    Unwelcome,
 )
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
-from connections.tests.hand import CODE_LASTS, NUMBER, PAIRING_LASTS, Hand, nobody, overdue
+from connections.tests.fake_worker import (
+    CODE_LASTS,
+    NUMBER,
+    PAIRING_LASTS,
+    FakeWorker,
+    nobody,
+    overdue,
+)
 from connections.tests.rows import everything
 from organizations.actions import set_active, set_expected_number
 from organizations.actors import Actor
@@ -48,7 +55,7 @@ SAID_OTHERWISE = {
     Observation.DISCONNECT_REQUESTED,
     Observation.CANCEL_REQUESTED,
     Observation.DISCONNECTED,
-    Observation.DISCONNECTED_UNTOLD,
+    Observation.DISCONNECTED_UNCONFIRMED,
 }
 # The newest right to write, mostly, or one of those before it.
 WHICH = sampled_from([0, 0, 0, 0, 1, 2, 3])
@@ -65,7 +72,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.id = Connection.objects.of(self.organization).pk
         other = Connection.objects.of(Organization.objects.create(name="Globex"))
         Connection.objects.filter(pk=other.pk).update(number=OTHER_NUMBER, store="attempt-0")
-        self.hand = Hand()
+        self.hand = FakeWorker()
         self.fences: list[Fence] = []
         self.store = ""
         self.may_lose_store = False
@@ -124,7 +131,7 @@ class AnyOrder(RuleBasedStateMachine):
         fence = Fence(claimed.pk, claimed.claim, claimed.generation)
         if fence not in self.fences:
             self.fences.append(fence)
-        actions.begin(fence)
+        actions.mark_started(fence)
 
     @rule()
     def pair(self) -> None:
@@ -181,7 +188,7 @@ class AnyOrder(RuleBasedStateMachine):
 
         expected = Organization.objects.get(pk=self.organization.pk).expected_number
         if self.current(fence) and (number == OTHER_NUMBER or expected not in ("", number)):
-            return self.refused(write, Unwelcome)
+            return self.refused(write, NumberRejected)
         self.write(fence, write)
 
     @precondition(lambda self: self.fences)
@@ -189,7 +196,7 @@ class AnyOrder(RuleBasedStateMachine):
     def observe(self, which: int, observation: Observation, retry_at: datetime | None) -> None:
         fence = self.fence(which)
         self.may_lose_store = self.current(fence) and observation in GONE_AT_WHATSAPP
-        self.write(fence, lambda: actions.observe(fence, observation, retry_at=retry_at))
+        self.write(fence, lambda: actions.record_event(fence, observation, retry_at=retry_at))
 
     @precondition(lambda self: self.fences)
     @rule(which=WHICH)
@@ -210,7 +217,7 @@ class AnyOrder(RuleBasedStateMachine):
     def go_wrong(self, what: str) -> None:
         attempt = self.row().open_attempt()
         if what == "another worker":
-            self.hand = Hand()
+            self.hand = FakeWorker()
         elif what == "dead worker":
             self.hand.die()
         elif attempt:

@@ -16,13 +16,13 @@ from pytest_django import Settings
 from connections import actions, long_poll, qr
 from connections.lifecycle import Observation, State
 from connections.models import Connection, PairingAttempt
-from connections.tests.hand import CODE, NUMBER, Hand
-from connections.tests.until import until
+from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
+from connections.tests.waiting import until
 from connections.urls import urlpatterns
 from organizations.access import DENIED_MESSAGES, Permission
 from organizations.actors import Actor
 from organizations.models import Organization
-from organizations.tests.people import api_client
+from organizations.tests.users import api_client
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -103,7 +103,7 @@ def test_reconnect_again_joins_the_request_that_waits(api: Client, connection: C
 
 
 def test_reconnect_gives_the_code_of_the_pairing_under_way(
-    api: Client, connection: Connection, hand: Hand
+    api: Client, connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
@@ -117,7 +117,7 @@ def test_reconnect_gives_the_code_of_the_pairing_under_way(
     assert answer["Content-Type"] == "application/json"
 
 
-def test_reconnect_while_connected(api: Client, connection: Connection, hand: Hand) -> None:
+def test_reconnect_while_connected(api: Client, connection: Connection, hand: FakeWorker) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
     answer = api.post(url(connection, "reconnect"))
@@ -130,7 +130,7 @@ def test_reconnect_while_connected(api: Client, connection: Connection, hand: Ha
 def test_reconnect_waits_for_the_first_code(
     api: Client,
     connection: Connection,
-    hand: Hand,
+    hand: FakeWorker,
     background: Background,
     settings: Settings,
 ) -> None:
@@ -146,16 +146,16 @@ def test_reconnect_waits_for_the_first_code(
 def test_reconnect_waits_for_the_saved_credentials(
     api: Client,
     connection: Connection,
-    hand: Hand,
+    hand: FakeWorker,
     background: Background,
     settings: Settings,
 ) -> None:
     settings.RECONNECT_WAIT_SECONDS = 20
     actions.request_reconnect(connection.pk, ALICE)
-    actions.observe(hand.link(connection), Observation.LINK_LOST)
+    actions.record_event(hand.link(connection), Observation.LINK_LOST)
     answer = background(lambda: api.post(url(connection, "reconnect")))
     until(lambda: reread(connection).generation == 2, "the request")
-    actions.observe(hand.begin(connection), Observation.RESUMED)
+    actions.record_event(hand.begin(connection), Observation.RESUMED)
     assert answer.result(20).status_code == 200
     assert answer.result().json() == {
         "success": True,
@@ -168,7 +168,7 @@ def test_reconnect_waits_for_the_saved_credentials(
 def test_reconnect_says_why_it_failed(
     api: Client,
     connection: Connection,
-    hand: Hand,
+    hand: FakeWorker,
     background: Background,
     settings: Settings,
 ) -> None:
@@ -176,7 +176,7 @@ def test_reconnect_says_why_it_failed(
     answer = background(lambda: api.post(url(connection, "reconnect")))
     until(lambda: reread(connection).generation == 1, "the request")
     fence, _ = hand.begin_pairing(connection)
-    actions.observe(fence, Observation.PAIRING_UNREACHABLE)
+    actions.record_event(fence, Observation.PAIRING_UNREACHABLE)
     assert answer.result(20).status_code == 503
     assert answer.result().json() == refusal(
         "pairing_unreachable",
@@ -190,7 +190,7 @@ def test_reconnect_says_why_it_failed(
 def test_waiting_reconnect_gets_503_when_the_phone_asks_for_a_passkey(
     api: Client,
     connection: Connection,
-    hand: Hand,
+    hand: FakeWorker,
     background: Background,
     settings: Settings,
 ) -> None:
@@ -244,7 +244,9 @@ def test_qrcode_before_anything_was_asked_for(api: Client, connection: Connectio
     assert "Retry-After" not in answer
 
 
-def test_qrcode_before_the_first_code(api: Client, connection: Connection, hand: Hand) -> None:
+def test_qrcode_before_the_first_code(
+    api: Client, connection: Connection, hand: FakeWorker
+) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.begin_pairing(connection)
     answer = api.get(url(connection, "qrcode"))
@@ -255,7 +257,7 @@ def test_qrcode_before_the_first_code(api: Client, connection: Connection, hand:
     assert answer["Retry-After"] == "3"
 
 
-def test_qrcode_of_a_code(api: Client, connection: Connection, hand: Hand) -> None:
+def test_qrcode_of_a_code(api: Client, connection: Connection, hand: FakeWorker) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
     answer = api.get(url(connection, "qrcode"))
@@ -267,7 +269,9 @@ def test_qrcode_of_a_code(api: Client, connection: Connection, hand: Hand) -> No
     }
 
 
-def test_qrcode_of_a_code_that_is_over(api: Client, connection: Connection, hand: Hand) -> None:
+def test_qrcode_of_a_code_that_is_over(
+    api: Client, connection: Connection, hand: FakeWorker
+) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence, attempt = hand.show_code(connection)
     actions.show_code(fence, attempt.pk, "stale", 2, 6, timedelta(0))
@@ -275,7 +279,7 @@ def test_qrcode_of_a_code_that_is_over(api: Client, connection: Connection, hand
     assert (answer.status_code, answer.json()["code"]) == (404, "qr_not_available")
 
 
-def test_qrcode_of_a_dead_worker(api: Client, connection: Connection, hand: Hand) -> None:
+def test_qrcode_of_a_dead_worker(api: Client, connection: Connection, hand: FakeWorker) -> None:
     """No one would notice the scan."""
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
@@ -284,7 +288,7 @@ def test_qrcode_of_a_dead_worker(api: Client, connection: Connection, hand: Hand
     assert (answer.status_code, answer.json()["code"]) == (404, "qr_not_available")
 
 
-def test_qrcode_while_connected(api: Client, connection: Connection, hand: Hand) -> None:
+def test_qrcode_while_connected(api: Client, connection: Connection, hand: FakeWorker) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
     answer = api.get(url(connection, "qrcode"))
@@ -292,10 +296,12 @@ def test_qrcode_while_connected(api: Client, connection: Connection, hand: Hand)
     assert answer.json() == refusal("already_connected", "WhatsApp is already connected")
 
 
-def test_qrcode_after_the_codes_ran_out(api: Client, connection: Connection, hand: Hand) -> None:
+def test_qrcode_after_the_codes_ran_out(
+    api: Client, connection: Connection, hand: FakeWorker
+) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence, _ = hand.show_code(connection)
-    actions.observe(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Observation.CODES_EXPIRED)
     answer = api.get(url(connection, "qrcode"))
     assert (answer.status_code, answer.json()["code"]) == (404, "client_not_found")
 
@@ -326,7 +332,7 @@ def test_status_of_a_fresh_organization(api: Client, connection: Connection) -> 
     }
 
 
-def test_status_of_a_code(api: Client, connection: Connection, hand: Hand) -> None:
+def test_status_of_a_code(api: Client, connection: Connection, hand: FakeWorker) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
     status = api.get(url(connection, "status")).json()
@@ -342,7 +348,7 @@ def test_status_of_a_code(api: Client, connection: Connection, hand: Hand) -> No
     assert CODE not in str(status)
 
 
-def test_status_of_a_linked_phone(api: Client, connection: Connection, hand: Hand) -> None:
+def test_status_of_a_linked_phone(api: Client, connection: Connection, hand: FakeWorker) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
     status = api.get(url(connection, "status")).json()
@@ -362,17 +368,17 @@ def test_status_of_a_linked_phone(api: Client, connection: Connection, hand: Han
     [(Observation.LINK_LOST, "connecting"), (Observation.LOGGED_OUT_BY_PHONE, "disconnected")],
 )
 def test_status_of_a_link_that_is_down(
-    api: Client, connection: Connection, hand: Hand, observation: Observation, old: str
+    api: Client, connection: Connection, hand: FakeWorker, observation: Observation, old: str
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
-    actions.observe(hand.link(connection), observation)
+    actions.record_event(hand.link(connection), observation)
     status = api.get(url(connection, "status")).json()
     assert (status["connectionStatus"], status["reason"]) == (old, observation)
     assert (status["isConnected"], status["canReconnect"]) == (False, True)
     assert status["isDisconnected"] == (old == "disconnected")
 
 
-def test_status_of_a_dead_worker(api: Client, connection: Connection, hand: Hand) -> None:
+def test_status_of_a_dead_worker(api: Client, connection: Connection, hand: FakeWorker) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
     hand.die()
@@ -404,7 +410,7 @@ def test_disconnect_without_an_answer_yet(api: Client, connection: Connection) -
         (True, Observation.DISCONNECTED, 200, DISCONNECTED),
         (
             True,
-            Observation.DISCONNECTED_UNTOLD,
+            Observation.DISCONNECTED_UNCONFIRMED,
             200,
             {
                 "success": True,
@@ -427,7 +433,7 @@ def test_disconnect_without_an_answer_yet(api: Client, connection: Connection) -
 def test_disconnect_waits_for_the_clean_up(
     api: Client,
     connection: Connection,
-    hand: Hand,
+    hand: FakeWorker,
     background: Background,
     settings: Settings,
     linked: bool,
@@ -450,34 +456,34 @@ def test_disconnect_waits_for_the_clean_up(
 def test_disconnect_says_that_the_clean_up_failed(
     api: Client,
     connection: Connection,
-    hand: Hand,
+    hand: FakeWorker,
     background: Background,
     settings: Settings,
 ) -> None:
     settings.DISCONNECT_WAIT_SECONDS = 20
     answer = background(lambda: api.delete(url(connection, "disconnect")))
     until(lambda: reread(connection).logout_wanted, "the request")
-    actions.observe(hand.begin(connection), Observation.SESSION_BROKE)
+    actions.record_event(hand.begin(connection), Observation.SESSION_BROKE)
     assert answer.result(20).status_code == 500
     assert answer.result().json()["code"] == "session_broke"
 
 
 @pytest.mark.parametrize("observation", [Observation.CODES_EXPIRED, Observation.FORGOTTEN])
 def test_disconnect_of_what_is_down_is_no_failure(
-    api: Client, connection: Connection, hand: Hand, observation: Observation
+    api: Client, connection: Connection, hand: FakeWorker, observation: Observation
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence, _ = hand.show_code(connection)
-    actions.observe(fence, observation)
+    actions.record_event(fence, observation)
     answer = api.delete(url(connection, "disconnect"))
     assert (answer.status_code, answer.json()["retryIn"]) == (202, 3000)
 
 
 def test_disconnect_can_be_asked_for_again_once_it_failed(
-    api: Client, connection: Connection, hand: Hand
+    api: Client, connection: Connection, hand: FakeWorker
 ) -> None:
     api.delete(url(connection, "disconnect"))
-    actions.observe(hand.begin(connection), Observation.SESSION_BROKE)
+    actions.record_event(hand.begin(connection), Observation.SESSION_BROKE)
     answer = api.delete(url(connection, "disconnect"))
     assert answer.status_code == 202
     assert reread(connection).generation == 2
@@ -583,7 +589,11 @@ def test_other_methods_are_refused(
 
 
 def test_each_organization_has_its_own_connection(
-    api: Client, connection: Connection, charlie: User, other_organization: Organization, hand: Hand
+    api: Client,
+    connection: Connection,
+    charlie: User,
+    other_organization: Organization,
+    hand: FakeWorker,
 ) -> None:
     api.post(url(connection, "reconnect"))
     hand.link(connection)

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from connections import actions, qr
 from connections.lifecycle import Observation, State
 from connections.models import Connection, Method, PairingAttempt
-from connections.tests.hand import CODE, NUMBER, Hand
+from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
 from organizations.actions import set_active
 from organizations.actors import Actor
 from organizations.models import Membership
@@ -49,7 +49,7 @@ def reread(connection: Connection) -> Connection:
     return Connection.objects.get(pk=connection.pk)
 
 
-def show_phone_code(connection: Connection, hand: Hand) -> None:
+def show_phone_code(connection: Connection, hand: FakeWorker) -> None:
     """A pairing whose code can be typed on the phone."""
     fence, attempt = hand.begin_pairing(connection)
     actions.show_phone_code(fence, attempt.pk, PHONE_CODE, 6, timedelta(seconds=160))
@@ -61,7 +61,7 @@ def show_phone_code(connection: Connection, hand: Hand) -> None:
 @pytest.mark.parametrize("accept", ["*/*", "image/*", "image/png", "text/html", "application/json"])
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_a_picture_of_the_code(
-    api: Api, path: str, connection: Connection, hand: Hand, kind: str, accept: str
+    api: Api, path: str, connection: Connection, hand: FakeWorker, kind: str, accept: str
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
@@ -74,7 +74,7 @@ def test_a_picture_of_the_code(
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_why_there_is_no_picture(
-    api: Api, path: str, connection: Connection, hand: Hand, kind: str
+    api: Api, path: str, connection: Connection, hand: FakeWorker, kind: str
 ) -> None:
     api.client.defaults["HTTP_ACCEPT"] = "image/png"
 
@@ -103,7 +103,7 @@ def test_a_code_without_an_answer_yet(api: Api, path: str, connection: Connectio
     assert (row.generation, row.requested_method, row.requested_number) == (1, "phone", NUMBER)
 
 
-def test_a_code_to_type(api: Api, path: str, connection: Connection, hand: Hand) -> None:
+def test_a_code_to_type(api: Api, path: str, connection: Connection, hand: FakeWorker) -> None:
     api("post", f"{path}/pairing-code", BODY)
     show_phone_code(connection, hand)
     answer = api("post", f"{path}/pairing-code", {"phoneNumber": "+55 (11) 98765-4321"})
@@ -138,7 +138,7 @@ def test_code_is_asked_for_in_the_spelling_given(
 
 
 def test_other_spelling_of_a_number_is_another_request(
-    api: Api, path: str, connection: Connection, hand: Hand
+    api: Api, path: str, connection: Connection, hand: FakeWorker
 ) -> None:
     api("post", f"{path}/pairing-code", {"phoneNumber": "+52 55 1234 5678"})
     show_phone_code(connection, hand)
@@ -150,7 +150,7 @@ def test_other_spelling_of_a_number_is_another_request(
 
 @pytest.mark.parametrize("number", ["5215512345678", "551187654321", "999999999999"])
 def test_number_of_the_status_is_accepted_wherever_one_is_asked_for(
-    api: Api, path: str, connection: Connection, hand: Hand, alice: User, number: str
+    api: Api, path: str, connection: Connection, hand: FakeWorker, alice: User, number: str
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence, attempt = hand.show_code(connection)
@@ -162,7 +162,7 @@ def test_number_of_the_status_is_accepted_wherever_one_is_asked_for(
     changed = owner("patch", organization, {"expectedNumber": told})
     assert (changed.status_code, changed.json()["expectedNumber"]) == (200, f"+{told}")
     owner("patch", organization, {"expectedNumber": None})
-    actions.observe(fence, Observation.FORGOTTEN)
+    actions.record_event(fence, Observation.FORGOTTEN)
     assert api("post", f"{path}/pairing-code", {"phoneNumber": told}).status_code == 202
     assert reread(connection).requested_number == number
 
@@ -179,7 +179,13 @@ def test_number_of_the_status_is_accepted_wherever_one_is_asked_for(
     ],
 )
 def test_phone_with_the_other_spelling_of_the_expected_number_is_linked(
-    api: Api, path: str, connection: Connection, hand: Hand, alice: User, expected: str, linked: str
+    api: Api,
+    path: str,
+    connection: Connection,
+    hand: FakeWorker,
+    alice: User,
+    expected: str,
+    linked: str,
 ) -> None:
     Membership.objects.filter(user=alice).update(role=Membership.Role.OWNER)
     organization = f"/organizations/{connection.pk}"
@@ -193,7 +199,7 @@ def test_phone_with_the_other_spelling_of_the_expected_number_is_linked(
 
 
 def test_a_code_that_is_over_is_not_told(
-    api: Api, path: str, connection: Connection, hand: Hand
+    api: Api, path: str, connection: Connection, hand: FakeWorker
 ) -> None:
     api("post", f"{path}/pairing-code", BODY)
     show_phone_code(connection, hand)
@@ -202,13 +208,13 @@ def test_a_code_that_is_over_is_not_told(
 
 
 def test_saved_credentials_need_no_code(
-    api: Api, path: str, connection: Connection, hand: Hand
+    api: Api, path: str, connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE, Method.PHONE, NUMBER)
-    actions.observe(hand.link(connection), Observation.LINK_LOST)
+    actions.record_event(hand.link(connection), Observation.LINK_LOST)
     asked = api("post", f"{path}/pairing-code", BODY)
     assert asked.status_code == 202
-    actions.observe(hand.begin(connection), Observation.RESUMED)
+    actions.record_event(hand.begin(connection), Observation.RESUMED)
     assert error(api("post", f"{path}/pairing-code", BODY))[:2] == (409, "already_connected")
 
 
@@ -265,7 +271,7 @@ def test_too_many_attempts(api: Api, path: str, connection: Connection, settings
 
 @pytest.mark.parametrize("action", ["reconnect", "pairing-code"])
 def test_cancelling_is_safe_to_repeat(
-    api: Api, path: str, connection: Connection, hand: Hand, action: str
+    api: Api, path: str, connection: Connection, hand: FakeWorker, action: str
 ) -> None:
     api("post", f"{path}/{action}", BODY)
     hand.begin_pairing(connection)
@@ -277,7 +283,7 @@ def test_cancelling_is_safe_to_repeat(
 
 
 def test_a_linked_phone_is_not_cancelled(
-    api: Api, path: str, connection: Connection, hand: Hand
+    api: Api, path: str, connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)

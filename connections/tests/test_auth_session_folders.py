@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from connections import auth_sessions
-from connections.tests.places import FolderPlace, folders
+from connections.tests.store_backends import FolderPlace, folders
 
 __all__ = ["folders"]
 

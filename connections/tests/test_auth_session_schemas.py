@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from connections import auth_sessions
 from connections.auth_sessions.postgres import MOST_CONNECTIONS, Connections, host_url
-from connections.tests.places import DatabasePlace, database, postgres
+from connections.tests.store_backends import DatabasePlace, database, postgres
 from tests.services import Postgres
 
 __all__ = ["database", "postgres"]

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from connections import auth_sessions
-from connections.tests.places import Place, database, folders, place, postgres
+from connections.tests.store_backends import Place, database, folders, place, postgres
 
 __all__ = ["database", "folders", "place", "postgres"]
 

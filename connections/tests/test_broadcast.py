@@ -12,7 +12,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from connections import actions, broadcast
 from connections.lifecycle import Observation
 from connections.models import Connection
-from connections.tests.hand import CODE, Hand
+from connections.tests.fake_worker import CODE, FakeWorker
 from organizations.actors import Actor
 
 ALICE = Actor("alice")
@@ -90,7 +90,7 @@ def test_what_the_worker_sees_is_heard_by_pages_only(
     connection: Connection,
     page: Listener,
     worker: Listener,
-    hand: Hand,
+    hand: FakeWorker,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -128,7 +128,7 @@ def test_a_real_commit_tells_and_a_real_rollback_does_not(
 
 def test_a_layer_that_fails_undoes_nothing(
     connection: Connection,
-    hand: Hand,
+    hand: FakeWorker,
     caplog: pytest.LogCaptureFixture,
     settings: Settings,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
@@ -143,21 +143,21 @@ def test_a_layer_that_fails_undoes_nothing(
 def test_no_one_hears_of_what_changed_nothing(
     connection: Connection,
     page: Listener,
-    hand: Hand,
+    hand: FakeWorker,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
     with django_capture_on_commit_callbacks(execute=True):
-        actions.observe(fence, Observation.CODE_ACCEPTED)
-        actions.observe(fence, Observation.RESUMED)
+        actions.record_event(fence, Observation.CODE_ACCEPTED)
+        actions.record_event(fence, Observation.RESUMED)
     assert page.heard() == []
 
 
 def test_a_worker_that_stops_tells_of_all_it_had(
     connection: Connection,
     page: Listener,
-    hand: Hand,
+    hand: FakeWorker,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     hand.claim(connection)

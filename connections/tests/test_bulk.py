@@ -15,7 +15,7 @@ from connections.actions.bulk import LASTS, PACE
 from connections.bulk import BULK_PAIRINGS
 from connections.lifecycle import Desired, Observation, Reason
 from connections.models import BulkItem, BulkRun, Connection, ConnectionEvent, PairingAttempt
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from organizations.access import for_user
 from organizations.actors import Actor
 from organizations.models import Membership, Organization
@@ -46,19 +46,19 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Iterator[Time]:
 
 
 @pytest.fixture
-def hand(time: Time, db: None) -> Hand:
-    hand = Hand()
+def hand(time: Time, db: None) -> FakeWorker:
+    hand = FakeWorker()
     hand.live()
     return hand
 
 
 @pytest.fixture
-def many(alice: User, hand: Hand) -> list[Connection]:
+def many(alice: User, hand: FakeWorker) -> list[Connection]:
     """Twelve of Alice's that were linked and then dropped."""
     return [dropped(alice, hand, number) for number in range(12)]
 
 
-def dropped(user: User, hand: Hand, number: int) -> Connection:
+def dropped(user: User, hand: FakeWorker, number: int) -> Connection:
     organization = Organization.objects.create(name=f"Shop {number:02}")
     Membership.objects.create(user=user, organization=organization, role=Membership.Role.OPERATOR)
     connection = Connection.objects.of(organization)
@@ -66,7 +66,7 @@ def dropped(user: User, hand: Hand, number: int) -> Connection:
     fence, attempt = hand.show_code(connection)
     actions.accept_code(fence, attempt.pk)
     actions.link(fence, attempt, f"5511900000{number:03}")
-    actions.observe(fence, Observation.TAKEN_OVER)
+    actions.record_event(fence, Observation.TAKEN_OVER)
     return connection
 
 
@@ -76,7 +76,7 @@ def begin(user: User, connections: list[Connection], action: str = Action.RECONN
     return actions.start_run(for_user(user, "192.0.2.7"), bulk.plan(for_user(user), action, chosen))
 
 
-def step(hand: Hand, time: Time, times: int = 1) -> None:
+def step(hand: FakeWorker, time: Time, times: int = 1) -> None:
     """The worker's duty, once for each turn of a run."""
     for _ in range(times):
         time.pass_by(PACE)
@@ -84,11 +84,11 @@ def step(hand: Hand, time: Time, times: int = 1) -> None:
         actions.advance_runs()
 
 
-def resume(hand: Hand, item: BulkItem) -> None:
+def resume(hand: FakeWorker, item: BulkItem) -> None:
     """What a worker does about a request, when the saved credentials still work."""
     fence = hand.begin(item.connection)
-    actions.observe(fence, Observation.RESUME_STARTED)
-    actions.observe(fence, Observation.RESUMED)
+    actions.record_event(fence, Observation.RESUME_STARTED)
+    actions.record_event(fence, Observation.RESUMED)
 
 
 def results(run: BulkRun) -> list[str]:
@@ -108,7 +108,7 @@ def over(run: BulkRun) -> bool:
 
 
 def test_each_has_its_turn_and_its_result(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many)
     assert results(run) == ["waiting"] * 12
@@ -124,7 +124,7 @@ def test_each_has_its_turn_and_its_result(
 
 
 def test_the_history_tells_it_as_if_the_person_had_pressed_each_time(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     time.pass_by(LONG_AGO)
     run = begin(alice, many[:1])
@@ -135,7 +135,7 @@ def test_the_history_tells_it_as_if_the_person_had_pressed_each_time(
 
 
 def test_requests_keep_their_distance(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many, Action.DISCONNECT)
     step(hand, time)
@@ -147,7 +147,7 @@ def test_requests_keep_their_distance(
 
 
 def test_only_a_few_reconnects_are_under_way_at_a_time(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many)
     step(hand, time, 20)
@@ -159,7 +159,7 @@ def test_only_a_few_reconnects_are_under_way_at_a_time(
 
 
 def test_pairings_that_a_run_has_led_to_count_among_the_few(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many)
     step(hand, time, BULK_PAIRINGS)
@@ -168,22 +168,22 @@ def test_pairings_that_a_run_has_led_to_count_among_the_few(
     assert results(run).count("scan") == BULK_PAIRINGS
     assert results(run).count("asked") == 0, "five codes wait to be scanned"
     assert "codes wait for a phone" in bulk.progress(run)["waiting"]
-    actions.observe(paired[0], Observation.CODES_EXPIRED)
+    actions.record_event(paired[0], Observation.CODES_EXPIRED)
     step(hand, time, 10)
     assert results(run).count("asked") == results(run).count("failed") == 1
     assert bulk.progress(run)["waiting"]
     attempt = paired_attempt(paired[1])
-    actions.observe(paired[1], Observation.CODE_ACCEPTED)
+    actions.record_event(paired[1], Observation.CODE_ACCEPTED)
     actions.link(paired[1], attempt, "5511900009999")
     step(hand, time, 10)
     assert results(run).count("done") == 1 and results(run).count("asked") == 2
 
 
-def pair_after_all(hand: Hand, item: BulkItem) -> actions.Fence:
+def pair_after_all(hand: FakeWorker, item: BulkItem) -> actions.Fence:
     """The saved credentials turn out to be worthless, so a code is shown."""
     fence = hand.begin(item.connection)
-    actions.observe(fence, Observation.RESUME_STARTED)
-    actions.observe(fence, Observation.FORGOTTEN)
+    actions.record_event(fence, Observation.RESUME_STARTED)
+    actions.record_event(fence, Observation.FORGOTTEN)
     attempt = actions.begin_pairing(fence, timedelta(seconds=200))
     actions.show_code(fence, attempt.pk, "a code", 1, 6, timedelta(seconds=60))
     return fence
@@ -193,7 +193,9 @@ def paired_attempt(fence: actions.Fence) -> PairingAttempt:
     return PairingAttempt.objects.get(connection=fence.connection_id, ended_at=None)
 
 
-def test_two_runs_take_turns(many: list[Connection], alice: User, hand: Hand, time: Time) -> None:
+def test_two_runs_take_turns(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
     first = begin(alice, many[:6], Action.DISCONNECT)
     second = begin(alice, many[6:], Action.DISCONNECT)
     for _ in range(4):
@@ -204,13 +206,13 @@ def test_two_runs_take_turns(many: list[Connection], alice: User, hand: Hand, ti
 
 
 def test_a_disconnect_is_done_when_the_credentials_are_gone(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:2], Action.DISCONNECT)
     step(hand, time, 3)
     assert results(run) == ["asked", "asked"]
     for connection, seen in zip(
-        many, (Observation.DISCONNECTED, Observation.DISCONNECTED_UNTOLD), strict=False
+        many, (Observation.DISCONNECTED, Observation.DISCONNECTED_UNCONFIRMED), strict=False
     ):
         actions.forget_credentials(hand.begin(connection), seen)
     step(hand, time)
@@ -232,7 +234,7 @@ def test_a_disconnect_is_done_when_the_credentials_are_gone(
 def test_what_went_wrong_is_told_by_its_reason(
     many: list[Connection],
     alice: User,
-    hand: Hand,
+    hand: FakeWorker,
     time: Time,
     seen: Observation,
     result: str,
@@ -240,10 +242,10 @@ def test_what_went_wrong_is_told_by_its_reason(
     run = begin(alice, many[:1])
     step(hand, time)
     fence = hand.begin(many[0])
-    actions.observe(fence, Observation.RESUME_STARTED)
+    actions.record_event(fence, Observation.RESUME_STARTED)
     step(hand, time)
     assert results(run) == ["asked"]
-    actions.observe(fence, seen)
+    actions.record_event(fence, seen)
     step(hand, time)
     assert results(run) == [result] and over(run)
     many[0].refresh_from_db()
@@ -251,7 +253,7 @@ def test_what_went_wrong_is_told_by_its_reason(
 
 
 def test_a_newer_request_of_someone_else_is_told(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:1])
     step(hand, time)
@@ -261,7 +263,7 @@ def test_a_newer_request_of_someone_else_is_told(
 
 
 def test_nothing_is_waited_for_for_ever(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:1])
     step(hand, time)
@@ -276,7 +278,7 @@ def test_nothing_is_waited_for_for_ever(
 
 
 def test_who_needs_a_phone_gets_no_code_that_would_expire_unseen(
-    many: list[Connection], connection: Connection, alice: User, hand: Hand, time: Time
+    many: list[Connection], connection: Connection, alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, [*many[:1], connection])
     step(hand, time, 3)
@@ -286,15 +288,15 @@ def test_who_needs_a_phone_gets_no_code_that_would_expire_unseen(
 
 
 def test_what_makes_no_sense_is_skipped_and_says_why(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     connected, banned, inactive, busy, leaving = many[:5]
     for connection in (connected, banned, busy):
         actions.request_reconnect(connection.pk, Actor("bob"))
-    actions.observe(hand.begin(connected), Observation.RESUMED)
+    actions.record_event(hand.begin(connected), Observation.RESUMED)
     until = time.now() + timedelta(hours=2)
     fence = hand.begin(banned)
-    actions.observe(fence, Observation.TEMPORARILY_BANNED, retry_at=until)
+    actions.record_event(fence, Observation.TEMPORARILY_BANNED, retry_at=until)
     Organization.objects.filter(pk=inactive.pk).update(deactivated_at=time.now())
     actions.request_disconnect(leaving.pk, Actor("bob"))
     run = begin(alice, many[:6])
@@ -316,7 +318,7 @@ def test_with_nothing_to_do_there_is_no_run(connection: Connection, alice: User)
 
 
 def test_what_changed_since_the_confirmation_is_noticed(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:4])
     actions.request_reconnect(many[0].pk, Actor("bob"))
@@ -335,7 +337,7 @@ def test_what_changed_since_the_confirmation_is_noticed(
 
 
 def test_rights_are_asked_for_again_at_each(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:3])
     places = Membership.objects.filter(user=alice)
@@ -348,7 +350,7 @@ def test_rights_are_asked_for_again_at_each(
 
 @pytest.mark.parametrize("lost", ["is_active", "is_staff"])
 def test_who_may_not_log_in_any_more_asks_for_nothing(
-    many: list[Connection], alice: User, hand: Hand, time: Time, lost: str
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time, lost: str
 ) -> None:
     time.pass_by(LONG_AGO)
     run = begin(alice, many[:2])
@@ -370,13 +372,13 @@ def test_a_viewer_is_told_beforehand(many: list[Connection], bob: User) -> None:
 
 
 def test_it_goes_on_after_a_restart(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:3])
     step(hand, time)
     actions.stop_worker(hand.worker)
     time.pass_by(LONG_AGO)
-    successor = Hand()
+    successor = FakeWorker()
     step(successor, time)
     assert results(run) == ["asked", "asked", "waiting"], "a new worker gets its time"
     resume(successor, of(run, many[0]))
@@ -385,7 +387,7 @@ def test_it_goes_on_after_a_restart(
 
 
 def test_a_stop_spares_what_has_not_had_its_turn(
-    many: list[Connection], alice: User, hand: Hand, time: Time
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:3])
     step(hand, time)
@@ -401,7 +403,7 @@ def test_a_stop_spares_what_has_not_had_its_turn(
 
 
 def test_too_many_in_a_short_time_wait_for_their_turn(
-    many: list[Connection], alice: User, hand: Hand, time: Time, settings: Settings
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time, settings: Settings
 ) -> None:
     settings.RECONNECTS_PER_CALLER = 2
     run = begin(alice, many[:3])
@@ -420,7 +422,7 @@ def test_too_many_in_a_short_time_wait_for_their_turn(
 def test_an_error_of_our_own_costs_one_and_not_the_run(
     many: list[Connection],
     alice: User,
-    hand: Hand,
+    hand: FakeWorker,
     time: Time,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -439,7 +441,7 @@ def test_an_error_of_our_own_costs_one_and_not_the_run(
 
 
 def test_every_result_and_problem_has_its_words(
-    many: list[Connection], alice: User, hand: Hand
+    many: list[Connection], alice: User, hand: FakeWorker
 ) -> None:
     run = begin(alice, many[:1])
     item = of(run, many[0])

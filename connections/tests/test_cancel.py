@@ -7,7 +7,7 @@ from connections import actions
 from connections.actions import NothingToCancel
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, Method, PairingAttempt
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from connections.tests.rows import everything
 from organizations.actors import Actor
 
@@ -18,7 +18,7 @@ def actor(alice: User) -> Actor:
 
 
 def test_it_ends_the_attempt_and_is_remembered(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, actor)
     hand.show_code(connection)
@@ -32,7 +32,7 @@ def test_it_ends_the_attempt_and_is_remembered(
 
 
 def test_there_is_nothing_to_cancel_at_rest_or_when_linked(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     for prepare in (
         lambda: None,
@@ -46,7 +46,7 @@ def test_there_is_nothing_to_cancel_at_rest_or_when_linked(
 
 
 def test_another_way_of_linking_takes_the_place_of_the_first(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     by_qr = actions.request_reconnect(connection.pk, actor)
     hand.show_code(connection)

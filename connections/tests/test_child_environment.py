@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from connections.tests.test_host import mould_with
+from connections.tests.test_host import fork_server_with
 from connections.worker.child_environment import WITHHELD, child_environment
 
 
@@ -20,8 +20,8 @@ def test_child_environment_has_no_secret_of_the_service(monkeypatch: pytest.Monk
 async def test_host_finds_no_secret_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in WITHHELD:
         monkeypatch.setenv(name, f"m4rker of {name}")
-    async with mould_with(spares=0) as mould:
-        host = await mould.take()
+    async with fork_server_with(spares=0) as fork_server:
+        host = await fork_server.take()
         environment = Path(f"/proc/{host.pid}/environ").read_bytes()
         host.kill()
     assert b"HTTPS_PROXY=" in environment

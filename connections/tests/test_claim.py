@@ -9,7 +9,7 @@ from connections import actions
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, PairingAttempt, Worker
 from connections.serializers import read_status
-from connections.tests.hand import NUMBER, Hand, nobody, overdue
+from connections.tests.fake_worker import NUMBER, FakeWorker, nobody, overdue
 from connections.tests.rows import everything
 from organizations.actors import Actor
 
@@ -26,10 +26,10 @@ def reread(connection: Connection) -> Connection:
 
 
 def test_a_pairing_begins_anew_while_someone_waits_for_it(
-    requested: Connection, hand: Hand
+    requested: Connection, hand: FakeWorker
 ) -> None:
     _, attempt = hand.show_code(requested)
-    Hand().claim(requested)
+    FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (State.CONNECTING, Reason.CODE_LOST)
     assert connection.wants_session and connection.begun_generation < connection.generation
@@ -37,10 +37,12 @@ def test_a_pairing_begins_anew_while_someone_waits_for_it(
     assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
 
 
-def test_a_pairing_whose_time_is_over_was_interrupted(requested: Connection, hand: Hand) -> None:
+def test_a_pairing_whose_time_is_over_was_interrupted(
+    requested: Connection, hand: FakeWorker
+) -> None:
     _, attempt = hand.show_code(requested)
     overdue(attempt)
-    Hand().claim(requested)
+    FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (
         State.ACTION_NEEDED,
@@ -51,10 +53,10 @@ def test_a_pairing_whose_time_is_over_was_interrupted(requested: Connection, han
     assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
 
 
-def test_a_link_is_resumed(requested: Connection, hand: Hand) -> None:
+def test_a_link_is_resumed(requested: Connection, hand: FakeWorker) -> None:
     hand.link(requested)
     before = reread(requested)
-    Hand().claim(requested)
+    FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
     assert (connection.store, connection.number) == (before.store, NUMBER)
@@ -62,7 +64,7 @@ def test_a_link_is_resumed(requested: Connection, hand: Hand) -> None:
 
 
 def test_the_store_of_a_phone_that_had_accepted_is_adopted(
-    requested: Connection, hand: Hand
+    requested: Connection, hand: FakeWorker
 ) -> None:
     fence, attempt = hand.show_code(requested)
     actions.accept_code(fence, attempt.pk)
@@ -72,7 +74,7 @@ def test_the_store_of_a_phone_that_had_accepted_is_adopted(
         asked.append((connection_id, store))
         return NUMBER
 
-    actions.claim(requested.pk, Hand().worker, linked_number)
+    actions.claim(requested.pk, FakeWorker().worker, linked_number)
     assert asked == [(requested.pk, attempt.store)]
     connection = reread(requested)
     assert (connection.store, connection.number) == (attempt.store, NUMBER)
@@ -84,21 +86,23 @@ def test_the_store_of_a_phone_that_had_accepted_is_adopted(
 
 
 def test_a_request_that_had_not_come_to_a_pairing_is_carried_out_again(
-    requested: Connection, hand: Hand
+    requested: Connection, hand: FakeWorker
 ) -> None:
     hand.begin(requested)
-    Hand().claim(requested)
+    FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (State.CONNECTING, Reason.CODE_LOST)
     assert connection.wants_session
 
 
-def test_a_ban_is_waited_for_by_the_next_worker_too(requested: Connection, hand: Hand) -> None:
+def test_a_ban_is_waited_for_by_the_next_worker_too(
+    requested: Connection, hand: FakeWorker
+) -> None:
     fence = hand.link(requested)
     until = timezone.now() + timedelta(hours=1)
-    actions.observe(fence, Observation.TEMPORARILY_BANNED, "until then", until)
+    actions.record_event(fence, Observation.TEMPORARILY_BANNED, "until then", until)
     before = everything()["ConnectionEvent"]
-    Hand().claim(requested)
+    FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.reason, connection.banned_until) == (Reason.TEMPORARILY_BANNED, until)
     assert everything()["ConnectionEvent"] == before
@@ -106,19 +110,21 @@ def test_a_ban_is_waited_for_by_the_next_worker_too(requested: Connection, hand:
 
 def test_a_request_that_no_one_has_begun_is_left_alone(requested: Connection) -> None:
     history = everything()["ConnectionEvent"]
-    actions.claim(requested.pk, Hand().worker, nobody)
+    actions.claim(requested.pk, FakeWorker().worker, nobody)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (State.CONNECTING, Reason.REQUESTED)
     assert connection.claim == 1
     assert everything()["ConnectionEvent"] == history
 
 
-def test_a_disconnect_under_way_is_left_to_be_finished(requested: Connection, hand: Hand) -> None:
+def test_a_disconnect_under_way_is_left_to_be_finished(
+    requested: Connection, hand: FakeWorker
+) -> None:
     hand.link(requested)
     actions.request_disconnect(requested.pk, ALICE)
     hand.begin(requested)
     before = reread(requested)
-    Hand().claim(requested)
+    FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (before.state, Reason.DISCONNECTING)
     assert connection.logout_wanted
@@ -126,18 +132,18 @@ def test_a_disconnect_under_way_is_left_to_be_finished(requested: Connection, ha
 
 @pytest.mark.parametrize("observation", [Observation.CODES_EXPIRED, Observation.SESSION_BROKE])
 def test_what_only_a_person_can_mend_stays_as_it_is(
-    requested: Connection, hand: Hand, observation: Observation
+    requested: Connection, hand: FakeWorker, observation: Observation
 ) -> None:
     fence, _ = hand.show_code(requested)
-    actions.observe(fence, observation)
+    actions.record_event(fence, observation)
     before = reread(requested)
-    Hand().claim(requested)
+    FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (before.state, before.reason)
 
 
-def test_a_new_worker_ends_the_ones_before_it(hand: Hand) -> None:
-    newcomer = Hand().worker
+def test_a_new_worker_ends_the_ones_before_it(hand: FakeWorker) -> None:
+    newcomer = FakeWorker().worker
     hand.worker.refresh_from_db()
     assert hand.worker.stopped_at is not None
     assert not hand.worker.alive
@@ -145,7 +151,7 @@ def test_a_new_worker_ends_the_ones_before_it(hand: Hand) -> None:
     assert list(Worker.objects.filter(stopped_at=None)) == [newcomer]
 
 
-def test_a_heartbeat_keeps_a_worker_alive(hand: Hand) -> None:
+def test_a_heartbeat_keeps_a_worker_alive(hand: FakeWorker) -> None:
     hand.die()
     hand.worker.refresh_from_db()
     assert not hand.worker.alive
@@ -156,7 +162,7 @@ def test_a_heartbeat_keeps_a_worker_alive(hand: Hand) -> None:
     assert Worker.any_alive()
 
 
-def test_a_worker_that_stops_is_seen_at_once(requested: Connection, hand: Hand) -> None:
+def test_a_worker_that_stops_is_seen_at_once(requested: Connection, hand: FakeWorker) -> None:
     hand.link(requested)
     assert read_status(requested.pk).state == State.CONNECTED
     actions.stop_worker(hand.worker)

@@ -6,7 +6,7 @@ from django.test import Client
 
 from connections import actions
 from connections.models import Connection
-from connections.tests.hand import CODE, Hand
+from connections.tests.fake_worker import CODE, FakeWorker
 from connections.tests.sockets import (
     close_code,
     do,
@@ -26,7 +26,7 @@ ALICE = Actor("alice")
 
 
 @pytest.fixture
-def shown(connection: Connection, hand: Hand) -> Connection:
+def shown(connection: Connection, hand: FakeWorker) -> Connection:
     """A connection whose code waits to be scanned."""
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
@@ -34,7 +34,7 @@ def shown(connection: Connection, hand: Hand) -> Connection:
 
 
 async def test_a_snapshot_comes_first_and_again_with_each_change(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     async with watching(page_of(connection), await do(log_in, alice)) as socket:
         first = await socket.receive_json_from()
@@ -63,7 +63,7 @@ async def test_a_viewer_gets_no_code_and_no_buttons(shown: Connection, bob: User
 
 
 async def test_asking_gets_the_snapshot_again_and_a_dead_worker_shows(
-    shown: Connection, alice: User, hand: Hand
+    shown: Connection, alice: User, hand: FakeWorker
 ) -> None:
     async with watching(page_of(shown), await do(log_in, alice)) as socket:
         await socket.receive_json_from()

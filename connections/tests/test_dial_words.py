@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connections.worker.endings import dial_words
+from connections.worker.event_mapping import dial_words
 
 GET = 'failed to send handshake request: Get "https://web.whatsapp.com/ws/chat": '
 DIALLED = f"failed to dial whatsapp web websocket: failed to WebSocket dial: {GET}"

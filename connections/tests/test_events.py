@@ -15,7 +15,7 @@ from connections import actions
 from connections.history import AUDIT, CONNECTION, Place, Wanted, lines, place_of
 from connections.lifecycle import Observation
 from connections.models import Connection, ConnectionEvent
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from organizations.actions import rename_organization, set_member
 from organizations.actors import Actor
 from organizations.models import AuditEntry, Membership, Organization
@@ -46,11 +46,11 @@ def path(connection: Connection) -> str:
 
 
 @pytest.fixture
-def eventful(connection: Connection, hand: Hand, olivia: User, bob: User) -> Connection:
+def eventful(connection: Connection, hand: FakeWorker, olivia: User, bob: User) -> Connection:
     """Olivia asks, a phone links, the link drops, and she renames the organization."""
     someone = Actor("olivia", olivia, None, "192.0.2.7")
     actions.request_reconnect(connection.pk, someone)
-    actions.observe(hand.link(connection), Observation.LINK_LOST, "reset by peer")
+    actions.record_event(hand.link(connection), Observation.LINK_LOST, "reset by peer")
     rename_organization(connection.organization, "Acme 2", someone)
     return connection
 

@@ -12,7 +12,7 @@ from connections import actions
 from connections.actions import Fence, Superseded
 from connections.lifecycle import Observation, State
 from connections.models import Connection, PairingAttempt
-from connections.tests.hand import CODE, NUMBER, PAIRING_LASTS, Hand, nobody
+from connections.tests.fake_worker import CODE, NUMBER, PAIRING_LASTS, FakeWorker, nobody
 from connections.tests.rows import everything
 from organizations.actors import Actor
 from organizations.models import Organization
@@ -28,7 +28,7 @@ class Case:
 
 
 CASES = [
-    Case("begin", lambda fence, attempt: actions.begin(fence)),
+    Case("begin", lambda fence, attempt: actions.mark_started(fence)),
     Case("begin_pairing", lambda fence, attempt: actions.begin_pairing(fence, PAIRING_LASTS)),
     Case(
         "begin_pairing because",
@@ -58,7 +58,7 @@ CASES = [
     *(
         Case(
             f"observe {observation}",
-            lambda fence, attempt, observation=observation: actions.observe(  # type: ignore[misc]
+            lambda fence, attempt, observation=observation: actions.record_event(  # type: ignore[misc]
                 fence, observation, "too late"
             ),
         )
@@ -70,7 +70,7 @@ by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 @pytest.fixture
-def pairing(connection: Connection, hand: Hand) -> tuple[Fence, PairingAttempt]:
+def pairing(connection: Connection, hand: FakeWorker) -> tuple[Fence, PairingAttempt]:
     """A pairing whose first code is shown, and the right to write about it."""
     actions.request_reconnect(connection.pk, ALICE)
     return hand.show_code(connection)
@@ -103,7 +103,7 @@ def test_under_an_old_claim(
     case: Case, connection: Connection, pairing: tuple[Fence, PairingAttempt]
 ) -> None:
     fence, attempt = pairing
-    newcomer = Hand()
+    newcomer = FakeWorker()
     newcomer.claim(connection)
     refused(lambda: case.write(fence, attempt))
 
@@ -130,14 +130,14 @@ def test_a_code_for_an_attempt_that_has_ended_is_refused(
     connection: Connection, pairing: tuple[Fence, PairingAttempt]
 ) -> None:
     fence, attempt = pairing
-    actions.observe(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Observation.CODES_EXPIRED)
     refused(lambda: actions.show_code(fence, attempt.pk, CODE, 2, 6, timedelta(seconds=20)))
 
 
 def test_a_code_for_another_connections_attempt_is_refused(
     connection: Connection,
     pairing: tuple[Fence, PairingAttempt],
-    hand: Hand,
+    hand: FakeWorker,
     other_organization: Organization,
 ) -> None:
     fence, _ = pairing
@@ -148,7 +148,7 @@ def test_a_code_for_another_connections_attempt_is_refused(
 
 
 def test_credentials_are_forgotten_whatever_has_been_requested_since(
-    connection: Connection, hand: Hand
+    connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
@@ -162,7 +162,7 @@ def test_credentials_are_forgotten_whatever_has_been_requested_since(
 
 
 def test_a_disconnect_that_was_asked_for_twice_is_done_once(
-    connection: Connection, hand: Hand
+    connection: Connection, hand: FakeWorker
 ) -> None:
     """Disconnect, reconnect, disconnect: the first one's clean-up is that of the last one."""
     actions.request_disconnect(connection.pk, ALICE)
@@ -175,11 +175,11 @@ def test_a_disconnect_that_was_asked_for_twice_is_done_once(
 
 
 def test_credentials_are_not_forgotten_under_an_old_claim(
-    connection: Connection, hand: Hand
+    connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
-    Hand().claim(connection)
+    FakeWorker().claim(connection)
     refused(lambda: actions.forget_credentials(fence, Observation.DISCONNECTED))
     ahead = replace(fence, claim=fence.claim + 7)
     refused(lambda: actions.forget_credentials(ahead, Observation.DISCONNECTED))
@@ -189,15 +189,17 @@ def test_a_fence_from_the_future_is_none(
     connection: Connection, pairing: tuple[Fence, PairingAttempt]
 ) -> None:
     fence, _ = pairing
-    refused(lambda: actions.observe(replace(fence, claim=fence.claim + 1), Observation.RESUMED))
     refused(
-        lambda: actions.observe(
+        lambda: actions.record_event(replace(fence, claim=fence.claim + 1), Observation.RESUMED)
+    )
+    refused(
+        lambda: actions.record_event(
             replace(fence, generation=fence.generation + 1), Observation.RESUMED
         )
     )
 
 
-def test_claiming_what_one_owns_raises_no_claim(connection: Connection, hand: Hand) -> None:
+def test_claiming_what_one_owns_raises_no_claim(connection: Connection, hand: FakeWorker) -> None:
     first = actions.claim(connection.pk, hand.worker, nobody)
     before = everything()
     again = actions.claim(connection.pk, hand.worker, nobody)

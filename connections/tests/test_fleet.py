@@ -19,7 +19,7 @@ from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, Worker
 from connections.reason_texts import REASON_TEXTS, NextAction
 from connections.serializers import read_status
-from connections.tests.hand import CODE, NUMBER, Hand
+from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
 from organizations.access import for_user
 from organizations.actions import set_active
 from organizations.actors import Actor
@@ -93,7 +93,9 @@ def test_it_is_where_the_apps_heading_and_the_breadcrumbs_lead(
     )
 
 
-def test_the_first_page_has_it_in_short(connection: Connection, hand: Hand, bob: User) -> None:
+def test_the_first_page_has_it_in_short(
+    connection: Connection, hand: FakeWorker, bob: User
+) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
     response = look(bob, "/admin/")
@@ -104,7 +106,7 @@ def test_the_first_page_has_it_in_short(connection: Connection, hand: Hand, bob:
     assert f'<a href="{PAGE}">See what needs you</a>' in html
 
 
-def test_no_one_finds_a_code_there(connection: Connection, alice: User, hand: Hand) -> None:
+def test_no_one_finds_a_code_there(connection: Connection, alice: User, hand: FakeWorker) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
     response = look(alice)
@@ -117,7 +119,7 @@ def test_no_one_finds_a_code_there(connection: Connection, alice: User, hand: Ha
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("reason", Reason)
-def test_needs_action_are_those_that_only_a_person_helps(hand: Hand, reason: Reason) -> None:
+def test_needs_action_are_those_that_only_a_person_helps(hand: FakeWorker, reason: Reason) -> None:
     only_the_server = REASON_TEXTS[reason].step == NextAction.CHECK_SERVER
     for state in State:
         connection = new(f"{state} {reason}", state, reason)
@@ -126,7 +128,7 @@ def test_needs_action_are_those_that_only_a_person_helps(hand: Hand, reason: Rea
 
 
 def test_without_a_worker_what_should_run_needs_someone_at_the_server(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
@@ -141,7 +143,7 @@ def test_without_a_worker_what_should_run_needs_someone_at_the_server(
 
 
 def test_a_deactivated_one_is_neither_well_nor_in_need(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.begin(connection)
@@ -150,10 +152,10 @@ def test_a_deactivated_one_is_neither_well_nor_in_need(
 
 
 def test_the_step_that_helps_is_a_button_for_who_may_press_it(
-    connection: Connection, alice: User, bob: User, hand: Hand
+    connection: Connection, alice: User, bob: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
-    actions.observe(hand.link(connection), Observation.LOGGED_OUT_BY_PHONE)
+    actions.record_event(hand.link(connection), Observation.LOGGED_OUT_BY_PHONE)
     form = re.compile(
         rf'action="{PAGE}connection/{connection.pk}/reconnect/" data-reconnect (hidden)?'
     )
@@ -166,11 +168,11 @@ def test_the_step_that_helps_is_a_button_for_who_may_press_it(
 
 
 def test_at_the_server_there_is_no_button_to_press(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     later = timezone.now() + timedelta(minutes=5, seconds=30)
-    actions.observe(hand.link(connection), Observation.CLIENT_OUTDATED, retry_at=later)
+    actions.record_event(hand.link(connection), Observation.CLIENT_OUTDATED, retry_at=later)
     response = look(alice)
     (row,) = response.context["sections"][0].rows
     assert (row["reconnects"], row["retryText"]) == (False, "Next try in 5\xa0minutes")
@@ -181,21 +183,21 @@ def test_at_the_server_there_is_no_button_to_press(
 
 
 @pytest.fixture
-def many(hand: Hand) -> None:
+def many(hand: FakeWorker) -> None:
     """Some of each, made in no particular order."""
     new("Zeta", State.CONNECTED, Reason.LINKED, 3, number=NUMBER)
     new("alpha", State.CONNECTED, Reason.LINKED, 9)
     new("Old", State.ACTION_NEEDED, Reason.BANNED, 600)
     new("New", State.ACTION_NEEDED, Reason.LOGGED_OUT_BY_PHONE, 2)
     new("Server", State.RECONNECTING, Reason.UNREACHABLE, 30)
-    new("Dropped", State.RECONNECTING, Reason.LINK_LOST, 1)
+    new("Retryable", State.RECONNECTING, Reason.LINK_LOST, 1)
     new("Scan", State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, 1)
 
 
 def test_the_newest_news_is_first_and_the_others_are_by_name(many: None, admin_user: User) -> None:
     assert list(shown(look(admin_user)).items()) == [
         ("action_needed", ["New", "Server", "Old"]),
-        ("reconnecting", ["Dropped"]),
+        ("reconnecting", ["Retryable"]),
         ("linking", ["Scan"]),
         ("connected", ["alpha", "Zeta"]),
     ]
@@ -212,7 +214,7 @@ def test_each_count_leads_to_the_list_of_those(many: None, admin_user: User) -> 
 
 
 def test_a_long_section_shows_its_first_and_the_way_to_the_rest(
-    hand: Hand, admin_user: User
+    hand: FakeWorker, admin_user: User
 ) -> None:
     for number in range(60):
         new(f"Number {number:02}", State.CONNECTED, Reason.LINKED)
@@ -222,7 +224,7 @@ def test_a_long_section_shows_its_first_and_the_way_to_the_rest(
 
 
 @pytest.mark.parametrize("address", [PAGE, "/admin/"])
-def test_many_cost_no_more_queries_than_few(hand: Hand, alice: User, address: str) -> None:
+def test_many_cost_no_more_queries_than_few(hand: FakeWorker, alice: User, address: str) -> None:
     client = Client()
     client.force_login(alice)
     client.get(address)  # Some of what Django asks is kept.
@@ -238,7 +240,7 @@ def test_many_cost_no_more_queries_than_few(hand: Hand, alice: User, address: st
     assert asked[0] == asked[1] <= 17
 
 
-def test_many_that_no_worker_holds_cost_no_more_either(hand: Hand, admin_user: User) -> None:
+def test_many_that_no_worker_holds_cost_no_more_either(hand: FakeWorker, admin_user: User) -> None:
     hand.die()
     organizations = [
         new(f"{number}", State.CONNECTED, Reason.LINKED, desired="connected", worker=None)
@@ -252,7 +254,7 @@ def test_many_that_no_worker_holds_cost_no_more_either(hand: Hand, admin_user: U
 
 
 def test_the_alarm_about_the_version_is_on_the_page(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     told = "No organization can connect until it is updated."
     alarm = re.compile(r"data-alarm (hidden)?")
@@ -276,7 +278,7 @@ def test_without_any_organization_it_says_what_to_do(admin_user: User, db: None)
 
 
 def test_what_it_says_where_nothing_needs_a_person(
-    connection: Connection, other_organization: Organization, admin_user: User, hand: Hand
+    connection: Connection, other_organization: Organization, admin_user: User, hand: FakeWorker
 ) -> None:
     caller = for_user(admin_user)
     actions.request_reconnect(connection.pk, ALICE)
@@ -284,7 +286,7 @@ def test_what_it_says_where_nothing_needs_a_person(
     assert fleet.fleet_of(caller).mood == FleetHealth.QUIET
     set_active(other_organization, False, ALICE)
     assert fleet.fleet_of(caller).mood == FleetHealth.WELL
-    actions.observe(fence, Observation.LOGGED_OUT_BY_PHONE)
+    actions.record_event(fence, Observation.LOGGED_OUT_BY_PHONE)
     assert fleet.fleet_of(caller).mood == FleetHealth.ACTION
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from connections.worker import lease_memory
-from connections.worker.blank import Blank
-from connections.worker.host import Host, HostBroken
-from connections.worker.link import Event, Link
-from connections.worker.mould import Mould
+from connections.worker.client_handle import Event, Link
+from connections.worker.fork_server import ForkServer
+from connections.worker.host_handle import Host, HostBroken
+from connections.worker.store_template import StoreTemplate
 
 SECONDS = 20.0
 
@@ -30,26 +30,26 @@ def closed_port() -> int:
 
 
 @asynccontextmanager
-async def mould_with(spares: int, **environment: str) -> AsyncIterator[Mould]:
+async def fork_server_with(spares: int, **environment: str) -> AsyncIterator[ForkServer]:
     proxy = f"http://127.0.0.1:{closed_port()}"
     unreachable = {"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": "", "no_proxy": ""}
-    mould = Mould({**unreachable, "WHATSAPP_NOISE_ROOT": "", **environment}, spares)
+    fork_server = ForkServer({**unreachable, "WHATSAPP_NOISE_ROOT": "", **environment}, spares)
     try:
-        yield mould
+        yield fork_server
     finally:
-        await mould.close()
+        await fork_server.close()
 
 
 @pytest.fixture
-async def mould() -> AsyncIterator[Mould]:
+async def fork_server() -> AsyncIterator[ForkServer]:
     """One that keeps no spare hosts."""
-    async with mould_with(spares=0) as found:
+    async with fork_server_with(spares=0) as found:
         yield found
 
 
 @pytest.fixture
-async def host(mould: Mould) -> AsyncIterator[Host]:
-    taken = await mould.take()
+async def host(fork_server: ForkServer) -> AsyncIterator[Host]:
+    taken = await fork_server.take()
     yield taken
     taken.kill()
     await gone(taken)
@@ -145,9 +145,9 @@ async def test_killing_twice_is_no_error(host: Host) -> None:
     await gone(host)
 
 
-async def test_a_host_ends_itself_when_the_supervisor_is_gone(mould: Mould) -> None:
+async def test_a_host_ends_itself_when_the_supervisor_is_gone(fork_server: ForkServer) -> None:
     """A killed supervisor's sockets close: nobody has to find its hosts."""
-    host = await mould.take()
+    host = await fork_server.take()
     assert host._writer is not None
     host._writer.close()
     await until(lambda: not runs(host.pid), "the end of the host process")
@@ -155,26 +155,26 @@ async def test_a_host_ends_itself_when_the_supervisor_is_gone(mould: Mould) -> N
 
 
 async def test_a_spare_host_that_died_leaves_no_descriptor_behind() -> None:
-    async with mould_with(spares=1) as mould:
-        mould.fill()
-        await until(lambda: len(mould._spares) == 1, "a spare host")
+    async with fork_server_with(spares=1) as fork_server:
+        fork_server.fill()
+        await until(lambda: len(fork_server._spares) == 1, "a spare host")
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(3):
-            (spare,) = mould._spares
+            (spare,) = fork_server._spares
             os.kill(spare.pid, signal.SIGKILL)
             await gone(spare)
-            taken = await mould.take()
+            taken = await fork_server.take()
             taken.kill()
             await gone(taken)
-            await until(lambda: len(mould._spares) == 1, "another spare host")
+            await until(lambda: len(fork_server._spares) == 1, "another spare host")
         assert len(os.listdir("/proc/self/fd")) == before
 
 
 async def test_a_blank_store_has_its_tables_and_nobody_in_it(
-    mould: Mould, host: Host, tmp_path: Path
+    fork_server: ForkServer, host: Host, tmp_path: Path
 ) -> None:
-    blank = Blank()
-    await blank.make(mould)
+    blank = StoreTemplate()
+    await blank.make(fork_server)
     (tmp_path / "blank.sqlite3").write_bytes(blank.content)
     await host.prepare(str(tmp_path / "fresh.sqlite3"))
     tables = "SELECT name, sql FROM sqlite_master ORDER BY name"
@@ -188,7 +188,7 @@ async def test_a_blank_store_has_its_tables_and_nobody_in_it(
 
 
 async def test_a_stop_ends_a_blank_store_in_the_making(
-    mould: Mould, monkeypatch: pytest.MonkeyPatch
+    fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = asyncio.Event()
 
@@ -197,7 +197,7 @@ async def test_a_stop_ends_a_blank_store_in_the_making(
         await asyncio.get_running_loop().create_future()
 
     monkeypatch.setattr(Host, "prepare", prepare)
-    making = asyncio.create_task(Blank().make(mould))
+    making = asyncio.create_task(StoreTemplate().make(fork_server))
     await begun.wait()
     making.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -211,26 +211,26 @@ async def test_a_host_ends_itself_when_the_lease_is_over(
     descriptor = os.memfd_create("lease")
     os.ftruncate(descriptor, lease_memory.SIZE)
     memory = mmap.mmap(descriptor, lease_memory.SIZE)
-    mould = Mould({"WHATSAPP_NOISE_ROOT": ""}, 0, descriptor)
+    fork_server = ForkServer({"WHATSAPP_NOISE_ROOT": ""}, 0, descriptor)
     try:
         lease_memory.write(memory, time.monotonic() + 1)
-        host = await mould.take()
+        host = await fork_server.take()
         await gone(host)
         host.kill()
     finally:
-        await mould.close()
+        await fork_server.close()
         os.close(descriptor)
     (told,) = [record for record in caplog.records if "ended by itself" in record.message]
     assert vars(told)["why"] == "fatal error: the right to hold sockets was over"
 
 
 async def test_hosts_and_mould_end_with_the_mould_closed() -> None:
-    async with mould_with(spares=1) as mould:
-        host = await mould.take()
-        await until(lambda: len(mould._spares) == 1, "a spare host")
-        (spare,) = mould._spares
-        assert mould._process is not None
-        pid = mould._process.pid
+    async with fork_server_with(spares=1) as fork_server:
+        host = await fork_server.take()
+        await until(lambda: len(fork_server._spares) == 1, "a spare host")
+        (spare,) = fork_server._spares
+        assert fork_server._process is not None
+        pid = fork_server._process.pid
     assert not runs(pid)
     await gone(spare)
     assert host.alive, "whoever took it ends it"
@@ -239,39 +239,39 @@ async def test_hosts_and_mould_end_with_the_mould_closed() -> None:
 
 
 async def test_a_spare_host_is_taken_and_replaced() -> None:
-    async with mould_with(spares=1) as mould:
-        mould.fill()
-        await until(lambda: len(mould._spares) == 1, "a spare host")
-        (spare,) = mould._spares
-        taken = await mould.take()
+    async with fork_server_with(spares=1) as fork_server:
+        fork_server.fill()
+        await until(lambda: len(fork_server._spares) == 1, "a spare host")
+        (spare,) = fork_server._spares
+        taken = await fork_server.take()
         assert taken is spare
-        await until(lambda: len(mould._spares) == 1, "another spare host")
-        assert mould._spares[0].pid != taken.pid
+        await until(lambda: len(fork_server._spares) == 1, "another spare host")
+        assert fork_server._spares[0].pid != taken.pid
         taken.kill()
         await gone(taken)
 
 
 async def test_a_dead_spare_host_is_never_handed_out() -> None:
-    async with mould_with(spares=1) as mould:
-        mould.fill()
-        await until(lambda: len(mould._spares) == 1, "a spare host")
-        (spare,) = mould._spares
+    async with fork_server_with(spares=1) as fork_server:
+        fork_server.fill()
+        await until(lambda: len(fork_server._spares) == 1, "a spare host")
+        (spare,) = fork_server._spares
         os.kill(spare.pid, signal.SIGKILL)
         await gone(spare)
-        taken = await mould.take()
+        taken = await fork_server.take()
         assert taken.alive and taken is not spare
         spare.kill()
         taken.kill()
         await gone(taken)
 
 
-async def test_a_killed_mould_is_replaced(mould: Mould, database: Path) -> None:
-    first = await mould.take()
-    assert mould._process is not None
-    mould._process.kill()
-    mould._process.wait()
-    second = await mould.take()
-    assert first.alive, "the hosts outlive their mould"
+async def test_a_killed_mould_is_replaced(fork_server: ForkServer, database: Path) -> None:
+    first = await fork_server.take()
+    assert fork_server._process is not None
+    fork_server._process.kill()
+    fork_server._process.wait()
+    second = await fork_server.take()
+    assert first.alive, "the hosts outlive their fork server"
     await event(second.open(str(database)), "ended")
     for host in (first, second):
         host.kill()
@@ -279,27 +279,31 @@ async def test_a_killed_mould_is_replaced(mould: Mould, database: Path) -> None:
 
 
 async def test_a_mould_that_cannot_start_says_so() -> None:
-    async with mould_with(spares=0, WHATSAPP_NOISE_ROOT="no hexadecimal number") as mould:
+    async with fork_server_with(
+        spares=0, WHATSAPP_NOISE_ROOT="no hexadecimal number"
+    ) as fork_server:
         with pytest.raises(HostBroken):
-            await mould.take()
+            await fork_server.take()
 
 
 async def test_a_host_that_cannot_load_the_library_says_so() -> None:
-    async with mould_with(spares=0, WHATSAPP_NOISE_ROOT="00") as mould:
+    async with fork_server_with(spares=0, WHATSAPP_NOISE_ROOT="00") as fork_server:
         with pytest.raises(HostBroken, match="Error"):
-            await mould.take()
+            await fork_server.take()
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
-async def test_whoever_gives_up_waiting_takes_no_one_elses_host(mould: Mould, steps: int) -> None:
+async def test_whoever_gives_up_waiting_takes_no_one_elses_host(
+    fork_server: ForkServer, steps: int
+) -> None:
     """A request superseded while its host was being made: the next host has its own number."""
-    waiting = asyncio.create_task(mould.take())
+    waiting = asyncio.create_task(fork_server.take())
     for _ in range(steps):
         await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    host = await mould.take()
+    host = await fork_server.take()
     os.kill(host.pid, signal.SIGKILL)
     await gone(host)
     host.kill()

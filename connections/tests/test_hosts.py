@@ -15,40 +15,40 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from connections.tests.test_host import event, gone, mould_with, runs, until
-from connections.worker import host as host_module
-from connections.worker import hosts as hosts_module
-from connections.worker.host import HostBroken
-from connections.worker.hosts import SessionHosts
-from connections.worker.link import Link
+from connections.tests.test_host import event, fork_server_with, gone, runs, until
+from connections.worker import host_handle as host_module
+from connections.worker import host_pool as hosts_module
+from connections.worker.client_handle import Link
+from connections.worker.host_handle import HostBroken
+from connections.worker.host_pool import HostPool
 
 NUMBERS = itertools.count()
-LOGGER = "connections.worker.host"
+LOGGER = "connections.worker.host_handle"
 
 
 @asynccontextmanager
-async def hosts_with(spares: int = 0, **environment: str) -> AsyncIterator[SessionHosts]:
+async def hosts_with(spares: int = 0, **environment: str) -> AsyncIterator[HostPool]:
     """Session hosts, all of which are gone at the end."""
-    async with mould_with(spares, **environment) as mould:
-        hosts = SessionHosts(mould)
+    async with fork_server_with(spares, **environment) as fork_server:
+        hosts = HostPool(fork_server)
         try:
             yield hosts
         finally:
-            left = [*hosts._hosts, *mould._spares]
+            left = [*hosts._hosts, *fork_server._spares]
             hosts.kill()
     for host in left:
         await gone(host)
 
 
 @pytest.fixture
-async def hosts() -> AsyncIterator[SessionHosts]:
+async def hosts() -> AsyncIterator[HostPool]:
     """Their clients end at once, as WhatsApp cannot be reached."""
     async with hosts_with() as found:
         yield found
 
 
 @pytest.fixture
-async def patient_hosts() -> AsyncIterator[SessionHosts]:
+async def patient_hosts() -> AsyncIterator[HostPool]:
     """Their clients wait for a proxy that takes their connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as silent:
         proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -56,14 +56,14 @@ async def patient_hosts() -> AsyncIterator[SessionHosts]:
             yield found
 
 
-async def open_one(hosts: SessionHosts, folder: Path, alone: bool = False) -> Link:
+async def open_one(hosts: HostPool, folder: Path, alone: bool = False) -> Link:
     """A client that is over already, but has its place in a host."""
     link = await open_patient(hosts, folder, alone)
     await event(link, "ended")
     return link
 
 
-async def open_patient(hosts: SessionHosts, folder: Path, alone: bool = False) -> Link:
+async def open_patient(hosts: HostPool, folder: Path, alone: bool = False) -> Link:
     return await hosts.open(str(folder / f"{next(NUMBERS)}.sqlite3"), alone)
 
 
@@ -87,7 +87,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_host_is_retired_after_so_many_starts(
-    hosts: SessionHosts, tmp_path: Path, settings: Settings
+    hosts: HostPool, tmp_path: Path, settings: Settings
 ) -> None:
     settings.STARTS_PER_HOST = 3
     links = [await open_one(hosts, tmp_path) for _ in range(4)]
@@ -98,7 +98,7 @@ async def test_a_host_is_retired_after_so_many_starts(
 
 
 async def test_a_closed_client_counts_as_a_start_all_the_same(
-    hosts: SessionHosts, tmp_path: Path, settings: Settings
+    hosts: HostPool, tmp_path: Path, settings: Settings
 ) -> None:
     settings.STARTS_PER_HOST = 2
     pids = []
@@ -112,7 +112,7 @@ async def test_a_closed_client_counts_as_a_start_all_the_same(
 
 @pytest.mark.usefixtures("hurried")
 async def test_a_host_that_has_grown_too_big_is_retired(
-    hosts: SessionHosts, tmp_path: Path, settings: Settings
+    hosts: HostPool, tmp_path: Path, settings: Settings
 ) -> None:
     link = await open_one(hosts, tmp_path)
     host = link.host
@@ -124,7 +124,7 @@ async def test_a_host_that_has_grown_too_big_is_retired(
 
 
 async def test_the_clients_of_a_worn_host_move_and_it_is_ended(
-    hosts: SessionHosts, tmp_path: Path, settings: Settings, hurried: None
+    hosts: HostPool, tmp_path: Path, settings: Settings, hurried: None
 ) -> None:
     links = [await open_one(hosts, tmp_path) for _ in range(3)]
     worn = links[0].host
@@ -141,7 +141,7 @@ async def test_the_clients_of_a_worn_host_move_and_it_is_ended(
 
 
 async def test_an_empty_host_that_is_not_worn_stays(
-    hosts: SessionHosts, tmp_path: Path, hurried: None
+    hosts: HostPool, tmp_path: Path, hurried: None
 ) -> None:
     link = await open_one(hosts, tmp_path)
     await link.close()
@@ -150,7 +150,7 @@ async def test_an_empty_host_that_is_not_worn_stays(
     assert (await open_one(hosts, tmp_path)).host.pid == link.host.pid
 
 
-async def test_who_may_crash_hosts_has_one_alone(hosts: SessionHosts, tmp_path: Path) -> None:
+async def test_who_may_crash_hosts_has_one_alone(hosts: HostPool, tmp_path: Path) -> None:
     ordinary = await open_one(hosts, tmp_path)
     suspicious = await open_one(hosts, tmp_path, alone=True)
     another = await open_one(hosts, tmp_path, alone=True)
@@ -164,7 +164,7 @@ async def test_who_may_crash_hosts_has_one_alone(hosts: SessionHosts, tmp_path: 
 
 
 async def test_a_full_host_takes_no_more(
-    hosts: SessionHosts, tmp_path: Path, settings: Settings
+    hosts: HostPool, tmp_path: Path, settings: Settings
 ) -> None:
     settings.SESSIONS_PER_HOST = 2
     links = [await open_one(hosts, tmp_path) for _ in range(3)]
@@ -179,7 +179,7 @@ async def test_a_full_host_takes_no_more(
 
 @pytest.mark.usefixtures("hurried")
 async def test_a_stopped_host_is_ended_and_its_clients_hear_why(
-    patient_hosts: SessionHosts,
+    patient_hosts: HostPool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -197,7 +197,7 @@ async def test_a_stopped_host_is_ended_and_its_clients_hear_why(
 
 @pytest.mark.usefixtures("hurried")
 async def test_a_host_that_stands_still_for_a_moment_is_left_alone(
-    patient_hosts: SessionHosts, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    patient_hosts: HostPool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     link = await open_patient(patient_hosts, tmp_path)
     os.kill(link.host.pid, signal.SIGSTOP)
@@ -210,7 +210,7 @@ async def test_a_host_that_stands_still_for_a_moment_is_left_alone(
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV])
 async def test_a_host_that_dies_is_told_once(
-    patient_hosts: SessionHosts,
+    patient_hosts: HostPool,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     number: signal.Signals,
@@ -227,9 +227,9 @@ async def test_a_host_that_dies_is_told_once(
 
 async def test_the_last_words_of_the_go_library_are_told() -> None:
     """Real ones: its runtime refuses this setting with a fatal error."""
-    async with mould_with(spares=0, GOMEMLIMIT="nonsense") as mould:
+    async with fork_server_with(spares=0, GOMEMLIMIT="nonsense") as fork_server:
         with pytest.raises(HostBroken, match="while starting: fatal error: malformed GOMEMLIMIT"):
-            await mould.take()
+            await fork_server.take()
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ async def test_the_last_words_of_the_go_library_are_told() -> None:
     ],
 )
 async def test_of_its_output_only_the_reason_of_a_crash_is_told(
-    patient_hosts: SessionHosts,
+    patient_hosts: HostPool,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     words: str,

@@ -27,7 +27,7 @@ from connections import actions
 from connections.actions import Fence, Superseded
 from connections.lifecycle import Observation, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
-from connections.tests.hand import CODE, CODE_LASTS, NUMBER, PAIRING_LASTS, Hand
+from connections.tests.fake_worker import CODE, CODE_LASTS, NUMBER, PAIRING_LASTS, FakeWorker
 from connections.tests.rows import everything
 from organizations.actors import Actor
 from organizations.models import Organization
@@ -54,7 +54,7 @@ class LateWords(RuleBasedStateMachine):
         for table in (ConnectionEvent, PairingAttempt, Connection, Worker, Organization):
             table._default_manager.all().delete()
         self.id = Connection.objects.of(Organization.objects.create(name="Acme")).pk
-        self.hand = Hand()
+        self.hand = FakeWorker()
         self.store = ""
         self.past: list[Written] = []
         self.link()
@@ -76,7 +76,7 @@ class LateWords(RuleBasedStateMachine):
     @rule(linked=booleans())
     def take_over(self, linked: bool) -> None:
         """Another worker comes; the phone may have accepted the code of the one before."""
-        self.hand = Hand()
+        self.hand = FakeWorker()
         actions.claim(self.id, self.hand.worker, lambda _, store: NUMBER if linked else "")
 
     @rule()
@@ -115,7 +115,7 @@ class LateWords(RuleBasedStateMachine):
     @rule()
     def link(self) -> None:
         fence, attempt = self.show_codes()
-        self.write("observe", fence, actions.observe, Observation.CODE_ACCEPTED)
+        self.write("observe", fence, actions.record_event, Observation.CODE_ACCEPTED)
         self.write("link", fence, actions.link, attempt, NUMBER)
 
     @rule(
@@ -125,7 +125,7 @@ class LateWords(RuleBasedStateMachine):
         )
     )
     def observe(self, seen: Observation) -> None:
-        self.write("observe", self.take(), actions.observe, seen)
+        self.write("observe", self.take(), actions.record_event, seen)
 
     # --- Who comes too late ----------------------------------------------------------------------
 
@@ -158,7 +158,7 @@ class LateWords(RuleBasedStateMachine):
 
     def take(self) -> Fence:
         fence = self.hand.claim(self.row())
-        self.write("begin", fence, actions.begin)
+        self.write("begin", fence, actions.mark_started)
         return fence
 
     def write(

@@ -153,7 +153,7 @@ def test_only_a_request_wakes_what_is_disconnected(observation: Observation) -> 
 def test_a_disconnect_always_ends_disconnected(state: State) -> None:
     requested = after(state, Observation.DISCONNECT_REQUESTED)
     assert requested == (state, Reason.DISCONNECTING)
-    for done in (Observation.DISCONNECTED, Observation.DISCONNECTED_UNTOLD):
+    for done in (Observation.DISCONNECTED, Observation.DISCONNECTED_UNCONFIRMED):
         result = after(state, done)
         assert result is not None and result[0] == State.DISCONNECTED
 

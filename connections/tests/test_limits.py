@@ -16,11 +16,11 @@ from connections import actions, limits
 from connections.lifecycle import Observation
 from connections.limits import TooManyRequests
 from connections.models import Connection, ConnectionEvent, Method
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from organizations.actions import create_token
 from organizations.actors import Actor
 from organizations.models import Organization
-from organizations.tests.people import api_client
+from organizations.tests.users import api_client
 
 SENTENCE = "Too many reconnects in a short time; WhatsApp bans numbers for that. Try again in "
 
@@ -128,7 +128,7 @@ def test_a_token_counts_for_itself(
 
 
 def test_asking_again_for_what_runs_does_not_count(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     for _ in range(10):
         actions.request_reconnect(connection.pk, actor)

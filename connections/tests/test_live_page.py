@@ -18,7 +18,7 @@ from connections.lifecycle import Observation
 from connections.models import Connection, ConnectionEvent, Method, SelfTest, Worker
 from connections.serializers import snapshot
 from connections.status import read_status
-from connections.tests.hand import NUMBER, PAIRING_LASTS, Hand
+from connections.tests.fake_worker import NUMBER, PAIRING_LASTS, FakeWorker
 from connections.tests.test_admin import JSON, browser, get, page, text
 from organizations.actions import set_active
 from organizations.actors import Actor
@@ -35,7 +35,7 @@ def ask_by_phone(user: User, connection: Connection, number: str, **headers: Any
     return browser(user).post(address, {"phoneNumber": number}, headers=headers or None)
 
 
-def show_phone_code(connection: Connection, hand: Hand, number: str = NUMBER) -> Fence:
+def show_phone_code(connection: Connection, hand: FakeWorker, number: str = NUMBER) -> Fence:
     actions.request_reconnect(connection.pk, ALICE, Method.PHONE, number)
     fence = hand.begin(connection)
     attempt = actions.begin_pairing(fence, PAIRING_LASTS)
@@ -122,7 +122,7 @@ def test_outsiders_viewers_and_those_who_only_look(
 
 
 def test_the_code_is_shown_in_two_groups_and_spelled(
-    connection: Connection, alice: User, bob: User, hand: Hand
+    connection: Connection, alice: User, bob: User, hand: FakeWorker
 ) -> None:
     show_phone_code(connection, hand)
     html = text(get(alice, page(connection.organization)))
@@ -133,7 +133,7 @@ def test_the_code_is_shown_in_two_groups_and_spelled(
 
 
 def test_the_snapshot_tells_the_code_to_those_who_may_operate(
-    connection: Connection, hand: Hand
+    connection: Connection, hand: FakeWorker
 ) -> None:
     show_phone_code(connection, hand)
     seen = told(connection)
@@ -168,7 +168,7 @@ def unbroken(number: str) -> str:
 
 @pytest.mark.parametrize(("number", "other"), SPELLINGS)
 def test_other_spelling_is_offered_beside_the_code(
-    connection: Connection, alice: User, bob: User, hand: Hand, number: str, other: str
+    connection: Connection, alice: User, bob: User, hand: FakeWorker, number: str, other: str
 ) -> None:
     show_phone_code(connection, hand, number)
     sentence = NO_MESSAGE.format(unbroken(other))
@@ -188,27 +188,27 @@ def test_other_spelling_is_offered_beside_the_code(
 
 
 def test_other_spelling_is_offered_after_whatsapp_issued_no_code(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE, Method.PHONE, "525512345678")
     fence, _ = hand.begin_pairing(connection)
-    actions.observe(fence, Observation.PAIRING_REFUSED, NO_PHONE_CODE)
+    actions.record_event(fence, Observation.PAIRING_REFUSED, NO_PHONE_CODE)
     sentence = KNOWN_AS.format(unbroken("+52 1 55 1234 5678"))
     assert told(connection)["otherSpelling"]["sentence"] == sentence
     assert f">{sentence}<" in text(get(alice, page(connection.organization)))
 
 
 def test_other_spelling_is_offered_after_no_one_typed_the_code(
-    connection: Connection, hand: Hand
+    connection: Connection, hand: FakeWorker
 ) -> None:
     fence = show_phone_code(connection, hand)
-    actions.observe(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Observation.CODES_EXPIRED)
     sentence = NO_MESSAGE.format(unbroken("+55 11 8765-4321"))
     assert told(connection)["otherSpelling"]["sentence"] == sentence
 
 
 def test_no_other_spelling_is_offered_where_none_helps(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     assert told(connection)["otherSpelling"] is None
     fence = show_phone_code(connection, hand, "12025550123")
@@ -217,20 +217,20 @@ def test_no_other_spelling_is_offered_where_none_helps(
     assert re.search(r'data-can="otherSpelling"\s+hidden', html)
     show_phone_code(connection, hand)
     fence = hand.claim(connection)
-    actions.observe(fence, Observation.PAIRING_REFUSED, "it said: no")
+    actions.record_event(fence, Observation.PAIRING_REFUSED, "it said: no")
     assert told(connection)["otherSpelling"] is None, "the number was not the reason"
     actions.request_reconnect(connection.pk, ALICE)
     fence, _ = hand.show_code(connection)
     assert told(connection)["otherSpelling"] is None, "a QR code is shown"
-    actions.observe(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Observation.CODES_EXPIRED)
     assert told(connection)["otherSpelling"] is None
     fence = show_phone_code(connection, hand)
-    actions.observe(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Observation.CODES_EXPIRED)
     set_active(connection.organization, False, ALICE)
     assert told(connection)["otherSpelling"] is None, "the organization rests"
 
 
-def test_each_way_to_link_leads_to_the_other(connection: Connection, hand: Hand) -> None:
+def test_each_way_to_link_leads_to_the_other(connection: Connection, hand: FakeWorker) -> None:
     def ways() -> tuple[bool, bool]:
         seen = told(connection)
         return seen["canLinkByPhone"], seen["canShowQr"]
@@ -245,12 +245,12 @@ def test_each_way_to_link_leads_to_the_other(connection: Connection, hand: Hand)
     assert attempt is not None
     actions.accept_code(fence, attempt.pk)
     assert ways() == (False, False)
-    actions.observe(fence, Observation.PAIRING_REFUSED)
+    actions.record_event(fence, Observation.PAIRING_REFUSED)
     assert ways() == (True, False)
 
 
 def test_new_code_is_offered_beside_a_saved_login_that_is_down(
-    connection: Connection, hand: Hand
+    connection: Connection, hand: FakeWorker
 ) -> None:
     def offered() -> tuple[bool, ...]:
         seen = told(connection)
@@ -260,7 +260,7 @@ def test_new_code_is_offered_beside_a_saved_login_that_is_down(
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
     assert offered() == (False, False, False, False, False)
-    actions.observe(fence, Observation.LOGIN_STILL_REFUSED)
+    actions.record_event(fence, Observation.LOGIN_STILL_REFUSED)
     assert (told(connection)["step"], offered()) == ("new_code", (True, True, True, False, False))
     actions.request_reconnect(connection.pk, ALICE, fresh_code=True)
     hand.show_code(connection)
@@ -273,7 +273,7 @@ def test_new_code_is_offered_beside_a_saved_login_that_is_down(
 
 
 def test_a_test_message_is_asked_for_and_its_result_told(
-    connection: Connection, alice: User, bob: User, hand: Hand
+    connection: Connection, alice: User, bob: User, hand: FakeWorker
 ) -> None:
     address = page(connection.organization, "self_test")
     refused = browser(alice).post(address, headers=JSON)
@@ -292,7 +292,7 @@ def test_a_test_message_is_asked_for_and_its_result_told(
 
 
 def test_everyone_is_told_that_the_software_is_too_old(
-    connection: Connection, bob: User, hand: Hand
+    connection: Connection, bob: User, hand: FakeWorker
 ) -> None:
     html = text(get(bob, page(connection.organization)))
     assert re.search(r"data-alarm\s+hidden", html)
@@ -306,14 +306,16 @@ def test_everyone_is_told_that_the_software_is_too_old(
 
 
 def test_the_next_try_is_told_without_javascript(
-    connection: Connection, alice: User, hand: Hand
+    connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
-    actions.observe(fence, Observation.LINK_LOST, retry_at=timezone.now() + timedelta(minutes=1))
+    actions.record_event(
+        fence, Observation.LINK_LOST, retry_at=timezone.now() + timedelta(minutes=1)
+    )
     assert "Next try at" in text(get(alice, page(connection.organization)))
     until = timezone.now() + timedelta(hours=5)
-    actions.observe(fence, Observation.TEMPORARILY_BANNED, retry_at=until)
+    actions.record_event(fence, Observation.TEMPORARILY_BANNED, retry_at=until)
     assert "The ban ends:" in text(get(alice, page(connection.organization)))
     answer = browser(alice).post(page(connection.organization, "reconnect"), headers=JSON)
     assert "has banned this number until" in answer.json()["message"]
@@ -360,7 +362,7 @@ def test_earlier_lines_are_pages_of_their_own(
 
 
 def test_the_uptime_has_a_bar_and_a_row_for_each_day(
-    connection: Connection, bob: User, hand: Hand
+    connection: Connection, bob: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)

@@ -11,20 +11,20 @@ from django.core.exceptions import PermissionDenied
 from connections import actions
 from connections.lifecycle import Observation, State
 from connections.models import Connection, OwnerLink, PairingAttempt
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from organizations import actions as organizations
 from organizations.access import Caller
 from organizations.actors import Actor
 from organizations.models import ApiToken, Membership, Organization
-from organizations.tests.people import member
 from organizations.tests.test_races import at_the_same_time
+from organizations.tests.users import member
 
 Role = Membership.Role
 TESTS = Actor("the tests")
 ROUNDS = 10
 
 
-def pair(connection: Connection, hand: Hand, actor: Actor) -> PairingAttempt:
+def pair(connection: Connection, hand: FakeWorker, actor: Actor) -> PairingAttempt:
     """A pairing that this actor began, with a code to be scanned."""
     actions.request_reconnect(connection.pk, actor)
     return hand.show_code(connection)[1]
@@ -59,7 +59,7 @@ LOSSES = pytest.mark.parametrize("lose", [remove, demote, deactivate, delete])
 
 @LOSSES
 def test_pairing_ends_with_the_right_of_who_began_it(
-    connection: Connection, hand: Hand, alice: User, lose: object
+    connection: Connection, hand: FakeWorker, alice: User, lose: object
 ) -> None:
     attempt = pair(connection, hand, Caller(alice).actor)
     assert is_open(attempt)
@@ -81,7 +81,7 @@ def test_link_ends_with_the_right_of_who_made_it(
 
 @LOSSES
 def test_pairing_through_a_link_ends_with_the_right_of_who_made_the_link(
-    connection: Connection, hand: Hand, alice: User, lose: object
+    connection: Connection, hand: FakeWorker, alice: User, lose: object
 ) -> None:
     link, secret = actions.make_owner_link(connection.pk, Caller(alice).actor)
     actions.use_owner_link(link, f"{secret}.one", "192.0.2.9")
@@ -91,7 +91,7 @@ def test_pairing_through_a_link_ends_with_the_right_of_who_made_the_link(
 
 
 def test_pairing_begun_with_a_token_ends_when_the_token_is_revoked(
-    connection: Connection, hand: Hand, alice: User, organization: Organization
+    connection: Connection, hand: FakeWorker, alice: User, organization: Organization
 ) -> None:
     parent, _ = organizations.create_token(alice, "parent", TESTS)
     made_with = Caller(alice, parent).actor
@@ -102,7 +102,7 @@ def test_pairing_begun_with_a_token_ends_when_the_token_is_revoked(
 
 
 def test_pairing_of_an_organizations_token_ends_with_the_owner_who_made_it(
-    connection: Connection, hand: Hand, organization: Organization
+    connection: Connection, hand: FakeWorker, organization: Organization
 ) -> None:
     owner = member("olivia", organization, Role.OWNER)
     token, _ = organizations.create_token(owner, "shop", TESTS, organization=organization)
@@ -113,7 +113,7 @@ def test_pairing_of_an_organizations_token_ends_with_the_owner_who_made_it(
 
 def test_pairing_goes_on_where_its_right_goes_on(
     connection: Connection,
-    hand: Hand,
+    hand: FakeWorker,
     alice: User,
     bob: User,
     organization: Organization,
@@ -130,7 +130,9 @@ def test_pairing_goes_on_where_its_right_goes_on(
     assert is_open(attempt)
 
 
-def test_linked_connection_stays_linked(connection: Connection, hand: Hand, alice: User) -> None:
+def test_linked_connection_stays_linked(
+    connection: Connection, hand: FakeWorker, alice: User
+) -> None:
     actions.request_reconnect(connection.pk, Caller(alice).actor)
     hand.link(connection)
     remove(alice)
@@ -139,11 +141,11 @@ def test_linked_connection_stays_linked(connection: Connection, hand: Hand, alic
 
 
 def test_fresh_code_of_a_lost_right_leaves_the_saved_login(
-    connection: Connection, hand: Hand, alice: User
+    connection: Connection, hand: FakeWorker, alice: User
 ) -> None:
     actions.request_reconnect(connection.pk, TESTS)
     fence = hand.link(connection)
-    actions.observe(fence, Observation.LOGIN_STILL_REFUSED)
+    actions.record_event(fence, Observation.LOGIN_STILL_REFUSED)
     actions.request_reconnect(connection.pk, Caller(alice).actor, fresh_code=True)
     connection.refresh_from_db()
     assert connection.fresh_code
@@ -166,7 +168,7 @@ def test_person_who_lost_the_right_meanwhile_begins_nothing(
 
 
 def test_revoking_a_persons_keys_ends_tokens_links_and_pairings(
-    connection: Connection, hand: Hand, organization: Organization
+    connection: Connection, hand: FakeWorker, organization: Organization
 ) -> None:
     owner = member("olivia", organization, Role.OWNER)
     organizations.create_token(owner, "shop", TESTS, organization=organization)

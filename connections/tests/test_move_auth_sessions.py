@@ -16,7 +16,7 @@ from connections import actions, lock
 from connections.auth_sessions.folder_copies import FolderPlace
 from connections.auth_sessions.moving import NotMoved, Place, digest, move
 from connections.auth_sessions.schema_copies import SchemaPlace
-from connections.tests.places import DatabasePlace, database, postgres
+from connections.tests.store_backends import DatabasePlace, database, postgres
 from connections.worker.preparing import Preparer
 
 __all__ = ["database", "postgres"]

@@ -11,10 +11,10 @@ from django.db import IntegrityError, transaction
 from django.db import connection as database
 
 from connections import actions
-from connections.actions import Fence, Unwelcome
+from connections.actions import Fence, NumberRejected
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, PairingAttempt
-from connections.tests.hand import NUMBER, Hand, overdue
+from connections.tests.fake_worker import NUMBER, FakeWorker, overdue
 from connections.tests.rows import everything
 from organizations.actors import Actor
 from organizations.models import Organization
@@ -33,7 +33,7 @@ class Pairing:
     attempt: PairingAttempt
 
     @classmethod
-    def of(cls, organization: Organization, hand: Hand) -> Pairing:
+    def of(cls, organization: Organization, hand: FakeWorker) -> Pairing:
         connection = Connection.objects.of(organization)
         actions.request_reconnect(connection.pk, ALICE)
         fence, attempt = hand.show_code(connection)
@@ -49,12 +49,12 @@ class Pairing:
 
 
 @pytest.fixture
-def pairing(organization: Organization, hand: Hand) -> Pairing:
+def pairing(organization: Organization, hand: FakeWorker) -> Pairing:
     return Pairing.of(organization, hand)
 
 
 @pytest.fixture
-def other_pairing(other_organization: Organization, hand: Hand) -> Pairing:
+def other_pairing(other_organization: Organization, hand: FakeWorker) -> Pairing:
     """Charlie's."""
     return Pairing.of(other_organization, hand)
 
@@ -66,7 +66,7 @@ def expect(pairing: Pairing, number: str) -> None:
 def unwelcome(pairing: Pairing, number: str, observation: Observation) -> None:
     """It is refused, says why without the whole number, and changes no row."""
     before = everything()
-    with pytest.raises(Unwelcome) as refused, transaction.atomic():
+    with pytest.raises(NumberRejected) as refused, transaction.atomic():
         pairing.link(number)
     assert refused.value.observation == observation
     assert number[-4:] in refused.value.detail and number not in refused.value.detail
@@ -93,7 +93,7 @@ def test_the_expected_phone_is_welcome_in_either_spelling(
 def test_another_phone_than_the_expected_one_is_not(pairing: Pairing) -> None:
     expect(pairing, GERMAN)
     unwelcome(pairing, NUMBER, Observation.WRONG_NUMBER)
-    actions.observe(pairing.fence, Observation.WRONG_NUMBER, "its number ends in 4321")
+    actions.record_event(pairing.fence, Observation.WRONG_NUMBER, "its number ends in 4321")
     row = pairing.row()
     assert (row.state, row.reason, row.store) == (State.ACTION_NEEDED, Reason.WRONG_NUMBER, "")
     pairing.attempt.refresh_from_db()
@@ -118,9 +118,9 @@ def test_a_phone_of_another_organization_is_not_welcome(
     assert pairing.link(GERMAN).state == State.CONNECTED
 
 
-def test_one_organization_may_link_its_own_phone_again(pairing: Pairing, hand: Hand) -> None:
+def test_one_organization_may_link_its_own_phone_again(pairing: Pairing, hand: FakeWorker) -> None:
     pairing.link(NUMBER)
-    actions.observe(pairing.fence, Observation.TAKEN_OVER)
+    actions.record_event(pairing.fence, Observation.TAKEN_OVER)
     actions.request_reconnect(pairing.connection.pk, ALICE)
     fence, attempt = hand.show_code(pairing.connection)
     actions.link(fence, attempt, NUMBER)
@@ -136,7 +136,7 @@ def test_who_has_lost_a_phone_leaves_it_to_others(
         actions.request_disconnect(other_pairing.connection.pk, ALICE)
         actions.forget_credentials(other_pairing.fence, Observation.DISCONNECTED)
     else:
-        actions.observe(other_pairing.fence, observation)
+        actions.record_event(other_pairing.fence, observation)
     assert pairing.link(NUMBER).number == NUMBER
 
 
@@ -145,7 +145,7 @@ def test_who_has_lost_a_phone_leaves_it_to_others(
 
 def take_over(pairing: Pairing, number: str) -> Connection:
     """The worker dies with the phone's credentials in the store; another one finds them."""
-    worker = Hand().worker
+    worker = FakeWorker().worker
     claimed = actions.claim(pairing.connection.pk, worker, lambda _, store: number if store else "")
     assert claimed is not None
     return claimed
@@ -188,7 +188,7 @@ def link_together(pairing: Pairing, number: str, together: Barrier) -> Observati
     try:
         together.wait()
         pairing.link(number)
-    except Unwelcome as refused:
+    except NumberRejected as refused:
         return refused.observation
     finally:
         database.close()
@@ -196,7 +196,7 @@ def link_together(pairing: Pairing, number: str, together: Barrier) -> Observati
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_of_two_organizations_gets_a_phone_that_both_link_at_once(hand: Hand) -> None:
+def test_one_of_two_organizations_gets_a_phone_that_both_link_at_once(hand: FakeWorker) -> None:
     for turn in range(5):
         names = (f"One {turn}", f"Two {turn}")
         pairings = [Pairing.of(Organization.objects.create(name=name), hand) for name in names]
@@ -215,6 +215,6 @@ def test_the_database_is_the_last_resort(pairing: Pairing, other_pairing: Pairin
     with pytest.raises(IntegrityError), transaction.atomic():
         other.update(number=NUMBER, store="attempt-7")
     other.update(number=NUMBER)  # a number without credentials is only a memory
-    actions.observe(pairing.fence, Observation.FORGOTTEN)
+    actions.record_event(pairing.fence, Observation.FORGOTTEN)
     other.update(store="attempt-7")
     assert pairing.row().number == other.get().number == NUMBER

@@ -9,7 +9,7 @@ from django.utils import timezone
 from connections import actions, auth_sessions
 from connections.lifecycle import PAIRING, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
-from connections.tests.hand import CODE, NUMBER, PAIRING_LASTS, Hand
+from connections.tests.fake_worker import CODE, NUMBER, PAIRING_LASTS, FakeWorker
 from organizations.actors import Actor
 
 ALICE = Actor("alice")
@@ -26,7 +26,7 @@ def reread(connection: Connection) -> Connection:
     return Connection.objects.get(pk=connection.pk)
 
 
-def test_a_pairing_opens_one_attempt(requested: Connection, hand: Hand) -> None:
+def test_a_pairing_opens_one_attempt(requested: Connection, hand: FakeWorker) -> None:
     before = timezone.now()
     fence, first = hand.begin_pairing(requested)
     second = actions.begin_pairing(fence, PAIRING_LASTS)
@@ -38,16 +38,16 @@ def test_a_pairing_opens_one_attempt(requested: Connection, hand: Hand) -> None:
     assert first.store != second.store, "each has a store of its own"
 
 
-def test_beginning_is_remembered(requested: Connection, hand: Hand) -> None:
+def test_beginning_is_remembered(requested: Connection, hand: FakeWorker) -> None:
     hand.begin(requested)
     assert reread(requested).begun_generation == 1
 
 
 def test_a_pairing_whose_credentials_are_worthless_says_why(
-    requested: Connection, hand: Hand
+    requested: Connection, hand: FakeWorker
 ) -> None:
     fence = hand.link(requested)
-    actions.observe(fence, Observation.LINK_LOST)
+    actions.record_event(fence, Observation.LINK_LOST)
     actions.request_reconnect(requested.pk, ALICE)
     fence = hand.begin(requested)
     actions.begin_pairing(fence, PAIRING_LASTS, Observation.FORGOTTEN)
@@ -58,7 +58,9 @@ def test_a_pairing_whose_credentials_are_worthless_says_why(
     assert newest == [Reason.PREPARING_CODE, Reason.FORGOTTEN]
 
 
-def test_each_code_takes_the_place_of_the_one_before(requested: Connection, hand: Hand) -> None:
+def test_each_code_takes_the_place_of_the_one_before(
+    requested: Connection, hand: FakeWorker
+) -> None:
     fence, attempt = hand.show_code(requested)
     attempt.refresh_from_db()
     first_code_at = attempt.first_code_at
@@ -75,7 +77,7 @@ def test_each_code_takes_the_place_of_the_one_before(requested: Connection, hand
 
 
 def test_a_linked_phone_makes_the_attempts_store_the_organizations(
-    requested: Connection, hand: Hand
+    requested: Connection, hand: FakeWorker
 ) -> None:
     fence, attempt = hand.show_code(requested)
     actions.link(fence, attempt, NUMBER)
@@ -88,7 +90,9 @@ def test_a_linked_phone_makes_the_attempts_store_the_organizations(
     assert line is not None and line.attempt == attempt
 
 
-def test_a_link_that_broke_right_after_the_scan_is_kept(requested: Connection, hand: Hand) -> None:
+def test_a_link_that_broke_right_after_the_scan_is_kept(
+    requested: Connection, hand: FakeWorker
+) -> None:
     fence, attempt = hand.show_code(requested)
     actions.link(fence, attempt, NUMBER, Observation.LINK_LOST)
     connection = reread(requested)
@@ -113,10 +117,13 @@ def test_a_link_that_broke_right_after_the_scan_is_kept(requested: Connection, h
     ],
 )
 def test_a_pairing_that_fails_ends_its_attempt(
-    requested: Connection, hand: Hand, observation: Observation, outcome: PairingAttempt.Outcome
+    requested: Connection,
+    hand: FakeWorker,
+    observation: Observation,
+    outcome: PairingAttempt.Outcome,
 ) -> None:
     fence, attempt = hand.show_code(requested)
-    actions.observe(fence, observation)
+    actions.record_event(fence, observation)
     attempt.refresh_from_db()
     assert (attempt.outcome, attempt.code) == (outcome, "")
     assert attempt.ended_at is not None
@@ -127,13 +134,13 @@ def test_a_pairing_that_fails_ends_its_attempt(
 
 @pytest.mark.parametrize("observation", sorted(actions.GONE_AT_WHATSAPP))
 def test_worthless_credentials_are_not_used_again_but_stay_on_disk(
-    requested: Connection, hand: Hand, observation: Observation
+    requested: Connection, hand: FakeWorker, observation: Observation
 ) -> None:
     fence = hand.link(requested)
     store = reread(requested).store
     database = Path(auth_sessions.create(requested.pk, store))
     database.write_text("credentials")
-    actions.observe(fence, observation)
+    actions.record_event(fence, observation)
     assert reread(requested).store == ""
     assert database.read_text() == "credentials"
 
@@ -142,30 +149,32 @@ def test_worthless_credentials_are_not_used_again_but_stay_on_disk(
     "observation", sorted(set(Observation) - actions.GONE_AT_WHATSAPP, key=str)
 )
 def test_no_other_failure_touches_the_credentials(
-    requested: Connection, hand: Hand, observation: Observation
+    requested: Connection, hand: FakeWorker, observation: Observation
 ) -> None:
     fence = hand.link(requested)
     store = reread(requested).store
-    actions.observe(fence, observation)
+    actions.record_event(fence, observation)
     connection = reread(requested)
     assert (connection.store, connection.number) == (store, NUMBER)
 
 
-def test_what_is_known_already_gets_no_second_line(requested: Connection, hand: Hand) -> None:
+def test_what_is_known_already_gets_no_second_line(requested: Connection, hand: FakeWorker) -> None:
     fence = hand.link(requested)
-    actions.observe(fence, Observation.LINK_LOST)
+    actions.record_event(fence, Observation.LINK_LOST)
     since = reread(requested).since
     lines = requested.events.count()
-    actions.observe(fence, Observation.LINK_LOST)
+    actions.record_event(fence, Observation.LINK_LOST)
     assert requested.events.count() == lines
-    actions.observe(fence, Observation.UNREACHABLE)
+    actions.record_event(fence, Observation.UNREACHABLE)
     assert requested.events.count() == lines + 1
     assert reread(requested).since == since, "since when it is in this state"
 
 
-def test_a_detail_is_kept_and_goes_with_the_next_reason(requested: Connection, hand: Hand) -> None:
+def test_a_detail_is_kept_and_goes_with_the_next_reason(
+    requested: Connection, hand: FakeWorker
+) -> None:
     fence = hand.link(requested)
-    actions.observe(fence, Observation.TEMPORARILY_BANNED, "until 2030-01-01 00:00 UTC")
+    actions.record_event(fence, Observation.TEMPORARILY_BANNED, "until 2030-01-01 00:00 UTC")
     assert reread(requested).detail == "until 2030-01-01 00:00 UTC"
     actions.request_reconnect(requested.pk, ALICE)
     assert reread(requested).detail == ""

@@ -9,15 +9,15 @@ import pytest
 from connections import actions, auth_sessions
 from connections.actions import Superseded
 from connections.models import Connection
-from connections.tests.hand import Hand
-from connections.tests.places import Place, database, folders, place, postgres
+from connections.tests.fake_worker import FakeWorker
+from connections.tests.store_backends import Place, database, folders, place, postgres
 
 __all__ = ["database", "folders", "place", "postgres"]
 
 
 @pytest.mark.django_db
 def test_the_owner_removes_a_store(place: Place, connection: Connection) -> None:
-    fence = Hand(alone=False).claim(connection)
+    fence = FakeWorker(alone=False).claim(connection)
     place.link(connection.pk, "attempt-1")
     assert actions.as_owner(fence, partial(auth_sessions.delete, connection.pk))
     assert place.content() == set()
@@ -26,10 +26,10 @@ def test_the_owner_removes_a_store(place: Place, connection: Connection) -> None
 @pytest.mark.django_db
 def test_who_stood_still_removes_nothing(place: Place, connection: Connection) -> None:
     """It was about to delete, and goes on when another one has linked a phone meanwhile."""
-    stopped = Hand(alone=False)
+    stopped = FakeWorker(alone=False)
     fence = stopped.claim(connection)
     stopped.die()
-    Hand(alone=False).claim(connection)
+    FakeWorker(alone=False).claim(connection)
     place.link(connection.pk, "attempt-2")
     for remove in (
         partial(auth_sessions.delete, connection.pk),

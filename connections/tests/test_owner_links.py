@@ -16,7 +16,7 @@ from connections.actions.owner_links import digest
 from connections.lifecycle import Observation
 from connections.models import Connection, Method, OwnerLink
 from connections.owner_screen import screen
-from connections.tests.hand import NUMBER, Hand, overdue
+from connections.tests.fake_worker import NUMBER, FakeWorker, overdue
 from organizations.actors import Actor
 from organizations.models import AuditEntry, Membership
 
@@ -69,7 +69,7 @@ def test_only_hashes_are_stored(made: tuple[OwnerLink, str], connection: Connect
 
 
 def test_the_whole_way(
-    made: tuple[OwnerLink, str], connection: Connection, hand: Hand, alice: User
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, alice: User
 ) -> None:
     link, secret = made
     held = held_by(secret)
@@ -140,7 +140,7 @@ def test_of_many_at_once_one_gets_it(connection: Connection, actor: Actor) -> No
 def test_one_attempt_and_it_is_used_up(
     made: tuple[OwnerLink, str],
     connection: Connection,
-    hand: Hand,
+    hand: FakeWorker,
     actor: Actor,
     ending: Observation,
 ) -> None:
@@ -148,7 +148,7 @@ def test_one_attempt_and_it_is_used_up(
     held = held_by(secret)
     actions.use_owner_link(link, held, HERE)
     fence, _ = hand.show_code(connection)
-    actions.observe(fence, ending)
+    actions.record_event(fence, ending)
     # What others begin later is nothing to this link, whether or not anyone has looked meanwhile.
     actions.request_reconnect(connection.pk, actor)
     hand.show_code(connection)
@@ -163,7 +163,7 @@ def test_one_attempt_and_it_is_used_up(
 
 
 def test_a_pairing_that_is_under_way_is_joined(
-    made: tuple[OwnerLink, str], connection: Connection, hand: Hand, actor: Actor
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, actor: Actor
 ) -> None:
     link, secret = made
     actions.request_reconnect(connection.pk, actor, Method.PHONE, NUMBER)
@@ -178,7 +178,7 @@ def test_a_pairing_that_is_under_way_is_joined(
 
 
 def test_from_one_kind_of_code_to_the_other_is_still_the_attempt(
-    made: tuple[OwnerLink, str], connection: Connection, hand: Hand
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker
 ) -> None:
     link, secret = made
     held = held_by(secret)
@@ -233,7 +233,7 @@ def test_what_ends_it(
 
 
 def test_revoking_voids_the_code_that_it_shows(
-    made: tuple[OwnerLink, str], connection: Connection, hand: Hand, actor: Actor
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, actor: Actor
 ) -> None:
     link, secret = made
     actions.use_owner_link(link, held_by(secret), HERE)
@@ -245,7 +245,7 @@ def test_revoking_voids_the_code_that_it_shows(
 
 
 def test_revoking_one_that_nobody_uses_leaves_a_pairing_alone(
-    made: tuple[OwnerLink, str], connection: Connection, hand: Hand, actor: Actor
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, actor: Actor
 ) -> None:
     actions.request_reconnect(connection.pk, actor)
     _, attempt = hand.show_code(connection)
@@ -266,7 +266,7 @@ def test_so_many_and_no_more(connection: Connection, actor: Actor, settings: Set
 
 
 def test_where_there_is_nothing_to_link(
-    connection: Connection, actor: Actor, hand: Hand, made: tuple[OwnerLink, str]
+    connection: Connection, actor: Actor, hand: FakeWorker, made: tuple[OwnerLink, str]
 ) -> None:
     link, secret = made
     actions.request_reconnect(connection.pk, actor)
@@ -281,7 +281,7 @@ def test_where_there_is_nothing_to_link(
 
 
 def test_a_code_that_ran_out_is_not_shown(
-    made: tuple[OwnerLink, str], connection: Connection, hand: Hand
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker
 ) -> None:
     link, secret = made
     actions.use_owner_link(link, held_by(secret), HERE)
@@ -292,7 +292,7 @@ def test_a_code_that_ran_out_is_not_shown(
 
 
 def test_what_staff_are_told(
-    made: tuple[OwnerLink, str], connection: Connection, hand: Hand
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker
 ) -> None:
     link, secret = made
     told = owner_links.told(connection)

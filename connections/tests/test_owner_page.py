@@ -16,7 +16,7 @@ from pytest_django import Settings
 from connections import actions
 from connections.lifecycle import Observation
 from connections.models import Connection, OwnerLink
-from connections.tests.hand import CODE, NUMBER, Hand
+from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
 from connections.tests.sockets import close_code, do, open_socket, refusal, watching
 from organizations.actions import set_active, set_expected_number
 from organizations.actors import Actor
@@ -154,7 +154,7 @@ def test_the_forms_are_refused_from_elsewhere(secret: str) -> None:
 
 
 def test_whatever_opens_nothing_looks_the_same(
-    connection: Connection, hand: Hand, alice: User, settings: Settings
+    connection: Connection, hand: FakeWorker, alice: User, settings: Settings
 ) -> None:
     actor = Actor("alice", alice)
 
@@ -165,7 +165,7 @@ def test_whatever_opens_nothing_looks_the_same(
     used = made()
     assert phone(used).post(LINK, {"ask": "connect"}).status_code == 302
     fence, _ = hand.show_code(connection)
-    actions.observe(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Observation.CODES_EXPIRED)
     expired = made()
     OwnerLink.objects.filter(pk=OwnerLink.objects.first().pk).update(expires_at=timezone.now())  # type: ignore[union-attr]
     answers = [Client().post(LINK, {"link": old}) for old in (revoked, used, expired, "0" * 40, "")]
@@ -191,7 +191,7 @@ def test_guessing_is_counted_and_a_right_link_still_opens(secret: str, settings:
     assert phone(secret).get(LINK).status_code == 200
 
 
-def test_from_the_button_to_success(connection: Connection, secret: str, hand: Hand) -> None:
+def test_from_the_button_to_success(connection: Connection, secret: str, hand: FakeWorker) -> None:
     mine, other = phone(secret), phone(secret)
     assert mine.post(LINK, {"ask": "connect"})["Location"] == LINK
     fence, attempt = hand.show_code(connection)
@@ -213,12 +213,12 @@ def test_from_the_button_to_success(connection: Connection, secret: str, hand: H
 
 
 def test_an_attempt_that_ended_is_told_in_one_sentence(
-    connection: Connection, secret: str, hand: Hand
+    connection: Connection, secret: str, hand: FakeWorker
 ) -> None:
     client = phone(secret)
     client.post(LINK, {"ask": "connect"})
     fence, _ = hand.show_code(connection)
-    actions.observe(fence, Observation.WRONG_NUMBER, "its number ends in 4321")
+    actions.record_event(fence, Observation.WRONG_NUMBER, "its number ends in 4321")
     page = client.get(LINK)
     assert page.status_code == 410
     assert "The phone could not be linked." in page.text
@@ -228,7 +228,7 @@ def test_an_attempt_that_ended_is_told_in_one_sentence(
 
 
 def test_a_typed_code_asks_for_the_number_unless_one_is_expected(
-    connection: Connection, secret: str, hand: Hand
+    connection: Connection, secret: str, hand: FakeWorker
 ) -> None:
     client = phone(secret)
     client.post(LINK, {"ask": "connect"})
@@ -250,7 +250,7 @@ def test_a_typed_code_asks_for_the_number_unless_one_is_expected(
 
 @pytest.mark.parametrize("expected", [True, False])
 def test_other_spelling_of_the_number_is_tried_and_not_told(
-    connection: Connection, secret: str, hand: Hand, expected: bool
+    connection: Connection, secret: str, hand: FakeWorker, expected: bool
 ) -> None:
     if expected:
         set_expected_number(connection.organization, NUMBER, TESTS)
@@ -279,7 +279,7 @@ def test_other_spelling_of_the_number_is_tried_and_not_told(
 
 
 def test_number_with_one_spelling_has_no_other_to_try(
-    connection: Connection, secret: str, hand: Hand
+    connection: Connection, secret: str, hand: FakeWorker
 ) -> None:
     client = phone(secret)
     client.post(LINK, {"ask": "connect"})
@@ -310,7 +310,7 @@ def test_code_is_asked_for_in_the_spelling_typed(
 
 
 def test_letters_in_a_number_are_named_at_the_field(
-    connection: Connection, secret: str, hand: Hand
+    connection: Connection, secret: str, hand: FakeWorker
 ) -> None:
     client = phone(secret)
     client.post(LINK, {"ask": "connect"})
@@ -369,7 +369,7 @@ def world(transactional_db: None) -> None:
 
 
 async def test_the_socket_tells_what_the_page_shows(
-    world: None, connection: Connection, alice: User, secret: str, hand: Hand
+    world: None, connection: Connection, alice: User, secret: str, hand: FakeWorker
 ) -> None:
     client = await do(phone, secret)
     async with watching(SOCKET, client) as socket:
@@ -388,7 +388,7 @@ async def test_the_socket_tells_what_the_page_shows(
 
 
 async def test_the_other_browser_is_shown_out_when_the_link_is_used(
-    world: None, connection: Connection, secret: str, hand: Hand
+    world: None, connection: Connection, secret: str, hand: FakeWorker
 ) -> None:
     mine, other = await do(phone, secret), await do(phone, secret)
     async with watching(SOCKET, other) as socket:

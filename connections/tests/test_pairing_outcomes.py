@@ -13,11 +13,11 @@ from django.db import connections
 from connections import actions
 from connections.lifecycle import Observation, State
 from connections.models import Connection, PairingAttempt
-from connections.tests.hand import CODE, PAIRING_LASTS
-from connections.worker.host import Host
-from connections.worker.link import Event, Link
+from connections.tests.fake_worker import CODE, PAIRING_LASTS
+from connections.worker.client_handle import Event, Link
+from connections.worker.connection_task import ConnectionTask
+from connections.worker.host_handle import Host
 from connections.worker.pairing import Pairing
-from connections.worker.session import Session
 from connections.worker.supervisor import Supervisor
 from organizations.actors import Actor
 from organizations.models import Organization
@@ -128,9 +128,9 @@ async def test_each_outcome_under_a_code_has_its_reason(
     async def take() -> ScriptedHost:
         return host
 
-    monkeypatch.setattr(supervisor.mould, "take", take)
+    monkeypatch.setattr(supervisor.fork_server, "take", take)
     row = await sync_to_async(requested_pairing)(supervisor)
-    session = Session(supervisor, row, None)
+    session = ConnectionTask(supervisor, row, None)
     attempt = await session.db(actions.begin_pairing, session.fence, PAIRING_LASTS)
 
     assert not await Pairing(session, attempt).run()

@@ -8,7 +8,7 @@ from django.utils import timezone
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, PairingAttempt, Workforce
 from connections.serializers import PANEL_NAMES, ConnectionStatus, Panel, panel_of
-from connections.tests.hand import CODE, CODE_LASTS
+from connections.tests.fake_worker import CODE, CODE_LASTS
 from organizations.models import Organization
 from organizations.phone_numbers import formatted
 

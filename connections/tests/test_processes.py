@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from connections.worker import processes
-from connections.worker.sharing import _workers
+from connections.worker.balancing import _workers
 
 
 def of_a_child() -> tuple[subprocess.Popen[bytes], str]:
@@ -48,9 +48,9 @@ def test_of_another_machine_nothing_is_known() -> None:
     assert not processes.is_gone("another-boot:4026531836 1 1")
 
 
-def test_a_neighbour_that_has_ended_counts_no_more(hand: Hand) -> None:
+def test_a_neighbour_that_has_ended_counts_no_more(hand: FakeWorker) -> None:
     child, known = of_a_child()
-    neighbour = Hand(alone=False).worker
+    neighbour = FakeWorker(alone=False).worker
     type(neighbour).objects.filter(pk=neighbour.pk).update(process=known)
     assert [peer.id for peer in _workers()[0]] == [hand.worker.pk, neighbour.pk]
     end(child)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from connections import qr
-from connections.tests.hand import CODE
+from connections.tests.fake_worker import CODE
 from tests.qr_reading import read
 
 SVG = "{http://www.w3.org/2000/svg}"

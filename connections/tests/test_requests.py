@@ -8,7 +8,7 @@ from connections.actions import AlreadyConnected
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.serializers import read_status
-from connections.tests.hand import NUMBER, Hand, overdue
+from connections.tests.fake_worker import NUMBER, FakeWorker, overdue
 from connections.tests.rows import everything
 from organizations.actors import Actor
 
@@ -51,7 +51,7 @@ def test_a_request_that_waits_for_a_worker_is_not_made_twice(
 
 
 def test_a_pairing_under_way_is_left_to_go_on(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
     hand.show_code(connection)
@@ -61,7 +61,7 @@ def test_a_pairing_under_way_is_left_to_go_on(
 
 
 def test_a_pairing_of_a_dead_worker_is_replaced(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
     _, attempt = hand.show_code(connection)
@@ -72,7 +72,7 @@ def test_a_pairing_of_a_dead_worker_is_replaced(
 
 
 def test_a_pairing_past_its_deadline_is_replaced(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
     _, attempt = hand.show_code(connection)
@@ -84,17 +84,19 @@ def test_a_pairing_past_its_deadline_is_replaced(
     "observation", [Observation.LINK_LOST, Observation.TAKEN_OVER, Observation.SESSION_BROKE]
 )
 def test_what_is_down_is_tried_anew(
-    connection: Connection, actor: Actor, hand: Hand, observation: Observation
+    connection: Connection, actor: Actor, hand: FakeWorker, observation: Observation
 ) -> None:
     reconnect(connection, actor)
     fence = hand.link(connection)
-    actions.observe(fence, observation)
+    actions.record_event(fence, observation)
     asked = reconnect(connection, actor)
     assert (asked.generation, asked.state) == (2, State.CONNECTING)
     assert asked.store, "with the saved credentials"
 
 
-def test_what_is_connected_is_left_alone(connection: Connection, actor: Actor, hand: Hand) -> None:
+def test_what_is_connected_is_left_alone(
+    connection: Connection, actor: Actor, hand: FakeWorker
+) -> None:
     reconnect(connection, actor)
     hand.link(connection)
     before = everything()
@@ -104,7 +106,7 @@ def test_what_is_connected_is_left_alone(connection: Connection, actor: Actor, h
 
 
 def test_what_was_connected_when_its_worker_died_is_reconnected(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
     hand.link(connection)
@@ -117,7 +119,7 @@ def test_what_was_connected_when_its_worker_died_is_reconnected(
 
 
 def test_a_disconnect_ends_the_pairing_and_erases_its_code(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
     _, attempt = hand.show_code(connection)
@@ -135,7 +137,7 @@ def test_a_disconnect_ends_the_pairing_and_erases_its_code(
 
 
 def test_a_disconnect_keeps_the_credentials_until_the_worker_has_logged_out(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
     hand.link(connection)
@@ -151,7 +153,7 @@ def test_a_disconnect_under_way_is_not_made_twice(connection: Connection, actor:
 
 
 def test_a_reconnect_during_a_disconnect_still_logs_out_first(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
     hand.link(connection)
@@ -162,7 +164,7 @@ def test_a_reconnect_during_a_disconnect_still_logs_out_first(
 
 
 def test_every_request_has_its_line_even_when_nothing_else_changes(
-    connection: Connection, actor: Actor, hand: Hand
+    connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
     hand.begin(connection)

@@ -16,11 +16,11 @@ from connections.actions import Fence, NotConnected, Superseded, TooManyTests
 from connections.lifecycle import Observation
 from connections.limits import TooManyRequests
 from connections.models import Connection, SelfTest, Worker
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from connections.tests.rows import everything
 from organizations.actors import Actor
 from organizations.models import Organization
-from organizations.tests.people import api_client
+from organizations.tests.users import api_client
 
 Failure = SelfTest.Failure
 
@@ -31,7 +31,7 @@ def actor(alice: User) -> Actor:
 
 
 @pytest.fixture
-def fence(hand: Hand, connection: Connection, actor: Actor) -> Fence:
+def fence(hand: FakeWorker, connection: Connection, actor: Actor) -> Fence:
     actions.request_reconnect(connection.pk, actor)
     return hand.link(connection)
 
@@ -130,7 +130,7 @@ def test_without_an_outcome_in_time_it_has_failed_and_stays_so(
 
 
 def test_only_the_owner_writes(
-    connection: Connection, fence: Fence, actor: Actor, hand: Hand
+    connection: Connection, fence: Fence, actor: Actor, hand: FakeWorker
 ) -> None:
     test = actions.request_self_test(connection.pk, actor)
     before = everything()
@@ -151,15 +151,17 @@ def test_only_the_owner_writes(
         actions.end_self_test(fence, test, message_id="3EB0")
 
 
-def test_who_is_not_connected_cannot_test(connection: Connection, hand: Hand, actor: Actor) -> None:
+def test_who_is_not_connected_cannot_test(
+    connection: Connection, hand: FakeWorker, actor: Actor
+) -> None:
     with pytest.raises(NotConnected):
         actions.request_self_test(connection.pk, actor)
     actions.request_reconnect(connection.pk, actor)
     fence = hand.link(connection)
-    actions.observe(fence, Observation.LINK_LOST)
+    actions.record_event(fence, Observation.LINK_LOST)
     with pytest.raises(NotConnected):
         actions.request_self_test(connection.pk, actor)
-    actions.observe(fence, Observation.RESUMED)
+    actions.record_event(fence, Observation.RESUMED)
     hand.die()
     with pytest.raises(NotConnected):
         actions.request_self_test(connection.pk, actor)
@@ -238,7 +240,12 @@ def test_it_leaves_the_connection_and_its_history_alone(
 
 
 def test_the_api_asks_and_tells(
-    connection: Connection, hand: Hand, alice: User, bob: User, charlie: User, settings: Settings
+    connection: Connection,
+    hand: FakeWorker,
+    alice: User,
+    bob: User,
+    charlie: User,
+    settings: Settings,
 ) -> None:
     settings.RECONNECT_WAIT_SECONDS = 0.01
     url = reverse("whatsapp-test-message", args=[connection.pk])

@@ -18,8 +18,8 @@ from pytest_django import Settings
 from connections import actions
 from connections.lifecycle import Desired, State
 from connections.models import Connection, Worker
-from connections.tests.hand import nobody
-from connections.worker.session import Session
+from connections.tests.fake_worker import nobody
+from connections.worker.connection_task import ConnectionTask
 from connections.worker.supervisor import Supervisor
 from organizations.actions import set_active
 from organizations.actors import Actor
@@ -31,7 +31,7 @@ ALICE = Actor("alice")
 SECONDS = 10.0
 
 
-async def wait_for_ever(session: Session) -> None:
+async def wait_for_ever(session: ConnectionTask) -> None:
     await asyncio.get_running_loop().create_future()
 
 
@@ -89,7 +89,7 @@ async def test_of_many_that_a_dead_worker_had_no_more_are_taken_than_there_is_ro
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     settings.WORKER_CAPACITY = 3
-    monkeypatch.setattr(Session, "run", wait_for_ever)
+    monkeypatch.setattr(ConnectionTask, "run", wait_for_ever)
     orphans, dead = await fleet_of(20)
     worker = await sync_to_async(actions.start_worker)("w", 3, False)
     await sync_to_async(actions.stop_worker)(dead)
@@ -107,13 +107,13 @@ async def test_a_deactivation_waits_only_for_what_must_not_be_cut_short(
 ) -> None:
     cleared = asyncio.Event()
 
-    async def clear_up_then_hold(session: Session) -> None:
+    async def clear_up_then_hold(session: ConnectionTask) -> None:
         session.disconnecting = True
         await cleared.wait()
         session.disconnecting = False
         await wait_for_ever(session)
 
-    monkeypatch.setattr(Session, "run", clear_up_then_hold)
+    monkeypatch.setattr(ConnectionTask, "run", clear_up_then_hold)
     (connection_id,), worker = await fleet_of(1)
     async with supervisor_of(worker) as supervisor:
         sessions = supervisor.sessions
@@ -134,7 +134,7 @@ async def test_a_deactivation_waits_only_for_what_must_not_be_cut_short(
 async def test_what_was_claimed_before_the_lease_was_lost_is_not_begun(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Session, "run", wait_for_ever)
+    monkeypatch.setattr(ConnectionTask, "run", wait_for_ever)
     (connection_id,), worker = await fleet_of(1)
     async with supervisor_of(worker) as supervisor:
         gate, db = asyncio.Event(), supervisor.db
@@ -156,7 +156,7 @@ async def test_what_was_claimed_before_the_lease_was_lost_is_not_begun(
 
 
 async def test_nothing_is_begun_behind_a_lost_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Session, "run", wait_for_ever)
+    monkeypatch.setattr(ConnectionTask, "run", wait_for_ever)
     (connection_id,), worker = await fleet_of(1)
     async with supervisor_of(worker) as supervisor:
         session = await supervisor.sessions.reconcile(connection_id)

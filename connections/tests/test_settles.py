@@ -16,8 +16,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from connections.lifecycle import Observation, Reason, State
 from connections.models import ConnectionEvent, Method
+from connections.tests.convergence_machine import SEEN, WORLD, Settles
 from connections.tests.session_model import AFTER_SCAN, NUMBERS, TROUBLES
-from connections.tests.settling import SEEN, WORLD, Settles
 
 
 @pytest.fixture(autouse=True)
@@ -175,9 +175,9 @@ def reconnected_while_a_logout_fails() -> None:
     life.reconnect(0, Method.QR)
     life.settle()
     assert life.row(0).state == State.CONNECTED
-    told = ConnectionEvent.objects.filter(observation=Observation.LEFT_UNTOLD)
+    told = ConnectionEvent.objects.filter(observation=Observation.LOGOUT_UNCONFIRMED)
     assert [(line.state, line.reason) for line in told] == [
-        (State.CONNECTING, Reason.DISCONNECTED_UNTOLD)
+        (State.CONNECTING, Reason.DISCONNECTED_UNCONFIRMED)
     ]
     life.teardown()
 

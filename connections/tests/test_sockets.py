@@ -14,7 +14,7 @@ from pytest_django import Settings
 from connections import actions, live_consumer
 from connections.live_consumer import CHECK_SECONDS
 from connections.models import Connection
-from connections.tests.hand import CODE, Hand
+from connections.tests.fake_worker import CODE, FakeWorker
 from connections.tests.sockets import (
     ALL,
     close_code,
@@ -42,7 +42,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def shown(connection: Connection, hand: Hand) -> Connection:
+def shown(connection: Connection, hand: FakeWorker) -> Connection:
     """A connection whose code waits to be scanned."""
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)

@@ -10,81 +10,81 @@ from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, Worker
 from connections.reason_texts import NextAction as NextStep
 from connections.serializers import Panel, panel_of, read_status, snapshot
-from connections.tests.hand import CODE, NUMBER, Hand, nobody
+from connections.tests.fake_worker import CODE, NUMBER, FakeWorker, nobody
 from organizations.actors import Actor
 
 ALICE = Actor("alice")
-NextAction = Callable[[Connection, Hand], object]
+NextAction = Callable[[Connection, FakeWorker], object]
 
 
-def reread(hand: Hand) -> Worker:
+def reread(hand: FakeWorker) -> Worker:
     return Worker.objects.get(pk=hand.worker.pk)
 
 
-def request(connection: Connection, hand: Hand) -> None:
+def request(connection: Connection, hand: FakeWorker) -> None:
     actions.request_reconnect(connection.pk, ALICE)
 
 
-def prepare(connection: Connection, hand: Hand) -> None:
+def prepare(connection: Connection, hand: FakeWorker) -> None:
     request(connection, hand)
     hand.begin_pairing(connection)
 
 
-def show(connection: Connection, hand: Hand) -> None:
+def show(connection: Connection, hand: FakeWorker) -> None:
     request(connection, hand)
     hand.show_code(connection)
 
 
-def accept(connection: Connection, hand: Hand) -> None:
+def accept(connection: Connection, hand: FakeWorker) -> None:
     request(connection, hand)
     fence, attempt = hand.show_code(connection)
     actions.accept_code(fence, attempt.pk)
 
 
-def link(connection: Connection, hand: Hand) -> None:
+def link(connection: Connection, hand: FakeWorker) -> None:
     request(connection, hand)
     hand.link(connection)
 
 
-def lose(connection: Connection, hand: Hand) -> None:
+def lose(connection: Connection, hand: FakeWorker) -> None:
     request(connection, hand)
-    actions.observe(hand.link(connection), Observation.LINK_LOST)
+    actions.record_event(hand.link(connection), Observation.LINK_LOST)
 
 
-def resume(connection: Connection, hand: Hand) -> None:
+def resume(connection: Connection, hand: FakeWorker) -> None:
     lose(connection, hand)
     request(connection, hand)
-    actions.observe(hand.begin(connection), Observation.RESUME_STARTED)
+    actions.record_event(hand.begin(connection), Observation.RESUME_STARTED)
 
 
-def fail(connection: Connection, hand: Hand) -> None:
+def fail(connection: Connection, hand: FakeWorker) -> None:
     request(connection, hand)
     fence, _ = hand.show_code(connection)
-    actions.observe(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Observation.CODES_EXPIRED)
 
 
-def leave(connection: Connection, hand: Hand) -> None:
+def leave(connection: Connection, hand: FakeWorker) -> None:
     link(connection, hand)
     actions.request_disconnect(connection.pk, ALICE)
 
 
-def be_gone(connection: Connection, hand: Hand) -> None:
+def be_gone(connection: Connection, hand: FakeWorker) -> None:
     leave(connection, hand)
     fence = hand.begin(connection)
     actions.forget_credentials(fence, Observation.DISCONNECTED)
 
 
-def leave_what_is_down(connection: Connection, hand: Hand) -> None:
+def leave_what_is_down(connection: Connection, hand: FakeWorker) -> None:
     fail(connection, hand)
     actions.request_disconnect(connection.pk, ALICE)
 
 
-def fail_to_leave(connection: Connection, hand: Hand) -> None:
+def fail_to_leave(connection: Connection, hand: FakeWorker) -> None:
     leave(connection, hand)
-    actions.observe(hand.begin(connection), Observation.SESSION_BROKE)
+    actions.record_event(hand.begin(connection), Observation.SESSION_BROKE)
 
 
-def rest(connection: Connection, hand: Hand) -> None:
+def rest(connection: Connection, hand: FakeWorker) -> None:
     """Nothing was ever asked for."""
 
 
@@ -108,7 +108,7 @@ def rest(connection: Connection, hand: Hand) -> None:
 )
 def test_the_page_shows_one_panel_and_the_buttons_that_help(
     connection: Connection,
-    hand: Hand,
+    hand: FakeWorker,
     step: NextAction,
     panel: Panel,
     reconnect: bool,
@@ -126,7 +126,7 @@ def test_the_page_shows_one_panel_and_the_buttons_that_help(
     assert not looked_at["canDisconnect"]
 
 
-def test_who_may_only_look_gets_no_code(connection: Connection, hand: Hand) -> None:
+def test_who_may_only_look_gets_no_code(connection: Connection, hand: FakeWorker) -> None:
     show(connection, hand)
     told = snapshot(read_status(connection.pk), may_operate=False)
     assert (told["panel"], told["pairing"]) == (Panel.HIDDEN, None)
@@ -134,7 +134,7 @@ def test_who_may_only_look_gets_no_code(connection: Connection, hand: Hand) -> N
 
 
 def test_who_may_operate_gets_the_code_as_a_picture_only(
-    connection: Connection, hand: Hand
+    connection: Connection, hand: FakeWorker
 ) -> None:
     show(connection, hand)
     told = snapshot(read_status(connection.pk), may_operate=True)
@@ -146,7 +146,7 @@ def test_who_may_operate_gets_the_code_as_a_picture_only(
 
 
 def test_the_history_is_told_newest_first_and_not_without_end(
-    connection: Connection, hand: Hand
+    connection: Connection, hand: FakeWorker
 ) -> None:
     for _ in range(15):
         actions.request_reconnect(connection.pk, ALICE)
@@ -173,7 +173,7 @@ def test_the_history_is_told_newest_first_and_not_without_end(
     ],
 )
 def test_a_dead_worker_is_seen_and_never_stored(
-    connection: Connection, hand: Hand, step: NextAction, state: State, reason: Reason
+    connection: Connection, hand: FakeWorker, step: NextAction, state: State, reason: Reason
 ) -> None:
     step(connection, hand)
     stored = Connection.objects.get(pk=connection.pk)
@@ -199,11 +199,15 @@ def test_a_dead_worker_is_seen_and_never_stored(
     ],
 )
 def test_when_no_worker_has_room_it_is_said(
-    connection: Connection, hand: Hand, step: NextAction, state: State, full: dict[str, object]
+    connection: Connection,
+    hand: FakeWorker,
+    step: NextAction,
+    state: State,
+    full: dict[str, object],
 ) -> None:
     step(connection, hand)
     hand.die()
-    Worker.objects.filter(pk=Hand().worker.pk).update(**full)
+    Worker.objects.filter(pk=FakeWorker().worker.pk).update(**full)
     observed = read_status(connection.pk)
     assert (observed.state, observed.reason) == (state, Reason.NO_ROOM)
     assert panel_of(observed, may_operate=True) == Panel.FULL
@@ -211,12 +215,12 @@ def test_when_no_worker_has_room_it_is_said(
     assert observed.since == max(observed.connection.since, reread(hand).heartbeat_at)
     Connection.objects.update(worker=None)
     assert read_status(connection.pk).since == observed.connection.since
-    Hand()
+    FakeWorker()
     assert read_status(connection.pk).reason != Reason.NO_ROOM
 
 
 def test_a_full_worker_carries_out_what_is_asked_of_its_own(
-    connection: Connection, hand: Hand
+    connection: Connection, hand: FakeWorker
 ) -> None:
     lose(connection, hand)
     Worker.objects.filter(pk=hand.worker.pk).update(capacity=1, sessions=1)
@@ -224,16 +228,18 @@ def test_a_full_worker_carries_out_what_is_asked_of_its_own(
     assert read_status(connection.pk).reason == Reason.REQUESTED
 
 
-def test_a_new_worker_that_has_not_got_round_to_it_yet(connection: Connection, hand: Hand) -> None:
+def test_a_new_worker_that_has_not_got_round_to_it_yet(
+    connection: Connection, hand: FakeWorker
+) -> None:
     link(connection, hand)
-    newcomer = Hand()
+    newcomer = FakeWorker()
     observed = read_status(connection.pk)
     assert (observed.state, observed.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
     actions.claim(connection.pk, newcomer.worker, nobody)
     assert not read_status(connection.pk).unowned
 
 
-def test_a_number_is_told_as_people_write_it(connection: Connection, hand: Hand) -> None:
+def test_a_number_is_told_as_people_write_it(connection: Connection, hand: FakeWorker) -> None:
     link(connection, hand)
     told = snapshot(read_status(connection.pk), may_operate=True)
     assert (told["number"], told["numberText"]) == (NUMBER, "+55 11 98765-4321")

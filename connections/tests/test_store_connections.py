@@ -9,11 +9,11 @@ from django.conf import settings
 
 from connections import auth_sessions
 from connections.auth_sessions.postgres import host_url
-from connections.tests.places import DatabasePlace, database, postgres
-from connections.tests.test_host import event, host, mould, until
-from connections.worker.host import Host
+from connections.tests.store_backends import DatabasePlace, database, postgres
+from connections.tests.test_host import event, fork_server, host, until
+from connections.worker.host_handle import Host
 
-__all__ = ["database", "host", "mould", "postgres"]
+__all__ = ["database", "host", "fork_server", "postgres"]
 
 STORE = "attempt-1"
 STARTS = 40

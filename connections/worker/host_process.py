@@ -1,6 +1,6 @@
 """What runs in a host process: `python -m connections.worker.host_process FD`.
 
-The process that is started is only a mould: it imports everything but the Go library and forks a
+The process that is started is a fork server: it imports everything but the Go library and forks a
 host for each socket that the supervisor passes to it, which costs 30 ms instead of 500 and shares
 its memory. A host loads the Go library and then obeys its socket, one JSON line a command:
 
@@ -243,7 +243,7 @@ def end_with(lease: mmap.mmap) -> None:
 
 
 def main(control: socket.socket, lease: mmap.mmap | None = None) -> None:
-    """Be the mould: fork a host for every socket that comes in, until the supervisor is gone."""
+    """Fork a host for every socket that comes in, until the supervisor is gone."""
     os.umask(0o077)
     root = os.environ.get("WHATSAPP_NOISE_ROOT", "")
     noise_root = bytes.fromhex(root) if root else None

@@ -15,15 +15,22 @@ from django.utils import timezone
 from connections import auth_sessions
 from connections.lifecycle import Observation
 from connections.models import Connection
-from connections.worker.dialling import Outdated
-from connections.worker.endings import USELESS, Dropped, Final, Unavailable, dial_words, ending
-from connections.worker.host import HostBroken
-from connections.worker.link import Event, Link
+from connections.worker.client_handle import Event, Link
+from connections.worker.connect_limiter import Outdated
+from connections.worker.event_mapping import (
+    USELESS,
+    Permanent,
+    Retryable,
+    Unavailable,
+    dial_words,
+    ending,
+)
+from connections.worker.host_handle import HostBroken
 from connections.worker.relinking import is_refusing
 from connections.worker.stability import HELD_SECONDS, Stability
 
 if TYPE_CHECKING:
-    from connections.worker.session import Session
+    from connections.worker.connection_task import ConnectionTask
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +72,9 @@ class _Moved(Exception):
 class Linked:
     """One organization's link, through drops, outages and crashes."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: ConnectionTask) -> None:
         self._session = session
-        self._dialling = session.supervisor.dialling
+        self._dialling = session.supervisor.connect_limiter
         self._failures = 0
         self._crashes = 0
         self._begin()
@@ -93,7 +100,7 @@ class Linked:
                 await self._hold()
             except _Moved:
                 continue
-            except Final as final:
+            except Permanent as final:
                 if final.observation in USELESS and self._session.requested:
                     # Someone pressed Reconnect, and the saved credentials are worthless: the
                     # fresh QR code comes at once, not after another press.
@@ -103,14 +110,14 @@ class Linked:
             except Outdated as held:
                 await self._session.observe(Observation.CLIENT_OUTDATED, retry_at=held.until)
                 await self._wait_until(held.until, until_over=True)
-            except Dropped as dropped:
+            except Retryable as dropped:
                 if self._dropped_too_soon(dropped.observation):
                     await self._pause(dropped)
                 else:
                     await self._back_off(dropped)
 
     async def _hold(self) -> None:
-        """Open a client and follow it to its end. Raises _Moved, Final, Outdated, Dropped."""
+        """Open a client and follow it to its end. Raises _Moved, Permanent, Outdated, Retryable."""
         session = self._session
         self._begin()
         if self._failures or self._stability.drops:
@@ -122,7 +129,7 @@ class Linked:
             await self._follow(session.link)
         except HostBroken as error:
             logger.exception("no session host", extra={"organization": session.id})
-            raise Dropped(Observation.HOST_CRASHED, str(error)) from error
+            raise Retryable(Observation.HOST_CRASHED, str(error)) from error
         finally:
             task = asyncio.current_task()
             if task is None or not task.cancelling():
@@ -131,7 +138,7 @@ class Linked:
     async def _look_into_store(self) -> None:
         """whatsmeow deletes a device that was refused for good, and may hang before it says so.
 
-        Raises Final.
+        Raises Permanent.
         """
         session = self._session
         try:
@@ -140,12 +147,12 @@ class Linked:
                 auth_sessions.exists, session.id, session.store
             )
         except auth_sessions.Damaged as error:
-            raise Final(Observation.CREDENTIALS_DAMAGED) from error
+            raise Permanent(Observation.CREDENTIALS_DAMAGED) from error
         except auth_sessions.Unusable:
             return  # Opening it tells, and is tried again.
         if not number:
             gone = Observation.FORGOTTEN if there else Observation.CREDENTIALS_MISSING
-            raise Final(gone)
+            raise Permanent(gone)
 
     # --- An open client -------------------------------------------------------------------------
 
@@ -154,7 +161,7 @@ class Linked:
         self._deadline = None if seconds is None else self._now() + seconds
 
     async def _follow(self, link: Link) -> None:
-        """Write down what happens to an open client. Raises _Moved, Final, Dropped."""
+        """Write down what happens to an open client. Raises _Moved, Permanent, Retryable."""
         self._enter(Phase.DIALLING, settings.DIAL_TIMEOUT_SECONDS)
         while True:
             left = None if self._deadline is None else max(0.0, self._deadline - self._now())
@@ -166,7 +173,7 @@ class Linked:
                 await self._heard(event)
 
     async def _overdue(self, link: Link) -> None:
-        """The phase has lasted for as long as it may. Raises Dropped."""
+        """The phase has lasted for as long as it may. Raises Retryable."""
         if self._phase == Phase.DIALLING:
             # Its dial goes on, and must not be left alone; but people are told.
             self._enter(Phase.DIALLING_LONG, LONGEST_DIAL_SECONDS)
@@ -180,14 +187,14 @@ class Linked:
             link.allow_relink()
             await self._session.observe(Observation.RESUMED)
         elif self._phase in (Phase.RELINKING, Phase.CUT_OFF):
-            raise Dropped(Observation.LINK_LOST)
+            raise Retryable(Observation.LINK_LOST)
         elif self._phase == Phase.SILENT:
-            raise Dropped(Observation.NOT_ANSWERING)
+            raise Retryable(Observation.NOT_ANSWERING)
         else:
-            raise Dropped(Observation.UNREACHABLE)
+            raise Retryable(Observation.UNREACHABLE)
 
     async def _heard(self, event: Event) -> None:
-        """Raises _Moved, Final, Dropped."""
+        """Raises _Moved, Permanent, Retryable."""
         kind = event["event"]
         if kind == "reached" and self._phase != Phase.CUT_OFF:
             self._enter(Phase.LOGGING_IN, settings.DIAL_TIMEOUT_SECONDS)
@@ -196,7 +203,7 @@ class Linked:
             self._has_held = False
             self._stability.record_login()
             if self._phase == Phase.CUT_OFF:
-                raise Dropped(Observation.LINK_LOST)
+                raise Retryable(Observation.LINK_LOST)
             self._enter(Phase.LOGGING_IN, settings.DIAL_TIMEOUT_SECONDS)
         elif kind in ("connected", "restored"):
             await self._up()
@@ -213,12 +220,12 @@ class Linked:
             raise _Moved
         elif kind == "code":
             # It asks for a phone: there is no device in this store any more.
-            raise Final(Observation.FORGOTTEN)
+            raise Permanent(Observation.FORGOTTEN)
         elif ended := ending(event):
             if kind == "logged_out":
                 await asyncio.sleep(FORGET_SECONDS)
             if kind == "replaced" and self._replaced_by_ourselves():
-                raise Dropped(Observation.LINK_LOST)
+                raise Retryable(Observation.LINK_LOST)
             raise ended
 
     async def _up(self) -> None:
@@ -241,23 +248,23 @@ class Linked:
         await self._session.observe(Observation.LINK_UNSTABLE, detail)
 
     async def _lost(self) -> None:
-        """The connection is gone. The library brings back one that has held. Raises Dropped."""
+        """The connection is gone. The library brings back one that has held. Raises Retryable."""
         if self._logged_in_at is None:
             self._has_held = False
             return self._enter(Phase.CUT_OFF, CUT_OFF_SECONDS)
         if not self._has_held:
-            raise Dropped(Observation.LINK_LOST)
+            raise Retryable(Observation.LINK_LOST)
         self._logged_in_at = None
         self._enter(Phase.RELINKING, RELINK_SECONDS * random.uniform(0.7, 1.0))
         await self._session.observe(Observation.LINK_LOST)
 
     def _not_relinked(self, error: str) -> None:
-        """The library could not connect again. Raises Dropped."""
+        """The library could not connect again. Raises Retryable."""
         if self._phase == Phase.RELINKING and not is_refusing(error):
-            raise Dropped(Observation.UNREACHABLE, dial_words(error))
+            raise Retryable(Observation.UNREACHABLE, dial_words(error))
         if self._phase == Phase.CUT_OFF:
             return  # The login may still be told of.
-        raise Dropped(Observation.LINK_LOST)
+        raise Retryable(Observation.LINK_LOST)
 
     def _replaced_by_ourselves(self) -> bool:
         session = self._session
@@ -269,7 +276,7 @@ class Linked:
         """Whether the connection was dropped before its link had held."""
         return observation in DROPS and not self._has_held and self._phase != Phase.RELINKING
 
-    async def _pause(self, dropped: Dropped) -> None:
+    async def _pause(self, dropped: Retryable) -> None:
         """Wait before the next login, as the last one was dropped before it had held."""
         let_in = self._logged_in_at is not None
         stability = self._stability
@@ -289,7 +296,7 @@ class Linked:
         await self._session.observe(observation, detail, retry_at)
         await self._dialling.pause(seconds)
 
-    async def _back_off(self, dropped: Dropped) -> None:
+    async def _back_off(self, dropped: Retryable) -> None:
         """Write down what broke, and wait before it is tried again."""
         observation = self._named(dropped.observation)
         if dropped.observation == Observation.HOST_CRASHED:

@@ -12,10 +12,10 @@ from django.conf import settings
 from connections import actions, auth_sessions
 from connections.lifecycle import Observation
 from connections.models import Method, PairingAttempt
-from connections.worker.dialling import Outdated
-from connections.worker.endings import Dropped, Final, StoreAway, ending
-from connections.worker.host import HostBroken
-from connections.worker.link import Event, Link
+from connections.worker.client_handle import Event, Link
+from connections.worker.connect_limiter import Outdated
+from connections.worker.event_mapping import Permanent, Retryable, StoreAway, ending
+from connections.worker.host_handle import HostBroken
 from connections.worker.pairing_endings import (
     HELD,
     NOT_OURS,
@@ -27,7 +27,7 @@ from connections.worker.pairing_endings import (
 from connections.worker.rotation import Rotation
 
 if TYPE_CHECKING:
-    from connections.worker.session import Session
+    from connections.worker.connection_task import ConnectionTask
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ MOST_CODES_LOST = 5
 class Pairing:
     """One attempt, from the fresh store to a linked phone or a reason why not."""
 
-    def __init__(self, session: Session, attempt: PairingAttempt) -> None:
+    def __init__(self, session: ConnectionTask, attempt: PairingAttempt) -> None:
         self._session = session
         self._attempt = attempt
         self._rotation = Rotation()
@@ -105,7 +105,7 @@ class Pairing:
                 ending.detail if held else "",
                 ending.until,
             )
-        except actions.Unwelcome as unwelcome:
+        except actions.NumberRejected as unwelcome:
             ending.observation, ending.detail = unwelcome.observation, unwelcome.detail
             return False
         return True
@@ -118,7 +118,7 @@ class Pairing:
             try:
                 return await self._pair_once()
             except DialFailed as failure:
-                self._session.supervisor.dialling.failed()
+                self._session.supervisor.connect_limiter.failed()
                 if self._now() + wait > give_up_at:
                     raise Failed(Observation.PAIRING_UNREACHABLE, str(failure)) from failure
                 await self._session.observe(Observation.DIAL_FAILED, str(failure))
@@ -139,12 +139,12 @@ class Pairing:
     async def _pair_once(self) -> None:
         session = self._session
         try:
-            await session.supervisor.dialling.turn(urgent=True)
+            await session.supervisor.connect_limiter.turn(urgent=True)
         except Outdated as error:
             raise Failed(Observation.PAIRING_OUTDATED) from error
         blank = session.supervisor.blank.content
         database = await session.change(auth_sessions.create, self._attempt.store, blank)
-        host = await session.supervisor.mould.take()
+        host = await session.supervisor.fork_server.take()
         self._rotation = Rotation()
         self._phone_code = ""
         self._step_at = self._now()
@@ -176,7 +176,7 @@ class Pairing:
         session = self._session
         try:
             await session.db(actions.link, session.fence, self._attempt, number)
-        except actions.Unwelcome as unwelcome:
+        except actions.NumberRejected as unwelcome:
             trouble = await link.logout(settings.LOGOUT_TIMEOUT_SECONDS)
             told = "; WhatsApp could not be told: remove the device on the phone" if trouble else ""
             raise Failed(unwelcome.observation, unwelcome.detail + told) from unwelcome
@@ -230,7 +230,7 @@ class Pairing:
         rotation.show(code)
         self._step_at = self._now()
         ended_at, self._codes_end_at = self._codes_end_at, self._step_at + rotation.seconds_in_all
-        session.supervisor.dialling.worked()
+        session.supervisor.connect_limiter.worked()
         if self._attempt.method == Method.PHONE:
             if was_first:
                 link.pair_phone(self._attempt.phone_number)
@@ -273,7 +273,7 @@ class Pairing:
             self._unsupported = True
             return await self._session.observe(Observation.PHONE_UNSUPPORTED)
         if outcome == "err-client-outdated":
-            self._session.supervisor.dialling.refused_as_outdated()
+            self._session.supervisor.connect_limiter.refused_as_outdated()
             raise Failed(Observation.PAIRING_OUTDATED)
         if outcome.startswith("passkey"):
             raise Failed(Observation.PAIRING_PASSKEY)
@@ -304,12 +304,12 @@ class Pairing:
             logger.info("no reason was told", extra={"organization": self._session.id})
         return ""
 
-    def _broke(self, ended: Dropped | Final) -> None:
+    def _broke(self, ended: Retryable | Permanent) -> None:
         """The client came to an end. Raises DialFailed, CodeLost, Failed."""
         seen = ended.observation
-        if isinstance(ended, Dropped):
+        if isinstance(ended, Retryable):
             if seen == Observation.CLIENT_OUTDATED:
-                self._session.supervisor.dialling.refused_as_outdated()
+                self._session.supervisor.connect_limiter.refused_as_outdated()
                 if not self._accepted:
                     seen = Observation.PAIRING_OUTDATED
             elif seen == Observation.STORE_UNUSABLE and not isinstance(ended, StoreAway):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from connections.lifecycle import Observation
-from connections.worker.endings import USELESS
+from connections.worker.event_mapping import USELESS
 from connections.worker.go_errors import cause_of
 
 # After these, what lies in the store is nobody's link.

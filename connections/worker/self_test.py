@@ -10,10 +10,10 @@ from django.utils import timezone
 from connections import actions
 from connections.actions import Superseded
 from connections.models import SelfTest
-from connections.worker.link import Link
+from connections.worker.client_handle import Link
 
 if TYPE_CHECKING:
-    from connections.worker.session import Session
+    from connections.worker.connection_task import ConnectionTask
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ SPARE_SECONDS = 1.5
 FAILURES = {"timed out": Failure.NO_ANSWER, "lost": Failure.LINK_LOST}
 
 
-async def send_waiting(session: Session) -> None:
+async def send_waiting(session: ConnectionTask) -> None:
     """Send the message that waits for this connection, if one does."""
     try:
         test = await session.db(actions.take_self_test, session.fence)

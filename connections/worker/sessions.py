@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from connections import actions, auth_sessions
 from connections.actions import Fence
 from connections.models import Connection
-from connections.worker.link import Link
-from connections.worker.session import Session
+from connections.worker.client_handle import Link
+from connections.worker.connection_task import ConnectionTask
 
 if TYPE_CHECKING:
     from connections.worker.supervisor import Supervisor
@@ -27,7 +27,7 @@ class Sessions:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
-        self._found: dict[int, tuple[Session, asyncio.Task[None]]] = {}
+        self._found: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
         self._reconciling: dict[int, asyncio.Lock] = {}
         self._claiming = asyncio.Lock()
 
@@ -41,7 +41,7 @@ class Sessions:
         """How many these are."""
         return len(self.running)
 
-    async def reconcile(self, connection_id: int) -> Session | None:
+    async def reconcile(self, connection_id: int) -> ConnectionTask | None:
         """Give the newest request of a connection its session; end the session of an older one.
 
         The session that there is then. Without a lease nothing is begun; the next look finds it
@@ -131,7 +131,7 @@ class Sessions:
         return handed
 
     def _start(self, connection: Connection, link: Link | None) -> None:
-        session = Session(self._supervisor, connection, link)
+        session = ConnectionTask(self._supervisor, connection, link)
         task = asyncio.create_task(session.run(), name=f"session {connection.pk}")
         self._found[connection.pk] = (session, task)
         task.add_done_callback(partial(self._ended, connection.pk))

@@ -21,19 +21,19 @@ from django.conf import settings
 
 from connections import actions, auth_sessions, broadcast, simulator_bridge
 from connections.models import Worker
-from connections.worker import exclusion
-from connections.worker.blank import Blank
+from connections.worker import single_worker
+from connections.worker.balancing import Sharing
+from connections.worker.client_handle import Link
+from connections.worker.connect_limiter import ConnectLimiter
 from connections.worker.database import AWAY, Database
-from connections.worker.dialling import Dialling
-from connections.worker.hosts import SessionHosts
+from connections.worker.fork_server import ForkServer
+from connections.worker.host_pool import HostPool
 from connections.worker.lease import Lease, Report
-from connections.worker.link import Link
-from connections.worker.mould import Mould
-from connections.worker.neglected import neglected, orphans
+from connections.worker.pending_work import neglected, orphans
 from connections.worker.self_test import send_waiting
 from connections.worker.sessions import Sessions
-from connections.worker.sharing import Sharing
 from connections.worker.stability import Stability
+from connections.worker.store_template import StoreTemplate
 
 logger = logging.getLogger(__name__)
 
@@ -63,12 +63,12 @@ class Supervisor:
         name = f"{socket.gethostname()}:{os.getpid()}"
         self._lease = Lease(name, self.shared, self._report)
         environment = simulator_bridge.host_environment()
-        self.mould = Mould(environment, settings.SPARE_HOSTS, self._lease.descriptor)
+        self.fork_server = ForkServer(environment, settings.SPARE_HOSTS, self._lease.descriptor)
         self._database = Database()
         self.sessions = Sessions(self)
-        self._hosts = SessionHosts(self.mould)
-        self.blank = Blank()
-        self.dialling = Dialling()
+        self._hosts = HostPool(self.fork_server)
+        self.blank = StoreTemplate()
+        self.connect_limiter = ConnectLimiter()
         self.stability: defaultdict[int, Stability] = defaultdict(Stability)
         self._woken: asyncio.Queue[int] = asyncio.Queue()
         self.sharing = Sharing(self)
@@ -96,7 +96,7 @@ class Supervisor:
         self._woken.put_nowait(connection_id)
 
     def _report(self) -> Report:
-        return Report(self.dialling.outdated_since, self.sessions.load, self._hosts.count)
+        return Report(self.connect_limiter.outdated_since, self.sessions.load, self._hosts.count)
 
     async def run(self, stop: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
         """Until `stop` is set; with `hurry`, without handing over.
@@ -104,18 +104,18 @@ class Supervisor:
         Raises AlreadyRunning, and Misdirected of auth_sessions.
         """
         if not self.shared:
-            self._lock_file = exclusion.lock_folder()
+            self._lock_file = single_worker.lock_folder()
         await self.db(auth_sessions.check)
         await self._lease.begin()
         try:
             if self.shared and not settings.REDIS_URL:
-                await exclusion.refuse_company(self.worker, self.db)
-        except exclusion.AlreadyRunning:
+                await single_worker.ensure_alone(self.worker, self.db)
+        except single_worker.AlreadyRunning:
             self._lease.stop()
             await self.db(actions.stop_worker, self.worker)
             raise
         await self.sharing.look()
-        self.mould.fill()
+        self.fork_server.fill()
         duties = {
             "listen": self._listen,
             "poll": self._poll,
@@ -146,7 +146,7 @@ class Supervisor:
     async def _make_blank(self) -> None:
         """Once, where stores are files."""
         if settings.AUTH_SESSIONS == "folders":
-            await self.blank.make(self.mould)
+            await self.blank.make(self.fork_server)
         await asyncio.get_running_loop().create_future()
 
     async def _guard(self) -> None:
@@ -154,13 +154,13 @@ class Supervisor:
         await self._lease.lost()
         logger.error("cut off: all sockets are closed until the database can be reached")
         self._hosts.kill()
-        self.mould.drop()
+        self.fork_server.drop()
         await self.sessions.drop()
         await self._lease.begin()
         logger.warning("back, as a new worker", extra={"worker": self.worker.pk})
 
     async def _drain(self, hurry: asyncio.Event) -> None:
-        """Hand over what this worker has to the others, for as long as that may take."""
+        """FakeWorker over what this worker has to the others, for as long as that may take."""
         if not self.shared or not self._drain_seconds:
             return
         tasks = [asyncio.ensure_future(self._hand_over_all()), asyncio.ensure_future(hurry.wait())]
@@ -187,7 +187,7 @@ class Supervisor:
         except TimeoutError:
             logger.warning("some clients did not close in time; their processes are ended")
         self._hosts.kill()
-        await self.mould.close()
+        await self.fork_server.close()
         self._lease.stop()
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):

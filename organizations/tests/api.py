@@ -11,7 +11,7 @@ from django.test import Client
 from organizations.actions import create_token
 from organizations.actors import Actor
 from organizations.models import ApiToken, Membership, Organization
-from organizations.tests.people import member
+from organizations.tests.users import member
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer

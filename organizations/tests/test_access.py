@@ -7,7 +7,7 @@ from django.db import IntegrityError
 
 from organizations.access import Permission, for_user
 from organizations.models import Membership, Organization
-from organizations.tests.people import member
+from organizations.tests.users import member
 
 Role = Membership.Role
 

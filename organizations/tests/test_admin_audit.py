@@ -7,7 +7,7 @@ from organizations import actions
 from organizations.actors import Actor
 from organizations.models import AuditEntry, Membership, Organization
 from organizations.tests.adminpages import address, browser, rows, shown
-from organizations.tests.people import member
+from organizations.tests.users import member
 
 CHARLIE = Actor("charlie", None, None, "203.0.113.9")
 

@@ -16,7 +16,7 @@ from organizations import invitations
 from organizations.access import for_user
 from organizations.models import AuditEntry, Invitation, Membership, Organization
 from organizations.tests.adminpages import address, browser, rows, shown
-from organizations.tests.people import member
+from organizations.tests.users import member
 
 Role = Membership.Role
 

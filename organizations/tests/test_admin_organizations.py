@@ -7,7 +7,7 @@ from django.test import Client
 
 from organizations.models import AuditEntry, Membership, Organization
 from organizations.tests.adminpages import address, browser, rows, shown
-from organizations.tests.people import member
+from organizations.tests.users import member
 
 Action = AuditEntry.Action
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
 from organizations.tests.adminpages import address, browser, rows, shown, token
-from organizations.tests.people import member
+from organizations.tests.users import member
 from organizations.tokens import find_token
 
 Action = AuditEntry.Action

@@ -14,8 +14,8 @@ from organizations import actions, invitations
 from organizations.access import Caller, for_user
 from organizations.actors import Actor
 from organizations.models import AuditEntry, Invitation, Membership, Organization
-from organizations.tests.people import member
 from organizations.tests.test_races import ROUNDS, at_the_same_time
+from organizations.tests.users import member
 
 Role = Membership.Role
 TESTS = Actor("the tests")

@@ -16,7 +16,7 @@ from organizations import actions, invitations
 from organizations.access import Caller, for_user
 from organizations.actors import Actor
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
-from organizations.tests.people import member
+from organizations.tests.users import member
 
 Role = Membership.Role
 TESTS = Actor("the tests")

@@ -16,7 +16,7 @@ from organizations.actors import Actor
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
 from organizations.tests.adminpages import address, browser, shown
 from organizations.tests.api import Api, error, olivia, root
-from organizations.tests.people import member
+from organizations.tests.users import member
 
 __all__ = ["olivia", "root"]
 

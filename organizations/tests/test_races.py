@@ -19,7 +19,7 @@ from organizations.access import Caller
 from organizations.actors import Actor
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
 from organizations.tests.api import Api, root
-from organizations.tests.people import member
+from organizations.tests.users import member
 
 __all__ = ["root"]
 

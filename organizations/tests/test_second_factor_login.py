@@ -19,7 +19,7 @@ from organizations.actors import COMMAND_LINE
 from organizations.models import AuditEntry
 from organizations.second_factor import actions, devices, sessions
 from organizations.second_factor.devices import AuthenticatorApp, RecoveryCodes
-from organizations.tests.people import api_client
+from organizations.tests.users import api_client
 from organizations.websockets import SocketIdentity
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from organizations import token_throttle
-from organizations.tests.people import token_of
+from organizations.tests.users import token_of
 from organizations.token_throttle import Throttled
 
 URL = "/api/v1/organizations"

@@ -18,8 +18,8 @@ from organizations.actors import Actor
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
 from organizations.tests.adminpages import address, browser
 from organizations.tests.api import API, Api, error, olivia
-from organizations.tests.people import member
 from organizations.tests.test_races import at_the_same_time
+from organizations.tests.users import member
 from organizations.tokens import find_token
 
 __all__ = ["olivia"]

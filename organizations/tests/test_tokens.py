@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from organizations.models import ApiToken, Organization
-from organizations.tests.people import api_client, token_of
+from organizations.tests.users import api_client, token_of
 
 
 def status(client: Client, organization: Organization) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from simulator.client import ControlError
-from tests import trouble
+from tests import external_faults
 from tests.chaos.accounts import Account
 from tests.chaos.log import NOT_YET, FaultLog
 from tests.chaos.product import Product
@@ -201,7 +201,7 @@ def kill_host(injector: Injector) -> None:
     """kill -9 of a host process: of sessions, of a pairing, or a spare one."""
     for host in _some_host(injector):
         injector.log.add("host killed")
-        trouble.kill(host)
+        external_faults.kill(host)
 
 
 def stop_host(injector: Injector) -> None:
@@ -211,7 +211,7 @@ def stop_host(injector: Injector) -> None:
     def harm(host: int) -> None:
         fault = injector.log.add("host stopped", lasts=NOT_YET)
         injector.watcher.stopping_hosts += 1
-        with trouble.stopped(host):
+        with external_faults.stopped(host):
             time.sleep(seconds)
         injector.watcher.stopping_hosts -= 1
         fault.end = time.monotonic()
@@ -229,18 +229,18 @@ def starve_host(injector: Injector) -> None:
 
     def harm(host: int) -> None:
         fault = injector.log.add("host out of memory", lasts=NOT_YET)
-        trouble.out_of_memory(host, use, 5)
+        external_faults.out_of_memory(host, use, 5)
         fault.end = time.monotonic()
 
     for host in _some_host(injector):
         injector.lasting(partial(harm, host))
 
 
-def kill_mould(injector: Injector) -> None:
+def kill_fork_server(injector: Injector) -> None:
     """kill -9 of the process that forks the hosts."""
-    injector.log.add("mould killed")
+    injector.log.add("fork server killed")
     with suppress(AssertionError):  # There is none at the moment.
-        trouble.kill(trouble.mould(injector.product.application))
+        external_faults.kill(external_faults.fork_server(injector.product.application))
 
 
 def kill_product(injector: Injector) -> None:
@@ -269,7 +269,7 @@ def lock_database(injector: Injector) -> None:
     seconds = injector.seconds()
 
     def harm() -> None:
-        with trouble.database_locked(injector.product.application):
+        with external_faults.database_locked(injector.product.application):
             fault = injector.log.add("database locked", lasts=NOT_YET)
             time.sleep(seconds)
         fault.end = time.monotonic()
@@ -282,7 +282,7 @@ def take_database_away(injector: Injector) -> None:
     seconds = injector.seconds(1, 4)
 
     def harm() -> None:
-        with trouble.database_away(injector.product.application):
+        with external_faults.database_away(injector.product.application):
             fault = injector.log.add("database away", lasts=NOT_YET)
             time.sleep(seconds)
         fault.end = time.monotonic()
@@ -291,7 +291,7 @@ def take_database_away(injector: Injector) -> None:
 
 
 def _some_host(injector: Injector) -> list[int]:
-    hosts = sorted(trouble.host_processes(injector.product.application))
+    hosts = sorted(external_faults.host_processes(injector.product.application))
     return injector.chance.sample(hosts, min(1, len(hosts)))
 
 
@@ -324,7 +324,7 @@ TABLE = [
     Row("host killed", kill_host, 2),
     Row("host stopped", stop_host, 2),
     Row("host out of memory", starve_host),
-    Row("mould killed", kill_mould),
+    Row("fork server killed", kill_fork_server),
     Row("product killed", kill_product),
     Row("product restarted", restart_product),
     Row("database locked", lock_database),

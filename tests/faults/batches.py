@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests import trouble
+from tests import external_faults
 from tests.application import Application
 from tests.faults import harm_everyone
 from tests.faults.case import Case
@@ -79,7 +79,7 @@ APART = (
     ),
     Batch(
         (
-            "linked-mould_killed",
+            "linked-fork_server_killed",
             "linked-product_killed pairing-product_killed",
             "linked-credentials_damaged linked-credentials_missing",
             "linked-ban_restart",
@@ -137,7 +137,7 @@ class Run:
         """Start a product with an organization for each row and each mate."""
         folder, disk = self._data_dir / "auth_sessions", None
         if self._batch.needs_disk:
-            disk = stack.enter_context(trouble.SmallDisk(folder, megabytes=64))
+            disk = stack.enter_context(external_faults.SmallDisk(folder, megabytes=64))
             folder = disk.seen(folder)
         prefix = disk.prefix if disk else ()
         application = Application(self._data_dir, prefix, **self._batch.environment)

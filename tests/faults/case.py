@@ -16,9 +16,9 @@ from connections.lifecycle import Reason
 from connections.reason_texts import REASON_TEXTS
 from simulator.client import ControlClient
 from tests.application import Answer, Application
+from tests.external_faults import SmallDisk
 from tests.faults.row import Row, Told
 from tests.test_reconnect import decode
-from tests.trouble import SmallDisk
 
 T = TypeVar("T")
 JSON = dict[str, Any]

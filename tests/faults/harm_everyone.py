@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests import trouble
+from tests import external_faults
 from tests.faults.case import Case
 from tests.faults.harm_linked import BITES, ban_ends, wait_out
 from tests.faults.harms import Harm, armed, bites_left, lasting
@@ -100,25 +100,25 @@ def no_scan(case: Case) -> Iterator[None]:
 
 @contextmanager
 def host_killed(case: Case) -> Iterator[None]:
-    host = trouble.host_of(case.application, case.organization)
-    trouble.kill(host)
+    host = external_faults.host_of(case.application, case.organization)
+    external_faults.kill(host)
     yield
     shared_fate(case, host)
 
 
 @contextmanager
 def host_stopped(case: Case) -> Iterator[None]:
-    host = trouble.host_of(case.application, case.organization)
-    with trouble.stopped(host):
+    host = external_faults.host_of(case.application, case.organization)
+    with external_faults.stopped(host):
         yield
     shared_fate(case, host)
 
 
 @contextmanager
 def host_memory(case: Case) -> Iterator[None]:
-    host = trouble.host_of(case.application, case.organization)
+    host = external_faults.host_of(case.application, case.organization)
     # Idle, and not for long: a host whose client does not close in time is emptied in order.
-    trouble.out_of_memory(host, seconds=2)
+    external_faults.out_of_memory(host, seconds=2)
     yield
     shared_fate(case, host)
     why = [line["detail"] for line in case.history() if line["reason"] == CRASHED[1]]
@@ -127,7 +127,7 @@ def host_memory(case: Case) -> Iterator[None]:
 
 def shared_fate(case: Case, host: int) -> None:
     """Who was in the same host suffers the same; no one else notices."""
-    case.check(trouble.gone(host), "the host process still lives")
+    case.check(external_faults.gone(host), "the host process still lives")
     neighbours, others = case.mates[:1], case.mates[1:]
     for one in neighbours:
         one.until(partial(one.has_been, CRASHED), 10, "its neighbour in the host is told, too")
@@ -137,9 +137,9 @@ def shared_fate(case: Case, host: int) -> None:
 
 
 @contextmanager
-def mould_killed(case: Case) -> Iterator[None]:
+def fork_server_killed(case: Case) -> Iterator[None]:
     before = case.online()
-    trouble.kill(trouble.mould(case.application))
+    external_faults.kill(external_faults.fork_server(case.application))
     (mate,) = case.mates
     mate.api("DELETE", "disconnect")
     mate.link()
@@ -163,7 +163,7 @@ def restarted(while_down: Callable[[Case], None]) -> Harm:
 
 def spoil(case: Case) -> None:
     if case.row.harm == "credentials_damaged":
-        trouble.corrupt(case.folder)
+        external_faults.corrupt(case.folder)
     elif case.row.harm == "credentials_missing":
         shutil.rmtree(case.folder)
 
@@ -277,13 +277,13 @@ HARMS: dict[str, Harm] = {
     "host_killed": host_killed,
     "host_stopped": host_stopped,
     "host_memory": host_memory,
-    "mould_killed": mould_killed,
+    "fork_server_killed": fork_server_killed,
     "product_killed": restarted(spoil),
     "credentials_damaged": restarted(spoil),
     "credentials_missing": restarted(spoil),
     "ban_restart": ban_restart,
-    "database_locked": database(trouble.database_locked),
-    "database_away": database(trouble.database_away),
+    "database_locked": database(external_faults.database_locked),
+    "database_away": database(external_faults.database_away),
     "disk_full": disk("fill", "make_room"),
     "read_only": disk("read_only", "writable"),
     "read_only_restart": read_only_restart,

@@ -19,7 +19,7 @@ BAN = (_R, Reason.TEMPORARILY_BANNED)
 OUTDATED = (_R, Reason.CLIENT_OUTDATED)
 CRASHED = (_R, Reason.HOST_CRASHED)
 RESTARTED = (_R, Reason.SERVICE_RESTARTED)
-UNTOLD = (State.DISCONNECTED, Reason.DISCONNECTED_UNTOLD)
+UNTOLD = (State.DISCONNECTED, Reason.DISCONNECTED_UNCONFIRMED)
 CODE_LOST = (_C, Reason.CODE_LOST)
 NO_CODE_YET = (_C, Reason.UNREACHABLE)
 
@@ -119,7 +119,7 @@ LINKED = (
     ),
     _linked("failure_413", "WhatsApp's answer crashes the host process", CRASHED, within=60),
     _linked(
-        "mould_killed",
+        "fork_server_killed",
         "the parent of the host processes is killed",
         None,
         unseen="links stay up, and the next pairing works",

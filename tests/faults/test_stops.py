@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import trouble
+from tests import external_faults
 from tests.application import Application, until
 from tests.faults.case import Case
 from tests.faults.row import Phase, Row
 from tests.faults.stop_table import STOP_SECONDS, STOPS, Stop
 
-pytestmark = pytest.mark.skipif(not trouble.IN_FILES, reason=trouble.NOT_IN_FILES)
+pytestmark = pytest.mark.skipif(not external_faults.IN_FILES, reason=external_faults.NOT_IN_FILES)
 ROW = Row(Phase.LINKED, "stop", "the service is stopped", None)
 # Beyond the promise: the interpreter's own start and end, on a busy machine.
 GRACE_SECONDS = 3.0
@@ -45,9 +45,9 @@ def silent_dial(cases: list[Case]) -> Iterator[None]:
     linked.simulator.drop(number=linked.number)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(unlinked.api, "POST", "reconnect")
-        dialling = {"handshake"}
+        connect_limiter = {"handshake"}
         linked.until(
-            lambda: sum(c["state"] in dialling for c in linked.simulator.connections()) >= 2,
+            lambda: sum(c["state"] in connect_limiter for c in linked.simulator.connections()) >= 2,
             15,
             "two dials that are not answered",
         )
@@ -66,13 +66,15 @@ def deaf_logout(cases: list[Case]) -> Iterator[None]:
 
 @contextmanager
 def host_stopped(cases: list[Case]) -> Iterator[None]:
-    with trouble.stopped(trouble.host_of(cases[0].application, cases[0].organization)):
+    with external_faults.stopped(
+        external_faults.host_of(cases[0].application, cases[0].organization)
+    ):
         yield
 
 
 @contextmanager
 def database_locked(cases: list[Case]) -> Iterator[None]:
-    with trouble.database_locked(cases[0].application):
+    with external_faults.database_locked(cases[0].application):
         cases[0].simulator.drop(number=cases[0].number)  # which has to be written down
         time.sleep(1)
         yield
@@ -80,7 +82,7 @@ def database_locked(cases: list[Case]) -> Iterator[None]:
 
 @contextmanager
 def database_away(cases: list[Case]) -> Iterator[None]:
-    with trouble.database_away(cases[0].application):
+    with external_faults.database_away(cases[0].application):
         cases[0].simulator.drop(number=cases[0].number)
         time.sleep(1)
         yield
@@ -167,7 +169,7 @@ def terminate(product: Application) -> float:
         until(lambda: not product.processes() & before, STOP_SECONDS, "the end of its processes")
     finally:
         for left in product.processes() & before:
-            trouble.kill(left)
+            external_faults.kill(left)
     assert process.returncode == 0, f"{process.returncode}\n{product.log_text()[-3000:]}"
     return time.monotonic() - begun
 

@@ -26,7 +26,7 @@ from tests.services import Postgres, Redis
 START_SECONDS = 60.0
 STOP_SECONDS = 90.0
 LINKED_AT_ONCE = 6
-# As connections/worker/sharing.py has it, which needs Django's settings.
+# As connections/worker/balancing.py has it, which needs Django's settings.
 SLACK_PART = 0.1
 
 

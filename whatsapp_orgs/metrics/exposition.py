@@ -18,9 +18,9 @@ from prometheus_client.metrics_core import (
 from connections.fleet import Section
 from connections.lifecycle import Desired, Observation
 from connections.models import Method, PairingAttempt
-from whatsapp_orgs.metrics import present
-from whatsapp_orgs.metrics.past import Past
-from whatsapp_orgs.metrics.present import Present
+from whatsapp_orgs.metrics import gauges
+from whatsapp_orgs.metrics.counters import Past
+from whatsapp_orgs.metrics.gauges import Present
 from whatsapp_orgs.metrics.tally import Histogram, Tally
 
 PREFIX = "whatsapp_orgs_"
@@ -38,7 +38,7 @@ class Figures:
         """The present, the past, and how many seconds it took to read them."""
         with self._one:
             begun = time.perf_counter()
-            return present.read(), self._past.read(), time.perf_counter() - begun
+            return gauges.read(), self._past.read(), time.perf_counter() - begun
 
 
 def text(

@@ -1,6 +1,6 @@
 """The people of the tests."""
 
-from organizations.tests.people import (
+from organizations.tests.users import (
     alice,
     bob,
     charlie,

@@ -17,7 +17,7 @@ from django.conf import settings
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Worker
 from whatsapp_orgs.metrics import exposition
-from whatsapp_orgs.metrics.present import Present
+from whatsapp_orgs.metrics.gauges import Present
 from whatsapp_orgs.metrics.tally import Tally
 
 DEPLOY = Path(settings.BASE_DIR) / "deploy"

@@ -19,10 +19,10 @@ from pytest_django import Settings
 
 from connections.models import Worker
 from tests.services import Redis
-from whatsapp_orgs import health, topology
+from whatsapp_orgs import backends, health
 from whatsapp_orgs.health import DEADLINE_SECONDS, Readiness, known_migrations
-from whatsapp_orgs.probes import Probes
-from whatsapp_orgs.tests.asking import PASSED_INSIDE, ask, inside
+from whatsapp_orgs.health_endpoints import Probes
+from whatsapp_orgs.tests.asgi_client import PASSED_INSIDE, ask, inside
 
 # As a kubelet asks: by the address of the pod.
 ADDRESSED = {"host": "10.1.2.3:8000"}
@@ -80,7 +80,7 @@ async def test_the_signals_do_not_pass(settings: Settings, worker: Worker) -> No
 
 async def test_a_redis_that_goes_and_comes_back_shows(settings: Settings, worker: Worker) -> None:
     with Redis() as redis:
-        settings.CHANNEL_LAYERS = {"default": topology.channel_layer(redis.url, "test")}
+        settings.CHANNEL_LAYERS = {"default": backends.channel_layer(redis.url, "test")}
         probes = Probes(inside)
         path = "/readyz?exclude=worker"
         assert (await ask(probes, path)).status == 200

@@ -17,9 +17,9 @@ from pytest_django import Settings
 
 from organizations import known_browsers, login_throttle
 from organizations.login_counts import LoginCount
-from organizations.tests.people import member
-from whatsapp_orgs import topology
-from whatsapp_orgs.metrics import present
+from organizations.tests.users import member
+from whatsapp_orgs import backends
+from whatsapp_orgs.metrics import gauges
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -218,9 +218,9 @@ def test_metrics_count_what_was_checked_and_who_waits(alice: User) -> None:
     guess_from_everywhere(5)
     for number in range(8):
         log_in(WRONG, f"user{number}")
-    assert present.read().logins == {"ever": 9, "names": 1, "networks": 1}
+    assert gauges.read().logins == {"ever": 9, "names": 1, "networks": 1}
     call_command("axes_reset", verbosity=0)
-    assert present.read().logins == {"ever": 9, "names": 0, "networks": 0}
+    assert gauges.read().logins == {"ever": 9, "names": 0, "networks": 0}
 
 
 def test_nothing_typed_is_kept_or_logged_and_a_limit_has_one_line(
@@ -250,7 +250,7 @@ def test_guessing_one_name_does_not_delay_another(alice: User) -> None:
 
 
 def test_limits_hold_while_the_shared_cache_is_away(alice: User, settings: Settings) -> None:
-    settings.CACHES = {"default": topology.cache("redis://127.0.0.1:1/0", "nobody")}
+    settings.CACHES = {"default": backends.cache("redis://127.0.0.1:1/0", "nobody")}
     statuses = [log_in(WRONG, f"user{number}").status_code for number in range(8)]
     assert statuses == [200] * 6 + [429] * 2
     assert log_in(PASSWORD, address="192.0.2.2").status_code == 302

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from connections.log_fields import about
 from organizations.models import Organization
-from organizations.tests.people import api_client
+from organizations.tests.users import api_client
 from whatsapp_orgs import logs
 from whatsapp_orgs.json_logs import JsonLines
 from whatsapp_orgs.logs import FieldsFormatter

@@ -17,16 +17,16 @@ from connections import actions
 from connections.fleet import Section, fleet_of
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
-from connections.tests.hand import NUMBER, Hand
+from connections.tests.fake_worker import NUMBER, FakeWorker
 from organizations.access import for_user
 from organizations.actors import Actor
 from organizations.models import Organization
-from organizations.tests.people import member
+from organizations.tests.users import member
 from whatsapp_orgs import health
-from whatsapp_orgs.metrics import past, present
-from whatsapp_orgs.metrics.past import Past
-from whatsapp_orgs.probes import Probes
-from whatsapp_orgs.tests.asking import PASSED_INSIDE, ask, inside
+from whatsapp_orgs.health_endpoints import Probes
+from whatsapp_orgs.metrics import counters, gauges
+from whatsapp_orgs.metrics.counters import Past
+from whatsapp_orgs.tests.asgi_client import PASSED_INSIDE, ask, inside
 
 TESTS = Actor("the tests")
 TOKEN = "t0ken-of-prometheus-" + "x" * 20
@@ -126,7 +126,7 @@ async def test_a_pairing_and_what_came_of_it() -> None:
 
 
 def _pairings() -> None:
-    hand = Hand()
+    hand = FakeWorker()
     first, second = (_connection(name) for name in ("Acme 7731", "Globex 9152"))
     for connection in (first, second):
         actions.request_reconnect(connection.pk, TESTS)
@@ -186,7 +186,7 @@ def fleet(db: None) -> list[Connection]:
 def test_what_is_told_is_what_the_fleet_page_shows(fleet: list[Connection], alive: bool) -> None:
     if not alive:
         Worker.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=5))
-    found = present.read()
+    found = gauges.read()
     user = member("root", Organization.objects.all()[0], "owner")  # type: ignore[arg-type]
     user.is_superuser = True
     shown = fleet_of(for_user(user))
@@ -218,7 +218,7 @@ def test_workers_and_their_load() -> None:
             stopped_at=stopped,
             outdated_since=now - timedelta(seconds=100),
         )
-    found = present.read()
+    found = gauges.read()
     assert [found.status_of(worker) for worker in found.workers] == ["alive", "draining", "silent"]
     assert found.heartbeat_age(found.workers[2]) == pytest.approx(60, abs=20)
     assert found.outdated_seconds() == pytest.approx(100, abs=20)
@@ -263,7 +263,7 @@ C, R, A = State.CONNECTED, State.RECONNECTING, State.ACTION_NEEDED
 def test_however_it_is_read_the_past_is_one(
     db: None, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    monkeypatch.setattr(past, "STEP", step)
+    monkeypatch.setattr(counters, "STEP", step)
     one, two = _connection("one"), _connection("two")
     kept, begun = Past(), timezone.now()
     lines = [
@@ -333,7 +333,7 @@ def _broken() -> None:
 async def test_without_its_database_the_process_tells_of_itself(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
-    monkeypatch.setattr(health if place == "_answers" else present, place, _broken)
+    monkeypatch.setattr(health if place == "_answers" else gauges, place, _broken)
     values = await scrape()
     assert value(values, "scrape_complete") == 0
     assert value(values, "ready", check="database") == (place == "read")

@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from connections import broadcast
 from tests.services import Redis
-from whatsapp_orgs import topology
+from whatsapp_orgs import backends
 from whatsapp_orgs.redis_layer import ForgivingRedisCache, SteadyRedisLayer
 
 GROUP = "group"
@@ -215,7 +215,7 @@ async def test_one_that_was_cancelled_may_join_again(layer: SteadyRedisLayer) ->
 
 
 def cache_of(redis: Redis, prefix: str = "test") -> ForgivingRedisCache:
-    found = topology.cache(redis.url, prefix)
+    found = backends.cache(redis.url, prefix)
     return ForgivingRedisCache(found.pop("LOCATION"), found)
 
 

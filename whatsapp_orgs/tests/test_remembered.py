@@ -22,7 +22,7 @@ from organizations.actors import Actor
 from organizations.models import ApiToken, Membership, Organization
 from whatsapp_orgs import remembered
 from whatsapp_orgs.handler import ThreadHandler
-from whatsapp_orgs.tests.asking import Told, ask
+from whatsapp_orgs.tests.asgi_client import Told, ask
 
 TESTS = Actor("the tests")
 SECONDS = 20.0

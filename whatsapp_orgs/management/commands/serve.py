@@ -119,10 +119,10 @@ def _stop_on_signals(reactor: Any) -> None:
 
 def _bury_the_dead() -> None:
     """Nobody who asks before the worker is up hears of links that ended with the one before."""
-    from connections.worker.sharing import bury_the_dead
+    from connections.worker.balancing import mark_dead_workers
 
     with contextlib.suppress(DatabaseError):  # The worker says so, and waits for it.
-        bury_the_dead()
+        mark_dead_workers()
 
 
 def leave() -> NoReturn:

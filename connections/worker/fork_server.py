@@ -1,4 +1,4 @@
-"""The mould: the process that host processes are forked from, and the spare ones kept warm."""
+"""The fork server: the process that hosts are forked from, and the warm ones kept ready."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from collections.abc import Mapping
 
 from django.conf import settings
 
-from connections.worker import roots
+from connections.worker import ca_bundle
 from connections.worker.child_environment import child_environment
-from connections.worker.host import Host, HostBroken
+from connections.worker.host_handle import Host, HostBroken
 
 logger = logging.getLogger(__name__)
 
 SPAWN_SECONDS = 10.0
 
 
-class Mould:
+class ForkServer:
     """The process that forks hosts, and the spare ones that wait for a pairing."""
 
     def __init__(
@@ -32,7 +32,7 @@ class Mould:
         # arena of malloc for all threads, as SQLite would fill one for each client.
         lean = {"GOMAXPROCS": "1", "MALLOC_ARENA_MAX": "1"}
         given = {**child_environment(), **environment}
-        self._environment = {**lean, **given, **roots.environment(given)}
+        self._environment = {**lean, **given, **ca_bundle.environment(given)}
         self._wanted_spares = spares
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -133,7 +133,7 @@ class Mould:
             self._spares.pop().kill()
 
     async def close(self) -> None:
-        """End the spare hosts and the mould."""
+        """End the spare hosts and the fork_server."""
         self._closed = True
         if self._filling is not None:
             self._filling.cancel()

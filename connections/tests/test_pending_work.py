@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from connections import actions, broadcast
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, SelfTest, Worker
-from connections.worker.neglected import neglected, orphans
+from connections.worker.pending_work import neglected, orphans
 from organizations.actions import set_active
 from organizations.actors import Actor
 from organizations.models import Organization

@@ -14,8 +14,8 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from connections.worker.host import HostBroken
-from connections.worker.mould import Mould
+from connections.worker.fork_server import ForkServer
+from connections.worker.host_handle import HostBroken
 
 logger = logging.getLogger(__name__)
 
@@ -24,16 +24,16 @@ logger = logging.getLogger(__name__)
 PAGE_BYTES = 2048
 
 
-class Blank:
+class StoreTemplate:
     """The file of a fresh store, once it is made; b"" until then."""
 
     def __init__(self) -> None:
         self.content = b""
 
-    async def make(self, mould: Mould) -> None:
+    async def make(self, fork_server: ForkServer) -> None:
         """Have it made by a host of its own, which is ended then."""
         try:
-            host = await mould.take()
+            host = await fork_server.take()
             try:
                 # Ended in the middle, the library may still write there.
                 with tempfile.TemporaryDirectory(

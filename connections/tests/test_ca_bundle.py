@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connections.worker import roots
+from connections.worker import ca_bundle
 
 ONE, TWO, THREE = (
     f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 def environment(folder: Path, **given: str) -> dict[str, str]:
     bundles = (folder / "nowhere.crt", folder / "ca-certificates.crt")
-    return roots.environment(given, bundles, (folder, folder / "nowhere"))
+    return ca_bundle.environment(given, bundles, (folder, folder / "nowhere"))
 
 
 def test_the_bundle_is_enough(folder: Path) -> None:
@@ -63,8 +63,8 @@ def test_what_cannot_be_read_is_left_to_go(folder: Path, monkeypatch: pytest.Mon
 
 def test_the_system_here_is_read_as_it_is() -> None:
     """Its bundle, if it has one where Go looks, holds what OpenSSL finds there."""
-    bundle = next((path for path in roots.BUNDLES if path.is_file()), None)
+    bundle = next((path for path in ca_bundle.BUNDLES if path.is_file()), None)
     if bundle is None:
         pytest.skip("there is no bundle of certificates here")
     context = ssl.create_default_context(cafile=str(bundle))
-    assert len(roots._certificates(bundle)) >= context.cert_store_stats()["x509_ca"] > 0
+    assert len(ca_bundle._certificates(bundle)) >= context.cert_store_stats()["x509_ca"] > 0

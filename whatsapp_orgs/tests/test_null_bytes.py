@@ -8,7 +8,7 @@ from django.test import Client
 
 from connections.tests.sockets import ALL, HERE, do, open_socket
 from organizations.models import Organization
-from organizations.tests.people import api_client
+from organizations.tests.users import api_client
 from organizations.websockets import CloseCode
 
 COOKIE = 'sessionid="\\000' + "a" * 31 + '"'

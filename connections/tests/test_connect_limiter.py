@@ -12,12 +12,12 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from connections.worker.dialling import (
+from connections.worker.connect_limiter import (
     ASKED_AGAIN_SECONDS,
     BURST_SECONDS,
     OUTAGE_DIALS_PER_SECOND,
     OUTAGE_FAILURES,
-    Dialling,
+    ConnectLimiter,
     Outdated,
 )
 
@@ -70,12 +70,12 @@ def rates(settings: Settings) -> None:
     settings.OUTDATED_PROBE_SECONDS = PROBE_SECONDS
 
 
-async def times(dialling: Dialling, count: int, urgent: bool = False) -> list[float]:
+async def times(connect_limiter: ConnectLimiter, count: int, urgent: bool = False) -> list[float]:
     """When each of so many that come at once gets its turn, from now on."""
     begun = now()
 
     async def turn() -> float:
-        await dialling.turn(urgent)
+        await connect_limiter.turn(urgent)
         return now() - begun
 
     return sorted(await asyncio.gather(*(turn() for _ in range(count))))
@@ -89,27 +89,27 @@ def keeps_to(rate: float, granted: list[float], burst: float) -> None:
             assert last - first + 1 <= allowed + ABOUT, (begin, granted[last])
 
 
-async def outage(dialling: Dialling) -> None:
-    await times(dialling, 40)  # The burst is used up.
+async def outage(connect_limiter: ConnectLimiter) -> None:
+    await times(connect_limiter, 40)  # The burst is used up.
     for _ in range(OUTAGE_FAILURES):
-        dialling.failed()
+        connect_limiter.failed()
 
 
 def test_one_alone_never_waits() -> None:
     async def play() -> None:
-        dialling = Dialling()
+        connect_limiter = ConnectLimiter()
         for pause in (0, 0.1, 1, 1_000):
             await asyncio.sleep(pause)
-            assert await times(dialling, 1) == [0]
+            assert await times(connect_limiter, 1) == [0]
 
     played(play)
 
 
 def test_many_keep_to_the_rate_after_half_a_second_of_it_at_once() -> None:
     async def play() -> None:
-        dialling = Dialling()
+        connect_limiter = ConnectLimiter()
         for _ in range(2):
-            granted = await times(dialling, 200)
+            granted = await times(connect_limiter, 200)
             keeps_to(RATE, granted, RATE * BURST_SECONDS)
             at_once = granted.count(0)
             assert at_once == pytest.approx(RATE * BURST_SECONDS, abs=1)
@@ -121,10 +121,10 @@ def test_many_keep_to_the_rate_after_half_a_second_of_it_at_once() -> None:
 
 def test_who_is_waited_for_overtakes_and_is_counted() -> None:
     async def play() -> None:
-        dialling = Dialling()
-        crowd = asyncio.create_task(times(dialling, 200))
+        connect_limiter = ConnectLimiter()
+        crowd = asyncio.create_task(times(connect_limiter, 200))
         await asyncio.sleep(1)
-        assert await times(dialling, 20, urgent=True) == [0] * 20
+        assert await times(connect_limiter, 20, urgent=True) == [0] * 20
         granted = await crowd
         alone = (200 - RATE * BURST_SECONDS) / RATE
         assert granted[-1] == pytest.approx(alone + 20 / RATE, abs=0.1)
@@ -134,19 +134,21 @@ def test_who_is_waited_for_overtakes_and_is_counted() -> None:
 
 def test_after_some_failures_in_a_row_it_is_an_outage(caplog: pytest.LogCaptureFixture) -> None:
     async def play() -> None:
-        dialling = Dialling()
+        connect_limiter = ConnectLimiter()
         for _ in range(5):
             for _ in range(OUTAGE_FAILURES - 1):
-                dialling.failed()
-            assert not dialling.outage
-            dialling.worked()
-        await outage(dialling)
-        assert dialling.outage
-        dialling.failed()
-        granted = await times(dialling, 20)
+                connect_limiter.failed()
+            assert not connect_limiter.outage
+            connect_limiter.worked()
+        await outage(connect_limiter)
+        assert connect_limiter.outage
+        connect_limiter.failed()
+        granted = await times(connect_limiter, 20)
         keeps_to(OUTAGE_DIALS_PER_SECOND, granted, OUTAGE_DIALS_PER_SECOND * BURST_SECONDS)
         assert granted[-1] == pytest.approx(20 / OUTAGE_DIALS_PER_SECOND, abs=1)
-        assert await times(dialling, 3, urgent=True) == [0, 0, 0], "a person is not kept waiting"
+        assert await times(connect_limiter, 3, urgent=True) == [0, 0, 0], (
+            "a person is not kept waiting"
+        )
 
     played(play)
     assert [record.levelname for record in caplog.records] == ["WARNING"], "told once"
@@ -156,20 +158,20 @@ def test_a_slow_fleet_is_not_dialled_faster_in_an_outage(settings: Settings) -> 
     settings.DIALS_PER_SECOND = 0.5
 
     async def play() -> None:
-        dialling = Dialling()
-        await outage(dialling)
-        keeps_to(0.5, await times(dialling, 10), 0.25)
+        connect_limiter = ConnectLimiter()
+        await outage(connect_limiter)
+        keeps_to(0.5, await times(connect_limiter, 10), 0.25)
 
     played(play)
 
 
 def test_the_end_of_an_outage_is_no_stampede() -> None:
     async def play() -> None:
-        dialling = Dialling()
-        await outage(dialling)
-        crowd = asyncio.create_task(times(dialling, 300))
+        connect_limiter = ConnectLimiter()
+        await outage(connect_limiter)
+        crowd = asyncio.create_task(times(connect_limiter, 300))
         await asyncio.sleep(10)
-        dialling.worked()
+        connect_limiter.worked()
         granted = await crowd
         before = [moment for moment in granted if moment <= 10]
         after = [moment for moment in granted if moment > 10]
@@ -181,28 +183,30 @@ def test_the_end_of_an_outage_is_no_stampede() -> None:
 
 
 def test_who_pauses_hears_of_the_end_of_an_outage() -> None:
-    async def pause(dialling: Dialling, until_over: bool) -> float:
+    async def pause(connect_limiter: ConnectLimiter, until_over: bool) -> float:
         begun = now()
-        await dialling.pause(60, until_over)
+        await connect_limiter.pause(60, until_over)
         return now() - begun
 
     async def play() -> None:
-        dialling = Dialling()
-        await outage(dialling)
-        assert await pause(dialling, until_over=True) == pytest.approx(60)
-        pauses = [asyncio.create_task(pause(dialling, until_over)) for until_over in (True, False)]
+        connect_limiter = ConnectLimiter()
+        await outage(connect_limiter)
+        assert await pause(connect_limiter, until_over=True) == pytest.approx(60)
+        pauses = [
+            asyncio.create_task(pause(connect_limiter, until_over)) for until_over in (True, False)
+        ]
         await asyncio.sleep(5)
-        dialling.worked()
-        dialling.worked()
+        connect_limiter.worked()
+        connect_limiter.worked()
         assert await asyncio.gather(*pauses) == pytest.approx([5, 60])
 
     played(play)
 
 
-async def refused(dialling: Dialling, urgent: bool = False) -> float:
+async def refused(connect_limiter: ConnectLimiter, urgent: bool = False) -> float:
     """In how many seconds it is looked at again, for one who is told that now."""
     with pytest.raises(Outdated) as held:
-        await dialling.turn(urgent)
+        await connect_limiter.turn(urgent)
     return (held.value.until - timezone.now()) / timedelta(seconds=1)
 
 
@@ -212,19 +216,19 @@ def soon(seconds: float) -> object:
 
 def test_outdated_is_one_alarm_and_one_probe_for_all(caplog: pytest.LogCaptureFixture) -> None:
     async def play() -> None:
-        dialling = Dialling()
+        connect_limiter = ConnectLimiter()
         for _ in range(30):
-            dialling.refused_as_outdated()
-        assert dialling.outdated_since is not None
-        assert await refused(dialling) == soon(PROBE_SECONDS)
+            connect_limiter.refused_as_outdated()
+        assert connect_limiter.outdated_since is not None
+        assert await refused(connect_limiter) == soon(PROBE_SECONDS)
         for _ in range(3):
             await asyncio.sleep(PROBE_SECONDS - 1)
-            assert await refused(dialling) == soon(1)
+            assert await refused(connect_limiter) == soon(1)
             await asyncio.sleep(1)
-            await dialling.turn()
+            await connect_limiter.turn()
             for _ in range(30):
-                assert await refused(dialling) == soon(PROBE_SECONDS)
-            dialling.refused_as_outdated()
+                assert await refused(connect_limiter) == soon(PROBE_SECONDS)
+            connect_limiter.refused_as_outdated()
 
     with caplog.at_level(logging.ERROR):
         played(play)
@@ -233,11 +237,13 @@ def test_outdated_is_one_alarm_and_one_probe_for_all(caplog: pytest.LogCaptureFi
 
 def test_who_waits_for_a_turn_meanwhile_is_told(caplog: pytest.LogCaptureFixture) -> None:
     async def play() -> None:
-        dialling = Dialling()
-        await times(dialling, 40)
-        crowd = asyncio.gather(*(dialling.turn() for _ in range(100)), return_exceptions=True)
+        connect_limiter = ConnectLimiter()
+        await times(connect_limiter, 40)
+        crowd = asyncio.gather(
+            *(connect_limiter.turn() for _ in range(100)), return_exceptions=True
+        )
         await asyncio.sleep(0.5)
-        dialling.refused_as_outdated()
+        connect_limiter.refused_as_outdated()
         told = await crowd
         assert sum(isinstance(answer, Outdated) for answer in told) == pytest.approx(75, abs=20)
 
@@ -246,32 +252,34 @@ def test_who_waits_for_a_turn_meanwhile_is_told(caplog: pytest.LogCaptureFixture
 
 def test_a_person_may_ask_again_after_a_minute() -> None:
     async def play() -> None:
-        dialling = Dialling()
-        dialling.refused_as_outdated()
+        connect_limiter = ConnectLimiter()
+        connect_limiter.refused_as_outdated()
         await asyncio.sleep(ASKED_AGAIN_SECONDS - 1)
-        assert await refused(dialling, urgent=True) == soon(PROBE_SECONDS - ASKED_AGAIN_SECONDS)
+        assert await refused(connect_limiter, urgent=True) == soon(
+            PROBE_SECONDS - ASKED_AGAIN_SECONDS
+        )
         await asyncio.sleep(1)
-        assert await refused(dialling) == soon(PROBE_SECONDS - ASKED_AGAIN_SECONDS)
-        await dialling.turn(urgent=True)
-        assert await refused(dialling) == soon(PROBE_SECONDS), "that was the probe"
-        dialling.refused_as_outdated()
-        assert await refused(dialling, urgent=True) == soon(PROBE_SECONDS)
+        assert await refused(connect_limiter) == soon(PROBE_SECONDS - ASKED_AGAIN_SECONDS)
+        await connect_limiter.turn(urgent=True)
+        assert await refused(connect_limiter) == soon(PROBE_SECONDS), "that was the probe"
+        connect_limiter.refused_as_outdated()
+        assert await refused(connect_limiter, urgent=True) == soon(PROBE_SECONDS)
 
     played(play)
 
 
 def test_accepted_again_everyone_may_come(caplog: pytest.LogCaptureFixture) -> None:
     async def play() -> None:
-        dialling = Dialling()
+        connect_limiter = ConnectLimiter()
         for _ in range(2):
-            dialling.refused_as_outdated()
-            waiting = asyncio.create_task(dialling.pause(10_000, until_over=True))
+            connect_limiter.refused_as_outdated()
+            waiting = asyncio.create_task(connect_limiter.pause(10_000, until_over=True))
             await asyncio.sleep(PROBE_SECONDS)
-            await dialling.turn()
-            dialling.worked()
-            assert dialling.outdated_since is None
+            await connect_limiter.turn()
+            connect_limiter.worked()
+            assert connect_limiter.outdated_since is None
             await waiting
-            keeps_to(RATE, await times(dialling, 100), RATE * BURST_SECONDS)
+            keeps_to(RATE, await times(connect_limiter, 100), RATE * BURST_SECONDS)
 
     with caplog.at_level(logging.WARNING):
         played(play)

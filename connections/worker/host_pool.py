@@ -7,9 +7,9 @@ import logging
 
 from django.conf import settings
 
-from connections.worker.host import Host
-from connections.worker.link import Link
-from connections.worker.mould import Mould
+from connections.worker.client_handle import Link
+from connections.worker.fork_server import ForkServer
+from connections.worker.host_handle import Host
 
 logger = logging.getLogger(__name__)
 
@@ -18,11 +18,11 @@ RELIEVE_SECONDS = 5.0
 MOVE_SECONDS = 0.2
 
 
-class SessionHosts:
+class HostPool:
     """Hosts with up to SESSIONS_PER_HOST clients each."""
 
-    def __init__(self, mould: Mould) -> None:
-        self._mould = mould
+    def __init__(self, fork_server: ForkServer) -> None:
+        self._mould = fork_server
         self._hosts: list[Host] = []
         self._opening = asyncio.Lock()
 

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from connections.worker.host import Host
+    from connections.worker.host_handle import Host
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from connections.actions import Fence, Superseded
 from connections.lifecycle import Desired, Observation, Reason
 from connections.log_fields import about
 from connections.models import Connection, PairingAttempt
-from connections.worker.leaving import log_out, log_out_store, log_out_strays
-from connections.worker.link import Link
+from connections.worker.client_handle import Link
 from connections.worker.linked import Linked, banned_until_of
+from connections.worker.logout import log_out, log_out_leftovers, log_out_store
 from connections.worker.pairing import Pairing
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ PAUSE_SECONDS = 2.0
 FIRST_RETRY_SECONDS = 0.2
 
 
-class Session:
+class ConnectionTask:
     """Carries out one request (a generation) of one connection, until it is superseded."""
 
     def __init__(self, supervisor: Supervisor, connection: Connection, link: Link | None) -> None:
@@ -86,7 +86,7 @@ class Session:
         self, observation: Observation, detail: str = "", retry_at: datetime | None = None
     ) -> None:
         """Write down what happened. Raises Superseded."""
-        await self.db(actions.observe, self.fence, observation, detail, retry_at)
+        await self.db(actions.record_event, self.fence, observation, detail, retry_at)
 
     async def run(self) -> None:
         """To the end of this request, or until a newer one supersedes it."""
@@ -135,7 +135,7 @@ class Session:
 
     async def _carry_out(self) -> bool:
         """Whether there are credentials to hold a link with."""
-        connection = await self.db(actions.begin, self.fence)
+        connection = await self.db(actions.mark_started, self.fence)
         self.store = connection.store
         if connection.logout_wanted:
             await self._disconnect(connection)
@@ -146,7 +146,8 @@ class Session:
         if gave_up and not connection.logout_wanted:
             wanted = connection.desired == Desired.CONNECTED
             await self._clear_up(
-                {self.store}, Observation.LEFT_UNTOLD if wanted else Observation.DISCONNECTED_UNTOLD
+                {self.store},
+                Observation.LOGOUT_UNCONFIRMED if wanted else Observation.DISCONNECTED_UNCONFIRMED,
             )
         if connection.desired != Desired.CONNECTED:
             return False
@@ -180,10 +181,10 @@ class Session:
         """Log out at WhatsApp within a bounded time, then delete the credentials all the same."""
         self.disconnecting = True
         trouble = await log_out(self, connection)
-        trouble = await log_out_strays(self, {self.store}) or trouble
+        trouble = await log_out_leftovers(self, {self.store}) or trouble
         await self.change(auth_sessions.delete)
         told = trouble is None
-        seen = Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNTOLD
+        seen = Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNCONFIRMED
         await self.db(actions.forget_credentials, self.fence, seen, trouble or "")
         self.store = ""
         self.disconnecting = False
@@ -198,12 +199,12 @@ class Session:
         keep = keep | await self.db(_linked_stores, self.id)
         self.disconnecting = True
         try:
-            trouble = await log_out_strays(self, keep)
+            trouble = await log_out_leftovers(self, keep)
         finally:
             self.disconnecting = False
         await self.change(auth_sessions.discard_others, keep)
         # It may have taken long, and could not be cut short.
-        await self.db(actions.begin, self.fence)
+        await self.db(actions.mark_started, self.fence)
         if trouble:
             await self.observe(untold, trouble)
 
@@ -231,7 +232,7 @@ class Session:
         attempt: PairingAttempt = await self.db(actions.begin_pairing, self.fence, lasts, because)
         kept = self.store if self._fresh_code else ""
         if first:
-            await self._clear_up({attempt.store, kept}, Observation.LEFT_UNTOLD)
+            await self._clear_up({attempt.store, kept}, Observation.LOGOUT_UNCONFIRMED)
         with about(attempt=attempt.pk):
             linked = await Pairing(self, attempt).run()
         # Its time may have run out in the very moment of the link: what is written counts.

@@ -15,12 +15,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from connections import broadcast
-from connections.actions.rows import (
+from connections.actions.transitions import (
+    NumberRejected,
     Outcome,
-    Unwelcome,
-    adopt,
+    adopt_store,
+    apply_transition,
     end_attempts,
-    move,
     resume_saved_login,
 )
 from connections.lifecycle import LIVE, PAIRING, Desired, Observation
@@ -181,24 +181,28 @@ def _bring_up_to_date(connection: Connection, linked_number: LinkedNumber) -> No
     changed = ""
     if attempt and number:
         try:
-            changed = adopt(connection, attempt, number)
-        except Unwelcome as error:
-            return move(connection, error.observation, detail=error.detail, attempt=attempt)
+            changed = adopt_store(connection, attempt, number)
+        except NumberRejected as error:
+            return apply_transition(
+                connection, error.observation, detail=error.detail, attempt=attempt
+            )
     if connection.state in PAIRING and (not connection.store or (attempt and not number)):
         _pair_again(connection, attempt)
     elif connection.store:
-        move(connection, Observation.SERVICE_RESTARTED, detail=changed, attempt=attempt)
+        apply_transition(connection, Observation.SERVICE_RESTARTED, detail=changed, attempt=attempt)
     else:
-        move(connection, Observation.CREDENTIALS_MISSING)
+        apply_transition(connection, Observation.CREDENTIALS_MISSING)
 
 
 def _pair_again(connection: Connection, attempt: PairingAttempt | None) -> None:
     """A pairing lost its worker. While its time is not over, someone still waits for a code."""
     first = connection.attempts.filter(generation=connection.generation).last()
     if first is not None and first.expires_at <= timezone.now():
-        move(connection, Observation.PAIRING_INTERRUPTED, attempt=attempt)
+        apply_transition(connection, Observation.PAIRING_INTERRUPTED, attempt=attempt)
         return resume_saved_login(connection)
     end_attempts(connection, Outcome.INTERRUPTED)
     connection.begun_generation -= 1
     connection.save(update_fields=["begun_generation"])
-    move(connection, Observation.CODE_LOST, detail="the service was restarted", attempt=attempt)
+    apply_transition(
+        connection, Observation.CODE_LOST, detail="the service was restarted", attempt=attempt
+    )

@@ -12,16 +12,16 @@ from django.utils import timezone
 
 from connections import auth_sessions
 from connections.models import Connection
-from connections.worker.dialling import Outdated
-from connections.worker.endings import Dropped, Final, ending
-from connections.worker.host import HostBroken
-from connections.worker.link import Link
+from connections.worker.client_handle import Link
+from connections.worker.connect_limiter import Outdated
+from connections.worker.event_mapping import Permanent, Retryable, ending
+from connections.worker.host_handle import HostBroken
 
 if TYPE_CHECKING:
-    from connections.worker.session import Session
+    from connections.worker.connection_task import ConnectionTask
 
 
-async def log_out(session: Session, connection: Connection) -> str | None:
+async def log_out(session: ConnectionTask, connection: Connection) -> str | None:
     """Log this connection's device out.
 
     None when WhatsApp has forgotten it or never knew it, else what went wrong.
@@ -40,7 +40,7 @@ async def log_out(session: Session, connection: Connection) -> str | None:
     return await _log_out(session, session.store)
 
 
-async def log_out_strays(session: Session, keep: Collection[str]) -> str | None:
+async def log_out_leftovers(session: ConnectionTask, keep: Collection[str]) -> str | None:
     """Log out what a phone was linked in by an attempt that was given up in that very moment.
 
     None when there was nothing or WhatsApp was told, else what went wrong.
@@ -62,7 +62,7 @@ def _linked_beside(organization_id: int, keep: Collection[str]) -> list[str]:
     return found
 
 
-async def _log_out(session: Session, store: str) -> str | None:
+async def _log_out(session: ConnectionTask, store: str) -> str | None:
     """Log out by the session's own client, or by one that is opened for it, and close that."""
     if session.link is None:
         return await log_out_store(session, store)
@@ -75,7 +75,7 @@ async def _log_out(session: Session, store: str) -> str | None:
         await session.close()
 
 
-async def log_out_store(session: Session, store: str) -> str | None:
+async def log_out_store(session: ConnectionTask, store: str) -> str | None:
     """Log a store's device out by a client of its own.
 
     None when WhatsApp has forgotten it or was told, else what went wrong.
@@ -83,15 +83,15 @@ async def log_out_store(session: Session, store: str) -> str | None:
     link = None
     try:
         async with asyncio.timeout(settings.LOGOUT_TIMEOUT_SECONDS):
-            await session.supervisor.dialling.turn(urgent=True)
+            await session.supervisor.connect_limiter.turn(urgent=True)
             link = await session.supervisor.open(session.id, store, alone=True)
             await _until_connected(link)
             return await link.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
     except TimeoutError:
         return "WhatsApp did not answer in time"
-    except Final:
+    except Permanent:
         return None  # WhatsApp has forgotten this device already.
-    except (Dropped, HostBroken, Outdated):
+    except (Retryable, HostBroken, Outdated):
         return "WhatsApp could not be reached"
     finally:
         if link is not None:
@@ -99,7 +99,7 @@ async def log_out_store(session: Session, store: str) -> str | None:
 
 
 async def _until_connected(link: Link) -> None:
-    """Raises Dropped, Final."""
+    """Raises Retryable, Permanent."""
     while (event := await link.next())["event"] != "connected":
         if ended := ending(event):
             raise ended

@@ -9,16 +9,16 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from connections import broadcast
-from connections.actions.rows import (
+from connections.actions.transitions import (
     GONE_AT_WHATSAPP,
     Fence,
     Outcome,
     Superseded,
-    adopt,
+    adopt_store,
+    apply_transition,
+    detach_credentials,
     end_attempts,
-    fenced,
-    leave_credentials,
-    move,
+    lock_fenced,
     resume_saved_login,
 )
 from connections.lifecycle import Desired, Observation
@@ -26,14 +26,14 @@ from connections.models import Connection, PairingAttempt
 
 
 @transaction.atomic
-def begin(fence: Fence) -> Connection:
+def mark_started(fence: Fence) -> Connection:
     """The worker begins to carry out a request. Raises Superseded."""
-    connection = fenced(fence)
-    _note_begin(connection, fence)
+    connection = lock_fenced(fence)
+    _note_start(connection, fence)
     return connection
 
 
-def _note_begin(connection: Connection, fence: Fence) -> None:
+def _note_start(connection: Connection, fence: Fence) -> None:
     if connection.begun_generation != fence.generation:
         connection.begun_generation = fence.generation
         connection.save(update_fields=["begun_generation"])
@@ -47,15 +47,15 @@ def begin_pairing(
 
     `because`: what showed that the saved credentials are worthless, if there were any.
     """
-    connection = fenced(fence)
-    _note_begin(connection, fence)
+    connection = lock_fenced(fence)
+    _note_start(connection, fence)
     end_attempts(connection, Outcome.CANCELLED)
     if connection.fresh_code and not connection.store:
         connection.fresh_code = False  # There is no login left that it could be kept beside.
         connection.save(update_fields=["fresh_code"])
     if because is not None:
-        leave_credentials(connection)
-        move(connection, because)
+        detach_credentials(connection)
+        apply_transition(connection, because)
     now = timezone.now()
     attempt = PairingAttempt.objects.create(
         connection=connection,
@@ -66,7 +66,7 @@ def begin_pairing(
         begun_at=now,
         expires_at=now + lasts,
     )
-    move(connection, Observation.PAIRING_STARTED, attempt=attempt)
+    apply_transition(connection, Observation.PAIRING_STARTED, attempt=attempt)
     return attempt
 
 
@@ -84,7 +84,7 @@ def show_code(
 
     `observation`: PHONE_UNSUPPORTED while a phone that cannot link yet has to be told so.
     """
-    connection = fenced(fence)
+    connection = lock_fenced(fence)
     now = timezone.now()
     shown = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
     if not shown.update(
@@ -95,7 +95,7 @@ def show_code(
         first_code_at=Coalesce("first_code_at", now),
     ):
         raise Superseded
-    move(connection, observation, attempt=PairingAttempt(pk=attempt_id))
+    apply_transition(connection, observation, attempt=PairingAttempt(pk=attempt_id))
     broadcast.changed(connection.pk)
 
 
@@ -112,48 +112,48 @@ def show_phone_code(
 
     `count`: how many QR codes WhatsApp gave the same connection; `observation` as in `show_code`.
     """
-    connection = fenced(fence)
+    connection = lock_fenced(fence)
     shown = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
     expires_at = timezone.now() + lasts
     if not shown.update(phone_code=code, code_count=count, code_expires_at=expires_at):
         raise Superseded
     shown.filter(first_code_at=None).update(first_code_at=timezone.now())
-    move(connection, observation)
+    apply_transition(connection, observation)
     broadcast.changed(connection.pk)
 
 
 @transaction.atomic
 def lose_code(fence: Fence, attempt_id: int, detail: str = "") -> None:
     """The code that was shown is void, and another one is on its way. Raises Superseded."""
-    connection = fenced(fence)
+    connection = lock_fenced(fence)
     lost = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
     if not lost.update(code="", phone_code="", code_number=0, code_expires_at=None):
         raise Superseded
-    move(connection, Observation.CODE_LOST, detail=detail)
+    apply_transition(connection, Observation.CODE_LOST, detail=detail)
 
 
 @transaction.atomic
-def observe(
+def record_event(
     fence: Fence,
     observation: Observation,
     detail: str = "",
     retry_at: datetime | None = None,
 ) -> None:
     """Something happened to the link; `retry_at`: the next try, if known. Raises Superseded."""
-    connection = fenced(fence)
+    connection = lock_fenced(fence)
     if observation in GONE_AT_WHATSAPP:
-        leave_credentials(connection)
-    move(connection, observation, detail=detail, retry_at=retry_at)
+        detach_credentials(connection)
+    apply_transition(connection, observation, detail=detail, retry_at=retry_at)
 
 
 @transaction.atomic
 def accept_code(fence: Fence, attempt_id: int) -> None:
     """A phone has used the code, so nobody else can any more. Raises Superseded."""
-    connection = fenced(fence)
+    connection = lock_fenced(fence)
     used = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
     if not used.update(code="", phone_code="", code_expires_at=None):
         raise Superseded
-    move(connection, Observation.CODE_ACCEPTED)
+    apply_transition(connection, Observation.CODE_ACCEPTED)
 
 
 @transaction.atomic
@@ -162,8 +162,8 @@ def end_pairing(fence: Fence, observation: Observation, detail: str = "") -> Non
 
     A login from before that was kept meanwhile is resumed then.
     """
-    connection = fenced(fence)
-    move(connection, observation, detail=detail)
+    connection = lock_fenced(fence)
+    apply_transition(connection, observation, detail=detail)
     resume_saved_login(connection)
 
 
@@ -179,12 +179,12 @@ def link(
     """The phone is linked: the attempt's store becomes the organization's.
 
     `observation` is another one when the link broke right after the phone had accepted the code.
-    Raises Superseded; Unwelcome when the number is not one that this organization may have.
+    Raises Superseded; NumberRejected when the number is not one that this organization may have.
     """
-    connection = fenced(fence)
-    changed = adopt(connection, attempt, number)
+    connection = lock_fenced(fence)
+    changed = adopt_store(connection, attempt, number)
     detail = "; ".join(filter(None, (changed, detail)))
-    move(connection, observation, detail=detail, attempt=attempt, retry_at=retry_at)
+    apply_transition(connection, observation, detail=detail, attempt=attempt, retry_at=retry_at)
 
 
 @transaction.atomic
@@ -204,7 +204,7 @@ def forget_credentials(fence: Fence, observation: Observation, detail: str = "")
     connection.store, connection.number, connection.logout_wanted = "", "", False
     connection.save(update_fields=["store", "number", "logout_wanted"])
     if connection.desired == Desired.DISCONNECTED:
-        move(connection, observation, detail=detail)
-    elif observation == Observation.DISCONNECTED_UNTOLD:
-        move(connection, Observation.LEFT_UNTOLD, detail=detail)
+        apply_transition(connection, observation, detail=detail)
+    elif observation == Observation.DISCONNECTED_UNCONFIRMED:
+        apply_transition(connection, Observation.LOGOUT_UNCONFIRMED, detail=detail)
     broadcast.changed(connection.pk)

@@ -27,7 +27,7 @@ from connections.actions import (
 )
 from connections.lifecycle import PAIRING, Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, Method, Worker
-from connections.tests.hand import Hand
+from connections.tests.fake_worker import FakeWorker
 from connections.tests.session_model import (
     NUMBERS,
     REST,
@@ -274,7 +274,7 @@ class Settles(RuleBasedStateMachine):
         return running.options or () if running else ()
 
     def start(self) -> None:
-        self.hand = Hand()
+        self.hand = FakeWorker()
         self.hand.live()
         self.supervisor._lease.worker = self.hand.worker
         self.running: dict[int, Running] = {}

@@ -15,9 +15,9 @@ from connections import actions
 from connections.actions import Superseded
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, Worker
-from connections.tests.hand import NUMBER, Hand, nobody
-from connections.worker.neglected import neglected, orphans
-from connections.worker.sharing import fair_level
+from connections.tests.fake_worker import NUMBER, FakeWorker, nobody
+from connections.worker.balancing import fair_level
+from connections.worker.pending_work import neglected, orphans
 from organizations.actors import Actor
 from organizations.models import Organization
 
@@ -25,13 +25,13 @@ ALICE = Actor("alice")
 
 
 @pytest.fixture
-def second(hand: Hand) -> Hand:
+def second(hand: FakeWorker) -> FakeWorker:
     """Another worker beside the first one."""
-    return Hand(alone=False)
+    return FakeWorker(alone=False)
 
 
 @pytest.fixture
-def linked(connection: Connection, hand: Hand) -> Connection:
+def linked(connection: Connection, hand: FakeWorker) -> Connection:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
     return reread(connection)
@@ -44,7 +44,7 @@ def reread(connection: Connection) -> Connection:
 # --- Who may claim ------------------------------------------------------------------------------
 
 
-def test_what_a_living_worker_has_no_other_one_gets(linked: Connection, second: Hand) -> None:
+def test_what_a_living_worker_has_no_other_one_gets(linked: Connection, second: FakeWorker) -> None:
     before = reread(linked)
     assert actions.claim(linked.pk, second.worker, nobody) is None
     after = reread(linked)
@@ -52,7 +52,7 @@ def test_what_a_living_worker_has_no_other_one_gets(linked: Connection, second: 
 
 
 def test_what_a_dead_worker_had_is_taken_over_and_its_words_count_no_more(
-    linked: Connection, hand: Hand, second: Hand
+    linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     old = hand.claim(linked)
     hand.die()
@@ -60,11 +60,13 @@ def test_what_a_dead_worker_had_is_taken_over_and_its_words_count_no_more(
     assert claimed is not None and claimed.worker_id == second.worker.pk
     assert reread(linked).reason == Reason.SERVICE_RESTARTED
     with pytest.raises(Superseded):
-        actions.observe(old, Observation.RESUMED)
+        actions.record_event(old, Observation.RESUMED)
     assert reread(linked).state == State.RECONNECTING
 
 
-def test_a_heartbeat_that_comes_too_late_counts_for_nothing(hand: Hand, second: Hand) -> None:
+def test_a_heartbeat_that_comes_too_late_counts_for_nothing(
+    hand: FakeWorker, second: FakeWorker
+) -> None:
     assert actions.heartbeat(hand.worker, alone=False)
     hand.die()
     assert not actions.heartbeat(hand.worker, alone=False)
@@ -72,7 +74,7 @@ def test_a_heartbeat_that_comes_too_late_counts_for_nothing(hand: Hand, second: 
 
 
 def test_without_room_only_what_a_person_waits_for_is_taken(
-    linked: Connection, hand: Hand, second: Hand
+    linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     hand.die()
     assert actions.claim(linked.pk, second.worker, nobody, room=False) is None
@@ -108,7 +110,9 @@ def test_of_many_that_claim_at_once_one_gets_it(connection: Connection) -> None:
 # --- Handing over -------------------------------------------------------------------------------
 
 
-def test_a_link_is_handed_over_without_a_word(linked: Connection, hand: Hand, second: Hand) -> None:
+def test_a_link_is_handed_over_without_a_word(
+    linked: Connection, hand: FakeWorker, second: FakeWorker
+) -> None:
     fence, lines = hand.claim(linked), linked.events.count()
     assert actions.hand_over(linked.pk, hand.worker, second.worker.pk, nobody)
     after = reread(linked)
@@ -116,12 +120,12 @@ def test_a_link_is_handed_over_without_a_word(linked: Connection, hand: Hand, se
     assert (after.state, after.number) == (State.CONNECTED, NUMBER)
     assert linked.events.count() == lines
     with pytest.raises(Superseded):
-        actions.observe(fence, Observation.LINK_LOST)
+        actions.record_event(fence, Observation.LINK_LOST)
     assert neglected(second.worker, frozenset()) == [linked.pk]
 
 
 def test_a_pairing_that_is_handed_over_begins_anew(
-    connection: Connection, hand: Hand, second: Hand
+    connection: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
@@ -132,7 +136,7 @@ def test_a_pairing_that_is_handed_over_begins_anew(
 
 
 def test_nothing_is_handed_over_by_who_does_not_have_it_nor_to_the_dead(
-    linked: Connection, hand: Hand, second: Hand
+    linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     before = reread(linked)
     assert not actions.hand_over(linked.pk, second.worker, hand.worker.pk, nobody)
@@ -141,7 +145,7 @@ def test_nothing_is_handed_over_by_who_does_not_have_it_nor_to_the_dead(
     assert (reread(linked).worker_id, reread(linked).claim) == (before.worker_id, before.claim)
 
 
-def test_draining_is_remembered_and_can_be_taken_back(hand: Hand) -> None:
+def test_draining_is_remembered_and_can_be_taken_back(hand: FakeWorker) -> None:
     actions.drain_worker(hand.worker.pk)
     hand.worker.refresh_from_db()
     assert hand.worker.draining_since is not None and hand.worker.alive
@@ -154,7 +158,7 @@ def test_draining_is_remembered_and_can_be_taken_back(hand: Hand) -> None:
 
 
 def test_whom_nobody_has_is_an_orphan_only_if_there_is_something_to_do(
-    connection: Connection, other_organization: Organization, hand: Hand, second: Hand
+    connection: Connection, other_organization: Organization, hand: FakeWorker, second: FakeWorker
 ) -> None:
     Connection.objects.of(other_organization)  # never connected: nothing to do
     assert orphans(unbegun=True) == [] == orphans(unbegun=False)
@@ -169,7 +173,7 @@ def test_whom_nobody_has_is_an_orphan_only_if_there_is_something_to_do(
 
 
 def test_what_runs_here_but_belongs_elsewhere_is_looked_at(
-    linked: Connection, hand: Hand, second: Hand
+    linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     running = frozenset({linked.pk})
     assert neglected(hand.worker, running) == []
@@ -178,14 +182,14 @@ def test_what_runs_here_but_belongs_elsewhere_is_looked_at(
 
 
 def test_a_worker_that_lost_its_right_comes_back_as_another_one(
-    linked: Connection, hand: Hand, second: Hand
+    linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     again = actions.start_worker("hand", 10, alone=False, instead_of=hand.worker)
     assert set(Worker.objects.alive()) == {second.worker, again}
     assert orphans(unbegun=False) == [linked.pk]
 
 
-def test_workers_of_long_ago_are_forgotten(hand: Hand) -> None:
+def test_workers_of_long_ago_are_forgotten(hand: FakeWorker) -> None:
     long_ago = timezone.now() - timedelta(days=8)
     old = Worker.objects.create(name="old", heartbeat_at=long_ago, stopped_at=long_ago)
     actions.start_worker("new", alone=False)

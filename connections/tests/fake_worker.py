@@ -19,7 +19,7 @@ def nobody(connection_id: int, store: str) -> str:
     return ""
 
 
-class Hand:
+class FakeWorker:
     """One worker."""
 
     def __init__(self, alone: bool = True) -> None:
@@ -34,7 +34,7 @@ class Hand:
     def begin(self, connection: Connection) -> Fence:
         """Begin to carry out the newest request."""
         fence = self.claim(connection)
-        actions.begin(fence)
+        actions.mark_started(fence)
         return fence
 
     def begin_pairing(self, connection: Connection) -> tuple[Fence, PairingAttempt]:

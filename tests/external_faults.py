@@ -35,7 +35,7 @@ NOT_IN_FILES = "the database and the credentials are on PostgreSQL"
 # --- Processes ----------------------------------------------------------------------------------
 
 
-def mould(application: Application) -> int:
+def fork_server(application: Application) -> int:
     """The process from which the host processes are forked."""
     assert application.process is not None
     parent = application.process.pid
@@ -138,7 +138,7 @@ def gone(pid: int) -> bool:
 
 
 def _workers(application: Application) -> set[int]:
-    """The mould and the hosts; they have the same command line."""
+    """The fork server and the hosts; they have the same command line."""
     found = set()
     for pid in application.processes():
         with contextlib.suppress(OSError):
@@ -192,7 +192,7 @@ def database_away(application: Application) -> Iterator[None]:
     """
     path = application.data_dir / DATABASE
     holder = subprocess.Popen(
-        [sys.executable, "-m", "tests.trouble", str(path)],
+        [sys.executable, "-m", "tests.external_faults", str(path)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -31,7 +31,7 @@ def lock_folder() -> IO[str]:
         ) from error
 
 
-async def refuse_company(worker: Worker, db: Callable[..., Awaitable[Any]]) -> None:
+async def ensure_alone(worker: Worker, db: Callable[..., Awaitable[Any]]) -> None:
     """Signals in memory stay in one process. Raises AlreadyRunning."""
     give_up_at = asyncio.get_running_loop().time() + COMPANY_SECONDS
     while await db(Worker.objects.alive().exclude(pk=worker.pk).exists):

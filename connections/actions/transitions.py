@@ -74,7 +74,7 @@ class Superseded(Exception):
     """A newer request or another worker has taken over; the writer should stop."""
 
 
-class Unwelcome(Exception):
+class NumberRejected(Exception):
     """A phone was linked whose number must not be this organization's; `observation` says why."""
 
     def __init__(self, observation: Observation, detail: str) -> None:
@@ -83,7 +83,7 @@ class Unwelcome(Exception):
         self.detail = detail
 
 
-def fenced(fence: Fence) -> Connection:
+def lock_fenced(fence: Fence) -> Connection:
     """Lock the row that a fence allows to write. Raises Superseded."""
     connection = (
         Connection.objects.select_for_update()
@@ -108,7 +108,7 @@ def as_owner(fence: Fence, act: Callable[[], T]) -> T:
         return act()
 
 
-def move(
+def apply_transition(
     connection: Connection,
     observation: Observation,
     *,
@@ -171,16 +171,16 @@ def _log(event: ConnectionEvent, generation: int) -> None:
     logger.info("a connection changed", extra=fields)
 
 
-def adopt(connection: Connection, attempt: PairingAttempt, number: str) -> str:
-    """The attempt's store becomes the organization's. Raises Unwelcome.
+def adopt_store(connection: Connection, attempt: PairingAttempt, number: str) -> str:
+    """The attempt's store becomes the organization's. Raises NumberRejected.
 
     Return what the history says when it is another number than before, else "".
     """
     before = connection.last_number
     expected = connection.organization.expected_number
     if expected and not same_number(expected, number):
-        raise Unwelcome(Observation.WRONG_NUMBER, f"its number ends in {number[-4:]}")
-    in_use = Unwelcome(Observation.NUMBER_IN_USE, f"its number ends in {number[-4:]}")
+        raise NumberRejected(Observation.WRONG_NUMBER, f"its number ends in {number[-4:]}")
+    in_use = NumberRejected(Observation.NUMBER_IN_USE, f"its number ends in {number[-4:]}")
     holders = Connection.objects.filter(number=number).exclude(store="").exclude(pk=connection.pk)
     if holders.exists():
         raise in_use
@@ -208,7 +208,7 @@ def adopt(connection: Connection, attempt: PairingAttempt, number: str) -> str:
     return detail
 
 
-def leave_credentials(connection: Connection) -> None:
+def detach_credentials(connection: Connection) -> None:
     """The store is not used again. Its files stay until a new link or a disconnect."""
     connection.store = ""
     connection.save(update_fields=["store"])
@@ -222,7 +222,9 @@ def resume_saved_login(connection: Connection) -> None:
     if connection.store and connection.fresh_code:
         connection.fresh_code = False
         connection.save(update_fields=["fresh_code"])
-        move(connection, Observation.SAVED_LOGIN_KEPT, detail=connection.reason_text.english)
+        apply_transition(
+            connection, Observation.SAVED_LOGIN_KEPT, detail=connection.reason_text.english
+        )
 
 
 def end_attempts(connection: Connection, outcome: PairingAttempt.Outcome) -> None:

@@ -96,7 +96,7 @@ class Sharing:
             logger.info("draining" if own.draining else "draining no more")
         self.draining = own.draining
         self.target = 0 if own.draining else min(self._level, own.capacity)
-        self._supervisor.dialling.workers = len(found)
+        self._supervisor.connect_limiter.workers = len(found)
 
     @property
     def has_takers(self) -> bool:
@@ -128,7 +128,7 @@ class Sharing:
         return min(self._level, peer.capacity) - peer.load - given
 
 
-def bury_the_dead() -> list[Worker]:
+def mark_dead_workers() -> list[Worker]:
     """Those of this machine whose processes have ended count no more. Returns the others."""
     alive = list(Worker.objects.alive())
     for worker in [worker for worker in alive if processes.is_gone(worker.process)]:
@@ -142,7 +142,7 @@ def _workers() -> tuple[list[Peer], int]:
     """The living workers with what they have, and how many connections there are to be had."""
     busy = Connection.objects.busy()
     loads = dict(busy.order_by().values_list("worker").annotate(Count("pk")))
-    alive = bury_the_dead()
+    alive = mark_dead_workers()
     peers = [
         Peer(worker.pk, loads.get(worker.pk, 0), worker.capacity, worker.draining_since is not None)
         for worker in alive

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from whatsapp_orgs.edge import BehindProxy, BoundedBodies
+from whatsapp_orgs.proxy_headers import BehindProxy, BoundedBodies
 from whatsapp_orgs.request_places import Busy
 
 PEER = ("10.0.0.1", 40000)

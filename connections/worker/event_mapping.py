@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from connections.actions import GONE_AT_WHATSAPP
 from connections.lifecycle import Observation
-from connections.worker.link import Event
+from connections.worker.client_handle import Event
 
 USELESS = GONE_AT_WHATSAPP | {Observation.CREDENTIALS_DAMAGED}
 """After these the saved credentials help no more; who has pressed Reconnect gets a code instead."""
@@ -41,7 +41,7 @@ FORGOTTEN_BY_REASON = {
 }
 
 
-class Dropped(Exception):
+class Retryable(Exception):
     """The client is of no use any more; another one may be."""
 
     def __init__(
@@ -56,15 +56,15 @@ class Dropped(Exception):
         self.until = until  # not to be tried before
 
 
-class StoreAway(Dropped):
+class StoreAway(Retryable):
     """The database of the credentials does not answer, for as long as that takes."""
 
 
-class Unavailable(Dropped):
+class Unavailable(Retryable):
     """WhatsApp says that it is out of order (500, 503), which may concern everybody."""
 
 
-class Final(Exception):
+class Permanent(Exception):
     """Only a person can help."""
 
     def __init__(self, observation: Observation, detail: str = "") -> None:
@@ -73,30 +73,30 @@ class Final(Exception):
         self.detail = detail
 
 
-def ending(event: Event) -> Dropped | Final | None:
+def ending(event: Event) -> Retryable | Permanent | None:
     """How an event ends the holding of a client, or None when it does not."""
     kind = event["event"]
     if kind == "logged_out":
         if not event["while_offline"]:
-            return Final(Observation.LOGGED_OUT_BY_PHONE)
-        return Final(FORGOTTEN_BY_REASON.get(event["reason"], Observation.FORGOTTEN))
+            return Permanent(Observation.LOGGED_OUT_BY_PHONE)
+        return Permanent(FORGOTTEN_BY_REASON.get(event["reason"], Observation.FORGOTTEN))
     if kind == "banned":
         lasts = min(max(timedelta(seconds=event["seconds"]), timedelta(seconds=1)), LONGEST_BAN)
         until = timezone.now() + lasts
-        return Dropped(
+        return Retryable(
             Observation.TEMPORARILY_BANNED, f"until {until:%Y-%m-%d %H:%M} UTC", until=until
         )
     if kind == "replaced":
-        return Final(Observation.TAKEN_OVER)
+        return Permanent(Observation.TAKEN_OVER)
     if kind == "outdated":
-        return Dropped(Observation.CLIENT_OUTDATED)
+        return Retryable(Observation.CLIENT_OUTDATED)
     if kind == "failed":
         reason = event["reason"].lower()
         if reason.isdigit():
             return Unavailable(Observation.LOGIN_REFUSED, f"it answered with status {reason}")
-        return Dropped(Observation.LOGIN_REFUSED, f"it said: {reason}")
+        return Retryable(Observation.LOGIN_REFUSED, f"it said: {reason}")
     if kind == "host_gone":
-        return Dropped(Observation.HOST_CRASHED, event["error"])
+        return Retryable(Observation.HOST_CRASHED, event["error"])
     if kind == "ended":
         return _never_began(event)
     return None
@@ -117,16 +117,16 @@ def dial_words(error: str) -> str:
     return ""
 
 
-def _never_began(event: Event) -> Dropped | Final:
+def _never_began(event: Event) -> Retryable | Permanent:
     """A client that could not be started, or that ended without having been asked to."""
     if event["cause"] == "answer":
-        return Dropped(Observation.LOGIN_REFUSED, "for a reason that is not known")
+        return Retryable(Observation.LOGIN_REFUSED, "for a reason that is not known")
     if event["cause"] == "damaged":
-        return Final(Observation.CREDENTIALS_DAMAGED)
+        return Permanent(Observation.CREDENTIALS_DAMAGED)
     if event["cause"] == "away":
         return StoreAway(Observation.STORE_UNUSABLE, "its database does not answer")
     if event["cause"] == "store":
-        return Dropped(Observation.STORE_UNUSABLE)
+        return Retryable(Observation.STORE_UNUSABLE)
     if event["cause"] == "dial":
-        return Dropped(Observation.UNREACHABLE, dial_words(event["error"]))
-    return Dropped(Observation.LINK_LOST)
+        return Retryable(Observation.UNREACHABLE, dial_words(event["error"]))
+    return Retryable(Observation.LINK_LOST)

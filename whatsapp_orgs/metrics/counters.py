@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from connections.lifecycle import State
 from connections.models import ConnectionEvent, PairingAttempt
-from whatsapp_orgs.metrics.present import holds
+from whatsapp_orgs.metrics.gauges import holds
 from whatsapp_orgs.metrics.tally import Tally
 
 # Longer than a transaction lasts: by then every row with a smaller number is there to be seen.

@@ -29,7 +29,7 @@ class Outdated(Exception):
         self.until = until
 
 
-class Dialling:
+class ConnectLimiter:
     """Gives each start of a client its turn, and knows whether WhatsApp can be reached at all."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Dialling:
         """WhatsApp could not be reached."""
         self._failures += 1
         if self._failures == OUTAGE_FAILURES:
-            logger.warning("WhatsApp cannot be reached; dialling slowly until it can")
+            logger.warning("WhatsApp cannot be reached; connect_limiter slowly until it can")
 
     def refused_as_outdated(self) -> None:
         """WhatsApp refuses this version: one alarm, and one client asks again now and then."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 
-from connections.worker.link import Event, Link
+from connections.worker.client_handle import Event, Link
 
 logger = logging.getLogger(__name__)
 
