@@ -333,12 +333,12 @@ WORKER_CAPACITY = whole("WORKER_CAPACITY", 1000)
 DRAIN_SECONDS = positive("DRAIN_SECONDS", 60)
 # Linked organizations in one session host; pairing processes kept warm.
 SESSIONS_PER_HOST = whole("SESSIONS_PER_HOST", 25)
-SPARE_HOSTS = whole("SPARE_HOSTS", 1)
+WARM_HOSTS = whole("WARM_HOSTS", 1)
 # A session host is replaced after so many starts (each leaks a little), or at this size.
-STARTS_PER_HOST = whole("STARTS_PER_HOST", 100)
-HOST_MEGABYTES = whole("HOST_MEGABYTES", 500)
+HOST_MAX_STARTS = whole("HOST_MAX_STARTS", 100)
+HOST_MAX_MEMORY_MB = whole("HOST_MAX_MEMORY_MB", 500)
 # How fast clients are started, over all organizations: the end of an outage is no stampede.
-DIALS_PER_SECOND = whole("DIALS_PER_SECOND", 100)
+CONNECTS_PER_SECOND = whole("CONNECTS_PER_SECOND", 100)
 
 # New attempts within ten minutes, before a caller is told to wait: WhatsApp bans numbers that
 # hammer it. A running attempt that is asked for again does not count.
@@ -369,7 +369,7 @@ DIAL_TIMEOUT_SECONDS = positive("DIAL_TIMEOUT_SECONDS", 15)
 # Six codes last 160 s; the rest is for an outage before them and for a scan at the last moment.
 PAIRING_TIMEOUT_SECONDS = positive("PAIRING_TIMEOUT_SECONDS", 270)
 # WhatsApp refuses this version of the software: how long until one client asks again.
-OUTDATED_PROBE_SECONDS = positive("OUTDATED_PROBE_SECONDS", 300)
+OUTDATED_RETRY_SECONDS = positive("OUTDATED_RETRY_SECONDS", 300)
 # WhatsApp refuses a saved login: how long until people are told that a new code may help.
 LOGIN_REFUSED_LONG_SECONDS = positive("LOGIN_REFUSED_LONG_SECONDS", 180)
 

@@ -17,7 +17,7 @@ from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, Worker
 from connections.tests.fake_worker import NUMBER, FakeWorker, nobody
 from connections.worker.balancing import fair_level
-from connections.worker.pending_work import neglected, orphans
+from connections.worker.pending_work import pending_connections, unowned_connections
 from organizations.actors import Actor
 from organizations.models import Organization
 
@@ -121,7 +121,7 @@ def test_a_link_is_handed_over_without_a_word(
     assert linked.events.count() == lines
     with pytest.raises(Superseded):
         actions.record_event(fence, Observation.LINK_LOST)
-    assert neglected(second.worker, frozenset()) == [linked.pk]
+    assert pending_connections(second.worker, frozenset()) == [linked.pk]
 
 
 def test_a_pairing_that_is_handed_over_begins_anew(
@@ -132,7 +132,7 @@ def test_a_pairing_that_is_handed_over_begins_anew(
     assert actions.hand_over(connection.pk, hand.worker, second.worker.pk, nobody)
     after = reread(connection)
     assert (after.state, after.reason) == (State.CONNECTING, Reason.CODE_LOST)
-    assert neglected(second.worker, frozenset()) == [connection.pk]
+    assert pending_connections(second.worker, frozenset()) == [connection.pk]
 
 
 def test_nothing_is_handed_over_by_who_does_not_have_it_nor_to_the_dead(
@@ -161,24 +161,24 @@ def test_whom_nobody_has_is_an_orphan_only_if_there_is_something_to_do(
     connection: Connection, other_organization: Organization, hand: FakeWorker, second: FakeWorker
 ) -> None:
     Connection.objects.of(other_organization)  # never connected: nothing to do
-    assert orphans(unbegun=True) == [] == orphans(unbegun=False)
+    assert unowned_connections(unbegun=True) == [] == unowned_connections(unbegun=False)
     actions.request_reconnect(connection.pk, ALICE)
-    assert orphans(unbegun=True) == [connection.pk]
+    assert unowned_connections(unbegun=True) == [connection.pk]
     hand.link(connection)
-    assert orphans(unbegun=True) == [] == orphans(unbegun=False)
+    assert unowned_connections(unbegun=True) == [] == unowned_connections(unbegun=False)
     hand.die()
-    assert orphans(unbegun=False) == [connection.pk]
+    assert unowned_connections(unbegun=False) == [connection.pk]
     Organization.objects.filter(pk=connection.pk).update(deactivated_at=timezone.now())
-    assert orphans(unbegun=False) == []
+    assert unowned_connections(unbegun=False) == []
 
 
 def test_what_runs_here_but_belongs_elsewhere_is_looked_at(
     linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     running = frozenset({linked.pk})
-    assert neglected(hand.worker, running) == []
+    assert pending_connections(hand.worker, running) == []
     actions.hand_over(linked.pk, hand.worker, second.worker.pk, nobody)
-    assert neglected(hand.worker, running) == [linked.pk]
+    assert pending_connections(hand.worker, running) == [linked.pk]
 
 
 def test_a_worker_that_lost_its_right_comes_back_as_another_one(
@@ -186,7 +186,7 @@ def test_a_worker_that_lost_its_right_comes_back_as_another_one(
 ) -> None:
     again = actions.start_worker("hand", 10, alone=False, instead_of=hand.worker)
     assert set(Worker.objects.alive()) == {second.worker, again}
-    assert orphans(unbegun=False) == [linked.pk]
+    assert unowned_connections(unbegun=False) == [linked.pk]
 
 
 def test_workers_of_long_ago_are_forgotten(hand: FakeWorker) -> None:

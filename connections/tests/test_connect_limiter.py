@@ -66,8 +66,8 @@ def now() -> float:
 
 @pytest.fixture(autouse=True)
 def rates(settings: Settings) -> None:
-    settings.DIALS_PER_SECOND = RATE
-    settings.OUTDATED_PROBE_SECONDS = PROBE_SECONDS
+    settings.CONNECTS_PER_SECOND = RATE
+    settings.OUTDATED_RETRY_SECONDS = PROBE_SECONDS
 
 
 async def times(connect_limiter: ConnectLimiter, count: int, urgent: bool = False) -> list[float]:
@@ -155,7 +155,7 @@ def test_after_some_failures_in_a_row_it_is_an_outage(caplog: pytest.LogCaptureF
 
 
 def test_a_slow_fleet_is_not_dialled_faster_in_an_outage(settings: Settings) -> None:
-    settings.DIALS_PER_SECOND = 0.5
+    settings.CONNECTS_PER_SECOND = 0.5
 
     async def play() -> None:
         connect_limiter = ConnectLimiter()

@@ -89,7 +89,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_host_is_retired_after_so_many_starts(
     hosts: HostPool, tmp_path: Path, settings: Settings
 ) -> None:
-    settings.STARTS_PER_HOST = 3
+    settings.HOST_MAX_STARTS = 3
     links = [await open_one(hosts, tmp_path) for _ in range(4)]
     first, *same, next_one = (link.host for link in links)
     assert {host.pid for host in same} == {first.pid} != {next_one.pid}
@@ -100,7 +100,7 @@ async def test_a_host_is_retired_after_so_many_starts(
 async def test_a_closed_client_counts_as_a_start_all_the_same(
     hosts: HostPool, tmp_path: Path, settings: Settings
 ) -> None:
-    settings.STARTS_PER_HOST = 2
+    settings.HOST_MAX_STARTS = 2
     pids = []
     for _ in range(4):
         link = await open_one(hosts, tmp_path)
@@ -118,7 +118,7 @@ async def test_a_host_that_has_grown_too_big_is_retired(
     host = link.host
     await until(lambda: host.wear["megabytes"] > 0, "a word about its size")
     assert host.wear["descriptors"] > 0 and not host.retired
-    settings.HOST_MEGABYTES = host.wear["megabytes"]
+    settings.HOST_MAX_MEMORY_MB = host.wear["megabytes"]
     assert host.retired
     assert (await open_one(hosts, tmp_path)).host.pid != host.pid
 
@@ -130,7 +130,7 @@ async def test_the_clients_of_a_worn_host_move_and_it_is_ended(
     worn = links[0].host
     await hosts.relieve()
     assert [await moved(link) for link in links] == [False] * 3, "nothing is worn yet"
-    settings.STARTS_PER_HOST = 3
+    settings.HOST_MAX_STARTS = 3
     await hosts.relieve()
     assert [await moved(link) for link in links] == [True] * 3
     for link in links:

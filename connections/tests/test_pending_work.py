@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from connections import actions, broadcast
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, SelfTest, Worker
-from connections.worker.pending_work import neglected, orphans
+from connections.worker.pending_work import pending_connections, unowned_connections
 from organizations.actions import set_active
 from organizations.actors import Actor
 from organizations.models import Organization
@@ -34,62 +34,64 @@ def linked(connection: Connection, worker: Worker) -> Connection:
 
 
 def test_what_should_run_and_does_not(linked: Connection, worker: Worker) -> None:
-    assert neglected(worker, NOBODY, alone=True) == [linked.pk]
-    assert neglected(worker, frozenset([linked.pk]), alone=True) == []
+    assert pending_connections(worker, NOBODY, alone=True) == [linked.pk]
+    assert pending_connections(worker, frozenset([linked.pk]), alone=True) == []
     Organization.objects.update(deactivated_at=timezone.now())
-    assert neglected(worker, frozenset([linked.pk]), alone=True) == [linked.pk]
-    assert neglected(worker, NOBODY, alone=True) == []
+    assert pending_connections(worker, frozenset([linked.pk]), alone=True) == [linked.pk]
+    assert pending_connections(worker, NOBODY, alone=True) == []
 
 
 def test_a_test_message_that_waits(linked: Connection, worker: Worker) -> None:
     running, now = frozenset([linked.pk]), timezone.now()
-    assert neglected(worker, running, alone=True) == []
+    assert pending_connections(worker, running, alone=True) == []
     test = SelfTest.objects.create(
         connection=linked, requested_at=now, expires_at=now + SelfTest.LASTS
     )
-    assert neglected(worker, running, alone=True) == [linked.pk]
+    assert pending_connections(worker, running, alone=True) == [linked.pk]
     SelfTest.objects.filter(pk=test.pk).update(expires_at=now - timedelta(seconds=1))
-    assert neglected(worker, running, alone=True) == []
+    assert pending_connections(worker, running, alone=True) == []
 
 
 def test_one_that_another_worker_has_now(linked: Connection, worker: Worker) -> None:
     Connection.objects.update(worker=Worker.objects.create(name="other"))
-    assert neglected(worker, frozenset([linked.pk])) == [linked.pk]
-    assert neglected(worker, NOBODY) == []
+    assert pending_connections(worker, frozenset([linked.pk])) == [linked.pk]
+    assert pending_connections(worker, NOBODY) == []
 
 
 def test_whose_worker_dies_is_an_orphan(linked: Connection, worker: Worker) -> None:
-    assert orphans(unbegun=False) == []
+    assert unowned_connections(unbegun=False) == []
     long_ago = timezone.now() - 2 * Worker.OFFLINE_AFTER
     Worker.objects.update(heartbeat_at=long_ago)
-    assert (orphans(unbegun=False), orphans(unbegun=True)) == ([linked.pk], [])
+    assert unowned_connections(unbegun=False) == [linked.pk]
+    assert unowned_connections(unbegun=True) == []
     Connection.objects.update(generation=1)
-    assert (orphans(unbegun=False), orphans(unbegun=True)) == ([], [linked.pk])
+    assert unowned_connections(unbegun=False) == []
+    assert unowned_connections(unbegun=True) == [linked.pk]
 
 
 def test_who_leaves_while_deactivated_is_found_though_nobody_was_told(
     linked: Connection, worker: Worker
 ) -> None:
     set_active(linked.organization, False, Actor("alice"))
-    assert neglected(worker, frozenset()) == []
+    assert pending_connections(worker, frozenset()) == []
     actions.request_disconnect(linked.pk, Actor("alice"))
-    assert neglected(worker, frozenset()) == [linked.pk]
+    assert pending_connections(worker, frozenset()) == [linked.pk]
     # Begun, and then nothing runs: a lost hand-over, say.
     Connection.objects.update(begun_generation=F("generation"))
-    assert neglected(worker, frozenset()) == [linked.pk]
-    assert neglected(worker, frozenset([linked.pk])) == []
+    assert pending_connections(worker, frozenset()) == [linked.pk]
+    assert pending_connections(worker, frozenset([linked.pk])) == []
     # A clean-up that has failed for good waits for a person.
     Connection.objects.update(state=State.ACTION_NEEDED, reason=Reason.STORE_FAILED)
-    assert neglected(worker, frozenset()) == []
+    assert pending_connections(worker, frozenset()) == []
 
 
 def test_one_look_is_three_queries(
     linked: Connection, worker: Worker, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(3):
-        neglected(worker, frozenset([linked.pk]), alone=True)
-        orphans(unbegun=True)
-        orphans(unbegun=False)
+        pending_connections(worker, frozenset([linked.pk]), alone=True)
+        unowned_connections(unbegun=True)
+        unowned_connections(unbegun=False)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -58,7 +58,7 @@ class ConnectLimiter:
                 await self._wait_for_turn()
         self._check(urgent)
         if self.outdated_since is not None:
-            self._probe_at = self._now() + settings.OUTDATED_PROBE_SECONDS
+            self._probe_at = self._now() + settings.OUTDATED_RETRY_SECONDS
         rate = self._rate(urgent)
         self._next = max(self._next, self._now() - BURST_SECONDS) + 1 / rate
 
@@ -85,7 +85,7 @@ class ConnectLimiter:
         self._refused_at = self._now()
         if self.outdated_since is None:
             self.outdated_since = timezone.now()
-            self._probe_at = self._now() + settings.OUTDATED_PROBE_SECONDS
+            self._probe_at = self._now() + settings.OUTDATED_RETRY_SECONDS
             logger.error(
                 "WhatsApp refuses this version of the client, so no organization can connect. "
                 "Update neonize. One client asks again now and then"
@@ -114,7 +114,7 @@ class ConnectLimiter:
             raise Outdated(timezone.now() + timedelta(seconds=self._probe_at - self._now()))
 
     def _rate(self, urgent: bool) -> float:
-        normal = settings.DIALS_PER_SECOND / max(1, self.workers)
+        normal = settings.CONNECTS_PER_SECOND / max(1, self.workers)
         return min(normal, OUTAGE_DIALS_PER_SECOND) if self.outage and not urgent else normal
 
     @staticmethod

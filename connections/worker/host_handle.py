@@ -72,9 +72,9 @@ class Host:
         """
         return (
             self.spoiled
-            or self.wear["starts"] >= settings.STARTS_PER_HOST
+            or self.wear["starts"] >= settings.HOST_MAX_STARTS
             or self.wear["descriptors"] >= MAX_DESCRIPTORS
-            or self.wear["megabytes"] >= settings.HOST_MEGABYTES
+            or self.wear["megabytes"] >= settings.HOST_MAX_MEMORY_MB
         )
 
     @property

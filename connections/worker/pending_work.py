@@ -17,7 +17,7 @@ NEWEST = Case(When(state=State.CONNECTED, then=0), default=1)
 DUE, RESTING = "due", "resting"
 
 
-def neglected(worker: Worker, running: frozenset[int], alone: bool = False) -> list[int]:
+def pending_connections(worker: Worker, running: frozenset[int], alone: bool = False) -> list[int]:
     """Connections whose sessions at this worker are not as they should be.
 
     Of its own: it has not begun their newest request, runs them although the organization is
@@ -56,7 +56,7 @@ def _own(worker_id: int) -> Prepared:
     return Prepared(lambda: ordered.values_list("pk", "newest", "why"))
 
 
-def orphans(unbegun: bool) -> list[int]:
+def unowned_connections(unbegun: bool) -> list[int]:
     """Connections that need a worker and have none that lives.
 
     `unbegun`: those that a person waits for, else those that are to come back by themselves.

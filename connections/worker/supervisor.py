@@ -29,7 +29,7 @@ from connections.worker.database import AWAY, Database
 from connections.worker.fork_server import ForkServer
 from connections.worker.host_pool import HostPool
 from connections.worker.lease import Lease, Report
-from connections.worker.pending_work import neglected, orphans
+from connections.worker.pending_work import pending_connections, unowned_connections
 from connections.worker.self_test import send_waiting
 from connections.worker.sessions import Sessions
 from connections.worker.stability import Stability
@@ -63,7 +63,7 @@ class Supervisor:
         name = f"{socket.gethostname()}:{os.getpid()}"
         self._lease = Lease(name, self.shared, self._report)
         environment = simulator_bridge.host_environment()
-        self.fork_server = ForkServer(environment, settings.SPARE_HOSTS, self._lease.descriptor)
+        self.fork_server = ForkServer(environment, settings.WARM_HOSTS, self._lease.descriptor)
         self._database = Database()
         self.sessions = Sessions(self)
         self._hosts = HostPool(self.fork_server)
@@ -237,8 +237,8 @@ class Supervisor:
 
     def _neglected(self, running: frozenset[int]) -> list[int]:
         """What is not as it should be here, and what nobody has and this worker should take."""
-        found = neglected(self.worker, running, alone=not self.shared)
-        urgent, others = orphans(unbegun=True), orphans(unbegun=False)
+        found = pending_connections(self.worker, running, alone=not self.shared)
+        urgent, others = unowned_connections(unbegun=True), unowned_connections(unbegun=False)
         if not self.shared:
             return [*found, *others, *urgent]
         # Several workers look at once: each begins elsewhere.

@@ -125,7 +125,7 @@ def _application(data_dir: Path) -> Application:
         data_dir,
         RECONNECTS_PER_ORGANIZATION="100000",
         RECONNECTS_PER_CALLER="1000000",
-        OUTDATED_PROBE_SECONDS="2",
+        OUTDATED_RETRY_SECONDS="2",
         # So few that there are several hosts to harm.
         SESSIONS_PER_HOST="8",
     )

@@ -41,7 +41,7 @@ class Batch:
             yield tuple(by_name[name] for name in group.split())
 
 
-QUICK = {"DIAL_TIMEOUT_SECONDS": "4", "OUTDATED_PROBE_SECONDS": str(harm_everyone.PROBE_SECONDS)}
+QUICK = {"DIAL_TIMEOUT_SECONDS": "4", "OUTDATED_RETRY_SECONDS": str(harm_everyone.PROBE_SECONDS)}
 
 APART = (
     Batch(

@@ -15,7 +15,7 @@ SECONDS = [
     "OWNER_LINK_SECONDS",
     "SESSION_IDLE_SECONDS",
     "LOGIN_MAX_DELAY_SECONDS",
-    "OUTDATED_PROBE_SECONDS",
+    "OUTDATED_RETRY_SECONDS",
     "WRONG_TOKEN_WINDOW_SECONDS",
     "RECONNECT_WAIT_SECONDS",
     "DISCONNECT_WAIT_SECONDS",
@@ -27,13 +27,13 @@ SECONDS = [
 ]
 COUNTS = [
     "OWNER_LINKS_PER_ORGANIZATION",
-    "STARTS_PER_HOST",
+    "HOST_MAX_STARTS",
     "WORKER_CAPACITY",
     "DATABASE_CONNECTIONS",
-    "DIALS_PER_SECOND",
-    "HOST_MEGABYTES",
+    "CONNECTS_PER_SECOND",
+    "HOST_MAX_MEMORY_MB",
     "SESSIONS_PER_HOST",
-    "SPARE_HOSTS",
+    "WARM_HOSTS",
     "RECONNECTS_PER_ORGANIZATION",
     "RECONNECTS_PER_CALLER",
     "LOGIN_ATTEMPTS_PER_NETWORK",
@@ -179,10 +179,10 @@ def test_env_file_that_is_named_is_read(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "other.env"
     path.write_text("DEVICE_NAME=Named in a file\nSPARE_HOSTS=4\n")
     monkeypatch.setenv("ENV_FILE", str(path))
-    monkeypatch.setenv("SPARE_HOSTS", "5")
+    monkeypatch.setenv("WARM_HOSTS", "5")
     found = read()
     assert found["DEVICE_NAME"] == "Named in a file"
-    assert found["SPARE_HOSTS"] == 5, "the environment wins"
+    assert found["WARM_HOSTS"] == 5, "the environment wins"
 
 
 def test_env_file_that_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
