@@ -28,7 +28,7 @@ class Case:
 
 
 CASES = [
-    Case("begin", lambda fence, attempt: actions.mark_started(fence)),
+    Case("mark_started", lambda fence, attempt: actions.mark_started(fence)),
     Case("begin_pairing", lambda fence, attempt: actions.begin_pairing(fence, PAIRING_LASTS)),
     Case(
         "begin_pairing because",
@@ -57,7 +57,7 @@ CASES = [
     Case("link", lambda fence, attempt: actions.link(fence, attempt, NUMBER)),
     *(
         Case(
-            f"observe {observation}",
+            f"record_event {observation}",
             lambda fence, attempt, observation=observation: actions.record_event(  # type: ignore[misc]
                 fence, observation, "too late"
             ),
