@@ -36,7 +36,7 @@ PYTEST_PROCESSES := -n $${TEST_PROCESSES:-3} --dist loadfile
 ON_SERVERS := organizations connections whatsapp_orgs \
 	tests/test_crash.py tests/test_deactivation.py tests/test_hostile.py \
 	tests/test_pairing.py tests/test_reconnect.py tests/test_self_test.py \
-	$(addprefix --ignore connections/tests/test_,$(addsuffix .py,any_order chart dialling \
+	$(addprefix --ignore connections/tests/test_,$(addsuffix .py,any_order chart connect_limiter \
 		host hosts late_words lifecycle move_auth_sessions settles store_connections \
 		auth_session_schemas)) \
 	$(addprefix --ignore whatsapp_orgs/tests/test_,$(addsuffix .py,dashboards log_redaction \
