@@ -177,7 +177,7 @@ def test_env_file_that_is_named_is_read(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("DEVICE_NAME", "")
     monkeypatch.delenv("DEVICE_NAME")
     path = tmp_path / "other.env"
-    path.write_text("DEVICE_NAME=Named in a file\nSPARE_HOSTS=4\n")
+    path.write_text("DEVICE_NAME=Named in a file\nWARM_HOSTS=4\n")
     monkeypatch.setenv("ENV_FILE", str(path))
     monkeypatch.setenv("WARM_HOSTS", "5")
     found = read()
