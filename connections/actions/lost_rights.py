@@ -83,11 +83,13 @@ def _links() -> QuerySet[OwnerLink]:
 def _end(pairings: QuerySet[Connection], links: Iterable[OwnerLink], actor: Actor) -> int:
     """End these, in the order of their connections. Return how many links were revoked."""
     revoked = 0
-    by_connection = {link.connection_id: link for link in links}
-    for pk in sorted({*pairings.values_list("pk", flat=True), *by_connection}):
+    found = list(links)
+    ids = {*pairings.values_list("pk", flat=True), *(link.connection_id for link in found)}
+    for pk in sorted(ids):
         connection = locked(pk)
-        if pk in by_connection:
-            revoked += revoke_unfinished(connection, actor)
+        for link in found:
+            if link.connection_id == pk:
+                revoked += revoke_unfinished(link, connection, actor)
         # Looked at again under the lock: somebody else may have begun another one.
         if pairings.filter(pk=pk).exists():
             with suppress(NothingToCancel):

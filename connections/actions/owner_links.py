@@ -165,13 +165,13 @@ def _revoke_open(connection: Connection, actor: Actor) -> bool:
     return True
 
 
-def revoke_unfinished(connection: Connection, actor: Actor) -> bool:
-    """Revoke the newest link of a locked connection, also when its maker has lost the right to it.
+def revoke_unfinished(link: OwnerLink, connection: Connection, actor: Actor) -> bool:
+    """Revoke this link of a locked connection, also when its maker has lost the right to it.
 
-    Returns whether there was one to revoke.
+    Returns whether it was neither revoked nor over before.
     """
-    link = connection.owner_links.first()
-    if link is None or not link.is_unfinished:
+    link.refresh_from_db()
+    if not link.is_unfinished:
         return False
     _revoke(link, connection, actor)
     return True

@@ -79,6 +79,18 @@ def test_link_ends_with_the_right_of_who_made_it(
     assert OwnerLink.objects.get(pk=link.pk).revoked_at is not None
 
 
+def test_link_of_somebody_else_stays_when_an_older_one_is_over(
+    connection: Connection, hand: FakeWorker, alice: User, organization: Organization
+) -> None:
+    link, secret = actions.make_owner_link(connection.pk, Caller(alice).actor)
+    actions.use_owner_link(link, f"{secret}.one", "192.0.2.9")
+    actions.end_pairing(hand.show_code(connection)[0], Observation.CODES_EXPIRED)
+    owner = member("olivia", organization, Role.OWNER)
+    newer, _secret = actions.make_owner_link(connection.pk, Caller(owner).actor)
+    remove(alice)
+    assert OwnerLink.objects.get(pk=newer.pk).is_open
+
+
 @LOSSES
 def test_pairing_through_a_link_ends_with_the_right_of_who_made_the_link(
     connection: Connection, hand: FakeWorker, alice: User, lose: object
