@@ -33,8 +33,8 @@ def obstacle(action: str, observed: ConnectionStatus) -> BulkItem.Problem | None
         if connection.banned_until is not None:
             return Problem.BANNED
         return Problem.CONNECTING if observed.state in PAIRING else None
-    something = observed.has_client or connection.logout_wanted
-    return None if something or connection.number or connection.store else Problem.DISCONNECTED
+    something = observed.has_client or connection.logout_pending
+    return None if something or connection.number or connection.store_name else Problem.DISCONNECTED
 
 
 def decide(
@@ -46,7 +46,7 @@ def decide(
     """
     if problem := obstacle(action, observed):
         return Result.SKIPPED, problem
-    if action == Action.RECONNECT and not observed.connection.store:
+    if action == Action.RECONNECT and not observed.connection.store_name:
         return Result.PHONE, None
     return Result.WAITING, None
 
@@ -62,7 +62,7 @@ def under_way() -> int:
         result=Result.SCAN,
         connection__generation=F("generation"),
         connection__state__in=PAIRING,
-        connection__store="",
+        connection__store_name="",
     )
     return BulkItem.objects.filter(asked | pairing).count()
 

@@ -213,17 +213,17 @@ def _possible(observed: ConnectionStatus) -> dict[str, bool]:
     pairing = observed.pairs
     requestable = observed.may_reconnect and not connection.disconnecting
     # Beside a saved login only where it is of no use at the moment.
-    new_code = requestable and bool(connection.store) and observed.state == State.RECONNECTING
-    switchable = requestable and (not connection.store or pairing or new_code)
+    new_code = requestable and bool(connection.store_name) and observed.state == State.RECONNECTING
+    switchable = requestable and (not connection.store_name or pairing or new_code)
     finishing = observed.reason == Reason.FINISHING
     by_phone = connection.requested_method == Method.PHONE
     busy = observed.state in PAIRING or connection.disconnecting
     return {
         "canGetNewCode": new_code,
-        "canKeepLogin": pairing and bool(connection.store) and not finishing,
+        "canKeepLogin": pairing and bool(connection.store_name) and not finishing,
         "canReconnect": observed.may_reconnect and not busy,
         "canDisconnect": not connection.disconnecting
-        and (observed.has_client or connection.logout_wanted or bool(connection.number)),
+        and (observed.has_client or connection.logout_pending or bool(connection.number)),
         "canLinkByPhone": switchable and not finishing and not (pairing and by_phone),
         "canSelfTest": observed.state == State.CONNECTED and not connection.disconnecting,
         "canShowQr": switchable and not finishing and pairing and by_phone,

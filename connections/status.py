@@ -38,7 +38,7 @@ class ConnectionStatus:
     def unowned(self) -> bool:
         """No worker has it, so what the row says of a running link is not true any more."""
         connection = self.connection
-        at_rest = connection.desired == Desired.DISCONNECTED and not connection.logout_wanted
+        at_rest = connection.desired == Desired.DISCONNECTED and not connection.logout_pending
         down = connection.state == State.ACTION_NEEDED
         return not self.has_worker and not at_rest and not down
 
@@ -85,7 +85,7 @@ class ConnectionStatus:
     def pairs(self) -> bool:
         """Whether a phone is being linked, rather than the saved login being resumed."""
         connection = self.connection
-        return self.state in PAIRING and (not connection.store or connection.fresh_code)
+        return self.state in PAIRING and (not connection.store_name or connection.fresh_code)
 
     @property
     def code(self) -> str:

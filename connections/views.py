@@ -318,7 +318,7 @@ class DisconnectView(ConnectionView):
                 status=status.HTTP_202_ACCEPTED,
                 headers={"Retry-After": str(RETRY_SECONDS)},
             )
-        if observed.connection.logout_wanted:
+        if observed.connection.logout_pending:
             raise Refused(
                 status.HTTP_500_INTERNAL_SERVER_ERROR, observed.reason, observed.reason_text.full
             )
@@ -331,17 +331,17 @@ def _disconnected(connection_id: int, generation: int) -> ConnectionStatus | Non
         return None
     observed = read_status(connection_id)
     connection = observed.connection
-    if connection.logout_wanted and not connection.disconnecting:
+    if connection.logout_pending and not connection.disconnecting:
         return observed
     superseded = connection.generation != generation
     done = superseded or connection.state == State.DISCONNECTED
-    return observed if done and not connection.logout_wanted else None
+    return observed if done and not connection.logout_pending else None
 
 
 def _just_asked_to_leave(connection_id: int, generation: int) -> bool:
     """Whether the clean-up is surely not over. Most looks end here, after one small query."""
     leaving = Connection.objects.filter(
-        pk=connection_id, generation=generation, logout_wanted=True, reason=Reason.DISCONNECTING
+        pk=connection_id, generation=generation, logout_pending=True, reason=Reason.DISCONNECTING
     )
     return leaving.exists()
 

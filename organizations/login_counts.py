@@ -22,7 +22,7 @@ class LoginCount(models.Model):
     # A keyed hash: people type passwords where the user name goes.
     key = models.CharField(max_length=64, blank=True)
     failures = models.PositiveBigIntegerField(default=0)
-    begun_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(default=timezone.now)
     last_at = models.DateTimeField(default=timezone.now, db_index=True)
     reported = models.BooleanField(default=False)
 

@@ -122,7 +122,7 @@ def totals() -> dict[str, int]:
     network = Q(
         kind=Kind.NETWORK,
         failures__gte=settings.LOGIN_ATTEMPTS_PER_NETWORK,
-        begun_at__gt=now - settings.AXES_COOLOFF_TIME,
+        started_at__gt=now - settings.AXES_COOLOFF_TIME,
     )
     found: dict[str, Any] = LoginCount.objects.aggregate(
         ever=Max("failures", filter=Q(kind=Kind.ALL)),
@@ -153,7 +153,7 @@ def _rows(request: HttpRequest, name: str) -> Any:
 def _lock_rows(request: HttpRequest, name: str, now: datetime) -> list[LoginCount]:
     """The rows of a try, locked in one order: two tries never wait for each other."""
     new = [
-        LoginCount(kind=kind, key=key, begun_at=now, last_at=now)
+        LoginCount(kind=kind, key=key, started_at=now, last_at=now)
         for kind, key in _keys(request, name)
     ]
     LoginCount.objects.bulk_create(new, ignore_conflicts=True)
@@ -164,9 +164,9 @@ def _begin_anew(row: LoginCount, now: datetime) -> None:
     """Forget what is over: a network's window, or what was long ago."""
     since, span = row.last_at, FORGET_AFTER
     if row.kind == Kind.NETWORK:
-        since, span = row.begun_at, settings.AXES_COOLOFF_TIME
+        since, span = row.started_at, settings.AXES_COOLOFF_TIME
     if now - since >= span:
-        row.failures, row.begun_at, row.reported = 0, now, False
+        row.failures, row.started_at, row.reported = 0, now, False
 
 
 def _wait(row: LoginCount, now: datetime) -> timedelta:
@@ -175,7 +175,7 @@ def _wait(row: LoginCount, now: datetime) -> timedelta:
         if row.failures < settings.LOGIN_ATTEMPTS_PER_NETWORK:
             return timedelta()
         cooloff: timedelta = settings.AXES_COOLOFF_TIME
-        return row.begun_at + cooloff - now
+        return row.started_at + cooloff - now
     beyond = row.failures - settings.LOGIN_ATTEMPTS_PER_NAME
     if beyond < 0:
         return timedelta()

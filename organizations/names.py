@@ -63,27 +63,6 @@ def validate_username(text: str) -> None:
     validate_name(text)
 
 
-def clean_name(text: str, otherwise: str) -> str:
-    """Return the name without what `validate_name` refuses, or `otherwise` if nothing is left.
-
-    A name that is fine stays as it is. What separated or turned words becomes a space, and what
-    showed nothing is left out; the result is never longer than the longer of both arguments.
-    """
-    try:
-        validate_name(text)
-        return text
-    except ValidationError:
-        pass
-    spaced = "".join(
-        " " if character in BIDI_CONTROLS or _is_control(character) else character
-        for character in text
-        if not _is_invisible(character)
-    )
-    # U+2028 and U+2029 are white space as well.
-    cleaned = " ".join(spaced.split())
-    return cleaned if _shows(cleaned) else otherwise
-
-
 def _is_control(character: str) -> bool:
     # Cs: half a character, of bytes on the command line that are no UTF-8.
     return unicodedata.category(character) in ("Cc", "Cs")

@@ -210,10 +210,10 @@ def _came_of(action: str, observed: ConnectionStatus) -> BulkItem.Result | None:
     connection = observed.connection
     if observed.inactive:
         return Result.FAILED
-    if connection.begun_generation < connection.generation:
+    if connection.started_generation < connection.generation:
         return None
     if action == Action.DISCONNECT:
-        if connection.logout_wanted:
+        if connection.logout_pending:
             return None if connection.disconnecting else Result.FAILED
         return Result.DONE if connection.state == State.DISCONNECTED else Result.FAILED
     if observed.state in PAIRING:

@@ -117,7 +117,7 @@ def claim(
     connection = Connection.objects.select_related("organization").get(pk=connection_id)
     if connection.worker_id == worker.pk:
         return connection
-    wanted = room or (urgent and connection.begun_generation < connection.generation)
+    wanted = room or (urgent and connection.started_generation < connection.generation)
     return _take(connection, worker, linked_number, alone) if wanted else None
 
 
@@ -172,12 +172,12 @@ def _pass_on(connection: Connection, worker: Worker) -> Connection | None:
 
 
 def _bring_up_to_date(connection: Connection, linked_number: LinkedNumber) -> None:
-    begun = connection.begun_generation == connection.generation
+    begun = connection.started_generation == connection.generation
     live = connection.desired == Desired.CONNECTED and connection.state in LIVE
     if not (begun and live) or connection.banned_until is not None:
         return
     attempt = connection.open_attempt()
-    number = linked_number(connection.pk, attempt.store) if attempt else ""
+    number = linked_number(connection.pk, attempt.store_name) if attempt else ""
     changed = ""
     if attempt and number:
         try:
@@ -186,9 +186,9 @@ def _bring_up_to_date(connection: Connection, linked_number: LinkedNumber) -> No
             return apply_transition(
                 connection, error.observation, detail=error.detail, attempt=attempt
             )
-    if connection.state in PAIRING and (not connection.store or (attempt and not number)):
+    if connection.state in PAIRING and (not connection.store_name or (attempt and not number)):
         _pair_again(connection, attempt)
-    elif connection.store:
+    elif connection.store_name:
         apply_transition(connection, Observation.SERVICE_RESTARTED, detail=changed, attempt=attempt)
     else:
         apply_transition(connection, Observation.CREDENTIALS_MISSING)
@@ -201,8 +201,8 @@ def _pair_again(connection: Connection, attempt: PairingAttempt | None) -> None:
         apply_transition(connection, Observation.PAIRING_INTERRUPTED, attempt=attempt)
         return resume_saved_login(connection)
     end_attempts(connection, Outcome.INTERRUPTED)
-    connection.begun_generation -= 1
-    connection.save(update_fields=["begun_generation"])
+    connection.started_generation -= 1
+    connection.save(update_fields=["started_generation"])
     apply_transition(
         connection, Observation.CODE_LOST, detail="the service was restarted", attempt=attempt
     )

@@ -34,9 +34,9 @@ def mark_started(fence: Fence) -> Connection:
 
 
 def _note_start(connection: Connection, fence: Fence) -> None:
-    if connection.begun_generation != fence.generation:
-        connection.begun_generation = fence.generation
-        connection.save(update_fields=["begun_generation"])
+    if connection.started_generation != fence.generation:
+        connection.started_generation = fence.generation
+        connection.save(update_fields=["started_generation"])
 
 
 @transaction.atomic
@@ -50,7 +50,7 @@ def begin_pairing(
     connection = lock_fenced(fence)
     _note_start(connection, fence)
     end_attempts(connection, Outcome.CANCELLED)
-    if connection.fresh_code and not connection.store:
+    if connection.fresh_code and not connection.store_name:
         connection.fresh_code = False  # There is no login left that it could be kept beside.
         connection.save(update_fields=["fresh_code"])
     if because is not None:
@@ -62,8 +62,8 @@ def begin_pairing(
         generation=fence.generation,
         method=connection.requested_method,
         phone_number=connection.requested_number,
-        begun_by=connection.requested_by,
-        begun_at=now,
+        started_by=connection.requested_by,
+        started_at=now,
         expires_at=now + lasts,
     )
     apply_transition(connection, Observation.PAIRING_STARTED, attempt=attempt)
@@ -201,8 +201,8 @@ def forget_credentials(fence: Fence, observation: Observation, detail: str = "")
     )
     if connection is None:
         raise Superseded
-    connection.store, connection.number, connection.logout_wanted = "", "", False
-    connection.save(update_fields=["store", "number", "logout_wanted"])
+    connection.store_name, connection.number, connection.logout_pending = "", "", False
+    connection.save(update_fields=["store_name", "number", "logout_pending"])
     if connection.desired == Desired.DISCONNECTED:
         apply_transition(connection, observation, detail=detail)
     elif observation == Observation.DISCONNECTED_UNCONFIRMED:

@@ -58,7 +58,7 @@ def unfinished_links(organization: Organization) -> QuerySet[OwnerLink]:
     return _links().filter(connection=organization.pk)
 
 
-def _pairings(**begun_by: Any) -> QuerySet[Connection]:
+def _pairings(**started_by: Any) -> QuerySet[Connection]:
     """Return the connections for which a phone is being linked, filtered by who began it.
 
     `begun_user` and `begun_token` are the newest request's.
@@ -70,7 +70,7 @@ def _pairings(**begun_by: Any) -> QuerySet[Connection]:
         begun_user=Subquery(requests.values("user")[:1]),
         begun_token=Subquery(requests.values("token")[:1]),
     )
-    return pairing.filter(**begun_by)
+    return pairing.filter(**started_by)
 
 
 def _links() -> QuerySet[OwnerLink]:

@@ -25,7 +25,7 @@ REQUESTED = (
     "requested_method",
     "requested_number",
     "fresh_code",
-    "logout_wanted",
+    "logout_pending",
 )
 
 
@@ -101,7 +101,7 @@ def request_reconnect(
     limits.check(connection, actor)
     connection.requested_by = actor.short_label
     connection.requested_method, connection.requested_number = method, number
-    connection.fresh_code = fresh_code and bool(connection.store)
+    connection.fresh_code = fresh_code and bool(connection.store_name)
     if connection.state in PAIRING:
         connection.replaced_attempt = connection.open_attempt()
     return _request(connection, Desired.CONNECTED, Observation.RECONNECT_REQUESTED, actor)
@@ -113,7 +113,7 @@ def request_disconnect(connection_id: int, actor: Actor) -> Connection:
     connection = locked(connection_id)
     if connection.desired == Desired.DISCONNECTED and connection.disconnecting:
         return connection
-    connection.logout_wanted, connection.fresh_code = True, False
+    connection.logout_pending, connection.fresh_code = True, False
     return _request(connection, Desired.DISCONNECTED, Observation.DISCONNECT_REQUESTED, actor)
 
 
@@ -123,12 +123,12 @@ def request_cancel(connection_id: int, actor: Actor) -> Connection:
     connection = locked(connection_id)
     if connection.desired != Desired.CONNECTED or not connection.pairs:
         raise NothingToCancel(NothingToCancel.__doc__)
-    if not connection.store:
+    if not connection.store_name:
         return _request(connection, Desired.DISCONNECTED, Observation.CANCEL_REQUESTED, actor)
     # The saved login is resumed as after a restart: nobody waits for a code any more.
     connection.fresh_code = False
-    connection.begun_generation = connection.generation + 1
-    connection.save(update_fields=["begun_generation"])
+    connection.started_generation = connection.generation + 1
+    connection.save(update_fields=["started_generation"])
     return _request(connection, Desired.CONNECTED, Observation.SAVED_LOGIN_KEPT, actor)
 
 
@@ -148,7 +148,7 @@ def _under_way(connection: Connection) -> bool:
     """Whether an earlier request is still being carried out, or waits for a worker to begin."""
     if connection.state not in PAIRING:
         return False
-    if connection.begun_generation < connection.generation:
+    if connection.started_generation < connection.generation:
         return True
     attempt = connection.open_attempt()
     return connection.has_worker and (attempt is None or attempt.expires_at > timezone.now())

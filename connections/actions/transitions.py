@@ -181,19 +181,21 @@ def adopt_store(connection: Connection, attempt: PairingAttempt, number: str) ->
     if expected and not same_number(expected, number):
         raise NumberRejected(Observation.WRONG_NUMBER, f"its number ends in {number[-4:]}")
     in_use = NumberRejected(Observation.NUMBER_IN_USE, f"its number ends in {number[-4:]}")
-    holders = Connection.objects.filter(number=number).exclude(store="").exclude(pk=connection.pk)
-    if holders.exists():
+    others = (
+        Connection.objects.filter(number=number).exclude(store_name="").exclude(pk=connection.pk)
+    )
+    if others.exists():
         raise in_use
     try:
         # Another organization may link the same phone at this moment: a savepoint, so that what
         # the caller's transaction has done outlives the second one's refusal.
         with transaction.atomic():
             Connection.objects.filter(pk=connection.pk).update(
-                store=attempt.store, number=number, last_number=number, fresh_code=False
+                store_name=attempt.store_name, number=number, last_number=number, fresh_code=False
             )
     except IntegrityError as error:
         raise in_use from error
-    connection.store, connection.number = attempt.store, number
+    connection.store_name, connection.number = attempt.store_name, number
     connection.last_number, connection.fresh_code = number, False
     end_attempts(connection, Outcome.LINKED)
     if not before or same_number(before, number):
@@ -202,7 +204,7 @@ def adopt_store(connection: Connection, attempt: PairingAttempt, number: str) ->
     log_audit(
         AuditEntry.Action.LINKED_NUMBER_CHANGED,
         connection.organization,
-        Actor(attempt.begun_by),
+        Actor(attempt.started_by),
         f"…{before[-4:]} → …{number[-4:]}",
     )
     return detail
@@ -210,8 +212,8 @@ def adopt_store(connection: Connection, attempt: PairingAttempt, number: str) ->
 
 def detach_credentials(connection: Connection) -> None:
     """The store is not used again. Its files stay until a new link or a disconnect."""
-    connection.store = ""
-    connection.save(update_fields=["store"])
+    connection.store_name = ""
+    connection.save(update_fields=["store_name"])
 
 
 def resume_saved_login(connection: Connection) -> None:
@@ -219,7 +221,7 @@ def resume_saved_login(connection: Connection) -> None:
 
     Why no phone was linked is the connection's reason, and the detail from here on.
     """
-    if connection.store and connection.fresh_code:
+    if connection.store_name and connection.fresh_code:
         connection.fresh_code = False
         connection.save(update_fields=["fresh_code"])
         apply_transition(

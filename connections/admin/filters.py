@@ -68,9 +68,9 @@ def as_told(connections: QuerySet[Connection]) -> QuerySet[Connection]:
         worker__isnull=False,
     )
     workforce = Worker.workforce()
-    waits = Q(begun_generation__lt=F("generation")) | Q(worker=None)
+    waits = Q(started_generation__lt=F("generation")) | Q(worker=None)
     has_worker = alive | (waits & _always(workforce == Workforce.READY))
-    at_rest = Q(desired=Desired.DISCONNECTED, logout_wanted=False)
+    at_rest = Q(desired=Desired.DISCONNECTED, logout_pending=False)
     unowned = Q(~at_rest, ~Q(state=State.ACTION_NEEDED)) & ~has_worker
     inactive = Q(organization__deactivated_at__isnull=False)
     return connections.alias(unowned=ExpressionWrapper(unowned, output_field=BooleanField())).alias(

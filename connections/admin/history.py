@@ -89,8 +89,8 @@ class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
     list_display = ["begun", "organization", "method", "by", "codes", "ended", "outcome"]
     list_select_related = ["connection__organization"]
     list_filter = [ConnectionFilter, "method", "outcome"]
-    search_fields = ["begun_by", "connection__organization__name"]
-    date_hierarchy = "begun_at"
+    search_fields = ["started_by", "connection__organization__name"]
+    date_hierarchy = "started_at"
 
     def visible(self, caller: Caller) -> QuerySet[PairingAttempt]:
         attempts = PairingAttempt.objects.filter(connection__organization__in=caller.organizations)
@@ -100,18 +100,18 @@ class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
     def organization(self, attempt: PairingAttempt) -> Organization:
         return attempt.connection.organization
 
-    @admin.display(description=lazy("Begun by"), ordering="begun_by")
+    @admin.display(description=lazy("Begun by"), ordering="started_by")
     def by(self, attempt: PairingAttempt) -> str:
-        return audit_labels.actor(attempt.begun_by)
+        return audit_labels.actor(attempt.started_by)
 
     @admin.display(description=lazy("Codes shown"))
     def codes(self, attempt: PairingAttempt) -> str:
         text = _("{number} of {count}")
         return text.format(number=attempt.code_number, count=attempt.code_count)
 
-    @admin.display(description=lazy("Begun"), ordering="begun_at")
+    @admin.display(description=lazy("Begun"), ordering="started_at")
     def begun(self, attempt: PairingAttempt) -> str:
-        return stamp(attempt.begun_at)
+        return stamp(attempt.started_at)
 
     @admin.display(description=lazy("Ended"), ordering="ended_at")
     def ended(self, attempt: PairingAttempt) -> str:

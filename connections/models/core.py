@@ -51,12 +51,12 @@ class ConnectionManager(models.Manager["Connection"]):
         """Those for which a worker has something to do."""
         awake = models.Q(organization__deactivated_at=None)
         live = models.Q(desired=Desired.CONNECTED, state__in=LIVE)
-        unbegun = models.Q(generation__gt=models.F("begun_generation"))
-        return self.filter(models.Q(logout_wanted=True) | (awake & (live | unbegun)))
+        unbegun = models.Q(generation__gt=models.F("started_generation"))
+        return self.filter(models.Q(logout_pending=True) | (awake & (live | unbegun)))
 
     def pairing(self) -> models.QuerySet[Connection]:
         """Those for which a phone is being linked: the rows whose `pairs` is true."""
-        by_code = models.Q(store="") | models.Q(fresh_code=True)
+        by_code = models.Q(store_name="") | models.Q(fresh_code=True)
         return self.filter(by_code, desired=Desired.CONNECTED, state__in=PAIRING)
 
     def complete(self, organizations: models.QuerySet[Organization]) -> None:
@@ -78,7 +78,7 @@ class Connection(models.Model):
     generation = models.PositiveBigIntegerField(
         default=0, help_text="Raised by each request; a write for an older one changes nothing."
     )
-    begun_generation = models.PositiveBigIntegerField(
+    started_generation = models.PositiveBigIntegerField(
         default=0, help_text="The newest request that the worker has begun to carry out."
     )
     state = models.CharField(
@@ -99,10 +99,10 @@ class Connection(models.Model):
         db_default="",
         help_text="Digits of the last linked phone, also after its end.",
     )
-    store = models.CharField(
+    store_name = models.CharField(
         max_length=50, blank=True, help_text="Where the credentials lie, inside the folder."
     )
-    logout_wanted = models.BooleanField(
+    logout_pending = models.BooleanField(
         default=False, help_text="A disconnect was requested and its clean-up is not done yet."
     )
     requested_by = models.CharField(max_length=LABEL_LENGTH, blank=True)
@@ -133,7 +133,7 @@ class Connection(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["number"],
-                condition=~models.Q(store="") & ~models.Q(number=""),
+                condition=~models.Q(store_name="") & ~models.Q(number=""),
                 name="one_organization_per_linked_number",
             )
         ]
@@ -158,7 +158,7 @@ class Connection(models.Model):
 
     def has_worker_among(self, workforce: Workforce) -> bool:
         """As `has_worker`, for readers of many rows who ask only once about all workers."""
-        waits = self.begun_generation < self.generation or self.worker is None
+        waits = self.started_generation < self.generation or self.worker is None
         return self.owned or (waits and workforce == Workforce.READY)
 
     @property
@@ -170,12 +170,12 @@ class Connection(models.Model):
     def disconnecting(self) -> bool:
         """Whether a clean-up is to be done or under way; one that failed for good is neither."""
         failed = self.state == State.ACTION_NEEDED and self.reason != Reason.DISCONNECTING
-        return self.logout_wanted and not failed
+        return self.logout_pending and not failed
 
     @property
     def pairs(self) -> bool:
         """Whether a phone is being linked, rather than the saved login being resumed."""
-        return self.state in PAIRING and (not self.store or self.fresh_code)
+        return self.state in PAIRING and (not self.store_name or self.fresh_code)
 
     @property
     def banned_until(self) -> datetime | None:
@@ -187,13 +187,13 @@ class Connection(models.Model):
     @property
     def wants_session(self) -> bool:
         """Whether a worker has something to do for it: carry out a request, or hold a link."""
-        if self.logout_wanted:
+        if self.logout_pending:
             return True
         if not self.organization.is_active:
             return False
-        if self.begun_generation < self.generation:
+        if self.started_generation < self.generation:
             return True
-        return self.desired == Desired.CONNECTED and self.state in LIVE and bool(self.store)
+        return self.desired == Desired.CONNECTED and self.state in LIVE and bool(self.store_name)
 
     def open_attempt(self) -> PairingAttempt | None:
         """The pairing that is under way, if any."""
@@ -220,8 +220,8 @@ class PairingAttempt(models.Model):
     method = models.CharField(
         lazy("method"), max_length=10, choices=Method.choices, default=Method.QR.value
     )
-    begun_by = models.CharField(lazy("begun by"), max_length=LABEL_LENGTH, blank=True)
-    begun_at = models.DateTimeField(default=timezone.now)
+    started_by = models.CharField(lazy("begun by"), max_length=LABEL_LENGTH, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     code = models.TextField(blank=True, help_text="What the QR code says, while it is valid.")
     phone_code = models.CharField(
@@ -251,7 +251,7 @@ class PairingAttempt(models.Model):
         return f"Attempt {self.pk} of connection {self.connection_id}"
 
     @property
-    def store(self) -> str:
+    def store_name(self) -> str:
         """The name of the fresh store of this attempt."""
         return f"attempt-{self.pk}"
 

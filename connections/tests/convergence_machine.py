@@ -185,8 +185,8 @@ class Settles(RuleBasedStateMachine):
     @invariant()
     def look_after_credentials(self) -> None:
         """A linked store stays until another link replaces it or someone disconnects."""
-        linked = Connection.objects.exclude(store="").exclude(logout_wanted=True)
-        for key in set(linked.values_list("pk", "store")) - self.missing:
+        linked = Connection.objects.exclude(store_name="").exclude(logout_pending=True)
+        for key in set(linked.values_list("pk", "store_name")) - self.missing:
             self.owed = {old for old in self.owed if old[0] != key[0]} | {key}
         assert self.owed <= set(WORLD.stores), (self.owed, WORLD.stores)
 
@@ -224,7 +224,7 @@ class Settles(RuleBasedStateMachine):
             WORLD.now += timedelta(seconds=2)
             if self.settled(0) and self.settled(1):
                 return
-        told = [(row.state, row.reason, row.desired, row.store) for row in Connection.objects.all()]
+        told = list(Connection.objects.values_list("state", "reason", "desired", "store_name"))
         raise AssertionError(f"not settled after {ROUNDS} rounds: {told}")
 
     def run_to_rest(self, pk: int) -> None:
@@ -251,14 +251,14 @@ class Settles(RuleBasedStateMachine):
         row = self.row(who)
         running = self.running.get(row.pk)
         rests = running is None or running.options in (None, ()) or running.options[0] == REST
-        if not rests or row.desired != row.state or row.begun_generation != row.generation:
+        if not rests or row.desired != row.state or row.started_generation != row.generation:
             return False
         assert row.open_attempt() is None
-        assert not row.logout_wanted
+        assert not row.logout_pending
         assert row.retry_at is None or row.retry_at <= timezone.now()
         if row.desired == Desired.CONNECTED:
             assert running is not None and not running.done
-            key = (row.pk, row.store)
+            key = (row.pk, row.store_name)
             assert key in WORLD.devices
             assert key in self.missing or WORLD.stores[key] == row.number
         return True
@@ -288,7 +288,7 @@ class Settles(RuleBasedStateMachine):
         wanted = claimed.wants_session
         if running is not None:
             newest = running.model.fence.generation == claimed.generation
-            rests = not claimed.organization.is_active and not claimed.logout_wanted
+            rests = not claimed.organization.is_active and not claimed.logout_pending
             if newest and (not wanted if running.done else not rests):
                 return
             while running.model.disconnecting and not running.done:

@@ -125,7 +125,7 @@ class World:
     def fitting(self, organization: int) -> str:
         """The number of a phone that this organization may link, if there is one."""
         expected = Organization.objects.get(pk=organization).expected_number
-        others = Connection.objects.exclude(pk=organization).exclude(store="")
+        others = Connection.objects.exclude(pk=organization).exclude(store_name="")
         taken = set(others.values_list("number", flat=True))
         return expected or next(number for number in NUMBERS if number not in taken)
 
@@ -141,15 +141,15 @@ class SessionModel:
         self.world = world
         self.id = connection.pk
         self.fence = Fence(connection.pk, connection.claim, connection.generation)
-        self.store = connection.store
-        self.requested = connection.begun_generation < connection.generation
-        self.to_connect = connection.desired == Desired.CONNECTED and not connection.logout_wanted
-        self.fresh_code = self.requested and connection.fresh_code and bool(self.store)
+        self.store_name = connection.store_name
+        self.requested = connection.started_generation < connection.generation
+        self.to_connect = connection.desired == Desired.CONNECTED and not connection.logout_pending
+        self.fresh_code = self.requested and connection.fresh_code and bool(self.store_name)
         self.disconnecting = False
 
     @property
     def key(self) -> Key:
-        return self.id, self.store
+        return self.id, self.store_name
 
     def observe(
         self, observation: Observation, detail: str = "", retry_at: datetime | None = None
@@ -177,10 +177,11 @@ class SessionModel:
     def pause(self) -> None:
         """The organization is deactivated."""
         if banned_until_of(self.id) is None:
-            self.last_words(Observation.PAUSED if self.store else Observation.PAIRING_INTERRUPTED)
+            interrupted = Observation.PAIRING_INTERRUPTED
+            self.last_words(Observation.PAUSED if self.store_name else interrupted)
 
     def _run(self) -> Steps[None]:
-        if self.requested and self.to_connect and (not self.store or self.fresh_code):
+        if self.requested and self.to_connect and (not self.store_name or self.fresh_code):
             went_on = yield from self._pair(None, first=True)
         else:
             went_on = yield from self._carry_out()
@@ -189,13 +190,13 @@ class SessionModel:
 
     def _carry_out(self) -> Steps[bool]:
         connection = actions.mark_started(self.fence)
-        self.store = connection.store
+        self.store_name = connection.store_name
         yield GO
-        if connection.logout_wanted:
+        if connection.logout_pending:
             yield from self._disconnect(connection)
         gave_up = self.requested or connection.reason == Reason.SAVED_LOGIN_KEPT
-        if gave_up and not connection.logout_wanted:
-            self.world.remove(self.id, keep={self.store, *_linked_stores(self.id)})
+        if gave_up and not connection.logout_pending:
+            self.world.remove(self.id, keep={self.store_name, *_linked_stores(self.id)})
         if connection.desired != Desired.CONNECTED:
             return False
         if self.fresh_code:
@@ -205,7 +206,7 @@ class SessionModel:
             if self.requested:
                 self.observe(Observation.RESUME_STARTED)
         elif self.requested:
-            return (yield from self._pair(because if self.store else None))
+            return (yield from self._pair(because if self.store_name else None))
         else:
             self.observe(because)
         return because is None
@@ -230,7 +231,7 @@ class SessionModel:
         told = answer == "told"
         seen = Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNCONFIRMED
         actions.forget_credentials(self.fence, seen)
-        self.store = ""
+        self.store_name = ""
         self.disconnecting = False
 
     def _wait_until(self, moment: datetime) -> Steps[None]:
@@ -280,11 +281,13 @@ class SessionModel:
 
     def _pair(self, because: Observation | None, first: bool = False) -> Steps[bool]:
         attempt = actions.begin_pairing(self.fence, PAIRING_LASTS, because)
-        kept = self.store if self.fresh_code else ""
+        kept = self.store_name if self.fresh_code else ""
         if first:
             yield GO
             if any(pk == self.id for pk, _ in self.world.stores):
-                self.world.remove(self.id, keep={attempt.store, kept, *_linked_stores(self.id)})
+                self.world.remove(
+                    self.id, keep={attempt.store_name, kept, *_linked_stores(self.id)}
+                )
                 actions.mark_started(self.fence)
         self.accepted = False
         self.until: datetime | None = None
@@ -292,14 +295,14 @@ class SessionModel:
         linked = ending is None or (yield from self._end(attempt, ending))
         self.requested = self.fresh_code = False
         yield GO
-        linked = linked or attempt.store in _linked_stores(self.id)
+        linked = linked or attempt.store_name in _linked_stores(self.id)
         if not linked:
-            self.world.remove(self.id, only=attempt.store)
+            self.world.remove(self.id, only=attempt.store_name)
             return bool(kept)
-        self.store = attempt.store
+        self.store_name = attempt.store_name
         if kept:
             yield from self._retire(kept)
-        self.world.remove(self.id, keep={attempt.store})
+        self.world.remove(self.id, keep={attempt.store_name})
         return True
 
     def _retire(self, store: str) -> Steps[None]:
@@ -310,7 +313,7 @@ class SessionModel:
 
     def _end(self, attempt: PairingAttempt, ending: Observation) -> Steps[bool]:
         """The phone may have accepted the code before things went wrong."""
-        number = self.world.linked_number(self.id, attempt.store)
+        number = self.world.linked_number(self.id, attempt.store_name)
         if self.accepted and number and ending not in NOT_OURS:
             seen = ending if ending in HELD else Observation.LINK_LOST
             try:
@@ -331,8 +334,8 @@ class SessionModel:
             if answer == "no dial":
                 self.observe(Observation.DIAL_FAILED)
                 continue
-            self.world.remove(self.id, only=attempt.store)
-            self.world.stores[self.id, attempt.store] = ""
+            self.world.remove(self.id, only=attempt.store_name)
+            self.world.stores[self.id, attempt.store_name] = ""
             answer = yield from self._show_codes(attempt)
             if answer in NO_SCAN:
                 return NO_SCAN[answer]
@@ -357,8 +360,8 @@ class SessionModel:
     def _link(self, attempt: PairingAttempt) -> Steps[Observation | None]:
         """The phone scans; from here on its credentials lie in the store."""
         number = yield (self.world.fitting(self.id), *NUMBERS)
-        self.world.stores[self.id, attempt.store] = number
-        self.world.devices.add((self.id, attempt.store))
+        self.world.stores[self.id, attempt.store_name] = number
+        self.world.devices.add((self.id, attempt.store_name))
         self.accepted = True
         if (yield ("accepted", "code lost")) == "code lost":
             return Observation.PAIRING_CRASHED  # But the phone was quicker than the break.
@@ -368,21 +371,21 @@ class SessionModel:
             try:
                 actions.link(self.fence, attempt, number)
             except NumberRejected as unwelcome:
-                self.world.forget((self.id, attempt.store))
+                self.world.forget((self.id, attempt.store_name))
                 return unwelcome.observation
             answer = yield ("closed", "overtime")
             return None if answer == "closed" else AFTER_SCAN[answer]
         seen = AFTER_SCAN[answer]
         if seen in USELESS:
-            self.world.forget((self.id, attempt.store))
+            self.world.forget((self.id, attempt.store_name))
         if seen in WAITS:
             self.until = self.world.now + WAITS[seen]
         if seen == Observation.TEMPORARILY_BANNED and self.until is not None:
-            self.world.banned[self.id, attempt.store] = self.until
+            self.world.banned[self.id, attempt.store_name] = self.until
         return seen
 
 
 def _linked_stores(connection_id: int) -> set[str]:
     linked = PairingAttempt.Outcome.LINKED
     attempts = PairingAttempt.objects.filter(connection=connection_id, outcome=linked)
-    return {attempt.store for attempt in attempts}
+    return {attempt.store_name for attempt in attempts}

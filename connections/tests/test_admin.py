@@ -186,7 +186,7 @@ def test_disconnect_says_first_what_is_lost(
     assert connection.desired == Desired.CONNECTED
     assert browser(alice).post(address).status_code == 302
     connection.refresh_from_db()
-    assert connection.desired == Desired.DISCONNECTED and connection.logout_wanted
+    assert connection.desired == Desired.DISCONNECTED and connection.logout_pending
 
 
 @pytest.mark.parametrize("action", ["reconnect", "disconnect", "scan"])

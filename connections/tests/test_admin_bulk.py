@@ -48,7 +48,7 @@ def made(user: User, *names: str, **columns: object) -> list[Connection]:
 
 def down(user: User, *names: str) -> list[Connection]:
     """They were linked, and stay down until someone presses Reconnect."""
-    columns = {"desired": Desired.CONNECTED, "store": "attempt-1"}
+    columns = {"desired": Desired.CONNECTED, "store_name": "attempt-1"}
     return made(user, *names, state=State.ACTION_NEEDED, reason=Reason.TAKEN_OVER, **columns)
 
 
@@ -87,7 +87,7 @@ def test_a_reconnect_says_which_and_which_not(
         desired=Desired.CONNECTED,
         state=State.CONNECTED,
         worker=hand.worker,
-        store="attempt-2",
+        store_name="attempt-2",
     )
     html = text(ask(alice, "bulk_reconnect", [*first, *up, connection]))
     assert "Reconnect: 2 organizations" in html

@@ -98,7 +98,7 @@ def test_an_attempt_never_shows_its_code(olga: User, admin_user: User, bob: User
             page = shown(user, address(ATTEMPTS))
         assert "1 of 6" in page and "QR code" in page
         assert CODE not in page
-        read = [query["sql"] for query in queries if "begun_by" in query["sql"]]
+        read = [query["sql"] for query in queries if "started_by" in query["sql"]]
         assert read and not any('"code"' in sql or "phone_code" in sql for sql in read)
 
 
@@ -112,11 +112,11 @@ def test_a_code_is_not_found_by_searching_or_filtering(bob: User) -> None:
 
 
 def test_a_connection_is_not_found_by_its_secrets(bob: User) -> None:
-    for field in ("requested_number__startswith", "store", "attempts__code__startswith"):
+    for field in ("requested_number__startswith", "store_name", "attempts__code__startswith"):
         assert browser(bob).get(address("connection", **{field: "h"})).status_code == 400
 
 
-@pytest.mark.parametrize(("model", "field"), [(EVENTS, "at"), (ATTEMPTS, "begun_at")])
+@pytest.mark.parametrize(("model", "field"), [(EVENTS, "at"), (ATTEMPTS, "started_at")])
 def test_a_day_that_cannot_be_is_refused(admin_user: User, model: str, field: str) -> None:
     for day in ((int(20 * "9"), 1, 1), (2026, 2, 31), (0, 1, 1)):
         lookups = zip(("year", "month", "day"), map(str, day), strict=True)

@@ -72,7 +72,7 @@ def every_kind(workers: list[Worker | None]) -> None:
             desired=desired,
             reason=Reason.UNREACHABLE if at % 2 else Reason.LINK_LOST,
             generation=generation,
-            logout_wanted=leaving,
+            logout_pending=leaving,
             worker=worker,
         )
 

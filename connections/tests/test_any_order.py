@@ -71,10 +71,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.organization = Organization.objects.create(name="Acme")
         self.id = Connection.objects.of(self.organization).pk
         other = Connection.objects.of(Organization.objects.create(name="Globex"))
-        Connection.objects.filter(pk=other.pk).update(number=OTHER_NUMBER, store="attempt-0")
+        Connection.objects.filter(pk=other.pk).update(number=OTHER_NUMBER, store_name="attempt-0")
         self.hand = FakeWorker()
         self.fences: list[Fence] = []
-        self.store = ""
+        self.store_name = ""
         self.may_lose_store = False
         self.generation = self.claim = 0
         self.pair()
@@ -97,7 +97,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def disconnect(self) -> None:
         asked = actions.request_disconnect(self.id, ALICE)
-        assert (asked.desired, asked.logout_wanted) == (Desired.DISCONNECTED, True)
+        assert (asked.desired, asked.logout_pending) == (Desired.DISCONNECTED, True)
         assert asked.open_attempt() is None
 
     @rule()
@@ -106,7 +106,7 @@ class AnyOrder(RuleBasedStateMachine):
             asked = actions.request_cancel(self.id, ALICE)
         except NothingToCancel:
             row = self.row()
-            assert row.desired != Desired.CONNECTED or row.state not in PAIRING or row.store
+            assert row.desired != Desired.CONNECTED or row.state not in PAIRING or row.store_name
         else:
             assert (asked.desired, asked.state) == (Desired.DISCONNECTED, State.DISCONNECTED)
             assert asked.open_attempt() is None
@@ -124,10 +124,10 @@ class AnyOrder(RuleBasedStateMachine):
         taken_over = self.row().worker_id != self.hand.worker.pk
         claimed = actions.claim(self.id, self.hand.worker, nobody)
         assert claimed is not None
-        begun = claimed.begun_generation == claimed.generation
+        begun = claimed.started_generation == claimed.generation
         if taken_over and begun and claimed.desired == Desired.CONNECTED:
             # Without credentials there is nothing to go on with: a person has to hear of it.
-            assert claimed.store or claimed.state not in LIVE
+            assert claimed.store_name or claimed.state not in LIVE
         fence = Fence(claimed.pk, claimed.claim, claimed.generation)
         if fence not in self.fences:
             self.fences.append(fence)
@@ -209,7 +209,7 @@ class AnyOrder(RuleBasedStateMachine):
         actions.forget_credentials(fence, Observation.DISCONNECTED)
         row = self.row()
         assert row.state == State.DISCONNECTED or row.desired == Desired.CONNECTED
-        assert (row.store, row.number, row.logout_wanted) == ("", "", False)
+        assert (row.store_name, row.number, row.logout_pending) == ("", "", False)
 
     # --- What goes wrong -------------------------------------------------------------------------
 
@@ -258,14 +258,14 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def credentials_are_lost_only_when_worthless_or_deleted(self) -> None:
         row = self.row()
-        if self.store and not row.store:
+        if self.store_name and not row.store_name:
             assert self.may_lose_store
-        self.store, self.may_lose_store = row.store, False
+        self.store_name, self.may_lose_store = row.store_name, False
 
     @invariant()
     def generations_and_claims_only_rise(self) -> None:
         row = self.row()
-        assert row.begun_generation <= row.generation
+        assert row.started_generation <= row.generation
         assert (row.generation, row.claim) >= (self.generation, self.claim)
         assert row.claim >= self.claim
         self.generation, self.claim = row.generation, row.claim

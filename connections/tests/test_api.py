@@ -400,7 +400,7 @@ def test_disconnect_without_an_answer_yet(api: Client, connection: Connection) -
         "retryIn": 3000,
     }
     assert answer["Retry-After"] == "3"
-    assert reread(connection).logout_wanted
+    assert reread(connection).logout_pending
 
 
 @pytest.mark.django_db(transaction=True)
@@ -446,7 +446,7 @@ def test_disconnect_waits_for_the_clean_up(
         actions.request_reconnect(connection.pk, ALICE)
         hand.link(connection)
     answer = background(lambda: api.delete(url(connection, "disconnect")))
-    until(lambda: reread(connection).logout_wanted, "the request")
+    until(lambda: reread(connection).logout_pending, "the request")
     fence = hand.begin(connection)
     actions.forget_credentials(fence, seen)
     assert (answer.result(20).status_code, answer.result().json()) == (status, body)
@@ -462,7 +462,7 @@ def test_disconnect_says_that_the_clean_up_failed(
 ) -> None:
     settings.DISCONNECT_WAIT_SECONDS = 20
     answer = background(lambda: api.delete(url(connection, "disconnect")))
-    until(lambda: reread(connection).logout_wanted, "the request")
+    until(lambda: reread(connection).logout_pending, "the request")
     actions.record_event(hand.begin(connection), Observation.SESSION_BROKE)
     assert answer.result(20).status_code == 500
     assert answer.result().json()["code"] == "session_broke"

@@ -219,7 +219,7 @@ def test_a_disconnect_is_done_when_the_credentials_are_gone(
     assert results(run) == ["done", "done"] and over(run)
     assert [item.reason for item in run.items.all()] == ["disconnected", "disconnected_untold"]
     many[0].refresh_from_db()
-    assert (many[0].desired, many[0].store) == (Desired.DISCONNECTED, "")
+    assert (many[0].desired, many[0].store_name) == (Desired.DISCONNECTED, "")
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_what_changed_since_the_confirmation_is_noticed(
     run = begin(alice, many[:4])
     actions.request_reconnect(many[0].pk, Actor("bob"))
     Organization.objects.filter(pk=many[1].pk).update(deactivated_at=time.now())
-    Connection.objects.filter(pk=many[2].pk).update(store="")
+    Connection.objects.filter(pk=many[2].pk).update(store_name="")
     step(hand, time, 4)
     assert [(item.result, item.problem) for item in run.items.all()] == [
         ("skipped", "connecting"),

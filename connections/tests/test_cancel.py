@@ -24,7 +24,7 @@ def test_it_ends_the_attempt_and_is_remembered(
     hand.show_code(connection)
     asked = actions.request_cancel(connection.pk, actor)
     assert (asked.desired, asked.state) == (Desired.DISCONNECTED, State.DISCONNECTED)
-    assert (asked.reason, asked.logout_wanted) == (Reason.PAIRING_CANCELLED, False)
+    assert (asked.reason, asked.logout_pending) == (Reason.PAIRING_CANCELLED, False)
     attempt = PairingAttempt.objects.get()
     assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.CANCELLED, "")
     line = connection.events.first()

@@ -32,7 +32,7 @@ def test_a_pairing_begins_anew_while_someone_waits_for_it(
     FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (State.CONNECTING, Reason.CODE_LOST)
-    assert connection.wants_session and connection.begun_generation < connection.generation
+    assert connection.wants_session and connection.started_generation < connection.generation
     attempt.refresh_from_db()
     assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
 
@@ -59,7 +59,7 @@ def test_a_link_is_resumed(requested: Connection, hand: FakeWorker) -> None:
     FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
-    assert (connection.store, connection.number) == (before.store, NUMBER)
+    assert (connection.store_name, connection.number) == (before.store_name, NUMBER)
     assert connection.claim == before.claim + 1
 
 
@@ -75,9 +75,9 @@ def test_the_store_of_a_phone_that_had_accepted_is_adopted(
         return NUMBER
 
     actions.claim(requested.pk, FakeWorker().worker, linked_number)
-    assert asked == [(requested.pk, attempt.store)]
+    assert asked == [(requested.pk, attempt.store_name)]
     connection = reread(requested)
-    assert (connection.store, connection.number) == (attempt.store, NUMBER)
+    assert (connection.store_name, connection.number) == (attempt.store_name, NUMBER)
     assert (connection.state, connection.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
     attempt.refresh_from_db()
     assert attempt.outcome == PairingAttempt.Outcome.LINKED
@@ -127,7 +127,7 @@ def test_a_disconnect_under_way_is_left_to_be_finished(
     FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (before.state, Reason.DISCONNECTING)
-    assert connection.logout_wanted
+    assert connection.logout_pending
 
 
 @pytest.mark.parametrize("observation", [Observation.CODES_EXPIRED, Observation.SESSION_BROKE])

@@ -157,7 +157,7 @@ def test_credentials_are_forgotten_whatever_has_been_requested_since(
     actions.request_reconnect(connection.pk, ALICE)
     actions.forget_credentials(fence, Observation.DISCONNECTED)
     connection.refresh_from_db()
-    assert (connection.store, connection.number, connection.logout_wanted) == ("", "", False)
+    assert (connection.store_name, connection.number, connection.logout_pending) == ("", "", False)
     assert (connection.state, connection.generation) == (State.CONNECTING, 3)
 
 
@@ -171,7 +171,7 @@ def test_a_disconnect_that_was_asked_for_twice_is_done_once(
     actions.request_disconnect(connection.pk, ALICE)
     actions.forget_credentials(fence, Observation.DISCONNECTED)
     connection.refresh_from_db()
-    assert (connection.state, connection.logout_wanted) == (State.DISCONNECTED, False)
+    assert (connection.state, connection.logout_pending) == (State.DISCONNECTED, False)
 
 
 def test_credentials_are_not_forgotten_under_an_old_claim(

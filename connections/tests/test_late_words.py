@@ -55,7 +55,7 @@ class LateWords(RuleBasedStateMachine):
             table._default_manager.all().delete()
         self.id = Connection.objects.of(Organization.objects.create(name="Acme")).pk
         self.hand = FakeWorker()
-        self.store = ""
+        self.store_name = ""
         self.past: list[Written] = []
         self.link()
 
@@ -82,7 +82,7 @@ class LateWords(RuleBasedStateMachine):
     @rule()
     def clean_up(self) -> None:
         fence = self.take()
-        if self.row().logout_wanted:
+        if self.row().logout_pending:
             self.write("forget", fence, actions.forget_credentials, Observation.DISCONNECTED)
 
     @rule()

@@ -161,10 +161,10 @@ def test_fresh_code_of_a_lost_right_leaves_the_saved_login(
     actions.request_reconnect(connection.pk, Caller(alice).actor, fresh_code=True)
     connection.refresh_from_db()
     assert connection.fresh_code
-    store = connection.store
+    store = connection.store_name
     remove(alice)
     connection.refresh_from_db()
-    assert (connection.store, connection.fresh_code, connection.pairs) == (store, False, False)
+    assert (connection.store_name, connection.fresh_code, connection.pairs) == (store, False, False)
 
 
 def test_person_who_lost_the_right_meanwhile_begins_nothing(

@@ -78,7 +78,11 @@ def unwelcome(pairing: Pairing, number: str, observation: Observation) -> None:
 
 def test_any_phone_is_welcome_where_none_is_expected(pairing: Pairing) -> None:
     row = pairing.link(GERMAN)
-    assert (row.state, row.number, row.store) == (State.CONNECTED, GERMAN, pairing.attempt.store)
+    assert (row.state, row.number, row.store_name) == (
+        State.CONNECTED,
+        GERMAN,
+        pairing.attempt.store_name,
+    )
 
 
 @pytest.mark.parametrize("number", [NUMBER, OLDER_SPELLING])
@@ -95,7 +99,7 @@ def test_another_phone_than_the_expected_one_is_not(pairing: Pairing) -> None:
     unwelcome(pairing, NUMBER, Observation.WRONG_NUMBER)
     actions.record_event(pairing.fence, Observation.WRONG_NUMBER, "its number ends in 4321")
     row = pairing.row()
-    assert (row.state, row.reason, row.store) == (State.ACTION_NEEDED, Reason.WRONG_NUMBER, "")
+    assert (row.state, row.reason, row.store_name) == (State.ACTION_NEEDED, Reason.WRONG_NUMBER, "")
     pairing.attempt.refresh_from_db()
     assert pairing.attempt.outcome == PairingAttempt.Outcome.REFUSED
 
@@ -124,7 +128,7 @@ def test_one_organization_may_link_its_own_phone_again(pairing: Pairing, hand: F
     actions.request_reconnect(pairing.connection.pk, ALICE)
     fence, attempt = hand.show_code(pairing.connection)
     actions.link(fence, attempt, NUMBER)
-    assert pairing.row().store == attempt.store
+    assert pairing.row().store_name == attempt.store_name
 
 
 @pytest.mark.parametrize("observation", [None, *sorted(actions.GONE_AT_WHATSAPP)])
@@ -155,14 +159,14 @@ def test_the_next_worker_adopts_the_expected_phone(pairing: Pairing) -> None:
     expect(pairing, NUMBER)
     row = take_over(pairing, OLDER_SPELLING)
     assert (row.state, row.number) == (State.RECONNECTING, OLDER_SPELLING)
-    assert (row.store, row.wants_session) == (pairing.attempt.store, True)
+    assert (row.store_name, row.wants_session) == (pairing.attempt.store_name, True)
 
 
 def test_the_next_worker_adopts_no_other_phone(pairing: Pairing) -> None:
     expect(pairing, GERMAN)
     row = take_over(pairing, NUMBER)
     assert (row.state, row.reason) == (State.ACTION_NEEDED, Reason.WRONG_NUMBER)
-    assert (row.store, row.number, row.wants_session) == ("", "", False)
+    assert (row.store_name, row.number, row.wants_session) == ("", "", False)
     pairing.attempt.refresh_from_db()
     assert pairing.attempt.outcome == PairingAttempt.Outcome.REFUSED
 
@@ -176,7 +180,7 @@ def test_the_next_worker_adopts_no_phone_of_another_organization(
         overdue(pairing.attempt)
     row = take_over(pairing, NUMBER)
     assert (row.state, row.reason) == (State.ACTION_NEEDED, Reason.NUMBER_IN_USE)
-    assert (row.store, row.detail) == ("", "its number ends in 4321")
+    assert (row.store_name, row.detail) == ("", "its number ends in 4321")
     assert other_pairing.row().number == NUMBER
 
 
@@ -205,7 +209,7 @@ def test_one_of_two_organizations_gets_a_phone_that_both_link_at_once(hand: Fake
         with ThreadPoolExecutor(len(pairings)) as pool:
             links = [pool.submit(link_together, found, number, together) for found in pairings]
             assert {link.result() for link in links} == {None, Observation.NUMBER_IN_USE}
-        linked = Connection.objects.filter(number=number).exclude(store="")
+        linked = Connection.objects.filter(number=number).exclude(store_name="")
         assert linked.get().state == State.CONNECTED
 
 
@@ -213,8 +217,8 @@ def test_the_database_is_the_last_resort(pairing: Pairing, other_pairing: Pairin
     pairing.link(NUMBER)
     other = Connection.objects.filter(pk=other_pairing.connection.pk)
     with pytest.raises(IntegrityError), transaction.atomic():
-        other.update(number=NUMBER, store="attempt-7")
+        other.update(number=NUMBER, store_name="attempt-7")
     other.update(number=NUMBER)  # a number without credentials is only a memory
     actions.record_event(pairing.fence, Observation.FORGOTTEN)
-    other.update(store="attempt-7")
+    other.update(store_name="attempt-7")
     assert pairing.row().number == other.get().number == NUMBER

@@ -33,14 +33,14 @@ def test_a_pairing_opens_one_attempt(requested: Connection, hand: FakeWorker) ->
     assert requested.open_attempt() == second
     first.refresh_from_db()
     assert first.outcome == Outcome.CANCELLED
-    assert (second.begun_by, second.generation) == ("alice", 1)
+    assert (second.started_by, second.generation) == ("alice", 1)
     assert before + PAIRING_LASTS <= second.expires_at <= timezone.now() + PAIRING_LASTS
-    assert first.store != second.store, "each has a store of its own"
+    assert first.store_name != second.store_name, "each has a store of its own"
 
 
 def test_beginning_is_remembered(requested: Connection, hand: FakeWorker) -> None:
     hand.begin(requested)
-    assert reread(requested).begun_generation == 1
+    assert reread(requested).started_generation == 1
 
 
 def test_a_pairing_whose_credentials_are_worthless_says_why(
@@ -52,7 +52,7 @@ def test_a_pairing_whose_credentials_are_worthless_says_why(
     fence = hand.begin(requested)
     actions.begin_pairing(fence, PAIRING_LASTS, Observation.FORGOTTEN)
     connection = reread(requested)
-    assert connection.store == ""
+    assert connection.store_name == ""
     assert (connection.state, connection.reason) == (State.CONNECTING, Reason.PREPARING_CODE)
     newest = [line.reason for line in requested.events.all()[:2]]
     assert newest == [Reason.PREPARING_CODE, Reason.FORGOTTEN]
@@ -82,7 +82,7 @@ def test_a_linked_phone_makes_the_attempts_store_the_organizations(
     fence, attempt = hand.show_code(requested)
     actions.link(fence, attempt, NUMBER)
     connection = reread(requested)
-    assert (connection.store, connection.number) == (attempt.store, NUMBER)
+    assert (connection.store_name, connection.number) == (attempt.store_name, NUMBER)
     assert (connection.state, connection.reason) == (State.CONNECTED, Reason.LINKED)
     attempt.refresh_from_db()
     assert (attempt.outcome, attempt.code, attempt.code_expires_at) == (Outcome.LINKED, "", None)
@@ -96,7 +96,7 @@ def test_a_link_that_broke_right_after_the_scan_is_kept(
     fence, attempt = hand.show_code(requested)
     actions.link(fence, attempt, NUMBER, Observation.LINK_LOST)
     connection = reread(requested)
-    assert (connection.store, connection.state) == (attempt.store, State.RECONNECTING)
+    assert (connection.store_name, connection.state) == (attempt.store_name, State.RECONNECTING)
     attempt.refresh_from_db()
     assert attempt.outcome == Outcome.LINKED
 
@@ -137,11 +137,11 @@ def test_worthless_credentials_are_not_used_again_but_stay_on_disk(
     requested: Connection, hand: FakeWorker, observation: Observation
 ) -> None:
     fence = hand.link(requested)
-    store = reread(requested).store
+    store = reread(requested).store_name
     database = Path(auth_sessions.create(requested.pk, store))
     database.write_text("credentials")
     actions.record_event(fence, observation)
-    assert reread(requested).store == ""
+    assert reread(requested).store_name == ""
     assert database.read_text() == "credentials"
 
 
@@ -152,10 +152,10 @@ def test_no_other_failure_touches_the_credentials(
     requested: Connection, hand: FakeWorker, observation: Observation
 ) -> None:
     fence = hand.link(requested)
-    store = reread(requested).store
+    store = reread(requested).store_name
     actions.record_event(fence, observation)
     connection = reread(requested)
-    assert (connection.store, connection.number) == (store, NUMBER)
+    assert (connection.store_name, connection.number) == (store, NUMBER)
 
 
 def test_what_is_known_already_gets_no_second_line(requested: Connection, hand: FakeWorker) -> None:

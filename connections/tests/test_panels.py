@@ -52,11 +52,17 @@ def test_every_state_and_reason_has_a_panel_with_a_name(
         (lambda: typed(""), Panel.PREPARING),
         (lambda: observed(State.CONNECTING, Reason.CODE_LOST), Panel.PREPARING),
         (lambda: observed(State.CONNECTING, Reason.PREPARING_CODE), Panel.PREPARING),
-        (lambda: observed(State.CONNECTING, Reason.RESUMING, store="attempt-1"), Panel.RESUMING),
+        (
+            lambda: observed(State.CONNECTING, Reason.RESUMING, store_name="attempt-1"),
+            Panel.RESUMING,
+        ),
         (lambda: observed(State.CONNECTING, Reason.FINISHING), Panel.FINISHING),
         (lambda: observed(State.CONNECTING, Reason.UNREACHABLE), Panel.RETRYING),
         (lambda: observed(State.CONNECTED, Reason.LINKED), Panel.CONNECTED),
-        (lambda: observed(State.CONNECTED, Reason.LINKED, logout_wanted=True), Panel.DISCONNECTING),
+        (
+            lambda: observed(State.CONNECTED, Reason.LINKED, logout_pending=True),
+            Panel.DISCONNECTING,
+        ),
     ],
 )
 def test_the_panel_tells_what_is(see: Callable[[], ConnectionStatus], panel: Panel) -> None:

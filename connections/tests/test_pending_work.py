@@ -28,7 +28,7 @@ def worker(db: None) -> Worker:
 @pytest.fixture
 def linked(connection: Connection, worker: Worker) -> Connection:
     Connection.objects.update(
-        worker=worker, desired=Desired.CONNECTED, state=State.CONNECTED, store="attempt-1"
+        worker=worker, desired=Desired.CONNECTED, state=State.CONNECTED, store_name="attempt-1"
     )
     return Connection.objects.get()
 
@@ -77,7 +77,7 @@ def test_who_leaves_while_deactivated_is_found_though_nobody_was_told(
     actions.request_disconnect(linked.pk, Actor("alice"))
     assert pending_connections(worker, frozenset()) == [linked.pk]
     # Begun, and then nothing runs: a lost hand-over, say.
-    Connection.objects.update(begun_generation=F("generation"))
+    Connection.objects.update(started_generation=F("generation"))
     assert pending_connections(worker, frozenset()) == [linked.pk]
     assert pending_connections(worker, frozenset([linked.pk])) == []
     # A clean-up that has failed for good waits for a person.

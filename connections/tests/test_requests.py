@@ -28,7 +28,7 @@ def disconnect(connection: Connection, actor: Actor) -> Connection:
 
 def test_a_reconnect_is_written_down_with_who_asked(connection: Connection, actor: Actor) -> None:
     asked = reconnect(connection, actor)
-    assert (asked.desired, asked.generation, asked.begun_generation) == (Desired.CONNECTED, 1, 0)
+    assert (asked.desired, asked.generation, asked.started_generation) == (Desired.CONNECTED, 1, 0)
     assert (asked.state, asked.reason) == (State.CONNECTING, Reason.REQUESTED)
     assert asked.requested_by == "alice"
     assert asked.since > connection.since
@@ -91,7 +91,7 @@ def test_what_is_down_is_tried_anew(
     actions.record_event(fence, observation)
     asked = reconnect(connection, actor)
     assert (asked.generation, asked.state) == (2, State.CONNECTING)
-    assert asked.store, "with the saved credentials"
+    assert asked.store_name, "with the saved credentials"
 
 
 def test_what_is_connected_is_left_alone(
@@ -114,7 +114,7 @@ def test_what_was_connected_when_its_worker_died_is_reconnected(
     assert read_status(connection.pk).state == State.RECONNECTING
     asked = reconnect(connection, actor)
     assert (asked.generation, asked.state) == (2, State.CONNECTING)
-    assert asked.store, "with the saved credentials"
+    assert asked.store_name, "with the saved credentials"
     assert reconnect(connection, actor).generation == 2
 
 
@@ -124,7 +124,7 @@ def test_a_disconnect_ends_the_pairing_and_erases_its_code(
     reconnect(connection, actor)
     _, attempt = hand.show_code(connection)
     asked = disconnect(connection, actor)
-    assert (asked.desired, asked.logout_wanted, asked.generation) == (
+    assert (asked.desired, asked.logout_pending, asked.generation) == (
         Desired.DISCONNECTED,
         True,
         2,
@@ -142,7 +142,7 @@ def test_a_disconnect_keeps_the_credentials_until_the_worker_has_logged_out(
     reconnect(connection, actor)
     hand.link(connection)
     asked = disconnect(connection, actor)
-    assert (asked.number, bool(asked.store)) == (NUMBER, True)
+    assert (asked.number, bool(asked.store_name)) == (NUMBER, True)
 
 
 def test_a_disconnect_under_way_is_not_made_twice(connection: Connection, actor: Actor) -> None:
@@ -159,7 +159,7 @@ def test_a_reconnect_during_a_disconnect_still_logs_out_first(
     hand.link(connection)
     disconnect(connection, actor)
     asked = reconnect(connection, actor)
-    assert (asked.desired, asked.logout_wanted) == (Desired.CONNECTED, True)
+    assert (asked.desired, asked.logout_pending) == (Desired.CONNECTED, True)
     assert (asked.state, asked.generation) == (State.CONNECTING, 3)
 
 

@@ -57,7 +57,7 @@ def linked_to(worker: Worker, count: int = 1) -> list[int]:
         organization = Organization.objects.create(name=f"Client {number}")
         connection = Connection.objects.of(organization)
         Connection.objects.filter(pk=connection.pk).update(
-            store="attempt-1",
+            store_name="attempt-1",
             number=f"55119{number}",
             desired=Desired.CONNECTED,
             state=State.CONNECTED,

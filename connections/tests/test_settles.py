@@ -95,7 +95,7 @@ def test_a_phone_that_was_quicker_than_the_end_of_its_worker_is_linked() -> None
     life.poll()
     row = life.row(0)
     assert (row.state, row.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
-    assert WORLD.stores == {(row.pk, row.store): row.number}
+    assert WORLD.stores == {(row.pk, row.store_name): row.number}
     life.teardown()
 
 
@@ -104,7 +104,7 @@ def test_a_pairing_that_is_cancelled_leaves_what_an_earlier_link_left(harm: str)
     life = Settles()
     life.begin()
     life.work(0, Method.QR, 12, [])
-    store = life.row(0).store
+    store = life.row(0).store_name
     if harm == "damage":
         life.happen(0, harm)
     life.work(0, None, 1, ["lost" if harm == "damage" else harm])
@@ -141,7 +141,7 @@ def test_a_time_that_runs_out_in_the_moment_of_the_link_deletes_nothing() -> Non
         life.work(0, Method.QR, 1, [])
     life.happen(0, "damage")
     life.work(0, None, 4, ["overtime"])
-    assert WORLD.stores.keys() == {(life.row(0).pk, life.row(0).store)}
+    assert WORLD.stores.keys() == {(life.row(0).pk, life.row(0).store_name)}
     life.teardown()
 
 
@@ -187,13 +187,13 @@ def linked_anew_beside_a_dead_login() -> None:
     life = Settles()
     life.begin()
     life.work(0, Method.QR, 12, [])
-    old = life.row(0).store
+    old = life.row(0).store_name
     for ending, state in (("expired", State.RECONNECTING), ("cancel", State.RECONNECTING)):
         life.work(0, None, 1, ["refused for long"])
         life.reconnect(0, Method.QR, fresh=True)
         while life.row(0).state != State.AWAITING_SCAN:
             life.work(0, None, 1, [])
-        assert (life.row(0).store, life.row(0).open_attempt() is None) == (old, False)
+        assert (life.row(0).store_name, life.row(0).open_attempt() is None) == (old, False)
         if ending == "cancel":
             life.ask(0, "cancel")
         while life.row(0).state == State.AWAITING_SCAN:
@@ -201,15 +201,15 @@ def linked_anew_beside_a_dead_login() -> None:
         assert (life.row(0).state, life.row(0).reason) == (state, Reason.SAVED_LOGIN_KEPT)
         assert (life.row(0).pk, old) in WORLD.stores
         life.settle()
-        assert (life.row(0).state, life.row(0).store) == (State.CONNECTED, old)
+        assert (life.row(0).state, life.row(0).store_name) == (State.CONNECTED, old)
     life.work(0, None, 1, ["dropped again"])
     life.reconnect(0, Method.QR, fresh=True)
     life.work(0, None, 14, ["left"])
     life.settle()
     row = life.row(0)
-    assert (row.state, row.store) == (State.CONNECTED, row.store)
-    assert row.store != old
-    assert WORLD.stores.keys() == {(row.pk, row.store)}
+    assert (row.state, row.store_name) == (State.CONNECTED, row.store_name)
+    assert row.store_name != old
+    assert WORLD.stores.keys() == {(row.pk, row.store_name)}
     life.teardown()
 
 

@@ -46,12 +46,12 @@ class ConnectionTask:
         self.id: int = connection.pk
         self.fence = Fence.of(connection)
         self.link = link
-        self.store = connection.store
+        self.store_name = connection.store_name
         # Whether a person waits for this, who would rather have a QR code than an explanation.
-        self.requested = connection.begun_generation < connection.generation
-        self._to_connect = connection.desired == Desired.CONNECTED and not connection.logout_wanted
+        self.requested = connection.started_generation < connection.generation
+        self._to_connect = connection.desired == Desired.CONNECTED and not connection.logout_pending
         # A code is shown though there is a saved login, which is kept until a phone is linked.
-        self._fresh_code = self.requested and connection.fresh_code and bool(self.store)
+        self._fresh_code = self.requested and connection.fresh_code and bool(self.store_name)
         self._retiring: asyncio.Task[None] | None = None
         self.disconnecting = False  # must not be cut short by a newer request
 
@@ -123,7 +123,7 @@ class ConnectionTask:
             logger.info("superseded", extra={"organization": self.id})
 
     async def _run(self) -> None:
-        at_once = not self.store or self._fresh_code
+        at_once = not self.store_name or self._fresh_code
         if self.requested and self._to_connect and at_once and self.link is None:
             # There is nothing to resume, and a person waits for a code: the shortest way to it.
             went_on = await self._pair(first=True)
@@ -136,17 +136,17 @@ class ConnectionTask:
     async def _carry_out(self) -> bool:
         """Whether there are credentials to hold a link with."""
         connection = await self.db(actions.mark_started, self.fence)
-        self.store = connection.store
-        if connection.logout_wanted:
+        self.store_name = connection.store_name
+        if connection.logout_pending:
             await self._disconnect(connection)
         elif self.link is not None:
             # A request to reconnect means: not by waiting for what is open.
             await self.close()
         gave_up = self.requested or connection.reason == Reason.SAVED_LOGIN_KEPT
-        if gave_up and not connection.logout_wanted:
+        if gave_up and not connection.logout_pending:
             wanted = connection.desired == Desired.CONNECTED
             await self._clear_up(
-                {self.store},
+                {self.store_name},
                 Observation.LOGOUT_UNCONFIRMED if wanted else Observation.DISCONNECTED_UNCONFIRMED,
             )
         if connection.desired != Desired.CONNECTED:
@@ -158,17 +158,17 @@ class ConnectionTask:
             if self.requested:
                 await self.observe(Observation.RESUME_STARTED)
         elif self.requested:
-            return await self._pair(because if self.store else None)
+            return await self._pair(because if self.store_name else None)
         else:
             await self.observe(because)
         return because is None
 
     async def _first_obstacle(self) -> Observation | None:
         """Why the saved credentials are of no use, or None when they are to be tried."""
-        if not self.store:
+        if not self.store_name:
             return Observation.CREDENTIALS_MISSING
         try:
-            number = await self.thread(auth_sessions.linked_number, self.id, self.store)
+            number = await self.thread(auth_sessions.linked_number, self.id, self.store_name)
         except auth_sessions.Damaged:
             return Observation.CREDENTIALS_DAMAGED
         except auth_sessions.Unusable:
@@ -181,12 +181,12 @@ class ConnectionTask:
         """Log out at WhatsApp within a bounded time, then delete the credentials all the same."""
         self.disconnecting = True
         trouble = await log_out(self, connection)
-        trouble = await log_out_leftovers(self, {self.store}) or trouble
+        trouble = await log_out_leftovers(self, {self.store_name}) or trouble
         await self.change(auth_sessions.delete)
         told = trouble is None
         seen = Observation.DISCONNECTED if told else Observation.DISCONNECTED_UNCONFIRMED
         await self.db(actions.forget_credentials, self.fence, seen, trouble or "")
-        self.store = ""
+        self.store_name = ""
         self.disconnecting = False
 
     async def _clear_up(self, keep: set[str], untold: Observation) -> None:
@@ -213,7 +213,7 @@ class ConnectionTask:
         await self.close()
         if await self.db(banned_until_of, self.id) is not None:
             return  # The ban is remembered for the day it wakes up.
-        paused = Observation.PAUSED if self.store else Observation.PAIRING_INTERRUPTED
+        paused = Observation.PAUSED if self.store_name else Observation.PAIRING_INTERRUPTED
         await self._last_words(paused)
 
     async def close(self) -> None:
@@ -230,23 +230,23 @@ class ConnectionTask:
         """
         lasts = timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
         attempt: PairingAttempt = await self.db(actions.begin_pairing, self.fence, lasts, because)
-        kept = self.store if self._fresh_code else ""
+        kept = self.store_name if self._fresh_code else ""
         if first:
-            await self._clear_up({attempt.store, kept}, Observation.LOGOUT_UNCONFIRMED)
+            await self._clear_up({attempt.store_name, kept}, Observation.LOGOUT_UNCONFIRMED)
         with about(attempt=attempt.pk):
             linked = await Pairing(self, attempt).run()
         # Its time may have run out in the very moment of the link: what is written counts.
-        linked = linked or attempt.store in await self.db(_linked_stores, self.id)
+        linked = linked or attempt.store_name in await self.db(_linked_stores, self.id)
         self.requested = self._fresh_code = False
         if not linked:
-            await self.change(auth_sessions.discard, attempt.store)
+            await self.change(auth_sessions.discard, attempt.store_name)
             return bool(kept)
-        self.store = attempt.store
+        self.store_name = attempt.store_name
         self.supervisor.stability.pop(self.id, None)
         if kept:
             self._retiring = asyncio.create_task(self._retire(kept), name=f"retire {self.id}")
         else:
-            await self.change(auth_sessions.discard_others, {self.store})
+            await self.change(auth_sessions.discard_others, {self.store_name})
         return True
 
     async def _retire(self, store: str) -> None:
@@ -257,7 +257,7 @@ class ConnectionTask:
         try:
             if await log_out_store(self, store):
                 await self.observe(Observation.OLD_DEVICE_LEFT)
-            await self.change(auth_sessions.discard_others, {self.store})
+            await self.change(auth_sessions.discard_others, {self.store_name})
         except Superseded:
             logger.info("superseded", extra={"organization": self.id})
         except Exception:
@@ -277,4 +277,4 @@ def _as_owner(fence: Fence, change: Callable[[], T]) -> T:
 def _linked_stores(connection_id: int) -> set[str]:
     """The stores that a phone was ever linked in: only a disconnect or a new link ends them."""
     attempts = PairingAttempt.objects.filter(connection=connection_id, outcome=Outcome.LINKED)
-    return {attempt.store for attempt in attempts.only("pk")}
+    return {attempt.store_name for attempt in attempts.only("pk")}

@@ -125,7 +125,7 @@ class Linked:
         await self._dialling.turn(urgent=session.requested and not self._failures)
         try:
             alone = self._crashes >= SUSPICIOUS_CRASHES
-            session.link = await session.supervisor.open(session.id, session.store, alone)
+            session.link = await session.supervisor.open(session.id, session.store_name, alone)
             await self._follow(session.link)
         except HostBroken as error:
             logger.exception("no session host", extra={"organization": session.id})
@@ -142,9 +142,11 @@ class Linked:
         """
         session = self._session
         try:
-            number = await session.thread(auth_sessions.linked_number, session.id, session.store)
+            number = await session.thread(
+                auth_sessions.linked_number, session.id, session.store_name
+            )
             there = bool(number) or await session.thread(
-                auth_sessions.exists, session.id, session.store
+                auth_sessions.exists, session.id, session.store_name
             )
         except auth_sessions.Damaged as error:
             raise Permanent(Observation.CREDENTIALS_DAMAGED) from error
@@ -268,7 +270,7 @@ class Linked:
 
     def _replaced_by_ourselves(self) -> bool:
         session = self._session
-        return session.supervisor.evict(session.id, session.store)
+        return session.supervisor.evict(session.id, session.store_name)
 
     # --- Between two clients --------------------------------------------------------------------
 

@@ -28,16 +28,18 @@ async def log_out(session: ConnectionTask, connection: Connection) -> str | None
     """
     if session.link is None or not session.link.connected:
         await session.close()
-        if not session.store:
+        if not session.store_name:
             return None
         if connection.retry_at is not None and connection.retry_at > timezone.now():
             return "the number is banned for a while, so WhatsApp was not asked"
         try:
-            if not await session.thread(auth_sessions.linked_number, session.id, session.store):
+            if not await session.thread(
+                auth_sessions.linked_number, session.id, session.store_name
+            ):
                 return "there were no saved credentials any more"
         except (auth_sessions.Damaged, auth_sessions.Unusable):
             return "the saved credentials could not be read"
-    return await _log_out(session, session.store)
+    return await _log_out(session, session.store_name)
 
 
 async def log_out_leftovers(session: ConnectionTask, keep: Collection[str]) -> str | None:

@@ -86,7 +86,7 @@ class Pairing:
         session = self._session
         try:
             number = await session.thread(
-                auth_sessions.linked_number, session.id, self._attempt.store
+                auth_sessions.linked_number, session.id, self._attempt.store_name
             )
         except (auth_sessions.Damaged, auth_sessions.Unusable):
             logger.exception("a new store cannot be read", extra={"organization": session.id})
@@ -143,7 +143,7 @@ class Pairing:
         except Outdated as error:
             raise Failed(Observation.PAIRING_OUTDATED) from error
         blank = session.supervisor.blank.content
-        database = await session.change(auth_sessions.create, self._attempt.store, blank)
+        database = await session.change(auth_sessions.create, self._attempt.store_name, blank)
         host = await session.supervisor.fork_server.take()
         self._rotation = Rotation()
         self._phone_code = ""

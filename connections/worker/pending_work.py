@@ -11,7 +11,7 @@ from connections.lifecycle import LIVE, Desired, Reason, State
 from connections.models import Connection, SelfTest, Worker
 from connections.prepared import Prepared
 
-UNBEGUN = Q(generation__gt=F("begun_generation"))
+UNBEGUN = Q(generation__gt=F("started_generation"))
 # Those that people rely on right now come first.
 NEWEST = Case(When(state=State.CONNECTED, then=0), default=1)
 DUE, RESTING = "due", "resting"
@@ -46,10 +46,10 @@ def _own(worker_id: int) -> Prepared:
     awake = Q(organization__deactivated_at=None)
     # As Connection.disconnecting; who is deactivated may leave, too.
     failed = Q(state=State.ACTION_NEEDED) & ~Q(reason=Reason.DISCONNECTING)
-    leaving = Q(logout_wanted=True) & ~failed
+    leaving = Q(logout_pending=True) & ~failed
     due = (UNBEGUN & (awake | leaving)) | Q(pk__in=waiting.values("connection"))
     resting = ~awake & ~leaving
-    linked = ~Q(store="") & Q(desired=Desired.CONNECTED, state__in=LIVE) & awake
+    linked = ~Q(store_name="") & Q(desired=Desired.CONNECTED, state__in=LIVE) & awake
     why = Case(When(due, then=Value(DUE)), When(resting, then=Value(RESTING)), default=Value(""))
     found = Connection.objects.filter(Q(worker=worker_id) & (due | resting | linked | leaving))
     ordered = found.annotate(newest=NEWEST, why=why).order_by("newest", "pk")

@@ -64,7 +64,7 @@ class Sessions:
         wanted = connection.wants_session
         if session is not None and task is not None:
             newest = session.fence == Fence.of(connection)
-            rests = not connection.organization.is_active and not connection.logout_wanted
+            rests = not connection.organization.is_active and not connection.logout_pending
             if newest and (not wanted if task.done() else not rests):
                 return
             while session.disconnecting and not task.done():

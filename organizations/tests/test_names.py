@@ -1,24 +1,20 @@
-"""What a name may contain, wherever one is given, and how older names are cleaned."""
+"""What a name may contain, wherever one is given."""
 
 from __future__ import annotations
 
 import io
-from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test import Client
 from django.utils import translation
 
-from organizations.models import ApiToken, AuditEntry, Organization
-from organizations.names import clean_name, validate_name
-from organizations.tests.adminpages import address, token
+from organizations.models import ApiToken, Organization
+from organizations.names import validate_name
+from organizations.tests.adminpages import address
 from organizations.tests.api import Api, error, root
 
 __all__ = ["root"]
@@ -75,29 +71,12 @@ def test_refused_character_is_named(character: str, said: str) -> None:
 @pytest.mark.parametrize("name", KEPT)
 def test_names_of_all_scripts_are_kept(name: str) -> None:
     validate_name(name)
-    assert clean_name(name, "other") == name
 
 
 @pytest.mark.parametrize("name", EMPTY)
 def test_name_that_shows_nothing_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match=NOTHING):
         validate_name(name)
-    assert clean_name(name, "other") == "other"
-
-
-@each_refused
-def test_cleaned_name_is_valid_and_no_longer(character: str, said: str) -> None:
-    for name in (f"ab{character}cd", f"{character}{character}ab", f"ab{character}"):
-        cleaned = clean_name(name, "other")
-        validate_name(cleaned)
-        assert cleaned.replace(" ", "") in ("abcd", "ab")
-        assert len(cleaned) <= len(name)
-    assert clean_name(character * 3, "other") == "other"
-
-
-def test_cleaned_name_has_one_space_for_what_separated_words() -> None:
-    assert clean_name("\u202eAcme \r\n\tInc\u2028\u2069", "other") == "Acme Inc"
-    assert clean_name("Ac\u00adme\u200b", "other") == "Acme"
 
 
 @each_kind
@@ -189,40 +168,3 @@ def test_refusal_is_translated(language: str, said: str) -> None:
     with translation.override(language), pytest.raises(ValidationError) as refused:
         validate_name("a\x1bb")
     assert said in refused.value.messages[0]
-
-
-# --- Names from before ----------------------------------------------------------------------------
-
-
-def migrate() -> None:
-    migration = import_module("organizations.migrations.0009_clean_names")
-    migration.clean_names(apps, SimpleNamespace(connection=connection))
-
-
-def test_migration_cleans_names_and_leaves_an_audit_entry(alice: User) -> None:
-    fine = Organization.objects.create(name="Fine  as it is")
-    faked = Organization.objects.create(name="Acme\n\u202eInc\u2069")
-    blank = Organization.objects.create(name="\u202e\u200b")
-    longest = Organization.objects.create(name="ü\n" * 100)
-    named = token("a\nb", alice)
-    unnamed = token("\u200b", alice)
-    migrate()
-    made = (fine.pk, faked.pk, blank.pk, longest.pk)
-    names = dict(Organization.objects.filter(pk__in=made).values_list("pk", "name"))
-    assert names == {
-        fine.pk: "Fine  as it is",
-        faked.pk: "Acme Inc",
-        blank.pk: f"Organization {blank.pk}",
-        longest.pk: ("ü " * 100).strip(),
-    }
-    named.refresh_from_db()
-    unnamed.refresh_from_db()
-    assert (named.name, unnamed.name) == ("a b", f"Token {unnamed.token_key}")
-    entries = AuditEntry.objects.filter(action=AuditEntry.Action.ORGANIZATION_RENAMED)
-    told = {entry.organization_id: (entry.actor, entry.detail) for entry in entries}
-    assert set(told) == {faked.pk, blank.pk, longest.pk}
-    assert told[faked.pk] == ("command line", r"Acme\n\u202eInc\u2069 → Acme Inc")
-    for row in [*Organization.objects.all(), *ApiToken.objects.all()]:
-        validate_name(row.name)
-    migrate()
-    assert entries.count() == 3

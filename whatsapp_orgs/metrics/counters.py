@@ -95,16 +95,16 @@ class _Span:
         rows = (
             PairingAttempt.objects.filter(wanted)
             .order_by()
-            .values_list("pk", "method", "outcome", "begun_at", "first_code_at")
+            .values_list("pk", "method", "outcome", "started_at", "first_code_at")
         )
-        for number, method, outcome, begun_at, first_code_at in rows.iterator(CHUNK):
+        for number, method, outcome, started_at, first_code_at in rows.iterator(CHUNK):
             there = number <= self.settled.attempts_upto
             if there and not outcome:
                 self.settled.open_attempts.add(number)
             tally = self.settled if there and outcome else self.newest
             tally.attempts[(method, outcome)] += 1
             if first_code_at is not None:
-                seconds = (first_code_at - begun_at).total_seconds()
+                seconds = (first_code_at - started_at).total_seconds()
                 tally.code_seconds(method).add(max(0.0, seconds))
 
 
@@ -116,5 +116,5 @@ def _settled_events() -> int:
 
 def _settled_attempts() -> int:
     """The number up to which all attempts are there."""
-    old = PairingAttempt.objects.filter(begun_at__lt=timezone.now() - SETTLED_AFTER)
+    old = PairingAttempt.objects.filter(started_at__lt=timezone.now() - SETTLED_AFTER)
     return old.order_by("-pk").values_list("pk", flat=True).first() or 0

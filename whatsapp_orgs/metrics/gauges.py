@@ -107,9 +107,9 @@ def _observed(found: Present) -> Iterator[tuple[ConnectionStatus, int]]:
         Organization.objects.order_by()
         .values(
             *("connection__state", "connection__reason", "connection__desired"),
-            *("connection__logout_wanted", "connection__worker_id"),
+            *("connection__logout_pending", "connection__worker_id"),
             inactive=holds(Q(deactivated_at__isnull=False)),
-            unbegun=holds(Q(connection__begun_generation__lt=F("connection__generation"))),
+            unbegun=holds(Q(connection__started_generation__lt=F("connection__generation"))),
         )
         .annotate(count=Count("pk"))
     )
@@ -133,7 +133,7 @@ def _typical(group: dict[str, Any], workers: dict[int, Worker]) -> Connection:
         state=group["connection__state"],
         reason=group["connection__reason"],
         desired=group["connection__desired"],
-        logout_wanted=group["connection__logout_wanted"],
+        logout_pending=group["connection__logout_pending"],
         generation=1 if group["unbegun"] else 0,
         worker=owner and workers.get(owner, Worker(pk=owner, heartbeat_at=LONG_AGO)),
     )

@@ -44,7 +44,7 @@ def fill(organizations: int, rounds: int) -> None:
             PairingAttempt(
                 connection_id=organization.pk,
                 generation=number,
-                begun_at=at,
+                started_at=at,
                 expires_at=at,
                 first_code_at=at + timedelta(seconds=0.4),
                 ended_at=at + timedelta(seconds=9),
