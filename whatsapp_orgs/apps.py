@@ -10,6 +10,5 @@ class WhatsappOrgsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("whatsapp_orgs.checks")
-        import_module("whatsapp_orgs.production")
         # Its receivers hear of every login.
         import_module("whatsapp_orgs.login_lockout")

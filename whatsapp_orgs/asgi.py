@@ -14,13 +14,12 @@ django_application = handler.application()
 # These need the apps to be loaded.
 from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa: E402
 from organizations.websockets import AuthMiddleware  # noqa: E402
-from whatsapp_orgs import checks, production  # noqa: E402
+from whatsapp_orgs.checks import refuse_bad_start  # noqa: E402
 from whatsapp_orgs.health_endpoints import Probes  # noqa: E402
 from whatsapp_orgs.proxy_headers import BehindProxy, BoundedBodies  # noqa: E402
 from whatsapp_orgs.remembered import Memory  # noqa: E402
 
-checks.refuse_impossible_start()
-production.refuse_unsafe_start()
+refuse_bad_start()
 
 known: Any = AuthMiddleware(URLRouter(websocket_urlpatterns))
 application = Probes(

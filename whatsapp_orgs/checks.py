@@ -1,26 +1,101 @@
-"""System checks: `manage.py check` lists them, and a server or a worker does not start with one."""
+"""System checks: combinations of settings that cannot work, and what PRODUCTION refuses.
+
+Each problem is one line that says what to do. `manage.py check` lists them, and so does whatever
+would begin to serve: `manage.py serve`, `run`, `run_worker`, and any server that imports the ASGI
+application.
+"""
 
 from __future__ import annotations
 
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.checks import CheckMessage, Error, Tags, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from whatsapp_orgs import backends
 
 TOPOLOGY = "topology"
+KEY_LENGTH = 50
+KEY_BYTES = 32
+KEY_WORDS = ("insecure", "change", "secret", "example", "password", "default")
 
 
 @register(TOPOLOGY)
 def check_topology(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Django's frame for the combinations that cannot work."""
+    """Return an error for each combination of settings that cannot work."""
     found = backends.problems(settings.REDIS_URL, settings.EMBEDDED_WORKER)
     return [Error(text, id=f"whatsapp_orgs.{code}") for code, text in found]
 
 
-def refuse_impossible_start() -> None:
-    """Raises ImproperlyConfigured, with one line for what cannot work."""
+@register(Tags.security)
+def check_production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Return an error for each unsafe setting, in production only."""
+    if not settings.PRODUCTION:
+        return []
+    return [Error(text, id=f"whatsapp_orgs.{code}") for code, text in production_problems()]
+
+
+def refuse_bad_start() -> None:
+    """Raise ImproperlyConfigured with a line for each problem that forbids to start."""
     if errors := run_checks(tags=[TOPOLOGY]):
         raise ImproperlyConfigured(" ".join(str(error.msg) for error in errors))
+    if not settings.PRODUCTION:
+        return
+    unsafe = [found for found in run_checks(tags=[Tags.security]) if found.is_serious()]
+    if unsafe:
+        lines = "\n".join(f"  {error.msg}" for error in unsafe)
+        raise ImproperlyConfigured(f"PRODUCTION is set, and this is not safe:\n{lines}")
+
+
+def production_problems() -> Iterator[tuple[str, str]]:
+    """Yield the code and the text of each setting that is unsafe in production."""
+    if problem := _problem_of_key(settings.SECRET_KEY):
+        yield "E001", problem
+    if settings.DEBUG:
+        yield "E002", "DEBUG is on, and shows the code and settings to strangers: set DEBUG=false."
+    hosts = settings.ALLOWED_HOSTS
+    if not hosts or "*" in hosts:
+        yield "E003", "ALLOWED_HOSTS must name this service's hosts, and not be empty or *."
+    if settings.WHATSAPP_SERVER == "simulator":
+        yield "E004", "WHATSAPP_SERVER is the simulator: set WHATSAPP_SERVER=live."
+    for name in ("DATA_DIR", "AUTH_SESSIONS_DIR"):
+        if problem := _problem_of_folder(Path(getattr(settings, name))):
+            yield "E005", f"{name}: {problem}"
+    if not (settings.SESSION_COOKIE_SECURE and settings.CSRF_COOKIE_SECURE):
+        yield "E006", "Cookies would go over plain HTTP: leave *_COOKIE_SECURE as they are."
+    for origin in settings.CSRF_TRUSTED_ORIGINS:
+        if not origin.startswith("https://"):
+            yield "E007", f"CSRF_TRUSTED_ORIGINS has {origin!r}: name https:// origins only."
+
+
+def _problem_of_key(key: str) -> str | None:
+    advice = "Remove SECRET_KEY, and one is made and kept in DATA_DIR; or set 50 random characters."
+    if len(key) < KEY_LENGTH:
+        return f"SECRET_KEY is shorter than {KEY_LENGTH} characters. {advice}"
+    # What can be said in few bytes is no random text.
+    if len(zlib.compress(key.encode(), 9)) < KEY_BYTES:
+        return f"SECRET_KEY repeats itself and can be guessed. {advice}"
+    if any(word in key.lower() for word in KEY_WORDS):
+        return f"SECRET_KEY looks like one from an example. {advice}"
+    return None
+
+
+def _problem_of_folder(path: Path) -> str | None:
+    """What is wrong with a folder of secrets, or with where it will be made."""
+    if path.exists():
+        if not path.is_dir():
+            return f"{path} is not a folder. Name another place."
+        if path.stat().st_mode & 0o077:
+            return f"others can read {path}. Run: chmod 700 {path}"
+        if not os.access(path, os.W_OK | os.X_OK):
+            return f"{path} cannot be written. Give it to the user that runs this service."
+        return None
+    parent = next(found for found in path.parents if found.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        return f"{path} cannot be made. Make it, for the user that runs this service (mode 700)."
+    return None

@@ -106,7 +106,7 @@ DEBUG = flag("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
-# --- Production: safe or not at all (whatsapp_orgs/production.py) -------------------------------
+# --- Production: safe or not at all (whatsapp_orgs/checks.py) -----------------------------------
 PRODUCTION = flag("PRODUCTION", default=False)
 # A proxy in front ends TLS and says so; what it says of a client is taken for true.
 TRUST_PROXY = flag("TRUST_PROXY", default=False)

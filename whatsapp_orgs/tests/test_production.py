@@ -12,7 +12,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from whatsapp_orgs.production import check_production, problems, refuse_unsafe_start
+from whatsapp_orgs.checks import check_production, production_problems, refuse_bad_start
 
 GOOD_KEY = "q7Zr0mWcT4vLx9NdKs2HgYbEu8JfPa5RtXi3CoVnBl6Gk1MzQy"
 
@@ -44,13 +44,13 @@ def test_random_keys_are_good_whatever_they_are_made_of(
 
 
 def lines() -> list[str]:
-    return [text for _, text in problems()]
+    return [text for _, text in production_problems()]
 
 
 def test_what_is_right_starts(production: Settings) -> None:
     assert lines() == []
     assert check_production(None) == []
-    refuse_unsafe_start()
+    refuse_bad_start()
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_an_unsafe_setting(production: Settings, name: str, value: object, words
     (line,) = lines()
     assert words in line and "\n" not in line
     with pytest.raises(ImproperlyConfigured, match="PRODUCTION is set, and this is not safe:\n  "):
-        refuse_unsafe_start()
+        refuse_bad_start()
 
 
 @pytest.mark.parametrize("name", ["DATA_DIR", "AUTH_SESSIONS_DIR"])
@@ -126,7 +126,7 @@ def test_without_production_all_of_it_is_allowed(settings: Settings) -> None:
     settings.SECRET_KEY = ""
     settings.ALLOWED_HOSTS = ["*"]
     assert check_production(None) == []
-    refuse_unsafe_start()
+    refuse_bad_start()
 
 
 # --- As a process starts -------------------------------------------------------------------------

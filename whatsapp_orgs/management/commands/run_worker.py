@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from whatsapp_orgs import checks, production
+from whatsapp_orgs.checks import refuse_bad_start
 from whatsapp_orgs.management.commands.serve import leave
 
 logger = logging.getLogger(__name__)
@@ -37,8 +37,7 @@ class Command(BaseCommand):
                 "A worker in a process of its own hears of requests over Redis: set REDIS_URL. "
                 "Without it, `manage.py serve` runs the worker beside the web server."
             )
-        checks.refuse_impossible_start()
-        production.refuse_unsafe_start()
+        refuse_bad_start()
         asyncio.run(supervise(options["drain_seconds"]))
         leave()
 
