@@ -34,8 +34,8 @@ endef
 PYTEST_PROCESSES := -n $${TEST_PROCESSES:-3} --dist loadfile
 # What differs with the database or with what carries the signals; the rest runs on SQLite alone.
 ON_SERVERS := organizations connections whatsapp_orgs \
-	tests/test_crash.py tests/test_deactivation.py tests/test_hostile.py \
-	tests/test_pairing.py tests/test_reconnect.py tests/test_self_test.py \
+	tests/faults/test_crash.py tests/lifecycle/test_deactivation.py tests/attacks/test_hostile_requests.py \
+	tests/lifecycle/test_pairing_without_link.py tests/lifecycle/test_reconnect.py tests/lifecycle/test_self_test.py \
 	$(addprefix --ignore connections/tests/test_,$(addsuffix .py,any_order chart connect_limiter \
 		host hosts late_words lifecycle move_auth_sessions settles store_connections \
 		auth_session_schemas)) \
@@ -60,7 +60,7 @@ test: ## Run the linters, then the tests, on SQLite and then on PostgreSQL and R
 	$(SETUP) test
 	$(LINT)
 	DATABASE_URL= REDIS_URL= .venv/bin/python -m pytest $(PYTEST_PROCESSES)
-	.venv/bin/python -m tests.services .venv/bin/python -m pytest $(PYTEST_PROCESSES) $(ON_SERVERS)
+	.venv/bin/python -m tests.support.services .venv/bin/python -m pytest $(PYTEST_PROCESSES) $(ON_SERVERS)
 
 lint: ## Run the linters alone
 	$(SETUP) run
@@ -73,7 +73,7 @@ format: ## Format the code and sort its imports
 
 fuzz: ## Make up many requests from the OpenAPI document (FUZZ_EXAMPLES=300 of each operation)
 	$(SETUP) test
-	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} .venv/bin/python -m pytest tests/test_schema.py
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} .venv/bin/python -m pytest tests/attacks/test_schema.py
 
 chaos: ## Harm a whole fleet at random (CHAOS_ORGANIZATIONS=50 CHAOS_SECONDS=300 CHAOS_SEED=…)
 	$(SETUP) test
@@ -82,9 +82,7 @@ chaos: ## Harm a whole fleet at random (CHAOS_ORGANIZATIONS=50 CHAOS_SECONDS=300
 
 attacks: ## Attack a server on loopback, and print what that reaches
 	$(SETUP) test
-	@for script in tests/attacks/[a-z]*.py; do \
-		.venv/bin/python -m "tests.attacks.$$(basename "$$script" .py)" || exit 1; \
-	done
+	.venv/bin/python -m tests.attacks
 
 bench: ## Compare with a Baileys peer, into docs/benchmarks.md (BENCH="--organizations 20")
 	$(SETUP) test
@@ -97,7 +95,7 @@ scale: ## End, stop and cut off web processes and workers (SCALE_ORGANIZATIONS=6
 
 messages: ## Find the texts that people read, and compile their translations
 	$(SETUP) test
-	.venv/bin/python -m tests.messages
+	.venv/bin/python -m tests.support.messages
 
 screenshots: ## Take the pictures in docs/images anew
 	$(SETUP) test

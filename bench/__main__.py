@@ -19,7 +19,7 @@ from bench.comparison import Plan, compare
 from bench.product import Product
 from bench.report import Report
 from bench.service import Service
-from tests.application import ROOT
+from tests.support.application import ROOT
 
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 WHOLE = Plan()

@@ -12,7 +12,7 @@ import subprocess
 from pathlib import Path
 
 from bench.service import Service
-from tests.application import ROOT
+from tests.support.application import ROOT
 
 SOURCE = ROOT / "bench" / "peer"
 INSTALLED = ROOT / ".cache" / "peer"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench import load, measure
 from bench.linked import PATIENCE_SECONDS, SAMPLE_SECONDS, Linked
-from tests.application import until
+from tests.support.application import until
 
 STATUS_CLIENTS = 8
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure import idle_percents, load_average, machine, memory_gib, pss_mib
-from tests.application import until
-from tests.scale.cluster import Cluster
+from tests.support.application import until
+from tests.support.cluster import Cluster
 
 SIZES = (10, 100, 1000)
 PATIENCE_SECONDS = 600.0

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from bench.service import Service
-from tests.application import until
-from tests.qr_reading import read_url
+from tests.support.application import until
+from tests.support.qr_reading import read_url
 
 QUIET_SECONDS = 5.0
 SAMPLE_SECONDS = 0.1

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from bench.service import path_of
-from tests.application import ROOT
+from tests.support.application import ROOT
 
 ANSWER_SECONDS = 10.0
 START_SECONDS = 30.0

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import psycopg
 
-from tests.application import Application, until
-from tests.services import Postgres
-from tests.test_reconnect import decode
+from tests.lifecycle.test_reconnect import decode
+from tests.support.application import Application, until
+from tests.support.services import Postgres
 
 SIZES = (1, 25, 100)
 LINKED_AT_ONCE = 2

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from bench.service import Service
-from tests.application import ROOT
+from tests.support.application import ROOT
 
 PREPARE_SECONDS = 120
 

@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, expect, sync_playwright
 
 from bench.measure import machine
-from tests.application import Application
-from tests.browser import Visitor, launch, panel, qr_code
+from tests.browser.visitor import Visitor, launch, panel, qr_code
+from tests.support.application import Application
 
 RUNS, ROTATIONS = 20, 2
 CODE_SECONDS = 20  # All but the first one, which is good for a minute.

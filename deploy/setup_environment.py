@@ -163,7 +163,7 @@ def loads(library: str) -> bool:
 
 
 def ensure_chromium() -> None:
-    """Only the tests need one. tests/chromium.py knows where to look."""
+    """Only the tests need one. tests/browser/chromium.py knows where to look."""
     if has_chromium():
         return
     if os.environ.get("CHROMIUM"):
@@ -180,11 +180,13 @@ def ensure_chromium() -> None:
 
 
 def has_chromium() -> bool:
-    return succeeds(str(VENV_PYTHON), str(ROOT / "tests" / "chromium.py"), out=HIDDEN, err=HIDDEN)
+    return succeeds(
+        str(VENV_PYTHON), str(ROOT / "tests" / "browser" / "chromium.py"), out=HIDDEN, err=HIDDEN
+    )
 
 
 def ensure_servers() -> None:
-    """The tests start their own PostgreSQL and Redis (tests/services.py): no service is needed."""
+    """The tests start their own PostgreSQL and Redis: tests/support/services.py."""
     if has_servers():
         return
     with nothing_starts():
@@ -199,7 +201,7 @@ def ensure_servers() -> None:
 
 def has_servers() -> bool:
     look = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from tests import services as found; "
+        "import sys; sys.path.insert(0, sys.argv[1]); from tests.support import services as found; "
         "found.postgres_program('initdb'), found.postgres_program('postgres'), "
         "found.redis_program()"
     )

@@ -15,10 +15,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.application import Application
-from tests.browser import Visitor, launch, panel
-from tests.demo_data import Demo, past
-from tests.scenes import Scenes
+from tests.browser.demo_data import Demo, past
+from tests.browser.scenes import Scenes
+from tests.browser.visitor import Visitor, launch, panel
+from tests.support.application import Application
 
 IMAGES = Path(__file__).resolve().parent / "images"
 # Of the colours, those that are seldom are kept as well.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from organizations.tests.users import nothing_counted
-from tests.application import Application
+from tests.support.application import Application
 
 __all__ = ["nothing_counted"]
 

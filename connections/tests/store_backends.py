@@ -12,7 +12,7 @@ import pytest
 from pytest_django import Settings
 
 from connections import auth_sessions
-from tests.services import Postgres
+from tests.support.services import Postgres
 
 DEVICE = "CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY, lid TEXT)"
 SHOW_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'wa%'"

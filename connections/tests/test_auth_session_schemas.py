@@ -9,7 +9,7 @@ from pytest_django import Settings
 from connections import auth_sessions
 from connections.auth_sessions.postgres import MOST_CONNECTIONS, Connections, host_url
 from connections.tests.store_backends import DatabasePlace, database, postgres
-from tests.services import Postgres
+from tests.support.services import Postgres
 
 __all__ = ["database", "postgres"]
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from connections import qr
 from connections.tests.fake_worker import CODE
-from tests.qr_reading import read
+from tests.support.qr_reading import read
 
 SVG = "{http://www.w3.org/2000/svg}"
 BASE64 = string.ascii_letters + string.digits + "+/"

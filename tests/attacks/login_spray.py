@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from tests.application import Application
+from tests.support.application import Application
 
 TIMEOUT_SECONDS = 60.0
 TRIES = 40

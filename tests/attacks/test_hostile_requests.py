@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.application import Application
-from tests.hostile import HOSTILE_IDS, ask, bearer, nothing_changes
-from tests.raw import Raw
+from tests.attacks.unchanged import HOSTILE_IDS, ask, bearer, nothing_changes
+from tests.support.application import Application
+from tests.support.raw_http import Raw
 
 __all__ = ["nothing_changes"]
 

@@ -7,9 +7,9 @@ import struct
 
 import pytest
 
-from tests.application import Application, until
-from tests.hostile import HOSTILE_IDS, ask, bearer, nothing_changes
-from tests.raw import BINARY, GOES_ON, TEXT, UPGRADE, Raw, frame
+from tests.attacks.unchanged import HOSTILE_IDS, ask, bearer, nothing_changes
+from tests.support.application import Application, until
+from tests.support.raw_http import BINARY, GOES_ON, TEXT, UPGRADE, Raw, frame
 
 __all__ = ["nothing_changes"]
 

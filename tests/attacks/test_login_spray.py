@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.application import Application
 from tests.attacks.login_spray import Guesser, attack, print_table
+from tests.support.application import Application
 
 
 def test_guesses_end_at_the_limits(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.application import Application, until
 from tests.attacks import unread_answers
-from tests.raw import Raw, frame
+from tests.support.application import Application, until
+from tests.support.raw_http import Raw, frame
 
 ALLOWED = 12
 PING = 9

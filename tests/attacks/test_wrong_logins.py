@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.application import Application
 from tests.attacks import wrong_logins
+from tests.support.application import Application
 
 
 def test_status_is_answered_while_logins_are_refused(tmp_path: Path) -> None:

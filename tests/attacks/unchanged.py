@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.application import Application
-from tests.raw import Heard, Raw
+from tests.support.application import Application
+from tests.support.raw_http import Heard, Raw
 
 HOSTILE_IDS = [
     *("0", "-1", "1e3", "0x1", "1.5", "abc", "%00", "1%00", "1%0d%0aX-Evil:1", "%ff%fe"),

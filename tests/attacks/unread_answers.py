@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.application import Application
+from tests.support.application import Application
 
 CONNECTIONS = 3
 # 45 KB together, which servers read before they ask whether they should.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from tests.application import Application
+from tests.support.application import Application
 
 LOGINS = 120
 # As if they came from many networks: the limit for each would end the attack before.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.application import Application
-from tests.scenes import Scenes
+from tests.browser.scenes import Scenes
+from tests.support.application import Application
 
 CONNECTED = (
     *("Academia Corpo em Forma", "Clínica Horizonte", "Doceria Mel e Canela"),

@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from simulator.client import ControlError
-from tests.application import Application, until
-from tests.test_reconnect import decode, link
+from tests.lifecycle.test_reconnect import decode, link
+from tests.support.application import Application, until
 
 # What takes a minute or more by itself: the row is as the worker leaves it.
 EXPIRED = """

@@ -17,11 +17,11 @@ from functools import partial
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.application import ROOT, Application, free_port, until
-from tests.axe import in_both_themes
-from tests.browser import Visitor, panel
-from tests.scenes import Scenes
-from tests.test_browser import browser, press
+from tests.browser.axe import in_both_themes
+from tests.browser.scenes import Scenes
+from tests.browser.test_live_page import browser, press
+from tests.browser.visitor import Visitor, panel
+from tests.support.application import ROOT, Application, free_port, until
 
 __all__ = ["browser"]
 

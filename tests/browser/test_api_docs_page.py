@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.application import Application
-from tests.browser import Visitor, launch
+from tests.browser.visitor import Visitor, launch
+from tests.support.application import Application
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.application import Application
-from tests.browser import Visitor
-from tests.test_browser import browser, visitor
-from tests.test_reconnect import link
+from tests.browser.test_live_page import browser, visitor
+from tests.browser.visitor import Visitor
+from tests.lifecycle.test_reconnect import link
+from tests.support.application import Application
 
 __all__ = ["browser", "visitor"]
 

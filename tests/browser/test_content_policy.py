@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.application import Application
-from tests.browser import Visitor
-from tests.test_browser import browser, visitor
+from tests.browser.test_live_page import browser, visitor
+from tests.browser.visitor import Visitor
+from tests.support.application import Application
 
 __all__ = ["browser", "visitor"]
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.application import Application, until
-from tests.browser import Visitor
-from tests.test_browser import browser
-from tests.test_reconnect import link
+from tests.browser.test_live_page import browser
+from tests.browser.visitor import Visitor
+from tests.lifecycle.test_reconnect import link
+from tests.support.application import Application, until
 
 __all__ = ["browser"]
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.application import Application
-from tests.axe import in_both_themes
-from tests.test_browser import browser, press
+from tests.browser.axe import in_both_themes
+from tests.browser.test_live_page import browser, press
+from tests.support.application import Application
 
 __all__ = ["browser"]
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.application import Application, until
-from tests.browser import Visitor, launch, panel, qr_code
+from tests.browser.visitor import Visitor, launch, panel, qr_code
+from tests.support.application import Application, until
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.application import Application
-from tests.browser import Visitor, panel, qr_code
-from tests.test_browser import browser, digits, press, visitor
+from tests.browser.test_live_page import browser, digits, press, visitor
+from tests.browser.visitor import Visitor, panel, qr_code
+from tests.support.application import Application
 
 __all__ = ["browser", "visitor"]
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.application import Application
-from tests.browser import Visitor, panel, qr_code
-from tests.scenes import Scenes
-from tests.test_browser import browser, digits, press, status, visitor
-from tests.test_owner_link import Phone, copied_link, follow, stage
+from tests.browser.scenes import Scenes
+from tests.browser.test_live_page import browser, digits, press, status, visitor
+from tests.browser.test_owner_link_page import Phone, copied_link, follow, stage
+from tests.browser.visitor import Visitor, panel, qr_code
+from tests.support.application import Application
 
 __all__ = ["browser", "visitor"]
 

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from tests.application import Application
-from tests.browser import Visitor
-from tests.hostile import ask, bearer
-from tests.raw import TEXT, Raw
-from tests.test_browser import browser, visitor
+from tests.attacks.unchanged import ask, bearer
+from tests.browser.test_live_page import browser, visitor
+from tests.browser.visitor import Visitor
+from tests.support.application import Application
+from tests.support.raw_http import TEXT, Raw
 
 __all__ = ["browser", "visitor"]
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.application import Application, until
-from tests.browser import WAIT_MILLISECONDS, Visitor, launch, qr_code
+from tests.browser.visitor import WAIT_MILLISECONDS, Visitor, launch, qr_code
+from tests.support.application import Application, until
 
 NUMBER, NUMBER_TEXT = "5511985550188", "+55 11 98555-0188"
 OTHER_SPELLING, OTHER_SPELLING_TEXT = "551185550188", "+55 11 8555-0188"

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.application import Application
-from tests.browser import Visitor, panel, qr_code
-from tests.test_access import CONNECTION
-from tests.test_browser import browser, press
-from tests.test_reconnect import link
+from tests.browser.test_accessibility import CONNECTION
+from tests.browser.test_live_page import browser, press
+from tests.browser.visitor import Visitor, panel, qr_code
+from tests.lifecycle.test_reconnect import link
+from tests.support.application import Application
 
 __all__ = ["browser"]
 

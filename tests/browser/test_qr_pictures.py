@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from connections import qr
-from tests.browser import launch
-from tests.qr_reading import read
+from tests.browser.visitor import launch
+from tests.support.qr_reading import read
 
 CODE = "https://wa.me/settings/linked_devices#2@" + ",".join(["Ab1/+" * 12, *["k" * 43 + "="] * 3])
 

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 from django_otp.oath import TOTP
 from playwright.sync_api import Browser, Page, expect
 
-from tests.application import Application
-from tests.browser import Visitor, qr_code
-from tests.test_access import accessible
-from tests.test_browser import browser
+from tests.browser.test_accessibility import accessible
+from tests.browser.test_live_page import browser
+from tests.browser.visitor import Visitor, qr_code
+from tests.support.application import Application
 
 __all__ = ["browser"]
 

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, expect
 
-from tests.application import Application
-from tests.chromium import find_chromium
-from tests.qr_reading import read
+from tests.browser.chromium import find_chromium
+from tests.support.application import Application
+from tests.support.qr_reading import read
 
 ARGUMENTS = [
     "--no-sandbox",

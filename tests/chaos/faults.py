@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from simulator.client import ControlError
-from tests import external_faults
 from tests.chaos.accounts import Account
 from tests.chaos.log import NOT_YET, FaultLog
 from tests.chaos.product import Product
 from tests.chaos.watching import LiveConsumer
+from tests.faults import external_faults
 
 
 @dataclass(frozen=True)

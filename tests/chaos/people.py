@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from simulator.client import ControlError
-from tests.application import Answer
 from tests.chaos.accounts import CONNECTED, DISCONNECTED, Account
 from tests.chaos.product import NoAnswer, Product
-from tests.test_reconnect import decode
+from tests.lifecycle.test_reconnect import decode
+from tests.support.application import Answer
 
 # Of a request for a connection, these mean that it changed nothing.
 REFUSED = ("temporarily_banned", "too_many_requests", "organization_inactive")

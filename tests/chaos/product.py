@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator.client import ControlClient, ControlError
-from tests.application import Answer, Application, until
 from tests.chaos.accounts import Account
+from tests.support.application import Answer, Application, until
 
 PATIENCE_SECONDS = 120.0
 AGAIN_SECONDS = 0.3

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.client import ControlError
-from tests.application import Application
 from tests.chaos import verdict
 from tests.chaos.accounts import CONNECTED, Account
 from tests.chaos.faults import TABLE, Injector, Row
@@ -20,6 +19,7 @@ from tests.chaos.log import FaultLog
 from tests.chaos.people import Crowd, tend
 from tests.chaos.product import Finding, Findings, NoAnswer, Product
 from tests.chaos.watching import LiveConsumer, Recoveries
+from tests.support.application import Application
 
 LINK_SECONDS = 180.0
 # From the end of the faults until all is as people want it: a link that was dropped again and

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests import external_faults
 from tests.chaos.faults import Injector, Row
 from tests.chaos.run import run
 from tests.chaos.verdict import history_gaps
+from tests.faults import external_faults
 
 pytestmark = pytest.mark.skipif(not external_faults.IN_FILES, reason=external_faults.NOT_IN_FILES)
 ORGANIZATIONS, SECONDS, SEED, PACE = 12, 40.0, 20260301, 0.6

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from tests.application import Application
+from tests.support.application import Application
 
 
 def readable_by_others(folder: Path) -> list[str]:

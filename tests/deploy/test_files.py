@@ -22,7 +22,7 @@ from django.core.management import get_commands
 from connections.worker import supervisor
 from whatsapp_orgs.management.commands import serve
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))

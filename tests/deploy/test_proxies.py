@@ -27,10 +27,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from websockets.sync.client import ClientConnection, connect
 
-from tests.application import free_port, until
-from tests.scale.cluster import Cluster
+from tests.support.application import free_port, until
+from tests.support.cluster import Cluster
 
-DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
+DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
 SITE = "orgs.example.com"
 VISITOR = "127.0.0.2"
 FORGED = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "http", "Forwarded": "for=_x"}

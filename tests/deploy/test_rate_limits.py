@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.application import free_port, until
-from tests.test_deploy_proxy import SITE, Proxy, certificate, nginx
+from tests.deploy.test_proxies import SITE, Proxy, certificate, nginx
+from tests.support.application import free_port, until
 
 __all__ = ["certificate"]
 

@@ -8,13 +8,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests import external_faults
-from tests.application import Application
-from tests.faults import harm_everyone
+from tests.faults import external_faults, harm_everyone
 from tests.faults.case import Case
 from tests.faults.playing import play, prepare
 from tests.faults.row import Phase, Row
 from tests.faults.table import ROWS
+from tests.support.application import Application
 
 AT_ONCE = 12
 # They wait most of the time, so they begin first.

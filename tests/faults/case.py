@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from connections.lifecycle import Reason
 from connections.reason_texts import REASON_TEXTS
 from simulator.client import ControlClient
-from tests.application import Answer, Application
-from tests.external_faults import SmallDisk
+from tests.faults.external_faults import SmallDisk
 from tests.faults.row import Row, Told
-from tests.test_reconnect import decode
+from tests.lifecycle.test_reconnect import decode
+from tests.support.application import Answer, Application
 
 T = TypeVar("T")
 JSON = dict[str, Any]

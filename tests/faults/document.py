@@ -12,12 +12,12 @@ from tests.faults.table import LINKED, PAIRING
 INTRODUCTION = """\
 # What can go wrong, and what happens then
 
-Every line is played by `tests/test_faults.py`, on the product itself with the real neonize against
-the simulator, and this page is printed from the same table (`tests/faults/table.py`). The sentences
-are those of `connections/reason_texts.py`.
+Every line is played by `tests/faults/test_table.py`, on the product itself with the real neonize
+against the simulator, and this page is printed from the same table (`tests/faults/table.py`). The
+sentences are those of `connections/reason_texts.py`.
 
-`FAULTS_LONG=1 .venv/bin/python -m pytest tests/test_faults.py` plays outages of a minute, rather
-than of seconds, and what takes minutes.
+`FAULTS_LONG=1 .venv/bin/python -m pytest tests/faults/test_table.py` plays outages of a minute,
+rather than of seconds, and what takes minutes.
 
 Times are promises, counted with the settings' defaults on a machine that has time. A link that
 *comes back* does so with the credentials it has; no one scans anything. They are those of one

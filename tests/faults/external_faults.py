@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.application import ROOT, Application, until
+from tests.support.application import ROOT, Application, until
 
 FIND_SECONDS = 10.0
 DATABASE = "db.sqlite3"
@@ -192,7 +192,7 @@ def database_away(application: Application) -> Iterator[None]:
     """
     path = application.data_dir / DATABASE
     holder = subprocess.Popen(
-        [sys.executable, "-m", "tests.external_faults", str(path)],
+        [sys.executable, "-m", "tests.faults.external_faults", str(path)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

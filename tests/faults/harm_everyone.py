@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests import external_faults
+from tests.faults import external_faults
 from tests.faults.case import Case
 from tests.faults.harm_linked import BITES, ban_ends, wait_out
 from tests.faults.harms import Harm, armed, bites_left, lasting

@@ -1,4 +1,4 @@
-"""In the middle of what the service is stopped; `test_stops.py` plays it."""
+"""In the middle of what the service is stopped; `test_stop_under_way.py` plays it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""THE FAULT TABLE. `docs/faults.md` is printed from it, and `tests/test_faults.py` plays it."""
+"""The fault table: `docs/faults.md` is printed from it, and `test_table.py` plays it."""
 
 from __future__ import annotations
 

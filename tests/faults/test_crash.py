@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.application import Application
-from tests.test_reconnect import decode, link, online
+from tests.lifecycle.test_reconnect import decode, link, online
+from tests.support.application import Application
 
 
 def test_killed_while_connected_it_resumes_without_a_code(own_application: Application) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import external_faults
-from tests.application import Application, until
-from tests.test_reconnect import link, online
+from tests.faults import external_faults
+from tests.lifecycle.test_reconnect import link, online
+from tests.support.application import Application, until
 
 pytestmark = pytest.mark.skipif(not external_faults.IN_FILES, reason=external_faults.NOT_IN_FILES)
 mounts = pytest.mark.skipif(not external_faults.can_mount(), reason=external_faults.CANNOT_MOUNT)

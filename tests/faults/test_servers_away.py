@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.application import Answer, Application, until
-from tests.raw import TEXT, Raw
-from tests.services import Postgres, Redis
-from tests.test_reconnect import decode
+from tests.lifecycle.test_reconnect import decode
+from tests.support.application import Answer, Application, until
+from tests.support.raw_http import TEXT, Raw
+from tests.support.services import Postgres, Redis
 
 # Well below the time that a request waits for a connection of a pool whose connections are all out.
 AT_ONCE = 8.0

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from simulator import process as simulator_process
-from tests.application import ROOT, STOP_SECONDS, Application, free_port, until
-from tests.services import Redis
+from tests.support.application import ROOT, STOP_SECONDS, Application, free_port, until
+from tests.support.services import Redis
 from whatsapp_orgs.tests import isolation
 
 # As a shell without job control starts what stands before an `&`.

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import external_faults
-from tests.application import Application, until
+from tests.faults import external_faults
 from tests.faults.case import Case
 from tests.faults.row import Phase, Row
 from tests.faults.stop_table import STOP_SECONDS, STOPS, Stop
+from tests.support.application import Application, until
 
 pytestmark = pytest.mark.skipif(not external_faults.IN_FILES, reason=external_faults.NOT_IN_FILES)
 ROW = Row(Phase.LINKED, "stop", "the service is stopped", None)

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from connections.lifecycle import RULES, State
-from tests import external_faults
-from tests.application import ROOT
+from tests.faults import external_faults
 from tests.faults.batches import BATCHES, Run
 from tests.faults.case import Case
 from tests.faults.document import text
@@ -18,6 +17,7 @@ from tests.faults.harm_everyone import HARMS as ALL_CONNECTIONS_GROUP
 from tests.faults.playing import OF_ONE, harm_of
 from tests.faults.row import LONG, Row
 from tests.faults.table import ROWS
+from tests.support.application import ROOT
 
 pytestmark = pytest.mark.skipif(not external_faults.IN_FILES, reason=external_faults.NOT_IN_FILES)
 ALL_SECONDS = 900.0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.application import Application, free_port
+from tests.support.application import Application, free_port
 
 
 @pytest.fixture

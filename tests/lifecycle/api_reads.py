@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.application import Application
-from tests.raw import TEXT, Raw
+from tests.support.application import Application
+from tests.support.raw_http import TEXT, Raw
 
 
 def status_of(application: Application, organization: int) -> dict[str, Any]:

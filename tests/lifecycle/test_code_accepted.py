@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.api_reads import attempts_of, device_numbers, events_of, status_of
-from tests.application import Answer, Application, until
-from tests.test_pairing_code import ask as ask_for_typed_code
-from tests.test_reconnect import decode
+from tests.lifecycle.api_reads import attempts_of, device_numbers, events_of, status_of
+from tests.lifecycle.test_pairing_code import ask as ask_for_typed_code
+from tests.lifecycle.test_reconnect import decode
+from tests.support.application import Answer, Application, until
 
 NUMBERS = (f"55119810003{number:02}" for number in range(99))
 OTHER_NUMBER = "5511981000399"

@@ -1,7 +1,7 @@
 """A deactivated organization's connection rests, and comes back without a scan."""
 
-from tests.application import Application, until
-from tests.test_reconnect import link, online
+from tests.lifecycle.test_reconnect import link, online
+from tests.support.application import Application, until
 
 SET_ACTIVE = """
 from organizations.actions import set_active

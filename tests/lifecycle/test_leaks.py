@@ -1,6 +1,7 @@
 """Connect and disconnect, over and over: what it takes up at the end is what it took before.
 
-`LEAK_CYCLES=300 python -m pytest tests/test_leaks.py -s` does more of them and prints the figures.
+`LEAK_CYCLES=300 python -m pytest tests/lifecycle/test_leaks.py -s` does more of them and prints the
+figures.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import external_faults
-from tests.application import Application, until
-from tests.test_reconnect import decode
+from tests.faults import external_faults
+from tests.lifecycle.test_reconnect import decode
+from tests.support.application import Application, until
 
 CYCLES = int(os.environ.get("LEAK_CYCLES", "40"))
 # Imports, caches and pools of threads fill up first.

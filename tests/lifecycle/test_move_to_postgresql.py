@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.application import ROOT, Application, until
-from tests.qr_reading import read_url
-from tests.services import Postgres
+from tests.support.application import ROOT, Application, until
+from tests.support.qr_reading import read_url
+from tests.support.services import Postgres
 
 PAGE = ROOT / "docs" / "operations.md"
 COMMAND_SECONDS = 60

@@ -3,8 +3,8 @@
 import pytest
 
 from simulator.client import ControlError
-from tests.application import Application, until
-from tests.test_reconnect import decode
+from tests.lifecycle.test_reconnect import decode
+from tests.support.application import Application, until
 
 
 @pytest.mark.parametrize("fault", ["bad_hmac", "bad_signature"])

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.application import ROOT, Application, until
-from tests.services import Postgres
-from tests.test_reconnect import decode, link, online
+from tests.lifecycle.test_reconnect import decode, link, online
+from tests.support.application import ROOT, Application, until
+from tests.support.services import Postgres
 
 OUTAGE_SECONDS = 30.0
 # The server believes anyone; what matters is where it turns up.

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.application import Answer, Application, until
-from tests.qr_reading import read_url
+from tests.support.application import Answer, Application, until
+from tests.support.qr_reading import read_url
 
 
 def decode(answer: Answer) -> str:

@@ -12,9 +12,9 @@ from typing import Any, Self
 
 from redis import Redis as Client
 
-from tests.application import Application, until
 from tests.markers.table import Place
-from tests.raw import Raw
+from tests.support.application import Application, until
+from tests.support.raw_http import Raw
 
 # It greets whoever started it with the login and the token, on the terminal.
 END_OF_THE_GREETING = "Stop with Ctrl-C."

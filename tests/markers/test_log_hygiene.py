@@ -12,9 +12,9 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 
-from tests.application import Application, until
-from tests.raw import Raw
-from tests.test_reconnect import decode
+from tests.lifecycle.test_reconnect import decode
+from tests.support.application import Application, until
+from tests.support.raw_http import Raw
 
 END_OF_THE_GREETING = "Stop with Ctrl-C."
 WRONG_TOKEN = "wao_" + "5ec2e7" * 10

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import pytest
 
 from simulator import process
-from tests.application import Application
 from tests.markers import evidence
 from tests.markers.drive import Driver
 from tests.markers.evidence import Channel
 from tests.markers.planted import Markers
 from tests.markers.table import PLANTED_ON_PURPOSE, Place, expected
-from tests.services import Postgres, Redis
+from tests.support.application import Application
+from tests.support.services import Postgres, Redis
 
 # Each format of the log once, and each kind of installation once.
 INSTALLATIONS = {"line": False, "json": True}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from connections.models import Worker
-from tests.permissions import World
+from tests.permissions.callers import World
 
 ORGANIZATION = "api/v1/organizations/<int:organization_id>"
 NUMBER = "+5511987654321"

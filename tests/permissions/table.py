@@ -1,4 +1,4 @@
-"""Who may ask what: a row for each route and method. tests/test_permissions.py asks them all.
+"""Who may ask what: a row for each route and method. test_routes.py asks them all.
 
 A cell is the status of the answer. "+" behind it: the request changes something; every other cell
 changes nothing at all. "login": sent to the login page. No answer may name an organization that
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.permissions import CALLERS, PEOPLE, TOKENS
+from tests.permissions.callers import CALLERS, PEOPLE, TOKENS
 
 STAFF = ["viewer", "operator", "owner", "outsider", "superuser"]
 NO_STAFF = [caller for caller in CALLERS if caller not in STAFF]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from asgiref.sync import sync_to_async
 
-from tests.permission_table import probe_rows
-from tests.permissions import CALLERS, World, build, everything, leaks, probes
+from tests.permissions.callers import CALLERS, World, build, everything, leaks, probes
+from tests.permissions.table import probe_rows
 from whatsapp_orgs.asgi import application
 from whatsapp_orgs.tests.asgi_client import ask
 
@@ -21,7 +21,7 @@ def world(transactional_db: None) -> World:
 
 
 def test_every_probe_has_its_row() -> None:
-    assert {path for _, path in TABLE} == set(probes()), "See tests/permission_table.py"
+    assert {path for _, path in TABLE} == set(probes()), "See tests/permissions/table.py"
 
 
 def test_the_size_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:

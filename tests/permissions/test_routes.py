@@ -18,9 +18,18 @@ from django.test import Client
 from pytest_django import Settings
 
 from connections.models import Worker
-from tests.permission_requests import ASKED_WITH
-from tests.permission_table import Row, rows
-from tests.permissions import CALLERS, World, asked, build, everything, leaks, methods, routes
+from tests.permissions.callers import (
+    CALLERS,
+    World,
+    asked,
+    build,
+    everything,
+    leaks,
+    methods,
+    routes,
+)
+from tests.permissions.requests import ASKED_WITH
+from tests.permissions.table import Row, rows
 
 TABLE = rows()
 GROUPS = sorted({row.group for row in TABLE.values()})
@@ -38,7 +47,7 @@ def no_waiting(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_every_route_has_its_row() -> None:
     missing = [route for route in asked() if route not in TABLE]
-    assert not missing, "Say who may ask, in tests/permission_table.py:\n" + "\n".join(missing)
+    assert not missing, "Say who may ask, in tests/permissions/table.py:\n" + "\n".join(missing)
 
 
 def test_every_row_has_its_route() -> None:

@@ -7,8 +7,16 @@ from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
 from connections.tests.sockets import open_socket
-from tests.permission_table import socket_rows
-from tests.permissions import CALLERS, TOKENS, World, build, everything, leaks, sockets
+from tests.permissions.callers import (
+    CALLERS,
+    TOKENS,
+    World,
+    build,
+    everything,
+    leaks,
+    sockets,
+)
+from tests.permissions.table import socket_rows
 
 TABLE = socket_rows()
 
@@ -19,7 +27,7 @@ def world(transactional_db: None) -> World:
 
 
 def test_every_socket_has_its_row() -> None:
-    assert [name(route) for route in sockets()] == list(TABLE), "See tests/permission_table.py"
+    assert [name(route) for route in sockets()] == list(TABLE), "See tests/permissions/table.py"
 
 
 def test_the_size_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:

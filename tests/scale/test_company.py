@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.application import ROOT, Application, free_port
-from tests.services import Postgres
+from tests.support.application import ROOT, Application, free_port
+from tests.support.services import Postgres
 
 SECONDS = 60.0
 

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.application import until
-from tests.qr_reading import read_url
-from tests.scale.cluster import Cluster, Member
 from tests.scale.holders import Holders
-from tests.scale.namespace import Namespace, possible
+from tests.support.application import until
+from tests.support.cluster import Cluster, Member
+from tests.support.namespace import Namespace, possible
+from tests.support.qr_reading import read_url
 
 ORGANIZATIONS = int(os.environ.get("SCALE_ORGANIZATIONS", "12"))
 LONG = os.environ.get("SCALE_LONG") == "1"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.application import until
-from tests.scale.cluster import Cluster
+from tests.support.application import until
+from tests.support.cluster import Cluster
 
 SECONDS = 30.0
 

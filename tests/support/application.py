@@ -21,10 +21,10 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from simulator.client import ControlClient
-from tests.services import free_port as free_port  # where most look for it
+from tests.support.services import free_port as free_port  # where most look for it
 from whatsapp_orgs.tests import isolation
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 

@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 from websockets.sync.client import ClientConnection, connect
 
 from simulator import process as simulator_process
-from tests.application import ROOT, Answer, ask, free_port, processes_of, until
-from tests.qr_reading import read_url
-from tests.services import Postgres, Redis
+from tests.support.application import ROOT, Answer, ask, free_port, processes_of, until
+from tests.support.qr_reading import read_url
+from tests.support.services import Postgres, Redis
 
 START_SECONDS = 60.0
 STOP_SECONDS = 90.0

@@ -1,7 +1,7 @@
 """Carries ports of loopback from one network namespace into another, through Unix sockets.
 
-python -m tests.scale.forward outside FOLDER PORT…    from the sockets to the ports here
-python -m tests.scale.forward inside FOLDER PORT…     from the ports here to the sockets
+python -m tests.support.forward outside FOLDER PORT…    from the sockets to the ports here
+python -m tests.support.forward inside FOLDER PORT…     from the ports here to the sockets
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation import templatize
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 LOCALES = {"pt-br": "pt_BR", "es": "es"}
 # As Django's own catalogs count: with another rule its texts and ours would not go together.
@@ -74,7 +74,8 @@ def _sources(folders: Iterable[str]) -> list[Path]:
     return [
         path
         for path in paths
-        if path.suffix in (".py", ".html") and not NO_TEXTS.intersection(path.parts)
+        if path.suffix in (".py", ".html")
+        and not NO_TEXTS.intersection(path.relative_to(ROOT).parts)
     ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.application import ROOT, until
+from tests.support.application import ROOT, until
 
 
 def possible() -> bool:
@@ -54,7 +54,7 @@ class Namespace:
         subprocess.run(["ip", "netns", "add", self.name], check=True)
         self.mend()
         for side, prefix in (("outside", ()), ("inside", self.prefix)):
-            module = [sys.executable, "-m", "tests.scale.forward", side, str(self._folder)]
+            module = [sys.executable, "-m", "tests.support.forward", side, str(self._folder)]
             self._carriers.append(subprocess.Popen([*prefix, *module, *self._ports], cwd=ROOT))
             ready = self._folder / f"{side}.ready"
             until(ready.exists, 20, f"the carrier {side}")

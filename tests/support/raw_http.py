@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.application import Application
+from tests.support.application import Application
 
 SECONDS = 30.0
 TEXT, BINARY, CLOSE, GOES_ON = 1, 2, 8, 0

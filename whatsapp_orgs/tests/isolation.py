@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 ENV_FILE = ROOT / ".env"
 CHECKOUT_DATA = ROOT / "var"
 # They say where a product's data is, or open it. DATABASE_URL and REDIS_URL are those of
-# tests/services.py.
+# tests/support/services.py.
 REMOVED = (
     "AUTH_SESSIONS",
     "AUTH_SESSIONS_DIR",

@@ -18,7 +18,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from connections.models import Worker
-from tests.services import Redis
+from tests.support.services import Redis
 from whatsapp_orgs import backends, health
 from whatsapp_orgs.health import DEADLINE_SECONDS, Readiness, known_migrations
 from whatsapp_orgs.health_endpoints import Probes

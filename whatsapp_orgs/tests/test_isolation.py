@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests.application import ROOT, Application
+from tests.support.application import ROOT, Application
 from whatsapp_orgs.tests import isolation
 
 VAR = isolation.CHECKOUT_DATA

@@ -17,7 +17,7 @@ from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
 from connections import broadcast
-from tests.services import Redis
+from tests.support.services import Redis
 from whatsapp_orgs import backends
 from whatsapp_orgs.redis_layer import ForgivingRedisCache, SteadyRedisLayer
 

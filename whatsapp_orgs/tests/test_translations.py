@@ -18,7 +18,7 @@ from connections.detail_messages import DETAILS
 from connections.reason_texts import REASON_TEXTS
 from connections.serializers import PANEL_NAMES
 from organizations.websockets import language_of
-from tests import messages
+from tests.support import messages
 
 PERCENT = re.compile(r"%(?:\(\w+\))?[sd]")
 TAG = re.compile(r"</?[a-z]\w*[^>]*>")
