@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from channels.layers import get_channel_layer
 from django.apps import apps
 from django.db import connection, connections
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from connections.models import Worker
@@ -153,8 +154,11 @@ def known_migrations() -> set[tuple[str, str]]:
     """The app and the name of each migration, by its file: to import them all costs megabytes."""
     found = set()
     for app in apps.get_app_configs():
+        name, _ = MigrationLoader.migrations_module(app.label)
+        if name is None:  # The settings leave them out.
+            continue
         try:
-            package = import_module(f"{app.name}.migrations")
+            package = import_module(name)
         except ModuleNotFoundError:
             continue
         names = (module.name for module in pkgutil.iter_modules(package.__path__))
