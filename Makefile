@@ -32,15 +32,6 @@ define LINT
 endef
 
 PYTEST_PROCESSES := -n $${TEST_PROCESSES:-3} --dist loadfile
-# What differs with the database or with what carries the signals; the rest runs on SQLite alone.
-ON_SERVERS := organizations connections whatsapp_orgs \
-	tests/faults/test_crash.py tests/lifecycle/test_deactivation.py tests/attacks/test_hostile_requests.py \
-	tests/lifecycle/test_pairing_without_link.py tests/lifecycle/test_reconnect.py tests/lifecycle/test_self_test.py \
-	$(addprefix --ignore connections/tests/test_,$(addsuffix .py,any_order chart connect_limiter \
-		host hosts late_words lifecycle move_auth_sessions settles store_connections \
-		auth_session_schemas)) \
-	$(addprefix --ignore whatsapp_orgs/tests/test_,$(addsuffix .py,dashboards log_redaction \
-		production redis_layer settings translations))
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -60,7 +51,8 @@ test: ## Run the linters, then the tests, on SQLite and then on PostgreSQL and R
 	$(SETUP) test
 	$(LINT)
 	DATABASE_URL= REDIS_URL= .venv/bin/python -m pytest $(PYTEST_PROCESSES)
-	.venv/bin/python -m tests.support.services .venv/bin/python -m pytest $(PYTEST_PROCESSES) $(ON_SERVERS)
+	.venv/bin/python -m tests.support.services .venv/bin/python \
+		-m pytest $(PYTEST_PROCESSES) -m servers
 
 lint: ## Run the linters alone
 	$(SETUP) run

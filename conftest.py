@@ -13,6 +13,8 @@ from pytest_django import DjangoDbBlocker
 
 from whatsapp_orgs.tests import isolation
 
+APPS = ("organizations", "connections", "whatsapp_orgs")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give each process of a run a data folder, and names of its own in a Redis that they share.
@@ -27,6 +29,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker and settings.REDIS_URL:
         settings.CACHES["default"]["KEY_PREFIX"] += f".{worker}"
         settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] += f".{worker}"
+
+
+@pytest.hookimpl(tryfirst=True)  # Before pytest chooses by markers.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests beside an app's code, so that a new file runs on servers too."""
+    for item in items:
+        app = item.path.relative_to(config.rootpath).parts[0]
+        if app in APPS and item.get_closest_marker("sqlite_only") is None:
+            item.add_marker(pytest.mark.servers)
 
 
 @pytest.fixture(scope="session", autouse=True)

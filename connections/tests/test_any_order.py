@@ -45,6 +45,8 @@ from organizations.actions import set_active, set_expected_number
 from organizations.actors import Actor
 from organizations.models import Organization
 
+pytestmark = pytest.mark.sqlite_only
+
 ALICE = Actor("alice")
 OTHER_NUMBER = "491701234567"  # of another organization's phone
 NOW = timezone.now()

@@ -13,6 +13,8 @@ from tests.support.services import Postgres
 
 __all__ = ["database", "postgres"]
 
+pytestmark = pytest.mark.sqlite_only
+
 STORE = "attempt-1"
 OURS = "application_name LIKE 'whatsapp_orgs%'"
 

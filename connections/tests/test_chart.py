@@ -17,6 +17,8 @@ from connections.lifecycle import Reason, State
 from connections.models import Connection, ConnectionEvent
 from organizations.models import Organization
 
+pytestmark = pytest.mark.sqlite_only
+
 NOW = datetime(2026, 3, 4, 15, 20, 30, tzinfo=UTC)
 
 

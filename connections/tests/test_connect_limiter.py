@@ -21,6 +21,8 @@ from connections.worker.connect_limiter import (
     Outdated,
 )
 
+pytestmark = pytest.mark.sqlite_only
+
 RATE = 50.0
 PROBE_SECONDS = 300.0
 ABOUT = 1e-6

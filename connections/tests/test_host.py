@@ -19,6 +19,8 @@ from connections.worker.fork_server import ForkServer
 from connections.worker.host_handle import Host, HostBroken
 from connections.worker.store_template import StoreTemplate
 
+pytestmark = pytest.mark.sqlite_only
+
 SECONDS = 20.0
 
 

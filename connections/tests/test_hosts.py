@@ -22,6 +22,8 @@ from connections.worker.client_handle import Link
 from connections.worker.host_handle import HostBroken
 from connections.worker.host_pool import HostPool
 
+pytestmark = pytest.mark.sqlite_only
+
 NUMBERS = itertools.count()
 LOGGER = "connections.worker.host_handle"
 

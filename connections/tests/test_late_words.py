@@ -32,6 +32,8 @@ from connections.tests.rows import everything
 from organizations.actors import Actor
 from organizations.models import Organization
 
+pytestmark = pytest.mark.sqlite_only
+
 ALICE = Actor("alice")
 REFUSED: set[str] = set()
 """The writes that came too late in any of the lives."""

@@ -7,6 +7,8 @@ import pytest
 from connections.lifecycle import PAIRING, RULES, Observation, Reason, State, after
 from connections.reason_texts import REASON_TEXTS, NextAction
 
+pytestmark = pytest.mark.sqlite_only
+
 # What each observation makes of each state: d(isconnected), c(onnecting), s(can awaited),
 # C(onnected), r(econnecting), a(ction needed), or · where it does not count.
 GOLDEN = """

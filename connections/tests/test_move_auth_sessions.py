@@ -21,6 +21,8 @@ from connections.worker.preparing import Preparer
 
 __all__ = ["database", "postgres"]
 
+pytestmark = pytest.mark.sqlite_only
+
 STORE, OTHER = "attempt-3", "attempt-12"
 JID = "5511987654321:3@s.whatsapp.net"
 EVERY_BYTE = bytes(range(256))

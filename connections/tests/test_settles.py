@@ -19,6 +19,8 @@ from connections.models import ConnectionEvent, Method
 from connections.tests.convergence_machine import SEEN, WORLD, Settles
 from connections.tests.session_model import AFTER_SCAN, NUMBERS, TROUBLES
 
+pytestmark = pytest.mark.sqlite_only
+
 
 @pytest.fixture(autouse=True)
 def world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -15,6 +15,8 @@ from connections.worker.host_handle import Host
 
 __all__ = ["database", "host", "fork_server", "postgres"]
 
+pytestmark = pytest.mark.sqlite_only
+
 STORE = "attempt-1"
 STARTS = 40
 HOSTS = "application_name = 'whatsapp_orgs host'"

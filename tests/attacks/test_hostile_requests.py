@@ -13,6 +13,8 @@ from tests.support.raw_http import Raw
 
 __all__ = ["nothing_changes"]
 
+pytestmark = pytest.mark.servers
+
 TOO_LARGE = 2**20 + 1
 
 

@@ -5,6 +5,8 @@ import pytest
 from tests.lifecycle.test_reconnect import decode, link, online
 from tests.support.application import Application
 
+pytestmark = pytest.mark.servers
+
 
 def test_killed_while_connected_it_resumes_without_a_code(own_application: Application) -> None:
     organization = own_application.organization()

@@ -1,7 +1,11 @@
 """A deactivated organization's connection rests, and comes back without a scan."""
 
+import pytest
+
 from tests.lifecycle.test_reconnect import link, online
 from tests.support.application import Application, until
+
+pytestmark = pytest.mark.servers
 
 SET_ACTIVE = """
 from organizations.actions import set_active

@@ -6,6 +6,8 @@ from simulator.client import ControlError
 from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Application, until
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.mark.parametrize("fault", ["bad_hmac", "bad_signature"])
 def test_wrongly_signed_answer_is_unverified(

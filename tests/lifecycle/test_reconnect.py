@@ -7,6 +7,8 @@ import pytest
 from tests.support.application import Answer, Application, until
 from tests.support.qr_reading import read_url
 
+pytestmark = pytest.mark.servers
+
 
 def decode(answer: Answer) -> str:
     """What the QR code in an answer says."""

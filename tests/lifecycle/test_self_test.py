@@ -13,6 +13,8 @@ from connections.worker.stability import HELD_SECONDS
 from tests.lifecycle.test_reconnect import link
 from tests.support.application import Answer, Application, until
 
+pytestmark = pytest.mark.servers
+
 TEXT = "Test message from WhatsApp Orgs: this organization's WhatsApp connection works."
 ASK_IN_ANOTHER_PROCESS = (
     "from connections import actions; from organizations.actors import COMMAND_LINE; "

@@ -20,6 +20,8 @@ from whatsapp_orgs.metrics import exposition
 from whatsapp_orgs.metrics.gauges import Present
 from whatsapp_orgs.metrics.tally import Tally
 
+pytestmark = pytest.mark.sqlite_only
+
 DEPLOY = Path(settings.BASE_DIR) / "deploy"
 DASHBOARD = DEPLOY / "grafana" / "whatsapp_orgs.json"
 ALERTS = DEPLOY / "prometheus" / "alerts.yml"

@@ -160,3 +160,7 @@ def test_product_of_tests_ignores_env_file(tmp_path: Path, monkeypatch: pytest.M
     assert environment["ENV_FILE"] == ""
     assert environment["DATA_DIR"] == str(tmp_path / "data")
     assert "AUTH_SESSIONS_DIR" not in environment
+
+
+def test_file_beside_the_code_of_an_app_runs_on_servers_too(request: pytest.FixtureRequest) -> None:
+    assert request.node.get_closest_marker("servers")

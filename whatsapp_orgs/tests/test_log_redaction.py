@@ -18,6 +18,8 @@ from whatsapp_orgs import urls
 from whatsapp_orgs.json_logs import JsonLines
 from whatsapp_orgs.logs import FieldsFormatter
 
+pytestmark = pytest.mark.sqlite_only
+
 MARKER = "m4rker"
 handler400, handler500 = urls.handler400, urls.handler500
 

@@ -14,6 +14,8 @@ from pytest_django import Settings
 
 from whatsapp_orgs.checks import check_production, production_problems, refuse_bad_start
 
+pytestmark = pytest.mark.sqlite_only
+
 GOOD_KEY = "q7Zr0mWcT4vLx9NdKs2HgYbEu8JfPa5RtXi3CoVnBl6Gk1MzQy"
 
 

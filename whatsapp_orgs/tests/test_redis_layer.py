@@ -21,6 +21,8 @@ from tests.support.services import Redis
 from whatsapp_orgs import backends
 from whatsapp_orgs.redis_layer import ForgivingRedisCache, SteadyRedisLayer
 
+pytestmark = pytest.mark.sqlite_only
+
 GROUP = "group"
 # Nobody's request is kept waiting for longer than this; on a machine that is busy with other tests.
 PATIENCE = 4.0

@@ -10,6 +10,8 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+pytestmark = pytest.mark.sqlite_only
+
 FILE = Path(settings.BASE_DIR) / "whatsapp_orgs" / "settings.py"
 SECONDS = [
     "OWNER_LINK_SECONDS",

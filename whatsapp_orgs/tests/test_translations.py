@@ -20,6 +20,8 @@ from connections.serializers import PANEL_NAMES
 from organizations.websockets import language_of
 from tests.support import messages
 
+pytestmark = pytest.mark.sqlite_only
+
 PERCENT = re.compile(r"%(?:\(\w+\))?[sd]")
 TAG = re.compile(r"</?[a-z]\w*[^>]*>")
 RUN = "Run `make messages`, and translate what it names."
