@@ -11,9 +11,6 @@ from twisted.internet import tcp
 
 from organizations.client_network import network_of
 
-# A client that takes nothing of what waits for it for so long is dropped.
-WRITE_STALL_SECONDS = 20.0
-
 
 class OpenConnections:
     """The open connections of this process, counted by their client's network."""
@@ -44,8 +41,8 @@ class OpenConnections:
             del self._by_network[transport.network]
 
     def drop_stalled(self) -> None:
-        """End the connections whose clients have read nothing for WRITE_STALL_SECONDS."""
-        before = time.monotonic() - WRITE_STALL_SECONDS
+        """End the connections whose clients have read nothing for too long."""
+        before = time.monotonic() - settings.CLIENT_DEADLINES["read"]
         for transport in list(self._open):
             since = transport.unread_since
             if since is not None and since < before:

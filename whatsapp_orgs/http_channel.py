@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from twisted.internet import reactor
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
-
-# From the connection, or the first byte of a request on one that stays, to the request's last byte.
-REQUEST_SECONDS = 20.0
-# On which nothing comes for so long after an answer.
-IDLE_SECONDS = 60.0
 
 
 class BoundedChannel(HTTPChannel):
@@ -82,7 +78,7 @@ class BoundedChannel(HTTPChannel):
         return sum(map(len, self._dataBuffer)) > self._optimisticEagerReadSize
 
     def _await_request(self) -> None:
-        self._late = _later(REQUEST_SECONDS, self._drop)
+        self._late = _later(settings.CLIENT_DEADLINES["request"], self._drop)
 
     def _drop(self) -> None:
         self._late = None

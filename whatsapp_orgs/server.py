@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from organizations.websockets import CloseCode
 from whatsapp_orgs.client_connections import ClientTransport, open_connections
-from whatsapp_orgs.http_channel import IDLE_SECONDS, BoundedChannel
+from whatsapp_orgs.http_channel import BoundedChannel
 
 # A client's questions: "{}" is one.
 MESSAGE_BYTES = 4096
@@ -63,7 +63,7 @@ class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
 
     def __init__(self, server: Any) -> None:
         super().__init__(server)
-        self.timeOut = IDLE_SECONDS
+        self.timeOut = settings.CLIENT_DEADLINES["idle"]
 
     def protocol(self) -> Any:
         return _GenericHTTPChannelProtocol(BoundedChannel())

@@ -360,6 +360,10 @@ SOCKETS_PER_CALLER = whole("SOCKETS_PER_CALLER", 50)
 # Open TCP connections from one address (IPv6: from one /64), in each web process. With TRUST_PROXY
 # all come from the proxy, which limits them.
 CONNECTIONS_PER_ADDRESS = whole("CONNECTIONS_PER_ADDRESS", 200)
+# Seconds, after which a client is dropped. "request": from the connection, or the first byte of a
+# request on one that stays, to the request's last byte. "idle": nothing has come after an answer.
+# "read": it has taken nothing of what waits for it.
+CLIENT_DEADLINES = {"request": 20.0, "idle": 60.0, "read": 20.0}
 # Requests that one process works on at a time, each in a thread; others wait for up to 10 s.
 REQUEST_THREADS = whole("REQUEST_THREADS", 40)
 

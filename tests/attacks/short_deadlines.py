@@ -1,0 +1,5 @@
+"""The product's settings, with short deadlines for clients: the tests need not wait for them."""
+
+from whatsapp_orgs.settings import *  # noqa: F403
+
+CLIENT_DEADLINES = {"request": 5.0, "idle": 8.0, "read": 5.0}
