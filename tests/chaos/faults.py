@@ -1,95 +1,18 @@
-"""Everything that goes wrong, as one table, and who injects it."""
+"""Everything that goes wrong, as one table."""
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 from simulator.client import ControlError
 from tests.chaos.accounts import Account
-from tests.chaos.log import NOT_YET, FaultLog
-from tests.chaos.product import Product
-from tests.chaos.watching import LiveConsumer
-from tests.faults import external_faults
-
-
-@dataclass(frozen=True)
-class Row:
-    """A kind of fault: what injects it, and how often it comes in one round of the table."""
-
-    name: str
-    inject: Callable[[Injector], None]
-    times: int = 1
-
-
-class Injector:
-    """Injects the table's rows in an order and with a choice of victims that a seed decides."""
-
-    def __init__(
-        self,
-        product: Product,
-        accounts: list[Account],
-        log: FaultLog,
-        watcher: LiveConsumer,
-        chance: random.Random,
-        table: Sequence[Row],
-    ) -> None:
-        self.product, self.accounts, self.log, self.watcher = product, accounts, log, watcher
-        self.chance, self._table = chance, table
-        self._pool = ThreadPoolExecutor(8, thread_name_prefix="fault")
-        self._lasting: set[Future[None]] = set()
-
-    def run(self, seconds: float, pace: float) -> None:
-        """For so many seconds, one fault every `pace` seconds on average."""
-        over = time.monotonic() + seconds
-        while True:
-            rows = [row for row in self._table for _ in range(row.times)]
-            self.chance.shuffle(rows)
-            for row in rows:
-                if time.monotonic() > over:
-                    return
-                with suppress(ControlError):  # The simulator is away: another fault's doing.
-                    row.inject(self)
-                time.sleep(self.chance.uniform(0.2, 1.8) * pace)
-
-    def end(self) -> None:
-        """Every fault is over."""
-        self.settle()
-        self._pool.shutdown()
-        self.product.simulator.clear_faults()
-        self.log.cut()
-
-    def settle(self) -> None:
-        """Wait for the end of those that last, such as a host that stands still."""
-        wait(self._lasting)
-        for future in self._lasting:
-            if error := future.exception():
-                self.product.findings.add(f"a fault failed: {type(error).__name__}: {error}")
-        self._lasting.clear()
-
-    def lasting(self, harm: Callable[[], None]) -> None:
-        """In the background, so that other faults come on top."""
-        self._lasting.add(self._pool.submit(harm))
-
-    def victims(self) -> list[Account]:
-        """A few organizations; now and then all of them."""
-        if self.chance.random() < 0.08:
-            return list(self.accounts)
-        return self.chance.sample(self.accounts, min(len(self.accounts), self.chance.randint(1, 4)))
-
-    def seconds(self, shortest: float = 2, longest: float = 6) -> float:
-        """How long a fault lasts."""
-        return self.chance.uniform(shortest, longest)
-
-    def drop(self, victims: list[Account]) -> None:
-        """Cut their connections, so that what waits for a login bites."""
-        for account in victims:
-            self.product.simulator.drop(number=account.phone)
+from tests.chaos.injector import Injector, Row
+from tests.chaos.log import NOT_YET
+from tests.support import host_processes
+from tests.support.faults import databases, processes
 
 
 def at_once(kind: str, injector: Injector) -> None:
@@ -98,13 +21,13 @@ def at_once(kind: str, injector: Injector) -> None:
     injector.log.add(kind, _ids(victims))
     for account in victims:
         account.note(f"fault: {kind}")
-        injector.product.simulator.arm(kind, number=account.phone)
+        injector.arm(kind, account)
 
 
 def no_way(kind: str, injector: Injector) -> None:
     """No one can reach WhatsApp, just as some must."""
     victims, seconds = injector.victims(), injector.seconds()
-    injector.product.simulator.arm(kind, seconds=seconds)
+    injector.arm(kind, seconds=seconds)
     injector.log.add(kind, lasts=seconds)
     injector.drop(victims)
 
@@ -116,7 +39,7 @@ def quiet(kind: str, injector: Injector, longest: float = 8) -> None:
     injector.log.add(kind, _ids(victims), seconds)
     for account in victims:
         account.note(f"fault: {kind} for {seconds:.0f} s")
-        injector.product.simulator.arm(kind, number=account.phone, seconds=seconds)
+        injector.arm(kind, account, seconds=seconds)
 
 
 def at_login(kind: str, injector: Injector, reason: int = 0) -> None:
@@ -126,12 +49,9 @@ def at_login(kind: str, injector: Injector, reason: int = 0) -> None:
     injector.log.add(name, _ids(victims), seconds)
     for account in victims:
         account.note(f"fault: {name} for {seconds:.0f} s")
-        arm = partial(injector.product.simulator.arm, kind, number=account.phone, seconds=seconds)
         count = injector.chance.randint(1, 3)
-        if reason:
-            arm(count=count, reason=reason)
-        else:
-            arm(count=count)
+        params = {"reason": reason} if reason else {}
+        injector.arm(kind, account, seconds=seconds, count=count, **params)
     injector.drop(victims)
 
 
@@ -142,9 +62,7 @@ def flapping(injector: Injector) -> None:
     injector.log.add(f"dropped {ms} ms after each login ({how})", _ids(victims), seconds)
     for account in victims:
         account.note(f"fault: dropped after each login for {seconds:.0f} s")
-        injector.product.simulator.arm(
-            "drop_after_login", number=account.phone, seconds=seconds, how=how, ms=ms
-        )
+        injector.arm("drop_after_login", account, seconds=seconds, how=how, ms=ms)
     injector.drop(victims)
 
 
@@ -154,16 +72,14 @@ def ban(injector: Injector) -> None:
     injector.log.add("temporary ban", _ids(victims), expire)
     for account in victims:
         account.note(f"fault: banned for {expire} s")
-        injector.product.simulator.arm(
-            "failure", number=account.phone, count=1, seconds=2, reason=402, code=101, expire=expire
-        )
+        injector.arm("failure", account, count=1, seconds=2, reason=402, code=101, expire=expire)
     injector.drop(victims)
 
 
 def outdated(injector: Injector, pairing: int = 0) -> None:
     """WhatsApp accepts no client of this version for a while."""
     seconds, victims = injector.seconds(), injector.victims()
-    injector.product.simulator.arm("failure", seconds=seconds, reason=405, pairing=pairing)
+    injector.arm("failure", seconds=seconds, reason=405, pairing=pairing)
     injector.log.add("405, pairings too" if pairing else "405", lasts=seconds)
     injector.drop(victims)
 
@@ -173,9 +89,7 @@ def forgotten(reason: int, injector: Injector) -> None:
     (account,) = injector.chance.sample(injector.accounts, 1)
     injector.log.add(f"failure {reason}", _ids([account]), 2)
     account.excuse(f"fault: failure {reason}", known_at_whatsapp=True, lasts=3)
-    injector.product.simulator.arm(
-        "failure", number=account.phone, count=1, seconds=2, reason=reason
-    )
+    injector.arm("failure", account, count=1, seconds=2, reason=reason)
     injector.drop([account])
 
 
@@ -194,30 +108,30 @@ def taken_over(injector: Injector) -> None:
     injector.log.add("replaced", _ids([account]))
     account.allowed.add("taken_over")
     account.note("fault: replaced")
-    injector.product.simulator.arm("replaced", number=account.phone)
+    injector.arm("replaced", account)
 
 
 def kill_host(injector: Injector) -> None:
     """kill -9 of a host process: of sessions, of a pairing, or a spare one."""
     for host in _some_host(injector):
         injector.log.add("host killed")
-        external_faults.kill(host)
+        processes.kill(host)
 
 
 def stop_host(injector: Injector) -> None:
     """A host process stands still for some seconds."""
     seconds = injector.seconds(2, 7)
 
-    def harm(host: int) -> None:
-        fault = injector.log.add("host stopped", lasts=NOT_YET)
+    def stop(host: int) -> None:
+        injected = injector.log.add("host stopped", lasts=NOT_YET)
         injector.watcher.stopping_hosts += 1
-        with external_faults.stopped(host):
+        with processes.stopped(host):
             time.sleep(seconds)
         injector.watcher.stopping_hosts -= 1
-        fault.end = time.monotonic()
+        injected.end = time.monotonic()
 
     for host in _some_host(injector):
-        injector.lasting(partial(harm, host))
+        injector.in_background(partial(stop, host))
 
 
 def starve_host(injector: Injector) -> None:
@@ -227,20 +141,20 @@ def starve_host(injector: Injector) -> None:
         with suppress(ControlError):
             injector.product.simulator.drop()
 
-    def harm(host: int) -> None:
+    def starve(host: int) -> None:
         fault = injector.log.add("host out of memory", lasts=NOT_YET)
-        external_faults.out_of_memory(host, use, 5)
+        processes.out_of_memory(host, use, 5)
         fault.end = time.monotonic()
 
     for host in _some_host(injector):
-        injector.lasting(partial(harm, host))
+        injector.in_background(partial(starve, host))
 
 
 def kill_fork_server(injector: Injector) -> None:
     """kill -9 of the process that forks the hosts."""
     injector.log.add("fork server killed")
     with suppress(AssertionError):  # There is none at the moment.
-        external_faults.kill(external_faults.fork_server(injector.product.application))
+        processes.kill(host_processes.fork_server(injector.product.application))
 
 
 def kill_product(injector: Injector) -> None:
@@ -266,32 +180,18 @@ def _restart(injector: Injector, name: str, end: Callable[[], None]) -> None:
 
 def lock_database(injector: Injector) -> None:
     """Someone else holds the database's write lock."""
-    seconds = injector.seconds()
-
-    def harm() -> None:
-        with external_faults.database_locked(injector.product.application):
-            fault = injector.log.add("database locked", lasts=NOT_YET)
-            time.sleep(seconds)
-        fault.end = time.monotonic()
-
-    injector.lasting(harm)
+    fault = databases.locked(injector.product.application)
+    injector.last(fault, injector.seconds())
 
 
 def take_database_away(injector: Injector) -> None:
     """No one can read the database either."""
-    seconds = injector.seconds(1, 4)
-
-    def harm() -> None:
-        with external_faults.database_away(injector.product.application):
-            fault = injector.log.add("database away", lasts=NOT_YET)
-            time.sleep(seconds)
-        fault.end = time.monotonic()
-
-    injector.lasting(harm)
+    fault = databases.away(injector.product.application)
+    injector.last(fault, injector.seconds(1, 4))
 
 
 def _some_host(injector: Injector) -> list[int]:
-    hosts = sorted(external_faults.host_processes(injector.product.application))
+    hosts = sorted(host_processes.host_processes(injector.product.application))
     return injector.chance.sample(hosts, min(1, len(hosts)))
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from simulator.client import ControlError
 from tests.chaos import verdict
 from tests.chaos.accounts import CONNECTED, Account
-from tests.chaos.faults import TABLE, Injector, Row
+from tests.chaos.faults import TABLE
+from tests.chaos.injector import Injector, Row
 from tests.chaos.log import FaultLog
 from tests.chaos.people import Crowd, tend
 from tests.chaos.product import Finding, Findings, NoAnswer, Product

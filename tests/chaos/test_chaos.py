@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.faults import Injector, Row
+from tests.chaos.injector import Injector, Row
 from tests.chaos.run import run
 from tests.chaos.verdict import history_gaps
-from tests.faults import external_faults
+from tests.support.faults import IN_FILES, NOT_IN_FILES
 
-pytestmark = pytest.mark.skipif(not external_faults.IN_FILES, reason=external_faults.NOT_IN_FILES)
+pytestmark = pytest.mark.skipif(not IN_FILES, reason=NOT_IN_FILES)
 ORGANIZATIONS, SECONDS, SEED, PACE = 12, 40.0, 20260301, 0.6
 
 

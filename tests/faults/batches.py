@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import external_faults, harm_everyone
+from tests.faults import everyone
 from tests.faults.case import Case
 from tests.faults.playing import play, prepare
 from tests.faults.row import Phase, Row
 from tests.faults.table import ROWS
 from tests.support.application import Application
+from tests.support.faults import disks
 
 AT_ONCE = 12
 # They wait most of the time, so they begin first.
@@ -40,7 +41,7 @@ class Batch:
             yield tuple(by_name[name] for name in group.split())
 
 
-QUICK = {"DIAL_TIMEOUT_SECONDS": "4", "OUTDATED_RETRY_SECONDS": str(harm_everyone.PROBE_SECONDS)}
+QUICK = {"DIAL_TIMEOUT_SECONDS": "4", "OUTDATED_RETRY_SECONDS": str(everyone.PROBE_SECONDS)}
 
 APART = (
     Batch(
@@ -136,7 +137,7 @@ class Run:
         """Start a product with an organization for each row and each mate."""
         folder, disk = self._data_dir / "auth_sessions", None
         if self._batch.needs_disk:
-            disk = stack.enter_context(external_faults.SmallDisk(folder, megabytes=64))
+            disk = stack.enter_context(disks.SmallDisk(folder, megabytes=64))
             folder = disk.seen(folder)
         prefix = disk.prefix if disk else ()
         application = Application(self._data_dir, prefix, **self._batch.environment)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import http.client
-import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from connections.lifecycle import Reason
 from connections.reason_texts import REASON_TEXTS
 from simulator.client import ControlClient
-from tests.faults.external_faults import SmallDisk
 from tests.faults.row import Row, Told
 from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Answer, Application
+from tests.support.faults.disks import SmallDisk
+from tests.support.faults.whatsapp import WhatsAppFault
 
 T = TypeVar("T")
 JSON = dict[str, Any]
@@ -53,6 +52,10 @@ class Case:
     def simulator(self) -> ControlClient:
         return self.application.simulator
 
+    def whatsapp_fault(self, kind: str, count: int | None = None, **params: Any) -> WhatsAppFault:
+        """A fault of WhatsApp for its number alone."""
+        return WhatsAppFault(self.simulator, kind, number=self.number, count=count, **params)
+
     # --- What the product says ------------------------------------------------------------------
 
     def api(self, method: str, action: str, timeout: float = 60) -> Answer:
@@ -60,23 +63,8 @@ class Case:
 
     def call(self, method: str, path: str, body: JSON | None = None) -> Answer:
         """One call of the rest of the API, below the organization."""
-        parts = urlsplit(self.application.url)
-        http_connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
-        begun = time.perf_counter()
-        headers = {"Authorization": f"Bearer {self.application.facts['token']}"}
-        sent = None
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            sent = json.dumps(body)
-        try:
-            path = f"/api/v1/organizations/{self.organization}{path}"
-            http_connection.request(method, path, sent, headers)
-            response = http_connection.getresponse()
-            answer = json.loads(response.read())
-        finally:
-            http_connection.close()
-        seconds = time.perf_counter() - begun
-        return Answer(response.status, answer, dict(response.getheaders()), seconds)
+        path = f"/api/v1/organizations/{self.organization}{path}"
+        return self.application.request(method, path, 60, body=body)
 
     def status(self) -> JSON:
         """The status; ValueError when there is none."""

@@ -7,20 +7,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from connections.lifecycle import State
-from tests.faults import harm_everyone, harm_linked, harm_pairing
+from tests.faults import everyone, linked, pairing
 from tests.faults.case import SETTLE_SECONDS, Case
-from tests.faults.harms import Harm
 from tests.faults.row import Goes, Kept, Phase, Row
+from tests.faults.row_fault import RowFault
 
-OF_ONE = {Phase.LINKED: harm_linked.HARMS, Phase.PAIRING: harm_pairing.HARMS}
+OF_ONE = {Phase.LINKED: linked.FAULTS, Phase.PAIRING: pairing.FAULTS}
 
 PRESS_AGAIN_SECONDS = 2.0
 
 
-def harm_of(row: Row) -> Harm:
+def fault_of(row: Row) -> RowFault:
     """What is done. KeyError for a row that nobody plays."""
     own = OF_ONE[row.phase]
-    return own[row.harm] if row.harm in own else harm_everyone.HARMS[row.harm]
+    return own[row.fault] if row.fault in own else everyone.FAULTS[row.fault]
 
 
 def prepare(case: Case) -> None:
@@ -47,7 +47,7 @@ def play(cases: Sequence[Case]) -> dict[Row, Exception | None]:
         for one in (case, *case.mates):
             one.remember()
     try:
-        with harm_of(cases[0].row)(*cases):
+        with fault_of(cases[0].row)(*cases):
             each(told)
     except Exception as error:
         # What a harm itself finds wrong concerns all that suffered it.

@@ -52,7 +52,7 @@ class Row:
     """
 
     phase: Phase
-    harm: str
+    fault: str
     what: str
     told: Told | None
     goes: Goes = Goes.ON
@@ -70,4 +70,4 @@ class Row:
     mates: int = 0  # how many other organizations it takes
 
     def __str__(self) -> str:
-        return f"{self.phase}-{self.harm}"
+        return f"{self.phase}-{self.fault}"

@@ -10,6 +10,7 @@ import pytest
 
 from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Answer, Application, until
+from tests.support.faults import servers
 from tests.support.raw_http import TEXT, Raw
 from tests.support.services import Postgres, Redis
 
@@ -47,8 +48,7 @@ def test_without_redis_a_phone_is_linked_and_a_page_sees_it(
     product: Application, redis: Redis
 ) -> None:
     organization = product.new_organizations("Linked without Redis")[0]
-    redis.end()
-    try:
+    with servers.away(redis):
         answer = product.api("POST", organization, "reconnect", timeout=60)
         assert answer.status == 200, answer
         with Raw(product) as page:
@@ -63,8 +63,6 @@ def test_without_redis_a_phone_is_linked_and_a_page_sees_it(
             states = []
             while "connected" not in states:
                 states.append(json.loads(page.frame()[1])["state"])
-    finally:
-        redis.start()
     assert product.api("DELETE", organization, "disconnect", timeout=60).status == 200
 
 
@@ -74,16 +72,13 @@ def test_while_postgresql_restarts_people_are_told_and_then_served_at_once(
 ) -> None:
     organization = product.organization()
     assert status(product, organization).status == 200
-    postgres.end(how)
-    try:
+    with servers.away(postgres, how):
         for _ in range(2):
             # Not a status: that may be a second old.
             away = product.request("GET", "/api/v1/organizations", timeout=60)
             assert (away.status, away.body["code"]) == (503, "database_unavailable"), away
             assert int(away.headers["Retry-After"]) > 0
             assert away.seconds < AT_ONCE
-    finally:
-        postgres.start()
     for _ in range(3):
         back = status(product, organization)
         assert (back.status, back.seconds < AT_ONCE) == (200, True), back

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simulator import process as simulator_process
-from tests.support.application import ROOT, STOP_SECONDS, Application, free_port, until
+from tests.support.application import ROOT, Application, free_port, until
 from tests.support.services import Redis
 from whatsapp_orgs.tests import isolation
 
@@ -39,8 +39,8 @@ def test_product_started_in_background_stops_on_signal(
         before = product.processes()
         assert product.process is not None and len(before) > 2
         os.kill(product.facts["pid"], number)
-        assert product.process.wait(STOP_SECONDS) == 0, product.log_text()[-2000:]
-        until(lambda: not product.processes(), STOP_SECONDS, "the end of its processes")
+        assert product.process.wait(Application.stop_seconds) == 0, product.log_text()[-2000:]
+        until(lambda: not product.processes(), Application.stop_seconds, "the end of its processes")
         assert not (product.data_dir / "run.json").exists()
 
 
@@ -76,7 +76,7 @@ def test_worker_started_in_background_stops_on_signal(
                 alive = tmp_path / "worker.alive"
                 until(lambda: alive.exists() or worker.poll(), COMMAND_SECONDS, "a worker at work")
                 worker.send_signal(number)
-                assert worker.wait(STOP_SECONDS) == 0
+                assert worker.wait(Application.stop_seconds) == 0
             finally:
                 worker.kill()
-        until(lambda: not product.processes(), STOP_SECONDS, "the end of its processes")
+        until(lambda: not product.processes(), Application.stop_seconds, "the end of its processes")

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import external_faults
 from tests.faults.case import Case
 from tests.faults.row import Phase, Row
 from tests.faults.stop_table import STOP_SECONDS, STOPS, Stop
+from tests.support import host_processes
 from tests.support.application import Application, until
+from tests.support.faults import IN_FILES, NOT_IN_FILES, databases, processes
 
-pytestmark = pytest.mark.skipif(not external_faults.IN_FILES, reason=external_faults.NOT_IN_FILES)
+pytestmark = pytest.mark.skipif(not IN_FILES, reason=NOT_IN_FILES)
 ROW = Row(Phase.LINKED, "stop", "the service is stopped", None)
 # Beyond the promise: the interpreter's own start and end, on a busy machine.
 GRACE_SECONDS = 3.0
@@ -66,15 +67,13 @@ def deaf_logout(cases: list[Case]) -> Iterator[None]:
 
 @contextmanager
 def host_stopped(cases: list[Case]) -> Iterator[None]:
-    with external_faults.stopped(
-        external_faults.host_of(cases[0].application, cases[0].organization)
-    ):
+    with processes.stopped(host_processes.host_of(cases[0].application, cases[0].organization)):
         yield
 
 
 @contextmanager
 def database_locked(cases: list[Case]) -> Iterator[None]:
-    with external_faults.database_locked(cases[0].application):
+    with databases.locked(cases[0].application):
         cases[0].simulator.drop(number=cases[0].number)  # which has to be written down
         time.sleep(1)
         yield
@@ -82,7 +81,7 @@ def database_locked(cases: list[Case]) -> Iterator[None]:
 
 @contextmanager
 def database_away(cases: list[Case]) -> Iterator[None]:
-    with external_faults.database_away(cases[0].application):
+    with databases.away(cases[0].application):
         cases[0].simulator.drop(number=cases[0].number)
         time.sleep(1)
         yield
@@ -169,7 +168,7 @@ def terminate(product: Application) -> float:
         until(lambda: not product.processes() & before, STOP_SECONDS, "the end of its processes")
     finally:
         for left in product.processes() & before:
-            external_faults.kill(left)
+            processes.kill(left)
     assert process.returncode == 0, f"{process.returncode}\n{product.log_text()[-3000:]}"
     return time.monotonic() - begun
 

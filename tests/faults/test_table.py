@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from connections.lifecycle import RULES, State
-from tests.faults import external_faults
 from tests.faults.batches import BATCHES, Run
 from tests.faults.case import Case
 from tests.faults.document import text
-from tests.faults.harm_everyone import HARMS as ALL_CONNECTIONS_GROUP
-from tests.faults.playing import OF_ONE, harm_of
+from tests.faults.everyone import FAULTS as OF_EVERYONE
+from tests.faults.playing import OF_ONE, fault_of
 from tests.faults.row import LONG, Row
 from tests.faults.table import ROWS
 from tests.support.application import ROOT
+from tests.support.faults import IN_FILES, NOT_IN_FILES, disks
 
-pytestmark = pytest.mark.skipif(not external_faults.IN_FILES, reason=external_faults.NOT_IN_FILES)
+pytestmark = pytest.mark.skipif(not IN_FILES, reason=NOT_IN_FILES)
 ALL_SECONDS = 900.0
 PRODUCTS_AT_ONCE = 4
 ONLY_LONG = ("refuse_long", "failure_501_long")
@@ -53,10 +53,10 @@ def playing(
 
 def why_not(row: Row) -> str:
     """Why a row cannot be played here, if so."""
-    if row.harm in ONLY_LONG and not LONG:
+    if row.fault in ONLY_LONG and not LONG:
         return "takes minutes: FAULTS_LONG=1"
-    if row in NEED_DISK and not external_faults.can_mount():
-        return external_faults.CANNOT_MOUNT
+    if row in NEED_DISK and not disks.can_mount():
+        return disks.CANNOT_MOUNT
     return ""
 
 
@@ -68,14 +68,14 @@ def test_a_row(playing: Futures, row: Row) -> None:
     print(", ".join(f"{what} after {took:.1f} s" for what, took in case.seconds.items()))
 
 
-def test_every_row_is_played_and_every_harm_has_a_row() -> None:
-    assert all(callable(harm_of(row)) for row in ROWS)
+def test_every_row_is_played_and_every_fault_has_a_row() -> None:
+    assert all(callable(fault_of(row)) for row in ROWS)
     played = [row for batch in BATCHES for group in batch.rows() for row in group]
     assert sorted(map(str, played)) == sorted(map(str, ROWS)), "in one batch each"
-    rows = {(row.phase, row.harm) for row in ROWS}
-    own = {(phase, harm) for phase, harms in OF_ONE.items() for harm in harms}
+    rows = {(row.phase, row.fault) for row in ROWS}
+    own = {(phase, fault) for phase, faults in OF_ONE.items() for fault in faults}
     assert own <= rows
-    assert set(ALL_CONNECTIONS_GROUP) <= {harm for _, harm in rows}
+    assert set(OF_EVERYONE) <= {fault for _, fault in rows}
 
 
 def test_what_a_row_says_can_happen() -> None:

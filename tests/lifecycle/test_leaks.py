@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import external_faults
 from tests.lifecycle.test_reconnect import decode
+from tests.support import host_processes
 from tests.support.application import Application, until
 
 CYCLES = int(os.environ.get("LEAK_CYCLES", "40"))
@@ -115,7 +115,7 @@ def settled(application: Application) -> Taken:
     last: list[tuple[set[int], Taken]] = []
 
     def look() -> bool:
-        last.append((external_faults.host_processes(application), taken(application)))
+        last.append((host_processes.host_processes(application), taken(application)))
         same = [(hosts, now.descriptors, now.threads) for hosts, now in last[-10:]]
         return len(same) == 10 and all(entry == same[0] for entry in same)
 
@@ -133,7 +133,7 @@ def taken(application: Application) -> Taken:
         descriptors=len(os.listdir(process / "fd")),
         threads=field(status, "Threads"),
         children=sum(len(path.read_text().split()) for path in children if path.exists()),
-        hosts=len(external_faults.host_processes(application)),
+        hosts=len(host_processes.host_processes(application)),
         anonymous_kb=field(status, "RssAnon"),
     )
 

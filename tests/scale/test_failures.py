@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.scale.holders import Holders
 from tests.support.application import until
 from tests.support.cluster import Cluster, Member
+from tests.support.faults import processes, servers
 from tests.support.namespace import Namespace, possible
 from tests.support.qr_reading import read_url
 
@@ -72,14 +73,15 @@ def test_a_worker_is_killed(cluster: Cluster, holders: Callable[[], Holders]) ->
     victim = cluster.workers[0]
     worker, organizations = cluster.worker_of(victim), had(cluster, victim)
     since = time.monotonic()
-    victim.kill()
+    fault = processes.killed(victim)
+    fault.start()
     until(lambda: taken_from(cluster, worker), TAKEN_OVER_SECONDS, "taken over by others")
     taken = time.monotonic() - since
     until(cluster.settled, PATIENCE_SECONDS, "all connected")
     told("kill -9 of a worker", since, holders(), f"taken over in {taken:.1f} s: {organizations}")
     assert holders().replaced == 0
     # It comes again, and gets its fair part of what the others have.
-    victim.start()
+    fault.end()
     cluster.wait_for_workers(3)
     fair = ORGANIZATIONS // 3
     until(lambda: had(cluster, victim) >= fair - 1, PATIENCE_SECONDS, "a fair part")
@@ -94,14 +96,13 @@ def test_a_worker_stands_still(
     victim = cluster.workers[1]
     worker = cluster.worker_of(victim)
     since = time.monotonic()
-    victim.signal(signal.SIGSTOP, tree)
-    until(lambda: taken_from(cluster, worker), TAKEN_OVER_SECONDS, "taken over by others")
-    until(cluster.settled, PATIENCE_SECONDS, "all connected")
-    told(f"SIGSTOP of {'a worker' if tree else 'a supervisor'}", since, holders())
-    while time.monotonic() < since + (40 if LONG else 20):
-        time.sleep(0.1)
-    logins = cluster.simulator.stats()["logins"]
-    victim.signal(signal.SIGCONT, tree)
+    with processes.stopped(*(victim.processes() if tree else {victim.pid})):
+        until(lambda: taken_from(cluster, worker), TAKEN_OVER_SECONDS, "taken over by others")
+        until(cluster.settled, PATIENCE_SECONDS, "all connected")
+        told(f"SIGSTOP of {'a worker' if tree else 'a supervisor'}", since, holders())
+        while time.monotonic() < since + (40 if LONG else 20):
+            time.sleep(0.1)
+        logins = cluster.simulator.stats()["logins"]
     cluster.wait_for_workers(3)
     # It may take its part again, which is one login each; a fight would be many.
     until(lambda: had(cluster, victim) > 0, PATIENCE_SECONDS, "a part for it")
@@ -113,8 +114,7 @@ def test_a_worker_stands_still(
 
 def test_redis_is_away(cluster: Cluster, holders: Callable[[], Holders]) -> None:
     since = time.monotonic()
-    cluster.redis.end()
-    try:
+    with servers.away(cluster.redis):
         fresh = int(cluster.manage("create_organization", "While Redis is away"))
         asked = time.monotonic()
         cluster.link_one(fresh)
@@ -122,8 +122,6 @@ def test_redis_is_away(cluster: Cluster, holders: Callable[[], Holders]) -> None
         while time.monotonic() < since + (30 if LONG else 8):
             time.sleep(0.1)
         assert holders().fewest_online >= ORGANIZATIONS
-    finally:
-        cluster.redis.start()
     told("Redis away", since, holders(), f"a new one linked meanwhile in {linked:.1f} s")
     answer = cluster.webs[0].whatsapp("DELETE", fresh, "disconnect")
     assert answer.status == 200, answer
@@ -131,8 +129,8 @@ def test_redis_is_away(cluster: Cluster, holders: Callable[[], Holders]) -> None
 
 def test_postgresql_is_restarted(cluster: Cluster, holders: Callable[[], Holders]) -> None:
     since = time.monotonic()
-    cluster.postgres.end(signal.SIGINT)
-    cluster.postgres.start()
+    with servers.away(cluster.postgres, signal.SIGINT):
+        pass
     away = time.monotonic() - since
     until(lambda: all(web.answers() for web in cluster.webs), PATIENCE_SECONDS, "both answer")
     until(cluster.settled, PATIENCE_SECONDS, "all connected")
@@ -141,15 +139,12 @@ def test_postgresql_is_restarted(cluster: Cluster, holders: Callable[[], Holders
 
 def test_postgresql_is_away(cluster: Cluster, holders: Callable[[], Holders]) -> None:
     """Longer than a lease: the workers close all sockets, as each must think others take over."""
-    cluster.postgres.end(signal.SIGINT)
-    since = time.monotonic()
-    try:
+    with servers.away(cluster.postgres, signal.SIGINT):
+        since = time.monotonic()
         until(lambda: cluster.online() == 0, 15, "all sockets closed")
         closed = time.monotonic() - since
         while time.monotonic() < since + (30 if LONG else 12):
             time.sleep(0.1)
-    finally:
-        cluster.postgres.start()
     back = time.monotonic()
     until(cluster.settled, PATIENCE_SECONDS, "all connected")
     cluster.wait_for_workers(3)
@@ -164,11 +159,12 @@ def test_a_web_process_is_killed(cluster: Cluster, holders: Callable[[], Holders
     first, second = cluster.webs
     fresh = int(cluster.manage("create_organization", "Asked of another web process"))
     since = time.monotonic()
+    fault = processes.killed(first)
     with first.socket(fresh) as page:
         assert json.loads(page.recv(10))["state"] == "disconnected"
         answer = first.whatsapp("POST", fresh, "reconnect")
         assert answer.status in (200, 202), answer
-        first.kill()
+        fault.start()
         with pytest.raises(ConnectionClosed):
             while True:
                 page.recv(10)
@@ -183,7 +179,7 @@ def test_a_web_process_is_killed(cluster: Cluster, holders: Callable[[], Holders
     )
     told("a web process is killed under a pairing", since, holders())
     assert second.whatsapp("DELETE", fresh, "disconnect").status == 200
-    first.start()
+    fault.end()
     until(first.answers, PATIENCE_SECONDS, "it answers again")
 
 
@@ -214,12 +210,11 @@ def test_a_worker_is_cut_off(cluster: Cluster, holders: Callable[[], Holders]) -
             until(cluster.settled, PATIENCE_SECONDS, "all connected")
             worker = cluster.worker_of(lonely)
             since = time.monotonic()
-            island.cut()
-            until(lambda: taken_from(cluster, worker), TAKEN_OVER_SECONDS, "taken over")
-            until(cluster.settled, PATIENCE_SECONDS, "all connected")
-            told("a worker is cut off", since, holders())
-            assert "all sockets are closed" in lonely.text()
-            island.mend()
+            with servers.cut_off(island):
+                until(lambda: taken_from(cluster, worker), TAKEN_OVER_SECONDS, "taken over")
+                until(cluster.settled, PATIENCE_SECONDS, "all connected")
+                told("a worker is cut off", since, holders())
+                assert "all sockets are closed" in lonely.log_text()
             cluster.wait_for_workers(4)
             until(lambda: had(cluster, lonely) > 0, PATIENCE_SECONDS, "a part for it again")
             told("… and back", since, holders())

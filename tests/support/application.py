@@ -9,11 +9,9 @@ import hashlib
 import http.client
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,21 +19,14 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from simulator.client import ControlClient
-from tests.support.services import free_port as free_port  # where most look for it
+from tests.support.managed_process import ROOT, ManagedProcess, processes_of, until
+from tests.support.services import free_port
 from whatsapp_orgs.tests import isolation
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+# What most need together is found in one place.
+__all__ = ["ROOT", "Answer", "Application", "ask", "free_port", "processes_of", "until"]
+
 START_SECONDS = 60.0
-STOP_SECONDS = 15.0
-
-
-def until(look: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true answer of `look`. Raises AssertionError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
-    return found
 
 
 @dataclass(frozen=True)
@@ -84,19 +75,6 @@ def ask(
     return Answer(response.status, told, dict(response.getheaders()), seconds)
 
 
-def processes_of(folder: Path) -> set[int]:
-    """The process numbers of everything that works on a data folder."""
-    mark = f"DATA_DIR={folder}\0".encode()
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in path.read_bytes():
-                found.add(int(path.parent.name))
-        except OSError:
-            continue  # It ended while we looked, or is someone else's.
-    return found
-
-
 @dataclass(frozen=True)
 class OwnDatabase:
     """On a PostgreSQL server that others use too, the database that goes with a data folder."""
@@ -127,21 +105,17 @@ def ask_postgres(url: str, statement: bytes, *values: str) -> list[tuple[Any, ..
         return cursor.fetchall() if cursor.description else []
 
 
-class Application:
-    """A running product on a data folder; as a context manager it is stopped at the end.
-
-    `prefix`: a command in front of its own, which must end in exec.
-    """
+class Application(ManagedProcess):
+    """A running product on a data folder; as a context manager it is stopped at the end."""
 
     def __init__(self, data_dir: Path, prefix: tuple[str, ...] = (), **environment: str) -> None:
-        self.data_dir = data_dir
-        self._prefix = prefix
-        self.environment = {
+        whole = {
             **isolation.environment(data_dir),
             "WHATSAPP_SERVER": "simulator",
             "PORT": str(free_port()),
             **environment,
         }
+        super().__init__(data_dir, ("run",), whole, prefix)
         # On servers that others use too; those that a test names are its own affair.
         server = "" if "DATABASE_URL" in environment else os.environ.get("DATABASE_URL", "")
         name = own_name(data_dir)
@@ -151,24 +125,13 @@ class Application:
         if not {"REDIS_URL", "REDIS_PREFIX"} & environment.keys():
             self.environment["REDIS_PREFIX"] = name
         self.facts: dict[str, Any] = {}
-        self.process: subprocess.Popen[bytes] | None = None
-        self.log = data_dir / "log.txt"
 
     def start(self) -> Self:
         """Start it and wait until it answers. Raises AssertionError with the end of its log."""
-        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._database:
             self._database.create()
+        super().start()
         facts = self.data_dir / "run.json"
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self._prefix, sys.executable, "manage.py", "run"],
-                cwd=ROOT,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
 
         def started() -> bool:
             assert self.process is not None
@@ -182,8 +145,9 @@ class Application:
             until(started, START_SECONDS, "run.json of a started application")
         except AssertionError:
             # Nobody has it in hand yet who would end it: hosts and simulator end with it.
+            assert self.process is not None
             self.process.kill()
-            self.process.wait(STOP_SECONDS)
+            self.process.wait(self.stop_seconds)
             raise
         self.facts = json.loads(facts.read_text())
         return self
@@ -263,28 +227,6 @@ class Application:
         url = self.environment.get("DATABASE_URL", "")
         found = b"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
         return bool(url and ask_postgres(url, found, f"wa_{organization}_"))
-
-    def log_text(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def processes(self) -> set[int]:
-        """The process numbers of everything that works on this data folder."""
-        return processes_of(self.data_dir)
-
-    def kill(self) -> None:
-        """kill -9 of web and supervisor; returns when nothing of it runs any more."""
-        assert self.process is not None
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait(STOP_SECONDS)
-        until(lambda: not self.processes(), STOP_SECONDS, "no process left after kill -9")
-
-    def stop(self) -> None:
-        """SIGTERM, and wait until nothing of it runs any more."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.terminate()
-        self.process.wait(STOP_SECONDS)
-        until(lambda: not self.processes(), STOP_SECONDS, "no process left after SIGTERM")
 
     def __enter__(self) -> Self:
         return self.start()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import http.client
 import os
 import secrets
-import signal
 import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,81 +18,29 @@ from urllib.parse import urlsplit
 from websockets.sync.client import ClientConnection, connect
 
 from simulator import process as simulator_process
-from tests.support.application import ROOT, Answer, ask, free_port, processes_of, until
+from tests.support.application import Answer, ask
+from tests.support.managed_process import ROOT, ManagedProcess, until
 from tests.support.qr_reading import read_url
-from tests.support.services import Postgres, Redis
+from tests.support.services import Postgres, Redis, free_port
 
 START_SECONDS = 60.0
-STOP_SECONDS = 90.0
 LINKED_AT_ONCE = 6
 # As connections/worker/balancing.py has it, which needs Django's settings.
 SLACK_PART = 0.1
 
 
-class Member:
-    """One process of the installation, with a data folder of its own."""
+class Member(ManagedProcess):
+    """One process of the installation; on its end a worker hands over what it has."""
 
-    def __init__(self, cluster: Cluster, name: str, *command: str, **environment: str) -> None:
+    stop_seconds = 90.0
+
+    def __init__(
+        self, cluster: Cluster, name: str, *command: str, prefix: tuple[str, ...] = ()
+    ) -> None:
         self.name = name
-        self.folder = cluster.folder / name
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.log = self.folder / "log.txt"
-        self.prefix: tuple[str, ...] = ()
-        self._command = command
-        self._environment = {
-            **cluster.environment,
-            "DATA_DIR": str(self.folder),
-            **environment,
-        }
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> Self:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.prefix, sys.executable, "manage.py", *self._command],
-                cwd=ROOT,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        return self
-
-    @property
-    def pid(self) -> int:
-        assert self.process is not None
-        return self.process.pid
-
-    def processes(self) -> set[int]:
-        """Its processes and all that it has started."""
-        return processes_of(self.folder)
-
-    def signal(self, number: signal.Signals, tree: bool = False) -> None:
-        """To the process, or to all of its `tree` at once; some of them may end meanwhile."""
-        for pid in self.processes() if tree else {self.pid}:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    def kill(self) -> None:
-        """kill -9; returns when nothing of it runs any more."""
-        if self.process is None:
-            return
-        self.process.kill()
-        self.process.wait(STOP_SECONDS)
-        self.process = None
-        until(lambda: not self.processes(), 15, f"nothing of {self.name} left after kill -9")
-
-    def stop(self, seconds: float = STOP_SECONDS) -> int:
-        """SIGTERM, and wait for its end. Returns the exit code."""
-        assert self.process is not None
-        self.process.terminate()
-        code = self.process.wait(seconds)
-        self.process = None
-        until(lambda: not self.processes(), 15, f"nothing of {self.name} left after SIGTERM")
-        return code
-
-    def text(self) -> str:
-        return self.log.read_text(errors="replace")
+        folder = cluster.folder / name
+        environment = {**cluster.environment, "DATA_DIR": str(folder)}
+        super().__init__(folder, command, environment, prefix)
 
 
 class Web(Member):
@@ -167,7 +114,7 @@ class Cluster:
             for _ in range(workers):
                 self.add_worker()
             for web in self.webs:
-                until(web.answers, START_SECONDS, f"{web.name} answers:\n{web.text()[-2000:]}")
+                until(web.answers, START_SECONDS, f"{web.name} answers:\n{web.log_text()[-2000:]}")
             self.wait_for_workers(workers)
             self._stack = stack.pop_all()
         return self
@@ -182,9 +129,7 @@ class Cluster:
 
     def _end(self) -> None:
         for member in (*self.webs, *self.workers):
-            member.signal(signal.SIGKILL, tree=True)
-            if member.process is not None:
-                member.process.wait(STOP_SECONDS)
+            member.kill_all()
 
     def add_web(self) -> Web:
         web = Web(self, f"web-{len(self.webs) + 1}")
@@ -194,8 +139,7 @@ class Cluster:
 
     def add_worker(self, prefix: tuple[str, ...] = ()) -> Member:
         """`prefix`: a command in front of its own, which must end in exec."""
-        worker = Member(self, f"worker-{len(self.workers) + 1}", "run_worker")
-        worker.prefix = prefix
+        worker = Member(self, f"worker-{len(self.workers) + 1}", "run_worker", prefix=prefix)
         self.workers.append(worker)
         worker.start()
         return worker

@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from tests.faults.case import LOOK_SECONDS, Case
-from tests.faults.harms import Harm, armed, bites_left, lasting
+from tests.faults.row_fault import RowFault, lasting
 from tests.faults.table import BAN
 
-BITES = 1000
+MANY = 1000
 BAN_SECONDS = 12
 # A login that comes just before the end of a ban is no login during it.
 BAN_MARGIN_SECONDS = 1.0
@@ -24,15 +24,15 @@ def drop(case: Case) -> Iterator[None]:
     yield
 
 
-def now(kind: str, **params: Any) -> Harm:
+def now(kind: str, **params: Any) -> RowFault:
     """Something that happens to the live connection once."""
 
     @contextmanager
-    def harm(case: Case) -> Iterator[None]:
+    def befall(case: Case) -> Iterator[None]:
         case.simulator.arm(kind, number=case.number, **params)
         yield
 
-    return harm
+    return befall
 
 
 @contextmanager
@@ -49,33 +49,33 @@ def stream_515(case: Case) -> Iterator[None]:
     yield
 
 
-def lasts(kind: str, **params: Any) -> Harm:
+def lasts(kind: str, **params: Any) -> RowFault:
     """Something that goes on for a while, and does not by itself end the connection."""
 
     @contextmanager
-    def harm(case: Case) -> Iterator[None]:
-        with armed(case, kind, **params), lasting():
+    def befall(case: Case) -> Iterator[None]:
+        with case.whatsapp_fault(kind, **params), lasting():
             yield
 
-    return harm
+    return befall
 
 
-def at_login(kind: str, **params: Any) -> Harm:
+def at_login(kind: str, **params: Any) -> RowFault:
     """Something that every login meets for a while; the first one follows a drop."""
 
     @contextmanager
-    def harm(case: Case) -> Iterator[None]:
-        with armed(case, kind, **params), lasting():
+    def befall(case: Case) -> Iterator[None]:
+        with case.whatsapp_fault(kind, **params), lasting():
             case.simulator.drop(number=case.number)
             yield
 
-    return harm
+    return befall
 
 
 @contextmanager
 def failure_503_long(case: Case) -> Iterator[None]:
     """Until people are told that it lasts; and the login is not tried without a pause."""
-    with armed(case, "failure", reason=503):
+    with case.whatsapp_fault("failure", reason=503):
         case.simulator.drop(number=case.number)
         yield
 
@@ -83,22 +83,22 @@ def failure_503_long(case: Case) -> Iterator[None]:
 @contextmanager
 def slow_success(case: Case) -> Iterator[None]:
     """One login that WhatsApp answers within the time that clients wait for."""
-    with armed(case, "slow_success", count=1, ms=6000):
+    with case.whatsapp_fault("slow_success", count=1, ms=6000):
         case.simulator.drop(number=case.number)
         yield
         case.until(case.online, 15, "the late login")
 
 
-def verdict(reason: int) -> Harm:
+def verdict(reason: int) -> RowFault:
     """A login that WhatsApp refuses for good."""
 
     @contextmanager
-    def harm(case: Case) -> Iterator[None]:
-        with armed(case, "failure", reason=reason):
+    def befall(case: Case) -> Iterator[None]:
+        with case.whatsapp_fault("failure", reason=reason):
             case.simulator.drop(number=case.number)
             yield
 
-    return harm
+    return befall
 
 
 @contextmanager
@@ -110,12 +110,12 @@ def unlink(case: Case) -> Iterator[None]:
 @contextmanager
 def ban(case: Case) -> Iterator[None]:
     ban_lasts: dict[str, Any] = {"reason": 402, "code": 101, "expire": BAN_SECONDS}
-    with armed(case, "failure", count=BITES, **ban_lasts) as fault:
+    with case.whatsapp_fault("failure", count=MANY, **ban_lasts) as fault:
         case.simulator.drop(number=case.number)
         case.until(lambda: case.is_(BAN), case.row.told_within, "the ban")
         no_reconnect(case)
         wait_out(case)
-        case.check(bites_left(case, fault) == BITES - 1, "a login during the ban")
+        case.check(fault.count_left() == MANY - 1, "a login during the ban")
     yield
 
 
@@ -145,26 +145,26 @@ def wait_out(case: Case) -> None:
     case.check(case.is_(BAN), "something else than the ban is told")
 
 
-def logout(kind: str) -> Harm:
+def logout(kind: str) -> RowFault:
     """A disconnect of which WhatsApp hears, or not."""
 
     @contextmanager
-    def harm(case: Case) -> Iterator[None]:
-        with armed(case, kind):
+    def befall(case: Case) -> Iterator[None]:
+        with case.whatsapp_fault(kind):
             disconnect(case)
             yield
 
-    return harm
+    return befall
 
 
 @contextmanager
 def banned_logout(case: Case) -> Iterator[None]:
     ban_lasts: dict[str, Any] = {"reason": 402, "code": 101, "expire": 3600}
-    with armed(case, "failure", count=BITES, **ban_lasts) as fault:
+    with case.whatsapp_fault("failure", count=MANY, **ban_lasts) as fault:
         case.simulator.drop(number=case.number)
         case.until(lambda: case.is_(BAN), 10, "the ban")
         disconnect(case)
-        case.check(bites_left(case, fault) == BITES - 1, "a login during the ban")
+        case.check(fault.count_left() == MANY - 1, "a login during the ban")
         case.check(case.linked_there(), "WhatsApp was told")
         yield
 
@@ -176,7 +176,7 @@ def disconnect(case: Case) -> None:
     case.check(answer.seconds < case.row.within, f"disconnect took {answer.seconds:.1f} s")
 
 
-HARMS: dict[str, Harm] = {
+FAULTS: dict[str, RowFault] = {
     "drop": drop,
     "websocket_close": now("websocket_close", code=1011),
     "stream_503": now("stream_503"),

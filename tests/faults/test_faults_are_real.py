@@ -1,4 +1,4 @@
-"""That trouble is real: a test that harms nothing proves nothing."""
+"""That the faults are real: a test in which nothing goes wrong proves nothing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import external_faults
 from tests.lifecycle.test_reconnect import link, online
+from tests.support import host_processes
 from tests.support.application import Application, until
+from tests.support.faults import IN_FILES, NOT_IN_FILES, databases, disks, processes
 
-pytestmark = pytest.mark.skipif(not external_faults.IN_FILES, reason=external_faults.NOT_IN_FILES)
-mounts = pytest.mark.skipif(not external_faults.can_mount(), reason=external_faults.CANNOT_MOUNT)
+pytestmark = pytest.mark.skipif(not IN_FILES, reason=NOT_IN_FILES)
+mounts = pytest.mark.skipif(not disks.can_mount(), reason=disks.CANNOT_MOUNT)
 
 
 @pytest.fixture(scope="module")
-def harmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     """A product that other tests do not suffer from; each test here leaves it well."""
     with Application(tmp_path_factory.mktemp("trouble") / "data") as running:
         yield running
@@ -31,89 +32,89 @@ MATES = 3  # in the same host
 
 
 @pytest.fixture
-def linked(harmed: Application, request: pytest.FixtureRequest) -> tuple[int, str]:
+def linked(product: Application, request: pytest.FixtureRequest) -> tuple[int, str]:
     """An organization that is linked, and its number."""
-    organization = harmed.new_organizations(f"Organization of {request.node.name}")[0]
-    return organization, link(harmed, organization)
+    organization = product.new_organizations(f"Organization of {request.node.name}")[0]
+    return organization, link(product, organization)
 
 
-def test_the_processes_are_told_apart(harmed: Application, linked: tuple[int, str]) -> None:
-    host = external_faults.host_of(harmed, linked[0])
-    fork_server = external_faults.fork_server(harmed)
-    assert harmed.process is not None
-    assert host in external_faults.host_processes(harmed)
-    assert len({host, fork_server, harmed.process.pid}) == 3
-    assert fork_server not in external_faults.host_processes(harmed)
-    assert external_faults.holders(harmed, 999_999) == set()
+def test_the_processes_are_told_apart(product: Application, linked: tuple[int, str]) -> None:
+    host = host_processes.host_of(product, linked[0])
+    fork_server = host_processes.fork_server(product)
+    assert product.process is not None
+    assert host in host_processes.host_processes(product)
+    assert len({host, fork_server, product.process.pid}) == 3
+    assert fork_server not in host_processes.host_processes(product)
+    assert host_processes.holders(product, 999_999) == set()
 
 
-def test_a_stopped_host_stands_still(harmed: Application, linked: tuple[int, str]) -> None:
-    host = external_faults.host_of(harmed, linked[0])
-    with external_faults.stopped(host):
+def test_a_stopped_host_stands_still(product: Application, linked: tuple[int, str]) -> None:
+    host = host_processes.host_of(product, linked[0])
+    with processes.stopped(host):
         assert "State:\tT" in Path(f"/proc/{host}/status").read_text()
     assert "State:\tT" not in Path(f"/proc/{host}/status").read_text()
 
 
-def test_what_is_gone_can_be_harmed_all_the_same(harmed: Application) -> None:
+def test_what_is_gone_can_be_harmed_all_the_same(product: Application) -> None:
     ended = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(ended, 0)
-    with external_faults.stopped(ended):
-        external_faults.out_of_memory(ended)
-        external_faults.kill(ended)
-    assert external_faults.gone(ended)
+    with processes.stopped(ended):
+        processes.out_of_memory(ended)
+        processes.kill(ended)
+    assert host_processes.gone(ended)
 
 
 def test_a_host_without_memory_dies_and_its_organizations_come_back(
-    harmed: Application, linked: tuple[int, str]
+    product: Application, linked: tuple[int, str]
 ) -> None:
     organization, number = linked
-    mates = harmed.new_organizations(*(f"Mate {n}" for n in range(MATES)))
+    mates = product.new_organizations(*(f"Mate {n}" for n in range(MATES)))
     for mate in mates:
-        link(harmed, mate)
+        link(product, mate)
 
     def dies() -> bool:
-        host = external_faults.host_of(harmed, organization)
+        host = host_processes.host_of(product, organization)
         # Each message that waits for its answer holds a thread, and each further one needs another.
-        fault = harmed.simulator.arm("no_ack")
+        fault = product.simulator.arm("no_ack")
         with ThreadPoolExecutor(1 + MATES) as pool:
 
             def use() -> None:
                 for one in (organization, *mates):
-                    pool.submit(harmed.api, "POST", one, "test-message")
+                    pool.submit(product.api, "POST", one, "test-message")
 
-            died = external_faults.out_of_memory(host, use)
-        harmed.simulator.clear_faults(fault)
-        until(lambda: online(harmed, number), 30, "the device online again")
-        harmed.wait_for_state(organization, "connected", 30)
-        assert external_faults.gone(host)
+            died = processes.out_of_memory(host, use)
+        product.simulator.clear_faults(fault)
+        until(lambda: online(product, number), 30, "the device online again")
+        product.wait_for_state(organization, "connected", 30)
+        assert host_processes.gone(host)
         return died
 
     assert any(dies() for _ in range(4)), "it was never the missing memory that ended it"
 
 
-def test_a_locked_database_can_be_read_and_not_written(harmed: Application) -> None:
-    with external_faults.database_locked(harmed):
-        assert read(harmed)
+def test_a_locked_database_can_be_read_and_not_written(product: Application) -> None:
+    with databases.locked(product):
+        assert read(product)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
-            write(harmed)
-    write(harmed)
+            write(product)
+    write(product)
 
 
-def test_a_database_that_is_away_keeps_everyone_waiting(harmed: Application) -> None:
+def test_a_database_that_is_away_keeps_everyone_waiting(product: Application) -> None:
     with ThreadPoolExecutor(1) as pool:
-        with external_faults.database_away(harmed):
-            reading = pool.submit(read, harmed)
+        with databases.away(product):
+            reading = pool.submit(read, product)
             with pytest.raises(TimeoutError):
                 reading.result(1)
         assert reading.result(30)
-    write(harmed)
+    write(product)
 
 
-def test_corrupt_credentials_cannot_be_read(harmed: Application, linked: tuple[int, str]) -> None:
+def test_corrupt_credentials_cannot_be_read(product: Application, linked: tuple[int, str]) -> None:
     organization, _ = linked
-    folder = harmed.data_dir / "auth_sessions" / str(organization)
-    external_faults.kill(external_faults.host_of(harmed, organization))
-    external_faults.corrupt(folder)
+    folder = product.data_dir / "auth_sessions" / str(organization)
+    processes.kill(host_processes.host_of(product, organization))
+    disks.corrupt(folder)
     for path in folder.glob("*/*.sqlite3"):
         with closing(sqlite3.connect(path)) as database, pytest.raises(sqlite3.DatabaseError):
             database.execute("SELECT jid FROM whatsmeow_device").fetchall()
@@ -124,7 +125,7 @@ def test_a_small_disk_is_full_and_read_only_for_the_product_alone(tmp_path: Path
     data = tmp_path / "data"
     folder = data / "auth_sessions"
     with (
-        external_faults.SmallDisk(folder, megabytes=8) as disk,
+        disks.SmallDisk(folder, megabytes=8) as disk,
         Application(data, prefix=disk.prefix) as application,
     ):
         inside = disk.seen(folder)
@@ -150,14 +151,14 @@ def test_a_small_disk_is_full_and_read_only_for_the_product_alone(tmp_path: Path
 def read(application: Application) -> list[tuple[int]]:
     """What any reader does, in a connection of its own."""
     with closing(
-        sqlite3.connect(application.data_dir / external_faults.DATABASE, timeout=60)
+        sqlite3.connect(application.data_dir / databases.DATABASE, timeout=60)
     ) as database:
         return database.execute("SELECT id FROM organizations_organization").fetchall()
 
 
 def write(application: Application) -> None:
     """What any writer does, with little patience."""
-    path = application.data_dir / external_faults.DATABASE
+    path = application.data_dir / databases.DATABASE
     with closing(sqlite3.connect(path, timeout=0.5, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
         database.execute("ROLLBACK")

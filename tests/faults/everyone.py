@@ -7,17 +7,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.faults import external_faults
 from tests.faults.case import Case
-from tests.faults.harm_linked import BITES, ban_ends, wait_out
-from tests.faults.harms import Harm, armed, bites_left, lasting
+from tests.faults.linked import MANY, ban_ends, wait_out
 from tests.faults.row import LASTS, LONG, Phase
+from tests.faults.row_fault import RowFault, lasting
 from tests.faults.table import BAN, CRASHED, OUTDATED
+from tests.support import host_processes
+from tests.support.application import Application
+from tests.support.faults import Fault, databases, disks, processes
+from tests.support.faults.whatsapp import WhatsAppFault
 
 PROBE_SECONDS = 4
 # How long a product may take to die and to come up again on a busy machine.
@@ -32,17 +35,17 @@ def linked(cases: tuple[Case, ...]) -> list[Case]:
 # --- WhatsApp and the way to it -----------------------------------------------------------------
 
 
-def outage(kind: str, **params: Any) -> Harm:
+def outage(kind: str, **params: Any) -> RowFault:
     """No one gets through for a while; whoever is linked drops as it begins."""
 
     @contextmanager
-    def harm(*cases: Case) -> Iterator[None]:
-        with armed(cases[0], kind, everyone=True, **params), lasting():
+    def befall(*cases: Case) -> Iterator[None]:
+        with WhatsAppFault(cases[0].simulator, kind, **params), lasting():
             for case in linked(cases):
                 case.simulator.drop(number=case.number)
             yield
 
-    return harm
+    return befall
 
 
 @contextmanager
@@ -52,15 +55,15 @@ def lost_restart(case: Case) -> Iterator[None]:
     yield
 
 
-def until_told(kind: str, **params: Any) -> Harm:
+def until_told(kind: str, **params: Any) -> RowFault:
     """No one gets through for as long as it takes to give up."""
 
     @contextmanager
-    def harm(case: Case) -> Iterator[None]:
-        with armed(case, kind, everyone=True, **params):
+    def befall(case: Case) -> Iterator[None]:
+        with WhatsAppFault(case.simulator, kind, **params):
             yield
 
-    return harm
+    return befall
 
 
 @contextmanager
@@ -68,14 +71,14 @@ def outdated(*cases: Case) -> Iterator[None]:
     """One alarm and a quiet fleet, however many organizations are refused."""
     case = cases[0]
     alarms = case.application.log_text().count(ALARM)
-    with armed(case, "failure", everyone=True, count=BITES, reason=405, pairing=1) as fault:
+    with WhatsAppFault(case.simulator, "failure", count=MANY, reason=405, pairing=1) as fault:
         for one in linked(cases):
             one.simulator.drop(number=one.number)
         yield
-        quiet = BITES - bites_left(case, fault)
+        quiet = MANY - fault.count_left()
         lasted = max(LASTS, 2 * PROBE_SECONDS)
         time.sleep(lasted)
-        dials = BITES - bites_left(case, fault) - quiet
+        dials = MANY - fault.count_left() - quiet
         case.check(dials <= lasted / PROBE_SECONDS + 2, f"{dials} logins in {lasted:g} s")
         new = case.application.log_text().count(ALARM) - alarms
         case.check(new == 1, f"{new} alarms in the log")
@@ -100,25 +103,25 @@ def no_scan(case: Case) -> Iterator[None]:
 
 @contextmanager
 def host_killed(case: Case) -> Iterator[None]:
-    host = external_faults.host_of(case.application, case.organization)
-    external_faults.kill(host)
+    host = host_processes.host_of(case.application, case.organization)
+    processes.kill(host)
     yield
     shared_fate(case, host)
 
 
 @contextmanager
 def host_stopped(case: Case) -> Iterator[None]:
-    host = external_faults.host_of(case.application, case.organization)
-    with external_faults.stopped(host):
+    host = host_processes.host_of(case.application, case.organization)
+    with processes.stopped(host):
         yield
     shared_fate(case, host)
 
 
 @contextmanager
 def host_memory(case: Case) -> Iterator[None]:
-    host = external_faults.host_of(case.application, case.organization)
+    host = host_processes.host_of(case.application, case.organization)
     # Idle, and not for long: a host whose client does not close in time is emptied in order.
-    external_faults.out_of_memory(host, seconds=2)
+    processes.out_of_memory(host, seconds=2)
     yield
     shared_fate(case, host)
     why = [line["detail"] for line in case.history() if line["reason"] == CRASHED[1]]
@@ -127,7 +130,7 @@ def host_memory(case: Case) -> Iterator[None]:
 
 def shared_fate(case: Case, host: int) -> None:
     """Who was in the same host suffers the same; no one else notices."""
-    case.check(external_faults.gone(host), "the host process still lives")
+    case.check(host_processes.gone(host), "the host process still lives")
     neighbours, others = case.mates[:1], case.mates[1:]
     for one in neighbours:
         one.until(partial(one.has_been, CRASHED), 10, "its neighbour in the host is told, too")
@@ -139,7 +142,7 @@ def shared_fate(case: Case, host: int) -> None:
 @contextmanager
 def fork_server_killed(case: Case) -> Iterator[None]:
     before = case.online()
-    external_faults.kill(external_faults.fork_server(case.application))
+    processes.kill(host_processes.fork_server(case.application))
     (mate,) = case.mates
     mate.api("DELETE", "disconnect")
     mate.link()
@@ -147,24 +150,23 @@ def fork_server_killed(case: Case) -> Iterator[None]:
     yield
 
 
-def restarted(while_down: Callable[[Case], None]) -> Harm:
+def restarted(while_down: Callable[[Case], None]) -> RowFault:
     """kill -9 of the product and a new start; in between, something happens to files."""
 
     @contextmanager
-    def harm(*cases: Case) -> Iterator[None]:
-        cases[0].application.kill()
-        for case in cases:
-            while_down(case)
-        cases[0].application.start()
+    def befall(*cases: Case) -> Iterator[None]:
+        with processes.killed(cases[0].application):
+            for case in cases:
+                while_down(case)
         yield
 
-    return harm
+    return befall
 
 
 def spoil(case: Case) -> None:
-    if case.row.harm == "credentials_damaged":
-        external_faults.corrupt(case.folder)
-    elif case.row.harm == "credentials_missing":
+    if case.row.fault == "credentials_damaged":
+        disks.corrupt(case.folder)
+    elif case.row.fault == "credentials_missing":
         shutil.rmtree(case.folder)
 
 
@@ -174,8 +176,8 @@ def ban_restart(case: Case) -> Iterator[None]:
     case.simulator.drop(number=case.number)
     case.until(lambda: case.is_(BAN), 10, "the ban")
     ends = ban_ends(case)
-    case.application.kill()  # and the simulator with it, which forgets its faults
-    case.application.start()
+    with processes.killed(case.application):
+        pass  # The simulator ends with it, and forgets its faults.
     case.check(time.time() < ends - 2, "the start took so long that the ban is over")
     case.check(ban_ends(case) == ends, "the end of the ban is another one")
     wait_out(case)
@@ -187,15 +189,14 @@ def ban_restart(case: Case) -> Iterator[None]:
 AWAY_SECONDS = 30.0 if LONG else 12.0
 
 
-def database(harmed: Callable[..., object]) -> Harm:
+def database(fault: Callable[[Application], Fault]) -> RowFault:
     """Links stay up, requests are answered, and what happened meanwhile is told afterwards."""
 
     @contextmanager
-    def harm(*cases: Case) -> Iterator[None]:
+    def befall(*cases: Case) -> Iterator[None]:
         up = [(case, case.online()) for case in cases if case.row.phase == Phase.LINKED]
         unlinked = cases[0].mates[0]
-        with ExitStack() as away:
-            away.enter_context(harmed(cases[0].application))  # type: ignore[arg-type]
+        with fault(cases[0].application):
             with lasting(AWAY_SECONDS):
                 unlinked.simulator.unlink(jid=unlinked.jid)
                 for method, action in (("GET", "status"), ("POST", "reconnect")):
@@ -212,27 +213,25 @@ def database(harmed: Callable[..., object]) -> Harm:
             lambda: gone()["reason"] == "logged_out_by_phone", 10, "what happened meanwhile"
         )
 
-    return harm
+    return befall
 
 
-def disk(harmed: str, mended: str) -> Harm:
+def disk(fault: Callable[[disks.SmallDisk], Fault]) -> RowFault:
     """The credentials' disk is of no use; whoever is linked has to log in again meanwhile."""
 
     @contextmanager
-    def harm(*cases: Case) -> Iterator[None]:
+    def befall(*cases: Case) -> Iterator[None]:
         small = cases[0].disk
-        getattr(small, harmed)()
-        try:
+        assert small is not None
+        with fault(small):
             for case in linked(cases):
                 case.simulator.drop(number=case.number)
             with lasting():
                 yield
             for case in linked(cases):
                 case.check(case.online(), "it has not come back from the drop")
-        finally:
-            getattr(small, mended)()
 
-    return harm
+    return befall
 
 
 TIDY_UP = """
@@ -246,21 +245,18 @@ with contextlib.closing(sqlite3.connect(sys.argv[1])) as database:
 def read_only_restart(case: Case) -> Iterator[None]:
     assert case.disk is not None
     case.application.kill()
-    if case.row.harm == "store_unusable":
+    if case.row.fault == "store_unusable":
         # SQLite reads a database on such a disk while its log lies beside it, as after a kill.
         for store in case.stores:
             path = "/" / store.relative_to(case.disk.seen(Path("/")))
             command = [*case.disk.prefix, sys.executable, "-c", TIDY_UP, str(path)]
             subprocess.run(command, check=True, timeout=30)
-    case.disk.read_only()
-    try:
+    with disks.read_only(case.disk):
         case.application.start()
         yield
-    finally:
-        case.disk.writable()
 
 
-HARMS: dict[str, Harm] = {
+FAULTS: dict[str, RowFault] = {
     "refuse": outage("refuse"),
     "refuse_407": outage("refuse", status=407),
     "http_503": outage("http_503"),
@@ -282,10 +278,10 @@ HARMS: dict[str, Harm] = {
     "credentials_damaged": restarted(spoil),
     "credentials_missing": restarted(spoil),
     "ban_restart": ban_restart,
-    "database_locked": database(external_faults.database_locked),
-    "database_away": database(external_faults.database_away),
-    "disk_full": disk("fill", "make_room"),
-    "read_only": disk("read_only", "writable"),
+    "database_locked": database(databases.locked),
+    "database_away": database(databases.away),
+    "disk_full": disk(disks.full),
+    "read_only": disk(disks.read_only),
     "read_only_restart": read_only_restart,
     "store_unusable": read_only_restart,
 }

@@ -11,8 +11,8 @@ import pytest
 
 from simulator.client import ControlError
 from tests.faults.case import Case
-from tests.faults.harm_linked import BAN_SECONDS, BITES, no_reconnect, wait_out
-from tests.faults.harms import Harm, armed, bites_left
+from tests.faults.linked import BAN_SECONDS, MANY, no_reconnect, wait_out
+from tests.faults.row_fault import RowFault
 from tests.faults.table import BAN
 
 EXPECTED, SAME_WITHOUT_THE_NINE, ANOTHER = "+55 11 98765-4321", "551187654321", "5521912345678"
@@ -27,15 +27,15 @@ def drop(case: Case) -> Iterator[None]:
     yield
 
 
-def now(kind: str, **params: Any) -> Harm:
+def now(kind: str, **params: Any) -> RowFault:
     """Something that happens to the connection under the code."""
 
     @contextmanager
-    def harm(case: Case) -> Iterator[None]:
+    def befall(case: Case) -> Iterator[None]:
         case.simulator.arm(kind, connection=case.connection, **params)
         yield
 
-    return harm
+    return befall
 
 
 @contextmanager
@@ -85,36 +85,36 @@ def downgrade_webclient(case: Case) -> Iterator[None]:
     case.check(case.shown() == case.code, "the code did not stay")
 
 
-def forged(kind: str) -> Harm:
+def forged(kind: str) -> RowFault:
     """A phone whose answer the client does not believe."""
 
     @contextmanager
-    def harm(case: Case) -> Iterator[None]:
+    def befall(case: Case) -> Iterator[None]:
         case.simulator.arm(kind, connection=case.connection, count=1)
         with pytest.raises(ControlError):
             case.simulator.scan(case.code)
         yield
 
-    return harm
+    return befall
 
 
 @contextmanager
 def ban(case: Case) -> Iterator[None]:
     case.number = f"55119{case.organization:08d}"
     ban_lasts: dict[str, Any] = {"reason": 402, "code": 101, "expire": BAN_SECONDS}
-    with armed(case, "failure", count=BITES, **ban_lasts) as fault:
+    with case.whatsapp_fault("failure", count=MANY, **ban_lasts) as fault:
         case.scan(case.code, case.number)
         case.until(lambda: case.is_(BAN), case.row.told_within, "the ban")
         no_reconnect(case)
         wait_out(case)
-        case.check(bites_left(case, fault) == BITES - 1, "a login during the ban")
+        case.check(fault.count_left() == MANY - 1, "a login during the ban")
     yield
 
 
 @contextmanager
 def failure_401(case: Case) -> Iterator[None]:
     case.number = f"55119{case.organization:08d}"
-    with armed(case, "failure", reason=401):
+    with case.whatsapp_fault("failure", reason=401):
         case.scan(case.code, case.number)
         yield
     case.next_number = case.number
@@ -141,7 +141,7 @@ def number_in_use(case: Case) -> Iterator[None]:
     holder.check(held is not None and holder.online() == held, "the first one's connection broke")
 
 
-HARMS: dict[str, Harm] = {
+FAULTS: dict[str, RowFault] = {
     "drop": drop,
     "websocket_close": now("websocket_close", code=1011),
     "stream_503": now("stream_503"),

@@ -1,0 +1,111 @@
+"""One `manage.py` process of the product with a data folder of its own, and all that it starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Until nothing is left of a process that has ended.
+GONE_SECONDS = 15.0
+
+
+def until(look: Callable[[], Any], seconds: float, what: str) -> Any:
+    """The first true answer of `look`. Raises AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.02)
+    return found
+
+
+def processes_of(folder: Path) -> set[int]:
+    """The process numbers of everything that works on a data folder."""
+    mark = f"DATA_DIR={folder}\0".encode()
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in path.read_bytes():
+                found.add(int(path.parent.name))
+        except OSError:
+            continue  # It ended while we looked, or is someone else's.
+    return found
+
+
+class ManagedProcess:
+    """Starts, signals, stops and kills it. `DATA_DIR` must be in the environment.
+
+    `prefix`: a command in front of its own, which must end in exec.
+    """
+
+    stop_seconds = 15.0
+
+    def __init__(
+        self,
+        data_dir: Path,
+        command: Sequence[str],
+        environment: dict[str, str],
+        prefix: tuple[str, ...] = (),
+    ) -> None:
+        self.data_dir = data_dir
+        self.environment = environment
+        self.log = data_dir / "log.txt"
+        self.process: subprocess.Popen[bytes] | None = None
+        self._command = command
+        self._prefix = prefix
+
+    def start(self) -> Self:
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self._prefix, sys.executable, "manage.py", *self._command],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def processes(self) -> set[int]:
+        """The process numbers of everything that works on this data folder."""
+        return processes_of(self.data_dir)
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """kill -9; returns when nothing of it runs any more."""
+        self._end(signal.SIGKILL)
+
+    def kill_all(self) -> None:
+        """kill -9 of the process and of each that it has started."""
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait(self.stop_seconds)
+
+    def stop(self) -> int | None:
+        """SIGTERM, and wait until nothing of it runs any more. Returns the exit code."""
+        self._end(signal.SIGTERM)
+        return None if self.process is None else self.process.returncode
+
+    def _end(self, how: signal.Signals) -> None:
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(how)
+        self.process.wait(self.stop_seconds)
+        until(lambda: not self.processes(), GONE_SECONDS, f"no process left after {how.name}")
