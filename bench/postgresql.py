@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psycopg
 
-from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Application, until
+from tests.support.linking import decode
 from tests.support.services import Postgres
 
 SIZES = (1, 25, 100)

@@ -26,6 +26,9 @@ AT_REST = """() => Promise.all(document.getAnimations()
 COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"], "preload": False}
 
 
+NARROW = 320
+
+
 def violations(page: Page, options: dict[str, Any] = OPTIONS) -> list[str]:
     """What axe finds, a line for each rule: "serious color-contrast ×2: h1.title (…)"."""
     if not page.evaluate("'axe' in window"):
@@ -41,6 +44,16 @@ def in_both_themes(page: Page) -> list[str]:
     dark = [f"dark: {line}" for line in violations(page, COLOURS)]
     page.emulate_media(color_scheme="light")
     return dark + [f"light: {line}" for line in violations(page)]
+
+
+def accessible(page: Page) -> None:
+    """No violation that axe calls serious or critical, and no scrolling sideways at 320 px."""
+    told = in_both_themes(page)
+    assert not [line for line in told if " serious " in line or " critical " in line]
+    page.set_viewport_size({"width": NARROW, "height": 800})
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert width <= NARROW
 
 
 def _told(violation: dict[str, Any]) -> str:

@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from simulator.client import ControlError
-from tests.lifecycle.test_reconnect import decode, link
 from tests.support.application import Application, until
+from tests.support.linking import decode, link
 
 # What takes a minute or more by itself: the row is as the worker leaves it.
 EXPIRED = """

@@ -15,17 +15,13 @@ from contextlib import contextmanager
 from functools import partial
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
-from tests.browser.axe import in_both_themes
+from tests.browser.axe import accessible, in_both_themes
 from tests.browser.scenes import Scenes
-from tests.browser.test_live_page import browser, press
-from tests.browser.visitor import Visitor, panel
+from tests.browser.visitor import Visitor, panel, press
 from tests.support.application import ROOT, Application, free_port, until
 
-__all__ = ["browser"]
-
-NARROW = 320
 CONNECTION = "admin/connections/connection/"
 ORGANIZATION = "admin/organizations/organization/"
 PAGES = [
@@ -73,16 +69,6 @@ def visitor(browser: Browser, application: Application) -> Iterator[Visitor]:
     visitor = Visitor(browser, application)
     yield visitor
     visitor.context.close()
-
-
-def accessible(page: Page) -> None:
-    """No violation that axe calls serious or critical, and no scrolling sideways at 320 px."""
-    told = in_both_themes(page)
-    assert not [line for line in told if " serious " in line or " critical " in line]
-    page.set_viewport_size({"width": NARROW, "height": 800})
-    width = page.evaluate("document.documentElement.scrollWidth")
-    page.set_viewport_size({"width": 1280, "height": 800})
-    assert width <= NARROW
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from playwright.sync_api import expect
 
-import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
-
-from tests.browser.visitor import Visitor, launch
+from tests.browser.visitor import Visitor
 from tests.support.application import Application
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # For this module alone: its event loop would be in the way of asynchronous tests.
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def visitor(browser: Browser, application: Application) -> Iterator[Visitor]:
-    visitor = Visitor(browser, application)
-    yield visitor
-    visitor.context.close()
 
 
 def test_an_operation_can_be_tried(visitor: Visitor, application: Application) -> None:

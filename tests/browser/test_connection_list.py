@@ -6,12 +6,9 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.test_live_page import browser, visitor
 from tests.browser.visitor import Visitor
-from tests.lifecycle.test_reconnect import link
 from tests.support.application import Application
-
-__all__ = ["browser", "visitor"]
+from tests.support.linking import link
 
 
 def open_list(page: Page, application: Application, **query: str) -> Page:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.browser.test_live_page import browser, visitor
 from tests.browser.visitor import Visitor
 from tests.support.application import Application
-
-__all__ = ["browser", "visitor"]
 
 PAGES = [
     *("admin/", "admin/password_change/", "admin/second-factor/"),

@@ -9,12 +9,9 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.test_live_page import browser
 from tests.browser.visitor import Visitor
-from tests.lifecycle.test_reconnect import link
 from tests.support.application import Application, until
-
-__all__ = ["browser"]
+from tests.support.linking import link
 
 
 @pytest.fixture

@@ -5,14 +5,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.axe import in_both_themes
-from tests.browser.test_live_page import browser, press
+from tests.browser.axe import accessible
+from tests.browser.visitor import press
 from tests.support.application import Application
 
-__all__ = ["browser"]
-
 PASSWORD = "correct horse battery"
-NARROW = 320
 USERS = """
 from django.contrib.auth.models import User
 from organizations.models import Membership
@@ -46,14 +43,6 @@ def logged_in(browser: Browser, application: Application, name: str) -> Page:
     press(page, "Log in")
     page.wait_for_url("**/admin/")
     return page
-
-
-def accessible(page: Page) -> None:
-    told = in_both_themes(page)
-    assert not [line for line in told if " serious " in line or " critical " in line]
-    page.set_viewport_size({"width": NARROW, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
-    page.set_viewport_size({"width": 1280, "height": 800})
 
 
 def test_owner_invites_and_the_user_accepts(

@@ -2,44 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from tests.browser.visitor import Visitor, launch, panel, qr_code
+from tests.browser.visitor import Visitor, digits, panel, press, qr_code, status
 from tests.support.application import Application, until
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # For this module alone: its event loop would be in the way of asynchronous tests.
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def visitor(browser: Browser, application: Application) -> Iterator[Visitor]:
-    visitor = Visitor(browser, application)
-    yield visitor
-    visitor.context.close()
-
-
-def press(page: Page, button: str) -> None:
-    page.get_by_role("button", name=button, exact=True).click()
-
-
-def digits(page: Page) -> str:
-    """The number that the page shows as connected."""
-    return re.sub(r"\D", "", page.locator('[data-field="emblem"]').inner_text())
-
-
-def status(page: Page) -> Locator:
-    """What is, in words; the page has other live regions too."""
-    return page.locator("[data-words] > [role=status]")
 
 
 def test_reconnect_scan_disconnect_and_reconnect_again(

@@ -6,11 +6,8 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.test_live_page import browser, digits, press, visitor
-from tests.browser.visitor import Visitor, panel, qr_code
+from tests.browser.visitor import Visitor, digits, panel, press, qr_code
 from tests.support.application import Application
-
-__all__ = ["browser", "visitor"]
 
 
 def test_a_code_typed_on_the_phone_links_it_and_a_test_message_arrives(

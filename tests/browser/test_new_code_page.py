@@ -8,12 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.scenes import Scenes
-from tests.browser.test_live_page import browser, digits, press, status, visitor
 from tests.browser.test_owner_link_page import Phone, copied_link, follow, stage
-from tests.browser.visitor import Visitor, panel, qr_code
+from tests.browser.visitor import Visitor, digits, panel, press, qr_code, status
 from tests.support.application import Application
-
-__all__ = ["browser", "visitor"]
 
 NEW_CODE, KEEP = "Get a new code", "Stop, and keep the saved login"
 

@@ -7,12 +7,9 @@ import json
 import pytest
 
 from tests.attacks.unchanged import ask, bearer
-from tests.browser.test_live_page import browser, visitor
 from tests.browser.visitor import Visitor
 from tests.support.application import Application
 from tests.support.raw_http import TEXT, Raw
-
-__all__ = ["browser", "visitor"]
 
 NAMES = [
     "Padaria São João & Filhos <b>\"Pão\"</b> 'n'",

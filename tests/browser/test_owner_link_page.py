@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.visitor import WAIT_MILLISECONDS, Visitor, launch, qr_code
+from tests.browser.visitor import WAIT_MILLISECONDS, Visitor, qr_code
 from tests.support.application import Application, until
 
 NUMBER, NUMBER_TEXT = "5511985550188", "+55 11 98555-0188"
@@ -22,14 +22,6 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applicatio
     # One that says all it can say, to see that no secret is among it.
     with Application(tmp_path_factory.mktemp("owner") / "data", LOG_LEVEL="DEBUG") as application:
         yield application
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        yield chromium
-        chromium.close()
 
 
 class Phone:

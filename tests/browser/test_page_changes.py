@@ -8,12 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.test_accessibility import CONNECTION
-from tests.browser.test_live_page import browser, press
-from tests.browser.visitor import Visitor, panel, qr_code
-from tests.lifecycle.test_reconnect import link
+from tests.browser.visitor import Visitor, panel, press, qr_code
 from tests.support.application import Application
-
-__all__ = ["browser"]
+from tests.support.linking import link
 
 # Both are told by one message; a busy machine draws one page after the other.
 TOGETHER_MILLISECONDS = 1_000

@@ -9,12 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 from django_otp.oath import TOTP
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_accessibility import accessible
-from tests.browser.test_live_page import browser
+from tests.browser.axe import accessible
 from tests.browser.visitor import Visitor, qr_code
 from tests.support.application import Application
-
-__all__ = ["browser"]
 
 
 def app_code(secret: str, steps: int = 0) -> str:

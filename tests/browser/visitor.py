@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, expect
@@ -95,3 +96,17 @@ def qr_code(page: Page) -> str:
     picture = page.get_by_role("img", name="QR code")
     expect(picture).to_be_visible()
     return read(picture.screenshot())
+
+
+def press(page: Page, button: str) -> None:
+    page.get_by_role("button", name=button, exact=True).click()
+
+
+def digits(page: Page) -> str:
+    """The number that the page shows as connected."""
+    return re.sub(r"\D", "", page.locator('[data-field="emblem"]').inner_text())
+
+
+def status(page: Page) -> Locator:
+    """What is, in words; the page has other live regions too."""
+    return page.locator("[data-words] > [role=status]")

@@ -10,8 +10,8 @@ from functools import partial
 from simulator.client import ControlError
 from tests.chaos.accounts import CONNECTED, DISCONNECTED, Account
 from tests.chaos.product import NoAnswer, Product
-from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Answer
+from tests.support.linking import decode
 
 # Of a request for a connection, these mean that it changed nothing.
 REFUSED = ("temporarily_banned", "too_many_requests", "organization_inactive")

@@ -14,10 +14,10 @@ from connections.lifecycle import Reason
 from connections.reason_texts import REASON_TEXTS
 from simulator.client import ControlClient
 from tests.faults.row import Row, Told
-from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Answer, Application
 from tests.support.faults.disks import SmallDisk
 from tests.support.faults.whatsapp import WhatsAppFault
+from tests.support.linking import decode
 
 T = TypeVar("T")
 JSON = dict[str, Any]

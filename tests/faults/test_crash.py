@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.lifecycle.test_reconnect import decode, link, online
 from tests.support.application import Application
+from tests.support.linking import decode, link, online
 
 pytestmark = pytest.mark.servers
 

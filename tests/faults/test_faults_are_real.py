@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.lifecycle.test_reconnect import link, online
 from tests.support import host_processes
 from tests.support.application import Application, until
 from tests.support.faults import IN_FILES, NOT_IN_FILES, databases, disks, processes
+from tests.support.linking import link, online
 
 pytestmark = pytest.mark.skipif(not IN_FILES, reason=NOT_IN_FILES)
 mounts = pytest.mark.skipif(not disks.can_mount(), reason=disks.CANNOT_MOUNT)

@@ -9,8 +9,8 @@ from typing import Any
 from simulator import process
 from simulator.client import ControlClient
 from tests.lifecycle.api_reads import events_of, snapshot_of, status_of
-from tests.lifecycle.test_reconnect import decode, link
 from tests.support.application import Application, until
+from tests.support.linking import decode, link
 
 NUMBER = "5511981000501"
 DENIED_MESSAGES = (407, 403, 502)

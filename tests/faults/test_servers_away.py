@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Answer, Application, until
 from tests.support.faults import servers
+from tests.support.linking import decode
 from tests.support.raw_http import TEXT, Raw
 from tests.support.services import Postgres, Redis
 

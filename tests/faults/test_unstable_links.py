@@ -13,8 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.lifecycle.test_reconnect import link
 from tests.support.application import Application, until
+from tests.support.linking import link
 
 ORGANIZATIONS, SECONDS = 20, 60.0
 MOST_LOGINS, MOST_CPU = 6, 0.1  # for each organization; of one core

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.lifecycle.api_reads import events_of, status_of
-from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Application
+from tests.support.linking import decode
 
 FIRST, SECOND = "5511981000411", "5511981000422"
 MEXICAN, MEXICAN_WITHOUT_1 = "5215598765432", "525598765432"

@@ -8,8 +8,8 @@ import pytest
 
 from tests.lifecycle.api_reads import attempts_of, device_numbers, events_of, status_of
 from tests.lifecycle.test_pairing_code import ask as ask_for_typed_code
-from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Answer, Application, until
+from tests.support.linking import decode
 
 NUMBERS = (f"55119810003{number:02}" for number in range(99))
 OTHER_NUMBER = "5511981000399"

@@ -8,8 +8,8 @@ import pytest
 
 from simulator.client import ControlError
 from tests.lifecycle.api_reads import attempts_of, newest_connection, snapshot_of
-from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Application, until
+from tests.support.linking import decode
 
 NUMBER, SECOND, THIRD = "5511981000201", "5511981000202", "5511981000203"
 # Longer than a code that was taken for the second one would be waited for: 20 s, and 10 s more.

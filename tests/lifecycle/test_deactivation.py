@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.lifecycle.test_reconnect import link, online
 from tests.support.application import Application, until
+from tests.support.linking import link, online
 
 pytestmark = pytest.mark.servers
 

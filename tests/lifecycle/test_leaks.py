@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lifecycle.test_reconnect import decode
 from tests.support import host_processes
 from tests.support.application import Application, until
+from tests.support.linking import decode
 
 CYCLES = int(os.environ.get("LEAK_CYCLES", "40"))
 # Imports, caches and pools of threads fill up first.

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.lifecycle.test_reconnect import decode, link
 from tests.support.application import Answer, Application, until
+from tests.support.linking import decode, link
 
 REFUSED_LONG_SECONDS = "2"
 

@@ -3,8 +3,8 @@
 import pytest
 
 from simulator.client import ControlError
-from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Application, until
+from tests.support.linking import decode
 
 IDLE = 4  # web with supervisor, simulator, the fork server of hosts and the spare one
 NUMBERS = (f"55119876543{number}" for number in range(21, 99))

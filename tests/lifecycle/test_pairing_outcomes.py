@@ -10,8 +10,8 @@ import pytest
 from simulator.client import ControlError
 from tests.lifecycle.api_reads import attempts_of, events_of, newest_connection, status_of
 from tests.lifecycle.test_pairing_code import ask
-from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Application, until
+from tests.support.linking import decode
 
 NUMBERS = (f"55119810001{number:02}" for number in range(99))
 # A code that came after all would come at once, as nothing is dialled for it.

@@ -3,8 +3,8 @@
 import pytest
 
 from simulator.client import ControlError
-from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Application, until
+from tests.support.linking import decode
 
 pytestmark = pytest.mark.servers
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lifecycle.test_reconnect import decode, link, online
 from tests.support.application import ROOT, Application, until
+from tests.support.linking import decode, link, online
 from tests.support.services import Postgres
 
 OUTAGE_SECONDS = 30.0

@@ -10,8 +10,8 @@ import pytest
 
 from connections.self_tests import FAILED, NOT_CONNECTED, SENDING, SENT, Failure
 from connections.worker.stability import HELD_SECONDS
-from tests.lifecycle.test_reconnect import link
 from tests.support.application import Answer, Application, until
+from tests.support.linking import link
 
 pytestmark = pytest.mark.servers
 

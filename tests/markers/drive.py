@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from simulator.client import ControlClient
-from tests.lifecycle.test_reconnect import decode
 from tests.markers.planted import Markers
 from tests.markers.table import PLANTED_ON_PURPOSE
 from tests.markers.visitor import Visitor
 from tests.support.application import Application, until
+from tests.support.linking import decode
 from tests.support.raw_http import TEXT, Heard, Raw, frame
 
 LINKED, EXPECTED, TYPED = "5511983210951", "5511983210952", "5511983210953"

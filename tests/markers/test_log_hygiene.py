@@ -12,8 +12,8 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 import pytest
 
-from tests.lifecycle.test_reconnect import decode
 from tests.support.application import Application, until
+from tests.support.linking import decode
 from tests.support.raw_http import Raw
 
 END_OF_THE_GREETING = "Stop with Ctrl-C."

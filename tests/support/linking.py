@@ -1,0 +1,37 @@
+"""Link an organization with a phone, as a person does: by the QR code of an answer."""
+
+from __future__ import annotations
+
+from tests.support.application import Answer, Application, until
+from tests.support.qr_reading import read_url
+
+
+def decode(answer: Answer) -> str:
+    """What the QR code in an answer says."""
+    return read_url(answer.body["qrCode"])
+
+
+def link(application: Application, organization: int) -> str:
+    """Reconnect, scan, and wait until the link has its place. Returns the linked number."""
+    answer = application.api("POST", organization, "reconnect")
+    assert answer.status == 200, answer
+    resumes = application.simulator.stats()["resumes"]
+    linked = application.simulator.scan(decode(answer))
+    assert application.wait_for_state(organization, "connected")["number"] == linked.number
+    # A new link moves from the pairing's process to a session host, which logs in again.
+    until(
+        lambda: (
+            application.simulator.stats()["resumes"] > resumes
+            and online(application, linked.number)
+        ),
+        10,
+        "the move to a session host",
+    )
+    return linked.number
+
+
+def online(application: Application, number: str) -> bool:
+    """Whether WhatsApp sees a device of this number online."""
+    return any(
+        device["online"] for device in application.simulator.devices() if device["number"] == number
+    )
