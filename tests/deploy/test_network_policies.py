@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.test_files import KUBERNETES, manifests
+from tests.deploy.files import KUBERNETES, manifests
 
 COMPONENT = "app.kubernetes.io/component"
 COMPONENTS = ("web", "worker", "migrate")

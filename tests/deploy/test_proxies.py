@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -27,10 +26,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from websockets.sync.client import ClientConnection, connect
 
+from tests.deploy.files import DEPLOY, installed
 from tests.support.application import free_port, until
 from tests.support.cluster import Cluster
 
-DEPLOY = Path(__file__).resolve().parent.parent.parent / "deploy"
 SITE = "orgs.example.com"
 VISITOR = "127.0.0.2"
 FORGED = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "http", "Forwarded": "for=_x"}
@@ -136,13 +135,6 @@ class Proxy:
             link.close()
         assert answer.status in (301, 308)
         return str(answer.headers["Location"])
-
-
-def installed(program: str) -> str:
-    found = shutil.which(program) or shutil.which(program, path="/usr/sbin")
-    if found is None:
-        pytest.skip(f"{program} is not installed")
-    return found
 
 
 def nginx(folder: Path, certificate: Path, ports: list[int], proxy: Proxy) -> list[str]:

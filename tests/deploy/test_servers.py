@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, ConnectionError
 from redis.retry import Retry
 
-from tests.deploy.test_files import DEPLOY, ROOT, compose
+from tests.deploy.files import DEPLOY, ROOT, compose
 from tests.support.services import Postgres, free_port, postgres_program, redis_program, with_us
 from whatsapp_orgs.tests import isolation
 

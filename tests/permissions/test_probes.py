@@ -6,7 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from tests.permissions.callers import CALLERS, World, build, everything, leaks, probes
-from tests.permissions.table import probe_rows
+from tests.permissions.rows import probe_rows
 from whatsapp_orgs.asgi import application
 from whatsapp_orgs.tests.asgi_client import ask
 

@@ -29,7 +29,7 @@ from tests.permissions.callers import (
     routes,
 )
 from tests.permissions.requests import ASKED_WITH
-from tests.permissions.table import Row, rows
+from tests.permissions.rows import Row, rows
 
 TABLE = rows()
 GROUPS = sorted({row.group for row in TABLE.values()})

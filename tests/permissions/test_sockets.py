@@ -16,7 +16,7 @@ from tests.permissions.callers import (
     leaks,
     sockets,
 )
-from tests.permissions.table import socket_rows
+from tests.permissions.rows import socket_rows
 
 TABLE = socket_rows()
 

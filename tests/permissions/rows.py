@@ -1,0 +1,71 @@
+"""The permission table, read: what every caller is answered, by route."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.permissions.callers import CALLERS, PEOPLE, TOKENS
+from tests.permissions.table import ADMIN, API, OPEN, PROBES, SOCKETS
+
+STAFF = ["viewer", "operator", "owner", "outsider", "superuser"]
+NO_STAFF = [caller for caller in CALLERS if caller not in STAFF]
+VALID = [token for token in TOKENS if token not in ("expired", "revoked")]
+NO_TOKEN = [*PEOPLE, "expired", "revoked"]
+
+
+@dataclass
+class Row:
+    """What everyone is answered."""
+
+    group: str
+    method: str
+    route: str
+    expected: dict[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.route}"
+
+
+def rows() -> dict[str, Row]:
+    """All rows, by "METHOD route"."""
+    found = [
+        *_read(ADMIN, [[caller] for caller in STAFF], dict.fromkeys(NO_STAFF, "login")),
+        *_read(API, [[caller] for caller in VALID], dict.fromkeys(NO_TOKEN, "401")),
+        *_read(OPEN, [NO_STAFF, STAFF], {}),
+    ]
+    return {str(row): row for row in found}
+
+
+def _read(table: str, columns: list[list[str]], others: dict[str, str]) -> Iterator[Row]:
+    """The rows of a table whose columns are these callers; `others`: who has no column."""
+    before = ""
+    for line in table.strip().splitlines():
+        if line.startswith("#"):
+            continue
+        if line.startswith("["):
+            before = line[1:-1]
+            continue
+        methods, after, *cells = line.split()
+        told = {
+            caller: cell for callers, cell in zip(columns, cells, strict=True) for caller in callers
+        }
+        for method in methods.split(","):
+            yield Row(before, method, before + after.removeprefix("."), others | told)
+
+
+def socket_rows() -> dict[str, dict[str, str]]:
+    """What everyone is answered, by route."""
+    words = SOCKETS.split()
+    length = 1 + len(CALLERS)
+    lines = [words[start : start + length] for start in range(0, len(words), length)]
+    return {route: dict(zip(CALLERS, cells, strict=True)) for route, *cells in lines}
+
+
+def probe_rows() -> dict[tuple[str, str], list[str]]:
+    """What everyone is answered, by method and path."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for line in PROBES.strip().splitlines():
+        methods, path, *cells = line.split()
+        found |= {(method, path): cells for method in methods.split(",")}
+    return found
