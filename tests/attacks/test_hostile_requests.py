@@ -22,7 +22,7 @@ TOO_LARGE = 2**20 + 1
 
 
 @pytest.mark.parametrize("number", HOSTILE_IDS)
-def test_an_id_that_is_none(application: Application, number: str) -> None:
+def test_malformed_id_is_refused(application: Application, number: str) -> None:
     path = f"/api/v1/organizations/{number}/whatsapp"
     for call in ("GET {}/status", "POST {}/reconnect", "DELETE {}/disconnect", "GET {}/qrcode.png"):
         heard = ask(application, call.format(path), Authorization=bearer(application))
@@ -32,7 +32,7 @@ def test_an_id_that_is_none(application: Application, number: str) -> None:
 
 
 @pytest.mark.parametrize("number", HOSTILE_IDS)
-def test_an_id_that_is_none_in_the_admin(application: Application, number: str) -> None:
+def test_malformed_id_in_the_admin_is_refused(application: Application, number: str) -> None:
     heard = ask(application, f"GET /admin/connections/connection/{number}/change/")
     # Whoever is not logged in is sent to the login, which gives nothing away.
     assert heard.status in (302, 404)
@@ -52,7 +52,7 @@ def test_an_id_that_is_none_in_the_admin(application: Application, number: str) 
         "GET",
     ],
 )
-def test_a_first_line_that_is_none(application: Application, line: str) -> None:
+def test_malformed_request_line_is_refused(application: Application, line: str) -> None:
     heard = ask(application, line)
     assert heard.status == 400
 
@@ -60,7 +60,7 @@ def test_a_first_line_that_is_none(application: Application, line: str) -> None:
 @pytest.mark.parametrize(
     "query", ["page=%00", "page=%ff", "limit=%0d%0aX-Evil:1", "a=" + "x" * 9000]
 )
-def test_a_hostile_query(application: Application, query: str) -> None:
+def test_hostile_query_gets_a_clear_answer(application: Application, query: str) -> None:
     line = f"GET /api/v1/organizations?{query}"
     heard = ask(application, line, Authorization=bearer(application))
     assert heard.status in (200, 400, 404)
@@ -73,13 +73,13 @@ def test_a_hostile_query(application: Application, query: str) -> None:
 @pytest.mark.parametrize(
     "host", ["evil.example", "127.0.0.1@evil.example", "127.0.0.1:x", "localhost, evil.example", ""]
 )
-def test_another_host(application: Application, host: str) -> None:
+def test_unknown_host_is_refused(application: Application, host: str) -> None:
     heard = ask(application, "GET /admin/login/", Host=host)
     assert heard.status in (400, 302, 200) if host == "" else heard.status == 400
     assert b"evil" not in heard.head
 
 
-def test_who_we_are_is_not_for_clients_to_say(application: Application) -> None:
+def test_forged_identity_headers_are_ignored(application: Application) -> None:
     heard = ask(
         application,
         "GET /admin/",
@@ -95,12 +95,12 @@ def test_who_we_are_is_not_for_clients_to_say(application: Application) -> None:
 
 
 @pytest.mark.parametrize("value", ["a\0b", "a\rb", "a\x7fb\0"])
-def test_signs_that_no_header_may_have(application: Application, value: str) -> None:
+def test_invalid_header_characters_are_refused(application: Application, value: str) -> None:
     heard = ask(application, "GET /admin/login/", X_Header=value)
     assert heard.status == 400
 
 
-def test_headers_without_end(application: Application) -> None:
+def test_oversized_headers_are_refused(application: Application) -> None:
     heard = ask(application, "GET /admin/login/", X_Header="a" * 100_000)
     assert heard.status in (0, 400)
 
@@ -108,7 +108,7 @@ def test_headers_without_end(application: Application) -> None:
 @pytest.mark.parametrize(
     "token", ["", " ", "x", "wao_" + "0" * 64, "ÿþ", "wao_" + "0" * 9000, "a b"]
 )
-def test_a_wrong_token(application: Application, token: str) -> None:
+def test_wrong_tokens_are_refused(application: Application, token: str) -> None:
     heard = ask(application, "GET /api/v1/organizations", Authorization=f"Bearer {token}")
     assert heard.status == 401
     assert json.loads(heard.body)["success"] is False
@@ -136,7 +136,7 @@ def test_a_wrong_token(application: Application, token: str) -> None:
         b'{"phoneNumber": ' + b"9" * 10_000 + b"}",
     ],
 )
-def test_a_body_that_is_wrong(application: Application, body: bytes) -> None:
+def test_malformed_body_is_refused(application: Application, body: bytes) -> None:
     path = f"/api/v1/organizations/{application.organization()}/whatsapp/pairing-code"
     length, kind = str(len(body)), "application/json"
     heard = ask(
@@ -152,13 +152,13 @@ def test_a_body_that_is_wrong(application: Application, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/organizations/", "/admin/login/", "/nowhere"])
-def test_a_body_that_is_too_large(application: Application, path: str) -> None:
+def test_oversized_body_is_refused(application: Application, path: str) -> None:
     # Not sent: saying so is enough. A server that waited for it would wait for ever.
     heard = ask(application, f"POST {path}", Content_Length=str(TOO_LARGE))
     assert heard.status == 413
 
 
-def test_a_body_in_pieces_that_does_not_end(application: Application) -> None:
+def test_endless_chunked_body_is_refused(application: Application) -> None:
     piece = b"10000\r\n" + b"x" * 65536 + b"\r\n"
     with Raw(application) as raw:
         raw.say(raw.head("POST /admin/login/", Transfer_Encoding="chunked") + piece * 17)
@@ -175,7 +175,9 @@ def test_a_body_in_pieces_that_does_not_end(application: Application) -> None:
         {"Transfer_Encoding": "chunked", "Content_Length": "5"},
     ],
 )
-def test_a_body_of_unclear_length(application: Application, headers: dict[str, str]) -> None:
+def test_body_of_ambiguous_length_is_refused(
+    application: Application, headers: dict[str, str]
+) -> None:
     assert ask(application, "POST /admin/login/", b"zz\r\n", **headers).status == 400
 
 
@@ -199,7 +201,7 @@ def test_requests_that_never_end_are_dropped(application: Application) -> None:
 # --- Other sites ----------------------------------------------------------------------------------
 
 
-def test_a_form_of_another_site(application: Application) -> None:
+def test_form_of_another_site_is_refused(application: Application) -> None:
     body = b"username=admin&password=x"
     form = "application/x-www-form-urlencoded"
     heard = ask(

@@ -23,7 +23,7 @@ ALL = "/ws/connections/"
         *("http://127.0.0.1@evil.example", "http://x:99999999", "//", "javascript:1", " "),
     ],
 )
-def test_a_socket_from_another_site(application: Application, origin: str) -> None:
+def test_socket_from_another_site_is_refused(application: Application, origin: str) -> None:
     key = "dGhlIHNhbXBsZSBub25jZQ=="
     with Raw(application) as raw:
         raw.say(
@@ -39,7 +39,7 @@ def test_a_socket_from_another_site(application: Application, origin: str) -> No
 
 
 @pytest.mark.parametrize("number", HOSTILE_IDS)
-def test_an_id_that_is_none(application: Application, number: str) -> None:
+def test_malformed_id_is_refused(application: Application, number: str) -> None:
     with Raw(application) as raw:
         raw.shake_hands(f"/ws/organizations/{number}/connection/", application.facts["token"])
         assert raw.close_code() == 4404
@@ -62,7 +62,9 @@ def test_an_id_that_is_none(application: Application, number: str) -> None:
         (frame(TEXT, b"{}") * 20_000, 4429),
     ],
 )
-def test_frames_that_are_wrong(application: Application, data: bytes, code: int) -> None:
+def test_malformed_frames_close_the_socket(
+    application: Application, data: bytes, code: int
+) -> None:
     with Raw(application) as raw:
         raw.shake_hands(ALL, application.facts["token"])
         assert raw.frame()[0] == TEXT
@@ -72,7 +74,7 @@ def test_frames_that_are_wrong(application: Application, data: bytes, code: int)
 
 @pytest.mark.parametrize("payload", [b"", b"nonsense", b"{", b"\0", b'{"type": "reconnect"}'])
 @pytest.mark.parametrize("kind", [TEXT, BINARY])
-def test_what_a_client_says_is_only_a_question(
+def test_client_message_only_asks_for_the_state(
     application: Application, kind: int, payload: bytes
 ) -> None:
     with Raw(application) as raw:
@@ -91,7 +93,7 @@ def test_what_a_client_says_is_only_a_question(
         {"Sec_WebSocket_Key": "short"},
     ],
 )
-def test_a_handshake_that_is_wrong(application: Application, headers: dict[str, str]) -> None:
+def test_malformed_handshake_is_refused(application: Application, headers: dict[str, str]) -> None:
     right = {
         **UPGRADE,
         "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
@@ -103,7 +105,7 @@ def test_a_handshake_that_is_wrong(application: Application, headers: dict[str, 
         assert 400 <= raw.rest().status < 500
 
 
-def test_a_client_that_leaves_without_a_word(application: Application) -> None:
+def test_client_that_vanishes_leaves_the_server_well(application: Application) -> None:
     with Raw(application) as raw:
         raw.shake_hands(ALL, application.facts["token"])
         raw.frame()

@@ -72,7 +72,7 @@ def visitor(browser: Browser, application: Application) -> Iterator[Visitor]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page(visitor: Visitor, ids: dict[str, int], path: str) -> None:
+def test_page_is_accessible(visitor: Visitor, ids: dict[str, int], path: str) -> None:
     page = visitor.page
     page.goto(visitor.application.url + path.format(**ids))
     if "{" in path and path.endswith("change/") and path.startswith(CONNECTION):
@@ -81,7 +81,7 @@ def test_a_page(visitor: Visitor, ids: dict[str, int], path: str) -> None:
     visitor.at_ease()
 
 
-def test_the_login(browser: Browser, application: Application) -> None:
+def test_login_is_accessible(browser: Browser, application: Application) -> None:
     page = browser.new_page()
     page.goto(f"{application.url}admin/login/")
     accessible(page)
@@ -94,7 +94,7 @@ def test_the_login(browser: Browser, application: Application) -> None:
     page.close()
 
 
-def test_the_codes_and_what_comes_before_and_after(visitor: Visitor, scenes: Scenes) -> None:
+def test_pairing_panels_are_accessible(visitor: Visitor, scenes: Scenes) -> None:
     page = visitor.page
     organization = scenes.organization("Linking")
     scenes.simulator.arm("slow_handshake", count=1, ms=6000)
@@ -112,13 +112,13 @@ def test_the_codes_and_what_comes_before_and_after(visitor: Visitor, scenes: Sce
     scenes.application.api("DELETE", organization, "disconnect")
 
 
-def test_a_code_to_type(visitor: Visitor, scenes: Scenes) -> None:
+def test_typed_code_panel_is_accessible(visitor: Visitor, scenes: Scenes) -> None:
     visitor.open(scenes.phone_code("Typing"))
     expect(panel(visitor.page, "phone_code")).to_be_visible()
     accessible(visitor.page)
 
 
-def test_the_confirmation_of_a_bulk_action_and_how_it_goes(
+def test_bulk_confirmation_and_progress_are_accessible(
     visitor: Visitor, ids: dict[str, int]
 ) -> None:
     page = visitor.page
@@ -133,7 +133,7 @@ def test_the_confirmation_of_a_bulk_action_and_how_it_goes(
     visitor.at_ease()
 
 
-def test_a_new_token(visitor: Visitor) -> None:
+def test_new_token_page_is_accessible(visitor: Visitor) -> None:
     page = visitor.page
     page.goto(f"{visitor.application.url}admin/organizations/apitoken/add/")
     page.get_by_label("Name").fill("A script")
@@ -142,9 +142,7 @@ def test_a_new_token(visitor: Visitor) -> None:
     accessible(page)
 
 
-def test_the_page_for_the_owner_of_the_phone(
-    visitor: Visitor, browser: Browser, scenes: Scenes
-) -> None:
+def test_owner_page_is_accessible(visitor: Visitor, browser: Browser, scenes: Scenes) -> None:
     staff = visitor.open(scenes.organization("Owned"))
     press(staff, "Copy a link for the phone's owner")
     expect(staff.locator("[data-url]")).not_to_have_value("")
@@ -185,7 +183,7 @@ def answered(html: str, route: Route) -> None:
     route.fulfill(body=html)
 
 
-def test_the_pages_of_errors(visitor: Visitor, application: Application) -> None:
+def test_error_pages_are_accessible(visitor: Visitor, application: Application) -> None:
     # As the server renders them; that it does so stands in the tests of what goes wrong.
     rendered = json.loads(application.manage("shell", "--no-imports", "-c", RENDER))
     page = visitor.page
@@ -209,7 +207,7 @@ OUTLINED = """() => {
 
 
 @pytest.mark.parametrize("path", ["admin/connections/", f"{CONNECTION}{{connected}}/change/"])
-def test_the_keyboard_reaches_everything_and_the_focus_shows(
+def test_keyboard_reaches_everything_and_focus_is_visible(
     visitor: Visitor, ids: dict[str, int], path: str
 ) -> None:
     page = visitor.page
@@ -227,7 +225,7 @@ def test_the_keyboard_reaches_everything_and_the_focus_shows(
     assert any(name.startswith(expected) for name in names), names
 
 
-def test_nothing_moves_for_those_who_asked_for_that(
+def test_reduced_motion_stops_every_animation(
     browser: Browser, application: Application, scenes: Scenes
 ) -> None:
     visitor = Visitor(browser, application)
@@ -247,7 +245,7 @@ def test_nothing_moves_for_those_who_asked_for_that(
     visitor.context.close()
 
 
-def test_a_change_is_said_once(visitor: Visitor, scenes: Scenes) -> None:
+def test_change_is_announced_once(visitor: Visitor, scenes: Scenes) -> None:
     organization = scenes.organization("Said")
     page = visitor.open(organization)
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
@@ -292,7 +290,7 @@ def web_alone(application: Application) -> Iterator[str]:
             web.terminate()
 
 
-def test_a_connection_that_no_one_looks_after(
+def test_page_of_an_unowned_connection_is_accessible(
     visitor: Visitor, application: Application, ids: dict[str, int]
 ) -> None:
     application.stop()

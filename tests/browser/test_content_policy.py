@@ -18,7 +18,7 @@ PAGES = [
 ]
 
 
-def test_no_page_asks_for_what_it_may_not_have(visitor: Visitor, application: Application) -> None:
+def test_no_page_violates_the_policy(visitor: Visitor, application: Application) -> None:
     page = visitor.page
     for path in PAGES:
         answer = page.goto(application.url + path)
@@ -28,7 +28,7 @@ def test_no_page_asks_for_what_it_may_not_have(visitor: Visitor, application: Ap
     visitor.at_ease()
 
 
-def test_a_script_that_came_in_is_not_run(visitor: Visitor, application: Application) -> None:
+def test_injected_script_is_not_run(visitor: Visitor, application: Application) -> None:
     page = visitor.page
     page.goto(f"{application.url}admin/")
     page.evaluate(

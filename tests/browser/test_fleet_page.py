@@ -36,7 +36,7 @@ def count(page: Page, section: str) -> int:
     return int(page.locator(f'.fleet-counts [data-count="{section}"]').inner_text())
 
 
-def test_two_people_see_each_line_move_and_the_numbers_with_it(
+def test_two_people_see_rows_and_totals_change(
     visitor: Visitor, browser: Browser, application: Application, organization: int
 ) -> None:
     other = Visitor(browser, application, dark=True)
@@ -75,7 +75,7 @@ def test_two_people_see_each_line_move_and_the_numbers_with_it(
     other.context.close()
 
 
-def test_the_keyboard_stays_with_an_organization_that_moves(
+def test_focus_stays_on_a_row_that_moves(
     browser: Browser, application: Application, organization: int
 ) -> None:
     visitor = Visitor(browser, application, width=360)
@@ -101,7 +101,7 @@ def test_the_keyboard_stays_with_an_organization_that_moves(
     visitor.context.close()
 
 
-def test_it_says_so_when_the_server_is_away_and_comes_back_by_itself(
+def test_page_tells_server_outage_and_recovers(
     browser: Browser, own_application: Application
 ) -> None:
     visitor = Visitor(browser, own_application)
@@ -118,7 +118,7 @@ def test_it_says_so_when_the_server_is_away_and_comes_back_by_itself(
     visitor.context.close()
 
 
-def test_without_javascript_the_page_is_whole(
+def test_page_is_complete_without_javascript(
     browser: Browser, application: Application, organization: int
 ) -> None:
     visitor = Visitor(browser, application, javascript=False)
@@ -145,7 +145,7 @@ def test_without_javascript_the_page_is_whole(
     visitor.context.close()
 
 
-def test_a_flood_is_announced_in_few_words(visitor: Visitor, application: Application) -> None:
+def test_many_changes_are_announced_once(visitor: Visitor, application: Application) -> None:
     ids = application.new_organizations(*(f"Flood {number}" for number in range(6)))
     page = open_fleet(visitor)
     expect(page.get_by_text("Live", exact=True)).to_be_visible()

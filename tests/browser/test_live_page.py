@@ -49,7 +49,7 @@ def test_reconnect_scan_disconnect_and_reconnect_again(
     visitor.at_ease()
 
 
-def test_two_people_who_watch_see_the_same(
+def test_two_viewers_see_the_same_state(
     visitor: Visitor, browser: Browser, application: Application, organization: int
 ) -> None:
     other = Visitor(browser, application, dark=True)
@@ -70,7 +70,7 @@ def test_two_people_who_watch_see_the_same(
     other.context.close()
 
 
-def test_a_request_over_rest_shows_at_once(
+def test_request_over_rest_shows_at_once(
     visitor: Visitor, application: Application, organization: int
 ) -> None:
     page = visitor.open(organization)
@@ -82,7 +82,7 @@ def test_a_request_over_rest_shows_at_once(
     visitor.at_ease()
 
 
-def test_the_page_comes_back_by_itself_when_the_server_was_killed(
+def test_page_recovers_after_server_is_killed(
     browser: Browser, own_application: Application
 ) -> None:
     visitor = Visitor(browser, own_application)
@@ -106,7 +106,7 @@ def test_the_page_comes_back_by_itself_when_the_server_was_killed(
     visitor.context.close()
 
 
-def test_a_session_that_ended_leads_to_the_login(visitor: Visitor, organization: int) -> None:
+def test_ended_session_leads_to_the_login(visitor: Visitor, organization: int) -> None:
     page = visitor.open(organization)
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
     other = visitor.open(organization, visitor.new_page())
@@ -119,7 +119,7 @@ def test_a_session_that_ended_leads_to_the_login(visitor: Visitor, organization:
     assert f"connection/{organization}/change" in page.url
 
 
-def test_without_javascript_everything_works_by_forms(
+def test_forms_work_without_javascript(
     browser: Browser, application: Application, organization: int
 ) -> None:
     visitor = Visitor(browser, application, javascript=False)
@@ -153,7 +153,7 @@ def test_without_javascript_everything_works_by_forms(
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_a_small_screen_and_a_keyboard_are_enough(
+def test_page_works_on_small_screen_with_keyboard(
     browser: Browser, application: Application, organization: int, dark: bool
 ) -> None:
     visitor = Visitor(browser, application, width=360, dark=dark)

@@ -10,7 +10,7 @@ from tests.browser.visitor import Visitor, digits, panel, press, qr_code
 from tests.support.application import Application
 
 
-def test_a_code_typed_on_the_phone_links_it_and_a_test_message_arrives(
+def test_typed_code_links_and_test_message_arrives(
     visitor: Visitor, application: Application, organization: int
 ) -> None:
     page = visitor.open(organization)
@@ -76,7 +76,7 @@ def test_number_is_tried_in_its_other_spelling_when_no_message_came(
     visitor.at_ease()
 
 
-def test_a_code_that_is_lost_is_covered_and_another_one_comes(
+def test_lost_code_is_covered_and_replaced(
     visitor: Visitor, application: Application, organization: int
 ) -> None:
     page = visitor.open(organization)
@@ -105,7 +105,7 @@ SEEN = """() => {
 }"""
 
 
-def test_while_it_reconnects_the_page_counts_down_to_the_next_try(
+def test_reconnecting_page_counts_down_to_next_attempt(
     visitor: Visitor, application: Application, organization: int
 ) -> None:
     page = visitor.open(organization)
@@ -126,7 +126,7 @@ def test_while_it_reconnects_the_page_counts_down_to_the_next_try(
     visitor.at_ease()
 
 
-def test_the_history_goes_back_to_its_beginning(
+def test_history_pages_reach_the_first_event(
     visitor: Visitor, application: Application, organization: int
 ) -> None:
     page = visitor.open(organization)

@@ -55,6 +55,6 @@ def test_names_are_kept_and_shown_intact(application: Application, visitor: Visi
 @pytest.mark.parametrize(
     "name", ["ü" * 10_000, "x" * 201, "", " ", "a\0b", "\ud800", "\u202egpj.exe", "a\nb"]
 )
-def test_names_that_cannot_be(application: Application, name: str) -> None:
+def test_invalid_name_is_refused(application: Application, name: str) -> None:
     status, told = create(application, name)
     assert (status, told["success"]) == (400, False)

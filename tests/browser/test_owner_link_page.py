@@ -70,7 +70,7 @@ def typed(page: Page) -> str:
     return shown.inner_text()
 
 
-def test_a_phone_is_linked_by_a_typed_code_and_the_link_is_used_up(
+def test_typed_code_links_the_phone_and_uses_up_the_link(
     browser: Browser, application: Application
 ) -> None:
     organization, staff = application.organization(), Visitor(browser, application)
@@ -134,7 +134,7 @@ def test_a_phone_is_linked_by_a_typed_code_and_the_link_is_used_up(
         each.close()
 
 
-def test_without_scripts_on_a_tablet_it_is_pasted_and_scanned(
+def test_tablet_without_javascript_links_by_scan(
     browser: Browser, application: Application
 ) -> None:
     organization, staff = application.organization(1), Visitor(browser, application)
@@ -161,7 +161,7 @@ def test_without_scripts_on_a_tablet_it_is_pasted_and_scanned(
     staff.context.close()
 
 
-def test_revoked_in_the_middle_it_closes_and_its_code_is_void(
+def test_revoked_link_closes_the_page_and_voids_the_code(
     browser: Browser, application: Application
 ) -> None:
     organization, staff = application.organization(2), Visitor(browser, application)

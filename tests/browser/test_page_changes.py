@@ -53,7 +53,7 @@ def agree_within_a_second(
     assert abs(drawn[0] - drawn[1]) <= TOGETHER_MILLISECONDS
 
 
-def test_two_people_agree_on_the_connection_page(
+def test_two_people_see_the_same_connection_page(
     visitors: list[Visitor], application: Application, organization: int
 ) -> None:
     number = link(application, organization)
@@ -67,7 +67,7 @@ def test_two_people_agree_on_the_connection_page(
     )
 
 
-def test_two_people_agree_on_the_fleet_and_on_the_list(
+def test_two_people_see_the_same_fleet_and_list(
     visitors: list[Visitor], application: Application, organization: int
 ) -> None:
     number = link(application, organization)
@@ -81,7 +81,7 @@ def test_two_people_agree_on_the_fleet_and_on_the_list(
     )
 
 
-def test_the_list_and_the_owners_page_outlive_the_server(
+def test_list_and_owner_page_come_back_after_server_restart(
     browser: Browser, own_application: Application
 ) -> None:
     visitor = Visitor(browser, own_application)
@@ -120,13 +120,13 @@ def stage(page: Page, name: str) -> Locator:
     return page.locator(f'#owner[data-stage="{name}"]')
 
 
-def test_the_whole_way_without_javascript(
+def test_linking_works_without_javascript(
     browser: Browser, application: Application, organization: int
 ) -> None:
     visitor = Visitor(browser, application, javascript=False)
     page = visitor.page
     page.goto(f"{application.url}{CONNECTION}?q=without_javascript")
-    page.get_by_role("link", name="Organization of test_the_whole_way").click()
+    page.get_by_role("link", name="Organization of test_linking_works").click()
     press(page, "Copy a link for the phone's owner")
     url = page.locator(".owner-link-text").inner_text()
     phone = browser.new_context(java_script_enabled=False).new_page()

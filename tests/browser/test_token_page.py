@@ -34,7 +34,7 @@ def listed(page: Page, name: str) -> int:
     return page.locator("#result_list td", has_text=name).count()
 
 
-def test_it_is_copied_by_a_button(visitor: Visitor) -> None:
+def test_button_copies_the_token(visitor: Visitor) -> None:
     token = make(visitor, "To be copied")
     assert token.startswith("wao_")
     visitor.page.get_by_role("button", name="Copy").click()
@@ -43,7 +43,7 @@ def test_it_is_copied_by_a_button(visitor: Visitor) -> None:
     visitor.at_ease()
 
 
-def test_it_is_not_shown_again_and_reloading_makes_no_other(visitor: Visitor) -> None:
+def test_reload_neither_shows_the_token_nor_makes_another(visitor: Visitor) -> None:
     token = make(visitor, "Shown once")
     page = visitor.page
     page.reload()

@@ -14,14 +14,14 @@ pytestmark = pytest.mark.skipif(not IN_FILES, reason=NOT_IN_FILES)
 ORGANIZATIONS, SECONDS, SEED, PACE = 12, 40.0, 20260301, 0.6
 
 
-def test_after_a_storm_all_is_as_people_want_it(tmp_path: Path) -> None:
+def test_random_faults_end_with_every_connection_as_wanted(tmp_path: Path) -> None:
     report = run(tmp_path / "data", ORGANIZATIONS, SECONDS, SEED, PACE)
     print(report)
     assert report.recoveries.all, "a storm that harmed no one"
     assert not report.violations, f"seed {SEED}\n{report}"
 
 
-def test_a_loss_that_nothing_excuses_is_a_violation(tmp_path: Path) -> None:
+def test_unexcused_loss_is_a_violation(tmp_path: Path) -> None:
     def unlink_untold(injector: Injector) -> None:
         for account in injector.accounts:
             injector.product.simulator.unlink(number=account.phone)
@@ -37,7 +37,7 @@ def line(event: str, before: str, state: str) -> dict[str, Any]:
     return {"at": "", "event": event, "stateBefore": before, "state": state, "reason": event}
 
 
-def test_a_history_has_gaps_where_a_line_is_missing() -> None:
+def test_missing_history_line_is_a_gap() -> None:
     whole = [
         line("resumed", "reconnecting", "connected"),
         line("link_lost", "connected", "reconnecting"),

@@ -65,28 +65,28 @@ def read_by_settings() -> set[str]:
 # --- Each by the tool that reads it --------------------------------------------------------------
 
 
-def test_dockerfile() -> None:
+def test_dockerfile_is_valid() -> None:
     run(TOOLS / "hadolint", DEPLOY / "Dockerfile")
 
 
-def test_compose_file() -> None:
+def test_compose_file_is_valid() -> None:
     schema = "vendor.compose-spec"
     run(TOOLS / "check-jsonschema", "--builtin-schema", schema, DEPLOY / "compose.yaml")
 
 
-def test_caddyfile() -> None:
+def test_caddyfile_is_valid() -> None:
     caddy = installed("caddy")
     told = run(caddy, "validate", "--config", DEPLOY / "Caddyfile", SITE="orgs.example.com")
     assert "Valid configuration" in told
 
 
-def test_kubernetes_manifests() -> None:
+def test_kubernetes_manifests_are_valid() -> None:
     files = [path for path in KUBERNETES.glob("*.yaml") if path.name != "kustomization.yaml"]
     told = run(TOOLS / "kubernetes-validate", "--strict", *files)
     assert told.count(" passed ") == len(manifests()) + 1  # The example of a Secret.
 
 
-def test_kustomization(tmp_path: Path) -> None:
+def test_kustomization_is_valid(tmp_path: Path) -> None:
     kubectl = installed("kubectl")
     made = tmp_path / "made.yaml"
     made.write_text(run(kubectl, "kustomize", KUBERNETES))
@@ -115,7 +115,7 @@ def units(tmp_path: Path) -> list[Path]:
     return copies
 
 
-def test_systemd_units(units: list[Path]) -> None:
+def test_systemd_units_are_valid(units: list[Path]) -> None:
     analyze = installed("systemd-analyze")
     told = run(analyze, "verify", "--man=no", "--recursive-errors=no", *units)
     ours = [line for line in told.splitlines() if "whatsapp-orgs" in line]
@@ -209,7 +209,7 @@ def test_images_are_pinned() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", kustomization["images"][0]["newTag"])
 
 
-def test_a_stop_has_time() -> None:
+def test_stop_timeouts_cover_the_drain() -> None:
     drained = settings.DRAIN_SECONDS + supervisor.STOP_SECONDS + supervisor.FAREWELL_SECONDS
     services = compose()["services"]
     assert services["worker"]["environment"]["DRAIN_SECONDS"] == f"{settings.DRAIN_SECONDS:g}"
@@ -224,7 +224,7 @@ def test_a_stop_has_time() -> None:
     assert all(int(seconds) > serve.STOP_SECONDS + 5 for (seconds,) in stops.values())
 
 
-def test_nobody_is_root() -> None:
+def test_no_process_runs_as_root() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     user = re.search(r"^USER (\d+):(\d+)$", dockerfile, re.M)
     assert user is not None and user[1] != "0"
@@ -250,7 +250,7 @@ def test_only_the_proxy_is_public() -> None:
     ]
 
 
-def test_the_image_has_all_that_is_imported_and_no_secret() -> None:
+def test_image_has_every_import_and_no_secret() -> None:
     """By .dockerignore, of what git knows: a new app must be named there, a .env must not."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert lines[1] == "*"
@@ -270,7 +270,7 @@ def operations() -> str:
     return (ROOT / "docs" / "operations.md").read_text()
 
 
-def test_the_page_names_what_there_is() -> None:
+def test_operations_page_names_only_what_exists() -> None:
     named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)[=`]", operations()))
     assert {"DRAIN_SECONDS", "WORKER_CAPACITY", "TRUST_PROXY"} <= named
     assert named - read_by_settings() - OTHERS - {"HTTPS_PROXY"} == set()
@@ -282,7 +282,7 @@ def test_the_page_names_what_there_is() -> None:
     assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
 
 
-def test_a_backup_has_what_is_not_in_the_files_yet(tmp_path: Path) -> None:
+def test_backup_includes_the_write_ahead_log(tmp_path: Path) -> None:
     """The lines of the page, on databases that are open, with rows in -wal only."""
     installed("sqlite3")
     data, backups = tmp_path / "data", tmp_path / "backups"

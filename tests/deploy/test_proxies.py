@@ -219,7 +219,7 @@ def proxy(
         process.wait(20)
 
 
-def test_people_come_by_https_only(proxy: Proxy) -> None:
+def test_http_redirects_to_https(proxy: Proxy) -> None:
     assert proxy.redirect() in (f"https://{SITE}/admin/", f"https://{SITE}:{proxy.https}/admin/")
     page = proxy.get("/admin/login/", **FORGED)
     assert page.status == 200
@@ -228,7 +228,7 @@ def test_people_come_by_https_only(proxy: Proxy) -> None:
     assert proxy.get("/static/admin/css/base.css").status == 200
 
 
-def test_what_is_for_machines_is_not_public(proxy: Proxy) -> None:
+def test_machine_endpoints_are_not_public(proxy: Proxy) -> None:
     for path in ("/healthz", "/readyz", "/metrics"):
         assert proxy.get(path).status == 404, path
 
@@ -240,9 +240,7 @@ def hear(socket: ClientConnection, state: str) -> None:
         continue
 
 
-def test_a_socket_hears_what_was_asked_of_either_process(
-    proxy: Proxy, installation: Installation
-) -> None:
+def test_socket_gets_updates_from_either_process(proxy: Proxy, installation: Installation) -> None:
     bearer = {"Authorization": f"Bearer {installation.token}"}
     number = installation.organization
     with proxy.web_socket(f"/ws/organizations/{number}/connection/", **bearer) as heard:
@@ -254,7 +252,7 @@ def test_a_socket_hears_what_was_asked_of_either_process(
             hear(heard, "disconnected")
 
 
-def test_a_client_cannot_say_who_it_is(proxy: Proxy, installation: Installation) -> None:
+def test_forged_client_address_is_ignored(proxy: Proxy, installation: Installation) -> None:
     bearer = {"Authorization": f"Bearer {installation.token}"}
     path = f"/api/v1/organizations/{installation.organization}/whatsapp"
     assert proxy.get(f"{path}/reconnect", "POST", **bearer, **FORGED).status == 202
@@ -270,7 +268,7 @@ def more_than(found: list[int], number: int) -> bool:
     return len(found) > number
 
 
-def test_no_visitor_sees_a_restart(proxy: Proxy, installation: Installation) -> None:
+def test_restart_is_invisible_to_visitors(proxy: Proxy, installation: Installation) -> None:
     """One after the other, as in an upgrade: reads and requests for a change are all answered."""
     bearer = {"Authorization": f"Bearer {installation.token}"}
     cancel = f"/api/v1/organizations/{installation.organization}/whatsapp/cancel"

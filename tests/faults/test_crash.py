@@ -8,7 +8,7 @@ from tests.support.linking import decode, link, online
 pytestmark = pytest.mark.servers
 
 
-def test_killed_while_connected_it_resumes_without_a_code(own_application: Application) -> None:
+def test_kill_while_connected_resumes_without_a_code(own_application: Application) -> None:
     organization = own_application.organization()
     number = link(own_application, organization)
     own_application.kill()
@@ -18,7 +18,7 @@ def test_killed_while_connected_it_resumes_without_a_code(own_application: Appli
     assert online(own_application, number)
 
 
-def test_killed_while_pairing_a_new_code_comes_by_itself(own_application: Application) -> None:
+def test_kill_while_pairing_brings_a_new_code(own_application: Application) -> None:
     organization = own_application.organization()
     code = decode(own_application.api("POST", organization, "reconnect"))
     own_application.kill()
@@ -30,7 +30,7 @@ def test_killed_while_pairing_a_new_code_comes_by_itself(own_application: Applic
     own_application.wait_for_state(organization, "connected")
 
 
-def test_credentials_that_whatsapp_forgot_give_a_fresh_code(own_application: Application) -> None:
+def test_credentials_unknown_to_whatsapp_give_a_fresh_code(own_application: Application) -> None:
     organization = own_application.organization()
     number = link(own_application, organization)
     own_application.simulator.unlink(number=number)
@@ -38,7 +38,7 @@ def test_credentials_that_whatsapp_forgot_give_a_fresh_code(own_application: App
     assert decode(own_application.api("POST", organization, "reconnect"))
 
 
-def test_stopped_in_order_it_logs_no_one_out(own_application: Application) -> None:
+def test_orderly_stop_logs_no_one_out(own_application: Application) -> None:
     organization = own_application.organization()
     link(own_application, organization)
     own_application.stop()
@@ -48,7 +48,7 @@ def test_stopped_in_order_it_logs_no_one_out(own_application: Application) -> No
     assert own_application.wait_for_state(organization, "connected")["reason"] == "resumed"
 
 
-def test_a_second_one_on_the_same_data_is_refused(own_application: Application) -> None:
+def test_second_instance_on_the_same_data_is_refused(own_application: Application) -> None:
     second = Application(own_application.data_dir)
     second.log = own_application.data_dir / "second.txt"
     with pytest.raises(AssertionError):

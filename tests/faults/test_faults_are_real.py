@@ -38,7 +38,9 @@ def linked(product: Application, request: pytest.FixtureRequest) -> tuple[int, s
     return organization, link(product, organization)
 
 
-def test_the_processes_are_told_apart(product: Application, linked: tuple[int, str]) -> None:
+def test_fork_server_and_hosts_are_told_apart(
+    product: Application, linked: tuple[int, str]
+) -> None:
     host = host_processes.host_of(product, linked[0])
     fork_server = host_processes.fork_server(product)
     assert product.process is not None
@@ -48,14 +50,14 @@ def test_the_processes_are_told_apart(product: Application, linked: tuple[int, s
     assert host_processes.holders(product, 999_999) == set()
 
 
-def test_a_stopped_host_stands_still(product: Application, linked: tuple[int, str]) -> None:
+def test_stopped_host_stands_still(product: Application, linked: tuple[int, str]) -> None:
     host = host_processes.host_of(product, linked[0])
     with processes.stopped(host):
         assert "State:\tT" in Path(f"/proc/{host}/status").read_text()
     assert "State:\tT" not in Path(f"/proc/{host}/status").read_text()
 
 
-def test_what_is_gone_can_be_harmed_all_the_same(product: Application) -> None:
+def test_faults_tolerate_a_process_that_is_gone(product: Application) -> None:
     ended = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(ended, 0)
     with processes.stopped(ended):
@@ -64,7 +66,7 @@ def test_what_is_gone_can_be_harmed_all_the_same(product: Application) -> None:
     assert host_processes.gone(ended)
 
 
-def test_a_host_without_memory_dies_and_its_organizations_come_back(
+def test_host_without_memory_dies_and_organizations_recover(
     product: Application, linked: tuple[int, str]
 ) -> None:
     organization, number = linked
@@ -92,7 +94,7 @@ def test_a_host_without_memory_dies_and_its_organizations_come_back(
     assert any(dies() for _ in range(4)), "it was never the missing memory that ended it"
 
 
-def test_a_locked_database_can_be_read_and_not_written(product: Application) -> None:
+def test_locked_database_is_readable_and_not_writable(product: Application) -> None:
     with databases.locked(product):
         assert read(product)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
@@ -100,7 +102,7 @@ def test_a_locked_database_can_be_read_and_not_written(product: Application) -> 
     write(product)
 
 
-def test_a_database_that_is_away_keeps_everyone_waiting(product: Application) -> None:
+def test_database_away_blocks_readers(product: Application) -> None:
     with ThreadPoolExecutor(1) as pool:
         with databases.away(product):
             reading = pool.submit(read, product)
@@ -110,7 +112,7 @@ def test_a_database_that_is_away_keeps_everyone_waiting(product: Application) ->
     write(product)
 
 
-def test_corrupt_credentials_cannot_be_read(product: Application, linked: tuple[int, str]) -> None:
+def test_corrupt_credentials_are_unreadable(product: Application, linked: tuple[int, str]) -> None:
     organization, _ = linked
     folder = product.data_dir / "auth_sessions" / str(organization)
     processes.kill(host_processes.host_of(product, organization))
@@ -121,7 +123,7 @@ def test_corrupt_credentials_cannot_be_read(product: Application, linked: tuple[
 
 
 @mounts
-def test_a_small_disk_is_full_and_read_only_for_the_product_alone(tmp_path: Path) -> None:
+def test_small_disk_affects_the_product_alone(tmp_path: Path) -> None:
     data = tmp_path / "data"
     folder = data / "auth_sessions"
     with (

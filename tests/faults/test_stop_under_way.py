@@ -131,7 +131,9 @@ def stopping(
 
 
 @pytest.mark.parametrize("stop", STOPS, ids=str)
-def test_a_stop(stopping: dict[Stop, Future[float]], stop: Stop) -> None:
+def test_stop_ends_in_time_and_next_start_recovers(
+    stopping: dict[Stop, Future[float]], stop: Stop
+) -> None:
     took = stopping[stop].result(ALL_SECONDS)
     print(f"stopped after {took:.1f} s")
     assert took < STOP_SECONDS + GRACE_SECONDS

@@ -61,7 +61,7 @@ def why_not(row: Row) -> str:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-def test_a_row(playing: Futures, row: Row) -> None:
+def test_fault_leads_to_what_its_row_says(playing: Futures, row: Row) -> None:
     if why := why_not(row):
         pytest.skip(why)
     case = playing[row].result(ALL_SECONDS)
@@ -78,13 +78,13 @@ def test_every_row_is_played_and_every_fault_has_a_row() -> None:
     assert set(OF_EVERYONE) <= {fault for _, fault in rows}
 
 
-def test_what_a_row_says_can_happen() -> None:
+def test_every_outcome_is_in_the_lifecycle() -> None:
     """Its state and reason are in the lifecycle's own table."""
     known = {(rule.state, rule.reason) for rule in RULES.values()}
     standing = {(State.CONNECTING, rule.reason) for rule in RULES.values() if rule.state is None}
     assert {row.told for row in ROWS if row.told} <= known | standing
 
 
-def test_the_page_says_what_the_table_says() -> None:
+def test_page_matches_the_table() -> None:
     page = (ROOT / "docs" / "faults.md").read_text()
     assert page == text(), "run: .venv/bin/python -m tests.faults > docs/faults.md"

@@ -20,7 +20,7 @@ def cut_off(tmp_path: Path) -> Iterator[Application]:
         yield running
 
 
-def test_it_says_so_with_a_next_step_and_nothing_hangs(cut_off: Application) -> None:
+def test_unreachable_whatsapp_is_told_and_nothing_hangs(cut_off: Application) -> None:
     organization = cut_off.organization()
     begun = time.monotonic()
     answer = cut_off.api("POST", organization, "reconnect")

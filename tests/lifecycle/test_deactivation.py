@@ -19,7 +19,7 @@ def set_active(application: Application, organization: int, active: bool) -> Non
     application.manage("shell", "-v0", "-c", SET_ACTIVE.format(pk=organization, active=active))
 
 
-def test_it_rests_with_its_credentials_and_resumes(
+def test_deactivated_connection_keeps_credentials_and_resumes(
     application: Application, organization: int
 ) -> None:
     number = link(application, organization)
@@ -40,7 +40,7 @@ def test_it_rests_with_its_credentials_and_resumes(
     until(lambda: online(application, number), 10, "the device online")
 
 
-def test_a_pairing_ends_with_it(application: Application, organization: int) -> None:
+def test_deactivation_ends_a_pairing(application: Application, organization: int) -> None:
     assert application.api("POST", organization, "reconnect").status == 200
     set_active(application, organization, False)
     assert application.api("GET", organization, "qrcode").body["code"] == "client_not_found"

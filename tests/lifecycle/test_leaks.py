@@ -67,7 +67,7 @@ def cycling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
         yield running
 
 
-def test_what_is_taken_up_is_given_back(cycling: Application) -> None:
+def test_repeated_cycles_leak_nothing(cycling: Application) -> None:
     organizations = cycling.new_organizations(*(f"Leaky {number}" for number in range(AT_ONCE)))
     cycle(cycling, organizations, WARM_UP)
     before, files = settled(cycling), open_files(cycling)

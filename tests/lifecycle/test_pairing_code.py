@@ -20,9 +20,7 @@ def ask(application: Application, organization: int, number: str) -> str:
     return str(answer.body["pairingCode"])
 
 
-def test_a_code_that_is_typed_on_the_phone_links_it(
-    application: Application, organization: int
-) -> None:
+def test_typed_code_links_the_phone(application: Application, organization: int) -> None:
     number = next(NUMBERS)
     code = ask(application, organization, number)
     assert len(code) == 9 and code[4] == "-"
@@ -43,7 +41,7 @@ def test_a_code_that_is_typed_on_the_phone_links_it(
     assert number not in application.log_text()
 
 
-def test_a_wrong_code_may_be_typed_again(application: Application, organization: int) -> None:
+def test_wrong_code_may_be_typed_again(application: Application, organization: int) -> None:
     number = next(NUMBERS)
     code = ask(application, organization, number)
     with pytest.raises(ControlError):
@@ -63,9 +61,7 @@ def test_another_number_gets_another_code(application: Application, organization
     assert application.wait_for_state(organization, "connected")["number"] == second
 
 
-def test_a_qr_code_takes_the_place_of_a_typed_one(
-    application: Application, organization: int
-) -> None:
+def test_qr_code_replaces_a_typed_code(application: Application, organization: int) -> None:
     number = next(NUMBERS)
     old = ask(application, organization, number)
     code = decode(application.api("POST", organization, "reconnect"))
@@ -76,7 +72,7 @@ def test_a_qr_code_takes_the_place_of_a_typed_one(
 
 
 @pytest.mark.parametrize("way", ["reconnect", "pairing-code"])
-def test_a_cancelled_pairing_leaves_nothing_behind(own_application: Application, way: str) -> None:
+def test_cancelled_pairing_leaves_nothing_behind(own_application: Application, way: str) -> None:
     application, number = own_application, next(NUMBERS)
     organization = application.organization()
     until(lambda: len(application.processes()) == IDLE, 10, "nothing but what idles")
@@ -105,7 +101,9 @@ def test_a_cancelled_pairing_leaves_nothing_behind(own_application: Application,
 @pytest.mark.parametrize(
     "number", ["", "11987654321", "+5511", "+" + "9" * 30, "abc", None, 5511987654321, "+55\0"]
 )
-def test_a_number_that_is_none(application: Application, organization: int, number: object) -> None:
+def test_invalid_number_is_refused(
+    application: Application, organization: int, number: object
+) -> None:
     answer = application.api("POST", organization, "pairing-code", body={"phoneNumber": number})
     assert (answer.status, answer.body["code"]) == (400, "invalid")
     assert answer.body["message"].startswith("phoneNumber")

@@ -23,7 +23,7 @@ def test_wrongly_signed_answer_is_unverified(
     assert decode(application.api("POST", organization, "reconnect")) != code
 
 
-def test_a_connection_that_drops_under_the_code_brings_a_new_code(
+def test_drop_while_a_code_is_shown_brings_a_new_code(
     application: Application, organization: int
 ) -> None:
     code = decode(application.api("POST", organization, "reconnect"))
@@ -39,7 +39,7 @@ def test_a_connection_that_drops_under_the_code_brings_a_new_code(
     application.wait_for_state(organization, "connected")
 
 
-def test_codes_that_no_one_scans_run_out(own_application: Application) -> None:
+def test_unscanned_codes_run_out(own_application: Application) -> None:
     organization = own_application.organization()
     own_application.simulator.set_refs(1)  # which whatsmeow shows for 20 s
     code = decode(own_application.api("POST", organization, "reconnect"))
@@ -50,7 +50,7 @@ def test_codes_that_no_one_scans_run_out(own_application: Application) -> None:
     assert decode(own_application.api("POST", organization, "reconnect")) != code
 
 
-def test_a_logout_that_whatsapp_does_not_answer_ends_all_the_same(
+def test_unanswered_logout_ends_anyway(
     own_application: Application,
 ) -> None:
     organization = own_application.organization()
@@ -65,7 +65,7 @@ def test_a_logout_that_whatsapp_does_not_answer_ends_all_the_same(
 
 
 @pytest.mark.parametrize("action", [("POST", "cancel"), ("DELETE", "disconnect")], ids=str)
-def test_given_up_after_the_scan_nothing_stays_linked(
+def test_cancel_after_the_scan_leaves_nothing_linked(
     application: Application, organization: int, action: tuple[str, str]
 ) -> None:
     number = "5511970001234" if action[1] == "cancel" else "5511970001235"

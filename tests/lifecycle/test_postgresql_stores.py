@@ -53,7 +53,9 @@ def qrcode(product: Application, organization: int) -> int:
     return product.api("GET", organization, "qrcode").status
 
 
-def test_linked_killed_resumed_and_disconnected(product: Application, postgres: Postgres) -> None:
+def test_store_survives_a_kill_and_goes_with_a_disconnect(
+    product: Application, postgres: Postgres
+) -> None:
     organization = product.organization()
     number = link(product, organization)
     assert len(schemas(product, postgres, organization)) == 1
@@ -72,9 +74,7 @@ def test_linked_killed_resumed_and_disconnected(product: Application, postgres: 
     assert link(product, organization), "and a fresh pairing after it"
 
 
-def test_no_store_is_left_by_attempts_that_came_to_nothing(
-    product: Application, postgres: Postgres
-) -> None:
+def test_failed_attempts_leave_no_store(product: Application, postgres: Postgres) -> None:
     organization = product.organization()
     for _ in range(3):
         assert product.api("POST", organization, "reconnect").status == 200
@@ -83,7 +83,7 @@ def test_no_store_is_left_by_attempts_that_came_to_nothing(
         assert schemas(product, postgres, organization) == []
 
 
-def test_a_number_of_another_organization_leaves_both_as_they_were(
+def test_number_of_another_organization_changes_neither(
     product: Application, postgres: Postgres
 ) -> None:
     first, second = product.organization(0), product.organization(1)
@@ -97,7 +97,7 @@ def test_a_number_of_another_organization_leaves_both_as_they_were(
     assert product.wait_for_state(first, "connected")["number"] == number
 
 
-def test_a_restart_of_postgresql_ends_no_link(tmp_path: Path) -> None:
+def test_postgresql_restart_ends_no_link(tmp_path: Path) -> None:
     """Neither a short one nor one that lasts; nor does it need a person afterwards."""
     with (
         Postgres() as own,
@@ -118,7 +118,7 @@ def test_a_restart_of_postgresql_ends_no_link(tmp_path: Path) -> None:
         assert product.wait_for_state(organization, "connected", 60)["number"] == number
 
 
-def test_an_outage_while_no_one_is_linked_yet(tmp_path: Path) -> None:
+def test_outage_before_any_link_is_survived(tmp_path: Path) -> None:
     """A worker that finds PostgreSQL away when it resumes waits, and needs no person."""
     with (
         Postgres() as stores,
@@ -138,7 +138,7 @@ def test_an_outage_while_no_one_is_linked_yet(tmp_path: Path) -> None:
         until(lambda: online(product, number), 10, "the device online")
 
 
-def test_an_outage_under_a_code(tmp_path: Path) -> None:
+def test_outage_while_a_code_is_shown_is_survived(tmp_path: Path) -> None:
     """Half a minute without PostgreSQL; the code on the screen is good afterwards."""
     with (
         Postgres() as own,
@@ -154,7 +154,7 @@ def test_an_outage_under_a_code(tmp_path: Path) -> None:
         product.wait_for_state(organization, "connected", 30)
 
 
-def test_there_and_back_without_a_scan(tmp_path: Path, postgres: Postgres) -> None:
+def test_move_there_and_back_needs_no_scan(tmp_path: Path, postgres: Postgres) -> None:
     """Linked with folders; moved, and connected; moved back, and connected again."""
     stores = postgres.new_database(f"stores_{os.urandom(6).hex()}")
     product = Application(
@@ -177,7 +177,7 @@ def test_there_and_back_without_a_scan(tmp_path: Path, postgres: Postgres) -> No
             until(lambda: online(product, number), 10, "the device online")
 
 
-def test_a_move_that_is_killed_goes_on(tmp_path: Path, postgres: Postgres) -> None:
+def test_killed_move_can_be_resumed(tmp_path: Path, postgres: Postgres) -> None:
     """kill -9 at several moments; at the end everyone is connected without a scan."""
     stores = postgres.new_database(f"stores_{os.urandom(6).hex()}")
     product = Application(

@@ -10,7 +10,7 @@ from tests.support.linking import decode, link, online
 pytestmark = pytest.mark.servers
 
 
-def test_a_fresh_organization_says_what_to_do(application: Application, organization: int) -> None:
+def test_fresh_organization_says_what_to_do(application: Application, organization: int) -> None:
     status = application.api("GET", organization, "status")
     assert status.status == 200
     old_fields = {
@@ -33,7 +33,9 @@ def test_a_fresh_organization_says_what_to_do(application: Application, organiza
     }
 
 
-def test_it_answers_with_a_code_that_links(application: Application, organization: int) -> None:
+def test_reconnect_answers_with_a_code_that_links(
+    application: Application, organization: int
+) -> None:
     answer = application.api("POST", organization, "reconnect")
     assert answer.status == 200
     assert answer.body == {
@@ -54,7 +56,7 @@ def test_it_answers_with_a_code_that_links(application: Application, organizatio
     assert status["canReconnect"] is False
 
 
-def test_older_clients_call_it_init_baileys(application: Application, organization: int) -> None:
+def test_init_baileys_is_an_alias_of_reconnect(application: Application, organization: int) -> None:
     first = application.api("POST", organization, "init-baileys")
     assert first.status == 200
     again = application.api("POST", organization, "reconnect")
@@ -78,7 +80,7 @@ def test_disconnect_then_status_then_reconnect_gives_a_fresh_code(
     assert link(application, organization)
 
 
-def test_disconnecting_what_is_not_connected_cleans_up_and_says_so(
+def test_disconnect_while_disconnected_cleans_up_and_says_so(
     application: Application, organization: int
 ) -> None:
     fresh = application.api("DELETE", organization, "disconnect")
@@ -92,7 +94,7 @@ def test_disconnecting_what_is_not_connected_cleans_up_and_says_so(
     assert application.api("GET", organization, "qrcode").body["code"] == "client_not_found"
 
 
-def test_every_reconnect_in_a_row_works(application: Application, organization: int) -> None:
+def test_repeated_reconnects_all_succeed(application: Application, organization: int) -> None:
     seen = set()
     for _ in range(5):
         first = application.api("POST", organization, "reconnect")
@@ -104,7 +106,9 @@ def test_every_reconnect_in_a_row_works(application: Application, organization: 
     assert len(seen) == 5, "each new attempt has a code of its own"
 
 
-def test_it_leaves_no_process_behind(application: Application, organization: int) -> None:
+def test_reconnect_and_disconnect_leave_no_process_behind(
+    application: Application, organization: int
+) -> None:
     application.api("POST", organization, "reconnect")
     application.api("DELETE", organization, "disconnect")
 
@@ -120,7 +124,7 @@ def test_it_leaves_no_process_behind(application: Application, organization: int
     until(lambda: settled() == before, 10, f"{before} processes, as before")
 
 
-def test_reconnecting_while_connected_changes_nothing(
+def test_reconnect_while_connected_changes_nothing(
     application: Application, organization: int
 ) -> None:
     number = link(application, organization)
@@ -136,7 +140,9 @@ def test_reconnecting_while_connected_changes_nothing(
     assert online(application, number)
 
 
-def test_fifty_at_once_get_one_attempt(application: Application, organization: int) -> None:
+def test_fifty_simultaneous_reconnects_share_one_attempt(
+    application: Application, organization: int
+) -> None:
     with ThreadPoolExecutor(50) as pool:
         answers = list(
             pool.map(
@@ -148,7 +154,7 @@ def test_fifty_at_once_get_one_attempt(application: Application, organization: i
     assert len({answer.body["qrCode"] for answer in answers}) == 1
 
 
-def test_unlinked_by_the_phone_then_a_fresh_code(
+def test_unlink_by_the_phone_leads_to_a_fresh_code(
     application: Application, organization: int
 ) -> None:
     number = link(application, organization)
@@ -159,9 +165,7 @@ def test_unlinked_by_the_phone_then_a_fresh_code(
     assert link(application, organization)
 
 
-def test_a_dropped_connection_comes_back_by_itself(
-    application: Application, organization: int
-) -> None:
+def test_dropped_connection_recovers_by_itself(application: Application, organization: int) -> None:
     number = link(application, organization)
     logins = application.simulator.stats()["logins"]
     application.simulator.drop(number=number)
@@ -170,7 +174,7 @@ def test_a_dropped_connection_comes_back_by_itself(
 
 
 @pytest.mark.parametrize("action", ["status", "qrcode"])
-def test_an_unknown_organization_is_not_found(application: Application, action: str) -> None:
+def test_unknown_organization_is_not_found(application: Application, action: str) -> None:
     answer = application.api("GET", 999_999, action)
     assert answer.status == 404
     assert answer.body == {
@@ -180,7 +184,7 @@ def test_an_unknown_organization_is_not_found(application: Application, action: 
     }
 
 
-def test_a_wrong_token_is_refused(application: Application, organization: int) -> None:
+def test_wrong_token_is_refused(application: Application, organization: int) -> None:
     for token in ("wao_wrong", "ü", "a b"):
         answer = application.api("GET", organization, "status", token=token)
         assert answer.status == 401

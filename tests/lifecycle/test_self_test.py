@@ -50,7 +50,7 @@ def silenced(application: Application, number: str) -> str:
     return application.simulator.arm("no_ack", number=number, count=1)
 
 
-def test_it_arrives_on_the_phone(application: Application, organization: int) -> None:
+def test_test_message_arrives_on_the_phone(application: Application, organization: int) -> None:
     before = ask(application, organization)
     assert (before.status, before.body["code"]) == (409, "not_connected")
     assert before.body["message"] == NOT_CONNECTED
@@ -67,7 +67,7 @@ def test_it_arrives_on_the_phone(application: Application, organization: int) ->
     assert history.body["results"][0]["event"] == "linked", "it is no line of the history"
 
 
-def test_what_whatsapp_refuses_is_told(application: Application, organization: int) -> None:
+def test_refusal_by_whatsapp_is_reported(application: Application, organization: int) -> None:
     number = link(application, organization)
     application.simulator.arm("nack", number=number, count=1)
     answer = ask(application, organization)
@@ -94,7 +94,7 @@ def test_message_is_lost_with_a_link_that_has_not_held_yet(
     assert texts(application, number) == []
 
 
-def test_a_disconnect_ends_it(application: Application, organization: int) -> None:
+def test_disconnect_ends_the_test_message(application: Application, organization: int) -> None:
     number = link(application, organization)
     silenced(application, number)
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -106,7 +106,7 @@ def test_a_disconnect_ends_it(application: Application, organization: int) -> No
     assert newest(application, organization) is None, "no number is linked any more"
 
 
-def test_silence_fails_in_time_and_holds_up_no_one_else(application: Application) -> None:
+def test_unanswered_message_times_out_and_blocks_no_one(application: Application) -> None:
     silent, other = application.new_organizations("Silent", "Other")
     number = link(application, silent)
     link(application, other)
@@ -123,7 +123,7 @@ def test_silence_fails_in_time_and_holds_up_no_one_else(application: Application
     assert texts(application, number) == []
 
 
-def test_a_request_that_no_one_tells_the_worker_of_is_found(
+def test_worker_finds_a_request_without_a_signal(
     application: Application, organization: int
 ) -> None:
     number = link(application, organization)
@@ -133,7 +133,9 @@ def test_a_request_that_no_one_tells_the_worker_of_is_found(
     assert newest(application, organization)["by"] == "command line"
 
 
-def test_five_in_ten_minutes(application: Application, organization: int) -> None:
+def test_sixth_message_in_ten_minutes_is_refused(
+    application: Application, organization: int
+) -> None:
     number = link(application, organization)
     assert [ask(application, organization).status for _ in range(6)] == [200] * 5 + [429]
     assert texts(application, number) == [TEXT] * 5

@@ -24,14 +24,16 @@ def test_every_probe_has_its_row() -> None:
     assert {path for _, path in TABLE} == set(probes()), "See tests/permissions/table.py"
 
 
-def test_the_size_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_size_of_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     cells = sum(len(row) for row in TABLE.values()) * len(CALLERS)
     with capsys.disabled():
         print(f"\npermission table: {len(probes())} probes, {len(TABLE)} rows, {cells} cells")
 
 
 @pytest.mark.parametrize("method, path", TABLE)
-async def test_each_answers_what_the_table_says(world: World, method: str, path: str) -> None:
+async def test_each_caller_is_answered_as_the_table_says(
+    world: World, method: str, path: str
+) -> None:
     before = await sync_to_async(everything)()
     for caller in CALLERS:
         told = [

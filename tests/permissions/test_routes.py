@@ -55,7 +55,7 @@ def test_every_row_has_its_route() -> None:
     assert not left, "These are no routes (any more):\n" + "\n".join(sorted(left))
 
 
-def test_the_size_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_size_of_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(set(row.expected) == set(CALLERS) for row in TABLE.values())
     cells = len(TABLE) * len(CALLERS)
     with capsys.disabled():
@@ -64,7 +64,7 @@ def test_the_size_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group or "/")
-def test_each_answers_what_the_table_says(group: str) -> None:
+def test_each_caller_is_answered_as_the_table_says(group: str) -> None:
     world = build()
     clients = {caller: world.client(caller) for caller in CALLERS}
     before = everything()
@@ -85,7 +85,7 @@ def test_each_answers_what_the_table_says(group: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("caller", ["superuser", "superuser_manage", "outsider"])
-def test_a_method_that_no_row_knows_changes_nothing(caller: str) -> None:
+def test_unlisted_method_changes_nothing(caller: str) -> None:
     world = build()
     client, before = world.client(caller), everything()
     changing = []

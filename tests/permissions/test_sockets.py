@@ -30,13 +30,13 @@ def test_every_socket_has_its_row() -> None:
     assert [name(route) for route in sockets()] == list(TABLE), "See tests/permissions/table.py"
 
 
-def test_the_size_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_size_of_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\npermission table: {len(TABLE)} sockets, {len(TABLE) * len(CALLERS)} cells")
 
 
 @pytest.mark.parametrize("route", sockets(), ids=str)
-async def test_each_answers_what_the_table_says(
+async def test_each_caller_is_answered_as_the_table_says(
     route: str, world: World, settings: Settings
 ) -> None:
     before = await sync_to_async(everything)()

@@ -38,18 +38,18 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("alone")
-def test_a_worker_of_its_own_without_redis(tmp_path: Path) -> None:
+def test_worker_without_redis_is_refused(tmp_path: Path) -> None:
     assert "set REDIS_URL" in refusal(tmp_path / "worker", "run_worker")
 
 
 @pytest.mark.usefixtures("alone")
-def test_a_web_process_without_a_worker_and_without_redis(tmp_path: Path) -> None:
+def test_web_process_without_worker_and_redis_is_refused(tmp_path: Path) -> None:
     line = refusal(tmp_path / "web", "serve", "--port", "0", EMBEDDED_WORKER="false")
     assert "set REDIS_URL, or EMBEDDED_WORKER=true" in line
 
 
 @pytest.mark.usefixtures("alone")
-def test_a_second_worker_on_sqlite(tmp_path: Path) -> None:
+def test_second_worker_on_sqlite_is_refused(tmp_path: Path) -> None:
     with Application(tmp_path / "first") as first:
         done = subprocess.run(
             [sys.executable, "manage.py", "serve", "--port", str(free_port())],
@@ -64,7 +64,7 @@ def test_a_second_worker_on_sqlite(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("alone")
-def test_two_that_share_a_postgresql_and_no_redis(tmp_path: Path) -> None:
+def test_shared_postgresql_without_redis_is_refused(tmp_path: Path) -> None:
     with Postgres() as postgres:
         url = postgres.new_database("shared")
         with Application(tmp_path / "first", DATABASE_URL=url):

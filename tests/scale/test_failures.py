@@ -69,7 +69,9 @@ def told(what: str, since: float, holders: Holders, more: str = "") -> None:
     )
 
 
-def test_a_worker_is_killed(cluster: Cluster, holders: Callable[[], Holders]) -> None:
+def test_killed_worker_is_taken_over_and_returns(
+    cluster: Cluster, holders: Callable[[], Holders]
+) -> None:
     victim = cluster.workers[0]
     worker, organizations = cluster.worker_of(victim), had(cluster, victim)
     since = time.monotonic()
@@ -90,7 +92,7 @@ def test_a_worker_is_killed(cluster: Cluster, holders: Callable[[], Holders]) ->
 
 
 @pytest.mark.parametrize("tree", [False, True], ids=["the supervisor", "all its processes"])
-def test_a_worker_stands_still(
+def test_stopped_worker_is_taken_over_without_double_logins(
     cluster: Cluster, holders: Callable[[], Holders], tree: bool
 ) -> None:
     victim = cluster.workers[1]
@@ -112,7 +114,9 @@ def test_a_worker_stands_still(
     assert again <= ORGANIZATIONS
 
 
-def test_redis_is_away(cluster: Cluster, holders: Callable[[], Holders]) -> None:
+def test_without_redis_links_hold_and_new_ones_work(
+    cluster: Cluster, holders: Callable[[], Holders]
+) -> None:
     since = time.monotonic()
     with servers.away(cluster.redis):
         fresh = int(cluster.manage("create_organization", "While Redis is away"))
@@ -127,7 +131,9 @@ def test_redis_is_away(cluster: Cluster, holders: Callable[[], Holders]) -> None
     assert answer.status == 200, answer
 
 
-def test_postgresql_is_restarted(cluster: Cluster, holders: Callable[[], Holders]) -> None:
+def test_links_survive_a_postgresql_restart(
+    cluster: Cluster, holders: Callable[[], Holders]
+) -> None:
     since = time.monotonic()
     with servers.away(cluster.postgres, signal.SIGINT):
         pass
@@ -137,7 +143,9 @@ def test_postgresql_is_restarted(cluster: Cluster, holders: Callable[[], Holders
     told("PostgreSQL restarted", since, holders(), f"away for {away:.1f} s")
 
 
-def test_postgresql_is_away(cluster: Cluster, holders: Callable[[], Holders]) -> None:
+def test_long_postgresql_outage_closes_sockets_and_recovers(
+    cluster: Cluster, holders: Callable[[], Holders]
+) -> None:
     """Longer than a lease: the workers close all sockets, as each must think others take over."""
     with servers.away(cluster.postgres, signal.SIGINT):
         since = time.monotonic()
@@ -151,7 +159,9 @@ def test_postgresql_is_away(cluster: Cluster, holders: Callable[[], Holders]) ->
     told("PostgreSQL back", back, holders(), f"sockets were closed after {closed:.1f} s")
 
 
-def test_a_web_process_is_killed(cluster: Cluster, holders: Callable[[], Holders]) -> None:
+def test_killed_web_process_loses_no_request(
+    cluster: Cluster, holders: Callable[[], Holders]
+) -> None:
     """What was asked of it stands in the database, and the other one goes on with it.
 
     An open page loses its socket, connects again elsewhere, and is told how things are now.
@@ -183,7 +193,7 @@ def test_a_web_process_is_killed(cluster: Cluster, holders: Callable[[], Holders
     until(first.answers, PATIENCE_SECONDS, "it answers again")
 
 
-def test_a_worker_is_stopped_in_order(cluster: Cluster, holders: Callable[[], Holders]) -> None:
+def test_orderly_worker_stop_hands_over(cluster: Cluster, holders: Callable[[], Holders]) -> None:
     """It hands over one after the other: hardly anyone is offline at any time."""
     victim = cluster.workers[2]
     organizations = had(cluster, victim)
@@ -199,7 +209,7 @@ def test_a_worker_is_stopped_in_order(cluster: Cluster, holders: Callable[[], Ho
 
 
 @pytest.mark.skipif(not possible(), reason="no network namespace can be made here")
-def test_a_worker_is_cut_off(cluster: Cluster, holders: Callable[[], Holders]) -> None:
+def test_worker_cut_off_lets_go_by_itself(cluster: Cluster, holders: Callable[[], Holders]) -> None:
     """No packet comes through, and nothing says so: it must let go by itself."""
     simulator = cluster.simulator_ports
     with Namespace(cluster.postgres.port, cluster.redis.port, *simulator) as island:

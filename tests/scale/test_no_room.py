@@ -15,7 +15,7 @@ def reason(cluster: Cluster, organization: int) -> str:
     return str(answer.body["reason"])
 
 
-def test_a_request_waits_for_room_and_says_so(tmp_path: Path) -> None:
+def test_request_waits_while_workers_are_full(tmp_path: Path) -> None:
     with Cluster(*(tmp_path, 1, 1), WORKER_CAPACITY="1", RECONNECT_WAIT_SECONDS="1") as cluster:
         cluster.link(1)
         until(lambda: cluster.living()[0]["sessions"] == 1, SECONDS, "a full worker")
