@@ -145,7 +145,7 @@ def test_page_is_complete_without_javascript(
     visitor.context.close()
 
 
-def test_many_changes_are_announced_once(visitor: Visitor, application: Application) -> None:
+def test_burst_of_changes_is_announced_briefly(visitor: Visitor, application: Application) -> None:
     ids = application.new_organizations(*(f"Flood {number}" for number in range(6)))
     page = open_fleet(visitor)
     expect(page.get_by_text("Live", exact=True)).to_be_visible()

@@ -118,7 +118,7 @@ def test_postgresql_restart_ends_no_link(tmp_path: Path) -> None:
         assert product.wait_for_state(organization, "connected", 60)["number"] == number
 
 
-def test_outage_before_any_link_is_survived(tmp_path: Path) -> None:
+def test_store_outage_at_the_start_is_waited_out(tmp_path: Path) -> None:
     """A worker that finds PostgreSQL away when it resumes waits, and needs no person."""
     with (
         Postgres() as stores,
