@@ -37,7 +37,7 @@ from connections.tests.session_model import (
     Steps,
     World,
 )
-from connections.worker.supervisor import Supervisor
+from connections.worker.pending_work import pending_connections, unowned_connections
 from organizations.actions import set_active, set_expected_number
 from organizations.actors import Actor
 from organizations.models import Organization
@@ -90,7 +90,6 @@ class Settles(RuleBasedStateMachine):
         names = ("Acme", "Globex")
         self.organizations = [Organization.objects.create(name=name) for name in names]
         self.ids = [Connection.objects.of(found).pk for found in self.organizations]
-        self.supervisor = Supervisor()
         self.owed: set[Key] = set()  # credentials that must still be there
         self.missing: set[Key] = set()  # that an operator has deleted
         self.start()
@@ -177,7 +176,8 @@ class Settles(RuleBasedStateMachine):
     def poll(self) -> None:
         """As the supervisor looks by itself."""
         running = frozenset(pk for pk, found in self.running.items() if not found.done)
-        for pk in self.supervisor._neglected(running):
+        urgent, others = unowned_connections(unbegun=True), unowned_connections(unbegun=False)
+        for pk in [*pending_connections(self.hand.worker, running), *others, *urgent]:
             self.reconcile(pk)
 
     # --- What is always true ---------------------------------------------------------------------
@@ -276,7 +276,6 @@ class Settles(RuleBasedStateMachine):
     def start(self) -> None:
         self.hand = FakeWorker()
         self.hand.live()
-        self.supervisor._lease.worker = self.hand.worker
         self.running: dict[int, Running] = {}
 
     def reconcile(self, pk: int) -> None:

@@ -16,7 +16,6 @@ from connections.lifecycle import Desired, Observation, Reason
 from connections.models import Connection, Method, PairingAttempt
 from connections.tests.fake_worker import CODE_LASTS, PAIRING_LASTS
 from connections.worker.event_mapping import USELESS
-from connections.worker.linked import banned_until_of
 from connections.worker.pairing_endings import HELD, NOT_OURS
 from organizations.models import Organization
 
@@ -176,7 +175,7 @@ class SessionModel:
 
     def pause(self) -> None:
         """The organization is deactivated."""
-        if banned_until_of(self.id) is None:
+        if Connection.objects.get(pk=self.id).banned_until is None:
             interrupted = Observation.PAIRING_INTERRUPTED
             self.last_words(Observation.PAUSED if self.store_name else interrupted)
 

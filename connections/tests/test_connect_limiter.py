@@ -77,7 +77,7 @@ async def times(connect_limiter: ConnectLimiter, count: int, urgent: bool = Fals
     begun = now()
 
     async def turn() -> float:
-        await connect_limiter.turn(urgent)
+        await connect_limiter.acquire(urgent)
         return now() - begun
 
     return sorted(await asyncio.gather(*(turn() for _ in range(count))))
@@ -94,7 +94,7 @@ def keeps_to(rate: float, granted: list[float], burst: float) -> None:
 async def outage(connect_limiter: ConnectLimiter) -> None:
     await times(connect_limiter, 40)  # The burst is used up.
     for _ in range(OUTAGE_FAILURES):
-        connect_limiter.failed()
+        connect_limiter.record_failure()
 
 
 def test_one_alone_never_waits() -> None:
@@ -139,12 +139,12 @@ def test_after_some_failures_in_a_row_it_is_an_outage(caplog: pytest.LogCaptureF
         connect_limiter = ConnectLimiter()
         for _ in range(5):
             for _ in range(OUTAGE_FAILURES - 1):
-                connect_limiter.failed()
+                connect_limiter.record_failure()
             assert not connect_limiter.outage
-            connect_limiter.worked()
+            connect_limiter.record_success()
         await outage(connect_limiter)
         assert connect_limiter.outage
-        connect_limiter.failed()
+        connect_limiter.record_failure()
         granted = await times(connect_limiter, 20)
         keeps_to(OUTAGE_DIALS_PER_SECOND, granted, OUTAGE_DIALS_PER_SECOND * BURST_SECONDS)
         assert granted[-1] == pytest.approx(20 / OUTAGE_DIALS_PER_SECOND, abs=1)
@@ -173,7 +173,7 @@ def test_the_end_of_an_outage_is_no_stampede() -> None:
         await outage(connect_limiter)
         crowd = asyncio.create_task(times(connect_limiter, 300))
         await asyncio.sleep(10)
-        connect_limiter.worked()
+        connect_limiter.record_success()
         granted = await crowd
         before = [moment for moment in granted if moment <= 10]
         after = [moment for moment in granted if moment > 10]
@@ -198,8 +198,8 @@ def test_who_pauses_hears_of_the_end_of_an_outage() -> None:
             asyncio.create_task(pause(connect_limiter, until_over)) for until_over in (True, False)
         ]
         await asyncio.sleep(5)
-        connect_limiter.worked()
-        connect_limiter.worked()
+        connect_limiter.record_success()
+        connect_limiter.record_success()
         assert await asyncio.gather(*pauses) == pytest.approx([5, 60])
 
     played(play)
@@ -208,7 +208,7 @@ def test_who_pauses_hears_of_the_end_of_an_outage() -> None:
 async def refused(connect_limiter: ConnectLimiter, urgent: bool = False) -> float:
     """In how many seconds it is looked at again, for one who is told that now."""
     with pytest.raises(Outdated) as held:
-        await connect_limiter.turn(urgent)
+        await connect_limiter.acquire(urgent)
     return (held.value.until - timezone.now()) / timedelta(seconds=1)
 
 
@@ -220,17 +220,17 @@ def test_outdated_is_one_alarm_and_one_probe_for_all(caplog: pytest.LogCaptureFi
     async def play() -> None:
         connect_limiter = ConnectLimiter()
         for _ in range(30):
-            connect_limiter.refused_as_outdated()
+            connect_limiter.record_outdated()
         assert connect_limiter.outdated_since is not None
         assert await refused(connect_limiter) == soon(PROBE_SECONDS)
         for _ in range(3):
             await asyncio.sleep(PROBE_SECONDS - 1)
             assert await refused(connect_limiter) == soon(1)
             await asyncio.sleep(1)
-            await connect_limiter.turn()
+            await connect_limiter.acquire()
             for _ in range(30):
                 assert await refused(connect_limiter) == soon(PROBE_SECONDS)
-            connect_limiter.refused_as_outdated()
+            connect_limiter.record_outdated()
 
     with caplog.at_level(logging.ERROR):
         played(play)
@@ -242,10 +242,10 @@ def test_who_waits_for_a_turn_meanwhile_is_told(caplog: pytest.LogCaptureFixture
         connect_limiter = ConnectLimiter()
         await times(connect_limiter, 40)
         crowd = asyncio.gather(
-            *(connect_limiter.turn() for _ in range(100)), return_exceptions=True
+            *(connect_limiter.acquire() for _ in range(100)), return_exceptions=True
         )
         await asyncio.sleep(0.5)
-        connect_limiter.refused_as_outdated()
+        connect_limiter.record_outdated()
         told = await crowd
         assert sum(isinstance(answer, Outdated) for answer in told) == pytest.approx(75, abs=20)
 
@@ -255,16 +255,16 @@ def test_who_waits_for_a_turn_meanwhile_is_told(caplog: pytest.LogCaptureFixture
 def test_a_person_may_ask_again_after_a_minute() -> None:
     async def play() -> None:
         connect_limiter = ConnectLimiter()
-        connect_limiter.refused_as_outdated()
+        connect_limiter.record_outdated()
         await asyncio.sleep(ASKED_AGAIN_SECONDS - 1)
         assert await refused(connect_limiter, urgent=True) == soon(
             PROBE_SECONDS - ASKED_AGAIN_SECONDS
         )
         await asyncio.sleep(1)
         assert await refused(connect_limiter) == soon(PROBE_SECONDS - ASKED_AGAIN_SECONDS)
-        await connect_limiter.turn(urgent=True)
+        await connect_limiter.acquire(urgent=True)
         assert await refused(connect_limiter) == soon(PROBE_SECONDS), "that was the probe"
-        connect_limiter.refused_as_outdated()
+        connect_limiter.record_outdated()
         assert await refused(connect_limiter, urgent=True) == soon(PROBE_SECONDS)
 
     played(play)
@@ -274,11 +274,11 @@ def test_accepted_again_everyone_may_come(caplog: pytest.LogCaptureFixture) -> N
     async def play() -> None:
         connect_limiter = ConnectLimiter()
         for _ in range(2):
-            connect_limiter.refused_as_outdated()
+            connect_limiter.record_outdated()
             waiting = asyncio.create_task(connect_limiter.pause(10_000, until_over=True))
             await asyncio.sleep(PROBE_SECONDS)
-            await connect_limiter.turn()
-            connect_limiter.worked()
+            await connect_limiter.acquire()
+            connect_limiter.record_success()
             assert connect_limiter.outdated_since is None
             await waiting
             keeps_to(RATE, await times(connect_limiter, 100), RATE * BURST_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -40,7 +41,7 @@ class ScriptedHost:
         self.events = events
         self.killed = False
 
-    def open(self, database: str, pairing: bool) -> Link:
+    def open(self, database: str, pairing: bool = False) -> Link:
         link = Link(cast(Host, self), 1, database)
         for event in self.events:
             link.heard(event)
@@ -51,6 +52,25 @@ class ScriptedHost:
 
     def kill(self) -> None:
         self.killed = True
+
+
+class ScriptedClients:
+    """Gives a pairing its host."""
+
+    def __init__(self, host: ScriptedHost) -> None:
+        self.host = host
+
+    async def open(self, connection_id: int, store: str, alone: bool = False) -> Link:
+        raise AssertionError("no login is resumed here")
+
+    def evict(self, connection_id: int, store: str) -> bool:
+        return False
+
+    async def take_host(self) -> ScriptedHost:
+        return self.host
+
+    def blank_store(self) -> bytes:
+        return b""
 
 
 @pytest.fixture
@@ -117,23 +137,18 @@ def requested_pairing(supervisor: Supervisor) -> Connection:
 )
 async def test_each_outcome_under_a_code_has_its_reason(
     supervisor: Supervisor,
-    monkeypatch: pytest.MonkeyPatch,
     events: list[Event],
     observation: Observation,
     detail: str,
     outcome: PairingAttempt.Outcome,
 ) -> None:
     host = ScriptedHost(A_CODE + events)
-
-    async def take() -> ScriptedHost:
-        return host
-
-    monkeypatch.setattr(supervisor.fork_server, "take", take)
     row = await sync_to_async(requested_pairing)(supervisor)
-    session = ConnectionTask(supervisor, row, None)
-    attempt = await session.db(actions.begin_pairing, session.fence, PAIRING_LASTS)
+    context = replace(supervisor.context, clients=ScriptedClients(host))
+    task = ConnectionTask(context, row, None)
+    attempt = await task.db(actions.begin_pairing, task.fence, PAIRING_LASTS)
 
-    assert not await Pairing(session, attempt).run()
+    assert not await Pairing(task, attempt).run()
 
     assert host.killed
     await sync_to_async(row.refresh_from_db)()

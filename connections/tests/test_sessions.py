@@ -1,6 +1,6 @@
-"""What begins, replaces and ends sessions, when several things happen in the same moment.
+"""What starts, replaces and ends tasks, when several things happen in the same moment.
 
-The sessions themselves only wait here: what they do is tested on the real neonize.
+The tasks themselves only wait here.
 """
 
 from __future__ import annotations
@@ -9,18 +9,22 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar, cast
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 from pytest_django import Settings
 
-from connections import actions
+from connections import actions, auth_sessions
 from connections.lifecycle import Desired, State
 from connections.models import Connection, Worker
 from connections.tests.fake_worker import nobody
 from connections.worker.connection_task import ConnectionTask
+from connections.worker.database import Database
+from connections.worker.sessions import Capacity, Sessions
 from connections.worker.supervisor import Supervisor
+from connections.worker.task_context import Clients, TaskContext
 from organizations.actions import set_active
 from organizations.actors import Actor
 from organizations.models import Organization
@@ -30,9 +34,49 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ALICE = Actor("alice")
 SECONDS = 10.0
 
+T = TypeVar("T")
 
-async def wait_for_ever(session: ConnectionTask) -> None:
+
+async def wait_for_ever(task: ConnectionTask) -> None:
     await asyncio.get_running_loop().create_future()
+
+
+class OneWorker:
+    """A worker whose lease and room a test decides; the clients never start."""
+
+    def __init__(self, worker: Worker, capacity: int = 100) -> None:
+        self.worker = worker
+        self.capacity = capacity
+        self.database = Database()
+        self.db_is_there = asyncio.Event()
+        self.db_is_there.set()
+        context = TaskContext(
+            get_worker=lambda: self.worker,
+            db=self.db,
+            to_thread=asyncio.to_thread,
+            stores=auth_sessions.place("folders"),
+            clients=cast(Clients, None),
+        )
+        self.sessions = Sessions(context, lambda: True, self.room, wake=lambda connection_id: None)
+
+    def room(self) -> Capacity:
+        room = self.capacity - self.sessions.load
+        return Capacity(room, urgent=room > 0, tries=room)
+
+    async def db(self, function: Callable[..., T], /, *arguments: object) -> T:
+        await self.db_is_there.wait()
+        return await self.database.run(function, *arguments)
+
+
+@asynccontextmanager
+async def one_worker(worker: Worker, capacity: int = 100) -> AsyncIterator[OneWorker]:
+    made = OneWorker(worker, capacity)
+    try:
+        yield made
+    finally:
+        await made.sessions.drop()
+        await made.db(connections.close_all)
+        made.database.close()
 
 
 @asynccontextmanager
@@ -86,11 +130,25 @@ def tasks_of(connection_id: int) -> list[asyncio.Task[object]]:
 
 
 async def test_of_many_that_a_dead_worker_had_no_more_are_taken_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ConnectionTask, "run", wait_for_ever)
+    orphans, dead = await fleet_of(20)
+    worker = await sync_to_async(actions.start_worker)("w", 3, False)
+    await sync_to_async(actions.stop_worker)(dead)
+    async with one_worker(worker, capacity=3) as made:
+        await asyncio.gather(*map(made.sessions.reconcile, orphans))
+        assert made.sessions.load == 3
+        taken = Connection.objects.filter(worker=worker)
+        assert await sync_to_async(taken.count)() == 3
+
+
+async def test_supervisor_takes_as_many_as_its_fair_part_of_what_a_dead_worker_had(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     settings.WORKER_CAPACITY = 3
     monkeypatch.setattr(ConnectionTask, "run", wait_for_ever)
-    orphans, dead = await fleet_of(20)
+    orphans, dead = await fleet_of(5)
     worker = await sync_to_async(actions.start_worker)("w", 3, False)
     await sync_to_async(actions.stop_worker)(dead)
     async with supervisor_of(worker) as supervisor:
@@ -98,37 +156,34 @@ async def test_of_many_that_a_dead_worker_had_no_more_are_taken_than_there_is_ro
         assert supervisor.sharing.room == 3
         await asyncio.gather(*map(supervisor.sessions.reconcile, orphans))
         assert supervisor.sessions.load == 3
-        taken = Connection.objects.filter(worker=worker)
-        assert await sync_to_async(taken.count)() == 3
 
 
-async def test_a_deactivation_waits_only_for_what_must_not_be_cut_short(
+async def test_deactivation_waits_only_for_what_must_not_be_cut_short(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cleared = asyncio.Event()
 
-    async def clear_up_then_hold(session: ConnectionTask) -> None:
-        session.disconnecting = True
+    async def clear_up_then_hold(task: ConnectionTask) -> None:
+        task.disconnecting = True
         await cleared.wait()
-        session.disconnecting = False
-        await wait_for_ever(session)
+        task.disconnecting = False
+        await wait_for_ever(task)
 
     monkeypatch.setattr(ConnectionTask, "run", clear_up_then_hold)
     (connection_id,), worker = await fleet_of(1)
-    async with supervisor_of(worker) as supervisor:
-        sessions = supervisor.sessions
-        session = await sessions.reconcile(connection_id)
-        assert session is not None
-        await until(lambda: session.disconnecting, "a session that clears up")
+    async with one_worker(worker) as made:
+        task = await made.sessions.reconcile(connection_id)
+        assert task is not None
+        await until(lambda: task.disconnecting, "a task that clears up")
         organization = await sync_to_async(Organization.objects.get)(pk=connection_id)
         await sync_to_async(set_active)(organization, False, ALICE)
-        deactivated = asyncio.create_task(sessions.reconcile(connection_id))
+        deactivated = asyncio.create_task(made.sessions.reconcile(connection_id))
         await asyncio.sleep(0.3)
-        assert sessions.load == 1 and not deactivated.done(), "it was cut short"
+        assert made.sessions.load == 1 and not deactivated.done(), "it was cut short"
         cleared.set()
         async with asyncio.timeout(SECONDS):
             await deactivated
-        assert sessions.load == 0
+        assert made.sessions.load == 0
 
 
 async def test_what_was_claimed_before_the_lease_was_lost_is_not_begun(
@@ -136,23 +191,17 @@ async def test_what_was_claimed_before_the_lease_was_lost_is_not_begun(
 ) -> None:
     monkeypatch.setattr(ConnectionTask, "run", wait_for_ever)
     (connection_id,), worker = await fleet_of(1)
-    async with supervisor_of(worker) as supervisor:
-        gate, db = asyncio.Event(), supervisor.db
-
-        async def late(*arguments: object) -> object:
-            await gate.wait()
-            return await db(*arguments)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(supervisor, "db", late)
-        reconciling = asyncio.create_task(supervisor.sessions.reconcile(connection_id))
+    async with one_worker(worker) as made:
+        made.db_is_there.clear()
+        reconciling = asyncio.create_task(made.sessions.reconcile(connection_id))
         await asyncio.sleep(0)
-        again = await sync_to_async(actions.start_worker)("w", 100, False, worker)
-        supervisor._lease.worker = again
-        gate.set()
+        made.worker = await sync_to_async(actions.start_worker)("w", 100, False, worker)
+        made.db_is_there.set()
         assert await reconciling is None
-        assert supervisor.sessions.load == 0
-        assert await sync_to_async(actions.claim)(connection_id, again, nobody, alone=False)
-        assert await supervisor.sessions.reconcile(connection_id) is not None
+        assert made.sessions.load == 0
+        claim = sync_to_async(actions.claim)
+        assert await claim(connection_id, made.worker, nobody, alone=False)
+        assert await made.sessions.reconcile(connection_id) is not None
 
 
 async def test_nothing_is_begun_behind_a_lost_lease(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ class ConnectLimiter:
         self._next = 0.0
         self._failures = 0
         self._over = asyncio.Event()  # set and replaced when an outage ends
-        self._refused_at = 0.0
+        self._outdated_at = 0.0
         self._probe_at = 0.0
         self.outdated_since: datetime | None = None
         self.workers = 1  # that share the turns
@@ -47,22 +47,22 @@ class ConnectLimiter:
         """Whether nobody has got through lately."""
         return self._failures >= OUTAGE_FAILURES
 
-    async def turn(self, urgent: bool = False) -> None:
+    async def acquire(self, urgent: bool = False) -> None:
         """Wait until a client may be started. Raises Outdated.
 
         `urgent`: a person waits for it, so it goes before those that come back by themselves.
         """
         if not urgent:
             async with self._queue:
-                self._check(urgent)
+                self._check_outdated(urgent)
                 await self._wait_for_turn()
-        self._check(urgent)
+        self._check_outdated(urgent)
         if self.outdated_since is not None:
             self._probe_at = self._now() + settings.OUTDATED_RETRY_SECONDS
         rate = self._rate(urgent)
         self._next = max(self._next, self._now() - BURST_SECONDS) + 1 / rate
 
-    def worked(self) -> None:
+    def record_success(self) -> None:
         """WhatsApp accepted a client: those that wait for the end of an outage may come."""
         ended = self._failures > 0 or self.outdated_since is not None
         self._failures = 0
@@ -74,15 +74,15 @@ class ConnectLimiter:
             self._over.set()
             self._over = asyncio.Event()
 
-    def failed(self) -> None:
+    def record_failure(self) -> None:
         """WhatsApp could not be reached."""
         self._failures += 1
         if self._failures == OUTAGE_FAILURES:
-            logger.warning("WhatsApp cannot be reached; connect_limiter slowly until it can")
+            logger.warning("WhatsApp cannot be reached; connecting slowly until it can")
 
-    def refused_as_outdated(self) -> None:
+    def record_outdated(self) -> None:
         """WhatsApp refuses this version: one alarm, and one client asks again now and then."""
-        self._refused_at = self._now()
+        self._outdated_at = self._now()
         if self.outdated_since is None:
             self.outdated_since = timezone.now()
             self._probe_at = self._now() + settings.OUTDATED_RETRY_SECONDS
@@ -106,10 +106,10 @@ class ConnectLimiter:
             # In an outage the turns are far apart, and its end is worth waking up for.
             await self.pause(wait, until_over=True)
 
-    def _check(self, urgent: bool) -> None:
+    def _check_outdated(self, urgent: bool) -> None:
         if self.outdated_since is None:
             return
-        asked = urgent and self._now() - self._refused_at >= ASKED_AGAIN_SECONDS
+        asked = urgent and self._now() - self._outdated_at >= ASKED_AGAIN_SECONDS
         if not asked and self._now() < self._probe_at:
             raise Outdated(timezone.now() + timedelta(seconds=self._probe_at - self._now()))
 

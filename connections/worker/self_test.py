@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
@@ -11,9 +10,7 @@ from connections import actions
 from connections.actions import Superseded
 from connections.models import SelfTest
 from connections.worker.client_handle import Link
-
-if TYPE_CHECKING:
-    from connections.worker.connection_task import ConnectionTask
+from connections.worker.owned_connection import OwnedConnection
 
 logger = logging.getLogger(__name__)
 
@@ -24,21 +21,21 @@ SPARE_SECONDS = 1.5
 FAILURES = {"timed out": Failure.NO_ANSWER, "lost": Failure.LINK_LOST}
 
 
-async def send_waiting(session: ConnectionTask) -> None:
+async def send_waiting(owned: OwnedConnection) -> None:
     """Send the message that waits for this connection, if one does."""
     try:
-        test = await session.db(actions.take_self_test, session.fence)
+        test = await owned.db(actions.take_self_test, owned.fence)
         if test is None:
             return
-        message_id, error = await _send(session.link, test)
+        message_id, error = await _send(owned.link, test)
         failure = FAILURES.get(error, Failure.REFUSED) if error else None
         if failure is not None:
             logger.warning(
-                "a test message failed", extra={"organization": session.id, "why": failure.value}
+                "a test message failed", extra={"organization": owned.id, "why": failure.value}
             )
-        await session.db(actions.end_self_test, session.fence, test, failure, message_id)
+        await owned.db(actions.end_self_test, owned.fence, test, failure, message_id)
     except Superseded:
-        logger.info("superseded", extra={"organization": session.id})
+        logger.info("superseded", extra={"organization": owned.id})
 
 
 async def _send(link: Link | None, test: SelfTest) -> tuple[str, str]:

@@ -1,32 +1,57 @@
-"""What runs at this worker: a session for each connection that it owns and has to do with."""
+"""What runs at this worker: a task for each connection that it owns and has something to do for."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from connections import actions, auth_sessions
 from connections.actions import Fence
-from connections.models import Connection
+from connections.auth_sessions.stores import Stores
+from connections.models import Connection, Worker
 from connections.worker.client_handle import Link
 from connections.worker.connection_task import ConnectionTask
-
-if TYPE_CHECKING:
-    from connections.worker.supervisor import Supervisor
+from connections.worker.pending_work import pending_connections, unowned_connections
+from connections.worker.task_context import TaskContext
 
 logger = logging.getLogger(__name__)
 
-# How late a session that could not be cut short is found to be so again.
+# How late a task that could not be cut short is found to be so again.
 LOOK_SECONDS = 0.1
 
 
-class Sessions:
-    """Begins, replaces, ends and hands over sessions; one asyncio task is one of them."""
+@dataclass(frozen=True)
+class Capacity:
+    """How much more a worker may take, where several share the connections."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
+    room: int  # of what comes back by itself
+    urgent: bool  # whether it may take one that a person waits for
+    tries: int  # how many are worth a try: others may get there first
+
+
+class Sessions:
+    """Starts, replaces, ends and hands over tasks; each is the session of one connection.
+
+    `is_held`: whether this worker may hold sockets at this moment. `capacity`: what it may take,
+    None when it is alone and takes everything. `wake`: has a connection reconciled soon.
+    """
+
+    def __init__(
+        self,
+        context: TaskContext,
+        is_held: Callable[[], bool],
+        capacity: Callable[[], Capacity | None],
+        wake: Callable[[int], None],
+    ) -> None:
+        self._context = context
+        self._is_held = is_held
+        self._capacity = capacity
+        self._wake = wake
+        self._linked_number = partial(_linked_number, context.stores)
         self._found: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
         self._reconciling: dict[int, asyncio.Lock] = {}
         self._claiming = asyncio.Lock()
@@ -41,10 +66,15 @@ class Sessions:
         """How many these are."""
         return len(self.running)
 
-    async def reconcile(self, connection_id: int) -> ConnectionTask | None:
-        """Give the newest request of a connection its session; end the session of an older one.
+    async def find_work(self) -> list[int]:
+        """Return the connections to reconcile: what is not as it should be, or has no worker."""
+        worker = self._context.get_worker()
+        return await self._context.db(_find_work, worker, self.running, self._capacity())
 
-        The session that there is then. Without a lease nothing is begun; the next look finds it
+    async def reconcile(self, connection_id: int) -> ConnectionTask | None:
+        """Give the newest request of a connection its task; end the task of an older one.
+
+        Return the task that there is then. Without a lease nothing is begun; the next look finds it
         again.
         """
         async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
@@ -53,7 +83,7 @@ class Sessions:
         return session
 
     async def _reconcile(self, connection_id: int) -> None:
-        connection = await self._claim(connection_id) if self._supervisor.held else None
+        connection = await self._claim(connection_id) if self._is_held() else None
         if not self._may_go_on_with(connection):
             return
         session, task = self._found.get(connection_id, (None, None))
@@ -80,26 +110,27 @@ class Sessions:
 
     def _may_go_on_with(self, connection: Connection | None) -> bool:
         """Whether the lease is held, and was not lost since this was claimed."""
-        supervisor = self._supervisor
-        return supervisor.held and (
-            connection is None or connection.worker_id == supervisor.worker.pk
+        return self._is_held() and (
+            connection is None or connection.worker_id == self._context.get_worker().pk
         )
 
     async def _claim(self, connection_id: int) -> Connection | None:
-        """The connection, if this worker owns it now. None when another one has it."""
-        supervisor, sharing = self._supervisor, self._supervisor.sharing
-        claim = partial(actions.claim, linked_number=_linked_number)
-        if not supervisor.shared:
-            return await supervisor.db(partial(claim, worker=supervisor.worker), connection_id)
+        """Return the connection, if this worker owns it now. None when another one has it."""
+        claim = partial(actions.claim, linked_number=self._linked_number)
+        if self._capacity() is None:
+            worker = self._context.get_worker()
+            return await self._context.db(partial(claim, worker=worker), connection_id)
         # Hundreds are wanted at once when a worker has died. One after the other: what is taken
         # runs before the next one is asked for, and leaves less room for it.
         async with self._claiming:
-            room, urgent = sharing.room > 0, sharing.has_place
-            claim = partial(claim, worker=supervisor.worker, room=room, urgent=urgent, alone=False)
-            return await supervisor.db(claim, connection_id)
+            worker, capacity = self._context.get_worker(), self._capacity()
+            room = capacity is None or capacity.room > 0
+            urgent = capacity is None or capacity.urgent
+            claim = partial(claim, worker=worker, room=room, urgent=urgent, alone=False)
+            return await self._context.db(claim, connection_id)
 
     async def _let_go(self, connection_id: int) -> None:
-        """End a session without logging out, and without a word about it."""
+        """End a task without logging out, and without writing anything about it."""
         session, task = self._found[connection_id]
         task.cancel()
         await asyncio.wait([task])
@@ -107,7 +138,7 @@ class Sessions:
         del self._found[connection_id]
 
     def movable(self, everything: bool) -> list[int]:
-        """What can be handed over: links that are up first; with `everything`, pairings too."""
+        """Return what can be handed over: links that are up; with `everything`, the others too."""
         running = {
             pk: session
             for pk, (session, task) in self._found.items()
@@ -117,21 +148,22 @@ class Sessions:
         return [*up, *(running.keys() - up)] if everything else up
 
     async def hand_over(self, connection_id: int, to: int) -> bool:
-        """Close a connection's socket and give it to another worker. Whether that was possible."""
+        """Close a connection's socket and give it to another worker. Return whether it could."""
         async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
             session, task = self._found.get(connection_id, (None, None))
             if session is None or task is None or task.done() or session.disconnecting:
                 return False
             await self._let_go(connection_id)
-            handed: bool = await self._supervisor.db(
-                actions.hand_over, connection_id, self._supervisor.worker, to, _linked_number
+            worker = self._context.get_worker()
+            handed: bool = await self._context.db(
+                actions.hand_over, connection_id, worker, to, self._linked_number
             )
         if not handed:
-            self._supervisor.wake(connection_id)
+            self._wake(connection_id)
         return handed
 
     def _start(self, connection: Connection, link: Link | None) -> None:
-        session = ConnectionTask(self._supervisor, connection, link)
+        session = ConnectionTask(self._context, connection, link)
         task = asyncio.create_task(session.run(), name=f"session {connection.pk}")
         self._found[connection.pk] = (session, task)
         task.add_done_callback(partial(self._ended, connection.pk))
@@ -161,9 +193,20 @@ class Sessions:
             await asyncio.wait(tasks)
 
 
-def _linked_number(connection_id: int, store: str) -> str:
+def _linked_number(stores: Stores, connection_id: int, store: str) -> str:
     try:
-        return auth_sessions.linked_number(connection_id, store)
+        return stores.linked_number(connection_id, store)
     except (auth_sessions.Damaged, auth_sessions.Unusable):
         logger.exception("a store cannot be read", extra={"organization": connection_id})
         return ""
+
+
+def _find_work(worker: Worker, running: frozenset[int], capacity: Capacity | None) -> list[int]:
+    """What is not as it should be here, and what nobody has and this worker should take."""
+    found = pending_connections(worker, running, alone=capacity is None)
+    urgent, others = unowned_connections(unbegun=True), unowned_connections(unbegun=False)
+    if capacity is None:
+        return [*found, *others, *urgent]
+    # Several workers look at once: each begins elsewhere.
+    random.shuffle(others)
+    return [*found, *(urgent if capacity.urgent else []), *others[: capacity.tries]]

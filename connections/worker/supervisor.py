@@ -1,7 +1,7 @@
 """The supervisor: compares what is wanted with what runs, and runs what is missing.
 
-It hears of requests over the channel layer and looks by itself every few seconds, so that a lost
-message costs time and nothing else. One asyncio task is one connection's session.
+It is told of requests over the channel layer and looks by itself every few seconds, so that a lost
+message costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -10,9 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import socket
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import IO, TypeVar
 
@@ -24,16 +22,15 @@ from connections.models import Worker
 from connections.worker import single_worker
 from connections.worker.balancing import Sharing
 from connections.worker.client_handle import Link
-from connections.worker.connect_limiter import ConnectLimiter
 from connections.worker.database import AWAY, Database
 from connections.worker.fork_server import ForkServer
+from connections.worker.host_handle import Host
 from connections.worker.host_pool import HostPool
 from connections.worker.lease import Lease, Report
-from connections.worker.pending_work import pending_connections, unowned_connections
 from connections.worker.self_test import send_waiting
-from connections.worker.sessions import Sessions
-from connections.worker.stability import Stability
+from connections.worker.sessions import Capacity, Sessions
 from connections.worker.store_template import StoreTemplate
+from connections.worker.task_context import TaskContext
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +62,18 @@ class Supervisor:
         environment = simulator_bridge.host_environment()
         self.fork_server = ForkServer(environment, settings.WARM_HOSTS, self._lease.descriptor)
         self._database = Database()
-        self.sessions = Sessions(self)
+        self._stores = auth_sessions.place(settings.AUTH_SESSIONS)
         self._hosts = HostPool(self.fork_server)
-        self.blank = StoreTemplate()
-        self.connect_limiter = ConnectLimiter()
-        self.stability: defaultdict[int, Stability] = defaultdict(Stability)
+        self._template = StoreTemplate()
+        self.context = TaskContext(
+            get_worker=lambda: self.worker,
+            db=self.db,
+            to_thread=asyncio.to_thread,
+            stores=self._stores,
+            clients=self,
+        )
+        self.connect_limiter = self.context.connect_limiter
+        self.sessions = Sessions(self.context, lambda: self.held, self._capacity, self.wake)
         self._woken: asyncio.Queue[int] = asyncio.Queue()
         self.sharing = Sharing(self)
         self._lock_file: IO[str] | None = None
@@ -90,6 +94,11 @@ class Supervisor:
     def held(self) -> bool:
         """Whether this worker may hold sockets at this moment."""
         return self._lease.held
+
+    def _capacity(self) -> Capacity | None:
+        if not self.shared:
+            return None
+        return Capacity(self.sharing.room, self.sharing.has_place, self.sharing.tries)
 
     def wake(self, connection_id: int) -> None:
         """Look at a connection soon."""
@@ -116,19 +125,7 @@ class Supervisor:
             raise
         await self.sharing.look()
         self.fork_server.fill()
-        duties = {
-            "listen": self._listen,
-            "poll": self._poll,
-            "guard": self._guard,
-            "relieve": self._hosts.relieve,
-            "blank": self._make_blank,
-            "runs": self._advance_runs,
-            **({"share": self.sharing.round} if self.shared else {}),
-        }
-        tasks = [
-            asyncio.create_task(self._keep(name, duty), name=name) for name, duty in duties.items()
-        ]
-        tasks.append(asyncio.create_task(self._reconcile_woken(), name="reconcile"))
+        tasks = self._start_duties()
         logger.info("supervisor started", extra={"worker": self.worker.pk})
         stopped = asyncio.ensure_future(stop.wait())
         try:
@@ -143,10 +140,25 @@ class Supervisor:
             await asyncio.gather(stopped, *tasks, return_exceptions=True)
             await self._close()
 
-    async def _make_blank(self) -> None:
+    def _start_duties(self) -> list[asyncio.Task[None]]:
+        duties = {
+            "listen": self._listen,
+            "poll": self._poll,
+            "guard": self._guard,
+            "relieve": self._hosts.relieve,
+            "template": self._make_template,
+            "runs": self._advance_runs,
+            **({"share": self.sharing.round} if self.shared else {}),
+        }
+        tasks = [
+            asyncio.create_task(self._keep(name, duty), name=name) for name, duty in duties.items()
+        ]
+        return [*tasks, asyncio.create_task(self._reconcile_woken(), name="reconcile")]
+
+    async def _make_template(self) -> None:
         """Once, where stores are files."""
         if settings.AUTH_SESSIONS == "folders":
-            await self.blank.make(self.fork_server)
+            await self._template.make(self.fork_server)
         await asyncio.get_running_loop().create_future()
 
     async def _guard(self) -> None:
@@ -160,7 +172,7 @@ class Supervisor:
         logger.warning("back, as a new worker", extra={"worker": self.worker.pk})
 
     async def _drain(self, hurry: asyncio.Event) -> None:
-        """FakeWorker over what this worker has to the others, for as long as that may take."""
+        """Hand over what this worker has to the others, for as long as that may take."""
         if not self.shared or not self._drain_seconds:
             return
         tasks = [asyncio.ensure_future(self._hand_over_all()), asyncio.ensure_future(hurry.wait())]
@@ -231,23 +243,9 @@ class Supervisor:
     async def _poll(self) -> None:
         if self.shared:
             await self.sharing.look()
-        for connection_id in await self.db(self._neglected, self.sessions.running):
+        for connection_id in await self.sessions.find_work():
             self.wake(connection_id)
         await asyncio.sleep(self._poll_seconds)
-
-    def _neglected(self, running: frozenset[int]) -> list[int]:
-        """What is not as it should be here, and what nobody has and this worker should take."""
-        found = pending_connections(self.worker, running, alone=not self.shared)
-        urgent, others = unowned_connections(unbegun=True), unowned_connections(unbegun=False)
-        if not self.shared:
-            return [*found, *others, *urgent]
-        # Several workers look at once: each begins elsewhere.
-        random.shuffle(others)
-        return [
-            *found,
-            *(urgent if self.sharing.has_place else []),
-            *others[: self.sharing.tries],
-        ]
 
     async def _reconcile_woken(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -265,12 +263,20 @@ class Supervisor:
             # The next look finds the same request again.
             logger.exception("not reconciled", extra={"organization": connection_id})
 
-    # --- Where sessions run ---------------------------------------------------------------------
+    # --- Where clients run (`Clients` of the tasks' context) ------------------------------------
 
     async def open(self, connection_id: int, store: str, alone: bool = False) -> Link:
         """Resume a store's device in a session host. Raises HostBroken."""
-        return await self._hosts.open(auth_sessions.database(connection_id, store), alone)
+        return await self._hosts.open(self._stores.database(connection_id, store), alone)
 
     def evict(self, connection_id: int, store: str) -> bool:
-        """End whatever of this worker's own may hold a store's device. Whether there was any."""
-        return self._hosts.evict(auth_sessions.database(connection_id, store))
+        """End whatever here may still hold a store's device. Return whether there was any."""
+        return self._hosts.evict(self._stores.database(connection_id, store))
+
+    async def take_host(self) -> Host:
+        """Return a host process that runs nothing yet. Raises HostBroken."""
+        return await self.fork_server.take()
+
+    def blank_store(self) -> bytes:
+        """Return the file of a store that has its tables, b"" for none."""
+        return self._template.content
