@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from connections.auth_sessions.folders import DATABASE, Folders
-from connections.auth_sessions.moving import Row, Value
+from connections.auth_sessions.folders import DATABASE, FolderPlace
+from connections.auth_sessions.moving import CopyPlace, Row, Value
 
 ORIGIN = "copied-from"
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'whatsmeow%'"
@@ -56,7 +56,7 @@ def _as_declared(value: Value, kind: str) -> Value:
     return value
 
 
-class FolderPlace(Folders):
+class FolderCopies(FolderPlace, CopyPlace):
     """Copies lie in `.moving-<organization id>` until they are complete."""
 
     def aside(self, organization_id: int, store: str) -> str:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from connections.auth_sessions.errors import Damaged, Unusable
 from connections.auth_sessions.jids import digits
+from connections.auth_sessions.stores import StorePlace
 
 DATABASE = "whatsmeow.sqlite3"
 
 
 @dataclass(frozen=True)
-class Folders:
+class FolderPlace(StorePlace):
     """Everything below one folder, which may not exist yet."""
 
     root: Path
@@ -32,24 +33,24 @@ class Folders:
         return self.folder(organization_id) / store / DATABASE
 
     def close(self) -> None:
-        """Nothing is open in between."""
+        """Do nothing: no file stays open."""
 
     def check(self) -> None:
-        """A folder is where it is."""
+        """Do nothing: each store has its own path."""
 
     def database(self, organization_id: int, store: str) -> str:
         return str(self.path(organization_id, store))
 
-    def create(self, organization_id: int, store: str, blank: bytes = b"") -> str:
+    def create(self, organization_id: int, store: str, template: bytes = b"") -> str:
         for path in (self.root, self.folder(organization_id)):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.folder(organization_id) / store
         if path.exists():
             shutil.rmtree(path)
         path.mkdir(mode=0o700)
-        if blank:
+        if template:
             with open(path / DATABASE, "xb", opener=_for_owner) as file:
-                file.write(blank)
+                file.write(template)
         return str(path / DATABASE)
 
     def exists(self, organization_id: int, store: str) -> bool:

@@ -12,12 +12,13 @@ used since then. When both were, a person has to say which is right, so nothing 
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from connections.auth_sessions.stores import Stores
+from connections.auth_sessions.stores import StorePlace
 
 Value = str | int | bytes | None
 Row = Sequence[Value]
@@ -47,30 +48,30 @@ class Tables(Protocol):
         ...
 
 
-class Place(Stores, Protocol):
-    """Stores that can be copied to and from."""
+class CopyPlace(StorePlace):
+    """A place whose stores can be copied, from it and to it."""
 
+    @abstractmethod
     def aside(self, organization_id: int, store: str) -> str:
         """A fresh, empty store that no one sees yet. Returns its address. Raises OSError."""
-        ...
 
+    @abstractmethod
     def tables(
         self, organization_id: int, store: str, aside: bool = False
     ) -> AbstractContextManager[Tables]:
         """What is in a store; what was changed stays when the block ends without an error."""
-        ...
 
+    @abstractmethod
     def publish(self, organization_id: int, origins: dict[str, str]) -> None:
         """Show the copies of these stores, each with the digest of what it was made of."""
-        ...
 
+    @abstractmethod
     def origin(self, organization_id: int, store: str) -> str:
         """The digest of what a store is a copy of, or "" when it is no copy."""
-        ...
 
+    @abstractmethod
     def sweep(self) -> None:
         """Remove what an interrupted move has left aside."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ class Moved:
 
 def move(
     organization_id: int,
-    source: Place,
-    target: Place,
+    source: CopyPlace,
+    target: CopyPlace,
     prepare: Prepare,
     alone: Callable[[], None] = lambda: None,
 ) -> Moved:
@@ -112,7 +113,7 @@ def move(
     return Moved(stores, count)
 
 
-def _is_there(organization_id: int, store: str, source: str, target: Place) -> bool:
+def _is_there(organization_id: int, store: str, source: str, target: CopyPlace) -> bool:
     """Whether the target has what is in the source, or what has become of it. Raises NotMoved."""
     if not target.exists(organization_id, store):
         return False
@@ -134,8 +135,8 @@ def _is_there(organization_id: int, store: str, source: str, target: Place) -> b
 def _copy(
     organization_id: int,
     store: str,
-    source: Place,
-    target: Place,
+    source: CopyPlace,
+    target: CopyPlace,
     prepare: Prepare,
     origin: str,
 ) -> None:

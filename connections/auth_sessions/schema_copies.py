@@ -9,9 +9,9 @@ import psycopg
 from psycopg import sql
 
 from connections.auth_sessions.errors import Unusable
-from connections.auth_sessions.moving import Row, Value
+from connections.auth_sessions.moving import CopyPlace, Row, Value
 from connections.auth_sessions.postgres import STATEMENT_SECONDS, host_url
-from connections.auth_sessions.schemas import DROP, NAMES, VERSIONS, Schemas, schema_of, words
+from connections.auth_sessions.schemas import DROP, NAMES, VERSIONS, SchemaPlace, schema_of, words
 
 BATCH = 1000
 COLUMNS = """
@@ -64,7 +64,7 @@ def _plain(value: object) -> Value:
     return str(value)  # a UUID
 
 
-class SchemaPlace(Schemas):
+class SchemaCopies(SchemaPlace, CopyPlace):
     """Copies are in schemas `moving_<organization>_<store>` until they are complete."""
 
     def aside(self, organization_id: int, store: str) -> str:

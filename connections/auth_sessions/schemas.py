@@ -14,14 +14,15 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import errors, sql
 
-from connections.auth_sessions.errors import Damaged, Unusable
+from connections.auth_sessions.errors import Away, Damaged, Unusable
 from connections.auth_sessions.jids import digits
 from connections.auth_sessions.postgres import Connections, host_url
+from connections.auth_sessions.stores import StorePlace
 
 STORE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NAMES = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
@@ -33,7 +34,7 @@ class StoreError(OSError):
     """PostgreSQL refused to make or to drop a store; `strerror` has its words."""
 
 
-class Schemas:
+class SchemaPlace(StorePlace):
     """The stores in one PostgreSQL database."""
 
     def __init__(self, url: str) -> None:
@@ -41,17 +42,18 @@ class Schemas:
         self.connections = Connections(url)
 
     def close(self) -> None:
-        """Let go of the connections that lie idle."""
+        """Close the idle connections."""
         self.connections.close()
 
     def check(self) -> None:
-        with self.connections.transaction():
+        """Check that a host gets its own schema; a server that is away, at its first use."""
+        with suppress(Away), self.connections.transaction():
             pass
 
     def database(self, organization_id: int, store: str) -> str:
         return host_url(self.url, schema_of(organization_id, store))
 
-    def create(self, organization_id: int, store: str, blank: bytes = b"") -> str:
+    def create(self, organization_id: int, store: str, template: bytes = b"") -> str:
         schema = sql.Identifier(schema_of(organization_id, store))
         with self.changing() as db:
             db.execute(DROP.format(schema))

@@ -1,66 +1,69 @@
-"""What a place for credentials can do, whatever it is made of."""
+"""What every place for credentials can do, folders and PostgreSQL schemas alike."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import Protocol
 
 
-class Stores(Protocol):
-    """The stores of all organizations. A store's name is the same in every place.
+class StorePlace(ABC):
+    """The stores of all organizations, in one place. A store has the same name in every place.
 
-    Any of these may raise Away, when the place is a database that does not answer.
+    Any method may raise Away, when the place is a database that does not answer.
     """
 
+    @abstractmethod
     def close(self) -> None:
-        """Let go of what is open, if anything is; it can be used all the same."""
-        ...
+        """Close what is open, if anything is. The place can be used again afterwards."""
 
+    @abstractmethod
     def check(self) -> None:
-        """Whether every store would be a place of its own. Raises Misdirected."""
-        ...
+        """Check that organizations cannot find each other's stores. Raises Misdirected.
 
-    def database(self, organization_id: int, store: str) -> str:
-        """The address of a store, as a host takes it: a file's path or a PostgreSQL URL."""
-        ...
-
-    def create(self, organization_id: int, store: str, blank: bytes = b"") -> str:
-        """A fresh store for a pairing. Returns its address. Raises OSError.
-
-        `blank`: the file of a store that has its tables, where stores are files; b"" for none.
+        Never raises Away.
         """
-        ...
 
+    @abstractmethod
+    def database(self, organization_id: int, store: str) -> str:
+        """Return a store's address for a host: a file's path, or a URL that may hold a password."""
+
+    @abstractmethod
+    def create(self, organization_id: int, store: str, template: bytes = b"") -> str:
+        """Make an empty store for a pairing and return its address. Raises OSError.
+
+        `template`: the file of a store that has its tables, where stores are files.
+        """
+
+    @abstractmethod
     def exists(self, organization_id: int, store: str) -> bool:
-        """Whether the store is there and was ever opened."""
-        ...
+        """Return whether the store exists and was ever opened."""
 
+    @abstractmethod
     def linked_number(self, organization_id: int, store: str) -> str:
-        """The number (digits) whose credentials lie in a store, or "" when no phone is linked.
+        """Return the number (digits) whose credentials a store holds, "" for none.
 
         Raises Damaged, Unusable.
         """
-        ...
 
+    @abstractmethod
     def organizations(self) -> set[int]:
-        """The organizations that have stores."""
-        ...
+        """Return the organizations that have stores."""
 
+    @abstractmethod
     def stores(self, organization_id: int) -> set[str]:
-        """The names of an organization's stores."""
-        ...
+        """Return the names of an organization's stores."""
 
+    @abstractmethod
     def discard(self, organization_id: int, store: str) -> None:
         """Remove the store of an attempt that linked no phone. Raises OSError."""
-        ...
 
+    @abstractmethod
     def discard_others(self, organization_id: int, keep: Collection[str]) -> None:
-        """Remove all stores but these: what was replaced, and attempts that came to nothing.
+        """Remove all stores but `keep`: replaced ones, and those of failed attempts.
 
         Raises OSError.
         """
-        ...
 
+    @abstractmethod
     def delete(self, organization_id: int) -> bool:
-        """Delete all stores of an organization. Whether there was one. Raises OSError."""
-        ...
+        """Delete all stores of an organization. Return whether there was one. Raises OSError."""

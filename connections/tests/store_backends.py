@@ -34,7 +34,7 @@ class Place:
         self, organization: int, store: str, jid: str = "5511987654321:3@s.whatsapp.net"
     ) -> None:
         """A fresh store with a linked device in it."""
-        auth_sessions.create(organization, store)
+        auth_sessions.place().create(organization, store)
         self.write(organization, store, DEVICE)
         self.write(organization, store, f"INSERT INTO whatsmeow_device VALUES ('{jid}', '1:3@lid')")
 
@@ -54,7 +54,10 @@ class FolderPlace(Place):
         self.root = root
 
     def write(self, organization: int, store: str, statement: str) -> None:
-        with closing(sqlite3.connect(auth_sessions.database(organization, store))) as db, db:
+        with (
+            closing(sqlite3.connect(auth_sessions.place().database(organization, store))) as db,
+            db,
+        ):
             db.execute("PRAGMA journal_mode=WAL")
             db.execute(statement)
 
@@ -96,7 +99,7 @@ def database(postgres: Postgres, settings: Settings) -> Iterator[DatabasePlace]:
     place = DatabasePlace(postgres)
     settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_URL = "database", place.url
     yield place
-    auth_sessions.place("database").close()
+    auth_sessions.place().close()
     postgres.sql(f"DROP DATABASE {place.database} WITH (FORCE)")
 
 

@@ -20,7 +20,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_fresh_store_is_for_this_user_only(folders: FolderPlace) -> None:
-    path = Path(auth_sessions.create(7, STORE))
+    path = Path(auth_sessions.place().create(7, STORE))
     assert path == folders.root / "7" / STORE / "whatsmeow.sqlite3"
     assert names(path.parent) == set()
     for folder in (folders.root, folders.root / "7", path.parent):
@@ -29,37 +29,37 @@ def test_a_fresh_store_is_for_this_user_only(folders: FolderPlace) -> None:
 
 def test_a_number_is_told_while_a_session_holds_the_database(folders: FolderPlace) -> None:
     folders.link(7, STORE)
-    with closing(sqlite3.connect(auth_sessions.database(7, STORE))) as session:
+    with closing(sqlite3.connect(auth_sessions.place().database(7, STORE))) as session:
         session.execute("BEGIN IMMEDIATE")
         session.execute("UPDATE whatsmeow_device SET lid = ''")
-        assert auth_sessions.linked_number(7, STORE) == "5511987654321"
+        assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"
 
 
 def test_a_database_that_is_none_is_damaged(folders: FolderPlace) -> None:
-    Path(auth_sessions.create(7, STORE)).write_bytes(b"no database at all " * 100)
+    Path(auth_sessions.place().create(7, STORE)).write_bytes(b"no database at all " * 100)
     with pytest.raises(auth_sessions.Damaged):
-        auth_sessions.linked_number(7, STORE)
+        auth_sessions.place().linked_number(7, STORE)
 
 
 def test_a_database_that_cannot_be_opened_is_not_damaged(folders: FolderPlace) -> None:
-    path = auth_sessions.create(7, STORE)
+    path = auth_sessions.place().create(7, STORE)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY)")
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")
         with pytest.raises(auth_sessions.Unusable):
-            auth_sessions.linked_number(7, STORE)
+            auth_sessions.place().linked_number(7, STORE)
 
 
 def test_an_empty_database_holds_no_one(folders: FolderPlace) -> None:
-    Path(auth_sessions.create(7, STORE)).write_bytes(b"")
-    assert auth_sessions.linked_number(7, STORE) == ""
+    Path(auth_sessions.place().create(7, STORE)).write_bytes(b"")
+    assert auth_sessions.place().linked_number(7, STORE) == ""
 
 
 def test_looking_changes_nothing(folders: FolderPlace) -> None:
-    path = Path(auth_sessions.create(7, STORE))
+    path = Path(auth_sessions.place().create(7, STORE))
     path.write_bytes(b"")
-    auth_sessions.linked_number(7, STORE)
+    auth_sessions.place().linked_number(7, STORE)
     assert names(path.parent) == {path.name}
     assert path.read_bytes() == b""
 
@@ -76,10 +76,10 @@ def test_what_is_half_deleted_is_never_taken_for_whole(
     with monkeypatch.context() as broken:
         broken.setattr("shutil.rmtree", fail)
         with pytest.raises(OSError, match="the disk failed"):
-            auth_sessions.delete(7)
-    assert not auth_sessions.exists(7, STORE)
+            auth_sessions.place().delete(7)
+    assert not auth_sessions.place().exists(7, STORE)
     folders.link(77, STORE)
-    assert auth_sessions.delete(7) is True
+    assert auth_sessions.place().delete(7) is True
     assert names(folders.root) == {"77"}
 
 
@@ -87,4 +87,4 @@ def test_what_is_half_deleted_is_never_taken_for_whole(
 def test_a_folder_of_any_name_will_do(tmp_path: Path, settings: Settings, name: str) -> None:
     settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_DIR = "folders", tmp_path / name
     FolderPlace(tmp_path / name).link(7, STORE)
-    assert auth_sessions.linked_number(7, STORE) == "5511987654321"
+    assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"

@@ -22,7 +22,7 @@ OURS = "application_name LIKE 'whatsapp_orgs%'"
 def test_a_fresh_store_has_the_table_that_whatsmeow_would_find_elsewhere(
     database: DatabasePlace,
 ) -> None:
-    auth_sessions.create(7, STORE)
+    auth_sessions.place().create(7, STORE)
     assert database.sql("SELECT * FROM wa_7_attempt_1.whatsmeow_version") == []
 
 
@@ -30,7 +30,7 @@ def test_a_number_is_told_while_a_session_writes(database: DatabasePlace) -> Non
     database.link(7, STORE)
     with psycopg.connect(database.url) as session:
         session.execute("UPDATE wa_7_attempt_1.whatsmeow_device SET lid = ''")
-        assert auth_sessions.linked_number(7, STORE) == "5511987654321"
+        assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"
 
 
 def test_a_store_that_is_locked_is_unusable_for_now(
@@ -41,11 +41,11 @@ def test_a_store_that_is_locked_is_unusable_for_now(
     with psycopg.connect(database.url) as session:
         session.execute("LOCK TABLE wa_7_attempt_1.whatsmeow_device")
         with pytest.raises(auth_sessions.Unusable, match="lock timeout"):
-            auth_sessions.linked_number(7, STORE)
+            auth_sessions.place().linked_number(7, STORE)
         with pytest.raises(OSError, match="lock timeout"):
-            auth_sessions.delete(7)
-    assert auth_sessions.linked_number(7, STORE) == "5511987654321"
-    assert auth_sessions.delete(7) is True
+            auth_sessions.place().delete(7)
+    assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"
+    assert auth_sessions.place().delete(7) is True
 
 
 def test_deleting_fails_whole(database: DatabasePlace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,9 +55,9 @@ def test_deleting_fails_whole(database: DatabasePlace, monkeypatch: pytest.Monke
     with psycopg.connect(database.url) as session:
         session.execute("LOCK TABLE wa_7_attempt_2.whatsmeow_device")
         with pytest.raises(OSError, match="lock timeout"):
-            auth_sessions.delete(7)
-    assert auth_sessions.linked_number(7, "attempt-1")
-    assert auth_sessions.linked_number(7, "attempt-2")
+            auth_sessions.place().delete(7)
+    assert auth_sessions.place().linked_number(7, "attempt-1")
+    assert auth_sessions.place().linked_number(7, "attempt-2")
 
 
 def test_a_server_that_is_away_is_no_answer(settings: Settings) -> None:
@@ -65,12 +65,13 @@ def test_a_server_that_is_away_is_no_answer(settings: Settings) -> None:
     secret = "hunter2hunter2"
     settings.AUTH_SESSIONS = "database"
     settings.AUTH_SESSIONS_URL = f"postgres://me:{secret}@127.0.0.1:1/nothing"
-    for look in (auth_sessions.linked_number, auth_sessions.exists, auth_sessions.create):
+    stores = auth_sessions.place()
+    for look in (stores.linked_number, stores.exists, stores.create):
         with pytest.raises(auth_sessions.Away) as told:
             look(7, STORE)
         assert secret not in str(told.value)
-    auth_sessions.check()
-    for forget in (auth_sessions.delete, auth_sessions.stores):
+    stores.check()
+    for forget in (stores.delete, stores.stores):
         with pytest.raises(auth_sessions.Away):
             forget(7)
 
@@ -78,21 +79,22 @@ def test_a_server_that_is_away_is_no_answer(settings: Settings) -> None:
 def test_a_server_that_was_restarted_is_found_again(settings: Settings) -> None:
     with Postgres() as server:
         settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_URL = "database", server.url
-        auth_sessions.create(7, STORE)
+        auth_sessions.place().create(7, STORE)
         server.end()
         with pytest.raises(auth_sessions.Away):
-            auth_sessions.stores(7)
+            auth_sessions.place().stores(7)
         server.start()
-        assert auth_sessions.stores(7) == {STORE}
+        assert auth_sessions.place().stores(7) == {STORE}
         server.end()
         server.start()
-        assert auth_sessions.stores(7) == {STORE}, "a connection that broke meanwhile is let go"
-        auth_sessions.place("database").close()
+        # The connection that broke meanwhile is not used.
+        assert auth_sessions.place().stores(7) == {STORE}
+        auth_sessions.place().close()
 
 
 def test_idle_connections_are_few(database: DatabasePlace) -> None:
     for number in range(20):
-        auth_sessions.create(number, STORE)
+        auth_sessions.place().create(number, STORE)
     where = f"datname = '{database.database}' AND {OURS}"
     [(open_now,)] = database.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {where}")
     assert isinstance(open_now, int) and open_now <= MOST_CONNECTIONS
@@ -104,7 +106,8 @@ def test_a_pooler_that_ignores_the_schema_is_refused(
     """All organizations would look into the same place, and find each other's phones."""
     real = Connections._connect
     monkeypatch.setattr(Connections, "_connect", lambda self, options: real(self, ""))
-    for look in (auth_sessions.check, lambda: auth_sessions.linked_number(7, STORE)):
+    stores = auth_sessions.place()
+    for look in (stores.check, lambda: stores.linked_number(7, STORE)):
         with pytest.raises(auth_sessions.Misdirected, match="AUTH_SESSIONS_URL"):
             look()
 

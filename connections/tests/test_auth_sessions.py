@@ -13,16 +13,16 @@ STORE = "attempt-1"
 
 
 def test_a_fresh_store_is_empty(place: Place) -> None:
-    address = auth_sessions.create(7, STORE)
-    assert address == auth_sessions.database(7, STORE)
+    address = auth_sessions.place().create(7, STORE)
+    assert address == auth_sessions.place().database(7, STORE)
     assert place.content() == {(7, STORE)}
-    assert not auth_sessions.exists(7, STORE)
-    assert auth_sessions.linked_number(7, STORE) == ""
+    assert not auth_sessions.place().exists(7, STORE)
+    assert auth_sessions.place().linked_number(7, STORE) == ""
 
 
 def test_every_store_has_an_address_of_its_own(place: Place) -> None:
     found = {
-        auth_sessions.database(number, store)
+        auth_sessions.place().database(number, store)
         for number in (1, 11, 111)
         for store in ("attempt-1", "attempt-11", "attempt-111")
     }
@@ -31,18 +31,18 @@ def test_every_store_has_an_address_of_its_own(place: Place) -> None:
 
 def test_a_pairing_never_starts_on_old_credentials(place: Place) -> None:
     place.link(7, STORE)
-    old = auth_sessions.database(7, STORE)
-    assert auth_sessions.create(7, STORE) == old
-    assert not auth_sessions.exists(7, STORE)
-    assert auth_sessions.linked_number(7, STORE) == ""
+    old = auth_sessions.place().database(7, STORE)
+    assert auth_sessions.place().create(7, STORE) == old
+    assert not auth_sessions.place().exists(7, STORE)
+    assert auth_sessions.place().linked_number(7, STORE) == ""
 
 
 def test_a_store_exists_once_it_was_opened(place: Place) -> None:
-    assert not auth_sessions.exists(7, STORE)
+    assert not auth_sessions.place().exists(7, STORE)
     place.link(7, STORE)
-    assert auth_sessions.exists(7, STORE)
-    assert not auth_sessions.exists(8, STORE)
-    assert not auth_sessions.exists(7, "")
+    assert auth_sessions.place().exists(7, STORE)
+    assert not auth_sessions.place().exists(8, STORE)
+    assert not auth_sessions.place().exists(7, "")
 
 
 @pytest.mark.parametrize(
@@ -50,34 +50,34 @@ def test_a_store_exists_once_it_was_opened(place: Place) -> None:
 )
 def test_a_linked_number_is_told_in_digits(place: Place, jid: str) -> None:
     place.link(7, STORE, jid)
-    assert auth_sessions.linked_number(7, STORE) == "5511987654321"
-    assert auth_sessions.linked_number(8, STORE) == ""
+    assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"
+    assert auth_sessions.place().linked_number(8, STORE) == ""
 
 
 def test_no_number_where_no_phone_was_linked(place: Place) -> None:
-    auth_sessions.create(7, STORE)
+    auth_sessions.place().create(7, STORE)
     place.write(7, STORE, "CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY)")
-    assert auth_sessions.linked_number(7, STORE) == ""
+    assert auth_sessions.place().linked_number(7, STORE) == ""
 
 
 def test_no_number_where_there_is_no_store(place: Place) -> None:
-    assert auth_sessions.linked_number(7, STORE) == ""
-    assert auth_sessions.linked_number(7, "") == ""
+    assert auth_sessions.place().linked_number(7, STORE) == ""
+    assert auth_sessions.place().linked_number(7, "") == ""
 
 
 def test_stores_are_told_by_name(place: Place) -> None:
-    assert auth_sessions.stores(7) == set()
+    assert auth_sessions.place().stores(7) == set()
     place.link(7, "attempt-1")
     place.link(7, "attempt-22")
     place.link(77, "attempt-3")
-    assert auth_sessions.stores(7) == {"attempt-1", "attempt-22"}
+    assert auth_sessions.place().stores(7) == {"attempt-1", "attempt-22"}
 
 
 def test_the_store_of_a_failed_attempt_goes_and_the_others_stay(place: Place) -> None:
     place.link(7, "attempt-1")
     place.link(7, "attempt-2")
-    auth_sessions.discard(7, "attempt-2")
-    auth_sessions.discard(7, "attempt-3")
+    auth_sessions.place().discard(7, "attempt-2")
+    auth_sessions.place().discard(7, "attempt-3")
     assert place.content() == {(7, "attempt-1")}
 
 
@@ -85,31 +85,31 @@ def test_a_new_link_takes_the_place_of_all_older_ones(place: Place) -> None:
     for store in ("attempt-1", "attempt-2", "attempt-3"):
         place.link(7, store)
     place.link(8, "attempt-9")
-    auth_sessions.discard_others(7, {"attempt-2"})
-    auth_sessions.discard_others(6, {"attempt-2"})
+    auth_sessions.place().discard_others(7, {"attempt-2"})
+    auth_sessions.place().discard_others(6, {"attempt-2"})
     assert place.content() == {(7, "attempt-2"), (8, "attempt-9")}
-    assert auth_sessions.linked_number(7, "attempt-2")
+    assert auth_sessions.place().linked_number(7, "attempt-2")
 
 
 def test_deleting_leaves_nothing_and_touches_no_one_else(place: Place) -> None:
     place.link(7, "attempt-1")
     place.link(7, "attempt-2")
     place.link(77, "attempt-3")
-    assert auth_sessions.delete(7) is True
+    assert auth_sessions.place().delete(7) is True
     assert place.content() == {(77, "attempt-3")}
-    assert auth_sessions.delete(7) is False
+    assert auth_sessions.place().delete(7) is False
 
 
 def test_deleting_before_anything_was_ever_linked(place: Place) -> None:
-    assert auth_sessions.delete(7) is False
+    assert auth_sessions.place().delete(7) is False
 
 
 @pytest.mark.parametrize("number", ["../7", "7/..", "", ".deleted-7", "1e3", '7"; DROP'])
 def test_only_a_number_names_an_organization(place: Place, number: str) -> None:
     with pytest.raises(ValueError, match="invalid literal"):
-        auth_sessions.database(number, STORE)  # type: ignore[arg-type]
+        auth_sessions.place().database(number, STORE)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="invalid literal"):
-        auth_sessions.delete(number)  # type: ignore[arg-type]
+        auth_sessions.place().delete(number)  # type: ignore[arg-type]
 
 
 def test_many_organizations_at_once_do_not_get_into_each_others_way(place: Place) -> None:
@@ -120,10 +120,10 @@ def test_many_organizations_at_once_do_not_get_into_each_others_way(place: Place
         try:
             for attempt in range(3):
                 place.link(number, f"attempt-{attempt}", f"{number}{attempt}:1@s.whatsapp.net")
-                found = auth_sessions.linked_number(number, f"attempt-{attempt}")
+                found = auth_sessions.place().linked_number(number, f"attempt-{attempt}")
                 assert found == f"{number}{attempt}"
-                auth_sessions.discard_others(number, {f"attempt-{attempt}"})
-            assert auth_sessions.delete(number)
+                auth_sessions.place().discard_others(number, {f"attempt-{attempt}"})
+            assert auth_sessions.place().delete(number)
         except BaseException as error:
             failed.append(error)
 

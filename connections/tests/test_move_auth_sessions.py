@@ -13,9 +13,9 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from connections import actions, lock
-from connections.auth_sessions.folder_copies import FolderPlace
-from connections.auth_sessions.moving import NotMoved, Place, digest, move
-from connections.auth_sessions.schema_copies import SchemaPlace
+from connections.auth_sessions.folder_copies import FolderCopies
+from connections.auth_sessions.moving import CopyPlace, NotMoved, digest, move
+from connections.auth_sessions.schema_copies import SchemaCopies
 from connections.tests.store_backends import DatabasePlace, database, postgres
 from connections.worker.preparing import Preparer
 
@@ -28,7 +28,7 @@ JID = "5511987654321:3@s.whatsapp.net"
 EVERY_BYTE = bytes(range(256))
 STEPS = ("prepare", "aside", "tables", "publish", "delete")
 
-Places = dict[str, Place]
+Places = dict[str, CopyPlace]
 
 
 @pytest.fixture(scope="module")
@@ -40,15 +40,15 @@ def prepare() -> Iterator[Preparer]:
 @pytest.fixture
 def places(tmp_path: Path, database: DatabasePlace) -> Iterator[Places]:
     found: Places = {
-        "folders": FolderPlace(tmp_path / "auth_sessions"),
-        "database": SchemaPlace(database.url),
+        "folders": FolderCopies(tmp_path / "auth_sessions"),
+        "database": SchemaCopies(database.url),
     }
     yield found
     for place in found.values():
         place.close()
 
 
-def write(place: Place, organization: int, store: str, prekeys: int = 900) -> None:
+def write(place: CopyPlace, organization: int, store: str, prekeys: int = 900) -> None:
     """A store as whatsmeow leaves it: its own tables, and every type in them."""
     with Preparer() as prepare:
         assert prepare(place.create(organization, store)) == ""
@@ -102,19 +102,19 @@ def write(place: Place, organization: int, store: str, prekeys: int = 900) -> No
             tables.fill(table, columns, (list(row.values()) for row in rows))
 
 
-def spoil(place: Place, organization: int, store: str, key: int) -> None:
+def spoil(place: CopyPlace, organization: int, store: str, key: int) -> None:
     """What a session does to its store while it is used."""
     with place.tables(organization, store) as tables:
         columns = ["jid", "key_id", "key", "uploaded"]
         tables.fill("whatsmeow_pre_keys", columns, iter([(JID, key, bytes(32), 1)]))
 
 
-def told(place: Place, organization: int, store: str) -> str:
+def told(place: CopyPlace, organization: int, store: str) -> str:
     with place.tables(organization, store) as tables:
         return digest(tables)[0]
 
 
-def both(places: Places, to: str) -> tuple[Place, Place]:
+def both(places: Places, to: str) -> tuple[CopyPlace, CopyPlace]:
     source, target = sorted(places, key=lambda name: name == to)
     return places[source], places[target]
 
@@ -294,7 +294,7 @@ def test_who_is_not_alone_any_more_harms_nothing(
 @pytest.fixture
 def configured(places: Places, database: DatabasePlace, settings: Settings) -> Places:
     folders = places["folders"]
-    assert isinstance(folders, FolderPlace)
+    assert isinstance(folders, FolderCopies)
     settings.AUTH_SESSIONS_DIR = folders.root
     return places
 

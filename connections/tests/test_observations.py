@@ -138,7 +138,7 @@ def test_worthless_credentials_are_not_used_again_but_stay_on_disk(
 ) -> None:
     fence = hand.link(requested)
     store = reread(requested).store_name
-    database = Path(auth_sessions.create(requested.pk, store))
+    database = Path(auth_sessions.place().create(requested.pk, store))
     database.write_text("credentials")
     actions.record_event(fence, observation)
     assert reread(requested).store_name == ""

@@ -19,7 +19,7 @@ __all__ = ["database", "folders", "place", "postgres"]
 def test_the_owner_removes_a_store(place: Place, connection: Connection) -> None:
     fence = FakeWorker(alone=False).claim(connection)
     place.link(connection.pk, "attempt-1")
-    assert actions.as_owner(fence, partial(auth_sessions.delete, connection.pk))
+    assert actions.as_owner(fence, partial(auth_sessions.place().delete, connection.pk))
     assert place.content() == set()
 
 
@@ -32,11 +32,11 @@ def test_who_stood_still_removes_nothing(place: Place, connection: Connection) -
     FakeWorker(alone=False).claim(connection)
     place.link(connection.pk, "attempt-2")
     for remove in (
-        partial(auth_sessions.delete, connection.pk),
-        partial(auth_sessions.discard, connection.pk, "attempt-2"),
-        partial(auth_sessions.discard_others, connection.pk, {"attempt-1"}),
-        partial(auth_sessions.create, connection.pk, "attempt-2"),
+        partial(auth_sessions.place().delete, connection.pk),
+        partial(auth_sessions.place().discard, connection.pk, "attempt-2"),
+        partial(auth_sessions.place().discard_others, connection.pk, {"attempt-1"}),
+        partial(auth_sessions.place().create, connection.pk, "attempt-2"),
     ):
         with pytest.raises(Superseded):
             actions.as_owner(fence, remove)
-    assert auth_sessions.linked_number(connection.pk, "attempt-2")
+    assert auth_sessions.place().linked_number(connection.pk, "attempt-2")

@@ -54,7 +54,7 @@ class OneWorker:
             get_worker=lambda: self.worker,
             db=self.db,
             to_thread=asyncio.to_thread,
-            stores=auth_sessions.place("folders"),
+            stores=auth_sessions.place(),
             clients=cast(Clients, None),
         )
         self.sessions = Sessions(context, lambda: True, self.room, wake=lambda connection_id: None)

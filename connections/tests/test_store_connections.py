@@ -33,27 +33,27 @@ def connections(place: DatabasePlace) -> int:
 async def test_starts_of_clients_leave_no_connection(host: Host, database: DatabasePlace) -> None:
     """The library never closes its pools; the server closes what is idle in them."""
     for _ in range(STARTS):
-        link = host.open(auth_sessions.create(7, STORE))
+        link = host.open(auth_sessions.place().create(7, STORE))
         ended = await event(link, "ended")
         assert ended["cause"] == "dial", ended
         await link.close()
     await until(lambda: connections(database) == 0, "no connection")
-    assert auth_sessions.exists(7, STORE)
+    assert auth_sessions.place().exists(7, STORE)
 
 
 async def test_stores_beside_each_other_are_each_whole(host: Host, database: DatabasePlace) -> None:
     """whatsmeow looks for its table of versions in all schemas that there are."""
     for number in (1, 2, 3):
-        await event(host.open(auth_sessions.create(number, STORE)), "ended")
-        assert auth_sessions.exists(number, STORE)
+        await event(host.open(auth_sessions.place().create(number, STORE)), "ended")
+        assert auth_sessions.place().exists(number, STORE)
     # neonize opens every address as a SQLite file first, where the process works.
     assert not list(Path(settings.BASE_DIR).glob("postgres:*"))
 
 
 async def test_a_store_that_is_gone_is_not_made_anew(host: Host, database: DatabasePlace) -> None:
     """Nor is any other organization's taken for it."""
-    await event(host.open(auth_sessions.create(1, STORE)), "ended")
-    ended = await event(host.open(auth_sessions.database(2, STORE)), "ended")
+    await event(host.open(auth_sessions.place().create(1, STORE)), "ended")
+    ended = await event(host.open(auth_sessions.place().database(2, STORE)), "ended")
     assert ended["cause"] == "store", ended
     assert database.content() == {(1, STORE)}
 

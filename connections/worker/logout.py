@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from connections import auth_sessions
-from connections.auth_sessions.stores import Stores
+from connections.auth_sessions.stores import StorePlace
 from connections.models import Connection
 from connections.worker.client_handle import Link
 from connections.worker.connect_limiter import Outdated
@@ -49,7 +49,7 @@ async def log_out_leftovers(owned: OwnedConnection, keep: Collection[str]) -> st
     return trouble
 
 
-def _linked_beside(stores: Stores, organization_id: int, keep: Collection[str]) -> list[str]:
+def _linked_beside(stores: StorePlace, organization_id: int, keep: Collection[str]) -> list[str]:
     """Return the stores beside these in which a phone is linked. Raises Away."""
     found = []
     for store in stores.stores(organization_id) - set(keep):

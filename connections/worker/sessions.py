@@ -11,7 +11,7 @@ from functools import partial
 
 from connections import actions, auth_sessions
 from connections.actions import Fence
-from connections.auth_sessions.stores import Stores
+from connections.auth_sessions.stores import StorePlace
 from connections.models import Connection, Worker
 from connections.worker.client_handle import Link
 from connections.worker.connection_task import ConnectionTask
@@ -193,7 +193,7 @@ class Sessions:
             await asyncio.wait(tasks)
 
 
-def _linked_number(stores: Stores, connection_id: int, store: str) -> str:
+def _linked_number(stores: StorePlace, connection_id: int, store: str) -> str:
     try:
         return stores.linked_number(connection_id, store)
     except (auth_sessions.Damaged, auth_sessions.Unusable):

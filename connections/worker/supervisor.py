@@ -62,7 +62,7 @@ class Supervisor:
         environment = simulator_bridge.host_environment()
         self.fork_server = ForkServer(environment, settings.WARM_HOSTS, self._lease.descriptor)
         self._database = Database()
-        self._stores = auth_sessions.place(settings.AUTH_SESSIONS)
+        self._stores = auth_sessions.place()
         self._hosts = HostPool(self.fork_server)
         self._template = StoreTemplate()
         self.context = TaskContext(
@@ -114,7 +114,7 @@ class Supervisor:
         """
         if not self.shared:
             self._lock_file = single_worker.lock_folder()
-        await self.db(auth_sessions.check)
+        await self.db(self._stores.check)
         await self._lease.begin()
         try:
             if self.shared and not settings.REDIS_URL:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from connections.auth_sessions.stores import Stores
+from connections.auth_sessions.stores import StorePlace
 from connections.models import Worker
 from connections.worker.client_handle import Link
 from connections.worker.connect_limiter import ConnectLimiter
@@ -56,7 +56,7 @@ class TaskContext:
     get_worker: Callable[[], Worker]  # another one after its lease was lost
     db: RunFunction  # one function after the other, again while the database is away
     to_thread: RunFunction
-    stores: Stores
+    stores: StorePlace
     clients: Clients
     connect_limiter: ConnectLimiter = field(default_factory=ConnectLimiter)
     stability: defaultdict[int, Stability] = field(default_factory=lambda: defaultdict(Stability))

@@ -48,7 +48,9 @@ class Command(BaseCommand):
         if to != settings.AUTH_SESSIONS:
             self.stdout.write(f"Now set AUTH_SESSIONS={to}, and start the service.")
 
-    def _move_all(self, source: moving.Place, target: moving.Place, only: list[int] | None) -> None:
+    def _move_all(
+        self, source: moving.CopyPlace, target: moving.CopyPlace, only: list[int] | None
+    ) -> None:
         source.sweep()
         target.sweep()
         there = sorted(source.organizations())
@@ -73,17 +75,17 @@ class Command(BaseCommand):
             raise CommandError("Not everything was moved; what was not is where it was.")
 
 
-def place(name: str) -> moving.Place:
+def place(name: str) -> moving.CopyPlace:
     """Folders or the database, as something to copy from and to. Raises CommandError."""
     if name == "folders":
-        from connections.auth_sessions.folder_copies import FolderPlace
+        from connections.auth_sessions.folder_copies import FolderCopies
 
-        return FolderPlace(Path(settings.AUTH_SESSIONS_DIR))
+        return FolderCopies(Path(settings.AUTH_SESSIONS_DIR))
     if not settings.AUTH_SESSIONS_URL:
         raise CommandError("Which PostgreSQL? Set DATABASE_URL or AUTH_SESSIONS_URL.")
-    from connections.auth_sessions.schema_copies import SchemaPlace
+    from connections.auth_sessions.schema_copies import SchemaCopies
 
-    return SchemaPlace(settings.AUTH_SESSIONS_URL)
+    return SchemaCopies(settings.AUTH_SESSIONS_URL)
 
 
 def refuse_living_workers() -> None:
