@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from connections.worker import lease_memory
+from connections.worker import lease_memory, store_template
 from connections.worker.client_handle import Event, Link
 from connections.worker.fork_server import ForkServer
 from connections.worker.host_handle import Host, HostBroken
-from connections.worker.store_template import StoreTemplate
+from connections.worker.store_template import StorePreparer, StoreTemplate
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -172,16 +172,16 @@ async def test_a_spare_host_that_died_leaves_no_descriptor_behind() -> None:
         assert len(os.listdir("/proc/self/fd")) == before
 
 
-async def test_a_blank_store_has_its_tables_and_nobody_in_it(
+async def test_store_template_has_the_tables_and_no_device(
     fork_server: ForkServer, host: Host, tmp_path: Path
 ) -> None:
-    blank = StoreTemplate()
-    await blank.make(fork_server)
-    (tmp_path / "blank.sqlite3").write_bytes(blank.content)
-    await host.prepare(str(tmp_path / "fresh.sqlite3"))
+    template = StoreTemplate()
+    await template.make(fork_server)
+    (tmp_path / "template.sqlite3").write_bytes(template.content)
+    await host.prepare(str(tmp_path / "fresh.sqlite3"), 10)
     tables = "SELECT name, sql FROM sqlite_master ORDER BY name"
     found = []
-    for name in ("blank", "fresh"):
+    for name in ("template", "fresh"):
         with closing(sqlite3.connect(tmp_path / f"{name}.sqlite3")) as opened:
             found.append(opened.execute(tables).fetchall())
             (devices,) = opened.execute("SELECT count(*) FROM whatsmeow_device").fetchone()
@@ -189,12 +189,12 @@ async def test_a_blank_store_has_its_tables_and_nobody_in_it(
     assert found[0] == found[1] != []
 
 
-async def test_a_stop_ends_a_blank_store_in_the_making(
+async def test_cancelled_store_template_is_not_made(
     fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = asyncio.Event()
 
-    async def prepare(host: Host, database: str) -> None:
+    async def prepare(host: Host, database: str, seconds: float) -> None:
         begun.set()
         await asyncio.get_running_loop().create_future()
 
@@ -204,6 +204,26 @@ async def test_a_stop_ends_a_blank_store_in_the_making(
     making.cancel()
     with pytest.raises(asyncio.CancelledError):
         await making
+
+
+def test_preparer_goes_on_after_a_store_that_cannot_be_made(tmp_path: Path) -> None:
+    path = tmp_path / "fresh.sqlite3"
+    with StorePreparer() as prepare:
+        assert "unable to open database file" in prepare(str(tmp_path / "missing" / "x.sqlite3"))
+        assert prepare(str(path)) == ""
+    with closing(sqlite3.connect(path)) as opened:
+        assert opened.execute("SELECT count(*) FROM whatsmeow_device").fetchone() == (0,)
+
+
+def test_preparer_replaces_a_host_that_does_not_answer_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with StorePreparer() as prepare:
+        with monkeypatch.context() as hurried:
+            hurried.setattr(store_template, "PREPARE_SECONDS", 0.0)
+            failed = prepare(str(tmp_path / "late.sqlite3"))
+            assert failed == "the store could not be opened in time"
+        assert prepare(str(tmp_path / "fresh.sqlite3")) == ""
 
 
 async def test_a_host_ends_itself_when_the_lease_is_over(

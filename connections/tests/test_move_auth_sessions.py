@@ -17,7 +17,7 @@ from connections.auth_sessions.folder_copies import FolderCopies
 from connections.auth_sessions.moving import CopyPlace, NotMoved, digest, move
 from connections.auth_sessions.schema_copies import SchemaCopies
 from connections.tests.store_backends import DatabasePlace, database, postgres
-from connections.worker.preparing import Preparer
+from connections.worker.store_template import StorePreparer
 
 __all__ = ["database", "postgres"]
 
@@ -32,8 +32,8 @@ Places = dict[str, CopyPlace]
 
 
 @pytest.fixture(scope="module")
-def prepare() -> Iterator[Preparer]:
-    with Preparer() as running:
+def prepare() -> Iterator[StorePreparer]:
+    with StorePreparer() as running:
         yield running
 
 
@@ -50,7 +50,7 @@ def places(tmp_path: Path, database: DatabasePlace) -> Iterator[Places]:
 
 def write(place: CopyPlace, organization: int, store: str, prekeys: int = 900) -> None:
     """A store as whatsmeow leaves it: its own tables, and every type in them."""
-    with Preparer() as prepare:
+    with StorePreparer() as prepare:
         assert prepare(place.create(organization, store)) == ""
     content: dict[str, list[dict[str, Any]]] = {
         "whatsmeow_device": [
@@ -120,7 +120,9 @@ def both(places: Places, to: str) -> tuple[CopyPlace, CopyPlace]:
 
 
 @pytest.mark.parametrize("to", ["database", "folders"])
-def test_everything_arrives_and_nothing_stays(places: Places, prepare: Preparer, to: str) -> None:
+def test_everything_arrives_and_nothing_stays(
+    places: Places, prepare: StorePreparer, to: str
+) -> None:
     source, target = both(places, to)
     write(source, 7, STORE)
     write(source, 7, OTHER, prekeys=1)
@@ -136,7 +138,7 @@ def test_everything_arrives_and_nothing_stays(places: Places, prepare: Preparer,
 
 
 @pytest.mark.parametrize("to", ["database", "folders"])
-def test_there_and_back_is_the_same(places: Places, prepare: Preparer, to: str) -> None:
+def test_there_and_back_is_the_same(places: Places, prepare: StorePreparer, to: str) -> None:
     source, target = both(places, to)
     write(source, 7, STORE)
     old = told(source, 7, STORE)
@@ -178,7 +180,7 @@ class Mortal:
 
 @pytest.mark.parametrize("to", ["database", "folders"])
 def test_ended_at_any_step_one_place_has_everything(
-    places: Places, prepare: Preparer, to: str
+    places: Places, prepare: StorePreparer, to: str
 ) -> None:
     source, target = both(places, to)
     write(source, 7, STORE, prekeys=20)
@@ -215,7 +217,9 @@ def test_ended_at_any_step_one_place_has_everything(
 
 
 @pytest.mark.parametrize("to", ["database", "folders"])
-def test_a_second_run_takes_what_was_used_since(places: Places, prepare: Preparer, to: str) -> None:
+def test_a_second_run_takes_what_was_used_since(
+    places: Places, prepare: StorePreparer, to: str
+) -> None:
     """The first one ended before the old ones were gone, and the service ran in between."""
     source, target = both(places, to)
 
@@ -250,7 +254,7 @@ def test_a_second_run_takes_what_was_used_since(places: Places, prepare: Prepare
 
 @pytest.mark.parametrize("to", ["database", "folders"])
 def test_a_copy_that_is_not_the_same_is_not_shown(
-    places: Places, prepare: Preparer, to: str
+    places: Places, prepare: StorePreparer, to: str
 ) -> None:
     source, target = both(places, to)
     write(source, 7, STORE, prekeys=5)
@@ -268,7 +272,7 @@ def test_a_copy_that_is_not_the_same_is_not_shown(
 
 @pytest.mark.parametrize("to", ["database", "folders"])
 def test_who_is_not_alone_any_more_harms_nothing(
-    places: Places, prepare: Preparer, to: str
+    places: Places, prepare: StorePreparer, to: str
 ) -> None:
     """A worker that starts in the middle may have opened the old ones."""
     source, target = both(places, to)

@@ -21,7 +21,6 @@ from connections.worker.client_handle import Event, Link
 logger = logging.getLogger(__name__)
 
 READY_SECONDS = 10.0
-PREPARE_SECONDS = 10.0
 PING_SECONDS = 5.0
 # A host that does not answer for so many steps in a row is stuck. Several short steps: after a
 # standstill of the supervisor itself, the answer that has come in meanwhile is still read.
@@ -106,10 +105,10 @@ class Host:
         command = {"do": "open", "device_name": settings.DEVICE_NAME, "pairing": pairing}
         return self._begin(database, command)
 
-    async def prepare(self, database: str) -> None:
-        """Make a store's tables, and connect nothing. Raises HostBroken, TimeoutError."""
+    async def prepare(self, database: str, seconds: float) -> None:
+        """Make a store's tables without connecting. Raises HostBroken, TimeoutError."""
         link = self._begin(database, {"do": "prepare"})
-        event = await link.next(PREPARE_SECONDS)
+        event = await link.next(seconds)
         self.forget(link.ref)
         if event["event"] != "prepared" or event["error"]:
             raise HostBroken(event["error"] or "a host process ended while it made a store")

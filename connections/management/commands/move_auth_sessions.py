@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from connections import auth_sessions, lock
 from connections.auth_sessions import moving
 from connections.models import Worker
-from connections.worker.preparing import Preparer
+from connections.worker.store_template import StorePreparer
 
 PLACES = ("folders", "database")
 
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         there = sorted(source.organizations())
         wanted = [number for number in there if only is None or number in only]
         failed = 0
-        with Preparer() as prepare:
+        with StorePreparer() as prepare:
             for number in wanted:
                 refuse_living_workers()
                 try:
