@@ -22,6 +22,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from connections.models import Worker
+from connections.outages import OutageLog
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ class Readiness:
     def __init__(self) -> None:
         # Threads of its own, one for the figures: no probe waits behind people's requests.
         self._threads = ThreadPoolExecutor(len(CHECKS) + 1, thread_name_prefix="readiness")
-        self._failed: set[str] = set()
+        self._outages = {name: _outage_log() for name in CHECKS}
         # A channel belongs to the event loop in which it was made.
         self._channel: tuple[asyncio.AbstractEventLoop, str] | None = None
         self._migrated = False
@@ -93,22 +94,13 @@ class Readiness:
         return await asyncio.get_running_loop().run_in_executor(self._threads, looking)
 
     async def _is_well(self, name: str) -> bool:
-        error = None
         try:
             await self._looks[name].within(DEADLINE_SECONDS)
-        except Exception as caught:
-            error = caught
-        self._tell(name, error)
-        return error is None
-
-    def _tell(self, name: str, error: Exception | None) -> None:
-        if error is None and name in self._failed:
-            self._failed.discard(name)
-            logger.warning("a check of readiness is well again", extra={"check": name})
-        elif error is not None and name not in self._failed:
-            self._failed.add(name)
-            why = type(error).__name__
-            logger.warning("a check of readiness fails", extra={"check": name, "why": why})
+        except Exception as error:
+            self._outages[name].record_failure(check=name, why=type(error).__name__)
+            return False
+        self._outages[name].record_success(check=name)
+        return True
 
     async def _passes_signals(self) -> None:
         """Send oneself a signal, and hear it."""
@@ -134,6 +126,11 @@ class Readiness:
         if missing := known_migrations() - set(MigrationRecorder(connection).applied_migrations()):
             raise Unready(f"{len(missing)} migrations are not applied")
         self._migrated = True
+
+
+def _outage_log() -> OutageLog:
+    began, ended = "a check of readiness fails", "a check of readiness is well again"
+    return OutageLog(logger, began, ended, level=logging.WARNING)
 
 
 def _answers() -> None:

@@ -25,6 +25,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from connections.outages import OutageLog
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -71,7 +73,7 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
         super().__init__(host, channel_layer)
         self._wanted: set[str] = set()
         self._again_at = 0.0
-        self._away = False
+        self._outage = OutageLog(logger, "Redis is away", "Redis is back")
 
     async def publish(self, channel: str, message: bytes) -> None:
         """Tell those who listen, if Redis is there; else nobody hears of it."""
@@ -83,7 +85,7 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
         except AWAY as error:
             self._leave_alone(error)
         else:
-            self._answered()
+            self._outage.record_success()
 
     async def subscribe(self, channel: str) -> None:
         """At once if Redis is there, else as soon as it is back."""
@@ -142,7 +144,7 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
             if superfluous := self._subscribed_to - self._wanted:
                 await self._pubsub.unsubscribe(*superfluous)
                 self._subscribed_to -= superfluous
-        self._answered()
+        self._outage.record_success()
 
     async def _lost(self, error: Exception) -> None:
         """Drop the connections, so that the next try makes new ones."""
@@ -155,16 +157,9 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
                     await broken.aclose(close_connection_pool=True)
 
     def _leave_alone(self, error: Exception) -> None:
-        """Nobody has to wait for it for a moment. That it is away, the log says once."""
+        """Make nobody wait for Redis for a moment."""
         self._again_at = self._now() + LEFT_ALONE_SECONDS
-        if not self._away:
-            self._away = True
-            logger.error("Redis is away", extra={"why": type(error).__name__})
-
-    def _answered(self) -> None:
-        if self._away:
-            self._away = False
-            logger.warning("Redis is back")
+        self._outage.record_failure(why=type(error).__name__)
 
     @staticmethod
     def _now() -> float:

@@ -12,6 +12,8 @@ from typing import TypeVar
 from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, connection
 
+from connections.outages import OutageLog, delays
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -25,29 +27,23 @@ class Database:
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="supervisor-db")
-        self._away = False
+        self._outage = OutageLog(logger, "the database is away", "the database is back")
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
-        """Run a function; while the database is away, again for as long as it takes.
+        """Run a function, and run it again until the database answers.
 
-        Sockets stay open meanwhile, and what they say is written down afterwards.
+        Sockets stay open meanwhile; what happens on them is recorded afterwards.
         """
-        wait = FIRST_RETRY_SECONDS
+        waits = delays(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
         while True:
             try:
                 found = await self.run_once(function, *arguments)
             except AWAY as error:
-                if not self._away:
-                    self._away = True
-                    why = type(error).__name__
-                    logger.error("the database is away", extra={"why": why})
+                self._outage.record_failure(why=type(error).__name__)
             else:
-                if self._away:
-                    self._away = False
-                    logger.warning("the database is back")
+                self._outage.record_success()
                 return found
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_RETRY_SECONDS)
+            await asyncio.sleep(next(waits))
 
     async def run_once(self, function: Callable[..., T], *arguments: object) -> T:
         """Run a function. Raises what it raises: AWAY when the database is away."""
@@ -55,7 +51,7 @@ class Database:
         return await sync_to_async(call, thread_sensitive=False, executor=self._executor)()
 
     def close(self) -> None:
-        """Nothing that still waits is run."""
+        """Drop the functions that have not begun."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
@@ -65,6 +61,6 @@ def _with_own_connection(function: Callable[..., T], *arguments: object) -> T:
 
 
 def keep_connection() -> None:
-    """One thread, one connection: Django's own rule would open a new one for every call."""
+    """Keep this thread's connection open: Django's own rule would open one for every call."""
     connection.close_at = None
     connection.close_if_unusable_or_obsolete()

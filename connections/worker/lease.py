@@ -28,6 +28,7 @@ from django.db import connections as databases
 
 from connections import actions
 from connections.models import Worker
+from connections.outages import OutageLog
 from connections.worker import lease_memory, processes
 from connections.worker.database import AWAY, keep_connection
 
@@ -62,7 +63,7 @@ class Lease:
         self._shared = shared  # other workers may be on the same database
         self._report = report
         self._until = 0.0
-        self._heard = True  # the last heartbeat went through
+        self._outage = OutageLog(logger, "no heartbeat", level=logging.WARNING)
         self._stopping = threading.Event()
         self._renewing: asyncio.Future[None] | None = None
         # Of its own, so that nothing else this process asks the database holds a heartbeat up.
@@ -81,7 +82,7 @@ class Lease:
     async def begin(self) -> Worker:
         """Register as a new worker, as soon as the database is there, and keep that alive."""
         loop = asyncio.get_running_loop()
-        told = False
+        outage = OutageLog(logger, "no worker registered")
         while True:
             if self._renewing is not None:
                 await asyncio.wait([self._renewing])
@@ -89,9 +90,7 @@ class Lease:
                 self.worker = await loop.run_in_executor(self._executor, self._register)
                 break
             except AWAY as error:
-                if not told:
-                    logger.error("no worker registered", extra={"why": type(error).__name__})
-                told = True
+                outage.record_failure(why=type(error).__name__)
             await asyncio.sleep(AGAIN_SECONDS)
         self._renewing = loop.run_in_executor(self._executor, self._renew, self.worker)
         return self.worker
@@ -141,11 +140,10 @@ class Lease:
                 keep_connection()
                 owns = actions.heartbeat(worker, *self._report(), alone=not self._shared)
             except AWAY as error:
-                if self._heard:
-                    logger.warning("no heartbeat", extra={"why": type(error).__name__})
-                self._heard, wait = False, HURRY_SECONDS
+                self._outage.record_failure(why=type(error).__name__)
+                wait = HURRY_SECONDS
                 continue
-            self._heard = True
+            self._outage.record_success()
             if self._stopping.is_set():
                 break
             if not owns and self._shared:

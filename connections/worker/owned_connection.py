@@ -17,6 +17,7 @@ from connections import actions, auth_sessions
 from connections.actions import Fence
 from connections.lifecycle import Observation
 from connections.models import Connection
+from connections.outages import OutageLog, delays
 from connections.worker.client_handle import Link
 from connections.worker.task_context import TaskContext
 
@@ -48,16 +49,14 @@ class OwnedConnection:
 
         While their database is away it is tried again for as long as it takes, as in `db`.
         """
-        wait = FIRST_RETRY_SECONDS
+        outage = OutageLog(logger, "the credentials are away")
+        waits = delays(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
         while True:
             try:
                 return await self.context.to_thread(function, *arguments)
             except auth_sessions.Away as away:
-                if wait == FIRST_RETRY_SECONDS:
-                    fields = {"organization": self.id, "why": str(away)}
-                    logger.error("the credentials are away", extra=fields)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_RETRY_SECONDS)
+                outage.record_failure(organization=self.id, why=str(away))
+            await asyncio.sleep(next(waits))
 
     async def change(self, function: Callable[..., T], *arguments: object) -> T:
         """Run a function that changes this connection's stores, as only its owner may."""

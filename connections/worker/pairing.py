@@ -10,6 +10,7 @@ from django.conf import settings
 from connections import actions, auth_sessions
 from connections.lifecycle import Observation
 from connections.models import PairingAttempt
+from connections.outages import delays
 from connections.worker.connect_limiter import Outdated
 from connections.worker.host_handle import HostBroken
 from connections.worker.owned_connection import OwnedConnection
@@ -83,17 +84,17 @@ class Pairing:
     async def _keep_dialling(self) -> None:
         """Try until a phone is linked, or until trying again has no sense. Raises Failed."""
         give_up_at = loop_time() + KEEP_DIALLING_SECONDS
-        wait, lost = 1.0, 0
+        waits, lost = delays(1.0, 10.0), 0
         while True:
             try:
                 return await self._pair_once()
             except DialFailed as failure:
                 self._limiter.record_failure()
+                wait = next(waits)
                 if loop_time() + wait > give_up_at:
                     raise Failed(Observation.PAIRING_UNREACHABLE, str(failure)) from failure
                 await self._owned.observe(Observation.DIAL_FAILED, str(failure))
                 await asyncio.sleep(wait)
-                wait = min(wait * 2, 10.0)
             except CodeLost as broken:
                 lost += 1
                 crashed = Failed(Observation.PAIRING_CRASHED, str(broken))
