@@ -19,36 +19,35 @@ from connections.fleet import Section
 from connections.lifecycle import Desired, Observation
 from connections.models import Method, PairingAttempt
 from whatsapp_orgs.metrics import gauges
-from whatsapp_orgs.metrics.counters import Past
-from whatsapp_orgs.metrics.gauges import Present
-from whatsapp_orgs.metrics.tally import Histogram, Tally
+from whatsapp_orgs.metrics.counters import Histogram, Totals, TotalsReader
+from whatsapp_orgs.metrics.gauges import Gauges
 
 PREFIX = "whatsapp_orgs_"
 STATUSES = ("alive", "draining", "silent")
 
 
 class Figures:
-    """What the database says; several threads may ask for it."""
+    """Reads the figures from the database, for one thread at a time."""
 
     def __init__(self) -> None:
-        self._past = Past()
-        self._one = threading.Lock()
+        self._totals = TotalsReader()
+        self._lock = threading.Lock()
 
-    def read(self) -> tuple[Present, Tally, float]:
-        """The present, the past, and how many seconds it took to read them."""
-        with self._one:
+    def read(self) -> tuple[Gauges, Totals, float]:
+        """Return the gauges, the totals, and how many seconds it took to read them."""
+        with self._lock:
             begun = time.perf_counter()
-            return gauges.read(), self._past.read(), time.perf_counter() - begun
+            return gauges.read(), self._totals.read(), time.perf_counter() - begun
 
 
 def text(
-    checks: Mapping[str, bool], open_sockets: int, read: tuple[Present, Tally, float] | None
+    checks: Mapping[str, bool], open_sockets: int, read: tuple[Gauges, Totals, float] | None
 ) -> str:
-    """All of it. `read` is None when the database does not answer."""
+    """Return the whole page. `read` is None when the database does not answer."""
     found: list[Metric] = [*_of_process(checks, open_sockets, read is not None)]
     if read is not None:
-        now, past, seconds = read
-        found += [*_of_fleet(now), *_of_workers(now), *_of_past(past), *_of_logins(now)]
+        now, totals, seconds = read
+        found += [*_of_fleet(now), *_of_workers(now), *_of_history(totals), *_of_logins(now)]
         found.append(_gauge("scrape_seconds", "Time to read these figures.", seconds))
         found.append(
             _gauge("database_seconds", "Round trip to the database.", now.database_seconds)
@@ -60,7 +59,7 @@ def text(
 
 
 class _Collected:
-    """A collector of what is there already."""
+    """A collector of metrics that are made already."""
 
     def __init__(self, found: list[Metric]) -> None:
         self._found = found
@@ -86,7 +85,7 @@ def _of_process(checks: Mapping[str, bool], open_sockets: int, complete: bool) -
     yield _gauge("scrape_complete", "0: the database could not be read.", complete)
 
 
-def _of_fleet(now: Present) -> Iterator[Metric]:
+def _of_fleet(now: Gauges) -> Iterator[Metric]:
     organizations = GaugeMetricFamily(
         PREFIX + "organizations",
         "Organizations as readers see them.",
@@ -111,7 +110,7 @@ def _of_fleet(now: Present) -> Iterator[Metric]:
     yield _gauge("usable_owner_links", "Links for owners that can be used.", now.owner_links)
 
 
-def _of_workers(now: Present) -> Iterator[Metric]:
+def _of_workers(now: Gauges) -> Iterator[Metric]:
     counted = dict.fromkeys(STATUSES, 0)
     for worker in now.workers:
         counted[now.status_of(worker)] += 1
@@ -134,37 +133,37 @@ def _of_workers(now: Present) -> Iterator[Metric]:
     )
 
 
-def _of_logins(now: Present) -> Iterator[Metric]:
+def _of_logins(now: Gauges) -> Iterator[Metric]:
     ever = now.logins.get("ever", 0)
     yield CounterMetricFamily(PREFIX + "failed_logins", "Wrong passwords and codes.", ever)
     limited = {"name": now.logins.get("names", 0), "network": now.logins.get("networks", 0)}
     yield _gauges("limited_logins", "Names and networks that wait with a login.", "limit", limited)
 
 
-def _of_past(past: Tally) -> Iterator[Metric]:
+def _of_history(totals: Totals) -> Iterator[Metric]:
     attempts = CounterMetricFamily(
         PREFIX + "attempts", "Pairing attempts that have ended.", labels=["method", "outcome"]
     )
     for method in Method.values:
         for outcome in PairingAttempt.Outcome.values:
-            attempts.add_metric([method, outcome], past.attempts[(method, outcome)])
+            attempts.add_metric([method, outcome], totals.attempts[(method, outcome)])
     yield attempts
-    under_way = {method: past.attempts[(method, "")] for method in Method.values}
+    under_way = {method: totals.attempts[(method, "")] for method in Method.values}
     yield _gauges("open_attempts", "Pairing attempts under way.", "method", under_way)
     codes = HistogramMetricFamily(
         PREFIX + "code_seconds", "From a request to its first code.", labels=["method"]
     )
     for method in Method.values:
-        _fill(codes, [method], past.codes.get(method) or Tally().code_seconds(method))
+        _fill(codes, [method], totals.codes.get(method) or Totals().code_seconds(method))
     yield codes
     recoveries = HistogramMetricFamily(
         PREFIX + "recovery_seconds", "From reconnecting to connected.", labels=[]
     )
-    _fill(recoveries, [], past.recoveries)
+    _fill(recoveries, [], totals.recoveries)
     yield recoveries
     events = CounterMetricFamily(PREFIX + "events", "Lines of the history.", labels=["observation"])
     for observation in Observation:
-        events.add_metric([observation], past.events[observation])
+        events.add_metric([observation], totals.events[observation])
     yield events
 
 

@@ -1,4 +1,4 @@
-"""How things are now, over all organizations, in a fixed number of queries."""
+"""The current figures over all organizations, read in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from connections.status import ConnectionStatus, status_of_row
 from organizations import login_throttle
 from organizations.models import Organization
 
-# A worker that fell silent is told of for so long.
+# A silent worker is reported for so long.
 SILENT_FOR = timedelta(hours=1)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass
-class Present:
-    """How many organizations are how, and what the workers say."""
+class Gauges:
+    """The organizations by what they are in, the workers, and what is open."""
 
     organizations: Counter[tuple[State, Reason]] = field(default_factory=Counter)
     sections: Counter[Section] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ class Present:
     database_seconds: float = 0.0
 
     def heartbeat_age(self, worker: Worker) -> float:
-        """Seconds since its last sign of life, by the database's clock."""
+        """Return the seconds since a worker's heartbeat, by the database's clock."""
         return max(0.0, (self.now - worker.heartbeat_at).total_seconds())
 
     def status_of(self, worker: Worker) -> str:
@@ -54,7 +54,7 @@ class Present:
         return "alive" if worker.draining_since is None else "draining"
 
     def outdated_seconds(self) -> float:
-        """For how long WhatsApp has refused the version of a living worker's clients; 0: not."""
+        """Return for how many seconds WhatsApp has refused a living worker's version; 0: not."""
         since = [
             worker.outdated_since
             for worker in self.workers
@@ -63,9 +63,9 @@ class Present:
         return max(0.0, (self.now - min(since)).total_seconds()) if since else 0.0
 
 
-def read() -> Present:
-    """Read it all afresh."""
-    found = Present(database_seconds=_round_trip())
+def read() -> Gauges:
+    """Read all gauges."""
+    found = Gauges(database_seconds=_round_trip())
     _read_workers(found)
     for observed, count in _observed(found):
         found.organizations[(observed.state, observed.reason)] += count
@@ -82,7 +82,7 @@ def read() -> Present:
 
 
 def _round_trip() -> float:
-    """How long the database takes for the least of questions, on an open connection."""
+    """Return the seconds of the smallest query, on an open connection."""
     database.ensure_connection()
     begun = time.perf_counter()
     with database.cursor() as cursor:
@@ -91,15 +91,15 @@ def _round_trip() -> float:
     return time.perf_counter() - begun
 
 
-def _read_workers(found: Present) -> None:
+def _read_workers(found: Gauges) -> None:
     lately = Worker.objects.filter(stopped_at=None, heartbeat_at__gte=Now() - SILENT_FOR)
     found.workers = list(lately.annotate(now=Now()).order_by("pk"))
     clocks: list[datetime] = [vars(worker)["now"] for worker in found.workers]
     found.now = clocks[0] if clocks else timezone.now()
 
 
-def _observed(found: Present) -> Iterator[tuple[ConnectionStatus, int]]:
-    """As readers see them: one for all that look alike, and how many these are."""
+def _observed(found: Gauges) -> Iterator[tuple[ConnectionStatus, int]]:
+    """Yield one status for all organizations that look alike, and how many these are."""
     alive = (worker for worker in found.workers if found.status_of(worker) != "silent")
     workforce = Workforce.of(alive)
     workers = {worker.pk: worker for worker in found.workers}
@@ -118,12 +118,12 @@ def _observed(found: Present) -> Iterator[tuple[ConnectionStatus, int]]:
 
 
 def holds(condition: Q) -> ExpressionWrapper[Any]:
-    """Whether a condition holds, as a column."""
+    """Return a column that says whether a condition holds."""
     return ExpressionWrapper(condition, output_field=BooleanField())
 
 
 def _typical(group: dict[str, Any], workers: dict[int, Worker]) -> Connection:
-    """A connection like all of a group. Who was never looked at has none: it is like a new one."""
+    """Return a connection like all of a group; a new one where there is no row yet."""
     organization = Organization(deactivated_at=LONG_AGO if group["inactive"] else None)
     if group["connection__state"] is None:
         return Connection(organization=organization)
@@ -140,7 +140,7 @@ def _typical(group: dict[str, Any], workers: dict[int, Worker]) -> Connection:
 
 
 def _open_bulk() -> tuple[int, int]:
-    """Runs that are not over, and what is still to do of them."""
+    """Return how many bulk runs are open, and how many of their items."""
     runs = BulkRun.objects.filter(ended_at=None)
     to_do = Count("items", filter=Q(items__result__in=BulkItem.OPEN))
     left = list(runs.annotate(left=to_do).values_list("left", flat=True))
@@ -148,6 +148,6 @@ def _open_bulk() -> tuple[int, int]:
 
 
 def _open_owner_links() -> int:
-    """Links that can be opened, or whose attempt was begun a moment ago."""
+    """Return how many owner's links can still be used."""
     links = OwnerLink.objects.filter(revoked_at=None, used_at=None, expires_at__gt=timezone.now())
     return links.count()

@@ -17,8 +17,8 @@ from django.conf import settings
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Worker
 from whatsapp_orgs.metrics import exposition
-from whatsapp_orgs.metrics.gauges import Present
-from whatsapp_orgs.metrics.tally import Tally
+from whatsapp_orgs.metrics.counters import Totals
+from whatsapp_orgs.metrics.gauges import Gauges
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -36,10 +36,10 @@ OF_PROMETHEUS = {"instance", "job"}
 
 def told() -> str:
     """All that can be told, of a fleet that has one of everything."""
-    now = Present(workers=[Worker(pk=1, capacity=1000)])
+    now = Gauges(workers=[Worker(pk=1, capacity=1000)])
     now.organizations.update((state, reason) for state in State for reason in Reason)
     checks = dict.fromkeys(("database", "migrations", "channel_layer", "worker"), True)
-    return exposition.text(checks, 0, (now, Tally(), 0.1))
+    return exposition.text(checks, 0, (now, Totals(), 0.1))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What Prometheus is told, who may ask for it, and that it says nothing of any tenant."""
+"""The metrics page: who may read it, its values, and no tenant in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from organizations.tests.users import member
 from whatsapp_orgs import health
 from whatsapp_orgs.health_endpoints import Probes
 from whatsapp_orgs.metrics import counters, gauges
-from whatsapp_orgs.metrics.counters import Past
+from whatsapp_orgs.metrics.counters import TotalsReader
 from whatsapp_orgs.tests.asgi_client import PASSED_INSIDE, ask, inside
 
 TESTS = Actor("the tests")
@@ -52,7 +52,7 @@ async def scrape() -> Values:
     return values_of(told.text)
 
 
-# --- Who may ask --------------------------------------------------------------------------------
+# --- Access ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
@@ -78,7 +78,7 @@ async def scrape() -> Values:
         (TOKEN, "127.0.0.1", {"x-forwarded-for": "192.0.2.7"}, PASSED_INSIDE),
     ],
 )
-async def test_who_may_ask(
+async def test_access_needs_the_token_or_a_direct_local_request(
     settings: Settings, token: str, client: str | None, headers: dict[str, str], status: int
 ) -> None:
     settings.METRICS_TOKEN = token
@@ -88,7 +88,7 @@ async def test_who_may_ask(
     assert ("whatsapp_orgs_" in told.text) == (status == 200)
 
 
-def test_a_token_that_can_be_guessed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_or_non_ascii_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from whatsapp_orgs.settings import long_enough
 
     for given in ("secret", "é" * 40):
@@ -100,11 +100,11 @@ def test_a_token_that_can_be_guessed_is_refused(monkeypatch: pytest.MonkeyPatch)
     assert long_enough("METRICS_TOKEN", 32) == TOKEN
 
 
-# --- What is told -------------------------------------------------------------------------------
+# --- Values ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_pairing_and_what_came_of_it() -> None:
+async def test_pairings_are_counted_by_outcome() -> None:
     await sync_to_async(_pairings)()
     values = await scrape()
     assert value(values, "attempts_total", method="qr", outcome="linked") == 1
@@ -139,7 +139,7 @@ def _connection(name: str) -> Connection:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_nothing_is_told_of_any_tenant(settings: Settings) -> None:
+async def test_no_name_number_or_id_of_a_tenant_is_exposed(settings: Settings) -> None:
     await sync_to_async(_pairings)()
     await Worker.objects.aupdate(name="host-7.internal")
     told = await ask(Probes(inside), "/metrics")
@@ -156,7 +156,7 @@ LABELS = {
 }
 
 
-# --- The present --------------------------------------------------------------------------------
+# --- Gauges ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def fleet(db: None) -> list[Connection]:
 
 
 @pytest.mark.parametrize("alive", [True, False])
-def test_what_is_told_is_what_the_fleet_page_shows(fleet: list[Connection], alive: bool) -> None:
+def test_gauges_equal_the_fleet_page(fleet: list[Connection], alive: bool) -> None:
     if not alive:
         Worker.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=5))
     found = gauges.read()
@@ -203,7 +203,7 @@ def test_what_is_told_is_what_the_fleet_page_shows(fleet: list[Connection], aliv
 
 
 @pytest.mark.django_db
-def test_workers_and_their_load() -> None:
+def test_workers_are_alive_draining_or_silent() -> None:
     now = timezone.now()
     for age, draining, stopped in (
         (0, None, None),
@@ -224,12 +224,12 @@ def test_workers_and_their_load() -> None:
     assert found.outdated_seconds() == pytest.approx(100, abs=20)
 
 
-# --- The past -----------------------------------------------------------------------------------
+# --- Totals ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
-    """Moves the time at which the past is read."""
+    """Moves the time at which the totals are read."""
     ahead = timedelta()
 
     def now() -> datetime:
@@ -260,12 +260,12 @@ C, R, A = State.CONNECTED, State.RECONNECTING, State.ACTION_NEEDED
 
 
 @pytest.mark.parametrize("step", [1, 2, 100_000])
-def test_however_it_is_read_the_past_is_one(
+def test_totals_equal_those_of_a_fresh_process(
     db: None, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     monkeypatch.setattr(counters, "STEP", step)
     one, two = _connection("one"), _connection("two")
-    kept, begun = Past(), timezone.now()
+    kept, begun = TotalsReader(), timezone.now()
     lines = [
         (one, C, R, 0.0),
         (two, C, R, 1.0),
@@ -280,22 +280,20 @@ def test_however_it_is_read_the_past_is_one(
     for connection, before, state, seconds in lines:
         _event(connection, before, state, begun + timedelta(seconds=seconds))
         clock(100)
-        tally = kept.read()
+        totals = kept.read()
         # Another process, which was started only now, says the same.
-        fresh = Past().read()
-        assert (tally.events, tally.recoveries) == (fresh.events, fresh.recoveries)
-        told.append((sum(tally.events.values()), sum(tally.recoveries.counts)))
+        fresh = TotalsReader().read()
+        assert (totals.events, totals.recoveries) == (fresh.events, fresh.recoveries)
+        told.append((sum(totals.events.values()), sum(totals.recoveries.counts)))
     assert told == [(1, 0), (2, 0), (3, 0), (4, 1), (5, 1), (6, 1), (7, 1), (8, 2)]
-    assert tally.recoveries.total == pytest.approx(304.5)
+    assert totals.recoveries.total == pytest.approx(304.5)
 
 
-def test_an_attempt_that_ends_late_is_counted_once(
-    db: None, clock: Callable[[float], None]
-) -> None:
+def test_attempt_that_ends_late_is_counted_once(db: None, clock: Callable[[float], None]) -> None:
     connection = _connection("one")
     now = timezone.now()
     attempt = PairingAttempt.objects.create(connection=connection, generation=1, expires_at=now)
-    kept = Past()
+    kept = TotalsReader()
     assert kept.read().attempts == {("qr", ""): 1}
     clock(3600)
     assert kept.read().attempts == kept.read().attempts == {("qr", ""): 1}
@@ -303,16 +301,16 @@ def test_an_attempt_that_ends_late_is_counted_once(
     later = PairingAttempt.objects.create(connection=connection, generation=2, expires_at=now)
     assert attempt.pk < later.pk
     for _ in range(2):
-        tally = kept.read()
-        assert tally.attempts == {("qr", "linked"): 1, ("qr", ""): 1}
-        assert sum(tally.code_seconds("qr").counts) == 1
+        totals = kept.read()
+        assert totals.attempts == {("qr", "linked"): 1, ("qr", ""): 1}
+        assert sum(totals.code_seconds("qr").counts) == 1
 
 
-def test_a_database_that_was_put_back_is_counted_afresh(
+def test_restored_database_is_counted_from_the_start(
     db: None, clock: Callable[[float], None]
 ) -> None:
     connection = _connection("one")
-    kept = Past()
+    kept = TotalsReader()
     for _ in range(3):
         _event(connection, C, R, timezone.now())
     clock(3600)
@@ -321,7 +319,7 @@ def test_a_database_that_was_put_back_is_counted_afresh(
     assert sum(kept.read().events.values()) == 2
 
 
-# --- Trouble ------------------------------------------------------------------------------------
+# --- Trouble --------------------------------------------------------------------------------------
 
 
 def _broken() -> None:
@@ -330,7 +328,7 @@ def _broken() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("place", ["_answers", "read"])
-async def test_without_its_database_the_process_tells_of_itself(
+async def test_without_a_database_only_process_metrics_are_exposed(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
 ) -> None:
     monkeypatch.setattr(health if place == "_answers" else gauges, place, _broken)

@@ -22,7 +22,7 @@ QUERIES = 11
 
 
 def fill(organizations: int, rounds: int) -> None:
-    """A fleet with a past that ends now."""
+    """Make a fleet with a history that ends now."""
     made = Organization.objects.bulk_create(
         Organization(name=f"Organization {number}") for number in range(organizations)
     )
@@ -82,7 +82,7 @@ def double(model: type[Model]) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("organizations, rounds", [(0, 0), (3, 2)])
-def test_a_scrape_asks_a_fixed_number_of_queries(organizations: int, rounds: int) -> None:
+def test_scrape_makes_a_fixed_number_of_queries(organizations: int, rounds: int) -> None:
     fill(organizations, rounds)
     figures = Figures()
     for _ in range(2):
@@ -94,7 +94,7 @@ def test_a_scrape_asks_a_fixed_number_of_queries(organizations: int, rounds: int
 
 
 @pytest.mark.django_db
-def test_a_scrape_is_cheap_with_a_long_past(capsys: pytest.CaptureFixture[str]) -> None:
+def test_scrape_of_a_long_history_is_fast(capsys: pytest.CaptureFixture[str]) -> None:
     fill(ORGANIZATIONS, ROUNDS)
     for _ in range(DOUBLED):
         double(ConnectionEvent)
@@ -105,14 +105,14 @@ def test_a_scrape_is_cheap_with_a_long_past(capsys: pytest.CaptureFixture[str]) 
     for _ in range(4):
         begun = time.perf_counter()
         with CaptureQueriesContext(connection) as captured:
-            now, past, _ = figures.read()
+            now, totals, _ = figures.read()
         taken.append(time.perf_counter() - begun)
         assert len(captured) == QUERIES
         assert now.organizations == {(State.CONNECTED, Reason.RESUMED): ORGANIZATIONS}
-        assert sum(past.events.values()) == ConnectionEvent.objects.count()
-        assert sum(past.recoveries.counts) == ORGANIZATIONS * TIMES
-        assert past.recoveries.total == pytest.approx(3.5 * ORGANIZATIONS * TIMES, rel=0.01)
-        assert sum(past.code_seconds("qr").counts) == ORGANIZATIONS * TIMES
+        assert sum(totals.events.values()) == ConnectionEvent.objects.count()
+        assert sum(totals.recoveries.counts) == ORGANIZATIONS * TIMES
+        assert totals.recoveries.total == pytest.approx(3.5 * ORGANIZATIONS * TIMES, rel=0.01)
+        assert sum(totals.code_seconds("qr").counts) == ORGANIZATIONS * TIMES
     with capsys.disabled():
         print(
             f"\nscrape, {connection.vendor}, {ORGANIZATIONS} organizations, "
