@@ -20,7 +20,7 @@ def test_child_environment_has_no_secret_of_the_service(monkeypatch: pytest.Monk
 async def test_host_finds_no_secret_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in WITHHELD:
         monkeypatch.setenv(name, f"m4rker of {name}")
-    async with fork_server_with(spares=0) as fork_server:
+    async with fork_server_with(warm_hosts=0) as fork_server:
         host = await fork_server.take()
         environment = Path(f"/proc/{host.pid}/environ").read_bytes()
         host.kill()

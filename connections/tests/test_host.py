@@ -32,10 +32,10 @@ def closed_port() -> int:
 
 
 @asynccontextmanager
-async def fork_server_with(spares: int, **environment: str) -> AsyncIterator[ForkServer]:
+async def fork_server_with(warm_hosts: int, **environment: str) -> AsyncIterator[ForkServer]:
     proxy = f"http://127.0.0.1:{closed_port()}"
     unreachable = {"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": "", "no_proxy": ""}
-    fork_server = ForkServer({**unreachable, "WHATSAPP_NOISE_ROOT": "", **environment}, spares)
+    fork_server = ForkServer({**unreachable, "WHATSAPP_NOISE_ROOT": "", **environment}, warm_hosts)
     try:
         yield fork_server
     finally:
@@ -44,8 +44,8 @@ async def fork_server_with(spares: int, **environment: str) -> AsyncIterator[For
 
 @pytest.fixture
 async def fork_server() -> AsyncIterator[ForkServer]:
-    """One that keeps no spare hosts."""
-    async with fork_server_with(spares=0) as found:
+    """One that keeps no warm hosts."""
+    async with fork_server_with(warm_hosts=0) as found:
         yield found
 
 
@@ -90,23 +90,25 @@ async def event(link: Link, kind: str) -> Event:
     return found
 
 
-async def test_what_cannot_be_reached_ends_with_the_reason(host: Host, database: Path) -> None:
+async def test_unreachable_server_ends_the_client_with_the_reason(
+    host: Host, database: Path
+) -> None:
     link = host.open(str(database))
     ended = await event(link, "ended")
     assert "connect" in ended["error"], ended
     assert not link.connected
-    assert host.alive and not host.spoiled, "only the client is over"
+    assert host.alive and not host.stuck, "only the client is over"
 
 
-async def test_a_client_that_is_over_closes_at_once(host: Host, database: Path) -> None:
+async def test_ended_client_closes_at_once(host: Host, database: Path) -> None:
     link = host.open(str(database))
     await event(link, "ended")
     await link.close()
     await link.close()
-    assert (host.sessions, host.spoiled) == (0, False)
+    assert (host.sessions, host.stuck) == (0, False)
 
 
-async def test_one_host_has_several_clients(host: Host, tmp_path: Path) -> None:
+async def test_host_runs_several_clients(host: Host, tmp_path: Path) -> None:
     links = [host.open(str(tmp_path / f"{name}.sqlite3")) for name in "abc"]
     assert host.sessions == 3
     for link in links:
@@ -116,13 +118,13 @@ async def test_one_host_has_several_clients(host: Host, tmp_path: Path) -> None:
     assert host.sessions == 0
 
 
-async def test_a_logout_of_what_is_over_says_so(host: Host, database: Path) -> None:
+async def test_logout_of_an_ended_client_returns_the_reason(host: Host, database: Path) -> None:
     link = host.open(str(database))
     await event(link, "ended")
     assert await link.logout(SECONDS)
 
 
-async def test_a_killed_host_is_told_to_every_client(host: Host, tmp_path: Path) -> None:
+async def test_every_client_hears_that_its_host_was_killed(host: Host, tmp_path: Path) -> None:
     links = [host.open(str(tmp_path / f"{name}.sqlite3")) for name in "ab"]
     for link in links:
         await event(link, "ended")
@@ -134,20 +136,20 @@ async def test_a_killed_host_is_told_to_every_client(host: Host, tmp_path: Path)
     await links[0].close()
 
 
-async def test_a_host_that_is_gone_opens_nothing(host: Host, database: Path) -> None:
+async def test_ended_host_opens_no_client(host: Host, database: Path) -> None:
     host.kill()
     await gone(host)
     await event(host.open(str(database)), "host_gone")
     assert not database.exists()
 
 
-async def test_killing_twice_is_no_error(host: Host) -> None:
+async def test_killing_a_host_twice_is_no_error(host: Host) -> None:
     host.kill()
     host.kill()
     await gone(host)
 
 
-async def test_a_host_ends_itself_when_the_supervisor_is_gone(fork_server: ForkServer) -> None:
+async def test_host_exits_when_its_socket_closes(fork_server: ForkServer) -> None:
     """A killed supervisor's sockets close: nobody has to find its hosts."""
     host = await fork_server.take()
     assert host._writer is not None
@@ -156,19 +158,19 @@ async def test_a_host_ends_itself_when_the_supervisor_is_gone(fork_server: ForkS
     host.kill()
 
 
-async def test_a_spare_host_that_died_leaves_no_descriptor_behind() -> None:
-    async with fork_server_with(spares=1) as fork_server:
+async def test_killed_warm_host_leaves_no_descriptor_open() -> None:
+    async with fork_server_with(warm_hosts=1) as fork_server:
         fork_server.fill()
-        await until(lambda: len(fork_server._spares) == 1, "a spare host")
+        await until(lambda: len(fork_server.warm_hosts) == 1, "a warm host")
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(3):
-            (spare,) = fork_server._spares
-            os.kill(spare.pid, signal.SIGKILL)
-            await gone(spare)
+            (warm,) = fork_server.warm_hosts
+            os.kill(warm.pid, signal.SIGKILL)
+            await gone(warm)
             taken = await fork_server.take()
             taken.kill()
             await gone(taken)
-            await until(lambda: len(fork_server._spares) == 1, "another spare host")
+            await until(lambda: len(fork_server.warm_hosts) == 1, "another warm host")
         assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -226,7 +228,7 @@ def test_preparer_replaces_a_host_that_does_not_answer_in_time(
         assert prepare(str(tmp_path / "fresh.sqlite3")) == ""
 
 
-async def test_a_host_ends_itself_when_the_lease_is_over(
+async def test_host_exits_and_logs_when_the_lease_is_over(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Whatever has become of the supervisor; and the log says why."""
@@ -246,52 +248,51 @@ async def test_a_host_ends_itself_when_the_lease_is_over(
     assert vars(told)["why"] == "fatal error: the right to hold sockets was over"
 
 
-async def test_hosts_and_mould_end_with_the_mould_closed() -> None:
-    async with fork_server_with(spares=1) as fork_server:
+async def test_closing_the_fork_server_ends_all_processes() -> None:
+    async with fork_server_with(warm_hosts=1) as fork_server:
         host = await fork_server.take()
-        await until(lambda: len(fork_server._spares) == 1, "a spare host")
-        (spare,) = fork_server._spares
-        assert fork_server._process is not None
-        pid = fork_server._process.pid
+        await until(lambda: len(fork_server.warm_hosts) == 1, "a warm host")
+        (warm,) = fork_server.warm_hosts
+        pid = fork_server.pid
+        assert pid is not None
     assert not runs(pid)
-    await gone(spare)
+    await gone(warm)
     assert host.alive, "whoever took it ends it"
     host.kill()
     await gone(host)
 
 
-async def test_a_spare_host_is_taken_and_replaced() -> None:
-    async with fork_server_with(spares=1) as fork_server:
+async def test_taken_warm_host_is_replaced() -> None:
+    async with fork_server_with(warm_hosts=1) as fork_server:
         fork_server.fill()
-        await until(lambda: len(fork_server._spares) == 1, "a spare host")
-        (spare,) = fork_server._spares
+        await until(lambda: len(fork_server.warm_hosts) == 1, "a warm host")
+        (warm,) = fork_server.warm_hosts
         taken = await fork_server.take()
-        assert taken is spare
-        await until(lambda: len(fork_server._spares) == 1, "another spare host")
-        assert fork_server._spares[0].pid != taken.pid
+        assert taken is warm
+        await until(lambda: len(fork_server.warm_hosts) == 1, "another warm host")
+        assert fork_server.warm_hosts[0].pid != taken.pid
         taken.kill()
         await gone(taken)
 
 
-async def test_a_dead_spare_host_is_never_handed_out() -> None:
-    async with fork_server_with(spares=1) as fork_server:
+async def test_killed_warm_host_is_not_handed_out() -> None:
+    async with fork_server_with(warm_hosts=1) as fork_server:
         fork_server.fill()
-        await until(lambda: len(fork_server._spares) == 1, "a spare host")
-        (spare,) = fork_server._spares
-        os.kill(spare.pid, signal.SIGKILL)
-        await gone(spare)
+        await until(lambda: len(fork_server.warm_hosts) == 1, "a warm host")
+        (warm,) = fork_server.warm_hosts
+        os.kill(warm.pid, signal.SIGKILL)
+        await gone(warm)
         taken = await fork_server.take()
-        assert taken.alive and taken is not spare
-        spare.kill()
+        assert taken.alive and taken is not warm
+        warm.kill()
         taken.kill()
         await gone(taken)
 
 
-async def test_a_killed_mould_is_replaced(fork_server: ForkServer, database: Path) -> None:
+async def test_killed_fork_server_is_replaced(fork_server: ForkServer, database: Path) -> None:
     first = await fork_server.take()
-    assert fork_server._process is not None
-    fork_server._process.kill()
-    fork_server._process.wait()
+    assert fork_server.pid is not None
+    os.kill(fork_server.pid, signal.SIGKILL)
     second = await fork_server.take()
     assert first.alive, "the hosts outlive their fork server"
     await event(second.open(str(database)), "ended")
@@ -300,22 +301,22 @@ async def test_a_killed_mould_is_replaced(fork_server: ForkServer, database: Pat
         await gone(host)
 
 
-async def test_a_mould_that_cannot_start_says_so() -> None:
+async def test_fork_server_that_cannot_start_raises() -> None:
     async with fork_server_with(
-        spares=0, WHATSAPP_NOISE_ROOT="no hexadecimal number"
+        warm_hosts=0, WHATSAPP_NOISE_ROOT="no hexadecimal number"
     ) as fork_server:
         with pytest.raises(HostBroken):
             await fork_server.take()
 
 
-async def test_a_host_that_cannot_load_the_library_says_so() -> None:
-    async with fork_server_with(spares=0, WHATSAPP_NOISE_ROOT="00") as fork_server:
+async def test_host_that_cannot_load_the_library_raises() -> None:
+    async with fork_server_with(warm_hosts=0, WHATSAPP_NOISE_ROOT="00") as fork_server:
         with pytest.raises(HostBroken, match="Error"):
             await fork_server.take()
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
-async def test_whoever_gives_up_waiting_takes_no_one_elses_host(
+async def test_cancelled_wait_takes_no_other_callers_host(
     fork_server: ForkServer, steps: int
 ) -> None:
     """A request superseded while its host was being made: the next host has its own number."""
@@ -331,13 +332,13 @@ async def test_whoever_gives_up_waiting_takes_no_one_elses_host(
     host.kill()
 
 
-async def test_the_go_library_says_nothing_on_our_output(
+async def test_go_library_prints_nothing_on_our_output(
     host: Host, database: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await event(host.open(str(database)), "ended")
     assert capfd.readouterr() == ("", "")
 
 
-async def test_a_store_is_for_this_user_only(host: Host, database: Path) -> None:
+async def test_store_is_readable_by_this_user_only(host: Host, database: Path) -> None:
     await event(host.open(str(database)), "ended")
     assert database.stat().st_mode & 0o777 == 0o600

@@ -19,7 +19,7 @@ from connections.tests.test_host import event, fork_server_with, gone, runs, unt
 from connections.worker import host_handle as host_module
 from connections.worker import host_pool as hosts_module
 from connections.worker.client_handle import Link
-from connections.worker.host_handle import HostBroken
+from connections.worker.host_handle import Host, HostBroken
 from connections.worker.host_pool import HostPool
 
 pytestmark = pytest.mark.sqlite_only
@@ -29,14 +29,14 @@ LOGGER = "connections.worker.host_handle"
 
 
 @asynccontextmanager
-async def hosts_with(spares: int = 0, **environment: str) -> AsyncIterator[HostPool]:
+async def hosts_with(warm_hosts: int = 0, **environment: str) -> AsyncIterator[HostPool]:
     """Session hosts, all of which are gone at the end."""
-    async with fork_server_with(spares, **environment) as fork_server:
+    async with fork_server_with(warm_hosts, **environment) as fork_server:
         hosts = HostPool(fork_server)
         try:
             yield hosts
         finally:
-            left = [*hosts._hosts, *fork_server._spares]
+            left = [*hosts.hosts, *fork_server.warm_hosts]
             hosts.kill()
     for host in left:
         await gone(host)
@@ -69,6 +69,11 @@ async def open_patient(hosts: HostPool, folder: Path, alone: bool = False) -> Li
     return await hosts.open(str(folder / f"{next(NUMBERS)}.sqlite3"), alone)
 
 
+def host_of(link: Link) -> Host:
+    assert isinstance(link.host, Host)
+    return link.host
+
+
 async def moved(link: Link) -> bool:
     """Whether it was told to move, or has nothing to say."""
     if link._events.empty():
@@ -81,155 +86,155 @@ async def moved(link: Link) -> bool:
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a host is asked every few seconds, it is asked all the time."""
     monkeypatch.setattr(host_module, "PING_SECONDS", 0.05)
-    monkeypatch.setattr(hosts_module, "RELIEVE_SECONDS", 0.0)
+    monkeypatch.setattr(hosts_module, "RECYCLE_SECONDS", 0.0)
     monkeypatch.setattr(hosts_module, "MOVE_SECONDS", 0.0)
 
 
 # --- Worn out ------------------------------------------------------------------------------------
 
 
-async def test_a_host_is_retired_after_so_many_starts(
+async def test_host_with_too_many_starts_is_recycled(
     hosts: HostPool, tmp_path: Path, settings: Settings
 ) -> None:
     settings.HOST_MAX_STARTS = 3
     links = [await open_one(hosts, tmp_path) for _ in range(4)]
-    first, *same, next_one = (link.host for link in links)
+    first, *same, next_one = (host_of(link) for link in links)
     assert {host.pid for host in same} == {first.pid} != {next_one.pid}
-    assert (first.retired, next_one.retired) == (True, False)
+    assert (first.recycle, next_one.recycle) == (True, False)
     assert first.alive, "it still holds clients"
 
 
-async def test_a_closed_client_counts_as_a_start_all_the_same(
+async def test_closed_client_still_counts_as_a_start(
     hosts: HostPool, tmp_path: Path, settings: Settings
 ) -> None:
     settings.HOST_MAX_STARTS = 2
     pids = []
     for _ in range(4):
         link = await open_one(hosts, tmp_path)
-        pids.append(link.host.pid)
+        pids.append(host_of(link).pid)
         await link.close()
     assert pids[0] == pids[1] != pids[2] == pids[3]
     await until(lambda: not runs(pids[0]), "the end of the empty host")
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_a_host_that_has_grown_too_big_is_retired(
+async def test_host_with_too_much_memory_is_recycled(
     hosts: HostPool, tmp_path: Path, settings: Settings
 ) -> None:
     link = await open_one(hosts, tmp_path)
-    host = link.host
-    await until(lambda: host.wear["megabytes"] > 0, "a word about its size")
-    assert host.wear["descriptors"] > 0 and not host.retired
-    settings.HOST_MAX_MEMORY_MB = host.wear["megabytes"]
-    assert host.retired
-    assert (await open_one(hosts, tmp_path)).host.pid != host.pid
+    host = host_of(link)
+    await until(lambda: host.usage["megabytes"] > 0, "a word about its size")
+    assert host.usage["descriptors"] > 0 and not host.recycle
+    settings.HOST_MAX_MEMORY_MB = host.usage["megabytes"]
+    assert host.recycle
+    assert host_of(await open_one(hosts, tmp_path)).pid != host.pid
 
 
-async def test_the_clients_of_a_worn_host_move_and_it_is_ended(
+async def test_clients_move_out_of_a_used_up_host_and_it_is_killed(
     hosts: HostPool, tmp_path: Path, settings: Settings, hurried: None
 ) -> None:
     links = [await open_one(hosts, tmp_path) for _ in range(3)]
-    worn = links[0].host
-    await hosts.relieve()
-    assert [await moved(link) for link in links] == [False] * 3, "nothing is worn yet"
+    used_up = host_of(links[0])
+    await hosts.recycle()
+    assert [await moved(link) for link in links] == [False] * 3, "nothing is used_up yet"
     settings.HOST_MAX_STARTS = 3
-    await hosts.relieve()
+    await hosts.recycle()
     assert [await moved(link) for link in links] == [True] * 3
     for link in links:
         await link.close()
-        assert (await open_one(hosts, tmp_path)).host.pid != worn.pid
-    await hosts.relieve()
-    await gone(worn)
+        assert host_of(await open_one(hosts, tmp_path)).pid != used_up.pid
+    await hosts.recycle()
+    await gone(used_up)
 
 
-async def test_an_empty_host_that_is_not_worn_stays(
+async def test_empty_host_that_is_not_used_up_stays(
     hosts: HostPool, tmp_path: Path, hurried: None
 ) -> None:
     link = await open_one(hosts, tmp_path)
     await link.close()
-    await hosts.relieve()
-    assert link.host.alive
-    assert (await open_one(hosts, tmp_path)).host.pid == link.host.pid
+    await hosts.recycle()
+    assert host_of(link).alive
+    assert host_of(await open_one(hosts, tmp_path)).pid == host_of(link).pid
 
 
-async def test_who_may_crash_hosts_has_one_alone(hosts: HostPool, tmp_path: Path) -> None:
+async def test_client_that_may_crash_hosts_gets_its_own(hosts: HostPool, tmp_path: Path) -> None:
     ordinary = await open_one(hosts, tmp_path)
     suspicious = await open_one(hosts, tmp_path, alone=True)
     another = await open_one(hosts, tmp_path, alone=True)
     later = await open_one(hosts, tmp_path)
-    assert ordinary.host.pid == later.host.pid
-    assert len({link.host.pid for link in (ordinary, suspicious, another)}) == 3
+    assert host_of(ordinary).pid == host_of(later).pid
+    assert len({host_of(link).pid for link in (ordinary, suspicious, another)}) == 3
     await suspicious.close()
     await open_one(hosts, tmp_path)
-    await gone(suspicious.host)
-    assert another.host.alive
+    await gone(host_of(suspicious))
+    assert host_of(another).alive
 
 
-async def test_a_full_host_takes_no_more(
+async def test_full_host_takes_no_more_clients(
     hosts: HostPool, tmp_path: Path, settings: Settings
 ) -> None:
     settings.SESSIONS_PER_HOST = 2
     links = [await open_one(hosts, tmp_path) for _ in range(3)]
-    pids = [link.host.pid for link in links]
+    pids = [host_of(link).pid for link in links]
     assert pids[0] == pids[1] != pids[2]
     await links[0].close()
-    assert (await open_one(hosts, tmp_path)).host.pid == pids[0]
+    assert host_of(await open_one(hosts, tmp_path)).pid == pids[0]
 
 
 # --- Stuck and dead ------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_a_stopped_host_is_ended_and_its_clients_hear_why(
+async def test_stopped_host_is_killed_and_its_clients_get_the_reason(
     patient_hosts: HostPool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     links = [await open_patient(patient_hosts, tmp_path) for _ in range(2)]
-    host = links[0].host
+    host = host_of(links[0])
     monkeypatch.setattr(host_module, "ANSWER_STEP_SECONDS", 0.1)
     os.kill(host.pid, signal.SIGSTOP)
     for link in links:
         assert (await event(link, "host_gone"))["error"] == "it had stopped answering"
     await gone(host)
     assert told(caplog) == ["a host process is stuck, and is ended"]
-    assert (await open_patient(patient_hosts, tmp_path)).host.pid != host.pid
+    assert host_of(await open_patient(patient_hosts, tmp_path)).pid != host.pid
 
 
 @pytest.mark.usefixtures("hurried")
-async def test_a_host_that_stands_still_for_a_moment_is_left_alone(
+async def test_host_that_answers_late_is_kept(
     patient_hosts: HostPool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     link = await open_patient(patient_hosts, tmp_path)
-    os.kill(link.host.pid, signal.SIGSTOP)
+    os.kill(host_of(link).pid, signal.SIGSTOP)
     await asyncio.sleep(0.5)
-    os.kill(link.host.pid, signal.SIGCONT)
-    link.host.wear["megabytes"] = 0
-    await until(lambda: link.host.wear["megabytes"] > 0, "another answer")
-    assert link.host.alive and told(caplog) == []
+    os.kill(host_of(link).pid, signal.SIGCONT)
+    host_of(link).usage["megabytes"] = 0
+    await until(lambda: host_of(link).usage["megabytes"] > 0, "another answer")
+    assert host_of(link).alive and told(caplog) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV])
-async def test_a_host_that_dies_is_told_once(
+async def test_end_of_a_host_is_logged_once(
     patient_hosts: HostPool,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     number: signal.Signals,
 ) -> None:
     links = [await open_patient(patient_hosts, tmp_path) for _ in range(2)]
-    os.kill(links[0].host.pid, number)
+    os.kill(host_of(links[0]).pid, number)
     for link in links:
         assert (await event(link, "host_gone"))["error"] == "it was killed"
         assert (await event(link, "host_gone"))["error"] == "", "nor does it ever wait"
-    await gone(links[0].host)
+    await gone(host_of(links[0]))
     assert told(caplog) == ["a host process ended by itself"]
-    assert (await open_patient(patient_hosts, tmp_path)).host.alive
+    assert host_of(await open_patient(patient_hosts, tmp_path)).alive
 
 
-async def test_the_last_words_of_the_go_library_are_told() -> None:
+async def test_crash_message_of_the_go_library_is_reported() -> None:
     """Real ones: its runtime refuses this setting with a fatal error."""
-    async with fork_server_with(spares=0, GOMEMLIMIT="nonsense") as fork_server:
+    async with fork_server_with(warm_hosts=0, GOMEMLIMIT="nonsense") as fork_server:
         with pytest.raises(HostBroken, match="while starting: fatal error: malformed GOMEMLIMIT"):
             await fork_server.take()
 
@@ -243,7 +248,7 @@ async def test_the_last_words_of_the_go_library_are_told() -> None:
         ("message of 5511987654321", "it was killed"),
     ],
 )
-async def test_of_its_output_only_the_reason_of_a_crash_is_told(
+async def test_only_crash_messages_of_the_output_are_logged(
     patient_hosts: HostPool,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -252,9 +257,9 @@ async def test_of_its_output_only_the_reason_of_a_crash_is_told(
 ) -> None:
     link = await open_patient(patient_hosts, tmp_path)
     # The same open file as the host's stderr, so what it writes comes after this.
-    stderr = link.host._stderr
+    stderr = host_of(link)._stderr
     os.write(stderr, f"before\n{words}\n\ngoroutine 1 [running]:\n".encode())
-    os.kill(link.host.pid, signal.SIGKILL)
+    os.kill(host_of(link).pid, signal.SIGKILL)
     assert (await event(link, "host_gone"))["error"] == why
     (record,) = (record for record in caplog.records if record.name == LOGGER)
     assert (record.getMessage(), vars(record)["why"]) == ("a host process ended by itself", why)
@@ -269,20 +274,20 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
 # --- What they hold open -------------------------------------------------------------------------
 
 
-async def test_nothing_stays_open_however_a_host_ends(
+async def test_no_descriptor_stays_open_however_a_host_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hurried: None
 ) -> None:
     async def live() -> None:
-        async with hosts_with(spares=1) as hosts:
+        async with hosts_with(warm_hosts=1) as hosts:
             killed, died, stuck, _ = [await open_one(hosts, tmp_path, alone=True) for _ in range(4)]
-            killed.host.kill()
-            os.kill(died.host.pid, signal.SIGKILL)
+            host_of(killed).kill()
+            os.kill(host_of(died).pid, signal.SIGKILL)
             with monkeypatch.context() as hasty:
                 hasty.setattr(host_module, "ANSWER_STEP_SECONDS", 0.1)
-                os.kill(stuck.host.pid, signal.SIGSTOP)
+                os.kill(host_of(stuck).pid, signal.SIGSTOP)
                 for link in (killed, died, stuck):
-                    await gone(link.host)
-            await hosts.relieve()
+                    await gone(host_of(link))
+            await hosts.recycle()
 
     await live()  # What the loop and the libraries open once stays open.
     before = descriptors()

@@ -44,7 +44,7 @@ class ScriptedHost:
     def open(self, database: str, pairing: bool = False) -> Link:
         link = Link(cast(Host, self), 1, database)
         for event in self.events:
-            link.heard(event)
+            link.receive(event)
         return link
 
     def send(self, command: Mapping[str, Any]) -> None:

@@ -1,22 +1,20 @@
-"""A WhatsApp client in a host process, as the supervisor sees it."""
+"""A WhatsApp client in a host process, as the worker handles it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from connections.worker.host_handle import Host
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
 
 CLOSE_SECONDS = 6.0
-# How long the other clients of a host have to move out, before it is ended all the same.
+# How long the other clients of a host have to move out before it is killed.
 EVICT_SECONDS = 20.0
-# They say nothing about whether the client is connected.
+# These do not change whether the client is connected.
 QUIET_EVENTS = frozenset(
     (
         *("reached", "codes", "code", "phone_code", "phone_code_failed", "passkey", "accepted"),
@@ -25,47 +23,68 @@ QUIET_EVENTS = frozenset(
 )
 
 
-class Link:
-    """One WhatsApp client in a host."""
+class ClientHost(Protocol):
+    """The host process of a client (host_handle.py)."""
 
-    def __init__(self, host: Host, ref: int, database: str) -> None:
+    pid: int
+    stuck: bool
+    orphaned_stores: set[str]
+
+    @property
+    def sessions(self) -> int:
+        """Return how many clients run in it."""
+
+    def send(self, command: Mapping[str, Any]) -> None:
+        """Send one command."""
+
+    def forget(self, ref: int) -> None:
+        """Pass no further event to a client."""
+
+    def kill(self, why: str = "") -> None:
+        """Kill the process. `why` goes to its clients as the error."""
+
+
+class Link:
+    """Sends commands to one WhatsApp client in a host, and queues its events."""
+
+    def __init__(self, host: ClientHost, ref: int, database: str) -> None:
         self.host = host
         self.database = database
         self.ref = ref
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self.connected = False
-        self._downs = 0  # looks in a row that found it down though it never said so
-        self._lost = False  # and not logged in again since
-        self._over = False  # no event follows any more
+        self._down_reports = 0  # reports in a row that it is down, without an event
+        self._lost = False  # the connection was lost, without a login since
+        self._ended = False  # no event follows any more
         self._closed = False
         self._tests: dict[int, asyncio.Future[Event]] = {}
 
     async def next(self, seconds: float | None = None) -> Event:
-        """The next event; past the last one always "host_gone". Raises TimeoutError."""
-        if self._over and self._events.empty():
+        """Return the next event; after the last one always "host_gone". Raises TimeoutError."""
+        if self._ended and self._events.empty():
             return {"event": "host_gone", "error": ""}
         async with asyncio.timeout(seconds):
             return await self._events.get()
 
-    def heard(self, event: Event) -> None:
-        """Something happened to the client."""
+    def receive(self, event: Event) -> None:
+        """Queue an event of the client, if it says something new."""
         if event["event"] == "test_done":
             return self._test_done(event)
         if event["event"] == "down":
-            # The library says nothing when it fails to come back by itself, after a 515 for one.
-            self._downs += 1
-            if not self.connected or self._downs < 2:
+            # The library sends no event when it fails to reconnect by itself, after a 515 for one.
+            self._down_reports += 1
+            if not self.connected or self._down_reports < 2:
                 return
             event = {"event": "lost"}
-        self._downs = 0
+        self._down_reports = 0
         if event["event"] == "lost":
             self._lost = True
         elif event["event"] == "authenticated":
             self._lost = False
         elif event["event"] == "connected" and self._lost:
-            return  # The library says so of a login whose connection is gone by now, too.
+            return  # The library also sends it for a login whose connection is lost by now.
         if event["event"] in ("ended", "host_gone"):
-            self._over = True
+            self._ended = True
             for test in list(self._tests):
                 self._test_done({"test": test, "id": "", "error": "lost"})
         if event["event"] in ("connected", "restored"):
@@ -83,11 +102,11 @@ class Link:
         self.host.send({"do": "allow_relink", "ref": self.ref})
 
     def move(self) -> None:
-        """Tell whoever holds it to open it anew, in another host."""
-        self.heard({"event": "move"})
+        """Queue "move": the task is to open the client anew, in another host."""
+        self.receive({"event": "move"})
 
     async def logout(self, seconds: float) -> str:
-        """Unlink at WhatsApp within `seconds`. Returns "" or what went wrong."""
+        """Unlink at WhatsApp within `seconds`. Return "" or what went wrong."""
         self.host.send({"do": "logout", "ref": self.ref})
         try:
             async with asyncio.timeout(seconds):
@@ -103,9 +122,9 @@ class Link:
     async def send_test(self, test: int, text: str, seconds: float) -> tuple[str, str]:
         """Send a text to the linked number itself, within `seconds`.
 
-        Returns the message's id and "", or "" and why not: "timed out", "lost" or "refused".
+        Return the message's id and "", or "" and why not: "timed out", "lost" or "refused".
         """
-        if self._over or self._closed:
+        if self._ended or self._closed:
             return "", "lost"
         answer = self._tests[test] = asyncio.get_running_loop().create_future()
         self.host.send({"do": "send_test", "ref": self.ref, "test": test, "text": text})
@@ -119,7 +138,7 @@ class Link:
         return str(done["id"]), str(done["error"])
 
     def _test_done(self, event: Event) -> None:
-        """An answer to `send_test`; one that comes too late interests no one."""
+        """Pass an answer to `send_test` on, unless it comes too late."""
         answer = self._tests.get(event["test"])
         if answer is not None and not answer.done():
             answer.set_result(event)
@@ -127,33 +146,35 @@ class Link:
     async def close(self) -> None:
         """Close the socket, keeping the credentials.
 
-        A client that does not end takes its host with it, as soon as the others have moved out:
-        opened anew elsewhere, it would fight with itself.
+        If the client does not stop, its host is killed as soon as the others have moved out: opened
+        anew elsewhere, it would replace its own connection again and again.
         """
         if self._closed:
             return
         self._closed = True
-        if not self.connected and not self._over:
-            self.host.abandoned.add(self.database)
+        if not self.connected and not self._ended:
+            self.host.orphaned_stores.add(self.database)
         self.host.send({"do": "close", "ref": self.ref})
         try:
-            if await self._has_ended(CLOSE_SECONDS):
+            if await self._ends_within(CLOSE_SECONDS):
                 return
-            self.host.spoiled = True
+            self.host.stuck = True
             deadline = asyncio.get_running_loop().time() + EVICT_SECONDS
             while self.host.sessions > 1 and asyncio.get_running_loop().time() < deadline:
-                if await self._has_ended(0.5):
+                if await self._ends_within(0.5):
                     return
-            logger.warning("a client did not end, so its host is", extra={"host": self.host.pid})
+            logger.warning(
+                "killing a host whose client did not stop", extra={"host": self.host.pid}
+            )
             self.host.kill("a client in it did not end")
         finally:
             self.host.forget(self.ref)
 
-    async def _has_ended(self, seconds: float) -> bool:
-        """Whether the client is over within so many seconds."""
+    async def _ends_within(self, seconds: float) -> bool:
+        """Return whether the client ends within so many seconds."""
         try:
             async with asyncio.timeout(seconds):
-                while not self._over:
+                while not self._ended:
                     await self.next()
         except TimeoutError:
             return False

@@ -1,4 +1,4 @@
-"""The fork server: the process that hosts are forked from, and the warm ones kept ready."""
+"""The fork server: the process that forks host processes, and the warm hosts kept ready."""
 
 from __future__ import annotations
 
@@ -22,53 +22,63 @@ SPAWN_SECONDS = 10.0
 
 
 class ForkServer:
-    """The process that forks hosts, and the spare ones that wait for a pairing."""
+    """Starts the fork server and hands out host processes."""
 
     def __init__(
-        self, environment: Mapping[str, str], spares: int, lease: int | None = None
+        self, environment: Mapping[str, str], warm_hosts: int, lease: int | None = None
     ) -> None:
-        self._lease = lease  # descriptor of the memory that says how long hosts may hold sockets
+        self._lease = lease  # descriptor of the lease's memory (lease_memory.py)
         # One thread of Go at a time is plenty for a host's clients, and saves memory; so does one
         # arena of malloc for all threads, as SQLite would fill one for each client.
         lean = {"GOMAXPROCS": "1", "MALLOC_ARENA_MAX": "1"}
         given = {**child_environment(), **environment}
         self._environment = {**lean, **given, **ca_bundle.environment(given)}
-        self._wanted_spares = spares
+        self._wanted = warm_hosts
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._forking = asyncio.Lock()
-        self._spares: list[Host] = []
+        self._warm: list[Host] = []
         self._filling: asyncio.Task[None] | None = None
         self._closed = False
 
     async def take(self) -> Host:
-        """A host that runs nothing yet: a spare one if there is one. Raises HostBroken."""
+        """Return a host that runs nothing yet: a warm one if there is one. Raises HostBroken."""
         if self._closed:
             raise HostBroken("the service is being stopped")
-        while self._spares:
-            host = self._spares.pop(0)
+        while self._warm:
+            host = self._warm.pop(0)
             self.fill()
             if host.alive:
                 return host
-            host.kill()  # It is gone, but for its descriptors here.
+            host.kill()  # It has ended; this closes its descriptors here.
         self.fill()
         try:
             return await self._spawn()
         except HostBroken:
-            logger.exception("trying with a new parent of the host processes")
+            logger.exception("starting the fork server again")
             return await self._spawn()
 
+    @property
+    def warm_hosts(self) -> list[Host]:
+        """Return the hosts that wait for the next pairing."""
+        return list(self._warm)
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process id of the fork server, None when none was started."""
+        return None if self._process is None else self._process.pid
+
     def fill(self) -> None:
-        """Make spare hosts in the background, until there are as many as wanted."""
+        """Start warm hosts in the background, until there are as many as wanted."""
         if self._filling is None or self._filling.done():
-            self._filling = asyncio.create_task(self._fill(), name="spare hosts")
+            self._filling = asyncio.create_task(self._fill(), name="warm hosts")
 
     async def _fill(self) -> None:
-        while not self._closed and len(self._spares) < self._wanted_spares:
+        while not self._closed and len(self._warm) < self._wanted:
             try:
-                self._spares.append(await self._spawn())
+                self._warm.append(await self._spawn())
             except HostBroken:
-                logger.exception("no spare host")
+                logger.exception("no warm host")
                 return
 
     async def _spawn(self) -> Host:
@@ -85,14 +95,14 @@ class ForkServer:
                 async with asyncio.timeout(SPAWN_SECONDS):
                     answer = await asyncio.get_running_loop().sock_recv(self._control, 16)
                 if not answer:
-                    raise HostBroken("the host processes' parent ended; see its error above")
+                    raise HostBroken("the fork server ended; see its error above")
             except BaseException as error:
-                # Whatever it answers later would be taken for the answer to the next one.
+                # A late answer would be taken for the answer to the next request.
                 ours.close()
                 os.close(stderr)
                 self._end()
                 if isinstance(error, (OSError, TimeoutError)):
-                    raise HostBroken("the host processes' parent does not answer") from error
+                    raise HostBroken("the fork server does not answer") from error
                 raise
             finally:
                 theirs.close()
@@ -114,7 +124,7 @@ class ForkServer:
                 cwd=settings.BASE_DIR,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the supervisor, which ends its hosts
+                start_new_session=True,  # Ctrl-C is for the worker, which ends its hosts
             )
         ours.setblocking(False)
         self._control = ours
@@ -128,12 +138,12 @@ class ForkServer:
         self._process = self._control = None
 
     def drop(self) -> None:
-        """End the spare hosts; others are made when they are needed."""
-        while self._spares:
-            self._spares.pop().kill()
+        """Kill the warm hosts; others are started when they are needed."""
+        while self._warm:
+            self._warm.pop().kill()
 
     async def close(self) -> None:
-        """End the spare hosts and the fork_server."""
+        """Kill the warm hosts and the fork server."""
         self._closed = True
         if self._filling is not None:
             self._filling.cancel()

@@ -1,4 +1,4 @@
-"""A host process as the supervisor sees it."""
+"""A host process, as the worker handles it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ logger = logging.getLogger(__name__)
 
 READY_SECONDS = 10.0
 PING_SECONDS = 5.0
-# A host that does not answer for so many steps in a row is stuck. Several short steps: after a
-# standstill of the supervisor itself, the answer that has come in meanwhile is still read.
+# A host that does not answer for so many steps in a row is stuck. The steps are short: after a
+# standstill of the worker itself, it still reads the answer that has come in meanwhile.
 ANSWER_STEPS, ANSWER_STEP_SECONDS = 5, 2.0
 # Far above what SESSIONS_PER_HOST clients need, far below what the system allows.
 MAX_DESCRIPTORS = 800
 MAX_STDERR_BYTES = 1_000_000
-LAST_WORDS = re.compile(rb"^(fatal error: .{1,100}|panic: runtime error.{0,100}|panic:)", re.M)
+CRASH_PATTERN = re.compile(rb"^(fatal error: .{1,100}|panic: runtime error.{0,100}|panic:)", re.M)
 
 
 class HostBroken(Exception):
@@ -36,15 +36,17 @@ class HostBroken(Exception):
 
 
 class Host:
-    """One host process and the clients in it."""
+    """Sends commands to one host process and passes its events on to the clients in it."""
 
     def __init__(self, pid: int, channel: socket.socket, stderr: int) -> None:
         self.pid = pid
-        self.spoiled = False  # a client in it did not end
+        self.stuck = False  # a client in it did not stop
         self.alone = False  # for one client only
-        self.abandoned: set[str] = set()  # stores of clients that were closed while not connected
-        self.wear = {"starts": 0, "descriptors": 0, "megabytes": 0}
-        self._killed = ""  # why we ended it
+        self.orphaned_stores: set[str] = (
+            set()
+        )  # stores of clients that were closed while not connected
+        self.usage = {"starts": 0, "descriptors": 0, "megabytes": 0}
+        self._killed = ""  # why the worker killed it
         self._stderr = stderr
         self._answered = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
@@ -52,7 +54,7 @@ class Host:
         self._pidfd: int | None = None
         with contextlib.suppress(ProcessLookupError):
             self._pidfd = os.pidfd_open(pid)
-        self._refs = itertools.count(1)
+        self._next_ref = itertools.count(1)
         self._links: dict[int, Link] = {}
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writer: asyncio.StreamWriter | None = None
@@ -60,25 +62,25 @@ class Host:
 
     @property
     def sessions(self) -> int:
-        """How many clients run in it."""
+        """Return how many clients run in it."""
         return len(self._links)
 
     @property
-    def retired(self) -> bool:
-        """Takes no new clients: one did not end, or it has leaked enough.
+    def recycle(self) -> bool:
+        """Return whether it takes no new clients, as one did not stop or it has leaked too much.
 
         The Go library never closes a store's database: each start costs some five descriptors.
         """
         return (
-            self.spoiled
-            or self.wear["starts"] >= settings.HOST_MAX_STARTS
-            or self.wear["descriptors"] >= MAX_DESCRIPTORS
-            or self.wear["megabytes"] >= settings.HOST_MAX_MEMORY_MB
+            self.stuck
+            or self.usage["starts"] >= settings.HOST_MAX_STARTS
+            or self.usage["descriptors"] >= MAX_DESCRIPTORS
+            or self.usage["megabytes"] >= settings.HOST_MAX_MEMORY_MB
         )
 
     @property
     def links(self) -> list[Link]:
-        """The clients in it."""
+        """Return the clients in it."""
         return list(self._links.values())
 
     @property
@@ -97,10 +99,10 @@ class Host:
         self._watching = asyncio.create_task(self._watch(), name=f"watch host {self.pid}")
 
     def open(self, database: str, pairing: bool = False) -> Link:
-        """Start a client on a store: it resumes the device in it, or pairs when there is none.
+        """Start a client on a store: it resumes the store's device, or pairs when there is none.
 
-        `database`: its address (auth_sessions), which may hold a password. `pairing`: there is no
-        device in it yet.
+        `database`: the store's address, which may hold a password. `pairing`: there is no device
+        in it yet.
         """
         command = {"do": "open", "device_name": settings.DEVICE_NAME, "pairing": pairing}
         return self._begin(database, command)
@@ -114,25 +116,25 @@ class Host:
             raise HostBroken(event["error"] or "a host process ended while it made a store")
 
     def _begin(self, database: str, command: Mapping[str, Any]) -> Link:
-        self.wear["starts"] += 1
-        ref = next(self._refs)
+        self.usage["starts"] += 1
+        ref = next(self._next_ref)
         link = self._links[ref] = Link(self, ref, database)
         if not self.alive:
-            link.heard({"event": "host_gone", "error": ""})
+            link.receive({"event": "host_gone", "error": ""})
         self.send({**command, "database": database, "ref": ref})
         return link
 
     def send(self, command: Mapping[str, Any]) -> None:
-        """One command; to a process that is gone it is lost, as the links have been told."""
+        """Send one command; a process that has ended gets none, and its clients know it."""
         if self.alive and self._writer is not None:
             self._writer.write(json.dumps(command).encode() + b"\n")
 
     def forget(self, ref: int) -> None:
-        """Its events interest no one any more."""
+        """Pass no further event to a client."""
         self._links.pop(ref, None)
 
     def kill(self, why: str = "it is not needed any more") -> None:
-        """End the process at once, whatever it does."""
+        """Kill the process. `why` goes to its clients as the error."""
         self._killed = self._killed or why
         if self._watching is not None:
             self._watching.cancel()
@@ -147,14 +149,14 @@ class Host:
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         try:
             while line := await reader.readline():
-                self._heard(json.loads(line))
+                self._receive(json.loads(line))
         except ConnectionError:
-            pass  # It died with our last command unread: the same end as an empty line.
+            pass  # It ended before it read our last command: the same as an empty line.
         finally:
-            self._ended()
+            self._handle_end()
 
-    def _ended(self) -> None:
-        why = self._killed or self._last_words()
+    def _handle_end(self) -> None:
+        why = self._killed or self._crash_message()
         os.close(self._stderr)
         if self._watching is not None:
             self._watching.cancel()
@@ -164,15 +166,15 @@ class Host:
         if not self._killed:
             logger.error("a host process ended by itself", extra={"host": self.pid, "why": why})
         for link in self.links:
-            link.heard({"event": "host_gone", "error": why})
+            link.receive({"event": "host_gone", "error": why})
 
-    def _last_words(self) -> str:
-        """What the Go library wrote about its end; nothing else of its output is looked at."""
-        found = LAST_WORDS.search(os.pread(self._stderr, MAX_STDERR_BYTES, 0))
+    def _crash_message(self) -> str:
+        """Return the Go library's crash message; the rest of its output may hold secrets."""
+        found = CRASH_PATTERN.search(os.pread(self._stderr, MAX_STDERR_BYTES, 0))
         return found[1].decode(errors="replace") if found else "it was killed"
 
     async def _watch(self) -> None:
-        """End a process that is stuck: stopped, or without a processor for far too long."""
+        """Kill a process that does not answer: stopped, or without a processor for too long."""
         while True:
             await asyncio.sleep(PING_SECONDS)
             self._answered.clear()
@@ -188,17 +190,17 @@ class Host:
                 return self.kill("it had stopped answering")
             if os.fstat(self._stderr).st_size > MAX_STDERR_BYTES:
                 os.ftruncate(self._stderr, 0)
-                os.lseek(self._stderr, 0, os.SEEK_SET)  # The process writes at the same place.
+                os.lseek(self._stderr, 0, os.SEEK_SET)  # The process shares this position.
 
-    def _heard(self, message: Event) -> None:
+    def _receive(self, message: Event) -> None:
         ref = message.pop("ref")
         if ref:
             if link := self._links.get(ref):
-                link.heard(message)
+                link.receive(message)
         elif message["event"] == "ready":
             self._ready.set_result(None)
         elif message["event"] == "pong":
-            self.wear |= {key: message[key] for key in ("descriptors", "megabytes")}
+            self.usage |= {key: message[key] for key in ("descriptors", "megabytes")}
             self._answered.set()
         elif not self._ready.done():
             self._ready.set_exception(HostBroken(message["error"]))

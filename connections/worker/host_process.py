@@ -1,8 +1,8 @@
 """What runs in a host process: `python -m connections.worker.host_process FD`.
 
 The process that is started is a fork server: it imports everything but the Go library and forks a
-host for each socket that the supervisor passes to it, which costs 30 ms instead of 500 and shares
-its memory. A host loads the Go library and then obeys its socket, one JSON line a command:
+host for each socket that the worker passes to it, which costs 30 ms instead of 500 and shares
+its memory. A host loads the Go library and then follows its socket, one JSON line a command:
 
     {"do": "open", "ref": 1, "database": "/…/whatsmeow.sqlite3", "device_name": "…",
      "pairing": false}
@@ -13,7 +13,7 @@ its memory. A host loads the Go library and then obeys its socket, one JSON line
     {"do": "logout", "ref": 1}    {"do": "close", "ref": 1}    {"do": "ping", "ref": 0}
 
 and answers with the client's events, `{"ref": 1, "event": "code", …}`. Stdout is the Go library's.
-When the socket closes, the supervisor is gone, and so is the host. No Django in here.
+When the socket closes, the worker has ended, and the host exits. No Django in here.
 """
 
 import contextlib
@@ -34,12 +34,12 @@ from connections.worker import lease_memory, neonize_gateway
 
 Command = dict[str, Any]
 
-# At every so many pings, all clients are looked at; those that were down, at each.
-LOOK_EVERY = 3
+# All clients are checked at every so many pings; those that were down, at each.
+CHECK_EVERY = 3
 
 
 class Commands:
-    """What is still to be done. Who leaves does not wait for who comes: that can take long."""
+    """Queues commands. Closing and logging out go first: a start can take long."""
 
     URGENT = ("close", "logout")
 
@@ -53,14 +53,14 @@ class Commands:
             self._changed.notify()
 
     def take(self) -> Command:
-        """The next one, as soon as there is one."""
+        """Wait for a command and return it."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting)
             urgent = (at for at, found in enumerate(self._waiting) if found["do"] in self.URGENT)
             return self._waiting.pop(next(urgent, 0))
 
     def drop(self, ref: int) -> None:
-        """Forget what was still to be done for a client."""
+        """Drop the waiting commands for a client."""
         with self._changed:
             self._waiting = [found for found in self._waiting if found["ref"] != ref]
 
@@ -70,7 +70,7 @@ class Commands:
 
 
 class Host:
-    """Several WhatsApp clients in this process, started and stopped one after the other."""
+    """Runs several WhatsApp clients, started and stopped one after the other."""
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
@@ -78,16 +78,16 @@ class Host:
         self._clients: dict[int, neonize_gateway.Client] = {}
         self._commands = Commands()
         self._pings = 0
-        self._wear = wear()
-        self._doubtful: set[int] = set()  # clients that were down at the last look
+        self._usage = usage()
+        self._down: set[int] = set()  # clients that were down at the last check
 
     def run(self) -> None:
-        """Obey until the supervisor closes the socket.
+        """Execute commands until the worker closes the socket.
 
         A start can take seconds, so the commands wait in a queue of their own, and the answer to a
         ping says that this process is alive, not that it is idle.
         """
-        threading.Thread(target=self._obey_all, name="commands", daemon=True).start()
+        threading.Thread(target=self._execute_all, name="commands", daemon=True).start()
         with self._channel.makefile("r", encoding="utf-8") as lines:
             for line in lines:
                 command = json.loads(line)
@@ -97,33 +97,33 @@ class Host:
                     self._commands.put(command)
 
     def _answer_ping(self) -> None:
-        """Looking at every client costs far more than an answer, so that is done now and then."""
-        thorough = self._pings % LOOK_EVERY == 0
+        """Answer, and now and then check the clients: that costs far more than an answer."""
+        thorough = self._pings % CHECK_EVERY == 0
         self._pings += 1
         if thorough:
-            self._wear = wear()
-        self.say(0, {"event": "pong", **self._wear})
-        if (thorough or self._doubtful) and self._commands.empty():
-            self._commands.put({"do": "look", "ref": 0, "everyone": thorough})
+            self._usage = usage()
+        self.say(0, {"event": "pong", **self._usage})
+        if (thorough or self._down) and self._commands.empty():
+            self._commands.put({"do": "check", "ref": 0, "everyone": thorough})
 
     def say(self, ref: int, event: neonize_gateway.Event) -> None:
-        """One line to the supervisor; comes from the Go library's threads too."""
+        """Send one line to the worker; the Go library's threads call this, too."""
         line = json.dumps({"ref": ref, **event}).encode() + b"\n"
         with self._writing:
             try:
                 self._channel.sendall(line)
             except OSError:
-                # No one is left who could use this process.
+                # The worker has ended.
                 os._exit(1)
 
-    def _obey_all(self) -> None:
+    def _execute_all(self) -> None:
         try:
             while True:
-                self._obey(self._commands.take())
+                self._execute(self._commands.take())
         except Exception as error:
-            break_down(self._channel, error)
+            report_crash(self._channel, error)
 
-    def _obey(self, command: Command) -> None:
+    def _execute(self, command: Command) -> None:
         ref = int(command["ref"])
         if command["do"] == "open":
             client = neonize_gateway.Client(
@@ -149,20 +149,20 @@ class Host:
             self._clients[ref].logout()
         elif command["do"] == "close":
             self._close(ref)
-        elif command["do"] == "look":
-            self._look(self._clients if command["everyone"] else self._doubtful)
+        elif command["do"] == "check":
+            self._check(self._clients if command["everyone"] else self._down)
         else:
             raise ValueError(f"unknown command {command['do']!r}")
 
-    def _look(self, refs: Iterable[int]) -> None:
-        """The library says nothing when a client fails to come back by itself."""
+    def _check(self, refs: Iterable[int]) -> None:
+        """Report clients that are down: the library does not when a reconnect fails."""
         clients = {ref: self._clients[ref] for ref in refs if ref in self._clients}
-        self._doubtful = {ref for ref, client in clients.items() if not client.up()}
-        for ref in self._doubtful:
+        self._down = {ref for ref, client in clients.items() if not client.up()}
+        for ref in self._down:
             self.say(ref, {"event": "down"})
 
     def _close(self, ref: int) -> None:
-        """What a client was still to do, its start even, is not needed any more."""
+        """Stop a client, and drop what it was still to do, its start included."""
         self._commands.drop(ref)
         client = self._clients.pop(ref, None)
         if client is None:
@@ -171,16 +171,16 @@ class Host:
             client.stop()
 
 
-def wear() -> neonize_gateway.Event:
-    """What this process holds: open descriptors, and megabytes that are its own."""
+def usage() -> neonize_gateway.Event:
+    """Return this process's open descriptors, and the megabytes that it does not share."""
     resident, shared = Path("/proc/self/statm").read_text().split()[1:3]
     pages = int(resident) - int(shared)
     megabytes = pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
     return {"descriptors": len(os.listdir("/proc/self/fd")), "megabytes": megabytes}
 
 
-def break_down(channel: socket.socket, error: Exception) -> NoReturn:
-    """Tell the supervisor why, and end."""
+def report_crash(channel: socket.socket, error: Exception) -> NoReturn:
+    """Report an error to the worker, and exit."""
     line = json.dumps({"ref": 0, "event": "broken", "error": f"{type(error).__name__}: {error}"})
     try:
         channel.sendall(line.encode() + b"\n")
@@ -191,33 +191,33 @@ def break_down(channel: socket.socket, error: Exception) -> NoReturn:
 def become_host(
     channel: socket.socket, noise_root: bytes | None, lease: mmap.mmap | None
 ) -> NoReturn:
-    """Load the Go library and obey; never returns."""
+    """Load the Go library and execute commands; never returns."""
     status = 1
     try:
         prefer_to_be_killed()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if lease is not None:
-            end_with(lease)
+            exit_with(lease)
         neonize_gateway.load(noise_root)
         host = Host(channel)
         host.say(0, {"event": "ready"})
         host.run()
         status = 0
     except Exception as error:
-        break_down(channel, error)
+        report_crash(channel, error)
     finally:
         # A client that shows a QR code can't be stopped, so an ordinary exit would hang.
         os._exit(status)
 
 
 def prefer_to_be_killed() -> None:
-    """When memory runs out the kernel takes a host, which can be replaced, not the supervisor."""
+    """Let the kernel kill a host, which can be replaced, when memory runs out."""
     with contextlib.suppress(OSError):  # Some containers forbid it.
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
-def quiet_stdio(stderr: int) -> None:
-    """The Go library prints what has no place in our output; the reason of a crash, to `stderr`."""
+def redirect_stdio(stderr: int) -> None:
+    """Keep the Go library's output out of ours; the reason of a crash goes to `stderr`."""
     null = os.open(os.devnull, os.O_RDWR)
     for stream, descriptor in enumerate((null, null, stderr)):
         os.dup2(descriptor, stream)
@@ -225,8 +225,8 @@ def quiet_stdio(stderr: int) -> None:
     os.close(stderr)
 
 
-def end_with(lease: mmap.mmap) -> None:
-    """End this process when the right to hold sockets is over (see lease.py).
+def exit_with(lease: mmap.mmap) -> None:
+    """Exit when the lease (lease.py) is over.
 
     Also after a standstill, in which other workers may have taken over.
     """
@@ -243,7 +243,7 @@ def end_with(lease: mmap.mmap) -> None:
 
 
 def main(control: socket.socket, lease: mmap.mmap | None = None) -> None:
-    """Fork a host for every socket that comes in, until the supervisor is gone."""
+    """Fork a host for every socket that comes in, until the worker has ended."""
     os.umask(0o077)
     root = os.environ.get("WHATSAPP_NOISE_ROOT", "")
     noise_root = bytes.fromhex(root) if root else None
@@ -257,7 +257,7 @@ def main(control: socket.socket, lease: mmap.mmap | None = None) -> None:
             return
         if (pid := os.fork()) == 0:
             control.close()
-            quiet_stdio(descriptors[1])
+            redirect_stdio(descriptors[1])
             become_host(socket.socket(fileno=descriptors[0]), noise_root, lease)
         for descriptor in descriptors:
             os.close(descriptor)

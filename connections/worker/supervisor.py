@@ -145,7 +145,7 @@ class Supervisor:
             "listen": self._listen,
             "poll": self._poll,
             "guard": self._guard,
-            "relieve": self._hosts.relieve,
+            "recycle hosts": self._hosts.recycle,
             "template": self._make_template,
             "runs": self._advance_runs,
             **({"share": self.sharing.round} if self.shared else {}),
