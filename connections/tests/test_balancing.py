@@ -44,14 +44,16 @@ def reread(connection: Connection) -> Connection:
 # --- Who may claim ------------------------------------------------------------------------------
 
 
-def test_what_a_living_worker_has_no_other_one_gets(linked: Connection, second: FakeWorker) -> None:
+def test_connection_of_a_living_worker_cannot_be_claimed(
+    linked: Connection, second: FakeWorker
+) -> None:
     before = reread(linked)
     assert actions.claim(linked.pk, second.worker, nobody) is None
     after = reread(linked)
     assert (after.worker_id, after.claim) == (before.worker_id, before.claim)
 
 
-def test_what_a_dead_worker_had_is_taken_over_and_its_words_count_no_more(
+def test_connection_of_a_dead_worker_is_claimed_and_its_writes_refused(
     linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     old = hand.claim(linked)
@@ -64,16 +66,14 @@ def test_what_a_dead_worker_had_is_taken_over_and_its_words_count_no_more(
     assert reread(linked).state == State.RECONNECTING
 
 
-def test_a_heartbeat_that_comes_too_late_counts_for_nothing(
-    hand: FakeWorker, second: FakeWorker
-) -> None:
+def test_late_heartbeat_keeps_nothing(hand: FakeWorker, second: FakeWorker) -> None:
     assert actions.heartbeat(hand.worker, alone=False)
     hand.die()
     assert not actions.heartbeat(hand.worker, alone=False)
     assert list(Worker.objects.alive()) == [second.worker]
 
 
-def test_without_room_only_what_a_person_waits_for_is_taken(
+def test_full_worker_claims_only_what_a_person_waits_for(
     linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     hand.die()
@@ -84,7 +84,7 @@ def test_without_room_only_what_a_person_waits_for_is_taken(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_that_claim_at_once_one_gets_it(connection: Connection) -> None:
+def test_one_of_many_simultaneous_claims_succeeds(connection: Connection) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     workers = [actions.start_worker(f"worker {n}", alone=False) for n in range(6)]
     begin, got = threading.Barrier(len(workers)), []
@@ -110,7 +110,7 @@ def test_of_many_that_claim_at_once_one_gets_it(connection: Connection) -> None:
 # --- Handing over -------------------------------------------------------------------------------
 
 
-def test_a_link_is_handed_over_without_a_word(
+def test_handed_over_link_adds_no_event(
     linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     fence, lines = hand.claim(linked), linked.events.count()
@@ -124,7 +124,7 @@ def test_a_link_is_handed_over_without_a_word(
     assert pending_connections(second.worker, frozenset()) == [linked.pk]
 
 
-def test_a_pairing_that_is_handed_over_begins_anew(
+def test_handed_over_pairing_starts_again(
     connection: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -135,7 +135,7 @@ def test_a_pairing_that_is_handed_over_begins_anew(
     assert pending_connections(second.worker, frozenset()) == [connection.pk]
 
 
-def test_nothing_is_handed_over_by_who_does_not_have_it_nor_to_the_dead(
+def test_only_the_owner_hands_over_and_only_to_a_living_worker(
     linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     before = reread(linked)
@@ -145,7 +145,7 @@ def test_nothing_is_handed_over_by_who_does_not_have_it_nor_to_the_dead(
     assert (reread(linked).worker_id, reread(linked).claim) == (before.worker_id, before.claim)
 
 
-def test_draining_is_remembered_and_can_be_taken_back(hand: FakeWorker) -> None:
+def test_draining_is_stored_and_can_be_cancelled(hand: FakeWorker) -> None:
     actions.drain_worker(hand.worker.pk)
     hand.worker.refresh_from_db()
     assert hand.worker.draining_since is not None and hand.worker.alive
@@ -157,7 +157,7 @@ def test_draining_is_remembered_and_can_be_taken_back(hand: FakeWorker) -> None:
 # --- What is looked for -------------------------------------------------------------------------
 
 
-def test_whom_nobody_has_is_an_orphan_only_if_there_is_something_to_do(
+def test_connection_without_worker_is_unowned_only_if_it_needs_one(
     connection: Connection, other_organization: Organization, hand: FakeWorker, second: FakeWorker
 ) -> None:
     Connection.objects.of(other_organization)  # never connected: nothing to do
@@ -172,7 +172,7 @@ def test_whom_nobody_has_is_an_orphan_only_if_there_is_something_to_do(
     assert unowned_connections(unbegun=False) == []
 
 
-def test_what_runs_here_but_belongs_elsewhere_is_looked_at(
+def test_running_connection_of_another_worker_is_pending(
     linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     running = frozenset({linked.pk})
@@ -181,7 +181,7 @@ def test_what_runs_here_but_belongs_elsewhere_is_looked_at(
     assert pending_connections(hand.worker, running) == [linked.pk]
 
 
-def test_a_worker_that_lost_its_right_comes_back_as_another_one(
+def test_worker_that_lost_its_lease_registers_as_a_new_one(
     linked: Connection, hand: FakeWorker, second: FakeWorker
 ) -> None:
     again = actions.start_worker("hand", 10, alone=False, instead_of=hand.worker)
@@ -189,7 +189,7 @@ def test_a_worker_that_lost_its_right_comes_back_as_another_one(
     assert unowned_connections(unbegun=False) == [linked.pk]
 
 
-def test_workers_of_long_ago_are_forgotten(hand: FakeWorker) -> None:
+def test_old_workers_are_deleted(hand: FakeWorker) -> None:
     long_ago = timezone.now() - timedelta(days=8)
     old = Worker.objects.create(name="old", heartbeat_at=long_ago, stopped_at=long_ago)
     actions.start_worker("new", alone=False)
@@ -200,7 +200,7 @@ def test_workers_of_long_ago_are_forgotten(hand: FakeWorker) -> None:
 
 
 @given(st.integers(0, 5000), st.lists(st.integers(1, 2000), max_size=12))
-def test_a_fair_level_takes_all_and_not_more_than_needed(total: int, capacities: list[int]) -> None:
+def test_fair_level_is_the_least_that_takes_all(total: int, capacities: list[int]) -> None:
     def taken(level: int) -> int:
         return sum(min(level, capacity) for capacity in capacities)
 

@@ -25,7 +25,7 @@ def end(child: subprocess.Popen[bytes]) -> None:
     child.communicate(b"\n", timeout=10)
 
 
-def test_a_process_is_gone_once_it_has_ended() -> None:
+def test_ended_process_is_gone() -> None:
     child, known = of_a_child()
     try:
         assert not processes.is_gone(known)
@@ -37,18 +37,18 @@ def test_a_process_is_gone_once_it_has_ended() -> None:
     assert processes.is_gone(known)
 
 
-def test_a_number_that_was_given_away_again_is_another_process() -> None:
+def test_reused_pid_is_another_process() -> None:
     place, pid, start = processes.own().split(" ")
     assert not processes.is_gone(f"{place} {pid} {start}")
     assert processes.is_gone(f"{place} {pid} {int(start) - 1}")
 
 
-def test_of_another_machine_nothing_is_known() -> None:
+def test_process_of_another_machine_is_not_gone() -> None:
     assert not processes.is_gone("")
     assert not processes.is_gone("another-boot:4026531836 1 1")
 
 
-def test_a_neighbour_that_has_ended_counts_no_more(hand: FakeWorker) -> None:
+def test_worker_of_an_ended_process_is_stopped(hand: FakeWorker) -> None:
     child, known = of_a_child()
     neighbour = FakeWorker(alone=False).worker
     type(neighbour).objects.filter(pk=neighbour.pk).update(process=known)
@@ -59,7 +59,7 @@ def test_a_neighbour_that_has_ended_counts_no_more(hand: FakeWorker) -> None:
     assert neighbour.stopped_at is not None
 
 
-def test_who_is_hidden_from_us_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_process_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where /proc shows only one's own processes."""
     known = processes.own()
     machine = known.split(" ")[0]

@@ -1,7 +1,7 @@
-"""Whether a worker's process is gone, as far as that can be seen from the same machine.
+"""Tells whether a worker's process on the same machine has ended.
 
-A heartbeat takes seconds to become old. A neighbour sees at once that a process has ended, and its
-hosts end with it: their sockets to it close.
+A heartbeat takes seconds to become old. A process on the same machine sees at once that another one
+has ended; its hosts end with it, as their sockets to it close.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ ENDED = ("Z", "X")
 
 
 def own() -> str:
-    """What tells this process from any other one, on any machine: machine, number, start."""
+    """Return what identifies this process among those of all machines: machine, pid, start."""
     return f"{_place()} {os.getpid()} {_start(os.getpid())}"
 
 
 def is_gone(process: str) -> bool:
-    """Whether a process of this machine has ended; False for those that cannot be seen from here.
+    """Return whether a process has ended; False when it cannot be seen from here.
 
-    `process`: what `own` said there.
+    `process`: what `own` returned there.
     """
     place, pid, start = process.split(" ") if process else ("", "", "")
     if not place or place != _place():
@@ -29,11 +29,11 @@ def is_gone(process: str) -> bool:
     try:
         return _start(int(pid)) != start
     except PermissionError:
-        return False  # It is there, and another user's.
+        return False  # It runs as another user.
 
 
 def _place() -> str:
-    """A running system, and which of its processes can be seen: containers have numbers apart."""
+    """Return the running system and the pid namespace, "" when they cannot be read."""
     try:
         return f"{BOOT.read_text().strip()}:{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
@@ -41,9 +41,9 @@ def _place() -> str:
 
 
 def _start(pid: int) -> str:
-    """When it was started, in ticks since the system's start; "" when it has ended.
+    """Return a process's start, in ticks since the system's; "" when it has ended.
 
-    Raises PermissionError when it is there, but may not be looked at.
+    Raises PermissionError when it runs but may not be read.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -75,7 +75,7 @@ class Supervisor:
         self.connect_limiter = self.context.connect_limiter
         self.sessions = Sessions(self.context, lambda: self.held, self._capacity, self.wake)
         self._woken: asyncio.Queue[int] = asyncio.Queue()
-        self.sharing = Sharing(self)
+        self.sharing = Sharing(self.context, self.sessions)
         self._lock_file: IO[str] | None = None
 
     async def db(self, function: Callable[..., T], *arguments: object) -> T:
