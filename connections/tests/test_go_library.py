@@ -44,14 +44,14 @@ def run(script: str) -> str:
     return done.stdout
 
 
-def test_what_is_called_is_declared_as_neonize_declares_it() -> None:
+def test_declarations_equal_those_of_neonize() -> None:
     names = "Neonize GetAllDevices Stop Logout SetProxyAddress IsConnected"
     names += " IsLoggedIn SendMessage PairPhone"
     told = run(COMPARED).splitlines()
     assert [line.split()[1] for line in told if line.startswith("same:")] == names.split()
 
 
-def test_another_file_is_refused(tmp_path: Path) -> None:
+def test_missing_library_raises(tmp_path: Path) -> None:
     script = (
         "from connections.worker import go_library; from pathlib import Path\n"
         f"go_library.GoLibrary(go_library.path_in(Path({str(tmp_path)!r})))"
@@ -60,11 +60,10 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
         run(script)
 
 
-def test_a_host_loads_neither_neonize_s_binding_nor_a_shell() -> None:
+def test_host_loads_no_binding_of_neonize_and_no_subprocess() -> None:
     script = (
         "import sys; from connections.worker import neonize_gateway as gateway\n"
         "gateway.preload(simulated=False); gateway.load(None)\n"
-        "assert gateway._library is not None\n"
         "print(sorted({'neonize._binder', 'neonize.client', 'subprocess'} & set(sys.modules)))"
     )
     assert run(script).strip() == "[]"

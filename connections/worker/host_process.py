@@ -126,7 +126,7 @@ class Host:
     def _execute(self, command: Command) -> None:
         ref = int(command["ref"])
         if command["do"] == "open":
-            client = neonize_gateway.Client(
+            client = neonize_gateway.open_client(
                 command["database"],
                 command["device_name"],
                 lambda event: self.say(ref, event),

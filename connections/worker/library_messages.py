@@ -1,4 +1,4 @@
-"""What goes to the Go library and comes from it, as neonize's protobuf messages.
+"""Converts to and from neonize's protobuf messages, which the Go library takes and returns.
 
 neonize.proto is imported inside the functions: `neonize_gateway.preload` makes it importable.
 """
@@ -17,7 +17,7 @@ BROWSER, CHROME = "Chrome (Linux)", 1
 # neonize's numbers for its events. DEVICE comes by itself, as soon as WhatsApp was reached.
 DEVICE, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 3, 4, 5
 LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST = 6, 7, 8, 9, 10, 12
-# Only these are asked for: what people write to each other never leaves the Go library.
+# Only these are subscribed to: people's messages never leave the Go library.
 SUBSCRIBED = bytes(
     [CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED]
     + [LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST]
@@ -33,7 +33,7 @@ PLAIN_EVENTS = {
 
 
 def device_props(name: str) -> bytes:
-    """Return how the phone is to call this device."""
+    """Return the properties of this device, with the name that the phone shows."""
     from neonize.proto.waCompanionReg import WAWebProtobufsCompanionReg_pb2 as registration
 
     kind = registration.DeviceProps
@@ -42,14 +42,14 @@ def device_props(name: str) -> bytes:
 
 
 def number_of(data: bytes) -> str:
-    """Return the digits of the device that a DEVICE event tells of."""
+    """Return the digits of the device in a DEVICE event."""
     from neonize.proto import Neonize_pb2 as messages
 
     return str(messages.Device.FromString(data).JID.User)
 
 
 def event_of(kind: int, data: bytes) -> Event:
-    """Return an event of the library, but for DEVICE, as `neonize_gateway.Client` emits it."""
+    """Return an event of the library, but for DEVICE, as `library_client.Client` emits it."""
     from neonize.proto import Neonize_pb2 as messages
 
     if kind == LOGGED_OUT:

@@ -1,45 +1,23 @@
-"""The only file that calls neonize; its messages are in library_messages.py.
+"""Loads neonize's Go library in a host process, and opens clients in it.
 
-It calls neonize's Go library (go_library.py) rather than its `NewClient`, for three reasons that
-were measured: importing all of neonize costs 0.5 s and twice the memory of what is needed here;
-`NewClient.connect` polls five times a second for each client; and the outcome of a pairing reaches
-only a private callback of it. The version is pinned for this.
-
-The Go library keeps its clients in maps without a lock. So one lock is held from a start to its
-first callback, around every stop and around every call. It must never be loaded before a fork.
+The library must never be loaded before a fork. No other module imports neonize, but for its
+messages in library_messages.py.
 """
 
-import ctypes
 import importlib.util
 import sys
-import threading
 import types
-import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
-from connections.worker import go_errors, go_library, library_log, relinking
-from connections.worker import library_messages as messages
+from connections.worker import go_library
+from connections.worker.library_client import Client, Emit, Event
 
-Event = dict[str, Any]
-Emit = Callable[[Event], None]
+__all__ = ["Client", "Event", "load", "open_client", "preload", "prepare"]
 
-# SQLite's defaults cost 2 s for the prekeys of one login; WAL costs 0.15 s. Each KiB of cache is
-# there once for each linked organization.
-PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_cache_size=-20&_x="
-# From its first lines on a start writes the library's maps; a dial that nobody answers comes later.
-FIRST_CALLBACK_SECONDS = 4.0
-LOOKUP_SECONDS = 1.0
-
-_lock = threading.Lock()
 _home = Path()
 _library: go_library.GoLibrary | None = None
-# The library's log lines hold numbers and keys.
-_unheard = go_library.LogCallback(lambda _binary, _size: None)
-# How long a thread of the library may be held up until another client's start or stop is over.
-GATE_SECONDS = 5.0
+# Drops the library's log lines: they hold numbers and keys.
+_no_log = go_library.LogCallback(lambda _binary, _size: None)
 
 
 def preload(simulated: bool) -> None:
@@ -73,265 +51,19 @@ def load(noise_root: bytes | None) -> None:
         trust_simulator(noise_root)
 
 
-def address_of(database: str) -> bytes:
-    """A store's address as neonize wants it: a PostgreSQL URL, or a file's path with pragmas."""
-    is_url = database.startswith("postgres://")
-    return (database if is_url else quote(database) + PRAGMAS).encode()
-
-
 def prepare(database: str) -> str:
-    """Make a store's tables, or bring them up to date, without connecting. Returns what failed."""
-    assert _library is not None, "the Go library is not loaded"
-    address = address_of(database)
-    answer: bytes = _library.GetAllDevices(address, _unheard)
+    """Make a store's tables, or update them, without connecting. Return what failed."""
+    address = go_library.address_of(database)
+    answer: bytes = _loaded().GetAllDevices(address, _no_log)
     failed = answer.startswith(b"error: ")
     return answer.replace(address, b"the store").decode(errors="replace") if failed else ""
 
 
-class Client:
-    """One WhatsApp client. What happens to it goes to `emit`, from the Go library's thread.
+def open_client(database: str, device_name: str, emit: Emit, pairing: bool = False) -> Client:
+    """Return a client on a store, not started yet. See `Client`."""
+    return Client(_loaded(), database, device_name, emit, pairing)
 
-    Events, each a dict with "event": reached (WhatsApp answers) · code (code) · phone_code (code) ·
-    phone_code_failed (error) · accepted · pairing_ended (outcome) ·
-    connected (number: digits) · lost · silent · restored · logged_out (while_offline, reason) ·
-    replaced · outdated · banned (code, seconds) · failed (reason) · logout_done (error) ·
-    test_done (see `send_test`) · ended (error: why connecting failed, "" after a stop; cause: what
-    failed, one of go_errors.CAUSES) · and those of library_log.py but "restarting".
 
-    `pairing`: it links a phone, so the stanzas tell more. A linked client may not reconnect by
-    itself before `allow_relink` (relinking.py), but once for a restart that WhatsApp asks for.
-    """
-
-    def __init__(self, database: str, device_name: str, emit: Emit, pairing: bool = False) -> None:
-        assert _library is not None, "the Go library is not loaded"
-        self._go = _library
-        # A fresh one for every client: an old client of the same name would stop this one.
-        self._uuid = uuid.uuid4().hex.encode()
-        self._database = address_of(database)
-        self._device_name = device_name
-        self._emit = emit
-        self._number = ""
-        self._called_back = threading.Event()
-        self._stopping = threading.Lock()
-        self._reached = self._over = self._stop_wanted = False
-        self._pairing = pairing
-        self._starting = self._may_restart = True
-        self._start_guard = threading.Lock()
-        self._callbacks = (
-            go_library.TextCallback(self._guarded(self._on_code)),
-            go_library.TextCallback(self._guarded(self._on_login_status)),
-            go_library.EventCallback(self._guarded(self._on_event)),
-            go_library.LogCallback(self._guarded(self._on_log, is_sign=False)),
-        )
-
-    def start(self) -> None:
-        """Connect: resume the store's device, or pair when it has none. Waits for a first sign."""
-        with _lock:
-            threading.Thread(target=self._run, name="neonize", daemon=True).start()
-            self._called_back.wait(FIRST_CALLBACK_SECONDS)
-            with self._start_guard:
-                self._starting = False
-
-    def allow_relink(self) -> None:
-        """Let the library reconnect by itself, once, when the link is lost."""
-        way = relinking.way_out()
-        if way is not None:
-            self._may_restart = True
-            with _lock:
-                self._set_way(way)
-
-    def _set_way(self, proxy: str) -> None:
-        """Set the proxy of the next connection to WhatsApp; media keep theirs. Needs the lock."""
-        settings = go_library.ProxySettings(proxy.encode(), False, False, True)
-        self._go.SetProxyAddress(self._uuid, ctypes.byref(settings))
-
-    def _refuse_relink(self) -> None:
-        """As soon as the login is on its way: WhatsApp may drop it at once."""
-        with self._start_guard:
-            if self._starting:
-                # The start waits for this callback, and holds the lock.
-                return self._set_way(relinking.REFUSING_PROXY)
-        self._called_back.set()
-        self._set_way_soon(relinking.REFUSING_PROXY)
-
-    def _set_way_soon(self, proxy: str) -> None:
-        """As `_set_way`, on a thread of the library, which must not be held up for long."""
-        if _lock.acquire(timeout=GATE_SECONDS):
-            try:
-                self._set_way(proxy)
-            finally:
-                _lock.release()
-
-    def stop(self) -> None:
-        """Close the socket, keeping the credentials.
-
-        A client that still dials is stopped when that is over: the library forgets it at once, but
-        its dial goes on, and would end in a connection that nobody holds.
-        """
-        with self._stopping:
-            self._stop_wanted = True
-            if not (self._reached or self._over):
-                return
-        self._stop()
-
-    def _stop(self) -> None:
-        with _lock:
-            self._go.Stop(self._uuid)
-
-    def _stop_if_wanted(self) -> None:
-        """Not on the library's own thread: it would wait for itself."""
-        with self._stopping:
-            if self._stop_wanted:
-                threading.Thread(target=self._stop, name="stop", daemon=True).start()
-
-    def up(self) -> bool:
-        """Whether it is connected and logged in, by what the library itself says."""
-        with _lock:
-            return bool(self._go.IsConnected(self._uuid) and self._go.IsLoggedIn(self._uuid))
-
-    def logout(self) -> None:
-        """Unlink this device at WhatsApp; "logout_done" (error, "" if none) tells how it went.
-
-        In silence that takes 75 s.
-        """
-
-        def call() -> None:
-            answer: bytes = self._go.Logout(self._uuid)
-            self._emit({"event": "logout_done", "error": answer.decode(errors="replace")})
-
-        self._aside("logout", call)
-
-    def send_test(self, test: int, text: str) -> None:
-        """Send a text to the linked number itself; "test_done" tells how it went.
-
-        `id` is the message's, or "" with an `error` of go_errors.SEND_ERRORS. Silence takes 75 s.
-        """
-
-        def call() -> None:
-            try:
-                told = messages.send_text(self._go, self._uuid, self._number, text)
-            except Exception as error:
-                told = {"id": "", "error": type(error).__name__}
-            self._emit({"event": "test_done", "test": test, **told})
-
-        self._aside("send test", call)
-
-    def _aside(self, name: str, call: Callable[[], None]) -> None:
-        """Make a call of the library that may take long, on a thread of its own.
-
-        The library looks its client up at the very start of the call, so the lock is not held for
-        longer than a usual answer takes.
-        """
-        done = threading.Event()
-
-        def aside() -> None:
-            try:
-                call()
-            finally:
-                done.set()
-
-        with _lock:
-            threading.Thread(target=aside, name=name, daemon=True).start()
-            done.wait(LOOKUP_SECONDS)
-
-    def pair_phone(self, number: str) -> None:
-        """Ask for a code to type on the phone with this number (digits), once a QR code was shown.
-
-        "phone_code" (code: XXXX-XXXX) or "phone_code_failed" (error) answers.
-        """
-
-        def ask() -> None:
-            try:
-                with _lock:
-                    answer = messages.ask_for_phone_code(self._go, self._uuid, number)
-            except Exception as error:
-                answer = {"event": "phone_code_failed", "error": type(error).__name__}
-            self._emit(answer)
-
-        threading.Thread(target=ask, name="pair phone", daemon=True).start()
-
-    def _run(self) -> None:
-        """Block in the Go library for as long as the client lives."""
-        props = messages.device_props(self._device_name)
-        size = len(messages.SUBSCRIBED)
-        subscribed = ctypes.create_string_buffer(messages.SUBSCRIBED, size)
-        error: bytes = self._go.Neonize(
-            self._database,
-            self._uuid,
-            b"",
-            0,
-            0,
-            library_log.PAIRING_LEVEL if self._pairing else library_log.LINKED_LEVEL,
-            *self._callbacks,
-            subscribed,
-            size,
-            props,
-            len(props),
-            b"",
-            0,
-            None,
-        )
-        with self._stopping:
-            self._over = True
-        self._stop_if_wanted()
-        # Go's words about an address that it cannot read hold all of it.
-        text = (error or b"").replace(self._database, b"the store").decode(errors="replace")
-        self._emit({"event": "ended", "error": text, "cause": go_errors.cause_of(text)})
-        self._called_back.set()
-
-    def _guarded(self, handler: Callable[..., None], is_sign: bool = True) -> Callable[..., None]:
-        """A handler whose exception is reported; the library would print and swallow it.
-
-        `is_sign`: its first call shows that the library's maps are written.
-        """
-
-        def guarded(*arguments: Any) -> None:
-            try:
-                handler(*arguments)
-            except Exception as error:
-                told = f"{type(error).__name__} in a callback"
-                self._emit({"event": "ended", "error": told, "cause": "callback"})
-            finally:
-                if is_sign:
-                    self._called_back.set()
-
-        return guarded
-
-    def _on_log(self, binary: int, size: int) -> None:
-        event = library_log.event_in(*messages.log_line(binary, size))
-        if event is None:
-            return
-        if event["event"] == "restarting":
-            if self._may_restart and (way := relinking.way_out()) is not None:
-                self._may_restart = False
-                self._set_way_soon(way)
-            return
-        if event["event"] == "authenticated":
-            # Before the library has done anything else about this login.
-            self._set_way_soon(relinking.REFUSING_PROXY)
-        self._emit(event)
-
-    def _on_code(self, _uuid: int, code: int) -> None:
-        self._emit({"event": "code", "code": ctypes.string_at(code).decode()})
-
-    def _on_login_status(self, _uuid: int, status: int) -> None:
-        outcome = ctypes.string_at(status).decode()
-        if outcome == "success":
-            self._emit({"event": "accepted"})
-        else:
-            self._emit({"event": "pairing_ended", "outcome": outcome})
-
-    def _on_event(self, _uuid: int, binary: int, size: int, kind: int) -> None:
-        data = ctypes.string_at(binary, size)
-        if kind == messages.DEVICE:
-            self._number = messages.number_of(data)
-            with self._stopping:
-                self._reached = True
-            if not self._pairing:
-                self._refuse_relink()
-            self._stop_if_wanted()
-            return self._emit({"event": "reached"})
-        event = messages.event_of(kind, data)
-        if kind == messages.CONNECTED:
-            event["number"] = self._number
-        self._emit(event)
+def _loaded() -> go_library.GoLibrary:
+    assert _library is not None, "the Go library is not loaded"
+    return _library
