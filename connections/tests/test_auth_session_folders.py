@@ -19,7 +19,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_a_fresh_store_is_for_this_user_only(folders: FolderPlace) -> None:
+def test_new_store_is_readable_by_this_user_only(folders: FolderPlace) -> None:
     path = Path(auth_sessions.place().create(7, STORE))
     assert path == folders.root / "7" / STORE / "whatsmeow.sqlite3"
     assert names(path.parent) == set()
@@ -27,7 +27,7 @@ def test_a_fresh_store_is_for_this_user_only(folders: FolderPlace) -> None:
         assert folder.stat().st_mode & 0o777 == 0o700, folder
 
 
-def test_a_number_is_told_while_a_session_holds_the_database(folders: FolderPlace) -> None:
+def test_number_is_read_while_a_client_writes(folders: FolderPlace) -> None:
     folders.link(7, STORE)
     with closing(sqlite3.connect(auth_sessions.place().database(7, STORE))) as session:
         session.execute("BEGIN IMMEDIATE")
@@ -35,13 +35,13 @@ def test_a_number_is_told_while_a_session_holds_the_database(folders: FolderPlac
         assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"
 
 
-def test_a_database_that_is_none_is_damaged(folders: FolderPlace) -> None:
+def test_file_that_is_no_database_is_damaged(folders: FolderPlace) -> None:
     Path(auth_sessions.place().create(7, STORE)).write_bytes(b"no database at all " * 100)
     with pytest.raises(auth_sessions.Damaged):
         auth_sessions.place().linked_number(7, STORE)
 
 
-def test_a_database_that_cannot_be_opened_is_not_damaged(folders: FolderPlace) -> None:
+def test_locked_database_is_unusable_but_not_damaged(folders: FolderPlace) -> None:
     path = auth_sessions.place().create(7, STORE)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY)")
@@ -51,12 +51,12 @@ def test_a_database_that_cannot_be_opened_is_not_damaged(folders: FolderPlace) -
             auth_sessions.place().linked_number(7, STORE)
 
 
-def test_an_empty_database_holds_no_one(folders: FolderPlace) -> None:
+def test_empty_database_has_no_number(folders: FolderPlace) -> None:
     Path(auth_sessions.place().create(7, STORE)).write_bytes(b"")
     assert auth_sessions.place().linked_number(7, STORE) == ""
 
 
-def test_looking_changes_nothing(folders: FolderPlace) -> None:
+def test_reading_the_number_changes_no_file(folders: FolderPlace) -> None:
     path = Path(auth_sessions.place().create(7, STORE))
     path.write_bytes(b"")
     auth_sessions.place().linked_number(7, STORE)
@@ -64,7 +64,7 @@ def test_looking_changes_nothing(folders: FolderPlace) -> None:
     assert path.read_bytes() == b""
 
 
-def test_what_is_half_deleted_is_never_taken_for_whole(
+def test_half_deleted_stores_do_not_exist(
     folders: FolderPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk fails in the middle: the folder has its doomed name by then, and goes next time."""
@@ -84,7 +84,7 @@ def test_what_is_half_deleted_is_never_taken_for_whole(
 
 
 @pytest.mark.parametrize("name", ["with space", "per%20cent", "a#b"])
-def test_a_folder_of_any_name_will_do(tmp_path: Path, settings: Settings, name: str) -> None:
+def test_folder_may_have_any_name(tmp_path: Path, settings: Settings, name: str) -> None:
     settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_DIR = "folders", tmp_path / name
     FolderPlace(tmp_path / name).link(7, STORE)
     assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"

@@ -19,21 +19,21 @@ STORE = "attempt-1"
 OURS = "application_name LIKE 'whatsapp_orgs%'"
 
 
-def test_a_fresh_store_has_the_table_that_whatsmeow_would_find_elsewhere(
+def test_new_store_has_its_own_version_table(
     database: DatabasePlace,
 ) -> None:
     auth_sessions.place().create(7, STORE)
     assert database.sql("SELECT * FROM wa_7_attempt_1.whatsmeow_version") == []
 
 
-def test_a_number_is_told_while_a_session_writes(database: DatabasePlace) -> None:
+def test_number_is_read_while_a_client_writes(database: DatabasePlace) -> None:
     database.link(7, STORE)
     with psycopg.connect(database.url) as session:
         session.execute("UPDATE wa_7_attempt_1.whatsmeow_device SET lid = ''")
         assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"
 
 
-def test_a_store_that_is_locked_is_unusable_for_now(
+def test_locked_store_is_unusable_until_unlocked(
     database: DatabasePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connections.auth_sessions.postgres.LOCK_SECONDS", 1)
@@ -48,7 +48,9 @@ def test_a_store_that_is_locked_is_unusable_for_now(
     assert auth_sessions.place().delete(7) is True
 
 
-def test_deleting_fails_whole(database: DatabasePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_delete_removes_no_store(
+    database: DatabasePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("connections.auth_sessions.postgres.LOCK_SECONDS", 1)
     database.link(7, "attempt-1")
     database.link(7, "attempt-2")
@@ -60,7 +62,7 @@ def test_deleting_fails_whole(database: DatabasePlace, monkeypatch: pytest.Monke
     assert auth_sessions.place().linked_number(7, "attempt-2")
 
 
-def test_a_server_that_is_away_is_no_answer(settings: Settings) -> None:
+def test_unreachable_server_raises_away(settings: Settings) -> None:
     """Neither "no phone is linked" nor "there is no store" may come of it."""
     secret = "hunter2hunter2"
     settings.AUTH_SESSIONS = "database"
@@ -76,7 +78,7 @@ def test_a_server_that_is_away_is_no_answer(settings: Settings) -> None:
             forget(7)
 
 
-def test_a_server_that_was_restarted_is_found_again(settings: Settings) -> None:
+def test_restarted_server_is_used_again(settings: Settings) -> None:
     with Postgres() as server:
         settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_URL = "database", server.url
         auth_sessions.place().create(7, STORE)
@@ -100,7 +102,7 @@ def test_idle_connections_are_few(database: DatabasePlace) -> None:
     assert isinstance(open_now, int) and open_now <= MOST_CONNECTIONS
 
 
-def test_a_pooler_that_ignores_the_schema_is_refused(
+def test_pooler_that_ignores_search_path_is_refused(
     database: DatabasePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All organizations would look into the same place, and find each other's phones."""
@@ -118,7 +120,7 @@ def parameters(url: str, schema: str = "wa_1_attempt_1") -> dict[str, str]:
     }
 
 
-def test_a_host_gets_what_gos_driver_knows() -> None:
+def test_host_url_has_only_parameters_of_gos_driver() -> None:
     url = "postgres://me:p%40ss%20w%C3%B6rd@db.example:6543/orgs?sslmode=verify-full&keepalives=1"
     found = parameters(url)
     assert found["user"] == "me" and found["password"] == "p@ss wörd"
@@ -129,16 +131,16 @@ def test_a_host_gets_what_gos_driver_knows() -> None:
     assert urlsplit(host_url(url, "wa_1_attempt_1")).path == "/orgs"
 
 
-def test_a_host_insists_on_no_more_tls_than_others_do() -> None:
+def test_host_url_prefers_tls_by_default() -> None:
     assert parameters("postgres://me@db.example/orgs")["sslmode"] == "prefer"
 
 
-def test_a_socket_in_a_folder_will_do() -> None:
+def test_host_url_keeps_a_socket_folder() -> None:
     found = parameters("postgres://me@%2Frun%2Fpostgresql/orgs")
     assert found["host"] == "/run/postgresql"
 
 
-def test_neonize_can_make_no_file_of_an_address() -> None:
+def test_host_url_is_no_valid_file_name() -> None:
     """It opens every address as a SQLite file first."""
     for url in ("postgres://me@h/a%2Fb", "postgres://me@h/orgs", "postgres://me@h"):
         made = host_url(url, "wa_1_attempt_1")

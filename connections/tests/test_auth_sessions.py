@@ -12,7 +12,7 @@ __all__ = ["database", "folders", "place", "postgres"]
 STORE = "attempt-1"
 
 
-def test_a_fresh_store_is_empty(place: Place) -> None:
+def test_new_store_is_empty(place: Place) -> None:
     address = auth_sessions.place().create(7, STORE)
     assert address == auth_sessions.place().database(7, STORE)
     assert place.content() == {(7, STORE)}
@@ -20,7 +20,7 @@ def test_a_fresh_store_is_empty(place: Place) -> None:
     assert auth_sessions.place().linked_number(7, STORE) == ""
 
 
-def test_every_store_has_an_address_of_its_own(place: Place) -> None:
+def test_each_store_has_its_own_address(place: Place) -> None:
     found = {
         auth_sessions.place().database(number, store)
         for number in (1, 11, 111)
@@ -29,7 +29,7 @@ def test_every_store_has_an_address_of_its_own(place: Place) -> None:
     assert len(found) == 9
 
 
-def test_a_pairing_never_starts_on_old_credentials(place: Place) -> None:
+def test_creating_a_store_removes_its_old_credentials(place: Place) -> None:
     place.link(7, STORE)
     old = auth_sessions.place().database(7, STORE)
     assert auth_sessions.place().create(7, STORE) == old
@@ -37,7 +37,7 @@ def test_a_pairing_never_starts_on_old_credentials(place: Place) -> None:
     assert auth_sessions.place().linked_number(7, STORE) == ""
 
 
-def test_a_store_exists_once_it_was_opened(place: Place) -> None:
+def test_store_exists_after_it_was_opened(place: Place) -> None:
     assert not auth_sessions.place().exists(7, STORE)
     place.link(7, STORE)
     assert auth_sessions.place().exists(7, STORE)
@@ -48,24 +48,24 @@ def test_a_store_exists_once_it_was_opened(place: Place) -> None:
 @pytest.mark.parametrize(
     "jid", ["5511987654321:3@s.whatsapp.net", "5511987654321.0:3@s.whatsapp.net"]
 )
-def test_a_linked_number_is_told_in_digits(place: Place, jid: str) -> None:
+def test_linked_number_is_in_digits(place: Place, jid: str) -> None:
     place.link(7, STORE, jid)
     assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"
     assert auth_sessions.place().linked_number(8, STORE) == ""
 
 
-def test_no_number_where_no_phone_was_linked(place: Place) -> None:
+def test_store_without_a_device_has_no_number(place: Place) -> None:
     auth_sessions.place().create(7, STORE)
     place.write(7, STORE, "CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY)")
     assert auth_sessions.place().linked_number(7, STORE) == ""
 
 
-def test_no_number_where_there_is_no_store(place: Place) -> None:
+def test_missing_store_has_no_number(place: Place) -> None:
     assert auth_sessions.place().linked_number(7, STORE) == ""
     assert auth_sessions.place().linked_number(7, "") == ""
 
 
-def test_stores_are_told_by_name(place: Place) -> None:
+def test_stores_are_listed_by_name(place: Place) -> None:
     assert auth_sessions.place().stores(7) == set()
     place.link(7, "attempt-1")
     place.link(7, "attempt-22")
@@ -73,7 +73,7 @@ def test_stores_are_told_by_name(place: Place) -> None:
     assert auth_sessions.place().stores(7) == {"attempt-1", "attempt-22"}
 
 
-def test_the_store_of_a_failed_attempt_goes_and_the_others_stay(place: Place) -> None:
+def test_discard_removes_only_the_named_store(place: Place) -> None:
     place.link(7, "attempt-1")
     place.link(7, "attempt-2")
     auth_sessions.place().discard(7, "attempt-2")
@@ -81,7 +81,7 @@ def test_the_store_of_a_failed_attempt_goes_and_the_others_stay(place: Place) ->
     assert place.content() == {(7, "attempt-1")}
 
 
-def test_a_new_link_takes_the_place_of_all_older_ones(place: Place) -> None:
+def test_discard_others_removes_all_but_the_kept_store(place: Place) -> None:
     for store in ("attempt-1", "attempt-2", "attempt-3"):
         place.link(7, store)
     place.link(8, "attempt-9")
@@ -91,7 +91,7 @@ def test_a_new_link_takes_the_place_of_all_older_ones(place: Place) -> None:
     assert auth_sessions.place().linked_number(7, "attempt-2")
 
 
-def test_deleting_leaves_nothing_and_touches_no_one_else(place: Place) -> None:
+def test_delete_removes_all_stores_of_one_organization(place: Place) -> None:
     place.link(7, "attempt-1")
     place.link(7, "attempt-2")
     place.link(77, "attempt-3")
@@ -100,19 +100,19 @@ def test_deleting_leaves_nothing_and_touches_no_one_else(place: Place) -> None:
     assert auth_sessions.place().delete(7) is False
 
 
-def test_deleting_before_anything_was_ever_linked(place: Place) -> None:
+def test_delete_without_stores_returns_false(place: Place) -> None:
     assert auth_sessions.place().delete(7) is False
 
 
 @pytest.mark.parametrize("number", ["../7", "7/..", "", ".deleted-7", "1e3", '7"; DROP'])
-def test_only_a_number_names_an_organization(place: Place, number: str) -> None:
+def test_organization_that_is_no_number_raises(place: Place, number: str) -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         auth_sessions.place().database(number, STORE)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="invalid literal"):
         auth_sessions.place().delete(number)  # type: ignore[arg-type]
 
 
-def test_many_organizations_at_once_do_not_get_into_each_others_way(place: Place) -> None:
+def test_simultaneous_changes_keep_organizations_apart(place: Place) -> None:
     """More threads than there are connections, each with an organization of its own."""
     failed: list[BaseException] = []
 

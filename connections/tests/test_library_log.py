@@ -93,12 +93,12 @@ IGNORED = [
 
 
 @pytest.mark.parametrize(("module", "line", "event"), KNOWN, ids=lambda value: str(value)[:40])
-def test_known_line_tells_an_event(module: str, line: str, event: dict[str, object]) -> None:
+def test_known_line_gives_its_event(module: str, line: str, event: dict[str, object]) -> None:
     assert event_in(module, line) == event
 
 
 @pytest.mark.parametrize(("module", "line"), IGNORED, ids=lambda value: str(value)[:40])
-def test_any_other_line_tells_nothing(module: str, line: str) -> None:
+def test_other_line_gives_no_event(module: str, line: str) -> None:
     assert event_in(module, line) is None
 
 

@@ -16,7 +16,7 @@ __all__ = ["database", "folders", "place", "postgres"]
 
 
 @pytest.mark.django_db
-def test_the_owner_removes_a_store(place: Place, connection: Connection) -> None:
+def test_owner_removes_a_store(place: Place, connection: Connection) -> None:
     fence = FakeWorker(alone=False).claim(connection)
     place.link(connection.pk, "attempt-1")
     assert actions.as_owner(fence, partial(auth_sessions.place().delete, connection.pk))
@@ -24,7 +24,7 @@ def test_the_owner_removes_a_store(place: Place, connection: Connection) -> None
 
 
 @pytest.mark.django_db
-def test_who_stood_still_removes_nothing(place: Place, connection: Connection) -> None:
+def test_superseded_worker_changes_no_store(place: Place, connection: Connection) -> None:
     """It was about to delete, and goes on when another one has linked a phone meanwhile."""
     stopped = FakeWorker(alone=False)
     fence = stopped.claim(connection)

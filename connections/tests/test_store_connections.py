@@ -30,7 +30,7 @@ def connections(place: DatabasePlace) -> int:
     return found
 
 
-async def test_starts_of_clients_leave_no_connection(host: Host, database: DatabasePlace) -> None:
+async def test_ended_clients_leave_no_connection_open(host: Host, database: DatabasePlace) -> None:
     """The library never closes its pools; the server closes what is idle in them."""
     for _ in range(STARTS):
         link = host.open(auth_sessions.place().create(7, STORE))
@@ -41,7 +41,7 @@ async def test_starts_of_clients_leave_no_connection(host: Host, database: Datab
     assert auth_sessions.place().exists(7, STORE)
 
 
-async def test_stores_beside_each_other_are_each_whole(host: Host, database: DatabasePlace) -> None:
+async def test_each_store_gets_its_own_tables(host: Host, database: DatabasePlace) -> None:
     """whatsmeow looks for its table of versions in all schemas that there are."""
     for number in (1, 2, 3):
         await event(host.open(auth_sessions.place().create(number, STORE)), "ended")
@@ -50,7 +50,7 @@ async def test_stores_beside_each_other_are_each_whole(host: Host, database: Dat
     assert not list(Path(settings.BASE_DIR).glob("postgres:*"))
 
 
-async def test_a_store_that_is_gone_is_not_made_anew(host: Host, database: DatabasePlace) -> None:
+async def test_missing_store_is_not_made_by_a_client(host: Host, database: DatabasePlace) -> None:
     """Nor is any other organization's taken for it."""
     await event(host.open(auth_sessions.place().create(1, STORE)), "ended")
     ended = await event(host.open(auth_sessions.place().database(2, STORE)), "ended")
@@ -58,7 +58,7 @@ async def test_a_store_that_is_gone_is_not_made_anew(host: Host, database: Datab
     assert database.content() == {(1, STORE)}
 
 
-async def test_a_server_that_is_away_is_told_from_whatsapp(host: Host) -> None:
+async def test_unreachable_store_server_has_its_own_cause(host: Host) -> None:
     secret = "hunter2hunter2"
     address = host_url(f"postgres://me:{secret}@127.0.0.1:1/orgs", "wa_1_attempt_1")
     ended = await event(host.open(address), "ended")
@@ -66,7 +66,7 @@ async def test_a_server_that_is_away_is_told_from_whatsapp(host: Host) -> None:
 
 
 @pytest.mark.parametrize("port", ["nonsense", "99999999"])
-async def test_an_address_that_go_cannot_read_is_not_told(host: Host, port: str) -> None:
+async def test_invalid_address_is_not_in_the_error(host: Host, port: str) -> None:
     secret = "hunter2hunter2"
     ended = await event(host.open(f"postgres://me:{secret}@h:{port}/orgs"), "ended")
     assert secret not in ended["error"], ended

@@ -1,9 +1,9 @@
-"""What the Go library's errors mean, by their words: it has no codes for them."""
+"""Maps the Go library's error texts to causes: it has no codes for them."""
 
 import re
 
 CAUSES = {
-    "answer": re.compile(r"required field"),  # WhatsApp said what neonize has no word for
+    "answer": re.compile(r"required field"),  # WhatsApp sent what neonize cannot decode
     "damaged": re.compile(r"malformed|not a database", re.I),
     # The PostgreSQL of the stores, by its driver's words; it comes back by itself.
     "away": re.compile(
@@ -20,12 +20,12 @@ CAUSES = {
     "dial": re.compile(r"."),
     "stopped": re.compile(r"\Z"),
 }
-"""What made connecting fail, by the words of whatsmeow's errors; the first that matches."""
+"""Why connecting failed, by patterns of whatsmeow's errors; the first match counts."""
 
 
 def cause_of(error: str) -> str:
-    """Which of CAUSES an error of the library tells of."""
-    return next(cause for cause, words in CAUSES.items() if words.search(error))
+    """Return the key of CAUSES for an error of the library."""
+    return next(cause for cause, pattern in CAUSES.items() if pattern.search(error))
 
 
 SEND_ERRORS = {
@@ -33,9 +33,9 @@ SEND_ERRORS = {
     "lost": re.compile(r"socket|closed|EOF|reset by peer|broken pipe|device JID|client is nil"),
     "refused": re.compile(r""),
 }
-"""Why a message was not sent, by the words of whatsmeow's errors; they hold numbers otherwise."""
+"""Why a message was not sent, by patterns of whatsmeow's errors, which may hold numbers."""
 
 
 def send_error(error: str) -> str:
-    """Which of SEND_ERRORS an error of the library tells of."""
-    return next(cause for cause, words in SEND_ERRORS.items() if words.search(error))
+    """Return the key of SEND_ERRORS for an error of the library."""
+    return next(cause for cause, pattern in SEND_ERRORS.items() if pattern.search(error))

@@ -1,10 +1,10 @@
-"""The right to hold sockets: good for a few seconds at a time, renewed by each heartbeat.
+"""The lease: a worker's right to hold sockets for a few seconds, renewed by each heartbeat.
 
-Where several workers share a database, whoever has not been heard of for OFFLINE_AFTER loses what
-it owns to the others. So it must have closed its sockets by then, whatever keeps it from being
-heard: the database away, the network cut, the process stopped. The lease ends well before that. It
-stands in a piece of memory that every host process sees, and a host whose lease is over ends
-itself, even when the supervisor cannot tell it to.
+Where several workers share a database, a worker without a heartbeat for OFFLINE_AFTER loses its
+connections to the others. So it must have closed its sockets by then, whatever stops its
+heartbeats: the database away, the network cut, the process stopped. The lease ends well before
+that. Its end stands in memory that every host process shares, and a host exits when the lease is
+over, even when the worker cannot tell it to.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from connections.worker.database import AWAY, keep_connection
 logger = logging.getLogger(__name__)
 
 RENEW_SECONDS = 1.5
-# Where nobody else could take over; readers count it as gone after Worker.OFFLINE_AFTER.
+# Where no other worker could take over; readers count it as gone after Worker.OFFLINE_AFTER.
 RENEW_ALONE_SECONDS = 3.0
-HURRY_SECONDS = 0.5
-# From the moment a heartbeat was sent. What is left until OFFLINE_AFTER is for the hosts to end.
+RETRY_SECONDS = 0.5
+# From the moment a heartbeat was sent. The hosts end in the time that is left to OFFLINE_AFTER.
 LEASE_SECONDS = 6.0
-LOOK_SECONDS = 0.25
-AGAIN_SECONDS = 1.0
+CHECK_SECONDS = 0.25
+REGISTER_RETRY_SECONDS = 1.0
 # A file in the data folder that is touched with each heartbeat.
-SIGN = "worker.alive"
+ALIVE_FILE = "worker.alive"
 
 
 class Report(NamedTuple):
-    """What a heartbeat tells of the worker."""
+    """What a heartbeat reports of the worker."""
 
     outdated_since: datetime | None
     sessions: int
@@ -66,7 +66,7 @@ class Lease:
         self._outage = OutageLog(logger, "no heartbeat", level=logging.WARNING)
         self._stopping = threading.Event()
         self._renewing: asyncio.Future[None] | None = None
-        # Of its own, so that nothing else this process asks the database holds a heartbeat up.
+        # A thread of its own, so that no other query of this process delays a heartbeat.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lease")
         self.descriptor = os.memfd_create("lease") if shared else None
         self._memory: mmap.mmap | None = None
@@ -76,11 +76,11 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Whether this process may hold sockets at this moment."""
+        """Return whether this process may hold sockets at this moment."""
         return time.monotonic() < self._until
 
     async def begin(self) -> Worker:
-        """Register as a new worker, as soon as the database is there, and keep that alive."""
+        """Register as a new worker as soon as the database answers, and start the heartbeats."""
         loop = asyncio.get_running_loop()
         outage = OutageLog(logger, "no worker registered")
         while True:
@@ -91,19 +91,19 @@ class Lease:
                 break
             except AWAY as error:
                 outage.record_failure(why=type(error).__name__)
-            await asyncio.sleep(AGAIN_SECONDS)
+            await asyncio.sleep(REGISTER_RETRY_SECONDS)
         self._renewing = loop.run_in_executor(self._executor, self._renew, self.worker)
         return self.worker
 
     async def lost(self) -> None:
-        """Returns when the right to hold sockets is over; alone on a database, it never is."""
+        """Wait until the lease is over; that of a worker alone on its database never is."""
         if not self._shared:
             await asyncio.get_running_loop().create_future()
         while self.held:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
 
     def stop(self) -> None:
-        """No further heartbeat."""
+        """Send no further heartbeat."""
         self._stopping.set()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
@@ -118,9 +118,9 @@ class Lease:
         return worker
 
     def _use_own_connection(self) -> None:
-        """One that waits for nobody, and gives up before the lease is over."""
+        """Use a connection outside of the pool, which gives up before the lease is over."""
         options = database.settings_dict["OPTIONS"]
-        if not options.get("pool"):  # SQLite, or this thread has its own already.
+        if not options.get("pool"):  # SQLite, or this thread uses its own already.
             return keep_connection()
         own = database.copy()
         own.settings_dict["OPTIONS"] |= {
@@ -141,7 +141,7 @@ class Lease:
                 owns = actions.heartbeat(worker, *self._report(), alone=not self._shared)
             except AWAY as error:
                 self._outage.record_failure(why=type(error).__name__)
-                wait = HURRY_SECONDS
+                wait = RETRY_SECONDS
                 continue
             self._outage.record_success()
             if self._stopping.is_set():
@@ -149,17 +149,17 @@ class Lease:
             if not owns and self._shared:
                 logger.error("a heartbeat came too late", extra={"worker": worker.pk})
                 self._end()
-            # After a standstill the sign may have come in time; the hosts are gone all the same.
+            # After a standstill the heartbeat may have come in time, but the hosts have ended.
             elif self.held:
                 self._extend(begun)
         database.close()
 
     def _extend(self, begun: float) -> None:
         self._write(begun + LEASE_SECONDS if self._shared else math.inf)
-        # For whoever looks after this process from outside, and asks no database.
+        # For a supervisor of this process that reads no database.
         with contextlib.suppress(OSError):
             settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (settings.DATA_DIR / SIGN).touch()
+            (settings.DATA_DIR / ALIVE_FILE).touch()
 
     def _end(self) -> None:
         self._write(0.0)

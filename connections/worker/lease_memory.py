@@ -1,4 +1,4 @@
-"""The piece of memory in which a supervisor tells its hosts how long they may hold sockets.
+"""The shared memory in which a worker tells its hosts how long they may hold sockets.
 
 Seconds on the clock that all processes of a machine share. No Django in here: hosts read it.
 """

@@ -1,7 +1,7 @@
-"""What the Go library's log says that no event of it does.
+"""Reads from the Go library's log what none of its events says.
 
-Its lines hold numbers, codes and keys: what is needed is read here, inside the host process, and
-the line is dropped. The phrases are those of the pinned version; `test_library_log` holds them.
+The lines hold numbers, codes and keys, so they are read in the host process and dropped there. The
+phrases are those of the pinned version; `test_library_log` checks them against the library.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PASSKEY = re.compile(r'<notification [^>]*\btype="passkey_prologue_request"')
 
 
 def event_in(module: str, message: str) -> Event | None:
-    """Return the event that a log line tells of, or None.
+    """Return the event that a log line means, or None.
 
     authenticated · restarting · relink_failed (error) · failed (reason: the status as digits) ·
     not_paired (error) · codes (count: how many QR codes WhatsApp gave) · passkey

@@ -89,13 +89,13 @@ async def until(look: Callable[[], bool]) -> None:
 # --- The channel layer ---------------------------------------------------------------------------
 
 
-async def test_one_process_hears_another(layer: SteadyRedisLayer, other: SteadyRedisLayer) -> None:
+async def test_message_reaches_another_process(
+    layer: SteadyRedisLayer, other: SteadyRedisLayer
+) -> None:
     await hears(layer, await member(layer), other)
 
 
-async def test_two_installations_on_one_redis_do_not_hear_each_other(
-    layer: SteadyRedisLayer, redis: Redis
-) -> None:
+async def test_other_prefix_gets_no_message(layer: SteadyRedisLayer, redis: Redis) -> None:
     channel = await member(layer)
     stranger = SteadyRedisLayer(redis.url, "other")
     await stranger.group_send(GROUP, {"type": "theirs"})
@@ -126,7 +126,7 @@ async def test_task_cancelled_at_any_step_ends(layer: SteadyRedisLayer, command:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-async def test_who_listened_before_hears_again_after_a_restart(
+async def test_subscriber_gets_messages_after_a_restart_of_redis(
     layer: SteadyRedisLayer,
     other: SteadyRedisLayer,
     redis: Redis,
@@ -145,7 +145,7 @@ async def test_who_listened_before_hears_again_after_a_restart(
     assert sum("is back" in line for line in lines) == sum("is away" in line for line in lines)
 
 
-async def test_who_joins_while_it_is_away_hears_when_it_is_back(
+async def test_subscription_during_an_outage_works_afterwards(
     layer: SteadyRedisLayer, other: SteadyRedisLayer, redis: Redis
 ) -> None:
     await asyncio.to_thread(redis.end)
@@ -154,7 +154,9 @@ async def test_who_joins_while_it_is_away_hears_when_it_is_back(
     await hears(layer, channel, other)
 
 
-async def test_who_leaves_while_it_is_away_has_left(layer: SteadyRedisLayer, redis: Redis) -> None:
+async def test_unsubscription_during_an_outage_holds_afterwards(
+    layer: SteadyRedisLayer, redis: Redis
+) -> None:
     gone, stays = await member(layer, "gone"), await member(layer)
     await asyncio.to_thread(redis.end)
     await broadcast.leave(layer, "gone", gone)
@@ -164,7 +166,9 @@ async def test_who_leaves_while_it_is_away_has_left(layer: SteadyRedisLayer, red
     await until(lambda: shard._subscribed_to == {stays, "test__group__group"})
 
 
-async def test_nobody_waits_for_one_that_is_away(layer: SteadyRedisLayer, redis: Redis) -> None:
+async def test_send_returns_at_once_while_redis_is_away(
+    layer: SteadyRedisLayer, redis: Redis
+) -> None:
     channel = await member(layer)
     await asyncio.to_thread(redis.end)
     for _ in range(3):
@@ -173,7 +177,7 @@ async def test_nobody_waits_for_one_that_is_away(layer: SteadyRedisLayer, redis:
         assert await seconds_of(broadcast.leave(layer, GROUP, channel)) < PATIENCE
 
 
-async def test_nobody_waits_for_one_that_says_nothing(
+async def test_send_returns_soon_while_redis_is_silent(
     layer: SteadyRedisLayer, redis: Redis
 ) -> None:
     channel = await member(layer)
@@ -189,7 +193,7 @@ async def test_nobody_waits_for_one_that_says_nothing(
     await hears(layer, channel, layer)
 
 
-async def test_nothing_is_left_of_who_has_gone(layer: SteadyRedisLayer) -> None:
+async def test_closed_channels_leave_no_state(layer: SteadyRedisLayer) -> None:
     (shard,) = layer._shards
     for number in range(20):
         channel = await member(layer, f"group-{number}")
@@ -204,7 +208,7 @@ async def test_nothing_is_left_of_who_has_gone(layer: SteadyRedisLayer) -> None:
     await until(lambda: not shard._subscribed_to and not shard._wanted)
 
 
-async def test_one_that_was_cancelled_may_join_again(layer: SteadyRedisLayer) -> None:
+async def test_cancelled_receiver_can_join_again(layer: SteadyRedisLayer) -> None:
     channel = await member(layer)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
@@ -221,7 +225,7 @@ def cache_of(redis: Redis, prefix: str = "test") -> ForgivingRedisCache:
     return ForgivingRedisCache(found.pop("LOCATION"), found)
 
 
-def test_the_cache_counts(redis: Redis) -> None:
+def test_cache_counts(redis: Redis) -> None:
     cache = cache_of(redis)
     cache.clear()
     assert cache.add("count", 0, 60) is True
@@ -253,7 +257,7 @@ def test_pickle_in_the_cache_is_not_executed(redis: Redis, tmp_path: Path) -> No
     assert made.exists()
 
 
-def test_cache_takes_what_json_has_a_word_for(redis: Redis) -> None:
+def test_cache_takes_only_json_values(redis: Redis) -> None:
     cache = cache_of(redis)
     for value in (0, 12.5, "word", "", True, None, ["a", {"b": 1}]):
         cache.set("value", value)
@@ -290,7 +294,7 @@ def test_password_is_needed_and_may_have_any_character() -> None:
             nobody.ping()
 
 
-def test_clearing_it_leaves_what_others_keep(redis: Redis) -> None:
+def test_clear_keeps_the_keys_of_others(redis: Redis) -> None:
     cache, others = cache_of(redis), cache_of(redis, "tests")
     cache.set("ours", 1)
     others.set("theirs", 1)
@@ -298,7 +302,7 @@ def test_clearing_it_leaves_what_others_keep(redis: Redis) -> None:
     assert (cache.get("ours"), others.get("theirs")) == (None, 1)
 
 
-def test_the_cache_forgives_a_redis_that_is_away(redis: Redis) -> None:
+def test_cache_is_empty_while_redis_is_away(redis: Redis) -> None:
     cache = cache_of(redis)
     cache.set("count", 1)
     redis.end()
