@@ -18,7 +18,7 @@ TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'wha
 
 
 class SqliteTables:
-    """What is in a SQLite file."""
+    """The tables of a SQLite file."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -87,8 +87,8 @@ class FolderCopies(FolderPlace, CopyPlace):
         ready = self._aside(organization_id)
         for store, origin in origins.items():
             (ready / store / ORIGIN).write_text(origin)
-            _write_down(ready / store)
-        _write_down(ready)
+            _sync_to_disk(ready / store)
+        _sync_to_disk(ready)
         final = self.folder(organization_id)
         if not final.exists():
             ready.rename(final)
@@ -98,8 +98,8 @@ class FolderCopies(FolderPlace, CopyPlace):
                     doomed = f".deleted-{final.name}-{secrets.token_hex(4)}"
                     (final / store).rename(self.root / doomed)
                 (ready / store).rename(final / store)
-            _write_down(final)
-        _write_down(self.root)
+            _sync_to_disk(final)
+        _sync_to_disk(self.root)
 
     def origin(self, organization_id: int, store: str) -> str:
         path = self.folder(organization_id) / store / ORIGIN
@@ -111,8 +111,8 @@ class FolderCopies(FolderPlace, CopyPlace):
                 shutil.rmtree(path)
 
 
-def _write_down(folder: Path) -> None:
-    """Have everything in a folder on the disk, its own list of names included."""
+def _sync_to_disk(folder: Path) -> None:
+    """Flush a folder and its files to the disk."""
     for path in (*(found for found in folder.iterdir() if found.is_file()), folder):
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -20,16 +20,16 @@ DATABASE = "whatsmeow.sqlite3"
 
 @dataclass(frozen=True)
 class FolderPlace(StorePlace):
-    """Everything below one folder, which may not exist yet."""
+    """The stores below one folder, which may not exist yet."""
 
     root: Path
 
     def folder(self, organization_id: int) -> Path:
-        """The organization's folder, which may not exist."""
+        """Return the organization's folder, which may not exist."""
         return self.root / str(int(organization_id))
 
     def path(self, organization_id: int, store: str) -> Path:
-        """The database file of a store, which may not exist."""
+        """Return the database file of a store, which may not exist."""
         return self.folder(organization_id) / store / DATABASE
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class FolderPlace(StorePlace):
         path = self.folder(organization_id) / store
         if path.is_dir():
             shutil.rmtree(path)
-        self._leave_no_empty_folder(organization_id)
+        self._remove_empty_folder(organization_id)
 
     def discard_others(self, organization_id: int, keep: Collection[str]) -> None:
         if not self.folder(organization_id).is_dir():
@@ -96,16 +96,16 @@ class FolderPlace(StorePlace):
         for path in self.folder(organization_id).iterdir():
             if path.name not in keep:
                 shutil.rmtree(path)
-        self._leave_no_empty_folder(organization_id)
+        self._remove_empty_folder(organization_id)
 
-    def _leave_no_empty_folder(self, organization_id: int) -> None:
-        with suppress(OSError):  # There are credentials in it, or it is gone already.
+    def _remove_empty_folder(self, organization_id: int) -> None:
+        with suppress(OSError):  # It has credentials in it, or does not exist.
             self.folder(organization_id).rmdir()
 
     def delete(self, organization_id: int) -> bool:
-        """It is renamed first, so that half-deleted credentials are never taken for whole ones.
+        """Rename the folder first, so that half-deleted credentials are never used.
 
-        What an earlier try could not delete goes too.
+        Delete what an earlier try could not delete, too.
         """
         path = self.folder(organization_id)
         with suppress(FileNotFoundError):

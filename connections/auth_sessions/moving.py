@@ -33,18 +33,18 @@ class NotMoved(Exception):
 
 
 class Tables(Protocol):
-    """What is in one store."""
+    """The tables of one store."""
 
     def columns(self) -> dict[str, list[str]]:
-        """The tables, and the columns of each, in the order of their names."""
+        """Return the tables and their columns, in the order of their names."""
         ...
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
-        """All rows; a truth is 0 or 1."""
+        """Yield all rows; a boolean is 0 or 1."""
         ...
 
     def fill(self, table: str, columns: Sequence[str], rows: Iterator[Row]) -> None:
-        """Make these the only rows."""
+        """Replace all rows."""
         ...
 
 
@@ -53,25 +53,25 @@ class CopyPlace(StorePlace):
 
     @abstractmethod
     def aside(self, organization_id: int, store: str) -> str:
-        """A fresh, empty store that no one sees yet. Returns its address. Raises OSError."""
+        """Make an empty store that is not visible yet. Return its address. Raises OSError."""
 
     @abstractmethod
     def tables(
         self, organization_id: int, store: str, aside: bool = False
     ) -> AbstractContextManager[Tables]:
-        """What is in a store; what was changed stays when the block ends without an error."""
+        """Open a store's tables; changes are kept when the block ends without an error."""
 
     @abstractmethod
     def publish(self, organization_id: int, origins: dict[str, str]) -> None:
-        """Show the copies of these stores, each with the digest of what it was made of."""
+        """Make the copies of these stores visible, each with the digest of its original."""
 
     @abstractmethod
     def origin(self, organization_id: int, store: str) -> str:
-        """The digest of what a store is a copy of, or "" when it is no copy."""
+        """Return the digest of a copy's original, "" when the store is no copy."""
 
     @abstractmethod
     def sweep(self) -> None:
-        """Remove what an interrupted move has left aside."""
+        """Remove the invisible copies of an interrupted move."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def move(
 ) -> Moved:
     """Move an organization's stores. Raises NotMoved, Damaged, Unusable, Away, OSError.
 
-    `alone` raises when someone may use them; it is asked before each step that could harm.
+    `alone` raises when a worker may use them; it is called before each step that could harm.
     """
     origins: dict[str, str] = {}
     stores = count = 0
@@ -102,7 +102,7 @@ def move(
         with source.tables(organization_id, store) as tables:
             origin, rows = digest(tables)
         stores, count = stores + 1, count + rows
-        if not _is_there(organization_id, store, source=origin, target=target):
+        if not _is_copied(organization_id, store, source=origin, target=target):
             _copy(organization_id, store, source, target, prepare, origin)
             origins[store] = origin
     alone()
@@ -113,8 +113,8 @@ def move(
     return Moved(stores, count)
 
 
-def _is_there(organization_id: int, store: str, source: str, target: CopyPlace) -> bool:
-    """Whether the target has what is in the source, or what has become of it. Raises NotMoved."""
+def _is_copied(organization_id: int, store: str, source: str, target: CopyPlace) -> bool:
+    """Return whether the target has the source's content, or a later one. Raises NotMoved."""
     if not target.exists(organization_id, store):
         return False
     origin = target.origin(organization_id, store)
@@ -163,7 +163,7 @@ def _prepare(prepare: Prepare, address: str) -> None:
 
 
 def digest(tables: Tables) -> tuple[str, int]:
-    """What tells a store's content from any other, whatever the order of its rows; and how many."""
+    """Return a hash of a store's content, whatever the order of its rows, and their number."""
     whole, count = hashlib.sha256(), 0
     for table, columns in sorted(tables.columns().items()):
         total = rows = 0

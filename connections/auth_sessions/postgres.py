@@ -1,4 +1,4 @@
-"""Talking to the PostgreSQL of the stores: the hosts' way (an URL for Go), and this process's own.
+"""Connections to the PostgreSQL of the stores: a host's URL for Go, and this process's own.
 
 The Go library's pool has no limit, is never closed and keeps two idle connections for each client.
 So the server is asked, by the URL, to close a connection that has been idle for a second; the
@@ -37,10 +37,10 @@ GONE = (
 
 
 def host_options(schema: str) -> str:
-    """What a host's connections are to be set to, as PostgreSQL's command line says it.
+    """Return the settings of a host's connections, as options of PostgreSQL's command line.
 
-    Only the store's own schema is looked into: where it is gone, nothing is found and nothing can
-    be made, and no other organization's store is taken for it. A commit does not wait for the
+    Only the store's own schema is searched: when it is missing, nothing is found and nothing can be
+    made, and no other organization's store is used instead. A commit does not wait for the
     disk: pairing makes 812 of them, one by one. What may be lost when the server loses power is
     what may be lost on SQLite here, half a second; a later commit that does wait saves it all.
     """
@@ -56,7 +56,7 @@ def host_options(schema: str) -> str:
 
 
 def host_url(url: str, schema: str) -> str:
-    """The store's address for a host: what Go's driver needs, and nothing that it does not know.
+    """Return a store's address for a host, with only those parameters that Go's driver knows.
 
     `binary_parameters` makes one round trip of two, and lets a pooler in between choose a server
     connection for each transaction.
@@ -86,17 +86,17 @@ class Connections:
         self._checked = False
 
     def close(self) -> None:
-        """Let go of what lies idle."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection]:
-        """A transaction with bounded waits. Raises Away, Misdirected, and errors of psycopg."""
+        """Run a transaction with bounded waits. Raises Away, Misdirected, and errors of psycopg."""
         if not self._turns.acquire(timeout=TURN_SECONDS):
             raise Away("no connection to the stores' database is free")
         try:
-            with _told_apart():
+            with _raising_away():
                 self._check()
                 connection = self._begin()
                 try:
@@ -113,7 +113,7 @@ class Connections:
             self._turns.release()
 
     def _begin(self) -> psycopg.Connection:
-        """A connection in a fresh transaction; one that broke while it lay idle is let go."""
+        """Return a connection in a new transaction; close those that broke while they were idle."""
         while True:
             try:
                 connection = self._idle.pop()
@@ -140,9 +140,9 @@ class Connections:
         )
 
     def _check(self) -> None:
-        """Whether a host's connection would look into the schema that it is told to look into.
+        """Check that a host's connection would use its search_path. Raises Misdirected.
 
-        A pooler that drops what it does not know would send all organizations to one place.
+        A pooler that drops unknown parameters would send all organizations to one schema.
         """
         if self._checked:
             return
@@ -175,8 +175,8 @@ def _limit(connection: psycopg.Connection) -> None:
 
 
 @contextmanager
-def _told_apart() -> Iterator[None]:
-    """Errors that pass by themselves become Away. Its text never holds the password."""
+def _raising_away() -> Iterator[None]:
+    """Raise Away, without the password in its text, for errors that pass by themselves."""
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:

@@ -22,7 +22,7 @@ COMMENT = "SELECT obj_description(to_regnamespace(%s)::oid, 'pg_namespace')"
 
 
 class SchemaTables:
-    """What is in a schema."""
+    """The tables of a schema."""
 
     def __init__(self, db: psycopg.Connection, schema: str) -> None:
         self._db = db

@@ -109,7 +109,7 @@ class SchemaPlace(StorePlace):
             self.discard(organization_id, store)
 
     def delete(self, organization_id: int) -> bool:
-        """All in one transaction: no one ever finds half of them."""
+        """In one transaction, so no reader ever finds half of them."""
         doomed = self._named(prefix_of(organization_id))
         with self.changing() as db:
             for schema in doomed:
@@ -118,7 +118,7 @@ class SchemaPlace(StorePlace):
 
     @contextmanager
     def changing(self) -> Iterator[psycopg.Connection]:
-        """A transaction whose failure is an OSError, as that of a folder is. Raises Away."""
+        """Run a transaction whose failure is an OSError, as that of a folder. Raises Away."""
         try:
             with self.connections.transaction() as db:
                 db.execute("SET LOCAL client_min_messages = warning")
@@ -128,18 +128,18 @@ class SchemaPlace(StorePlace):
 
 
 def prefix_of(organization_id: int) -> str:
-    """How the names of an organization's schemas begin."""
+    """Return how the names of an organization's schemas begin."""
     return f"wa_{int(organization_id)}_"
 
 
 def schema_of(organization_id: int, store: str) -> str:
-    """The schema of a store. Raises ValueError for what is no store's name."""
+    """Return the schema of a store. Raises ValueError for an invalid name of a store."""
     if not STORE.fullmatch(store):
         raise ValueError(f"invalid literal for a store's name: {store!r}")
     return prefix_of(organization_id) + store.replace("-", "_")
 
 
 def words(error: psycopg.Error) -> str:
-    """What PostgreSQL says, in one line."""
+    """Return PostgreSQL's error message in one line."""
     said = error.diag.message_primary or type(error).__name__
     return f"PostgreSQL: {said}"
