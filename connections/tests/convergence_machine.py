@@ -6,8 +6,10 @@ wanted has to come true.
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any, TypeVar
 
 from django.utils import timezone
 from hypothesis.stateful import (
@@ -27,56 +29,24 @@ from connections.actions import (
 )
 from connections.lifecycle import PAIRING, Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, Method, Worker
+from connections.tests.fake_client import ANSWERS, NUMBERS, Key
 from connections.tests.fake_worker import FakeWorker
-from connections.tests.session_model import (
-    NUMBERS,
-    REST,
-    TROUBLES,
-    Key,
-    SessionModel,
-    Steps,
-    World,
-)
-from connections.worker.pending_work import pending_connections, unowned_connections
+from connections.tests.fake_world import FAILURES, Call, World
+from connections.worker.sessions import Sessions
 from organizations.actions import set_active, set_expected_number
 from organizations.actors import Actor
 from organizations.models import Organization
 
 ALICE = Actor("alice")
 ROUNDS = 30
-STEPS_OF_A_ROUND = 60
+STEPS_OF_A_ROUND = 300
 WHO = integers(0, 1)  # whose turn it is
+TROUBLES = sorted(ANSWERS | FAILURES.keys())
 
-WORLD = World(timezone.now())
+T = TypeVar("T")
+
 SEEN: set[str] = set()
 """What was observed in any of the sequences."""
-
-
-class Running:
-    """A session model and how far it has come."""
-
-    def __init__(self, model: SessionModel) -> None:
-        self.model = model
-        self.steps: Steps[None] = model.run()
-        self.options: tuple[str, ...] | None = ()
-        self.take()
-
-    @property
-    def done(self) -> bool:
-        return self.options is None
-
-    def take(self, answer: str = "") -> None:
-        """One step, with one of the answers it asked for, else with the faultless one."""
-        if self.options is None:
-            return
-        try:
-            if not self.options:
-                self.options = next(self.steps)
-            else:
-                offered = answer in self.options
-                self.options = self.steps.send(answer if offered else self.options[0])
-        except StopIteration:
-            self.options = None
 
 
 class Settles(RuleBasedStateMachine):
@@ -86,7 +56,7 @@ class Settles(RuleBasedStateMachine):
     def begin(self) -> None:
         Organization.objects.all().delete()
         Worker.objects.all().delete()
-        WORLD.__init__(WORLD.now)  # type: ignore[misc]
+        self.world = World(timezone.now())
         names = ("Acme", "Globex")
         self.organizations = [Organization.objects.create(name=name) for name in names]
         self.ids = [Connection.objects.of(found).pk for found in self.organizations]
@@ -119,7 +89,7 @@ class Settles(RuleBasedStateMachine):
         self.owed = {key for key in self.owed if key[0] != self.ids[who]}
 
     def reconnect(self, who: int, method: Method, fresh: bool = False) -> None:
-        typed = WORLD.fitting(self.ids[who]) if method == Method.PHONE else ""
+        typed = self.world.fitting(self.ids[who]) if method == Method.PHONE else ""
         try:
             actions.request_reconnect(self.ids[who], ALICE, method, typed, fresh_code=fresh)
         except OrganizationInactive:
@@ -134,50 +104,50 @@ class Settles(RuleBasedStateMachine):
     @rule(
         who=WHO,
         method=sampled_from([None, Method.QR, Method.QR, Method.PHONE]),
-        steps=sampled_from([0, 1, 3, 6, 12, 12]),
+        steps=sampled_from([0, 1, 3, 8, 25, 25]),
         troubles=lists(sampled_from(TROUBLES), min_size=1, max_size=4, unique=True),
     )
     def work(self, who: int, method: Method | None, steps: int, troubles: list[str]) -> None:
-        """Someone presses Reconnect, or no one; the session goes some steps, into troubles."""
+        """Someone presses Reconnect, or no one; the task goes some steps, into troubles."""
+        pk = self.ids[who]
         if method is not None:
             self.reconnect(who, method)
-        self.reconcile(self.ids[who])
-        running = self.running.get(self.ids[who])
-        for _ in range(steps if running else 0):
-            assert running is not None
-            next_one = [trouble for trouble in troubles if trouble in (running.options or ())]
-            for trouble in next_one[:1]:
-                troubles.remove(trouble)
-            running.take(next_one[0] if next_one else "")
-            self.look_after_credentials()
+        self.reconcile(pk)
+        for _ in range(steps):
+            if self.rests(pk) and not troubles:
+                return
+            offered = self.options(who)
+            answer = next((trouble for trouble in troubles if trouble in offered), "")
+            if answer:
+                troubles.remove(answer)
+            if pk in self.sessions.running and self.world.take(pk, answer):
+                self.look_after_credentials()
 
     @rule(who=WHO, what=sampled_from(["kill -9", "a poll", "a minute", "a day", "damage", "loss"]))
     def happen(self, who: int, what: str) -> None:
         if what == "kill -9":
-            self.hand.die()
+            self.die()
             self.start()
         elif what == "a poll":
             self.poll()
         elif what in ("a minute", "a day"):
-            WORLD.now += timedelta(**{what[2:] + "s": 1})
+            self.world.advance(timedelta(**{what[2:] + "s": 1}).total_seconds())
         else:
-            self.harm({key for key in WORLD.stores if key[0] == self.ids[who]}, what)
+            self.harm({key for key in self.world.stores if key[0] == self.ids[who]}, what)
 
     def harm(self, stores: set[Key], what: str) -> None:
         """The disk, or an operator."""
         if what == "damage":
-            WORLD.damaged |= stores
+            self.world.damaged |= stores
             return
         for pk, store in stores:
-            WORLD.remove(pk, only=store)
+            self.world.remove(pk, only=store)
         self.missing |= stores
         self.owed -= stores
 
     def poll(self) -> None:
         """As the supervisor looks by itself."""
-        running = frozenset(pk for pk, found in self.running.items() if not found.done)
-        urgent, others = unowned_connections(unbegun=True), unowned_connections(unbegun=False)
-        for pk in [*pending_connections(self.hand.worker, running), *others, *urgent]:
+        for pk in self.complete(self.sessions.find_work()):
             self.reconcile(pk)
 
     # --- What is always true ---------------------------------------------------------------------
@@ -188,7 +158,7 @@ class Settles(RuleBasedStateMachine):
         linked = Connection.objects.exclude(store_name="").exclude(logout_pending=True)
         for key in set(linked.values_list("pk", "store_name")) - self.missing:
             self.owed = {old for old in self.owed if old[0] != key[0]} | {key}
-        assert self.owed <= set(WORLD.stores), (self.owed, WORLD.stores)
+        assert self.owed <= set(self.world.stores), (self.owed, self.world.stores)
 
     @invariant()
     def what_waits_is_looked_after(self) -> None:
@@ -198,7 +168,7 @@ class Settles(RuleBasedStateMachine):
             assert (row.desired, row.state) != (Desired.CONNECTED, State.DISCONNECTED)
             assert row.state in PAIRING or row.open_attempt() is None
             if row.organization.is_active and row.state in (State.CONNECTING, State.RECONNECTING):
-                known = row.pk in self.running and not self.running[row.pk].done
+                known = row.pk in self.sessions.running
                 assert known or row.wants_session or row.worker_id != self.hand.worker.pk, (
                     row.reason
                 )
@@ -209,31 +179,33 @@ class Settles(RuleBasedStateMachine):
         if not hasattr(self, "ids"):
             return
         self.settle()
+        self.world.close()
 
     def settle(self) -> None:
         SEEN.update(ConnectionEvent.objects.values_list("observation", flat=True))
+        self.world.heal()
         for organization in self.organizations:
             set_active(organization, True, ALICE)
         for _ in range(ROUNDS):
             self.poll()
-            for pk in self.running:
+            for pk in self.ids:
                 self.run_to_rest(pk)
                 self.look_after_credentials()
             for who in (0, 1):
                 self.help(who)
-            WORLD.now += timedelta(seconds=2)
+            self.world.advance(60)
             if self.settled(0) and self.settled(1):
+                SEEN.update(ConnectionEvent.objects.values_list("observation", flat=True))
                 return
         told = list(Connection.objects.values_list("state", "reason", "desired", "store_name"))
         raise AssertionError(f"not settled after {ROUNDS} rounds: {told}")
 
     def run_to_rest(self, pk: int) -> None:
-        running = self.running[pk]
         for _ in range(STEPS_OF_A_ROUND):
-            if running.options is None or running.options[0] == REST:
+            if self.rests(pk):
                 return
-            running.take()
-        raise AssertionError(f"a session without end: {running.options}")
+            self.world.take(pk)
+        raise AssertionError(f"a task without end: {self.world.points(pk)}")
 
     def help(self, who: int) -> None:
         """A person does what the page asks for, and presses the button for what they want."""
@@ -249,18 +221,18 @@ class Settles(RuleBasedStateMachine):
 
     def settled(self, who: int) -> bool:
         row = self.row(who)
-        running = self.running.get(row.pk)
-        rests = running is None or running.options in (None, ()) or running.options[0] == REST
-        if not rests or row.desired != row.state or row.started_generation != row.generation:
+        if not self.rests(row.pk):
+            return False
+        if row.desired != row.state or row.started_generation != row.generation:
             return False
         assert row.open_attempt() is None
         assert not row.logout_pending
         assert row.retry_at is None or row.retry_at <= timezone.now()
         if row.desired == Desired.CONNECTED:
-            assert running is not None and not running.done
+            assert row.pk in self.sessions.running
             key = (row.pk, row.store_name)
-            assert key in WORLD.devices
-            assert key in self.missing or WORLD.stores[key] == row.number
+            assert key in self.world.devices
+            assert key in self.missing or self.world.stores[key] == row.number
         return True
 
     # --- Helpers ---------------------------------------------------------------------------------
@@ -268,32 +240,77 @@ class Settles(RuleBasedStateMachine):
     def row(self, who: int) -> Connection:
         return Connection.objects.select_related("organization").get(pk=self.ids[who])
 
-    def options(self, who: int) -> tuple[str, ...]:
-        """Which answers the session waits for."""
-        running = self.running.get(self.ids[who])
-        return running.options or () if running else ()
+    def link(self, who: int, method: Method = Method.QR) -> None:
+        """Link a phone, without any fault, until nothing is left to do."""
+        self.reconnect(who, method)
+        self.go_on(who)
+
+    def go_on(self, who: int) -> None:
+        """Let the task go on without any fault until nothing is left to do."""
+        self.reconcile(self.ids[who])
+        self.run_to_rest(self.ids[who])
+        self.look_after_credentials()
+
+    def meet(self, who: int, trouble: str) -> None:
+        """Go on until this trouble may come, let it come, and let the task write it down."""
+        pk = self.ids[who]
+        self.reconcile(pk)
+        self.reach(who, trouble)
+        lines = ConnectionEvent.objects.filter(connection=pk)
+        before = lines.count()
+        self.world.take(pk, trouble)
+        while lines.count() == before and not self.rests(pk) and trouble not in self.options(who):
+            self.world.take(pk)
+        self.look_after_credentials()
+
+    def reach(self, who: int, answer: str) -> None:
+        """Go on without any fault until this answer may come."""
+        for _ in range(STEPS_OF_A_ROUND):
+            if answer in self.options(who):
+                return
+            self.world.take(self.ids[who])
+        raise AssertionError(f"{answer!r} is never offered: {self.options(who)}")
+
+    def write_down(self, who: int) -> None:
+        """Perform all that the task asks of the database and the stores at the moment."""
+        pk = self.ids[who]
+        while any(isinstance(point, Call) for point in self.world.points(pk)):
+            self.world.take(pk)
+            self.look_after_credentials()
+
+    def rests(self, pk: int) -> bool:
+        """Whether the connection's task has ended, or does nothing but hold a link."""
+        return pk not in self.sessions.running or self.world.is_held(pk)
+
+    def options(self, who: int) -> set[str]:
+        """Return what may come of what the tasks of an organization wait for."""
+        points = self.world.points(self.ids[who])
+        return {option for point in points for option in point.options()}
 
     def start(self) -> None:
         self.hand = FakeWorker()
         self.hand.live()
-        self.running: dict[int, Running] = {}
+        context = self.world.context_for(self.hand.worker)
+        self.sessions = Sessions(
+            context, is_held=lambda: True, capacity=lambda: None, wake=lambda connection_id: None
+        )
+
+    def die(self) -> None:
+        """The worker is killed in the middle of whatever it does."""
+        self.hand.die()
+        self.world.kill_everything(lambda: self.complete(self.sessions.drop()))
 
     def reconcile(self, pk: int) -> None:
-        """As `Supervisor._reconcile`."""
+        """As the supervisor does when it is woken. A task that goes on meanwhile meets no fault."""
         self.hand.live()
-        claimed = actions.claim(pk, self.hand.worker, WORLD.linked_number)
-        assert claimed is not None
-        running = self.running.get(pk)
-        wanted = claimed.wants_session
-        if running is not None:
-            newest = running.model.fence.generation == claimed.generation
-            rests = not claimed.organization.is_active and not claimed.logout_pending
-            if newest and (not wanted if running.done else not rests):
-                return
-            while running.model.disconnecting and not running.done:
-                running.take()
-            running.options = None
-        if wanted:
-            self.running[pk] = Running(SessionModel(WORLD, claimed))
-        elif running is not None:
-            running.model.pause()
+        self.complete(self.sessions.reconcile(pk), pk)
+
+    def complete(self, what: Coroutine[Any, Any, T], pk: int = 0) -> T:
+        """Run something of the supervisor's to its end."""
+        task = self.world.loop.create_task(what, name=f"supervisor {pk}")
+        for _ in range(STEPS_OF_A_ROUND):
+            self.world.loop.run_until_idle()
+            if task.done():
+                return task.result()
+            self.world.take(pk)
+        raise AssertionError(f"not done: {task}, {self.world.points(pk)}")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import selectors
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from connections.tests.virtual_time import run_in_virtual_time
 from connections.worker.connect_limiter import (
     ASKED_AGAIN_SECONDS,
     BURST_SECONDS,
@@ -26,40 +25,6 @@ pytestmark = pytest.mark.sqlite_only
 RATE = 50.0
 PROBE_SECONDS = 300.0
 ABOUT = 1e-6
-
-
-class Skipping(selectors.DefaultSelector):
-    """Waits for nothing, and says how long it should have waited."""
-
-    skipped = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        found = super().select(0)
-        if not found:
-            assert timeout is not None, "everyone waits, and nothing will ever happen"
-            self.skipped += timeout
-        return found
-
-
-class SkippingLoop(asyncio.SelectorEventLoop):
-    """A loop on which an hour is over at once."""
-
-    def __init__(self) -> None:
-        self.selector = Skipping()
-        super().__init__(self.selector)
-
-    def time(self) -> float:
-        return 1_000.0 + self.selector.skipped
-
-
-def played(play: Callable[[], Awaitable[None]]) -> None:
-    """Run a test on such a loop."""
-
-    async def whole() -> None:
-        await play()
-
-    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
-        runner.run(whole())
 
 
 def now() -> float:
@@ -104,7 +69,7 @@ def test_one_alone_never_waits() -> None:
             await asyncio.sleep(pause)
             assert await times(connect_limiter, 1) == [0]
 
-    played(play)
+    run_in_virtual_time(play)
 
 
 def test_many_keep_to_the_rate_after_half_a_second_of_it_at_once() -> None:
@@ -118,7 +83,7 @@ def test_many_keep_to_the_rate_after_half_a_second_of_it_at_once() -> None:
             assert granted[-1] == pytest.approx((200 - at_once) / RATE, abs=0.05), "nor slower"
             await asyncio.sleep(100)
 
-    played(play)
+    run_in_virtual_time(play)
 
 
 def test_who_is_waited_for_overtakes_and_is_counted() -> None:
@@ -131,7 +96,7 @@ def test_who_is_waited_for_overtakes_and_is_counted() -> None:
         alone = (200 - RATE * BURST_SECONDS) / RATE
         assert granted[-1] == pytest.approx(alone + 20 / RATE, abs=0.1)
 
-    played(play)
+    run_in_virtual_time(play)
 
 
 def test_after_some_failures_in_a_row_it_is_an_outage(caplog: pytest.LogCaptureFixture) -> None:
@@ -152,7 +117,7 @@ def test_after_some_failures_in_a_row_it_is_an_outage(caplog: pytest.LogCaptureF
             "a person is not kept waiting"
         )
 
-    played(play)
+    run_in_virtual_time(play)
     assert [record.levelname for record in caplog.records] == ["WARNING"], "told once"
 
 
@@ -164,7 +129,7 @@ def test_a_slow_fleet_is_not_dialled_faster_in_an_outage(settings: Settings) -> 
         await outage(connect_limiter)
         keeps_to(0.5, await times(connect_limiter, 10), 0.25)
 
-    played(play)
+    run_in_virtual_time(play)
 
 
 def test_the_end_of_an_outage_is_no_stampede() -> None:
@@ -181,7 +146,7 @@ def test_the_end_of_an_outage_is_no_stampede() -> None:
         keeps_to(RATE, after, burst=1)
         assert after[-1] == pytest.approx(10 + len(after) / RATE, abs=BURST_SECONDS + 0.1)
 
-    played(play)
+    run_in_virtual_time(play)
 
 
 def test_who_pauses_hears_of_the_end_of_an_outage() -> None:
@@ -202,7 +167,7 @@ def test_who_pauses_hears_of_the_end_of_an_outage() -> None:
         connect_limiter.record_success()
         assert await asyncio.gather(*pauses) == pytest.approx([5, 60])
 
-    played(play)
+    run_in_virtual_time(play)
 
 
 async def refused(connect_limiter: ConnectLimiter, urgent: bool = False) -> float:
@@ -233,7 +198,7 @@ def test_outdated_is_one_alarm_and_one_probe_for_all(caplog: pytest.LogCaptureFi
             connect_limiter.record_outdated()
 
     with caplog.at_level(logging.ERROR):
-        played(play)
+        run_in_virtual_time(play)
     assert len(caplog.records) == 1
 
 
@@ -249,7 +214,7 @@ def test_who_waits_for_a_turn_meanwhile_is_told(caplog: pytest.LogCaptureFixture
         told = await crowd
         assert sum(isinstance(answer, Outdated) for answer in told) == pytest.approx(75, abs=20)
 
-    played(play)
+    run_in_virtual_time(play)
 
 
 def test_a_person_may_ask_again_after_a_minute() -> None:
@@ -267,7 +232,7 @@ def test_a_person_may_ask_again_after_a_minute() -> None:
         connect_limiter.record_outdated()
         assert await refused(connect_limiter, urgent=True) == soon(PROBE_SECONDS)
 
-    played(play)
+    run_in_virtual_time(play)
 
 
 def test_accepted_again_everyone_may_come(caplog: pytest.LogCaptureFixture) -> None:
@@ -284,5 +249,5 @@ def test_accepted_again_everyone_may_come(caplog: pytest.LogCaptureFixture) -> N
             keeps_to(RATE, await times(connect_limiter, 100), RATE * BURST_SECONDS)
 
     with caplog.at_level(logging.WARNING):
-        played(play)
+        run_in_virtual_time(play)
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"] * 2

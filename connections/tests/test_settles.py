@@ -5,8 +5,9 @@ And no credentials are lost on the way but by a disconnect or by a newer link.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import override_settings
@@ -16,8 +17,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from connections.lifecycle import Observation, Reason, State
 from connections.models import ConnectionEvent, Method
-from connections.tests.convergence_machine import SEEN, WORLD, Settles
-from connections.tests.session_model import AFTER_SCAN, NUMBERS, TROUBLES
+from connections.tests.convergence_machine import SEEN, TROUBLES, Settles
+from connections.tests.fake_client import AFTER_SCAN, NUMBERS, OVERTIME
+from connections.tests.fake_world import World
+
+STEPS = 24  # of a task, from a request to a link that is up
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -25,9 +29,18 @@ pytestmark = pytest.mark.sqlite_only
 @pytest.fixture(autouse=True)
 def world(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Time passes as the tests say, and no one has to wait for another request."""
-    monkeypatch.setattr(timezone, "now", lambda: WORLD.now)
+    real_now = timezone.now
+
+    def now() -> datetime:
+        return real_now() if World.current is None else World.current.now
+
+    monkeypatch.setattr(timezone, "now", now)
+    # The longest waits, every time.
+    monkeypatch.setattr(random, "uniform", lambda lowest, highest: highest)
     with override_settings(RECONNECTS_PER_ORGANIZATION=10_000):
         yield
+    if World.current is not None:
+        World.current.close()
 
 
 def test_in_any_sequence() -> None:
@@ -48,132 +61,165 @@ def test_after_each_trouble_by_itself() -> None:
     """While a phone is linked, while the link is held, and after the next worker has come."""
     SEEN.clear()
     for trouble in TROUBLES:
-        life = Settles()
-        life.begin()
+        life = new_life()
         for who in (1, 0):
-            life.work(who, Method.QR, 12, [])
-        life.work(0, None, 12, [trouble])
+            life.link(who)
+        life.work(0, None, STEPS, [trouble])
         life.settle()
-        life.work(0, None, 12, [trouble])
+        life.work(0, None, STEPS, [trouble])
         life.happen(0, "kill -9")
         life.settle()
         life.disconnect(0)
-        life.work(0, None, 12, [trouble])
-        life.work(0, Method.QR, 12, [trouble])
+        life.work(0, None, STEPS, [trouble])
+        life.work(0, Method.QR, STEPS, [trouble])
         life.settle()
         life.disconnect(0)
-        life.work(0, None, 12, [])
+        life.go_on(0)
         life.expect(0, NUMBERS[2])
-        life.work(0, Method.PHONE, 12, [trouble, "give up"])
-        life.work(0, None, 12, [trouble, "give up"])
+        life.work(0, Method.PHONE, STEPS, [trouble])
+        life.work(0, None, STEPS, [trouble])
         life.teardown()
-    for steps in (1, 2, 3, 4, 5, 6, 8, 10):
+    for steps in (1, 3, 6, 10, 15, 20):
         harmed_at(steps, "loss", "kill -9", "damage", "kill -9")
         harmed_at(steps, "disconnect", "cancel", "expect", "deactivate", "activate")
+    paired_while_whatsapp_is_unreachable()
     reconnected_while_a_logout_fails()
     linked_anew_beside_a_dead_login()
     assert set(Observation) == SEEN
 
 
 @pytest.mark.parametrize("harm", ["damage", "loss"])
-@pytest.mark.parametrize("trouble", sorted(AFTER_SCAN))
-def test_after_a_scan_into_a_store_that_breaks(trouble: str, harm: str) -> None:
-    life = Settles()
-    life.begin()
-    while "connected" not in life.options(0):
-        life.work(0, Method.QR, 1, [])
+@pytest.mark.parametrize("trouble", sorted([*AFTER_SCAN, OVERTIME]))
+def test_after_a_scan_into_a_store_that_breaks_it_settles(trouble: str, harm: str) -> None:
+    life = new_life()
+    life.reconnect(0, Method.QR)
+    life.reconcile(life.ids[0])
+    life.reach(0, "connected")
     life.happen(0, harm)
-    life.work(0, None, 4, [trouble])
+    life.meet(0, trouble)
     life.what_waits_is_looked_after()
     life.teardown()
 
 
-def test_a_phone_that_was_quicker_than_the_end_of_its_worker_is_linked() -> None:
-    life = Settles()
-    life.begin()
-    while "accepted" not in life.options(0):
-        life.work(0, Method.QR, 1, [])
+def test_phone_that_was_quicker_than_the_end_of_its_worker_is_linked() -> None:
+    life = new_life()
+    life.reconnect(0, Method.QR)
+    life.reconcile(life.ids[0])
+    life.reach(0, "accepted")
     life.happen(0, "kill -9")
     life.poll()
     row = life.row(0)
     assert (row.state, row.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
-    assert WORLD.stores == {(row.pk, row.store_name): row.number}
+    assert life.world.stores == {(row.pk, row.store_name): row.number}
     life.teardown()
 
 
 @pytest.mark.parametrize("harm", ["damage", "unlinked", "locked"])
-def test_a_pairing_that_is_cancelled_leaves_what_an_earlier_link_left(harm: str) -> None:
-    life = Settles()
-    life.begin()
-    life.work(0, Method.QR, 12, [])
+def test_cancelled_pairing_leaves_what_an_earlier_link_left(harm: str) -> None:
+    life = new_life()
+    life.link(0)
     store = life.row(0).store_name
     if harm == "damage":
         life.happen(0, harm)
-    life.work(0, None, 1, ["lost" if harm == "damage" else harm])
-    life.work(0, None, 4, [])
+    life.meet(0, "crashed" if harm == "damage" else harm)
+    life.go_on(0)
     assert life.row(0).state == State.ACTION_NEEDED
-    while life.row(0).state != State.AWAITING_SCAN:
-        life.work(0, Method.QR, 1, [])
+    life.reconnect(0, Method.QR)
+    life.reconcile(life.ids[0])
+    life.reach(0, "scan")
+    life.write_down(0)
+    assert life.row(0).state == State.AWAITING_SCAN
     life.ask(0, "cancel")
-    life.work(0, None, 4, [])
+    life.go_on(0)
     assert life.row(0).state == State.DISCONNECTED
-    assert (life.row(0).pk, store) in WORLD.stores
+    assert (life.row(0).pk, store) in life.world.stores
     life.disconnect(0)
-    life.work(0, None, 9, [])
-    assert WORLD.stores == {}
+    life.go_on(0)
+    assert life.world.stores == {}
 
 
-def test_whoever_leaves_during_a_ban_does_not_try_whatsapp() -> None:
-    life = Settles()
-    life.begin()
-    life.work(0, Method.QR, 12, [])
-    life.work(0, None, 1, ["temporary ban"])
+def test_disconnect_during_a_ban_does_not_try_whatsapp() -> None:
+    life = new_life()
+    life.link(0)
+    life.meet(0, "temporary ban")
     banned_until = life.row(0).banned_until
     assert banned_until is not None
     life.disconnect(0)
-    assert life.row(0).retry_at == banned_until, "what `leaving.log_out` looks at"
-    life.work(0, None, 9, ["untold"])
+    assert life.row(0).retry_at == banned_until, "what `log_out` looks at"
+    life.go_on(0)  # A task that dials before the ban is over fails.
     assert (life.row(0).state, life.row(0).retry_at) == (State.DISCONNECTED, None)
+    assert life.row(0).reason == Reason.DISCONNECTED_UNCONFIRMED
 
 
-def test_a_time_that_runs_out_in_the_moment_of_the_link_deletes_nothing() -> None:
-    life = Settles()
-    life.begin()
-    while "closed" not in life.options(0):
-        life.work(0, Method.QR, 1, [])
+def test_time_that_runs_out_in_the_moment_of_the_link_deletes_nothing() -> None:
+    life = new_life()
+    life.reconnect(0, Method.QR)
+    life.reconcile(life.ids[0])
+    life.reach(0, "closed")
     life.happen(0, "damage")
-    life.work(0, None, 4, ["overtime"])
-    assert WORLD.stores.keys() == {(life.row(0).pk, life.row(0).store_name)}
+    life.meet(0, OVERTIME)
+    assert life.world.stores.keys() == {(life.row(0).pk, life.row(0).store_name)}
     life.teardown()
 
 
-def test_a_ban_outlasts_the_worker() -> None:
-    life = Settles()
-    life.begin()
-    life.work(0, Method.QR, 12, [])
-    life.work(0, None, 1, ["temporary ban"])
+def test_ban_outlasts_the_worker() -> None:
+    life = new_life()
+    life.link(0)
+    life.meet(0, "temporary ban")
     life.happen(0, "kill -9")
-    life.teardown()  # A session that dials before the ban is over fails.
+    life.teardown()  # A task that dials before the ban is over fails.
 
 
-def test_a_ban_outlasts_a_rest_of_the_organization() -> None:
-    life = Settles()
-    life.begin()
-    life.work(0, Method.QR, 12, [])
-    life.work(0, None, 1, ["temporary ban"])
+def test_ban_outlasts_a_deactivation_of_the_organization() -> None:
+    life = new_life()
+    life.link(0)
+    life.meet(0, "temporary ban")
     life.ask(0, "deactivate")
     life.ask(0, "activate")
-    life.teardown()  # A session that dials before the ban is over fails.
+    life.teardown()  # A task that dials before the ban is over fails.
+
+
+def test_pairing_after_a_dead_login_that_a_deactivation_ends_asks_for_a_person() -> None:
+    life = new_life()
+    life.link(0)
+    life.meet(0, "refused")
+    life.reconnect(0, Method.QR)
+    life.meet(0, "forgotten")
+    life.reach(0, "scan")
+    life.ask(0, "deactivate")
+    life.reconcile(life.ids[0])
+    life.ask(0, "activate")
+    row = life.row(0)
+    assert (row.state, row.reason) == (State.ACTION_NEEDED, Reason.PAIRING_INTERRUPTED)
+    life.what_waits_is_looked_after()
+    life.teardown()
+
+
+def new_life() -> Settles:
+    life = Settles()
+    life.begin()
+    return life
+
+
+def paired_while_whatsapp_is_unreachable() -> None:
+    life = new_life()
+    life.reconnect(0, Method.QR)
+    life.meet(0, "unreachable")
+    life.go_on(0)
+    row = life.row(0)
+    assert (row.state, row.reason) == (State.ACTION_NEEDED, Reason.PAIRING_UNREACHABLE)
+    life.teardown()
 
 
 def reconnected_while_a_logout_fails() -> None:
-    """That WhatsApp could not be told is told, though something else is wanted by now."""
-    life = Settles()
-    life.begin()
-    life.work(0, Method.QR, 12, [])
+    """That WhatsApp could not be told is written down, though something else is wanted by now."""
+    life = new_life()
+    life.link(0)
     assert life.row(0).state == State.CONNECTED
     life.disconnect(0)
-    life.work(0, None, 2, ["untold"])
+    life.reconcile(life.ids[0])
+    life.reach(0, "untold")
+    life.world.take(life.ids[0], "untold")
     life.reconnect(0, Method.QR)
     life.settle()
     assert life.row(0).state == State.CONNECTED
@@ -186,39 +232,45 @@ def reconnected_while_a_logout_fails() -> None:
 
 def linked_anew_beside_a_dead_login() -> None:
     """A new code that is not used leaves the saved login; one that is used takes its place."""
-    life = Settles()
-    life.begin()
-    life.work(0, Method.QR, 12, [])
+    life = new_life()
+    life.link(0)
     old = life.row(0).store_name
-    for ending, state in (("expired", State.RECONNECTING), ("cancel", State.RECONNECTING)):
-        life.work(0, None, 1, ["refused for long"])
+    for ending in ("expired", "cancel"):
+        life.meet(0, "refused for long")
+        assert life.row(0).reason == Reason.LOGIN_STILL_REFUSED
         life.reconnect(0, Method.QR, fresh=True)
-        while life.row(0).state != State.AWAITING_SCAN:
-            life.work(0, None, 1, [])
-        assert (life.row(0).store_name, life.row(0).open_attempt() is None) == (old, False)
+        life.reconcile(life.ids[0])
+        life.reach(0, "scan")
+        life.write_down(0)
+        row = life.row(0)
+        assert (row.state, row.store_name) == (State.AWAITING_SCAN, old)
         if ending == "cancel":
             life.ask(0, "cancel")
+            life.reconcile(life.ids[0])
         while life.row(0).state == State.AWAITING_SCAN:
-            life.work(0, None, 1, [ending])
-        assert (life.row(0).state, life.row(0).reason) == (state, Reason.SAVED_LOGIN_KEPT)
-        assert (life.row(0).pk, old) in WORLD.stores
+            life.meet(0, ending)
+            life.write_down(0)
+        assert (life.row(0).state, life.row(0).reason) == (
+            State.RECONNECTING,
+            Reason.SAVED_LOGIN_KEPT,
+        )
+        assert (life.row(0).pk, old) in life.world.stores
         life.settle()
         assert (life.row(0).state, life.row(0).store_name) == (State.CONNECTED, old)
-    life.work(0, None, 1, ["dropped again"])
+    life.meet(0, "refused for long")
     life.reconnect(0, Method.QR, fresh=True)
-    life.work(0, None, 14, ["left"])
+    life.meet(0, "untold")  # The old login's device cannot be logged out.
     life.settle()
     row = life.row(0)
-    assert (row.state, row.store_name) == (State.CONNECTED, row.store_name)
+    assert row.state == State.CONNECTED
     assert row.store_name != old
-    assert WORLD.stores.keys() == {(row.pk, row.store_name)}
+    assert life.world.stores.keys() == {(row.pk, row.store_name)}
     life.teardown()
 
 
 def harmed_at(steps: int, *happenings: str) -> None:
     """One after the other, each when the session of another press of Reconnect is that far."""
-    life = Settles()
-    life.begin()
+    life = new_life()
     for what in happenings:
         life.work(0, Method.QR, steps, ["code lost", "lost", "unlinked"])
         life.work(0, Method.QR, steps, [])

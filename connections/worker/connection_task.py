@@ -174,6 +174,8 @@ class ConnectionTask(OwnedConnection):
         """
         lasts = timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
         attempt: PairingAttempt = await self.db(actions.begin_pairing, self.fence, lasts, useless)
+        if useless is not None:
+            self.store_name = ""  # As in the row by now: there is nothing to come back with.
         kept = self.store_name if self._fresh_code else ""
         if first:
             await self._clean_up({attempt.store_name, kept}, Observation.LOGOUT_UNCONFIRMED)
