@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from django.conf import settings
 
 from connections.code_lifetimes import FULL_SET, qr_code_seconds
 from connections.worker.client_handle import Event, Link
-from connections.worker.host_handle import Host
 
 Key = tuple[int, str]  # an organization and one of its stores
 
@@ -109,17 +108,18 @@ class Surroundings(Protocol):
 class FakeClient:
     """One client in a host process of its own."""
 
-    pid, sessions, spoiled = 1, 1, False
+    pid, sessions = 1, 1
 
     def __init__(self, world: Surroundings, key: Key, pairing: bool) -> None:
         self.key = key
-        self.abandoned: set[str] = set()
+        self.stuck = False
+        self.orphaned_stores: set[str] = set()
         self.held = False  # its task has seen that the link holds
         self.state = "no code" if pairing else "dialling"
         self._world = world
         self._codes = 0
         self._expiring = False
-        self.link = Link(cast(Host, self), 1, key[1])
+        self.link = Link(self, 1, key[1])
 
     @property
     def rests(self) -> bool:
@@ -140,7 +140,7 @@ class FakeClient:
         elif what == "allow_relink":
             self.held = True
         elif what == "pair_phone":
-            self.link.heard(_event("phone_code", code="ABCD-EFGH"))
+            self.link.receive(_event("phone_code", code="ABCD-EFGH"))
 
     def kill(self, why: str = "") -> None:
         """End the host process."""
@@ -209,7 +209,7 @@ class FakeClient:
         for event in events:
             if event["event"] in ("ended", "host_gone"):
                 self.state = "over"
-            self.link.heard(dict(event))
+            self.link.receive(dict(event))
 
     def _go_on(self, answer: str) -> None:
         number = self._world.stores.get(self.key, "")

@@ -94,7 +94,7 @@ class Time:
         self._world.wait()
 
 
-class FakeStores:
+class FakeStores(auth_sessions.StorePlace):
     """The stores of credentials: what `auth_sessions` says of a place."""
 
     def __init__(self, world: World) -> None:
@@ -109,7 +109,7 @@ class FakeStores:
     def database(self, organization_id: int, store: str) -> str:
         return store
 
-    def create(self, organization_id: int, store: str, blank: bytes = b"") -> str:
+    def create(self, organization_id: int, store: str, template: bytes = b"") -> str:
         self._world.remove(organization_id, only=store)
         self._world.stores[organization_id, store] = ""
         return f"{organization_id} {store}"
