@@ -4,7 +4,6 @@ Everyone who hears it reads the database again, so a lost message costs time and
 every reader also looks by itself now and then.
 """
 
-import itertools
 import logging
 from dataclasses import dataclass
 from typing import Any
@@ -20,23 +19,9 @@ ALL_CONNECTIONS_GROUP = "connections"
 """The group that hears of every connection; what of it someone may see, its reader decides."""
 
 
-_numbers = itertools.count(1)
-_news: dict[int, int] = {}
-
-
 def group_of(connection_id: int) -> str:
     """The group that hears of one connection."""
     return f"connection.{connection_id}"
-
-
-def news_of(connection_id: int) -> int:
-    """Another number each time this process has heard that the connection changed."""
-    return _news.get(connection_id, 0)
-
-
-def heard(connection_id: int) -> None:
-    """A connection is not what it was."""
-    _news[connection_id] = next(_numbers)
 
 
 def changed(connection_id: int) -> None:
@@ -68,7 +53,6 @@ class PendingNotification:
 
 
 def _tell(connection_id: int, groups: tuple[str, ...]) -> None:
-    heard(connection_id)
     async_to_sync(_send)(connection_id, groups)
 
 

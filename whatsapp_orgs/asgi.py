@@ -17,7 +17,6 @@ from organizations.websockets import AuthMiddleware  # noqa: E402
 from whatsapp_orgs.checks import refuse_bad_start  # noqa: E402
 from whatsapp_orgs.health_endpoints import Probes  # noqa: E402
 from whatsapp_orgs.proxy_headers import BehindProxy, BoundedBodies  # noqa: E402
-from whatsapp_orgs.remembered import Memory  # noqa: E402
 
 refuse_bad_start()
 
@@ -26,7 +25,7 @@ application = Probes(
     BehindProxy(
         ProtocolTypeRouter(
             {
-                "http": Memory(BoundedBodies(django_application)),
+                "http": BoundedBodies(django_application),
                 "websocket": URLRouter([*open_urlpatterns, re_path(r"", known)]),
             }
         )

@@ -26,41 +26,22 @@ def request_log(get_response: GetResponse) -> GetResponse:
         raise MiddlewareNotUsed
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         response = get_response(request)
         match = request.resolver_match
-        tell(
-            method_of(request),
-            match.route if match is not None else None,
-            response.status_code,
-            begun,
-            _caller(request),
-            match.kwargs.get("organization_id") if match is not None else None,
-        )
+        fields: dict[str, object] = {
+            "method": method_of(request),
+            "route": match.route if match is not None else None,
+            "status": response.status_code,
+            "milliseconds": round((time.perf_counter() - started) * 1000, 1),
+            "caller": _caller(request),
+        }
+        if match is not None and (organization := match.kwargs.get("organization_id")) is not None:
+            fields["organization"] = organization
+        logger.info("request", extra=fields)
         return response
 
     return middleware
-
-
-def tell(
-    method: str,
-    route: str | None,
-    status: int,
-    begun: float,
-    caller: str,
-    organization: int | None,
-) -> None:
-    """Log a request that began at `begun`, of time.perf_counter()."""
-    fields: dict[str, object] = {
-        "method": method,
-        "route": route,
-        "status": status,
-        "milliseconds": round((time.perf_counter() - begun) * 1000, 1),
-        "caller": caller,
-    }
-    if organization is not None:
-        fields["organization"] = organization
-    logger.info("request", extra=fields)
 
 
 def _caller(request: HttpRequest) -> str:
