@@ -134,8 +134,9 @@ def get_status(connection: Connection) -> ConnectionStatus:
     """A connection that was just read, with its worker and its organization."""
     workforce = Workforce.READY if connection.owned else Worker.workforce()
     has_worker = connection.has_worker_among(workforce)
-    # What is under way ends with these states.
-    attempt = connection.open_attempt() if connection.state in PAIRING else None
+    # What is under way ends with these states, and a code can be used only while its worker lives.
+    pairing = connection.owned and connection.state in PAIRING
+    attempt = connection.open_attempt() if pairing else None
     return ConnectionStatus(connection, attempt, has_worker, workforce)
 
 

@@ -63,7 +63,11 @@ class ConnectionView(CallerView):
 
     def connection(self, organization_id: int, permission: Permission) -> Connection:
         """Raises Organization.DoesNotExist (404) for outsiders, PermissionDenied (403)."""
-        return Connection.objects.of(self.caller.organization(organization_id, permission))
+        organization = self.caller.organization(organization_id, permission, "connection__worker")
+        try:
+            return organization.connection
+        except Connection.DoesNotExist:
+            return Connection.objects.of(organization)
 
 
 class StatusView(ConnectionView):

@@ -34,7 +34,7 @@ def find_token(text: str) -> ApiToken | None:
     candidates: QuerySet[ApiToken] = ApiToken.objects.filter(
         token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH]
     )
-    for token in candidates.select_related("user", "organization"):
+    for token in candidates.select_related("user").order_by():
         if compare_digest(digest, token.digest) and token.is_valid:
             return token
     return None

@@ -22,7 +22,6 @@ from connections.bulk import BULK_PAIRINGS, Plan, decide, under_way
 from connections.lifecycle import PAIRING, Reason, State
 from connections.limits import TooManyRequests
 from connections.models import BulkItem, BulkRun, Connection, Worker
-from connections.prepared import Prepared
 from connections.status import ConnectionStatus, read_status, status_of_row
 from organizations.access import Caller, Permission, for_user
 from organizations.models import Organization
@@ -73,14 +72,10 @@ def stop_run(run_id: int) -> None:
         _end_if_over(run_id)
 
 
-_OPEN = Prepared(
-    lambda: BulkRun.objects.filter(ended_at=None).order_by("next_at").values_list("pk")
-)
-
-
 def advance_runs() -> bool:
     """Note what came of earlier requests, and make the next one. Whether any run is open."""
-    open_runs = [run_id for (run_id,) in _OPEN.rows()]
+    going_on = BulkRun.objects.filter(ended_at=None).order_by("next_at")
+    open_runs = list(going_on.values_list("pk", flat=True))
     for run_id in open_runs:
         _settle(run_id)
     for run_id in open_runs:

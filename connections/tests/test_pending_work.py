@@ -1,4 +1,4 @@
-"""What a worker's look at the database finds, asked by the same prepared query each time."""
+"""Which connections a worker has something to do for."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
+from pytest_django import DjangoAssertNumQueries
 
 from organizations.access import Permission, for_user
 from organizations.models import Membership, Organization
@@ -92,3 +93,15 @@ def test_who_left_sees_nothing(alice: User, organization: Organization) -> None:
 def test_no_one_has_two_roles_in_one_organization(alice: User, organization: Organization) -> None:
     with pytest.raises(IntegrityError):
         Membership.objects.create(user=alice, organization=organization, role=Role.VIEWER)
+
+
+def test_organization_and_role_of_a_member_are_read_with_one_query(
+    alice: User,
+    bob: User,
+    organization: Organization,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    with django_assert_num_queries(1):
+        assert for_user(alice).organization(organization.pk, Permission.OPERATE) == organization
+    with django_assert_num_queries(1), pytest.raises(PermissionDenied):
+        for_user(bob).organization(organization.pk, Permission.OPERATE)
