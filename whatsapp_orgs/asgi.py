@@ -16,7 +16,7 @@ from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa:
 from organizations.websockets import AuthMiddleware  # noqa: E402
 from whatsapp_orgs.checks import refuse_bad_start  # noqa: E402
 from whatsapp_orgs.health_endpoints import Probes  # noqa: E402
-from whatsapp_orgs.proxy_headers import BehindProxy, BoundedBodies  # noqa: E402
+from whatsapp_orgs.proxy_headers import BehindProxy, BusyResponses  # noqa: E402
 
 refuse_bad_start()
 
@@ -25,7 +25,7 @@ application = Probes(
     BehindProxy(
         ProtocolTypeRouter(
             {
-                "http": BoundedBodies(django_application),
+                "http": BusyResponses(django_application),
                 "websocket": URLRouter([*open_urlpatterns, re_path(r"", known)]),
             }
         )

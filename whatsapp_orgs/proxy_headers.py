@@ -1,4 +1,4 @@
-"""Around the whole application: whom a request comes from, and how much it may bring."""
+"""Around the whole application: whom a request comes from, and the answer when it is busy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-TOO_LARGE = "The body is larger than this service takes."
 BUSY = "The service is busy at the moment. Try again in a few seconds."
 
 
@@ -56,50 +55,27 @@ def _forwarded(scope: Scope) -> str | None:
         return None
 
 
-class TooLarge(Exception):
-    """A body goes on beyond what it may measure."""
-
-
-class BoundedBodies:
-    """Answers 413 to a body beyond DATA_UPLOAD_MAX_MEMORY_SIZE, and 503 when nobody can answer."""
+class BusyResponses:
+    """Answers 503 to a request for which no place came free in time."""
 
     def __init__(self, application: Any) -> None:
         self._application: Application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if _length(scope) > limit:
-            return await _refuse(scope, send, 413, "too_large", TOO_LARGE)
-        taken = 0
-
-        async def bounded() -> Any:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > limit:
-                raise TooLarge
-            return message
-
         try:
-            await self._application(scope, bounded, send)
-        except TooLarge:
-            await _refuse(scope, send, 413, "too_large", TOO_LARGE)
+            await self._application(scope, receive, send)
         except Busy:
-            await _refuse(scope, send, 503, "busy", BUSY)
+            await _refuse(scope, send)
 
 
-def _length(scope: Scope) -> int:
-    """What Content-Length says; what it says wrongly, the application refuses."""
-    values = [value for name, value in scope["headers"] if name == b"content-length"]
-    return int(values[0]) if values and values[0].isdigit() and len(values[0]) < 20 else 0
-
-
-async def _refuse(scope: Scope, send: Send, status: int, code: str, text: str) -> None:
+async def _refuse(scope: Scope, send: Send) -> None:
     for_programs = scope["path"].startswith("/api/")
-    body = json.dumps(shape(code, text)) if for_programs else text
-    kind = b"application/json" if for_programs else b"text/plain"
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-    if status == 503:
-        headers += [(b"retry-after", b"%d" % RETRY_SECONDS), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    body = json.dumps(shape("busy", BUSY)) if for_programs else BUSY
+    headers = [
+        (b"content-type", b"application/json" if for_programs else b"text/plain"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", b"%d" % RETRY_SECONDS),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
     await send({"type": "http.response.body", "body": body.encode()})

@@ -29,7 +29,10 @@ QUESTIONS_WAITING = 50
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
-    """A request that is dropped when it brings too much."""
+    """A request that is dropped when it brings too much.
+
+    This is the one limit of all bodies; the API's own is less (`organizations.views.BODY_LIMIT`).
+    """
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)

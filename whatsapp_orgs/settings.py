@@ -133,7 +133,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-# What a form or the body of an API call may measure.
+# What the body of a request may measure: the server ends what is larger (whatsapp_orgs/server.py).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 INSTALLED_APPS = [
