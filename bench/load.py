@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ class Client:
     """One connection, its next request, and what has come of the answer so far."""
 
     connection: socket.socket
-    requests: itertools.cycle[bytes]
+    requests: Iterator[bytes]
     received: bytes = b""
 
     def ask(self) -> None:
@@ -75,15 +76,18 @@ def length_of(head: bytes) -> int:
 
 
 def count(port: int, token: str, organizations: list[int], clients: int, seconds: float) -> float:
-    """Answers per second, here."""
-    requests = [request_for(number, token) for number in organizations]
+    """Return the answers per second, measured in this process.
+
+    No two clients ask for the same organization, and no two requests are the same: no cache of
+    answers would help.
+    """
+    clients, ids = min(clients, len(organizations)), itertools.count(1)
     with selectors.DefaultSelector() as selector, ExitStack() as stack:
         for number in range(clients):
             connection = socket.create_connection(("127.0.0.1", port), ANSWER_SECONDS)
             stack.enter_context(connection)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            start = number * len(requests) // clients
-            client = Client(connection, itertools.cycle(requests[start:] + requests[:start]))
+            client = Client(connection, requests_for(organizations[number::clients], token, ids))
             selector.register(connection, selectors.EVENT_READ, client)
             client.ask()
         answers, begun = 0, time.perf_counter()
@@ -97,11 +101,13 @@ def count(port: int, token: str, organizations: list[int], clients: int, seconds
     return answers / passed
 
 
-def request_for(organization: int, token: str) -> bytes:
-    return (
-        f"GET {path_of(organization, 'status')} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        f"Authorization: Bearer {token}\r\n\r\n"
-    ).encode()
+def requests_for(organizations: list[int], token: str, ids: Iterator[int]) -> Iterator[bytes]:
+    """Yield requests for these organizations in turn, each with an id of its own."""
+    for organization in itertools.cycle(organizations):
+        yield (
+            f"GET {path_of(organization, 'status')} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"X-Request-Id: {next(ids)}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        ).encode()
 
 
 if __name__ == "__main__":
