@@ -1,9 +1,4 @@
-"""Django's HTTP side under ASGI, with each request whole in one thread.
-
-Every view and middleware here is synchronous. Django's own handler would take a request to and fro
-between the event loop and a thread for each middleware, start a thread for each request, and open a
-database connection in it: three quarters of what a short answer costs.
-"""
+"""An ASGI handler for Django that runs each request in one thread: all views are synchronous."""
 
 from __future__ import annotations
 
@@ -45,6 +40,7 @@ class Answer:
     content: bytes
 
 
+# Django's own handler and a2wsgi were measured against it: docs/performance.md.
 class ThreadHandler(ASGIHandler):
     """Answers each request in a thread, from its first middleware to the end of its response."""
 
