@@ -107,9 +107,9 @@ def forget(name: str | None = None, address: str | None = None) -> int:
     """Forget the failures of a name, of an address's network, or all. Return how many rows."""
     wanted = Q()
     if name:
-        wanted |= Q(kind=Kind.NAME, key=_hashed(name))
+        wanted |= Q(kind=Kind.NAME, key=keyed_hash(name))
     if address:
-        wanted |= Q(kind=Kind.NETWORK, key=_hashed(network_of(address)))
+        wanted |= Q(kind=Kind.NETWORK, key=keyed_hash(network_of(address)))
     count, _ = LoginCount.objects.filter(wanted).exclude(kind=Kind.ALL).delete()
     return count
 
@@ -135,12 +135,13 @@ def totals() -> dict[str, int]:
 def _keys(request: HttpRequest, name: str) -> list[tuple[str, str]]:
     """Whose failures count: the network's, and the browser's or else the name's."""
     browser = known_browsers.number_of(request, name)
-    own = (Kind.BROWSER, _hashed(browser)) if browser else (Kind.NAME, _hashed(name))
-    return [own, (Kind.NETWORK, _hashed(network_of(request.META.get("REMOTE_ADDR"))))]
+    own = (Kind.BROWSER, keyed_hash(browser)) if browser else (Kind.NAME, keyed_hash(name))
+    return [own, (Kind.NETWORK, keyed_hash(network_of(request.META.get("REMOTE_ADDR"))))]
 
 
-def _hashed(text: str) -> str:
-    return salted_hmac(__name__, text, algorithm="sha256").hexdigest()
+def keyed_hash(text: str) -> str:
+    """Return what is stored instead of a name, a browser or a network."""
+    return salted_hmac("organizations.login_throttle", text, algorithm="sha256").hexdigest()
 
 
 def _rows(request: HttpRequest, name: str) -> Any:

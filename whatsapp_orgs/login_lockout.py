@@ -20,11 +20,11 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from organizations import login_throttle
 from organizations.client_network import UNKNOWN, network_of
+from organizations.login_throttle import keyed_hash
 
 # As long as the column that it is counted in.
 NAME_LENGTH = 255
@@ -54,7 +54,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]
         ip_or_username: bool = False,
     ) -> int:
         login_throttle.forget(username, ip_address)
-        address, username = ip_address and _column(ip_address), username and _hashed(username)
+        address, username = ip_address and _column(ip_address), username and keyed_hash(username)
         done: int = super().reset_attempts(
             ip_address=address, username=username, ip_or_username=ip_or_username
         )
@@ -79,16 +79,12 @@ def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> st
     People type passwords where the user name goes.
     """
     typed = credentials.get("username") if credentials else request.POST.get("username")
-    return None if typed is None else _hashed(_clean(typed))
+    return None if typed is None else keyed_hash(_clean(typed))
 
 
 def _clean(typed: str) -> str:
     """Return a typed user name as a database can hold it; no user has a longer one, or a NUL."""
     return str(typed).replace("\0", "\N{REPLACEMENT CHARACTER}")[:NAME_LENGTH]
-
-
-def _hashed(name: str) -> str:
-    return salted_hmac(__name__, name, algorithm="sha256").hexdigest()
 
 
 def counted_address(request: HttpRequest) -> str:

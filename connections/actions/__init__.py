@@ -1,8 +1,8 @@
-"""The only writers of connections, attempts and history.
+"""The only writers of connections, attempts and history; callers say `actions.NAME`.
 
-`requests`: what people ask for. `sightings`: what the worker saw; each comes with a `Fence`, and a
-write under an old claim or an old generation changes no row and says so. `ownership`: which worker
-has what. `bulk`: one request about many. Every change adds its line to the history in the same
+`requests`: what people ask for. `events`: what the worker saw; each comes with a `Fence`, and a
+write under an old claim or an old generation changes no row and says so. `claims`: which worker
+owns what. `bulk`: one request about many. Every change adds its line to the history in the same
 transaction, and is told on commit.
 """
 
@@ -60,51 +60,3 @@ from connections.actions.transitions import (
     Superseded,
     as_owner,
 )
-
-__all__ = [
-    "GONE_AT_WHATSAPP",
-    "AlreadyConnected",
-    "Fence",
-    "LinkOver",
-    "NotConnected",
-    "NothingToCancel",
-    "NothingToDo",
-    "OrganizationInactive",
-    "Superseded",
-    "TemporarilyBanned",
-    "TooManyLinks",
-    "TooManyTests",
-    "UnexpectedNumber",
-    "NumberRejected",
-    "accept_code",
-    "advance_runs",
-    "as_owner",
-    "mark_started",
-    "begin_pairing",
-    "claim",
-    "end_self_test",
-    "forget_credentials",
-    "drain_worker",
-    "end_pairing",
-    "hand_over",
-    "heartbeat",
-    "link",
-    "lose_code",
-    "make_owner_link",
-    "record_event",
-    "open_owner_link",
-    "request_cancel",
-    "request_disconnect",
-    "request_reconnect",
-    "request_self_test",
-    "revoke_keys_of",
-    "revoke_owner_link",
-    "show_code",
-    "show_phone_code",
-    "start_run",
-    "start_worker",
-    "stop_run",
-    "stop_worker",
-    "take_self_test",
-    "use_owner_link",
-]
