@@ -5,11 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Max, Min
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    ExpressionWrapper,
+    F,
+    Max,
+    Min,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.utils import timezone
 
-from connections.lifecycle import PAIRING, Desired, Reason, State
-from connections.models import Connection, PairingAttempt, Worker, Workforce
+from connections.lifecycle import PAIRING, Reason, State
+from connections.models import Connection, PairingAttempt, Worker, Workforce, conditions
 from connections.reason_texts import REASON_TEXTS, ReasonText
 
 # Why nobody looks after a connection that needs it.
@@ -37,10 +49,7 @@ class ConnectionStatus:
     @property
     def unowned(self) -> bool:
         """No worker has it, so what the row says of a running link is not true any more."""
-        connection = self.connection
-        at_rest = connection.desired == Desired.DISCONNECTED and not connection.logout_pending
-        down = connection.state == State.ACTION_NEEDED
-        return not self.has_worker and not at_rest and not down
+        return conditions.unowned(self.connection, self.has_worker)
 
     @property
     def overridden(self) -> bool:
@@ -84,8 +93,7 @@ class ConnectionStatus:
     @property
     def pairs(self) -> bool:
         """Whether a phone is being linked, rather than the saved login being resumed."""
-        connection = self.connection
-        return self.state in PAIRING and (not connection.store_name or connection.fresh_code)
+        return not self.inactive and self.connection.pairs
 
     @property
     def code(self) -> str:
@@ -133,7 +141,7 @@ def read_status(connection_id: int) -> ConnectionStatus:
 def get_status(connection: Connection) -> ConnectionStatus:
     """A connection that was just read, with its worker and its organization."""
     workforce = Workforce.READY if connection.owned else Worker.workforce()
-    has_worker = connection.has_worker_among(workforce)
+    has_worker = conditions.has_worker(connection, workforce)
     # What is under way ends with these states, and a code can be used only while its worker lives.
     pairing = connection.owned and connection.state in PAIRING
     attempt = connection.open_attempt() if pairing else None
@@ -142,7 +150,31 @@ def get_status(connection: Connection) -> ConnectionStatus:
 
 def status_of_row(connection: Connection, workforce: Workforce) -> ConnectionStatus:
     """One row of many, read with its worker and its organization; no code, no query of its own."""
-    return ConnectionStatus(connection, None, connection.has_worker_among(workforce), workforce)
+    has_worker = conditions.has_worker(connection, workforce)
+    return ConnectionStatus(connection, None, has_worker, workforce)
+
+
+def with_told_state(connections: QuerySet[Connection]) -> QuerySet[Connection]:
+    """Annotate `told_state` and `told_reason`: `ConnectionStatus.state` and `.reason` in SQL."""
+    workforce = Worker.workforce()
+    unowned = conditions.unowned_q(workforce)
+    return connections.alias(unowned=ExpressionWrapper(unowned, output_field=BooleanField())).alias(
+        told_state=_case(
+            F("state"),
+            When(~conditions.ACTIVE, then=Value(State.DISCONNECTED)),
+            When(Q(unowned=True, state__in=PAIRING), then=Value(State.CONNECTING)),
+            When(Q(unowned=True) & ~Q(state=State.DISCONNECTED), then=Value(State.RECONNECTING)),
+        ),
+        told_reason=_case(
+            F("reason"),
+            When(~conditions.ACTIVE, then=Value(Reason.ORGANIZATION_INACTIVE)),
+            When(unowned=True, then=Value(UNATTENDED[workforce])),
+        ),
+    )
+
+
+def _case(default: F, *whens: When) -> Case:
+    return Case(*whens, default=default, output_field=CharField())
 
 
 def refused_since() -> datetime | None:

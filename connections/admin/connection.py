@@ -20,8 +20,9 @@ from django.utils.translation import gettext_lazy as lazy
 
 from connections import fleet
 from connections.admin.bulk import BulkPages, open_runs
-from connections.admin.filters import DownFilter, ReasonFilter, StateFilter, as_told, found_by
+from connections.admin.filters import DownFilter, ReasonFilter, StateFilter, found_by
 from connections.models import Connection
+from connections.status import with_told_state
 from organizations.access import Caller
 from organizations.admin.base import caller_of
 
@@ -57,7 +58,7 @@ class ConnectionAdmin(BulkPages):
     # --- Who may ---------------------------------------------------------------------------------
 
     def visible(self, caller: Caller) -> QuerySet[Connection]:
-        return as_told(Connection.objects.filter(organization__in=caller.organizations))
+        return with_told_state(Connection.objects.filter(organization__in=caller.organizations))
 
     # --- The list --------------------------------------------------------------------------------
 

@@ -8,17 +8,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import (
-    BooleanField,
-    Case,
-    CharField,
     Exists,
-    ExpressionWrapper,
     F,
     OuterRef,
     Q,
     QuerySet,
-    Value,
-    When,
 )
 from django.http import HttpRequest
 from django.utils import timezone
@@ -26,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from connections.lifecycle import PAIRING, Desired, Reason, State
-from connections.models import Connection, ConnectionEvent, Worker, Workforce
+from connections.models import ConnectionEvent
 from connections.reason_texts import REASON_TEXTS, NextAction
 from connections.status import UNATTENDED
 from organizations.phone_numbers import spellings
@@ -57,45 +51,7 @@ STATE_NAMES = {
 }
 
 
-# --- What readers see, for the database -----------------------------------------------------------
-
-
-def as_told(connections: QuerySet[Connection]) -> QuerySet[Connection]:
-    """Annotate `told_state` and `told_reason`, as in `ConnectionStatus`; tests compare both."""
-    alive = Q(
-        worker__stopped_at=None,
-        worker__heartbeat_at__gte=timezone.now() - Worker.OFFLINE_AFTER,
-        worker__isnull=False,
-    )
-    workforce = Worker.workforce()
-    waits = Q(started_generation__lt=F("generation")) | Q(worker=None)
-    has_worker = alive | (waits & _always(workforce == Workforce.READY))
-    at_rest = Q(desired=Desired.DISCONNECTED, logout_pending=False)
-    unowned = Q(~at_rest, ~Q(state=State.ACTION_NEEDED)) & ~has_worker
-    inactive = Q(organization__deactivated_at__isnull=False)
-    return connections.alias(unowned=ExpressionWrapper(unowned, output_field=BooleanField())).alias(
-        told_state=_case(
-            F("state"),
-            When(inactive, then=Value(State.DISCONNECTED)),
-            When(Q(unowned=True, state__in=PAIRING), then=Value(State.CONNECTING)),
-            When(Q(unowned=True) & ~Q(state=State.DISCONNECTED), then=Value(State.RECONNECTING)),
-        ),
-        told_reason=_case(
-            F("reason"),
-            When(inactive, then=Value(Reason.ORGANIZATION_INACTIVE)),
-            When(unowned=True, then=Value(UNATTENDED[workforce])),
-        ),
-    )
-
-
-def _always(so: bool) -> Q:
-    """True or false for every row."""
-    everything = Q(pk__isnull=False)
-    return everything if so else ~everything
-
-
-def _case(default: F, *whens: When) -> Case:
-    return Case(*whens, default=default, output_field=CharField())
+# --- What the choices stand for -------------------------------------------------------------------
 
 
 def in_state(value: str) -> Q:

@@ -10,8 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 
 from connections.detail_messages import translate_detail
-from connections.lifecycle import LIVE, PAIRING, Desired, Reason, State
-from connections.models.workers import Worker, Workforce
+from connections.lifecycle import Desired, Reason, State
+from connections.models import conditions
+from connections.models.workers import Worker
 from connections.reason_texts import REASON_TEXTS, ReasonText
 from organizations.actors import LABEL_LENGTH
 from organizations.models import ApiToken, Organization
@@ -49,15 +50,11 @@ class ConnectionManager(models.Manager["Connection"]):
 
     def busy(self) -> models.QuerySet[Connection]:
         """Those for which a worker has something to do."""
-        awake = models.Q(organization__deactivated_at=None)
-        live = models.Q(desired=Desired.CONNECTED, state__in=LIVE)
-        unbegun = models.Q(generation__gt=models.F("started_generation"))
-        return self.filter(models.Q(logout_pending=True) | (awake & (live | unbegun)))
+        return self.filter(conditions.NEEDS_WORKER)
 
     def pairing(self) -> models.QuerySet[Connection]:
         """Those for which a phone is being linked: the rows whose `pairs` is true."""
-        by_code = models.Q(store_name="") | models.Q(fresh_code=True)
-        return self.filter(by_code, desired=Desired.CONNECTED, state__in=PAIRING)
+        return self.filter(conditions.PAIRS, desired=Desired.CONNECTED)
 
     def complete(self, organizations: models.QuerySet[Organization]) -> None:
         """Make the connections that these organizations lack, so that a list shows them all."""
@@ -154,28 +151,22 @@ class Connection(models.Model):
     @property
     def has_worker(self) -> bool:
         """Whether a living worker owns it, or will take on the request that waits for one."""
-        return self.owned or self.has_worker_among(Worker.workforce())
-
-    def has_worker_among(self, workforce: Workforce) -> bool:
-        """As `has_worker`, for readers of many rows who ask only once about all workers."""
-        waits = self.started_generation < self.generation or self.worker is None
-        return self.owned or (waits and workforce == Workforce.READY)
+        return self.owned or conditions.has_worker(self, Worker.workforce())
 
     @property
     def owned(self) -> bool:
         """Whether a living worker owns it."""
-        return self.worker is not None and self.worker.alive
+        return conditions.owned(self)
 
     @property
     def disconnecting(self) -> bool:
         """Whether a clean-up is to be done or under way; one that failed for good is neither."""
-        failed = self.state == State.ACTION_NEEDED and self.reason != Reason.DISCONNECTING
-        return self.logout_pending and not failed
+        return conditions.disconnecting(self)
 
     @property
     def pairs(self) -> bool:
         """Whether a phone is being linked, rather than the saved login being resumed."""
-        return self.state in PAIRING and (not self.store_name or self.fresh_code)
+        return conditions.pairs(self)
 
     @property
     def banned_until(self) -> datetime | None:
@@ -187,13 +178,7 @@ class Connection(models.Model):
     @property
     def wants_session(self) -> bool:
         """Whether a worker has something to do for it: carry out a request, or hold a link."""
-        if self.logout_pending:
-            return True
-        if not self.organization.is_active:
-            return False
-        if self.started_generation < self.generation:
-            return True
-        return self.desired == Desired.CONNECTED and self.state in LIVE and bool(self.store_name)
+        return conditions.wants_session(self)
 
     def open_attempt(self) -> PairingAttempt | None:
         """The pairing that is under way, if any."""

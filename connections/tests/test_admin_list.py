@@ -19,13 +19,12 @@ from connections.admin.filters import (
     DEACTIVATED,
     OFFLINE,
     STATE_NAMES,
-    as_told,
     in_state,
 )
 from connections.fleet import Section
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
-from connections.status import status_of_row
+from connections.status import status_of_row, with_told_state
 from connections.tests.fake_worker import FakeWorker
 from organizations.actors import Actor
 from organizations.models import Membership, Organization
@@ -77,35 +76,6 @@ def every_kind(workers: list[Worker | None]) -> None:
         )
 
 
-@pytest.mark.parametrize("workforce", Workforce)
-def test_filters_see_what_readers_see(db: None, workforce: Workforce) -> None:
-    dead, stopped = FakeWorker(), FakeWorker()
-    dead.die()
-    actions.stop_worker(stopped.worker)
-    workers: list[Worker | None] = [None, dead.worker, stopped.worker]
-    if workforce != Workforce.ABSENT:
-        living = FakeWorker().worker
-        full = {Workforce.FULL: 1}.get(workforce, 0)
-        Worker.objects.filter(pk=living.pk).update(capacity=full, sessions=1)
-        workers.append(living)
-    every_kind(workers)
-    rows = Connection.objects.select_related("organization", "worker")
-    told = {row.pk: status_of_row(row, workforce) for row in rows}
-    assert Worker.workforce() == workforce
-    assert {(row.state, row.unowned, row.inactive) for row in told.values()} >= set(
-        product((State.RECONNECTING, State.CONNECTING), (True,), (False,))
-    )
-    for value in [*State, *Reason]:
-        kind = "told_state" if isinstance(value, State) else "told_reason"
-        found = set(as_told(rows).filter(**{kind: value}).values_list("pk", flat=True))
-        told_so = {
-            pk
-            for pk, row in told.items()
-            if value == (row.state if kind == "told_state" else row.reason)
-        }
-        assert found == told_so, value
-
-
 def test_the_groups_are_those_of_the_fleet_page(db: None) -> None:
     dead = FakeWorker()
     dead.die()
@@ -114,7 +84,7 @@ def test_the_groups_are_those_of_the_fleet_page(db: None) -> None:
     sections = {row.pk: fleet.section_of(status_of_row(row, Workforce.READY)) for row in rows}
 
     def found(value: str) -> set[int]:
-        return set(as_told(rows).filter(in_state(value)).values_list("pk", flat=True))
+        return set(with_told_state(rows).filter(in_state(value)).values_list("pk", flat=True))
 
     def of(section: Section) -> set[int]:
         return {pk for pk, its in sections.items() if its == section}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
-from connections.lifecycle import LIVE, Desired, Reason, State
+from connections.lifecycle import State
 from connections.models import Connection, SelfTest, Worker
+from connections.models.conditions import (
+    ACTIVE,
+    DISCONNECTING,
+    HOLDS_LINK,
+    NOT_STARTED,
+    owned_q,
+)
 
-UNBEGUN = Q(generation__gt=F("started_generation"))
 # Those that people rely on right now come first.
 NEWEST = Case(When(state=State.CONNECTED, then=0), default=1)
 DUE, RESTING, HELD = "due", "resting", "held"
@@ -39,17 +45,13 @@ def _own(worker: Worker) -> QuerySet[Connection, tuple[int, str]]:
     What runs is no part of the query: hundreds of numbers cost more than all of the rest.
     """
     waiting = SelfTest.objects.filter(taken_at=None, ended_at=None, expires_at__gt=Now())
-    awake = Q(organization__deactivated_at=None)
-    # As Connection.disconnecting; who is deactivated may leave, too.
-    failed = Q(state=State.ACTION_NEEDED) & ~Q(reason=Reason.DISCONNECTING)
-    leaving = Q(logout_pending=True) & ~failed
-    due = (UNBEGUN & (awake | leaving)) | Q(pk__in=waiting.values("connection"))
-    resting = ~awake & ~leaving
-    linked = ~Q(store_name="") & Q(desired=Desired.CONNECTED, state__in=LIVE) & awake
+    # Who is deactivated may leave, too.
+    due = (NOT_STARTED & (ACTIVE | DISCONNECTING)) | Q(pk__in=waiting.values("connection"))
+    resting = ~ACTIVE & ~DISCONNECTING
     why = Case(
         When(due, then=Value(DUE)),
         When(resting, then=Value(RESTING)),
-        When(linked | leaving, then=Value(HELD)),
+        When(HOLDS_LINK | DISCONNECTING, then=Value(HELD)),
     )
     found = Connection.objects.filter(worker=worker).annotate(why=why)
     return found.order_by(NEWEST, "pk").values_list("pk", "why")
@@ -60,10 +62,8 @@ def unowned_connections(unbegun: bool) -> list[int]:
 
     `unbegun`: those that a person waits for, else those that are to come back by themselves.
     """
-    nobody = Q(worker=None) | ~Q(worker__in=Worker.objects.alive())
-    free = Connection.objects.busy().filter(nobody)
-    rows = free.filter(UNBEGUN) if unbegun else free.exclude(UNBEGUN)
-    return _in_order(rows)
+    free = Connection.objects.busy().exclude(owned_q())
+    return _in_order(free.filter(NOT_STARTED) if unbegun else free.exclude(NOT_STARTED))
 
 
 def _in_order(connections: QuerySet[Connection]) -> list[int]:

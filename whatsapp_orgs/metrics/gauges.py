@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
-from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q
+from django.db.models import BooleanField, Count, ExpressionWrapper, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from connections.fleet import Section, section_of
 from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker, Workforce
+from connections.models.conditions import not_started_q
 from connections.status import ConnectionStatus, status_of_row
 from organizations import login_throttle
 from organizations.models import Organization
@@ -109,7 +110,7 @@ def _observed(found: Gauges) -> Iterator[tuple[ConnectionStatus, int]]:
             *("connection__state", "connection__reason", "connection__desired"),
             *("connection__logout_pending", "connection__worker_id"),
             inactive=holds(Q(deactivated_at__isnull=False)),
-            unbegun=holds(Q(connection__started_generation__lt=F("connection__generation"))),
+            unbegun=holds(not_started_q("connection__")),
         )
         .annotate(count=Count("pk"))
     )
