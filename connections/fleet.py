@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext
 
-from connections.lifecycle import PAIRING, State
+from connections.display import PANEL_NAMES, SECTION_NAMES, Section, display_of
+from connections.lifecycle import PAIRING
 from connections.models import Connection, Worker, Workforce
-from connections.reason_texts import NextAction
-from connections.serializers import PANEL_NAMES, panel_of
+from connections.serializers import panel_of
 from connections.status import ConnectionStatus, status_of_row
 from organizations.access import PERMISSIONS, Caller, Permission
 from organizations.models import Organization
@@ -22,44 +22,8 @@ Brief = dict[str, Any]
 """One line about a connection, without anything that only operators may see."""
 
 
-class Section(StrEnum):
-    """Where a connection stands on the fleet page, what is most urgent first."""
-
-    ACTION_NEEDED = "action_needed"
-    RECONNECTING = "reconnecting"
-    LINKING = "linking"
-    CONNECTED = "connected"
-    DISCONNECTED = "disconnected"
-    DEACTIVATED = "deactivated"
-
-
-SECTION_NAMES = {
-    Section.ACTION_NEEDED: pgettext_lazy("of organizations", "Needs action"),
-    Section.RECONNECTING: pgettext_lazy("of organizations", "Reconnecting"),
-    Section.LINKING: pgettext_lazy("of organizations", "Linking"),
-    Section.CONNECTED: pgettext_lazy("of organizations", "Connected"),
-    Section.DISCONNECTED: pgettext_lazy("of organizations", "Disconnected"),
-    Section.DEACTIVATED: pgettext_lazy("of organizations", "Deactivated"),
-}
-_OF_STATE = {
-    State.ACTION_NEEDED: Section.ACTION_NEEDED,
-    State.RECONNECTING: Section.RECONNECTING,
-    State.CONNECTING: Section.LINKING,
-    State.AWAITING_SCAN: Section.LINKING,
-    State.CONNECTED: Section.CONNECTED,
-    State.DISCONNECTED: Section.DISCONNECTED,
-}
 # Where the newest news is what matters; the others are looked up by name.
 _NEWEST_FIRST = (Section.ACTION_NEEDED, Section.RECONNECTING, Section.LINKING)
-
-
-def section_of(observed: ConnectionStatus) -> Section:
-    """A person is needed where only a person helps: at the phone, or at the server."""
-    if observed.inactive:
-        return Section.DEACTIVATED
-    if observed.reason_text.step == NextAction.CHECK_SERVER:
-        return Section.ACTION_NEEDED
-    return _OF_STATE[observed.state]
 
 
 def operated(caller: Caller, organizations: Iterable[Organization]) -> set[int]:
@@ -99,7 +63,7 @@ def brief_of(observed: ConnectionStatus, may_operate: bool) -> Brief:
     return {
         "organization": connection.pk,
         "name": connection.organization.name,
-        "section": section_of(observed),
+        "section": display_of(observed).section,
         "state": observed.state,
         "reason": observed.reason,
         "panel": panel,

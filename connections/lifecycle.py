@@ -152,12 +152,6 @@ class Rule:
     counts_from: frozenset[State] = frozenset(State)
 
 
-NEW_CODE_HELPS = frozenset({Reason.LINK_UNSTABLE, Reason.LOGIN_STILL_REFUSED})
-"""The saved login may be dead; a phone that is linked anew takes its place."""
-
-NO_CODE_FOLLOWS = NEW_CODE_HELPS | {Reason.SAVED_LOGIN_KEPT}
-"""The saved login is tried again, so whoever waits for a code waits in vain."""
-
 PAIRING = frozenset({State.CONNECTING, State.AWAITING_SCAN})
 LIVE = frozenset({State.CONNECTING, State.AWAITING_SCAN, State.CONNECTED, State.RECONNECTING})
 

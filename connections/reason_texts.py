@@ -27,6 +27,8 @@ class ReasonText:
     english: str
     english_next_step: str
     step: NextAction
+    held: bool = False
+    """It comes back by itself, but not soon: no "connecting" for the old service's clients."""
 
     @property
     def sentence(self) -> str:
@@ -143,6 +145,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
             "saved login is kept until a phone is linked with the new code."
         ),
         NextAction.NEW_CODE,
+        held=True,
     ),
     Reason.HOST_CRASHED: ReasonText(
         _("The process that held this connection ended unexpectedly."), _BY_ITSELF, NextAction.WAIT
@@ -185,11 +188,13 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
             "earlier makes it longer."
         ),
         NextAction.WAIT,
+        held=True,
     ),
     Reason.CLIENT_OUTDATED: ReasonText(
         _("WhatsApp no longer accepts this version of the connection software."),
         _("Ask the administrator to update the software; it comes back by itself then."),
         NextAction.CHECK_SERVER,
+        held=True,
     ),
     Reason.CODES_EXPIRED: ReasonText(
         _("No one used the code in time."), _PRESS, NextAction.RECONNECT
@@ -277,6 +282,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
             "it comes back by itself then."
         ),
         NextAction.CHECK_SERVER,
+        held=True,
     ),
     Reason.CREDENTIALS_DAMAGED: ReasonText(
         _("The saved credentials on the server are damaged."),
@@ -328,3 +334,13 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         NextAction.CHECK_SERVER,
     ),
 }
+
+HELD = frozenset(reason for reason, text in REASON_TEXTS.items() if text.held)
+
+NEW_CODE_HELPS = frozenset(
+    reason for reason, text in REASON_TEXTS.items() if text.step == NextAction.NEW_CODE
+)
+"""The saved login may be dead; a phone that is linked anew takes its place."""
+
+NO_CODE_FOLLOWS = NEW_CODE_HELPS | {Reason.SAVED_LOGIN_KEPT}
+"""The saved login is tried again, so whoever waits for a code waits in vain."""

@@ -11,8 +11,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
 from connections.actions import TemporarilyBanned, UnexpectedNumber
-from connections.lifecycle import NO_CODE_FOLLOWS, RULES, Reason, State
-from connections.reason_texts import REASON_TEXTS
+from connections.lifecycle import RULES, Reason, State
+from connections.reason_texts import HELD, NO_CODE_FOLLOWS, REASON_TEXTS
 from connections.schema_responses import (
     DisconnectBegunSerializer,
     DoneSerializer,
@@ -22,7 +22,7 @@ from connections.schema_responses import (
     ReconnectSerializer,
     StatusSerializer,
 )
-from connections.serializers import HELD, PhoneNumberSerializer, ReconnectBodySerializer
+from connections.serializers import PhoneNumberSerializer, ReconnectBodySerializer
 from organizations.access import DENIED_MESSAGES, Permission
 from organizations.phone_numbers import FOREIGN, INVALID
 from organizations.schema import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any
 
 from django.utils import timezone
@@ -13,6 +12,7 @@ from rest_framework import serializers
 from connections import qr, self_tests, timeline
 from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
 from connections.detail_messages import NO_PHONE_CODE
+from connections.display import PANEL_NAMES, Panel, display_of
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, PairingAttempt
 from connections.status import (
@@ -26,10 +26,7 @@ from organizations.phone_numbers import formatted, spellings
 from organizations.serializers import NUMBER_HELP, PhoneNumber
 
 __all__ = [
-    "HELD",
-    "PANEL_NAMES",
     "ConnectionStatus",
-    "Panel",
     "PhoneNumberSerializer",
     "ReconnectBodySerializer",
     "status_of_row",
@@ -60,31 +57,10 @@ class PhoneNumberSerializer(ReconnectBodySerializer):
     )
 
 
-# The old service knew three words.
-OLD_STATUS = {
-    State.CONNECTED: "connected",
-    State.CONNECTING: "connecting",
-    State.AWAITING_SCAN: "connecting",
-    State.RECONNECTING: "connecting",
-    State.DISCONNECTED: "disconnected",
-    State.ACTION_NEEDED: "disconnected",
-}
-
-
-# It comes back by itself, but not soon: for the old service's clients that is no "connecting".
-HELD = (
-    Reason.TEMPORARILY_BANNED,
-    Reason.CLIENT_OUTDATED,
-    Reason.STORE_UNUSABLE,
-    Reason.LOGIN_STILL_REFUSED,
-)
-
-
 def status(observed: ConnectionStatus) -> dict[str, Any]:
     """The answer of `GET status`: the old service's fields, then what clients want beside them."""
     connection = observed.connection
-    held = observed.reason in HELD
-    old = "disconnected" if held else OLD_STATUS[observed.state]
+    old = display_of(observed).api_status
     return {
         "success": True,
         "authType": "baileys",
@@ -105,43 +81,6 @@ def status(observed: ConnectionStatus) -> dict[str, Any]:
     }
 
 
-class Panel(StrEnum):
-    """What the live page shows large. The value is also its name in the page's CSS."""
-
-    DISCONNECTED = "disconnected"
-    RESUMING = "resuming"
-    PREPARING = "preparing"
-    CODE = "code"
-    PHONE_CODE = "phone_code"  # the same, to be typed on the phone
-    HIDDEN = "hidden"  # a code is waiting, and this person may not see it
-    FINISHING = "finishing"
-    CONNECTED = "connected"
-    RECONNECTING = "reconnecting"
-    RETRYING = "retrying"  # WhatsApp cannot be reached, so there is no code yet
-    DISCONNECTING = "disconnecting"
-    ACTION_NEEDED = "action_needed"
-    OFFLINE = "offline"
-    FULL = "full"  # no worker has room for it
-
-
-PANEL_NAMES = {
-    Panel.DISCONNECTED: _("Disconnected"),
-    Panel.RESUMING: _("Connecting"),
-    Panel.PREPARING: _("Preparing the code"),
-    Panel.CODE: _("Waiting for the scan"),
-    Panel.PHONE_CODE: _("Waiting for the phone"),
-    Panel.HIDDEN: _("Waiting for the phone"),
-    Panel.FINISHING: _("Finishing"),
-    Panel.CONNECTED: _("Connected"),
-    Panel.RECONNECTING: _("Reconnecting"),
-    Panel.RETRYING: _("Trying again"),
-    Panel.DISCONNECTING: _("Disconnecting"),
-    Panel.ACTION_NEEDED: _("Action needed"),
-    Panel.OFFLINE: _("Service offline"),
-    Panel.FULL: _("Service full"),
-}
-
-
 # Beside a code that may not have reached the phone; after WhatsApp has issued none.
 NO_MESSAGE = _("No message on the phone? WhatsApp may know this number as {number}.")
 KNOWN_AS = _("WhatsApp may know this number as {number}.")
@@ -150,26 +89,21 @@ UNBROKEN = str.maketrans(" -", "\u00a0\u2011")
 
 
 def panel_of(observed: ConnectionStatus, may_operate: bool) -> Panel:
-    """Which panel tells this person what is."""
-    if observed.reason == Reason.WORKER_OFFLINE:
-        return Panel.OFFLINE
-    if observed.reason == Reason.NO_ROOM:
-        return Panel.FULL
+    """Return the panel that tells this person what is."""
+    panel = display_of(observed).panel
+    if panel in (Panel.OFFLINE, Panel.FULL):
+        return panel
     if observed.connection.disconnecting:
         return Panel.DISCONNECTING
-    if observed.state == State.AWAITING_SCAN:
+    if panel == Panel.CODE:
         if not may_operate:
             return Panel.HIDDEN
         if observed.phone_code:
             return Panel.PHONE_CODE
         return Panel.CODE if observed.code else Panel.PREPARING
-    if observed.state == State.CONNECTING:
-        if observed.reason == Reason.FINISHING:
-            return Panel.FINISHING
-        if observed.reason == Reason.UNREACHABLE:
-            return Panel.RETRYING
-        return Panel.PREPARING if observed.pairs else Panel.RESUMING
-    return Panel(observed.state)
+    if panel == Panel.PREPARING and not observed.pairs:
+        return Panel.RESUMING
+    return panel
 
 
 def snapshot(observed: ConnectionStatus, may_operate: bool) -> dict[str, Any]:

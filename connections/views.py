@@ -17,12 +17,12 @@ from rest_framework.response import Response
 
 from connections import actions, qr, schema
 from connections.errors import Refused
-from connections.lifecycle import NO_CODE_FOLLOWS, Reason, State
+from connections.lifecycle import Reason, State
 from connections.limits import TooManyRequests
 from connections.long_poll import wait_for
 from connections.models import Connection, Method
+from connections.reason_texts import HELD, NO_CODE_FOLLOWS
 from connections.serializers import (
-    HELD,
     ConnectionStatus,
     PhoneNumberSerializer,
     ReconnectBodySerializer,

@@ -24,9 +24,10 @@ from connections.actions.requests import (
     request_cancel,
     request_reconnect,
 )
-from connections.lifecycle import NEW_CODE_HELPS, PAIRING, Desired, State
+from connections.lifecycle import PAIRING, Desired, State
 from connections.limits import WINDOW, TooManyRequests
 from connections.models import Connection, Method, OwnerLink
+from connections.reason_texts import NEW_CODE_HELPS
 from organizations.actors import Actor
 from organizations.audit import Action, log_audit
 

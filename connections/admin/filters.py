@@ -19,10 +19,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from connections.lifecycle import PAIRING, Desired, Reason, State
+from connections.display import DISPLAYS, FILTER_NAMES
+from connections.lifecycle import Desired, Reason, State
 from connections.models import ConnectionEvent
-from connections.reason_texts import REASON_TEXTS, NextAction
-from connections.status import UNATTENDED
+from connections.reason_texts import REASON_TEXTS
 from organizations.phone_numbers import spellings
 
 DOWN_HOURS = (1, 4, 24, 72)
@@ -30,45 +30,19 @@ MOST_DIGITS = 20
 FEWEST_DIGITS = 3
 PHONE_CHARACTERS = frozenset("+-–().0123456789/ \u00a0\u202f\u2011")
 
-# Beside the states: what a person looks for that is a part of one, or of several.
-DEACTIVATED, OFFLINE = "deactivated", "offline"
-# What stands for the fleet page's sections that are more than one state.
-NEEDS_ACTION, LINKING = State.ACTION_NEEDED, State.CONNECTING
-AT_THE_SERVER = [
-    reason for reason, words in REASON_TEXTS.items() if words.step == NextAction.CHECK_SERVER
-]
-
-# As the fleet page counts them.
-STATE_NAMES = {
-    State.ACTION_NEEDED: lazy("Needs action"),
-    State.RECONNECTING: lazy("Reconnecting"),
-    State.CONNECTING: lazy("Linking"),
-    State.AWAITING_SCAN: lazy("Linking: waiting for the phone"),
-    State.CONNECTED: lazy("Connected"),
-    State.DISCONNECTED: lazy("Disconnected"),
-    DEACTIVATED: lazy("Deactivated"),
-    OFFLINE: lazy("Service offline"),
-}
-
-
 # --- What the choices stand for -------------------------------------------------------------------
 
 
-def in_state(value: str) -> Q:
-    """What one choice of the state's filter stands for.
-
-    A person is needed also where only the server can be helped; that counts as nothing else.
-    """
-    inactive = Q(organization__deactivated_at__isnull=False)
-    at_server = Q(told_reason__in=AT_THE_SERVER)
-    if value == DEACTIVATED:
-        return inactive
-    if value == OFFLINE:
-        return Q(told_reason__in=UNATTENDED.values())
-    if value == State.ACTION_NEEDED:
-        return ~inactive & (Q(told_state=value) | at_server)
-    states = PAIRING if value == State.CONNECTING else (value,)
-    return ~inactive & ~at_server & Q(told_state__in=states)
+def in_filter(value: str) -> Q:
+    """Return the connections that the table shows under one choice of the state's filter."""
+    states_of: dict[tuple[Reason, ...], list[State]] = {}
+    for state in State:
+        reasons = tuple(reason for reason in Reason if value in DISPLAYS[state, reason].filters)
+        states_of.setdefault(reasons, []).append(state)
+    found = Q(pk__in=())
+    for reasons, states in states_of.items():
+        found |= Q(told_state__in=states, told_reason__in=reasons)
+    return found
 
 
 def down_since_before(moment: datetime) -> Q:
@@ -112,11 +86,11 @@ class StateFilter(ChosenFilter):
     def lookups(
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
-        return [(str(value), str(name)) for value, name in STATE_NAMES.items()]
+        return [(str(value), str(name)) for value, name in FILTER_NAMES.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        chosen = self.chosen(STATE_NAMES)
-        return queryset if chosen is None else queryset.filter(in_state(chosen))
+        chosen = self.chosen(FILTER_NAMES)
+        return queryset if chosen is None else queryset.filter(in_filter(chosen))
 
 
 class DownFilter(ChosenFilter):

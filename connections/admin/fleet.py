@@ -16,10 +16,9 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from connections.admin.filters import DEACTIVATED, LINKING, NEEDS_ACTION
 from connections.chart import charts
-from connections.fleet import Brief, Fleet, Group, Section, fleet_of
-from connections.lifecycle import State
+from connections.display import FILTER_OF_SECTION, Section
+from connections.fleet import Brief, Fleet, Group, fleet_of
 from connections.reason_texts import NextAction
 from connections.status import refused_since
 from organizations.admin.base import caller_of
@@ -28,15 +27,6 @@ from organizations.admin.invitations import received_by
 SHOWN = 50
 """How many of a section are on the page; the list has them all."""
 
-# What the list's filter calls them.
-_LISTED: dict[Section, str] = {
-    Section.ACTION_NEEDED: NEEDS_ACTION,
-    Section.RECONNECTING: State.RECONNECTING,
-    Section.LINKING: LINKING,
-    Section.CONNECTED: State.CONNECTED,
-    Section.DISCONNECTED: State.DISCONNECTED,
-    Section.DEACTIVATED: DEACTIVATED,
-}
 _FOLDED = (Section.DISCONNECTED, Section.DEACTIVATED)
 
 
@@ -67,7 +57,7 @@ class Shown:
     @property
     def listed(self) -> str:
         """The list of all that are in it."""
-        query = urlencode({"state": _LISTED[self.group.section]})
+        query = urlencode({"state": FILTER_OF_SECTION[self.group.section]})
         return f"{reverse('admin:connections_connection_changelist')}?{query}"
 
     @property

@@ -14,14 +14,16 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from connections import actions, fleet
-from connections.admin.filters import (
-    DEACTIVATED,
-    OFFLINE,
-    STATE_NAMES,
-    in_state,
+from connections import actions
+from connections.admin.filters import in_filter
+from connections.display import (
+    DISPLAYS,
+    FILTER_NAMES,
+    FILTER_OF_SECTION,
+    ListFilter,
+    Section,
+    display_of,
 )
-from connections.fleet import Section
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
 from connections.status import status_of_row, with_told_state
@@ -76,26 +78,22 @@ def every_kind(workers: list[Worker | None]) -> None:
         )
 
 
-def test_the_groups_are_those_of_the_fleet_page(db: None) -> None:
+def test_list_filter_finds_what_the_table_of_displays_names(db: None) -> None:
     dead = FakeWorker()
     dead.die()
     every_kind([None, dead.worker, FakeWorker().worker])
     rows = Connection.objects.select_related("organization", "worker")
-    sections = {row.pk: fleet.section_of(status_of_row(row, Workforce.READY)) for row in rows}
+    displays = {row.pk: display_of(status_of_row(row, Workforce.READY)) for row in rows}
+    for value in ListFilter:
+        expected = {pk for pk, display in displays.items() if value in display.filters}
+        found = with_told_state(rows).filter(in_filter(value)).values_list("pk", flat=True)
+        assert set(found) == expected != set(), value
 
-    def found(value: str) -> set[int]:
-        return set(with_told_state(rows).filter(in_state(value)).values_list("pk", flat=True))
 
-    def of(section: Section) -> set[int]:
-        return {pk for pk, its in sections.items() if its == section}
-
-    assert found(State.ACTION_NEEDED) == of(Section.ACTION_NEEDED) != set()
-    assert found(State.RECONNECTING) == of(Section.RECONNECTING) != set()
-    assert found(State.CONNECTING) == of(Section.LINKING) != set()
-    assert found(State.AWAITING_SCAN) < of(Section.LINKING)
-    assert found(State.CONNECTED) == of(Section.CONNECTED) != set()
-    assert found(State.DISCONNECTED) == of(Section.DISCONNECTED) != set()
-    assert found(DEACTIVATED) == of(Section.DEACTIVATED) != set()
+@pytest.mark.parametrize("section", Section)
+def test_filter_of_a_section_names_what_the_section_shows(section: Section) -> None:
+    named = {pair for pair, its in DISPLAYS.items() if FILTER_OF_SECTION[section] in its.filters}
+    assert named == {pair for pair, its in DISPLAYS.items() if its.section == section} != set()
 
 
 # --- Filters -------------------------------------------------------------------------------------
@@ -113,11 +111,11 @@ def test_it_is_filtered_by_state_and_reason(alice: User, hand: FakeWorker) -> No
     assert names(alice, state="reconnecting") == []
     assert names(alice, state="connecting") == names(alice, state="awaiting_scan") == ["Code"]
     assert names(alice, state="disconnected") == ["Acme"]
-    assert names(alice, state=OFFLINE) == []
+    assert names(alice, state="offline") == []
     assert names(alice, reason="unreachable") == ["Server"]
     assert names(alice, reason="unreachable", state="connected") == []
     hand.die()
-    assert names(alice, state=OFFLINE) == ["Code", "Server", "Up"]
+    assert names(alice, state="offline") == ["Code", "Server", "Up"]
     assert names(alice, state="connected") == []
     assert names(alice, reason="worker_offline") == ["Code", "Server", "Up"]
 
@@ -274,6 +272,6 @@ def test_the_buttons_are_for_those_who_may_press_them(
 
 def test_every_state_can_be_chosen(alice: User) -> None:
     html = page(alice)
-    for value in STATE_NAMES:
+    for value in FILTER_NAMES:
         assert f"?state={value}" in html
-    assert set(STATE_NAMES) >= set(State)
+    assert set(FILTER_NAMES) >= set(State)

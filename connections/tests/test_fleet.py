@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from connections import actions, fleet
-from connections.fleet import SECTION_NAMES, FleetHealth, Section, section_of
+from connections.display import SECTION_NAMES, Section, display_of
+from connections.fleet import FleetHealth
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, Worker
 from connections.reason_texts import REASON_TEXTS, NextAction
@@ -119,11 +120,15 @@ def test_no_one_finds_a_code_there(connection: Connection, alice: User, hand: Fa
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("reason", Reason)
-def test_needs_action_are_those_that_only_a_person_helps(hand: FakeWorker, reason: Reason) -> None:
+def test_section_is_action_needed_where_only_a_person_helps(
+    hand: FakeWorker, reason: Reason
+) -> None:
     only_the_server = REASON_TEXTS[reason].step == NextAction.CHECK_SERVER
     for state in State:
+        if (state, reason) == (State.DISCONNECTED, Reason.ORGANIZATION_INACTIVE):
+            continue  # Never stored: so a deactivated one is told.
         connection = new(f"{state} {reason}", state, reason)
-        in_need = section_of(read_status(connection.pk)) == Section.ACTION_NEEDED
+        in_need = display_of(read_status(connection.pk)).section == Section.ACTION_NEEDED
         assert in_need == (state == State.ACTION_NEEDED or only_the_server), state
 
 

@@ -110,6 +110,12 @@ def test_every_reason_has_an_observation_that_leads_to_it() -> None:
     assert {rule.reason for rule in RULES.values()} == set(Reason) - never_observed
 
 
+def test_reason_of_a_deactivated_organization_is_never_stored_as_disconnected() -> None:
+    """Readers tell a deactivated organization by that pair of state and reason."""
+    leading = [rule for rule in RULES.values() if rule.reason == Reason.ORGANIZATION_INACTIVE]
+    assert [rule.state for rule in leading] == [State.RECONNECTING]
+
+
 def test_every_reason_has_words() -> None:
     assert set(REASON_TEXTS) == set(Reason)
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 from django.utils import timezone
 
+from connections.display import PANEL_NAMES, Panel
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, PairingAttempt, Workforce
-from connections.serializers import PANEL_NAMES, ConnectionStatus, Panel, panel_of
+from connections.serializers import ConnectionStatus, panel_of
 from connections.tests.fake_worker import CODE, CODE_LASTS
 from organizations.models import Organization
 from organizations.phone_numbers import formatted

@@ -6,10 +6,11 @@ import pytest
 from django.utils import timezone
 
 from connections import actions
+from connections.display import Panel
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, Worker
 from connections.reason_texts import NextAction as NextStep
-from connections.serializers import Panel, panel_of, read_status, snapshot
+from connections.serializers import panel_of, read_status, snapshot
 from connections.tests.fake_worker import CODE, NUMBER, FakeWorker, nobody
 from organizations.actors import Actor
 

@@ -15,7 +15,7 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 
-from connections.fleet import Section
+from connections.display import Section
 from connections.lifecycle import Desired, Observation
 from connections.models import Method, PairingAttempt
 from whatsapp_orgs.metrics import gauges

@@ -14,7 +14,7 @@ from django.db.models import BooleanField, Count, ExpressionWrapper, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from connections.fleet import Section, section_of
+from connections.display import Section, display_of
 from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker, Workforce
 from connections.models.conditions import not_started_q
@@ -70,7 +70,7 @@ def read() -> Gauges:
     _read_workers(found)
     for observed, count in _observed(found):
         found.organizations[(observed.state, observed.reason)] += count
-        found.sections[section_of(observed)] += count
+        found.sections[display_of(observed).section] += count
         found.desired[Desired(observed.connection.desired)] += count
         if observed.unowned and not observed.inactive:
             found.unattended += count

@@ -14,7 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from connections import actions
-from connections.fleet import Section, fleet_of
+from connections.display import Section
+from connections.fleet import fleet_of
 from connections.lifecycle import Desired, Observation, Reason, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
 from connections.tests.fake_worker import NUMBER, FakeWorker

@@ -15,8 +15,8 @@ from django.utils import translation
 from django.utils.translation import gettext, ngettext, pgettext
 
 from connections.detail_messages import DETAILS
+from connections.display import PANEL_NAMES
 from connections.reason_texts import REASON_TEXTS
-from connections.serializers import PANEL_NAMES
 from organizations.websockets import language_of
 from tests.support import messages
 

@@ -1,0 +1,162 @@
+"""What each pair of state and reason looks like: panel, section, filters, and the API's old word.
+
+`DISPLAYS` is the one table; the live page, the fleet page, the list's filters, the metrics and
+`GET status` read it. The texts of a reason are in `reason_texts.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_noop as _
+from django.utils.translation import pgettext_lazy
+
+from connections.lifecycle import Reason, State
+from connections.reason_texts import HELD, REASON_TEXTS, NextAction
+from connections.status import UNATTENDED, ConnectionStatus
+
+
+class Panel(StrEnum):
+    """What the live page shows large. The value is also its name in the page's CSS."""
+
+    DISCONNECTED = "disconnected"
+    RESUMING = "resuming"
+    PREPARING = "preparing"
+    CODE = "code"
+    PHONE_CODE = "phone_code"  # the same, to be typed on the phone
+    HIDDEN = "hidden"  # a code is waiting, and this person may not see it
+    FINISHING = "finishing"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    RETRYING = "retrying"  # WhatsApp cannot be reached, so there is no code yet
+    DISCONNECTING = "disconnecting"
+    ACTION_NEEDED = "action_needed"
+    OFFLINE = "offline"
+    FULL = "full"  # no worker has room for it
+
+
+PANEL_NAMES = {
+    Panel.DISCONNECTED: _("Disconnected"),
+    Panel.RESUMING: _("Connecting"),
+    Panel.PREPARING: _("Preparing the code"),
+    Panel.CODE: _("Waiting for the scan"),
+    Panel.PHONE_CODE: _("Waiting for the phone"),
+    Panel.HIDDEN: _("Waiting for the phone"),
+    Panel.FINISHING: _("Finishing"),
+    Panel.CONNECTED: _("Connected"),
+    Panel.RECONNECTING: _("Reconnecting"),
+    Panel.RETRYING: _("Trying again"),
+    Panel.DISCONNECTING: _("Disconnecting"),
+    Panel.ACTION_NEEDED: _("Action needed"),
+    Panel.OFFLINE: _("Service offline"),
+    Panel.FULL: _("Service full"),
+}
+
+
+class Section(StrEnum):
+    """Where a connection stands on the fleet page, what is most urgent first."""
+
+    ACTION_NEEDED = "action_needed"
+    RECONNECTING = "reconnecting"
+    LINKING = "linking"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    DEACTIVATED = "deactivated"
+
+
+SECTION_NAMES = {
+    Section.ACTION_NEEDED: pgettext_lazy("of organizations", "Needs action"),
+    Section.RECONNECTING: pgettext_lazy("of organizations", "Reconnecting"),
+    Section.LINKING: pgettext_lazy("of organizations", "Linking"),
+    Section.CONNECTED: pgettext_lazy("of organizations", "Connected"),
+    Section.DISCONNECTED: pgettext_lazy("of organizations", "Disconnected"),
+    Section.DEACTIVATED: pgettext_lazy("of organizations", "Deactivated"),
+}
+
+
+class ListFilter(StrEnum):
+    """`?state=` of the list in admin: the fleet page's sections, and parts of them."""
+
+    ACTION_NEEDED = "action_needed"
+    RECONNECTING = "reconnecting"
+    LINKING = "connecting"
+    AWAITING_SCAN = "awaiting_scan"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    DEACTIVATED = "deactivated"
+    OFFLINE = "offline"
+
+
+FILTER_NAMES = {
+    ListFilter.ACTION_NEEDED: lazy("Needs action"),
+    ListFilter.RECONNECTING: lazy("Reconnecting"),
+    ListFilter.LINKING: lazy("Linking"),
+    ListFilter.AWAITING_SCAN: lazy("Linking: waiting for the phone"),
+    ListFilter.CONNECTED: lazy("Connected"),
+    ListFilter.DISCONNECTED: lazy("Disconnected"),
+    ListFilter.DEACTIVATED: lazy("Deactivated"),
+    ListFilter.OFFLINE: lazy("Service offline"),
+}
+FILTER_OF_SECTION = {section: ListFilter[section.name] for section in Section}
+
+
+@dataclass(frozen=True)
+class Display:
+    """What a state with a reason looks like.
+
+    `panel`: before it is known whether there is a code, and who looks (serializers.panel_of).
+    `api_status`: one of the three words that the old service knew.
+    """
+
+    panel: Panel
+    section: Section
+    api_status: str
+    filters: frozenset[ListFilter]
+
+
+OF_STATE: dict[State, tuple[Panel, Section, str]] = {
+    State.CONNECTED: (Panel.CONNECTED, Section.CONNECTED, "connected"),
+    State.CONNECTING: (Panel.PREPARING, Section.LINKING, "connecting"),
+    State.AWAITING_SCAN: (Panel.CODE, Section.LINKING, "connecting"),
+    State.RECONNECTING: (Panel.RECONNECTING, Section.RECONNECTING, "connecting"),
+    State.DISCONNECTED: (Panel.DISCONNECTED, Section.DISCONNECTED, "disconnected"),
+    State.ACTION_NEEDED: (Panel.ACTION_NEEDED, Section.ACTION_NEEDED, "disconnected"),
+}
+"""What a state looks like where its reason does not say otherwise."""
+
+OWN_PANELS: dict[tuple[State, Reason], Panel] = {
+    **{(state, Reason.WORKER_OFFLINE): Panel.OFFLINE for state in State},
+    **{(state, Reason.NO_ROOM): Panel.FULL for state in State},
+    (State.CONNECTING, Reason.FINISHING): Panel.FINISHING,
+    (State.CONNECTING, Reason.UNREACHABLE): Panel.RETRYING,
+}
+
+
+def _display(state: State, reason: Reason) -> Display:
+    panel, section, api_status = OF_STATE[state]
+    # A person is needed where only a person helps: at the phone, or at the server.
+    if REASON_TEXTS[reason].step == NextAction.CHECK_SERVER:
+        section = Section.ACTION_NEEDED
+    if (state, reason) == (State.DISCONNECTED, Reason.ORGANIZATION_INACTIVE):
+        section = Section.DEACTIVATED
+    filters = {FILTER_OF_SECTION[section]}
+    if section == Section.LINKING and state == State.AWAITING_SCAN:
+        filters.add(ListFilter.AWAITING_SCAN)
+    if reason in UNATTENDED.values():
+        filters.add(ListFilter.OFFLINE)
+    return Display(
+        OWN_PANELS.get((state, reason), panel),
+        section,
+        "disconnected" if reason in HELD else api_status,
+        frozenset(filters),
+    )
+
+
+DISPLAYS = {(state, reason): _display(state, reason) for state in State for reason in Reason}
+
+
+def display_of(observed: ConnectionStatus) -> Display:
+    """Return what a connection looks like, as its readers see it."""
+    return DISPLAYS[observed.state, observed.reason]
