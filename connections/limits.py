@@ -8,28 +8,13 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import ngettext
 
 from connections.lifecycle import Observation
 from connections.models import Connection, ConnectionEvent
+from connections.refusals import TooManyRequests
 from organizations.actors import Actor
 
 WINDOW = timedelta(minutes=10)
-
-
-class TooManyRequests(Exception):
-    """Too many attempts. `wait`: after how many seconds another one is allowed."""
-
-    def __init__(self, wait: int) -> None:
-        told = ngettext(
-            "Too many reconnects in a short time; WhatsApp bans numbers for that. "
-            "Try again in {wait} second.",
-            "Too many reconnects in a short time; WhatsApp bans numbers for that. "
-            "Try again in {wait} seconds.",
-            wait,
-        )
-        super().__init__(told.format(wait=wait))
-        self.wait = wait
 
 
 def check(connection: Connection, actor: Actor) -> None:

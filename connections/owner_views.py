@@ -21,10 +21,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from connections import actions, owner_links
-from connections.durations import format_duration
-from connections.limits import TooManyRequests
 from connections.models import Connection, Method, OwnerLink
 from connections.owner_screen import Stage, screen
+from connections.refusals import RequestRefused, too_many_attempts
 from organizations import token_throttle
 from organizations.phone_numbers import ForeignCharacters, digits, spellings
 
@@ -72,7 +71,8 @@ def _open(request: HttpRequest) -> HttpResponse:
         try:
             token_throttle.count(address)
         except token_throttle.Throttled as error:
-            return _too_many(_closed(request, 429, _wait(error.wait)), error.wait)
+            page = _closed(request, 429, too_many_attempts(error.wait))
+            return _retry_after(page, error.wait)
         return _gone(request)
     shown = owner_links.of_browser(_held(request))
     if shown is not None and shown.pk == link.pk:
@@ -107,15 +107,12 @@ def _ask(request: HttpRequest) -> HttpResponse:
         return _page(request, link, 400, problem=str(error))
     except ValueError:
         return _page(request, link, 400, problem=gettext(NO_NUMBER))
-    except TooManyRequests as error:
-        return _too_many(_page(request, link, 429, notice=_wait(error.wait)), error.wait)
     except actions.LinkOver:
         return _gone(request)
-    except actions.UnexpectedNumber:
-        text = gettext("WhatsApp cannot be connected at the moment.")
-        return _page(request, link, 409, notice=text)
-    except (actions.AlreadyConnected, actions.OrganizationInactive, actions.TemporarilyBanned):
-        pass  # The page says so, as far as it is theirs to know.
+    except RequestRefused as error:
+        if error.owner_message:
+            page = _page(request, link, error.status, notice=error.owner_message)
+            return _retry_after(page, error.wait)
     return redirect("owner")
 
 
@@ -166,7 +163,7 @@ def _page(request: HttpRequest, link: OwnerLink, status: int = 200, **said: str)
 
 def _gone(request: HttpRequest) -> HttpResponse:
     """Expired, revoked, used or unknown: the same for all."""
-    return _closed(request, 410, gettext("This link is no longer valid. Ask for a new one."))
+    return _closed(request, 410, actions.LinkOver().owner_message)
 
 
 def _closed(request: HttpRequest, status: int, sentence: str = "") -> HttpResponse:
@@ -174,14 +171,10 @@ def _closed(request: HttpRequest, status: int, sentence: str = "") -> HttpRespon
     return render(request, "connections/owner_closed.html", context, status=status)
 
 
-def _too_many(answer: HttpResponse, wait: int) -> HttpResponse:
-    answer["Retry-After"] = str(wait)
+def _retry_after(answer: HttpResponse, wait: int | None) -> HttpResponse:
+    if wait is not None:
+        answer["Retry-After"] = str(wait)
     return answer
-
-
-def _wait(seconds: int) -> str:
-    text = gettext("Too many attempts. Try again in {duration}.")
-    return text.format(duration=format_duration(timedelta(seconds=seconds)))
 
 
 def _held(request: HttpRequest) -> str:

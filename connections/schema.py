@@ -5,14 +5,23 @@ Each is named after its operation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
+from django.utils.translation import override
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
-from connections.actions import TemporarilyBanned, UnexpectedNumber
 from connections.lifecycle import RULES, Reason, State
 from connections.reason_texts import HELD, NO_CODE_FOLLOWS, REASON_TEXTS
+from connections.refusals import (
+    AlreadyConnected,
+    OrganizationInactive,
+    RequestRefused,
+    TemporarilyBanned,
+    TooManyRequests,
+    UnexpectedNumber,
+)
 from connections.schema_responses import (
     DisconnectBegunSerializer,
     DoneSerializer,
@@ -45,22 +54,22 @@ def _english(reason: Reason) -> str:
     return f"{REASON_TEXTS[reason].english} {REASON_TEXTS[reason].english_next_step}"
 
 
+def refusal(make: Callable[[], RequestRefused]) -> ErrorExample:
+    """Return what the API answers to a request that is refused, in English."""
+    with override(None):
+        error = make()
+    return ErrorExample(error.status, error.code, str(error))
+
+
 # --- Errors -------------------------------------------------------------------------------------
 
 OPERATORS_ONLY = forbidden(DENIED_MESSAGES[Permission.OPERATE])
-ALREADY_CONNECTED = ErrorExample(409, "already_connected", "WhatsApp is already connected")
+ALREADY_CONNECTED = refusal(AlreadyConnected)
 SUPERSEDED = ErrorExample(409, "superseded", "Another request has taken the place of this one.")
-INACTIVE = ErrorExample(409, "organization_inactive", "This organization is deactivated.")
-BANNED = ErrorExample(
-    409, "temporarily_banned", str(TemporarilyBanned(datetime(2026, 3, 1, 9, 30, tzinfo=UTC)))
-)
-UNEXPECTED_NUMBER = ErrorExample(409, "unexpected_number", str(UnexpectedNumber.__doc__))
-TOO_MANY_RECONNECTS = ErrorExample(
-    429,
-    "too_many_requests",
-    "Too many reconnects in a short time; WhatsApp bans numbers for that. "
-    "Try again in 120 seconds.",
-)
+INACTIVE = refusal(OrganizationInactive)
+BANNED = refusal(lambda: TemporarilyBanned(datetime(2026, 3, 1, 9, 30, tzinfo=UTC)))
+UNEXPECTED_NUMBER = refusal(UnexpectedNumber)
+TOO_MANY_RECONNECTS = refusal(lambda: TooManyRequests(120))
 NO_CLIENT = ErrorExample(
     404,
     "client_not_found",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema
 
 from connections import self_tests
-from connections.actions import TooManyTests
-from connections.schema import OPERATORS_ONLY, TAGS
+from connections.refusals import NotConnected, TooManyTests
+from connections.schema import OPERATORS_ONLY, TAGS, refusal
 from connections.schema_responses import BegunSerializer, DoneSerializer, SelfTestSerializer
 from organizations.schema import (
     ORGANIZATION_NOT_FOUND,
@@ -34,8 +34,8 @@ send_test_message = extend_schema(
         **error_responses(
             OPERATORS_ONLY,
             ORGANIZATION_NOT_FOUND,
-            ErrorExample(409, "not_connected", self_tests.NOT_CONNECTED),
-            ErrorExample(429, "too_many_requests", str(TooManyTests(30))),
+            refusal(NotConnected),
+            refusal(lambda: TooManyTests(30)),
             *(
                 ErrorExample(503, failure.value, words)
                 for failure, words in self_tests.FAILED.items()

@@ -10,7 +10,6 @@ from rest_framework.response import Response
 from connections import actions, self_tests
 from connections import schema_self_tests as schema
 from connections.errors import Refused
-from connections.limits import TooManyRequests
 from connections.long_poll import wait_for
 from connections.models import SelfTest
 from connections.views import RETRY_SECONDS, ConnectionView
@@ -28,14 +27,7 @@ class SelfTestView(ConnectionView):
     @schema.send_test_message
     def post(self, request: Request, organization_id: int) -> Response:
         connection = self.connection(organization_id, Permission.OPERATE)
-        try:
-            test = actions.request_self_test(connection.pk, self.caller.actor)
-        except actions.NotConnected as error:
-            raise Refused(status.HTTP_409_CONFLICT, "not_connected", str(error)) from error
-        except TooManyRequests as error:
-            raise Refused(
-                status.HTTP_429_TOO_MANY_REQUESTS, "too_many_requests", str(error), error.wait
-            ) from error
+        test = actions.request_self_test(connection.pk, self.caller.actor)
 
         def look() -> SelfTest | None:
             test.refresh_from_db()

@@ -9,7 +9,6 @@ from connections.models import Connection, SelfTest
 
 State, Failure = SelfTest.State, SelfTest.Failure
 
-NOT_CONNECTED = _("WhatsApp is not connected, so no test message can be sent.")
 SENDING = _("The test message is on its way.")
 SENT = _(
     "The test message was sent: WhatsApp took it. It is on the phone, in the chat with its own "

@@ -18,7 +18,6 @@ from rest_framework.response import Response
 from connections import actions, qr, schema
 from connections.errors import Refused
 from connections.lifecycle import Reason, State
-from connections.limits import TooManyRequests
 from connections.long_poll import wait_for
 from connections.models import Connection, Method
 from connections.reason_texts import HELD, NO_CODE_FOLLOWS
@@ -38,7 +37,6 @@ RETRY_SECONDS = 3
 Told = Callable[[ConnectionStatus], dict[str, Any] | None]
 """The answer that a connection gives, or None when there is none yet."""
 
-ALREADY_CONNECTED = "WhatsApp is already connected"
 SCAN_TO_RECONNECT = "Reconnection successful. Scan the QR code to reconnect."
 RESUMED = "Reconnection successful. The saved credentials still work; no scan is needed."
 INITIALIZED = "Reconnection initialized. QR code will be available shortly."
@@ -136,10 +134,10 @@ class QrSvgView(QrPictureView):
         return self.answer(organization_id)
 
 
-def _no_code(observed: ConnectionStatus) -> Refused:
+def _no_code(observed: ConnectionStatus) -> Exception:
     """Why there is no code to scan."""
     if observed.state == State.CONNECTED:
-        return Refused(status.HTTP_409_CONFLICT, "already_connected", ALREADY_CONNECTED)
+        return actions.AlreadyConnected()
     if observed.has_client:
         return Refused(status.HTTP_404_NOT_FOUND, "qr_not_available", NO_CODE, RETRY_SECONDS)
     return Refused(status.HTTP_404_NOT_FOUND, "client_not_found", NO_CLIENT)
@@ -158,26 +156,9 @@ class RequestView(ConnectionView):
     ) -> Response:
         """Ask, and answer with what `told` makes of the connection, or 202."""
         connection = self.connection(organization_id, Permission.OPERATE)
-        try:
-            requested = actions.request_reconnect(
-                connection.pk, self.caller.actor, method, number, fresh_code
-            )
-        except actions.AlreadyConnected as error:
-            raise Refused(
-                status.HTTP_409_CONFLICT, "already_connected", ALREADY_CONNECTED
-            ) from error
-        except actions.OrganizationInactive as error:
-            raise Refused(status.HTTP_409_CONFLICT, "organization_inactive", str(error)) from error
-        except actions.UnexpectedNumber as error:
-            raise Refused(status.HTTP_409_CONFLICT, "unexpected_number", str(error)) from error
-        except actions.TemporarilyBanned as error:
-            raise Refused(
-                status.HTTP_409_CONFLICT, "temporarily_banned", str(error), error.wait
-            ) from error
-        except TooManyRequests as error:
-            raise Refused(
-                status.HTTP_429_TOO_MANY_REQUESTS, "too_many_requests", str(error), error.wait
-            ) from error
+        requested = actions.request_reconnect(
+            connection.pk, self.caller.actor, method, number, fresh_code
+        )
         look = partial(_outcome, connection.pk, requested.generation, told)
         answer = wait_for(connection.pk, look, settings.RECONNECT_WAIT_SECONDS)
         if answer is None:

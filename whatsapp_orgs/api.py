@@ -12,7 +12,9 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
+from connections.errors import Refused
 from connections.events import EventsView
+from connections.refusals import RequestRefused
 from whatsapp_orgs.openapi import DocsView, SchemaView, YamlSchemaView
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -30,6 +32,8 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
         error = exceptions.NotFound(_("Organization not found."))
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied(str(error) or None)
+    elif isinstance(error, RequestRefused):
+        error = Refused(error.status, error.code, str(error), error.wait)
     response = exception_handler(error, context)
     if response is None or not isinstance(error, exceptions.APIException):
         return None

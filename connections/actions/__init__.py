@@ -29,26 +29,17 @@ from connections.actions.events import (
 )
 from connections.actions.lost_rights import revoke_keys_of
 from connections.actions.owner_links import (
-    LinkOver,
-    TooManyLinks,
     make_owner_link,
     open_owner_link,
     revoke_owner_link,
     use_owner_link,
 )
 from connections.actions.requests import (
-    AlreadyConnected,
-    NothingToCancel,
-    OrganizationInactive,
-    TemporarilyBanned,
-    UnexpectedNumber,
     request_cancel,
     request_disconnect,
     request_reconnect,
 )
 from connections.actions.self_tests import (
-    NotConnected,
-    TooManyTests,
     end_self_test,
     request_self_test,
     take_self_test,
@@ -59,4 +50,17 @@ from connections.actions.transitions import (
     NumberRejected,
     Superseded,
     as_owner,
+)
+from connections.refusals import (
+    AlreadyConnected,
+    LinkOver,
+    NotConnected,
+    NothingToCancel,
+    OrganizationInactive,
+    RequestRefused,
+    TemporarilyBanned,
+    TooManyLinks,
+    TooManyRequests,
+    TooManyTests,
+    UnexpectedNumber,
 )

@@ -11,17 +11,11 @@ from django.db import DatabaseError, transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from connections.actions.requests import (
-    AlreadyConnected,
-    OrganizationInactive,
-    TemporarilyBanned,
-    request_disconnect,
-    request_reconnect,
-)
+from connections.actions.requests import request_disconnect, request_reconnect
 from connections.bulk import BULK_PAIRINGS, Plan, decide, under_way
 from connections.lifecycle import PAIRING, Reason, State
-from connections.limits import TooManyRequests
 from connections.models import BulkItem, BulkRun, Connection, Worker
+from connections.refusals import RequestRefused, TooManyRequests
 from connections.status import ConnectionStatus, read_status, status_of_row
 from organizations.access import Caller, Permission, for_user
 from organizations.models import Organization
@@ -149,15 +143,11 @@ def _ask(run: BulkRun, item: BulkItem) -> None:
             connection = request_disconnect(item.connection_id, caller.actor)
     except PermissionDenied:
         return _write(item, Result.SKIPPED, Problem.NO_RIGHT)
-    except AlreadyConnected:
-        return _write(item, Result.SKIPPED, Problem.CONNECTED)
-    except OrganizationInactive:
-        return _write(item, Result.SKIPPED, Problem.INACTIVE)
-    except TemporarilyBanned:
-        return _write(item, Result.SKIPPED, Problem.BANNED)
     except TooManyRequests as error:
         item.not_before = timezone.now() + timedelta(seconds=error.wait)
-        return _write(item, Result.WAITING, Problem.TOO_MANY)
+        return _write(item, Result.WAITING, Problem(error.problem))
+    except RequestRefused as error:
+        return _write(item, Result.SKIPPED, Problem(error.problem))
     item.generation, item.asked_at = connection.generation, timezone.now()
     _write(item, Result.ASKED)
 

@@ -15,9 +15,10 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from connections.actions.owner_links import revoke_unfinished
-from connections.actions.requests import NothingToCancel, locked, request_cancel
+from connections.actions.requests import locked, request_cancel
 from connections.lifecycle import Observation
 from connections.models import Connection, ConnectionEvent, OwnerLink
+from connections.refusals import NothingToCancel
 from organizations import actions
 from organizations.access import Permission, for_user
 from organizations.actors import Actor

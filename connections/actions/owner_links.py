@@ -17,33 +17,25 @@ from django.utils import timezone
 
 from connections import broadcast
 from connections.actions.requests import (
-    AlreadyConnected,
-    NothingToCancel,
-    OrganizationInactive,
     locked,
     request_cancel,
     request_reconnect,
 )
 from connections.lifecycle import PAIRING, Desired, State
-from connections.limits import WINDOW, TooManyRequests
+from connections.limits import WINDOW
 from connections.models import Connection, Method, OwnerLink
 from connections.reason_texts import NEW_CODE_HELPS
+from connections.refusals import (
+    AlreadyConnected,
+    LinkOver,
+    NothingToCancel,
+    OrganizationInactive,
+    TooManyLinks,
+)
 from organizations.actors import Actor
 from organizations.audit import Action, log_audit
 
 SECRET_BYTES = 20
-
-
-class LinkOver(Exception):
-    """This link is no longer valid."""
-
-
-class TooManyLinks(TooManyRequests):
-    """Too many links for the owner. `wait`: after how many seconds another one can be made."""
-
-    def __init__(self, wait: int) -> None:
-        Exception.__init__(self, f"Too many links in a short time. Try again in {wait} seconds.")
-        self.wait = wait
 
 
 def digest(secret: str) -> str:
@@ -65,7 +57,7 @@ def make_owner_link(connection_id: int, actor: Actor) -> tuple[OwnerLink, str]:
     """
     connection = locked(connection_id, actor)
     if not connection.organization.is_active:
-        raise OrganizationInactive(OrganizationInactive.__doc__)
+        raise OrganizationInactive
     if _connected(connection):
         raise AlreadyConnected
     _allow(connection)
@@ -117,7 +109,7 @@ def use_owner_link(
     connection = locked(link.connection_id)
     link = OwnerLink.objects.get(pk=link.pk)
     if not link.is_open or (link.used_at and link.browser_hash != digest(browser)):
-        raise LinkOver(LinkOver.__doc__)
+        raise LinkOver
     if link.used_at and method is None:
         return
     if method is None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from math import ceil
-
 from django.db import transaction
 from django.utils import timezone
 
@@ -12,6 +9,13 @@ from connections import broadcast, limits
 from connections.actions.transitions import Outcome, apply_transition, end_attempts
 from connections.lifecycle import PAIRING, Desired, Observation, Reason, State
 from connections.models import Connection, Method
+from connections.refusals import (
+    AlreadyConnected,
+    NothingToCancel,
+    OrganizationInactive,
+    TemporarilyBanned,
+    UnexpectedNumber,
+)
 from organizations.access import Permission
 from organizations.actors import Actor
 from organizations.locks import lock_organization
@@ -27,38 +31,6 @@ REQUESTED = (
     "fresh_code",
     "logout_pending",
 )
-
-
-class AlreadyConnected(Exception):
-    """WhatsApp is already connected"""
-
-
-class OrganizationInactive(Exception):
-    """This organization is deactivated."""
-
-
-class NothingToCancel(Exception):
-    """No pairing is under way"""
-
-
-class UnexpectedNumber(Exception):
-    """This organization expects another number. Use its phone, or change the expected number."""
-
-
-class TemporarilyBanned(Exception):
-    """WhatsApp has banned the number until a time; trying earlier makes it longer."""
-
-    def __init__(self, until: datetime) -> None:
-        super().__init__(
-            f"WhatsApp has banned this number until {until:%Y-%m-%d %H:%M} UTC. It comes back by "
-            "itself then; trying earlier makes it longer."
-        )
-        self.until = until
-
-    @property
-    def wait(self) -> int:
-        """Seconds until the ban ends, at least one."""
-        return max(1, ceil((self.until - timezone.now()).total_seconds()))
 
 
 @transaction.atomic
@@ -81,10 +53,10 @@ def request_reconnect(
     """
     connection = locked(connection_id, actor)
     if not connection.organization.is_active:
-        raise OrganizationInactive(OrganizationInactive.__doc__)
+        raise OrganizationInactive
     expected = connection.organization.expected_number
     if number and expected and not same_number(expected, number):
-        raise UnexpectedNumber(UnexpectedNumber.__doc__)
+        raise UnexpectedNumber
     if connection.desired == Desired.CONNECTED:
         # Without a worker the row tells of a link that is gone, and readers are told so.
         if connection.state == State.CONNECTED and connection.has_worker:
@@ -122,7 +94,7 @@ def request_cancel(connection_id: int, actor: Actor) -> Connection:
     """Ask for the end of a pairing that is under way. Raises NothingToCancel."""
     connection = locked(connection_id)
     if connection.desired != Desired.CONNECTED or not connection.pairs:
-        raise NothingToCancel(NothingToCancel.__doc__)
+        raise NothingToCancel
     if not connection.store_name:
         return _request(connection, Desired.DISCONNECTED, Observation.CANCEL_REQUESTED, actor)
     # The saved login is resumed as after a restart: nobody waits for a code any more.

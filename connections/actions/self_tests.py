@@ -8,36 +8,17 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from connections import broadcast
 from connections.actions.requests import locked
 from connections.actions.transitions import Fence, Superseded
 from connections.lifecycle import Desired, State
-from connections.limits import TooManyRequests
 from connections.models import Connection, SelfTest
-from connections.self_tests import NOT_CONNECTED
+from connections.refusals import NotConnected, TooManyTests
 from organizations.actors import Actor
 
 WINDOW = timedelta(minutes=10)
 PER_WINDOW = 5
-
-
-class NotConnected(Exception):
-    """The number is not connected now."""
-
-
-class TooManyTests(TooManyRequests):
-    """A test message is on its way, or there were too many. `wait`: seconds until another one."""
-
-    def __init__(self, wait: int) -> None:
-        told = ngettext(
-            "Too many test messages. Try again in {wait} second.",
-            "Too many test messages. Try again in {wait} seconds.",
-            wait,
-        )
-        Exception.__init__(self, told.format(wait=wait))
-        self.wait = wait
 
 
 @transaction.atomic
@@ -50,7 +31,7 @@ def request_self_test(connection_id: int, actor: Actor) -> SelfTest:
     connected = connection.desired == Desired.CONNECTED and connection.state == State.CONNECTED
     # Without a worker, or when it is deactivated, the row tells of a link that is gone.
     if not (connected and connection.has_worker and connection.organization.is_active):
-        raise NotConnected(_(NOT_CONNECTED))
+        raise NotConnected
     now = timezone.now()
     _allow(connection)
     test = SelfTest.objects.create(

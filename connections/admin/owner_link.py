@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,8 +13,8 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
 from connections import actions, owner_links
-from connections.durations import format_duration
 from connections.models import Connection
+from connections.refusals import RequestRefused
 from organizations.access import Permission
 from organizations.admin.base import caller_of
 from organizations.models import Organization
@@ -35,14 +34,8 @@ def link_view(request: HttpRequest, organization_id: int) -> HttpResponse:
 def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
     try:
         link, secret = actions.make_owner_link(connection.pk, caller_of(request).actor)
-    except actions.AlreadyConnected:
-        return _refused(request, connection, gettext("WhatsApp is already connected"))
-    except actions.OrganizationInactive:
-        return _refused(request, connection, gettext("This organization is deactivated."))
-    except actions.TooManyLinks as error:
-        text = gettext("Too many links in a short time. Try again in {duration}.")
-        duration = format_duration(timedelta(seconds=error.wait))
-        return _refused(request, connection, text.format(duration=duration))
+    except RequestRefused as error:
+        return _refused(request, connection, error.page_message)
     url = f"{request.build_absolute_uri(reverse('owner'))}#{secret}"
     if _wants_json(request):
         return JsonResponse({"success": True, "url": url, "link": owner_links.told(connection)})

@@ -1,7 +1,7 @@
 """The live page of a connection in Django admin, and the requests that its buttons make."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +15,6 @@ from django.http import (
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
@@ -24,8 +23,8 @@ from connections.admin.texts import page_texts
 from connections.admin.uptime_bars import strip
 from connections.durations import format_duration
 from connections.history import place_of
-from connections.limits import TooManyRequests
 from connections.models import Connection, Method
+from connections.refusals import RequestRefused
 from connections.serializers import read_status, snapshot
 from organizations.access import Permission
 from organizations.actors import Actor
@@ -33,10 +32,8 @@ from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
 from organizations.phone_numbers import ForeignCharacters, digits, formatted
 
-ALREADY_CONNECTED = _("WhatsApp is already connected")
 RECONNECTING = _("Reconnecting has begun.")
 CANCELLED = _("Linking was cancelled.")
-NOTHING_TO_CANCEL = _("No phone is being linked right now.")
 DISCONNECTING = _("Disconnecting has begun.")
 CODE_ASKED = _("A code for the phone has been asked for.")
 TESTING = _("The test message is on its way.")
@@ -46,8 +43,15 @@ NO_CODE = _("There is no QR code to scan right now.")
 NO_NUMBER = _("Write the whole number with + and the country code, like +55 11 98765-4321.")
 
 
-class Refused(Exception):
-    """A request that cannot be carried out; the text is for the person who asked."""
+class Refused(RequestRefused):
+    """What only this page refuses; the text is for the person who asked."""
+
+    def __init__(self, text: str) -> None:
+        Exception.__init__(self, text)
+
+    @property
+    def page_message(self) -> str:
+        return str(self)
 
 
 Request = Callable[[Connection, Actor, HttpRequest], str]
@@ -191,8 +195,8 @@ class ConnectionPage(TenantAdmin[Connection]):
         connection = self._operable(request, organization_id)
         try:
             success, message = True, gettext(ask(connection, caller_of(request).actor, request))
-        except Refused as refused:
-            success, message = False, str(refused)
+        except RequestRefused as refused:
+            success, message = False, refused.page_message
         status = 200 if success else 409
         if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
             return JsonResponse({"success": success, "message": message}, status=status)
@@ -231,10 +235,7 @@ def _reconnect(connection: Connection, actor: Actor, request: HttpRequest) -> st
 
 
 def _cancel(connection: Connection, actor: Actor, request: HttpRequest) -> str:
-    try:
-        actions.request_cancel(connection.pk, actor)
-    except actions.NothingToCancel as error:
-        raise Refused(gettext(NOTHING_TO_CANCEL)) from error
+    actions.request_cancel(connection.pk, actor)
     return CANCELLED
 
 
@@ -258,32 +259,7 @@ def _request(
     number: str = "",
     fresh_code: bool = False,
 ) -> None:
-    try:
-        actions.request_reconnect(connection.pk, actor, method, number, fresh_code)
-    except actions.AlreadyConnected as error:
-        raise Refused(gettext(ALREADY_CONNECTED)) from error
-    except actions.OrganizationInactive as error:
-        raise Refused(gettext("This organization is deactivated.")) from error
-    except actions.UnexpectedNumber as error:
-        text = gettext(
-            "This organization expects another number. Use its phone, or change the expected "
-            "number."
-        )
-        raise Refused(text) from error
-    except actions.TemporarilyBanned as error:
-        text = gettext(
-            "WhatsApp has banned this number until {time}. It comes back by itself then; trying "
-            "earlier makes it longer."
-        )
-        raise Refused(text.format(time=f"{localtime(error.until):%Y-%m-%d %H:%M %Z}")) from error
-    except TooManyRequests as error:
-        text = gettext(
-            "Too many reconnects in a short time; WhatsApp bans numbers for that. Try again in "
-            "{duration}."
-        )
-        raise Refused(
-            text.format(duration=format_duration(timedelta(seconds=error.wait)))
-        ) from error
+    actions.request_reconnect(connection.pk, actor, method, number, fresh_code)
 
 
 def _disconnect(connection: Connection, actor: Actor, request: HttpRequest) -> str:
@@ -292,10 +268,7 @@ def _disconnect(connection: Connection, actor: Actor, request: HttpRequest) -> s
 
 
 def _test(connection: Connection, actor: Actor, request: HttpRequest) -> str:
-    try:
-        actions.request_self_test(connection.pk, actor)
-    except (actions.NotConnected, TooManyRequests) as error:
-        raise Refused(str(error)) from error
+    actions.request_self_test(connection.pk, actor)
     return TESTING
 
 

@@ -14,8 +14,8 @@ from pytest_django import Settings
 
 from connections import actions, limits
 from connections.lifecycle import Observation
-from connections.limits import TooManyRequests
 from connections.models import Connection, ConnectionEvent, Method
+from connections.refusals import TooManyRequests
 from connections.tests.fake_worker import FakeWorker
 from organizations.actions import create_token
 from organizations.actors import Actor

@@ -14,8 +14,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from connections import actions, broadcast, self_tests
 from connections.actions import Fence, NotConnected, Superseded, TooManyTests
 from connections.lifecycle import Observation
-from connections.limits import TooManyRequests
 from connections.models import Connection, SelfTest, Worker
+from connections.refusals import TooManyRequests
 from connections.tests.fake_worker import FakeWorker
 from connections.tests.rows import everything
 from organizations.actors import Actor

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from connections.self_tests import FAILED, NOT_CONNECTED, SENDING, SENT, Failure
+from connections.refusals import NotConnected
+from connections.self_tests import FAILED, SENDING, SENT, Failure
 from connections.worker.stability import HELD_SECONDS
 from tests.support.application import Answer, Application, until
 from tests.support.linking import link
@@ -53,7 +54,7 @@ def silenced(application: Application, number: str) -> str:
 def test_test_message_arrives_on_the_phone(application: Application, organization: int) -> None:
     before = ask(application, organization)
     assert (before.status, before.body["code"]) == (409, "not_connected")
-    assert before.body["message"] == NOT_CONNECTED
+    assert before.body["message"] == str(NotConnected())
     number = link(application, organization)
     assert newest(application, organization) is None
     answer = ask(application, organization)

@@ -1,0 +1,203 @@
+"""Why a request is refused: for each reason the API's code and status, and the words of each page.
+
+The API answers with `code`, `status` and `str(error)` (whatsapp_orgs/api.py), the admin's pages
+with `page_message`, the owner's page with `owner_message`, and a run over many connections writes
+down `problem`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from math import ceil
+
+from django.utils import timezone
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_noop as _
+
+from connections.durations import format_duration
+
+
+class RequestRefused(Exception):
+    """A request that cannot be carried out now.
+
+    `problem`: a value of BulkItem.Problem; "": a run over many never asks for that.
+    `wait`: after how many seconds to try again, if that helps.
+    """
+
+    code = ""
+    status = 409
+    text = ""
+    problem = ""
+    wait: int | None = None
+
+    def __init__(self) -> None:
+        super().__init__(self.text)
+
+    @property
+    def page_message(self) -> str:
+        """What staff read on a page of the admin, in their language."""
+        return gettext(self.text)
+
+    @property
+    def owner_message(self) -> str:
+        """What the phone's owner reads; "": their page shows it, as far as it is theirs to know."""
+        return ""
+
+
+class AlreadyConnected(RequestRefused):
+    """There is nothing to reconnect."""
+
+    code = "already_connected"
+    text = _("WhatsApp is already connected")
+    problem = "connected"
+
+
+class OrganizationInactive(RequestRefused):
+    """The organization is deactivated."""
+
+    code = "organization_inactive"
+    text = _("This organization is deactivated.")
+    problem = "inactive"
+
+
+class UnexpectedNumber(RequestRefused):
+    """A code was asked for with another number than the organization expects."""
+
+    code = "unexpected_number"
+    text = _(
+        "This organization expects another number. Use its phone, or change the expected number."
+    )
+
+    @property
+    def owner_message(self) -> str:
+        return gettext("WhatsApp cannot be connected at the moment.")
+
+
+class TemporarilyBanned(RequestRefused):
+    """WhatsApp has banned the number until a time; trying earlier makes it longer."""
+
+    code = "temporarily_banned"
+    problem = "banned"
+
+    def __init__(self, until: datetime) -> None:
+        Exception.__init__(
+            self,
+            f"WhatsApp has banned this number until {until:%Y-%m-%d %H:%M} UTC. It comes back by "
+            "itself then; trying earlier makes it longer.",
+        )
+        self.until = until
+        self.wait = max(1, ceil((until - timezone.now()).total_seconds()))
+
+    @property
+    def page_message(self) -> str:
+        text = gettext(
+            "WhatsApp has banned this number until {time}. It comes back by itself then; trying "
+            "earlier makes it longer."
+        )
+        return text.format(time=f"{localtime(self.until):%Y-%m-%d %H:%M %Z}")
+
+
+class NothingToCancel(RequestRefused):
+    """No phone is being linked. The API answers 200 all the same."""
+
+    code = "nothing_to_cancel"
+    text = _("No phone is being linked right now.")
+
+
+class NotConnected(RequestRefused):
+    """A test message was asked for while the number is not connected."""
+
+    code = "not_connected"
+    text = _("WhatsApp is not connected, so no test message can be sent.")
+
+    def __init__(self) -> None:
+        Exception.__init__(self, gettext(self.text))
+
+
+class LinkOver(RequestRefused):
+    """A link for the phone's owner is expired, revoked, used by another browser or unknown."""
+
+    status = 410
+    text = _("This link is no longer valid. Ask for a new one.")
+
+    @property
+    def owner_message(self) -> str:
+        return gettext(self.text)
+
+
+class TooManyRequests(RequestRefused):
+    """Too many attempts. `wait`: after how many seconds another one is allowed."""
+
+    code = "too_many_requests"
+    status = 429
+    problem = "too_many"
+    wait: int
+
+    def __init__(self, wait: int) -> None:
+        Exception.__init__(self, self.message(wait))
+        self.wait = wait
+
+    @staticmethod
+    def message(wait: int) -> str:
+        """What the API answers, in the caller's language."""
+        text = ngettext(
+            "Too many reconnects in a short time; WhatsApp bans numbers for that. "
+            "Try again in {wait} second.",
+            "Too many reconnects in a short time; WhatsApp bans numbers for that. "
+            "Try again in {wait} seconds.",
+            wait,
+        )
+        return text.format(wait=wait)
+
+    @property
+    def duration(self) -> str:
+        return format_duration(timedelta(seconds=self.wait))
+
+    @property
+    def page_message(self) -> str:
+        text = gettext(
+            "Too many reconnects in a short time; WhatsApp bans numbers for that. Try again in "
+            "{duration}."
+        )
+        return text.format(duration=self.duration)
+
+    @property
+    def owner_message(self) -> str:
+        return too_many_attempts(self.wait)
+
+
+class TooManyLinks(TooManyRequests):
+    """Too many links for the owner."""
+
+    @staticmethod
+    def message(wait: int) -> str:
+        return f"Too many links in a short time. Try again in {wait} seconds."
+
+    @property
+    def page_message(self) -> str:
+        text = gettext("Too many links in a short time. Try again in {duration}.")
+        return text.format(duration=self.duration)
+
+
+class TooManyTests(TooManyRequests):
+    """A test message is on its way, or there were too many."""
+
+    @staticmethod
+    def message(wait: int) -> str:
+        text = ngettext(
+            "Too many test messages. Try again in {wait} second.",
+            "Too many test messages. Try again in {wait} seconds.",
+            wait,
+        )
+        return text.format(wait=wait)
+
+    @property
+    def page_message(self) -> str:
+        return str(self)
+
+
+def too_many_attempts(seconds: int) -> str:
+    """Return what the phone's owner reads after too many attempts of any kind."""
+    text = gettext("Too many attempts. Try again in {duration}.")
+    return text.format(duration=format_duration(timedelta(seconds=seconds)))
