@@ -45,12 +45,12 @@ from connections.actions.self_tests import (
     take_self_test,
 )
 from connections.actions.transitions import (
-    GONE_AT_WHATSAPP,
     Fence,
     NumberRejected,
     Superseded,
     as_owner,
 )
+from connections.lifecycle import GONE_AT_WHATSAPP
 from connections.refusals import (
     AlreadyConnected,
     LinkOver,

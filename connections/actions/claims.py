@@ -23,7 +23,7 @@ from connections.actions.transitions import (
     end_attempts,
     resume_saved_login,
 )
-from connections.lifecycle import LIVE, PAIRING, Desired, Observation
+from connections.lifecycle import LIVE, PAIRING, Desired, Reason
 from connections.models import Connection, PairingAttempt, Worker
 from organizations.actors import Actor
 from organizations.audit import log_audit
@@ -189,20 +189,20 @@ def _bring_up_to_date(connection: Connection, linked_number: LinkedNumber) -> No
     if connection.state in PAIRING and (not connection.store_name or (attempt and not number)):
         _pair_again(connection, attempt)
     elif connection.store_name:
-        apply_transition(connection, Observation.SERVICE_RESTARTED, detail=changed, attempt=attempt)
+        apply_transition(connection, Reason.SERVICE_RESTARTED, detail=changed, attempt=attempt)
     else:
-        apply_transition(connection, Observation.CREDENTIALS_MISSING)
+        apply_transition(connection, Reason.CREDENTIALS_MISSING)
 
 
 def _pair_again(connection: Connection, attempt: PairingAttempt | None) -> None:
     """A pairing lost its worker. While its time is not over, someone still waits for a code."""
     first = connection.attempts.filter(generation=connection.generation).last()
     if first is not None and first.expires_at <= timezone.now():
-        apply_transition(connection, Observation.PAIRING_INTERRUPTED, attempt=attempt)
+        apply_transition(connection, Reason.PAIRING_INTERRUPTED, attempt=attempt)
         return resume_saved_login(connection)
     end_attempts(connection, Outcome.INTERRUPTED)
     connection.started_generation -= 1
     connection.save(update_fields=["started_generation"])
     apply_transition(
-        connection, Observation.CODE_LOST, detail="the service was restarted", attempt=attempt
+        connection, Reason.CODE_LOST, detail="the service was restarted", attempt=attempt
     )

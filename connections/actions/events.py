@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from connections import broadcast
 from connections.actions.transitions import (
-    GONE_AT_WHATSAPP,
     Fence,
     Outcome,
     Superseded,
@@ -21,7 +20,7 @@ from connections.actions.transitions import (
     lock_fenced,
     resume_saved_login,
 )
-from connections.lifecycle import Desired, Observation
+from connections.lifecycle import GONE_AT_WHATSAPP, AnyObservation, Desired, Observation, Reason
 from connections.models import Connection, PairingAttempt
 
 
@@ -41,7 +40,7 @@ def _note_start(connection: Connection, fence: Fence) -> None:
 
 @transaction.atomic
 def begin_pairing(
-    fence: Fence, lasts: timedelta, because: Observation | None = None
+    fence: Fence, lasts: timedelta, because: AnyObservation | None = None
 ) -> PairingAttempt:
     """Open the one pairing attempt of this request, and begin it. Raises Superseded.
 
@@ -78,7 +77,7 @@ def show_code(
     number: int,
     count: int,
     lasts: timedelta,
-    observation: Observation = Observation.CODE_SHOWN,
+    observation: AnyObservation = Observation.CODE_SHOWN,
 ) -> None:
     """Show code `number` of `count`, which is valid for `lasts`. Raises Superseded.
 
@@ -106,7 +105,7 @@ def show_phone_code(
     code: str,
     count: int,
     lasts: timedelta,
-    observation: Observation = Observation.PHONE_CODE_SHOWN,
+    observation: AnyObservation = Observation.PHONE_CODE_SHOWN,
 ) -> None:
     """Show a code to be typed on the phone, which is valid for `lasts`. Raises Superseded.
 
@@ -129,13 +128,13 @@ def lose_code(fence: Fence, attempt_id: int, detail: str = "") -> None:
     lost = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
     if not lost.update(code="", phone_code="", code_number=0, code_expires_at=None):
         raise Superseded
-    apply_transition(connection, Observation.CODE_LOST, detail=detail)
+    apply_transition(connection, Reason.CODE_LOST, detail=detail)
 
 
 @transaction.atomic
 def record_event(
     fence: Fence,
-    observation: Observation,
+    observation: AnyObservation,
     detail: str = "",
     retry_at: datetime | None = None,
 ) -> None:
@@ -157,7 +156,7 @@ def accept_code(fence: Fence, attempt_id: int) -> None:
 
 
 @transaction.atomic
-def end_pairing(fence: Fence, observation: Observation, detail: str = "") -> None:
+def end_pairing(fence: Fence, observation: AnyObservation, detail: str = "") -> None:
     """No phone was linked, and why. Raises Superseded.
 
     A login from before that was kept meanwhile is resumed then.
@@ -172,7 +171,7 @@ def link(
     fence: Fence,
     attempt: PairingAttempt,
     number: str,
-    observation: Observation = Observation.LINKED,
+    observation: AnyObservation = Reason.LINKED,
     detail: str = "",
     retry_at: datetime | None = None,
 ) -> None:
@@ -188,7 +187,7 @@ def link(
 
 
 @transaction.atomic
-def forget_credentials(fence: Fence, observation: Observation, detail: str = "") -> None:
+def forget_credentials(fence: Fence, observation: AnyObservation, detail: str = "") -> None:
     """The credentials are deleted, whatever has been requested since. Raises Superseded.
 
     `observation`: what that makes of the connection, unless it is wanted again by now. That
@@ -205,6 +204,6 @@ def forget_credentials(fence: Fence, observation: Observation, detail: str = "")
     connection.save(update_fields=["store_name", "number", "logout_pending"])
     if connection.desired == Desired.DISCONNECTED:
         apply_transition(connection, observation, detail=detail)
-    elif observation == Observation.DISCONNECTED_UNCONFIRMED:
+    elif observation == Reason.DISCONNECTED_UNCONFIRMED:
         apply_transition(connection, Observation.LOGOUT_UNCONFIRMED, detail=detail)
     broadcast.changed(connection.pk)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from connections import broadcast, limits
 from connections.actions.transitions import Outcome, apply_transition, end_attempts
-from connections.lifecycle import PAIRING, Desired, Observation, Reason, State
+from connections.lifecycle import PAIRING, AnyObservation, Desired, Observation, Reason, State
 from connections.models import Connection, Method
 from connections.refusals import (
     AlreadyConnected,
@@ -101,7 +101,7 @@ def request_cancel(connection_id: int, actor: Actor) -> Connection:
     connection.fresh_code = False
     connection.started_generation = connection.generation + 1
     connection.save(update_fields=["started_generation"])
-    return _request(connection, Desired.CONNECTED, Observation.SAVED_LOGIN_KEPT, actor)
+    return _request(connection, Desired.CONNECTED, Reason.SAVED_LOGIN_KEPT, actor)
 
 
 def locked(connection_id: int, actor: Actor | None = None) -> Connection:
@@ -127,7 +127,7 @@ def _under_way(connection: Connection) -> bool:
 
 
 def _request(
-    connection: Connection, desired: Desired, observation: Observation, actor: Actor
+    connection: Connection, desired: Desired, observation: AnyObservation, actor: Actor
 ) -> Connection:
     # Who leaves during a ban must not try WhatsApp either.
     retry_at = connection.banned_until if desired == Desired.DISCONNECTED else None

@@ -13,7 +13,15 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from connections import broadcast
-from connections.lifecycle import PAIRING, Observation, State, after
+from connections.lifecycle import (
+    PAIRING,
+    REPEATED,
+    RULES,
+    AnyObservation,
+    Reason,
+    State,
+    after,
+)
 from connections.models import DETAIL_LENGTH, Connection, ConnectionEvent, PairingAttempt
 from organizations.actors import Actor
 from organizations.audit import log_audit
@@ -25,35 +33,6 @@ logger = logging.getLogger(__name__)
 Outcome = PairingAttempt.Outcome
 
 T = TypeVar("T")
-
-ENDINGS: dict[Observation, PairingAttempt.Outcome] = {
-    Observation.CODES_EXPIRED: Outcome.EXPIRED,
-    Observation.PAIRING_REFUSED: Outcome.REFUSED,
-    Observation.PAIRING_UNVERIFIED: Outcome.REFUSED,
-    Observation.PAIRING_TURNED_AWAY: Outcome.REFUSED,
-    Observation.PAIRING_PASSKEY: Outcome.PASSKEY,
-    Observation.WRONG_NUMBER: Outcome.REFUSED,
-    Observation.NUMBER_IN_USE: Outcome.REFUSED,
-    Observation.PAIRING_UNREACHABLE: Outcome.UNREACHABLE,
-    Observation.PAIRING_CRASHED: Outcome.CRASHED,
-    Observation.PAIRING_TIMED_OUT: Outcome.TIMED_OUT,
-    Observation.PAIRING_INTERRUPTED: Outcome.INTERRUPTED,
-}
-"""How each observation that ends a pairing is remembered; any other ending is FAILED."""
-
-GONE_AT_WHATSAPP = frozenset(
-    {
-        Observation.LOGGED_OUT_BY_PHONE,
-        Observation.FORGOTTEN,
-        Observation.ACCOUNT_LOCKED,
-        Observation.BANNED,
-    }
-)
-"""After these the saved credentials are worthless, so the next reconnect begins with a fresh QR."""
-
-
-REPEATED = frozenset({Observation.LINK_UNSTABLE})
-"""Each repetition of these has another detail, and the history needs only the first line."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +56,7 @@ class Superseded(Exception):
 class NumberRejected(Exception):
     """A phone was linked whose number must not be this organization's; `observation` says why."""
 
-    def __init__(self, observation: Observation, detail: str) -> None:
+    def __init__(self, observation: AnyObservation, detail: str) -> None:
         super().__init__(observation)
         self.observation = observation
         self.detail = detail
@@ -110,7 +89,7 @@ def as_owner(fence: Fence, act: Callable[[], T]) -> T:
 
 def apply_transition(
     connection: Connection,
-    observation: Observation,
+    observation: AnyObservation,
     *,
     detail: str = "",
     actor: Actor | None = None,
@@ -142,7 +121,7 @@ def apply_transition(
     connection.retry_at = retry_at
     connection.save(update_fields=["state", "reason", "detail", "since", "retry_at"])
     if state not in PAIRING:
-        end_attempts(connection, ENDINGS.get(observation, Outcome.FAILED))
+        end_attempts(connection, Outcome(RULES[observation].outcome))
     event = ConnectionEvent.objects.create(
         connection=connection,
         observation=observation,
@@ -179,8 +158,8 @@ def adopt_store(connection: Connection, attempt: PairingAttempt, number: str) ->
     before = connection.last_number
     expected = connection.organization.expected_number
     if expected and not same_number(expected, number):
-        raise NumberRejected(Observation.WRONG_NUMBER, f"its number ends in {number[-4:]}")
-    in_use = NumberRejected(Observation.NUMBER_IN_USE, f"its number ends in {number[-4:]}")
+        raise NumberRejected(Reason.WRONG_NUMBER, f"its number ends in {number[-4:]}")
+    in_use = NumberRejected(Reason.NUMBER_IN_USE, f"its number ends in {number[-4:]}")
     others = (
         Connection.objects.filter(number=number).exclude(store_name="").exclude(pk=connection.pk)
     )
@@ -224,9 +203,7 @@ def resume_saved_login(connection: Connection) -> None:
     if connection.store_name and connection.fresh_code:
         connection.fresh_code = False
         connection.save(update_fields=["fresh_code"])
-        apply_transition(
-            connection, Observation.SAVED_LOGIN_KEPT, detail=connection.reason_text.english
-        )
+        apply_transition(connection, Reason.SAVED_LOGIN_KEPT, detail=connection.reason_text.english)
 
 
 def end_attempts(connection: Connection, outcome: PairingAttempt.Outcome) -> None:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from connections import actions, simulator_bridge
-from connections.lifecycle import Desired, Observation, State
+from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection
 from connections.tests.fake_worker import CODE, FakeWorker
 from organizations.actors import Actor
@@ -287,7 +287,7 @@ def test_the_ended_case_offers_the_button_that_helps(
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
-    actions.record_event(fence, Observation.LOGGED_OUT_BY_PHONE)
+    actions.record_event(fence, Reason.LOGGED_OUT_BY_PHONE)
     response = get(alice, page(connection.organization))
     assert "The phone unlinked this device." in text(response)
     told = response.context["told"]

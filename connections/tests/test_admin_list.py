@@ -24,7 +24,7 @@ from connections.display import (
     Section,
     display_of,
 )
-from connections.lifecycle import Desired, Observation, Reason, State
+from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
 from connections.status import status_of_row, with_told_state
 from connections.tests.fake_worker import FakeWorker
@@ -137,7 +137,7 @@ def history(connection: Connection, *lines: tuple[float, State, State]) -> None:
         ConnectionEvent.objects.create(
             connection=connection,
             at=timezone.now() - timedelta(hours=hours),
-            observation=Observation.LINK_LOST,
+            observation=Reason.LINK_LOST,
             state_before=before,
             state=after,
             reason=connection.reason,
@@ -223,7 +223,7 @@ def test_a_row_is_what_the_socket_tells(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, TESTS)
-    actions.record_event(hand.link(connection), Observation.UNREACHABLE, "it did not answer")
+    actions.record_event(hand.link(connection), Reason.UNREACHABLE, "it did not answer")
     connection.refresh_from_db()
     html = page(alice)
     assert f'data-organization="{connection.pk}" data-panel="reconnecting">Reconnecting<' in html

@@ -30,7 +30,16 @@ from connections.actions import (
     Superseded,
     TemporarilyBanned,
 )
-from connections.lifecycle import LIVE, PAIRING, Desired, Observation, Reason, State
+from connections.lifecycle import (
+    LIVE,
+    PAIRING,
+    RULES,
+    AnyObservation,
+    Desired,
+    Observation,
+    Reason,
+    State,
+)
 from connections.models import Connection, PairingAttempt
 from connections.tests.fake_worker import (
     CODE_LASTS,
@@ -56,12 +65,12 @@ SAID_OTHERWISE = {
     Observation.RECONNECT_REQUESTED,
     Observation.DISCONNECT_REQUESTED,
     Observation.CANCEL_REQUESTED,
-    Observation.DISCONNECTED,
-    Observation.DISCONNECTED_UNCONFIRMED,
+    Reason.DISCONNECTED,
+    Reason.DISCONNECTED_UNCONFIRMED,
 }
 # The newest right to write, mostly, or one of those before it.
 WHICH = sampled_from([0, 0, 0, 0, 1, 2, 3])
-SEEN = sampled_from([seen for seen in Observation if seen not in SAID_OTHERWISE])
+SEEN = sampled_from([seen for seen in RULES if seen not in SAID_OTHERWISE])
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -183,7 +192,7 @@ class AnyOrder(RuleBasedStateMachine):
         fence, attempt = self.fence(which), self.newest_attempt()
         if attempt is None or (self.current(fence) and attempt.ended_at is not None):
             return  # The worker links the phone of the pairing that it runs.
-        seen = Observation.TEMPORARILY_BANNED if retry_at else Observation.LINKED
+        seen = Reason.TEMPORARILY_BANNED if retry_at else Reason.LINKED
 
         def write() -> None:
             actions.link(fence, attempt, number, seen, retry_at=retry_at)
@@ -195,7 +204,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @precondition(lambda self: self.fences)
     @rule(which=WHICH, observation=SEEN, retry_at=RETRY_AT)
-    def observe(self, which: int, observation: Observation, retry_at: datetime | None) -> None:
+    def observe(self, which: int, observation: AnyObservation, retry_at: datetime | None) -> None:
         fence = self.fence(which)
         self.may_lose_store = self.current(fence) and observation in GONE_AT_WHATSAPP
         self.write(fence, lambda: actions.record_event(fence, observation, retry_at=retry_at))
@@ -206,9 +215,9 @@ class AnyOrder(RuleBasedStateMachine):
         """The clean-up of a disconnect is done; it need not be the newest request any more."""
         fence = self.fence(which)
         if fence.claim != self.row().claim:
-            return self.refused(lambda: actions.forget_credentials(fence, Observation.DISCONNECTED))
+            return self.refused(lambda: actions.forget_credentials(fence, Reason.DISCONNECTED))
         self.may_lose_store = True
-        actions.forget_credentials(fence, Observation.DISCONNECTED)
+        actions.forget_credentials(fence, Reason.DISCONNECTED)
         row = self.row()
         assert row.state == State.DISCONNECTED or row.desired == Desired.CONNECTED
         assert (row.store_name, row.number, row.logout_pending) == ("", "", False)

@@ -14,7 +14,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from connections import actions, long_poll, qr
-from connections.lifecycle import Observation, State
+from connections.lifecycle import AnyObservation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
 from connections.tests.waiting import until
@@ -152,10 +152,10 @@ def test_reconnect_waits_for_the_saved_credentials(
 ) -> None:
     settings.RECONNECT_WAIT_SECONDS = 20
     actions.request_reconnect(connection.pk, ALICE)
-    actions.record_event(hand.link(connection), Observation.LINK_LOST)
+    actions.record_event(hand.link(connection), Reason.LINK_LOST)
     answer = background(lambda: api.post(url(connection, "reconnect")))
     until(lambda: reread(connection).generation == 2, "the request")
-    actions.record_event(hand.begin(connection), Observation.RESUMED)
+    actions.record_event(hand.begin(connection), Reason.RESUMED)
     assert answer.result(20).status_code == 200
     assert answer.result().json() == {
         "success": True,
@@ -176,7 +176,7 @@ def test_reconnect_says_why_it_failed(
     answer = background(lambda: api.post(url(connection, "reconnect")))
     until(lambda: reread(connection).generation == 1, "the request")
     fence, _ = hand.begin_pairing(connection)
-    actions.record_event(fence, Observation.PAIRING_UNREACHABLE)
+    actions.record_event(fence, Reason.PAIRING_UNREACHABLE)
     assert answer.result(20).status_code == 503
     assert answer.result().json() == refusal(
         "pairing_unreachable",
@@ -202,7 +202,7 @@ def test_waiting_reconnect_gets_503_when_the_phone_asks_for_a_passkey(
     answer = background(lambda: api.post(url(connection, "reconnect")))
     with pytest.raises(TimeoutError):
         answer.result(0.5)
-    actions.end_pairing(fence, Observation.PAIRING_PASSKEY)
+    actions.end_pairing(fence, Reason.PAIRING_PASSKEY)
     assert answer.result(20).status_code == 503
     assert answer.result().json() == refusal(
         "pairing_passkey",
@@ -301,7 +301,7 @@ def test_qrcode_after_the_codes_ran_out(
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence, _ = hand.show_code(connection)
-    actions.record_event(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Reason.CODES_EXPIRED)
     answer = api.get(url(connection, "qrcode"))
     assert (answer.status_code, answer.json()["code"]) == (404, "client_not_found")
 
@@ -365,10 +365,10 @@ def test_status_of_a_linked_phone(api: Client, connection: Connection, hand: Fak
 
 @pytest.mark.parametrize(
     ("observation", "old"),
-    [(Observation.LINK_LOST, "connecting"), (Observation.LOGGED_OUT_BY_PHONE, "disconnected")],
+    [(Reason.LINK_LOST, "connecting"), (Reason.LOGGED_OUT_BY_PHONE, "disconnected")],
 )
 def test_status_of_a_link_that_is_down(
-    api: Client, connection: Connection, hand: FakeWorker, observation: Observation, old: str
+    api: Client, connection: Connection, hand: FakeWorker, observation: AnyObservation, old: str
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     actions.record_event(hand.link(connection), observation)
@@ -407,10 +407,10 @@ def test_disconnect_without_an_answer_yet(api: Client, connection: Connection) -
 @pytest.mark.parametrize(
     ("linked", "seen", "status", "body"),
     [
-        (True, Observation.DISCONNECTED, 200, DISCONNECTED),
+        (True, Reason.DISCONNECTED, 200, DISCONNECTED),
         (
             True,
-            Observation.DISCONNECTED_UNCONFIRMED,
+            Reason.DISCONNECTED_UNCONFIRMED,
             200,
             {
                 "success": True,
@@ -421,7 +421,7 @@ def test_disconnect_without_an_answer_yet(api: Client, connection: Connection) -
         ),
         (
             False,
-            Observation.DISCONNECTED,
+            Reason.DISCONNECTED,
             200,
             {
                 "success": True,
@@ -437,7 +437,7 @@ def test_disconnect_waits_for_the_clean_up(
     background: Background,
     settings: Settings,
     linked: bool,
-    seen: Observation,
+    seen: AnyObservation,
     status: int,
     body: dict[str, Any],
 ) -> None:
@@ -463,14 +463,14 @@ def test_disconnect_says_that_the_clean_up_failed(
     settings.DISCONNECT_WAIT_SECONDS = 20
     answer = background(lambda: api.delete(url(connection, "disconnect")))
     until(lambda: reread(connection).logout_pending, "the request")
-    actions.record_event(hand.begin(connection), Observation.SESSION_BROKE)
+    actions.record_event(hand.begin(connection), Reason.SESSION_BROKE)
     assert answer.result(20).status_code == 500
     assert answer.result().json()["code"] == "session_broke"
 
 
-@pytest.mark.parametrize("observation", [Observation.CODES_EXPIRED, Observation.FORGOTTEN])
+@pytest.mark.parametrize("observation", [Reason.CODES_EXPIRED, Reason.FORGOTTEN])
 def test_disconnect_of_what_is_down_is_no_failure(
-    api: Client, connection: Connection, hand: FakeWorker, observation: Observation
+    api: Client, connection: Connection, hand: FakeWorker, observation: AnyObservation
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence, _ = hand.show_code(connection)
@@ -483,7 +483,7 @@ def test_disconnect_can_be_asked_for_again_once_it_failed(
     api: Client, connection: Connection, hand: FakeWorker
 ) -> None:
     api.delete(url(connection, "disconnect"))
-    actions.record_event(hand.begin(connection), Observation.SESSION_BROKE)
+    actions.record_event(hand.begin(connection), Reason.SESSION_BROKE)
     answer = api.delete(url(connection, "disconnect"))
     assert answer.status_code == 202
     assert reread(connection).generation == 2

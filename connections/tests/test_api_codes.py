@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from connections import actions, qr
-from connections.lifecycle import Observation, State
+from connections.lifecycle import Reason, State
 from connections.models import Connection, Method, PairingAttempt
 from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
 from organizations.actions import set_active
@@ -162,7 +162,7 @@ def test_number_of_the_status_is_accepted_wherever_one_is_asked_for(
     changed = owner("patch", organization, {"expectedNumber": told})
     assert (changed.status_code, changed.json()["expectedNumber"]) == (200, f"+{told}")
     owner("patch", organization, {"expectedNumber": None})
-    actions.record_event(fence, Observation.FORGOTTEN)
+    actions.record_event(fence, Reason.FORGOTTEN)
     assert api("post", f"{path}/pairing-code", {"phoneNumber": told}).status_code == 202
     assert reread(connection).requested_number == number
 
@@ -211,10 +211,10 @@ def test_saved_credentials_need_no_code(
     api: Api, path: str, connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE, Method.PHONE, NUMBER)
-    actions.record_event(hand.link(connection), Observation.LINK_LOST)
+    actions.record_event(hand.link(connection), Reason.LINK_LOST)
     asked = api("post", f"{path}/pairing-code", BODY)
     assert asked.status_code == 202
-    actions.record_event(hand.begin(connection), Observation.RESUMED)
+    actions.record_event(hand.begin(connection), Reason.RESUMED)
     assert error(api("post", f"{path}/pairing-code", BODY))[:2] == (409, "already_connected")
 
 

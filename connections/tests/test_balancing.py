@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connections import actions
 from connections.actions import Superseded
-from connections.lifecycle import Observation, Reason, State
+from connections.lifecycle import Reason, State
 from connections.models import Connection, Worker
 from connections.tests.fake_worker import NUMBER, FakeWorker, nobody
 from connections.worker.balancing import fair_level
@@ -62,7 +62,7 @@ def test_connection_of_a_dead_worker_is_claimed_and_its_writes_refused(
     assert claimed is not None and claimed.worker_id == second.worker.pk
     assert reread(linked).reason == Reason.SERVICE_RESTARTED
     with pytest.raises(Superseded):
-        actions.record_event(old, Observation.RESUMED)
+        actions.record_event(old, Reason.RESUMED)
     assert reread(linked).state == State.RECONNECTING
 
 
@@ -120,7 +120,7 @@ def test_handed_over_link_adds_no_event(
     assert (after.state, after.number) == (State.CONNECTED, NUMBER)
     assert linked.events.count() == lines
     with pytest.raises(Superseded):
-        actions.record_event(fence, Observation.LINK_LOST)
+        actions.record_event(fence, Reason.LINK_LOST)
     assert pending_connections(second.worker, frozenset()) == [linked.pk]
 
 

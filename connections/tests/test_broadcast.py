@@ -10,7 +10,7 @@ from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from connections import actions, broadcast
-from connections.lifecycle import Observation
+from connections.lifecycle import Observation, Reason
 from connections.models import Connection
 from connections.tests.fake_worker import CODE, FakeWorker
 from organizations.actors import Actor
@@ -150,7 +150,7 @@ def test_no_one_hears_of_what_changed_nothing(
     fence = hand.link(connection)
     with django_capture_on_commit_callbacks(execute=True):
         actions.record_event(fence, Observation.CODE_ACCEPTED)
-        actions.record_event(fence, Observation.RESUMED)
+        actions.record_event(fence, Reason.RESUMED)
     assert page.heard() == []
 
 

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from connections import actions, bulk
 from connections.actions.bulk import LASTS, PACE
 from connections.bulk import BULK_PAIRINGS
-from connections.lifecycle import Desired, Observation, Reason
+from connections.lifecycle import AnyObservation, Desired, Observation, Reason
 from connections.models import BulkItem, BulkRun, Connection, ConnectionEvent, PairingAttempt
 from connections.tests.fake_worker import FakeWorker
 from organizations.access import for_user
@@ -66,7 +66,7 @@ def dropped(user: User, hand: FakeWorker, number: int) -> Connection:
     fence, attempt = hand.show_code(connection)
     actions.accept_code(fence, attempt.pk)
     actions.link(fence, attempt, f"5511900000{number:03}")
-    actions.record_event(fence, Observation.TAKEN_OVER)
+    actions.record_event(fence, Reason.TAKEN_OVER)
     return connection
 
 
@@ -88,7 +88,7 @@ def resume(hand: FakeWorker, item: BulkItem) -> None:
     """What a worker does about a request, when the saved credentials still work."""
     fence = hand.begin(item.connection)
     actions.record_event(fence, Observation.RESUME_STARTED)
-    actions.record_event(fence, Observation.RESUMED)
+    actions.record_event(fence, Reason.RESUMED)
 
 
 def results(run: BulkRun) -> list[str]:
@@ -168,7 +168,7 @@ def test_pairings_that_a_run_has_led_to_count_among_the_few(
     assert results(run).count("scan") == BULK_PAIRINGS
     assert results(run).count("asked") == 0, "five codes wait to be scanned"
     assert "codes wait for a phone" in bulk.progress(run)["waiting"]
-    actions.record_event(paired[0], Observation.CODES_EXPIRED)
+    actions.record_event(paired[0], Reason.CODES_EXPIRED)
     step(hand, time, 10)
     assert results(run).count("asked") == results(run).count("failed") == 1
     assert bulk.progress(run)["waiting"]
@@ -183,7 +183,7 @@ def pair_after_all(hand: FakeWorker, item: BulkItem) -> actions.Fence:
     """The saved credentials turn out to be worthless, so a code is shown."""
     fence = hand.begin(item.connection)
     actions.record_event(fence, Observation.RESUME_STARTED)
-    actions.record_event(fence, Observation.FORGOTTEN)
+    actions.record_event(fence, Reason.FORGOTTEN)
     attempt = actions.begin_pairing(fence, timedelta(seconds=200))
     actions.show_code(fence, attempt.pk, "a code", 1, 6, timedelta(seconds=60))
     return fence
@@ -212,7 +212,7 @@ def test_a_disconnect_is_done_when_the_credentials_are_gone(
     step(hand, time, 3)
     assert results(run) == ["asked", "asked"]
     for connection, seen in zip(
-        many, (Observation.DISCONNECTED, Observation.DISCONNECTED_UNCONFIRMED), strict=False
+        many, (Reason.DISCONNECTED, Reason.DISCONNECTED_UNCONFIRMED), strict=False
     ):
         actions.forget_credentials(hand.begin(connection), seen)
     step(hand, time)
@@ -225,10 +225,10 @@ def test_a_disconnect_is_done_when_the_credentials_are_gone(
 @pytest.mark.parametrize(
     ("seen", "result"),
     [
-        (Observation.UNREACHABLE, "retrying"),
-        (Observation.LOGIN_REFUSED, "retrying"),
-        (Observation.CREDENTIALS_DAMAGED, "failed"),
-        (Observation.SESSION_BROKE, "failed"),
+        (Reason.UNREACHABLE, "retrying"),
+        (Reason.LOGIN_REFUSED, "retrying"),
+        (Reason.CREDENTIALS_DAMAGED, "failed"),
+        (Reason.SESSION_BROKE, "failed"),
     ],
 )
 def test_what_went_wrong_is_told_by_its_reason(
@@ -236,7 +236,7 @@ def test_what_went_wrong_is_told_by_its_reason(
     alice: User,
     hand: FakeWorker,
     time: Time,
-    seen: Observation,
+    seen: AnyObservation,
     result: str,
 ) -> None:
     run = begin(alice, many[:1])
@@ -293,10 +293,10 @@ def test_what_makes_no_sense_is_skipped_and_says_why(
     connected, banned, inactive, busy, leaving = many[:5]
     for connection in (connected, banned, busy):
         actions.request_reconnect(connection.pk, Actor("bob"))
-    actions.record_event(hand.begin(connected), Observation.RESUMED)
+    actions.record_event(hand.begin(connected), Reason.RESUMED)
     until = time.now() + timedelta(hours=2)
     fence = hand.begin(banned)
-    actions.record_event(fence, Observation.TEMPORARILY_BANNED, retry_at=until)
+    actions.record_event(fence, Reason.TEMPORARILY_BANNED, retry_at=until)
     Organization.objects.filter(pk=inactive.pk).update(deactivated_at=time.now())
     actions.request_disconnect(leaving.pk, Actor("bob"))
     run = begin(alice, many[:6])

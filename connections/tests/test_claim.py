@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from connections import actions
-from connections.lifecycle import Observation, Reason, State
+from connections.lifecycle import AnyObservation, Reason, State
 from connections.models import Connection, PairingAttempt, Worker
 from connections.serializers import read_status
 from connections.tests.fake_worker import NUMBER, FakeWorker, nobody, overdue
@@ -100,7 +100,7 @@ def test_a_ban_is_waited_for_by_the_next_worker_too(
 ) -> None:
     fence = hand.link(requested)
     until = timezone.now() + timedelta(hours=1)
-    actions.record_event(fence, Observation.TEMPORARILY_BANNED, "until then", until)
+    actions.record_event(fence, Reason.TEMPORARILY_BANNED, "until then", until)
     before = everything()["ConnectionEvent"]
     FakeWorker().claim(requested)
     connection = reread(requested)
@@ -130,9 +130,9 @@ def test_a_disconnect_under_way_is_left_to_be_finished(
     assert connection.logout_pending
 
 
-@pytest.mark.parametrize("observation", [Observation.CODES_EXPIRED, Observation.SESSION_BROKE])
+@pytest.mark.parametrize("observation", [Reason.CODES_EXPIRED, Reason.SESSION_BROKE])
 def test_what_only_a_person_can_mend_stays_as_it_is(
-    requested: Connection, hand: FakeWorker, observation: Observation
+    requested: Connection, hand: FakeWorker, observation: AnyObservation
 ) -> None:
     fence, _ = hand.show_code(requested)
     actions.record_event(fence, observation)

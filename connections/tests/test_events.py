@@ -13,7 +13,7 @@ from hypothesis.extra.django import TestCase
 
 from connections import actions
 from connections.history import AUDIT, CONNECTION, Place, Wanted, lines, place_of
-from connections.lifecycle import Observation
+from connections.lifecycle import Reason
 from connections.models import Connection, ConnectionEvent
 from connections.tests.fake_worker import FakeWorker
 from organizations.actions import rename_organization, set_member
@@ -50,7 +50,7 @@ def eventful(connection: Connection, hand: FakeWorker, olivia: User, bob: User) 
     """Olivia asks, a phone links, the link drops, and she renames the organization."""
     someone = Actor("olivia", olivia, None, "192.0.2.7")
     actions.request_reconnect(connection.pk, someone)
-    actions.record_event(hand.link(connection), Observation.LINK_LOST, "reset by peer")
+    actions.record_event(hand.link(connection), Reason.LINK_LOST, "reset by peer")
     rename_organization(connection.organization, "Acme 2", someone)
     return connection
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from connections import actions
 from connections.actions import Fence, Superseded
-from connections.lifecycle import Observation, State
+from connections.lifecycle import RULES, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.fake_worker import CODE, NUMBER, PAIRING_LASTS, FakeWorker, nobody
 from connections.tests.rows import everything
@@ -33,7 +33,7 @@ CASES = [
     Case(
         "begin_pairing because",
         lambda fence, attempt: actions.begin_pairing(
-            fence, PAIRING_LASTS, Observation.LOGGED_OUT_BY_PHONE
+            fence, PAIRING_LASTS, Reason.LOGGED_OUT_BY_PHONE
         ),
     ),
     Case(
@@ -51,7 +51,7 @@ CASES = [
     Case("accept_code", lambda fence, attempt: actions.accept_code(fence, attempt.pk)),
     Case(
         "end_pairing",
-        lambda fence, attempt: actions.end_pairing(fence, Observation.CODES_EXPIRED),
+        lambda fence, attempt: actions.end_pairing(fence, Reason.CODES_EXPIRED),
     ),
     Case("lose_code", lambda fence, attempt: actions.lose_code(fence, attempt.pk)),
     Case("link", lambda fence, attempt: actions.link(fence, attempt, NUMBER)),
@@ -62,7 +62,7 @@ CASES = [
                 fence, observation, "too late"
             ),
         )
-        for observation in Observation
+        for observation in RULES
     ),
 ]
 
@@ -130,7 +130,7 @@ def test_a_code_for_an_attempt_that_has_ended_is_refused(
     connection: Connection, pairing: tuple[Fence, PairingAttempt]
 ) -> None:
     fence, attempt = pairing
-    actions.record_event(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Reason.CODES_EXPIRED)
     refused(lambda: actions.show_code(fence, attempt.pk, CODE, 2, 6, timedelta(seconds=20)))
 
 
@@ -155,7 +155,7 @@ def test_credentials_are_forgotten_whatever_has_been_requested_since(
     actions.request_disconnect(connection.pk, ALICE)
     fence = hand.begin(connection)
     actions.request_reconnect(connection.pk, ALICE)
-    actions.forget_credentials(fence, Observation.DISCONNECTED)
+    actions.forget_credentials(fence, Reason.DISCONNECTED)
     connection.refresh_from_db()
     assert (connection.store_name, connection.number, connection.logout_pending) == ("", "", False)
     assert (connection.state, connection.generation) == (State.CONNECTING, 3)
@@ -169,7 +169,7 @@ def test_a_disconnect_that_was_asked_for_twice_is_done_once(
     fence = hand.begin(connection)
     actions.request_reconnect(connection.pk, ALICE)
     actions.request_disconnect(connection.pk, ALICE)
-    actions.forget_credentials(fence, Observation.DISCONNECTED)
+    actions.forget_credentials(fence, Reason.DISCONNECTED)
     connection.refresh_from_db()
     assert (connection.state, connection.logout_pending) == (State.DISCONNECTED, False)
 
@@ -180,21 +180,19 @@ def test_credentials_are_not_forgotten_under_an_old_claim(
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
     FakeWorker().claim(connection)
-    refused(lambda: actions.forget_credentials(fence, Observation.DISCONNECTED))
+    refused(lambda: actions.forget_credentials(fence, Reason.DISCONNECTED))
     ahead = replace(fence, claim=fence.claim + 7)
-    refused(lambda: actions.forget_credentials(ahead, Observation.DISCONNECTED))
+    refused(lambda: actions.forget_credentials(ahead, Reason.DISCONNECTED))
 
 
 def test_a_fence_from_the_future_is_none(
     connection: Connection, pairing: tuple[Fence, PairingAttempt]
 ) -> None:
     fence, _ = pairing
-    refused(
-        lambda: actions.record_event(replace(fence, claim=fence.claim + 1), Observation.RESUMED)
-    )
+    refused(lambda: actions.record_event(replace(fence, claim=fence.claim + 1), Reason.RESUMED))
     refused(
         lambda: actions.record_event(
-            replace(fence, generation=fence.generation + 1), Observation.RESUMED
+            replace(fence, generation=fence.generation + 1), Reason.RESUMED
         )
     )
 

@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 from connections import actions, fleet
 from connections.display import SECTION_NAMES, Section, display_of
 from connections.fleet import FleetHealth
-from connections.lifecycle import Observation, Reason, State
+from connections.lifecycle import Reason, State
 from connections.models import Connection, Worker
 from connections.reason_texts import REASON_TEXTS, NextAction
 from connections.serializers import read_status
@@ -160,7 +160,7 @@ def test_the_step_that_helps_is_a_button_for_who_may_press_it(
     connection: Connection, alice: User, bob: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
-    actions.record_event(hand.link(connection), Observation.LOGGED_OUT_BY_PHONE)
+    actions.record_event(hand.link(connection), Reason.LOGGED_OUT_BY_PHONE)
     form = re.compile(
         rf'action="{PAGE}connection/{connection.pk}/reconnect/" data-reconnect (hidden)?'
     )
@@ -177,7 +177,7 @@ def test_at_the_server_there_is_no_button_to_press(
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     later = timezone.now() + timedelta(minutes=5, seconds=30)
-    actions.record_event(hand.link(connection), Observation.CLIENT_OUTDATED, retry_at=later)
+    actions.record_event(hand.link(connection), Reason.CLIENT_OUTDATED, retry_at=later)
     response = look(alice)
     (row,) = response.context["sections"][0].rows
     assert (row["reconnects"], row["retryText"]) == (False, "Next try in 5\xa0minutes")
@@ -291,7 +291,7 @@ def test_what_it_says_where_nothing_needs_a_person(
     assert fleet.fleet_of(caller).mood == FleetHealth.QUIET
     set_active(other_organization, False, ALICE)
     assert fleet.fleet_of(caller).mood == FleetHealth.WELL
-    actions.record_event(fence, Observation.LOGGED_OUT_BY_PHONE)
+    actions.record_event(fence, Reason.LOGGED_OUT_BY_PHONE)
     assert fleet.fleet_of(caller).mood == FleetHealth.ACTION
 
 

@@ -25,7 +25,7 @@ from hypothesis.strategies import booleans, integers, sampled_from
 
 from connections import actions
 from connections.actions import Fence, Superseded
-from connections.lifecycle import Observation, State
+from connections.lifecycle import AnyObservation, Observation, Reason, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
 from connections.tests.fake_worker import CODE, CODE_LASTS, NUMBER, PAIRING_LASTS, FakeWorker
 from connections.tests.rows import everything
@@ -85,7 +85,7 @@ class LateWords(RuleBasedStateMachine):
     def clean_up(self) -> None:
         fence = self.take()
         if self.row().logout_pending:
-            self.write("forget", fence, actions.forget_credentials, Observation.DISCONNECTED)
+            self.write("forget", fence, actions.forget_credentials, Reason.DISCONNECTED)
 
     @rule()
     def type_code(self) -> None:
@@ -122,11 +122,11 @@ class LateWords(RuleBasedStateMachine):
 
     @rule(
         seen=sampled_from(
-            [Observation.LINK_LOST, Observation.RESUMED, Observation.FORGOTTEN]
-            + [Observation.TEMPORARILY_BANNED, Observation.SESSION_BROKE, Observation.BANNED]
+            [Reason.LINK_LOST, Reason.RESUMED, Reason.FORGOTTEN]
+            + [Reason.TEMPORARILY_BANNED, Reason.SESSION_BROKE, Reason.BANNED]
         )
     )
-    def observe(self, seen: Observation) -> None:
+    def observe(self, seen: AnyObservation) -> None:
         self.write("observe", self.take(), actions.record_event, seen)
 
     # --- Who comes too late ----------------------------------------------------------------------

@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from connections import actions
 from connections.actions import Fence
 from connections.detail_messages import NO_PHONE_CODE
-from connections.lifecycle import Observation
+from connections.lifecycle import Reason
 from connections.models import Connection, ConnectionEvent, Method, SelfTest, Worker
 from connections.serializers import snapshot
 from connections.status import read_status
@@ -192,7 +192,7 @@ def test_other_spelling_is_offered_after_whatsapp_issued_no_code(
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE, Method.PHONE, "525512345678")
     fence, _ = hand.begin_pairing(connection)
-    actions.record_event(fence, Observation.PAIRING_REFUSED, NO_PHONE_CODE)
+    actions.record_event(fence, Reason.PAIRING_REFUSED, NO_PHONE_CODE)
     sentence = KNOWN_AS.format(unbroken("+52 1 55 1234 5678"))
     assert told(connection)["otherSpelling"]["sentence"] == sentence
     assert f">{sentence}<" in text(get(alice, page(connection.organization)))
@@ -202,7 +202,7 @@ def test_other_spelling_is_offered_after_no_one_typed_the_code(
     connection: Connection, hand: FakeWorker
 ) -> None:
     fence = show_phone_code(connection, hand)
-    actions.record_event(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Reason.CODES_EXPIRED)
     sentence = NO_MESSAGE.format(unbroken("+55 11 8765-4321"))
     assert told(connection)["otherSpelling"]["sentence"] == sentence
 
@@ -217,15 +217,15 @@ def test_no_other_spelling_is_offered_where_none_helps(
     assert re.search(r'data-can="otherSpelling"\s+hidden', html)
     show_phone_code(connection, hand)
     fence = hand.claim(connection)
-    actions.record_event(fence, Observation.PAIRING_REFUSED, "it said: no")
+    actions.record_event(fence, Reason.PAIRING_REFUSED, "it said: no")
     assert told(connection)["otherSpelling"] is None, "the number was not the reason"
     actions.request_reconnect(connection.pk, ALICE)
     fence, _ = hand.show_code(connection)
     assert told(connection)["otherSpelling"] is None, "a QR code is shown"
-    actions.record_event(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Reason.CODES_EXPIRED)
     assert told(connection)["otherSpelling"] is None
     fence = show_phone_code(connection, hand)
-    actions.record_event(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Reason.CODES_EXPIRED)
     set_active(connection.organization, False, ALICE)
     assert told(connection)["otherSpelling"] is None, "the organization rests"
 
@@ -245,7 +245,7 @@ def test_each_way_to_link_leads_to_the_other(connection: Connection, hand: FakeW
     assert attempt is not None
     actions.accept_code(fence, attempt.pk)
     assert ways() == (False, False)
-    actions.record_event(fence, Observation.PAIRING_REFUSED)
+    actions.record_event(fence, Reason.PAIRING_REFUSED)
     assert ways() == (True, False)
 
 
@@ -260,7 +260,7 @@ def test_new_code_is_offered_beside_a_saved_login_that_is_down(
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
     assert offered() == (False, False, False, False, False)
-    actions.record_event(fence, Observation.LOGIN_STILL_REFUSED)
+    actions.record_event(fence, Reason.LOGIN_STILL_REFUSED)
     assert (told(connection)["step"], offered()) == ("new_code", (True, True, True, False, False))
     actions.request_reconnect(connection.pk, ALICE, fresh_code=True)
     hand.show_code(connection)
@@ -310,12 +310,10 @@ def test_the_next_try_is_told_without_javascript(
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
-    actions.record_event(
-        fence, Observation.LINK_LOST, retry_at=timezone.now() + timedelta(minutes=1)
-    )
+    actions.record_event(fence, Reason.LINK_LOST, retry_at=timezone.now() + timedelta(minutes=1))
     assert "Next try at" in text(get(alice, page(connection.organization)))
     until = timezone.now() + timedelta(hours=5)
-    actions.record_event(fence, Observation.TEMPORARILY_BANNED, retry_at=until)
+    actions.record_event(fence, Reason.TEMPORARILY_BANNED, retry_at=until)
     assert "The ban ends:" in text(get(alice, page(connection.organization)))
     answer = browser(alice).post(page(connection.organization, "reconnect"), headers=JSON)
     assert "has banned this number until" in answer.json()["message"]
@@ -342,7 +340,7 @@ def test_earlier_lines_are_pages_of_their_own(
         ConnectionEvent.objects.create(
             connection=connection,
             at=now - timedelta(days=ago),
-            observation=Observation.LINKED,
+            observation=Reason.LINKED,
             state_before="connected" if ago % 2 else "reconnecting",
             state="reconnecting" if ago % 2 else "connected",
             reason="link_lost" if ago % 2 else "resumed",

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
 from connections import actions
-from connections.lifecycle import Observation, State
+from connections.lifecycle import Reason, State
 from connections.models import Connection, OwnerLink, PairingAttempt
 from connections.tests.fake_worker import FakeWorker
 from organizations import actions as organizations
@@ -84,7 +84,7 @@ def test_link_of_somebody_else_stays_when_an_older_one_is_over(
 ) -> None:
     link, secret = actions.make_owner_link(connection.pk, Caller(alice).actor)
     actions.use_owner_link(link, f"{secret}.one", "192.0.2.9")
-    actions.end_pairing(hand.show_code(connection)[0], Observation.CODES_EXPIRED)
+    actions.end_pairing(hand.show_code(connection)[0], Reason.CODES_EXPIRED)
     owner = member("olivia", organization, Role.OWNER)
     newer, _secret = actions.make_owner_link(connection.pk, Caller(owner).actor)
     remove(alice)
@@ -157,7 +157,7 @@ def test_fresh_code_of_a_lost_right_leaves_the_saved_login(
 ) -> None:
     actions.request_reconnect(connection.pk, TESTS)
     fence = hand.link(connection)
-    actions.record_event(fence, Observation.LOGIN_STILL_REFUSED)
+    actions.record_event(fence, Reason.LOGIN_STILL_REFUSED)
     actions.request_reconnect(connection.pk, Caller(alice).actor, fresh_code=True)
     connection.refresh_from_db()
     assert connection.fresh_code

@@ -12,7 +12,7 @@ from django.db import connection as database
 
 from connections import actions
 from connections.actions import Fence, NumberRejected
-from connections.lifecycle import Observation, Reason, State
+from connections.lifecycle import AnyObservation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.fake_worker import NUMBER, FakeWorker, overdue
 from connections.tests.rows import everything
@@ -63,7 +63,7 @@ def expect(pairing: Pairing, number: str) -> None:
     Organization.objects.filter(pk=pairing.connection.pk).update(expected_number=number)
 
 
-def unwelcome(pairing: Pairing, number: str, observation: Observation) -> None:
+def unwelcome(pairing: Pairing, number: str, observation: AnyObservation) -> None:
     """It is refused, says why without the whole number, and changes no row."""
     before = everything()
     with pytest.raises(NumberRejected) as refused, transaction.atomic():
@@ -96,8 +96,8 @@ def test_the_expected_phone_is_welcome_in_either_spelling(
 
 def test_another_phone_than_the_expected_one_is_not(pairing: Pairing) -> None:
     expect(pairing, GERMAN)
-    unwelcome(pairing, NUMBER, Observation.WRONG_NUMBER)
-    actions.record_event(pairing.fence, Observation.WRONG_NUMBER, "its number ends in 4321")
+    unwelcome(pairing, NUMBER, Reason.WRONG_NUMBER)
+    actions.record_event(pairing.fence, Reason.WRONG_NUMBER, "its number ends in 4321")
     row = pairing.row()
     assert (row.state, row.reason, row.store_name) == (State.ACTION_NEEDED, Reason.WRONG_NUMBER, "")
     pairing.attempt.refresh_from_db()
@@ -115,16 +115,16 @@ def test_a_phone_of_another_organization_is_not_welcome(
     pairing: Pairing, other_pairing: Pairing
 ) -> None:
     other_pairing.link(NUMBER)
-    unwelcome(pairing, NUMBER, Observation.NUMBER_IN_USE)
+    unwelcome(pairing, NUMBER, Reason.NUMBER_IN_USE)
     expect(pairing, NUMBER)
-    unwelcome(pairing, NUMBER, Observation.NUMBER_IN_USE)
+    unwelcome(pairing, NUMBER, Reason.NUMBER_IN_USE)
     expect(pairing, GERMAN)
     assert pairing.link(GERMAN).state == State.CONNECTED
 
 
 def test_one_organization_may_link_its_own_phone_again(pairing: Pairing, hand: FakeWorker) -> None:
     pairing.link(NUMBER)
-    actions.record_event(pairing.fence, Observation.TAKEN_OVER)
+    actions.record_event(pairing.fence, Reason.TAKEN_OVER)
     actions.request_reconnect(pairing.connection.pk, ALICE)
     fence, attempt = hand.show_code(pairing.connection)
     actions.link(fence, attempt, NUMBER)
@@ -133,12 +133,12 @@ def test_one_organization_may_link_its_own_phone_again(pairing: Pairing, hand: F
 
 @pytest.mark.parametrize("observation", [None, *sorted(actions.GONE_AT_WHATSAPP)])
 def test_who_has_lost_a_phone_leaves_it_to_others(
-    pairing: Pairing, other_pairing: Pairing, observation: Observation | None
+    pairing: Pairing, other_pairing: Pairing, observation: AnyObservation | None
 ) -> None:
     other_pairing.link(NUMBER)
     if observation is None:
         actions.request_disconnect(other_pairing.connection.pk, ALICE)
-        actions.forget_credentials(other_pairing.fence, Observation.DISCONNECTED)
+        actions.forget_credentials(other_pairing.fence, Reason.DISCONNECTED)
     else:
         actions.record_event(other_pairing.fence, observation)
     assert pairing.link(NUMBER).number == NUMBER
@@ -187,7 +187,7 @@ def test_the_next_worker_adopts_no_phone_of_another_organization(
 # --- At the same time ----------------------------------------------------------------------------
 
 
-def link_together(pairing: Pairing, number: str, together: Barrier) -> Observation | None:
+def link_together(pairing: Pairing, number: str, together: Barrier) -> AnyObservation | None:
     """In a thread of its own: why it was refused, if it was."""
     try:
         together.wait()
@@ -208,7 +208,7 @@ def test_one_of_two_organizations_gets_a_phone_that_both_link_at_once(hand: Fake
         number = f"{NUMBER[:-1]}{turn}"
         with ThreadPoolExecutor(len(pairings)) as pool:
             links = [pool.submit(link_together, found, number, together) for found in pairings]
-            assert {link.result() for link in links} == {None, Observation.NUMBER_IN_USE}
+            assert {link.result() for link in links} == {None, Reason.NUMBER_IN_USE}
         linked = Connection.objects.filter(number=number).exclude(store_name="")
         assert linked.get().state == State.CONNECTED
 
@@ -219,6 +219,6 @@ def test_the_database_is_the_last_resort(pairing: Pairing, other_pairing: Pairin
     with pytest.raises(IntegrityError), transaction.atomic():
         other.update(number=NUMBER, store_name="attempt-7")
     other.update(number=NUMBER)  # a number without credentials is only a memory
-    actions.record_event(pairing.fence, Observation.FORGOTTEN)
+    actions.record_event(pairing.fence, Reason.FORGOTTEN)
     other.update(store_name="attempt-7")
     assert pairing.row().number == other.get().number == NUMBER

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from connections import actions, auth_sessions
-from connections.lifecycle import PAIRING, Observation, Reason, State
+from connections.lifecycle import PAIRING, RULES, AnyObservation, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.fake_worker import CODE, NUMBER, PAIRING_LASTS, FakeWorker
 from organizations.actors import Actor
@@ -47,10 +47,10 @@ def test_a_pairing_whose_credentials_are_worthless_says_why(
     requested: Connection, hand: FakeWorker
 ) -> None:
     fence = hand.link(requested)
-    actions.record_event(fence, Observation.LINK_LOST)
+    actions.record_event(fence, Reason.LINK_LOST)
     actions.request_reconnect(requested.pk, ALICE)
     fence = hand.begin(requested)
-    actions.begin_pairing(fence, PAIRING_LASTS, Observation.FORGOTTEN)
+    actions.begin_pairing(fence, PAIRING_LASTS, Reason.FORGOTTEN)
     connection = reread(requested)
     assert connection.store_name == ""
     assert (connection.state, connection.reason) == (State.CONNECTING, Reason.PREPARING_CODE)
@@ -94,7 +94,7 @@ def test_a_link_that_broke_right_after_the_scan_is_kept(
     requested: Connection, hand: FakeWorker
 ) -> None:
     fence, attempt = hand.show_code(requested)
-    actions.link(fence, attempt, NUMBER, Observation.LINK_LOST)
+    actions.link(fence, attempt, NUMBER, Reason.LINK_LOST)
     connection = reread(requested)
     assert (connection.store_name, connection.state) == (attempt.store_name, State.RECONNECTING)
     attempt.refresh_from_db()
@@ -104,22 +104,22 @@ def test_a_link_that_broke_right_after_the_scan_is_kept(
 @pytest.mark.parametrize(
     ("observation", "outcome"),
     [
-        (Observation.CODES_EXPIRED, Outcome.EXPIRED),
-        (Observation.PAIRING_REFUSED, Outcome.REFUSED),
-        (Observation.PAIRING_UNREACHABLE, Outcome.UNREACHABLE),
-        (Observation.PAIRING_CRASHED, Outcome.CRASHED),
-        (Observation.PAIRING_TIMED_OUT, Outcome.TIMED_OUT),
-        (Observation.PAIRING_INTERRUPTED, Outcome.INTERRUPTED),
-        (Observation.CLIENT_OUTDATED, Outcome.FAILED),
-        (Observation.STORE_FAILED, Outcome.FAILED),
-        (Observation.SESSION_BROKE, Outcome.FAILED),
-        (Observation.HOST_CRASHED, Outcome.FAILED),
+        (Reason.CODES_EXPIRED, Outcome.EXPIRED),
+        (Reason.PAIRING_REFUSED, Outcome.REFUSED),
+        (Reason.PAIRING_UNREACHABLE, Outcome.UNREACHABLE),
+        (Reason.PAIRING_CRASHED, Outcome.CRASHED),
+        (Reason.PAIRING_TIMED_OUT, Outcome.TIMED_OUT),
+        (Reason.PAIRING_INTERRUPTED, Outcome.INTERRUPTED),
+        (Reason.CLIENT_OUTDATED, Outcome.FAILED),
+        (Reason.STORE_FAILED, Outcome.FAILED),
+        (Reason.SESSION_BROKE, Outcome.FAILED),
+        (Reason.HOST_CRASHED, Outcome.FAILED),
     ],
 )
 def test_a_pairing_that_fails_ends_its_attempt(
     requested: Connection,
     hand: FakeWorker,
-    observation: Observation,
+    observation: AnyObservation,
     outcome: PairingAttempt.Outcome,
 ) -> None:
     fence, attempt = hand.show_code(requested)
@@ -134,7 +134,7 @@ def test_a_pairing_that_fails_ends_its_attempt(
 
 @pytest.mark.parametrize("observation", sorted(actions.GONE_AT_WHATSAPP))
 def test_worthless_credentials_are_not_used_again_but_stay_on_disk(
-    requested: Connection, hand: FakeWorker, observation: Observation
+    requested: Connection, hand: FakeWorker, observation: AnyObservation
 ) -> None:
     fence = hand.link(requested)
     store = reread(requested).store_name
@@ -145,11 +145,9 @@ def test_worthless_credentials_are_not_used_again_but_stay_on_disk(
     assert database.read_text() == "credentials"
 
 
-@pytest.mark.parametrize(
-    "observation", sorted(set(Observation) - actions.GONE_AT_WHATSAPP, key=str)
-)
+@pytest.mark.parametrize("observation", sorted(set(RULES) - actions.GONE_AT_WHATSAPP, key=str))
 def test_no_other_failure_touches_the_credentials(
-    requested: Connection, hand: FakeWorker, observation: Observation
+    requested: Connection, hand: FakeWorker, observation: AnyObservation
 ) -> None:
     fence = hand.link(requested)
     store = reread(requested).store_name
@@ -160,12 +158,12 @@ def test_no_other_failure_touches_the_credentials(
 
 def test_what_is_known_already_gets_no_second_line(requested: Connection, hand: FakeWorker) -> None:
     fence = hand.link(requested)
-    actions.record_event(fence, Observation.LINK_LOST)
+    actions.record_event(fence, Reason.LINK_LOST)
     since = reread(requested).since
     lines = requested.events.count()
-    actions.record_event(fence, Observation.LINK_LOST)
+    actions.record_event(fence, Reason.LINK_LOST)
     assert requested.events.count() == lines
-    actions.record_event(fence, Observation.UNREACHABLE)
+    actions.record_event(fence, Reason.UNREACHABLE)
     assert requested.events.count() == lines + 1
     assert reread(requested).since == since, "since when it is in this state"
 
@@ -174,7 +172,7 @@ def test_a_detail_is_kept_and_goes_with_the_next_reason(
     requested: Connection, hand: FakeWorker
 ) -> None:
     fence = hand.link(requested)
-    actions.record_event(fence, Observation.TEMPORARILY_BANNED, "until 2030-01-01 00:00 UTC")
+    actions.record_event(fence, Reason.TEMPORARILY_BANNED, "until 2030-01-01 00:00 UTC")
     assert reread(requested).detail == "until 2030-01-01 00:00 UTC"
     actions.request_reconnect(requested.pk, ALICE)
     assert reread(requested).detail == ""

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from connections import actions, owner_links
 from connections.actions.owner_links import digest
-from connections.lifecycle import Observation
+from connections.lifecycle import AnyObservation, Observation, Reason
 from connections.models import Connection, Method, OwnerLink
 from connections.owner_screen import screen
 from connections.tests.fake_worker import NUMBER, FakeWorker, overdue
@@ -135,14 +135,14 @@ def test_of_many_at_once_one_gets_it(connection: Connection, actor: Actor) -> No
 
 @pytest.mark.parametrize(
     "ending",
-    [Observation.CODES_EXPIRED, Observation.PAIRING_REFUSED, Observation.PAIRING_UNREACHABLE],
+    [Reason.CODES_EXPIRED, Reason.PAIRING_REFUSED, Reason.PAIRING_UNREACHABLE],
 )
 def test_one_attempt_and_it_is_used_up(
     made: tuple[OwnerLink, str],
     connection: Connection,
     hand: FakeWorker,
     actor: Actor,
-    ending: Observation,
+    ending: AnyObservation,
 ) -> None:
     link, secret = made
     held = held_by(secret)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from connections import actions
-from connections.lifecycle import Observation
+from connections.lifecycle import Reason
 from connections.models import Connection, OwnerLink
 from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
 from connections.tests.sockets import close_code, do, open_socket, refusal, watching
@@ -165,7 +165,7 @@ def test_whatever_opens_nothing_looks_the_same(
     used = made()
     assert phone(used).post(LINK, {"ask": "connect"}).status_code == 302
     fence, _ = hand.show_code(connection)
-    actions.record_event(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Reason.CODES_EXPIRED)
     expired = made()
     OwnerLink.objects.filter(pk=OwnerLink.objects.first().pk).update(expires_at=timezone.now())  # type: ignore[union-attr]
     answers = [Client().post(LINK, {"link": old}) for old in (revoked, used, expired, "0" * 40, "")]
@@ -218,7 +218,7 @@ def test_an_attempt_that_ended_is_told_in_one_sentence(
     client = phone(secret)
     client.post(LINK, {"ask": "connect"})
     fence, _ = hand.show_code(connection)
-    actions.record_event(fence, Observation.WRONG_NUMBER, "its number ends in 4321")
+    actions.record_event(fence, Reason.WRONG_NUMBER, "its number ends in 4321")
     page = client.get(LINK)
     assert page.status_code == 410
     assert "The phone could not be linked." in page.text

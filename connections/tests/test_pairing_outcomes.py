@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 
 from connections import actions
-from connections.lifecycle import Observation, State
+from connections.lifecycle import AnyObservation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.fake_worker import CODE, PAIRING_LASTS
 from connections.worker.client_handle import Event, Link
@@ -100,7 +100,7 @@ def requested_pairing(supervisor: Supervisor) -> Connection:
     [
         (
             [{"event": "pairing_ended", "outcome": "err-brand-new"}],
-            Observation.PAIRING_REFUSED,
+            Reason.PAIRING_REFUSED,
             "it said: err-brand-new",
             Outcome.REFUSED,
         ),
@@ -110,25 +110,25 @@ def requested_pairing(supervisor: Supervisor) -> Connection:
                 {"event": "pairing_ended", "outcome": "error"},
                 {"event": "not_paired", "error": "invalid device signature in pair success"},
             ],
-            Observation.PAIRING_UNVERIFIED,
+            Reason.PAIRING_UNVERIFIED,
             "its signature is wrong",
             Outcome.REFUSED,
         ),
         (
             [{"event": "not_paired", "error": "failed to parse signed device identity"}],
-            Observation.PAIRING_UNVERIFIED,
+            Reason.PAIRING_UNVERIFIED,
             "it could not be read",
             Outcome.REFUSED,
         ),
         (
             [{"event": "not_paired", "error": "error saving device: disk I/O error"}],
-            Observation.STORE_FAILED,
+            Reason.STORE_FAILED,
             "",
             Outcome.FAILED,
         ),
         (
             [{"event": "pairing_ended", "outcome": "passkey-request"}],
-            Observation.PAIRING_PASSKEY,
+            Reason.PAIRING_PASSKEY,
             "",
             Outcome.PASSKEY,
         ),
@@ -138,7 +138,7 @@ def requested_pairing(supervisor: Supervisor) -> Connection:
 async def test_each_outcome_under_a_code_has_its_reason(
     supervisor: Supervisor,
     events: list[Event],
-    observation: Observation,
+    observation: AnyObservation,
     detail: str,
     outcome: PairingAttempt.Outcome,
 ) -> None:

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 
 from connections import actions
 from connections.actions import AlreadyConnected
-from connections.lifecycle import Desired, Observation, Reason, State
+from connections.lifecycle import AnyObservation, Desired, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.serializers import read_status
 from connections.tests.fake_worker import NUMBER, FakeWorker, overdue
@@ -80,11 +80,9 @@ def test_a_pairing_past_its_deadline_is_replaced(
     assert reconnect(connection, actor).generation == 2
 
 
-@pytest.mark.parametrize(
-    "observation", [Observation.LINK_LOST, Observation.TAKEN_OVER, Observation.SESSION_BROKE]
-)
+@pytest.mark.parametrize("observation", [Reason.LINK_LOST, Reason.TAKEN_OVER, Reason.SESSION_BROKE])
 def test_what_is_down_is_tried_anew(
-    connection: Connection, actor: Actor, hand: FakeWorker, observation: Observation
+    connection: Connection, actor: Actor, hand: FakeWorker, observation: AnyObservation
 ) -> None:
     reconnect(connection, actor)
     fence = hand.link(connection)

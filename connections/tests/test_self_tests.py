@@ -13,7 +13,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from connections import actions, broadcast, self_tests
 from connections.actions import Fence, NotConnected, Superseded, TooManyTests
-from connections.lifecycle import Observation
+from connections.lifecycle import Reason
 from connections.models import Connection, SelfTest, Worker
 from connections.refusals import TooManyRequests
 from connections.tests.fake_worker import FakeWorker
@@ -158,10 +158,10 @@ def test_who_is_not_connected_cannot_test(
         actions.request_self_test(connection.pk, actor)
     actions.request_reconnect(connection.pk, actor)
     fence = hand.link(connection)
-    actions.record_event(fence, Observation.LINK_LOST)
+    actions.record_event(fence, Reason.LINK_LOST)
     with pytest.raises(NotConnected):
         actions.request_self_test(connection.pk, actor)
-    actions.record_event(fence, Observation.RESUMED)
+    actions.record_event(fence, Reason.RESUMED)
     hand.die()
     with pytest.raises(NotConnected):
         actions.request_self_test(connection.pk, actor)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from connections.lifecycle import Observation, Reason, State
+from connections.lifecycle import RULES, Observation, Reason, State
 from connections.models import ConnectionEvent, Method
 from connections.tests.convergence_machine import SEEN, TROUBLES, Settles
 from connections.tests.fake_client import AFTER_SCAN, NUMBERS, OVERTIME
@@ -85,7 +85,7 @@ def test_after_each_trouble_by_itself() -> None:
     paired_while_whatsapp_is_unreachable()
     reconnected_while_a_logout_fails()
     linked_anew_beside_a_dead_login()
-    assert set(Observation) == SEEN
+    assert set(RULES) == SEEN
 
 
 @pytest.mark.parametrize("harm", ["damage", "loss"])

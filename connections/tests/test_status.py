@@ -49,7 +49,7 @@ def link(connection: Connection, hand: FakeWorker) -> None:
 
 def lose(connection: Connection, hand: FakeWorker) -> None:
     request(connection, hand)
-    actions.record_event(hand.link(connection), Observation.LINK_LOST)
+    actions.record_event(hand.link(connection), Reason.LINK_LOST)
 
 
 def resume(connection: Connection, hand: FakeWorker) -> None:
@@ -61,7 +61,7 @@ def resume(connection: Connection, hand: FakeWorker) -> None:
 def fail(connection: Connection, hand: FakeWorker) -> None:
     request(connection, hand)
     fence, _ = hand.show_code(connection)
-    actions.record_event(fence, Observation.CODES_EXPIRED)
+    actions.record_event(fence, Reason.CODES_EXPIRED)
 
 
 def leave(connection: Connection, hand: FakeWorker) -> None:
@@ -72,7 +72,7 @@ def leave(connection: Connection, hand: FakeWorker) -> None:
 def be_gone(connection: Connection, hand: FakeWorker) -> None:
     leave(connection, hand)
     fence = hand.begin(connection)
-    actions.forget_credentials(fence, Observation.DISCONNECTED)
+    actions.forget_credentials(fence, Reason.DISCONNECTED)
 
 
 def leave_what_is_down(connection: Connection, hand: FakeWorker) -> None:
@@ -82,7 +82,7 @@ def leave_what_is_down(connection: Connection, hand: FakeWorker) -> None:
 
 def fail_to_leave(connection: Connection, hand: FakeWorker) -> None:
     leave(connection, hand)
-    actions.record_event(hand.begin(connection), Observation.SESSION_BROKE)
+    actions.record_event(hand.begin(connection), Reason.SESSION_BROKE)
 
 
 def rest(connection: Connection, hand: FakeWorker) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from connections import timeline
 from connections.history import place_of
-from connections.lifecycle import Desired, Observation, Reason, State
+from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
 from connections.status import ConnectionStatus, read_status
 from organizations.models import Organization
@@ -37,7 +37,7 @@ def write(connection: Connection) -> Callable[..., ConnectionStatus]:
             ConnectionEvent.objects.create(
                 connection=connection,
                 at=NOW - ago,
-                observation=Observation.LINKED,
+                observation=Reason.LINKED,
                 state_before=before,
                 state=state,
                 reason=reason,

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from connections import actions, auth_sessions
 from connections.actions import Superseded
-from connections.lifecycle import Desired, Observation, Reason
+from connections.lifecycle import AnyObservation, Desired, Observation, Reason
 from connections.log_fields import about
 from connections.models import Connection, PairingAttempt
 from connections.worker.client_handle import Link
@@ -49,7 +49,7 @@ class ConnectionTask(OwnedConnection):
                     self._logging_out_old.cancel()
 
     async def _run_to_the_end(self) -> None:
-        ending, detail = Observation.SESSION_BROKE, ""
+        ending, detail = Reason.SESSION_BROKE, ""
         for trial in range(1, TRIALS + 1):
             try:
                 return await self._run()
@@ -59,13 +59,13 @@ class ConnectionTask(OwnedConnection):
             except Exception as error:
                 logger.exception("a session broke", extra={"organization": self.id, "trial": trial})
                 if isinstance(error, OSError):
-                    ending, detail = Observation.STORE_FAILED, error.strerror or ""
+                    ending, detail = Reason.STORE_FAILED, error.strerror or ""
                 await self.close()
             if trial < TRIALS:
                 await asyncio.sleep(trial * PAUSE_SECONDS)
         await self._record_end(ending, detail)
 
-    async def _record_end(self, observation: Observation, detail: str = "") -> None:
+    async def _record_end(self, observation: AnyObservation, detail: str = "") -> None:
         """Write down how it ended, unless someone has already asked for something else."""
         try:
             await self.observe(observation, detail)
@@ -97,7 +97,7 @@ class ConnectionTask(OwnedConnection):
             wanted = connection.desired == Desired.CONNECTED
             await self._clean_up(
                 {self.store_name},
-                Observation.LOGOUT_UNCONFIRMED if wanted else Observation.DISCONNECTED_UNCONFIRMED,
+                Observation.LOGOUT_UNCONFIRMED if wanted else Reason.DISCONNECTED_UNCONFIRMED,
             )
         if connection.desired != Desired.CONNECTED:
             return False
@@ -113,19 +113,19 @@ class ConnectionTask(OwnedConnection):
             await self.observe(useless)
         return useless is None
 
-    async def _check_credentials(self) -> Observation | None:
+    async def _check_credentials(self) -> AnyObservation | None:
         """Return why the saved credentials are of no use, or None when they are to be tried."""
         if not self.store_name:
-            return Observation.CREDENTIALS_MISSING
+            return Reason.CREDENTIALS_MISSING
         try:
             number = await self.linked_number(self.store_name)
         except auth_sessions.Damaged:
-            return Observation.CREDENTIALS_DAMAGED
+            return Reason.CREDENTIALS_DAMAGED
         except auth_sessions.Unusable:
             # A disk that fails at the moment: trying to open them finds out when it is over.
             logger.exception("credentials cannot be opened", extra={"organization": self.id})
             return None
-        return None if number else Observation.CREDENTIALS_MISSING
+        return None if number else Reason.CREDENTIALS_MISSING
 
     async def _disconnect(self, connection: Connection) -> None:
         """Log out at WhatsApp within a bounded time, then delete the credentials all the same."""
@@ -134,12 +134,12 @@ class ConnectionTask(OwnedConnection):
         trouble = await log_out_leftovers(self, {self.store_name}) or trouble
         await self.change(self.context.stores.delete)
         confirmed = trouble is None
-        seen = Observation.DISCONNECTED if confirmed else Observation.DISCONNECTED_UNCONFIRMED
+        seen = Reason.DISCONNECTED if confirmed else Reason.DISCONNECTED_UNCONFIRMED
         await self.db(actions.forget_credentials, self.fence, seen, trouble or "")
         self.store_name = ""
         self.disconnecting = False
 
-    async def _clean_up(self, keep: set[str], unconfirmed: Observation) -> None:
+    async def _clean_up(self, keep: set[str], unconfirmed: AnyObservation) -> None:
         """Log out and remove what an attempt that was given up has left.
 
         `unconfirmed`: what is observed when WhatsApp could not be told. Raises Superseded.
@@ -163,10 +163,10 @@ class ConnectionTask(OwnedConnection):
         await self.close()
         if await self.banned_until() is not None:
             return  # The ban is remembered for the day it wakes up.
-        paused = Observation.PAUSED if self.store_name else Observation.PAIRING_INTERRUPTED
+        paused = Observation.PAUSED if self.store_name else Reason.PAIRING_INTERRUPTED
         await self._record_end(paused)
 
-    async def _pair(self, useless: Observation | None = None, first: bool = False) -> bool:
+    async def _pair(self, useless: AnyObservation | None = None, first: bool = False) -> bool:
         """Link a phone, on a fresh store. Return whether there is a login now.
 
         `useless`: what showed that the saved credentials are worthless, if there were any. `first`:
@@ -204,7 +204,7 @@ class ConnectionTask(OwnedConnection):
         """
         try:
             if await log_out_store(self, store):
-                await self.observe(Observation.OLD_DEVICE_LEFT)
+                await self.observe(Reason.OLD_DEVICE_LEFT)
             await self.change(self.context.stores.discard_others, {self.store_name})
         except Superseded:
             logger.info("superseded", extra={"organization": self.id})

@@ -9,10 +9,10 @@ from http import HTTPStatus
 from django.utils import timezone
 
 from connections.actions import GONE_AT_WHATSAPP
-from connections.lifecycle import Observation
+from connections.lifecycle import AnyObservation, Reason
 from connections.worker.client_handle import Event
 
-USELESS = GONE_AT_WHATSAPP | {Observation.CREDENTIALS_DAMAGED}
+USELESS = GONE_AT_WHATSAPP | {Reason.CREDENTIALS_DAMAGED}
 """After these the saved credentials help no more; who has pressed Reconnect gets a code instead."""
 
 # WhatsApp's own longest ban is a matter of days; beyond, its answer is not believed.
@@ -36,8 +36,8 @@ DIAL_WORDS = (
 )
 
 FORGOTTEN_BY_REASON = {
-    "MAIN_DEVICE_GONE": Observation.ACCOUNT_LOCKED,
-    "UNKNOWN_LOGOUT": Observation.BANNED,
+    "MAIN_DEVICE_GONE": Reason.ACCOUNT_LOCKED,
+    "UNKNOWN_LOGOUT": Reason.BANNED,
 }
 
 
@@ -46,7 +46,7 @@ class Retryable(Exception):
 
     def __init__(
         self,
-        observation: Observation = Observation.LINK_LOST,
+        observation: AnyObservation = Reason.LINK_LOST,
         detail: str = "",
         until: datetime | None = None,
     ) -> None:
@@ -67,7 +67,7 @@ class Unavailable(Retryable):
 class Permanent(Exception):
     """Only a person can help."""
 
-    def __init__(self, observation: Observation, detail: str = "") -> None:
+    def __init__(self, observation: AnyObservation, detail: str = "") -> None:
         super().__init__(observation)
         self.observation = observation
         self.detail = detail
@@ -78,25 +78,25 @@ def ending(event: Event) -> Retryable | Permanent | None:
     kind = event["event"]
     if kind == "logged_out":
         if not event["while_offline"]:
-            return Permanent(Observation.LOGGED_OUT_BY_PHONE)
-        return Permanent(FORGOTTEN_BY_REASON.get(event["reason"], Observation.FORGOTTEN))
+            return Permanent(Reason.LOGGED_OUT_BY_PHONE)
+        return Permanent(FORGOTTEN_BY_REASON.get(event["reason"], Reason.FORGOTTEN))
     if kind == "banned":
         lasts = min(max(timedelta(seconds=event["seconds"]), timedelta(seconds=1)), LONGEST_BAN)
         until = timezone.now() + lasts
         return Retryable(
-            Observation.TEMPORARILY_BANNED, f"until {until:%Y-%m-%d %H:%M} UTC", until=until
+            Reason.TEMPORARILY_BANNED, f"until {until:%Y-%m-%d %H:%M} UTC", until=until
         )
     if kind == "replaced":
-        return Permanent(Observation.TAKEN_OVER)
+        return Permanent(Reason.TAKEN_OVER)
     if kind == "outdated":
-        return Retryable(Observation.CLIENT_OUTDATED)
+        return Retryable(Reason.CLIENT_OUTDATED)
     if kind == "failed":
         reason = event["reason"].lower()
         if reason.isdigit():
-            return Unavailable(Observation.LOGIN_REFUSED, f"it answered with status {reason}")
-        return Retryable(Observation.LOGIN_REFUSED, f"it said: {reason}")
+            return Unavailable(Reason.LOGIN_REFUSED, f"it answered with status {reason}")
+        return Retryable(Reason.LOGIN_REFUSED, f"it said: {reason}")
     if kind == "host_gone":
-        return Retryable(Observation.HOST_CRASHED, event["error"])
+        return Retryable(Reason.HOST_CRASHED, event["error"])
     if kind == "ended":
         return _never_began(event)
     return None
@@ -120,13 +120,13 @@ def dial_words(error: str) -> str:
 def _never_began(event: Event) -> Retryable | Permanent:
     """A client that could not be started, or that ended without having been asked to."""
     if event["cause"] == "answer":
-        return Retryable(Observation.LOGIN_REFUSED, "for a reason that is not known")
+        return Retryable(Reason.LOGIN_REFUSED, "for a reason that is not known")
     if event["cause"] == "damaged":
-        return Permanent(Observation.CREDENTIALS_DAMAGED)
+        return Permanent(Reason.CREDENTIALS_DAMAGED)
     if event["cause"] == "away":
-        return StoreAway(Observation.STORE_UNUSABLE, "its database does not answer")
+        return StoreAway(Reason.STORE_UNUSABLE, "its database does not answer")
     if event["cause"] == "store":
-        return Retryable(Observation.STORE_UNUSABLE)
+        return Retryable(Reason.STORE_UNUSABLE)
     if event["cause"] == "dial":
-        return Retryable(Observation.UNREACHABLE, dial_words(event["error"]))
-    return Retryable(Observation.LINK_LOST)
+        return Retryable(Reason.UNREACHABLE, dial_words(event["error"]))
+    return Retryable(Reason.LINK_LOST)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from connections import auth_sessions
-from connections.lifecycle import Observation
+from connections.lifecycle import AnyObservation, Reason
 from connections.worker.connect_limiter import Outdated
 from connections.worker.event_mapping import USELESS, Permanent, Retryable, Unavailable
 from connections.worker.host_handle import HostBroken
@@ -26,7 +26,7 @@ MAX_BACKOFF_SECONDS = 60.0
 # After so many crashes in a row an organization may be what crashes the hosts.
 SUSPICIOUS_CRASHES = 2
 # What a login ends with whose connection was dropped.
-DROPS = (Observation.LINK_LOST, Observation.NOT_ANSWERING)
+DROPS = (Reason.LINK_LOST, Reason.NOT_ANSWERING)
 
 
 class Linked:
@@ -43,7 +43,7 @@ class Linked:
     def _stability(self) -> Stability:
         return self._owned.context.stability[self._owned.id]
 
-    async def run(self) -> Observation | None:
+    async def run(self) -> AnyObservation | None:
         """Hold the link. Return why a fresh pairing should follow, None when a person must help."""
         banned_until = await self._owned.banned_until()
         if banned_until is not None:
@@ -61,7 +61,7 @@ class Linked:
                 await self._owned.observe(final.observation, final.detail)
                 return None
             except Outdated as held:
-                await self._owned.observe(Observation.CLIENT_OUTDATED, retry_at=held.until)
+                await self._owned.observe(Reason.CLIENT_OUTDATED, retry_at=held.until)
                 await self._wait_until(held.until, until_over=True)
             except Retryable as dropped:
                 if dropped.observation in DROPS and self._client.ended_too_soon:
@@ -85,7 +85,7 @@ class Linked:
             await self._client.follow(owned.link)
         except HostBroken as error:
             logger.exception("no session host", extra={"organization": owned.id})
-            raise Retryable(Observation.HOST_CRASHED, str(error)) from error
+            raise Retryable(Reason.HOST_CRASHED, str(error)) from error
         finally:
             if self._client.has_held:
                 self._failures = self._crashes = 0
@@ -105,11 +105,11 @@ class Linked:
                 owned.context.stores.exists, owned.id, owned.store_name
             )
         except auth_sessions.Damaged as error:
-            raise Permanent(Observation.CREDENTIALS_DAMAGED) from error
+            raise Permanent(Reason.CREDENTIALS_DAMAGED) from error
         except auth_sessions.Unusable:
             return  # Opening it tells, and is tried again.
         if not number:
-            gone = Observation.FORGOTTEN if exists else Observation.CREDENTIALS_MISSING
+            gone = Reason.FORGOTTEN if exists else Reason.CREDENTIALS_MISSING
             raise Permanent(gone)
 
     async def _pause(self, dropped: Retryable) -> None:
@@ -119,7 +119,7 @@ class Linked:
         seconds = stability.record_drop(let_in)
         observation, detail = dropped.observation, dropped.detail
         if stability.unstable:
-            observation = Observation.LINK_UNSTABLE
+            observation = Reason.LINK_UNSTABLE
             detail = (
                 f"it was dropped {stability.drops} times in a row, within {HELD_SECONDS:.0f} s "
                 "of the login"
@@ -136,13 +136,13 @@ class Linked:
         """Write down what broke, and wait before it is tried again."""
         was_up = self._client.was_up
         observation = self._name_refusal(dropped.observation)
-        if dropped.observation == Observation.HOST_CRASHED:
+        if dropped.observation == Reason.HOST_CRASHED:
             self._crashes += 1
         if isinstance(dropped, Unavailable) or (
-            not was_up and observation in (Observation.UNREACHABLE, Observation.LINK_LOST)
+            not was_up and observation in (Reason.UNREACHABLE, Reason.LINK_LOST)
         ):
             self._limiter.record_failure()
-        if observation == Observation.CLIENT_OUTDATED:
+        if observation == Reason.CLIENT_OUTDATED:
             self._limiter.record_outdated()
             return  # The next turn says until when.
         at_once = was_up and self._failures == 0
@@ -153,16 +153,16 @@ class Linked:
         if dropped.until is not None:
             await self._wait_until(dropped.until)
         elif not at_once:
-            await self._limiter.pause(wait, until_over=observation == Observation.UNREACHABLE)
+            await self._limiter.pause(wait, until_over=observation == Reason.UNREACHABLE)
 
-    def _name_refusal(self, observation: Observation) -> Observation:
+    def _name_refusal(self, observation: AnyObservation) -> AnyObservation:
         """Tell a login that has been refused for long from one that was refused just now."""
-        cut_off = observation == Observation.LINK_LOST and not self._client.let_in
-        if observation != Observation.LOGIN_REFUSED and (not cut_off or self._limiter.outage):
+        cut_off = observation == Reason.LINK_LOST and not self._client.let_in
+        if observation != Reason.LOGIN_REFUSED and (not cut_off or self._limiter.outage):
             return observation
         lasted = self._stability.record_refusal(loop_time())
         long = lasted >= settings.LOGIN_REFUSED_LONG_SECONDS
-        return Observation.LOGIN_STILL_REFUSED if long else observation
+        return Reason.LOGIN_STILL_REFUSED if long else observation
 
     async def _wait_until(self, moment: datetime, until_over: bool = False) -> None:
         """Until then, and a little longer: those that wait for the same moment spread out."""

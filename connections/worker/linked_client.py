@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 from django.conf import settings
 
-from connections.lifecycle import Observation
+from connections.lifecycle import Reason
 from connections.worker.client_handle import Event, Link
 from connections.worker.event_mapping import Permanent, Retryable, dial_words, ending
 from connections.worker.owned_connection import OwnedConnection
@@ -92,19 +92,19 @@ class LinkedClient:
             # Its dial goes on, and must not be left alone; but people are told.
             self._enter(Phase.DIALLING_LONG, LONGEST_DIAL_SECONDS)
             self._limiter.record_failure()
-            await self._owned.observe(Observation.UNREACHABLE, "it did not answer")
+            await self._owned.observe(Reason.UNREACHABLE, "it did not answer")
         elif self._phase == Phase.PROBATION:
             self._enter(Phase.HELD, None)
             self._holds = self.has_held = True
             self._stability.record_held()
             link.allow_relink()
-            await self._owned.observe(Observation.RESUMED)
+            await self._owned.observe(Reason.RESUMED)
         elif self._phase in (Phase.RELINKING, Phase.CUT_OFF):
-            raise Retryable(Observation.LINK_LOST)
+            raise Retryable(Reason.LINK_LOST)
         elif self._phase == Phase.SILENT:
-            raise Retryable(Observation.NOT_ANSWERING)
+            raise Retryable(Reason.NOT_ANSWERING)
         else:
-            raise Retryable(Observation.UNREACHABLE)
+            raise Retryable(Reason.UNREACHABLE)
 
     async def _handle_event(self, event: Event) -> None:
         """Raises HostWornOut, Permanent, Retryable."""
@@ -123,17 +123,17 @@ class LinkedClient:
             if self._phase != Phase.SILENT:
                 self._enter(Phase.SILENT, SILENCE_SECONDS * random.uniform(0.7, 1.0))
             if self.was_up:
-                await self._owned.observe(Observation.NOT_ANSWERING)
+                await self._owned.observe(Reason.NOT_ANSWERING)
         elif kind == "move":
             raise HostWornOut
         elif kind == "code":
             # It asks for a phone: there is no device in this store any more.
-            raise Permanent(Observation.FORGOTTEN)
+            raise Permanent(Reason.FORGOTTEN)
         elif ended := ending(event):
             if kind == "logged_out":
                 await asyncio.sleep(FORGET_SECONDS)
             if kind == "replaced" and self._evict_own():
-                raise Retryable(Observation.LINK_LOST)
+                raise Retryable(Reason.LINK_LOST)
             raise ended
 
     def _handle_login(self) -> None:
@@ -142,7 +142,7 @@ class LinkedClient:
         self._holds = False
         self._stability.record_login()
         if self._phase == Phase.CUT_OFF:
-            raise Retryable(Observation.LINK_LOST)
+            raise Retryable(Reason.LINK_LOST)
         self._enter(Phase.LOGGING_IN, settings.DIAL_TIMEOUT_SECONDS)
 
     async def _handle_connected(self) -> None:
@@ -157,12 +157,12 @@ class LinkedClient:
             self._logged_in_at = since
             self._enter(Phase.PROBATION, max(0.0, since + HELD_SECONDS - loop_time()))
         if not self._stability.unstable:
-            return await self._owned.observe(Observation.RESUMED)
+            return await self._owned.observe(Reason.RESUMED)
         detail = (
             f"logged in again after {self._stability.drops} drops in a row; counts as connected "
             f"once it has held for {HELD_SECONDS:.0f} s"
         )
-        await self._owned.observe(Observation.LINK_UNSTABLE, detail)
+        await self._owned.observe(Reason.LINK_UNSTABLE, detail)
 
     async def _handle_lost(self) -> None:
         """The connection is gone. The library brings back one that has held. Raises Retryable."""
@@ -170,18 +170,18 @@ class LinkedClient:
             self._holds = False
             return self._enter(Phase.CUT_OFF, CUT_OFF_SECONDS)
         if not self._holds:
-            raise Retryable(Observation.LINK_LOST)
+            raise Retryable(Reason.LINK_LOST)
         self._logged_in_at = None
         self._enter(Phase.RELINKING, RELINK_SECONDS * random.uniform(0.7, 1.0))
-        await self._owned.observe(Observation.LINK_LOST)
+        await self._owned.observe(Reason.LINK_LOST)
 
     def _handle_relink_failed(self, error: str) -> None:
         """The library could not connect again. Raises Retryable."""
         if self._phase == Phase.RELINKING and not is_refusing(error):
-            raise Retryable(Observation.UNREACHABLE, dial_words(error))
+            raise Retryable(Reason.UNREACHABLE, dial_words(error))
         if self._phase == Phase.CUT_OFF:
             return  # The login may still be told of.
-        raise Retryable(Observation.LINK_LOST)
+        raise Retryable(Reason.LINK_LOST)
 
     def _evict_own(self) -> bool:
         """Whether it was replaced by a client of this worker, which is ended then."""

@@ -15,7 +15,7 @@ from django.db import connection as database
 
 from connections import actions, auth_sessions
 from connections.actions import Fence
-from connections.lifecycle import Observation
+from connections.lifecycle import AnyObservation
 from connections.models import Connection
 from connections.outages import OutageLog, delays
 from connections.worker.client_handle import Link
@@ -73,7 +73,7 @@ class OwnedConnection:
         return await self.thread(self.context.stores.linked_number, self.id, store)
 
     async def observe(
-        self, observation: Observation, detail: str = "", retry_at: datetime | None = None
+        self, observation: AnyObservation, detail: str = "", retry_at: datetime | None = None
     ) -> None:
         """Write down what happened. Raises Superseded."""
         await self.db(actions.record_event, self.fence, observation, detail, retry_at)

@@ -8,7 +8,7 @@ import logging
 from django.conf import settings
 
 from connections import actions, auth_sessions
-from connections.lifecycle import Observation
+from connections.lifecycle import Observation, Reason
 from connections.models import PairingAttempt
 from connections.outages import delays
 from connections.worker.connect_limiter import Outdated
@@ -44,16 +44,16 @@ class Pairing:
         except Failed as failure:
             ending = failure
         except TimeoutError:
-            ending = Failed(Observation.PAIRING_TIMED_OUT)
+            ending = Failed(Reason.PAIRING_TIMED_OUT)
         except OSError as error:
             logger.exception("no fresh store", extra={"organization": owned.id})
-            ending = Failed(Observation.STORE_FAILED, error.strerror or "")
+            ending = Failed(Reason.STORE_FAILED, error.strerror or "")
         except HostBroken as error:
-            ending = Failed(Observation.PAIRING_CRASHED, str(error))
+            ending = Failed(Reason.PAIRING_CRASHED, str(error))
         if self._progress.accepted and await self._adopt(ending):
             return True
         # Nothing that could come back by itself is there.
-        seen = Observation.PAIRING_CRASHED if ending.observation in HELD else ending.observation
+        seen = Reason.PAIRING_CRASHED if ending.observation in HELD else ending.observation
         await owned.db(actions.end_pairing, owned.fence, seen, ending.detail)
         return False
 
@@ -70,7 +70,7 @@ class Pairing:
         if not number:
             return False
         held = ending.observation in HELD
-        seen = ending.observation if held else Observation.LINK_LOST
+        seen = ending.observation if held else Reason.LINK_LOST
         detail = ending.detail if held else ""
         try:
             await owned.db(
@@ -92,15 +92,15 @@ class Pairing:
                 self._limiter.record_failure()
                 wait = next(waits)
                 if loop_time() + wait > give_up_at:
-                    raise Failed(Observation.PAIRING_UNREACHABLE, str(failure)) from failure
+                    raise Failed(Reason.PAIRING_UNREACHABLE, str(failure)) from failure
                 await self._owned.observe(Observation.DIAL_FAILED, str(failure))
                 await asyncio.sleep(wait)
             except CodeLost as broken:
                 lost += 1
-                crashed = Failed(Observation.PAIRING_CRASHED, str(broken))
+                crashed = Failed(Reason.PAIRING_CRASHED, str(broken))
                 if await self._adopt(crashed):  # The phone was quicker than the break.
                     return
-                if crashed.observation != Observation.PAIRING_CRASHED or lost > MOST_CODES_LOST:
+                if crashed.observation != Reason.PAIRING_CRASHED or lost > MOST_CODES_LOST:
                     raise crashed from broken
                 await self._owned.db(
                     actions.lose_code, self._owned.fence, self._attempt.pk, str(broken)
@@ -113,7 +113,7 @@ class Pairing:
         try:
             await self._limiter.acquire(urgent=True)
         except Outdated as error:
-            raise Failed(Observation.PAIRING_OUTDATED) from error
+            raise Failed(Reason.PAIRING_OUTDATED) from error
         store, template = self._attempt.store_name, context.clients.blank_store()
         database = await owned.change(context.stores.create, store, template)
         host = await context.clients.take_host()

@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from connections import actions
-from connections.lifecycle import Observation
+from connections.lifecycle import AnyObservation, Observation, Reason
 from connections.models import Method, PairingAttempt
 from connections.worker.client_handle import Event, Link
 from connections.worker.event_mapping import Permanent, Retryable, StoreAway, ending
@@ -60,7 +60,7 @@ class PairingClient:
                 if not self._rotation.number:
                     raise DialFailed from None
                 if self._progress.accepted:
-                    raise Failed(Observation.PAIRING_TIMED_OUT) from None
+                    raise Failed(Reason.PAIRING_TIMED_OUT) from None
                 raise CodeLost("no further code came") from None
             if event["event"] == "connected":
                 return await self._handle_linked(link, event["number"])
@@ -98,20 +98,20 @@ class PairingClient:
             self._phone_code = event["code"]
             await self._show_phone_code()
         elif kind == "phone_code_failed":
-            raise Failed(Observation.PAIRING_REFUSED, "WhatsApp issued no code for this number")
+            raise Failed(Reason.PAIRING_REFUSED, "WhatsApp issued no code for this number")
         elif kind == "accepted":
             self._progress.accepted = True
             self._step_at = loop_time()
             await self._owned.db(actions.accept_code, self._owned.fence, self._attempt.pk)
         elif kind == "passkey":
-            raise Failed(Observation.PAIRING_PASSKEY)
+            raise Failed(Reason.PAIRING_PASSKEY)
         elif kind == "not_paired":
             raise not_paired(event["error"])
         elif kind == "pairing_ended":
             await self._handle_codes_over(link, event["outcome"])
         elif kind in ("lost", "relink_failed") and self._progress.accepted:
             # The credentials are good: the link is resumed in a session host, and watched there.
-            raise Failed(Observation.PAIRING_CRASHED)
+            raise Failed(Reason.PAIRING_CRASHED)
         elif kind == "lost" and not self._rotation.number:
             raise DialFailed
         elif ended := ending(event):
@@ -155,8 +155,8 @@ class PairingClient:
             self._shown_as(Observation.PHONE_CODE_SHOWN),
         )
 
-    def _shown_as(self, observation: Observation) -> Observation:
-        return Observation.PHONE_UNSUPPORTED if self._progress.unsupported else observation
+    def _shown_as(self, observation: AnyObservation) -> AnyObservation:
+        return Reason.PHONE_UNSUPPORTED if self._progress.unsupported else observation
 
     async def _handle_codes_over(self, link: Link, outcome: str) -> None:
         """What came of the codes, by whatsmeow's name for it.
@@ -165,27 +165,27 @@ class PairingClient:
         """
         if outcome == "err-scanned-without-multidevice":
             self._progress.unsupported = True
-            return await self._owned.observe(Observation.PHONE_UNSUPPORTED)
+            return await self._owned.observe(Reason.PHONE_UNSUPPORTED)
         if outcome == "err-client-outdated":
             self._limiter.record_outdated()
-            raise Failed(Observation.PAIRING_OUTDATED)
+            raise Failed(Reason.PAIRING_OUTDATED)
         if outcome.startswith("passkey"):
-            raise Failed(Observation.PAIRING_PASSKEY)
+            raise Failed(Reason.PAIRING_PASSKEY)
         if outcome == "error":
             return  # Not always the end: where it is, "not_paired" has told why.
         if outcome == "err-unexpected-state":
             why = await self._wait_for_reason(link)
             if self._rotation.number:
-                raise Failed(Observation.PAIRING_TURNED_AWAY, why)
+                raise Failed(Reason.PAIRING_TURNED_AWAY, why)
             raise DialFailed(why or "it refused to issue a code")
         if outcome != "timeout":
-            raise Failed(Observation.PAIRING_REFUSED, f"it said: {outcome}")
+            raise Failed(Reason.PAIRING_REFUSED, f"it said: {outcome}")
         if not self._rotation.number:
             raise DialFailed("it refused to issue a code")
         # whatsmeow calls it a timeout, too, when the connection drops under a code.
         if loop_time() < self._codes_end_at - TIMER_SECONDS:
             raise CodeLost("the connection dropped")
-        raise Failed(Observation.CODES_EXPIRED)
+        raise Failed(Reason.CODES_EXPIRED)
 
     async def _wait_for_reason(self, link: Link) -> str:
         """Return why WhatsApp ended the linking, which the library tells a moment later."""
@@ -204,14 +204,14 @@ class PairingClient:
         if isinstance(ended, Permanent):
             raise Failed(seen, ended.detail) from ended
         accepted = self._progress.accepted
-        if seen == Observation.CLIENT_OUTDATED:
+        if seen == Reason.CLIENT_OUTDATED:
             self._limiter.record_outdated()
             if not accepted:
-                seen = Observation.PAIRING_OUTDATED
-        elif seen == Observation.STORE_UNUSABLE and not isinstance(ended, StoreAway):
-            raise Failed(Observation.STORE_FAILED) from ended
-        elif accepted and seen != Observation.TEMPORARILY_BANNED:
-            raise Failed(Observation.PAIRING_CRASHED, ended.detail) from ended
+                seen = Reason.PAIRING_OUTDATED
+        elif seen == Reason.STORE_UNUSABLE and not isinstance(ended, StoreAway):
+            raise Failed(Reason.STORE_FAILED) from ended
+        elif accepted and seen != Reason.TEMPORARILY_BANNED:
+            raise Failed(Reason.PAIRING_CRASHED, ended.detail) from ended
         elif self._rotation.number and not accepted:
             raise CodeLost(ended.detail) from ended
         elif not accepted:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from connections.lifecycle import Observation
+from connections.lifecycle import AnyObservation, Reason
 from connections.worker.event_mapping import USELESS
 from connections.worker.go_errors import cause_of
 
 # After these, what lies in the store is nobody's link.
-HELD = frozenset({Observation.TEMPORARILY_BANNED, Observation.CLIENT_OUTDATED})
-NOT_OURS = USELESS | {Observation.WRONG_NUMBER, Observation.NUMBER_IN_USE}
+HELD = frozenset({Reason.TEMPORARILY_BANNED, Reason.CLIENT_OUTDATED})
+NOT_OURS = USELESS | {Reason.WRONG_NUMBER, Reason.NUMBER_IN_USE}
 
 
 class Failed(Exception):
     """The pairing is over, and no phone is linked."""
 
     def __init__(
-        self, observation: Observation, detail: str = "", until: datetime | None = None
+        self, observation: AnyObservation, detail: str = "", until: datetime | None = None
     ) -> None:
         super().__init__(observation)
         self.observation = observation
@@ -36,7 +36,7 @@ class CodeLost(Exception):
 def not_paired(error: str) -> Failed:
     """Return why the library did not link a phone that has answered, by its error."""
     if cause_of(error) == "store":
-        return Failed(Observation.STORE_FAILED)
+        return Failed(Reason.STORE_FAILED)
     if "HMAC" in error or "signature" in error:
-        return Failed(Observation.PAIRING_UNVERIFIED, "its signature is wrong")
-    return Failed(Observation.PAIRING_UNVERIFIED, "it could not be read")
+        return Failed(Reason.PAIRING_UNVERIFIED, "its signature is wrong")
+    return Failed(Reason.PAIRING_UNVERIFIED, "it could not be read")

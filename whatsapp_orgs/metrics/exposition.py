@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import (
 )
 
 from connections.display import Section
-from connections.lifecycle import Desired, Observation
+from connections.lifecycle import RULES, Desired
 from connections.models import Method, PairingAttempt
 from whatsapp_orgs.metrics import gauges
 from whatsapp_orgs.metrics.counters import Histogram, Totals, TotalsReader
@@ -162,7 +162,7 @@ def _of_history(totals: Totals) -> Iterator[Metric]:
     _fill(recoveries, [], totals.recoveries)
     yield recoveries
     events = CounterMetricFamily(PREFIX + "events", "Lines of the history.", labels=["observation"])
-    for observation in Observation:
+    for observation in RULES:
         events.add_metric([observation], totals.events[observation])
     yield events
 

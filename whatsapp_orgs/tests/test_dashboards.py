@@ -14,7 +14,7 @@ import pytest
 import yaml
 from django.conf import settings
 
-from connections.lifecycle import Observation, Reason, State
+from connections.lifecycle import RULES, Reason, State
 from connections.models import Worker
 from whatsapp_orgs.metrics import exposition
 from whatsapp_orgs.metrics.counters import Totals
@@ -147,9 +147,9 @@ def test_the_documentation_names_every_metric(series: dict[str, dict[str, set[st
     shown = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in own}
     missing = {name for name in shown if f"`{name.removeprefix('whatsapp_orgs_')}" not in text}
     assert not missing
-    assert {str(observation) for observation in Observation} == series[
-        "whatsapp_orgs_events_total"
-    ]["observation"]
+    assert {str(observation) for observation in RULES} == series["whatsapp_orgs_events_total"][
+        "observation"
+    ]
 
 
 # --- As Prometheus reads them -------------------------------------------------------------------

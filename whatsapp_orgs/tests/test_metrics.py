@@ -16,7 +16,7 @@ from pytest_django import Settings
 from connections import actions
 from connections.display import Section
 from connections.fleet import fleet_of
-from connections.lifecycle import Desired, Observation, Reason, State
+from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
 from connections.tests.fake_worker import NUMBER, FakeWorker
 from organizations.access import for_user
@@ -246,7 +246,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
 
 
 def _event(connection: Connection, before: State, state: State, at: datetime) -> ConnectionEvent:
-    observation = Observation.RESUMED if state == State.CONNECTED else Observation.LINK_LOST
+    observation = Reason.RESUMED if state == State.CONNECTED else Reason.LINK_LOST
     return ConnectionEvent.objects.create(
         connection=connection,
         at=at,

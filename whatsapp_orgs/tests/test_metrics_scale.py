@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from connections.lifecycle import Desired, Observation, Reason, State
+from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
 from organizations.models import Organization
 from whatsapp_orgs.metrics.exposition import Figures
@@ -53,11 +53,11 @@ def fill(organizations: int, rounds: int) -> None:
             for organization in made
         )
         steps = [
-            (Observation.LINK_LOST, State.CONNECTED, State.RECONNECTING, 0.0),
-            (Observation.RESUMED, State.RECONNECTING, State.CONNECTED, 3.5),
+            (Reason.LINK_LOST, State.CONNECTED, State.RECONNECTING, 0.0),
+            (Reason.RESUMED, State.RECONNECTING, State.CONNECTED, 3.5),
         ]
         if number % 2:
-            steps.insert(1, (Observation.UNREACHABLE, State.RECONNECTING, State.RECONNECTING, 1.0))
+            steps.insert(1, (Reason.UNREACHABLE, State.RECONNECTING, State.RECONNECTING, 1.0))
         for observation, before, state, seconds in steps:
             ConnectionEvent.objects.bulk_create(
                 ConnectionEvent(
