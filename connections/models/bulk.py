@@ -7,8 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 
-from connections.lifecycle import Reason
-from connections.models.core import Connection, choices
+from connections.models.core import Connection
 from organizations.actors import LABEL_LENGTH
 
 
@@ -76,9 +75,7 @@ class BulkItem(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="bulk_items")
     result = models.CharField(max_length=20, choices=Result.choices, default=Result.WAITING.value)
     problem = models.CharField(max_length=20, choices=Problem.choices, blank=True)
-    reason = models.CharField(
-        max_length=40, choices=choices(Reason), blank=True, help_text="The connection's, then."
-    )
+    reason = models.CharField(max_length=40, blank=True, help_text="The connection's, then.")
     generation = models.PositiveBigIntegerField(
         default=0, help_text="The connection's request that this became."
     )

@@ -30,7 +30,7 @@ STATE_NAMES = {
 }
 
 
-def choices(of: type[Desired] | type[State] | type[Reason]) -> list[tuple[str, str]]:
+def choices(of: type[Desired] | type[State]) -> list[tuple[str, str]]:
     return [(str(item), item.replace("_", " ").capitalize()) for item in of]
 
 
@@ -81,9 +81,7 @@ class Connection(models.Model):
     state = models.CharField(
         max_length=20, choices=choices(State), default=State.DISCONNECTED.value
     )
-    reason = models.CharField(
-        max_length=40, choices=choices(Reason), default=Reason.NEVER_CONNECTED.value
-    )
+    reason = models.CharField(max_length=40, default=Reason.NEVER_CONNECTED.value)
     detail = models.CharField(max_length=DETAIL_LENGTH, blank=True)
     since = models.DateTimeField(default=timezone.now)
     retry_at = models.DateTimeField(
@@ -249,7 +247,7 @@ class ConnectionEvent(models.Model):
     observation = models.CharField(max_length=40)
     state_before = models.CharField(max_length=20, choices=choices(State))
     state = models.CharField(lazy("state"), max_length=20, choices=list(STATE_NAMES.items()))
-    reason = models.CharField(max_length=40, choices=choices(Reason))
+    reason = models.CharField(max_length=40)
     detail = models.CharField(max_length=DETAIL_LENGTH, blank=True)
     actor = models.CharField(
         max_length=LABEL_LENGTH, blank=True, help_text="Who asked for it, if anyone."
