@@ -183,8 +183,6 @@ def _going_on(connection_id: int) -> str:
 
 def _outcome(connection_id: int, generation: int, told: Told) -> Response | None:
     """The answer to a request for a connection, once there is one."""
-    if _just_begun(connection_id, generation):
-        return None
     observed = read_status(connection_id)
     if observed.connection.generation != generation:
         raise Refused(status.HTTP_409_CONFLICT, "superseded", SUPERSEDED)
@@ -198,17 +196,6 @@ def _outcome(connection_id: int, generation: int, told: Told) -> Response | None
         )
     answer = told(observed)
     return None if answer is None else Response(answer)
-
-
-def _just_begun(connection_id: int, generation: int) -> bool:
-    """Whether there is surely no answer yet. Most looks end here, after one small query."""
-    begun = Connection.objects.filter(
-        pk=connection_id,
-        generation=generation,
-        state=State.CONNECTING,
-        reason__in=(Reason.REQUESTED, Reason.PREPARING_CODE),
-    )
-    return begun.exists()
 
 
 class ReconnectView(RequestView):
@@ -312,8 +299,6 @@ class DisconnectView(ConnectionView):
 
 def _disconnected(connection_id: int, generation: int) -> ConnectionStatus | None:
     """The connection, once the clean-up is done or has failed for good."""
-    if _just_asked_to_leave(connection_id, generation):
-        return None
     observed = read_status(connection_id)
     connection = observed.connection
     if connection.logout_pending and not connection.disconnecting:
@@ -323,15 +308,7 @@ def _disconnected(connection_id: int, generation: int) -> ConnectionStatus | Non
     return observed if done and not connection.logout_pending else None
 
 
-def _just_asked_to_leave(connection_id: int, generation: int) -> bool:
-    """Whether the clean-up is surely not over. Most looks end here, after one small query."""
-    leaving = Connection.objects.filter(
-        pk=connection_id, generation=generation, logout_pending=True, reason=Reason.DISCONNECTING
-    )
-    return leaving.exists()
-
-
 def _farewell(observed: ConnectionStatus, was_connected: bool) -> str:
-    if observed.reason == "disconnected_untold":
+    if observed.reason == Reason.DISCONNECTED_UNCONFIRMED:
         return observed.reason_text.full
     return DISCONNECTED if was_connected else WAS_NOT_CONNECTED

@@ -127,20 +127,15 @@ def _ask(run: BulkRun, item: BulkItem) -> None:
     if user is None or not user.is_staff:
         return _write(item, Result.SKIPPED, Problem.NO_RIGHT)
     caller = for_user(user, run.address)
+    request = request_reconnect if run.action == Action.RECONNECT else request_disconnect
     try:
         caller.organization(item.connection_id, Permission.OPERATE)
+        result, problem = decide(run.action, read_status(item.connection_id))
+        if result != Result.WAITING:
+            return _write(item, result, problem or "")
+        connection = request(item.connection_id, caller.actor)
     except Organization.DoesNotExist:
         return _write(item, Result.SKIPPED, Problem.GONE)
-    except PermissionDenied:
-        return _write(item, Result.SKIPPED, Problem.NO_RIGHT)
-    result, problem = decide(run.action, read_status(item.connection_id))
-    if result != Result.WAITING:
-        return _write(item, result, problem or "")
-    try:
-        if run.action == Action.RECONNECT:
-            connection = request_reconnect(item.connection_id, caller.actor)
-        else:
-            connection = request_disconnect(item.connection_id, caller.actor)
     except PermissionDenied:
         return _write(item, Result.SKIPPED, Problem.NO_RIGHT)
     except TooManyRequests as error:
