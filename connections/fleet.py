@@ -16,7 +16,7 @@ from connections.serializers import panel_of
 from connections.status import ConnectionStatus, status_of_row
 from organizations.access import PERMISSIONS, Caller, Permission
 from organizations.models import Organization
-from organizations.phone_numbers import formatted
+from organizations.phone_numbers import format_phone_number
 
 Brief = dict[str, Any]
 """One line about a connection, without anything that only operators may see."""
@@ -73,7 +73,7 @@ def brief_of(observed: ConnectionStatus, may_operate: bool) -> Brief:
         "nextStep": observed.reason_text.next_step,
         "step": observed.reason_text.step,
         "number": connection.number or None,
-        "numberText": formatted(connection.number),
+        "numberText": format_phone_number(connection.number),
         "since": observed.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
         "mayOperate": may_operate,

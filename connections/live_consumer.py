@@ -79,7 +79,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.close(int(ended.code))
         except Exception:
             logger.exception("a socket broke")
-            await self.close(int(CloseCode.BROKEN))
+            await self.close(int(CloseCode.INTERNAL_ERROR))
 
     async def _tell_until_ended(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -104,7 +104,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     def _read(self, asked: bool, changed: set[int], look: bool) -> list[str]:
         caller = self.identity.caller()
         if caller is None:
-            raise Ended(CloseCode.NOT_KNOWN)
+            raise Ended(CloseCode.UNAUTHENTICATED)
         with translation.override(self.language):
             return [json.dumps(message) for message in self.messages(caller, asked, changed, look)]
 

@@ -25,7 +25,7 @@ from connections.models import Connection, Method, OwnerLink
 from connections.owner_screen import Stage, screen
 from connections.refusals import RequestRefused, too_many_attempts
 from organizations import token_throttle
-from organizations.phone_numbers import ForeignCharacters, digits, spellings
+from organizations.phone_numbers import ForeignCharacters, parse_phone_number, spellings
 
 # One for the page and one for its socket, which has an address of its own; both hold the same.
 COOKIES = {"owner_link": "/link/", "owner_link_socket": "/ws/link/"}
@@ -69,7 +69,7 @@ def _open(request: HttpRequest) -> HttpResponse:
     address = _address(request)
     if link is None:
         try:
-            token_throttle.count(address)
+            token_throttle.record_wrong_token(address)
         except token_throttle.Throttled as error:
             page = _closed(request, 429, too_many_attempts(error.wait))
             return _retry_after(page, error.wait)
@@ -125,7 +125,9 @@ def _asked(request: HttpRequest, link: OwnerLink) -> tuple[Method | None, str]:
             # The number that the organization expects is used, and not told.
             organization = link.connection.organization
             written = request.POST.get("number", "")[:NUMBER_LENGTH]
-            number = organization.expected_number or digits(written, *organization.known_numbers)
+            number = organization.expected_number or parse_phone_number(
+                written, *organization.known_numbers
+            )
             return Method.PHONE, number
         case "other-spelling":
             return _in_other_spelling(link.connection, request.POST.get("attempt", ""))

@@ -22,8 +22,8 @@ from connections.status import (
     refused_since,
     status_of_row,
 )
-from organizations.phone_numbers import formatted, spellings
-from organizations.serializers import NUMBER_HELP, PhoneNumber
+from organizations.phone_numbers import format_phone_number, spellings
+from organizations.serializers import NUMBER_HELP, PhoneNumberField
 
 __all__ = [
     "ConnectionStatus",
@@ -52,7 +52,7 @@ class ReconnectBodySerializer(serializers.Serializer[dict[str, Any]]):
 class PhoneNumberSerializer(ReconnectBodySerializer):
     """The body of `POST pairing-code`."""
 
-    phoneNumber = PhoneNumber(
+    phoneNumber = PhoneNumberField(
         help_text=f"The code is asked for in the spelling that you give. {NUMBER_HELP}"
     )
 
@@ -126,7 +126,7 @@ def snapshot(observed: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "detail": "" if observed.overridden else connection.translated_detail,
         "step": observed.reason_text.step,
         "number": connection.number,
-        "numberText": formatted(connection.number),
+        "numberText": format_phone_number(connection.number),
         "since": observed.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
         "refusedSince": refused.isoformat() if refused else None,
@@ -185,7 +185,7 @@ def _phone_code(observed: ConnectionStatus) -> dict[str, Any] | None:
     return {
         "attempt": attempt.pk,
         "code": observed.phone_code,
-        "numberText": formatted(attempt.phone_number),
+        "numberText": format_phone_number(attempt.phone_number),
         "secondsLeft": _seconds_left(attempt),
         "secondsInAll": seconds_to_the_last(1, attempt.code_count),
     }
@@ -204,7 +204,7 @@ def _other_spelling(observed: ConnectionStatus) -> dict[str, str] | None:
         sentence = gettext(KNOWN_AS)
     else:
         return None
-    text = formatted(others[0])
+    text = format_phone_number(others[0])
     return {"number": text, "sentence": sentence.format(number=text.translate(UNBROKEN))}
 
 

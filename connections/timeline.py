@@ -89,7 +89,7 @@ def _line(event: ConnectionEvent) -> Line:
         reason=event.reason,
         sentence=event.sentence,
         detail=event.translated_detail,
-        actor=audit_labels.actor(event.actor),
+        actor=audit_labels.translate_actor(event.actor),
         began=event.state != event.state_before,
         until=getattr(event, "until", None),
     )

@@ -1,1 +1,1 @@
-"""Who may see what: organizations, their members, their API tokens, and the one door to them."""
+"""Organizations, their members and API tokens, and access control (`access.py`)."""

@@ -1,8 +1,8 @@
-"""The one door to a tenant: who may see which organizations, and do what in them.
+"""Access control for tenants: which organizations a caller sees, and what it may do in them.
 
-Whoever asks (a person in admin, a token over the API, a page's socket) becomes a `Caller` here, and
-the views, the admin and the consumers ask the caller. What a caller may not see does not exist for
-it: the answer is `Organization.DoesNotExist` (404), never "forbidden".
+A person in admin, a token of the API and a page's socket each become a `Caller`. Views, the admin
+and consumers reach an organization only through it. An organization that the caller may not see
+raises `Organization.DoesNotExist` (404), never "forbidden".
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Role = Membership.Role
 
 
 class Permission(StrEnum):
-    """What one may do in an organization."""
+    """A right in one organization."""
 
     SEE = "see"  # its status and its history
     OPERATE = "operate"  # reconnect, disconnect, see a QR code
@@ -42,18 +42,18 @@ DENIED_MESSAGES = {
     Permission.OPERATE: _("Your role or token only allows you to look at this organization."),
     Permission.MANAGE: _("Only an owner of this organization may do this."),
 }
-NO_SUPERUSER = _("Only an administrator of the service may do this.")
-ENDED = _("This login or token has ended meanwhile, so nothing was changed.")
-NOT_YOUR_TOKENS = _("Only a user, or a token of theirs that may manage, may do this.")
+SUPERUSER_REQUIRED = _("Only an administrator of the service may do this.")
+CREDENTIALS_ENDED = _("This login or token has ended meanwhile, so nothing was changed.")
+TOKEN_OWNER_REQUIRED = _("Only a user, or a token of theirs that may manage, may do this.")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: a user, in person or by a token, or an organization's own token; and from where.
+    """The identity behind a request: a user, with or without a token, or an organization's token.
 
-    A user's token may do what its user may, a token of scope "read" no more than look. An
-    organization's token stands for no user: it looks, and with scope "manage" it operates, there
-    and nowhere else.
+    A user's token has the rights of its user; with scope "read" only Permission.SEE. An
+    organization's own token has no user: it has SEE in that organization alone, and with scope
+    "manage" OPERATE too. `address` is the client's network address.
     """
 
     user: User | AnonymousUser
@@ -62,7 +62,7 @@ class Caller:
 
     @property
     def actor(self) -> Actor:
-        """This caller as the history remembers it."""
+        """Return this caller as audit entries and events store it."""
         user = self.user if isinstance(self.user, User) else None
         name = user.get_username() if user else "anonymous"
         if self.token is None:
@@ -82,16 +82,16 @@ class Caller:
         if token is not None:
             token = ApiToken.objects.select_related("user").filter(pk=token.pk).first()
             if token is None or not token.is_valid:
-                raise PermissionDenied(gettext(ENDED))
+                raise PermissionDenied(gettext(CREDENTIALS_ENDED))
         if isinstance(user, User):
             user = User.objects.filter(pk=user.pk, is_active=True).first() or AnonymousUser()
             if not user.is_active:
-                raise PermissionDenied(gettext(ENDED))
+                raise PermissionDenied(gettext(CREDENTIALS_ENDED))
         return Caller(user, token, self.address)
 
     @property
     def is_superuser(self) -> bool:
-        """Whether this is a superuser who may change things, in person or by a token of theirs."""
+        """Return whether this is a superuser, in person or with a "manage" token of their own."""
         if self.token is not None and (
             self.token.organization_id is not None or self.token.scope != ApiToken.Scope.MANAGE
         ):
@@ -100,7 +100,7 @@ class Caller:
 
     @property
     def organizations(self) -> QuerySet[Organization]:
-        """The organizations that exist for this caller."""
+        """Return the organizations that this caller may see."""
         if self.token is not None and self.token.organization_id is not None:
             return Organization.objects.filter(pk=self.token.organization_id)
         if not self.user.is_active:
@@ -110,7 +110,7 @@ class Caller:
         return Organization.objects.filter(memberships__user_id=self.user.pk)
 
     def managed(self) -> QuerySet[Organization]:
-        """The organizations whose members and tokens this caller manages."""
+        """Return the organizations whose members and tokens this caller manages."""
         if self.is_superuser:
             return Organization.objects.all()
         read_only = self.token is not None and self.token.scope != ApiToken.Scope.MANAGE
@@ -120,7 +120,7 @@ class Caller:
         return self.organizations.filter(owned)
 
     def permissions(self, organization: Organization) -> frozenset[Permission]:
-        """What this caller may do in this organization; empty for outsiders."""
+        """Return what this caller may do in this organization; empty for outsiders."""
         token = self.token
         if token is not None and token.organization_id is not None:
             if token.organization_id != organization.pk:
@@ -134,7 +134,7 @@ class Caller:
         return self._permissions_as(membership.values_list("role", flat=True).first())
 
     def _permissions_as(self, role: str | None) -> frozenset[Permission]:
-        """What a user, or their token, may do where the user has this role."""
+        """Return what the user, or their token, may do where the user has this role."""
         none: frozenset[Permission] = frozenset()
         permissions = PERMISSIONS.get(Role.OWNER if self.user.is_superuser else role or "", none)
         if self.token is not None and self.token.scope != ApiToken.Scope.MANAGE:
@@ -142,30 +142,30 @@ class Caller:
         return permissions
 
     def roles(self, organizations: Iterable[Organization]) -> dict[int, str]:
-        """For each of these organizations that this caller sees, the role that may do as much.
+        """Return, by organization id, the role that has this caller's rights there.
 
-        Who has lost a place between two looks is still told as a viewer.
+        A caller who lost the membership since the organizations were read counts as a viewer.
         """
         ids = [organization.pk for organization in organizations]
         if self.token is not None and self.token.organization_id is not None:
             return {self.token.organization_id: _role_of(self.token)}
         memberships = Membership.objects.filter(user=self.user.pk, organization__in=ids)
-        given = dict(memberships.values_list("organization_id", "role"))
-        named = {permissions: role for role, permissions in PERMISSIONS.items()}
-        return {pk: named.get(self._permissions_as(given.get(pk)), Role.VIEWER) for pk in ids}
+        stored = dict(memberships.values_list("organization_id", "role"))
+        role_with = {permissions: role for role, permissions in PERMISSIONS.items()}
+        return {pk: role_with.get(self._permissions_as(stored.get(pk)), Role.VIEWER) for pk in ids}
 
     def may(self, permission: Permission, organization: Organization) -> bool:
-        """Whether this caller may do this here."""
+        """Return whether this caller has this permission in this organization."""
         return permission in self.permissions(organization)
 
     def organization(
         self, organization_id: int, permission: Permission = Permission.SEE, *related: str
     ) -> Organization:
-        """Return one organization in which this caller may do this.
+        """Return the organization, if this caller has this permission there.
 
         `related`: what the same query reads along, as in `select_related`.
-        Raises Organization.DoesNotExist for outsiders, PermissionDenied for those who see it but
-        may not do this.
+        Raises Organization.DoesNotExist for outsiders, and PermissionDenied for callers who see it
+        without this permission.
         """
         visible = self.organizations.select_related(*related) if related else self.organizations
         if not self._is_member:
@@ -183,33 +183,33 @@ class Caller:
         return not own and self.user.is_active and not self.user.is_superuser
 
     def require_token_owner(self) -> User:
-        """The user whose own tokens this caller manages. Raises PermissionDenied."""
+        """Return the user whose personal tokens this caller manages. Raises PermissionDenied."""
         token = self.token
-        may = token is None or (
+        allowed = token is None or (
             token.organization_id is None and token.scope == ApiToken.Scope.MANAGE
         )
-        if not may or not isinstance(self.user, User) or not self.user.is_active:
-            raise PermissionDenied(gettext(NOT_YOUR_TOKENS))
+        if not allowed or not isinstance(self.user, User) or not self.user.is_active:
+            raise PermissionDenied(gettext(TOKEN_OWNER_REQUIRED))
         return self.user
 
     def require(self, permission: Permission, organization: Organization) -> None:
-        """Raises PermissionDenied unless this caller may do this in this organization."""
+        """Raise PermissionDenied unless this caller has this permission in this organization."""
         _require_among(self.permissions(organization), permission)
 
     def require_tokens_of(self, user: User, organization: Organization | None) -> None:
-        """Raises PermissionDenied unless this caller may make and revoke such tokens.
+        """Raise PermissionDenied unless this caller may create and revoke these tokens.
 
-        That is an organization's for its owners, and a user's for that user and for superusers.
+        Owners manage their organization's tokens; a user and superusers manage the user's tokens.
         """
         if organization is not None:
             self.require(Permission.MANAGE, organization)
         elif not self.is_superuser and self.require_token_owner() != user:
-            raise PermissionDenied(gettext(NOT_YOUR_TOKENS))
+            raise PermissionDenied(gettext(TOKEN_OWNER_REQUIRED))
 
     def require_superuser(self) -> None:
-        """Raises PermissionDenied unless this is a superuser who may change things."""
+        """Raise PermissionDenied unless `is_superuser`."""
         if not self.is_superuser:
-            raise PermissionDenied(gettext(NO_SUPERUSER))
+            raise PermissionDenied(gettext(SUPERUSER_REQUIRED))
 
 
 def _require_among(permissions: frozenset[Permission], permission: Permission) -> None:
@@ -218,10 +218,10 @@ def _require_among(permissions: frozenset[Permission], permission: Permission) -
 
 
 def _role_of(token: ApiToken) -> Role:
-    """The role that may do as much as an organization's own token."""
+    """Return the role that has the rights of an organization's own token."""
     return Role.OPERATOR if token.scope == ApiToken.Scope.MANAGE else Role.VIEWER
 
 
 def for_user(user: User | AnonymousUser, address: str | None = None) -> Caller:
-    """A caller in person, as in admin and on its pages."""
+    """Return the caller for a logged-in user, as in admin."""
     return Caller(user, None, address)

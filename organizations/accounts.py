@@ -1,15 +1,17 @@
-"""What a change of a user's account ends: their keys do not outlive the person's right.
+"""Revokes tokens and invitations when a user's account changes.
 
-Accounts are Django's, and changed in many ways (admin, commands, a shell), so these are receivers
-of the model's own signals:
+Django's accounts are changed in many ways (admin, commands, a shell), so these are receivers of
+the model's signals:
 
-- made inactive, or deleted: all tokens that they made, of theirs and of organizations;
-- no superuser any more: organizations' tokens that they made where they are no owner;
-- both: their invitations there, and what receivers of `keys.access_ended` end;
-- a new password: tokens that stand for them, and what was made with these. Django itself ends the
+- a user becomes inactive or is deleted: revokes all tokens that they created, their own and
+  organizations';
+- a user is no longer a superuser: revokes the organizations' tokens that they created where they
+  are not an owner;
+- in both cases: ends their invitations there, and sends `keys.access_ended`;
+- a new password: revokes their personal tokens, and the tokens created with these. Django ends the
   sessions.
 
-An attribute `changed_by` (an Actor) on the user tells who did it, and `keep_tokens` = True keeps
+The attribute `changed_by` (an Actor) on the user says who did it, and `keep_tokens` = True keeps
 the organizations' tokens; the admin sets both.
 """
 
@@ -25,7 +27,7 @@ from django.db.models.signals import post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
 from organizations.actors import Actor
-from organizations.keys import end_keys, own_tokens, revoke_trees
+from organizations.keys import personal_tokens, revoke_lost_access, revoke_trees
 from organizations.models import Organization
 
 FIELDS = ("password", "is_active", "is_superuser")
@@ -33,7 +35,7 @@ FIELDS = ("password", "is_active", "is_superuser")
 
 @dataclass
 class AccountChange:
-    """What a save takes away from a user."""
+    """The rights that a save takes away from a user."""
 
     deactivated: bool
     demoted: bool
@@ -41,25 +43,25 @@ class AccountChange:
 
     @classmethod
     def of(cls, stored: User, user: User, fields: frozenset[str]) -> AccountChange:
-        """Compare a stored user with one about to be saved; `fields` are those that are written."""
-        # Django saves a hash anew at a login when its iterations have been raised: no new password.
-        chosen = user._password is not None or not user.has_usable_password()  # type: ignore[attr-defined]
+        """Compare the stored user with the one about to be saved; `fields` are written."""
+        # A login rehashes the password when Django raised the iterations: not a new password.
+        password_was_set = user._password is not None or not user.has_usable_password()  # type: ignore[attr-defined]
         return cls(
             "is_active" in fields and stored.is_active and not user.is_active,
             "is_superuser" in fields and stored.is_superuser and not user.is_superuser,
-            "password" in fields and stored.password != user.password and chosen,
+            "password" in fields and stored.password != user.password and password_was_set,
         )
 
 
 @receiver(pre_save, sender=User)
-def note_change(
+def remember_account_change(
     sender: type[User],
     instance: User,
     raw: bool,
     update_fields: frozenset[str] | None = None,
     **kwargs: Any,
 ) -> None:
-    """Remember on the user what the save takes away; the row of before is gone after it."""
+    """Store an AccountChange on the user before the save overwrites the old row."""
     instance.account_change = None  # type: ignore[attr-defined]
     fields = frozenset(FIELDS) & (frozenset(FIELDS) if update_fields is None else update_fields)
     if raw or not fields or instance.pk is None:
@@ -70,27 +72,27 @@ def note_change(
 
 
 @receiver(post_save, sender=User)
-def end_lost_keys(sender: type[User], instance: User, **kwargs: Any) -> None:
-    """End what the change has taken the right from, in the save's transaction if it has one."""
+def apply_account_change(sender: type[User], instance: User, **kwargs: Any) -> None:
+    """Revoke what the user lost the right to, in the save's transaction if it has one."""
     change: AccountChange | None = getattr(instance, "account_change", None)
     if change is None or not (change.deactivated or change.demoted or change.new_password):
         return
     actor = getattr(instance, "changed_by", None) or Actor("account change", instance)
     with transaction.atomic():
-        # Locked like every other change of keys: a token that is being made is seen, or refused.
+        # Same lock as token creation: a concurrent new token is either revoked here or refused.
         User.objects.select_for_update(no_key=True).get(pk=instance.pk)
         if change.deactivated or change.new_password:
-            revoke_trees(own_tokens(instance).select_related("organization"), actor)
+            revoke_trees(personal_tokens(instance).select_related("organization"), actor)
         if change.deactivated or change.demoted:
             keep = bool(getattr(instance, "keep_tokens", False))
-            by_them = Q(tokens__user=instance) | Q(invitations__invited_by=instance)
-            made_in = Organization.objects.filter(by_them).distinct()
-            end_keys(instance, list(made_in), actor, revoke_tokens=not keep)
+            created_by_user = Q(tokens__user=instance) | Q(invitations__invited_by=instance)
+            affected = Organization.objects.filter(created_by_user).distinct()
+            revoke_lost_access(instance, list(affected), actor, revoke_tokens=not keep)
 
 
 @receiver(pre_delete, sender=User)
-def end_keys_of_deleted(sender: type[User], instance: User, **kwargs: Any) -> None:
-    """Make a user inactive first: what they began ends, while it is known that they began it."""
+def deactivate_before_delete(sender: type[User], instance: User, **kwargs: Any) -> None:
+    """Deactivate a user before the deletion, while their rows still refer to them."""
     if instance.is_active:
         instance.is_active = False
         instance.save(update_fields=["is_active"])

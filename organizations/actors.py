@@ -1,4 +1,4 @@
-"""Who did something, as the history remembers it."""
+"""The actor of a change, as audit entries and events store it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ LABEL_LENGTH = 200
 
 @dataclass(frozen=True)
 class Actor:
-    """A user, a token or both, what to call them, and the network address they came from.
+    """A user, a token or both, with a label and the network address of the request.
 
-    `caller` is set when somebody's right was checked before: `organizations.actions` checks it
-    again under its locks. Commands have none, and may do everything.
+    `caller` is set for requests: `organizations.actions` checks its rights again under locks.
+    Management commands have no caller and may do everything.
     """
 
     label: str
@@ -30,7 +30,7 @@ class Actor:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """This actor as the columns of a history that names one."""
+        """Return the column values for a row that records an actor."""
         return {
             "actor": self.short_label,
             "user": self.user,
@@ -40,7 +40,7 @@ class Actor:
 
     @property
     def short_label(self) -> str:
-        """The label, as long as the history has room for."""
+        """Return the label, cut to the length of the column."""
         return self.label[:LABEL_LENGTH]
 
 

@@ -1,4 +1,4 @@
-"""The admin site: Django's own, with a second step of the login and pages to set it up."""
+"""The admin site: Django's, with a second factor at the login and pages to set it up."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from organizations.second_factor import sessions
 from organizations.second_factor.devices import app_of
 from organizations.second_factor.sessions import Need
 
-# What staff reach who must set up a second factor first; the language is no page of the admin.
-OPEN_BEFORE_SET_UP = {"logout", "password_change", "password_change_done", "second_factor"}
+# Pages that staff can open before they set up a required second factor.
+ALLOWED_BEFORE_SET_UP = {"logout", "password_change", "password_change_done", "second_factor"}
 
 
 class PasswordView(LoginView):
-    """Asks for user name and password, and sends those with a second factor to the second step."""
+    """Checks username and password, and redirects users with a second factor to the second step."""
 
     template_name = "admin/login.html"
     authentication_form = AdminAuthenticationForm
@@ -37,7 +37,7 @@ class PasswordView(LoginView):
         name = user.get_username()
         if app_of(user) is not None:
             login_throttle.refund(self.request, name)
-            sessions.begin(self.request, user, self.get_success_url())
+            sessions.start_pending_login(self.request, user, self.get_success_url())
             return redirect("admin:second_factor_code")
         response = super().form_valid(form)
         known_browsers.remember(self.request, response, name)
@@ -52,14 +52,14 @@ class OrgsAdminSite(AdminSite):
             return False
         need = sessions.need_of_request(request)
         route = request.resolver_match.url_name if request.resolver_match else None
-        return need is Need.NOTHING or (need is Need.SET_UP and route in OPEN_BEFORE_SET_UP)
+        return need is Need.NOTHING or (need is Need.SET_UP and route in ALLOWED_BEFORE_SET_UP)
 
     @method_decorator(never_cache)
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if request.method == "GET" and (elsewhere := self._instead_of_login(request)):
-            return elsewhere
+        if request.method == "GET" and (redirection := self._redirect_logged_in(request)):
+            return redirection
         context = {
             **self.each_context(request),
             "title": _("Log in"),
@@ -75,23 +75,23 @@ class OrgsAdminSite(AdminSite):
         response: HttpResponse = view(request)
         return response
 
-    def _instead_of_login(self, request: HttpRequest) -> HttpResponse | None:
-        """Where those are sent who are logged in already; None when the form is for them."""
+    def _redirect_logged_in(self, request: HttpRequest) -> HttpResponse | None:
+        """Return the redirect for a user who is logged in already, or None to show the form."""
         if not super().has_permission(request):
             return None
         need = sessions.need_of_request(request)
         if need is Need.NOTHING:
             return redirect("admin:index")
         if need is Need.SET_UP:
-            wanted = request.GET.get(REDIRECT_FIELD_NAME, "")
-            query = f"?{REDIRECT_FIELD_NAME}={quote(wanted)}" if wanted else ""
+            next_url = request.GET.get(REDIRECT_FIELD_NAME, "")
+            query = f"?{REDIRECT_FIELD_NAME}={quote(next_url)}" if next_url else ""
             return redirect(reverse("admin:second_factor") + query)
-        # It has shown no code, so it is worth nothing any more.
+        # The session is missing the code of a second factor, so it is not valid any more.
         logout(request)
         return None
 
     def get_urls(self) -> list[Any]:
-        # They need the models, and the site is made before these are loaded.
+        # The views import models, and Django creates the site before models are loaded.
         from organizations.second_factor import views
 
         return [

@@ -10,5 +10,5 @@ class OrganizationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Its receivers are connected on import.
+        # Importing the module connects its signal receivers.
         importlib.import_module("organizations.accounts")

@@ -1,4 +1,4 @@
-"""The audit: who changed what of an organization, its members and its keys, and from where."""
+"""The audit log: who changed an organization, its members or its tokens, and from where."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DETAIL_LENGTH = 500
 def log_audit(
     action: Action, organization: Organization | None, actor: Actor, detail: str = ""
 ) -> None:
-    """Add an audit entry. `organization` is None for what concerns no single one."""
+    """Add an audit entry. `organization` is None for changes that do not concern a single one."""
     AuditEntry.objects.create(
         organization=organization,
         action=action,

@@ -1,4 +1,4 @@
-"""What the histories have stored in English, or as a code, as people read it in their language."""
+"""Translations of the English labels and codes that audit entries and events store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 ANY_NUMBER = _("any")
 ARROW = " → "
-CODES = {
+CODE_LABELS = {
     "viewer": _("viewer"),
     "operator": _("operator"),
     "owner": _("owner"),
@@ -27,8 +27,8 @@ OF_MEMBERS = frozenset(
 ACCEPTED = re.compile(r"(?P<user>.*): (?P<role>viewer|operator|owner), invited by (?P<maker>.*)")
 NEW_TOKEN = re.compile(r"(?P<name>.*) \((?P<scope>read|manage)\)(?: for (?P<user>.*))?")
 
-# The whole labels of actors; the first that fits tells.
-LABELS = [
+# Actor labels; the first pattern that matches the whole label is used.
+ACTOR_LABELS = [
     (re.compile("command line"), _("command line")),
     (re.compile("anonymous"), _("anonymous")),
     (re.compile("account change"), _("account change")),
@@ -41,33 +41,33 @@ LABELS = [
 ]
 
 
-def actor(label: str) -> str:
-    """Who did it."""
-    for pattern, text in LABELS:
+def translate_actor(label: str) -> str:
+    """Return an actor's label in the current language."""
+    for pattern, text in ACTOR_LABELS:
         if found := pattern.fullmatch(label):
             return gettext(text).format(**found.groupdict())
     return label
 
 
-def detail(entry: AuditEntry) -> str:
-    """What exactly was changed."""
+def translate_detail(entry: AuditEntry) -> str:
+    """Return the detail of an audit entry in the current language."""
     stored, actions = entry.detail, type(entry).Action
     if entry.action == actions.EXPECTED_NUMBER_CHANGED:
-        return _each(stored, {"any": ANY_NUMBER})
+        return _translate_each(stored, {"any": ANY_NUMBER})
     if entry.action == actions.MEMBER_ADDED and (found := ACCEPTED.fullmatch(stored)):
-        named = found.groupdict() | {"role": gettext(CODES[found["role"]])}
-        return gettext("{user}: {role}, invited by {maker}").format(**named)
+        fields = found.groupdict() | {"role": gettext(CODE_LABELS[found["role"]])}
+        return gettext("{user}: {role}, invited by {maker}").format(**fields)
     if entry.action in OF_MEMBERS:
         name, colon, roles = stored.rpartition(": ")
-        return name + colon + _each(roles, CODES)
+        return name + colon + _translate_each(roles, CODE_LABELS)
     if entry.action == actions.TOKEN_CREATED and (found := NEW_TOKEN.fullmatch(stored)):
-        told = found.groupdict() | {"scope": gettext(CODES[found["scope"]])}
+        fields = found.groupdict() | {"scope": gettext(CODE_LABELS[found["scope"]])}
         text = gettext("{name} ({scope}) for {user}") if found["user"] else "{name} ({scope})"
-        return text.format(**told)
+        return text.format(**fields)
     return stored
 
 
-def _each(stored: str, words: dict[str, str]) -> str:
-    """What was and what is, each in words if there are any for it."""
+def _translate_each(stored: str, labels: dict[str, str]) -> str:
+    """Return `old → new` with each part translated if it has a label."""
     parts = stored.split(ARROW)
-    return ARROW.join(gettext(words[part]) if part in words else part for part in parts)
+    return ARROW.join(gettext(labels[part]) if part in labels else part for part in parts)

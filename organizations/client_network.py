@@ -1,7 +1,7 @@
-"""Which network a client's address belongs to: what limits count by.
+"""The network of a client's address, by which limits count.
 
-One client chooses freely from a whole IPv6 /64, and a listener for both protocols sees IPv4
-clients as `::ffff:a.b.c.d`. Audit entries keep the address itself.
+One client can use any address of an IPv6 /64, and a dual-stack listener sees IPv4 clients as
+`::ffff:a.b.c.d`. Audit entries store the address itself.
 """
 
 from __future__ import annotations
@@ -21,6 +21,6 @@ def network_of(address: str | None) -> str:
         return str(found)
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
-    # A number has no scope, such as the "%eth0" of a link-local address.
+    # int() drops the scope of a link-local address, such as "%eth0".
     network = ipaddress.IPv6Network((int(found), 64), strict=False)
     return str(network.network_address)

@@ -1,10 +1,10 @@
-"""Invitations: an owner offers a place to the user of a name, who accepts or declines it.
+"""Invitations: an owner invites a username to become a member; that user accepts or declines.
 
-Who invites must not learn whether there is a user of that name. So nothing here looks for one:
-the same is read, written and answered for each name. A declined invitation looks to owners like
-one that waits, until it expires.
+The inviting owner must not learn whether the username exists. So no function looks the user up:
+reads, writes and answers are the same for each name. Owners see a declined invitation as an open
+one until it expires.
 
-These are writers as those in `organizations.actions`: they lock, then read and check again.
+Like `organizations.actions`, these writers lock, then read and check again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LIFETIME = timedelta(days=14)
 OPEN_PER_ORGANIZATION = 50
 RATE_WINDOW = timedelta(days=1)
 PER_WINDOW = 100
-"""How many an organization may make in RATE_WINDOW."""
+"""Maximum number of invitations of an organization in RATE_WINDOW."""
 
 MANAGERS = [role for role, permissions in PERMISSIONS.items() if Permission.MANAGE in permissions]
 ALREADY_A_MEMBER = _("This user is a member already.")
@@ -39,23 +39,23 @@ TOO_MANY_OPEN = _(
 
 
 class AlreadyMember(Exception):
-    """Members are not invited; their role is changed."""
+    """The invited user is a member already."""
 
 
 class TooManyOpen(Exception):
-    """The organization has as many open invitations as it may have."""
+    """The organization has OPEN_PER_ORGANIZATION open invitations."""
 
 
 class TooManyInvitations(Exception):
-    """Too many in RATE_WINDOW. `wait`: after how many seconds another one is allowed."""
+    """The organization sent PER_WINDOW invitations in RATE_WINDOW. `wait`: seconds to wait."""
 
     def __init__(self, wait: int) -> None:
-        told = ngettext(
+        text = ngettext(
             "This organization has sent too many invitations. Try again in {wait} second.",
             "This organization has sent too many invitations. Try again in {wait} seconds.",
             wait,
         )
-        super().__init__(told.format(wait=wait))
+        super().__init__(text.format(wait=wait))
         self.wait = wait
 
 
@@ -63,7 +63,7 @@ class TooManyInvitations(Exception):
 
 
 def valid() -> QuerySet[Invitation]:
-    """Return the invitations that have not expired, whose makers still may manage there."""
+    """Return the unexpired invitations whose inviter still manages the organization."""
     manages = Membership.objects.filter(
         user=OuterRef("invited_by"), organization=OuterRef("organization"), role__in=MANAGERS
     )
@@ -76,14 +76,16 @@ def valid() -> QuerySet[Invitation]:
 
 
 def sent(organizations: QuerySet[Organization]) -> QuerySet[Invitation]:
-    """Return what the managers of these organizations see, declined ones included."""
+    """Return the invitations that managers of these organizations see, including declined ones."""
     return valid().filter(organization__in=organizations).select_related("invited_by")
 
 
 def received(caller: Caller) -> QuerySet[Invitation]:
-    """Return the invitations that this user can answer. Raises PermissionDenied."""
-    own = valid().filter(username=caller.require_token_owner().get_username(), declined_at=None)
-    return own.select_related("organization", "invited_by")
+    """Return the invitations that this user can accept or decline. Raises PermissionDenied."""
+    invitations = valid().filter(
+        username=caller.require_token_owner().get_username(), declined_at=None
+    )
+    return invitations.select_related("organization", "invited_by")
 
 
 # --- Inviting -----------------------------------------------------------------------------------
@@ -93,18 +95,18 @@ def received(caller: Caller) -> QuerySet[Invitation]:
 def invite(
     organization: Organization, username: str, role: Membership.Role, caller: Caller
 ) -> Invitation:
-    """Invite the user of this name, whether there is one or not.
+    """Invite a username, whether the user exists or not.
 
-    It replaces an invitation of the same name: what somebody accepts is what they have read.
-    Raises AlreadyMember, TooManyOpen and TooManyInvitations.
+    Replaces an open invitation of the same username by a new row, so that a user accepts exactly
+    the invitation that they have read. Raises AlreadyMember, TooManyOpen and TooManyInvitations.
     """
     locked = lock_organization(organization, caller.actor, Permission.MANAGE)
-    # Of the members only, whom the caller sees.
+    # Looks among the members only, whom the caller may see.
     if locked.memberships.filter(user__username=username).exists():
         raise AlreadyMember(gettext(ALREADY_A_MEMBER))
     _check_limits(locked, username)
-    ended = Q(username=username) | Q(expires_at__lte=timezone.now())
-    locked.invitations.filter(ended).delete()
+    replaced_or_expired = Q(username=username) | Q(expires_at__lte=timezone.now())
+    locked.invitations.filter(replaced_or_expired).delete()
     invitation = Invitation.objects.create(
         organization=locked,
         username=username,
@@ -118,35 +120,35 @@ def invite(
 
 
 def _check_limits(organization: Organization, username: str) -> None:
-    """Raises TooManyOpen and TooManyInvitations."""
+    """Raise TooManyOpen or TooManyInvitations if the organization has reached a limit."""
     others = valid().filter(organization=organization).exclude(username=username)
     if others.count() >= OPEN_PER_ORGANIZATION:
         raise TooManyOpen(gettext(TOO_MANY_OPEN).format(number=OPEN_PER_ORGANIZATION))
     since = timezone.now() - RATE_WINDOW
-    made = organization.audit_entries.filter(action=Action.MEMBER_INVITED, at__gt=since)
-    times = made.order_by("-at").values_list("at", flat=True)
+    recent = organization.audit_entries.filter(action=Action.MEMBER_INVITED, at__gt=since)
+    times = recent.order_by("-at").values_list("at", flat=True)
     for oldest in times[PER_WINDOW - 1 : PER_WINDOW]:
         raise TooManyInvitations(max(1, round((oldest - since).total_seconds())))
 
 
 @transaction.atomic
 def withdraw(organization: Organization, invitation_id: UUID, actor: Actor) -> None:
-    """End an invitation. One that has ended stays so."""
+    """End an invitation; does nothing if it has ended already."""
     locked = lock_organization(organization, actor, Permission.MANAGE)
     _end(locked.invitations.filter(pk=invitation_id), actor)
 
 
 @transaction.atomic
 def end_invitations_of(organization: Organization, user: User, actor: Actor) -> None:
-    """End the invitations that this user made, who may not manage the organization any more.
+    """End this user's invitations to an organization that they no longer manage.
 
-    The organization is locked: call it in the transaction that takes the right away.
+    Call it in the transaction that takes the right away, with the organization locked.
     """
     _end(organization.invitations.filter(invited_by=user), actor)
 
 
 def _end(invitations: QuerySet[Invitation], actor: Actor) -> None:
-    """Delete invitations, and note those that were open."""
+    """Delete invitations, with an audit entry for each open one."""
     for invitation in invitations.select_related("organization").order_by("created_at", "pk"):
         invitation.delete()
         if invitation.expires_at > timezone.now():
@@ -162,7 +164,7 @@ def _end(invitations: QuerySet[Invitation], actor: Actor) -> None:
 def accept(invitation_id: UUID, caller: Caller) -> Organization:
     """Make the invited caller a member, and return the organization.
 
-    Raises Invitation.DoesNotExist when there is none of theirs, or none any more.
+    Raises Invitation.DoesNotExist when it is not theirs or has ended.
     """
     invitation = _lock_received(invitation_id, caller)
     organization, user = invitation.organization, caller.require_token_owner()
@@ -178,27 +180,27 @@ def accept(invitation_id: UUID, caller: Caller) -> Organization:
 
 @transaction.atomic
 def decline(invitation_id: UUID, caller: Caller) -> None:
-    """Put an invitation of the caller's away. Only administrators of the service read of it.
+    """Decline an invitation. Only superusers see this in the audit log.
 
-    Raises Invitation.DoesNotExist when there is none of theirs, or none any more.
+    Raises Invitation.DoesNotExist when it is not theirs or has ended.
     """
     invitation = _lock_received(invitation_id, caller)
     invitation.declined_at = timezone.now()
     invitation.save(update_fields=["declined_at"])
-    # Without the organization, whose owners would read that there is such a user.
+    # Without the organization: its owners would learn from the entry that the user exists.
     detail = f"{invitation.organization.name}: {_detail(invitation)}"
     log_audit(Action.INVITATION_DECLINED, None, caller.actor, detail)
 
 
 def _lock_received(invitation_id: UUID, caller: Caller) -> Invitation:
-    """Lock all that an answer depends on, and return the invitation read again.
+    """Lock the invited user, the inviter and the organization; return the invitation read again.
 
-    The rights of who made it cannot change meanwhile: that user is locked, too.
+    The inviter is locked so that their rights cannot change before the transaction ends.
     """
     found = received(caller).get(pk=invitation_id)
-    now, _organization = lock(caller.actor, found.organization, found.invited_by)
-    assert now is not None
-    return received(now).get(pk=invitation_id)
+    refreshed, _organization = lock(caller.actor, found.organization, found.invited_by)
+    assert refreshed is not None
+    return received(refreshed).get(pk=invitation_id)
 
 
 def _detail(invitation: Invitation) -> str:

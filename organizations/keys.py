@@ -1,7 +1,7 @@
-"""What ends with a person's right or with a token: the tokens made with it, and what others add.
+"""Revocation of tokens and invitations when a user loses a right or a token is revoked.
 
-`access_ended` is sent in the transaction in which the right ends; an app whose rows a right has
-opened (pairings, links for a phone's owner) ends them in its receiver.
+`access_ended` is sent in the transaction in which the right ends. Other apps end their own rows in
+a receiver: `connections` ends pairings and owner's links.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from organizations.invitations import end_invitations_of
 from organizations.models import ApiToken, Organization
 
 access_ended = Signal()
-"""Keyword arguments: `user`, whose rights were taken away somewhere, or None; `tokens`, a list of
-tokens that were revoked; `actor`, who did it. An exception of a receiver undoes the change."""
+"""Keyword arguments: `user`, who lost a right, or None; `tokens`, the list of revoked tokens;
+`actor`, who made the change. An exception in a receiver rolls the change back."""
 
 
-def tokens_made_in(organization: Organization, user: User | None = None) -> QuerySet[ApiToken]:
-    """Return the organization's own valid tokens, the oldest first; only those a user made."""
+def organization_tokens(organization: Organization, user: User | None = None) -> QuerySet[ApiToken]:
+    """Return the organization's own valid tokens, oldest first; optionally of one creator."""
     found = _valid(ApiToken.objects.filter(organization=organization))
     return found if user is None else found.filter(user=user)
 
 
-def own_tokens(user: User | None = None) -> QuerySet[ApiToken]:
-    """Return the valid tokens that stand for users, or for this one, the oldest first."""
+def personal_tokens(user: User | None = None) -> QuerySet[ApiToken]:
+    """Return the valid personal tokens of all users, or of this one, oldest first."""
     found = _valid(ApiToken.objects.filter(organization=None))
     return found if user is None else found.filter(user=user)
 
@@ -42,9 +42,9 @@ def _valid(tokens: QuerySet[ApiToken]) -> QuerySet[ApiToken]:
 
 
 def revoke_trees(roots: Iterable[ApiToken], actor: Actor) -> list[ApiToken]:
-    """Revoke tokens, all tokens made with them, and with those. Return the tokens revoked now.
+    """Revoke tokens and, recursively, the tokens created with them. Return the newly revoked ones.
 
-    The user who made them is locked, so that no token is added to a tree meanwhile.
+    The user who created them must be locked, so that no token is added to a tree meanwhile.
     """
     revoked: list[ApiToken] = []
     level = list(roots)
@@ -56,21 +56,21 @@ def revoke_trees(roots: Iterable[ApiToken], actor: Actor) -> list[ApiToken]:
             if valid.update(revoked_at=timezone.now()):
                 log_audit(Action.TOKEN_REVOKED, found.organization, actor, found.name)
                 revoked.append(found)
-        made = ApiToken.objects.filter(made_by__in=level).exclude(pk__in=seen)
-        level = list(made.select_related("organization").order_by("created", "pk"))
+        children = ApiToken.objects.filter(made_by__in=level).exclude(pk__in=seen)
+        level = list(children.select_related("organization").order_by("created", "pk"))
     if revoked:
         access_ended.send(sender=ApiToken, user=None, tokens=revoked, actor=actor)
     return revoked
 
 
-def end_keys(
+def revoke_lost_access(
     user: User, organizations: Sequence[Organization], actor: Actor, *, revoke_tokens: bool
 ) -> list[ApiToken]:
-    """End what this user's right in these organizations had opened and no longer opens.
+    """Revoke what this user no longer has a right to in these organizations.
 
-    Called after the change, in its transaction, with the user locked. Where they manage no more,
-    that is their invitations, and with `revoke_tokens` the organizations' own tokens that they
-    made. Return the tokens revoked now.
+    Where they no longer manage the organization, ends their invitations, and with `revoke_tokens`
+    revokes the organization's own tokens that they created. Call it after the change, in its
+    transaction, with the user locked. Returns the newly revoked tokens.
     """
     user = User.objects.get(pk=user.pk)
     lost: list[ApiToken] = []
@@ -79,7 +79,7 @@ def end_keys(
             continue
         end_invitations_of(organization, user, actor)
         if revoke_tokens:
-            lost += tokens_made_in(organization, user).select_related("organization")
+            lost += organization_tokens(organization, user).select_related("organization")
     revoked = revoke_trees(lost, actor)
     access_ended.send(sender=User, user=user, tokens=[], actor=actor)
     return revoked

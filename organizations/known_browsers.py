@@ -1,7 +1,7 @@
-"""Browsers in which a person has logged in before.
+"""A signed cookie that marks browsers in which a user has logged in before.
 
-A signed cookie says so, for one user name and with a random number. It opens nothing: the failed
-logins of such a browser are counted under its number instead of under the name.
+It contains a hash of the username and a random number, and gives no access: failed logins from
+such a browser are counted by that number instead of by the username.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def number_of(request: HttpRequest, name: str) -> str:
 
 
 def remember(request: HttpRequest, response: HttpResponse, name: str) -> None:
-    """Set the cookie; a browser that is known keeps its number."""
+    """Set the cookie; a known browser keeps its number."""
     number = number_of(request, name) or secrets.token_urlsafe(12)
     response.set_cookie(
         COOKIE,

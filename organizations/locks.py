@@ -1,9 +1,8 @@
-"""Locks under which an actor's right is checked again, right before a change.
+"""Row locks for checking an actor's rights again right before a change.
 
-A right ends only under these locks: so a change that was made with it is either complete before the
-end, which then finds it, or is refused. They are taken in one order (users, organization, and what
-belongs to an organization), so two actions never wait for each other. On SQLite a transaction locks
-the whole database (`BEGIN IMMEDIATE`).
+Revoking a right takes the same locks. So a change either commits before the revocation, which then
+sees it, or is refused. Locks are taken in one order (users, organization, rows of an organization),
+so two actions never deadlock. On SQLite a transaction locks the whole database (`BEGIN IMMEDIATE`).
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from organizations.models import Organization
 def lock(
     actor: Actor, organization: Organization | None, user: User | None = None
 ) -> tuple[Caller | None, Organization | None]:
-    """Lock the actor's user, `user` and the organization. Return actor and organization read again.
+    """Lock the actor's user, `user` and the organization; return caller and organization reloaded.
 
     Raises PermissionDenied when the actor's token or user is no longer valid, and
     Organization.DoesNotExist.
     """
     users = {found.pk for found in (actor.user, user) if found is not None}
-    # no_key: rows that only refer to these, such as a history's, can still be added.
+    # no_key: other transactions can still insert rows that refer to these.
     rows = User.objects.select_for_update(no_key=True).filter(pk__in=users).order_by("pk")
     list(rows.values_list("pk", flat=True))
     if organization is not None:
@@ -36,7 +35,7 @@ def lock(
 def lock_organization(
     organization: Organization, actor: Actor, permission: Permission, user: User | None = None
 ) -> Organization:
-    """Lock an organization in which the actor has this permission, and return it read again.
+    """Lock an organization in which the actor has this permission, and return it reloaded.
 
     Raises PermissionDenied, and what `lock` raises.
     """

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 
 class LoginCount(models.Model):
-    """Failed logins from one network, for one user name, or of one known browser.
+    """The number of failed logins from one network, for one username, or of one known browser.
 
-    The one row of kind "all" counts every failed login there ever was.
+    The single row of kind "all" counts all failed logins ever.
     """
 
     class Kind(models.TextChoices):
@@ -19,7 +19,7 @@ class LoginCount(models.Model):
         NETWORK = "network"
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
-    # A keyed hash: people type passwords where the user name goes.
+    # A keyed hash, because people type passwords into the username field by mistake.
     key = models.CharField(max_length=64, blank=True)
     failures = models.PositiveBigIntegerField(default=0)
     started_at = models.DateTimeField(default=timezone.now)

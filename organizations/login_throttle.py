@@ -1,13 +1,13 @@
-"""How many logins may fail: per network over all names, and per name over all networks.
+"""Limits for failed logins: per network over all usernames, and per username over all networks.
 
-django-axes counts one name from one network. Beside it, each try is counted here before the
-password is checked, so that tries at the same time do not overtake the limit; a right password
-takes its count back. A network waits until its window ends. A name waits 1, 2, 4 … seconds after
-each further failure, at most LOGIN_MAX_DELAY_SECONDS, so nobody can be locked out for good. A
-browser in which the person has logged in before has a count of its own: strangers who guess do
-not delay it (organizations/known_browsers.py).
+django-axes counts one username from one network. In addition, each attempt is counted here before
+the password is checked, so that concurrent attempts cannot exceed the limit; a correct password
+refunds it. A network over its limit waits until the window ends. A username waits 1, 2, 4 …
+seconds after each further failure, at most LOGIN_MAX_DELAY_SECONDS, so that nobody is locked out
+permanently. A known browser has a count of its own, so that strangers' guesses do not delay its
+user (organizations/known_browsers.py).
 
-Counted in the database, which a login needs anyway: without it there is no login.
+The counts are in the database, which a login needs anyway.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from organizations.login_counts import LoginCount
 logger = logging.getLogger(__name__)
 
 Kind = LoginCount.Kind
-# A name's count is forgotten when nobody has guessed for so long.
+# Counts are reset this long after the last failure.
 FORGET_AFTER = timedelta(days=1)
 
 
 class TooManyLogins(Exception):
-    """This login must wait. `kind`: which count says so. `seconds`: when to try again."""
+    """A login was refused by a limit of this `kind`. `seconds`: time until the next attempt."""
 
     def __init__(self, kind: str, seconds: int) -> None:
         super().__init__(f"{kind}: wait {seconds} s")
@@ -44,19 +44,19 @@ class TooManyLogins(Exception):
         self.seconds = seconds
 
 
-def charge(request: HttpRequest, name: str) -> None:
-    """Count one try in advance. Raises TooManyLogins, and counts nothing then."""
+def count_attempt(request: HttpRequest, name: str) -> None:
+    """Count one attempt in advance. Raises TooManyLogins, and then counts nothing."""
     now = timezone.now()
     LoginCount.objects.filter(last_at__lt=now - FORGET_AFTER).exclude(kind=Kind.ALL).delete()
     refused: TooManyLogins | None = None
     with transaction.atomic():
         rows = _lock_rows(request, name, now)
         for row in rows:
-            _begin_anew(row, now)
-            seconds = math.ceil(_wait(row, now).total_seconds())
+            _reset_if_over(row, now)
+            seconds = math.ceil(_remaining_wait(row, now).total_seconds())
             if seconds > 0 and (refused is None or seconds > refused.seconds):
                 refused = TooManyLogins(row.kind, seconds)
-                _report(row, request)
+                _log_once(row, request)
         for row in rows if refused is None else []:
             row.failures += 1
             row.last_at = now
@@ -65,10 +65,10 @@ def charge(request: HttpRequest, name: str) -> None:
         raise refused
 
 
-def admit(request: HttpRequest, name: str) -> bool:
-    """Count one try in advance, or mark the request as refused: AxesMiddleware answers it then."""
+def allow_attempt(request: HttpRequest, name: str) -> bool:
+    """Count one attempt and return True, or mark the request as refused for AxesMiddleware."""
     try:
-        charge(request, name)
+        count_attempt(request, name)
     except TooManyLogins as error:
         request.axes_locked_out = True  # type: ignore[attr-defined]
         request.login_refusal = error  # type: ignore[attr-defined]
@@ -79,19 +79,19 @@ def admit(request: HttpRequest, name: str) -> bool:
 
 
 def refund(request: HttpRequest, name: str) -> None:
-    """Take back one charge: the password, or the code, was right."""
+    """Take one counted attempt back after a correct password or code."""
     _rows(request, name).filter(failures__gt=0).update(failures=F("failures") - 1)
 
 
 def refund_unchecked(request: HttpRequest) -> None:
-    """Take back the charge of a request whose password could not be checked, if it has one."""
+    """Take the counted attempt back if the request's password could not be checked."""
     if getattr(request, "login_charged", False):
         request.login_charged = False  # type: ignore[attr-defined]
         refund(request, request.login_charged_name)  # type: ignore[attr-defined]
 
 
 def reset(request: HttpRequest, name: str) -> None:
-    """Forget the failures of a name that has logged in; of the network only its own charge."""
+    """Reset a username's failures after a login; refund only this attempt to the network."""
     rows = _rows(request, name)
     rows.exclude(kind=Kind.NETWORK).delete()
     rows.filter(failures__gt=0).update(failures=F("failures") - 1)
@@ -103,22 +103,26 @@ def record_failure() -> None:
     LoginCount.objects.filter(kind=Kind.ALL).update(failures=F("failures") + 1)
 
 
-def forget(name: str | None = None, address: str | None = None) -> int:
-    """Forget the failures of a name, of an address's network, or all. Return how many rows."""
-    wanted = Q()
+def reset_counts(name: str | None = None, address: str | None = None) -> int:
+    """Delete the counts of a name, of an address's network, or all. Return the number deleted."""
+    selected = Q()
     if name:
-        wanted |= Q(kind=Kind.NAME, key=keyed_hash(name))
+        selected |= Q(kind=Kind.NAME, key=keyed_hash(name))
     if address:
-        wanted |= Q(kind=Kind.NETWORK, key=keyed_hash(network_of(address)))
-    count, _ = LoginCount.objects.filter(wanted).exclude(kind=Kind.ALL).delete()
+        selected |= Q(kind=Kind.NETWORK, key=keyed_hash(network_of(address)))
+    count, _ = LoginCount.objects.filter(selected).exclude(kind=Kind.ALL).delete()
     return count
 
 
 def totals() -> dict[str, int]:
-    """Return the failed logins ever, and how many names and networks have to wait now."""
+    """Return the number of failed logins ever, and of names and networks that must wait now."""
     now = timezone.now()
-    late = now - timedelta(seconds=settings.LOGIN_MAX_DELAY_SECONDS)
-    name = Q(kind=Kind.NAME, failures__gte=settings.LOGIN_ATTEMPTS_PER_NAME, last_at__gt=late)
+    longest_wait_ago = now - timedelta(seconds=settings.LOGIN_MAX_DELAY_SECONDS)
+    name = Q(
+        kind=Kind.NAME,
+        failures__gte=settings.LOGIN_ATTEMPTS_PER_NAME,
+        last_at__gt=longest_wait_ago,
+    )
     network = Q(
         kind=Kind.NETWORK,
         failures__gte=settings.LOGIN_ATTEMPTS_PER_NETWORK,
@@ -133,10 +137,10 @@ def totals() -> dict[str, int]:
 
 
 def _keys(request: HttpRequest, name: str) -> list[tuple[str, str]]:
-    """Whose failures count: the network's, and the browser's or else the name's."""
+    """Return (kind, key) of an attempt's counts: of the known browser or name, and network."""
     browser = known_browsers.number_of(request, name)
-    own = (Kind.BROWSER, keyed_hash(browser)) if browser else (Kind.NAME, keyed_hash(name))
-    return [own, (Kind.NETWORK, keyed_hash(network_of(request.META.get("REMOTE_ADDR"))))]
+    person = (Kind.BROWSER, keyed_hash(browser)) if browser else (Kind.NAME, keyed_hash(name))
+    return [person, (Kind.NETWORK, keyed_hash(network_of(request.META.get("REMOTE_ADDR"))))]
 
 
 def keyed_hash(text: str) -> str:
@@ -145,14 +149,14 @@ def keyed_hash(text: str) -> str:
 
 
 def _rows(request: HttpRequest, name: str) -> Any:
-    wanted = Q()
+    selected = Q()
     for kind, key in _keys(request, name):
-        wanted |= Q(kind=kind, key=key)
-    return LoginCount.objects.filter(wanted)
+        selected |= Q(kind=kind, key=key)
+    return LoginCount.objects.filter(selected)
 
 
 def _lock_rows(request: HttpRequest, name: str, now: datetime) -> list[LoginCount]:
-    """The rows of a try, locked in one order: two tries never wait for each other."""
+    """Return the rows of an attempt, locked in one order so that attempts never deadlock."""
     new = [
         LoginCount(kind=kind, key=key, started_at=now, last_at=now)
         for kind, key in _keys(request, name)
@@ -161,8 +165,8 @@ def _lock_rows(request: HttpRequest, name: str, now: datetime) -> list[LoginCoun
     return list(_rows(request, name).select_for_update().order_by("kind", "key"))
 
 
-def _begin_anew(row: LoginCount, now: datetime) -> None:
-    """Forget what is over: a network's window, or what was long ago."""
+def _reset_if_over(row: LoginCount, now: datetime) -> None:
+    """Reset a network's count when its window is over, and other counts after FORGET_AFTER."""
     since, span = row.last_at, FORGET_AFTER
     if row.kind == Kind.NETWORK:
         since, span = row.started_at, settings.AXES_COOLOFF_TIME
@@ -170,8 +174,8 @@ def _begin_anew(row: LoginCount, now: datetime) -> None:
         row.failures, row.started_at, row.reported = 0, now, False
 
 
-def _wait(row: LoginCount, now: datetime) -> timedelta:
-    """How long this row makes its client wait; none at all, or less, lets it pass."""
+def _remaining_wait(row: LoginCount, now: datetime) -> timedelta:
+    """Return how long the client must still wait; zero or less allows the attempt."""
     if row.kind == Kind.NETWORK:
         if row.failures < settings.LOGIN_ATTEMPTS_PER_NETWORK:
             return timedelta()
@@ -180,13 +184,13 @@ def _wait(row: LoginCount, now: datetime) -> timedelta:
     beyond = row.failures - settings.LOGIN_ATTEMPTS_PER_NAME
     if beyond < 0:
         return timedelta()
-    # A power beyond 2**30 would be no number of seconds any more.
+    # Limits the exponent: a larger power overflows timedelta.
     delay = min(2.0 ** min(beyond, 30), settings.LOGIN_MAX_DELAY_SECONDS)
     return row.last_at + timedelta(seconds=delay) - now
 
 
-def _report(row: LoginCount, request: HttpRequest) -> None:
-    """One line for each time that a limit is reached, without what was typed."""
+def _log_once(row: LoginCount, request: HttpRequest) -> None:
+    """Log once per window that a limit was reached, without the username."""
     if not row.reported:
         row.reported = True
         row.save(update_fields=["reported"])

@@ -1,4 +1,4 @@
-"""The tenants, who belongs to them, the keys to them, and who changed what of it."""
+"""Models: organizations, memberships, API tokens, invitations and the audit log."""
 
 import uuid
 from collections.abc import Collection
@@ -49,14 +49,14 @@ class Organization(models.Model):
 
     @property
     def known_numbers(self) -> tuple[str, ...]:
-        """The numbers (digits) that the API tells of it: the expected one, the linked phone's."""
-        # The relation is added by an app that this one knows nothing of, and may have no row.
+        """Return the numbers (digits) that the API shows for it: expected and linked."""
+        # `connection` is a reverse relation of the app `connections`; it may have no row.
         linked = getattr(getattr(self, "connection", None), "number", "")
         return tuple(filter(None, (self.expected_number, linked)))
 
 
 class Membership(models.Model):
-    """One person's place in one organization."""
+    """A user's membership and role in an organization."""
 
     class Role(models.TextChoices):
         VIEWER = "viewer", lazy("Viewer: sees status and history")
@@ -93,10 +93,10 @@ class Membership(models.Model):
 
 
 class ApiToken(AbstractAuthToken):
-    """A key to the REST API. Only its hash and its first characters are stored.
+    """A token for the REST API. Only its hash and its first characters are stored.
 
-    With an organization it is that organization's own and stands for no user (`user` is who made
-    it); without one it stands for its user.
+    With an organization it is that organization's own token, and `user` is who created it; without
+    one it is a personal token and has the rights of `user`.
     """
 
     class Scope(models.TextChoices):
@@ -145,17 +145,17 @@ class ApiToken(AbstractAuthToken):
 
     @property
     def is_valid(self) -> bool:
-        """Whether it opens anything now."""
+        """Return whether requests with this token are accepted now."""
         if self.revoked_at is not None or (self.expiry and self.expiry <= timezone.now()):
             return False
         return self.organization_id is not None or self.user.is_active
 
 
 class Invitation(models.Model):
-    """A place in an organization, offered to the user of a name. When it ends, its row is deleted.
+    """An invitation of a username to an organization. The row is deleted when it ends.
 
-    It refers to no user of that name, and is the same whether there is one or not: who invites
-    learns nothing of users. The row of a declined one stays for that reason.
+    It has no foreign key to the invited user and is the same whether that user exists, so that the
+    inviter cannot learn which users exist. A declined invitation stays for the same reason.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -209,13 +209,13 @@ class Invitation(models.Model):
         )
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """Allow a form to name an invitation that there is: `invite` replaces it."""
+        """Allow a form to repeat an existing invitation, which `invite` replaces."""
 
 
 class AuditEntry(models.Model):
-    """One change to an organization or to the keys to it. Rows are only ever added.
+    """A change to an organization, its members or its tokens. Rows are never changed.
 
-    What happens to its WhatsApp connection has a history of its own.
+    Events of the WhatsApp connection are stored in `connections.ConnectionEvent`.
     """
 
     class Action(models.TextChoices):

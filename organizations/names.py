@@ -1,7 +1,7 @@
-"""What a name may contain: one line of text that shows what it says.
+"""Validation of names: one line of visible text.
 
-A line break in a name can fake a line of a log or of a list; a bidi override makes a name read as
-another. Both are refused, and so is what shows nothing.
+A line break in a name can fake a line of a log or of a list; a bidi override makes a name look like
+another one. Both are refused, and so are control characters, invisible characters and empty names.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ BIDI_CONTROLS = frozenset(
 )
 # Persian and the languages of India need them, and so do the emoji of families.
 JOINERS = frozenset("\u200c\u200d")
-# Letters by category, and blank.
+# Blank, although Unicode calls them letters.
 FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
-# Show nothing by themselves, and belong to the letter or the emoji before them.
+# Invisible on their own; they modify the letter or the emoji before them.
 _MARKS = re.compile(
     "[\u034f\u17b4\u17b5\u180b-\u180d\u180f\u2800\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 )
-# Of the format characters (Cf), those that Unicode says to show nothing for; the others are signs
-# of Arabic, Syriac, Kaithi and Egyptian, which are seen.
+# The invisible format characters (Cf); the other ones are visible signs of Arabic, Syriac, Kaithi
+# and Egyptian.
 _IGNORABLE = re.compile(
     "[\u00ad\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff0-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]"
@@ -35,7 +35,7 @@ _IGNORABLE = re.compile(
 
 
 def validate_name(text: str) -> None:
-    """Raise ValidationError, which says what to remove, for what is no name."""
+    """Raise ValidationError for an invalid name, with the character to remove."""
     for character in text:
         code = f"U+{ord(character):04X}"
         if character in LINE_BREAKS:
@@ -50,7 +50,7 @@ def validate_name(text: str) -> None:
             )
         if _is_invisible(character):
             raise ValidationError(_("Remove the invisible character {code}.").format(code=code))
-    if not _shows(text):
+    if not _has_visible_character(text):
         raise ValidationError(_("A name must have a character that can be seen."))
 
 
@@ -58,13 +58,13 @@ _validate_characters = UnicodeUsernameValidator()
 
 
 def validate_username(text: str) -> None:
-    """Raise ValidationError for what Django lets nobody be called, and for what is no name."""
+    """Raise ValidationError for an invalid name, or one with characters that Django refuses."""
     _validate_characters(text)
     validate_name(text)
 
 
 def _is_control(character: str) -> bool:
-    # Cs: half a character, of bytes on the command line that are no UTF-8.
+    # Cs: a lone surrogate, from bytes on the command line that are not UTF-8.
     return unicodedata.category(character) in ("Cc", "Cs")
 
 
@@ -72,8 +72,7 @@ def _is_invisible(character: str) -> bool:
     return character in FILLERS or _IGNORABLE.match(character) is not None
 
 
-def _shows(text: str) -> bool:
-    """Whether anything is left to see."""
+def _has_visible_character(text: str) -> bool:
     return any(
         not character.isspace() and character not in JOINERS and not _MARKS.match(character)
         for character in text

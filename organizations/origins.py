@@ -1,4 +1,4 @@
-"""The origin rule of WebSockets: the one that Django's CSRF check has for forms."""
+"""The origin check of WebSocket handshakes, with the same rule as Django's CSRF check for forms."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Scope = dict[str, Any]
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class _Handshake(HttpRequest):
-    """A handshake as a request, so that Django's settings for proxies and hosts hold for it."""
+class _HandshakeRequest(HttpRequest):
+    """A handshake as an HttpRequest, so that Django's settings for proxies and hosts apply."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class _Handshake(HttpRequest):
         for name, value in scope["headers"]:
             key = "HTTP_" + name.decode("latin-1").upper().replace("-", "_")
             text = value.decode("latin-1")
-            # As ASGIRequest does: a second Host makes a name that no host has.
+            # Join repeated headers as ASGIRequest does: two Host headers give an invalid host.
             self.META[key] = f"{self.META[key]},{text}" if key in self.META else text
 
     def _get_scheme(self) -> str:
@@ -32,13 +32,13 @@ class _Handshake(HttpRequest):
 
 
 def is_allowed_origin(scope: Scope) -> bool:
-    """Return whether the handshake's Origin is the handshake's own or a trusted one.
+    """Return whether the handshake's Origin is this site or in CSRF_TRUSTED_ORIGINS.
 
-    Scheme, host and port must be the same; a default port may be left out. The scheme and the host
-    are those that Django sees: behind a trusted proxy, what the proxy says. CSRF_TRUSTED_ORIGINS
-    holds here as for forms, its wildcards too. A handshake without an Origin is not allowed.
+    Scheme, host and port must be the same; a default port may be left out. Scheme and host are
+    those that Django sees: behind a trusted proxy, the forwarded ones. CSRF_TRUSTED_ORIGINS may
+    have wildcards, as for forms. A handshake without an Origin is not allowed.
     """
-    request = _Handshake(scope)
+    request = _HandshakeRequest(scope)
     try:
         origin = _normalize(request.META.get("HTTP_ORIGIN", ""))
     except ValueError:
@@ -49,7 +49,7 @@ def is_allowed_origin(scope: Scope) -> bool:
 
 
 def _own_origin(request: HttpRequest) -> str | None:
-    """Return the origin of pages of the host that the handshake is for, or None for no host."""
+    """Return the origin of pages on the handshake's host, or None without a valid host."""
     if "HTTP_HOST" not in request.META:
         return None
     try:
@@ -61,8 +61,8 @@ def _own_origin(request: HttpRequest) -> str | None:
 def _matches(origin: str, trusted: str) -> bool:
     scheme, _, host = trusted.partition("://")
     if host.startswith("*"):
-        given_scheme, _, given_host = origin.partition("://")
-        return scheme == given_scheme and is_same_domain(given_host, host.lstrip("*"))
+        origin_scheme, _, origin_host = origin.partition("://")
+        return scheme == origin_scheme and is_same_domain(origin_host, host.lstrip("*"))
     try:
         return origin == _normalize(trusted)
     except ValueError:
@@ -70,12 +70,12 @@ def _matches(origin: str, trusted: str) -> bool:
 
 
 def _normalize(origin: str) -> str:
-    """Return "scheme://host" or "scheme://host:port". Raises ValueError for what is no origin."""
+    """Return "scheme://host" or "scheme://host:port". Raises ValueError for an invalid origin."""
     parts = urlsplit(origin)
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise ValueError(origin)
     if f"{parts.scheme}://{parts.netloc}".lower() != origin.lower() or "@" in parts.netloc:
-        # A path, a user name, or a spelling that only a lenient reader takes.
+        # A path, a username, or a notation that only a lenient parser accepts.
         raise ValueError(origin)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     if parts.port in (None, DEFAULT_PORTS[parts.scheme]):

@@ -1,4 +1,4 @@
-"""How the REST API reads a body: JSON in UTF-8, and nothing that could trip the reader."""
+"""The REST API's parser of request bodies: JSON in UTF-8."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rest_framework.parsers import JSONParser
 
 
 class Utf8JsonParser(JSONParser):
-    """JSON is UTF-8 by its standard, whatever charset the header names."""
+    """Parses JSON as UTF-8, as its standard says, whatever charset the header names."""
 
     def parse(
         self,
@@ -19,7 +19,7 @@ class Utf8JsonParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Raises ParseError (400)."""
+        """Return the parsed body. Raises ParseError (400)."""
         context = {**(parser_context or {}), "encoding": "utf-8"}
         try:
             return super().parse(stream, media_type, context)

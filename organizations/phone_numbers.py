@@ -1,4 +1,4 @@
-"""Phone numbers as people and WhatsApp write them."""
+"""Parsing, comparing and formatting of phone numbers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FOREIGN = _(
     "extension, like +5511987654321."
 )
 
-# One account has two spellings where a digit may be left out: what stands before that digit, the
-# digit, and what follows it. WhatsApp knows an account by one of them, people by either.
+# Numbers in which one digit is optional, so that one account has two spellings: the part before the
+# digit, the digit, and the part after it. WhatsApp uses one of the spellings, people either.
 OPTIONAL_DIGITS = tuple(
     (digit, re.compile(f"({before}){digit}?({after})"))
     for before, digit, after in (
@@ -39,11 +39,11 @@ SEPARATORS = frozenset("\t./()\u2212")
 
 
 class ForeignCharacters(ValueError):
-    """A text has letters, an extension, or another sign that no phone number has."""
+    """The text has letters, an extension, or another character that phone numbers do not have."""
 
 
 def same_number(one: str, other: str) -> bool:
-    """Return whether two numbers (digits) are one account, however they are spelled."""
+    """Return whether two numbers (digits) are the same account in any spelling."""
     return one == other or other in spellings(one)
 
 
@@ -57,10 +57,10 @@ def spellings(number: str) -> tuple[str, ...]:
     return ()
 
 
-def formatted(number: str) -> str:
-    """Return `5511987654321` as `+55 11 98765-4321`; a number of no known shape keeps its digits.
+def format_phone_number(number: str) -> str:
+    """Return `5511987654321` as `+55 11 98765-4321`, or `+` and the digits of an unknown format.
 
-    WhatsApp's spelling is grouped like the one that people use: `+52 1 55 1234 5678`.
+    WhatsApp's spelling is grouped like the common one: `+52 1 55 1234 5678`.
     """
     if not number:
         return ""
@@ -75,30 +75,30 @@ def formatted(number: str) -> str:
 
 
 def _respelled(text: str, number: str) -> str:
-    """Put the digits of a number into the text of another spelling, which has one more or less."""
-    places = [at for at, character in enumerate(text) if character.isdigit()]
-    if len(places) == len(number):
+    """Add or remove the optional digit in a formatted text, so that it has the number's digits."""
+    positions = [index for index, character in enumerate(text) if character.isdigit()]
+    if len(positions) == len(number):
         return text
     for digit, pattern in OPTIONAL_DIGITS:
         if found := pattern.fullmatch(number):
-            at = places[found.end(1)]
-            if len(places) < len(number):
-                return f"{text[:at]}{digit} {text[at:]}"
-            return f"{text[:at]}{text[at + 1 :]}".replace("  ", " ")
+            index = positions[found.end(1)]
+            if len(positions) < len(number):
+                return f"{text[:index]}{digit} {text[index:]}"
+            return f"{text[:index]}{text[index + 1 :]}".replace("  ", " ")
     raise ValueError("a number with one spelling alone")
 
 
 def e164(number: str) -> str | None:
-    """Return `5511987654321` as `+5511987654321`, for programs; no number is None."""
+    """Return `5511987654321` as `+5511987654321` (E.164), and None for ""."""
     return f"+{number}" if number else None
 
 
-def digits(text: str, *known: str) -> str:
-    """Return the digits of an international phone number, in the spelling that the text has.
+def parse_phone_number(text: str, *known: str) -> str:
+    """Return the digits of an international phone number, in the spelling of the text.
 
-    A `+` or `00` may stand before it. It must be valid, itself or in another spelling of its
-    account, or be one of the `known` numbers (digits), whatever those look like. Raises
-    ForeignCharacters for letters and extensions, ValueError for anything else that is no number.
+    It may begin with `+` or `00`. It must be valid in one of its account's spellings, or be one of
+    the `known` numbers (digits), which need not be valid. Raises ForeignCharacters for letters and
+    extensions, and ValueError for any other text.
     """
     written = _written_digits(text)
     if any(same_number(written, number) for number in known):
@@ -112,7 +112,7 @@ def digits(text: str, *known: str) -> str:
 
 
 def _written_digits(text: str) -> str:
-    """Return the digits that a text has, without separators, `+` and `00`. Raises ValueError."""
+    """Return the digits of a text, without separators, `+` and `00`. Raises ValueError."""
     compact, foreign = "", ""
     for character in unicodedata.normalize("NFKC", text).strip():
         if character.isdecimal():
@@ -133,9 +133,9 @@ def _written_digits(text: str) -> str:
 
 
 def _is_separator(character: str) -> bool:
-    """Return whether people group digits with it: spaces, dashes, dots, slashes, parentheses.
+    """Return whether it groups digits: a space, dash, dot, slash or parenthesis.
 
-    Invisible marks of the direction of writing count, too: contacts are copied with them.
+    Invisible direction marks count, too: numbers copied from contacts contain them.
     """
     return character in SEPARATORS or unicodedata.category(character) in ("Zs", "Pd", "Cf")
 

@@ -18,7 +18,12 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from organizations.access import DENIED_MESSAGES, NO_SUPERUSER, NOT_YOUR_TOKENS, Permission
+from organizations.access import (
+    DENIED_MESSAGES,
+    SUPERUSER_REQUIRED,
+    TOKEN_OWNER_REQUIRED,
+    Permission,
+)
 
 RETRY_AFTER = OpenApiParameter(
     "Retry-After",
@@ -88,8 +93,8 @@ def forbidden(message: str) -> ErrorExample:
 
 ORGANIZATION_NOT_FOUND = ErrorExample(404, "not_found", "Organization not found.")
 OWNERS_ONLY = forbidden(DENIED_MESSAGES[Permission.MANAGE])
-SUPERUSERS_ONLY = forbidden(NO_SUPERUSER)
-TOKEN_OWNERS_ONLY = forbidden(NOT_YOUR_TOKENS)
+SUPERUSERS_ONLY = forbidden(SUPERUSER_REQUIRED)
+TOKEN_OWNERS_ONLY = forbidden(TOKEN_OWNER_REQUIRED)
 BAD_PAGE = invalid("page: Ensure this value is greater than or equal to 1.")
 NO_PAGE = ErrorExample(404, "not_found", "Invalid page.")
 

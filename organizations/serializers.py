@@ -14,8 +14,8 @@ from rest_framework.fields import empty
 from organizations.access import Role
 from organizations.models import ApiToken, Invitation, Membership, Organization
 from organizations.names import validate_name, validate_username
-from organizations.phone_numbers import digits, e164
-from organizations.views import Pages
+from organizations.phone_numbers import e164, parse_phone_number
+from organizations.views import Pagination
 
 NAME_LENGTH = 200
 NAME_HELP = "One line, without control characters and marks that change the writing direction."
@@ -26,10 +26,10 @@ NUMBER_HELP = (
     "`5215512345678` as `number` in the status says it. Spaces, dashes, dots, slashes and "
     "parentheses are skipped; letters and extensions are refused."
 )
-LONGEST_LIFE = timedelta(days=3660)
+MAX_TOKEN_LIFETIME = timedelta(days=3660)
 
 
-class Text(serializers.CharField):
+class StrictCharField(serializers.CharField):
     """A string of JSON: 7 is none."""
 
     def to_internal_value(self, data: object) -> str:
@@ -38,7 +38,7 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
-class Username(Text):
+class UsernameField(StrictCharField):
     """A username, normalized as at the login and in the form for users."""
 
     def __init__(self, **options: Any) -> None:
@@ -48,7 +48,7 @@ class Username(Text):
         return User.normalize_username(super().to_internal_value(data))
 
 
-class PhoneNumber(Text):
+class PhoneNumberField(StrictCharField):
     """A phone number of JSON. Validated, it is the digits, in the spelling that was given.
 
     The numbers of the context's `organization` are accepted as the API tells them. null is "".
@@ -63,12 +63,12 @@ class PhoneNumber(Text):
             return ""
         organization: Organization | None = self.context.get("organization")
         try:
-            return digits(text, *(organization.known_numbers if organization else ()))
+            return parse_phone_number(text, *(organization.known_numbers if organization else ()))
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from error
 
 
-class Switch(serializers.BooleanField):
+class StrictBooleanField(serializers.BooleanField):
     """true or false of JSON: 0 and "no" are neither."""
 
     def to_internal_value(self, data: object) -> bool:
@@ -82,7 +82,7 @@ class PageQuery(serializers.Serializer[Any]):
 
     page = serializers.IntegerField(min_value=1, required=False, help_text="From 1 on.")
     pageSize = serializers.IntegerField(
-        min_value=1, max_value=Pages.max_page_size, required=False, help_text="Rows on a page."
+        min_value=1, max_value=Pagination.max_page_size, required=False, help_text="Rows on a page."
     )
 
 
@@ -146,8 +146,8 @@ class OrganizationPage(PageSerializer):
 class NewOrganization(serializers.Serializer[Any]):
     """The body that makes an organization. Validated, `expectedNumber` is the digits."""
 
-    name = Text(max_length=NAME_LENGTH, validators=[validate_name], help_text=NAME_HELP)
-    expectedNumber = PhoneNumber(
+    name = StrictCharField(max_length=NAME_LENGTH, validators=[validate_name], help_text=NAME_HELP)
+    expectedNumber = PhoneNumberField(
         required=False,
         allow_null=True,
         help_text=f"No other phone may be linked; null: any may. {NUMBER_HELP}",
@@ -157,7 +157,9 @@ class NewOrganization(serializers.Serializer[Any]):
 class OrganizationChange(NewOrganization):
     """The body that changes an organization."""
 
-    isActive = Switch(required=False, help_text="Only an administrator of the service changes it.")
+    isActive = StrictBooleanField(
+        required=False, help_text="Only an administrator of the service changes it."
+    )
 
 
 # --- Members ------------------------------------------------------------------------------------
@@ -190,7 +192,7 @@ class RoleChange(serializers.Serializer[Any]):
 class NewMember(RoleChange):
     """The body that invites or adds a user, or gives a member another role."""
 
-    username = Username()
+    username = UsernameField()
 
     def validate_username(self, value: str) -> str:
         validate_username(value)
@@ -294,7 +296,7 @@ class TokenWithText(TokenSerializer):
 class NewToken(serializers.Serializer[Any]):
     """The body that makes a token."""
 
-    name = Text(
+    name = StrictCharField(
         max_length=100, validators=[validate_name], help_text=f"What will use it. {NAME_HELP}"
     )
     scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.READ)
@@ -302,6 +304,6 @@ class NewToken(serializers.Serializer[Any]):
 
     def validate_expiresAt(self, value: datetime | None) -> datetime | None:
         now = timezone.now()
-        if value is not None and not now < value < now + LONGEST_LIFE:
+        if value is not None and not now < value < now + MAX_TOKEN_LIFETIME:
             raise serializers.ValidationError(_("In the future, and within ten years."))
         return value

@@ -1,7 +1,7 @@
-"""Wrong tokens, counted by network: whoever tries one after another is told to wait.
+"""The limit of wrong API tokens per network.
 
-A right token is let in all the same, so that one bad client does not lock out an office. Counted in
-Django's cache: with one that processes share, they count together.
+Correct tokens are still accepted, so that one bad client does not lock out an office. The counts
+are in Django's cache; processes that share a cache count together.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ logger = logging.getLogger(__name__)
 
 
 class Throttled(Exception):
-    """Too many wrong tokens from one address. `wait`: after how many seconds it may try again."""
+    """Too many wrong tokens from one network. `wait`: seconds until the next attempt."""
 
     def __init__(self, wait: int) -> None:
-        told = ngettext(
+        text = ngettext(
             "Too many wrong tokens from this address. Try again in {wait} second.",
             "Too many wrong tokens from this address. Try again in {wait} seconds.",
             wait,
         )
-        super().__init__(told.format(wait=wait))
+        super().__init__(text.format(wait=wait))
         self.wait = wait
 
 
-def count(address: str | None) -> None:
-    """Remember one more wrong token from here. Raises Throttled beyond the allowed number."""
+def record_wrong_token(address: str | None) -> None:
+    """Count a wrong token from this address. Raises Throttled above WRONG_TOKENS_PER_ADDRESS."""
     window = settings.WRONG_TOKEN_WINDOW_SECONDS
     key = f"wrong-tokens.{network_of(address)}"
     now = time.time()
-    # The window begins with its first wrong token, and ends however many follow.
+    # The window starts with the first wrong token; further ones do not extend it.
     ends = cache.get_or_set(f"{key}.ends", now + window, window)
     cache.add(key, 0, window)
     try:
         number = cache.incr(key)
-    except ValueError:  # It has just run out.
+    except ValueError:  # The key has just expired.
         return
     if number > settings.WRONG_TOKENS_PER_ADDRESS:
         if number == settings.WRONG_TOKENS_PER_ADDRESS + 1:

@@ -1,4 +1,4 @@
-"""API tokens: how a request shows one, on top of django-rest-knox (hashes, the model's core)."""
+"""Authentication by API tokens, on top of django-rest-knox (hashes and base model)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from rest_framework.status import HTTP_429_TOO_MANY_REQUESTS
 from organizations import token_throttle
 from organizations.models import ApiToken
 
-# How exactly "last used" is kept: not every request is worth a write.
-LAST_USED_EVERY = timedelta(minutes=1)
+# `last_used_at` is written at most this often, to avoid a write for each request.
+LAST_USED_PRECISION = timedelta(minutes=1)
 
 
 def find_token(text: str) -> ApiToken | None:
-    """The valid token that this text is, if it is one."""
-    # No token has such a character, and PostgreSQL takes no NUL.
+    """Return the valid token with this text, or None."""
+    # No token has these characters, and PostgreSQL refuses a NUL.
     if not text.isascii() or "\0" in text:
         return None
     digest = hash_token(text)
@@ -41,14 +41,14 @@ def find_token(text: str) -> ApiToken | None:
 
 
 def mark_used(token: ApiToken) -> None:
-    """Remember that it was used, to the minute."""
+    """Update `last_used_at`, at most once a minute."""
     now = timezone.now()
-    if token.last_used_at is None or now - token.last_used_at > LAST_USED_EVERY:
+    if token.last_used_at is None or now - token.last_used_at > LAST_USED_PRECISION:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
 class TooManyWrongTokens(APIException):
-    """429 with Retry-After, for one wrong token after another."""
+    """429 with Retry-After, for too many wrong tokens."""
 
     status_code = HTTP_429_TOO_MANY_REQUESTS
     default_code = "too_many_requests"
@@ -62,20 +62,20 @@ class BearerTokenAuthentication(TokenAuthentication):
     """`Authorization: Bearer <token>`."""
 
     def authenticate(self, request: Request) -> tuple[User | AnonymousUser, ApiToken] | None:
-        """Raises AuthenticationFailed (401), and TooManyWrongTokens (429) for a guesser."""
+        """Return user and token. Raises AuthenticationFailed (401) and TooManyWrongTokens (429)."""
         try:
             authenticate: Any = super().authenticate
             found: tuple[User | AnonymousUser, ApiToken] | None = authenticate(request)
         except AuthenticationFailed:
             try:
-                token_throttle.count(request.META.get("REMOTE_ADDR"))
+                token_throttle.record_wrong_token(request.META.get("REMOTE_ADDR"))
             except token_throttle.Throttled as error:
                 raise TooManyWrongTokens(error) from error
             raise
         return found
 
     def authenticate_credentials(self, token: bytes) -> tuple[User | AnonymousUser, ApiToken]:
-        """The token's user (no one, for an organization's own) and the token.
+        """Return the token's user (AnonymousUser for an organization's own token) and the token.
 
         Raises AuthenticationFailed (401).
         """
@@ -87,7 +87,7 @@ class BearerTokenAuthentication(TokenAuthentication):
 
 
 class IsAuthenticatedCaller(BasePermission):
-    """A user, or a token: an organization's own token stands for no user."""
+    """Allows users and tokens, also an organization's own token, which has no user."""
 
     def has_permission(self, request: Request, view: object) -> bool:
         return request.auth is not None or bool(request.user and request.user.is_authenticated)

@@ -12,7 +12,7 @@ from organizations import (
 
 
 class UsernameConverter(StringConverter):
-    """What Django allows in a username."""
+    """Matches the usernames that Django allows."""
 
     regex = r"[\w.@+-]{1,150}"
 

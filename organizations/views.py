@@ -1,4 +1,4 @@
-"""What every view of the REST API stands on: who calls, how much they send, pages of a list."""
+"""Base class and errors of the REST API's views: caller, body limit, pagination."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class LengthRequired(APIException):
 
 
 class Conflict(APIException):
-    """It cannot be done as things are now."""
+    """409: the request conflicts with the current state."""
 
     status_code = status.HTTP_409_CONFLICT
     default_code = "conflict"
 
 
 class TooManyRequests(APIException):
-    """429. `wait`: after how many seconds to try again, which comes as Retry-After."""
+    """429. `wait`: the seconds of the header Retry-After."""
 
     status_code = status.HTTP_429_TOO_MANY_REQUESTS
     default_code = "too_many_requests"
@@ -58,8 +58,8 @@ class TooManyRequests(APIException):
         self.wait = wait
 
 
-class Pages(PageNumberPagination):
-    """`page` and `pageSize`; `serializers.PageQuery` has checked them."""
+class Pagination(PageNumberPagination):
+    """Pagination by `page` and `pageSize`, which `serializers.PageQuery` validates."""
 
     page_size = 50
     page_size_query_param = "pageSize"
@@ -67,13 +67,13 @@ class Pages(PageNumberPagination):
 
 
 def caller_of(request: Request) -> Caller:
-    """Who asks, and from where."""
+    """Return the caller of an API request."""
     token = request.auth if isinstance(request.auth, ApiToken) else None
     return Caller(request.user, token, request.META.get("REMOTE_ADDR") or None)
 
 
 class CallerView(APIView):
-    """A view that knows its caller. Its answers are kept nowhere on their way."""
+    """A base view with the caller, a body limit and validation. Responses are not cached."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         length = request.META.get("CONTENT_LENGTH") or "0"
@@ -94,9 +94,9 @@ class CallerView(APIView):
         return caller_of(self.request)
 
     def query(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
-        """The checked parameters of the address. Raises ValidationError (400)."""
-        # A plain dict: for a form, which a QueryDict stands for, a missing box means "no".
-        return _checked(serializer(data=self.request.query_params.dict()))
+        """Return the validated query parameters. Raises ValidationError (400)."""
+        # A plain dict: in a QueryDict, DRF reads a missing boolean as an unticked checkbox.
+        return _validated(serializer(data=self.request.query_params.dict()))
 
     def body(
         self,
@@ -105,12 +105,12 @@ class CallerView(APIView):
         partial: bool = False,
         organization: Organization | None = None,
     ) -> dict[str, Any]:
-        """Return the checked fields of the body. Raises ValidationError (400).
+        """Return the validated fields of the body. Raises ValidationError (400).
 
-        `organization`: the one that the body is about, for serializers that ask for a number.
+        `organization`: the organization of the request, for fields with a phone number.
         """
         context = {"organization": organization}
-        return _checked(serializer(data=self.request.data, partial=partial, context=context))
+        return _validated(serializer(data=self.request.data, partial=partial, context=context))
 
     def page(
         self,
@@ -118,14 +118,14 @@ class CallerView(APIView):
         serializer: type[BaseSerializer[Any]],
         roles: Callable[[list[Row]], dict[int, str]] | None = None,
     ) -> Response:
-        """One page of a list. `roles` tells what the caller may do in the page's organizations."""
-        pages = Pages()
+        """Return one page of a list. `roles` returns the caller's role by organization id."""
+        pages = Pagination()
         found = list(pages.paginate_queryset(rows, self.request, self) or [])
         context = {"roles": roles(found)} if roles else {}
         return pages.get_paginated_response(serializer(found, many=True, context=context).data)
 
 
-def _checked(serializer: Serializer[Any]) -> dict[str, Any]:
+def _validated(serializer: Serializer[Any]) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     fields: dict[str, Any] = serializer.validated_data
     return fields

@@ -1,4 +1,4 @@
-"""The REST API of invitations: an organization's, for its owners, and those a user has received."""
+"""REST API of invitations: an organization's invitations, and those that a user received."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ NO_INVITATION = _("There is no such invitation.")
 
 
 def invite(view: CallerView, organization: Organization, username: str, role: Role) -> Response:
-    """Answer an owner who adds this name, in the same way for each name that is no member's."""
+    """Invite a username; the response is the same for all names that are not members."""
     try:
         invitation = invitations.invite(organization, username, role, view.caller)
     except invitations.AlreadyMember as error:
-        # Since the view looked.
+        # Became a member after the view checked.
         raise Conflict(str(error), "already_member") from error
     except invitations.TooManyOpen as error:
         raise Conflict(str(error), "too_many_invitations") from error

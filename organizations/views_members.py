@@ -1,6 +1,6 @@
-"""The REST API of an organization's members, for its owners.
+"""REST API of an organization's members, for its owners.
 
-An owner invites. Only a superuser, who sees all users anyway, makes one a member at once.
+An owner invites users. Only a superuser, who sees all users anyway, adds a member directly.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ class MemberView(CallerView):
 
 
 def _find(organization: Organization, member: str) -> Membership | None:
-    """A member. Digits are always an id, even of one who is no member: no name is tried then."""
-    called = {"pk": int(member)} if member.isdecimal() else {"username": member}
-    # Through the users: a number beyond all bounds finds none there, but breaks a foreign key.
-    users = User.objects.filter(**called)
+    """Return a member by id or username. Digits are always an id, never a username."""
+    lookup = {"pk": int(member)} if member.isdecimal() else {"username": member}
+    # A subquery on users: an id out of range matches none there, but fails on the foreign key.
+    users = User.objects.filter(**lookup)
     return organization.memberships.select_related("user").filter(user__in=users).first()
 
 
@@ -101,7 +101,7 @@ def _change(view: CallerView, membership: Membership, role: Role) -> Response:
     try:
         return _set(view, membership.organization, membership.user, role, add=False)
     except Membership.DoesNotExist as error:
-        # Removed since it was found.
+        # Removed after the view found it.
         raise NotFound(gettext(NO_MEMBER)) from error
 
 

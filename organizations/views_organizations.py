@@ -1,4 +1,4 @@
-"""The REST API of organizations."""
+"""REST API of organizations."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class OrganizationsView(CallerView):
         organization = actions.create_organization(
             body["name"], self.caller.actor, body.get("expectedNumber", "")
         )
-        return Response(_told(self, organization), status=status.HTTP_201_CREATED)
+        return Response(_serialize(self, organization), status=status.HTTP_201_CREATED)
 
 
 class OrganizationView(CallerView):
@@ -50,7 +50,7 @@ class OrganizationView(CallerView):
 
     @schema.read_organization
     def get(self, request: Request, organization_id: int) -> Response:
-        return Response(_told(self, self.caller.organization(organization_id)))
+        return Response(_serialize(self, self.caller.organization(organization_id)))
 
     @schema.replace_organization
     def put(self, request: Request, organization_id: int) -> Response:
@@ -72,7 +72,7 @@ class OrganizationView(CallerView):
         if "expectedNumber" in body:
             number = body["expectedNumber"]
             actions.set_expected_number(organization, number, self.caller.actor)
-        return Response(_told(self, organization))
+        return Response(_serialize(self, organization))
 
     @schema.deactivate_organization
     def delete(self, request: Request, organization_id: int) -> Response:
@@ -82,6 +82,6 @@ class OrganizationView(CallerView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _told(view: CallerView, organization: Organization) -> dict[str, Any]:
+def _serialize(view: CallerView, organization: Organization) -> dict[str, Any]:
     roles = view.caller.roles([organization])
     return OrganizationSerializer(organization, context={"roles": roles}).data

@@ -1,4 +1,4 @@
-"""The REST API of tokens: an organization's, for its owners, and a user's own."""
+"""REST API of tokens: an organization's tokens, and personal tokens."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class TokensView(CallerView):
         self.query(PageQuery)
         return self.page(tokens.select_related("user").order_by("-created", "pk"), TokenSerializer)
 
-    def make(self, user: User, organization: Organization | None = None) -> Response:
+    def create(self, user: User, organization: Organization | None = None) -> Response:
         body = self.body(NewToken)
         expires_at = body.get("expiresAt")
-        asking = self.caller.token.expiry if self.caller.token else None
-        if asking is not None and (expires_at is None or expires_at > asking):
-            # Else whoever found a token that ends soon would have one that never does.
+        maker_expiry = self.caller.token.expiry if self.caller.token else None
+        if maker_expiry is not None and (expires_at is None or expires_at > maker_expiry):
+            # Otherwise a stolen token that expires soon could create one that never expires.
             raise ValidationError({"expiresAt": [gettext(OUTLIVES)]})
         token, text = actions.create_token(
             user,
@@ -46,8 +46,8 @@ class TokensView(CallerView):
             scope=ApiToken.Scope(body["scope"]),
             expires_at=expires_at,
         )
-        told = TokenWithText(token, context={"text": text})
-        return Response(told.data, status=status.HTTP_201_CREATED)
+        serializer = TokenWithText(token, context={"text": text})
+        return Response(serializer.data, status=status.HTTP_201_CREATED)
 
 
 class OrganizationTokensView(TokensView):
@@ -61,7 +61,7 @@ class OrganizationTokensView(TokensView):
     @schema.create_organization_token
     def post(self, request: Request, organization_id: int) -> Response:
         organization = self.caller.organization(organization_id, Permission.MANAGE)
-        return self.make(self.caller.require_token_owner(), organization)
+        return self.create(self.caller.require_token_owner(), organization)
 
 
 class OwnTokensView(TokensView):
@@ -69,11 +69,11 @@ class OwnTokensView(TokensView):
 
     @schema.list_own_tokens
     def get(self, request: Request) -> Response:
-        return self.list(_own(self.caller.require_token_owner()))
+        return self.list(_tokens_of(self.caller.require_token_owner()))
 
     @schema.create_own_token
     def post(self, request: Request) -> Response:
-        return self.make(self.caller.require_token_owner())
+        return self.create(self.caller.require_token_owner())
 
 
 class OrganizationTokenView(CallerView):
@@ -90,10 +90,10 @@ class OwnTokenView(CallerView):
 
     @schema.revoke_own_token
     def delete(self, request: Request, number: UUID) -> Response:
-        return _revoke(self, _own(self.caller.require_token_owner()), number)
+        return _revoke(self, _tokens_of(self.caller.require_token_owner()), number)
 
 
-def _own(user: User) -> QuerySet[ApiToken]:
+def _tokens_of(user: User) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(user=user, organization=None)
 
 

@@ -1,7 +1,8 @@
-"""WebSockets through the one door: who a handshake is, and whether that still holds later on.
+"""Authentication of WebSockets, at the handshake and while the socket is open.
 
-A browser comes with its session, and only from a page of ours (organizations/origins.py); any other
-client with `Authorization: Bearer <token>`. Consumers find a `SocketIdentity` in scope["identity"].
+A browser authenticates by its session, and only from an allowed origin (organizations/origins.py);
+other clients by `Authorization: Bearer <token>`. Consumers find a `SocketIdentity` in
+scope["identity"].
 """
 
 from __future__ import annotations
@@ -35,27 +36,27 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class CloseCode(IntEnum):
-    """Why a socket was closed, as docs/websocket.md explains it to clients.
+    """Why a socket was closed; docs/websocket.md explains the codes to clients.
 
-    All are from the range for applications: Daphne sends no other of ours.
+    All are from the range for applications (4000–4999).
     """
 
-    NOT_KNOWN = 4401
+    UNAUTHENTICATED = 4401
     NOT_FOUND = 4404
     TOO_MANY = 4429
-    BROKEN = 4500
+    INTERNAL_ERROR = 4500
 
 
 @dataclass(frozen=True)
 class SocketIdentity:
-    """What a handshake has shown: a session or a token. Both can end while the socket is open."""
+    """The session or the token of a handshake. Both can end while the socket is open."""
 
     address: str | None
     session_key: str | None = None
     token_pk: str | None = None
 
     def caller(self) -> Caller | None:
-        """Who this is now, read afresh, or None when the session or the token has ended."""
+        """Return the caller, read from the database, or None when session or token has ended."""
         if self.token_pk is not None:
             tokens = ApiToken.objects.select_related("user", "organization")
             token = tokens.filter(pk=self.token_pk).first()
@@ -65,24 +66,24 @@ class SocketIdentity:
             return Caller(user, token, self.address)
         store = import_module(settings.SESSION_ENGINE).SessionStore(self.session_key)
         request: Any = SimpleNamespace(session=store)
-        in_person = get_user(request)
-        if not in_person.is_authenticated or need_of(in_person, store) is not Need.NOTHING:
+        user = get_user(request)
+        if not user.is_authenticated or need_of(user, store) is not Need.NOTHING:
             return None
-        return for_user(in_person, self.address)
+        return for_user(user, self.address)
 
 
 class AuthMiddleware:
-    """ASGI middleware: lets those in who are known, and no more of their sockets than allowed."""
+    """ASGI middleware that authenticates sockets and limits how many each caller may open."""
 
     def __init__(self, application: Any) -> None:
         self._application: Application = application
         self._with_session: Any = SessionMiddlewareStack(self._enter)
-        # Of this process. Behind a load balancer each process allows this many.
+        # Counted per process: behind a load balancer, each process allows this many.
         self._open: Counter[tuple[str, Any]] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if header(scope, b"origin") is None and _token_text(scope) is not None:
-            # No browser: one sends an Origin, and cannot be made to send a token.
+            # Not a browser: browsers send an Origin and cannot be made to send a token.
             return await self._enter(scope, receive, send)
         if not is_allowed_origin(scope):
             return await deny(receive, send)
@@ -94,7 +95,7 @@ class AuthMiddleware:
         except token_throttle.Throttled:
             return await close(receive, send, CloseCode.TOO_MANY)
         if caller is None:
-            return await close(receive, send, CloseCode.NOT_KNOWN)
+            return await close(receive, send, CloseCode.UNAUTHENTICATED)
         key = _key(caller)
         if self._open[key] >= settings.SOCKETS_PER_CALLER:
             return await close(receive, send, CloseCode.TOO_MANY)
@@ -108,7 +109,7 @@ class AuthMiddleware:
 
 
 def language_of(scope: Scope) -> str:
-    """The language that a handshake asks for, by the same rules as a page."""
+    """Return the language of a handshake, by the same rules as for a page."""
     accepted = header(scope, b"accept-language") or ""
     request: Any = SimpleNamespace(
         COOKIES=scope.get("cookies", {}), META={"HTTP_ACCEPT_LANGUAGE": accepted}
@@ -117,38 +118,38 @@ def language_of(scope: Scope) -> str:
 
 
 async def close(receive: Receive, send: Send, code: CloseCode) -> None:
-    """Accept and close: a handshake that is refused tells a browser no code."""
+    """Accept and close with a code: browsers do not see the code of a refused handshake."""
     await receive()
     await send({"type": "websocket.accept"})
     await send({"type": "websocket.close", "code": int(code)})
 
 
 async def deny(receive: Receive, send: Send) -> None:
-    """Refuse the handshake: 403."""
+    """Refuse the handshake with a 403."""
     await receive()
     await send({"type": "websocket.close"})
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """Any address that is not a route."""
+    """Close a socket to an unknown path."""
     await close(receive, send, CloseCode.NOT_FOUND)
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """The first header of this name."""
+    """Return the first header of this name, or None."""
     values = (value for found, value in scope["headers"] if found.lower() == name)
     value = next(values, None)
     return None if value is None else value.decode("latin-1")
 
 
 def _token_text(scope: Scope) -> str | None:
-    """What follows "Bearer", also when it is nothing, or None when no token is shown."""
+    """Return the text after "Bearer", which may be "", or None without such a header."""
     scheme, _, text = (header(scope, b"authorization") or "").strip().partition(" ")
     return text.strip() if scheme.lower() == "bearer" else None
 
 
 def _identify(scope: Scope) -> tuple[SocketIdentity | None, Caller | None]:
-    """Who shakes hands. Raises Throttled."""
+    """Return the identity and the caller of a handshake, None if unknown. Raises Throttled."""
     address = scope["client"][0] if scope.get("client") else None
     text = _token_text(scope)
     if text is None:
@@ -156,7 +157,7 @@ def _identify(scope: Scope) -> tuple[SocketIdentity | None, Caller | None]:
         return identity, identity.caller()
     token = find_token(text)
     if token is None:
-        token_throttle.count(address)
+        token_throttle.record_wrong_token(address)
         return None, None
     mark_used(token)
     identity = SocketIdentity(address, token_pk=token.pk)
@@ -164,7 +165,7 @@ def _identify(scope: Scope) -> tuple[SocketIdentity | None, Caller | None]:
 
 
 def _key(caller: Caller) -> tuple[str, Any]:
-    """Whose sockets are counted together: a user's, or those of an organization's own token."""
+    """Return the key by which sockets are counted: the user, or an organization's own token."""
     if caller.token is not None and caller.token.organization_id is not None:
         return ("token", caller.token.pk)
     return ("user", caller.user.pk)

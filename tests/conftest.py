@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from organizations.tests.users import nothing_counted
+from organizations.tests.users import clear_cache
 from tests.support.application import Application
 
-__all__ = ["nothing_counted"]
+__all__ = ["clear_cache"]
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ class ThrottleBackend:
         """Raises PermissionDenied, which ends the search for a user."""
         if request is None or username is None:
             return
-        if not login_throttle.admit(request, _clean(username)):
+        if not login_throttle.allow_attempt(request, _clean(username)):
             raise PermissionDenied
 
 
@@ -53,7 +53,7 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]
         username: str | None = None,
         ip_or_username: bool = False,
     ) -> int:
-        login_throttle.forget(username, ip_address)
+        login_throttle.reset_counts(username, ip_address)
         address, username = ip_address and _column(ip_address), username and keyed_hash(username)
         done: int = super().reset_attempts(
             ip_address=address, username=username, ip_or_username=ip_or_username

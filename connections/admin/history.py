@@ -16,7 +16,7 @@ from connections.models import ConnectionEvent, PairingAttempt
 from connections.reason_texts import REASON_TEXTS
 from organizations import audit_labels
 from organizations.access import Caller
-from organizations.admin.base import ListAdmin, OrganizationFilter, stamp, two_lines
+from organizations.admin.base import ListAdmin, OrganizationFilter, format_timestamp, two_line_cell
 from organizations.models import Organization
 
 
@@ -71,15 +71,17 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
 
     @admin.display(description=lazy("When"), ordering="at")
     def when(self, event: ConnectionEvent) -> str:
-        return stamp(event.at)
+        return format_timestamp(event.at)
 
     @admin.display(description=lazy("What"), ordering="reason")
     def what(self, event: ConnectionEvent) -> SafeString:
-        return two_lines(event.sentence, event.translated_detail)
+        return two_line_cell(event.sentence, event.translated_detail)
 
     @admin.display(description=lazy("Who, from where"), ordering="actor")
     def who(self, event: ConnectionEvent) -> SafeString:
-        return two_lines(audit_labels.actor(event.actor), getattr(event, "origin", None))
+        return two_line_cell(
+            audit_labels.translate_actor(event.actor), getattr(event, "origin", None)
+        )
 
 
 @admin.register(PairingAttempt)
@@ -102,7 +104,7 @@ class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
 
     @admin.display(description=lazy("Begun by"), ordering="started_by")
     def by(self, attempt: PairingAttempt) -> str:
-        return audit_labels.actor(attempt.started_by)
+        return audit_labels.translate_actor(attempt.started_by)
 
     @admin.display(description=lazy("Codes shown"))
     def codes(self, attempt: PairingAttempt) -> str:
@@ -111,8 +113,8 @@ class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
 
     @admin.display(description=lazy("Begun"), ordering="started_at")
     def begun(self, attempt: PairingAttempt) -> str:
-        return stamp(attempt.started_at)
+        return format_timestamp(attempt.started_at)
 
     @admin.display(description=lazy("Ended"), ordering="ended_at")
     def ended(self, attempt: PairingAttempt) -> str:
-        return stamp(attempt.ended_at) or _("Not yet")
+        return format_timestamp(attempt.ended_at) or _("Not yet")

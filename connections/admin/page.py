@@ -30,7 +30,7 @@ from organizations.access import Permission
 from organizations.actors import Actor
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
-from organizations.phone_numbers import ForeignCharacters, digits, formatted
+from organizations.phone_numbers import ForeignCharacters, format_phone_number, parse_phone_number
 
 RECONNECTING = _("Reconnecting has begun.")
 CANCELLED = _("Linking was cancelled.")
@@ -226,7 +226,7 @@ def _with_times(told: dict[str, Any]) -> dict[str, Any]:
 def _likely_number(connection: Connection) -> str:
     """Whose phone it probably is."""
     expected = connection.organization.expected_number
-    return formatted(expected or connection.requested_number or connection.number)
+    return format_phone_number(expected or connection.requested_number or connection.number)
 
 
 def _reconnect(connection: Connection, actor: Actor, request: HttpRequest) -> str:
@@ -242,7 +242,7 @@ def _cancel(connection: Connection, actor: Actor, request: HttpRequest) -> str:
 def _link_by_phone(connection: Connection, actor: Actor, request: HttpRequest) -> str:
     written = request.POST.get(FIELD, "")[:MOST_CHARACTERS]
     try:
-        number = digits(written, *connection.organization.known_numbers)
+        number = parse_phone_number(written, *connection.organization.known_numbers)
     except ForeignCharacters as error:
         raise Refused(str(error)) from error
     except ValueError as error:

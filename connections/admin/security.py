@@ -18,7 +18,7 @@ from connections.actions.lost_rights import revoke_keys_of, unfinished_links
 from connections.models import OwnerLink
 from organizations.access import Permission
 from organizations.admin.base import caller_of
-from organizations.keys import own_tokens, tokens_made_in
+from organizations.keys import organization_tokens, personal_tokens
 from organizations.models import ApiToken, Organization
 
 
@@ -41,7 +41,7 @@ class KeyHolder:
 
 def key_holders(organization: Organization) -> list[KeyHolder]:
     """Return the members and everyone else whose keys open the organization, by name."""
-    tokens = list(tokens_made_in(organization).select_related("user"))
+    tokens = list(organization_tokens(organization).select_related("user"))
     links = [link for link in unfinished_links(organization).select_related("user") if link.user]
     memberships = list(organization.memberships.select_related("user"))
     rows: list[Any] = [*memberships, *tokens, *links]
@@ -54,7 +54,7 @@ def key_holders(organization: Organization) -> list[KeyHolder]:
         if link.user_id and link.is_open:
             holders[link.user_id].links.append(link)
     members = [membership.user_id for membership in memberships]
-    counted = own_tokens().filter(user__in=members).order_by().values("user")
+    counted = personal_tokens().filter(user__in=members).order_by().values("user")
     for row in counted.annotate(number=Count("pk"), used=Max("last_used_at")):
         holders[row["user"]].own_tokens = row["number"]
         holders[row["user"]].own_last_used = row["used"]

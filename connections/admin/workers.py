@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as lazy
 from connections import actions
 from connections.models import Worker
 from organizations.access import Caller
-from organizations.admin.base import ListAdmin, caller_of, is_staff, stamp, two_lines
+from organizations.admin.base import ListAdmin, caller_of, format_timestamp, is_staff, two_line_cell
 
 DRAIN = lazy(
     "They hand over all their organizations to the other workers, one after the other, and take no "
@@ -72,17 +72,17 @@ class WorkerAdmin(ListAdmin[Worker]):
     @admin.display(description=lazy("Organizations"), ordering="sessions")
     def holds(self, worker: Worker) -> SafeString:
         text = _("of {capacity} at most").format(capacity=worker.capacity)
-        return two_lines(str(worker.sessions), text if worker.capacity else "")
+        return two_line_cell(str(worker.sessions), text if worker.capacity else "")
 
     @admin.display(description=lazy("Started"), ordering="started_at")
     def begun(self, worker: Worker) -> str:
-        return stamp(worker.started_at)
+        return format_timestamp(worker.started_at)
 
     @admin.display(description=lazy("Last sign of life"), ordering="heartbeat_at")
     def heard(self, worker: Worker) -> SafeString:
         seconds = int((timezone.now() - worker.heartbeat_at).total_seconds())
         ago = _("{seconds} s ago").format(seconds=seconds) if worker.alive else ""
-        return two_lines(stamp(worker.heartbeat_at), ago)
+        return two_line_cell(format_timestamp(worker.heartbeat_at), ago)
 
     @admin.action(description=lazy("Drain selected workers"))
     def drain(self, request: HttpRequest, queryset: QuerySet[Worker]) -> HttpResponse | None:

@@ -12,7 +12,7 @@ from organizations.tests.users import (
     alice,
     bob,
     charlie,
-    nothing_counted,
+    clear_cache,
     organization,
     other_organization,
 )
@@ -21,7 +21,7 @@ __all__ = [
     "alice",
     "bob",
     "charlie",
-    "nothing_counted",
+    "clear_cache",
     "organization",
     "other_organization",
 ]

@@ -23,7 +23,7 @@ from connections.tests.test_admin import JSON, browser, get, page, text
 from organizations.actions import set_active
 from organizations.actors import Actor
 from organizations.models import Organization
-from organizations.phone_numbers import formatted, spellings
+from organizations.phone_numbers import format_phone_number, spellings
 
 ALICE = Actor("alice")
 PHONE_CODE = "ABCD-1234"
@@ -184,7 +184,7 @@ def test_other_spelling_is_offered_beside_the_code(
     assert connection.requested_number in spellings(number)
     assert told(connection)["otherSpelling"] is None, "until there is a code"
     show_phone_code(connection, hand, connection.requested_number)
-    assert told(connection)["otherSpelling"]["number"] == formatted(number)
+    assert told(connection)["otherSpelling"]["number"] == format_phone_number(number)
 
 
 def test_other_spelling_is_offered_after_whatsapp_issued_no_code(

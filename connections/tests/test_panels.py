@@ -11,7 +11,7 @@ from connections.models import Connection, PairingAttempt, Workforce
 from connections.serializers import ConnectionStatus, panel_of
 from connections.tests.fake_worker import CODE, CODE_LASTS
 from organizations.models import Organization
-from organizations.phone_numbers import formatted
+from organizations.phone_numbers import format_phone_number
 
 PHONE_CODE = "ABCD-1234"
 
@@ -92,4 +92,4 @@ def test_who_may_only_look_is_not_shown_the_code(see: Callable[[], ConnectionSta
     ],
 )
 def test_numbers_are_written_as_people_write_them(number: str, text: str) -> None:
-    assert formatted(number) == text
+    assert format_phone_number(number) == text

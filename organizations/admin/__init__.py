@@ -1,4 +1,4 @@
-"""Django admin of the tenants: each person sees their own, and asks `actions` for every change."""
+"""Django admin of the tenants: users see their own rows; every change goes through `actions`."""
 
 from organizations.admin.audit import AuditEntryAdmin
 from organizations.admin.invitations import InvitationAdmin

@@ -1,4 +1,4 @@
-"""The audit in Django admin: who changed what, from where and when."""
+"""The audit log in Django admin."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -8,13 +8,19 @@ from django.utils.translation import gettext_lazy as lazy
 
 from organizations import audit_labels
 from organizations.access import Caller
-from organizations.admin.base import ListAdmin, OrganizationFilter, caller_of, stamp, two_lines
+from organizations.admin.base import (
+    ListAdmin,
+    OrganizationFilter,
+    caller_of,
+    format_timestamp,
+    two_line_cell,
+)
 from organizations.models import AuditEntry
 
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ListAdmin[AuditEntry]):
-    """For owners, of their organizations, and for superusers. It is only ever read."""
+    """The read-only audit log, for superusers and for owners of their organizations."""
 
     list_display = ["when", "organization", "action", "changed", "who"]
     list_select_related = ["organization"]
@@ -30,15 +36,15 @@ class AuditEntryAdmin(ListAdmin[AuditEntry]):
 
     @admin.display(description=lazy("When"), ordering="at")
     def when(self, entry: AuditEntry) -> str:
-        return stamp(entry.at)
+        return format_timestamp(entry.at)
 
     @admin.display(description=lazy("Detail"), ordering="detail")
     def changed(self, entry: AuditEntry) -> str:
-        return audit_labels.detail(entry)
+        return audit_labels.translate_detail(entry)
 
     @admin.display(description=lazy("Who, from where"), ordering="actor")
     def who(self, entry: AuditEntry) -> SafeString:
-        return two_lines(audit_labels.actor(entry.actor), entry.address)
+        return two_line_cell(audit_labels.translate_actor(entry.actor), entry.address)
 
     def has_view_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
         caller = caller_of(request)

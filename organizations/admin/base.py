@@ -1,7 +1,7 @@
-"""What every page of a tenant's data stands on: own rows only, and nothing is written by default.
+"""Base classes of the tenants' admin pages: they show the caller's rows only, read-only by default.
 
-A page that writes overrides a permission and calls `actions`. What is not one's own does not exist
-(404), and Django's own log of changes stays empty: the audit tells who changed what.
+A page that writes overrides a permission and calls `actions`. Other tenants' rows get a 404, and
+Django's own LogEntry is not used: the audit log records changes.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from organizations.models import Organization
 M = TypeVar("M", bound=Model)
 F = TypeVar("F", bound="ModelForm[Any]")
 
-# Enough for the filters; a regular expression, say, could keep the server busy.
-LOOKUPS = frozenset({"", "exact", "gte", "lt", "year", "month", "day"})
-FILTER_LENGTH = 50
+# What the filters need; a regular expression from a URL could keep the server busy.
+ALLOWED_LOOKUPS = frozenset({"", "exact", "gte", "lt", "year", "month", "day"})
+MAX_FILTER_CHOICES = 50
 
 
 def caller_of(request: HttpRequest) -> Caller:
-    """Who sits in front of this page, and where."""
+    """Return the caller of an admin request."""
     return for_user(request.user, request.META.get("REMOTE_ADDR") or None)
 
 
@@ -44,36 +44,36 @@ def is_staff(request: HttpRequest) -> bool:
     return request.user.is_active and request.user.is_staff
 
 
-# A form that is done once it is saved.
-ONE_BUTTON = {"show_save_and_add_another": False, "show_save_and_continue": False}
+# Shows only "Save": no "Save and add another", no "Save and continue editing".
+SINGLE_SAVE_BUTTON = {"show_save_and_add_another": False, "show_save_and_continue": False}
 
 
-def plain_choice(form: type[F]) -> type[F]:
-    """A form whose organization is only chosen: no buttons beside it that lead elsewhere."""
+def hide_related_buttons(form: type[F]) -> type[F]:
+    """Remove the add, change and view buttons beside the form's organization field."""
     if field := form.base_fields.get("organization"):
         for button in ("add", "change", "view"):
             setattr(field.widget, f"can_{button}_related", False)
     return form
 
 
-def stamp(time: datetime | None) -> str:
-    """A moment to the second, as a history tells it."""
+def format_timestamp(time: datetime | None) -> str:
+    """Return a local time as `2026-03-01 09:30:00`, or "" for None."""
     return f"{localtime(time):%Y-%m-%d %H:%M:%S}" if time else ""
 
 
-def two_lines(first: object, second: object) -> SafeString:
-    """A cell with something small below, if there is anything."""
+def two_line_cell(first: object, second: object) -> SafeString:
+    """Return a table cell: `first`, and `second` in small print below it if it is not empty."""
     small = format_html('<br><span class="below">{}</span>', second) if second else ""
     return format_html("{}{}", first or "–", small)
 
 
 class TenantAdmin(admin.ModelAdmin[M]):
-    """Staff look at what their caller may see, without a permission of Django's."""
+    """An admin of rows that the caller may see; Django's model permissions are not used."""
 
     actions: Sequence[Any] | None = None
 
     def visible(self, caller: Caller) -> QuerySet[M]:
-        """The rows that exist for this caller."""
+        """Return the rows that this caller may see."""
         raise NotImplementedError
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
@@ -90,23 +90,23 @@ class TenantAdmin(admin.ModelAdmin[M]):
         return found
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """What an address puts into a form; no number of a row is nothing."""
-        given = super().get_changeform_initial_data(request)
+        """Return initial values from the query string, without ids that are not valid."""
+        initial = super().get_changeform_initial_data(request)
         for name in self.autocomplete_fields:
-            number = str(given.get(name, ""))
+            number = str(initial.get(name, ""))
             if not (number.isascii() and number.isdecimal() and len(number) < 19):
-                given.pop(name, None)
-        return given
+                initial.pop(name, None)
+        return initial
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Only what the filters use: a free choice would tell what a column holds, bit by bit."""
-        field, _, how = lookup.partition("__")
+        """Return whether the filters use this lookup; others could probe hidden columns."""
+        field, _, operator = lookup.partition("__")
         if field in [*self.list_filter, self.date_hierarchy]:
-            return how in LOOKUPS
+            return operator in ALLOWED_LOOKUPS
         return lookup in [getattr(item, "parameter_name", None) for item in self.list_filter]
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """A year or a number beyond all bounds is a filter that cannot be, as a wrong one is."""
+        """Treat a year or number that overflows like any other invalid filter."""
         try:
             return super().get_changelist_instance(request)
         except OverflowError as error:
@@ -152,7 +152,7 @@ class TenantAdmin(admin.ModelAdmin[M]):
     def page(
         self, request: HttpRequest, template: str, context: dict[str, Any]
     ) -> TemplateResponse:
-        """A page of our own, in the admin's frame."""
+        """Render a custom page inside the admin's layout."""
         shared = {**self.admin_site.each_context(request), "opts": self.opts}
         return TemplateResponse(request, template, shared | context)
 
@@ -164,7 +164,7 @@ class TenantAdmin(admin.ModelAdmin[M]):
         rows: Iterable[tuple[object, object]],
         action: str = "",
     ) -> TemplateResponse:
-        """Ask first. `rows`: the value of each checkbox that was ticked, and what to call it."""
+        """Render a confirmation page. `rows`: the value and the label of each selected row."""
         return self.page(
             request,
             "admin/organizations/confirmation.html",
@@ -180,7 +180,7 @@ class TenantAdmin(admin.ModelAdmin[M]):
 
 
 class ListAdmin(TenantAdmin[M]):
-    """A list and nothing else: its rows have no page of their own."""
+    """An admin with a change list only; its rows have no change page."""
 
     list_display_links = None
 
@@ -198,7 +198,7 @@ class ListAdmin(TenantAdmin[M]):
 
 
 class OrganizationFilter(admin.SimpleListFilter):
-    """`?organization=<id>`, of one's own; links lead here even where the sidebar has no room."""
+    """Filter by `?organization=<id>`, which works even if the sidebar does not list that one."""
 
     title = lazy("organization")
     parameter_name = "organization"
@@ -209,14 +209,14 @@ class OrganizationFilter(admin.SimpleListFilter):
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
         own = caller_of(request).organizations.order_by("name", "pk")
-        shown = list(own[:FILTER_LENGTH])
+        shown = list(own[:MAX_FILTER_CHOICES])
         chosen = self._chosen()
         if chosen is not None and chosen not in [organization.pk for organization in shown]:
             shown = [*own.filter(pk=chosen), *shown]
         return [(str(organization.pk), organization.name) for organization in shown]
 
     def has_output(self) -> bool:
-        """Always: Django forgets to apply a filter that has none."""
+        """Return True: Django does not apply a filter without output."""
         return True
 
     def _chosen(self) -> int | None:

@@ -1,4 +1,4 @@
-"""Invitations in Django admin: owners invite and withdraw; who is invited accepts or declines."""
+"""Invitations in Django admin: owners invite and withdraw; the invited user accepts or declines."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from django.views.decorators.http import require_POST, require_safe
 from organizations import invitations
 from organizations.access import Caller
 from organizations.admin.base import (
-    ONE_BUTTON,
+    SINGLE_SAVE_BUTTON,
     ListAdmin,
     OrganizationFilter,
     caller_of,
-    plain_choice,
-    stamp,
-    two_lines,
+    format_timestamp,
+    hide_related_buttons,
+    two_line_cell,
 )
-from organizations.audit_labels import CODES
+from organizations.audit_labels import CODE_LABELS
 from organizations.models import Invitation, Membership
 
 Refused = (
@@ -42,12 +42,12 @@ Refused = (
 
 
 def received_by(request: HttpRequest) -> list[Invitation]:
-    """Return the invitations that this person can answer."""
+    """Return the invitations that this user can accept or decline."""
     return list(invitations.received(caller_of(request)))
 
 
 class InvitationForm(forms.ModelForm[Invitation]):
-    """The name is not looked up: the form says the same of each one."""
+    """A form that answers the same whether the username exists or not."""
 
     class Meta:
         model = Invitation
@@ -71,7 +71,7 @@ class InvitationForm(forms.ModelForm[Invitation]):
 
 @admin.register(Invitation)
 class InvitationAdmin(ListAdmin[Invitation]):
-    """An organization's open invitations, and the page of those that a person has received."""
+    """An organization's open invitations, and a page with the user's received invitations."""
 
     form = InvitationForm
     list_display = ["username", "organization", "role_name", "ends", "withdraw_link"]
@@ -88,19 +88,19 @@ class InvitationAdmin(ListAdmin[Invitation]):
         return request.user.is_staff and (caller.is_superuser or caller.managed().exists())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Superusers add members at once."""
+        """Owners invite; superusers add members without an invitation."""
         return self.has_view_permission(request) and not caller_of(request).is_superuser
 
-    # --- What is shown ---------------------------------------------------------------------------
+    # --- Columns ---------------------------------------------------------------------------------
 
     @admin.display(description=lazy("role"), ordering="role")
     def role_name(self, invitation: Invitation) -> str:
-        return capfirst(gettext(CODES[invitation.role]))
+        return capfirst(gettext(CODE_LABELS[invitation.role]))
 
     @admin.display(description=lazy("Open until"), ordering="expires_at")
     def ends(self, invitation: Invitation) -> SafeString:
-        maker = gettext("Invited by {name}").format(name=invitation.invited_by.get_username())
-        return two_lines(stamp(invitation.expires_at), maker)
+        inviter = gettext("Invited by {name}").format(name=invitation.invited_by.get_username())
+        return two_line_cell(format_timestamp(invitation.expires_at), inviter)
 
     @admin.display(description="")
     def withdraw_link(self, invitation: Invitation) -> SafeString:
@@ -116,7 +116,7 @@ class InvitationAdmin(ListAdmin[Invitation]):
         change: bool = False,
         **kwargs: Any,
     ) -> type[forms.ModelForm[Invitation]]:
-        return plain_choice(super().get_form(request, obj, change, **kwargs))
+        return hide_related_buttons(super().get_form(request, obj, change, **kwargs))
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
@@ -127,7 +127,7 @@ class InvitationAdmin(ListAdmin[Invitation]):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = ONE_BUTTON | {"title": gettext("Invite a member")} | (extra_context or {})
+        context = SINGLE_SAVE_BUTTON | {"title": gettext("Invite a member")} | (extra_context or {})
         try:
             return super().add_view(request, form_url, context)
         except Refused as error:
@@ -142,8 +142,8 @@ class InvitationAdmin(ListAdmin[Invitation]):
         change: bool,
     ) -> None:
         role = Membership.Role(obj.role)
-        made = invitations.invite(obj.organization, obj.username, role, caller_of(request))
-        obj.pk = made.pk
+        invitation = invitations.invite(obj.organization, obj.username, role, caller_of(request))
+        obj.pk = invitation.pk
 
     def response_add(
         self, request: HttpRequest, obj: Invitation, post_url_continue: str | None = None
@@ -151,10 +151,10 @@ class InvitationAdmin(ListAdmin[Invitation]):
         messages.success(request, gettext("Invited: {user}.").format(user=obj))
         return redirect("admin:organizations_invitation_changelist")
 
-    # --- Pages of our own ------------------------------------------------------------------------
+    # --- Custom pages ----------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
-        own: dict[str, Callable[..., HttpResponse]] = {
+        views: dict[str, Callable[..., HttpResponse]] = {
             "<uuid:invitation_id>/withdraw": self.withdraw_view,
             "received": require_safe(self.received_view),
             "received/<uuid:invitation_id>/accept": require_POST(self.accept_view),
@@ -162,16 +162,16 @@ class InvitationAdmin(ListAdmin[Invitation]):
         }
         pages = [
             path(
-                f"{where}/",
+                f"{route}/",
                 self.admin_site.admin_view(view),
-                name=f"organizations_invitation_{where.rpartition('/')[2]}",
+                name=f"organizations_invitation_{route.rpartition('/')[2]}",
             )
-            for where, view in own.items()
+            for route, view in views.items()
         ]
         return [*pages, *super().get_urls()]
 
     def withdraw_view(self, request: HttpRequest, invitation_id: UUID) -> HttpResponse:
-        """GET: ask. POST: withdraw it."""
+        """GET: ask for confirmation. POST: withdraw the invitation."""
         found = self.visible(caller_of(request)).select_related("organization")
         invitation = found.filter(pk=invitation_id).first()
         if invitation is None:
@@ -186,17 +186,17 @@ class InvitationAdmin(ListAdmin[Invitation]):
         return redirect("admin:organizations_invitation_changelist")
 
     def received_view(self, request: HttpRequest) -> HttpResponse:
-        """The invitations that wait for this person's answer."""
+        """Show the invitations that this user can accept or decline."""
         context = {"title": gettext("Your invitations"), "invitations": received_by(request)}
         return self.page(request, "admin/organizations/invitation/received.html", context)
 
     def accept_view(self, request: HttpRequest, invitation_id: UUID) -> HttpResponse:
-        """Become a member."""
+        """Accept an invitation."""
         text = gettext("You are a member of {organization} now.")
         return self._answer(request, invitation_id, invitations.accept, text)
 
     def decline_view(self, request: HttpRequest, invitation_id: UUID) -> HttpResponse:
-        """Put an invitation away."""
+        """Decline an invitation."""
         text = gettext("You have declined the invitation to {organization}.")
         return self._answer(request, invitation_id, invitations.decline, text)
 
@@ -207,9 +207,10 @@ class InvitationAdmin(ListAdmin[Invitation]):
         answer: Callable[[UUID, Caller], Any],
         text: str,
     ) -> HttpResponse:
-        """An invitation that has ended, or is somebody else's, gets a message and no 404.
+        """Accept or decline an invitation, and redirect.
 
-        It may have ended since the page with the button was read.
+        An invitation that is not found gets a message instead of a 404: it may have ended since
+        the page with the button was loaded.
         """
         caller = caller_of(request)
         try:

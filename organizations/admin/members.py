@@ -19,13 +19,13 @@ from django.utils.translation import gettext_lazy as lazy
 from organizations import actions
 from organizations.access import Caller, Permission
 from organizations.admin.base import (
-    ONE_BUTTON,
+    SINGLE_SAVE_BUTTON,
     OrganizationFilter,
     TenantAdmin,
     caller_of,
-    plain_choice,
+    hide_related_buttons,
 )
-from organizations.keys import tokens_made_in
+from organizations.keys import organization_tokens
 from organizations.models import ApiToken, Membership
 
 NO_SUCH_USER = lazy("There is no user of this name.")
@@ -35,7 +35,7 @@ ALREADY_A_MEMBER = lazy(
 
 
 class NewMemberForm(forms.ModelForm[Membership]):
-    """By the exact name, for superusers, who see all users anyway. Owners invite."""
+    """Add a member by the exact username. For superusers, who see all users; owners invite."""
 
     username = forms.CharField(
         label=lazy("Username"),
@@ -67,7 +67,7 @@ class NewMemberForm(forms.ModelForm[Membership]):
 
 
 class MemberForm(forms.ModelForm[Membership]):
-    """Another role, and what becomes of the tokens that the member made as an owner."""
+    """Change a role, and choose whether to revoke tokens that the member created as an owner."""
 
     revoke_tokens = forms.BooleanField(label=lazy("Revoke their tokens"), required=False)
 
@@ -77,22 +77,22 @@ class MemberForm(forms.ModelForm[Membership]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        made = _made_by(self.instance)
+        tokens = _tokens_created_by(self.instance)
         self.fields["revoke_tokens"].initial = True
         self.fields["revoke_tokens"].help_text = format_html(
             "{} {}",
             gettext("Only if they become no owner: the organization's tokens that they made."),
-            ", ".join(str(token) for token in made) or gettext("There are none."),
+            ", ".join(str(token) for token in tokens) or gettext("There are none."),
         )
 
 
-def _made_by(membership: Membership) -> list[ApiToken]:
-    return list(tokens_made_in(membership.organization, membership.user))
+def _tokens_created_by(membership: Membership) -> list[ApiToken]:
+    return list(organization_tokens(membership.organization, membership.user))
 
 
 @admin.register(Membership)
 class MembershipAdmin(TenantAdmin[Membership]):
-    """Who belongs where. A member gets another role, or is removed; superusers add some."""
+    """Members: owners change roles and remove members, superusers also add them."""
 
     list_display = ["user", "organization", "role", "remove_link"]
     list_display_links = ["user"]
@@ -128,9 +128,9 @@ class MembershipAdmin(TenantAdmin[Membership]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """With a button to invite, for those who cannot add."""
-        told = {"may_invite": not self.has_add_permission(request)}
-        return super().changelist_view(request, told | (extra_context or {}))
+        """Show a button to invite to callers who cannot add members."""
+        context = {"may_invite": not self.has_add_permission(request)}
+        return super().changelist_view(request, context | (extra_context or {}))
 
     # --- Forms -----------------------------------------------------------------------------------
 
@@ -145,7 +145,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
             kwargs["form"] = NewMemberForm
         else:
             kwargs["form"] = MemberForm
-        return plain_choice(super().get_form(request, obj, change, **kwargs))
+        return hide_related_buttons(super().get_form(request, obj, change, **kwargs))
 
     def get_fields(self, request: HttpRequest, obj: Membership | None = None) -> Any:
         if obj is None:
@@ -179,7 +179,7 @@ class MembershipAdmin(TenantAdmin[Membership]):
                 revoke_tokens=form.cleaned_data.get("revoke_tokens", True),
             )
         except Membership.DoesNotExist as error:
-            # Removed since the page was read.
+            # Removed since the page was loaded.
             raise Http404 from error
         obj.pk = membership.pk
 
@@ -190,9 +190,9 @@ class MembershipAdmin(TenantAdmin[Membership]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        told = ONE_BUTTON | (extra_context or {})
+        context = SINGLE_SAVE_BUTTON | (extra_context or {})
         try:
-            return super().changeform_view(request, object_id, form_url, told)
+            return super().changeform_view(request, object_id, form_url, context)
         except (actions.LastOwner, actions.InactiveUser) as error:
             messages.error(request, str(error))
             return redirect(request.path)
@@ -213,15 +213,15 @@ class MembershipAdmin(TenantAdmin[Membership]):
         return [remove, *super().get_urls()]
 
     def remove_view(self, request: HttpRequest, membership_id: int) -> HttpResponse:
-        """GET: ask. POST: take the place away."""
+        """GET: ask for confirmation. POST: remove the member."""
         rows = self.visible(caller_of(request)).select_related("user", "organization")
         membership = rows.filter(pk=membership_id).first()
         if membership is None:
             raise Http404
-        made = _made_by(membership)
+        tokens = _tokens_created_by(membership)
         if request.method != "POST":
-            return self._ask_to_remove(request, membership, made)
-        keep = bool(made) and "revoke_tokens" not in request.POST
+            return self._removal_confirmation(request, membership, tokens)
+        keep = bool(tokens) and "revoke_tokens" not in request.POST
         try:
             actor = caller_of(request).actor
             revoked = actions.remove_member(membership, actor, revoke_tokens=not keep)
@@ -233,15 +233,15 @@ class MembershipAdmin(TenantAdmin[Membership]):
                 names = ", ".join(str(token) for token in revoked)
                 messages.warning(request, gettext("Revoked: {what}.").format(what=names))
         page = reverse("admin:organizations_membership_changelist")
-        # An owner who has left sees no members any more.
+        # An owner who removed themselves may not see the list.
         if not self._manages(request):
             page = reverse("admin:index")
         return redirect(page)
 
-    def _ask_to_remove(
-        self, request: HttpRequest, membership: Membership, made: list[ApiToken]
+    def _removal_confirmation(
+        self, request: HttpRequest, membership: Membership, tokens: list[ApiToken]
     ) -> HttpResponse:
-        """Ask, and offer to keep the tokens that the member made, if there are any."""
+        """Render the confirmation page, with the choice to keep the member's tokens if any."""
         question = gettext(
             "Open pages of theirs on this organization end at once, and so do the links for a "
             "phone's owner and the pairings that they began."
@@ -249,10 +249,10 @@ class MembershipAdmin(TenantAdmin[Membership]):
         page = self.confirmation(
             request, question, gettext("Remove"), [(membership.pk, membership)]
         )
-        if made and page.context_data is not None:
+        if tokens and page.context_data is not None:
             page.context_data |= {
                 "option": "revoke_tokens",
                 "option_label": gettext("Revoke the organization's tokens that they made"),
-                "option_rows": made,
+                "option_rows": tokens,
             }
         return page

@@ -1,4 +1,4 @@
-"""Organizations in Django admin, each person seeing only their own."""
+"""Organizations in Django admin; users see only their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from organizations import actions
 from organizations.access import Caller, Permission
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
-from organizations.phone_numbers import digits, formatted
+from organizations.phone_numbers import format_phone_number, parse_phone_number
 
 DEACTIVATE = lazy(
     "While it is deactivated, its WhatsApp connection rests and cannot be reconnected. "
@@ -31,7 +31,7 @@ REACTIVATE = lazy("Its connection works again as it did before.")
 
 
 class OrganizationForm(forms.ModelForm[Organization]):
-    """The number as people write it; cleaned, it is the digits."""
+    """A form that takes a phone number in any common notation and cleans it to digits."""
 
     expected_number = forms.CharField(
         label=lazy("Expected number"),
@@ -47,22 +47,19 @@ class OrganizationForm(forms.ModelForm[Organization]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial["expected_number"] = formatted(self.instance.expected_number)
+        self.initial["expected_number"] = format_phone_number(self.instance.expected_number)
 
     def clean_expected_number(self) -> str:
         text = self.cleaned_data["expected_number"]
         try:
-            return digits(text, *self.instance.known_numbers) if text else ""
+            return parse_phone_number(text, *self.instance.known_numbers) if text else ""
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
 
 
 @admin.register(Organization)
 class OrganizationAdmin(TenantAdmin[Organization]):
-    """Members look, owners rename and say whose phone is expected, superusers do the rest.
-
-    No one deletes.
-    """
+    """Organizations: members view, owners edit, superusers create and deactivate; none deletes."""
 
     form = OrganizationForm
 
@@ -79,7 +76,7 @@ class OrganizationAdmin(TenantAdmin[Organization]):
         return caller_of(request).is_superuser
 
     def has_activity_permission(self, request: HttpRequest) -> bool:
-        """Who may deactivate and reactivate."""
+        """Return whether this user may deactivate and reactivate; Django's actions ask for it."""
         return caller_of(request).is_superuser
 
     def has_change_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
@@ -93,7 +90,7 @@ class OrganizationAdmin(TenantAdmin[Organization]):
         number = "expected_number" if may_change else "expected_number_text"
         return ["name", number, "status", "created_at"]
 
-    # --- What is shown ---------------------------------------------------------------------------
+    # --- Columns ---------------------------------------------------------------------------------
 
     @admin.display(description=lazy("Status"), ordering="deactivated_at")
     def status(self, organization: Organization) -> str:
@@ -101,11 +98,11 @@ class OrganizationAdmin(TenantAdmin[Organization]):
 
     @admin.display(description=lazy("Expected number"))
     def expected_number_text(self, organization: Organization) -> str:
-        return formatted(organization.expected_number) or _("any")
+        return format_phone_number(organization.expected_number) or _("any")
 
     @admin.display(description=lazy("Connection"))
     def connection_link(self, organization: Organization) -> SafeString:
-        # By the page's name: this app knows nothing of connections.
+        # By URL name: this app does not import `connections`.
         page = reverse("admin:connections_connection_change", args=[organization.pk])
         return format_html('<a href="{}">{}</a>', page, _("Connection"))
 
@@ -118,23 +115,23 @@ class OrganizationAdmin(TenantAdmin[Organization]):
     ) -> HttpResponse:
         organization = self.get_object(request, object_id)
         may_manage = organization and caller_of(request).may(Permission.MANAGE, organization)
-        told = {
+        context = {
             "may_manage": may_manage,
             "may_deactivate": self.has_activity_permission(request),
         }
-        return super().change_view(request, object_id, form_url, told | (extra_context or {}))
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The audit, instead of Django's log."""
+        """Redirect to the audit log, which replaces Django's history page."""
         organization = self.get_object(request, object_id)
         if organization is None or not caller_of(request).may(Permission.MANAGE, organization):
             raise PermissionDenied
         page = reverse("admin:organizations_auditentry_changelist")
         return redirect(f"{page}?organization={organization.pk}")
 
-    # --- What is changed -------------------------------------------------------------------------
+    # --- Changes ---------------------------------------------------------------------------------
 
     def save_model(
         self,
@@ -152,7 +149,7 @@ class OrganizationAdmin(TenantAdmin[Organization]):
 
     def get_urls(self) -> list[URLPattern]:
         views = {"deactivate": self.deactivate_view, "reactivate": self.reactivate_view}
-        asking = [
+        activity_urls = [
             path(
                 f"<int:organization_id>/{name}/",
                 self.admin_site.admin_view(view),
@@ -160,14 +157,14 @@ class OrganizationAdmin(TenantAdmin[Organization]):
             )
             for name, view in views.items()
         ]
-        return asking + super().get_urls()
+        return activity_urls + super().get_urls()
 
     def deactivate_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
-        """GET: say what it means. POST: do it."""
+        """GET: ask for confirmation. POST: deactivate the organization."""
         return self._set_active(request, organization_id, active=False)
 
     def reactivate_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
-        """GET: say what it means. POST: do it."""
+        """GET: ask for confirmation. POST: reactivate the organization."""
         return self._set_active(request, organization_id, active=True)
 
     def _set_active(
@@ -178,22 +175,22 @@ class OrganizationAdmin(TenantAdmin[Organization]):
             raise Http404
         if not self.has_activity_permission(request):
             raise PermissionDenied
-        asked = self._ask_first(request, [organization], active)
-        if asked is not None:
-            return asked
+        confirmation = self._confirmation_page(request, [organization], active)
+        if confirmation is not None:
+            return confirmation
         actions.set_active(organization, active, caller_of(request).actor)
-        told = _("{name} is active again.") if active else _("{name} is deactivated.")
-        messages.success(request, told.format(name=organization))
+        text = _("{name} is active again.") if active else _("{name} is deactivated.")
+        messages.success(request, text.format(name=organization))
         return redirect("admin:organizations_organization_change", organization.pk)
 
-    def _ask_first(
+    def _confirmation_page(
         self,
         request: HttpRequest,
         organizations: list[Organization],
         active: bool,
         action: str = "",
     ) -> HttpResponse | None:
-        """The question, unless this request is the answer to it."""
+        """Return the confirmation page, or None when this request confirms."""
         if request.method == "POST" and "confirmed" in request.POST:
             return None
         return self.confirmation(
@@ -221,11 +218,11 @@ class OrganizationAdmin(TenantAdmin[Organization]):
     ) -> HttpResponse | None:
         action = "reactivate" if active else "deactivate"
         organizations = list(queryset)
-        asked = self._ask_first(request, organizations, active, action)
-        if asked is not None:
-            return asked
+        confirmation = self._confirmation_page(request, organizations, active, action)
+        if confirmation is not None:
+            return confirmation
         for organization in organizations:
             actions.set_active(organization, active, caller_of(request).actor)
-        told = _("Reactivated: {count}.") if active else _("Deactivated: {count}.")
-        messages.success(request, told.format(count=len(organizations)))
+        text = _("Reactivated: {count}.") if active else _("Deactivated: {count}.")
+        messages.success(request, text.format(count=len(organizations)))
         return None

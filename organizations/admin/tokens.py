@@ -1,6 +1,6 @@
-"""API tokens in Django admin: made, shown once, revoked; never changed.
+"""API tokens in Django admin: created, shown once, revoked; never changed.
 
-The list calls a token by its number: its key in the database is the hash, which no page shows.
+URLs and checkboxes use a token's `number`: the primary key is the hash, which no page shows.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from django.views.decorators.debug import sensitive_variables
 from organizations import actions
 from organizations.access import Caller
 from organizations.admin.base import (
-    ONE_BUTTON,
+    SINGLE_SAVE_BUTTON,
     ListAdmin,
     OrganizationFilter,
     caller_of,
-    plain_choice,
-    stamp,
-    two_lines,
+    format_timestamp,
+    hide_related_buttons,
+    two_line_cell,
 )
 from organizations.models import ApiToken
 
@@ -42,7 +42,7 @@ REVOKE = lazy(
 
 
 class NewTokenForm(forms.ModelForm[ApiToken]):
-    """A token of an organization, or without one a token that stands for whoever makes it."""
+    """A form for an organization's token, or without an organization a personal token."""
 
     expires_in_days = forms.IntegerField(
         label=lazy("Expires in days"),
@@ -65,7 +65,7 @@ class NewTokenForm(forms.ModelForm[ApiToken]):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ListAdmin[ApiToken]):
-    """Everyone's own tokens; owners also those of their organizations, superusers all."""
+    """API tokens: users see their own, owners also their organizations', superusers all."""
 
     list_display = ["called", "may", "whose", "expires", "last_used", "state", "revoking"]
     list_select_related = ["organization", "user"]
@@ -85,11 +85,11 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
-    # --- What is shown ---------------------------------------------------------------------------
+    # --- Columns ---------------------------------------------------------------------------------
 
     @admin.display(description=lazy("Name and prefix"), ordering="name")
     def called(self, token: ApiToken) -> SafeString:
-        return two_lines(token.name, f"{token.token_key}…")
+        return two_line_cell(token.name, f"{token.token_key}…")
 
     @admin.display(description=lazy("Scope"), ordering="scope")
     def may(self, token: ApiToken) -> str:
@@ -98,16 +98,16 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
     @admin.display(description=lazy("Belongs to"))
     def whose(self, token: ApiToken) -> SafeString:
         if token.organization is not None:
-            return two_lines(token.organization, _("organization"))
-        return two_lines(token.user.get_username(), _("user"))
+            return two_line_cell(token.organization, _("organization"))
+        return two_line_cell(token.user.get_username(), _("user"))
 
     @admin.display(description=lazy("Expires"), ordering="expiry")
     def expires(self, token: ApiToken) -> str:
-        return stamp(token.expiry) or _("Never")
+        return format_timestamp(token.expiry) or _("Never")
 
     @admin.display(description=lazy("Last used"), ordering="last_used_at")
     def last_used(self, token: ApiToken) -> str:
-        return stamp(token.last_used_at) or _("Never")
+        return format_timestamp(token.last_used_at) or _("Never")
 
     @admin.display(description=lazy("State"))
     def state(self, token: ApiToken) -> str:
@@ -124,7 +124,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
         page = reverse("admin:organizations_apitoken_revoke", args=[token.number])
         return format_html('<a href="{}">{}</a>', page, _("Revoke…"))
 
-    # --- Making one ------------------------------------------------------------------------------
+    # --- Creating --------------------------------------------------------------------------------
 
     def get_form(
         self,
@@ -134,7 +134,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
         **kwargs: Any,
     ) -> type[forms.ModelForm[ApiToken]]:
         form = super().get_form(request, obj, change, **(kwargs | {"form": NewTokenForm}))
-        return plain_choice(form)
+        return hide_related_buttons(form)
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
@@ -145,7 +145,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return super().add_view(request, form_url, ONE_BUTTON | (extra_context or {}))
+        return super().add_view(request, form_url, SINGLE_SAVE_BUTTON | (extra_context or {}))
 
     @sensitive_variables("text")
     def save_model(
@@ -163,14 +163,14 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
             scope=ApiToken.Scope(obj.scope),
             expires_at=timezone.now() + timedelta(days=days) if days else None,
         )
-        # Carried to the page that shows it, and stored nowhere.
+        # Only for response_add, which shows it; never stored.
         obj.pk, obj.text_to_show = token.pk, text  # type: ignore[attr-defined]
 
     @sensitive_variables()
     def response_add(
         self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """The one time that the text is shown: in the answer itself, so that nothing keeps it."""
+        """Show the secret text once, in the response itself, so that it is stored nowhere."""
         context = {"title": _("API token created"), "token": obj, "text": obj.text_to_show}  # type: ignore[attr-defined]
         response = self.page(request, "admin/organizations/apitoken/created.html", context)
         response["Cache-Control"] = "no-store"
@@ -187,7 +187,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
         return [revoke, *super().get_urls()]
 
     def revoke_view(self, request: HttpRequest, number: UUID) -> HttpResponse:
-        """GET: ask. POST: revoke it."""
+        """GET: ask for confirmation. POST: revoke the token."""
         token = self.visible(caller_of(request)).filter(number=number).first()
         if token is None:
             raise Http404
@@ -218,7 +218,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The ticked boxes hold numbers; Django's actions look for keys."""
+        """Replace the posted token numbers by primary keys, which Django's actions expect."""
         if request.method == "POST":
             posted = request.POST.copy()
             numbers = [value for value in posted.getlist(ACTION_CHECKBOX_NAME) if _is_number(value)]

@@ -1,4 +1,4 @@
-"""Users and groups: superusers only, whatever permissions of Django's someone has been given."""
+"""Users and groups in Django admin: for superusers only, whatever model permissions others have."""
 
 from typing import Any
 
@@ -32,16 +32,16 @@ def _is_superuser(request: HttpRequest) -> bool:
 
 
 class SuperusersOnly:
-    """Everything to superusers, nothing to anyone else.
+    """Grants superusers all permissions and others none.
 
-    A user who has a place or a token somewhere cannot be deleted, only made inactive: Django asks
-    the admin of those rows, and there they are never deleted.
+    A user with a membership or a token cannot be deleted, only deactivated: Django asks the admin
+    classes of those rows, which refuse deletion.
     """
 
     def formfield_for_dbfield(
         self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> FormField | None:
-        """Names here are held to what holds for other names."""
+        """Validate names of users and groups like the names of organizations."""
         field: FormField | None = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
         if field is not None and db_field.name in NAMES:
             field.validators.append(validate_name)
@@ -64,12 +64,12 @@ class SuperusersOnly:
 
 
 for model in (User, Group, TOTPDevice, StaticDevice):
-    # Of the second factor a page of one's own shows what there is to see.
+    # The second factor has its own page (organizations/second_factor/views.py).
     admin.site.unregister(model)
 
 
 class OwnUserForm(UserChangeForm[User]):
-    """Django's, and what becomes of the organizations' tokens that this user made."""
+    """Django's form, with the choice to revoke the organizations' tokens that this user created."""
 
     revoke_tokens = forms.BooleanField(
         label=lazy("Revoke their tokens"),
@@ -84,30 +84,30 @@ class OwnUserForm(UserChangeForm[User]):
 
 @admin.register(User)
 class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
-    """Django's, with a button that resets someone's second factor.
+    """Django's admin of users, with a button that resets the second factor.
 
-    What a change takes away ends keys of theirs (organizations/accounts.py).
+    A change that takes rights away also revokes tokens (organizations/accounts.py).
     """
 
     form = OwnUserForm
     change_form_template = "admin/organizations/user/change_form.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Put the tokens' fate below the rights that decide it."""
-        found = super().get_fieldsets(request, obj)
+        """Add `revoke_tokens` below the permission fields."""
+        fieldsets = super().get_fieldsets(request, obj)
         if obj is None:
-            return found
+            return fieldsets
         return [
             (title, options | {"fields": (*options["fields"], "revoke_tokens")})
             if "is_active" in options["fields"]
             else (title, options)
-            for title, options in found
+            for title, options in fieldsets
         ]
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> User | None:
-        """Return the user, who knows by whom they are changed: in forms and at a new password."""
+        """Return the user with `changed_by` set, for forms and for a new password."""
         user = super().get_object(request, object_id, from_field)
         if user is not None:
             user.changed_by = caller_of(request).actor  # type: ignore[attr-defined]
@@ -135,7 +135,7 @@ class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def reset_second_factor(self, request: HttpRequest, user_id: int) -> HttpResponse:
-        """For a lost phone. One's own is removed on its page, with a code."""
+        """Remove another user's second factor, for a lost phone."""
         if not _is_superuser(request):
             raise PermissionDenied
         user = get_object_or_404(User, pk=user_id)
@@ -161,4 +161,4 @@ class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
 
 @admin.register(Group)
 class OwnGroupAdmin(SuperusersOnly, GroupAdmin):
-    """Django's."""
+    """Django's admin of groups."""

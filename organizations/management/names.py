@@ -1,4 +1,4 @@
-"""Names that commands are given."""
+"""Validation of names that are given to commands."""
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
@@ -6,11 +6,11 @@ from django.core.management.base import CommandError
 from organizations.names import validate_name
 
 
-def checked_name(text: str, longest: int) -> str:
-    """Return a name without the space around it. Raises CommandError when it is none."""
+def checked_name(text: str, max_length: int) -> str:
+    """Return the name without surrounding white space. Raises CommandError if it is invalid."""
     name = text.strip()
-    if not 1 <= len(name) <= longest:
-        raise CommandError(f"NAME must have 1 to {longest} characters.")
+    if not 1 <= len(name) <= max_length:
+        raise CommandError(f"NAME must have 1 to {max_length} characters.")
     try:
         validate_name(name)
     except ValidationError as error:

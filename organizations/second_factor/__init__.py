@@ -1,5 +1,5 @@
-"""The second factor of a login: an authenticator app (TOTP) and recovery codes, by django-otp.
+"""The second factor of a login: an authenticator app (TOTP) and recovery codes, with django-otp.
 
-A login that has passed only the password is no login yet: its session names no user, so it opens
-nothing, and no view has to think of it (sessions.py).
+After the password alone, the session has no user yet (sessions.py). So other views need no check
+for a half-finished login.
 """

@@ -1,4 +1,4 @@
-"""The only writers of second factors. Each change leaves its audit entry, and no code in it."""
+"""The only writers of second factors. Each change adds an audit entry without the code."""
 
 from __future__ import annotations
 
@@ -9,30 +9,37 @@ from django.views.decorators.debug import sensitive_variables
 from organizations.actors import Actor
 from organizations.audit import log_audit
 from organizations.models import AuditEntry
-from organizations.second_factor.devices import AuthenticatorApp, RecoveryCodes, app_of, seal
+from organizations.second_factor.devices import (
+    AuthenticatorApp,
+    RecoveryCodes,
+    app_of,
+    encrypt_secret,
+)
 
 Action = AuditEntry.Action
 
 
 class WrongCode(Exception):
-    """The app does not show this code."""
+    """The code does not match the app's secret."""
 
 
 class AlreadySetUp(Exception):
-    """The user has a second factor, in another tab or browser."""
+    """The user has a second factor already, set up in another tab or browser."""
 
 
 @sensitive_variables("secret", "code")
 def set_up(user: User, secret: bytes, code: str, actor: Actor) -> list[str]:
-    """Make an app the second factor of its user. Return the recovery codes.
+    """Store an app as the user's second factor. Return the recovery codes.
 
-    Raises WrongCode and AlreadySetUp, and changes nothing then.
+    Raises WrongCode and AlreadySetUp, and then changes nothing.
     """
     with transaction.atomic():
         _lock(user)
         if app_of(user) is not None:
             raise AlreadySetUp
-        app = AuthenticatorApp.objects.create(user=user, name="app", key=seal(secret, user))
+        app = AuthenticatorApp.objects.create(
+            user=user, name="app", key=encrypt_secret(secret, user)
+        )
         if not app.verify_token(code):
             raise WrongCode
         log_audit(Action.SECOND_FACTOR_ADDED, None, actor, user.get_username())
@@ -60,12 +67,12 @@ def remove(user: User, actor: Actor, *, by_other: bool = False) -> bool:
 
 
 def record_recovery_code(user: User, actor: Actor) -> None:
-    """Remember that a recovery code was used to log in."""
+    """Add an audit entry for a login with a recovery code."""
     log_audit(Action.RECOVERY_CODE_USED, None, actor, user.get_username())
 
 
 def codes_left(user: User) -> int:
-    """Return how many recovery codes have not been used."""
+    """Return the number of unused recovery codes."""
     device = RecoveryCodes.objects.filter(user=user).first()
     return device.token_set.count() if device else 0
 

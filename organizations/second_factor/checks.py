@@ -1,4 +1,4 @@
-"""Is this password, or this code, right? Both count as failed logins when they are not."""
+"""Checks of passwords and codes. Wrong ones count as failed logins."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from organizations.second_factor.devices import RecoveryCodes, device_for
 
 
 class Refused(Exception):
-    """A wrong password or code, or too many of them. The text is for the person."""
+    """A wrong password or code, or too many of them. The message is shown to the user."""
 
 
 @sensitive_variables("password")
 def check_password(request: HttpRequest, user: User, password: str) -> None:
-    """Raises Refused."""
+    """Raise Refused unless this is the user's password."""
     name = user.get_username()
     found = authenticate(request, username=name, password=password)
     if found is None or found.pk != user.pk:
@@ -36,9 +36,9 @@ def check_password(request: HttpRequest, user: User, password: str) -> None:
 
 @sensitive_variables("typed", "code")
 def check_code(request: HttpRequest, user: User, typed: str) -> bool:
-    """Use up a code. Return whether it was a recovery code. Raises Refused.
+    """Consume a code, and return whether it was a recovery code. Raises Refused.
 
-    When the limits of logins refuse it, django-axes' middleware answers instead of the view.
+    When a login limit refuses it, the middleware of django-axes answers instead of the view.
     """
     code = "".join(typed.split())
     device = device_for(user, code)
@@ -50,7 +50,7 @@ def check_code(request: HttpRequest, user: User, typed: str) -> bool:
         request.axes_locked_out = True  # type: ignore[attr-defined]
         request.axes_credentials = credentials  # type: ignore[attr-defined]
         raise Refused("")
-    if not login_throttle.admit(request, name):
+    if not login_throttle.allow_attempt(request, name):
         raise Refused("")
     if device is None or not django_otp.verify_token(user, device.persistent_id, code):
         user_login_failed.send(__name__, credentials=credentials, request=request)
@@ -63,9 +63,9 @@ def _require_no_delay(device: Any) -> None:
     is_allowed, why = device.verify_is_allowed()
     if not is_allowed:
         seconds = max(1, ceil((why["locked_until"] - timezone.now()).total_seconds()))
-        told = ngettext(
+        text = ngettext(
             "Too many wrong codes. Try again in {wait} second.",
             "Too many wrong codes. Try again in {wait} seconds.",
             seconds,
         )
-        raise Refused(told.format(wait=seconds))
+        raise Refused(text.format(wait=seconds))

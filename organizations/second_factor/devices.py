@@ -1,7 +1,7 @@
-"""What a person shows: django-otp's devices, with nothing in the database that could be used.
+"""django-otp's devices, with secrets stored in a form that a stolen database does not reveal.
 
-The secret of an app is encrypted with a key from SECRET_KEY. Of recovery codes only hashes are
-kept; a code has 80 random bits, so a plain hash cannot be turned back.
+An app's secret is encrypted with a key derived from SECRET_KEY. Recovery codes are stored as
+hashes; a code has 80 random bits, so a plain hash cannot be reversed.
 """
 
 from __future__ import annotations
@@ -23,55 +23,55 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 logger = logging.getLogger(__name__)
 
 CODES = 10
-# Wrong codes delay the next one by 1, 2, 4 … seconds; twelve of them by 34 minutes, more no longer.
+# Wrong codes delay the next one by 1, 2, 4 … seconds; twelve or more by 34 minutes.
 MAX_THROTTLED = 12
 NONCE_LENGTH = 12
 
 
-class SecretLost(Exception):
-    """No key that is set decrypts this secret."""
+class SecretUndecryptable(Exception):
+    """Neither SECRET_KEY nor SECRET_KEY_FALLBACKS decrypts this secret."""
 
 
 @sensitive_variables("secret")
-def seal(secret: bytes, user: User) -> str:
-    """Encrypt an app's secret; only for this user can it be opened again."""
+def encrypt_secret(secret: bytes, user: User) -> str:
+    """Return an app's secret encrypted and bound to this user."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce = secrets.token_bytes(NONCE_LENGTH)
-    sealed = AESGCM(_key(settings.SECRET_KEY)).encrypt(nonce, secret, _bound_to(user.pk))
+    sealed = AESGCM(_key(settings.SECRET_KEY)).encrypt(nonce, secret, _associated_data(user.pk))
     return base64.urlsafe_b64encode(nonce + sealed).decode()
 
 
 @sensitive_variables("secret", "key")
-def unseal(sealed: str, user_id: int) -> tuple[bytes, bool]:
-    """Return the secret, and whether the current key has encrypted it. Raises SecretLost."""
+def decrypt_secret(sealed: str, user_id: int) -> tuple[bytes, bool]:
+    """Return the secret, and whether the current key encrypted it. Raises SecretUndecryptable."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     try:
         read = base64.urlsafe_b64decode(sealed)
     except ValueError as error:
-        raise SecretLost from error
+        raise SecretUndecryptable from error
     for number, key in enumerate([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]):
         nonce, text = read[:NONCE_LENGTH], read[NONCE_LENGTH:]
         try:
-            secret = AESGCM(_key(key)).decrypt(nonce, text, _bound_to(user_id))
+            secret = AESGCM(_key(key)).decrypt(nonce, text, _associated_data(user_id))
         except (InvalidTag, ValueError):
             continue
         return secret, number == 0
-    raise SecretLost
+    raise SecretUndecryptable
 
 
 def _key(secret_key: str) -> bytes:
     return salted_hmac(__name__, "secret", secret=secret_key, algorithm="sha256").digest()
 
 
-def _bound_to(user_id: int) -> bytes:
+def _associated_data(user_id: int) -> bytes:
     return f"user {user_id}".encode()
 
 
 class BoundedThrottle:
-    """The delay after wrong codes has an upper bound, so that a person can always come back."""
+    """Limits the delay after wrong codes, so that nobody is locked out permanently."""
 
     throttling_failure_count: int
 
@@ -83,31 +83,31 @@ class BoundedThrottle:
 
 
 class AuthenticatorApp(BoundedThrottle, TOTPDevice):
-    """django-otp's device; `key` holds the encrypted secret. No code is taken twice."""
+    """A TOTP device whose `key` is the encrypted secret. Each code is accepted once."""
 
     class Meta:
         proxy = True
 
     @property
     def bin_key(self) -> bytes:
-        """Raises SecretLost."""
-        return unseal(self.key, self.user_id)[0]
+        """Return the decrypted secret. Raises SecretUndecryptable."""
+        return decrypt_secret(self.key, self.user_id)[0]
 
     @sensitive_variables("token", "secret")
     def verify_token(self, token: str) -> bool:
         try:
-            secret, is_current = unseal(self.key, self.user_id)
-        except SecretLost:
+            secret, is_current = decrypt_secret(self.key, self.user_id)
+        except SecretUndecryptable:
             logger.error("a second factor cannot be decrypted", extra={"user": self.user_id})
             return False
         if not is_current:
-            self.key = seal(secret, self.user)
+            self.key = encrypt_secret(secret, self.user)
         verified: bool = super().verify_token(token)  # type: ignore[no-untyped-call]
         return verified
 
 
 class RecoveryCodes(BoundedThrottle, StaticDevice):
-    """django-otp's device; its tokens are hashes of the codes. Each code works once."""
+    """A static device whose tokens are hashes of the recovery codes. Each code works once."""
 
     class Meta:
         proxy = True
@@ -120,7 +120,7 @@ class RecoveryCodes(BoundedThrottle, StaticDevice):
 
     @sensitive_variables("codes")
     def renew(self) -> list[str]:
-        """Replace all codes. Return the new ones, which nobody can read again."""
+        """Replace all codes. Return the new ones, which cannot be read again."""
         codes = [_new_code() for _ in range(CODES)]
         self.token_set.all().delete()
         for code in codes:
@@ -129,21 +129,21 @@ class RecoveryCodes(BoundedThrottle, StaticDevice):
 
 
 def _new_code() -> str:
-    """Return 80 random bits as a person can type them: `abcd-efgh-ijkl-mnop`."""
+    """Return 80 random bits as text that is easy to type: `abcd-efgh-ijkl-mnop`."""
     letters = base64.b32encode(secrets.token_bytes(10)).decode().lower()
     return "-".join(re.findall("....", letters))
 
 
 @sensitive_variables("code")
 def _hashed(code: str, user_id: int) -> str:
-    """Return 96 bits, which is as long as django-otp's column."""
-    typed = re.sub(r"[^a-z2-7]", "", code.lower())
-    digest = hashlib.sha256(f"{user_id}:{typed}".encode()).digest()
+    """Return a hash of 96 bits, the length of django-otp's column."""
+    normalized = re.sub(r"[^a-z2-7]", "", code.lower())
+    digest = hashlib.sha256(f"{user_id}:{normalized}".encode()).digest()
     return base64.urlsafe_b64encode(digest[:12]).decode()
 
 
 def app_of(user: Any) -> AuthenticatorApp | None:
-    """Return the app that this user's login asks for, or None."""
+    """Return the user's authenticator app, or None."""
     found: AuthenticatorApp | None = (
         AuthenticatorApp.objects.filter(user_id=user.pk, confirmed=True).order_by("pk").first()
     )
@@ -151,7 +151,7 @@ def app_of(user: Any) -> AuthenticatorApp | None:
 
 
 def device_for(user: Any, code: str) -> AuthenticatorApp | RecoveryCodes | None:
-    """Return the device that such a code belongs to: six digits are an app's."""
+    """Return the device for a code: the app for six digits, else the recovery codes."""
     if re.fullmatch(r"[0-9]{6}", code):
         return app_of(user)
     found: RecoveryCodes | None = RecoveryCodes.objects.filter(user_id=user.pk).first()

@@ -1,4 +1,4 @@
-"""What a person types about the second factor. Nothing of it is shown again."""
+"""Forms of the second factor. No typed value is shown again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CODE_LENGTH = 40
 
 
 def _code(label: object, help_text: object = "") -> forms.CharField:
-    """A field that password managers and phones fill in."""
+    """Return a field for a code that password managers and phones can fill in."""
     attributes = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
     widget = forms.TextInput(attrs=attributes)
     return forms.CharField(
@@ -21,7 +21,7 @@ def _code(label: object, help_text: object = "") -> forms.CharField:
 
 
 class CodeForm(forms.Form):
-    """The second step of a login."""
+    """The code at the second step of a login."""
 
     code = _code(lazy("Code"), lazy("Six digits from your authenticator app, or a recovery code."))
 
@@ -31,7 +31,7 @@ class CodeForm(forms.Form):
 
 
 class ConfirmForm(forms.Form):
-    """What a change of the second factor asks for."""
+    """The code and the password that confirm a change of the second factor."""
 
     code = _code(lazy("Code"), lazy("Six digits from your authenticator app, or a recovery code."))
     password = forms.CharField(
@@ -42,7 +42,7 @@ class ConfirmForm(forms.Form):
 
 
 class SetUpForm(ConfirmForm):
-    """The first code of a new app. The secret comes back encrypted, and is stored only then."""
+    """The first code of a new app. `sealed` returns the encrypted secret, which is stored then."""
 
     code = _code(lazy("Code"), lazy("The six digits that the app shows now."))
     sealed = forms.CharField(max_length=80, widget=forms.HiddenInput)

@@ -1,4 +1,4 @@
-"""What a session has passed: the password, the second factor, or what else it still needs."""
+"""The login state of a session: password checked, second factor verified, or set-up required."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from django_otp import DEVICE_ID_SESSION_KEY
 from organizations.second_factor.devices import AuthenticatorApp, app_of
 
 PENDING = "second_factor_pending"
-# From the password to the code.
+# Time limit from the password to the code.
 PENDING_SECONDS = 300
 
 
 class Need(StrEnum):
-    """What a session still needs before it opens anything."""
+    """What a session still needs before it gives access."""
 
     NOTHING = "nothing"
     CODE = "code"
@@ -31,8 +31,8 @@ class Need(StrEnum):
 def need_of(user: Any, session: Any) -> Need:
     """Return what the session of a user who is logged in still needs.
 
-    A session from before the second factor was set up needs a code. Staff without one need to set
-    it up when REQUIRE_SECOND_FACTOR says so.
+    A session from before the set-up of the second factor needs a code. Staff without a second
+    factor must set it up if REQUIRE_SECOND_FACTOR is true.
     """
     app = app_of(user)
     if app is not None:
@@ -42,7 +42,7 @@ def need_of(user: Any, session: Any) -> Need:
 
 
 def need_of_request(request: HttpRequest) -> Need:
-    """Return the same for a request, and ask the database once."""
+    """Return `need_of` for a request, cached on the request."""
     found: Need | None = getattr(request, "second_factor_need", None)
     if found is None:
         found = need_of(request.user, request.session)
@@ -51,14 +51,14 @@ def need_of_request(request: HttpRequest) -> Need:
 
 
 def mark_verified(request: HttpRequest, app: AuthenticatorApp) -> None:
-    """Remember that this session has shown a code, under a new key."""
+    """Mark the session as verified by a code, and change its key."""
     request.session.cycle_key()
     request.session[DEVICE_ID_SESSION_KEY] = app.persistent_id
     request.second_factor_need = Need.NOTHING  # type: ignore[attr-defined]
 
 
-def begin(request: HttpRequest, user: User, next_url: str) -> None:
-    """Remember who has shown the right password. The session names no user before the code."""
+def start_pending_login(request: HttpRequest, user: User, next_url: str) -> None:
+    """Store in a new session that the password was correct. The login follows after the code."""
     request.session.flush()
     request.session[PENDING] = {
         "user": user.pk,
@@ -70,7 +70,7 @@ def begin(request: HttpRequest, user: User, next_url: str) -> None:
 
 
 def pending_user(request: HttpRequest) -> User | None:
-    """Return who has shown the right password a moment ago, and may still log in."""
+    """Return the user whose password was checked within PENDING_SECONDS, if still valid."""
     pending = request.session.get(PENDING)
     if pending is None or time.time() > pending["until"]:
         return None
@@ -80,8 +80,8 @@ def pending_user(request: HttpRequest) -> User | None:
     return user
 
 
-def finish(request: HttpRequest, user: User, app: AuthenticatorApp) -> str:
-    """Log in whom `pending_user` has returned. Return where to go."""
+def complete_login(request: HttpRequest, user: User, app: AuthenticatorApp) -> str:
+    """Log the pending user in. Return the URL to redirect to."""
     pending = request.session.pop(PENDING)
     login(request, user, backend=pending["backend"])
     mark_verified(request, app)

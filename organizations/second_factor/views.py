@@ -1,4 +1,4 @@
-"""The pages of the second factor, on the admin site: the code at the login, and one's own page."""
+"""The pages of the second factor on the admin site: the code at the login, and the set-up."""
 
 from __future__ import annotations
 
@@ -23,18 +23,24 @@ from organizations.access import for_user
 from organizations.actors import Actor
 from organizations.second_factor import actions, sessions
 from organizations.second_factor.checks import Refused, check_code, check_password
-from organizations.second_factor.devices import AuthenticatorApp, SecretLost, app_of, seal, unseal
+from organizations.second_factor.devices import (
+    AuthenticatorApp,
+    SecretUndecryptable,
+    app_of,
+    decrypt_secret,
+    encrypt_secret,
+)
 from organizations.second_factor.forms import CodeForm, ConfirmForm, SetUpForm
 
 SECRET_BYTES = 20
-hide_typed = sensitive_post_parameters("code", "password", "sealed")
+hide_credentials = sensitive_post_parameters("code", "password", "sealed")
 
 
-@hide_typed
+@hide_credentials
 @never_cache
 @csrf_protect
 def code_view(request: HttpRequest) -> HttpResponse:
-    """The second step of a login: what it logs in was not logged in before."""
+    """Ask for the code, and log in the user whose password was checked before."""
     user = sessions.pending_user(request)
     app = app_of(user) if user else None
     if user is None or app is None:
@@ -55,17 +61,17 @@ def _log_in(
 ) -> HttpResponse:
     if used_recovery:
         actions.record_recovery_code(user, _actor(request, user))
-        left = actions.codes_left(user)
-        messages.warning(request, _("Recovery codes that are left: {count}.").format(count=left))
-    response = redirect(sessions.finish(request, user, app))
+        count = actions.codes_left(user)
+        messages.warning(request, _("Recovery codes that are left: {count}.").format(count=count))
+    response = redirect(sessions.complete_login(request, user, app))
     known_browsers.remember(request, response, user.get_username())
     return response
 
 
-@hide_typed
+@hide_credentials
 @csrf_protect
 def own_view(request: HttpRequest) -> HttpResponse:
-    """One's own second factor: how it is, or how to set it up."""
+    """Show the user's second factor, or the form to set it up."""
     app = app_of(request.user)
     if app is not None:
         left = actions.codes_left(_user(request))
@@ -79,9 +85,9 @@ def _set_up(request: HttpRequest) -> HttpResponse:
     form = SetUpForm(request.POST if request.method == "POST" else None)
     secret = _secret_of(request, user)
     if secret is None:
-        # A new one, which is not stored before its app has shown a code.
+        # A new secret, which is stored only after the app's first code.
         form, secret = SetUpForm(), secrets.token_bytes(SECRET_BYTES)
-    sealed = seal(secret, user)
+    sealed = encrypt_secret(secret, user)
     if form.is_valid():
         try:
             check_password(request, user, form.cleaned_data["password"])
@@ -106,40 +112,40 @@ def _set_up(request: HttpRequest) -> HttpResponse:
         _("Set up a second factor"),
         form=form,
         sealed=sealed,
-        picture=_picture(new.config_url),
+        picture=_qr_data_uri(new.config_url),
         groups=[text[start : start + 4] for start in range(0, len(text), 4)],
     )
 
 
 def _secret_of(request: HttpRequest, user: User) -> bytes | None:
-    """Return the secret that the page has shown, if this is its form."""
+    """Return the secret from the submitted form, or None."""
     try:
-        return unseal(request.POST.get("sealed", ""), user.pk)[0]
-    except SecretLost:
+        return decrypt_secret(request.POST.get("sealed", ""), user.pk)[0]
+    except SecretUndecryptable:
         return None
 
 
-@hide_typed
+@hide_credentials
 @csrf_protect
 def codes_view(request: HttpRequest) -> HttpResponse:
-    """Replace one's recovery codes."""
+    """Replace the user's recovery codes."""
     user = _user(request)
     if app_of(user) is None:
         return redirect("admin:second_factor")
-    form = _confirmed(request, user)
+    form = _confirmation_form(request, user)
     if form.is_valid():
         return _show_codes(request, actions.renew_codes(user, _actor(request, user)))
     return _page(request, "confirm", _("New recovery codes"), form=form, action="codes")
 
 
-@hide_typed
+@hide_credentials
 @csrf_protect
 def remove_view(request: HttpRequest) -> HttpResponse:
-    """Remove one's own second factor."""
+    """Remove the user's second factor."""
     user = _user(request)
     if app_of(user) is None:
         return redirect("admin:second_factor")
-    form = _confirmed(request, user)
+    form = _confirmation_form(request, user)
     if form.is_valid():
         actions.remove(user, _actor(request, user))
         if not settings.REQUIRE_SECOND_FACTOR:
@@ -148,8 +154,8 @@ def remove_view(request: HttpRequest) -> HttpResponse:
     return _page(request, "confirm", _("Remove the second factor"), form=form, action="remove")
 
 
-def _confirmed(request: HttpRequest, user: User) -> ConfirmForm:
-    """Return the form; it is valid when password and code are right."""
+def _confirmation_form(request: HttpRequest, user: User) -> ConfirmForm:
+    """Return the form; it is valid when password and code are correct."""
     form = ConfirmForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         field = "password"
@@ -176,8 +182,8 @@ def _page(request: HttpRequest, template: str, title: str, **context: Any) -> Ht
     return TemplateResponse(request, f"admin/second_factor/{template}.html", shared | context)
 
 
-def _picture(text: str) -> str:
-    """Return a QR code as a data URI. What it says is a secret."""
+def _qr_data_uri(text: str) -> str:
+    """Return a QR code as a data URI. It contains the secret."""
     from qrcode import make
     from qrcode.image.svg import SvgPathFillImage
 

@@ -4,9 +4,9 @@ from organizations.tests.users import (
     alice,
     bob,
     charlie,
-    nothing_counted,
+    clear_cache,
     organization,
     other_organization,
 )
 
-__all__ = ["alice", "bob", "charlie", "nothing_counted", "organization", "other_organization"]
+__all__ = ["alice", "bob", "charlie", "clear_cache", "organization", "other_organization"]

@@ -16,7 +16,7 @@ Role = Membership.Role
 
 
 def newest() -> str:
-    return audit_labels.detail(AuditEntry.objects.all()[0])
+    return audit_labels.translate_detail(AuditEntry.objects.all()[0])
 
 
 def test_a_change_is_told_in_the_readers_language(organization: Organization, bob: User) -> None:
@@ -59,12 +59,12 @@ def test_an_actor_is_told_in_the_readers_language(organization: Organization, bo
     token, _ = actions.create_token(bob, "crm", COMMAND_LINE)
     with_token = type(for_user(bob))(bob, token).actor.label
     with translation.override("es"):
-        assert audit_labels.actor(COMMAND_LINE.label) == "línea de comandos"
-        assert audit_labels.actor(with_token) == "bob (token de API crm)"
-        assert audit_labels.actor("API token {user}") == "token de API {user}"
-        assert audit_labels.actor("bob") == "bob"
+        assert audit_labels.translate_actor(COMMAND_LINE.label) == "línea de comandos"
+        assert audit_labels.translate_actor(with_token) == "bob (token de API crm)"
+        assert audit_labels.translate_actor("API token {user}") == "token de API {user}"
+        assert audit_labels.translate_actor("bob") == "bob"
     with translation.override("en"):
-        assert audit_labels.actor(with_token) == with_token == "bob (API token crm)"
+        assert audit_labels.translate_actor(with_token) == with_token == "bob (API token crm)"
 
 
 def test_the_audit_page_tells_it(admin_user: User, organization: Organization) -> None:

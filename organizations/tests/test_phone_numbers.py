@@ -9,9 +9,9 @@ from organizations.phone_numbers import (
     FOREIGN,
     INVALID,
     ForeignCharacters,
-    digits,
     e164,
-    formatted,
+    format_phone_number,
+    parse_phone_number,
     same_number,
     spellings,
 )
@@ -50,12 +50,16 @@ def english() -> Iterator[None]:
     ],
 )
 def test_a_number_is_written_with_its_country(number: str, text: str) -> None:
-    assert formatted(number) == text
+    assert format_phone_number(number) == text
 
 
 @pytest.mark.parametrize("number", [*BOTH_SPELLINGS, "491701234567", "14155550123", "390612345678"])
 def test_what_is_told_can_be_typed_again(number: str) -> None:
-    assert digits(formatted(number)) == digits(e164(number) or "") == number
+    assert (
+        parse_phone_number(format_phone_number(number))
+        == parse_phone_number(e164(number) or "")
+        == number
+    )
 
 
 def test_no_number_is_told_as_none() -> None:
@@ -119,7 +123,7 @@ def test_most_numbers_have_one_spelling(number: str) -> None:
 @pytest.mark.parametrize("before", ["+", "00", "", "00 ", " + "])
 @pytest.mark.parametrize("number", [*BOTH_SPELLINGS, "491701234567", "14155550123", "390612345678"])
 def test_number_with_plus_or_zeros_or_neither_keeps_its_spelling(number: str, before: str) -> None:
-    assert digits(f"{before}{number}") == number
+    assert parse_phone_number(f"{before}{number}") == number
 
 
 @pytest.mark.parametrize(
@@ -146,7 +150,7 @@ def test_number_with_plus_or_zeros_or_neither_keeps_its_spelling(number: str, be
     ],
 )
 def test_separators_are_skipped(text: str, number: str) -> None:
-    assert digits(text) == number
+    assert parse_phone_number(text) == number
 
 
 @pytest.mark.parametrize(
@@ -169,7 +173,7 @@ def test_separators_are_skipped(text: str, number: str) -> None:
 )
 def test_letters_and_extensions_are_refused_and_named(text: str, part: str) -> None:
     with pytest.raises(ForeignCharacters) as refused:
-        digits(text)
+        parse_phone_number(text)
     assert str(refused.value) == FOREIGN.format(part=part)
 
 
@@ -185,23 +189,23 @@ def test_letters_and_extensions_are_refused_and_named(text: str, part: str) -> N
 )
 def test_text_that_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError) as refused:
-        digits(text)
+        parse_phone_number(text)
     assert str(refused.value) == INVALID
     assert not isinstance(refused.value, ForeignCharacters)
 
 
 @pytest.mark.parametrize("text", [UNKNOWN, f"+{UNKNOWN}", f"00{UNKNOWN}", "+9999 9999-9999"])
 def test_known_number_is_accepted_as_it_is(text: str) -> None:
-    assert digits(text, BRAZIL[0], UNKNOWN) == UNKNOWN
+    assert parse_phone_number(text, BRAZIL[0], UNKNOWN) == UNKNOWN
 
 
 def test_known_number_is_accepted_in_its_other_spelling() -> None:
     with pytest.raises(ValueError):
-        digits("5210000000000")
-    assert digits("5210000000000", "520000000000") == "5210000000000"
+        parse_phone_number("5210000000000")
+    assert parse_phone_number("5210000000000", "520000000000") == "5210000000000"
 
 
 @pytest.mark.parametrize("text", ["999999999998", "", "+", f"{UNKNOWN}x1"])
 def test_known_number_lets_no_other_text_in(text: str) -> None:
     with pytest.raises(ValueError):
-        digits(text, UNKNOWN, "")
+        parse_phone_number(text, UNKNOWN, "")

@@ -65,36 +65,36 @@ def test_the_window_ends_however_many_follow(db: None, settings: Settings) -> No
 
 def test_an_address_of_a_network_that_one_client_owns_counts_for_all_of_it() -> None:
     for number in range(3):
-        token_throttle.count(f"2001:db8:0:1::{number}")
+        token_throttle.record_wrong_token(f"2001:db8:0:1::{number}")
     with pytest.raises(Throttled):
-        token_throttle.count("2001:db8:0:1:ffff::9")
-    token_throttle.count("2001:db8:0:2::1")
+        token_throttle.record_wrong_token("2001:db8:0:1:ffff::9")
+    token_throttle.record_wrong_token("2001:db8:0:2::1")
 
 
 def test_mapped_ipv4_address_counts_as_the_ipv4_address() -> None:
     for address in ("192.0.2.1", "::ffff:192.0.2.1", "::ffff:c000:201"):
-        token_throttle.count(address)
-    token_throttle.count("::ffff:192.0.2.2")
+        token_throttle.record_wrong_token(address)
+    token_throttle.record_wrong_token("::ffff:192.0.2.2")
     with pytest.raises(Throttled):
-        token_throttle.count("192.0.2.1")
+        token_throttle.record_wrong_token("192.0.2.1")
 
 
 @pytest.mark.parametrize("address", [None, "", "nonsense"])
 def test_an_unknown_address_counts_too(address: str | None) -> None:
     for _ in range(3):
-        token_throttle.count(address)
+        token_throttle.record_wrong_token(address)
     with pytest.raises(Throttled):
-        token_throttle.count(address)
+        token_throttle.record_wrong_token(address)
 
 
 def test_what_runs_out_in_between_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    token_throttle.count("192.0.2.1")
+    token_throttle.record_wrong_token("192.0.2.1")
 
     def gone(key: str) -> int:
         raise ValueError
 
     monkeypatch.setattr(cache, "incr", gone, raising=False)
-    token_throttle.count("192.0.2.1")
+    token_throttle.record_wrong_token("192.0.2.1")
 
 
 def test_the_log_has_one_line_and_no_token(db: None, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,11 +12,11 @@ from organizations.actions import create_token
 from organizations.actors import Actor
 from organizations.models import Membership, Organization
 
-__all__ = ["alice", "bob", "charlie", "nothing_counted", "organization", "other_organization"]
+__all__ = ["alice", "bob", "charlie", "clear_cache", "organization", "other_organization"]
 
 
 @pytest.fixture(autouse=True)
-def nothing_counted() -> None:
+def clear_cache() -> None:
     """No test is kept waiting for the wrong tokens of another one."""
     cache.clear()
 

@@ -117,7 +117,7 @@ def test_parallel_tries_do_not_overtake_the_limit(settings: Settings) -> None:
     def attempt(number: int) -> bool:
         request = RequestFactory().post("/", REMOTE_ADDR="192.0.2.1")
         try:
-            login_throttle.charge(request, f"user{number}")
+            login_throttle.count_attempt(request, f"user{number}")
         except login_throttle.TooManyLogins:
             return False
         finally:

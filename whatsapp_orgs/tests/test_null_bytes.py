@@ -28,7 +28,7 @@ async def test_a_session_that_cannot_be_at_a_socket() -> None:
     socket.scope["headers"] = [*(socket.scope["headers"] or []), (b"cookie", COOKIE.encode())]
     await socket.connect()
     message = await socket.receive_output(5)
-    assert (message["type"], message["code"]) == ("websocket.close", CloseCode.NOT_KNOWN)
+    assert (message["type"], message["code"]) == ("websocket.close", CloseCode.UNAUTHENTICATED)
     assert await do(User.objects.count) == 0
 
 

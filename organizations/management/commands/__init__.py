@@ -1,1 +1,1 @@
-"""Commands about organizations."""
+"""Management commands for organizations."""

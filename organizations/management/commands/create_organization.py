@@ -1,4 +1,4 @@
-"""`manage.py create_organization NAME …`: add organizations, and print their ids."""
+"""`manage.py create_organization NAME …`: create organizations and print their ids."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("names", nargs="+", metavar="NAME")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # All of them first: with one that is wrong, none is made.
+        # Validate all names first: one invalid name creates no organization.
         names = [checked_name(name, NAME_LENGTH) for name in options["names"]]
         for name in names:
             self.stdout.write(str(create_organization(name, COMMAND_LINE).pk))

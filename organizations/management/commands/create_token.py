@@ -1,4 +1,4 @@
-"""`manage.py create_token USERNAME NAME`: make an API token, and print it this once."""
+"""`manage.py create_token USERNAME NAME`: create an API token and print its secret once."""
 
 from argparse import ArgumentParser
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""`manage.py reset_second_factor NAME`: for a lost phone and no recovery codes."""
+"""`manage.py reset_second_factor NAME`: remove a second factor, after its phone was lost."""
 
 from __future__ import annotations
 

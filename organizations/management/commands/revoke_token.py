@@ -1,4 +1,4 @@
-"""`manage.py revoke_token PREFIX_OR_NUMBER`: close what an API token opens, for good."""
+"""`manage.py revoke_token PREFIX_OR_NUMBER`: revoke an API token."""
 
 from argparse import ArgumentParser
 from typing import Any
