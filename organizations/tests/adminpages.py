@@ -1,4 +1,4 @@
-"""What the tests of Django admin share."""
+"""Helpers for tests of Django admin."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from organizations.models import ApiToken, Organization
 
 
 def address(model: str, page: str = "changelist", /, *arguments: object, **query: object) -> str:
-    """Where a page of admin is: `address("membership", "change", 3)`."""
+    """Return the URL of an admin page: `address("membership", "change", 3)`."""
     app = "connections" if model.startswith(("connection", "pairing")) else "organizations"
     found = reverse(f"admin:{app}_{model}_{page}", args=arguments)
     return found + "?" * bool(query) + "&".join(f"{name}={query[name]}" for name in query)
@@ -24,16 +24,16 @@ def browser(user: User) -> Client:
     return client
 
 
-def shown(user: User, where: str) -> str:
-    """A page that this user sees."""
-    response = browser(user).get(where)
+def shown(user: User, url: str) -> str:
+    """Return the HTML of a page, loaded by this user."""
+    response = browser(user).get(url)
     assert response.status_code == 200, response
     return response.content.decode()
 
 
-def rows(user: User, where: str) -> list[Any]:
-    """The rows of a list."""
-    response: Any = browser(user).get(where)
+def rows(user: User, url: str) -> list[Any]:
+    """Return the rows of a change list, loaded by this user."""
+    response: Any = browser(user).get(url)
     assert response.status_code == 200, response
     return list(response.context["cl"].result_list)
 

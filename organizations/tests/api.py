@@ -1,4 +1,4 @@
-"""What the tests of the REST API share: the owner, a superuser, and calls with a body."""
+"""Helpers for tests of the REST API: an owner, a superuser, and a client."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from organizations.models import ApiToken, Membership, Organization
 from organizations.tests.users import member
 
 if TYPE_CHECKING:
-    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
+    from django.test.client import _MonkeyPatchedWSGIResponse as Response
 
 API = "/api/v1"
 
 
 @pytest.fixture
 def olivia(organization: Organization) -> User:
-    """She owns the organization."""
+    """Return an owner of the organization."""
     return member("olivia", organization, Membership.Role.OWNER)
 
 
 @pytest.fixture
 def root(db: None) -> User:
-    """A superuser."""
+    """Return a superuser."""
     return User.objects.create(username="root", is_staff=True, is_superuser=True)
 
 
 class Api:
-    """The REST API with one token."""
+    """A client of the REST API with one token."""
 
     def __init__(
         self, user: User, scope: str = "manage", organization: Organization | None = None
@@ -43,23 +43,23 @@ class Api:
         )
         self.client = Client(headers={"Authorization": f"Bearer {self.text}"})
 
-    def __call__(self, method: str, path: str, body: Any = None) -> Answer:
-        """One call; the answer is checked for what every answer has."""
+    def __call__(self, method: str, path: str, body: Any = None) -> Response:
+        """Send a request, check what all responses have in common, and return the response."""
         if body is None:
-            answer: Answer = getattr(self.client, method)(API + path)
+            response: Response = getattr(self.client, method)(API + path)
         else:
             call = getattr(self.client, method)
-            answer = call(API + path, body, content_type="application/json")
-        assert answer["Cache-Control"] == "no-store"
-        if answer.status_code >= 400:
-            assert set(answer.json()) == {"success", "code", "message"}
-        return answer
+            response = call(API + path, body, content_type="application/json")
+        assert response["Cache-Control"] == "no-store"
+        if response.status_code >= 400:
+            assert set(response.json()) == {"success", "code", "message"}
+        return response
 
 
-def error(answer: Answer) -> tuple[int, str, str]:
-    """Status, code and message."""
-    told = answer.json()
-    return answer.status_code, told["code"], told["message"]
+def error(response: Response) -> tuple[int, str, str]:
+    """Return status, code and message of an error."""
+    actual = response.json()
+    return response.status_code, actual["code"], actual["message"]
 
 
 OWNERS_ONLY = (403, "permission_denied", "Only an owner of this organization may do this.")

@@ -1,4 +1,4 @@
-"""The one door: who sees which organizations, and who may do something in them."""
+"""Access control: who sees which organizations, and with which permissions."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -16,7 +16,7 @@ Role = Membership.Role
 @pytest.mark.parametrize(
     ("role", "operates"), [(Role.VIEWER, False), (Role.OPERATOR, True), (Role.OWNER, True)]
 )
-def test_a_member_sees_and_operates_as_the_role_says(
+def test_member_has_the_permissions_of_the_role(
     organization: Organization, other_organization: Organization, role: Role, operates: bool
 ) -> None:
     user = member("dora", organization, role)
@@ -30,11 +30,11 @@ def test_a_member_sees_and_operates_as_the_role_says(
             for_user(user).organization(organization.pk, Permission.OPERATE)
 
 
-def test_every_role_is_in_the_table_above() -> None:
+def test_role_table_covers_every_role() -> None:
     assert set(Role) == {Role.VIEWER, Role.OPERATOR, Role.OWNER}
 
 
-def test_to_an_outsider_it_does_not_exist(charlie: User, organization: Organization) -> None:
+def test_outsider_gets_does_not_exist(charlie: User, organization: Organization) -> None:
     assert organization not in for_user(charlie).organizations
     assert not for_user(charlie).may(Permission.OPERATE, organization)
     for permission in Permission:
@@ -42,18 +42,18 @@ def test_to_an_outsider_it_does_not_exist(charlie: User, organization: Organizat
             for_user(charlie).organization(organization.pk, permission)
 
 
-def test_what_is_not_there_and_what_is_not_yours_look_the_same(
+def test_missing_and_foreign_organizations_raise_the_same_error(
     charlie: User, organization: Organization
 ) -> None:
-    told = []
+    actual = []
     for number in (organization.pk, 999_999):
         with pytest.raises(Organization.DoesNotExist) as error:
             for_user(charlie).organization(number)
-        told.append(str(error.value))
-    assert told[0] == told[1]
+        actual.append(str(error.value))
+    assert actual[0] == actual[1]
 
 
-def test_roles_count_in_their_own_organization_only(
+def test_role_applies_in_its_organization_only(
     alice: User, other_organization: Organization
 ) -> None:
     Membership.objects.create(user=alice, organization=other_organization, role=Role.VIEWER)
@@ -61,7 +61,7 @@ def test_roles_count_in_their_own_organization_only(
     assert not for_user(alice).may(Permission.OPERATE, other_organization)
 
 
-def test_a_superuser_may_everything(
+def test_superuser_has_every_permission(
     organization: Organization, other_organization: Organization
 ) -> None:
     root = User.objects.create_superuser("root")
@@ -70,7 +70,7 @@ def test_a_superuser_may_everything(
 
 
 @pytest.mark.parametrize("superuser", [False, True])
-def test_who_was_deactivated_sees_nothing(
+def test_inactive_user_sees_nothing(
     alice: User, organization: Organization, superuser: bool
 ) -> None:
     alice.is_active, alice.is_superuser = False, superuser
@@ -79,18 +79,20 @@ def test_who_was_deactivated_sees_nothing(
     assert not for_user(alice).may(Permission.OPERATE, organization)
 
 
-def test_who_is_not_logged_in_sees_nothing(organization: Organization) -> None:
+def test_anonymous_user_sees_nothing(organization: Organization) -> None:
     nobody = AnonymousUser()
     assert not for_user(nobody).organizations.exists()
     assert not for_user(nobody).may(Permission.OPERATE, organization)
 
 
-def test_who_left_sees_nothing(alice: User, organization: Organization) -> None:
+def test_former_member_sees_nothing(alice: User, organization: Organization) -> None:
     alice.memberships.all().delete()
     assert not for_user(alice).organizations.exists()
 
 
-def test_no_one_has_two_roles_in_one_organization(alice: User, organization: Organization) -> None:
+def test_second_membership_in_an_organization_is_refused(
+    alice: User, organization: Organization
+) -> None:
     with pytest.raises(IntegrityError):
         Membership.objects.create(user=alice, organization=organization, role=Role.VIEWER)
 

@@ -1,4 +1,4 @@
-"""The audit in Django admin: for owners and superusers, only ever read."""
+"""The audit log in Django admin: read-only, for owners and superusers."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,38 +14,38 @@ CHARLIE = Actor("charlie", None, None, "203.0.113.9")
 
 @pytest.fixture
 def olga(organization: Organization) -> User:
-    """Owns the organization."""
+    """Return an owner of the organization."""
     return member("olga", organization, Membership.Role.OWNER)
 
 
 @pytest.fixture(autouse=True)
 def history(olga: User, organization: Organization, other_organization: Organization) -> None:
-    """One change in each organization, and one in none."""
+    """Add an audit entry in each organization, and one without an organization."""
     by_olga = Actor("olga", olga, None, "198.51.100.4")
     actions.rename_organization(organization, "Acme Two", by_olga)
     actions.rename_organization(other_organization, "Globex Two", CHARLIE)
     actions.create_token(olga, "own", by_olga)
 
 
-def test_an_owner_reads_who_did_what_from_where_and_when(olga: User) -> None:
+def test_owner_sees_actor_action_address_and_time(olga: User) -> None:
     [entry] = rows(olga, address("auditentry"))
     page = shown(olga, address("auditentry"))
-    for told in ("Acme → Acme Two", "olga", "198.51.100.4", f"{entry.at:%Y-%m-%d %H:%M:%S}"):
-        assert told in page
+    for actual in ("Acme → Acme Two", "olga", "198.51.100.4", f"{entry.at:%Y-%m-%d %H:%M:%S}"):
+        assert actual in page
     assert "Globex" not in page and "203.0.113.9" not in page
 
 
-def test_others_do_not(alice: User, bob: User) -> None:
+def test_other_members_do_not_see_the_audit_log(alice: User, bob: User) -> None:
     for user in (alice, bob):
         assert browser(user).get(address("auditentry")).status_code == 403
         assert "auditentry" not in shown(user, "/admin/")
 
 
-def test_a_superuser_reads_everything(admin_user: User) -> None:
+def test_superuser_sees_all_entries(admin_user: User) -> None:
     assert len(rows(admin_user, address("auditentry"))) == 3
 
 
-def test_searching_and_filtering_find_ones_own(
+def test_search_and_filters_find_own_rows_only(
     olga: User, admin_user: User, organization: Organization, other_organization: Organization
 ) -> None:
     assert rows(olga, address("auditentry", q="Globex")) == []
@@ -59,14 +59,14 @@ def test_searching_and_filtering_find_ones_own(
         assert browser(olga).get(address("auditentry", **query)).status_code == 400
 
 
-def test_it_is_never_written(admin_user: User) -> None:
+def test_audit_log_is_read_only(admin_user: User) -> None:
     entry = AuditEntry.objects.all()[0]
     client = browser(admin_user)
     assert client.post(address("auditentry", "add"), {"detail": "x"}).status_code == 403
     for page in ("change", "delete", "history"):
-        where = address("auditentry", page, entry.pk)
-        assert client.get(where).status_code == 404
-        assert client.post(where, {"detail": "x", "post": "yes"}).status_code == 404
+        url = address("auditentry", page, entry.pk)
+        assert client.get(url).status_code == 404
+        assert client.post(url, {"detail": "x", "post": "yes"}).status_code == 404
     ticked = {"action": "delete_selected", "_selected_action": entry.pk, "post": "yes"}
     client.post(address("auditentry"), ticked)
     assert AuditEntry.objects.count() == 3

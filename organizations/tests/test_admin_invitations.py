@@ -1,4 +1,4 @@
-"""Invitations in Django admin: owners invite a name, and learn nothing of who has it."""
+"""Invitations in Django admin: owners invite a username without learning whether it exists."""
 
 from __future__ import annotations
 
@@ -23,44 +23,48 @@ Role = Membership.Role
 
 @pytest.fixture
 def olga(organization: Organization) -> User:
-    """Owns the organization."""
+    """Return an owner of the organization."""
     return member("olga", organization, Role.OWNER)
 
 
 @pytest.fixture
 def erin(db: None) -> User:
-    """Belongs nowhere yet."""
+    """Return a user without memberships."""
     return User.objects.create(username="erin", is_staff=True)
 
 
 @pytest.fixture
 def invited(organization: Organization, olga: User, erin: User) -> Invitation:
-    """Olga offers Erin a place."""
+    """Return Olga's invitation for Erin."""
     return invitations.invite(organization, "erin", Role.OPERATOR, for_user(olga))
 
 
 def invite(client: Client, organization: Organization, username: str, role: str = "viewer") -> Any:
-    """Fill in the form. Returns the page that it leads to."""
+    """Submit the form and return the response after redirects."""
     new = {"organization": organization.pk, "username": username, "role": role}
     return client.post(address("invitation", "add"), new, follow=True)
 
 
 def post(user: User, page: str, invitation: Invitation) -> str:
-    """Press a button. Returns the page that it leads to."""
-    where = address("invitation", page, invitation.pk)
-    return browser(user).post(where, follow=True).content.decode()
+    """Post to a page of an invitation and return the HTML after redirects."""
+    url = address("invitation", page, invitation.pk)
+    return browser(user).post(url, follow=True).content.decode()
 
 
-# --- What owners see and do ----------------------------------------------------------------------
+# --- Owners --------------------------------------------------------------------------------------
 
 
 def test_owner_invites_and_sees_the_invitation(olga: User, organization: Organization) -> None:
     page = invite(browser(olga), organization, "erin").content.decode()
     assert "Invited: erin in Acme." in page
-    made = Invitation.objects.get()
-    assert (made.organization, made.username, made.role) == (organization, "erin", Role.VIEWER)
-    assert made.invited_by == olga
-    assert address("invitation", "withdraw", made.pk) in page
+    created = Invitation.objects.get()
+    assert (created.organization, created.username, created.role) == (
+        organization,
+        "erin",
+        Role.VIEWER,
+    )
+    assert created.invited_by == olga
+    assert address("invitation", "withdraw", created.pk) in page
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.user, entry.address) == ("member_invited", olga, "127.0.0.1")
     assert not LogEntry.objects.exists()
@@ -71,26 +75,26 @@ def test_owner_sees_the_same_pages_for_known_unknown_and_inactive(
     olga: User, erin: User, organization: Organization
 ) -> None:
     User.objects.create(username="idle", is_active=False)
-    client, told = browser(olga), {}
+    client, actual = browser(olga), {}
     varies = {
         r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}": "ID",
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d": "TIME",
         r'name="csrfmiddlewaretoken" value="\w+"': "TOKEN",
     }
     for username in ("erin", "none", "idle"):
-        with CaptureQueriesContext(database) as asked:
-            answer = invite(client, organization, username)
-        page = answer.content.decode()
+        with CaptureQueriesContext(database) as queries:
+            response = invite(client, organization, username)
+        page = response.content.decode()
         for pattern, word in varies.items():
             page = re.sub(pattern, word, page)
-        told[username] = [
-            answer.redirect_chain,
-            answer.status_code,
+        actual[username] = [
+            response.redirect_chain,
+            response.status_code,
             page.replace(username, "NAME"),
-            len(asked),
+            len(queries),
         ]
         Invitation.objects.all().delete()
-    assert told["erin"] == told["none"] == told["idle"]
+    assert actual["erin"] == actual["none"] == actual["idle"]
 
 
 @pytest.mark.parametrize(
@@ -103,23 +107,23 @@ def test_owner_sees_the_same_pages_for_known_unknown_and_inactive(
         ("", "This field is required."),
     ],
 )
-def test_what_cannot_be_invited_is_said_at_the_field(
+def test_invalid_invitation_shows_an_error_at_the_field(
     olga: User, alice: User, organization: Organization, username: str, message: str
 ) -> None:
-    answer = invite(browser(olga), organization, username)
-    assert message in " ".join(answer.context["adminform"].form.errors["username"])
+    response = invite(browser(olga), organization, username)
+    assert message in " ".join(response.context["adminform"].form.errors["username"])
     assert not Invitation.objects.exists()
 
 
-def test_inactive_member_is_told_of_like_any_other_member(
+def test_inactive_member_gets_the_same_error_as_other_members(
     olga: User, alice: User, organization: Organization
 ) -> None:
     User.objects.filter(pk=alice.pk).update(is_active=False)
-    answer = invite(browser(olga), organization, "alice")
-    assert "is a member already" in answer.content.decode()
+    response = invite(browser(olga), organization, "alice")
+    assert "is a member already" in response.content.decode()
 
 
-def test_name_invited_again_has_the_new_role(
+def test_second_invitation_of_a_name_replaces_the_role(
     olga: User, invited: Invitation, organization: Organization
 ) -> None:
     assert "Invited: erin" in invite(browser(olga), organization, "erin", "owner").content.decode()
@@ -133,7 +137,7 @@ def test_name_invited_again_has_the_new_role(
         ("PER_WINDOW", "has sent too many invitations"),
     ],
 )
-def test_too_many_invitations_are_refused_with_the_reason(
+def test_too_many_invitations_are_refused_with_a_message(
     olga: User,
     invited: Invitation,
     organization: Organization,
@@ -146,7 +150,7 @@ def test_too_many_invitations_are_refused_with_the_reason(
     assert list(Invitation.objects.all()) == [invited]
 
 
-def test_foreign_organization_is_no_choice(
+def test_foreign_organization_is_not_a_choice(
     olga: User, organization: Organization, other_organization: Organization
 ) -> None:
     Membership.objects.create(user=olga, organization=other_organization, role=Role.OPERATOR)
@@ -155,9 +159,9 @@ def test_foreign_organization_is_no_choice(
     assert not Invitation.objects.exists()
 
 
-def test_owner_withdraws_after_a_question(olga: User, invited: Invitation) -> None:
-    where = address("invitation", "withdraw", invited.pk)
-    assert "erin in Acme" in shown(olga, where)
+def test_owner_withdraws_after_confirmation(olga: User, invited: Invitation) -> None:
+    url = address("invitation", "withdraw", invited.pk)
+    assert "erin in Acme" in shown(olga, url)
     assert Invitation.objects.exists()
     assert "Withdrawn: erin in Acme." in post(olga, "withdraw", invited)
     assert not Invitation.objects.exists()
@@ -166,12 +170,12 @@ def test_owner_withdraws_after_a_question(olga: User, invited: Invitation) -> No
 def test_only_owners_and_superusers_see_the_list(
     olga: User, alice: User, bob: User, charlie: User, invited: Invitation, admin_user: User
 ) -> None:
-    where = address("invitation", "withdraw", invited.pk)
+    url = address("invitation", "withdraw", invited.pk)
     for user in (alice, bob):
         assert browser(user).get(address("invitation")).status_code == 403
-        assert browser(user).post(where).status_code == 404
+        assert browser(user).post(url).status_code == 404
     assert rows(charlie, address("invitation")) == []
-    assert browser(charlie).post(where).status_code == 404
+    assert browser(charlie).post(url).status_code == 404
     for user in (olga, admin_user):
         assert rows(user, address("invitation")) == [invited]
     assert Invitation.objects.filter(pk=invited.pk).exists()
@@ -186,25 +190,25 @@ def test_declined_invitation_looks_the_same_to_the_owner(
     before = seen()
     post(erin, "decline", invited)
     assert seen() == before
-    told = rows(admin_user, address("auditentry"))[0]
-    assert (told.action, told.detail) == ("invitation_declined", "Acme: erin: operator")
+    actual = rows(admin_user, address("auditentry"))[0]
+    assert (actual.action, actual.detail) == ("invitation_declined", "Acme: erin: operator")
 
 
-# --- What the invited person sees and does -------------------------------------------------------
+# --- The invited user ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "page", ["/admin/", "/admin/connections/", address("invitation", "received")]
 )
-def test_invited_person_is_asked_where_they_land(
+def test_invited_user_sees_the_invitation_on_the_first_page(
     erin: User, invited: Invitation, page: str
 ) -> None:
-    told = shown(erin, page)
-    assert "Invited by olga" in told
-    assert "Acme" in told
-    assert "Operator: reconnects and disconnects too" in told
+    actual = shown(erin, page)
+    assert "Invited by olga" in actual
+    assert "Acme" in actual
+    assert "Operator: reconnects and disconnects too" in actual
     for button in ("accept", "decline"):
-        assert address("invitation", button, invited.pk) in told
+        assert address("invitation", button, invited.pk) in actual
 
 
 def test_nobody_else_sees_the_invitation(
@@ -218,7 +222,7 @@ def test_nobody_else_sees_the_invitation(
     assert Invitation.objects.filter(pk=invited.pk, declined_at=None).exists()
 
 
-def test_accepting_makes_a_member_and_leads_home(
+def test_accepting_adds_a_member_and_redirects_to_the_index(
     erin: User, invited: Invitation, organization: Organization
 ) -> None:
     page = post(erin, "accept", invited)
@@ -228,7 +232,7 @@ def test_accepting_makes_a_member_and_leads_home(
     assert "This invitation is not open any more." in post(erin, "accept", invited)
 
 
-def test_declining_makes_no_member(
+def test_declining_adds_no_member(
     erin: User, invited: Invitation, organization: Organization
 ) -> None:
     page = post(erin, "decline", invited)
@@ -237,7 +241,7 @@ def test_declining_makes_no_member(
     assert not organization.memberships.filter(user=erin).exists()
 
 
-def test_other_invitations_are_shown_after_an_answer(
+def test_remaining_invitations_are_shown_after_an_answer(
     erin: User, invited: Invitation, charlie: User, other_organization: Organization
 ) -> None:
     invitations.invite(other_organization, "erin", Role.VIEWER, for_user(charlie))
@@ -261,7 +265,7 @@ def test_names_are_escaped(erin: User, invited: Invitation) -> None:
         assert "&lt;b&gt;Acme" in shown(erin, page)
 
 
-def test_first_pages_show_three_and_lead_to_the_others(erin: User, olga: User) -> None:
+def test_first_pages_show_three_and_link_to_the_others(erin: User, olga: User) -> None:
     for number in range(4):
         organization = Organization.objects.create(name=f"Number {number}")
         Membership.objects.create(user=olga, organization=organization, role=Role.OWNER)

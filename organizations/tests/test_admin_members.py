@@ -1,4 +1,4 @@
-"""Members in Django admin: owners manage those of their organizations, and learn of no one else."""
+"""Members in Django admin: owners manage their organizations' members and see no other users."""
 
 from typing import Any
 
@@ -18,30 +18,30 @@ Action = AuditEntry.Action
 
 @pytest.fixture
 def olga(organization: Organization) -> User:
-    """Owns the organization."""
+    """Return an owner of the organization."""
     return member("olga", organization, Role.OWNER)
 
 
 @pytest.fixture
 def erin(db: None) -> User:
-    """Belongs nowhere yet."""
+    """Return a user without memberships."""
     return User.objects.create(username="erin")
 
 
 def add(user: User, organization: Organization, username: str, role: str = "viewer") -> str:
-    """Fill in the form. Returns the page that it leads to."""
+    """Submit the form and return the HTML after redirects."""
     new = {"organization": organization.pk, "username": username, "role": role}
     response = browser(user).post(address("membership", "add"), new, follow=True)
     assert response.status_code == 200
     return response.content.decode()
 
 
-def test_a_superuser_adds_by_the_exact_name(
+def test_superuser_adds_a_member_by_exact_username(
     admin_user: User, erin: User, organization: Organization
 ) -> None:
     assert "was added successfully" in add(admin_user, organization, "erin")
-    made = Membership.objects.get(user=erin)
-    assert (made.organization, made.role) == (organization, Role.VIEWER)
+    created = Membership.objects.get(user=erin)
+    assert (created.organization, created.role) == (organization, Role.VIEWER)
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.user, entry.address) == (
         Action.MEMBER_ADDED,
@@ -53,7 +53,7 @@ def test_a_superuser_adds_by_the_exact_name(
 
 
 @pytest.mark.parametrize("name", ["eri", "ERIN", "erin%", "nobody", ""])
-def test_a_name_that_is_not_exact_finds_no_one(
+def test_inexact_username_finds_no_user(
     admin_user: User, erin: User, organization: Organization, name: str
 ) -> None:
     page = add(admin_user, organization, name)
@@ -61,9 +61,7 @@ def test_a_name_that_is_not_exact_finds_no_one(
     assert not Membership.objects.filter(user=erin).exists()
 
 
-def test_an_inactive_user_is_refused(
-    admin_user: User, erin: User, organization: Organization
-) -> None:
+def test_inactive_user_is_refused(admin_user: User, erin: User, organization: Organization) -> None:
     User.objects.filter(pk=erin.pk).update(is_active=False)
     assert "This user is inactive. Activate the user first." in add(
         admin_user, organization, "erin"
@@ -85,22 +83,22 @@ def test_user_who_became_inactive_since_the_form_was_checked_is_refused(
     assert not Membership.objects.exists()
 
 
-def test_whoever_is_a_member_already_is_not_changed_by_the_way(
+def test_adding_an_existing_member_changes_nothing(
     admin_user: User, bob: User, organization: Organization
 ) -> None:
     assert "is a member already" in add(admin_user, organization, "bob", "owner")
     assert Membership.objects.get(user=bob).role == Role.VIEWER
 
 
-def test_owners_add_no_one(olga: User, erin: User, organization: Organization) -> None:
-    where = address("membership", "add")
+def test_owner_cannot_add_a_member(olga: User, erin: User, organization: Organization) -> None:
+    url = address("membership", "add")
     new = {"organization": organization.pk, "username": "erin", "role": "viewer"}
-    assert browser(olga).get(where).status_code == 403
-    assert browser(olga).post(where, new).status_code == 403
+    assert browser(olga).get(url).status_code == 403
+    assert browser(olga).post(url, new).status_code == 403
     assert not Membership.objects.filter(user=erin).exists()
 
 
-def test_list_leads_owners_to_inviting(olga: User, organization: Organization) -> None:
+def test_list_links_owners_to_invitations(olga: User, organization: Organization) -> None:
     page = shown(olga, address("membership", organization=organization.pk))
     assert address("invitation", "add", organization=organization.pk) in page
     assert address("invitation", organization=organization.pk) in page
@@ -108,14 +106,16 @@ def test_list_leads_owners_to_inviting(olga: User, organization: Organization) -
 
 
 @pytest.mark.parametrize("number", ["x", "9" * 30, "1e4", "-1", "%ED%A0%80"])
-def test_an_address_that_names_no_organization_opens_an_empty_form(
+def test_url_with_an_invalid_organization_opens_an_empty_form(
     admin_user: User, number: str
 ) -> None:
-    answer = browser(admin_user).get(f"/admin/organizations/membership/add/?organization={number}")
-    assert answer.status_code == 200
+    response = browser(admin_user).get(
+        f"/admin/organizations/membership/add/?organization={number}"
+    )
+    assert response.status_code == 200
 
 
-def test_a_role_somewhere_else_makes_no_owner_here(
+def test_owner_of_another_organization_has_no_access(
     olga: User, other_organization: Organization
 ) -> None:
     Membership.objects.create(user=olga, organization=other_organization, role=Role.OPERATOR)
@@ -123,7 +123,7 @@ def test_a_role_somewhere_else_makes_no_owner_here(
     assert {row.organization.name for row in listed} == {"Acme"}
 
 
-def test_an_owner_changes_a_role_and_nothing_else(
+def test_owner_changes_only_the_role(
     olga: User, bob: User, erin: User, organization: Organization, other_organization: Organization
 ) -> None:
     place = Membership.objects.get(user=bob)
@@ -135,34 +135,36 @@ def test_an_owner_changes_a_role_and_nothing_else(
     assert (entry.action, entry.detail) == (Action.MEMBER_CHANGED, "bob: viewer → operator")
 
 
-def test_an_owner_removes_after_a_question(olga: User, bob: User) -> None:
+def test_owner_removes_a_member_after_confirmation(olga: User, bob: User) -> None:
     place = Membership.objects.get(user=bob)
-    where = address("membership", "remove", place.pk)
-    assert where in shown(olga, address("membership"))
-    assert "bob in Acme" in shown(olga, where)
+    url = address("membership", "remove", place.pk)
+    assert url in shown(olga, address("membership"))
+    assert "bob in Acme" in shown(olga, url)
     assert Membership.objects.filter(pk=place.pk).exists()
-    response = browser(olga).post(where, follow=True)
+    response = browser(olga).post(url, follow=True)
     assert "Removed: bob in Acme." in response.content.decode()
     assert not Membership.objects.filter(pk=place.pk).exists()
     assert AuditEntry.objects.get().action == Action.MEMBER_REMOVED
 
 
-def test_the_last_owner_stays_and_is_told_why(olga: User, bob: User) -> None:
+def test_last_owner_cannot_be_removed_and_a_message_says_why(olga: User, bob: User) -> None:
     place = Membership.objects.get(user=olga)
     client = browser(olga)
     change = address("membership", "change", place.pk)
-    for where, body in (
+    for url, body in (
         (change, {"role": "viewer"}),
         (address("membership", "remove", place.pk), {}),
     ):
-        response = client.post(where, body, follow=True)
+        response = client.post(url, body, follow=True)
         assert "keeps at least one owner" in response.content.decode()
     place.refresh_from_db()
     assert place.role == Role.OWNER
     assert not AuditEntry.objects.exists()
 
 
-def test_an_owner_who_leaves_is_sent_home(olga: User, organization: Organization) -> None:
+def test_owner_who_removes_themselves_is_redirected_to_the_index(
+    olga: User, organization: Organization
+) -> None:
     member("oscar", organization, Role.OWNER)
     place = Membership.objects.get(user=olga)
     response = browser(olga).post(address("membership", "remove", place.pk))
@@ -171,12 +173,12 @@ def test_an_owner_who_leaves_is_sent_home(olga: User, organization: Organization
 
 
 @pytest.mark.parametrize("page", ["change", "remove", "delete", "history"])
-def test_someone_elses_members_do_not_exist(olga: User, charlie: User, page: str) -> None:
+def test_foreign_member_gets_404(olga: User, charlie: User, page: str) -> None:
     place = Membership.objects.get(user=charlie)
     client = browser(olga)
-    where = address("membership", page, place.pk)
-    assert client.get(where).status_code == 404
-    assert client.post(where, {"role": "viewer", "post": "yes"}).status_code == 404
+    url = address("membership", page, place.pk)
+    assert client.get(url).status_code == 404
+    assert client.post(url, {"role": "viewer", "post": "yes"}).status_code == 404
     place.refresh_from_db()
     assert place.role == Role.OWNER
 
@@ -194,26 +196,26 @@ def test_only_owners_see_members(olga: User, alice: User, bob: User, charlie: Us
     assert {row.user.username for row in rows(charlie, address("membership"))} == {"charlie"}
 
 
-def test_filters_tell_nothing_of_users_or_other_organizations(
+def test_filters_reveal_no_users_or_foreign_organizations(
     olga: User, charlie: User, other_organization: Organization
 ) -> None:
     for query in ({"user__password__startswith": "p"}, {"user__is_superuser": 1}, {"user": 1}):
         assert browser(olga).get(address("membership", **query)).status_code == 400
     for chosen in (other_organization.pk, "x", "", "9" * 40, "٣"):
-        where = address("membership", organization=chosen)
-        assert rows(olga, where) == [] or chosen == ""
-        assert "Globex" not in shown(olga, where)
+        url = address("membership", organization=chosen)
+        assert rows(olga, url) == [] or chosen == ""
+        assert "Globex" not in shown(olga, url)
 
 
-def test_a_superuser_manages_all(
+def test_superuser_manages_all_members(
     admin_client: Client, admin_user: User, erin: User, charlie: User, organization: Organization
 ) -> None:
     assert "was added successfully" in add(admin_user, organization, "erin", "owner")
     assert len(rows(admin_user, address("membership"))) == 2
 
 
-def test_a_user_with_a_place_is_not_deleted(admin_client: Client, charlie: User) -> None:
-    """It would take the last owner away, unseen by the audit. Such a user is made inactive."""
+def test_user_with_a_membership_cannot_be_deleted(admin_client: Client, charlie: User) -> None:
+    """Deletion could remove the last owner without an audit entry; use deactivation instead."""
     page = f"/admin/auth/user/{charlie.pk}/delete/"
     assert "permission to delete the following" in admin_client.get(page).content.decode()
     assert admin_client.post(page, {"post": "yes"}).status_code == 403

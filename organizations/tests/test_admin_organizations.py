@@ -1,4 +1,4 @@
-"""Organizations in Django admin: who renames, creates, deactivates; and that no one deletes."""
+"""Organizations in Django admin: renaming, creating, deactivating; deletion is not possible."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -14,59 +14,59 @@ Action = AuditEntry.Action
 
 @pytest.fixture
 def olga(organization: Organization) -> User:
-    """Owns the organization."""
+    """Return an owner of the organization."""
     return member("olga", organization, Membership.Role.OWNER)
 
 
-def test_an_owner_renames_and_the_audit_tells(olga: User, organization: Organization) -> None:
+def test_owner_renames_and_the_audit_log_records_it(olga: User, organization: Organization) -> None:
     page = address("organization", "change", organization.pk)
     response = browser(olga).post(page, {"name": "Acme & Sons"}, REMOTE_ADDR="198.51.100.4")
     assert response.status_code == 302
     organization.refresh_from_db()
     assert organization.name == "Acme & Sons"
     entry = AuditEntry.objects.get(action=Action.ORGANIZATION_RENAMED)
-    told = (entry.organization, entry.user, entry.address, entry.detail)
-    assert told == (organization, olga, "198.51.100.4", "Acme → Acme & Sons")
+    actual = (entry.organization, entry.user, entry.address, entry.detail)
+    assert actual == (organization, olga, "198.51.100.4", "Acme → Acme & Sons")
     assert not LogEntry.objects.exists()
 
 
-def test_a_superuser_creates(admin_client: Client) -> None:
+def test_superuser_creates_an_organization(admin_client: Client) -> None:
     response = admin_client.post(address("organization", "add"), {"name": "Initech"}, follow=True)
     assert "was added successfully" in response.content.decode()
-    made = Organization.objects.get(name="Initech")
+    created = Organization.objects.get(name="Initech")
     entry = AuditEntry.objects.get()
-    assert (entry.action, entry.organization) == (Action.ORGANIZATION_CREATED, made)
+    assert (entry.action, entry.organization) == (Action.ORGANIZATION_CREATED, created)
 
 
 @pytest.mark.parametrize(("page", "active"), [("deactivate", False), ("reactivate", True)])
-def test_the_button_asks_first(
+def test_button_asks_for_confirmation(
     admin_client: Client, organization: Organization, page: str, active: bool
 ) -> None:
     if active:
         admin_client.post(address("organization", "deactivate", organization.pk), {"confirmed": 1})
-    where = address("organization", page, organization.pk)
+    url = address("organization", page, organization.pk)
     change = address("organization", "change", organization.pk)
-    assert where in admin_client.get(change).content.decode()
-    for unconfirmed in (admin_client.get(where), admin_client.post(where)):
+    assert url in admin_client.get(change).content.decode()
+    for unconfirmed in (admin_client.get(url), admin_client.post(url)):
         assert "Acme" in unconfirmed.content.decode()
         organization.refresh_from_db()
         assert organization.is_active != active
-    assert admin_client.post(where, {"confirmed": "yes"}).status_code == 302
+    assert admin_client.post(url, {"confirmed": "yes"}).status_code == 302
     organization.refresh_from_db()
     assert organization.is_active == active
 
 
-def test_the_action_asks_first_and_takes_what_was_ticked(
+def test_bulk_action_asks_for_confirmation_and_changes_selected_rows(
     admin_client: Client, organization: Organization, other_organization: Organization
 ) -> None:
     ticked = {"action": "deactivate", "_selected_action": organization.pk}
-    asked = admin_client.post(address("organization"), ticked)
-    assert "Acme" in asked.content.decode() and "Globex" not in asked.content.decode()
+    confirmation = admin_client.post(address("organization"), ticked)
+    assert "Acme" in confirmation.content.decode() and "Globex" not in confirmation.content.decode()
     assert AuditEntry.objects.count() == 0
     admin_client.post(address("organization"), ticked | {"confirmed": "yes"})
     entry = AuditEntry.objects.get()
-    told = (entry.action, entry.organization, entry.actor)
-    assert told == (Action.ORGANIZATION_DEACTIVATED, organization, "admin")
+    actual = (entry.action, entry.organization, entry.actor)
+    assert actual == (Action.ORGANIZATION_DEACTIVATED, organization, "admin")
     again = ticked | {"confirmed": "yes", "action": "reactivate"}
     admin_client.post(address("organization"), again)
     organization.refresh_from_db()
@@ -74,36 +74,39 @@ def test_the_action_asks_first_and_takes_what_was_ticked(
 
 
 @pytest.mark.parametrize("action", ["deactivate", "reactivate", "delete_selected"])
-def test_an_owner_has_none_of_these_actions(
-    olga: User, organization: Organization, action: str
-) -> None:
-    asked = {"action": action, "_selected_action": organization.pk, "confirmed": 1, "post": "yes"}
-    browser(olga).post(address("organization"), asked | {"select_across": "1"})
+def test_owner_has_no_bulk_actions(olga: User, organization: Organization, action: str) -> None:
+    confirmation = {
+        "action": action,
+        "_selected_action": organization.pk,
+        "confirmed": 1,
+        "post": "yes",
+    }
+    browser(olga).post(address("organization"), confirmation | {"select_across": "1"})
     organization.refresh_from_db()
     assert organization.is_active
     assert not AuditEntry.objects.exists()
 
 
-def test_no_one_deletes_even_with_permissions_of_djangos(
+def test_user_with_django_delete_permission_cannot_delete(
     olga: User, admin_client: Client, organization: Organization
 ) -> None:
     olga.user_permissions.set(Permission.objects.all())
     for client in (browser(olga), admin_client):
-        where = address("organization", "delete", organization.pk)
-        assert client.post(where, {"post": "yes"}).status_code == 404
+        url = address("organization", "delete", organization.pk)
+        assert client.post(url, {"post": "yes"}).status_code == 404
         ticked = {"action": "delete_selected", "_selected_action": organization.pk, "post": "yes"}
         client.post(address("organization"), ticked)
         assert Organization.objects.filter(pk=organization.pk).exists()
 
 
-def test_permissions_of_djangos_open_nothing(
+def test_django_permissions_give_no_access(
     bob: User, organization: Organization, other_organization: Organization
 ) -> None:
     bob.user_permissions.set(Permission.objects.all())
     client = browser(bob)
     assert rows(bob, address("organization")) == [organization]
-    where = address("organization", "change", organization.pk)
-    assert client.post(where, {"name": "Mine"}).status_code == 403
+    url = address("organization", "change", organization.pk)
+    assert client.post(url, {"name": "Mine"}).status_code == 403
     foreign = address("organization", "change", other_organization.pk)
     assert client.get(foreign).status_code == 404
     assert client.get("/admin/auth/user/").status_code == 403
@@ -111,7 +114,7 @@ def test_permissions_of_djangos_open_nothing(
     assert client.get("/admin/auth/").status_code == 404
 
 
-def test_a_filter_of_ones_own_making_is_refused(
+def test_unknown_filter_is_refused(
     olga: User, organization: Organization, other_organization: Organization
 ) -> None:
     for query in (
@@ -120,12 +123,12 @@ def test_a_filter_of_ones_own_making_is_refused(
         {"name__regex": "(A+)+"},
         {"id__in": other_organization.pk},
     ):
-        where = address("organization", **query)
-        assert browser(olga).get(where).status_code == 400
+        url = address("organization", **query)
+        assert browser(olga).get(url).status_code == 400
 
 
 @pytest.mark.parametrize("query", [{"_popup": 1}, {"_popup": 1, "_to_field": "id"}, {"q": "glo"}])
-def test_popups_and_searches_show_ones_own(
+def test_popups_and_searches_show_own_rows_only(
     olga: User,
     organization: Organization,
     other_organization: Organization,
@@ -135,19 +138,19 @@ def test_popups_and_searches_show_ones_own(
     assert "Globex" not in shown(olga, address("organization", **query))
 
 
-def test_autocompletes_offer_ones_own_and_never_a_user(
+def test_autocomplete_offers_own_organizations_and_no_users(
     olga: User, organization: Organization, other_organization: Organization
 ) -> None:
     for model in ("membership", "apitoken"):
         field = f"app_label=organizations&model_name={model}&field_name"
-        answer = browser(olga).get(f"/admin/autocomplete/?{field}=organization&term=")
-        offered = [result["text"] for result in answer.json()["results"]]
+        response = browser(olga).get(f"/admin/autocomplete/?{field}=organization&term=")
+        offered = [result["text"] for result in response.json()["results"]]
         assert offered == ["Acme"]
-        answer = browser(olga).get(f"/admin/autocomplete/?{field}=user&term=")
-        assert answer.status_code == 403
+        response = browser(olga).get(f"/admin/autocomplete/?{field}=user&term=")
+        assert response.status_code == 403
 
 
-def test_its_page_leads_where_its_reader_may_go(
+def test_page_links_only_to_pages_that_the_user_may_open(
     olga: User, bob: User, organization: Organization
 ) -> None:
     change = address("organization", "change", organization.pk)
@@ -168,7 +171,7 @@ def test_its_page_leads_where_its_reader_may_go(
     assert 'name="name"' not in shown(bob, change)
 
 
-def test_the_history_is_the_audit_of_that_organization(
+def test_history_redirects_to_the_organizations_audit_log(
     olga: User, bob: User, charlie: User, organization: Organization
 ) -> None:
     history = address("organization", "history", organization.pk)

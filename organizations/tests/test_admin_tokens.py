@@ -1,4 +1,4 @@
-"""API tokens in Django admin: shown once and kept nowhere, revoked for good, and each one's own."""
+"""API tokens in Django admin: created, shown once, listed and revoked."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -24,12 +24,12 @@ Action = AuditEntry.Action
 
 @pytest.fixture
 def olga(organization: Organization) -> User:
-    """Owns the organization."""
+    """Return an owner of the organization."""
     return member("olga", organization, Membership.Role.OWNER)
 
 
 def make(client: Client, **new: object) -> Any:
-    """Send the form, and stay on the page that answers."""
+    """Submit the form for a new token and return the response."""
     return client.post(address("apitoken", "add"), {"name": "CRM", "scope": "read"} | new)
 
 
@@ -37,30 +37,30 @@ def names(user: User, **query: object) -> set[str]:
     return {row.name for row in rows(user, address("apitoken", **query))}
 
 
-# --- Made, and shown once -----------------------------------------------------------------------
+# --- Creating -----------------------------------------------------------------------------------
 
 
-def test_an_owner_makes_one_for_the_organization(olga: User, organization: Organization) -> None:
+def test_owner_creates_a_token_for_the_organization(olga: User, organization: Organization) -> None:
     response = make(browser(olga), organization=organization.pk, expires_in_days=30)
     text = response.context["text"]
     assert text in response.content.decode()
     assert response["Cache-Control"].startswith("no-store")
     assert "default-src 'self'" in response["Content-Security-Policy"]
-    made = find_token(text)
-    assert made is not None and made.expiry is not None
-    assert (made.name, made.scope, made.organization) == ("CRM", "read", organization)
-    assert timedelta(days=29, hours=23) < made.expiry - timezone.now() < timedelta(days=30)
+    created = find_token(text)
+    assert created is not None and created.expiry is not None
+    assert (created.name, created.scope, created.organization) == ("CRM", "read", organization)
+    assert timedelta(days=29, hours=23) < created.expiry - timezone.now() < timedelta(days=30)
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.user, entry.address) == (Action.TOKEN_CREATED, olga, "127.0.0.1")
 
 
-def test_without_an_organization_it_stands_for_whoever_makes_it(bob: User) -> None:
-    made = find_token(make(browser(bob)).context["text"])
-    assert made is not None
-    assert (made.user, made.organization, made.expiry) == (bob, None, None)
+def test_token_without_an_organization_is_personal(bob: User) -> None:
+    created = find_token(make(browser(bob)).context["text"])
+    assert created is not None
+    assert (created.user, created.organization, created.expiry) == (bob, None, None)
 
 
-def test_the_text_is_kept_nowhere(
+def test_token_text_is_stored_nowhere(
     olga: User,
     organization: Organization,
     caplog: pytest.LogCaptureFixture,
@@ -69,20 +69,20 @@ def test_the_text_is_kept_nowhere(
     client = browser(olga)
     caplog.set_level(0)
     text = make(client, organization=organization.pk).context["text"]
-    for where in (address("apitoken"), address("apitoken", "add"), "/admin/"):
-        assert text not in client.get(where).content.decode()
+    for url in (address("apitoken"), address("apitoken", "add"), "/admin/"):
+        assert text not in client.get(url).content.decode()
     stored = [
         everything_stored(),
         str([session.get_decoded() for session in Session.objects.all()]),
     ]
-    said = [caplog.text, *capsys.readouterr(), str(client.cookies)]
-    for place in stored + said:
+    message = [caplog.text, *capsys.readouterr(), str(client.cookies)]
+    for place in stored + message:
         assert text not in place and text[16:] not in place
     assert not LogEntry.objects.exists()
 
 
 def everything_stored() -> str:
-    """All rows of all tables."""
+    """Return the text of all rows of all tables."""
     with connection.cursor() as cursor:
         found = []
         for table in connection.introspection.table_names(cursor):
@@ -91,20 +91,20 @@ def everything_stored() -> str:
     return "\n".join(found)
 
 
-def test_nothing_of_a_token_is_in_the_page_that_lists_it(olga: User) -> None:
-    made = token("CRM", olga)
+def test_list_shows_no_hash_of_a_token(olga: User) -> None:
+    created = token("CRM", olga)
     page = shown(olga, address("apitoken"))
-    assert made.token_key in page and str(made.number) in page
-    assert made.digest not in page
+    assert created.token_key in page and str(created.number) in page
+    assert created.digest not in page
 
 
 @pytest.mark.parametrize("days", [0, -1, 3651, "soon", "1.5"])
-def test_an_expiry_that_makes_no_sense_is_refused(olga: User, days: object) -> None:
+def test_invalid_expiry_is_refused(olga: User, days: object) -> None:
     make(browser(olga), expires_in_days=days)
     assert not ApiToken.objects.exists()
 
 
-def test_a_foreign_organization_is_no_choice(
+def test_foreign_organization_is_not_a_choice(
     olga: User, alice: User, organization: Organization, other_organization: Organization
 ) -> None:
     for user, one in ((olga, other_organization), (alice, organization)):
@@ -113,21 +113,21 @@ def test_a_foreign_organization_is_no_choice(
     assert not ApiToken.objects.exists()
 
 
-def test_what_is_posted_besides_counts_for_nothing(olga: User, charlie: User) -> None:
+def test_unknown_posted_fields_are_ignored(olga: User, charlie: User) -> None:
     make(browser(olga), user=charlie.pk, digest="x", token_key="x", revoked_at="2020-01-01")
-    made = ApiToken.objects.get()
-    assert (made.user, made.revoked_at) == (olga, None)
-    assert made.digest != "x"
+    created = ApiToken.objects.get()
+    assert (created.user, created.revoked_at) == (olga, None)
+    assert created.digest != "x"
 
 
-def test_a_forged_form_is_refused(olga: User) -> None:
+def test_form_without_a_csrf_token_is_refused(olga: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(olga)
     assert make(client).status_code == 403
     assert not ApiToken.objects.exists()
 
 
-# --- Listed -------------------------------------------------------------------------------------
+# --- Listing ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -138,14 +138,14 @@ def tokens(
     organization: Organization,
     other_organization: Organization,
 ) -> None:
-    """One of each organization, and one of each person."""
+    """Create a token of each organization and a personal token of each user."""
     token("Acme's", olga, organization)
     token("Globex's", charlie, other_organization)
     for user in (olga, alice, charlie):
         token(f"{user.username}'s", user)
 
 
-def test_each_sees_their_own(
+def test_users_see_their_own_tokens(
     tokens: None, olga: User, alice: User, charlie: User, admin_user: User
 ) -> None:
     assert names(olga) == {"Acme's", "olga's"}
@@ -154,7 +154,7 @@ def test_each_sees_their_own(
     assert names(admin_user) == {"Acme's", "Globex's", "olga's", "alice's", "charlie's"}
 
 
-def test_searching_and_filtering_find_ones_own(
+def test_search_and_filters_find_own_rows_only(
     tokens: None, olga: User, other_organization: Organization
 ) -> None:
     assert names(olga, q="s") == {"Acme's", "olga's"}
@@ -164,7 +164,7 @@ def test_searching_and_filtering_find_ones_own(
         assert browser(olga).get(address("apitoken", **query)).status_code == 400
 
 
-def test_the_list_tells_what_each_is(
+def test_list_shows_scope_owner_and_state(
     olga: User, organization: Organization, admin_user: User
 ) -> None:
     past = timezone.now() - timedelta(seconds=1)
@@ -181,74 +181,74 @@ def test_the_list_tells_what_each_is(
     assert "User deactivated" in shown(admin_user, address("apitoken"))
 
 
-def test_there_is_no_form_to_change_one(olga: User, admin_user: User) -> None:
-    made = token("CRM", olga)
+def test_token_has_no_change_form(olga: User, admin_user: User) -> None:
+    created = token("CRM", olga)
     for user in (olga, admin_user):
         for page in ("change", "delete", "history"):
-            for key in (made.pk, made.number):
-                where = address("apitoken", page, key)
-                assert browser(user).get(where).status_code == 404
-                assert browser(user).post(where, {"name": "x", "post": "yes"}).status_code == 404
+            for key in (created.pk, created.number):
+                url = address("apitoken", page, key)
+                assert browser(user).get(url).status_code == 404
+                assert browser(user).post(url, {"name": "x", "post": "yes"}).status_code == 404
 
 
-# --- Revoked ------------------------------------------------------------------------------------
+# --- Revoking -----------------------------------------------------------------------------------
 
 
-def test_the_button_asks_first(olga: User, organization: Organization) -> None:
-    made = token("CRM", olga, organization)
-    where = address("apitoken", "revoke", made.number)
-    assert where in shown(olga, address("apitoken"))
-    assert "CRM" in shown(olga, where)
-    made.refresh_from_db()
-    assert made.is_valid
-    response = browser(olga).post(where, {"confirmed": "yes"}, follow=True)
+def test_button_asks_for_confirmation(olga: User, organization: Organization) -> None:
+    created = token("CRM", olga, organization)
+    url = address("apitoken", "revoke", created.number)
+    assert url in shown(olga, address("apitoken"))
+    assert "CRM" in shown(olga, url)
+    created.refresh_from_db()
+    assert created.is_valid
+    response = browser(olga).post(url, {"confirmed": "yes"}, follow=True)
     assert "Revoked: CRM" in response.content.decode()
-    made.refresh_from_db()
-    assert not made.is_valid
+    created.refresh_from_db()
+    assert not created.is_valid
     assert AuditEntry.objects.filter(action=Action.TOKEN_REVOKED, user=olga).count() == 1
-    assert where not in shown(olga, address("apitoken"))
+    assert url not in shown(olga, address("apitoken"))
 
 
-def test_the_action_revokes_what_was_ticked_after_a_question(olga: User) -> None:
+def test_bulk_action_revokes_selected_tokens_after_confirmation(olga: User) -> None:
     ticked = {"action": "revoke", "_selected_action": [token(name, olga).number for name in "ab"]}
     token("c", olga)
-    asked = browser(olga).post(address("apitoken"), ticked)
-    assert "cannot be undone" in asked.content.decode()
+    confirmation = browser(olga).post(address("apitoken"), ticked)
+    assert "cannot be undone" in confirmation.content.decode()
     assert not ApiToken.objects.exclude(revoked_at=None).exists()
     browser(olga).post(address("apitoken"), ticked | {"confirmed": "yes"})
     left = ApiToken.objects.filter(revoked_at=None)
-    assert [made.name for made in left] == ["c"]
+    assert [created.name for created in left] == ["c"]
 
 
 @pytest.mark.parametrize("across", ["0", "1"])
-def test_the_action_reaches_no_one_elses(tokens: None, olga: User, across: str) -> None:
+def test_bulk_action_does_not_revoke_foreign_tokens(tokens: None, olga: User, across: str) -> None:
     foreign = ApiToken.objects.exclude(name__in=["Acme's", "olga's"])
-    keys = [key for made in foreign for key in (str(made.number), made.pk)]
+    keys = [key for created in foreign for key in (str(created.number), created.pk)]
     ticked = {"action": "revoke", "_selected_action": [*keys, "x", ""], "confirmed": "yes"}
     browser(olga).post(address("apitoken"), ticked | {"select_across": across})
     assert foreign.filter(revoked_at=None).count() == 3
 
 
-def test_someone_elses_button_does_not_exist(tokens: None, olga: User, alice: User) -> None:
+def test_revoking_a_foreign_token_gets_404(tokens: None, olga: User, alice: User) -> None:
     for user, name in ((olga, "Globex's"), (olga, "alice's"), (alice, "Acme's")):
-        where = address("apitoken", "revoke", ApiToken.objects.get(name=name).number)
-        assert browser(user).get(where).status_code == 404
-        assert browser(user).post(where, {"confirmed": "yes"}).status_code == 404
+        url = address("apitoken", "revoke", ApiToken.objects.get(name=name).number)
+        assert browser(user).get(url).status_code == 404
+        assert browser(user).post(url, {"confirmed": "yes"}).status_code == 404
     assert not ApiToken.objects.exclude(revoked_at=None).exists()
 
 
-def test_the_pages_have_no_scripts_or_styles_of_their_own(olga: User) -> None:
-    made = make(browser(olga)).content.decode()
-    asked = shown(olga, address("apitoken", "revoke", ApiToken.objects.get().number))
-    for page in (made, asked):
+def test_pages_have_no_inline_scripts_or_styles(olga: User) -> None:
+    created = make(browser(olga)).content.decode()
+    confirmation = shown(olga, address("apitoken", "revoke", ApiToken.objects.get().number))
+    for page in (created, confirmation):
         assert "style=" not in page and "onclick=" not in page
         assert page.count("<script") == page.count("<script src=") + page.count(
             'type="module" src='
         )
     script = Path(settings.BASE_DIR) / "static" / "organizations" / "token.js"
-    assert "organizations/token.js" in made and script.exists()
+    assert "organizations/token.js" in created and script.exists()
 
 
-def test_the_rows_serialize_without_the_text(olga: User) -> None:
+def test_serialized_token_has_no_text(olga: User) -> None:
     text = make(browser(olga)).context["text"]
     assert text not in serializers.serialize("json", ApiToken.objects.all())

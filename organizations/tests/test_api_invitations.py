@@ -1,4 +1,4 @@
-"""Invitations over the REST API: owners invite without learning of users, who accept or decline."""
+"""Invitations over the REST API: owners invite without learning which users exist."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from organizations.tests.api import OWNERS_ONLY, UNKNOWN, Api, error, olivia
 __all__ = ["olivia"]
 
 NO_INVITATION = (404, "not_found", "There is no such invitation.")
-HOLDERS_ONLY = (
+TOKEN_OWNERS_ONLY = (
     403,
     "permission_denied",
     "Only a user, or a token of theirs that may manage, may do this.",
@@ -38,7 +38,7 @@ def api(olivia: User) -> Api:
 
 @pytest.fixture
 def erin(db: None) -> User:
-    """Belongs nowhere yet."""
+    """Return a user without memberships."""
     return User.objects.create(username="erin")
 
 
@@ -57,35 +57,37 @@ def without_what_varies(text: str, username: str) -> str:
     return text
 
 
-# --- What an owner learns -------------------------------------------------------------------------
+# --- Owners ---------------------------------------------------------------------------------------
 
 
 def test_owner_gets_the_same_answer_for_known_unknown_and_inactive(
     api: Api, path: str, erin: User, idle: User
 ) -> None:
-    told = {}
-    # The first call of all marks the token as used.
+    actual = {}
+    # The first request marks the token as used, which adds a query.
     api("get", path)
     for username in ("erin", "nobody", "idle"):
-        with CaptureQueriesContext(database) as asked:
-            answer = invite(api, path, username)
+        with CaptureQueriesContext(database) as queries:
+            response = invite(api, path, username)
         listed = api("get", f"{path}/invitations?pageSize=1").content.decode()
         removed = api("delete", f"{path}/members/{username}")
         changed = api("patch", f"{path}/members/{username}", {"role": "viewer"})
-        told[username] = [
-            answer.status_code,
-            sorted(set(answer.headers.items()) - {("Content-Length", answer["Content-Length"])}),
-            without_what_varies(answer.content.decode(), username),
+        actual[username] = [
+            response.status_code,
+            sorted(
+                set(response.headers.items()) - {("Content-Length", response["Content-Length"])}
+            ),
+            without_what_varies(response.content.decode(), username),
             without_what_varies(listed, username),
-            len(asked),
+            len(queries),
             (removed.status_code, removed.content),
             (changed.status_code, changed.content),
         ]
-        withdrawn = api("delete", f"{path}/invitations/{answer.json()['id']}")
-        told[username].append((withdrawn.status_code, withdrawn.content))
-    assert told["erin"] == told["nobody"] == told["idle"]
-    assert told["erin"][0] == 202
-    assert told["erin"][2] == (
+        withdrawn = api("delete", f"{path}/invitations/{response.json()['id']}")
+        actual[username].append((withdrawn.status_code, withdrawn.content))
+    assert actual["erin"] == actual["nobody"] == actual["idle"]
+    assert actual["erin"][0] == 202
+    assert actual["erin"][2] == (
         '{"id":"ID","username":"NAME","role":"operator","invitedBy":"olivia",'
         '"invitedAt":"TIME","expiresAt":"TIME"}'
     )
@@ -96,29 +98,29 @@ def test_owner_gets_the_same_answer_for_known_unknown_and_inactive(
 
 
 def test_owner_sees_the_same_of_a_declined_invitation(api: Api, path: str, erin: User) -> None:
-    made = invite(api, path).json()["id"]
+    created = invite(api, path).json()["id"]
     before = api("get", f"{path}/invitations").content
     events = f"{path}/events?kind=audit"
     history = api("get", events).json()["results"]
-    assert Api(erin)("post", f"/invitations/{made}/decline").status_code == 204
+    assert Api(erin)("post", f"/invitations/{created}/decline").status_code == 204
     assert api("get", f"{path}/invitations").content == before
     assert api("get", events).json()["results"] == history
-    assert api("delete", f"{path}/invitations/{made}").status_code == 204
+    assert api("delete", f"{path}/invitations/{created}").status_code == 204
 
 
-def test_invitation_is_told_like_this(api: Api, path: str) -> None:
-    told = invite(api, path).json()
+def test_invitation_has_the_documented_fields(api: Api, path: str) -> None:
+    actual = invite(api, path).json()
     row = Invitation.objects.get()
-    assert told == {
+    assert actual == {
         "id": str(row.pk),
         "username": "erin",
         "role": "operator",
         "invitedBy": "olivia",
-        "invitedAt": told["invitedAt"],
-        "expiresAt": told["expiresAt"],
+        "invitedAt": actual["invitedAt"],
+        "expiresAt": actual["expiresAt"],
     }
     page = api("get", f"{path}/invitations").json()
-    assert page == {"count": 1, "next": None, "previous": None, "results": [told]}
+    assert page == {"count": 1, "next": None, "previous": None, "results": [actual]}
     assert not Membership.objects.filter(user__username="erin").exists()
 
 
@@ -135,13 +137,11 @@ def test_invitation_is_told_like_this(api: Api, path: str) -> None:
         (7, "Not a valid string."),
     ],
 )
-def test_what_is_no_username_is_refused(
-    api: Api, path: str, username: object, message: str
-) -> None:
-    answer = api("post", f"{path}/members", {"username": username, "role": "viewer"})
-    status, code, told = error(answer)
+def test_invalid_username_is_refused(api: Api, path: str, username: object, message: str) -> None:
+    response = api("post", f"{path}/members", {"username": username, "role": "viewer"})
+    status, code, actual = error(response)
     assert (status, code) == (400, "invalid")
-    assert told.startswith(f"username: {message}")
+    assert actual.startswith(f"username: {message}")
     assert not Invitation.objects.exists()
 
 
@@ -149,7 +149,7 @@ def test_username_is_normalized_as_at_the_login(api: Api, path: str) -> None:
     assert invite(api, path, "\uff45rin").json()["username"] == "erin"
 
 
-def test_invited_again_there_is_still_one(api: Api, path: str) -> None:
+def test_second_invitation_replaces_the_first(api: Api, path: str) -> None:
     first, second = (invite(api, path, role=role) for role in ("viewer", "owner"))
     assert (first.status_code, second.status_code) == (202, 202)
     (row,) = api("get", f"{path}/invitations").json()["results"]
@@ -168,23 +168,23 @@ def test_too_many_open_invitations_are_refused(
     )
 
 
-def test_too_many_invitations_in_a_day_are_told_to_wait(
+def test_too_many_invitations_in_a_day_get_429_with_retry_after(
     api: Api, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invitations, "PER_WINDOW", 1)
     invite(api, path)
-    answer = invite(api, path, "frida")
-    assert error(answer)[:2] == (429, "too_many_requests")
-    assert int(answer["Retry-After"]) > 0
+    response = invite(api, path, "frida")
+    assert error(response)[:2] == (429, "too_many_requests")
+    assert int(response["Retry-After"]) > 0
 
 
-def test_withdrawing_is_safe_to_repeat(api: Api, path: str, erin: User) -> None:
-    made = invite(api, path).json()["id"]
+def test_withdrawing_twice_gets_204(api: Api, path: str, erin: User) -> None:
+    created = invite(api, path).json()["id"]
     for _ in range(2):
-        answer = api("delete", f"{path}/invitations/{made}")
-        assert (answer.status_code, answer.content) == (204, b"")
+        response = api("delete", f"{path}/invitations/{created}")
+        assert (response.status_code, response.content) == (204, b"")
     assert api("get", f"{path}/invitations").json()["count"] == 0
-    assert error(Api(erin)("post", f"/invitations/{made}/accept")) == NO_INVITATION
+    assert error(Api(erin)("post", f"/invitations/{created}/accept")) == NO_INVITATION
 
 
 def test_only_owners_see_and_withdraw(
@@ -196,72 +196,72 @@ def test_only_owners_see_and_withdraw(
     olivia: User,
     organization: Organization,
 ) -> None:
-    made = invite(api, path).json()["id"]
-    calls = [("get", f"{path}/invitations"), ("delete", f"{path}/invitations/{made}")]
+    created = invite(api, path).json()["id"]
+    calls = [("get", f"{path}/invitations"), ("delete", f"{path}/invitations/{created}")]
     own = Api(olivia, "manage", organization)
-    for method, where in calls:
+    for method, url in calls:
         for other in (Api(alice), Api(bob), Api(olivia, "read"), own):
-            assert error(other(method, where)) == OWNERS_ONLY
-        assert error(Api(charlie)(method, where)) == UNKNOWN
-    assert Invitation.objects.filter(pk=made).exists()
+            assert error(other(method, url)) == OWNERS_ONLY
+        assert error(Api(charlie)(method, url)) == UNKNOWN
+    assert Invitation.objects.filter(pk=created).exists()
 
 
-# --- What the invited user does -------------------------------------------------------------------
+# --- The invited user -----------------------------------------------------------------------------
 
 
 def test_invited_user_sees_who_invites_where_and_accepts(
     api: Api, path: str, erin: User, organization: Organization
 ) -> None:
-    made = invite(api, path).json()
+    created = invite(api, path).json()
     own = Api(erin)
     assert error(own("get", path)) == UNKNOWN
     (row,) = own("get", "/invitations").json()["results"]
     assert row == {
-        "id": made["id"],
+        "id": created["id"],
         "organization": "Acme",
         "role": "operator",
         "invitedBy": "olivia",
-        "invitedAt": made["invitedAt"],
-        "expiresAt": made["expiresAt"],
+        "invitedAt": created["invitedAt"],
+        "expiresAt": created["expiresAt"],
     }
-    answer = own("post", f"/invitations/{made['id']}/accept")
-    assert answer.status_code == 200
-    assert answer.json() == own("get", path).json()
-    assert (answer.json()["name"], answer.json()["role"]) == ("Acme", "operator")
+    response = own("post", f"/invitations/{created['id']}/accept")
+    assert response.status_code == 200
+    assert response.json() == own("get", path).json()
+    assert (response.json()["name"], response.json()["role"]) == ("Acme", "operator")
     assert organization.memberships.get(user=erin).role == "operator"
     assert own("get", "/invitations").json()["count"] == 0
     assert api("get", f"{path}/invitations").json()["count"] == 0
     for verb in ("accept", "decline"):
-        assert error(own("post", f"/invitations/{made['id']}/{verb}")) == NO_INVITATION
+        assert error(own("post", f"/invitations/{created['id']}/{verb}")) == NO_INVITATION
 
 
-def test_others_find_no_invitation(
+def test_other_users_get_404_for_an_invitation(
     api: Api, path: str, alice: User, bob: User, charlie: User, olivia: User, erin: User
 ) -> None:
-    made = invite(api, path).json()["id"]
+    created = invite(api, path).json()["id"]
     for user in (alice, bob, charlie, olivia):
         own = Api(user)
         assert own("get", "/invitations").json()["count"] == 0
         for verb in ("accept", "decline"):
-            assert error(own("post", f"/invitations/{made}/{verb}")) == NO_INVITATION
-    assert Invitation.objects.filter(pk=made, declined_at=None).exists()
+            assert error(own("post", f"/invitations/{created}/{verb}")) == NO_INVITATION
+    assert Invitation.objects.filter(pk=created, declined_at=None).exists()
 
 
-def test_tokens_that_stand_for_no_user_or_only_read_are_refused(
+def test_organization_tokens_and_read_tokens_are_refused(
     api: Api, path: str, erin: User, organization: Organization
 ) -> None:
-    made = invite(api, path).json()["id"]
+    created = invite(api, path).json()["id"]
     for token in (Api(erin, "read"), Api(erin, "manage", organization)):
-        assert error(token("get", "/invitations")) == HOLDERS_ONLY
+        assert error(token("get", "/invitations")) == TOKEN_OWNERS_ONLY
         for verb in ("accept", "decline"):
-            assert error(token("post", f"/invitations/{made}/{verb}")) == HOLDERS_ONLY
-    assert Invitation.objects.filter(pk=made, declined_at=None).exists()
+            assert error(token("post", f"/invitations/{created}/{verb}")) == TOKEN_OWNERS_ONLY
+    assert Invitation.objects.filter(pk=created, declined_at=None).exists()
 
 
-def test_declined_invitation_is_offered_no_more(api: Api, path: str, erin: User) -> None:
-    made = invite(api, path).json()["id"]
+def test_declined_invitation_is_not_listed(api: Api, path: str, erin: User) -> None:
+    created = invite(api, path).json()["id"]
     own = Api(erin)
-    assert own("post", f"/invitations/{made}/decline").status_code == 204
+    assert own("post", f"/invitations/{created}/decline").status_code == 204
     assert own("get", "/invitations").json()["count"] == 0
-    assert error(own("post", f"/invitations/{made}/accept")) == NO_INVITATION
+    assert error(own("post", f"/invitations/{created}/accept")) == NO_INVITATION
     assert not Membership.objects.filter(user=erin).exists()

@@ -1,4 +1,4 @@
-"""Members over the REST API: owners see, add, change and remove them, and never lose the last."""
+"""Members over the REST API: listing, adding, changing and removing."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def changes() -> list[str]:
     return [f"{entry.action} {entry.detail}" for entry in entries]
 
 
-def test_an_owner_sees_all_members(api: Api, path: str, alice: User, olivia: User) -> None:
+def test_owner_sees_all_members(api: Api, path: str, alice: User, olivia: User) -> None:
     assert api("get", path).json() == {
         "count": 2,
         "next": None,
@@ -47,12 +47,12 @@ def test_an_owner_sees_all_members(api: Api, path: str, alice: User, olivia: Use
     assert error(api("get", f"{path}?pageSize=0"))[0] == 400
 
 
-def test_setting_a_role_is_safe_to_repeat(root: User, path: str, charlie: User) -> None:
+def test_setting_the_same_role_twice_gets_200(root: User, path: str, charlie: User) -> None:
     api = Api(root)
     wanted = {"username": "charlie", "role": "viewer"}
-    told = [api("post", path, wanted) for _ in range(3)]
-    assert [answer.status_code for answer in told] == [201, 200, 200]
-    assert {answer.json()["id"] for answer in told} == {charlie.pk}
+    actual = [api("post", path, wanted) for _ in range(3)]
+    assert [response.status_code for response in actual] == [201, 200, 200]
+    assert {response.json()["id"] for response in actual} == {charlie.pk}
     again = api("post", path, wanted | {"role": "operator"})
     assert (again.status_code, again.json()["role"]) == (200, "operator")
     assert changes() == [
@@ -70,7 +70,9 @@ def test_setting_a_role_is_safe_to_repeat(root: User, path: str, charlie: User) 
         ({"username": "olivia"}, "role: This field is required."),
     ],
 )
-def test_a_wrong_field_is_named(api: Api, path: str, body: dict[str, Any], message: str) -> None:
+def test_invalid_field_is_named_in_the_message(
+    api: Api, path: str, body: dict[str, Any], message: str
+) -> None:
     assert error(api("post", path, body)) == (400, "invalid", message)
 
 
@@ -81,12 +83,12 @@ def test_a_wrong_field_is_named(api: Api, path: str, body: dict[str, Any], messa
         ("idle", "This user is inactive. Activate the user first."),
     ],
 )
-def test_superuser_adds_no_unknown_or_inactive_user(
+def test_superuser_cannot_add_an_unknown_or_inactive_user(
     root: User, path: str, username: str, message: str
 ) -> None:
     User.objects.create(username="idle", is_active=False)
-    answer = Api(root)("post", path, {"username": username, "role": "viewer"})
-    assert error(answer) == (400, "invalid", f"username: {message}")
+    response = Api(root)("post", path, {"username": username, "role": "viewer"})
+    assert error(response) == (400, "invalid", f"username: {message}")
     assert changes() == []
 
 
@@ -98,20 +100,20 @@ def test_user_added_by_a_superuser_is_not_invited_any_more(
     assert Api(charlie)("get", "/invitations").json()["count"] == 0
 
 
-def test_owner_who_changes_a_member_invites_no_one(api: Api, path: str, alice: User) -> None:
-    answer = api("post", path, {"username": "alice", "role": "viewer"})
-    assert answer.status_code == 200
-    assert answer.json() == {"id": alice.pk, "username": "alice", "role": "viewer"}
+def test_owner_who_changes_a_member_creates_no_invitation(api: Api, path: str, alice: User) -> None:
+    response = api("post", path, {"username": "alice", "role": "viewer"})
+    assert response.status_code == 200
+    assert response.json() == {"id": alice.pk, "username": "alice", "role": "viewer"}
     assert not Invitation.objects.exists()
 
 
 def test_inactive_member_is_changed_as_any_other(api: Api, path: str, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_active=False)
-    answer = api("post", path, {"username": "alice", "role": "viewer"})
-    assert (answer.status_code, answer.json()["role"]) == (200, "viewer")
+    response = api("post", path, {"username": "alice", "role": "viewer"})
+    assert (response.status_code, response.json()["role"]) == (200, "viewer")
 
 
-def test_a_member_is_named_by_username_or_id(api: Api, path: str, alice: User) -> None:
+def test_member_is_found_by_username_or_id(api: Api, path: str, alice: User) -> None:
     assert api("patch", f"{path}/alice", {"role": "viewer"}).json()["role"] == "viewer"
     assert api("patch", f"{path}/{alice.pk}", {"role": "owner"}).json()["role"] == "owner"
     assert error(api("patch", f"{path}/alice", {})) == (
@@ -121,14 +123,14 @@ def test_a_member_is_named_by_username_or_id(api: Api, path: str, alice: User) -
     )
 
 
-def test_removing_is_safe_to_repeat(api: Api, path: str, alice: User, bob: User) -> None:
+def test_removing_twice_gets_204(api: Api, path: str, alice: User, bob: User) -> None:
     for member in ("alice", "alice", bob.pk, bob.pk, "nobody", "9" * 60, "٣"):
-        answer = api("delete", f"{path}/{member}")
-        assert (answer.status_code, answer.content) == (204, b"")
+        response = api("delete", f"{path}/{member}")
+        assert (response.status_code, response.content) == (204, b"")
     assert changes() == ["member_removed alice: operator", "member_removed bob: viewer"]
 
 
-def test_digits_are_an_id_even_where_they_are_a_name(
+def test_digits_are_an_id_even_if_a_username_matches(
     api: Api, path: str, organization: Organization, alice: User
 ) -> None:
     odd = User.objects.create(username=str(alice.pk))
@@ -138,12 +140,12 @@ def test_digits_are_an_id_even_where_they_are_a_name(
     assert organization.memberships.filter(user=odd).exists()
 
 
-def test_who_is_no_member_cannot_be_changed(api: Api, path: str, charlie: User) -> None:
+def test_changing_a_non_member_gets_404(api: Api, path: str, charlie: User) -> None:
     for member in ("charlie", charlie.pk, "nobody", "9" * 60):
         assert error(api("patch", f"{path}/{member}", {"role": "viewer"})) == NO_MEMBER
 
 
-def test_the_last_owner_stays(api: Api, path: str, alice: User) -> None:
+def test_removing_the_last_owner_gets_409(api: Api, path: str, alice: User) -> None:
     assert error(api("delete", f"{path}/olivia")) == LAST_OWNER
     assert error(api("patch", f"{path}/olivia", {"role": "viewer"})) == LAST_OWNER
     assert error(api("post", path, {"username": "olivia", "role": "viewer"})) == LAST_OWNER
@@ -161,7 +163,7 @@ CALLS: list[tuple[str, str, dict[str, str] | None]] = [
 
 
 @pytest.mark.parametrize(("method", "rest", "body"), CALLS)
-def test_only_owners(
+def test_members_without_the_owner_role_get_403(
     path: str,
     alice: User,
     bob: User,

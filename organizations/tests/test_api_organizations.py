@@ -1,4 +1,4 @@
-"""Organizations over the REST API: who sees which, who makes, renames and deactivates them."""
+"""Organizations over the REST API: listing, creating, renaming and deactivating."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from organizations.tests.api import OWNERS_ONLY, SUPERUSERS_ONLY, UNKNOWN, Api, 
 __all__ = ["olivia", "root"]
 
 
-def names(answer: Any) -> list[str]:
-    return [row["name"] for row in answer.json()["results"]]
+def names(response: Any) -> list[str]:
+    return [row["name"] for row in response.json()["results"]]
 
 
 def audit() -> list[tuple[str, str]]:
-    """What was changed, without the making of tokens."""
+    """Return the audit entries except those of new tokens."""
     entries = AuditEntry.objects.exclude(action="token_created").order_by("pk")
     return [(entry.action, entry.detail) for entry in entries]
 
@@ -33,7 +33,7 @@ def many(db: None) -> None:
 # --- Lists ---------------------------------------------------------------------------------------
 
 
-def test_a_member_sees_their_organizations(
+def test_member_sees_their_organizations(
     alice: User, organization: Organization, other_organization: Organization, many: None
 ) -> None:
     assert Api(alice)("get", "/organizations").json() == {
@@ -53,7 +53,7 @@ def test_a_member_sees_their_organizations(
     }
 
 
-def test_roles_are_what_the_caller_may_do(
+def test_role_matches_the_callers_permissions(
     alice: User, bob: User, olivia: User, root: User, organization: Organization
 ) -> None:
     def role(api: Api) -> str:
@@ -88,11 +88,11 @@ def test_roles_are_what_the_caller_may_do(
         ("?pageSize=2&page=2", ["banco verde", "Ünïcode"]),
     ],
 )
-def test_filters_and_orders(root: User, many: None, query: str, found: list[str]) -> None:
+def test_list_is_filtered_and_ordered(root: User, many: None, query: str, found: list[str]) -> None:
     assert names(Api(root)("get", f"/organizations{query}")) == found
 
 
-def test_pages(root: User, many: None) -> None:
+def test_list_is_paginated(root: User, many: None) -> None:
     first = Api(root)("get", "/organizations?pageSize=3&q=").json()
     assert (first["count"], first["previous"]) == (4, None)
     address = first["next"].removeprefix("http://testserver/api/v1")
@@ -115,18 +115,18 @@ def test_pages(root: User, many: None) -> None:
         "q=" + "a" * 201,
     ],
 )
-def test_a_wrong_parameter_is_named(root: User, many: None, query: str) -> None:
+def test_invalid_parameter_is_named_in_the_message(root: User, many: None, query: str) -> None:
     status, code, message = error(Api(root)("get", f"/organizations?{query}"))
     assert (status, code) == (400, "invalid")
     assert message.startswith(query.split("=")[0] + ": ")
 
 
-def test_a_page_beyond_the_last(root: User, many: None) -> None:
-    answer = Api(root)("get", "/organizations?page=99999999999999999999")
-    assert error(answer) == (404, "not_found", "Invalid page.")
+def test_page_after_the_last_gets_404(root: User, many: None) -> None:
+    response = Api(root)("get", "/organizations?page=99999999999999999999")
+    assert error(response) == (404, "not_found", "Invalid page.")
 
 
-def test_a_page_costs_the_same_for_many_rows(
+def test_number_of_queries_does_not_depend_on_rows(
     alice: User, many: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     api = Api(alice)
@@ -137,14 +137,14 @@ def test_a_page_costs_the_same_for_many_rows(
         assert len(names(api("get", "/organizations"))) == 5
 
 
-# --- Making and changing -------------------------------------------------------------------------
+# --- Creating and changing -----------------------------------------------------------------------
 
 
-def test_a_superuser_makes_one(root: User) -> None:
-    answer = Api(root)("post", "/organizations", {"name": "  Padaria Estrela "})
-    assert answer.status_code == 201
-    made = Organization.objects.get()
-    assert (made.name, answer.json()["id"]) == ("Padaria Estrela", made.pk)
+def test_superuser_creates_an_organization(root: User) -> None:
+    response = Api(root)("post", "/organizations", {"name": "  Padaria Estrela "})
+    assert response.status_code == 201
+    created = Organization.objects.get()
+    assert (created.name, response.json()["id"]) == ("Padaria Estrela", created.pk)
     entry = AuditEntry.objects.get(action="organization_created")
     assert (entry.actor, entry.address) == ("root (API token a test)", "127.0.0.1")
 
@@ -167,13 +167,13 @@ def test_a_superuser_makes_one(root: User) -> None:
         ('"x"', "Invalid data. Expected a dictionary, but got str."),
     ],
 )
-def test_a_name_that_is_none(root: User, body: Any, message: str) -> None:
-    answer = Api(root)("post", "/organizations", body)
-    assert error(answer) == (400, "invalid", message)
+def test_invalid_name_gets_400(root: User, body: Any, message: str) -> None:
+    response = Api(root)("post", "/organizations", body)
+    assert error(response) == (400, "invalid", message)
     assert not Organization.objects.exists()
 
 
-def test_only_superusers_make_and_deactivate(
+def test_only_superusers_create_and_deactivate(
     alice: User, olivia: User, root: User, organization: Organization
 ) -> None:
     own = Api(root, "manage", organization)
@@ -183,21 +183,19 @@ def test_only_superusers_make_and_deactivate(
     assert audit() == []
 
 
-def test_an_owner_renames_it(olivia: User, organization: Organization) -> None:
+def test_owner_renames_an_organization(olivia: User, organization: Organization) -> None:
     api = Api(olivia)
     for _ in range(2):
-        answer = api("patch", f"/organizations/{organization.pk}", {"name": "Acme 2"})
-        assert (answer.status_code, answer.json()["name"]) == (200, "Acme 2")
+        response = api("patch", f"/organizations/{organization.pk}", {"name": "Acme 2"})
+        assert (response.status_code, response.json()["name"]) == (200, "Acme 2")
     assert audit() == [("organization_renamed", "Acme → Acme 2")]
 
 
-def test_putting_back_what_was_read_changes_nothing(
-    olivia: User, organization: Organization
-) -> None:
+def test_put_of_the_get_response_changes_nothing(olivia: User, organization: Organization) -> None:
     api = Api(olivia)
     read = api("get", f"/organizations/{organization.pk}").json()
-    answer = api("put", f"/organizations/{organization.pk}", read)
-    assert (answer.status_code, answer.json()) == (200, read)
+    response = api("put", f"/organizations/{organization.pk}", read)
+    assert (response.status_code, response.json()) == (200, read)
     assert error(api("put", f"/organizations/{organization.pk}", {"isActive": True})) == (
         400,
         "invalid",
@@ -206,7 +204,7 @@ def test_putting_back_what_was_read_changes_nothing(
     assert audit() == []
 
 
-def test_only_a_superuser_switches_it_off_and_on(
+def test_only_a_superuser_deactivates_and_reactivates(
     olivia: User, root: User, organization: Organization
 ) -> None:
     path = f"/organizations/{organization.pk}"
@@ -216,35 +214,33 @@ def test_only_a_superuser_switches_it_off_and_on(
     api = Api(root)
     assert api("patch", path, {"isActive": False}).json()["isActive"] is False
     for _ in range(2):
-        answer = api("delete", path)
-        assert (answer.status_code, answer.content) == (204, b"")
+        response = api("delete", path)
+        assert (response.status_code, response.content) == (204, b"")
     assert Api(olivia)("get", path).json()["isActive"] is False
     assert api("put", path, {"name": "Acme", "isActive": True}).json()["isActive"] is True
     assert audit() == [("organization_deactivated", ""), ("organization_reactivated", "")]
 
 
 @pytest.mark.parametrize("value", [0, 1, "no", "false", None, []])
-def test_what_is_neither_true_nor_false(root: User, organization: Organization, value: Any) -> None:
-    answer = Api(root)("patch", f"/organizations/{organization.pk}", {"isActive": value})
-    assert error(answer)[:2] == (400, "invalid")
-    assert error(answer)[2].startswith("isActive: ")
+def test_non_boolean_is_active_gets_400(root: User, organization: Organization, value: Any) -> None:
+    response = Api(root)("patch", f"/organizations/{organization.pk}", {"isActive": value})
+    assert error(response)[:2] == (400, "invalid")
+    assert error(response)[2].startswith("isActive: ")
     assert audit() == []
 
 
-def test_those_who_only_look_change_nothing(
+def test_viewers_and_operators_get_403(
     alice: User, bob: User, olivia: User, organization: Organization
 ) -> None:
     own = Api(olivia, "manage", organization)
     for api in (Api(alice), Api(bob), Api(olivia, "read"), own):
         for method in ("put", "patch"):
-            answer = api(method, f"/organizations/{organization.pk}", {"name": "Mine"})
-            assert error(answer) == OWNERS_ONLY
+            response = api(method, f"/organizations/{organization.pk}", {"name": "Mine"})
+            assert error(response) == OWNERS_ONLY
     assert audit() == []
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
-def test_to_outsiders_it_does_not_exist(
-    charlie: User, organization: Organization, method: str
-) -> None:
+def test_outsiders_get_404(charlie: User, organization: Organization, method: str) -> None:
     for number in (organization.pk, 999_999, "9" * 40):
         assert error(Api(charlie)(method, f"/organizations/{number}", {"name": "x"})) == UNKNOWN

@@ -1,4 +1,4 @@
-"""Tokens over the REST API: an organization's for its owners, a user's own for that user."""
+"""Tokens over the REST API: organizations' tokens for owners, and personal tokens."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from organizations.tokens import find_token
 
 __all__ = ["olivia", "root"]
 
-HOLDERS_ONLY = (
+TOKEN_OWNERS_ONLY = (
     403,
     "permission_denied",
     "Only a user, or a token of theirs that may manage, may do this.",
@@ -32,32 +32,32 @@ def api(olivia: User) -> Api:
     return Api(olivia)
 
 
-def test_a_new_token_is_told_once(api: Api, path: str, organization: Organization) -> None:
-    answer = api("post", path, {"name": "billing", "expiresAt": "2030-01-01T00:00:00Z"})
-    assert answer.status_code == 201
-    made = answer.json()
-    token = find_token(made["token"])
+def test_token_text_is_returned_once(api: Api, path: str, organization: Organization) -> None:
+    response = api("post", path, {"name": "billing", "expiresAt": "2030-01-01T00:00:00Z"})
+    assert response.status_code == 201
+    created = response.json()
+    token = find_token(created["token"])
     assert token is not None
     assert (token.organization, token.scope) == (organization, "read")
-    assert made == {
+    assert created == {
         "id": str(token.number),
         "name": "billing",
-        "prefix": made["token"][:15],
+        "prefix": created["token"][:15],
         "scope": "read",
         "createdAt": token.created.isoformat().replace("+00:00", "Z"),
         "expiresAt": "2030-01-01T00:00:00Z",
         "lastUsedAt": None,
         "revokedAt": None,
         "createdBy": "olivia",
-        "token": made["token"],
+        "token": created["token"],
     }
-    del made["token"]
+    del created["token"]
     listed = api("get", path)
-    assert listed.json()["results"] == [made]
+    assert listed.json()["results"] == [created]
     assert token.digest not in listed.content.decode()
 
 
-def test_own_tokens_are_apart_from_the_organizations(api: Api, path: str, root: User) -> None:
+def test_personal_tokens_are_not_in_the_organizations_list(api: Api, path: str, root: User) -> None:
     api("post", path, {"name": "theirs"})
     api("post", OWN, {"name": "mine", "scope": "manage"})
     Api(root)
@@ -69,26 +69,26 @@ def test_own_tokens_are_apart_from_the_organizations(api: Api, path: str, root: 
     assert error(api("delete", f"{path}/{mine}")) == NO_TOKEN
 
 
-def test_an_own_token_stands_for_its_user(api: Api, organization: Organization) -> None:
+def test_personal_token_has_the_rights_of_its_user(api: Api, organization: Organization) -> None:
     text = api("post", OWN, {"name": "mine", "scope": "manage"}).json()["token"]
     api.client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {text}"
     assert api("get", f"/organizations/{organization.pk}").json()["role"] == "owner"
 
 
-@pytest.mark.parametrize("whose", ["own", "organization"])
-def test_revoking_is_safe_to_repeat(api: Api, path: str, whose: str) -> None:
-    where = OWN if whose == "own" else path
-    made = api("post", where, {"name": "short-lived"}).json()
+@pytest.mark.parametrize("kind", ["own", "organization"])
+def test_revoking_twice_gets_204(api: Api, path: str, kind: str) -> None:
+    url = OWN if kind == "own" else path
+    created = api("post", url, {"name": "short-lived"}).json()
     for _ in range(2):
-        answer = api("delete", f"{where}/{made['id']}")
-        assert (answer.status_code, answer.content) == (204, b"")
-    assert find_token(made["token"]) is None
-    row = next(row for row in api("get", where).json()["results"] if row["id"] == made["id"])
+        response = api("delete", f"{url}/{created['id']}")
+        assert (response.status_code, response.content) == (204, b"")
+    assert find_token(created["token"]) is None
+    row = next(row for row in api("get", url).json()["results"] if row["id"] == created["id"])
     assert row["revokedAt"] is not None
     assert AuditEntry.objects.filter(action="token_revoked").count() == 1
 
 
-def test_a_token_can_revoke_itself(api: Api) -> None:
+def test_token_can_revoke_itself(api: Api) -> None:
     assert api("delete", f"{OWN}/{api.token.number}").status_code == 204
     assert error(api("get", OWN))[:2] == (401, "authentication_failed")
 
@@ -109,38 +109,40 @@ def test_a_token_can_revoke_itself(api: Api) -> None:
         ({"name": "x", "expiresAt": 7}, "expiresAt"),
     ],
 )
-def test_a_wrong_field_is_named(api: Api, path: str, body: dict[str, Any], named: str) -> None:
-    for where in (path, OWN):
-        status, code, message = error(api("post", where, body))
+def test_invalid_field_is_named_in_the_message(
+    api: Api, path: str, body: dict[str, Any], named: str
+) -> None:
+    for url in (path, OWN):
+        status, code, message = error(api("post", url, body))
         assert (status, code) == (400, "invalid")
         assert message.startswith(f"{named}: ")
     assert ApiToken.objects.count() == 1
 
 
-def test_a_token_ends_when_it_was_told_to(api: Api) -> None:
+def test_token_expires_at_the_given_time(api: Api) -> None:
     soon = (timezone.now() + timedelta(hours=1)).isoformat()
-    made = api("post", OWN, {"name": "x", "expiresAt": soon}).json()
-    assert find_token(made["token"]) is not None
+    created = api("post", OWN, {"name": "x", "expiresAt": soon}).json()
+    assert find_token(created["token"]) is not None
     ApiToken.objects.filter(name="x").update(expiry=timezone.now())
-    assert find_token(made["token"]) is None
+    assert find_token(created["token"]) is None
 
 
-def test_a_token_makes_none_that_outlives_it(api: Api, path: str) -> None:
+def test_token_cannot_create_one_that_expires_later(api: Api, path: str) -> None:
     end = (timezone.now() + timedelta(hours=1)).replace(microsecond=0)
     ApiToken.objects.filter(pk=api.token.pk).update(expiry=end)
     later = (end + timedelta(seconds=1)).isoformat()
-    for where in (path, OWN):
+    for url in (path, OWN):
         for body in (
             {"name": "x"},
             {"name": "x", "expiresAt": None},
             {"name": "x", "expiresAt": later},
         ):
-            refused = error(api("post", where, body))
+            refused = error(api("post", url, body))
             assert refused == (400, "invalid", "expiresAt: A token makes none that outlives it.")
-        assert api("post", where, {"name": "x", "expiresAt": end.isoformat()}).status_code == 201
+        assert api("post", url, {"name": "x", "expiresAt": end.isoformat()}).status_code == 201
 
 
-def test_a_token_without_an_end(api: Api) -> None:
+def test_null_expiry_creates_a_token_without_expiry(api: Api) -> None:
     assert api("post", OWN, {"name": "x", "expiresAt": None}).json()["expiresAt"] is None
 
 
@@ -152,7 +154,7 @@ CALLS: list[tuple[str, bool, dict[str, str] | None]] = [
 
 
 @pytest.mark.parametrize(("method", "one", "body"), CALLS)
-def test_who_may(
+def test_only_owners_and_personal_token_holders_have_access(
     path: str,
     alice: User,
     bob: User,
@@ -170,11 +172,11 @@ def test_who_may(
         assert error(api(method, path + rest, body)) == OWNERS_ONLY
     assert error(Api(charlie)(method, path + rest, body)) == UNKNOWN
     for api in readers:
-        assert error(api(method, OWN + rest, body)) == HOLDERS_ONLY
+        assert error(api(method, OWN + rest, body)) == TOKEN_OWNERS_ONLY
     assert not ApiToken.objects.exclude(revoked_at=None).exists()
 
 
-def test_no_one_revokes_the_tokens_of_others(alice: User, olivia: User) -> None:
+def test_revoking_a_foreign_token_gets_404(alice: User, olivia: User) -> None:
     hers = Api(olivia).token
     assert error(Api(alice)("delete", f"{OWN}/{hers.number}")) == NO_TOKEN
     assert error(Api(alice)("delete", f"{OWN}/not-a-uuid"))[:2] == (404, "not_found")

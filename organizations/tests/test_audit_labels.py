@@ -1,4 +1,4 @@
-"""The histories are stored once, and told to each reader in their language."""
+"""Labels and details of audit entries are translated to the reader's language."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def newest() -> str:
     return audit_labels.translate_detail(AuditEntry.objects.all()[0])
 
 
-def test_a_change_is_told_in_the_readers_language(organization: Organization, bob: User) -> None:
+def test_detail_is_translated(organization: Organization, bob: User) -> None:
     maker = Actor("bob", bob)
     with translation.override("pt-br"):
         actions.set_expected_number(organization, "5511987654321", COMMAND_LINE)
@@ -39,23 +39,21 @@ def test_a_change_is_told_in_the_readers_language(organization: Organization, bo
     assert "any → +55 11 98765-4321" in stored and "bob: viewer → owner" in stored
 
 
-def test_invitations_are_told_in_the_readers_language(
-    organization: Organization, bob: User
-) -> None:
+def test_details_of_invitations_are_translated(organization: Organization, bob: User) -> None:
     organization.memberships.update(role=Role.OWNER)
     erin = User.objects.create(username="erin")
     with translation.override("pt-br"):
-        made = invitations.invite(organization, "erin", Role.OPERATOR, for_user(bob))
+        created = invitations.invite(organization, "erin", Role.OPERATOR, for_user(bob))
         assert newest() == "erin: operador"
-        invitations.decline(made.pk, for_user(erin))
+        invitations.decline(created.pk, for_user(erin))
         assert newest() == "Acme: erin: operador"
-        made = invitations.invite(organization, "erin", Role.OWNER, for_user(bob))
-        invitations.accept(made.pk, for_user(erin))
+        created = invitations.invite(organization, "erin", Role.OWNER, for_user(bob))
+        invitations.accept(created.pk, for_user(erin))
         assert newest() == "erin: proprietário, por convite de bob"
 
 
 @pytest.mark.django_db
-def test_an_actor_is_told_in_the_readers_language(organization: Organization, bob: User) -> None:
+def test_actor_is_translated(organization: Organization, bob: User) -> None:
     token, _ = actions.create_token(bob, "crm", COMMAND_LINE)
     with_token = type(for_user(bob))(bob, token).actor.label
     with translation.override("es"):
@@ -67,7 +65,7 @@ def test_an_actor_is_told_in_the_readers_language(organization: Organization, bo
         assert audit_labels.translate_actor(with_token) == with_token == "bob (API token crm)"
 
 
-def test_the_audit_page_tells_it(admin_user: User, organization: Organization) -> None:
+def test_audit_page_is_translated(admin_user: User, organization: Organization) -> None:
     actions.set_expected_number(organization, "5511987654321", COMMAND_LINE)
     page = browser(admin_user).get(address("auditentry"), headers={"Accept-Language": "es"})
     assert "cualquiera → +55 11 98765-4321" in page.content.decode()

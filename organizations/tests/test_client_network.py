@@ -1,4 +1,4 @@
-"""One name for all addresses that one client can choose from."""
+"""All addresses that one client can use map to the same network."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ from organizations.client_network import network_of
         ("\0", "unknown"),
     ],
 )
-def test_address_is_named_by_its_network(address: str | None, network: str) -> None:
+def test_address_is_mapped_to_its_network(address: str | None, network: str) -> None:
     assert network_of(address) == network

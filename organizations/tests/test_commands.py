@@ -22,33 +22,31 @@ def run(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_a_token_is_printed_once(alice: User, caplog: pytest.LogCaptureFixture) -> None:
+def test_create_token_prints_the_token_once(alice: User, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     printed = run("create_token", "alice", "CRM")
     text = printed.strip()
     assert printed == f"{text}\n"
-    made = find_token(text)
-    assert made is not None
-    told = (made.user, made.name, made.organization, made.scope, made.expiry)
-    assert told == (alice, "CRM", None, "manage", None)
+    created = find_token(text)
+    assert created is not None
+    actual = (created.user, created.name, created.organization, created.scope, created.expiry)
+    assert actual == (alice, "CRM", None, "manage", None)
     assert text not in caplog.text
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.actor) == (Action.TOKEN_CREATED, "command line")
     assert text not in entry.detail
 
 
-def test_it_can_be_an_organizations_read_only_and_end(
-    alice: User, organization: Organization
-) -> None:
+def test_options_set_organization_scope_and_expiry(alice: User, organization: Organization) -> None:
     options = ["--organization", str(organization.pk), "--scope", "read", "--expires-in-days", "7"]
-    made = find_token(run("create_token", "alice", "CRM", *options).strip())
-    assert made is not None and made.expiry is not None
-    assert (made.organization, made.scope) == (organization, "read")
-    assert timedelta(days=6, hours=23) < made.expiry - timezone.now() < timedelta(days=7)
+    created = find_token(run("create_token", "alice", "CRM", *options).strip())
+    assert created is not None and created.expiry is not None
+    assert (created.organization, created.scope) == (organization, "read")
+    assert timedelta(days=6, hours=23) < created.expiry - timezone.now() < timedelta(days=7)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nobody", "CRM"], "no user 'nobody'"),
         (["alice", "CRM", "--organization", "999999"], "no organization 999999"),
@@ -60,21 +58,21 @@ def test_it_can_be_an_organizations_read_only_and_end(
         (["alice"], "NAME"),
     ],
 )
-def test_what_is_wrong_is_said_and_makes_nothing(
-    alice: User, arguments: list[str], said: str
+def test_invalid_arguments_print_an_error_and_create_nothing(
+    alice: User, arguments: list[str], message: str
 ) -> None:
-    with pytest.raises(CommandError, match=said):
+    with pytest.raises(CommandError, match=message):
         run("create_token", *arguments)
     assert not ApiToken.objects.exists()
 
 
-def test_a_user_who_is_not_active_gets_none(alice: User) -> None:
+def test_inactive_user_gets_no_token(alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_active=False)
     with pytest.raises(CommandError, match="not active"):
         run("create_token", "alice", "CRM")
 
 
-def test_a_token_is_revoked_by_its_prefix_or_its_number(alice: User) -> None:
+def test_token_is_revoked_by_prefix_or_number(alice: User) -> None:
     first, second = token("first", alice), token("second", alice)
     assert "Revoked: first" in run("revoke_token", first.token_key)
     assert "Revoked: second" in run("revoke_token", str(second.number))
@@ -84,7 +82,7 @@ def test_a_token_is_revoked_by_its_prefix_or_its_number(alice: User) -> None:
     assert AuditEntry.objects.filter(action=Action.TOKEN_REVOKED).count() == 2
 
 
-def test_several_are_told_apart_by_their_numbers(alice: User) -> None:
+def test_ambiguous_prefix_lists_the_numbers(alice: User) -> None:
     numbers = [str(token(name, alice).number) for name in "ab"]
     with pytest.raises(CommandError) as error:
         run("revoke_token", "wao_")
@@ -93,7 +91,7 @@ def test_several_are_told_apart_by_their_numbers(alice: User) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "wao_nothing", "00000000-0000-0000-0000-000000000000"])
-def test_what_is_no_token_revokes_nothing(alice: User, given: str) -> None:
+def test_unknown_token_revokes_nothing(alice: User, given: str) -> None:
     token("CRM", alice)
     with pytest.raises(CommandError, match="no such token"):
         run("revoke_token", given)

@@ -1,4 +1,4 @@
-"""The number that an organization expects: who sets it, who sees it, and what the audit tells."""
+"""An organization's expected number: setting, reading and audit entries."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ __all__ = ["olivia", "root"]
 
 E164, DIGITS, TEXT = "+5511987654321", "5511987654321", "+55 11 98765-4321"
 GERMAN, GERMAN_TEXT = "491701234567", "+49 170 1234567"
-UNKNOWN_NUMBER = "999999999999"  # of no country
+UNKNOWN_NUMBER = "999999999999"  # no country has this code
 NONSENSE = {
     "nonsense": FOREIGN.format(part="nonsense"),
     f"{E164} ext. 1": FOREIGN.format(part="ext"),
@@ -27,7 +27,7 @@ NONSENSE = {
 
 
 def audit() -> list[str]:
-    """How the expected number was changed, the oldest first."""
+    """Return the details of all changes of the expected number, oldest first."""
     changes = AuditEntry.objects.filter(action=AuditEntry.Action.EXPECTED_NUMBER_CHANGED)
     return list(changes.order_by("pk").values_list("detail", flat=True))
 
@@ -43,14 +43,14 @@ def expect(organization: Organization, number: str) -> None:
 # --- The action ----------------------------------------------------------------------------------
 
 
-def test_each_change_is_told_and_no_other(organization: Organization) -> None:
+def test_each_change_adds_one_audit_entry(organization: Organization) -> None:
     for number in ("", DIGITS, DIGITS, GERMAN, "", ""):
         expect(organization, number)
         assert organization.expected_number == expected(organization) == number
     assert audit() == [f"any → {TEXT}", f"{TEXT} → {GERMAN_TEXT}", f"{GERMAN_TEXT} → any"]
 
 
-def test_the_row_counts_and_not_what_was_read_before(organization: Organization) -> None:
+def test_change_compares_with_the_stored_number(organization: Organization) -> None:
     stale = Organization.objects.get(pk=organization.pk)
     expect(organization, DIGITS)
     expect(stale, DIGITS)
@@ -58,7 +58,7 @@ def test_the_row_counts_and_not_what_was_read_before(organization: Organization)
     assert stale.expected_number == DIGITS
 
 
-def test_another_organization_expects_what_it_did(
+def test_other_organization_keeps_its_number(
     organization: Organization, other_organization: Organization
 ) -> None:
     expect(other_organization, GERMAN)
@@ -69,21 +69,21 @@ def test_another_organization_expects_what_it_did(
 # --- The REST API --------------------------------------------------------------------------------
 
 
-def test_an_owner_sets_and_clears_it(olivia: User, organization: Organization) -> None:
+def test_owner_sets_and_clears_the_number(olivia: User, organization: Organization) -> None:
     api, path = Api(olivia), f"/organizations/{organization.pk}"
     for _ in range(2):
-        answer = api("patch", path, {"expectedNumber": TEXT})
-        assert (answer.status_code, answer.json()["expectedNumber"]) == (200, E164)
-    assert (expected(organization), answer.json()["name"]) == (DIGITS, "Acme")
-    answer = api("put", path, {"name": "Acme", "expectedNumber": None})
-    assert (answer.json()["expectedNumber"], expected(organization)) == (None, "")
+        response = api("patch", path, {"expectedNumber": TEXT})
+        assert (response.status_code, response.json()["expectedNumber"]) == (200, E164)
+    assert (expected(organization), response.json()["name"]) == (DIGITS, "Acme")
+    response = api("put", path, {"name": "Acme", "expectedNumber": None})
+    assert (response.json()["expectedNumber"], expected(organization)) == (None, "")
     assert audit() == [f"any → {TEXT}", f"{TEXT} → any"]
     entry = AuditEntry.objects.filter(action="expected_number_changed").latest("pk")
-    told = (entry.organization, entry.user, entry.address)
-    assert told == (organization, olivia, "127.0.0.1")
+    actual = (entry.organization, entry.user, entry.address)
+    assert actual == (organization, olivia, "127.0.0.1")
 
 
-def test_who_does_not_name_it_leaves_it(olivia: User, organization: Organization) -> None:
+def test_patch_without_the_field_keeps_the_number(olivia: User, organization: Organization) -> None:
     expect(organization, DIGITS)
     api, path = Api(olivia), f"/organizations/{organization.pk}"
     for method in ("put", "patch"):
@@ -94,9 +94,9 @@ def test_who_does_not_name_it_leaves_it(olivia: User, organization: Organization
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "actual"),
     [
-        ("5215512345678", "+5215512345678"),  # as the status says it
+        ("5215512345678", "+5215512345678"),  # the spelling of the status API
         ("+5215512345678", "+5215512345678"),
         ("+52 1 55 1234 5678", "+5215512345678"),
         ("0052 55 1234 5678", "+525512345678"),
@@ -108,22 +108,20 @@ def test_who_does_not_name_it_leaves_it(olivia: User, organization: Organization
         ("00491701234567", f"+{GERMAN}"),
     ],
 )
-def test_number_in_any_spelling_is_told_as_it_was_given(
-    olivia: User, organization: Organization, text: str, told: str
+def test_number_is_returned_in_the_spelling_it_was_given(
+    olivia: User, organization: Organization, text: str, actual: str
 ) -> None:
     api, path = Api(olivia), f"/organizations/{organization.pk}"
-    answer = api("patch", path, {"expectedNumber": text})
-    assert (answer.status_code, answer.json()["expectedNumber"]) == (200, told)
-    assert api("get", path).json()["expectedNumber"] == told
-    again = api("patch", path, {"expectedNumber": told})
-    assert again.json()["expectedNumber"] == told
+    response = api("patch", path, {"expectedNumber": text})
+    assert (response.status_code, response.json()["expectedNumber"]) == (200, actual)
+    assert api("get", path).json()["expectedNumber"] == actual
+    again = api("patch", path, {"expectedNumber": actual})
+    assert again.json()["expectedNumber"] == actual
     assert len(audit()) == 1
 
 
-def test_number_that_is_expected_already_can_be_saved_again(
-    olivia: User, organization: Organization
-) -> None:
-    """Whatever it looks like: what is read can be written."""
+def test_stored_number_can_be_saved_again(olivia: User, organization: Organization) -> None:
+    """A number that the API returns can be sent back, even if it is not valid."""
     expect(organization, UNKNOWN_NUMBER)
     api, path = Api(olivia), f"/organizations/{organization.pk}"
     read = api("get", path).json()
@@ -134,9 +132,9 @@ def test_number_that_is_expected_already_can_be_saved_again(
     assert expected(organization) == UNKNOWN_NUMBER
 
 
-def test_one_is_made_with_it(root: User) -> None:
-    made = Api(root)("post", "/organizations", {"name": "New", "expectedNumber": E164})
-    assert (made.status_code, made.json()["expectedNumber"]) == (201, E164)
+def test_organization_is_created_with_a_number(root: User) -> None:
+    created = Api(root)("post", "/organizations", {"name": "New", "expectedNumber": E164})
+    assert (created.status_code, created.json()["expectedNumber"]) == (201, E164)
     assert Organization.objects.get().expected_number == DIGITS
     assert audit() == [f"any → {TEXT}"]
     for body in ({"name": "Open"}, {"name": "Open", "expectedNumber": None}):
@@ -154,20 +152,20 @@ def test_one_is_made_with_it(root: User) -> None:
         (E164 + " " * 30 + "1", "Ensure this field has no more than 32 characters."),
     ],
 )
-def test_what_is_no_number_changes_nothing(
+def test_invalid_number_gets_400_and_changes_nothing(
     root: User, organization: Organization, value: Any, message: str
 ) -> None:
     expect(organization, GERMAN)
     api, path = Api(root), f"/organizations/{organization.pk}"
     body = {"name": "New", "expectedNumber": value}
-    for method, where in (("post", "/organizations"), ("put", path), ("patch", path)):
-        answer = api(method, where, body)
-        assert error(answer) == (400, "invalid", f"expectedNumber: {message}")
+    for method, url in (("post", "/organizations"), ("put", path), ("patch", path)):
+        response = api(method, url, body)
+        assert error(response) == (400, "invalid", f"expectedNumber: {message}")
     assert expected(organization) == GERMAN
     assert list(Organization.objects.values_list("name", flat=True)) == ["Acme"]
 
 
-def test_who_only_looks_sees_it_and_sets_none(
+def test_viewer_sees_the_number_and_cannot_set_it(
     alice: User, bob: User, charlie: User, olivia: User, organization: Organization
 ) -> None:
     expect(organization, DIGITS)
@@ -185,14 +183,16 @@ def test_who_only_looks_sees_it_and_sets_none(
 # --- Django admin --------------------------------------------------------------------------------
 
 
-def test_an_owner_sets_and_clears_it_in_admin(olivia: User, organization: Organization) -> None:
+def test_owner_sets_and_clears_the_number_in_admin(
+    olivia: User, organization: Organization
+) -> None:
     page = address("organization", "change", organization.pk)
     form = {"name": "Acme", "expected_number": E164}
     for _ in range(2):
         assert browser(olivia).post(page, form, REMOTE_ADDR="198.51.100.4").status_code == 302
     assert expected(organization) == DIGITS
     assert f'name="expected_number" value="{TEXT}"' in shown(olivia, page)
-    # Saved as it is shown, it is the same number.
+    # Submitting the shown text keeps the number.
     browser(olivia).post(page, form | {"expected_number": TEXT})
     assert audit() == [f"any → {TEXT}"]
     entry = AuditEntry.objects.get()
@@ -201,7 +201,7 @@ def test_an_owner_sets_and_clears_it_in_admin(olivia: User, organization: Organi
     assert (expected(organization), audit()[1:]) == ("", [f"{TEXT} → any"])
 
 
-def test_a_superuser_creates_with_it(admin_client: Client) -> None:
+def test_superuser_creates_an_organization_with_a_number_in_admin(admin_client: Client) -> None:
     form = {"name": "Initech", "expected_number": TEXT}
     assert admin_client.post(address("organization", "add"), form).status_code == 302
     assert Organization.objects.get().expected_number == DIGITS
@@ -209,21 +209,21 @@ def test_a_superuser_creates_with_it(admin_client: Client) -> None:
 
 
 @pytest.mark.parametrize("text", [*NONSENSE, "+55 11 98765-4321 and more of it than fits"])
-def test_the_form_says_what_is_no_number(
+def test_invalid_number_shows_an_error_in_the_form(
     olivia: User, organization: Organization, text: str
 ) -> None:
     expect(organization, GERMAN)
     page = address("organization", "change", organization.pk)
     response: Any = browser(olivia).post(page, {"name": "New", "expected_number": text})
-    (said,) = response.context["adminform"].form.errors["expected_number"]
+    (message,) = response.context["adminform"].form.errors["expected_number"]
     too_long = "Ensure this value has at most 32 characters (it has 42)."
-    assert said == NONSENSE.get(text, too_long)
-    assert said in response.content.decode()
+    assert message == NONSENSE.get(text, too_long)
+    assert message in response.content.decode()
     organization.refresh_from_db()
     assert (organization.name, organization.expected_number) == ("Acme", GERMAN)
 
 
-def test_others_read_it_in_admin_and_set_none(
+def test_other_members_see_the_number_read_only_in_admin(
     alice: User, bob: User, charlie: User, organization: Organization
 ) -> None:
     page = address("organization", "change", organization.pk)
@@ -240,6 +240,6 @@ def test_others_read_it_in_admin_and_set_none(
 
 
 def read_only(page: str) -> str:
-    """What the page's row of the expected number says."""
+    """Return the text of the read-only field for the expected number."""
     (_, row) = page.split("field-expected_number_text")
     return row.split('<div class="readonly">')[1].split("</div>")[0]

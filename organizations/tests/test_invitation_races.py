@@ -1,4 +1,4 @@
-"""Invitations that two requests change at once, and rights lost after the view's check."""
+"""Concurrent changes of an invitation, and rights that end after the view's check."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TESTS = Actor("the tests")
 
 
 class Turn:
-    """An organization with two owners, of whom the first has invited a user."""
+    """An organization with two owners; the first has invited a user."""
 
     def __init__(self, number: int) -> None:
         self.organization = Organization.objects.create(name=f"Acme {number}")
@@ -40,7 +40,7 @@ class Turn:
         return attempt(invitations.accept, self.invitation.pk, for_user(self.erin))
 
     def actions(self) -> list[str]:
-        """What the audit says of it, after the invitation."""
+        """Return the audit actions after the invitation."""
         entries = AuditEntry.objects.filter(organization=self.organization).order_by("pk")
         return list(entries.values_list("action", flat=True))[1:]
 
@@ -49,7 +49,7 @@ class Turn:
 
 
 def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
-    """What the call returns, or the error that it refuses with."""
+    """Return the result of a call, or the exception that it raises."""
     try:
         return call(*arguments)
     except (Invitation.DoesNotExist, PermissionDenied, invitations.AlreadyMember) as error:
@@ -57,18 +57,18 @@ def attempt(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_of_two_acceptances_at_once_succeeds() -> None:
+def test_one_of_two_concurrent_acceptances_succeeds() -> None:
     for number in range(ROUNDS):
         turn = Turn(number)
-        answers = at_the_same_time(turn.accept, turn.accept)
-        assert answers.count(turn.organization) == 1
-        assert {type(answer) for answer in answers} == {Organization, Invitation.DoesNotExist}
+        responses = at_the_same_time(turn.accept, turn.accept)
+        assert responses.count(turn.organization) == 1
+        assert {type(respond) for respond in responses} == {Organization, Invitation.DoesNotExist}
         assert turn.actions() == ["member_added"]
         assert turn.organization.memberships.filter(user=turn.erin).count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_invitation_withdrawn_while_accepted_is_one_of_both() -> None:
+def test_concurrent_withdrawal_and_acceptance_have_one_winner() -> None:
     for number in range(ROUNDS):
         turn = Turn(number)
         withdraw = partial(
@@ -101,12 +101,12 @@ def test_invitation_is_not_accepted_after_its_maker_lost_the_right(loss: str) ->
         }
         accepted, _ = at_the_same_time(turn.accept, end[loss])
         assert turn.is_member() == isinstance(accepted, Organization)
-        told = [action for action in turn.actions() if action.startswith("member_")]
+        actual = [action for action in turn.actions() if action.startswith("member_")]
         if turn.is_member():
-            # Before the right ended.
-            assert told[0] == "member_added"
+            # Accepted before the right ended.
+            assert actual[0] == "member_added"
         else:
-            assert "member_added" not in told
+            assert "member_added" not in actual
         assert isinstance(
             attempt(invitations.accept, turn.invitation.pk, for_user(turn.erin)),
             Invitation.DoesNotExist,
@@ -114,12 +114,14 @@ def test_invitation_is_not_accepted_after_its_maker_lost_the_right(loss: str) ->
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_invitations_of_one_name_at_once_leave_one() -> None:
+def test_concurrent_invitations_of_a_name_leave_one() -> None:
     for number in range(ROUNDS):
         turn = Turn(number)
-        made = at_the_same_time(partial(turn.invite, turn.olga), partial(turn.invite, turn.oscar))
+        created = at_the_same_time(
+            partial(turn.invite, turn.olga), partial(turn.invite, turn.oscar)
+        )
         left = turn.organization.invitations.get()
-        assert left in made
+        assert left in created
 
 
 @pytest.mark.django_db(transaction=True)
@@ -135,22 +137,22 @@ def test_invitation_renewed_while_accepted_does_not_outlive_the_membership() -> 
 # --- A right that has ended after the view's check -----------------------------------------------
 
 
-def test_owner_demoted_meanwhile_neither_invites_nor_withdraws(organization: Organization) -> None:
+def test_owner_demoted_meanwhile_cannot_invite_or_withdraw(organization: Organization) -> None:
     olga = member("olga", organization, Role.OWNER)
     caller = Caller(olga)
-    made = invitations.invite(organization, "erin", Role.VIEWER, caller)
+    created = invitations.invite(organization, "erin", Role.VIEWER, caller)
     organization.memberships.filter(user=olga).update(role=Role.OPERATOR)
     calls: list[Callable[[], object]] = [
         lambda: invitations.invite(organization, "frida", Role.VIEWER, caller),
-        lambda: invitations.withdraw(organization, made.pk, caller.actor),
+        lambda: invitations.withdraw(organization, created.pk, caller.actor),
     ]
     for call in calls:
         with pytest.raises(PermissionDenied, match="Only an owner"):
             call()
-    assert list(Invitation.objects.all()) == [made]
+    assert list(Invitation.objects.all()) == [created]
 
 
-def test_superuser_demoted_meanwhile_adds_no_one_as_an_owner(organization: Organization) -> None:
+def test_superuser_demoted_meanwhile_cannot_add_a_member(organization: Organization) -> None:
     root = member("root", organization, Role.OWNER)
     User.objects.filter(pk=root.pk).update(is_superuser=True)
     caller = Caller(User.objects.get(pk=root.pk))
@@ -162,7 +164,7 @@ def test_superuser_demoted_meanwhile_adds_no_one_as_an_owner(organization: Organ
 
 
 @pytest.mark.django_db(transaction=True)
-def test_user_added_and_deactivated_at_once_is_a_member_from_before_or_none() -> None:
+def test_concurrent_deactivation_and_addition_are_serialized() -> None:
     def add(organization: Organization, user: User) -> Any:
         try:
             return actions.set_member(organization, user, Role.VIEWER, TESTS)
@@ -183,14 +185,14 @@ def test_user_added_and_deactivated_at_once_is_a_member_from_before_or_none() ->
             actions.set_member(organization, erin, Role.VIEWER, TESTS)
 
 
-def test_token_revoked_meanwhile_answers_nothing(organization: Organization) -> None:
+def test_token_revoked_meanwhile_cannot_accept_or_decline(organization: Organization) -> None:
     olga = member("olga", organization, Role.OWNER)
     erin = User.objects.create(username="erin")
     token = actions.create_token(erin, "x", TESTS)[0]
-    made = invitations.invite(organization, "erin", Role.VIEWER, for_user(olga))
+    created = invitations.invite(organization, "erin", Role.VIEWER, for_user(olga))
     caller = Caller(erin, token)
     actions.revoke_token(token, TESTS)
-    for answer in (invitations.accept, invitations.decline):
+    for respond in (invitations.accept, invitations.decline):
         with pytest.raises(PermissionDenied, match="has ended"):
-            answer(made.pk, caller)
-    assert Invitation.objects.filter(pk=made.pk, declined_at=None).exists()
+            respond(created.pk, caller)
+    assert Invitation.objects.filter(pk=created.pk, declined_at=None).exists()

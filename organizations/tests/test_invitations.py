@@ -1,4 +1,4 @@
-"""Invitations: who is offered a place, how long, and what ends the offer."""
+"""Invitations: creating, answering, ending and limits."""
 
 import re
 from collections.abc import Callable
@@ -24,19 +24,19 @@ TESTS = Actor("the tests")
 
 @pytest.fixture
 def olga(organization: Organization) -> User:
-    """Owns the organization."""
+    """Return an owner of the organization."""
     return member("olga", organization, Role.OWNER)
 
 
 @pytest.fixture
 def erin(db: None) -> User:
-    """Belongs nowhere yet."""
+    """Return a user without memberships."""
     return User.objects.create(username="erin")
 
 
 @pytest.fixture
 def invited(organization: Organization, olga: User, erin: User) -> Invitation:
-    """Olga offers Erin a place."""
+    """Return Olga's invitation for Erin."""
     return invitations.invite(organization, "erin", Role.VIEWER, for_user(olga))
 
 
@@ -45,7 +45,7 @@ def offered(user: User) -> QuerySet[Invitation]:
 
 
 def waiting(organization: Organization) -> list[str]:
-    """The names that owners see as invited."""
+    """Return the usernames of the invitations that owners see."""
     rows = invitations.sent(Organization.objects.filter(pk=organization.pk))
     return list(rows.values_list("username", flat=True))
 
@@ -66,7 +66,7 @@ def test_invited_user_is_no_member_before_accepting(
     assert entries() == [("member_invited", "olga", "erin: viewer")]
 
 
-def test_accepted_invitation_makes_a_member_and_is_gone(
+def test_accepting_adds_a_member_and_deletes_the_invitation(
     organization: Organization, invited: Invitation, erin: User
 ) -> None:
     assert invitations.accept(invited.pk, for_user(erin, "192.0.2.7")) == organization
@@ -77,7 +77,7 @@ def test_accepted_invitation_makes_a_member_and_is_gone(
     assert (entry.organization, entry.user, entry.address) == (organization, erin, "192.0.2.7")
 
 
-def test_accepted_twice_is_not_found_and_adds_one_entry(invited: Invitation, erin: User) -> None:
+def test_second_acceptance_is_not_found_and_adds_no_entry(invited: Invitation, erin: User) -> None:
     invitations.accept(invited.pk, for_user(erin))
     with pytest.raises(Invitation.DoesNotExist):
         invitations.accept(invited.pk, for_user(erin))
@@ -98,7 +98,7 @@ def test_declined_invitation_looks_open_to_owners(
     assert (entry.organization, entry.detail) == (None, "Acme: erin: viewer")
 
 
-def test_user_invited_again_after_declining_is_offered_the_new_one(
+def test_user_invited_again_after_declining_receives_the_new_invitation(
     organization: Organization, invited: Invitation, erin: User, olga: User
 ) -> None:
     invitations.decline(invited.pk, for_user(erin))
@@ -126,32 +126,32 @@ def test_user_created_after_the_invitation_can_accept_it(
 
 
 @pytest.mark.parametrize("name", ["Erin", "ERIN", "erin2", "eri"])
-def test_user_of_another_name_cannot_answer(invited: Invitation, name: str) -> None:
+def test_user_of_another_name_cannot_accept_or_decline(invited: Invitation, name: str) -> None:
     other = User.objects.create(username=name)
     assert not offered(other).exists()
-    for answer in (invitations.accept, invitations.decline):
+    for respond in (invitations.accept, invitations.decline):
         with pytest.raises(Invitation.DoesNotExist):
-            answer(invited.pk, for_user(other))
+            respond(invited.pk, for_user(other))
 
 
 def test_renamed_user_loses_the_invitation(invited: Invitation, erin: User) -> None:
-    # The caller still has the old name, read before.
+    # The caller was read before the renaming.
     caller = for_user(erin)
     User.objects.filter(pk=erin.pk).update(username="frida")
     with pytest.raises(Invitation.DoesNotExist):
         invitations.accept(invited.pk, caller)
 
 
-def test_inactive_user_cannot_answer(invited: Invitation, erin: User) -> None:
+def test_inactive_user_cannot_accept_or_decline(invited: Invitation, erin: User) -> None:
     caller = for_user(erin)
     User.objects.filter(pk=erin.pk).update(is_active=False)
-    for answer in (invitations.accept, invitations.decline):
+    for respond in (invitations.accept, invitations.decline):
         with pytest.raises(PermissionDenied):
-            answer(invited.pk, caller)
+            respond(invited.pk, caller)
     assert Invitation.objects.filter(declined_at=None).exists()
 
 
-def test_tokens_that_only_read_or_are_an_organizations_cannot_answer(
+def test_read_tokens_and_organization_tokens_cannot_accept_or_decline(
     organization: Organization, invited: Invitation, erin: User
 ) -> None:
     reader = actions.create_token(erin, "x", TESTS, scope=ApiToken.Scope.READ)[0]
@@ -161,7 +161,7 @@ def test_tokens_that_only_read_or_are_an_organizations_cannot_answer(
             invitations.accept(invited.pk, Caller(erin, token))
 
 
-def test_member_by_another_way_keeps_the_role(
+def test_user_added_meanwhile_keeps_the_role(
     organization: Organization, invited: Invitation, erin: User
 ) -> None:
     Membership.objects.create(organization=organization, user=erin, role=Role.OWNER)
@@ -170,7 +170,7 @@ def test_member_by_another_way_keeps_the_role(
     assert not Invitation.objects.exists()
 
 
-# --- What ends an invitation ----------------------------------------------------------------------
+# --- Ending ---------------------------------------------------------------------------------------
 
 
 def test_expired_invitation_is_gone_for_everyone(
@@ -184,7 +184,7 @@ def test_expired_invitation_is_gone_for_everyone(
         invitations.accept(invited.pk, for_user(erin))
 
 
-def test_withdrawn_invitation_is_gone_and_told_once(
+def test_withdrawing_twice_adds_one_audit_entry(
     organization: Organization, invited: Invitation, erin: User, olga: User
 ) -> None:
     for _ in range(2):
@@ -209,7 +209,7 @@ LOSSES: dict[str, Callable[[User], object]] = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_invitation_ends_with_the_right_of_who_made_it(
+def test_invitation_ends_when_its_inviter_loses_the_right(
     organization: Organization, invited: Invitation, erin: User, olga: User, loss: str
 ) -> None:
     LOSSES[loss](olga)
@@ -220,7 +220,7 @@ def test_invitation_ends_with_the_right_of_who_made_it(
     assert not organization.memberships.filter(user=erin).exists()
 
 
-def test_invitation_of_an_owner_who_became_a_superuser_goes_on(
+def test_invitation_stays_when_its_inviter_becomes_a_superuser(
     organization: Organization, invited: Invitation, erin: User, olga: User
 ) -> None:
     olga.memberships.all().delete()
@@ -228,7 +228,7 @@ def test_invitation_of_an_owner_who_became_a_superuser_goes_on(
     assert invitations.accept(invited.pk, for_user(erin)) == organization
 
 
-def test_invitation_made_with_a_token_ends_when_that_is_revoked(
+def test_invitation_ends_when_its_token_is_revoked(
     organization: Organization, olga: User, erin: User
 ) -> None:
     token = actions.create_token(olga, "a script", TESTS)[0]
@@ -250,17 +250,17 @@ def test_end_invitations_of_one_user_leaves_those_of_others(
     assert entries()[-1] == ("invitation_withdrawn", "the tests", "erin: viewer")
 
 
-# --- Who may invite, and how many ----------------------------------------------------------------
+# --- Permissions and limits ----------------------------------------------------------------------
 
 
-def test_members_are_not_invited(organization: Organization, olga: User, bob: User) -> None:
+def test_inviting_a_member_is_refused(organization: Organization, olga: User, bob: User) -> None:
     for name in ("bob", "olga"):
         with pytest.raises(invitations.AlreadyMember):
             invitations.invite(organization, name, Role.OWNER, for_user(olga))
     assert not Invitation.objects.exists()
 
 
-def test_only_who_manages_may_invite_and_withdraw(
+def test_only_managers_may_invite_and_withdraw(
     organization: Organization, invited: Invitation, alice: User, bob: User, charlie: User
 ) -> None:
     for user in (alice, bob, charlie):
@@ -281,11 +281,11 @@ def test_open_invitations_are_limited_and_renewing_one_is_not_refused(
         invitations.invite(organization, "c", Role.VIEWER, for_user(olga))
     Invitation.objects.filter(username="a").update(expires_at=timezone.now())
     invitations.invite(organization, "c", Role.VIEWER, for_user(olga))
-    # What has expired is cleared away.
+    # Expired invitations were deleted.
     assert set(Invitation.objects.values_list("username", flat=True)) == {"b", "c"}
 
 
-def test_invitations_are_limited_by_day_however_many_are_withdrawn(
+def test_withdrawn_invitations_count_for_the_daily_limit(
     organization: Organization,
     other_organization: Organization,
     olga: User,
@@ -294,8 +294,8 @@ def test_invitations_are_limited_by_day_however_many_are_withdrawn(
 ) -> None:
     monkeypatch.setattr(invitations, "PER_WINDOW", 2)
     for name in ("a", "b"):
-        made = invitations.invite(organization, name, Role.VIEWER, for_user(olga))
-        invitations.withdraw(organization, made.pk, for_user(olga).actor)
+        created = invitations.invite(organization, name, Role.VIEWER, for_user(olga))
+        invitations.withdraw(organization, created.pk, for_user(olga).actor)
     with pytest.raises(invitations.TooManyInvitations) as refused:
         invitations.invite(organization, "c", Role.VIEWER, for_user(olga))
     assert 0 < refused.value.wait <= invitations.RATE_WINDOW.total_seconds()
@@ -304,21 +304,21 @@ def test_invitations_are_limited_by_day_however_many_are_withdrawn(
     invitations.invite(organization, "c", Role.VIEWER, for_user(olga))
 
 
-def test_inviting_asks_the_database_the_same_for_each_name(
+def test_inviting_runs_the_same_queries_for_each_name(
     organization: Organization, olga: User, erin: User
 ) -> None:
     User.objects.create(username="idle", is_active=False)
-    asked = {}
+    queries = {}
     for name in ("erin", "idle", "nobody"):
         with CaptureQueriesContext(database) as captured:
-            made = invitations.invite(organization, name, Role.VIEWER, for_user(olga))
-        assert made.username == name
-        # Without the values: names, numbers, moments.
+            created = invitations.invite(organization, name, Role.VIEWER, for_user(olga))
+        assert created.username == name
+        # Without the parameters: names, ids, times.
         values = re.compile(r"'[^']*'|\b[0-9a-f]*[0-9][0-9a-f]*\b")
-        asked[name] = [
+        queries[name] = [
             values.sub("?", query["sql"])
             for query in captured.captured_queries
             if "SAVEPOINT" not in query["sql"]
         ]
-    assert asked["erin"] == asked["idle"] == asked["nobody"]
-    assert len(asked["erin"]) > 5
+    assert queries["erin"] == queries["idle"] == queries["nobody"]
+    assert len(queries["erin"]) > 5

@@ -1,4 +1,4 @@
-"""Tokens end with the right of the person who made them."""
+"""Tokens and invitations are revoked when their creator loses the right to them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEW_PASSWORD = "another horse battery"
 
 @pytest.fixture
 def bert(organization: Organization) -> User:
-    """A second owner, who has made a token for the organization and one for himself."""
+    """Return a second owner, with an organization's token and a personal token."""
     user = member("bert", organization, Role.OWNER)
     user.set_password(PASSWORD)
     user.save()
@@ -38,7 +38,7 @@ def bert(organization: Organization) -> User:
 
 
 def valid() -> list[str]:
-    """The names of the tokens that are not revoked, but for those that the tests call with."""
+    """Return the names of the valid tokens, except those of the tests' API clients."""
     found = ApiToken.objects.filter(revoked_at=None).exclude(name="a test")
     return sorted(found.values_list("name", flat=True))
 
@@ -49,7 +49,7 @@ def revocations() -> list[tuple[str, str]]:
 
 
 def logged_in(password: str) -> Client:
-    """A browser in which bert has typed his password."""
+    """Return a client in which bert has logged in with his password."""
     client = Client()
     words = {"username": "bert", "password": password, "next": "/admin/"}
     assert client.post("/admin/login/", words).status_code == 302
@@ -62,11 +62,11 @@ def path_of(organization: Organization, user: User) -> str:
 
 @pytest.fixture
 def invited(bert: User, organization: Organization) -> Invitation:
-    """Bert has invited somebody."""
+    """Return an invitation by bert."""
     return invitations.invite(organization, "nadia", Role.VIEWER, Caller(bert))
 
 
-# --- Over the API --------------------------------------------------------------------------------
+# --- REST API ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def invited(bert: User, organization: Organization) -> Invitation:
     [("delete", None), ("patch", {"role": "operator"})],
     ids=["removed", "demoted"],
 )
-def test_tokens_made_as_owner_are_revoked_with_the_right(
+def test_former_owners_organization_tokens_are_revoked(
     olivia: User, bert: User, organization: Organization, method: str, body: Any
 ) -> None:
-    answer = Api(olivia)(method, path_of(organization, bert), body)
-    assert answer.status_code in (200, 204)
+    response = Api(olivia)(method, path_of(organization, bert), body)
+    assert response.status_code in (200, 204)
     assert valid() == ["laptop"]
     assert revocations() == [("olivia (API token a test)", "shop")]
 
@@ -88,7 +88,7 @@ def test_tokens_made_as_owner_are_revoked_with_the_right(
     [("delete", None), ("patch", {"role": "operator"})],
     ids=["removed", "demoted"],
 )
-def test_revoke_tokens_false_keeps_them(
+def test_revoke_tokens_false_keeps_the_tokens(
     olivia: User, bert: User, organization: Organization, method: str, body: Any
 ) -> None:
     path = path_of(organization, bert) + "?revokeTokens=false"
@@ -96,7 +96,7 @@ def test_revoke_tokens_false_keeps_them(
     assert valid() == ["laptop", "shop"]
 
 
-def test_role_given_again_by_post_revokes_like_a_change(
+def test_role_change_by_post_with_revoke_tokens_false_keeps_tokens(
     olivia: User, bert: User, organization: Organization
 ) -> None:
     path = f"/organizations/{organization.pk}/members"
@@ -105,16 +105,16 @@ def test_role_given_again_by_post_revokes_like_a_change(
     assert valid() == ["laptop", "shop"]
 
 
-def test_wrong_revoke_tokens_removes_nobody(
+def test_invalid_revoke_tokens_gets_400_and_removes_nobody(
     olivia: User, bert: User, organization: Organization
 ) -> None:
-    answer = Api(olivia)("delete", path_of(organization, bert) + "?revokeTokens=perhaps")
-    assert error(answer)[:2] == (400, "invalid")
-    assert error(answer)[2].startswith("revokeTokens")
+    response = Api(olivia)("delete", path_of(organization, bert) + "?revokeTokens=perhaps")
+    assert error(response)[:2] == (400, "invalid")
+    assert error(response)[2].startswith("revokeTokens")
     assert organization.memberships.filter(user=bert).exists()
 
 
-def test_superuser_removed_as_a_member_keeps_what_they_made(
+def test_superuser_removed_as_a_member_keeps_their_tokens(
     root: User, bert: User, organization: Organization
 ) -> None:
     User.objects.filter(pk=bert.pk).update(is_superuser=True)
@@ -131,7 +131,7 @@ def test_tokens_for_other_organizations_are_kept(
     assert valid() == ["elsewhere", "laptop"]
 
 
-# --- Changes of the account ----------------------------------------------------------------------
+# --- Account changes -----------------------------------------------------------------------------
 
 
 def account(root: User, user: User, **changes: Any) -> Client:
@@ -156,7 +156,7 @@ def test_deactivated_user_loses_all_tokens(root: User, bert: User) -> None:
     account(root, bert, is_active=None)
     assert valid() == []
     assert sorted(revocations()) == [("root", "laptop"), ("root", "shop")]
-    # Nothing comes back with the account.
+    # Reactivating the account does not restore the tokens.
     account(root, User.objects.get(pk=bert.pk), is_active="on")
     assert valid() == []
 
@@ -185,7 +185,7 @@ def test_former_superuser_keeps_tokens_only_where_they_own(
     assert valid() == ["laptop", "shop"]
 
 
-def test_new_password_of_ones_own_ends_tokens_and_other_logins(bert: User) -> None:
+def test_changing_the_own_password_revokes_tokens_and_sessions(bert: User) -> None:
     here, there = logged_in(PASSWORD), logged_in(PASSWORD)
     child = Api(bert)("post", "/tokens", {"name": "child", "scope": "read"})
     assert child.status_code == 201
@@ -198,12 +198,12 @@ def test_new_password_of_ones_own_ends_tokens_and_other_logins(bert: User) -> No
     assert there.get("/admin/").status_code == 302
 
 
-def test_pages_for_a_new_password_say_what_it_ends(root: User, bert: User) -> None:
+def test_password_pages_say_what_is_revoked(root: User, bert: User) -> None:
     for page in ("/admin/password_change/", f"/admin/auth/user/{bert.pk}/password/"):
         assert "revokes the API tokens that stand for" in shown(root, page)
 
 
-def test_new_password_by_a_superuser_ends_tokens(root: User, bert: User) -> None:
+def test_new_password_by_a_superuser_revokes_tokens(root: User, bert: User) -> None:
     words = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "usable_password": "true"}
     page = browser(root).post(
         f"/admin/auth/user/{bert.pk}/password/", words | {"set-password": "1"}
@@ -213,14 +213,14 @@ def test_new_password_by_a_superuser_ends_tokens(root: User, bert: User) -> None
     assert revocations() == [("root", "laptop")]
 
 
-def test_disabled_password_ends_tokens(bert: User) -> None:
+def test_disabled_password_revokes_tokens(bert: User) -> None:
     bert.set_unusable_password()
     bert.save()
     assert valid() == ["shop"]
 
 
-def test_hash_renewed_at_login_ends_nothing(bert: User) -> None:
-    # As an older version would have left it: fewer iterations, which a login raises.
+def test_rehash_at_login_revokes_nothing(bert: User) -> None:
+    # A hash with fewer iterations, as an older version stored it; a login rehashes it.
     weak_hash = PBKDF2PasswordHasher().encode(PASSWORD, "salt", iterations=2)
     User.objects.filter(pk=bert.pk).update(password=weak_hash)
     logged_in(PASSWORD)
@@ -228,16 +228,14 @@ def test_hash_renewed_at_login_ends_nothing(bert: User) -> None:
     assert valid() == ["laptop", "shop"]
 
 
-def test_other_changes_of_an_account_end_nothing(bert: User) -> None:
+def test_other_account_changes_revoke_nothing(bert: User) -> None:
     bert.first_name = "Bert"
     bert.save()
     bert.save(update_fields=["last_login"])
     assert valid() == ["laptop", "shop"]
 
 
-def test_command_for_a_new_password_ends_tokens(
-    bert: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changepassword_command_revokes_tokens(bert: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getpass", lambda **prompt: NEW_PASSWORD)
     call_command("changepassword", "bert")
     assert valid() == ["shop"]
@@ -246,7 +244,7 @@ def test_command_for_a_new_password_ends_tokens(
 # --- Invitations ---------------------------------------------------------------------------------
 
 
-def test_invitations_end_with_the_right_of_who_made_them(
+def test_invitations_end_when_their_inviter_loses_the_right(
     bert: User, invited: Invitation, organization: Organization
 ) -> None:
     place = organization.memberships.get(user=bert)
@@ -254,18 +252,20 @@ def test_invitations_end_with_the_right_of_who_made_them(
     assert not Invitation.objects.exists()
     entry = AuditEntry.objects.get(action="invitation_withdrawn")
     assert (entry.actor, entry.detail) == ("the tests", "nadia: viewer")
-    # Nothing comes back with the role.
+    # Restoring the role does not restore the invitations.
     place.role = Role.OWNER
     place.save()
     assert not invitations.valid().exists()
 
 
-def test_invitations_end_with_the_account(root: User, bert: User, invited: Invitation) -> None:
+def test_invitations_end_when_the_inviter_is_deactivated(
+    root: User, bert: User, invited: Invitation
+) -> None:
     account(root, bert, is_active=None)
     assert not Invitation.objects.exists()
 
 
-def test_invitations_stay_while_their_maker_manages(
+def test_invitations_stay_while_their_inviter_is_a_manager(
     olivia: User, bert: User, invited: Invitation, organization: Organization
 ) -> None:
     actions.remove_member(organization.memberships.get(user=olivia), TESTS)
@@ -280,8 +280,8 @@ def test_removal_lists_the_tokens_and_revokes_them(
 ) -> None:
     page = address("membership", "remove", organization.memberships.get(user=bert).pk)
     assert "shop (" in shown(olivia, page)
-    answer = browser(olivia).post(page, {"revoke_tokens": "on"}, follow=True)
-    assert "Revoked: shop (" in answer.content.decode()
+    response = browser(olivia).post(page, {"revoke_tokens": "on"}, follow=True)
+    assert "Revoked: shop (" in response.content.decode()
     assert valid() == ["laptop"]
 
 
@@ -295,7 +295,7 @@ def test_removal_keeps_the_tokens_without_the_tick(
 
 
 @pytest.mark.parametrize(("tick", "kept"), [({"revoke_tokens": "on"}, []), ({}, ["shop"])])
-def test_demotion_asks_about_the_tokens(
+def test_demotion_form_lists_the_tokens(
     olivia: User, bert: User, organization: Organization, tick: dict[str, str], kept: list[str]
 ) -> None:
     page = address("membership", "change", organization.memberships.get(user=bert).pk)

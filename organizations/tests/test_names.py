@@ -1,4 +1,4 @@
-"""What a name may contain, wherever one is given."""
+"""Validation of names in models, API, admin and commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIRECTION = "Remove {code}, which changes the direction of writing."
 INVISIBLE = "Remove the invisible character {code}."
 NOTHING = "A name must have a character that can be seen."
 
-# What is refused in the middle of a name, and what is said of it.
+# Characters that are refused in a name, and the error messages.
 REFUSED = [
     *((character, LINE) for character in "\t\n\v\f\r\x85\u2028\u2029"),
     *((character, CONTROL) for character in "\x01\x1b\x7f\x9f"),
@@ -48,52 +48,54 @@ KEPT = [
 EMPTY = ["\u200d", "\u200c\u200d", "\ufe0f", "\u2800", "\u2800 \u200d"]
 
 each_refused = pytest.mark.parametrize(
-    ("character", "said"), REFUSED, ids=[f"U+{ord(character):04X}" for character, _ in REFUSED]
+    ("character", "message"), REFUSED, ids=[f"U+{ord(character):04X}" for character, _ in REFUSED]
 )
-# One of each kind, for the places that all ask the same function.
+# One character of each kind, for callers of the same validator.
 SOME = [REFUSED[1], REFUSED[6], REFUSED[9], REFUSED[17], REFUSED[26]]
 each_kind = pytest.mark.parametrize(
-    ("character", "said"), SOME, ids=[f"U+{ord(character):04X}" for character, _ in SOME]
+    ("character", "message"), SOME, ids=[f"U+{ord(character):04X}" for character, _ in SOME]
 )
 
 
-def sentence(character: str, said: str) -> str:
-    return said.format(code=f"U+{ord(character):04X}")
+def sentence(character: str, message: str) -> str:
+    return message.format(code=f"U+{ord(character):04X}")
 
 
 @each_refused
-def test_refused_character_is_named(character: str, said: str) -> None:
+def test_refused_character_is_named(character: str, message: str) -> None:
     with pytest.raises(ValidationError) as refused:
         validate_name(f"ab{character}cd")
-    assert refused.value.messages == [sentence(character, said)]
+    assert refused.value.messages == [sentence(character, message)]
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_names_of_all_scripts_are_kept(name: str) -> None:
+def test_names_in_all_scripts_are_accepted(name: str) -> None:
     validate_name(name)
 
 
 @pytest.mark.parametrize("name", EMPTY)
-def test_name_that_shows_nothing_is_refused(name: str) -> None:
+def test_invisible_name_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match=NOTHING):
         validate_name(name)
 
 
 @each_kind
 @pytest.mark.parametrize("field", ["organization", "token"])
-def test_models_refuse(alice: User, field: str, character: str, said: str) -> None:
-    made = (
+def test_models_refuse_invalid_names(alice: User, field: str, character: str, message: str) -> None:
+    created = (
         Organization(name=f"a{character}b")
         if field == "organization"
         else ApiToken(name=f"a{character}b")
     )
     with pytest.raises(ValidationError) as refused:
-        made.full_clean()
-    assert refused.value.message_dict["name"] == [sentence(character, said)]
+        created.full_clean()
+    assert refused.value.message_dict["name"] == [sentence(character, message)]
 
 
 @each_kind
-def test_api_refuses(root: User, organization: Organization, character: str, said: str) -> None:
+def test_api_refuses_invalid_names(
+    root: User, organization: Organization, character: str, message: str
+) -> None:
     api, body = Api(root), {"name": f"a{character}b"}
     here = f"/organizations/{organization.pk}"
     tokens, before = ApiToken.objects.count(), organization.name
@@ -103,17 +105,17 @@ def test_api_refuses(root: User, organization: Organization, character: str, sai
         ("post", f"{here}/tokens"),
         ("post", "/tokens"),
     ):
-        answer = api(method, path, body)
-        assert error(answer)[:2] == (400, "invalid"), (method, path)
-        assert sentence(character, said) in error(answer)[2]
+        response = api(method, path, body)
+        assert error(response)[:2] == (400, "invalid"), (method, path)
+        assert sentence(character, message) in error(response)[2]
     organization.refresh_from_db()
     assert (organization.name, Organization.objects.count()) == (before, 1)
     assert ApiToken.objects.count() == tokens
 
 
 @each_kind
-def test_admin_refuses(
-    admin_client: Client, organization: Organization, character: str, said: str
+def test_admin_refuses_invalid_names(
+    admin_client: Client, organization: Organization, character: str, message: str
 ) -> None:
     name = f"a{character}b"
     forms: list[tuple[str, dict[str, Any]]] = [
@@ -129,21 +131,21 @@ def test_admin_refuses(
     for page, form in forms:
         response: Any = admin_client.post(page, form)
         assert response.status_code == 200, page
-        told = [text for texts in response.context["errors"] for text in texts]
-        assert sentence(character, said) in told, page
+        actual = [text for texts in response.context["errors"] for text in texts]
+        assert sentence(character, message) in actual, page
     assert list(Organization.objects.values_list("name", flat=True)) == ["Acme"]
     assert not ApiToken.objects.exists()
 
 
 @each_kind
-def test_commands_refuse(alice: User, character: str, said: str) -> None:
+def test_commands_refuse_invalid_names(alice: User, character: str, message: str) -> None:
     name = f"a{character}b"
     with pytest.raises(CommandError) as refused:
         call_command("create_organization", "fine", name, stdout=io.StringIO())
-    assert str(refused.value) == f"{name!a} is no name. {sentence(character, said)}"
+    assert str(refused.value) == f"{name!a} is no name. {sentence(character, message)}"
     with pytest.raises(CommandError) as refused:
         call_command("create_token", "alice", name, stdout=io.StringIO())
-    assert str(refused.value) == f"{name!a} is no name. {sentence(character, said)}"
+    assert str(refused.value) == f"{name!a} is no name. {sentence(character, message)}"
     assert not Organization.objects.filter(name="fine").exists()
     assert not ApiToken.objects.exists()
 
@@ -155,16 +157,16 @@ def test_create_organization_refuses_what_the_column_cannot_hold(db: None, name:
     assert not Organization.objects.exists()
 
 
-def test_white_space_around_a_name_is_left_out(root: User) -> None:
-    answer = Api(root)("post", "/organizations", {"name": "\u2028 Acme\r\n"})
-    assert (answer.status_code, answer.json()["name"]) == (201, "Acme")
+def test_white_space_around_a_name_is_stripped(root: User) -> None:
+    response = Api(root)("post", "/organizations", {"name": "\u2028 Acme\r\n"})
+    assert (response.status_code, response.json()["name"]) == (201, "Acme")
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
+    ("language", "message"),
     [("pt-br", "Remova o caractere de controle U+001B."), ("es", "Quite el carácter de control")],
 )
-def test_refusal_is_translated(language: str, said: str) -> None:
+def test_refusal_is_translated(language: str, message: str) -> None:
     with translation.override(language), pytest.raises(ValidationError) as refused:
         validate_name("a\x1bb")
-    assert said in refused.value.messages[0]
+    assert message in refused.value.messages[0]

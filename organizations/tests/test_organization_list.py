@@ -1,4 +1,4 @@
-"""The list of organizations in Django admin shows each person only their own."""
+"""The list of organizations in Django admin shows users only their own."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,17 +13,17 @@ LIST = "/admin/organizations/organization/"
 def page(user: User, address: str = LIST) -> str:
     client = Client()
     client.force_login(user)
-    answer = client.get(address)
-    assert answer.status_code == 200, answer
-    return answer.content.decode()
+    response = client.get(address)
+    assert response.status_code == 200, response
+    return response.content.decode()
 
 
 @pytest.fixture(autouse=True)
 def both(organization: Organization, other_organization: Organization) -> None:
-    """There is more than anyone but a superuser sees."""
+    """Create both organizations, so that foreign rows exist for each user."""
 
 
-def test_members_see_their_own(alice: User, bob: User, charlie: User) -> None:
+def test_members_see_their_own_organizations(alice: User, bob: User, charlie: User) -> None:
     for user, own, foreign in (
         (alice, "Acme", "Globex"),
         (bob, "Acme", "Globex"),
@@ -34,41 +34,41 @@ def test_members_see_their_own(alice: User, bob: User, charlie: User) -> None:
         assert foreign not in shown
 
 
-def test_a_superuser_sees_all() -> None:
+def test_superuser_sees_all_organizations() -> None:
     shown = page(User.objects.create_superuser("root"))
     assert "Acme" in shown and "Globex" in shown
 
 
-def test_searching_finds_no_one_elses(charlie: User) -> None:
+def test_search_finds_no_foreign_organization(charlie: User) -> None:
     assert "Acme" not in page(charlie, f"{LIST}?q=ac")
 
 
-def test_each_has_a_link_to_its_connection(alice: User, organization: Organization) -> None:
+def test_each_row_links_to_its_connection(alice: User, organization: Organization) -> None:
     assert reverse("admin:connections_connection_change", args=[organization.pk]) in page(alice)
 
 
 @pytest.mark.parametrize("action", ["change", "delete", "history"])
-def test_someone_elses_organization_does_not_exist(
+def test_foreign_organization_gets_404(
     charlie: User, organization: Organization, action: str
 ) -> None:
     client = Client()
     client.force_login(charlie)
-    answer = client.get(f"{LIST}{organization.pk}/{action}/")
-    assert answer.status_code == 404
-    assert "Acme" not in answer.content.decode()
+    response = client.get(f"{LIST}{organization.pk}/{action}/")
+    assert response.status_code == 404
+    assert "Acme" not in response.content.decode()
 
 
-def test_a_member_may_look_but_not_change(alice: User, organization: Organization) -> None:
+def test_member_sees_the_page_and_cannot_change_it(alice: User, organization: Organization) -> None:
     client = Client()
     client.force_login(alice)
-    answer = client.post(f"{LIST}{organization.pk}/change/", {"name": "Mine now"})
-    assert answer.status_code == 403
+    response = client.post(f"{LIST}{organization.pk}/change/", {"name": "Mine now"})
+    assert response.status_code == 403
     assert client.get(f"{LIST}add/").status_code == 403
     organization.refresh_from_db()
     assert organization.name == "Acme"
 
 
-def test_who_is_no_staff_is_asked_to_log_in(alice: User) -> None:
+def test_non_staff_user_is_redirected_to_the_login(alice: User) -> None:
     alice.is_staff = False
     alice.save()
     client = Client()

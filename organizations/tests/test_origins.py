@@ -1,4 +1,4 @@
-"""Which origins may open a WebSocket: the handshake's own, and the trusted ones."""
+"""Origins that may open a WebSocket: the handshake's own and the trusted ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FOREIGN = [
     (HTTPS, "localhost", "http://localhost"),
     (HTTPS, "localhost", "http://localhost:443"),
     (HTTPS, "localhost", "https://localhost:80"),
-    # Each is one of ALLOWED_HOSTS, and another host than the handshake's.
+    # Hosts in ALLOWED_HOSTS that are not the handshake's host.
     (HTTP, "localhost", "http://127.0.0.1"),
     (HTTP, "localhost", "http://page.localhost"),
     (HTTP, "localhost", "http://localhost.evil.example"),

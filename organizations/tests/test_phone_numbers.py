@@ -1,4 +1,4 @@
-"""Numbers as people and WhatsApp write them."""
+"""Parsing, comparing and formatting of phone numbers."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ from organizations.phone_numbers import (
     spellings,
 )
 
-# Of one account: as people write it in digits, then WhatsApp's other spelling.
+# Pairs of spellings of one account: the common one, then WhatsApp's.
 MEXICO = ("525512345678", "5215512345678")
 BRAZIL = ("5511987654321", "551187654321")
 ARGENTINA = ("5491123456789", "541123456789")
@@ -27,7 +27,7 @@ UNKNOWN = "999999999999"
 
 @pytest.fixture(autouse=True)
 def english() -> Iterator[None]:
-    """Whatever language a request of an earlier test has left active."""
+    """Activate English, whatever language an earlier test left active."""
     with translation.override("en"):
         yield
 
@@ -49,12 +49,12 @@ def english() -> Iterator[None]:
         ("999", "+999"),
     ],
 )
-def test_a_number_is_written_with_its_country(number: str, text: str) -> None:
+def test_number_is_formatted_internationally(number: str, text: str) -> None:
     assert format_phone_number(number) == text
 
 
 @pytest.mark.parametrize("number", [*BOTH_SPELLINGS, "491701234567", "14155550123", "390612345678"])
-def test_what_is_told_can_be_typed_again(number: str) -> None:
+def test_formatted_number_is_parsed_to_the_same_number(number: str) -> None:
     assert (
         parse_phone_number(format_phone_number(number))
         == parse_phone_number(e164(number) or "")
@@ -62,7 +62,7 @@ def test_what_is_told_can_be_typed_again(number: str) -> None:
     )
 
 
-def test_no_number_is_told_as_none() -> None:
+def test_empty_number_is_formatted_as_empty() -> None:
     assert e164("") is None
 
 
@@ -77,7 +77,7 @@ def test_no_number_is_told_as_none() -> None:
         ("491701234567", "491701234567"),
     ],
 )
-def test_one_account_has_two_spellings(one: str, other: str) -> None:
+def test_two_spellings_are_the_same_number(one: str, other: str) -> None:
     assert same_number(one, other) and same_number(other, one)
     assert same_number(one, one) and same_number(other, other)
 
@@ -101,12 +101,12 @@ def test_one_account_has_two_spellings(one: str, other: str) -> None:
         ("5511987654321", ""),
     ],
 )
-def test_another_account_is_another_number(one: str, other: str) -> None:
+def test_different_accounts_are_different_numbers(one: str, other: str) -> None:
     assert not same_number(one, other) and not same_number(other, one)
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
-def test_each_spelling_leads_to_the_other(account: tuple[str, str]) -> None:
+def test_spellings_returns_the_other_spelling(account: tuple[str, str]) -> None:
     one, other = account
     assert (spellings(one), spellings(other)) == ((other,), (one,))
     assert same_number(one, other)
@@ -116,7 +116,7 @@ def test_each_spelling_leads_to_the_other(account: tuple[str, str]) -> None:
     "number",
     ["", "999", "491701234567", "14155550123", "551132345678", "5511932345678", "52155123456789"],
 )
-def test_most_numbers_have_one_spelling(number: str) -> None:
+def test_number_without_an_optional_digit_has_no_other_spelling(number: str) -> None:
     assert spellings(number) == ()
 
 
@@ -138,7 +138,7 @@ def test_number_with_plus_or_zeros_or_neither_keeps_its_spelling(number: str, be
         ("(+55) 11/98765-4321", "5511987654321"),
         ("+54 9 11 2345-6789", "5491123456789"),
         ("+54 11 2345-6789", "541123456789"),
-        ("+54 11 15 2345-6789", "5491123456789"),  # dialled so within Argentina alone
+        ("+54 11 15 2345-6789", "5491123456789"),  # used only within Argentina
         ("+49 (0)170 1234567", "491701234567"),
         ("+55 (0)11 8765-4321", "551187654321"),
         ("+55\u00a011\u202f98765\u20114321", "5511987654321"),
@@ -187,7 +187,7 @@ def test_letters_and_extensions_are_refused_and_named(text: str, part: str) -> N
         *("+525512345", "+52 044 55 1234 5678", "+5511087654321"),
     ],
 )
-def test_text_that_is_no_number_is_refused(text: str) -> None:
+def test_invalid_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError) as refused:
         parse_phone_number(text)
     assert str(refused.value) == INVALID
@@ -206,6 +206,6 @@ def test_known_number_is_accepted_in_its_other_spelling() -> None:
 
 
 @pytest.mark.parametrize("text", ["999999999998", "", "+", f"{UNKNOWN}x1"])
-def test_known_number_lets_no_other_text_in(text: str) -> None:
+def test_known_number_does_not_allow_other_text(text: str) -> None:
     with pytest.raises(ValueError):
         parse_phone_number(text, UNKNOWN, "")

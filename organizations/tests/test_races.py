@@ -1,4 +1,4 @@
-"""Rights that end between a view's check and the change itself: nothing is changed with them."""
+"""Concurrent changes, and rights that end between a view's check and the change."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Call = Callable[[], Any]
 
 
 def at_the_same_time(*calls: Call) -> list[Any]:
-    """What these calls return, each made in a thread of its own at the same moment."""
+    """Run the calls at the same time, each in a thread, and return their results."""
     together = Barrier(len(calls), timeout=20)
 
     def run(call: Call) -> Any:
         try:
-            # Connect before, so that the requests overlap.
+            # Connect to the database first, so that the requests overlap.
             database.ensure_connection()
             together.wait()
             return call()
@@ -69,11 +69,11 @@ def test_one_owner_stays_when_two_remove_each_other(
             member(f"c{turn}", organization, Role.VIEWER)
         path = f"/organizations/{organization.pk}/members"
         by_alice, by_bob = Api(alice), Api(bob)
-        answers = at_the_same_time(
+        responses = at_the_same_time(
             partial(by_alice, method, f"{path}/{bob.username}", body),
             partial(by_bob, method, f"{path}/{alice.username}", body),
         )
-        won, lost = sorted(answer.status_code for answer in answers)
+        won, lost = sorted(response.status_code for response in responses)
         assert won in (200, 204)
         assert lost in (403, 404, 409)
         assert len(owners(organization)) == 1
@@ -87,8 +87,8 @@ def test_one_owner_stays_when_two_leave_at_once() -> None:
         member(f"c{turn}", organization, Role.VIEWER)
         path = f"/organizations/{organization.pk}/members"
         calls = [(Api(user), f"{path}/{user.username}") for user in (alice, bob)]
-        answers = at_the_same_time(*(partial(api, "delete", own) for api, own in calls))
-        assert sorted(answer.status_code for answer in answers) == [204, 409]
+        responses = at_the_same_time(*(partial(api, "delete", own) for api, own in calls))
+        assert sorted(response.status_code for response in responses) == [204, 409]
         assert len(owners(organization)) == 1
 
 
@@ -109,39 +109,39 @@ def test_member_whose_role_changes_while_removed_stays_removed() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_owner_removed_meanwhile_makes_no_token() -> None:
+def test_owner_removed_meanwhile_cannot_create_a_token() -> None:
     for turn in range(ROUNDS):
         organization = Organization.objects.create(name=f"Acme {turn}")
         alice, bob = (member(f"{name}{turn}", organization, Role.OWNER) for name in ("a", "b"))
         path = f"/organizations/{organization.pk}"
         by_alice, by_bob = Api(alice), Api(bob)
-        removed, made = at_the_same_time(
+        removed, created = at_the_same_time(
             partial(by_alice, "delete", f"{path}/members/{bob.username}"),
             partial(by_bob, "post", f"{path}/tokens", {"name": "x"}),
         )
         assert removed.status_code == 204
-        assert made.status_code in (201, 403, 404)
+        assert created.status_code in (201, 403, 404)
         entries = AuditEntry.objects.filter(organization=organization).order_by("pk")
-        told = list(entries.values_list("action", flat=True))
-        # Made before the removal, which revokes it, or not at all.
+        actual = list(entries.values_list("action", flat=True))
+        # Created before the removal, which revokes it, or not at all.
         whole = ["token_created", "member_removed", "token_revoked"]
-        assert told in (whole, ["member_removed"])
+        assert actual in (whole, ["member_removed"])
         assert not ApiToken.objects.filter(organization=organization, revoked_at=None).exists()
-        assert (made.status_code == 201) == ("token_created" in told)
+        assert (created.status_code == 201) == ("token_created" in actual)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_tokens_that_revoke_each_other_do_not_wait_for_each_other(
+def test_two_tokens_that_revoke_each_other_do_not_deadlock(
     organization: Organization,
 ) -> None:
     alice = member("olivia", organization, Role.OWNER)
     for _ in range(ROUNDS):
         first, second = Api(alice), Api(alice)
-        answers = at_the_same_time(
+        responses = at_the_same_time(
             partial(first, "delete", f"/tokens/{second.token.number}"),
             partial(second, "delete", f"/tokens/{first.token.number}"),
         )
-        won, lost = sorted(answer.status_code for answer in answers)
+        won, lost = sorted(response.status_code for response in responses)
         assert won == 204
         assert lost in (401, 403)
         valid = ApiToken.objects.filter(pk__in=[first.token.pk, second.token.pk], revoked_at=None)
@@ -153,7 +153,7 @@ def test_two_tokens_that_revoke_each_other_do_not_wait_for_each_other(
 
 @pytest.fixture
 def caller(root: User) -> Caller:
-    """A superuser by a token of theirs, who passed the view's check a moment ago."""
+    """Return a superuser with a token, as after the view's check."""
     return Caller(root, Api(root).token)
 
 
@@ -161,7 +161,7 @@ def caller(root: User) -> Caller:
 def changes(
     organization: Organization, bob: User, charlie: User, root: User, caller: Caller
 ) -> dict[str, Call]:
-    """Every action, with what a view hands to it."""
+    """Return each action with the arguments that a view passes."""
     actor, place = caller.actor, organization.memberships.get(user=bob)
     crm, _ = actions.create_token(charlie, "crm", TESTS, organization=organization)
     own, _ = actions.create_token(root, "own", TESTS)
@@ -190,7 +190,7 @@ LOSSES: dict[str, Call] = {
 }
 
 
-def test_every_action_leaves_an_entry_while_the_right_lasts(changes: dict[str, Call]) -> None:
+def test_every_action_adds_an_audit_entry(changes: dict[str, Call]) -> None:
     for call in changes.values():
         before = AuditEntry.objects.count()
         call()
@@ -198,12 +198,12 @@ def test_every_action_leaves_an_entry_while_the_right_lasts(changes: dict[str, C
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_no_action_changes_anything_once_the_right_is_lost(
+def test_every_action_is_refused_after_the_right_is_lost(
     changes: dict[str, Call], loss: str
 ) -> None:
     LOSSES[loss]()
     if loss == "demoted":
-        # Everyone keeps tokens of their own.
+        # Personal tokens need no membership.
         changes = {name: call for name, call in changes.items() if "own" not in name}
     before = AuditEntry.objects.count()
     for call in changes.values():
@@ -224,7 +224,7 @@ def test_owner_demoted_meanwhile_changes_nothing(organization: Organization, bob
         actions.set_member(organization, owner, Role.OWNER, actor)
 
 
-# --- Rows that have changed since they were read -------------------------------------------------
+# --- Stale rows ----------------------------------------------------------------------------------
 
 
 def test_owner_read_as_a_viewer_is_still_the_last_owner(
@@ -246,7 +246,7 @@ def test_member_removed_meanwhile_is_not_removed_twice(
     assert AuditEntry.objects.filter(action="member_removed").count() == 1
 
 
-def test_member_removed_meanwhile_is_not_added_by_a_change(
+def test_role_change_of_a_removed_member_does_not_add_them(
     organization: Organization, bob: User
 ) -> None:
     organization.memberships.filter(user=bob).delete()

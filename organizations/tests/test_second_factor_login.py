@@ -1,4 +1,4 @@
-"""The second step of a login, and what a session without it opens: nothing."""
+"""The second step of a login. A session without it has no access."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def alice(alice: User) -> User:
 
 @pytest.fixture
 def codes(alice: User) -> list[str]:
-    """Alice has a second factor. Return her recovery codes."""
+    """Set up Alice's second factor and return her recovery codes."""
     codes = actions.set_up(alice, SECRET, app_code(), COMMAND_LINE)
     forget_used_codes()
     return codes
 
 
 def app_code(steps: int = 0) -> str:
-    """What the app shows, so many steps of 30 s from now."""
+    """Return the code of the app, `steps` times 30 s from now."""
     totp = TOTP(SECRET, drift=steps)
     totp.time = time.time()
     return f"{totp.token():06}"
@@ -64,7 +64,7 @@ def wrong_code() -> str:
 
 
 def forget_used_codes() -> None:
-    """As if the last code had been used long ago."""
+    """Allow codes that were used before."""
     AuthenticatorApp.objects.update(last_t=-1, throttling_failure_count=0)
 
 
@@ -87,28 +87,31 @@ def socket_of(client: Client) -> Any:
     return SocketIdentity("192.0.2.1", session_key=client.session.session_key).caller()
 
 
-# --- Two steps ----------------------------------------------------------------------------------
+# --- Login --------------------------------------------------------------------------------------
 
 
-def test_without_a_device_the_password_is_enough(alice: User) -> None:
+def test_user_without_a_device_logs_in_with_the_password(alice: User) -> None:
     client = Client()
     assert step_one(client)["Location"] == "/admin/"
     assert is_inside(client) and socket_of(client) is not None
     assert client.get(CODE)["Location"] == LOGIN
 
 
-def test_password_and_code_log_in_and_lead_on(alice: User, codes: list[str]) -> None:
+def test_password_and_code_log_in_and_redirect(alice: User, codes: list[str]) -> None:
     client = Client()
     page = client.get(step_one(client, next="/admin/organizations/organization/")["Location"])
     assert page.status_code == 200 and 'autocomplete="one-time-code"' in page.content.decode()
     before = client.session.session_key
-    answer = client.post(CODE, {"code": app_code()})
-    assert (answer.status_code, answer["Location"]) == (302, "/admin/organizations/organization/")
+    response = client.post(CODE, {"code": app_code()})
+    assert (response.status_code, response["Location"]) == (
+        302,
+        "/admin/organizations/organization/",
+    )
     assert client.session.session_key != before and sessions.PENDING not in client.session
     assert is_inside(client) and socket_of(client) is not None
 
 
-def test_session_with_the_password_alone_opens_nothing(alice: User, codes: list[str]) -> None:
+def test_session_before_the_code_gives_no_access(alice: User, codes: list[str]) -> None:
     client = Client()
     step_one(client)
     assert not is_inside(client)
@@ -118,9 +121,7 @@ def test_session_with_the_password_alone_opens_nothing(alice: User, codes: list[
     assert "_auth_user_id" not in client.session
 
 
-def test_session_key_from_before_the_password_is_worth_nothing(
-    alice: User, codes: list[str]
-) -> None:
+def test_session_key_changes_at_the_login(alice: User, codes: list[str]) -> None:
     client = Client()
     session = client.session
     session["planted"] = 1
@@ -132,24 +133,24 @@ def test_session_key_from_before_the_password_is_worth_nothing(
     assert not Session.objects.filter(session_key=planted).exists()
 
 
-def test_wrong_code_is_no_login(alice: User, codes: list[str]) -> None:
+def test_wrong_code_does_not_log_in(alice: User, codes: list[str]) -> None:
     client = Client()
-    answer = log_in(client, wrong_code())
-    assert answer.status_code == 200
-    assert "This code is not right" in answer.content.decode()
+    response = log_in(client, wrong_code())
+    assert response.status_code == 200
+    assert "This code is not right" in response.content.decode()
     assert not is_inside(client)
 
 
 @pytest.mark.parametrize(
     "typed", ["", "abc", "\0", "1" * 41, "１２３４５６", "+12345", "1_2_3_4", "🔑"]
 )
-def test_whatever_is_typed_is_no_error_of_the_server(
+def test_malformed_code_is_refused_without_a_server_error(
     alice: User, codes: list[str], typed: str
 ) -> None:
     assert log_in(Client(), typed).status_code == 200
 
 
-def test_code_is_taken_once(alice: User, codes: list[str]) -> None:
+def test_code_is_accepted_once(alice: User, codes: list[str]) -> None:
     code = app_code()
     assert log_in(Client(), code).status_code == 302
     second = Client()
@@ -174,14 +175,14 @@ def test_recovery_code_works_once_and_is_audited(alice: User, codes: list[str]) 
     assert log_in(Client(), codes[1].replace("-", " ")).status_code == 302
 
 
-def test_code_of_another_user_is_not_taken(
+def test_code_of_another_user_is_refused(
     alice: User, bob: User, codes: list[str], charlie: User
 ) -> None:
     others = actions.set_up(bob, SECRET, app_code(), COMMAND_LINE)
     assert log_in(Client(), others[0]).status_code == 200
 
 
-def test_password_step_ends_after_five_minutes_and_with_a_new_password(
+def test_pending_login_ends_after_five_minutes_and_with_a_new_password(
     alice: User, codes: list[str]
 ) -> None:
     for end in ("time", "password", "inactive"):
@@ -196,16 +197,16 @@ def test_password_step_ends_after_five_minutes_and_with_a_new_password(
             alice.save()
         else:
             User.objects.update(is_active=False)
-        answer = client.post(CODE, {"code": app_code()})
-        assert (answer.status_code, answer["Location"]) == (302, LOGIN)
+        response = client.post(CODE, {"code": app_code()})
+        assert (response.status_code, response["Location"]) == (302, LOGIN)
         alice.set_password(PASSWORD)
         alice.is_active = True
         alice.save()
 
 
-def test_next_that_leads_elsewhere_is_not_followed(alice: User, codes: list[str]) -> None:
-    answer = log_in(Client(), app_code(), next="https://evil.example/")
-    assert answer["Location"] == "/admin/"
+def test_external_next_url_is_ignored(alice: User, codes: list[str]) -> None:
+    response = log_in(Client(), app_code(), next="https://evil.example/")
+    assert response["Location"] == "/admin/"
 
 
 def test_tokens_are_not_affected(alice: User, codes: list[str], settings: Settings) -> None:
@@ -213,18 +214,18 @@ def test_tokens_are_not_affected(alice: User, codes: list[str], settings: Settin
     assert api_client(alice).get("/api/v1/organizations").status_code == 200
 
 
-# --- Guessing -----------------------------------------------------------------------------------
+# --- Limits -------------------------------------------------------------------------------------
 
 
-def test_wrong_codes_count_like_wrong_passwords(
+def test_wrong_codes_count_as_failed_logins(
     alice: User, codes: list[str], settings: Settings
 ) -> None:
     client = Client()
     step_one(client)
     for number in range(5):
         AuthenticatorApp.objects.update(throttling_failure_count=0)
-        answer = client.post(CODE, {"code": wrong_code()})
-        assert answer.status_code == (429 if number == 4 else 200)
+        response = client.post(CODE, {"code": wrong_code()})
+        assert response.status_code == (429 if number == 4 else 200)
     forget_used_codes()
     assert client.post(CODE, {"code": app_code()}).status_code == 429
     assert Client().post(LOGIN, {"username": "alice", "password": PASSWORD}).status_code == 429
@@ -241,9 +242,7 @@ def test_wrong_codes_count_for_the_network(
         assert client.post(CODE, {"code": wrong_code()}).status_code == status
 
 
-def test_wrong_code_delays_the_next_one_and_the_delay_is_bounded(
-    alice: User, codes: list[str]
-) -> None:
+def test_wrong_code_delays_the_next_one_up_to_a_maximum(alice: User, codes: list[str]) -> None:
     client = Client()
     step_one(client)
     client.post(CODE, {"code": wrong_code()})
@@ -253,12 +252,12 @@ def test_wrong_code_delays_the_next_one_and_the_delay_is_bounded(
     app = AuthenticatorApp.objects.get()
     app.throttle_increment()
     assert app.throttling_failure_count == devices.MAX_THROTTLED
-    answer = client.post(CODE, {"code": app_code()})
-    assert "Too many wrong codes. Try again in 20" in answer.content.decode()
+    response = client.post(CODE, {"code": app_code()})
+    assert "Too many wrong codes. Try again in 20" in response.content.decode()
     assert client.post(CODE, {"code": codes[0]}).status_code == 302, "they have a throttle each"
 
 
-def test_finished_login_forgets_failures(alice: User, codes: list[str]) -> None:
+def test_login_resets_the_failures(alice: User, codes: list[str]) -> None:
     for _ in range(4):
         client = Client()
         for _ in range(3):
@@ -269,10 +268,10 @@ def test_finished_login_forgets_failures(alice: User, codes: list[str]) -> None:
     assert not AccessAttempt.objects.exists()
 
 
-# --- Sessions from before, and the setting ------------------------------------------------------
+# --- Older sessions, and REQUIRE_SECOND_FACTOR --------------------------------------------------
 
 
-def test_session_from_before_the_set_up_ends(alice: User) -> None:
+def test_session_from_before_the_set_up_is_ended(alice: User) -> None:
     old = Client()
     step_one(old)
     assert is_inside(old)
@@ -283,7 +282,7 @@ def test_session_from_before_the_set_up_ends(alice: User) -> None:
     assert 'id="login-form"' in page.content.decode() and "_auth_user_id" not in old.session
 
 
-def test_session_of_a_replaced_device_ends(alice: User, codes: list[str]) -> None:
+def test_session_of_a_replaced_device_is_ended(alice: User, codes: list[str]) -> None:
     client = Client()
     log_in(client, app_code())
     actions.remove(alice, COMMAND_LINE)
@@ -292,23 +291,25 @@ def test_session_of_a_replaced_device_ends(alice: User, codes: list[str]) -> Non
     assert not is_inside(client)
 
 
-def test_required_second_factor_leads_staff_to_the_set_up(alice: User, settings: Settings) -> None:
+def test_required_second_factor_redirects_staff_to_the_set_up(
+    alice: User, settings: Settings
+) -> None:
     settings.REQUIRE_SECOND_FACTOR = True
     client = Client()
     step_one(client)
     assert not is_inside(client)
     assert socket_of(client) is None
-    answer = client.get("/admin/organizations/organization/", follow=True)
-    where = reverse("admin:second_factor")
-    assert answer.redirect_chain[-1][0] == f"{where}?next=/admin/organizations/organization/"
-    assert answer.status_code == 200
+    response = client.get("/admin/organizations/organization/", follow=True)
+    url = reverse("admin:second_factor")
+    assert response.redirect_chain[-1][0] == f"{url}?next=/admin/organizations/organization/"
+    assert response.status_code == 200
     assert client.get(reverse("admin:password_change")).status_code == 200
     assert client.post(reverse("set_language"), {"language": "es"}).status_code in (204, 302)
     assert client.post(reverse("admin:logout")).status_code == 200
-    assert client.get(where).status_code == 302
+    assert client.get(url).status_code == 302
 
 
-def test_required_second_factor_lets_those_in_who_have_one(
+def test_required_second_factor_allows_users_with_one(
     alice: User, codes: list[str], settings: Settings
 ) -> None:
     settings.REQUIRE_SECOND_FACTOR = True
@@ -317,7 +318,7 @@ def test_required_second_factor_lets_those_in_who_have_one(
     assert is_inside(client) and socket_of(client) is not None
 
 
-def test_secret_of_before_works_with_the_fallback_key_and_is_encrypted_anew(
+def test_secret_of_a_fallback_key_works_and_is_encrypted_again(
     alice: User, codes: list[str], settings: Settings
 ) -> None:
     before = AuthenticatorApp.objects.get().key
@@ -329,7 +330,7 @@ def test_secret_of_before_works_with_the_fallback_key_and_is_encrypted_anew(
     assert log_in(Client(), app_code()).status_code == 302
 
 
-def test_lost_key_leaves_the_recovery_codes(
+def test_recovery_codes_work_after_the_key_is_lost(
     alice: User, codes: list[str], settings: Settings
 ) -> None:
     settings.SECRET_KEY = "a new one" * 9

@@ -1,4 +1,4 @@
-"""One's own second factor: set up, renew the codes, remove; and superusers, who reset another's."""
+"""The pages of the second factor: set-up, new recovery codes, removal, and reset by superusers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def boss(db: None) -> User:
 
 
 class Phone:
-    """An authenticator app that has read the page."""
+    """An authenticator app with the secret from the page."""
 
     def __init__(self, page: str) -> None:
         shown = re.search(r'second-factor-secret">(.*?)</code>', page)
@@ -66,11 +66,11 @@ class Phone:
         return f"{totp.token():06}"
 
 
-def set_up(client: Client, where: str = OWN) -> tuple[Phone, list[str]]:
-    """Set it up as a person does. Return the phone and the recovery codes."""
-    phone = Phone(client.get(where).content.decode())
+def set_up(client: Client, url: str = OWN) -> tuple[Phone, list[str]]:
+    """Set the second factor up on the page. Return the phone and the recovery codes."""
+    phone = Phone(client.get(url).content.decode())
     form = {"sealed": phone.sealed, "code": phone.code(), "password": PASSWORD}
-    page = client.post(where, form).content.decode()
+    page = client.post(url, form).content.decode()
     codes = re.findall(r"<li><code>([a-z2-7-]{19})</code></li>", page)
     assert len(set(codes)) == 10, page
     AuthenticatorApp.objects.update(last_t=-1)
@@ -85,7 +85,7 @@ def audited() -> list[tuple[str, str, str]]:
 # --- Setting up ---------------------------------------------------------------------------------
 
 
-def test_set_up_shows_a_picture_and_the_codes_once(alice: User) -> None:
+def test_set_up_shows_the_qr_code_and_the_recovery_codes_once(alice: User) -> None:
     client = browser(alice)
     before = client.session.session_key
     page = client.get(OWN).content.decode()
@@ -99,21 +99,19 @@ def test_set_up_shows_a_picture_and_the_codes_once(alice: User) -> None:
     assert audited() == [("second_factor_added", "alice", "alice")]
 
 
-def test_set_up_leads_to_the_page_that_was_wanted_and_to_no_other_site(
-    alice: User, settings: Settings
-) -> None:
+def test_set_up_links_to_the_next_page_of_this_site_only(alice: User, settings: Settings) -> None:
     settings.REQUIRE_SECOND_FACTOR = True
     for wanted, link in (("/admin/connections/", 'href="/admin/connections/"'), ("//evil", "")):
         client = browser(alice)
-        where = f"{OWN}?next={wanted}"
-        phone = Phone(client.get(where).content.decode())
+        url = f"{OWN}?next={wanted}"
+        phone = Phone(client.get(url).content.decode())
         form = {"sealed": phone.sealed, "code": phone.code(), "password": PASSWORD}
-        page = client.post(where, form).content.decode()
+        page = client.post(url, form).content.decode()
         assert link in page and 'href="//evil"' not in page
         actions.remove(alice, COMMAND_LINE)
 
 
-def test_wrong_code_or_password_sets_nothing_up_and_keeps_the_secret(alice: User) -> None:
+def test_wrong_code_or_password_at_the_set_up_keeps_the_secret(alice: User) -> None:
     client = browser(alice)
     phone = Phone(client.get(OWN).content.decode())
     wrong = next(code for code in ("000000", "111111") if code != phone.code())
@@ -125,7 +123,7 @@ def test_wrong_code_or_password_sets_nothing_up_and_keeps_the_secret(alice: User
     assert app_of(alice) is None and StaticToken.objects.count() == 0 and audited() == []
 
 
-def test_secret_of_another_user_or_a_made_up_one_is_not_taken(alice: User, bob: User) -> None:
+def test_foreign_or_forged_secret_is_refused(alice: User, bob: User) -> None:
     others = Phone(browser(bob).get(OWN).content.decode())
     client = browser(alice)
     for sealed in (others.sealed, "", "x", "ÿ" * 9, "A" * 64):
@@ -177,12 +175,12 @@ def test_renewed_codes_replace_the_old_ones(alice: User) -> None:
     new = re.findall(r"<li><code>([a-z2-7-]{19})</code></li>", page)
     assert len(new) == 10 and not set(new) & set(old)
     assert StaticToken.objects.count() == 10
-    # The code was used up.
+    # The code was consumed.
     assert "This code is not right" in client.post(CODES, form).content.decode()
     assert [action for action, *_ in audited()] == ["second_factor_added", "recovery_codes_renewed"]
 
 
-def test_removal_asks_for_password_and_code(alice: User) -> None:
+def test_removal_needs_password_and_code(alice: User) -> None:
     client = browser(alice)
     phone, codes = set_up(client)
     assert client.get(REMOVE).status_code == 200
@@ -195,31 +193,33 @@ def test_removal_asks_for_password_and_code(alice: User) -> None:
         assert client.post(REMOVE, {"code": code, "password": password}).status_code == 200
     assert app_of(alice) is not None
     AuthenticatorApp.objects.update(throttling_failure_count=0)
-    answer = client.post(REMOVE, {"code": phone.code(), "password": PASSWORD})
-    assert (answer.status_code, answer["Location"]) == (302, OWN)
+    response = client.post(REMOVE, {"code": phone.code(), "password": PASSWORD})
+    assert (response.status_code, response["Location"]) == (302, OWN)
     assert app_of(alice) is None and StaticToken.objects.count() == 0
     assert client.get("/admin/").status_code == 200
     assert audited()[-1] == ("second_factor_removed", "alice", "alice")
 
 
-def test_recovery_code_removes_a_lost_phone(alice: User) -> None:
+def test_recovery_code_removes_the_second_factor(alice: User) -> None:
     client = browser(alice)
     _, codes = set_up(client)
     assert client.post(REMOVE, {"code": codes[3], "password": PASSWORD}).status_code == 302
     assert app_of(alice) is None
 
 
-def test_without_one_there_is_nothing_to_change(alice: User) -> None:
+def test_user_without_a_second_factor_is_redirected(alice: User) -> None:
     for page in (CODES, REMOVE):
         assert browser(alice).get(page)["Location"] == OWN
 
 
-# --- Resetting another's ------------------------------------------------------------------------
+# --- Reset by superusers ------------------------------------------------------------------------
 
 
-def test_superuser_resets_anothers_and_nobody_else_does(alice: User, bob: User, boss: User) -> None:
+def test_only_superusers_reset_another_users_second_factor(
+    alice: User, bob: User, boss: User
+) -> None:
     set_up(browser(alice))
-    where = reverse("admin:user_second_factor_reset", args=[alice.pk])
+    url = reverse("admin:user_second_factor_reset", args=[alice.pk])
     change = reverse("admin:auth_user_change", args=[alice.pk])
     for other in (alice, bob):
         client = browser(other)
@@ -229,28 +229,28 @@ def test_superuser_resets_anothers_and_nobody_else_does(alice: User, bob: User, 
             assert app is not None
             session[DEVICE_ID_SESSION_KEY] = app.persistent_id
             session.save()
-        assert client.post(where, {"confirmed": "yes"}).status_code == 403
+        assert client.post(url, {"confirmed": "yes"}).status_code == 403
     client = browser(boss)
-    assert f'href="{where}"' in client.get(change).content.decode()
-    assert "Reset the second factor" in client.get(where).content.decode()
+    assert f'href="{url}"' in client.get(change).content.decode()
+    assert "Reset the second factor" in client.get(url).content.decode()
     assert app_of(alice) is not None
-    assert client.post(where, {"confirmed": "yes"})["Location"] == change
+    assert client.post(url, {"confirmed": "yes"})["Location"] == change
     assert app_of(alice) is None and StaticToken.objects.count() == 0
     assert audited()[-1] == ("second_factor_reset", "alice", "boss")
-    assert f'href="{where}"' not in client.get(change).content.decode()
+    assert f'href="{url}"' not in client.get(change).content.decode()
 
 
-def test_superuser_does_not_reset_the_own_one_without_a_code(boss: User) -> None:
+def test_superuser_cannot_reset_their_own_second_factor(boss: User) -> None:
     client = browser(boss)
     set_up(client)
-    where = reverse("admin:user_second_factor_reset", args=[boss.pk])
-    assert client.post(where, {"confirmed": "yes"})["Location"] == OWN
+    url = reverse("admin:user_second_factor_reset", args=[boss.pk])
+    assert client.post(url, {"confirmed": "yes"})["Location"] == OWN
     assert app_of(boss) is not None
     change = client.get(reverse("admin:auth_user_change", args=[boss.pk])).content.decode()
-    assert f'href="{where}"' not in change
+    assert f'href="{url}"' not in change
 
 
-def test_command_resets_and_says_what_it_did(alice: User) -> None:
+def test_command_resets_the_second_factor(alice: User) -> None:
     set_up(browser(alice))
     out = StringIO()
     call_command("reset_second_factor", "alice", stdout=out)
@@ -261,10 +261,10 @@ def test_command_resets_and_says_what_it_did(alice: User) -> None:
             call_command("reset_second_factor", name)
 
 
-# --- What is written down -----------------------------------------------------------------------
+# --- Logs, audit and storage --------------------------------------------------------------------
 
 
-def test_no_secret_and_no_code_is_logged_audited_or_kept(
+def test_secrets_and_codes_are_not_logged_audited_or_stored(
     alice: User, bob: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -285,7 +285,7 @@ def test_no_secret_and_no_code_is_logged_audited_or_kept(
     assert "typed-w0rd" not in written and "wr0ng-password" not in written
 
 
-def test_error_report_hides_what_was_typed(
+def test_error_report_hides_typed_values(
     alice: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = browser(alice)

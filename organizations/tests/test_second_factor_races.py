@@ -1,4 +1,4 @@
-"""A code opens one login, also when two show it at the same moment."""
+"""Concurrent uses of a code, and concurrent set-ups."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def app_code() -> str:
 
 
 def show_at_once(user: User, code: str) -> int:
-    """Show a code in several logins at the same moment. Return how many took it."""
+    """Submit a code in several logins at the same time. Return how many succeeded."""
     start = Barrier(TRIES)
 
     def show(_: int) -> bool:
@@ -44,7 +44,7 @@ def show_at_once(user: User, code: str) -> int:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_code_shown_several_times_at_once_is_taken_once() -> None:
+def test_concurrent_uses_of_a_code_log_in_once() -> None:
     user = User.objects.create(username="alice", is_staff=True)
     codes = actions.set_up(user, SECRET, app_code(), COMMAND_LINE)
     AuthenticatorApp.objects.update(last_t=-1)
@@ -53,7 +53,7 @@ def test_code_shown_several_times_at_once_is_taken_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_set_ups_at_once_leave_one_device() -> None:
+def test_concurrent_set_ups_leave_one_device() -> None:
     user = User.objects.create(username="alice", is_staff=True)
     start = Barrier(2)
 

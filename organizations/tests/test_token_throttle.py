@@ -1,4 +1,4 @@
-"""Wrong tokens: so many from one address, and then a pause for further wrong ones."""
+"""The limit of wrong tokens per network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def status(shown: str, address: str = "192.0.2.1") -> int:
     return Client(REMOTE_ADDR=address, headers={"Authorization": shown}).get(URL).status_code
 
 
-def test_after_some_wrong_tokens_others_wait_and_a_right_one_does_not(alice: User) -> None:
+def test_wrong_tokens_above_the_limit_get_429_and_a_right_one_does_not(alice: User) -> None:
     text = token_of(alice)
     assert [status(shown) for shown in WRONG] == [401, 401, 401, 429, 429]
     assert status(f"Bearer {text}") == 200
@@ -36,26 +36,28 @@ def test_after_some_wrong_tokens_others_wait_and_a_right_one_does_not(alice: Use
     assert status("Bearer wao_wrong", "192.0.2.2") == 401
 
 
-def test_what_the_guesser_is_told(db: None) -> None:
+def test_429_has_a_message_and_retry_after(db: None) -> None:
     for _ in range(3):
         status("Bearer wao_wrong")
-    answer = Client(REMOTE_ADDR="192.0.2.1", headers={"Authorization": "Bearer wao_wrong"}).get(URL)
-    wait = int(answer["Retry-After"])
+    response = Client(REMOTE_ADDR="192.0.2.1", headers={"Authorization": "Bearer wao_wrong"}).get(
+        URL
+    )
+    wait = int(response["Retry-After"])
     assert 590 <= wait <= 600
-    assert answer.json() == {
+    assert response.json() == {
         "success": False,
         "code": "too_many_requests",
         "message": f"Too many wrong tokens from this address. Try again in {wait} seconds.",
     }
 
 
-def test_no_token_is_no_guess(db: None) -> None:
+def test_request_without_a_token_is_not_counted(db: None) -> None:
     for _ in range(10):
         assert Client(REMOTE_ADDR="192.0.2.1").get(URL).status_code == 401
         assert status("Basic abc") == 401
 
 
-def test_the_window_ends_however_many_follow(db: None, settings: Settings) -> None:
+def test_further_wrong_tokens_do_not_extend_the_window(db: None, settings: Settings) -> None:
     settings.WRONG_TOKEN_WINDOW_SECONDS = 2
     deadline = time.monotonic() + 20
     for expected in (429, 401):
@@ -63,7 +65,7 @@ def test_the_window_ends_however_many_follow(db: None, settings: Settings) -> No
             assert time.monotonic() < deadline, f"never {expected}"
 
 
-def test_an_address_of_a_network_that_one_client_owns_counts_for_all_of_it() -> None:
+def test_wrong_tokens_are_counted_by_network() -> None:
     for number in range(3):
         token_throttle.record_wrong_token(f"2001:db8:0:1::{number}")
     with pytest.raises(Throttled):
@@ -80,14 +82,14 @@ def test_mapped_ipv4_address_counts_as_the_ipv4_address() -> None:
 
 
 @pytest.mark.parametrize("address", [None, "", "nonsense"])
-def test_an_unknown_address_counts_too(address: str | None) -> None:
+def test_unknown_addresses_are_counted(address: str | None) -> None:
     for _ in range(3):
         token_throttle.record_wrong_token(address)
     with pytest.raises(Throttled):
         token_throttle.record_wrong_token(address)
 
 
-def test_what_runs_out_in_between_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_that_expires_between_calls_starts_a_new_count(monkeypatch: pytest.MonkeyPatch) -> None:
     token_throttle.record_wrong_token("192.0.2.1")
 
     def gone(key: str) -> int:
@@ -97,7 +99,7 @@ def test_what_runs_out_in_between_is_begun_anew(monkeypatch: pytest.MonkeyPatch)
     token_throttle.record_wrong_token("192.0.2.1")
 
 
-def test_the_log_has_one_line_and_no_token(db: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_limit_is_logged_once_without_the_token(db: None, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(9):
         status("Bearer wao_secretguess")
     lines = [record for record in caplog.records if record.name == "organizations.token_throttle"]

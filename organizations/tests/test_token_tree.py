@@ -1,4 +1,4 @@
-"""Tokens made with a token: revoking one revokes all that came from it."""
+"""Tokens that were created with a token are revoked with it."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ __all__ = ["olivia"]
 
 
 class Tree:
-    """An owner's token, a user token made with it, and an organization's made with that."""
+    """An owner's token, a personal token created with it, and an organization's with that one."""
 
     def __init__(self, olivia: User, organization: Organization) -> None:
         self.path = f"/organizations/{organization.pk}"
         self.first = Api(olivia)
-        made = self.first("post", "/tokens", {"name": "second", "scope": "manage"}).json()
-        self.second, self.second_number = made["token"], made["id"]
-        answer = client(self.second).post(
+        created = self.first("post", "/tokens", {"name": "second", "scope": "manage"}).json()
+        self.second, self.second_number = created["token"], created["id"]
+        response = client(self.second).post(
             f"{API}{self.path}/tokens", {"name": "third"}, content_type="application/json"
         )
-        self.third = answer.json()["token"]
+        self.third = response.json()["token"]
 
     def statuses(self) -> list[int]:
-        """What reading the organization answers to each of the three."""
+        """Return the status of a request with each of the three tokens."""
         texts = (self.first.text, self.second, self.third)
         return [client(text).get(f"{API}{self.path}").status_code for text in texts]
 
@@ -49,7 +49,7 @@ def client(text: str) -> Client:
 
 
 def revocations() -> list[tuple[str, str, int | None]]:
-    """Who revoked what, and in the audit of which organization."""
+    """Return actor, token name and organization of each revocation."""
     entries = AuditEntry.objects.filter(action="token_revoked").order_by("pk")
     return list(entries.values_list("actor", "detail", "organization"))
 
@@ -61,7 +61,7 @@ def tree(olivia: User, organization: Organization) -> Tree:
     return found
 
 
-def test_revoking_a_token_revokes_what_was_made_with_it(
+def test_revoking_a_token_revokes_tokens_created_with_it(
     tree: Tree, olivia: User, organization: Organization
 ) -> None:
     other = Api(olivia)
@@ -76,21 +76,23 @@ def test_revoking_a_token_revokes_what_was_made_with_it(
     ]
 
 
-def test_revoking_a_token_leaves_the_one_that_made_it(tree: Tree) -> None:
+def test_revoking_a_token_keeps_the_one_that_created_it(tree: Tree) -> None:
     for _ in range(2):
         assert tree.first("delete", f"/tokens/{tree.second_number}").status_code == 204
         assert tree.statuses() == [200, 401, 401]
     assert [what for _, what, _ in revocations()] == ["second", "third"]
 
 
-def test_nobody_else_revokes_a_tree(tree: Tree, alice: User, bob: User, charlie: User) -> None:
+def test_other_users_cannot_revoke_a_tree(
+    tree: Tree, alice: User, bob: User, charlie: User
+) -> None:
     for user in (alice, bob, charlie):
-        answer = Api(user)("delete", f"/tokens/{tree.first.token.number}")
-        assert error(answer) == (404, "not_found", "There is no such token.")
+        response = Api(user)("delete", f"/tokens/{tree.first.token.number}")
+        assert error(response) == (404, "not_found", "There is no such token.")
     assert tree.statuses() == [200, 200, 200]
 
 
-def test_the_admin_revokes_the_tree(tree: Tree, olivia: User) -> None:
+def test_admin_revokes_the_tree(tree: Tree, olivia: User) -> None:
     page = address("apitoken", "revoke", tree.first.token.number)
     assert "a token made with it" in browser(olivia).get(page).content.decode()
     browser(olivia).post(page, {"confirmed": "yes"})
@@ -98,17 +100,17 @@ def test_the_admin_revokes_the_tree(tree: Tree, olivia: User) -> None:
     assert [by for by, _, _ in revocations()] == ["olivia"] * 3
 
 
-def test_the_command_revokes_the_tree_and_names_each(tree: Tree) -> None:
+def test_command_revokes_the_tree_and_prints_each_token(tree: Tree) -> None:
     out = io.StringIO()
     call_command("revoke_token", str(tree.first.token.number), stdout=out)
     assert tree.statuses() == [401, 401, 401]
-    told = [line.split(" (")[0] for line in out.getvalue().splitlines()]
-    assert told == ["Revoked: a test", "Revoked: second", "Revoked: third"]
+    actual = [line.split(" (")[0] for line in out.getvalue().splitlines()]
+    assert actual == ["Revoked: a test", "Revoked: second", "Revoked: third"]
     assert [by for by, _, _ in revocations()] == ["command line"] * 3
 
 
-def test_revoking_again_reaches_what_is_still_valid(tree: Tree) -> None:
-    """A version that does not know who made what has revoked the first alone."""
+def test_revoking_again_revokes_valid_tokens_of_the_tree(tree: Tree) -> None:
+    """The first token was revoked alone, as by a version without `made_by`."""
     ApiToken.objects.filter(pk=tree.first.token.pk).update(revoked_at=timezone.now())
     assert tree.statuses() == [401, 200, 200]
     revoked = actions.revoke_token(tree.first.token, Actor("the tests"))
@@ -116,26 +118,26 @@ def test_revoking_again_reaches_what_is_still_valid(tree: Tree) -> None:
     assert tree.statuses() == [401, 401, 401]
 
 
-def test_expiry_of_the_maker_revokes_nothing(tree: Tree) -> None:
+def test_expiry_of_the_creating_token_revokes_nothing(tree: Tree) -> None:
     past = timezone.now() - timedelta(seconds=1)
     ApiToken.objects.filter(pk=tree.first.token.pk).update(expiry=past)
     assert tree.statuses() == [401, 200, 200]
 
 
-def test_token_made_in_person_has_no_maker(olivia: User) -> None:
+def test_token_created_without_a_token_has_no_parent(olivia: User) -> None:
     browser(olivia).post(address("apitoken", "add"), {"name": "CRM", "scope": "manage"})
     assert ApiToken.objects.get(name="CRM").made_by is None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_token_made_while_its_maker_is_revoked_does_not_stay_valid() -> None:
+def test_token_created_during_revocation_of_its_parent_is_revoked() -> None:
     for turn in range(15):
-        # Refused tokens are counted as guesses.
+        # Refused tokens count as wrong tokens.
         cache.clear()
         organization = Organization.objects.create(name=f"Acme {turn}")
         owner = member(f"owner{turn}", organization, Membership.Role.OWNER)
         tree, other = Tree(owner, organization), Api(owner)
-        made, revoked = at_the_same_time(
+        created, revoked = at_the_same_time(
             partial(
                 client(tree.second).post,
                 f"{API}/tokens",
@@ -145,7 +147,7 @@ def test_token_made_while_its_maker_is_revoked_does_not_stay_valid() -> None:
             partial(other, "delete", f"/tokens/{tree.first.token.number}"),
         )
         assert revoked.status_code == 204
-        assert made.status_code in (201, 401, 403)
-        if made.status_code == 201:
-            assert find_token(made.json()["token"]) is None
+        assert created.status_code in (201, 401, 403)
+        if created.status_code == 201:
+            assert find_token(created.json()["token"]) is None
         assert tree.statuses() == [401, 401, 401]

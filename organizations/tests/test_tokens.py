@@ -1,4 +1,4 @@
-"""API tokens: shown once, stored as a hash, and refused with 401 whatever is wrong with them."""
+"""API tokens: stored as a hash; invalid ones get 401."""
 
 from datetime import timedelta
 
@@ -13,22 +13,22 @@ from organizations.tests.users import api_client, token_of
 
 
 def status(client: Client, organization: Organization) -> int:
-    answer = client.get(f"/api/v1/organizations/{organization.pk}/whatsapp/status")
-    if answer.status_code == 401:
-        assert set(answer.json()) == {"success", "code", "message"}
-        assert answer["WWW-Authenticate"] == "Bearer"
-    return answer.status_code
+    response = client.get(f"/api/v1/organizations/{organization.pk}/whatsapp/status")
+    if response.status_code == 401:
+        assert set(response.json()) == {"success", "code", "message"}
+        assert response["WWW-Authenticate"] == "Bearer"
+    return response.status_code
 
 
 def with_header(header: str) -> Client:
     return Client(headers={"Authorization": header})
 
 
-def test_a_token_opens_the_api(alice: User, organization: Organization) -> None:
+def test_token_authenticates_api_requests(alice: User, organization: Organization) -> None:
     assert status(api_client(alice), organization) == 200
 
 
-def test_only_its_hash_and_its_first_characters_are_stored(alice: User) -> None:
+def test_only_hash_and_prefix_of_a_token_are_stored(alice: User) -> None:
     token = token_of(alice)
     assert token.startswith("wao_")
     stored = ApiToken.objects.get()
@@ -39,23 +39,21 @@ def test_only_its_hash_and_its_first_characters_are_stored(alice: User) -> None:
     assert stored.expiry is None
 
 
-def test_the_hash_is_no_token(alice: User, organization: Organization) -> None:
+def test_hash_is_not_accepted_as_a_token(alice: User, organization: Organization) -> None:
     token_of(alice)
     stored = ApiToken.objects.get()
     assert status(with_header(f"Bearer {stored.digest}"), organization) == 401
     assert status(with_header(f"Bearer {stored.token_key}"), organization) == 401
 
 
-def test_a_deactivated_user_is_refused(alice: User, organization: Organization) -> None:
+def test_token_of_a_deactivated_user_gets_401(alice: User, organization: Organization) -> None:
     client = api_client(alice)
     alice.is_active = False
     alice.save()
     assert status(client, organization) == 401
 
 
-def test_a_token_that_was_taken_back_or_has_expired_is_refused(
-    alice: User, organization: Organization
-) -> None:
+def test_revoked_or_expired_token_gets_401(alice: User, organization: Organization) -> None:
     client = api_client(alice)
     ApiToken.objects.update(expiry=timezone.now() - timedelta(seconds=1))
     assert status(client, organization) == 401
@@ -64,7 +62,9 @@ def test_a_token_that_was_taken_back_or_has_expired_is_refused(
     assert status(client, organization) == 401
 
 
-def test_a_token_is_its_users_own(bob: User, charlie: User, organization: Organization) -> None:
+def test_token_has_the_rights_of_its_user_only(
+    bob: User, charlie: User, organization: Organization
+) -> None:
     assert status(api_client(bob), organization) == 200
     assert status(api_client(charlie), organization) == 404
 
@@ -84,11 +84,11 @@ def test_a_token_is_its_users_own(bob: User, charlie: User, organization: Organi
         "",
     ],
 )
-def test_anything_else_is_refused(organization: Organization, header: str) -> None:
+def test_malformed_authorization_header_gets_401(organization: Organization, header: str) -> None:
     assert status(with_header(header), organization) == 401
 
 
-def test_one_wrong_character_is_refused(alice: User, organization: Organization) -> None:
+def test_token_with_one_wrong_character_gets_401(alice: User, organization: Organization) -> None:
     token = token_of(alice)
     last = "0" if token[-1] != "0" else "1"
     assert status(with_header(f"Bearer {token[:-1]}{last}"), organization) == 401

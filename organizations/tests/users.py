@@ -1,4 +1,4 @@
-"""Who recurs in the tests: Alice operates the organization, Bob may only look, Charlie is outside.
+"""The users of the tests: Alice is an operator, Bob a viewer, Charlie an outsider.
 
 An app's conftest.py imports these fixtures, and so its tests have them.
 """
@@ -17,19 +17,19 @@ __all__ = ["alice", "bob", "charlie", "clear_cache", "organization", "other_orga
 
 @pytest.fixture(autouse=True)
 def clear_cache() -> None:
-    """No test is kept waiting for the wrong tokens of another one."""
+    """Clear the cache, so that wrong tokens of another test do not count."""
     cache.clear()
 
 
 @pytest.fixture
 def organization(db: None) -> Organization:
-    """The one that the tests are about."""
+    """Return the organization of Alice and Bob."""
     return Organization.objects.create(name="Acme")
 
 
 @pytest.fixture
 def other_organization(db: None) -> Organization:
-    """Charlie's."""
+    """Return the organization of Charlie."""
     return Organization.objects.create(name="Globex")
 
 
@@ -49,17 +49,17 @@ def charlie(other_organization: Organization) -> User:
 
 
 def member(name: str, organization: Organization, role: Membership.Role) -> User:
-    """A staff user with this role in this organization."""
+    """Create a staff user with this role in this organization."""
     user = User.objects.create(username=name, is_staff=True)
     Membership.objects.create(user=user, organization=organization, role=role)
     return user
 
 
 def token_of(user: User) -> str:
-    """The text of a new token that stands for this user."""
+    """Create a personal token of this user and return its text."""
     return create_token(user, "a test", Actor("the tests"))[1]
 
 
 def api_client(user: User) -> Client:
-    """A client of the REST API with a token of this user's."""
+    """Return a client of the REST API with a personal token of this user."""
     return Client(headers={"Authorization": f"Bearer {token_of(user)}"})
