@@ -1,1 +1,1 @@
-"""A stand-in for WhatsApp's server and for the phone, on loopback, for demos, tests and benches."""
+"""A simulator of WhatsApp's server and of phones, on loopback, for demos, tests and benchmarks."""

@@ -1,4 +1,4 @@
-"""`python -m simulator --state DIR`: run the stand-in until it is told to stop."""
+"""`python -m simulator --state DIR`: run the simulator until it gets a signal to stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .server import Options, StartError, run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and serve; returns the exit status."""
+    """Parse the command line and serve; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="directory for keys and devices")
     parser.add_argument("--port", type=_port, default=0, help="proxy port; 0: last one or free")
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _allow_many_files() -> None:
-    """Raise the soft limit of open files: each client is one."""
+    """Raise the soft limit of open files to the hard limit: each client needs one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 

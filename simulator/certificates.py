@@ -1,7 +1,7 @@
-"""The two proofs that the stand-in is `web.whatsapp.com`: a TLS chain and a Noise chain.
+"""The simulator's certificates for `web.whatsapp.com`: a TLS chain and a Noise chain.
 
-Both are made once and kept in the state directory: `ca.pem` (to trust), `tls.pem` (leaf key and
-certificate) and `noise.json` (the seeds of the root, intermediate and server keys).
+Both are created once and stored in the state directory: `ca.pem` (for clients to trust), `tls.pem`
+(leaf key and certificate) and `noise.json` (seeds of the root, intermediate and server keys).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _YEARS = 10 * 365
 
 
 class NoiseIdentity:
-    """The server's Noise keys: the root that clients trust, and the static key it vouches for."""
+    """The server's Noise keys: the root that clients trust, and the static key that it signs."""
 
     def __init__(self, root: KeyPair, intermediate: KeyPair, static: KeyPair) -> None:
         self.root = root
@@ -36,14 +36,14 @@ class NoiseIdentity:
         self._intermediate = intermediate
 
     def chain(self) -> bytes:
-        """The CertChain message; valid from yesterday for ten years, so made anew at each start."""
-        middle = _certificate(self.root, serial=1, issuer=0, key=self._intermediate.public)
+        """Return the CertChain message, valid from yesterday for ten years."""
+        intermediate = _certificate(self.root, serial=1, issuer=0, key=self._intermediate.public)
         leaf = _certificate(self._intermediate, serial=2, issuer=1, key=self.static.public)
-        return wire.encode({1: leaf, 2: middle})
+        return wire.encode({1: leaf, 2: intermediate})
 
 
 def noise_identity(directory: Path) -> NoiseIdentity:
-    """Load the Noise keys of a state directory, or make them."""
+    """Return the Noise keys of a state directory, created if they are missing."""
     path = directory / "noise.json"
     if not path.exists():
         seeds = [KeyPair().seed.hex() for _ in range(3)]
@@ -55,19 +55,19 @@ def noise_identity(directory: Path) -> NoiseIdentity:
 
 
 def tls_context(directory: Path) -> ssl.SSLContext:
-    """The server's TLS context from a state directory, making its chain when there is none."""
+    """Return the server's TLS context of a state directory, with its chain created if missing."""
     chain = directory / "tls.pem"
     if not (chain.exists() and ca_file(directory).exists()):
         _make_tls(directory, chain)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
-    # Session tickets would cost each of a thousand clients and save none of them anything.
+    # No session tickets: they cost memory for each client, and no client resumes a session.
     context.num_tickets = 0
     return context
 
 
 def ca_file(directory: Path) -> Path:
-    """Where the CA certificate that clients must trust stands."""
+    """Return the path of the CA certificate that clients must trust."""
     return directory / "ca.pem"
 
 
@@ -87,7 +87,7 @@ def _make_tls(directory: Path, chain: Path) -> None:
         _builder(ca_name, ca_name, ca_key, ca_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
-        # The CA's key is thrown away, and the CA can vouch for this one host only.
+        # The CA's key is not stored, and the CA is limited to this one host.
         .add_extension(x509.NameConstraints([x509.DNSName(HOST)], None), critical=True)
         .sign(ca_key, hashes.SHA256())
     )
@@ -110,8 +110,8 @@ def _builder(
     issuer_key: ec.EllipticCurvePrivateKey,
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
-    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    issuers = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    subject_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -121,8 +121,8 @@ def _builder(
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=_YEARS))
         # Python 3.13 refuses chains without these two.
-        .add_extension(own, critical=False)
-        .add_extension(issuers, critical=False)
+        .add_extension(subject_id, critical=False)
+        .add_extension(issuer_id, critical=False)
     )
 
 

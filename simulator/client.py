@@ -1,4 +1,4 @@
-"""A synchronous client of the control API, of the standard library only."""
+"""A synchronous client of the control API, with the standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SCAN_SECONDS = 15.0
 
 
 class ControlError(Exception):
-    """The stand-in refused a call: its HTTP status, or 0 when it could not be reached."""
+    """The simulator refused a call. `status`: the HTTP status, or 0 when it was not reachable."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{message} ({status})" if status else message)
@@ -23,7 +23,7 @@ class ControlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A companion that a phone has linked."""
+    """A linked companion device and its phone's number."""
 
     jid: str
     number: str
@@ -32,8 +32,8 @@ class Linked:
 class ControlClient:
     """Calls the control API; each call raises ControlError when it is refused or not answered.
 
-    Every call has its own connection, straight to the stand-in (no proxy of the environment is
-    used), so one client may be used by several threads.
+    Each call opens its own connection, without the proxy of the environment, so threads can share
+    a client.
     """
 
     def __init__(self, control_url: str) -> None:
@@ -43,57 +43,57 @@ class ControlClient:
         self._host, self._port = parts.hostname, parts.port
 
     def health(self) -> dict[str, Any]:
-        """{"status", "pid", "uptime" (seconds)}."""
+        """Return {"status", "pid", "uptime" (seconds)}."""
         return self._object("GET", "/health")
 
     def stats(self) -> dict[str, int]:
-        """The counters, and how many connections, devices and phones there are now."""
+        """Return the counters, and the current numbers of connections, devices and phones."""
         return self._object("GET", "/stats")
 
     def connections(self) -> list[dict[str, Any]]:
-        """The live connections: id, state, jid, number, since (Unix time), refs_issued."""
+        """Return the live connections: id, state, jid, number, since (Unix time), refs_issued."""
         return self._list("GET", "/connections")
 
     def devices(self) -> list[dict[str, Any]]:
-        """The linked devices: jid, number, name, online."""
+        """Return the linked devices: jid, number, name, online."""
         return self._list("GET", "/devices")
 
     def logins(self, number: str = "") -> list[dict[str, Any]]:
-        """Each phone number's logins since the last reset: number, logins (let in), attempts."""
-        counted = self._list("GET", "/logins")
-        return [count for count in counted if number in ("", count["number"])]
+        """Return the logins per phone number since the last reset: number, logins, attempts."""
+        counts = self._list("GET", "/logins")
+        return [count for count in counts if number in ("", count["number"])]
 
     def messages(self, number: str = "") -> list[dict[str, Any]]:
-        """What phones have received and read: number, id, sender (a JID), text, at (Unix time)."""
-        received = self._list("GET", "/messages")
-        return [message for message in received if number in ("", message["number"])]
+        """Return the messages that phones received: number, id, sender (JID), text, at (Unix)."""
+        messages = self._list("GET", "/messages")
+        return [message for message in messages if number in ("", message["number"])]
 
     def scan(self, qr: str, *, number: str = "", name: str = "", platform: str = "") -> Linked:
-        """Scan a QR code with a phone (a made-up one when no number is given).
+        """Scan a QR code with a phone (a new one without `number`).
 
-        ControlError 404 for an unknown code, 410 for an expired or used one, 409 when the
+        Raises ControlError 404 for an unknown code, 410 for an expired or used one, 409 when the
         companion refuses, 504 when it does not answer in 10 s.
         """
         body = {"qr": qr, "number": number, "name": name, "platform": platform}
-        answer = self._object("POST", "/scan", _given(body), _SCAN_SECONDS)
+        answer = self._object("POST", "/scan", _without_empty(body), _SCAN_SECONDS)
         return Linked(**answer)
 
     def enter_code(self, number: str, code: str) -> Linked:
-        """Enter the code that a companion shows on the phone with this number.
+        """Enter a companion's code on the phone with this number.
 
-        ControlError 404 when no companion shows one for it, 409 when the code is wrong (it may be
-        tried again), otherwise as `scan`.
+        Raises ControlError 404 when no companion shows a code for the number, 409 when the code is
+        wrong (another attempt is possible), otherwise as `scan`.
         """
         body = {"number": number, "code": code}
         return Linked(**self._object("POST", "/enter-code", body, _SCAN_SECONDS))
 
     def unlink(self, *, number: str = "", jid: str = "") -> list[str]:
-        """Unlink a phone's companions, or one; returns their JIDs. ControlError 404 for none."""
-        answer = self._object("POST", "/unlink", _given({"number": number, "jid": jid}))
+        """Unlink a phone's companions, or one; return their JIDs. Raises ControlError 404."""
+        answer = self._object("POST", "/unlink", _without_empty({"number": number, "jid": jid}))
         return list(answer["unlinked"])
 
     def drop(self, *, number: str = "", connection: str = "") -> int:
-        """Cut the TCP connections of a phone, one by id, or all; returns how many."""
+        """Abort the TCP connections of a phone, one by id, or all; return how many."""
         body = _scope({"number": number, "connection": connection})
         return int(self._object("POST", "/drop", body)["dropped"])
 
@@ -107,25 +107,25 @@ class ControlClient:
         count: int | None = None,
         **params: int | str,
     ) -> str:
-        """Arm a fault for a phone, a connection or all; returns its id. See the README's table."""
+        """Arm a fault for a phone, a connection or all; return its id. The README lists kinds."""
         body = _scope({"number": number, "connection": connection})
         body |= {"kind": kind, "seconds": seconds, "count": count, "params": params}
         return str(self._object("POST", "/faults", body)["id"])
 
     def faults(self) -> list[dict[str, Any]]:
-        """The armed faults."""
+        """Return the armed faults."""
         return self._list("GET", "/faults")
 
     def clear_faults(self, fault_id: str = "") -> int:
-        """Disarm one fault, or all; returns how many."""
-        return int(self._object("DELETE", "/faults", _given({"id": fault_id}))["cleared"])
+        """Disarm one fault, or all; return how many."""
+        return int(self._object("DELETE", "/faults", _without_empty({"id": fault_id}))["cleared"])
 
     def set_refs(self, refs: int) -> None:
         """Set how many QR codes a pairing gets from now on (1 to 50)."""
         self._object("POST", "/settings", {"refs": refs})
 
     def reset(self) -> None:
-        """Forget every phone, device and fault, and cut every connection."""
+        """Delete all phones, devices and faults, and abort all connections."""
         self._object("POST", "/reset")
 
     def _object(
@@ -137,33 +137,33 @@ class ControlClient:
     ) -> dict[str, Any]:
         answer = self._call(method, path, body, seconds)
         if not isinstance(answer, dict):
-            raise ControlError(0, "the stand-in's answer is not an object")
+            raise ControlError(0, "the simulator's answer is not an object")
         return answer
 
     def _list(self, method: str, path: str) -> list[dict[str, Any]]:
         answer = self._call(method, path, None, _SECONDS)
         if not isinstance(answer, list):
-            raise ControlError(0, "the stand-in's answer is not a list")
+            raise ControlError(0, "the simulator's answer is not a list")
         return answer
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> Any:
-        link = http.client.HTTPConnection(self._host, self._port, timeout=seconds)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=seconds)
         try:
-            link.request(method, path, json.dumps(body or {}), {"Connection": "close"})
-            response = link.getresponse()
+            connection.request(method, path, json.dumps(body or {}), {"Connection": "close"})
+            response = connection.getresponse()
             answer = json.loads(response.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise ControlError(0, f"the stand-in cannot be reached: {error}") from error
+            raise ControlError(0, f"the simulator cannot be reached: {error}") from error
         finally:
-            link.close()
+            connection.close()
         if response.status != 200:
             raise ControlError(response.status, str(answer.get("error", "refused")))
         return answer
 
 
-def _given(body: dict[str, Any]) -> dict[str, Any]:
+def _without_empty(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value}
 
 
 def _scope(body: dict[str, Any]) -> dict[str, Any]:
-    return _given(body) or {"all": True}
+    return _without_empty(body) or {"all": True}

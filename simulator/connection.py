@@ -1,4 +1,4 @@
-"""One client's connection: from the proxy request to its end, and the stanzas in between."""
+"""A client's connection, from the proxy request to its end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .nodes import Node
 from .noise import Cipher, NoiseError, Responder
 from .pairing import Pairing
 from .stanzas import is_logout, is_message, is_ping, stream_error
-from .transport import TARGET, Channel, TransportError, read_dial, status_line
+from .transport import TARGET, Channel, TransportError, read_proxy_request, status_line
 from .world import World
 
 log = logging.getLogger(__name__)
@@ -32,27 +32,27 @@ _CLOSE_SECONDS = 2.0
 
 
 class Role(Protocol):
-    """What a connection is for, once the client has said who it is."""
+    """The purpose of a connection after the handshake: a pairing or a device's session."""
 
     state: str
 
     @property
     def number(self) -> str:
-        """The phone number, empty while unknown."""
+        """Return the phone number, empty while unknown."""
 
     @property
     def jid(self) -> str:
-        """The device's address, empty while unknown."""
+        """Return the device's address, empty while unknown."""
 
     def handle(self, node: Node) -> None:
         """Answer one stanza."""
 
     def end(self) -> None:
-        """The connection is over."""
+        """Clean up after the connection has ended."""
 
 
 class Connection:
-    """A live connection; `run` lives as long as it does."""
+    """A live connection; `run` returns when it ends."""
 
     def __init__(
         self,
@@ -77,28 +77,28 @@ class Connection:
 
     @property
     def state(self) -> str:
-        """handshake, pairing, logging_in, online or closing."""
+        """Return handshake, pairing, logging_in, online or closing."""
         if self._closing:
             return "closing"
         return self.role.state if self.role else "handshake"
 
     @property
     def number(self) -> str:
-        """The phone number, empty while unknown."""
+        """Return the phone number, empty while unknown."""
         return self.role.number if self.role else ""
 
     @property
     def jid(self) -> str:
-        """The device's address, empty while unknown."""
+        """Return the device's address, empty while unknown."""
         return self.role.jid if self.role else ""
 
     async def run(self, identity: NoiseIdentity, certificate: bytes, tls: ssl.SSLContext) -> None:
-        """Serve the client to its end; never raises for what a client does."""
+        """Serve the client until the connection ends; a client's errors raise no exception."""
         self.world.connections[self.id] = self
         self.world.statistics.dials += 1
         try:
             async with asyncio.timeout(_HANDSHAKE_SECONDS) as limit:
-                cipher = await self._shake_hands(identity, certificate, tls, limit)
+                cipher = await self._handshake(identity, certificate, tls, limit)
             if cipher is not None:
                 await self._serve(cipher)
             await asyncio.wait_for(self._channel.finish(), _GRACE_SECONDS)
@@ -115,14 +115,14 @@ class Connection:
                 self.role.end()
 
     def send(self, node: Node) -> None:
-        """Send a stanza, later when a delay is armed; lost when the client has gone."""
+        """Send a stanza, delayed by an armed `delay`; dropped when the client is gone."""
         fault = self.world.faults.take("delay", self)
         loop = asyncio.get_running_loop()
         if fault is None and not self._delayed:
             self._write(node)
             return
-        due = loop.time() + (fault.whole("ms") / 1000 if fault else 0)
-        # Answers keep their order, whatever the delays were when they were queued.
+        due = loop.time() + (fault.integer("ms") / 1000 if fault else 0)
+        # A stanza is never sent before one that was queued earlier.
         self._last_due = max(self._last_due, due)
         self._delayed.append(node)
         loop.call_at(self._last_due, self._write_delayed)
@@ -133,15 +133,15 @@ class Connection:
         self.send(Node("iq", {**attrs, "id": query.get("id")}, content))
 
     def next_id(self) -> str:
-        """An id for a stanza of the server's own."""
+        """Return a new id for a stanza from the server."""
         self._ids += 1
         return f"s{self._ids}"
 
-    def last_words(self, node: Node, grace: float = _GRACE_SECONDS) -> None:
+    def send_final(self, node: Node, grace: float = _GRACE_SECONDS) -> None:
         """Send a stanza that ends the stream, and close after `grace` seconds.
 
-        The client needs the time: one that sees the close before it has handled the stanza
-        would take it for a lost connection.
+        A client that sees the close before it has handled the stanza would treat it as a lost
+        connection.
         """
         if not self._closing:
             self.send(node)
@@ -154,68 +154,68 @@ class Connection:
         loop.call_at(max(loop.time(), self._last_due) + grace, self.close)
 
     def close(self, code: int = 1000) -> None:
-        """Send a Close frame now, and cut TCP when the client does not answer it."""
+        """Send a Close frame now, and abort TCP when the client does not answer it."""
         self._closing = True
         try:
             self._channel.close(code)
         except TransportError as error:
             log.debug("closed already", extra={"connection": self.id, "why": str(error)})
-        # A client that does not answer the close must not keep its socket.
+        # Frees the socket of a client that does not answer the close.
         asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._channel.abort)
 
     def expire_in(self, seconds: float) -> None:
-        """End the connection in `seconds`, whatever was set before."""
+        """Set the connection's deadline to `seconds` from now."""
         self._deadline = asyncio.get_running_loop().time() + seconds
         if self._limit is not None and not self._limit.expired():
             self._limit.reschedule(self._end_time())
 
     def restart(self) -> None:
-        """Tell the client to connect again; close if it has not done so by itself."""
-        self.last_words(stream_error(515), _RESTART_GRACE)
+        """Ask the client to reconnect, and close the connection if it does not."""
+        self.send_final(stream_error(515), _RESTART_GRACE)
 
     def abort(self) -> None:
         """Close the TCP connection now."""
         self._closing = True
         self._channel.abort()
 
-    async def _shake_hands(
+    async def _handshake(
         self,
         identity: NoiseIdentity,
         certificate: bytes,
         tls: ssl.SSLContext,
         limit: asyncio.Timeout,
     ) -> Cipher | None:
-        dial = await read_dial(self._reader)
-        if refusal := self._refusal(dial.target):
+        request = await read_proxy_request(self._reader)
+        if refusal := self._refusal(request.target):
             self.world.statistics.refused += 1
             if refusal != "abort":
-                self._channel.answer_dial(refusal)
+                self._channel.answer_proxy_request(refusal)
             return None
-        self._channel.answer_dial("200 Connection established")
+        self._channel.answer_proxy_request("200 Connection established")
         await self._channel.secure(tls)
         fault = self.world.faults.take("http_503", self)
-        if not await self._channel.upgrade(fault.whole("status") if fault else None):
+        if not await self._channel.upgrade(fault.integer("status") if fault else None):
             self.world.statistics.refused += 1
             return None
         noise = Responder(identity.static, certificate)
         hello = await self._channel.receive()
-        await self._hold_hello(limit)
+        await self._apply_handshake_faults(limit)
         self._channel.send(noise.hello(hello))
         static, payload = noise.finish(await self._channel.receive())
         incoming, self._cipher = noise.split()
         self.world.statistics.handshakes += 1
-        self._begin(static, wire.decode(payload))
+        self._set_role(static, wire.decode(payload))
         return incoming
 
-    async def _hold_hello(self, limit: asyncio.Timeout) -> None:
+    async def _apply_handshake_faults(self, limit: asyncio.Timeout) -> None:
         now = asyncio.get_running_loop().time()
         if self.world.faults.take("no_server_hello", self):
             limit.reschedule(now + _SILENT_HELLO_SECONDS)
             await self._channel.receive()
         elif fault := self.world.faults.take("slow_handshake", self):
-            due = now + fault.whole("ms") / 1000
+            due = now + fault.integer("ms") / 1000
             limit.reschedule(due + _HANDSHAKE_SECONDS)
-            # Read meanwhile: a client that gives up must be seen to leave.
+            # Read meanwhile, to notice a client that gives up.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
                     await self._channel.receive()
@@ -226,10 +226,10 @@ class Connection:
         if self.world.faults.take("refuse_tcp", self):
             return "abort"
         if fault := self.world.faults.take("refuse", self):
-            return status_line(fault.whole("status"))
+            return status_line(fault.integer("status"))
         return ""
 
-    def _begin(self, static: bytes, payload: wire.Message) -> None:
+    def _set_role(self, static: bytes, payload: wire.Message) -> None:
         if payload.data(19):
             if refused_by_fault(self, "pairing"):
                 return

@@ -1,4 +1,4 @@
-"""The control API: JSON over HTTP on loopback, to act as the phone and to switch faults on."""
+"""The control API: JSON over HTTP on loopback, to act as a phone and to arm faults."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collections.abc import Awaitable, Callable
 
 from . import linkcode, params
 from .connection import Connection
-from .faults import Moment
+from .faults import Trigger
 from .http import HttpError, Json, Request
 from .live_faults import apply
 from .pairing import CompanionRefused, Pairing, RefUsed
 from .phone import BadCode, read_code
 from .stanzas import device_removed
 from .store import Device
-from .world import NoRoom, World
+from .world import DeviceLimitReached, World
 
 SCAN_SECONDS = 10.0
 MAX_REFS = 50
@@ -51,7 +51,7 @@ class Control:
         }
 
     async def handle(self, request: Request) -> Json:
-        """Answer a request; HttpError (4xx, 5xx) when it cannot be."""
+        """Return the response to a request. Raises HttpError (4xx, 5xx)."""
         route = self._routes.get((request.method, request.path))
         if route is None:
             known = request.path in {path for _, path in self._routes}
@@ -105,7 +105,7 @@ class Control:
 
     async def _scan(self, request: Request) -> Json:
         body = request.body
-        params.only(body, "qr", "number", "name", "platform")
+        params.reject_unknown(body, "qr", "number", "name", "platform")
         try:
             code = read_code(params.text(body, "qr"))
         except BadCode as error:
@@ -114,7 +114,7 @@ class Control:
         name, platform = params.text(body, "name", ""), params.text(body, "platform", "")
         pairing = self._world.pairings.get(code.ref)
         if pairing is None:
-            known = self._world.was_offered(code.ref)
+            known = self._world.is_expired(code.ref)
             raise (
                 HttpError(410, "the code has expired") if known else HttpError(404, "unknown code")
             )
@@ -125,10 +125,10 @@ class Control:
 
     async def _enter_code(self, request: Request) -> Json:
         body = request.body
-        params.only(body, "number", "code", "name", "platform")
+        params.reject_unknown(body, "number", "code", "name", "platform")
         number = params.digits(body, "number")
         try:
-            code = linkcode.clean(params.text(body, "code"))
+            code = linkcode.normalize(params.text(body, "code"))
         except linkcode.WrongCode as error:
             raise HttpError(400, str(error)) from error
         roles = [connection.role for connection in self._world.connections.values()]
@@ -144,14 +144,14 @@ class Control:
             device = await asyncio.wait_for(linking, SCAN_SECONDS)
         except RefUsed as error:
             raise HttpError(410, str(error)) from error
-        except (CompanionRefused, NoRoom, linkcode.WrongCode) as error:
+        except (CompanionRefused, DeviceLimitReached, linkcode.WrongCode) as error:
             raise HttpError(409, str(error)) from error
         except TimeoutError as error:
             raise HttpError(504, f"no answer from the companion in {SCAN_SECONDS:.0f} s") from error
         return {"jid": str(device.jid), "number": device.phone.number}
 
     def _unlink(self, request: Request) -> Json:
-        params.only(request.body, "number", "jid")
+        params.reject_unknown(request.body, "number", "jid")
         scope = params.scope(request.body, "number", "jid")
         if scope.number:
             devices = self._world.devices_of(scope.number)
@@ -160,14 +160,14 @@ class Control:
         if not devices:
             raise HttpError(404, "no such linked device")
         for device in devices:
-            self._world.forget(device)
+            self._world.remove_device(device)
             self._world.statistics.unlinks += 1
             if live := self._world.online.get(device.jid):
-                live.last_words(device_removed())
+                live.send_final(device_removed())
         return {"unlinked": [str(device.jid) for device in devices]}
 
     def _drop(self, request: Request) -> Json:
-        params.only(request.body, "number", "connection", "all")
+        params.reject_unknown(request.body, "number", "connection", "all")
         found = self._matching(params.scope(request.body, "number", "connection", "all"))
         for connection in found:
             connection.abort()
@@ -175,10 +175,14 @@ class Control:
 
     def _arm(self, request: Request) -> Json:
         body = request.body
-        params.only(body, "kind", "connection", "number", "all", "seconds", "count", "params")
+        params.reject_unknown(
+            body, "kind", "connection", "number", "all", "seconds", "count", "params"
+        )
         scope = params.scope(body, "connection", "number", "all")
         seconds = params.seconds(body)
-        count = params.whole(body, "count", 1, 1_000_000) if body.get("count") is not None else None
+        count = (
+            params.integer(body, "count", 1, 1_000_000) if body.get("count") is not None else None
+        )
         faults = self._world.faults
         try:
             fault = faults.arm(
@@ -191,32 +195,32 @@ class Control:
             )
         except ValueError as error:
             raise HttpError(400, str(error)) from error
-        bitten = 0
-        if fault.moment is Moment.NOW:
+        affected = 0
+        if fault.trigger is Trigger.NOW:
             for connection in self._matching(scope)[:count]:
-                faults.spend(fault)
+                faults.count_use(fault)
                 apply(connection, fault)
-                bitten += 1
+                affected += 1
             if seconds is None and count is None:
                 faults.clear(fault.id)
-        return {"id": fault.id, "bitten": bitten, "armed": fault in faults.armed()}
+        return {"id": fault.id, "bitten": affected, "armed": fault in faults.armed()}
 
     def _list_faults(self, request: Request) -> Json:
         return self._world.faults.describe()
 
     def _clear_faults(self, request: Request) -> Json:
-        params.only(request.body, "id")
+        params.reject_unknown(request.body, "id")
         fault_id = params.text(request.body, "id", "")
         return {"cleared": self._world.faults.clear(fault_id or None)}
 
     def _set(self, request: Request) -> Json:
-        params.only(request.body, "refs")
-        self._world.set_refs(params.whole(request.body, "refs", 1, MAX_REFS))
+        params.reject_unknown(request.body, "refs")
+        self._world.set_refs(params.integer(request.body, "refs", 1, MAX_REFS))
         return dataclasses.asdict(self._world.settings)
 
     def _reset(self, request: Request) -> Json:
-        params.only(request.body)
-        self._world.forget_all()
+        params.reject_unknown(request.body)
+        self._world.delete_all()
         self._world.faults.clear()
         closed = list(self._world.connections.values())
         for connection in closed:
@@ -224,7 +228,7 @@ class Control:
         return {"closed": len(closed)}
 
     def _matching(self, scope: params.Scope) -> list[Connection]:
-        """The live connections in a scope, of those that the client has made usable."""
+        """Return the connections in a scope that are past the handshake and not closing."""
         return [
             connection
             for connection in self._world.connections.values()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Statistics:
-    """What has happened since the start; every number only grows."""
+    """Counters of events since the start."""
 
     dials: int = 0
     refused: int = 0
@@ -31,7 +31,7 @@ class Statistics:
 
 @dataclass(slots=True)
 class LoginCount:
-    """How often the linked devices of one phone number have logged in, or tried to."""
+    """Successful logins and all attempts of one phone number's linked devices."""
 
     logins: int = 0
     attempts: int = 0

@@ -1,4 +1,4 @@
-"""Faults that can be switched on: one table row per kind, and the list of those that are armed."""
+"""Faults: a table of the kinds, and the list of armed faults."""
 
 from __future__ import annotations
 
@@ -11,78 +11,78 @@ from typing import Protocol
 
 FOREVER = float("inf")
 Param = int | str
-# A real server is a round trip away. A client that is turned away at once, while it is still
-# setting itself up, hangs for good: neonize and whatsmeow have races there.
+# The time that a real server needs to answer. A client that is refused immediately, during its
+# set-up, hangs forever: neonize and whatsmeow have races there.
 ROUND_TRIP_MS = 100
 
 
-class Moment(Enum):
-    """When a fault bites."""
+class Trigger(Enum):
+    """When a fault applies."""
 
-    DIAL = "dial"  # at the proxy request: nothing is known of the client yet
-    LOGIN = "login"  # once a client has said who it is
-    SCAN = "scan"  # when a phone answers for a companion
-    NODE = "node"  # at every stanza of a live connection
-    NOW = "now"  # at once on live connections; at each login too while it stays armed
+    CONNECT = "connect"  # at the proxy request, when the client is still unknown
+    LOGIN = "login"  # when a client logs in
+    SCAN = "scan"  # when a phone links a companion
+    NODE = "node"  # at each stanza of a live connection
+    NOW = "now"  # immediately on live connections, and at each login while it stays armed
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of fault: when it bites and its parameters' default values, which set their types."""
+    """A kind of fault: when it applies, and its parameters' default values (and types)."""
 
-    moment: Moment
+    trigger: Trigger
     params: dict[str, Param] = field(default_factory=dict)
 
 
 KINDS: dict[str, Kind] = {
-    "refuse": Kind(Moment.DIAL, {"status": 503}),
-    "refuse_tcp": Kind(Moment.DIAL),
-    "http_503": Kind(Moment.DIAL, {"status": 503}),
-    "no_server_hello": Kind(Moment.DIAL),
-    "slow_handshake": Kind(Moment.DIAL, {"ms": 2000}),
-    "cut_login": Kind(Moment.LOGIN, {"ms": ROUND_TRIP_MS}),
-    "mute_login": Kind(Moment.LOGIN),
+    "refuse": Kind(Trigger.CONNECT, {"status": 503}),
+    "refuse_tcp": Kind(Trigger.CONNECT),
+    "http_503": Kind(Trigger.CONNECT, {"status": 503}),
+    "no_server_hello": Kind(Trigger.CONNECT),
+    "slow_handshake": Kind(Trigger.CONNECT, {"ms": 2000}),
+    "cut_login": Kind(Trigger.LOGIN, {"ms": ROUND_TRIP_MS}),
+    "mute_login": Kind(Trigger.LOGIN),
     "failure": Kind(
-        Moment.LOGIN,
+        Trigger.LOGIN,
         {"reason": 401, "code": 101, "expire": 3600, "pairing": 0, "ms": ROUND_TRIP_MS},
     ),
-    "slow_success": Kind(Moment.LOGIN, {"ms": 2000}),
-    "drop_after_login": Kind(Moment.LOGIN, {"ms": 0, "how": 0}),
-    "bad_hmac": Kind(Moment.SCAN),
-    "bad_signature": Kind(Moment.SCAN),
-    "passkey": Kind(Moment.SCAN, {"options": 1}),
-    "downgrade_webclient": Kind(Moment.SCAN),
-    "silence": Kind(Moment.NODE),
-    "no_pong": Kind(Moment.NODE),
-    "no_logout_answer": Kind(Moment.NODE),
-    "no_ack": Kind(Moment.NODE),
-    "nack": Kind(Moment.NODE, {"error": 479}),
-    "delay": Kind(Moment.NODE, {"ms": 1000}),
-    "drop": Kind(Moment.NOW),
-    "websocket_close": Kind(Moment.NOW, {"code": 1001}),
-    "stream_503": Kind(Moment.NOW),
-    "stream_515": Kind(Moment.NOW),
-    "stream_error": Kind(Moment.NOW, {"code": 500, "close": 1}),
-    "replaced": Kind(Moment.NOW),
-    "notification": Kind(Moment.NOW, {"type": "companion_reg_refresh"}),
+    "slow_success": Kind(Trigger.LOGIN, {"ms": 2000}),
+    "drop_after_login": Kind(Trigger.LOGIN, {"ms": 0, "how": 0}),
+    "bad_hmac": Kind(Trigger.SCAN),
+    "bad_signature": Kind(Trigger.SCAN),
+    "passkey": Kind(Trigger.SCAN, {"options": 1}),
+    "downgrade_webclient": Kind(Trigger.SCAN),
+    "silence": Kind(Trigger.NODE),
+    "no_pong": Kind(Trigger.NODE),
+    "no_logout_answer": Kind(Trigger.NODE),
+    "no_ack": Kind(Trigger.NODE),
+    "nack": Kind(Trigger.NODE, {"error": 479}),
+    "delay": Kind(Trigger.NODE, {"ms": 1000}),
+    "drop": Kind(Trigger.NOW),
+    "websocket_close": Kind(Trigger.NOW, {"code": 1001}),
+    "stream_503": Kind(Trigger.NOW),
+    "stream_515": Kind(Trigger.NOW),
+    "stream_error": Kind(Trigger.NOW, {"code": 500, "close": 1}),
+    "replaced": Kind(Trigger.NOW),
+    "notification": Kind(Trigger.NOW, {"type": "companion_reg_refresh"}),
 }
 
 
 class Target(Protocol):
-    """What a fault's scope is compared with."""
+    """An object to which a fault's scope is compared."""
 
     @property
     def id(self) -> str:
-        """The live connection's id."""
+        """Return the connection's id."""
 
     @property
     def number(self) -> str:
-        """The phone number, empty while unknown."""
+        """Return the phone number, empty while unknown."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """An armed fault; with neither `connection` nor `number` it is for all."""
+    """An armed fault; without `connection` and `number` it applies to all."""
 
     id: str
     kind: str
@@ -93,27 +93,27 @@ class Fault:
     remaining: int | None = None
 
     @property
-    def moment(self) -> Moment:
-        """When it bites."""
-        return KINDS[self.kind].moment
+    def trigger(self) -> Trigger:
+        """Return when the fault applies."""
+        return KINDS[self.kind].trigger
 
-    def whole(self, name: str) -> int:
-        """Return a parameter that is a number."""
+    def integer(self, name: str) -> int:
+        """Return a numeric parameter."""
         return int(self.params[name])
 
     def text(self, name: str) -> str:
-        """Return a parameter that is a text."""
+        """Return a text parameter."""
         return str(self.params[name])
 
     def matches(self, target: Target) -> bool:
-        """Whether the target is in its scope."""
+        """Return whether the target is in the fault's scope."""
         if self.connection:
             return self.connection == target.id
         return not self.number or self.number == target.number
 
 
 class Faults:
-    """The armed faults; the oldest one that matches bites."""
+    """The armed faults; the oldest one that matches applies."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._armed: dict[str, Fault] = {}
@@ -130,10 +130,10 @@ class Faults:
         count: int | None = None,
         params: dict[str, Param] | None = None,
     ) -> Fault:
-        """Arm a fault for `seconds`, for `count` bites, or until it is cleared.
+        """Arm a fault for `seconds`, for `count` uses, or until it is cleared.
 
-        ValueError for an unknown kind or parameter, a parameter of the wrong type, or a scope
-        that is not known yet when the fault bites.
+        Raises ValueError for an unknown kind or parameter, a parameter of the wrong type, or a
+        scope that is not known yet when the fault applies.
         """
         if kind not in KINDS:
             raise ValueError(f"unknown kind; one of {', '.join(sorted(KINDS))}")
@@ -148,7 +148,7 @@ class Faults:
         return fault
 
     def take(self, kind: str, target: Target, switch: str = "") -> Fault | None:
-        """The armed fault of a kind that bites this target now, counted; or None.
+        """Return the armed fault of a kind that applies to this target, and count the use; or None.
 
         With `switch`, only a fault whose parameter of that name is not 0.
         """
@@ -158,31 +158,31 @@ class Faults:
             if fault.kind != kind or not fault.matches(target):
                 continue
             if not switch or fault.params[switch]:
-                self.spend(fault)
+                self.count_use(fault)
                 return fault
         return None
 
     def take_now(self, target: Target) -> Fault | None:
-        """Like `take`, for any fault of the moment NOW."""
-        kinds = (fault.kind for fault in self.armed() if fault.moment is Moment.NOW)
-        return next((bite for kind in kinds if (bite := self.take(kind, target))), None)
+        """Return the first fault with Trigger.NOW that applies, like `take`."""
+        kinds = (fault.kind for fault in self.armed() if fault.trigger is Trigger.NOW)
+        return next((fault for kind in kinds if (fault := self.take(kind, target))), None)
 
-    def spend(self, fault: Fault) -> None:
-        """Count one bite; a fault that has none left is disarmed."""
+    def count_use(self, fault: Fault) -> None:
+        """Count one use, and disarm the fault if none is left."""
         if fault.remaining is not None:
             fault.remaining -= 1
             if fault.remaining <= 0:
                 self.clear(fault.id)
 
     def armed(self) -> list[Fault]:
-        """The armed faults, oldest first; those whose time is over are dropped."""
+        """Return the armed faults, oldest first; expired ones are removed."""
         now = self._clock()
         for fault in [fault for fault in self._armed.values() if fault.until <= now]:
             del self._armed[fault.id]
         return list(self._armed.values())
 
     def clear(self, fault_id: str | None = None) -> int:
-        """Disarm one fault, or all; returns how many were."""
+        """Disarm one fault, or all; return how many."""
         if fault_id is not None:
             return int(self._armed.pop(fault_id, None) is not None)
         count = len(self._armed)
@@ -190,7 +190,7 @@ class Faults:
         return count
 
     def describe(self) -> list[dict[str, object]]:
-        """The armed faults as JSON-ready dictionaries; `seconds` is the time left."""
+        """Return the armed faults as JSON-ready dictionaries; `seconds` is the time left."""
         now = self._clock()
         return [
             {
@@ -215,15 +215,15 @@ def _check_params(kind: str, given: dict[str, Param]) -> None:
         raise ValueError(f"unknown parameters of {kind}: {', '.join(sorted(unknown))}")
     for name, value in given.items():
         if type(value) is not type(known[name]):
-            wanted = "text" if isinstance(known[name], str) else "a whole number"
-            raise ValueError(f"{name} of {kind} must be {wanted}")
+            expected = "text" if isinstance(known[name], str) else "a whole number"
+            raise ValueError(f"{name} of {kind} must be {expected}")
 
 
 def _check_scope(kind: str, given: dict[str, Param], connection: str, number: str) -> None:
-    moment = KINDS[kind].moment
-    if moment is Moment.DIAL and (connection or number):
+    trigger = KINDS[kind].trigger
+    if trigger is Trigger.CONNECT and (connection or number):
         raise ValueError(f"{kind} bites before a client is known, so it is for all")
-    if moment is Moment.LOGIN and connection:
+    if trigger is Trigger.LOGIN and connection:
         raise ValueError(f"{kind} bites at the next login, so it is for a number or for all")
     if number and given.get("pairing"):
         raise ValueError("a client that is not linked yet has no number: pairing is for all")

@@ -1,4 +1,4 @@
-"""Files of the state directory: private to their owner and written whole or not at all."""
+"""Atomic writes of private files in the state directory."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 
 def private_directory(path: Path) -> Path:
-    """Create a directory that only its owner may enter (0700) and return it."""
+    """Create a directory with mode 0700 and return it."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(0o700)
     return path
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replace a file atomically with `data`, readable by its owner only (0600)."""
+    """Replace a file atomically with `data`, with mode 0600."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

@@ -1,4 +1,4 @@
-"""A minimal HTTP/1.1 server for JSON on loopback: one request for each connection."""
+"""A minimal HTTP/1.1 server for JSON on loopback, with one request per connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Json = dict[str, Any] | list[Any]
 
 
 class HttpError(Exception):
-    """A request that is refused: an HTTP status, and one sentence."""
+    """A refused request: an HTTP status, and a message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -63,19 +63,19 @@ async def serve_request(
 
 async def _read(reader: asyncio.StreamReader) -> Request:
     lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    words = lines[0].split()
-    if len(words) != 3:
+    request_line = lines[0].split()
+    if len(request_line) != 3:
         raise HttpError(400, "not an HTTP request")
     pairs = (line.partition(":") for line in lines[1:] if line)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    # A web page that the developer has open must not be able to drive this API.
+    # Refuse requests from web pages in the developer's browser.
     if headers.get("host", "").rpartition(":")[0] not in _LOOPBACK_HOSTS or "origin" in headers:
         raise HttpError(403, "only for programs on this machine")
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > _MAX_BODY or "transfer-encoding" in headers:
         raise HttpError(413, "the body needs a Content-Length of at most 65536")
     raw = await reader.readexactly(int(length))
-    return Request(words[0], words[1].partition("?")[0], _object(raw))
+    return Request(request_line[0], request_line[1].partition("?")[0], _object(raw))
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""WhatsApp addresses."""
+"""WhatsApp's addresses (JIDs)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SERVER = Jid("", USER_SERVER)
 
 
 def parse_jid(text: str) -> Jid:
-    """Parse `user[:device]@server`; ValueError when it is not one."""
+    """Parse `user[:device]@server`. Raises ValueError."""
     left, at, server = text.partition("@")
     user, colon, device = left.partition(":")
     if not (at and user and server) or (colon and not device.isdecimal()):

@@ -1,4 +1,4 @@
-"""Pairing by code, the phone's half: keys wrapped with the eight characters that a person types."""
+"""The phone's side of pairing by code: keys encrypted with the eight characters of the code."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _BUNDLE_INFO = b"link_code_pairing_key_bundle_encryption_key"
 
 
 class WrongCode(ValueError):
-    """The code is not the one that the companion shows, or is not a code at all."""
+    """The code is malformed, or not the one that the companion shows."""
 
 
-def clean(code: str) -> str:
-    """The eight characters of a code without its dash; WrongCode when it has other ones."""
+def normalize(code: str) -> str:
+    """Return the eight characters of a code without its dash. Raises WrongCode."""
     plain = code.upper().replace("-", "").replace(" ", "")
     if len(plain) != 8 or not set(plain) <= _ALPHABET:
         raise WrongCode("a code is eight letters and digits")
@@ -33,13 +33,13 @@ def clean(code: str) -> str:
 
 
 def wrap(code: str, public: bytes) -> bytes:
-    """Hide a 32-byte public key with a clean code: salt, counter start, ciphertext (80 bytes)."""
+    """Encrypt a 32-byte public key with a normalized code: salt, counter start, ciphertext."""
     salt, start = os.urandom(32), os.urandom(16)
     return salt + start + _cipher(code, salt, start, public)
 
 
 def unwrap(code: str, wrapped: bytes) -> bytes:
-    """What `wrap` hid; with another code the result is noise. WrongCode for another length."""
+    """Decrypt the result of `wrap`; a wrong code gives random bytes. Raises WrongCode (length)."""
     if len(wrapped) != 80:
         raise WrongCode("the companion's wrapped key is malformed")
     return _cipher(code, wrapped[:32], wrapped[32:48], wrapped[48:])
@@ -48,7 +48,7 @@ def unwrap(code: str, wrapped: bytes) -> bytes:
 class CodeExchange:
     """One attempt of a phone to link a companion with a code.
 
-    Making it stretches the code twice, some 0.1 s of CPU: not for the event loop.
+    The constructor runs PBKDF2 twice, about 0.1 s of CPU: call it outside of the event loop.
     """
 
     def __init__(self, keys: KeyPair, code: str, wrapped: bytes) -> None:
@@ -59,7 +59,7 @@ class CodeExchange:
         self.identity = keys.public
 
     def adv_secret(self, bundle: bytes, companion_identity: bytes) -> bytes:
-        """The secret that authenticates the phone's answer; WrongCode when it does not open."""
+        """Return the secret that authenticates the phone's answer. Raises WrongCode."""
         try:
             shared = self._ephemeral.agree(self._theirs)
             key = _hkdf(shared, bundle[:32], _BUNDLE_INFO)

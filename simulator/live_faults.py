@@ -1,4 +1,4 @@
-"""What faults do to a live connection."""
+"""The effects of faults on a live connection."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ _GOING_AWAY = 1001
 
 
 def apply(connection: Connection, fault: Fault) -> None:
-    """Let a fault of the moment NOW bite a connection."""
+    """Apply a fault with Trigger.NOW to a connection."""
     if fault.kind == "drop":
         connection.abort()
     elif fault.kind == "websocket_close":
-        connection.close(fault.whole("code"))
+        connection.close(fault.integer("code"))
     elif fault.kind == "stream_503":
-        connection.last_words(stream_error(503))
+        connection.send_final(stream_error(503))
     elif fault.kind == "stream_515":
         connection.restart()
-    elif fault.kind == "stream_error" and fault.whole("close"):
-        connection.last_words(stream_error(fault.whole("code")))
+    elif fault.kind == "stream_error" and fault.integer("close"):
+        connection.send_final(stream_error(fault.integer("code")))
     elif fault.kind == "stream_error":
-        connection.send(stream_error(fault.whole("code")))
+        connection.send(stream_error(fault.integer("code")))
     elif fault.kind == "replaced":
-        connection.last_words(replaced())
+        connection.send_final(replaced())
     elif fault.kind == "notification":
         notify(connection, fault.text("type"))
 
 
 def notify(connection: Connection, kind: str) -> None:
-    """Send a notification; one that refreshes a registration lets its codes live anew."""
+    """Send a notification; a registration refresh also renews the codes' deadline."""
     content = [Node(kind)] if kind == COMPANION_REG_REFRESH else None
     connection.send(notification(kind, connection.next_id(), content))
     if kind == COMPANION_REG_REFRESH and isinstance(connection.role, Pairing):
@@ -44,10 +44,10 @@ def notify(connection: Connection, kind: str) -> None:
 
 
 def drop(connection: Connection, how: int) -> None:
-    """End a connection: 0 cuts TCP, 1 sends a Close frame, others are a stream error's code."""
+    """End a connection: 0 aborts TCP, 1 sends a Close frame, others are a stream error's code."""
     if how == 0:
         connection.abort()
     elif how == 1:
         connection.close(_GOING_AWAY)
     else:
-        connection.last_words(stream_error(how))
+        connection.send_final(stream_error(how))

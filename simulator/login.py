@@ -20,54 +20,54 @@ if TYPE_CHECKING:
 
 
 def log_in(connection: Connection, static: bytes, payload: Message) -> Device | None:
-    """The device that a ClientPayload names, or None when it was refused and told so."""
+    """Return the device of a ClientPayload, or None after refusing the login."""
     world = connection.world
     device = world.devices.get(Jid(str(payload.number(1)), USER_SERVER, payload.number(18)))
     if device is None or device.noise_key != static:
-        refuse(connection, 401)
+        refuse_login(connection, 401)
         return None
     return device
 
 
-def refuse(
+def refuse_login(
     connection: Connection,
     reason: int,
     code: int = 0,
     expire: int = 0,
     ms: int = ROUND_TRIP_MS,
 ) -> None:
-    """Refuse a login after `ms`, and close; `code` and `expire` (seconds) belong to 402."""
+    """Refuse a login after `ms`, and close; `code` and `expire` (seconds) are sent with 402."""
     attrs: dict[str, Attribute] = {"reason": str(reason)}
     if reason == 402:
         attrs |= {"code": str(code), "expire": str(expire)}
     connection.world.statistics.login_failures += 1
     loop = asyncio.get_running_loop()
-    loop.call_later(ms / 1000, connection.last_words, Node("failure", attrs))
+    loop.call_later(ms / 1000, connection.send_final, Node("failure", attrs))
 
 
 def refused_by_fault(connection: Connection, switch: str = "") -> bool:
-    """Whether a `failure` was armed for this client, which has then been refused."""
+    """Refuse this client's login if a `failure` is armed for it; return whether it was."""
     fault = connection.world.faults.take("failure", connection, switch)
     if fault is not None:
-        refuse(
+        refuse_login(
             connection,
-            fault.whole("reason"),
-            code=fault.whole("code"),
-            expire=fault.whole("expire"),
-            ms=fault.whole("ms"),
+            fault.integer("reason"),
+            code=fault.integer("code"),
+            expire=fault.integer("expire"),
+            ms=fault.integer("ms"),
         )
     return fault is not None
 
 
 class Session:
-    """The session of one linked device: `logging_in` until it says that it is active."""
+    """The session of a linked device: `logging_in` until the client reports that it is active."""
 
     def __init__(self, connection: Connection, device: Device) -> None:
         self.state = "logging_in"
         self._connection = connection
         self._world = connection.world
         self._device = device
-        self._is_mute = False
+        self._is_silent = False
         self._handlers = {
             "encrypt": self._encrypt,
             "passive": self._passive,
@@ -78,30 +78,30 @@ class Session:
 
     @property
     def number(self) -> str:
-        """The phone number."""
+        """Return the phone number."""
         return self._device.phone.number
 
     @property
     def jid(self) -> str:
-        """The device's address."""
+        """Return the device's address."""
         return str(self._device.jid)
 
     def start(self) -> None:
-        """Take the older session's place, unless a fault says that the login fails."""
+        """Accept the login and replace an older session, unless a fault makes the login fail."""
         self._world.login_counts[self.number].attempts += 1
-        self._is_mute = self._fails()
-        if self._is_mute:
+        self._is_silent = self._take_login_fault()
+        if self._is_silent:
             return
         if fault := self._world.faults.take("slow_success", self._connection):
-            self._is_mute = True
+            self._is_silent = True
             loop = asyncio.get_running_loop()
-            loop.call_later(fault.whole("ms") / 1000, self._let_in_late)
+            loop.call_later(fault.integer("ms") / 1000, self._accept_late)
         else:
-            self._let_in()
+            self._accept()
 
     def handle(self, node: Node) -> None:
-        """Answer one stanza; a query that is not known gets an empty result."""
-        if self._is_mute:
+        """Answer one stanza; an unknown query gets an empty result."""
+        if self._is_silent:
             return
         if node.tag == "iq" and node.get("type") in ("get", "set"):
             self._handlers.get(node.get("xmlns"), self._connection.answer)(node)
@@ -109,7 +109,7 @@ class Session:
             self._acknowledge(node)
 
     def end(self) -> None:
-        """The connection is over."""
+        """Mark the device as offline."""
         if self._world.online.get(self._device.jid) is self._connection:
             del self._world.online[self._device.jid]
 
@@ -119,32 +119,34 @@ class Session:
         if is_message(node):
             self._world.statistics.messages += 1
             if fault := self._world.faults.take("nack", self._connection):
-                attrs["error"] = str(fault.whole("error"))
+                attrs["error"] = str(fault.integer("error"))
             else:
                 messages.deliver(self._world, self._device, node)
         self._connection.send(Node("ack", attrs))
 
-    def _fails(self) -> bool:
+    def _take_login_fault(self) -> bool:
         faults = self._world.faults
         if fault := faults.take("cut_login", self._connection):
-            asyncio.get_running_loop().call_later(fault.whole("ms") / 1000, self._connection.abort)
+            asyncio.get_running_loop().call_later(
+                fault.integer("ms") / 1000, self._connection.abort
+            )
             return True
         if faults.take("mute_login", self._connection):
             return True
         return refused_by_fault(self._connection)
 
-    def _let_in_late(self) -> None:
+    def _accept_late(self) -> None:
         if self._connection.state == "closing":
             return
         if self._world.devices.get(self._device.jid) is not self._device:
-            # It was unlinked meanwhile.
-            refuse(self._connection, 401)
+            # The device was unlinked meanwhile.
+            refuse_login(self._connection, 401)
             return
-        self._is_mute = False
-        self._let_in()
+        self._is_silent = False
+        self._accept()
 
-    def _let_in(self) -> None:
-        self._replace()
+    def _accept(self) -> None:
+        self._replace_older()
         self._world.statistics.logins += 1
         self._world.login_counts[self.number].logins += 1
         self._world.statistics.resumes += self._device.logins > 0
@@ -160,29 +162,29 @@ class Session:
         fault = self._world.faults.take("drop_after_login", self._connection)
         if fault is None:
             return
-        how, seconds = fault.whole("how"), fault.whole("ms") / 1000
+        how, seconds = fault.integer("how"), fault.integer("ms") / 1000
         if seconds:
             asyncio.get_running_loop().call_later(seconds, drop, self._connection, how)
         else:
             drop(self._connection, how)
 
-    def _replace(self) -> None:
+    def _replace_older(self) -> None:
         older = self._world.online.get(self._device.jid)
         self._world.online[self._device.jid] = self._connection
         if older is not None and older.state != "closing":
             self._world.statistics.replaced += 1
-            older.last_words(replaced())
+            older.send_final(replaced())
 
     def _encrypt(self, query: Node) -> None:
         if prekeys := query.child("list"):
             self._device.prekeys += len(prekeys.children())
             self._world.statistics.prekey_uploads += 1
             self._world.store.save_device(self._device)
-            if bundle := messages.uploaded(query):
+            if bundle := messages.parse_upload(query):
                 self._world.upload(self._device, *bundle)
             self._connection.answer(query)
         elif query.child("key"):
-            self._connection.answer(query, messages.bundles(self._world, query))
+            self._connection.answer(query, messages.key_bundles(self._world, query))
         elif query.child("count"):
             value = str(self._device.prekeys)
             self._connection.answer(query, [Node("count", {"value": value})])
@@ -203,14 +205,14 @@ class Session:
         if removal is None or removal.get("jid") != self.jid:
             self._connection.answer(query)
             return
-        self._world.forget(self._device)
+        self._world.remove_device(self._device)
         self._world.statistics.logouts += 1
         self._connection.answer(query)
-        # The client closes by itself; close for one that does not.
+        # Clients close by themselves; this is for those that do not.
         self._connection.close_later(2.0)
 
     def _users(self, query: Node) -> None:
-        self._connection.answer(query, messages.devices(self._world, query))
+        self._connection.answer(query, messages.device_list(self._world, query))
 
     def _ping(self, query: Node) -> None:
         self._world.statistics.pings += 1

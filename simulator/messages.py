@@ -1,4 +1,4 @@
-"""Messages: who has which devices, the keys to begin with, and what reaches a phone."""
+"""Messages to phones: device lists, key bundles and delivery."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from . import wire
 from .jids import LID_SERVER, USER_SERVER, Jid
 from .nodes import Attribute, Node
 from .phone import Phone
-from .signal_session import KEY_TYPE, Bundle, Unreadable, phone_bundle, read
+from .signal_session import KEY_TYPE, Bundle, Unreadable, decrypt_message, phone_bundle
 from .store import Device
 from .world import World
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that a phone has received and read."""
+    """A message that a phone has received and decrypted."""
 
     number: str
     id: str
@@ -29,10 +29,10 @@ class Message:
     at: float
 
 
-def uploaded(query: Node) -> tuple[Bundle, bytes] | None:
-    """What a companion uploads: its bundle without a one-time key, and those keys.
+def parse_upload(query: Node) -> tuple[Bundle, bytes] | None:
+    """Return a companion's bundle without a one-time key, and its one-time keys.
 
-    None when something is missing or has another size than WhatsApp's.
+    Returns None when a part is missing or has a wrong size.
     """
     signed, keys = query.child("skey"), query.child("list")
     if signed is None or keys is None:
@@ -48,46 +48,47 @@ def uploaded(query: Node) -> tuple[Bundle, bytes] | None:
     return bundle, b"".join(key_id + key for key_id, key in one_time)
 
 
-def devices(world: World, query: Node) -> list[Node]:
-    """The answer to a usync query: each known user's devices and hidden identity, as asked for."""
-    asked = query.child("usync")
-    listed = asked.child("list") if asked else None
-    wanted = asked.child("query") if asked else None
-    if asked is None or listed is None or wanted is None:
+def device_list(world: World, query: Node) -> list[Node]:
+    """Return the answer to a usync query: the requested details of each known user."""
+    usync = query.child("usync")
+    user_list = usync.child("list") if usync else None
+    details = usync.child("query") if usync else None
+    if usync is None or user_list is None or details is None:
         return []
-    kinds = {child.tag for child in wanted.children()}
+    kinds = {child.tag for child in details.children()}
     users = []
-    for user in listed.children():
+    for user in user_list.children():
         jid = user.attrs.get("jid")
         phone = _phone(world, jid)
-        content = _about(world, phone, kinds) if phone else []
+        content = _user_details(world, phone, kinds) if phone else []
         if isinstance(jid, Jid):
             users.append(Node("user", {"jid": jid}, content))
-    attrs: dict[str, Attribute] = {name: asked.get(name) for name in ("sid", "mode", "context")}
+    attrs: dict[str, Attribute] = {name: usync.get(name) for name in ("sid", "mode", "context")}
     result = Node("result", {}, [Node(kind) for kind in sorted(kinds)])
     return [Node("usync", attrs, [result, Node("list", {}, users)])]
 
 
-def bundles(world: World, query: Node) -> list[Node]:
-    """The answer to a query for keys: a bundle for each device that is known, else an error."""
-    asked = query.child("key")
+def key_bundles(world: World, query: Node) -> list[Node]:
+    """Return the answer to a query for keys: a bundle for each known device, else an error."""
+    keys = query.child("key")
     users = []
-    for user in asked.children() if asked else []:
+    for user in keys.children() if keys else []:
         jid = user.attrs.get("jid")
         if isinstance(jid, Jid):
             bundle = _bundle(world, jid)
-            users.append(Node("user", {"jid": jid}, _told(bundle) if bundle else [_unknown()]))
+            content = _bundle_nodes(bundle) if bundle else [_not_found_error()]
+            users.append(Node("user", {"jid": jid}, content))
     return [Node("list", {}, users)]
 
 
 def deliver(world: World, sender: Device, node: Node) -> None:
-    """FakeWorker a message's parts for phones to them; parts for companions go no further.
+    """Deliver a message's parts for phones; parts for companions are dropped.
 
-    A phone shows a message once: whatsmeow lists the devices of both ends of a chat, so in the
-    chat with oneself there are two parts for each.
+    Each phone gets a message once: whatsmeow lists the devices of both ends of a chat, so the
+    chat with oneself has two parts for each device.
     """
-    shown = {(message.number, message.id): message for message in _read(world, sender, node)}
-    world.messages.extend(shown.values())
+    unique = {(message.number, message.id): message for message in _read(world, sender, node)}
+    world.messages.extend(unique.values())
 
 
 def _read(world: World, sender: Device, node: Node) -> Iterator[Message]:
@@ -98,7 +99,7 @@ def _read(world: World, sender: Device, node: Node) -> Iterator[Message]:
         if phone is None or part is None or not isinstance(jid, Jid) or jid.device:
             continue
         try:
-            identity, plain = read(phone.keys, part.data())
+            identity, plain = decrypt_message(phone.keys, part.data())
             if identity != sender.identity:
                 raise Unreadable("another device wrote it")
             text = _text(wire.decode(plain))
@@ -119,7 +120,7 @@ def _phone(world: World, jid: Attribute | None) -> Phone | None:
     return None
 
 
-def _about(world: World, phone: Phone, kinds: set[str]) -> list[Node]:
+def _user_details(world: World, phone: Phone, kinds: set[str]) -> list[Node]:
     content = []
     if "devices" in kinds:
         companions = sorted(device.device for device in world.devices_of(phone.number))
@@ -143,7 +144,7 @@ def _bundle(world: World, jid: Jid) -> Bundle | None:
     return world.take_bundle(device) if device else None
 
 
-def _told(bundle: Bundle) -> list[Node]:
+def _bundle_nodes(bundle: Bundle) -> list[Node]:
     signed = [
         Node("id", {}, bundle.signed_id.to_bytes(3, "big")),
         Node("value", {}, bundle.signed),
@@ -161,12 +162,12 @@ def _told(bundle: Bundle) -> list[Node]:
     return content
 
 
-def _unknown() -> Node:
+def _not_found_error() -> Node:
     return Node("error", {"code": "404", "text": "item-not-found"})
 
 
 def _text(message: wire.Message) -> str:
-    """What a message says: also one that is wrapped because an own device has sent it."""
+    """Return the text of a message, also of one wrapped as sent by an own device."""
     if sent := message.message(31):
         message = sent.message(2)
     text = message.data(1) or message.message(6).data(1)

@@ -1,4 +1,4 @@
-"""WhatsApp's binary XML: nodes to bytes and back."""
+"""Codec of WhatsApp's binary XML."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _SINGLE: list[str] = _dictionaries["single"]
 _DOUBLE: list[list[str]] = _dictionaries["double"]
 _TOKEN_BYTES: dict[str, bytes] = {
     text: bytes([_DICTIONARY + page, index])
-    for page, words in enumerate(_DOUBLE)
-    for index, text in enumerate(words)
+    for page, tokens in enumerate(_DOUBLE)
+    for index, text in enumerate(tokens)
 } | {text: bytes([index]) for index, text in enumerate(_SINGLE) if text}
 
 
@@ -47,22 +47,22 @@ class Node:
     content: Content = None
 
     def children(self) -> list[Node]:
-        """The child nodes, empty when the content is not a list."""
+        """Return the child nodes, empty when the content is not a list."""
         return self.content if isinstance(self.content, list) else []
 
     def child(self, *path: str) -> Node | None:
-        """The first descendant along `path` of tags, or None."""
+        """Return the first descendant along a path of tags, or None."""
         node: Node | None = self
         for tag in path:
             node = next((n for n in node.children() if n.tag == tag), None) if node else None
         return node
 
     def data(self) -> bytes:
-        """The content as bytes, empty when it is not bytes."""
+        """Return the content as bytes, empty when it is not bytes."""
         return self.content if isinstance(self.content, bytes) else b""
 
     def get(self, name: str) -> str:
-        """An attribute as text, empty when absent."""
+        """Return an attribute as text, empty when absent."""
         return str(self.attrs.get(name, ""))
 
 
@@ -74,7 +74,7 @@ def encode(node: Node) -> bytes:
 
 
 def decode(data: bytes) -> Node:
-    """Decode one node with its flag byte; NodeError when it is malformed or cut short."""
+    """Decode one node with its flag byte. Raises NodeError when it is malformed or truncated."""
     if not data:
         raise NodeError("empty frame")
     body = data[1:]

@@ -1,4 +1,4 @@
-"""Noise_XX_25519_AESGCM_SHA256, the server's half, and the two ciphers it ends in."""
+"""The server's side of Noise_XX_25519_AESGCM_SHA256, and the two ciphers that result."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _NAME = b"Noise_XX_25519_AESGCM_SHA256\0\0\0\0"
 
 
 class NoiseError(Exception):
-    """The handshake or a frame is malformed, or was not sealed with the agreed keys."""
+    """The handshake or a frame is malformed, or not encrypted with the agreed keys."""
 
 
 class Cipher:
-    """AES-256-GCM with a counter for a nonce; one direction of one connection."""
+    """AES-256-GCM with a counter as the nonce, for one direction of a connection."""
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)
@@ -31,7 +31,7 @@ class Cipher:
         return self._aead.encrypt(self._nonce(), data, associated)
 
     def open(self, data: bytes, associated: bytes | None = None) -> bytes:
-        """Decrypt the next message; NoiseError when it does not authenticate."""
+        """Decrypt the next message. Raises NoiseError when it does not authenticate."""
         try:
             return self._aead.decrypt(self._nonce(), data, associated)
         except (InvalidTag, ValueError) as error:
@@ -56,7 +56,7 @@ class SymmetricState:
         self._hash = hashlib.sha256(self._hash + data).digest()
 
     def mix_key(self, secret: bytes) -> None:
-        """Mix a shared secret in; the counter starts again."""
+        """Mix a shared secret in, and restart the counter."""
         self._chain, key = _hkdf(self._chain, secret)
         self._cipher = Cipher(key)
 
@@ -67,19 +67,19 @@ class SymmetricState:
         return sealed
 
     def open(self, sealed: bytes) -> bytes:
-        """Decrypt and mix a part of the handshake; NoiseError when it does not authenticate."""
+        """Decrypt and mix a part of the handshake. Raises NoiseError if it is not authentic."""
         data = self._cipher.open(sealed, self._hash)
         self.mix(sealed)
         return data
 
     def split(self) -> tuple[Cipher, Cipher]:
-        """The ciphers from client to server and from server to client."""
+        """Return the ciphers from client to server and from server to client."""
         first, second = _hkdf(self._chain, b"")
         return Cipher(first), Cipher(second)
 
 
 class Responder:
-    """The server's side: `hello` answers the client's hello, `finish` reads who the client is."""
+    """The server's side: `hello` answers the clientHello, `finish` returns the client's key."""
 
     def __init__(self, static: KeyPair, certificate: bytes) -> None:
         self._static = static
@@ -88,7 +88,7 @@ class Responder:
         self._state = SymmetricState()
 
     def hello(self, frame: bytes) -> bytes:
-        """Answer a clientHello frame with a serverHello frame; NoiseError when it is bad."""
+        """Return the serverHello frame for a clientHello frame. Raises NoiseError."""
         theirs = _part(frame, 2).data(1)
         state, ephemeral = self._state, self._ephemeral
         state.mix(theirs)
@@ -100,14 +100,14 @@ class Responder:
         return wire.encode({3: wire.encode({1: ephemeral.public, 2: static, 3: payload})})
 
     def finish(self, frame: bytes) -> tuple[bytes, bytes]:
-        """Read a clientFinish frame: the client's static key and its ClientPayload bytes."""
+        """Return the client's static key and ClientPayload from a clientFinish frame."""
         part = _part(frame, 4)
         static = self._state.open(part.data(1))
         self._state.mix_key(_agree(self._ephemeral, static))
         return static, self._state.open(part.data(2))
 
     def split(self) -> tuple[Cipher, Cipher]:
-        """The ciphers from the client and to the client."""
+        """Return the ciphers from the client and to the client."""
         return self._state.split()
 
 

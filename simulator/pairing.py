@@ -1,4 +1,4 @@
-"""The pairing of a new companion: references, the phone's answer, the companion's signature."""
+"""The pairing of a companion: QR references, the phone's answer, the companion's signature."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 FIRST_REF_SECONDS, REF_SECONDS = 60.0, 20.0
-_FULL_SET = 6
-_SPARE_SECONDS = 15.0
+_DEFAULT_REFS = 6
+_MARGIN_SECONDS = 15.0
 _WRAPPED_COMPANION = "link_code_pairing_wrapped_companion_ephemeral_pub"
 
 
 class CompanionRefused(Exception):
-    """The companion did not accept the phone's answer, or was not given one."""
+    """The companion did not accept the phone's answer, or did not get one."""
 
 
 class RefUsed(Exception):
-    """The reference cannot be scanned any more."""
+    """The reference was used, or its connection has ended."""
 
 
 @dataclass(slots=True)
 class _Offer:
-    """A phone's answer on its way to the companion."""
+    """A phone's answer that the companion has not confirmed yet."""
 
     phone: Phone
     details: bytes
@@ -47,8 +47,8 @@ class _Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scan:
-    """What a fault's scope is compared with: the companion's connection, the phone's number."""
+class _ScanTarget:
+    """A `faults.Target` with the companion's connection and the phone's number."""
 
     id: str
     number: str
@@ -56,7 +56,7 @@ class _Scan:
 
 @dataclass(slots=True)
 class _CodeRequest:
-    """A companion that shows a code: for which number, and its key wrapped with the code."""
+    """A companion's pairing by code: the phone's number, and its key encrypted with the code."""
 
     number: str
     wrapped: bytes
@@ -65,7 +65,7 @@ class _CodeRequest:
 
 
 class Pairing:
-    """A connection that asks to be linked, until it is or its references have run out."""
+    """The role of a connection that is to be linked, until it is or its references expire."""
 
     def __init__(self, connection: Connection, noise_key: bytes, registration: Message) -> None:
         self.state = "pairing"
@@ -79,7 +79,7 @@ class Pairing:
         count = self._world.settings.refs
         self._refs = ["2@" + base64.b64encode(os.urandom(48)).decode() for _ in range(count)]
         for ref in self._refs:
-            self._world.offer(ref, self)
+            self._world.add_ref(ref, self)
         connection.refs_issued = count
         self.renew_deadline()
         children = [Node("ref", {}, ref.encode()) for ref in self._refs]
@@ -87,20 +87,20 @@ class Pairing:
 
     @property
     def number(self) -> str:
-        """The phone number, empty until a phone has answered."""
+        """Return the phone number, empty until a phone has answered."""
         return self._phone.number if self._phone else ""
 
     @property
     def jid(self) -> str:
-        """The device's address, empty until a phone has answered."""
+        """Return the device's address, empty until a phone has answered."""
         return str(self._offer.device.jid) if self._offer else ""
 
     def renew_deadline(self) -> None:
-        """Let the connection live as long as if its codes were shown from the start."""
+        """Restart the connection's deadline, as if all codes were shown from now on."""
         self._connection.expire_in(lifetime(len(self._refs)))
 
     async def link(self, phone: Phone, code: Code) -> Device:
-        """Send a phone's answer for a scanned code and wait for the companion's.
+        """Send a phone's answer for a scanned code, wait for the companion, and return the device.
 
         Raises CompanionRefused, or RefUsed when the code was used or its connection has ended.
         """
@@ -113,9 +113,9 @@ class Pairing:
         done: asyncio.Future[Device] = asyncio.get_running_loop().create_future()
         self._phone = phone
         self._offer = _Offer(phone, b"", device, "", done)
-        flaws = (kind for kind in ("bad_hmac", "bad_signature") if self._fault(kind, phone))
-        flaw = next(flaws, "")
-        message, self._offer.details = phone.introduce(code, number, flaw)
+        corruptions = (kind for kind in ("bad_hmac", "bad_signature") if self._fault(kind, phone))
+        corruption = next(corruptions, "")
+        message, self._offer.details = phone.sign_companion(code, number, corruption)
         self._offer.query_id = self._push(
             Node(
                 "pair-success",
@@ -131,23 +131,23 @@ class Pairing:
         return await done
 
     def shows_code_for(self, number: str) -> bool:
-        """Whether the companion shows a code that the phone with this number may enter."""
+        """Return whether the companion shows a code for the phone with this number."""
         return self._phone is None and self._request is not None and self._request.number == number
 
     async def link_by_code(self, phone: Phone, code: str) -> Device:
-        """Enter a clean code on a phone, then as `link`.
+        """Enter a normalized code on a phone, then continue as `link`.
 
-        WrongCode when it is not the one that the companion shows; it may be tried again.
+        Raises WrongCode for another code than the companion's; another attempt is possible.
         """
         request = self._request
         if request is None or (request.finish and not request.finish.done()):
             raise RefUsed("no code is waited for, or it is being tried")
         self._check_unused()
-        # Before the companion takes part, so that the same code can be entered once more.
+        # Before anything is sent to the companion, so that the same code can be entered again.
         self._check_multi_device(phone)
         request.finish = asyncio.get_running_loop().create_future()
         exchange = await asyncio.to_thread(CodeExchange, phone.keys, code, request.wrapped)
-        self._greet(request, exchange)
+        self._send_hello(request, exchange)
         bundle, identity = await request.finish
         secret = exchange.adv_secret(bundle, identity)
         return await self.link(phone, Code(self._refs[0], self.noise_key, identity, secret))
@@ -157,15 +157,15 @@ class Pairing:
         if node.tag != "iq":
             return
         if node.get("type") == "set" and (step := node.child("link_code_companion_reg")):
-            self._code_step(node, step)
+            self._handle_code_stage(node, step)
         elif node.get("type") in ("get", "set"):
             self._connection.answer(node)
         elif self._offer and node.get("id") == self._offer.query_id and not self._offer.done.done():
-            self._conclude(node, self._offer)
+            self._finish_link(node, self._offer)
 
     def end(self) -> None:
-        """The connection is over: its references have expired."""
-        self._world.withdraw(self._refs)
+        """Expire the references and fail a pending link."""
+        self._world.expire_refs(self._refs)
         gone = CompanionRefused("the companion went away")
         if self._offer and not self._offer.done.done():
             self._offer.done.set_exception(gone)
@@ -185,10 +185,10 @@ class Pairing:
         if fault := self._fault("passkey", phone):
             self._phone = phone
             stanza_id = self._connection.next_id()
-            self._connection.send(passkey_request(stanza_id, bool(fault.whole("options"))))
+            self._connection.send(passkey_request(stanza_id, bool(fault.integer("options"))))
             raise CompanionRefused("the phone asks for a passkey")
 
-    def _code_step(self, query: Node, step: Node) -> None:
+    def _handle_code_stage(self, query: Node, step: Node) -> None:
         if step.get("stage") == "companion_hello":
             number = step.get("jid").partition("@")[0]
             ref = os.urandom(32).hex().encode()
@@ -202,7 +202,7 @@ class Pairing:
             bundle = _child_data(step, "link_code_pairing_wrapped_key_bundle")
             request.finish.set_result((bundle, _child_data(step, "companion_identity_public")))
 
-    def _greet(self, request: _CodeRequest, exchange: CodeExchange) -> None:
+    def _send_hello(self, request: _CodeRequest, exchange: CodeExchange) -> None:
         kind = "link_code_companion_reg"
         content = [
             Node("link_code_pairing_wrapped_primary_ephemeral_pub", {}, exchange.wrapped),
@@ -212,14 +212,14 @@ class Pairing:
         hello = Node(kind, {"stage": "primary_hello"}, content)
         self._connection.send(notification(kind, self._connection.next_id(), [hello]))
 
-    def _conclude(self, node: Node, offer: _Offer) -> None:
+    def _finish_link(self, node: Node, offer: _Offer) -> None:
         if node.get("type") == "error":
             error = node.child("error")
             self._refuse(offer, error.get("text") if error else "unknown error")
             return
         answer = node.child("pair-device-sign", "device-identity")
         signed = answer.data() if answer else b""
-        if not offer.phone.accepts(signed, offer.details, offer.device.identity):
+        if not offer.phone.verify_companion(signed, offer.details, offer.device.identity):
             self._refuse(offer, "the companion's signature is wrong")
             return
         self._world.link(offer.device)
@@ -233,7 +233,7 @@ class Pairing:
         self._connection.close_later()
 
     def _fault(self, kind: str, phone: Phone) -> Fault | None:
-        return self._world.faults.take(kind, _Scan(self._connection.id, phone.number))
+        return self._world.faults.take(kind, _ScanTarget(self._connection.id, phone.number))
 
     def _push(self, content: Node) -> str:
         query_id = self._connection.next_id()
@@ -244,9 +244,9 @@ class Pairing:
 
 
 def lifetime(refs: int) -> float:
-    """How many seconds a pairing connection may live: what its codes are shown for, and spare."""
-    first = FIRST_REF_SECONDS if refs == _FULL_SET else REF_SECONDS
-    return first + REF_SECONDS * (refs - 1) + _SPARE_SECONDS
+    """Return the maximum seconds of a pairing connection: the time of its codes and a margin."""
+    first = FIRST_REF_SECONDS if refs == _DEFAULT_REFS else REF_SECONDS
+    return first + REF_SECONDS * (refs - 1) + _MARGIN_SECONDS
 
 
 def _child_data(node: Node, tag: str) -> bytes:

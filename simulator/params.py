@@ -1,4 +1,4 @@
-"""Reading the JSON bodies of the control API; everything wrong becomes a 400 with one sentence."""
+"""Validation of the control API's JSON bodies; an invalid one raises HttpError 400."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whom a call is for: one connection id, one phone number, one device, or all."""
+    """The target of a call: one connection id, one phone number, one device, or all."""
 
     connection: str = ""
     number: str = ""
     jid: str = ""
 
 
-def only(body: Body, *names: str) -> None:
-    """Refuse fields other than `names`: a mistyped field must not be ignored."""
+def reject_unknown(body: Body, *names: str) -> None:
+    """Refuse fields other than `names`, so that a mistyped field is not ignored."""
     if unknown := set(body) - set(names):
         raise HttpError(400, f"unknown fields: {', '.join(sorted(unknown))}")
 
 
 def text(body: Body, name: str, default: str | None = None) -> str:
-    """A text field of at most 4096 characters; required when there is no default."""
+    """Return a text field of at most 4096 characters; required without a default."""
     value = body.get(name, default)
     if value is None and name in body and default is not None:
         return default
@@ -36,7 +36,7 @@ def text(body: Body, name: str, default: str | None = None) -> str:
 
 
 def digits(body: Body, name: str, default: str | None = None) -> str:
-    """A phone number: 7 to 15 digits, no leading zero (a `+`, spaces and dashes are dropped)."""
+    """Return a phone number of 7 to 15 digits without leading zero, `+`, spaces and dashes."""
     value = text(body, name, default)
     if value == default:
         return value
@@ -48,16 +48,16 @@ def digits(body: Body, name: str, default: str | None = None) -> str:
     return number
 
 
-def whole(body: Body, name: str, least: int, most: int) -> int:
-    """A required whole number within bounds."""
+def integer(body: Body, name: str, minimum: int, maximum: int) -> int:
+    """Return a required whole number within bounds."""
     value = body.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise HttpError(400, f"{name} must be a whole number from {least} to {most}")
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+        raise HttpError(400, f"{name} must be a whole number from {minimum} to {maximum}")
     return value
 
 
 def scope(body: Body, *names: str, required: bool = True) -> Scope:
-    """Exactly one of `names` (or `"all": true` when it is among them)."""
+    """Return the scope from exactly one of `names`, which may include `"all": true`."""
     given = [name for name in names if body.get(name) not in (None, False)]
     if len(given) > 1 or (required and not given):
         raise HttpError(400, f"give exactly one of: {', '.join(names)}")
@@ -69,7 +69,7 @@ def scope(body: Body, *names: str, required: bool = True) -> Scope:
 
 
 def seconds(body: Body) -> float | None:
-    """The optional `seconds` of a fault."""
+    """Return the optional `seconds` of a fault."""
     value = body.get("seconds")
     if value is None:
         return None
@@ -79,11 +79,11 @@ def seconds(body: Body) -> float | None:
 
 
 def fault_params(body: Body) -> dict[str, int | str]:
-    """Return the optional `params` of a fault: names to whole numbers or texts."""
+    """Return the optional `params` of a fault by name: whole numbers or texts."""
     value = body.get("params") or {}
     if not isinstance(value, dict):
         raise HttpError(400, "params must be an object")
     return {
-        name: text(value, name) if isinstance(given, str) else whole(value, name, 0, 10_000_000)
+        name: text(value, name) if isinstance(given, str) else integer(value, name, 0, 10_000_000)
         for name, given in value.items()
     }

@@ -1,4 +1,4 @@
-"""The simulated phone: an account with keys, and what it makes when it links a companion."""
+"""A simulated phone: an account with keys that links companions."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MAX_DEVICE = 255
 
 
 class BadCode(ValueError):
-    """The text is not a WhatsApp linking code."""
+    """The text is not a QR code of WhatsApp's linked devices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a phone reads in a QR code: the server's reference and the companion's keys."""
+    """The content of a QR code: the server's reference and the companion's keys."""
 
     ref: str
     noise_key: bytes
@@ -35,7 +35,7 @@ class Code:
 
 @dataclass(slots=True)
 class Phone:
-    """An account: its number (digits), hidden identity, keys, and shown name and platform."""
+    """An account: number (digits), LID (hidden identity), keys, and shown name and platform."""
 
     number: str
     lid: str
@@ -46,33 +46,33 @@ class Phone:
     last_device: int = 0
 
     def jid(self, device: int) -> Jid:
-        """The address of one of its devices."""
+        """Return the address of one of its devices."""
         return Jid(self.number, USER_SERVER, device)
 
     def lid_jid(self, device: int) -> Jid:
-        """The hidden address of one of its devices."""
+        """Return the hidden address (LID) of one of its devices."""
         return Jid(self.lid, LID_SERVER, device)
 
-    def introduce(self, code: Code, device: int, flaw: str = "") -> tuple[bytes, bytes]:
-        """Vouch for a companion.
+    def sign_companion(self, code: Code, device: int, corruption: str = "") -> tuple[bytes, bytes]:
+        """Sign a companion's identity.
 
-        Returns the device-identity message for it and the details that it must sign. `flaw` is
-        "bad_hmac" or "bad_signature" to spoil that part.
+        Returns the device-identity message for it and the details that it must sign. `corruption`
+        is "bad_hmac" or "bad_signature" to make that part invalid.
         """
         details = wire.encode(
             {1: self.raw_id, 2: int(time.time()), 3: device, 4: 0, 5: 0},
         )
         signature = self.keys.sign(_ACCOUNT_PREFIX + details + code.identity)
-        if flaw == "bad_signature":
+        if corruption == "bad_signature":
             signature = signature[:10] + bytes([signature[10] ^ 1]) + signature[11:]
         signed = wire.encode({1: details, 2: self.keys.public, 3: signature})
         digest = hmac.digest(code.adv_secret, signed, hashlib.sha256)
-        if flaw == "bad_hmac":
+        if corruption == "bad_hmac":
             digest = digest[::-1]
         return wire.encode({1: signed, 2: digest, 3: 0}), details
 
-    def accepts(self, answer: bytes, details: bytes, identity: bytes) -> bool:
-        """Whether a companion's answer (a device-identity message) is signed as it must be."""
+    def verify_companion(self, answer: bytes, details: bytes, identity: bytes) -> bool:
+        """Return whether a companion's answer (a device-identity message) is signed correctly."""
         try:
             message = wire.decode(answer)
             returned, signature = message.data(1), message.data(4)
@@ -83,13 +83,13 @@ class Phone:
 
 
 def new_phone(number: str | None = None) -> Phone:
-    """A phone with new keys; without a number, a Brazilian mobile number is made up."""
+    """Return a phone with new keys; without a number it gets a random Brazilian mobile number."""
     number = number or f"55119{random.randrange(10**8):08d}"
     return Phone(number, str(random.randrange(10**14, 10**15)), KeyPair())
 
 
 def read_code(text: str) -> Code:
-    """Parse the text of a QR code, with or without its link; BadCode when it is not one."""
+    """Parse the text of a QR code, with or without its URL. Raises BadCode."""
     parts = text.strip().removeprefix(_QR_PREFIX).split(",")
     if len(parts) < 4 or not parts[0]:
         raise BadCode("not a linking code")

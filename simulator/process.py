@@ -1,4 +1,4 @@
-"""Start and stop the stand-in as a child process."""
+"""Start and stop the simulator as a child process."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 class SimulatorError(Exception):
-    """The stand-in did not start; the message holds the end of its log."""
+    """The simulator did not start; the message has the end of its log."""
 
 
 class Simulator:
-    """A running stand-in; as a context manager it is stopped at the end."""
+    """A running simulator process; the context manager stops it."""
 
     def __init__(self, process: subprocess.Popen[bytes], ready: dict[str, Any]) -> None:
         self.process = process
@@ -36,7 +36,7 @@ class Simulator:
         self.control = ControlClient(self.control_url)
 
     def environment(self) -> dict[str, str]:
-        """The variables that a client process must be executed with."""
+        """Return the environment variables for a client process."""
         return {
             "HTTPS_PROXY": self.proxy_url,
             "https_proxy": self.proxy_url,
@@ -44,7 +44,7 @@ class Simulator:
         }
 
     def stop(self) -> None:
-        """Stop it in order (SIGTERM), or kill it when it does not stop in 5 s."""
+        """Stop the process with SIGTERM, and kill it when it does not stop in 5 s."""
         self.process.terminate()
         try:
             self.process.wait(STOP_SECONDS)
@@ -52,7 +52,7 @@ class Simulator:
             self.kill()
 
     def kill(self) -> None:
-        """Kill it (SIGKILL); its state directory can be started again."""
+        """Kill the process with SIGKILL; its state directory can be used again."""
         self.process.kill()
         self.process.wait(STOP_SECONDS)
 
@@ -77,10 +77,10 @@ def start(
     parent_pid: int | None = None,
     verbose: bool = False,
 ) -> Simulator:
-    """Start the stand-in on a state directory and wait until it is ready.
+    """Start the simulator on a state directory and wait until it is ready.
 
-    It ends by itself when `parent_pid` (by default this process) is gone. Its output goes to
-    `simulator.log` there. SimulatorError when it is not ready in 20 s.
+    It stops when `parent_pid` (by default this process) ends. Its output goes to `simulator.log`
+    in the state directory. Raises SimulatorError when it is not ready in 20 s.
     """
     state = private_directory(Path(state_dir))
     command = [sys.executable, "-m", "simulator", "--state", str(state.resolve())]
@@ -96,7 +96,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # A Ctrl+C in the terminal is for the parent, which stops this process in order.
+            # Ctrl+C in the terminal signals only the parent, which stops this process.
             start_new_session=True,
         )
     finally:
@@ -115,11 +115,11 @@ def _wait_ready(process: subprocess.Popen[bytes], state: Path) -> dict[str, Any]
         process.kill()
         process.wait(STOP_SECONDS)
     tail = (state / "simulator.log").read_text()[-2000:]
-    raise SimulatorError(f"the stand-in did not start:\n{tail}")
+    raise SimulatorError(f"the simulator did not start:\n{tail}")
 
 
 def _read_ready(state: Path) -> dict[str, Any]:
-    """What `simulator.json` says, empty while it is missing or of another make."""
+    """Return the content of `simulator.json`, empty while it is missing or invalid."""
     try:
         ready = json.loads((state / "simulator.json").read_text())
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""The process: two loopback listeners (proxy and control), and what ends them."""
+"""The simulator's process: two loopback listeners (proxy and control), start and stop."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class StartError(Exception):
-    """The stand-in cannot start; the message says why."""
+    """The simulator cannot start; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run: the state directory, ports (0: the last one if free, else any), and so on."""
+    """Command line options. A port of 0 means the last one if it is free, else any."""
 
     state: Path
     port: int = 0
@@ -49,12 +49,12 @@ class Options:
 
 
 async def run(options: Options) -> None:
-    """Serve until SIGTERM, SIGINT, or the end of the parent; StartError when it cannot start."""
+    """Serve until SIGTERM, SIGINT, or the end of the parent. Raises StartError."""
     directory = private_directory(options.state)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    with _only_one(directory), contextlib.closing(Store(directory / "world.db")) as store:
+    with _exclusive_lock(directory), contextlib.closing(Store(directory / "world.db")) as store:
         world = World(store)
         if options.refs is not None:
             world.set_refs(options.refs)
@@ -76,7 +76,7 @@ async def _serve(options: Options, directory: Path, world: World, stop: asyncio.
     tasks: set[asyncio.Task[None]] = set()
     proxy = await _listen(_tracked(client, tasks), options.port, last.get("proxy_url", 0))
     api = await _listen(_tracked(request, tasks), options.control_port, last.get("control_url", 0))
-    _announce(directory, _url(proxy), _url(api), identity.root.public)
+    _write_ready_file(directory, _url(proxy), _url(api), identity.root.public)
     watcher = asyncio.create_task(_watch_parent(options.parent_pid, stop))
     await stop.wait()
     watcher.cancel()
@@ -89,7 +89,7 @@ async def _serve(options: Options, directory: Path, world: World, stop: asyncio.
 
 
 def _tracked(serve: Client, tasks: set[asyncio.Task[None]]) -> Client:
-    """Keep each client's task, so that a stop can end it."""
+    """Wrap a handler so that its tasks are in `tasks` while they run."""
 
     async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -98,8 +98,8 @@ def _tracked(serve: Client, tasks: set[asyncio.Task[None]]) -> Client:
         try:
             await serve(reader, writer)
         except asyncio.CancelledError:
-            # Only a stop cancels; asyncio would report the cancellation as an error.
-            log.debug("a client was ended by the stop")
+            # Cancelled by the shutdown; asyncio would report the cancellation as an error.
+            log.debug("the shutdown ended a client")
         finally:
             tasks.discard(task)
             writer.transport.abort()
@@ -136,7 +136,7 @@ def _last_ports(directory: Path) -> dict[str, int]:
         return {}
 
 
-def _announce(directory: Path, proxy_url: str, control_url: str, root: bytes) -> None:
+def _write_ready_file(directory: Path, proxy_url: str, control_url: str, root: bytes) -> None:
     ready = {
         "pid": os.getpid(),
         "proxy_url": proxy_url,
@@ -145,12 +145,12 @@ def _announce(directory: Path, proxy_url: str, control_url: str, root: bytes) ->
         "noise_root": root.hex(),
     }
     write_private(directory / READY_FILE, json.dumps(ready).encode())
-    print(f"WhatsApp stand-in ready: proxy {proxy_url}, control {control_url}", flush=True)
+    print(f"WhatsApp simulator ready: proxy {proxy_url}, control {control_url}", flush=True)
 
 
 @contextlib.contextmanager
-def _only_one(directory: Path) -> Iterator[None]:
-    """Hold the state directory's lock; StartError when another process does."""
+def _exclusive_lock(directory: Path) -> Iterator[None]:
+    """Hold the state directory's lock. Raises StartError when another process holds it."""
     with (directory / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -162,15 +162,15 @@ def _only_one(directory: Path) -> Iterator[None]:
 async def _watch_parent(pid: int | None, stop: asyncio.Event) -> None:
     if pid is None:
         return
-    born = _birth(pid)
-    while born is not None and _birth(pid) == born:
+    start_time = _start_time(pid)
+    while start_time is not None and _start_time(pid) == start_time:
         await asyncio.sleep(_PARENT_POLL_SECONDS)
     log.info("the parent process is gone")
     stop.set()
 
 
-def _birth(pid: int) -> str | None:
-    """When a process started, in ticks since boot; None when it is gone or a zombie."""
+def _start_time(pid: int) -> str | None:
+    """Return a process's start time in ticks since boot; None when it is gone or a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,7 +1,7 @@
-"""What a phone needs of the Signal protocol: keys to begin a session with, and reading messages.
+"""The phone's part of the Signal protocol: key bundles, and decryption of messages.
 
-The phone never answers, so a companion's messages all are of the kind that begins a session
-(`pkmsg`) and of one chain: each can be read by itself, with the phone's own keys and no state.
+The phone never answers, so all messages of a companion are of the kind that starts a session
+(`pkmsg`) and of one chain: each can be decrypted alone, with the phone's keys and without state.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _MAX_CHAIN = 2000
 
 
 class Unreadable(ValueError):
-    """The message is not one that this phone can read."""
+    """The phone cannot decrypt the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What the server hands out so that someone can begin a session with a device."""
+    """The public keys of a device that others need to start a session with it."""
 
     registration: int
     identity: bytes
@@ -45,7 +45,7 @@ class Bundle:
 
 
 def phone_bundle(keys: KeyPair, registration: int) -> Bundle:
-    """A phone's keys, with a one-time key of its own; they follow from its seed."""
+    """Return a phone's bundle with a random one-time key; all keys are derived from its seed."""
     signed = _prekey(keys, _SIGNED_ID)
     key_id = random.randrange(_SIGNED_ID + 1, 1 << 24)
     return Bundle(
@@ -59,19 +59,19 @@ def phone_bundle(keys: KeyPair, registration: int) -> Bundle:
     )
 
 
-def read(keys: KeyPair, sealed: bytes) -> tuple[bytes, bytes]:
-    """Decrypt a `pkmsg` for the phone with these keys: the sender's identity and the plaintext.
+def decrypt_message(keys: KeyPair, sealed: bytes) -> tuple[bytes, bytes]:
+    """Decrypt a `pkmsg` with a phone's keys; return the sender's identity and the plaintext.
 
     Raises Unreadable.
     """
     try:
-        return _read(keys, sealed)
+        return _decrypt_message(keys, sealed)
     except (wire.WireError, ValueError) as error:
         raise Unreadable(str(error)) from error
 
 
-def _read(keys: KeyPair, sealed: bytes) -> tuple[bytes, bytes]:
-    outer = wire.decode(_versioned(sealed))
+def _decrypt_message(keys: KeyPair, sealed: bytes) -> tuple[bytes, bytes]:
+    outer = wire.decode(_strip_version(sealed))
     if outer.number(6) != _SIGNED_ID:
         raise Unreadable("not for this signed prekey")
     identity, base = _public(outer.data(3)), _public(outer.data(2))
@@ -81,7 +81,7 @@ def _read(keys: KeyPair, sealed: bytes) -> tuple[bytes, bytes]:
         secrets.append(_prekey(keys, key_id).agree(base))
     root = _derive(b"".join(secrets), b"WhisperText", 64)[:32]
     message = outer.data(4)
-    inner = wire.decode(_versioned(message[:-_MAC_SIZE]))
+    inner = wire.decode(_strip_version(message[:-_MAC_SIZE]))
     ratchet = signed.agree(_public(inner.data(1)))
     chain = _derive(ratchet, b"WhisperRatchet", 64, root)[32:]
     if inner.number(2) > _MAX_CHAIN:
@@ -89,8 +89,8 @@ def _read(keys: KeyPair, sealed: bytes) -> tuple[bytes, bytes]:
     for _ in range(inner.number(2)):
         chain = hmac.digest(chain, b"\x02", hashlib.sha256)
     material = _derive(hmac.digest(chain, b"\x01", hashlib.sha256), b"WhisperMessageKeys", 80)
-    proof = KEY_TYPE + identity + KEY_TYPE + keys.public + message[:-_MAC_SIZE]
-    mac = hmac.digest(material[32:64], proof, hashlib.sha256)[:_MAC_SIZE]
+    authenticated = KEY_TYPE + identity + KEY_TYPE + keys.public + message[:-_MAC_SIZE]
+    mac = hmac.digest(material[32:64], authenticated, hashlib.sha256)[:_MAC_SIZE]
     if not hmac.compare_digest(mac, message[-_MAC_SIZE:]):
         raise Unreadable("the MAC is wrong")
     return identity, _unpad(_decipher(material[:32], material[64:], inner.data(4)))
@@ -100,7 +100,7 @@ def _prekey(keys: KeyPair, key_id: int) -> KeyPair:
     return KeyPair(hmac.digest(keys.seed, b"prekey %d" % key_id, hashlib.sha256))
 
 
-def _versioned(data: bytes) -> bytes:
+def _strip_version(data: bytes) -> bytes:
     if data[:1] != _VERSION:
         raise Unreadable("an unknown version")
     return data[1:]
@@ -117,13 +117,13 @@ def _derive(secret: bytes, info: bytes, size: int, salt: bytes | None = None) ->
 
 
 def _decipher(key: bytes, start: bytes, data: bytes) -> bytes:
-    opened = Cipher(AES256(key), CBC(start)).decryptor()
-    return _unpad(opened.update(data) + opened.finalize(), _BLOCK)
+    decryptor = Cipher(AES256(key), CBC(start)).decryptor()
+    return _unpad(decryptor.update(data) + decryptor.finalize(), _BLOCK)
 
 
-def _unpad(data: bytes, most: int = 255) -> bytes:
-    """Both layers pad the same way: AES to a block, WhatsApp by a few bytes more."""
+def _unpad(data: bytes, maximum: int = 255) -> bytes:
+    """Remove PKCS#7 padding, which both AES and WhatsApp add. Raises Unreadable."""
     size = data[-1] if data else 0
-    if not 0 < size <= min(most, len(data)) or set(data[-size:]) != {size}:
+    if not 0 < size <= min(maximum, len(data)) or set(data[-size:]) != {size}:
         raise Unreadable("the padding is wrong")
     return data[:-size]

@@ -1,4 +1,4 @@
-"""The stanzas that have a meaning of their own: to recognize a client's, to build the server's."""
+"""Recognizing clients' stanzas and building the server's."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ COMPANION_REG_REFRESH = "companion_reg_refresh"
 
 
 def is_ping(node: Node) -> bool:
-    """Whether a client asks if the server is still there."""
+    """Return whether a stanza is a keep-alive ping."""
     return node.tag == "iq" and node.get("xmlns") == "w:p"
 
 
 def is_logout(node: Node) -> bool:
-    """Whether a companion asks to be unlinked."""
+    """Return whether a stanza asks to unlink the companion."""
     return node.get("xmlns") == "md" and node.child("remove-companion-device") is not None
 
 
 def is_message(node: Node) -> bool:
-    """Whether a client sends a message."""
+    """Return whether a stanza is a message."""
     return node.tag == "message"
 
 
 def stream_error(code: int) -> Node:
-    """Return the stanza that ends a stream with a bare code: 503 an outage, 515 a restart."""
+    """Return the stanza that ends a stream with a code: 503 for an outage, 515 for a restart."""
     return Node("stream:error", {"code": str(code)})
 
 
 def device_removed() -> Node:
-    """Return the stanza that tells a live device that its phone has unlinked it."""
+    """Return the stanza that ends the stream of an unlinked device."""
     return Node("stream:error", {"code": "401"}, [Node("conflict", {"type": "device_removed"})])
 
 
 def replaced() -> Node:
-    """Return the stanza that tells a client that another one took its place."""
+    """Return the stanza that ends the stream of a replaced connection."""
     return Node("stream:error", {}, [Node("conflict", {"type": "replaced"})])
 
 
 def notification(kind: str, stanza_id: str, content: list[Node] | None = None) -> Node:
-    """Return a notification from the server itself; clients acknowledge it by its id."""
+    """Return a notification from the server; clients acknowledge it by its id."""
     attrs: dict[str, Attribute] = {"from": SERVER, "type": kind, "id": stanza_id}
     return Node("notification", attrs | {"t": str(int(time.time()))}, content)
 
@@ -52,7 +52,7 @@ def notification(kind: str, stanza_id: str, content: list[Node] | None = None) -
 def passkey_request(stanza_id: str, with_options: bool) -> Node:
     """Return the notification that asks a companion for a passkey.
 
-    Without the options the client has to query them.
+    Without options, the client must query them.
     """
     options = {
         "challenge": base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("="),

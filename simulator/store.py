@@ -1,7 +1,7 @@
-"""What outlives the process: phones, linked devices and settings, in one SQLite file.
+"""Persistent phones, linked devices and settings, in one SQLite file.
 
-WAL with `synchronous=NORMAL`: a write costs well under a millisecond, and a kill of the process
-loses nothing that was committed (only a power cut could).
+WAL with `synchronous=NORMAL`: a write takes less than a millisecond, and killing the process loses
+no commit (a power cut could).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) 
 
 @dataclass(slots=True)
 class Device:
-    """A linked companion: its phone, its number there, its keys, and how far it has come."""
+    """A linked companion: its phone, device number, keys, and numbers of prekeys and logins."""
 
     phone: Phone
     device: int
@@ -47,12 +47,12 @@ class Device:
 
     @property
     def jid(self) -> Jid:
-        """Its address."""
+        """Return the device's address."""
         return self.phone.jid(self.device)
 
 
 class Store:
-    """The SQLite file behind the world."""
+    """The SQLite file of a World."""
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
@@ -66,12 +66,12 @@ class Store:
         self._db.close()
 
     def phones(self) -> Iterator[Phone]:
-        """Every phone."""
+        """Yield all phones."""
         for number, lid, seed, *rest in self._db.execute("SELECT * FROM phone"):
             yield Phone(number, lid, KeyPair(seed), *rest)
 
     def devices(self, phones: dict[str, Phone]) -> Iterator[Device]:
-        """Every linked device, given the phones by number."""
+        """Yield all linked devices. `phones`: by number."""
         for number, *rest in self._db.execute("SELECT * FROM device"):
             yield Device(phones[number], *rest)
 
@@ -104,7 +104,7 @@ class Store:
             ),
         )
 
-    def forget_device(self, device: Device) -> None:
+    def delete_device(self, device: Device) -> None:
         """Delete a linked device."""
         for table in ("device", "bundle"):
             self._db.execute(
@@ -113,7 +113,7 @@ class Store:
             )
 
     def save_bundle(self, device: Device, bundle: Bundle, keys: bytes) -> None:
-        """Insert or replace what a linked device has uploaded: a bundle and one-time keys."""
+        """Insert or replace a linked device's bundle and one-time keys."""
         self._db.execute(
             "INSERT OR REPLACE INTO bundle VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -129,7 +129,7 @@ class Store:
         )
 
     def bundle(self, device: Device) -> tuple[Bundle, bytes] | None:
-        """What a linked device has uploaded, if it has."""
+        """Return a linked device's bundle and one-time keys, or None."""
         row = self._db.execute(
             "SELECT registration, identity, signed_id, signed, signature, keys FROM bundle "
             "WHERE number = ? AND device = ?",
@@ -137,14 +137,14 @@ class Store:
         ).fetchone()
         return None if row is None else (Bundle(*row[:5]), row[5])
 
-    def forget_all(self) -> None:
-        """Delete every device and phone, in one transaction."""
+    def delete_all(self) -> None:
+        """Delete all devices and phones, in one transaction."""
         self._db.executescript(
             "BEGIN; DELETE FROM device; DELETE FROM bundle; DELETE FROM phone; COMMIT;"
         )
 
     def setting(self, name: str) -> str | None:
-        """A stored setting, or None."""
+        """Return a stored setting, or None."""
         row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 

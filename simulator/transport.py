@@ -1,4 +1,4 @@
-"""Bytes between a client and the stand-in: CONNECT, TLS, WebSocket, and the frames inside it."""
+"""The transport between client and simulator: CONNECT, TLS, WebSocket and frames."""
 
 from __future__ import annotations
 
@@ -26,39 +26,39 @@ _MAX_FRAME = 1 << 20
 _MAX_UNSENT = 4 << 20
 _ROUTING = b"ED\x00\x01"
 
-# asyncio gives every TLS connection a read buffer of 256 KiB; a thousand would cost 256 MB.
+# asyncio allocates a read buffer of 256 KiB per TLS connection: 256 MB for a thousand clients.
 sslproto.SSLProtocol.max_size = 16_384
 
-# At debug level websockets would log what is sent.
+# At debug level, websockets would log the payloads.
 _quiet = logging.getLogger("simulator.websocket")
 _quiet.setLevel(logging.ERROR)
 
 
 class TransportError(Exception):
-    """The client went away or did not follow the protocol below the Noise layer."""
+    """The client disconnected, or broke the protocol below the Noise layer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dial:
-    """A proxy request: the host:port asked for."""
+class ProxyRequest:
+    """A CONNECT request. `target`: the requested host:port."""
 
     target: str
 
 
-async def read_dial(reader: asyncio.StreamReader) -> Dial:
-    """Read a CONNECT request; TransportError for anything else."""
+async def read_proxy_request(reader: asyncio.StreamReader) -> ProxyRequest:
+    """Read a CONNECT request. Raises TransportError for anything else."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError) as error:
         raise TransportError("no proxy request") from error
-    words = head.split(b"\r\n", 1)[0].decode("latin-1").split()
-    if len(head) > _MAX_HEAD or len(words) != 3 or words[0] != "CONNECT":
+    request_line = head.split(b"\r\n", 1)[0].decode("latin-1").split()
+    if len(head) > _MAX_HEAD or len(request_line) != 3 or request_line[0] != "CONNECT":
         raise TransportError("only CONNECT is served")
-    return Dial(words[1])
+    return ProxyRequest(request_line[1])
 
 
 def status_line(status: int) -> str:
-    """Return a status and its standard phrase, which is all of it that Go shows to a client."""
+    """Return a status with its standard phrase; Go shows nothing else of a refusal to a client."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -76,7 +76,7 @@ class Channel:
         self._frames: list[bytes] = []
         self._first = True
 
-    def answer_dial(self, status: str) -> None:
+    def answer_proxy_request(self, status: str) -> None:
         """Answer the proxy request with a status line such as `200 Connection established`."""
         headers = "" if status.startswith("200") else "Content-Length: 0\r\n"
         if status.startswith("407"):
@@ -84,16 +84,16 @@ class Channel:
         self._writer.write(f"HTTP/1.1 {status}\r\n{headers}\r\n".encode())
 
     async def secure(self, context: ssl.SSLContext) -> None:
-        """Do the server's side of TLS; TransportError when it fails."""
+        """Run the server's side of the TLS handshake. Raises TransportError."""
         try:
             await self._writer.start_tls(context)
         except (OSError, ssl.SSLError, EOFError) as error:
             raise TransportError("TLS failed") from error
 
     async def upgrade(self, refusal: int | None = None) -> bool:
-        """Answer the WebSocket upgrade, with an HTTP status `refusal` when given.
+        """Answer the WebSocket upgrade, or refuse it with the HTTP status `refusal`.
 
-        Returns whether the WebSocket is open; TransportError when the request is not one.
+        Returns whether the WebSocket is open. Raises TransportError for an invalid request.
         """
         request: object = None
         while not isinstance(request, Request):
@@ -109,7 +109,7 @@ class Channel:
         return response.status_code == 101
 
     async def receive(self) -> bytes:
-        """The next frame from the client; TransportError when there is none any more."""
+        """Return the next frame from the client. Raises TransportError at the end."""
         while not self._frames:
             for event in await self._events():
                 if isinstance(event, Frame) and event.opcode in (Opcode.BINARY, Opcode.CONT):
@@ -120,7 +120,7 @@ class Channel:
         return self._frames.pop(0)
 
     def send(self, frame: bytes) -> None:
-        """Queue one frame; a client that does not read is cut off."""
+        """Queue one frame; abort the connection of a client that does not read."""
         try:
             self._protocol.send_binary(len(frame).to_bytes(3, "big") + frame)
         except WebSocketException as error:
@@ -142,7 +142,7 @@ class Channel:
         self._writer.transport.abort()
 
     async def finish(self) -> None:
-        """Close the TCP connection once what was queued is sent."""
+        """Close the TCP connection after the queued data is sent."""
         try:
             self._writer.close()
             await self._writer.wait_closed()
@@ -183,7 +183,7 @@ class Channel:
 
 
 def _skip_prologue(buffer: bytearray) -> bool:
-    """Remove what stands before the first frame; False when it has not all come yet."""
+    """Remove the prologue before the first frame; return False if it is incomplete."""
     start = 0
     if buffer.startswith(_ROUTING):
         start = 7 + int.from_bytes(buffer[4:7], "big")

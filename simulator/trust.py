@@ -1,8 +1,7 @@
-"""Let a process of ours that has loaded neonize trust the stand-in instead of WhatsApp.
+"""Make neonize in this process trust the simulator instead of WhatsApp.
 
-neonize's Go library verifies the server's Noise certificate against WhatsApp's root key, which
-stands in its writable data. A test process overwrites its own copy in its own memory; nothing on
-disk changes, and no other process is touched.
+neonize's Go library verifies the server's Noise certificate against WhatsApp's root key in its
+writable data segment. This overwrites the key in the memory of the current process only.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ WHATSAPP_ROOT = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce
 
 
 class TrustError(RuntimeError):
-    """WhatsApp's root key was not found exactly once, so nothing was changed."""
+    """WhatsApp's root key was not found exactly once; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,8 @@ class _Mapping:
 def trust_simulator(noise_root: bytes) -> None:
     """Make this process's neonize trust `noise_root` (32 bytes) instead of WhatsApp.
 
-    To be called after neonize is imported and before its first connection. Calling it again with
-    the same key does nothing; TrustError when the key is not found exactly once.
+    Call it after the import of neonize and before the first connection. Calling it again with the
+    same key does nothing. Raises TrustError when the key is not found exactly once.
     """
     if len(noise_root) != 32:
         raise ValueError("a Noise root key has 32 bytes")
@@ -47,7 +46,7 @@ def trust_simulator(noise_root: bytes) -> None:
 
 
 def _library_data() -> list[_Mapping]:
-    """The writable mappings of neonize's library."""
+    """Return the writable mappings of neonize's library."""
     mappings = [_parse(line) for line in Path("/proc/self/maps").read_text().splitlines()]
     return [m for m in mappings if m.writable and _is_library(m.file)]
 
@@ -67,8 +66,8 @@ def _find(key: bytes, mappings: list[_Mapping]) -> list[int]:
     found = []
     for mapping in mappings:
         data = ctypes.string_at(mapping.start, mapping.end - mapping.start)
-        at = data.find(key)
-        while at >= 0:
-            found.append(mapping.start + at)
-            at = data.find(key, at + 1)
+        offset = data.find(key)
+        while offset >= 0:
+            found.append(mapping.start + offset)
+            offset = data.find(key, offset + 1)
     return found

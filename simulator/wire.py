@@ -1,4 +1,4 @@
-"""A small protobuf wire codec: the messages of the handshake and of pairing need no more."""
+"""A minimal protobuf codec, sufficient for the messages of handshake and pairing."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ class WireError(ValueError):
 
 
 class Message(dict[int, Value]):
-    """A decoded message: field number to its last value."""
+    """A decoded message: the last value by field number."""
 
     def data(self, field: int) -> bytes:
-        """The bytes of a length-delimited field, empty when absent; WireError for another type."""
+        """Return a length-delimited field, empty when absent. Raises WireError for other types."""
         value = self.get(field, b"")
         if not isinstance(value, bytes):
             raise WireError(f"field {field} is not bytes")
         return value
 
     def number(self, field: int) -> int:
-        """The value of a varint field, 0 when absent; WireError for another type."""
+        """Return a varint field, 0 when absent. Raises WireError for other types."""
         value = self.get(field, 0)
         if not isinstance(value, int):
             raise WireError(f"field {field} is not a number")
         return value
 
     def message(self, field: int) -> Message:
-        """The nested message of a field, empty when absent."""
+        """Return the nested message of a field, empty when absent."""
         return decode(self.data(field))
 
 
 def encode(fields: dict[int, int | bytes | str]) -> bytes:
-    """Encode field number to a non-negative int, bytes or text, in the order given."""
+    """Encode non-negative ints, bytes and texts by field number, in the given order."""
     out = bytearray()
     for field, value in fields.items():
         if isinstance(value, int):
@@ -46,7 +46,7 @@ def encode(fields: dict[int, int | bytes | str]) -> bytes:
 
 
 def decode(data: bytes) -> Message:
-    """Decode one message; WireError when it is cut short or malformed."""
+    """Decode one message. Raises WireError when it is truncated or malformed."""
     message, index = Message(), 0
     while index < len(data):
         key, index = _read_varint(data, index)

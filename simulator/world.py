@@ -1,4 +1,4 @@
-"""Everything the stand-in knows: phones, linked devices, live connections, references, faults."""
+"""The simulator's state: phones, linked devices, live connections, references, faults."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from .messages import Message
     from .pairing import Pairing
 
-_OLD_REFS = 50_000
+_MAX_EXPIRED_REFS = 50_000
 _MESSAGES = 1000
 _KEY_ID, _KEY = 3, 35
 
 
-class NoRoom(Exception):
+class DeviceLimitReached(Exception):
     """The phone has no device number left."""
 
 
 @dataclass(slots=True)
 class Settings:
-    """What can be changed while running: how many QR references a pairing gets."""
+    """Settings that can change at run time. `refs`: QR references per pairing."""
 
     refs: int = 6
 
 
 class World:
-    """The state of the stand-in; every method is called on the event loop."""
+    """The simulator's state; all methods must be called on the event loop."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -50,63 +50,63 @@ class World:
         self.pairings: dict[str, Pairing] = {}
         self.messages: deque[Message] = deque(maxlen=_MESSAGES)
         self.login_counts: defaultdict[str, LoginCount] = defaultdict(LoginCount)
-        self._old_refs: OrderedDict[str, None] = OrderedDict()
+        self._expired_refs: OrderedDict[str, None] = OrderedDict()
         self._ids = itertools.count(1)
 
     def new_id(self) -> str:
-        """The id of the next connection."""
+        """Return a new id for a connection."""
         return f"c{next(self._ids)}"
 
     def phone(self, number: str | None, name: str = "", platform: str = "") -> Phone:
-        """The phone with a number, made when there is none; name and platform are set if given."""
+        """Return the phone with a number, created if missing; update name and platform if given."""
         phone = self.phones.get(number) if number else None
         is_new = phone is None
         while phone is None:
-            made = new_phone(number)
-            phone = made if made.number not in self.phones else None
-        changed = (name or phone.name, platform or phone.platform)
-        if is_new or changed != (phone.name, phone.platform):
-            phone.name, phone.platform = changed
+            candidate = new_phone(number)
+            phone = candidate if candidate.number not in self.phones else None
+        profile = (name or phone.name, platform or phone.platform)
+        if is_new or profile != (phone.name, phone.platform):
+            phone.name, phone.platform = profile
             self.phones[phone.number] = phone
             self.store.save_phone(phone)
         return phone
 
     def new_device_number(self, phone: Phone) -> int:
-        """The number for the phone's next companion, 1 to 255; NoRoom when all are taken."""
+        """Return a number (1 to 255) for the next companion. Raises DeviceLimitReached."""
         taken = {device.device for device in self.devices_of(phone.number)}
         following = (phone.last_device + step for step in range(MAX_DEVICE))
         free = (n % MAX_DEVICE + 1 for n in following if n % MAX_DEVICE + 1 not in taken)
         number = next(free, 0)
         if not number:
-            raise NoRoom("the phone has no device number left")
+            raise DeviceLimitReached("the phone has no device number left")
         phone.last_device = number
         self.store.save_phone(phone)
         return number
 
     def devices_of(self, number: str) -> list[Device]:
-        """The companions of a phone."""
+        """Return the companions of a phone."""
         return [device for device in self.devices.values() if device.phone.number == number]
 
     def link(self, device: Device) -> None:
-        """Remember a companion."""
+        """Store a companion as linked."""
         if device.phone.number not in self.phones:
-            # A reset came between the scan and the companion's answer.
+            # A reset removed the phone between the scan and the companion's answer.
             self.phones[device.phone.number] = device.phone
             self.store.save_phone(device.phone)
         self.devices[device.jid] = device
         self.store.save_device(device)
 
     def upload(self, device: Device, bundle: Bundle, keys: bytes) -> None:
-        """Keep what a companion uploads; `keys` are added to the one-time keys it has left."""
-        known = self.store.bundle(device)
-        self.store.save_bundle(device, bundle, (known[1] if known else b"") + keys)
+        """Store a companion's bundle, and add `keys` to its remaining one-time keys."""
+        stored = self.store.bundle(device)
+        self.store.save_bundle(device, bundle, (stored[1] if stored else b"") + keys)
 
     def take_bundle(self, device: Device) -> Bundle | None:
-        """A companion's bundle, with one of its one-time keys if any is left, given out once."""
-        known = self.store.bundle(device)
-        if known is None:
+        """Return a companion's bundle, with a one-time key that is removed, if any is left."""
+        stored = self.store.bundle(device)
+        if stored is None:
             return None
-        bundle, keys = known
+        bundle, keys = stored
         if not keys:
             return bundle
         self.store.save_bundle(device, bundle, keys[_KEY:])
@@ -115,37 +115,37 @@ class World:
         key_id = int.from_bytes(keys[:_KEY_ID], "big")
         return replace(bundle, key_id=key_id, key=keys[_KEY_ID:_KEY])
 
-    def forget(self, device: Device) -> None:
-        """Forget a companion: its next login fails."""
+    def remove_device(self, device: Device) -> None:
+        """Delete a companion, so that its next login fails."""
         self.devices.pop(device.jid, None)
-        self.store.forget_device(device)
+        self.store.delete_device(device)
 
-    def forget_all(self) -> None:
-        """Forget every companion and phone."""
+    def delete_all(self) -> None:
+        """Delete all companions and phones."""
         self.devices.clear()
         self.login_counts.clear()
         self.messages.clear()
         self.phones.clear()
-        self.store.forget_all()
+        self.store.delete_all()
 
     def set_refs(self, refs: int) -> None:
         """Set how many QR references a pairing gets from now on."""
         self.settings.refs = refs
         self.store.save_setting("refs", str(refs))
 
-    def offer(self, ref: str, pairing: Pairing) -> None:
-        """Make a reference known to phones."""
+    def add_ref(self, ref: str, pairing: Pairing) -> None:
+        """Add a reference that phones can scan."""
         self.pairings[ref] = pairing
         self.statistics.qr_refs_issued += 1
 
-    def withdraw(self, refs: list[str]) -> None:
-        """Make references expired."""
+    def expire_refs(self, refs: list[str]) -> None:
+        """Mark references as expired."""
         for ref in refs:
             self.pairings.pop(ref, None)
-            self._old_refs[ref] = None
-        while len(self._old_refs) > _OLD_REFS:
-            self._old_refs.popitem(last=False)
+            self._expired_refs[ref] = None
+        while len(self._expired_refs) > _MAX_EXPIRED_REFS:
+            self._expired_refs.popitem(last=False)
 
-    def was_offered(self, ref: str) -> bool:
-        """Whether a reference is known but expired."""
-        return ref in self._old_refs
+    def is_expired(self, ref: str) -> bool:
+        """Return whether a reference is known and expired."""
+        return ref in self._expired_refs

@@ -1,4 +1,4 @@
-"""XEdDSA: signatures made with X25519 identities, as the Signal protocol uses them."""
+"""XEdDSA: signatures with X25519 keys, as the Signal protocol uses them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _P = 2**255 - 19
 
 
 class KeyPair:
-    """An identity that both signs (XEdDSA) and agrees on secrets (X25519), from a 32-byte seed."""
+    """A key pair for signatures (XEdDSA) and key agreement (X25519), from a 32-byte seed."""
 
     def __init__(self, seed: bytes | None = None) -> None:
         self.seed = os.urandom(32) if seed is None else seed
@@ -26,18 +26,18 @@ class KeyPair:
         self.public = self._agreement.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     def sign(self, message: bytes) -> bytes:
-        """The 64-byte signature of a message; the spare top bit carries the Edwards sign."""
+        """Return the 64-byte signature of a message; its top bit stores the Edwards sign."""
         signature = bytearray(self._signer.sign(message))
         signature[63] |= self._sign_bit
         return bytes(signature)
 
     def agree(self, public: bytes) -> bytes:
-        """The 32-byte X25519 secret shared with a public key; ValueError for a bad key."""
+        """Return the 32-byte X25519 secret shared with a public key. Raises ValueError."""
         return self._agreement.exchange(X25519PublicKey.from_public_bytes(public))
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether a 64-byte signature was made over `message` by the X25519 key `public`."""
+    """Return whether a 64-byte signature over `message` is valid for the X25519 key `public`."""
     if len(public) != 32 or len(signature) != 64:
         return False
     u = int.from_bytes(public, "little") & ((1 << 255) - 1)

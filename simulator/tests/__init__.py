@@ -1,1 +1,1 @@
-"""Tests of the stand-in: its parts, and the real neonize against it."""
+"""Tests of the simulator: its modules, and the real neonize against it."""

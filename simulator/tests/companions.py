@@ -1,4 +1,4 @@
-"""The test's side of `neonize_companion.py`."""
+"""Helpers that start and control `neonize_companion.py`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Event = dict[str, Any]
 
 
 class Companion:
-    """A process with the real neonize and one client."""
+    """A process that runs the real neonize with one client."""
 
     def __init__(self, simulator: Simulator, database: Path) -> None:
         receiving, sending = os.pipe()
@@ -45,7 +45,7 @@ class Companion:
         self._reader.start()
 
     def wait(self, name: str, seconds: float = 10.0, forbidden: tuple[str, ...] = ()) -> Event:
-        """The next event with a name; others before it are kept in `seen`."""
+        """Return the next event with this name; earlier ones are added to `seen`."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -57,7 +57,7 @@ class Companion:
                 return event
             assert event["event"] not in forbidden, f"{event} while waiting for {name}"
 
-    def tell(self, line: str) -> None:
+    def send_command(self, line: str) -> None:
         """Send a command."""
         assert self.process.stdin
         self.process.stdin.write(line.encode() + b"\n")
@@ -82,7 +82,7 @@ class Companion:
 
 @contextmanager
 def companion(simulator: Simulator, database: Path) -> Iterator[Companion]:
-    """A companion that is killed at the end."""
+    """Run a companion, and kill it at the end."""
     running = Companion(simulator, database)
     try:
         yield running
@@ -91,7 +91,7 @@ def companion(simulator: Simulator, database: Path) -> Iterator[Companion]:
 
 
 def link(simulator: Simulator, database: Path, number: str = "") -> tuple[str, str]:
-    """Link a new companion and end its process; returns its JID and its number."""
+    """Link a new companion and end its process; return its JID and number."""
     with companion(simulator, database) as running:
         linked = simulator.control.scan(running.wait("qr")["text"], number=number)
         running.wait("Connected")
@@ -99,14 +99,14 @@ def link(simulator: Simulator, database: Path, number: str = "") -> tuple[str, s
 
 
 class Scope(TypedDict, total=False):
-    """Whom a fault is for; all when empty."""
+    """The scope of a fault; all when empty."""
 
     number: str
     connection: str
 
 
 def scoped(simulator: Simulator, scope: str, number: str) -> Scope:
-    """What `arm` is given for a scope: the number, its live connection, or nothing for all."""
+    """Return the arguments of `arm` for a scope: the number, its connection, or none for all."""
     if scope == "number":
         return {"number": number}
     if scope == "connection":

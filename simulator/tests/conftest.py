@@ -1,4 +1,4 @@
-"""One stand-in for the module's tests, and one of its own for a test that restarts it."""
+"""Fixtures: a shared simulator, and the database file of a companion."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from simulator.process import Simulator, start
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    """A stand-in that all tests share."""
+    """Start the simulator that all tests share."""
     with start(tmp_path_factory.mktemp("simulator")) as simulator:
         yield simulator
 
 
 @pytest.fixture
 def simulator(running: Simulator) -> Iterator[Simulator]:
-    """The shared stand-in, emptied before and after the test."""
+    """Return the shared simulator, reset before and after the test."""
     running.control.reset()
     running.control.set_refs(6)
     yield running
@@ -28,5 +28,5 @@ def simulator(running: Simulator) -> Iterator[Simulator]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """The file that a companion keeps its session in."""
+    """Return the path of a companion's database."""
     return tmp_path / "session.db"

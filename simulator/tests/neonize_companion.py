@@ -1,7 +1,7 @@
-"""A process with the real neonize, for the tests: one client, told what to do line by line.
+"""A test process that runs the real neonize with one client.
 
-Run with the arguments DATABASE NOISE_ROOT EVENT_FD: events leave as JSON lines on the descriptor
-(stdout is Go's), and commands come as lines on stdin: `logout`, `code NUMBER`, `state`,
+Arguments: DATABASE NOISE_ROOT EVENT_FD. It writes events as JSON lines to the descriptor (Go uses
+stdout), and reads commands as lines from stdin: `logout`, `code NUMBER`, `state`,
 `send NUMBER TEXT`.
 """
 
@@ -43,16 +43,16 @@ WATCHED = (
 lock = threading.Lock()
 
 
-def tell(name: str, **fields: Any) -> None:
-    """Write one event; `at` is the monotonic clock's time, which all processes share."""
+def emit(name: str, **fields: Any) -> None:
+    """Write one event; `at` is the time of the monotonic clock, which all processes share."""
     with lock:
         event = {"event": name, "at": time.monotonic(), **fields}
         os.write(int(EVENT_FD), (json.dumps(event) + "\n").encode())
 
 
 def login_status(self: NewClient, _uuid: int, status: int) -> None:
-    """How the QR loop ended; the stock handler prints the address of the text."""
-    tell("login_status", status=ctypes.string_at(status).decode() if status else "")
+    """Emit the status that ended the QR loop; neonize's handler prints the pointer instead."""
+    emit("login_status", status=ctypes.string_at(status).decode() if status else "")
 
 
 neonize_client.NewClient._NewClient__onLoginStatus = login_status
@@ -62,56 +62,56 @@ kept: list[Any] = []
 
 
 def is_plain(field: Any) -> bool:
-    """Whether a field is one number, boolean, choice or text."""
+    """Return whether a field is a single number, boolean, enum or text."""
     numbers = (field.TYPE_INT32, field.TYPE_INT64, field.TYPE_UINT32, field.TYPE_UINT64)
     return field.type in (*numbers, field.TYPE_BOOL, field.TYPE_ENUM, field.TYPE_STRING)
 
 
-def watch(kind: Any) -> None:
-    """Tell of each event of a kind by its class name and its plain fields."""
+def forward_events(kind: Any) -> None:
+    """Emit each event of a kind with its class name and its scalar fields."""
 
     def handler(_client: NewClient, event: Any) -> None:
         fields = {f.name: getattr(event, f.name) for f in event.DESCRIPTOR.fields if is_plain(f)}
-        tell(kind.__name__, **fields)
+        emit(kind.__name__, **fields)
 
     kept.append(handler)
     client.event(kind)(handler)
 
 
 def show_qr(_client: NewClient, data: bytes) -> None:
-    """Tell of a QR code."""
-    tell("qr", text=data.decode())
+    """Emit a QR code."""
+    emit("qr", text=data.decode())
 
 
-def obey() -> None:
-    """Do what stdin says."""
+def run_commands() -> None:
+    """Run the commands from stdin."""
     for line in sys.stdin:
         command, *rest = line.split()
         try:
             if command == "logout":
                 client.logout()
-                tell("logout_done")
+                emit("logout_done")
             elif command == "code":
                 code = client.PairPhone(rest[0], False, ClientName.LINUX, ClientType.CHROME)
-                tell("code", code=code)
+                emit("code", code=code)
             elif command == "send":
                 sent = client.send_message(build_jid(rest[0]), " ".join(rest[1:]))
-                tell("sent", id=sent.ID)
+                emit("sent", id=sent.ID)
             elif command == "state":
-                tell("state", connected=client.is_connected, logged_in=client.is_logged_in)
+                emit("state", connected=client.is_connected, logged_in=client.is_logged_in)
         except Exception as error:
-            tell("error", what=command, why=str(error))
+            emit("error", what=command, why=str(error))
     os._exit(0)
 
 
 for kind in WATCHED:
-    watch(kind)
+    forward_events(kind)
 client.event.qr(show_qr)
-threading.Thread(target=obey, daemon=True).start()
-tell("ready")
+threading.Thread(target=run_commands, daemon=True).start()
+emit("ready")
 try:
     client.connect()
-    tell("returned")
+    emit("returned")
 except Exception as error:
-    tell("raised", why=str(error))
+    emit("raised", why=str(error))
 os._exit(0)

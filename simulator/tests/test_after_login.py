@@ -1,4 +1,4 @@
-"""What the real neonize does when its login is answered late, or lost as soon as it is let in."""
+"""neonize's behaviour after a late success, and after a drop right after the login."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCOPES = pytest.mark.parametrize("scope", ["number", "all"])
 
 @SCOPES
 @pytest.mark.parametrize("how", [0, 1, 503, 500])
-def test_drop_right_after_login_is_reconnected_at_once(
+def test_client_reconnects_immediately_after_a_drop_at_login(
     simulator: Simulator, database: Path, how: int, scope: str
 ) -> None:
     _, number = link(simulator, database)
@@ -29,7 +29,7 @@ def test_drop_right_after_login_is_reconnected_at_once(
     assert simulator.control.stats()["logins"] == before + 2
 
 
-def test_drop_some_time_after_login_finds_the_client_online(
+def test_delayed_drop_after_login_disconnects_an_online_client(
     simulator: Simulator, database: Path
 ) -> None:
     _, number = link(simulator, database)
@@ -48,7 +48,7 @@ def test_armed_drop_ends_every_login(simulator: Simulator, database: Path) -> No
     with companion(simulator, database) as alice:
         for _ in range(3):
             alice.wait("Disconnected")
-        # whatsmeow forgets its failures at each success, so it never slows down.
+        # whatsmeow resets its back-off at each success.
         assert simulator.control.stats()["logins"] >= before + 3
         simulator.control.clear_faults()
         time.sleep(0.5)
@@ -56,7 +56,7 @@ def test_armed_drop_ends_every_login(simulator: Simulator, database: Path) -> No
 
 
 @SCOPES
-def test_late_success_is_waited_for(simulator: Simulator, database: Path, scope: str) -> None:
+def test_client_waits_for_a_late_success(simulator: Simulator, database: Path, scope: str) -> None:
     _, number = link(simulator, database)
     simulator.control.arm("slow_success", count=1, ms=1500, **scoped(simulator, scope, number))
     with companion(simulator, database) as alice:

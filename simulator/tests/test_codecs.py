@@ -1,4 +1,4 @@
-"""The codecs and the cryptography, by themselves."""
+"""Unit tests of codecs and cryptography."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def random_node(chance: random.Random, depth: int = 3) -> Node:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_nodes_survive_a_round_trip(seed: int) -> None:
+def test_encoded_node_decodes_to_the_same_node(seed: int) -> None:
     node = random_node(random.Random(seed))
     raw = nodes.encode(node)
     assert nodes.decode(raw) == node
@@ -43,32 +43,32 @@ def test_nodes_survive_a_round_trip(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_spoiled_nodes_are_refused_cleanly(seed: int) -> None:
+def test_corrupted_nodes_raise_only_node_errors(seed: int) -> None:
     chance = random.Random(seed)
     raw = nodes.encode(random_node(chance))
     for _ in range(50):
-        spoiled = bytearray(raw[: chance.randrange(len(raw))])
-        if spoiled:
-            spoiled[chance.randrange(len(spoiled))] = chance.randrange(256)
+        corrupted = bytearray(raw[: chance.randrange(len(raw))])
+        if corrupted:
+            corrupted[chance.randrange(len(corrupted))] = chance.randrange(256)
         try:
-            nodes.decode(bytes(spoiled))
+            nodes.decode(bytes(corrupted))
         except nodes.NodeError:
             continue
 
 
-def test_packed_text_is_read() -> None:
+def test_packed_text_is_decoded() -> None:
     nibbles = bytes([0, 248, 2, 252, 1, ord("t"), 255, 0x82, 0x12, 0xBF])
     assert nodes.decode(nibbles) == Node("t", {}, b"12.")
     hexadecimal = bytes([0, 248, 2, 252, 1, ord("t"), 251, 0x02, 0xDE, 0xAD])
     assert nodes.decode(hexadecimal) == Node("t", {}, b"DEAD")
 
 
-def test_a_small_frame_cannot_inflate_without_bound() -> None:
+def test_compressed_frame_over_the_limit_is_refused() -> None:
     with pytest.raises(nodes.NodeError):
         nodes.decode(b"\x02" + zlib.compress(bytes(50_000_000)))
 
 
-def test_wire_round_trip_and_errors() -> None:
+def test_protobuf_round_trip_and_errors() -> None:
     raw = wire.encode({1: 2**63, 2: b"abc", 19: "text", 4: 0})
     message = wire.decode(raw + bytes([0x2D, 1, 2, 3, 4]))
     assert message == {1: 2**63, 2: b"abc", 19: b"text", 4: 0, 5: bytes([1, 2, 3, 4])}
@@ -80,7 +80,7 @@ def test_wire_round_trip_and_errors() -> None:
         message.number(2)
 
 
-def test_signatures_with_agreement_keys() -> None:
+def test_xeddsa_signature_verifies_only_for_its_key_and_message() -> None:
     for _ in range(8):  # half of the keys have the sign bit set
         alice, bob = KeyPair(), KeyPair()
         signature = alice.sign(b"message")
@@ -119,7 +119,7 @@ def test_handshake_ends_in_the_same_ciphers() -> None:
     assert down.open(their_down.seal(b"three")) == b"three"
 
 
-def test_bad_handshakes_are_refused() -> None:
+def test_malformed_handshakes_raise_noise_errors() -> None:
     for hello in (b"", b"junk", wire.encode({2: wire.encode({1: b"short"})})):
         with pytest.raises(NoiseError):
             Responder(KeyPair(), b"").hello(hello)
@@ -134,20 +134,22 @@ def test_bad_handshakes_are_refused() -> None:
         Cipher(bytes(32)).open(b"")
 
 
-def test_phone_vouches_and_checks_the_answer() -> None:
+def test_phone_signs_a_companion_and_verifies_its_answer() -> None:
     phone, companion = new_phone("5511987654321"), KeyPair()
     code = Code("ref", bytes(32), companion.public, bytes(32))
-    message, details = phone.introduce(code, 1)
+    message, details = phone.sign_companion(code, 1)
     signed = wire.decode(message).message(1)
     assert signed.data(1) == details
     assert verify(phone.keys.public, b"\x06\x00" + details + companion.public, signed.data(3))
     proof = companion.sign(b"\x06\x01" + details + companion.public + phone.keys.public)
-    assert phone.accepts(wire.encode({1: details, 4: proof}), details, companion.public)
-    assert not phone.accepts(wire.encode({1: details, 4: proof[::-1]}), details, companion.public)
-    assert not phone.accepts(b"\x0a\xff", details, companion.public)
+    assert phone.verify_companion(wire.encode({1: details, 4: proof}), details, companion.public)
+    assert not phone.verify_companion(
+        wire.encode({1: details, 4: proof[::-1]}), details, companion.public
+    )
+    assert not phone.verify_companion(b"\x0a\xff", details, companion.public)
 
 
-def test_qr_text() -> None:
+def test_qr_text_is_parsed_and_invalid_text_is_refused() -> None:
     key = "A" * 43 + "="
     link = f"https://wa.me/settings/linked_devices#2@ref,{key},{key},{key},1"
     assert read_code(link) == read_code(link.partition("#")[2]) == Code("2@ref", *[bytes(32)] * 3)
@@ -167,13 +169,13 @@ def test_code_exchange_needs_the_right_code() -> None:
     wrapped = linkcode.wrap("ABCD1234", public)
     assert linkcode.unwrap("ABCD1234", wrapped) == public
     assert linkcode.unwrap("ABCD1235", wrapped) != public
-    assert linkcode.clean("abcd-1234") == "ABCD1234"
+    assert linkcode.normalize("abcd-1234") == "ABCD1234"
     for bad in ("", "ABCD-123", "ABCD-O234", "ÄBCD-1234"):
         with pytest.raises(linkcode.WrongCode):
-            linkcode.clean(bad)
+            linkcode.normalize(bad)
 
 
-def test_jids() -> None:
+def test_jids_are_parsed_and_invalid_ones_are_refused() -> None:
     for text in ("5511:3@s.whatsapp.net", "5511@s.whatsapp.net", "7:1@lid"):
         assert str(parse_jid(text)) == text
     for bad in ("", "5511", "@lid", "5:x@lid", "5@"):

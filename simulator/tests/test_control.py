@@ -1,4 +1,4 @@
-"""The control API's refusals, and the process around it."""
+"""The control API's errors, and the simulator's process."""
 
 from __future__ import annotations
 
@@ -83,11 +83,13 @@ def call(
         ("POST", "/settings", '{"refs": 6}', 200),
     ],
 )
-def test_calls(simulator: Simulator, method: str, path: str, body: str, status: int) -> None:
+def test_call_returns_the_status(
+    simulator: Simulator, method: str, path: str, body: str, status: int
+) -> None:
     assert call(simulator, method, path, body) == status
 
 
-def test_web_pages_cannot_call(simulator: Simulator) -> None:
+def test_requests_from_web_pages_get_403(simulator: Simulator) -> None:
     for headers in ({"Host": "evil.example:80"}, {"Origin": "https://evil.example"}):
         assert call(simulator, "GET", "/stats", headers=headers) == 403
     assert call(simulator, "POST", "/scan", headers={"Content-Length": "9999999"}) == 413
@@ -124,15 +126,15 @@ def test_state_is_private_and_ports_are_kept(tmp_path: Path) -> None:
         assert time.monotonic() - began < 2
 
 
-def test_ends_with_its_parent(tmp_path: Path) -> None:
+def test_simulator_stops_when_its_parent_ends(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     simulator = start(tmp_path, parent_pid=parent.pid)
-    parent.kill()  # not waited for yet: a zombie is gone too
+    parent.kill()  # not waited for: a zombie counts as ended
     assert simulator.process.wait(5) == 0
     parent.communicate()
 
 
-def test_trust_needs_neonize() -> None:
+def test_trust_without_neonize_is_refused() -> None:
     with pytest.raises(TrustError, match="not loaded"):
         trust_simulator(bytes(32))
     with pytest.raises(ValueError, match="32 bytes"):

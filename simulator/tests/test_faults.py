@@ -1,4 +1,4 @@
-"""What the real neonize does when a fault bites."""
+"""neonize's behaviour with faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ NUMBER = "5511987654321"
 
 
 @pytest.mark.parametrize("kind", ["drop", "websocket_close", "stream_503"])
-def test_lost_connection_comes_back(simulator: Simulator, database: Path, kind: str) -> None:
+def test_client_reconnects_after_a_lost_connection(
+    simulator: Simulator, database: Path, kind: str
+) -> None:
     _, number = link(simulator, database)
     with companion(simulator, database) as alice:
         alice.wait("Connected")
@@ -25,7 +27,7 @@ def test_lost_connection_comes_back(simulator: Simulator, database: Path, kind: 
         alice.wait("Connected")
 
 
-def test_drop_call_cuts_the_connection(simulator: Simulator, database: Path) -> None:
+def test_drop_call_aborts_the_connection(simulator: Simulator, database: Path) -> None:
     _, number = link(simulator, database)
     with companion(simulator, database) as alice:
         alice.wait("Connected")
@@ -35,7 +37,7 @@ def test_drop_call_cuts_the_connection(simulator: Simulator, database: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["refuse", "refuse_tcp", "http_503"])
-def test_refused_dial_raises(simulator: Simulator, database: Path, kind: str) -> None:
+def test_refused_connect_raises(simulator: Simulator, database: Path, kind: str) -> None:
     link(simulator, database)
     simulator.control.arm(kind, count=1)
     with companion(simulator, database) as alice:
@@ -53,7 +55,7 @@ def test_refused_dial_raises(simulator: Simulator, database: Path, kind: str) ->
         (599, "Refused"),
     ],
 )
-def test_refused_dial_shows_the_phrase_of_its_status(
+def test_refused_connect_shows_the_phrase_of_the_status(
     simulator: Simulator, database: Path, status: int, phrase: str
 ) -> None:
     link(simulator, database)
@@ -77,7 +79,7 @@ def test_refused_dial_shows_the_phrase_of_its_status(
         (501, "ConnectFailure", {}),
     ],
 )
-def test_failed_login(
+def test_refused_login_emits_the_event_of_its_reason(
     simulator: Simulator, database: Path, reason: int, event: str, fields: dict[str, int]
 ) -> None:
     link(simulator, database)
@@ -88,7 +90,9 @@ def test_failed_login(
 
 
 @pytest.mark.parametrize("reason", [500, 503])
-def test_outage_at_login_is_tried_again(simulator: Simulator, database: Path, reason: int) -> None:
+def test_client_retries_after_an_outage_at_login(
+    simulator: Simulator, database: Path, reason: int
+) -> None:
     link(simulator, database)
     simulator.control.arm("failure", reason=reason, count=1)
     with companion(simulator, database) as alice:
@@ -97,12 +101,12 @@ def test_outage_at_login_is_tried_again(simulator: Simulator, database: Path, re
 
 
 @pytest.mark.parametrize("reason", [500, 503])
-def test_long_outage_at_login_is_tried_again_until_it_is_over(
+def test_client_retries_until_a_long_outage_is_over(
     simulator: Simulator, database: Path, reason: int
 ) -> None:
     _, number = link(simulator, database)
     (before,) = simulator.control.logins(number)
-    # Its end is ours to say: how soon a companion first tries depends on the machine.
+    # Cleared by the test: the time of the first attempt depends on the machine.
     fault = simulator.control.arm("failure", number=number, reason=reason, seconds=60)
     with companion(simulator, database) as alice:
         for _ in range(3):
@@ -115,7 +119,7 @@ def test_long_outage_at_login_is_tried_again_until_it_is_over(
 
 
 @pytest.mark.parametrize(("reason", "end"), [(501, "ConnectFailure"), (599, "raised")])
-def test_refusal_that_neonize_takes_as_final_is_not_tried_again(
+def test_client_does_not_retry_after_a_permanent_failure(
     simulator: Simulator, database: Path, reason: int, end: str
 ) -> None:
     _, number = link(simulator, database)
@@ -131,7 +135,7 @@ def test_refusal_that_neonize_takes_as_final_is_not_tried_again(
         alice.wait("Connected", forbidden=("qr",))
 
 
-def test_forgotten_session_gets_a_new_qr(simulator: Simulator, database: Path) -> None:
+def test_logged_out_session_gets_a_new_qr(simulator: Simulator, database: Path) -> None:
     link(simulator, database)
     simulator.control.arm("failure", reason=401, count=1)
     with companion(simulator, database) as alice:
@@ -141,7 +145,7 @@ def test_forgotten_session_gets_a_new_qr(simulator: Simulator, database: Path) -
         alice.wait("qr", forbidden=("Connected",))
 
 
-def test_replaced_by_fault(simulator: Simulator, database: Path) -> None:
+def test_replaced_fault_emits_stream_replaced(simulator: Simulator, database: Path) -> None:
     link(simulator, database)
     with companion(simulator, database) as alice:
         alice.wait("Connected")
@@ -153,18 +157,18 @@ def test_replaced_by_fault(simulator: Simulator, database: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "why"), [("bad_hmac", "hmac-mismatch"), ("bad_signature", "signature-mismatch")]
 )
-def test_bad_answer_of_the_phone_is_refused(
+def test_invalid_answer_of_the_phone_is_refused(
     simulator: Simulator, database: Path, kind: str, why: str, scope: str
 ) -> None:
     with companion(simulator, database) as alice:
         code = alice.wait("qr")["text"]
         (live,) = simulator.control.connections()
-        whom: dict[str, Scope] = {
+        scopes: dict[str, Scope] = {
             "connection": {"connection": live["id"]},
             "number": {"number": NUMBER},
             "all": {},
         }
-        simulator.control.arm(kind, count=1, **whom[scope])
+        simulator.control.arm(kind, count=1, **scopes[scope])
         with pytest.raises(ControlError) as refused:
             simulator.control.scan(code, number=NUMBER)
         assert (refused.value.status, refused.value.message) == (409, why)
@@ -172,7 +176,9 @@ def test_bad_answer_of_the_phone_is_refused(
     assert simulator.control.devices() == []
 
 
-def test_bad_answer_of_another_phone(simulator: Simulator, database: Path) -> None:
+def test_fault_of_another_phone_does_not_affect_a_link(
+    simulator: Simulator, database: Path
+) -> None:
     for kind in ("bad_hmac", "bad_signature"):
         simulator.control.arm(kind, number=NUMBER)
         simulator.control.arm(kind, connection="c0")
@@ -180,7 +186,7 @@ def test_bad_answer_of_another_phone(simulator: Simulator, database: Path) -> No
     assert len(simulator.control.faults()) == 4
 
 
-def test_silence_keeps_a_login_from_ending(simulator: Simulator, database: Path) -> None:
+def test_silence_leaves_the_login_pending(simulator: Simulator, database: Path) -> None:
     _, number = link(simulator, database)
     simulator.control.arm("silence", number=number)
     with companion(simulator, database) as alice:
@@ -192,11 +198,11 @@ def test_silence_keeps_a_login_from_ending(simulator: Simulator, database: Path)
         alice.wait("Connected")
 
 
-def test_delay_slows_every_answer(simulator: Simulator, database: Path) -> None:
+def test_delay_applies_to_every_answer(simulator: Simulator, database: Path) -> None:
     _, number = link(simulator, database)
     simulator.control.arm("delay", number=number, ms=400)
     began = time.monotonic()
     with companion(simulator, database) as alice:
         alice.wait("Connected")
-    # The success, the prekey count and the activation are waited for one after the other.
+    # The client waits for success, prekey count and activation one after the other.
     assert time.monotonic() - began > 1.2

@@ -1,4 +1,4 @@
-"""A thousand clients at once."""
+"""Load test with a thousand clients."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pathlib import Path
 
 from simulator.process import Simulator
 
-from .light import Light
+from .light_client import LightClient
 
 CLIENTS = 1000
 PINGS_EACH_SECOND = CLIENTS / 25  # whatsmeow pings every 20 to 30 s
 IDLE_SECONDS = 4.0
 
 
-def test_holds_a_thousand_clients(simulator: Simulator) -> None:
+def test_simulator_handles_a_thousand_clients(simulator: Simulator) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(hold(simulator))
+    asyncio.run(measure_load(simulator))
 
 
-async def hold(simulator: Simulator) -> None:
-    """Link, log in and ping; print what it cost."""
+async def measure_load(simulator: Simulator) -> None:
+    """Link, log in and ping all clients; print times, CPU and memory."""
     control, pid = simulator.control, simulator.process.pid
-    clients = [Light(simulator) for _ in range(CLIENTS)]
+    clients = [LightClient(simulator) for _ in range(CLIENTS)]
     began, cpu = time.monotonic(), cpu_seconds(pid)
     await in_turn(client.link(control) for client in clients)
     linked, linked_cpu = time.monotonic(), cpu_seconds(pid)
@@ -51,23 +51,23 @@ async def hold(simulator: Simulator) -> None:
 
 
 async def in_turn(tasks: Iterable[Awaitable[object]], at_once: int = 50) -> None:
-    """Do all, `at_once` at a time."""
-    room = asyncio.Semaphore(at_once)
+    """Await all tasks, `at_once` at a time."""
+    semaphore = asyncio.Semaphore(at_once)
 
     async def limited(task: Awaitable[object]) -> None:
-        async with room:
+        async with semaphore:
             await task
 
     await asyncio.gather(*(limited(task) for task in tasks))
 
 
 def cpu_seconds(pid: int) -> float:
-    """The CPU time that a process has used."""
+    """Return the CPU time of a process in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def proportional_megabytes(pid: int) -> float:
-    """The memory of a process, its share of what is shared included."""
+    """Return the proportional set size (PSS) of a process in MiB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024

@@ -1,4 +1,4 @@
-"""What the real neonize does when a login, or the way to it, goes wrong."""
+"""neonize's behaviour with faults at the handshake and the login."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .companions import companion, link, scoped
 SCOPES = pytest.mark.parametrize("scope", ["number", "all"])
 
 
-def wait_until_spent(simulator: Simulator, seconds: float = 10.0) -> None:
-    """Wait until every armed fault has bitten as often as it may."""
+def wait_until_faults_are_used(simulator: Simulator, seconds: float = 10.0) -> None:
+    """Wait until all armed faults have reached their count."""
     deadline = time.monotonic() + seconds
     while armed := simulator.control.faults():
         assert time.monotonic() < deadline, armed
@@ -24,7 +24,9 @@ def wait_until_spent(simulator: Simulator, seconds: float = 10.0) -> None:
 
 
 @SCOPES
-def test_cut_login_is_tried_again(simulator: Simulator, database: Path, scope: str) -> None:
+def test_client_retries_after_an_aborted_login(
+    simulator: Simulator, database: Path, scope: str
+) -> None:
     _, number = link(simulator, database)
     simulator.control.arm("cut_login", count=1, **scoped(simulator, scope, number))
     before = simulator.control.stats()["logins"]
@@ -35,14 +37,16 @@ def test_cut_login_is_tried_again(simulator: Simulator, database: Path, scope: s
 
 
 @SCOPES
-def test_login_without_an_answer(simulator: Simulator, database: Path, scope: str) -> None:
+def test_unanswered_login_stays_pending_until_the_drop(
+    simulator: Simulator, database: Path, scope: str
+) -> None:
     _, number = link(simulator, database)
     simulator.control.arm("mute_login", count=1, **scoped(simulator, scope, number))
     with companion(simulator, database) as alice:
-        wait_until_spent(simulator)
+        wait_until_faults_are_used(simulator)
         (live,) = simulator.control.connections()
         assert (live["state"], live["number"]) == ("logging_in", number)
-        alice.tell("state")
+        alice.send_command("state")
         state = alice.wait("state", forbidden=("Connected", "Disconnected", "raised"))
         assert state["logged_in"] is False
         simulator.control.drop(number=number)
@@ -54,7 +58,7 @@ def test_login_without_an_answer(simulator: Simulator, database: Path, scope: st
     ("reason", "code", "missing"),
     [(599, 0, "ConnectFailure.Reason"), (402, 199, "TemporaryBan.Code")],
 )
-def test_reason_that_neonize_does_not_know(
+def test_unknown_failure_reason_raises(
     simulator: Simulator, database: Path, reason: int, code: int, missing: str
 ) -> None:
     link(simulator, database)
@@ -64,11 +68,11 @@ def test_reason_that_neonize_does_not_know(
         assert missing in raised["why"]
 
 
-def test_reason_that_ends_the_process(simulator: Simulator, database: Path) -> None:
+def test_failure_413_aborts_the_process(simulator: Simulator, database: Path) -> None:
     link(simulator, database)
     simulator.control.arm("failure", reason=413)
     with companion(simulator, database) as alice:
-        # whatsmeow calls the refresher of Messenger's token, which is not set: a nil function.
+        # whatsmeow calls an unset (nil) function that refreshes Messenger's token.
         assert alice.process.wait(10) == -signal.SIGABRT
     assert "handleConnectFailure" in database.with_suffix(".log").read_text()
 
@@ -83,7 +87,9 @@ def test_reason_that_ends_the_process(simulator: Simulator, database: Path) -> N
         (599, "err-unexpected-state"),
     ],
 )
-def test_refused_pairing(simulator: Simulator, database: Path, reason: int, status: str) -> None:
+def test_refused_pairing_ends_the_qr_loop(
+    simulator: Simulator, database: Path, reason: int, status: str
+) -> None:
     before = simulator.control.stats()
     simulator.control.arm("failure", reason=reason, pairing=1, count=1)
     with companion(simulator, database) as alice:
@@ -95,21 +101,21 @@ def test_refused_pairing(simulator: Simulator, database: Path, reason: int, stat
         alice.wait("qr")
 
 
-def test_refused_pairings_are_also_refused_logins(simulator: Simulator, database: Path) -> None:
+def test_pairing_failure_applies_to_logins_too(simulator: Simulator, database: Path) -> None:
     link(simulator, database)
     simulator.control.arm("failure", reason=405, pairing=1)
     with companion(simulator, database) as alice:
         alice.wait("ClientOutdated", forbidden=("Connected",))
 
 
-def test_refused_logins_leave_pairings_alone(simulator: Simulator, database: Path) -> None:
+def test_login_failure_does_not_apply_to_pairings(simulator: Simulator, database: Path) -> None:
     simulator.control.arm("failure", reason=405)
     with companion(simulator, database) as alice:
         simulator.control.scan(alice.wait("qr")["text"])
         alice.wait("ClientOutdated", forbidden=("Connected",))
 
 
-def test_slow_handshake(simulator: Simulator, database: Path) -> None:
+def test_slow_handshake_delays_the_first_code(simulator: Simulator, database: Path) -> None:
     simulator.control.arm("slow_handshake", ms=1500, count=1)
     began = time.monotonic()
     with companion(simulator, database) as alice:

@@ -1,4 +1,4 @@
-"""What the real neonize does with notifications, above all one that refreshes its registration."""
+"""neonize's behaviour at notifications, mainly at a registration refresh."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NUMBER = "5511987654321"
 
 
 def refreshed(simulator: Simulator, running: Companion) -> tuple[str, str]:
-    """Refresh a companion that shows its first code; returns that code and the next one."""
+    """Refresh a companion at its first code; return that code and the next one."""
     first = running.wait("qr")
     (live,) = simulator.control.connections()
     simulator.control.arm("notification", connection=live["id"], type="companion_reg_refresh")
@@ -24,7 +24,7 @@ def refreshed(simulator: Simulator, running: Companion) -> tuple[str, str]:
     return first["text"], second["text"]
 
 
-def test_refresh_shows_the_same_reference_with_another_secret(
+def test_refresh_keeps_the_reference_and_changes_the_secret(
     simulator: Simulator, database: Path
 ) -> None:
     with companion(simulator, database) as alice:
@@ -46,15 +46,15 @@ def test_code_from_after_a_refresh_links(simulator: Simulator, database: Path) -
     with companion(simulator, database) as alice:
         _, new = refreshed(simulator, alice)
         simulator.control.scan(new, number=NUMBER)
-        # No event comes before the QR loop has ended.
+        # The event is emitted only after the QR loop has ended.
         alice.wait("RotateADVSecret", forbidden=("Connected",))
         alice.wait("Connected")
 
 
-def test_typed_code_outlives_a_refresh(simulator: Simulator, database: Path) -> None:
+def test_typed_code_stays_valid_after_a_refresh(simulator: Simulator, database: Path) -> None:
     with companion(simulator, database) as alice:
         alice.wait("qr")
-        alice.tell(f"code {NUMBER}")
+        alice.send_command(f"code {NUMBER}")
         code = alice.wait("code")["code"]
         simulator.control.arm("notification", type="companion_reg_refresh")
         alice.wait("qr", 5)
@@ -63,7 +63,7 @@ def test_typed_code_outlives_a_refresh(simulator: Simulator, database: Path) -> 
 
 
 @pytest.mark.parametrize("scope", ["connection", "number", "all"])
-def test_refresh_leaves_an_online_client_connected(
+def test_refresh_keeps_an_online_client_connected(
     simulator: Simulator, database: Path, scope: str
 ) -> None:
     _, number = link(simulator, database)
@@ -75,7 +75,9 @@ def test_refresh_leaves_an_online_client_connected(
         alice.wait("Connected")
 
 
-def test_unknown_notification_leaves_a_pairing_alone(simulator: Simulator, database: Path) -> None:
+def test_unknown_notification_does_not_affect_a_pairing(
+    simulator: Simulator, database: Path
+) -> None:
     with companion(simulator, database) as alice:
         code = alice.wait("qr")["text"]
         simulator.control.arm("notification", type="something_new")

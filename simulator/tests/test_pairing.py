@@ -1,4 +1,4 @@
-"""The real neonize is linked by QR code, and resumes."""
+"""neonize links by QR code and by typed code, and resumes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simulator.process import Simulator
 from .companions import companion, link
 
 
-def test_links_by_qr_and_connects(simulator: Simulator, database: Path) -> None:
+def test_scan_links_and_connects(simulator: Simulator, database: Path) -> None:
     with companion(simulator, database) as alice:
         linked = simulator.control.scan(alice.wait("qr")["text"], number="5511987654321")
         assert linked.jid == "5511987654321:1@s.whatsapp.net"
@@ -20,7 +20,7 @@ def test_links_by_qr_and_connects(simulator: Simulator, database: Path) -> None:
         assert simulator.control.stats()["online"] == 1
 
 
-def test_resumes_after_kill(simulator: Simulator, database: Path) -> None:
+def test_killed_client_resumes(simulator: Simulator, database: Path) -> None:
     jid, _ = link(simulator, database)
     with companion(simulator, database) as alice:
         alice.wait("Connected", forbidden=("qr",))
@@ -28,10 +28,10 @@ def test_resumes_after_kill(simulator: Simulator, database: Path) -> None:
         assert simulator.control.devices()[0]["jid"] == jid
 
 
-def test_links_by_code(simulator: Simulator, database: Path) -> None:
+def test_typed_code_links_and_wrong_ones_are_refused(simulator: Simulator, database: Path) -> None:
     with companion(simulator, database) as alice:
         alice.wait("qr")
-        alice.tell("code 5511987654321")
+        alice.send_command("code 5511987654321")
         code = alice.wait("code")["code"]
         wrong = "1" + code[1:] if code[0] != "1" else "2" + code[1:]
         for number, attempt, status in [
@@ -47,7 +47,7 @@ def test_links_by_code(simulator: Simulator, database: Path) -> None:
         alice.wait("Connected")
 
 
-def test_used_and_unknown_codes(simulator: Simulator, database: Path) -> None:
+def test_used_and_unknown_codes_are_refused(simulator: Simulator, database: Path) -> None:
     with companion(simulator, database) as alice:
         code = alice.wait("qr")["text"]
         simulator.control.scan(code)
@@ -58,7 +58,7 @@ def test_used_and_unknown_codes(simulator: Simulator, database: Path) -> None:
             assert refused.value.status == status
 
 
-def test_code_of_a_companion_that_went_away(simulator: Simulator, database: Path) -> None:
+def test_code_of_a_closed_connection_gets_410(simulator: Simulator, database: Path) -> None:
     with companion(simulator, database) as alice:
         code = alice.wait("qr")["text"]
     with pytest.raises(ControlError) as refused:

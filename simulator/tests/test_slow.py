@@ -1,4 +1,4 @@
-"""What takes the real neonize half a minute or more; only with SIMULATOR_SLOW=1."""
+"""Tests of neonize that take half a minute or more; they run with SIMULATOR_SLOW=1."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("kind", ["silence", "no_pong"])
-def test_unanswered_pings_are_noticed(simulator: Simulator, database: Path, kind: str) -> None:
+def test_unanswered_pings_emit_keep_alive_events(
+    simulator: Simulator, database: Path, kind: str
+) -> None:
     _, number = link(simulator, database)
     with companion(simulator, database) as alice:
         alice.wait("Connected")
@@ -30,12 +32,14 @@ def test_unanswered_pings_are_noticed(simulator: Simulator, database: Path, kind
 
 
 @pytest.mark.parametrize("kind", ["silence", "no_logout_answer"])
-def test_logout_that_is_not_answered(simulator: Simulator, database: Path, kind: str) -> None:
+def test_unanswered_logout_fails_and_keeps_the_device(
+    simulator: Simulator, database: Path, kind: str
+) -> None:
     jid, number = link(simulator, database)
     with companion(simulator, database) as alice:
         alice.wait("Connected")
         simulator.control.arm(kind, number=number)
-        alice.tell("logout")
+        alice.send_command("logout")
         alice.wait("error", seconds=90)
         assert [device["jid"] for device in simulator.control.devices()] == [jid]
 
@@ -46,7 +50,7 @@ def test_no_server_hello_raises(simulator: Simulator, database: Path) -> None:
         alice.wait("raised", seconds=30)
 
 
-def test_server_hello_that_comes_too_late(simulator: Simulator, database: Path) -> None:
+def test_late_server_hello_raises(simulator: Simulator, database: Path) -> None:
     simulator.control.arm("slow_handshake", ms=25_000, count=1)
     with companion(simulator, database) as alice:
         alice.wait("raised", seconds=30)
@@ -63,20 +67,20 @@ def test_next_codes_follow_a_passkey_request(simulator: Simulator, database: Pat
         assert alice.wait("login_status", 25)["status"] == "timeout"
 
 
-def test_refresh_lets_a_code_be_shown_anew(simulator: Simulator, database: Path) -> None:
+def test_refresh_renews_the_deadline_of_a_code(simulator: Simulator, database: Path) -> None:
     simulator.control.set_refs(1)
     with companion(simulator, database) as alice:
         alice.wait("qr")
         time.sleep(18)
         simulator.control.arm("notification", type="companion_reg_refresh")
         shown = alice.wait("qr", 5)["at"]
-        # Without a new deadline the connection would have ended 35 s after its first code.
+        # Without a new deadline, the connection would end 35 s after its first code.
         ended = alice.wait("login_status", 30)
     assert ended["status"] == "timeout"
     assert 19 < ended["at"] - shown < 22
 
 
-def test_codes_run_out(simulator: Simulator, database: Path) -> None:
+def test_qr_loop_times_out_after_the_last_code(simulator: Simulator, database: Path) -> None:
     simulator.control.set_refs(2)
     with companion(simulator, database) as alice:
         assert alice.wait("qr")["text"] != alice.wait("qr", seconds=25)["text"]

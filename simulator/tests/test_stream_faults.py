@@ -1,4 +1,4 @@
-"""What the real neonize does when the server ends its stream."""
+"""neonize's behaviour when the server ends the stream."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ SCOPES = pytest.mark.parametrize("scope", ["connection", "number", "all"])
 
 
 @SCOPES
-def test_restart_is_no_disconnection(simulator: Simulator, database: Path, scope: str) -> None:
+def test_restart_emits_no_disconnected_event(
+    simulator: Simulator, database: Path, scope: str
+) -> None:
     _, number = link(simulator, database)
     with companion(simulator, database) as alice:
         alice.wait("Connected")
@@ -27,7 +29,7 @@ def test_restart_is_no_disconnection(simulator: Simulator, database: Path, scope
     assert after["replaced"] == before["replaced"]
 
 
-def test_restart_while_a_code_is_shown(simulator: Simulator, database: Path) -> None:
+def test_restart_during_a_pairing_gives_new_codes(simulator: Simulator, database: Path) -> None:
     with companion(simulator, database) as alice:
         first = alice.wait("qr")["text"]
         (live,) = simulator.control.connections()
@@ -41,7 +43,9 @@ def test_restart_while_a_code_is_shown(simulator: Simulator, database: Path) -> 
 
 
 @SCOPES
-def test_unknown_stream_error(simulator: Simulator, database: Path, scope: str) -> None:
+def test_unknown_stream_error_disconnects_and_reconnects(
+    simulator: Simulator, database: Path, scope: str
+) -> None:
     _, number = link(simulator, database)
     with companion(simulator, database) as alice:
         alice.wait("Connected")
@@ -51,13 +55,15 @@ def test_unknown_stream_error(simulator: Simulator, database: Path, scope: str) 
         alice.wait("Connected")
 
 
-def test_stream_error_on_a_socket_that_stays_open(simulator: Simulator, database: Path) -> None:
+def test_stream_error_without_close_keeps_the_socket_open(
+    simulator: Simulator, database: Path
+) -> None:
     _, number = link(simulator, database)
     with companion(simulator, database) as alice:
         alice.wait("Connected")
         simulator.control.arm("stream_error", number=number, code=516, close=0)
         assert alice.wait("StreamError")["Code"] == "516"
-        alice.tell("state")
+        alice.send_command("state")
         state = alice.wait("state", forbidden=("Disconnected",))
         assert (state["connected"], state["logged_in"]) == (True, False)
         assert [c["state"] for c in simulator.control.connections()] == ["online"]

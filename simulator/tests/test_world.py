@@ -1,4 +1,4 @@
-"""Faults, numbers and persistence, without a network."""
+"""Faults, device numbers and persistence, without a network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from simulator.faults import Faults
 from simulator.jids import parse_jid
 from simulator.store import Device, Store
-from simulator.world import NoRoom, World
+from simulator.world import DeviceLimitReached, World
 
 
 @dataclass
@@ -38,14 +38,14 @@ def world(tmp_path: Path) -> Iterator[World]:
         ({"connection": "c2"}, False, True),
     ],
 )
-def test_fault_scope(scope: dict[str, str], alice: bool, bob: bool) -> None:
+def test_fault_applies_in_its_scope_only(scope: dict[str, str], alice: bool, bob: bool) -> None:
     faults = Faults()
     faults.arm("silence", **scope)  # type: ignore[arg-type]
     assert (bool(faults.take("silence", ALICE)), bool(faults.take("silence", BOB))) == (alice, bob)
     assert faults.take("delay", ALICE) is None
 
 
-def test_fault_ends_by_count_by_time_and_by_hand() -> None:
+def test_fault_ends_by_count_by_time_or_when_cleared() -> None:
     now = [100.0]
     faults = Faults(lambda: now[0])
     faults.arm("failure", count=2)
@@ -60,7 +60,7 @@ def test_fault_ends_by_count_by_time_and_by_hand() -> None:
     assert (faults.clear(fault.id), faults.clear(fault.id), faults.armed()) == (1, 0, [])
 
 
-def test_faults_that_make_no_sense_are_refused() -> None:
+def test_invalid_faults_are_refused() -> None:
     faults = Faults()
     with pytest.raises(ValueError, match="unknown kind"):
         faults.arm("earthquake")
@@ -72,7 +72,7 @@ def test_faults_that_make_no_sense_are_refused() -> None:
         faults.arm("failure", connection="c1")
 
 
-def test_world_outlives_the_process(world: World, tmp_path: Path) -> None:
+def test_world_is_restored_from_its_store(world: World, tmp_path: Path) -> None:
     phone = world.phone("5511987654321", "Alice", "iphone")
     device = Device(phone, world.new_device_number(phone), bytes(32), bytes(32), 812, 1)
     world.link(device)
@@ -93,9 +93,9 @@ def test_world_outlives_the_process(world: World, tmp_path: Path) -> None:
     assert (tmp_path / "world.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_phone_of_a_device_is_never_missing(world: World, tmp_path: Path) -> None:
+def test_link_after_a_reset_stores_the_phone_again(world: World, tmp_path: Path) -> None:
     phone = world.phone("5511987654321")
-    world.forget_all()
+    world.delete_all()
     world.link(Device(phone, 1, bytes(32), bytes(32)))
     other = Store(tmp_path / "world.db")
     assert len(World(other).devices) == 1
@@ -109,13 +109,13 @@ def test_device_numbers_are_not_reused_until_they_run_out(world: World) -> None:
         assert world.new_device_number(phone) == expected
         devices.append(Device(phone, expected, bytes(32), bytes(32)))
         world.link(devices[-1])
-    with pytest.raises(NoRoom):
+    with pytest.raises(DeviceLimitReached):
         world.new_device_number(phone)
-    world.forget(devices[6])
+    world.remove_device(devices[6])
     assert world.new_device_number(phone) == 7
 
 
-def test_made_up_numbers_are_new(world: World) -> None:
+def test_random_numbers_are_unique(world: World) -> None:
     numbers = {world.phone(None).number for _ in range(200)}
     assert len(numbers) == 200
     assert all(len(number) == 13 and number.startswith("55119") for number in numbers)

@@ -1,4 +1,4 @@
-"""A fault bites whom it is for, and nobody else; two light companions see it."""
+"""Faults apply only in their scope, checked with two light clients."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from simulator.nodes import Attribute, Node
 from simulator.process import Simulator
 
 from .companions import scoped
-from .light import Gone, Light
+from .light_client import ConnectionClosed, LightClient
 
 ALICE, BOB = "5511987654321", "5511912345678"
 SCOPES = pytest.mark.parametrize("scope", ["connection", "number", "all"])
 
 
 @asynccontextmanager
-async def two_linked(simulator: Simulator) -> AsyncIterator[tuple[Light, Light]]:
-    """Alice and Bob, linked; what they have open at the end is closed."""
-    alice, bob = Light(simulator), Light(simulator)
+async def two_linked(simulator: Simulator) -> AsyncIterator[tuple[LightClient, LightClient]]:
+    """Link Alice and Bob, and close their connections at the end."""
+    alice, bob = LightClient(simulator), LightClient(simulator)
     try:
         await alice.link(simulator.control, ALICE)
         await bob.link(simulator.control, BOB)
@@ -34,20 +34,20 @@ async def two_linked(simulator: Simulator) -> AsyncIterator[tuple[Light, Light]]
         await bob.close()
 
 
-async def is_answered(light: Light, namespace: str, kind: str, *content: Node) -> bool:
-    """Whether a query is answered before a later one, which must be."""
+async def is_answered(client: LightClient, namespace: str, kind: str, *content: Node) -> bool:
+    """Return whether a query is answered before a later one, which must be answered."""
     attrs: dict[str, Attribute] = {"to": SERVER, "xmlns": namespace, "type": kind}
-    light.send(Node("iq", {**attrs, "id": "asked"}, list(content) or None))
-    light.send(Node("iq", {"to": SERVER, "xmlns": "w", "type": "get", "id": "later"}))
-    answers = [(await light.receive()).get("id")]
+    client.send(Node("iq", {**attrs, "id": "asked"}, list(content) or None))
+    client.send(Node("iq", {"to": SERVER, "xmlns": "w", "type": "get", "id": "later"}))
+    answers = [(await client.receive()).get("id")]
     if answers == ["asked"]:
-        answers.append((await light.receive()).get("id"))
+        answers.append((await client.receive()).get("id"))
     assert answers[-1] == "later"
     return "asked" in answers
 
 
 @SCOPES
-async def test_pings_unanswered(simulator: Simulator, scope: str) -> None:
+async def test_no_pong_ignores_pings_in_its_scope(simulator: Simulator, scope: str) -> None:
     async with two_linked(simulator) as (alice, bob):
         await alice.go_online()
         await bob.go_online()
@@ -58,40 +58,42 @@ async def test_pings_unanswered(simulator: Simulator, scope: str) -> None:
         assert await is_answered(alice, "w:p", "get")
 
 
-async def test_pings_unanswered_while_pairing(simulator: Simulator) -> None:
-    light = Light(simulator)
-    await light.dial()
-    await light.shake_hands(wire.encode({19: wire.encode({4: light.identity.public})}))
-    await light.expect("iq", "pair-device")
+async def test_no_pong_ignores_pings_of_a_pairing_connection(simulator: Simulator) -> None:
+    client = LightClient(simulator)
+    await client.connect()
+    await client.handshake(wire.encode({19: wire.encode({4: client.identity.public})}))
+    await client.expect("iq", "pair-device")
     (live,) = simulator.control.connections()
     simulator.control.arm("no_pong", connection=live["id"])
-    assert not await is_answered(light, "w:p", "get")
-    await light.close()
+    assert not await is_answered(client, "w:p", "get")
+    await client.close()
 
 
 @SCOPES
-async def test_logout_unanswered(simulator: Simulator, scope: str) -> None:
+async def test_no_logout_answer_ignores_logouts_in_its_scope(
+    simulator: Simulator, scope: str
+) -> None:
     async with two_linked(simulator) as (alice, bob):
         await alice.go_online()
         await bob.go_online()
         simulator.control.arm("no_logout_answer", **scoped(simulator, scope, ALICE))
-        for light in (alice, bob):
-            assert light.linked
-            removal = Node("remove-companion-device", {"jid": light.linked.jid})
-            if light is alice or scope == "all":
-                assert not await is_answered(light, "md", "set", removal)
+        for client in (alice, bob):
+            assert client.linked
+            removal = Node("remove-companion-device", {"jid": client.linked.jid})
+            if client is alice or scope == "all":
+                assert not await is_answered(client, "md", "set", removal)
             else:
-                assert (await light.query("md", "set", removal)).get("type") == "result"
+                assert (await client.query("md", "set", removal)).get("type") == "result"
         still_linked = {device["number"] for device in simulator.control.devices()}
         assert still_linked == ({ALICE, BOB} if scope == "all" else {ALICE})
         assert await is_answered(alice, "w:p", "get")
 
 
-async def last_code(light: Light) -> str:
-    """The code of the stream error that a light is sent before the server closes, if any."""
+async def stream_error_code(client: LightClient) -> str:
+    """Return the code of the last stream error before the server closes, or ""."""
     code = ""
-    with pytest.raises(Gone):
-        while (node := await light.receive()).tag == "stream:error":
+    with pytest.raises(ConnectionClosed):
+        while (node := await client.receive()).tag == "stream:error":
             code = node.get("code")
     return code
 
@@ -108,33 +110,37 @@ async def last_code(light: Light) -> str:
     ],
 )
 @SCOPES
-async def test_live_connection_ends(simulator: Simulator, kind: str, code: str, scope: str) -> None:
+async def test_live_fault_ends_connections_in_its_scope(
+    simulator: Simulator, kind: str, code: str, scope: str
+) -> None:
     async with two_linked(simulator) as (alice, bob):
         await alice.go_online()
         await bob.go_online()
         simulator.control.arm(kind, **scoped(simulator, scope, ALICE))
-        bitten = (alice, bob) if scope == "all" else (alice,)
-        assert await asyncio.gather(*map(last_code, bitten)) == [code] * len(bitten)
+        affected = (alice, bob) if scope == "all" else (alice,)
+        assert await asyncio.gather(*map(stream_error_code, affected)) == [code] * len(affected)
         if scope != "all":
             assert await is_answered(bob, "w:p", "get")
 
 
 @pytest.mark.parametrize("scope", ["number", "all"])
-async def test_cut_login(simulator: Simulator, scope: str) -> None:
+async def test_cut_login_aborts_logins_in_its_scope(simulator: Simulator, scope: str) -> None:
     async with two_linked(simulator) as (alice, bob):
         simulator.control.arm("cut_login", **scoped(simulator, scope, ALICE))
         for _ in range(2):
-            with pytest.raises(Gone):
+            with pytest.raises(ConnectionClosed):
                 await alice.log_in()
         if scope == "all":
-            with pytest.raises(Gone):
+            with pytest.raises(ConnectionClosed):
                 await bob.log_in()
         simulator.control.clear_faults()
-        assert [(await light.log_in()).tag for light in (alice, bob)] == ["success"] * 2
+        assert [(await client.log_in()).tag for client in (alice, bob)] == ["success"] * 2
 
 
 @pytest.mark.parametrize("scope", ["number", "all"])
-async def test_mute_login(simulator: Simulator, scope: str) -> None:
+async def test_mute_login_leaves_logins_in_its_scope_unanswered(
+    simulator: Simulator, scope: str
+) -> None:
     async with two_linked(simulator) as (alice, bob):
         fault = simulator.control.arm("mute_login", **scoped(simulator, scope, ALICE))
         with pytest.raises(TimeoutError):
@@ -146,7 +152,7 @@ async def test_mute_login(simulator: Simulator, scope: str) -> None:
         assert (live["state"], live["number"]) == ("logging_in", ALICE)
 
 
-async def test_late_success_keeps_the_older_session_until_it_comes(simulator: Simulator) -> None:
+async def test_older_session_stays_until_a_late_success(simulator: Simulator) -> None:
     async with two_linked(simulator) as (alice, _):
         await alice.go_online()
         older = alice.writer
@@ -163,7 +169,7 @@ async def test_late_success_keeps_the_older_session_until_it_comes(simulator: Si
         older.transport.abort()
 
 
-async def test_device_unlinked_before_its_late_success_is_refused(simulator: Simulator) -> None:
+async def test_device_unlinked_before_a_late_success_is_refused(simulator: Simulator) -> None:
     async with two_linked(simulator) as (alice, _):
         simulator.control.arm("slow_success", number=ALICE, ms=800)
         login = asyncio.create_task(alice.log_in())
@@ -172,12 +178,12 @@ async def test_device_unlinked_before_its_late_success_is_refused(simulator: Sim
         assert (await login).get("reason") == "401"
 
 
-async def test_drop_after_login_comes_after_the_success(simulator: Simulator) -> None:
+async def test_drop_after_login_follows_the_success(simulator: Simulator) -> None:
     async with two_linked(simulator) as (alice, bob):
         simulator.control.arm("drop_after_login", number=ALICE)
         for _ in range(2):
             assert (await alice.log_in()).tag == "success"
-            with pytest.raises(Gone):
+            with pytest.raises(ConnectionClosed):
                 await alice.query("passive", "set", Node("active"))
         await bob.go_online()
 
@@ -185,14 +191,14 @@ async def test_drop_after_login_comes_after_the_success(simulator: Simulator) ->
 @pytest.mark.parametrize(
     "kind", ["cut_login", "mute_login", "failure", "slow_success", "drop_after_login"]
 )
-async def test_login_fault_of_another_number(simulator: Simulator, kind: str) -> None:
+async def test_login_fault_does_not_affect_another_number(simulator: Simulator, kind: str) -> None:
     async with two_linked(simulator) as (_, bob):
         simulator.control.arm(kind, number=ALICE)
         assert (await bob.log_in()).tag == "success"
 
 
 @pytest.mark.parametrize("reason", [500, 501, 503, 599])
-async def test_number_refused_for_a_time_is_let_in_after_it(
+async def test_login_succeeds_after_a_timed_failure_expires(
     simulator: Simulator, reason: int
 ) -> None:
     async with two_linked(simulator) as (alice, bob):
@@ -216,14 +222,14 @@ async def test_failure_keeps_the_device(simulator: Simulator) -> None:
         assert (await alice.log_in()).tag == "success"
 
 
-async def test_client_that_leaves_a_slow_handshake(simulator: Simulator) -> None:
+async def test_client_that_closes_during_a_slow_handshake_is_removed(simulator: Simulator) -> None:
     simulator.control.arm("slow_handshake", ms=60_000)
-    light = Light(simulator)
-    await light.dial()
+    client = LightClient(simulator)
+    await client.connect()
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(light.shake_hands(b""), 0.5)
+        await asyncio.wait_for(client.handshake(b""), 0.5)
     assert [c["state"] for c in simulator.control.connections()] == ["handshake"]
-    await light.close()
+    await client.close()
     deadline = time.monotonic() + 10
     while simulator.control.connections():
         assert time.monotonic() < deadline

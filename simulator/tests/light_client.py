@@ -1,4 +1,4 @@
-"""A light companion in Python, for a thousand clients at once and for what neonize never does."""
+"""A companion in pure Python, for a thousand clients at once and for protocol violations."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from simulator.xeddsa import KeyPair, verify
 PREKEYS = [Node("key", {}, [Node("id", {}, b"abc"), Node("value", {}, bytes(32))])] * 30
 
 
-class Gone(Exception):
-    """The server closed."""
+class ConnectionClosed(Exception):
+    """The server closed the connection."""
 
 
-class Light:
-    """One companion: its keys, and its connection while there is one."""
+class LightClient:
+    """A companion with its keys and at most one connection."""
 
     def __init__(self, simulator: Simulator) -> None:
         self.port = int(simulator.proxy_url.rpartition(":")[2])
@@ -40,9 +40,9 @@ class Light:
         self.ids = 0
 
     async def link(self, control: ControlClient, number: str = "") -> Linked:
-        """Register, have the first code scanned, and sign; the connection ends in a restart."""
-        await self.dial()
-        await self.shake_hands(wire.encode({19: wire.encode({4: self.identity.public})}))
+        """Register, scan the first code and sign; the connection ends with a restart."""
+        await self.connect()
+        await self.handshake(wire.encode({19: wire.encode({4: self.identity.public})}))
         offer = await self.expect("iq", "pair-device")
         self.send(Node("iq", {"to": SERVER, "type": "result", "id": offer.get("id")}))
         scan = asyncio.create_task(asyncio.to_thread(control.scan, self.code(offer), number=number))
@@ -53,11 +53,11 @@ class Light:
         return self.linked
 
     async def log_in(self) -> Node:
-        """Dial and log in; returns the server's first stanza: `success` or `failure`."""
+        """Connect and log in; return the server's first stanza: `success` or `failure`."""
         assert self.linked
         user, _, device = self.linked.jid.partition("@")[0].partition(":")
-        await self.dial()
-        await self.shake_hands(wire.encode({1: int(user), 18: int(device)}))
+        await self.connect()
+        await self.handshake(wire.encode({1: int(user), 18: int(device)}))
         return await self.receive()
 
     async def go_online(self) -> None:
@@ -69,7 +69,7 @@ class Light:
         await self.query("passive", "set", Node("active"))
 
     async def query(self, namespace: str, kind: str, *content: Node) -> Node:
-        """Send an iq and return its answer; stanzas in between are dropped."""
+        """Send an iq and return its answer; other stanzas are dropped."""
         self.ids += 1
         attrs: dict[str, nodes.Attribute] = {"to": SERVER, "xmlns": namespace, "type": kind}
         self.send(Node("iq", {**attrs, "id": f"q{self.ids}"}, list(content) or None))
@@ -77,13 +77,13 @@ class Light:
             pass
         return node
 
-    async def dial(self) -> None:
-        """Open the tunnel, TLS and the WebSocket; Gone when refused."""
+    async def connect(self) -> None:
+        """Open tunnel, TLS and WebSocket. Raises ConnectionClosed when refused."""
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
         self.writer.write(f"CONNECT {TARGET} HTTP/1.1\r\nHost: {TARGET}\r\n\r\n".encode())
         head = await self.reader.readuntil(b"\r\n\r\n")
         if b" 200 " not in head:
-            raise Gone(head.decode())
+            raise ConnectionClosed(head.decode())
         await self.writer.start_tls(self.tls, server_hostname=HOST)
         self.protocol = ClientProtocol(parse_uri(f"wss://{HOST}{PATH}"))
         self.protocol.send_request(self.protocol.connect())
@@ -91,10 +91,10 @@ class Light:
         while not self.protocol.handshake_exc and self.protocol.state.name == "CONNECTING":
             await self.pump()
         if self.protocol.handshake_exc:
-            raise Gone(str(self.protocol.handshake_exc))
+            raise ConnectionClosed(str(self.protocol.handshake_exc))
 
-    async def shake_hands(self, payload: bytes) -> None:
-        """The client's side of Noise, with the certificates checked."""
+    async def handshake(self, payload: bytes) -> None:
+        """Run the client's side of the Noise handshake, and check the certificates."""
         state, ephemeral = SymmetricState(), KeyPair()
         state.mix(ephemeral.public)
         hello = wire.encode({2: wire.encode({1: ephemeral.public})})
@@ -115,7 +115,7 @@ class Light:
     incoming: Cipher
 
     def code(self, offer: Node) -> str:
-        """The text of the first QR code of a pair-device stanza."""
+        """Return the text of the first QR code of a pair-device stanza."""
         ref = offer.children()[0].children()[0].data().decode()
         keys = (self.noise.public, self.identity.public, self.adv)
         texts = ",".join(base64.b64encode(key).decode() for key in keys)
@@ -133,13 +133,13 @@ class Light:
         self.send(Node("iq", {**attrs, "id": success.get("id")}, [sign]))
 
     async def expect(self, tag: str, child: str = "") -> Node:
-        """The next stanza, which must have this tag (and first child)."""
+        """Return the next stanza, which must have this tag (and first child)."""
         node = await self.receive()
         assert node.tag == tag and (not child or node.child(child)), node
         return node
 
     async def receive(self) -> Node:
-        """The next stanza; Gone when the server closes."""
+        """Return the next stanza. Raises ConnectionClosed."""
         return nodes.decode(self.incoming.open(await self.frame()))
 
     def send(self, node: Node) -> None:
@@ -148,9 +148,9 @@ class Light:
         self.write(len(sealed).to_bytes(3, "big") + sealed)
 
     async def close(self) -> None:
-        """Leave without a word."""
+        """Abort the connection without closing stanzas."""
         self.writer.transport.abort()
-        # TLS tells its transport in a later turn of the loop.
+        # TLS aborts its transport in a later iteration of the event loop.
         await asyncio.sleep(0.01)
 
     def write(self, data: bytes) -> None:
@@ -159,7 +159,7 @@ class Light:
         self.writer.write(b"".join(self.protocol.data_to_send()))
 
     async def frame(self) -> bytes:
-        """The next frame; Gone when the server closes or says nothing for 20 s."""
+        """Return the next frame. Raises ConnectionClosed, and TimeoutError after 20 s."""
         while len(self.buffer) < 3 or len(self.buffer) < 3 + int.from_bytes(self.buffer[:3], "big"):
             await self.pump()
         end = 3 + int.from_bytes(self.buffer[:3], "big")
@@ -172,21 +172,21 @@ class Light:
         try:
             data = await asyncio.wait_for(self.reader.read(65_536), 20)
         except OSError as error:
-            raise Gone("the connection broke") from error
+            raise ConnectionClosed("the connection broke") from error
         if not data:
-            raise Gone("the server closed")
+            raise ConnectionClosed("the server closed")
         self.protocol.receive_data(data)
         for event in self.protocol.events_received():
             if isinstance(event, Frame) and event.data:
                 self.buffer += event.data
         if self.protocol.close_expected():
             self.writer.write(b"".join(self.protocol.data_to_send()))
-            raise Gone("the server closed")
+            raise ConnectionClosed("the server closed")
 
 
 def check_chain(root: bytes, static: bytes, chain: wire.Message) -> None:
-    """Fail unless the chain leads from the root to the server's static key."""
-    middle, leaf = chain.message(2), chain.message(1)
-    assert verify(root, middle.data(1), middle.data(2))
-    assert verify(wire.decode(middle.data(1)).data(3), leaf.data(1), leaf.data(2))
+    """Assert that the certificates lead from the root to the server's static key."""
+    intermediate, leaf = chain.message(2), chain.message(1)
+    assert verify(root, intermediate.data(1), intermediate.data(2))
+    assert verify(wire.decode(intermediate.data(1)).data(3), leaf.data(1), leaf.data(2))
     assert wire.decode(leaf.data(1)).data(3) == static

@@ -1,4 +1,4 @@
-"""How a link of the real neonize ends: logout, unlink, takeover; and a restarted stand-in."""
+"""Endings of a link with neonize: logout, unlink, replacement; and a simulator's restart."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from simulator.process import Simulator, start
 from .companions import companion, link
 
 
-def test_logout_forgets_the_device(simulator: Simulator, database: Path) -> None:
+def test_logout_deletes_the_device(simulator: Simulator, database: Path) -> None:
     link(simulator, database)
     before = simulator.control.stats()["logouts"]
     with companion(simulator, database) as alice:
         alice.wait("Connected")
-        alice.tell("logout")
+        alice.send_command("logout")
         alice.wait("logout_done", forbidden=("LoggedOut",))
         assert simulator.control.devices() == []
         assert simulator.control.stats()["logouts"] == before + 1
@@ -26,7 +26,7 @@ def test_logout_forgets_the_device(simulator: Simulator, database: Path) -> None
         alice.wait("qr", forbidden=("Connected",))
 
 
-def test_unlinked_by_the_phone(simulator: Simulator, database: Path) -> None:
+def test_unlinked_client_gets_logged_out(simulator: Simulator, database: Path) -> None:
     jid, number = link(simulator, database)
     stale = shutil.copy(database, database.with_name("stale.db"))
     with companion(simulator, database) as alice:
@@ -40,7 +40,7 @@ def test_unlinked_by_the_phone(simulator: Simulator, database: Path) -> None:
     assert missing.value.status == 404
 
 
-def test_second_login_takes_over(simulator: Simulator, database: Path) -> None:
+def test_second_login_replaces_the_first(simulator: Simulator, database: Path) -> None:
     link(simulator, database)
     other = shutil.copy(database, database.with_name("other.db"))
     with companion(simulator, database) as alice:
@@ -61,7 +61,7 @@ def test_each_scan_of_a_phone_is_a_new_device(simulator: Simulator, tmp_path: Pa
     assert [jid.partition("@")[0] for jid in (jid, third)] == [f"{number}:2", f"{number}:3"]
 
 
-def test_killed_stand_in_keeps_its_devices(database: Path, tmp_path: Path) -> None:
+def test_killed_simulator_keeps_its_devices(database: Path, tmp_path: Path) -> None:
     first = start(tmp_path / "state")
     try:
         jid, _ = link(first, database)
