@@ -2,8 +2,8 @@
 
     make hashes
 
-requirements.lock has what an installation needs, requirements-dev.lock the rest. Whatever pip
-downloads is held against these hashes, on every platform and with every version of Python.
+requirements.lock has the packages of an installation, requirements-dev.lock the others. pip checks
+all downloads against these hashes, on every platform and with every version of Python.
 """
 
 import subprocess
@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = Path(sys.executable).parent / "uv"
-# Of requirements.txt: what stands below this line no installation needs.
+# The packages below this line of requirements.txt are only for tests.
 FOR_THE_TESTS = "# --- For the tests"
 HEADER = "# Made by `make hashes`; edit requirements.txt and requirements-dev.txt instead.\n"
 SECONDS = 300
@@ -30,7 +30,7 @@ def main() -> int:
 
 
 def parts(text: str) -> tuple[str, str]:
-    """Split requirements.txt into what the app needs, and what only the tests need."""
+    """Split requirements.txt into the packages of the app and those for tests only."""
     running, line, tests = text.partition(FOR_THE_TESTS)
     if not line:
         raise ValueError(f"requirements.txt has no line that begins with {FOR_THE_TESTS!r}")
@@ -40,7 +40,7 @@ def parts(text: str) -> tuple[str, str]:
 def with_hashes(text: str) -> str:
     """Return the requirements with their hashes. Raises CalledProcessError.
 
-    Nothing is resolved: the versions are those of the text, and pip refuses what is missing there.
+    Versions are not resolved: they are those of the text, and pip refuses missing packages.
     """
     command = (UV, "pip", "compile", "-", "--quiet", "--no-deps", "--universal")
     options = ("--python-version", "3.11", "--generate-hashes", "--no-strip-extras")

@@ -1,11 +1,11 @@
-"""Makes .venv, and sees to what pip cannot give. Called by the Makefile; standard library only.
+"""Creates .venv and checks system dependencies. Called by the Makefile; standard library only.
 
-    python3 deploy/setup_environment.py run     what running the app and the linters needs
-    python3 deploy/setup_environment.py test    that, a Chromium for the browser tests, and the
+    python3 deploy/setup_environment.py run     dependencies of the app and the linters
+    python3 deploy/setup_environment.py test    also a Chromium for the browser tests, and the
                                                 programs of PostgreSQL and of Redis
 
-A stamp in .venv says what it was made of, and is written last. While it holds, nothing is done
-again; an install that broke off left none, so the next call starts afresh.
+A stamp in .venv has a hash of its inputs, and is written last. While it matches, nothing is
+installed; an interrupted install leaves no stamp, so the next call starts again.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "made-of"
-# With hashes; deploy/lock_requirements.py makes them of the files of the same names, .txt.
+# With hashes; deploy/lock_requirements.py generates them from the .txt files of the same names.
 REQUIREMENTS = ("requirements.lock", "requirements-dev.lock")
 OLDEST_PYTHON = (3, 11)
 INSTALL_SECONDS = 1800
@@ -33,7 +33,7 @@ HIDDEN = subprocess.DEVNULL
 
 
 class SetupError(Exception):
-    """One line for a person: what is missing, and the command that helps."""
+    """A missing dependency; the message names it and a command that installs it."""
 
 
 def main() -> int:
@@ -62,7 +62,7 @@ def say(line: str) -> None:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Two calls at once would wipe each other's environment: the second waits."""
+    """Hold a lock, because concurrent setups would delete each other's environment."""
     folder = os.open(ROOT, os.O_RDONLY)
     try:
         try:
@@ -94,7 +94,7 @@ def ensure_venv() -> None:
 
 
 def made_of() -> str:
-    """A hash of all that decides what is in .venv: the packages, the Python, and the place."""
+    """Return a hash of the inputs of .venv: packages, Python version and path."""
     parts = [(ROOT / name).read_text() for name in REQUIREMENTS]
     parts += [sys.version, sys.base_prefix, str(ROOT)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -105,7 +105,7 @@ def is_made_of(wanted: str) -> bool:
 
 
 def ensure_venv_module() -> None:
-    """Debian keeps it in a package of its own."""
+    """Raise SetupError if the module venv is missing; Debian has a separate package for it."""
     if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
         package = "python{}.{}-venv".format(*sys.version_info)
         raise SetupError(
@@ -115,7 +115,7 @@ def ensure_venv_module() -> None:
 
 
 def make_venv() -> None:
-    # From an activated environment, go back to the Python that it was made with.
+    # In an activated environment, use its base Python.
     base = getattr(sys, "_base_executable", sys.executable)
     if not succeeds(base, "-m", "venv", "--clear", str(VENV)):
         raise SetupError(f"could not make {VENV.name}; what went wrong is above.")
@@ -128,11 +128,11 @@ def install_packages() -> None:
         raise SetupError("pip could not install the packages; what it said is above.")
 
 
-# --- what pip cannot give
+# --- system dependencies
 
 
 def ensure_libmagic() -> None:
-    """neonize cannot be imported without it."""
+    """Install libmagic, which neonize needs at its import. Raises SetupError."""
     if has_libmagic() or (apt_install("libmagic1", "libmagic1t64") and has_libmagic()):
         return
     raise SetupError(
@@ -143,7 +143,7 @@ def ensure_libmagic() -> None:
 
 
 def has_libmagic() -> bool:
-    """Looks where python-magic, which neonize uses, looks."""
+    """Return whether python-magic, which neonize uses, will find the library."""
     names = [
         ctypes.util.find_library("magic"),
         "libmagic.so.1",
@@ -163,7 +163,7 @@ def loads(library: str) -> bool:
 
 
 def ensure_chromium() -> None:
-    """Only the tests need one. tests/browser/chromium.py knows where to look."""
+    """Install a Chromium for the browser tests (tests/chromium.py finds it). Raises SetupError."""
     if has_chromium():
         return
     if os.environ.get("CHROMIUM"):
@@ -186,7 +186,7 @@ def has_chromium() -> bool:
 
 
 def ensure_servers() -> None:
-    """The tests start their own PostgreSQL and Redis: tests/support/services.py."""
+    """Install PostgreSQL and Redis; the tests start them (tests/services.py). Raises SetupError."""
     if has_servers():
         return
     with nothing_starts():
@@ -210,7 +210,7 @@ def has_servers() -> bool:
 
 @contextmanager
 def nothing_starts() -> Iterator[None]:
-    """What apt-get installs meanwhile is not started as a service: Debian asks this file."""
+    """Keep apt-get from starting installed services, by Debian's policy-rc.d."""
     policy = Path("/usr/sbin/policy-rc.d")
     ours = os.geteuid() == 0 and shutil.which("apt-get") and not policy.exists()
     if ours:
@@ -227,7 +227,7 @@ def nothing_starts() -> Iterator[None]:
 
 
 def apt_install(*names: str) -> bool:
-    """As root on Debian or Ubuntu, install the first of these names that the release knows."""
+    """Install the first available package of these, as root on Debian or Ubuntu; return success."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         return False
     say(f"installing {names[0]} with apt-get.")
@@ -240,12 +240,12 @@ def apt_install(*names: str) -> bool:
 
 
 def as_root() -> str:
-    """What to put before a command that only root may run."""
+    """Return the prefix of a command that needs root."""
     return "" if os.geteuid() == 0 else "sudo "
 
 
 def succeeds(*command: str, out: int | None = None, err: int | None = None) -> bool:
-    """Run a command that asks no questions and never waits for ever."""
+    """Run a command without input and with a timeout; return whether it succeeded."""
     try:
         done = subprocess.run(
             command,

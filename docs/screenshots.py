@@ -1,7 +1,7 @@
-"""`make screenshots`: takes the pictures of the documentation from the running product.
+"""`make screenshots`: take the documentation's screenshots of the running product.
 
-A fleet as a company might have it, in every state, with a past of a month. Without a name all
-pictures are taken; with some (`python -m docs.screenshots fleet code`) only those scenes.
+They show a demo fleet in all states, with a history of a month. Without arguments all scenes are
+taken; with some (`python -m docs.screenshots fleet code`) only those.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tests.browser.visitor import Visitor, launch, panel
 from tests.support.application import Application
 
 IMAGES = Path(__file__).resolve().parent / "images"
-# Of the colours, those that are seldom are kept as well.
+# Keeps rare colours in the palette, too.
 FEW_KEPT, NO_DITHER = Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
-# Name of a variant: its width and whether it is dark.
+# Variants: width, and whether the theme is dark.
 VARIANTS = {"light": (1280, False), "dark": (1280, True), "360": (360, False)}
 CONNECTIONS = "admin/connections/"
 LIST = f"{CONNECTIONS}connection/"
 
 
 class Camera:
-    """Takes a page in its variants. `ids`: the organizations, by the name of their state."""
+    """Takes screenshots of a page's variants. `ids`: organization ids by state name."""
 
     def __init__(self, visitor: Visitor, ids: dict[str, int]) -> None:
         self.visitor, self.ids = visitor, ids
@@ -41,13 +41,13 @@ class Camera:
         return self.page
 
     def connection(self, name: str) -> Page:
-        """The page of the organization in this state."""
+        """Open the page of the organization in this state."""
         page = self.visitor.open(self.ids[name])
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
         return page
 
     def take(self, name: str, *variants: str, page: Page | None = None, most: int = 1500) -> None:
-        """`most`: how many pixels of a long page are shown."""
+        """Save a screenshot of each variant. `most`: maximum height in pixels."""
         page = page or self.page
         for variant in variants or VARIANTS:
             width, dark = VARIANTS[variant]
@@ -61,7 +61,7 @@ class Camera:
                 clip={"x": 0, "y": 0, "width": width, "height": min(height, most)},
                 animations="disabled",
             )
-            # A palette, for a third of the size.
+            # A palette reduces the file to a third.
             picture = (
                 Image.open(io.BytesIO(taken))
                 .convert("RGB")

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes the role and the database of the application: an ordinary role that owns its database, and
-# no superuser. PostgreSQL's image runs this once, when it has made an empty database folder.
+# Creates the application's role and database: an ordinary role that owns its database. PostgreSQL's
+# image runs this once, after it has created an empty data folder.
 set -eu
-# The password is neither in a command line nor in this text.
+# The password is neither in a command line nor in this script.
 psql --username "$POSTGRES_USER" --dbname postgres --set ON_ERROR_STOP=1 --quiet <<'SQL'
 \getenv password APPLICATION_PASSWORD
 CREATE ROLE whatsapp_orgs LOGIN PASSWORD :'password'
