@@ -1,4 +1,4 @@
-// Sends the page's forms without leaving it. Without this file they are ordinary forms.
+// Submits the page's forms with fetch. Without this script they are ordinary forms.
 
 import { TEXTS, fill } from "./texts.js";
 
@@ -16,11 +16,11 @@ export function takeOver(root, page, socket) {
       event.preventDefault();
       if (form.ariaBusy === "true") return;
       page.notice("");
-      told(form, page, await send(form));
+      showResult(form, page, await send(form));
       dialog.close();
       socket.ask();
     });
-    form.addEventListener("input", () => atField(form, ""));
+    form.addEventListener("input", () => showFieldError(form, ""));
   }
   root.querySelector("[data-disconnect]")?.addEventListener("click", (event) => {
     event.preventDefault();
@@ -29,27 +29,27 @@ export function takeOver(root, page, socket) {
   dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
 }
 
-// A problem is told where it can be mended: at the form's field, if it has one.
-function told(form, page, problem) {
-  if (!atField(form, problem)) return page.notice(problem);
+// Shows an error at the form's field if it has one, else in the page's notice.
+function showResult(form, page, problem) {
+  if (!showFieldError(form, problem)) return page.notice(problem);
   if (problem) return form.querySelector("[aria-describedby]").focus();
   const details = form.closest("details");
-  // Before it closes: what disappears with the focus in it loses it for good.
+  // Before closing: a focused element that disappears loses the focus.
   if (details.contains(document.activeElement)) details.querySelector("summary").focus();
   details.open = false;
 }
 
-function atField(form, problem) {
-  const place = form.querySelector("[data-problem]");
-  if (!place) return false;
-  place.textContent = problem;
+function showFieldError(form, problem) {
+  const field = form.querySelector("[data-problem]");
+  if (!field) return false;
+  field.textContent = problem;
   form.querySelector("[aria-describedby]").ariaInvalid = problem === "" ? null : "true";
   return true;
 }
 
-// What went wrong, or nothing: what went right shows on the page by itself.
+// Returns an error message, or "": a success is shown by the next snapshot.
 async function send(form) {
-  // Not by disabling the button: it would lose the keyboard's focus.
+  // Not by disabling the button, which would lose the focus.
   form.ariaBusy = "true";
   try {
     const answer = await fetch(form.action, {

@@ -1,9 +1,9 @@
-// A run's page: asks how far it is, and writes down what has changed.
+// The page of a bulk run: polls its progress and shows changes.
 
 const ASK_EVERY = 1_000;
 const ASK_AGAIN = 3_000;
 const ANSWER_WITHIN = 10_000;
-// A screen reader hears of it now and then, and at the end.
+// Progress is announced to screen readers at this interval, and at the end.
 const SAY_EVERY = 10_000;
 
 const root = document.getElementById("bulk");
@@ -14,13 +14,13 @@ const lines = new Map();
 for (const line of root.querySelectorAll("[data-item]")) lines.set(Number(line.dataset.item), line);
 
 let since = "";
-let said = Date.now();
+let announcedAt = Date.now();
 
 async function ask() {
   const address = new URL(root.dataset.progress, location.href);
   if (since) address.searchParams.set("since", since);
   const answer = await fetch(address, { redirect: "manual", signal: AbortSignal.timeout(ANSWER_WITHIN) });
-  // Logged out, or no longer allowed: the server says which.
+  // Logged out, or no longer allowed: the response of the server says which.
   if (answer.type === "opaqueredirect" || answer.status === 404) return location.reload();
   if (!answer.ok) throw new Error(answer.statusText);
   return answer.json();
@@ -28,31 +28,31 @@ async function ask() {
 
 async function follow() {
   try {
-    const told = await ask();
-    if (!told) return;
+    const progress = await ask();
+    if (!progress) return;
     trouble.hidden = true;
-    show(told);
-    if (!told.ended) setTimeout(follow, ASK_EVERY);
+    show(progress);
+    if (!progress.ended) setTimeout(follow, ASK_EVERY);
   } catch {
     trouble.hidden = false;
     setTimeout(follow, ASK_AGAIN);
   }
 }
 
-function show(told) {
-  since = told.since;
-  bar.max = told.total;
-  bar.value = told.done;
-  write(bar, told.text);
+function show(progress) {
+  since = progress.since;
+  bar.max = progress.total;
+  bar.value = progress.done;
+  write(bar, progress.text);
   for (const name of ["headline", "text", "counts", "waiting"]) {
-    write(root.querySelector(`[data-field=${name}]`), told[name]);
+    write(root.querySelector(`[data-field=${name}]`), progress[name]);
   }
-  root.querySelector("[data-field=waiting]").hidden = told.waiting === "";
-  showStop(told.stoppable);
-  for (const item of told.items) showItem(item);
-  if (told.ended || Date.now() - said > SAY_EVERY) {
-    said = Date.now();
-    write(announcer, `${told.headline}. ${told.text}. ${told.counts}`);
+  root.querySelector("[data-field=waiting]").hidden = progress.waiting === "";
+  showStop(progress.stoppable);
+  for (const item of progress.items) showItem(item);
+  if (progress.ended || Date.now() - announcedAt > SAY_EVERY) {
+    announcedAt = Date.now();
+    write(announcer, `${progress.headline}. ${progress.text}. ${progress.counts}`);
   }
 }
 
@@ -60,7 +60,7 @@ function showStop(stoppable) {
   const stop = root.querySelector("[data-stop]");
   const focused = stop.contains(document.activeElement);
   stop.hidden = !stoppable;
-  // Whoever works with the keyboard goes on beside it.
+  // Keep the keyboard focus beside the removed button.
   if (!stoppable && focused) root.querySelector("a.bulk-button").focus();
 }
 

@@ -1,4 +1,4 @@
-// Times as people say them, by the server's clock: the browser's own may be wrong.
+// Relative and absolute times by the server's clock, as the browser's may be wrong.
 
 const LANGUAGE = document.documentElement.lang || "en";
 const RELATIVE = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "always" });
@@ -17,7 +17,7 @@ export class Clock {
     setInterval(() => this.tick(), 1_000);
   }
 
-  // What the server's clock says now.
+  // Returns the current time of the server.
   set(now) {
     this.ahead = Date.parse(now) - Date.now();
   }
@@ -26,21 +26,21 @@ export class Clock {
     return Date.now() + this.ahead;
   }
 
-  // Keep an element saying how long ago something was.
+  // Shows how long ago something was, and updates the text.
   show(element, at) {
     name(element, at);
     const moment = Date.parse(at);
     this.keep(element, () => ago((this.now - moment) / 1_000));
   }
 
-  // Say once at what time of its day something was.
+  // Shows the time of day of something.
   stamp(element, at) {
     name(element, at);
     this.kept.delete(element);
     write(element, TIME.format(Date.parse(at)));
   }
 
-  // Keep an element saying whatever `text` makes of the time, second by second.
+  // Shows the result of `text()`, and updates it every second.
   keep(element, text) {
     this.kept.set(element, text);
     write(element, text());
@@ -50,12 +50,12 @@ export class Clock {
     this.kept.delete(element);
   }
 
-  // The day of a moment, where the reader is: one word for each day.
+  // Returns a key for the day of a time in the reader's time zone.
   day(at) {
     return new Date(at).toDateString();
   }
 
-  // What people call that day.
+  // Returns the name of that day.
   dayName(at) {
     const daysAgo = Math.round((midnight(this.now) - midnight(Date.parse(at))) / DAY);
     const date = DATE.format(Date.parse(at));
@@ -69,7 +69,7 @@ export class Clock {
 
 export const exact = (at) => EXACT.format(Date.parse(at));
 
-// Only what differs, so that nothing is drawn or said again in vain.
+// Writes only changes, to avoid redrawing and repeated announcements.
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,4 +1,4 @@
-// The seconds that the shown code is still good for, in words and as a ring.
+// The remaining seconds of the shown code, as text and as a ring.
 
 import { TEXTS, duration, fill } from "./texts.js";
 

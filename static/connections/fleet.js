@@ -1,4 +1,4 @@
-// The fleet page: keeps what the server has drawn up to date, and says what is new.
+// The fleet page: updates the server's HTML and announces changes.
 
 import { Announcer } from "./fleet_announcer.js";
 import { Board } from "./fleet_board.js";
@@ -10,31 +10,31 @@ const CHART_EVERY = 300_000;
 const SESSION_ENDED = 4401;
 const OUTDATED = "client_outdated";
 
-// All of them are much to ask for as often as one page asks for one.
+// Polls less often than the page of a single connection: the answer has all connections.
 class FleetSocket extends LiveSocket {
-  heard(told) {
-    super.heard(told);
+  receive(message) {
+    super.receive(message);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.ask(), ASK_EVERY);
   }
 }
 
-let asking = null;
+let refreshTimer = null;
 const root = document.getElementById("fleet");
 const sign = document.querySelector("[data-live-sign]");
 const banner = root.querySelector("[data-banner]");
 const announcer = new Announcer(root.querySelector("[data-announcer]"));
-const board = new Board(root, (name) => announcer.tell(name));
+const board = new Board(root, (name) => announcer.add(name));
 
 const address = new URL(root.dataset.socket, location.href);
 address.protocol = address.protocol.replace("http", "ws");
 
 const socket = new FleetSocket(address, {
-  snapshot: (told) => {
+  snapshot: (message) => {
     warn("");
-    if (told.type === "connections") board.all(told);
-    else if (told.type === "connection") changed(told.connection);
-    else board.remove(told.organization);
+    if (message.type === "connections") board.all(message);
+    else if (message.type === "connection") changed(message.connection);
+    else board.remove(message.organization);
   },
   dropped: () => warn(banner.dataset.dropped),
   ended: (code) => {
@@ -46,10 +46,10 @@ socket.open();
 
 function changed(row) {
   board.one(row);
-  // Whether that is so for all of them is told with all of them.
+  // `refusedSince` comes only with the message that has all connections.
   if (row.reason !== OUTDATED || !root.querySelector("[data-alarm]").hidden) return;
-  asking ??= setTimeout(() => {
-    asking = null;
+  refreshTimer ??= setTimeout(() => {
+    refreshTimer = null;
     socket.ask();
   }, GATHER);
 }
@@ -58,11 +58,11 @@ function warn(text) {
   root.toggleAttribute("data-stale", text !== "");
   sign.hidden = text !== "";
   banner.hidden = text === "";
-  const said = banner.querySelector("p");
-  if (said.textContent !== text) said.textContent = text;
+  const paragraph = banner.querySelector("p");
+  if (paragraph.textContent !== text) paragraph.textContent = text;
 }
 
-// The charts are the server's to draw; what they tell changes slowly.
+// The server draws the charts, which change slowly.
 async function redrawCharts() {
   if (document.hidden) return;
   try {
@@ -72,7 +72,7 @@ async function redrawCharts() {
     const charts = page.querySelector("[data-charts]");
     if (charts) root.querySelector("[data-charts]").replaceWith(charts);
   } catch {
-    // The socket says that the server is away.
+    // The socket already reports that the server is unreachable.
   }
 }
 setInterval(redrawCharts, CHART_EVERY);

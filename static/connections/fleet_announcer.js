@@ -1,4 +1,4 @@
-// Tells screen readers what has come to need action: at most every few seconds, however much it is.
+// Announces connections that need action to screen readers, at most every few seconds.
 
 const PAUSE = 4_000;
 
@@ -8,7 +8,7 @@ export class Announcer {
     this.names = [];
   }
 
-  tell(name) {
+  add(name) {
     this.names.push(name);
     if (!this.timer) this.say();
   }

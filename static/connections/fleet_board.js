@@ -1,19 +1,19 @@
-// The sections of the fleet page: each connection in its place, as the socket tells it.
+// The sections of the fleet page: places each connection as the socket's messages say.
 
 import { Times } from "./fleet_times.js";
 
 const NEWEST_FIRST = new Set(["action_needed", "reconnecting", "linking"]);
-// Changes that come at once are drawn at once.
+// Combines concurrent changes into one redraw.
 const GATHER = 50;
 
 export class Board {
-  // `alarmed(name)` hears of each that has come to need action.
-  constructor(root, alarmed) {
+  // Calls `onActionNeeded(name)` for each connection that starts to need action.
+  constructor(root, onActionNeeded) {
     this.root = root;
-    this.alarmed = alarmed;
+    this.onActionNeeded = onActionNeeded;
     this.times = new Times(root, root.dataset);
     this.times.set(root.dataset.now);
-    this.told = null;
+    this.rows = null;
     this.sections = [...root.querySelectorAll("section[data-section]")];
     this.lines = new Map();
     for (const line of root.querySelectorAll("[data-rows] > li")) this.lines.set(Number(line.dataset.organization), line);
@@ -23,25 +23,25 @@ export class Board {
     this.times.set(now);
     this.root.querySelector("[data-alarm]").hidden = !refusedSince;
     this.times.show(this.root.querySelector("[data-alarm-since]"), refusedSince);
-    const before = this.told;
-    this.told = new Map(connections.map((row) => [row.organization, row]));
+    const before = this.rows;
+    this.rows = new Map(connections.map((row) => [row.organization, row]));
     if (before) for (const row of connections) this.compare(before.get(row.organization), row);
     this.draw();
   }
 
   one(row) {
-    this.compare(this.told.get(row.organization), row);
-    this.told.set(row.organization, row);
+    this.compare(this.rows.get(row.organization), row);
+    this.rows.set(row.organization, row);
     this.timer ??= setTimeout(() => this.draw(), GATHER);
   }
 
   remove(organization) {
-    this.told.delete(organization);
+    this.rows.delete(organization);
     this.timer ??= setTimeout(() => this.draw(), GATHER);
   }
 
   compare(before, now) {
-    if (now.section === "action_needed" && before?.section !== now.section) this.alarmed(now.name);
+    if (now.section === "action_needed" && before?.section !== now.section) this.onActionNeeded(now.name);
   }
 
   draw() {
@@ -57,11 +57,11 @@ export class Board {
   }
 
   rowsOf(section) {
-    const rows = [...this.told.values()].filter((row) => row.section === section);
+    const rows = [...this.rows.values()].filter((row) => row.section === section);
     return rows.sort(NEWEST_FIRST.has(section) ? byAge : byName);
   }
 
-  // What is shown elsewhere, or not at all, makes room first: so the others need not be moved.
+  // Removes rows of other sections first, so that the remaining ones need not be moved.
   leave(shown) {
     for (const [section, rows] of shown) {
       const staying = new Set(this.first(rows).map((row) => row.organization));
@@ -78,7 +78,7 @@ export class Board {
     this.first(rows).forEach((row, at) => {
       const line = this.lineOf(row);
       if (list.children[at] !== line) list.insertBefore(line, list.children[at] ?? null);
-      // One that was on the page before has come from another section: worth a glance.
+      // Highlights a row that has moved from another section.
       line.classList.toggle("arrived", line.dataset.section !== row.section && line.dataset.section !== "");
       line.dataset.section = row.section;
     });
@@ -122,15 +122,15 @@ export class Board {
 
   count() {
     const counts = Object.fromEntries(this.sections.map((section) => [section.dataset.section, 0]));
-    for (const row of this.told.values()) counts[row.section] += 1;
+    for (const row of this.rows.values()) counts[row.section] += 1;
     for (const field of this.root.querySelectorAll("[data-count]")) {
       const text = String(counts[field.dataset.count]);
       if (field.textContent !== text) field.textContent = text;
     }
-    this.root.dataset.mood = moodOf(counts, this.told.size);
+    this.root.dataset.mood = healthOf(counts, this.rows.size);
   }
 
-  // Whoever works with the keyboard stays with the organization, wherever it went.
+  // Keeps the keyboard focus on the organization after its row has moved.
   refocus(focused, line) {
     const name = line.querySelector("[data-field=name]");
     const section = line.closest("section") ?? this.sections[0];
@@ -153,8 +153,8 @@ function byAge(one, other) {
   return Date.parse(other.since) - Date.parse(one.since) || byName(one, other);
 }
 
-// As connections/fleet.py tells it at first.
-function moodOf(counts, total) {
+// The same rule as in connections/fleet.py.
+function healthOf(counts, total) {
   if (total === 0) return "empty";
   if (counts.action_needed > 0) return "action";
   const active = total - counts.deactivated;

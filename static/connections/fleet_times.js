@@ -1,4 +1,4 @@
-// Times as people say them, many of them, by the server's clock: the browser's own may be wrong.
+// Many relative times by the server's clock, as the browser's may be wrong.
 
 const LANGUAGE = document.documentElement.lang || "en";
 const RELATIVE = new Intl.RelativeTimeFormat(LANGUAGE);
@@ -7,7 +7,7 @@ const EXACT = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long", timeStyle: 
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
 
 export class Times {
-  // `root` holds them; `words` say what stands before the time of the next try.
+  // `root` contains the elements; `words` are the texts before the time of the next attempt.
   constructor(root, { nextTry, trying }) {
     this.root = root;
     this.nextTry = nextTry;
@@ -16,12 +16,12 @@ export class Times {
     setInterval(() => this.tick(), 1_000);
   }
 
-  // What the server's clock says now.
+  // Returns the current time of the server.
   set(now) {
     this.ahead = Date.parse(now) - Date.now();
   }
 
-  // Let an element tell of this moment from now on.
+  // Shows a time in an element, and keeps it up to date.
   show(element, at) {
     element.hidden = !at;
     if (!at || element.dateTime === at) return;

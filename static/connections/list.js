@@ -1,4 +1,4 @@
-// The list of connections: keeps its rows as they are now. Which rows there are, the server says.
+// The list of connections: updates its rows. The server decides which rows there are.
 
 import { Times } from "./fleet_times.js";
 import { LiveSocket } from "./socket.js";
@@ -17,10 +17,10 @@ for (const pill of document.querySelectorAll("#result_list [data-organization]")
 const times = new Times(document.getElementById("changelist"), {});
 times.set(notes.dataset.now);
 
-// All of them are much to ask for as often as one page asks for one.
+// Polls less often than the page of a single connection: the answer has all connections.
 class ListSocket extends LiveSocket {
-  heard(told) {
-    super.heard(told);
+  receive(message) {
+    super.receive(message);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.ask(), ASK_EVERY);
   }
@@ -28,12 +28,12 @@ class ListSocket extends LiveSocket {
 
 function all({ now, connections }) {
   times.set(now);
-  const told = new Set();
+  const listed = new Set();
   for (const row of connections) {
-    told.add(row.organization);
+    listed.add(row.organization);
     one(row);
   }
-  for (const organization of lines.keys()) if (!told.has(organization)) remove(organization);
+  for (const organization of lines.keys()) if (!listed.has(organization)) remove(organization);
 }
 
 function one(row) {
@@ -60,12 +60,12 @@ function matches(row, line) {
   if (reason && row.reason !== reason) return false;
   if (state && !isIn(row, state)) return false;
   if (!down) return true;
-  // Who was up for a moment is not down for hours any more.
+  // A short connection resets the time since the last change.
   if (AT_REST.has(row.state)) line.dataset.up = "";
   return !("up" in line.dataset);
 }
 
-// As connections/admin/filters.py chooses them.
+// The same rule as in connections/admin/filters.py.
 function isIn(row, state) {
   if (state === "offline") return UNATTENDED.has(row.reason);
   if (state === "awaiting_scan") return row.state === state;
@@ -84,7 +84,7 @@ function mark(line, text) {
   write(note, text);
 }
 
-// Only what differs, so that a selection and a screen reader's place stay.
+// Writes only changes, so that a selection and a screen reader's position stay.
 function write(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }
@@ -99,11 +99,11 @@ const address = new URL(notes.dataset.socket, location.href);
 address.protocol = address.protocol.replace("http", "ws");
 
 new ListSocket(address, {
-  snapshot: (told) => {
+  snapshot: (message) => {
     warn("");
-    if (told.type === "connections") all(told);
-    else if (told.type === "connection") one(told.connection);
-    else remove(told.organization);
+    if (message.type === "connections") all(message);
+    else if (message.type === "connection") one(message.connection);
+    else remove(message.organization);
   },
   dropped: () => warn(banner.dataset.dropped),
   ended: (code) => {

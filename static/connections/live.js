@@ -1,4 +1,4 @@
-// The live page: show each snapshot that the socket brings, and send what the buttons ask for.
+// The live page: shows each snapshot from the socket, and submits the forms.
 
 import { takeOver } from "./asking.js";
 import { LiveSocket } from "./socket.js";
@@ -12,9 +12,9 @@ const address = new URL(root.dataset.socket, location.href);
 address.protocol = address.protocol.replace("http", "ws");
 
 const socket = new LiveSocket(address, {
-  snapshot: (told) => {
+  snapshot: (snapshot) => {
     page.live();
-    page.show(told);
+    page.show(snapshot);
   },
   dropped: () => page.interrupted(),
   ended: (code) => page.ended(code),

@@ -1,5 +1,5 @@
-// The page behind a link for the phone's owner: shows what its socket tells. The server has drawn
-// the first state, and the buttons are plain forms.
+// The page of an owner's link: shows the messages of its socket. The server renders the first
+// state, and the buttons are plain forms.
 
 import { LiveSocket } from "./socket.js";
 import { Ring } from "./owner_ring.js";
@@ -8,37 +8,37 @@ const root = document.getElementById("owner");
 const texts = root.dataset;
 const ring = new Ring(root, (seconds) => fill(texts.secondsLeft, { seconds }));
 
-function show(told) {
+function show(snapshot) {
   const focused = document.activeElement;
-  root.dataset.stage = told.stage;
-  write("[data-sentence]", told.sentence);
+  root.dataset.stage = snapshot.stage;
+  write("[data-sentence]", snapshot.sentence);
   write("[data-notice]", "");
-  for (const part of root.querySelectorAll("[data-can]")) part.hidden = !told[part.dataset.can];
+  for (const part of root.querySelectorAll("[data-can]")) part.hidden = !snapshot[part.dataset.can];
   const picture = root.querySelector("[data-qr]");
-  if (told.qr) picture.src = told.qr;
+  if (snapshot.qr) picture.src = snapshot.qr;
   else picture.removeAttribute("src");
-  write("[data-code-number]", told.qr ? fill(texts.codeOf, { number: told.codeNumber, total: told.codeCount }) : "");
-  write("[data-code]", told.code ?? "");
-  write("[data-spelled]", told.code ? [...told.code].join(" ") : "");
-  root.querySelector("[data-attempt]").value = told.attempt ?? "";
-  count(told);
-  // Whoever works with the keyboard stays where the news is.
+  write("[data-code-number]", snapshot.qr ? fill(texts.codeOf, { number: snapshot.codeNumber, total: snapshot.codeCount }) : "");
+  write("[data-code]", snapshot.code ?? "");
+  write("[data-spelled]", snapshot.code ? [...snapshot.code].join(" ") : "");
+  root.querySelector("[data-attempt]").value = snapshot.attempt ?? "";
+  count(snapshot);
+  // Keep the keyboard focus at the changed part.
   if (root.contains(focused) && !focused.checkVisibility()) root.querySelector("[data-sentence]").focus();
 }
 
-function count(told) {
-  if (told.secondsLeft === null) ring.stop();
-  else ring.start(told.secondsLeft, told.secondsInAll);
+function count(snapshot) {
+  if (snapshot.secondsLeft === null) ring.stop();
+  else ring.start(snapshot.secondsLeft, snapshot.secondsInAll);
 }
 
-// Not a reload, which would send a form again.
+// Not a reload, which would submit a form again.
 function again() {
   location.replace(location.pathname);
 }
 
 function write(selector, text) {
   const element = root.querySelector(selector);
-  // Only what differs, or screen readers would say it all again.
+  // Writes only changes, or screen readers would repeat everything.
   if (element.textContent !== text) element.textContent = text;
 }
 
@@ -59,7 +59,7 @@ if (navigator.clipboard) {
   });
 }
 
-// --- Asking once
+// --- Submitting once
 
 for (const form of root.querySelectorAll("form")) {
   form.addEventListener("submit", (event) => {
@@ -67,10 +67,10 @@ for (const form of root.querySelectorAll("form")) {
     form.ariaBusy = "true";
   });
 }
-// Back from the browser's memory: what was asked then is over.
+// Restored from the back/forward cache: the earlier submission is over.
 addEventListener("pageshow", (event) => event.persisted && again());
 
-// --- The link to the server
+// --- Connection to the server
 
 const address = new URL(texts.socket, location.href);
 address.protocol = address.protocol.replace("http", "ws");
@@ -79,6 +79,6 @@ const socket = new LiveSocket(address, {
   dropped: () => write("[data-notice]", texts.interrupted),
   ended: again,
 });
-// What is over changes no more, and a link that nobody uses has nothing to tell but its end.
+// An ended attempt does not change any more, and an unused link only expires.
 count(JSON.parse(document.getElementById("owner-screen").textContent));
 if (!["done", "over"].includes(root.dataset.stage)) socket.open();

@@ -1,4 +1,4 @@
-// Staff's part of the link for the phone's owner. Without this file its forms are ordinary forms.
+// The owner's link on the connection page. Without this script its forms are ordinary forms.
 
 const root = document.getElementById("connection");
 const part = root.querySelector("[data-owner-link]");
@@ -9,12 +9,12 @@ const language = document.documentElement.lang || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long" });
 const ASK_EVERY = 5_000;
-// The server's clock minus this one's.
+// The server's time minus the browser's.
 let ahead = 0;
 
-// Where nothing can be linked.
-function idle(told) {
-  return told.state === "connected" || told.reason === "organization_inactive";
+// Returns whether no phone can be linked now.
+function isIdle(status) {
+  return status.state === "connected" || status.reason === "organization_inactive";
 }
 
 part.querySelector("[data-make]").addEventListener("submit", async (event) => {
@@ -43,9 +43,9 @@ async function send(form) {
   try {
     const headers = { Accept: "application/json" };
     const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers, redirect: "manual" });
-    const told = await answer.json();
-    if (!told.success) say(told.message);
-    return told;
+    const result = await answer.json();
+    if (!result.success) say(result.message);
+    return result;
   } catch {
     say(texts.problem);
     return null;
@@ -55,7 +55,7 @@ async function send(form) {
 }
 
 async function copy() {
-  // Without a safe connection browsers have no clipboard.
+  // Browsers have a clipboard only in a secure context.
   const copied = await navigator.clipboard?.writeText(url.value).then(() => true, () => false);
   if (!copied) url.focus();
   say(copied ? texts.copied : texts.notCopied);
@@ -97,19 +97,19 @@ function write(selector, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// While a link can be used it is asked how it fares, unless the live page passes on its snapshots.
-const asking = setInterval(async () => {
+// Polls the status of a usable link, unless the live page provides snapshots.
+const pollTimer = setInterval(async () => {
   if (document.hidden || part.querySelector("[data-revoke]").hidden) return;
   const answer = await fetch(texts.askAt, { headers: { Accept: "application/json" }, redirect: "manual" }).catch(() => null);
   if (answer?.ok) show((await answer.json()).link);
 }, ASK_EVERY);
 
 root.addEventListener("told", ({ detail }) => {
-  if ("ownerLink" in detail) clearInterval(asking);
+  if ("ownerLink" in detail) clearInterval(pollTimer);
   ahead = Date.parse(detail.now) - Date.now();
-  part.querySelector("[data-make]").hidden = idle(detail);
+  part.querySelector("[data-make]").hidden = isIdle(detail);
   if ("ownerLink" in detail) show(detail.ownerLink);
-  part.hidden = idle(detail) && part.querySelector("[data-link-state]").hidden;
+  part.hidden = isIdle(detail) && part.querySelector("[data-link-state]").hidden;
 });
 tick();
 setInterval(tick, 10_000);

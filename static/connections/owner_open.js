@@ -1,5 +1,5 @@
-// Hands over the secret behind the "#" of a link, in a form: so it stands in no address that is
-// sent, logged or remembered.
+// Submits the secret after the "#" of a link in a form, so that it is in no URL that is sent,
+// logged or stored in the browser's history.
 
 const form = document.querySelector("form[data-open]");
 const opening = document.querySelector("[data-opening]");
@@ -16,5 +16,5 @@ function open() {
 
 const shown = open() ? opening : paste;
 if (shown) shown.hidden = false;
-// The link again, in a tab that shows this page already.
+// The link was opened again in a tab that already shows this page.
 addEventListener("hashchange", open);

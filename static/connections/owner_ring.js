@@ -1,13 +1,13 @@
-// The seconds that a code is still good for, as words and as a ring, wherever there is one.
+// The remaining seconds of a code, as texts and as rings.
 
 const TICK = 250;
 
 export class Ring {
-  constructor(root, words) {
+  constructor(root, format) {
     this.clocks = root.querySelectorAll("[data-clock]");
     this.rings = root.querySelectorAll("[data-ring]");
     this.lefts = root.querySelectorAll("[data-left]");
-    this.words = words;
+    this.format = format;
   }
 
   start(left, all) {
@@ -27,7 +27,7 @@ export class Ring {
 
   tick() {
     const left = Math.max(0, (this.ends - performance.now()) / 1000);
-    const text = this.words(Math.ceil(left));
+    const text = this.format(Math.ceil(left));
     for (const element of this.lefts) if (element.textContent !== text) element.textContent = text;
     const gone = String(100 - 100 * Math.min(1, left / this.all));
     for (const ring of this.rings) ring.setAttribute("stroke-dashoffset", gone);

@@ -1,4 +1,4 @@
-// Puts a snapshot on the page. The server has drawn the first one; the styles follow `data-panel`.
+// Shows a snapshot on the page. The server renders the first one; the styles depend on `data-panel`.
 
 import { Clock, exact } from "./clock.js";
 import { Countdown } from "./countdown.js";
@@ -22,31 +22,31 @@ export class Page {
     this.sign = document.querySelector("[data-live-sign]");
   }
 
-  show(told) {
-    this.clock.set(told.now);
-    if (this.root.dataset.panel !== told.panel) this.notice("");
-    Object.assign(this.root.dataset, { panel: told.panel, reason: told.reason, method: told.method ?? "" });
-    this.root.toggleAttribute("data-number", told.number !== "");
+  show(snapshot) {
+    this.clock.set(snapshot.now);
+    if (this.root.dataset.panel !== snapshot.panel) this.notice("");
+    Object.assign(this.root.dataset, { panel: snapshot.panel, reason: snapshot.reason, method: snapshot.method ?? "" });
+    this.root.toggleAttribute("data-number", snapshot.number !== "");
     for (const name of ["panelName", "sentence", "detail", "nextStep", "numberText"]) {
-      this.write(name, told[name]);
+      this.write(name, snapshot[name]);
     }
-    this.write("emblem", told.panel === "connected" ? told.numberText : "");
+    this.write("emblem", snapshot.panel === "connected" ? snapshot.numberText : "");
     for (const icon of this.root.querySelectorAll("[data-icon]")) {
-      set(icon, "href", `#panel-${told.panel}`);
+      set(icon, "href", `#panel-${snapshot.panel}`);
     }
-    this.find("[data-number-row]").hidden = told.number === "";
-    this.clock.show(this.find("[data-since]"), told.since);
-    this.showRetry(told);
-    this.showCodes(told);
-    this.showOtherSpelling(told);
-    this.showSelfTest(told);
-    this.showButtons(told);
-    this.showAlarm(told.refusedSince);
-    this.timeline.show(told);
-    this.uptime.heard(told.state);
+    this.find("[data-number-row]").hidden = snapshot.number === "";
+    this.clock.show(this.find("[data-since]"), snapshot.since);
+    this.showRetry(snapshot);
+    this.showCodes(snapshot);
+    this.showOtherSpelling(snapshot);
+    this.showSelfTest(snapshot);
+    this.showButtons(snapshot);
+    this.showAlarm(snapshot.refusedSince);
+    this.timeline.show(snapshot);
+    this.uptime.update(snapshot.state);
   }
 
-  // When it is tried again by itself, or when a ban ends.
+  // Shows the time of the next automatic attempt, or of the end of a ban.
   showRetry({ retryAt, state, reason }) {
     const place = this.find("[data-retry]");
     const time = place.querySelector("time");
@@ -77,7 +77,7 @@ export class Page {
     this.countdown.start(code.secondsLeft, code.secondsInAll);
   }
 
-  // What may be tried when a code does not reach the phone; `showButtons` shows and hides it.
+  // Shows the other spelling, for when a code does not reach the phone; see also `showButtons`.
   showOtherSpelling({ otherSpelling, mayOperate }) {
     const field = this.find("[data-other-number]");
     if (!field || !otherSpelling) return;
@@ -85,7 +85,7 @@ export class Page {
     this.write("otherSpelling", otherSpelling.sentence);
   }
 
-  // The code's time ran out before another snapshot came.
+  // The code expired before the next snapshot.
   expired() {
     const interrupted = this.root.dataset.link === "interrupted";
     this.write("expired", interrupted ? TEXTS.expired : TEXTS.nextCode);
@@ -109,19 +109,19 @@ export class Page {
     if (refusedSince) this.clock.show(place.querySelector("time"), refusedSince);
   }
 
-  showButtons(told) {
+  showButtons(snapshot) {
     const focused = document.activeElement;
     for (const button of this.root.querySelectorAll("[data-can]")) {
-      button.hidden = !told[button.dataset.can];
+      button.hidden = !snapshot[button.dataset.can];
     }
     const reconnect = this.root.querySelector("[data-reconnect]");
-    // Where something is already being done by itself, pressing it is possible but not the point.
-    if (reconnect) reconnect.className = AT_REST.has(told.state) ? "primary" : "plain";
+    // The button is primary only if nothing happens without it.
+    if (reconnect) reconnect.className = AT_REST.has(snapshot.state) ? "primary" : "plain";
     const newCode = this.root.querySelector("[data-new-code]");
-    if (newCode) newCode.className = told.step === "new_code" ? "primary" : "plain";
+    if (newCode) newCode.className = snapshot.step === "new_code" ? "primary" : "plain";
     const dialog = this.find("[data-dialog]");
-    if (dialog.open && !told.canDisconnect) dialog.close();
-    // Whoever works with the keyboard stays where the news is.
+    if (dialog.open && !snapshot.canDisconnect) dialog.close();
+    // Keep the keyboard focus at the changed part.
     if (this.root.contains(focused) && !focused.checkVisibility()) this.find("[data-words]").focus();
   }
 
@@ -129,7 +129,7 @@ export class Page {
     this.write("notice", text);
   }
 
-  // --- The link to the server
+  // --- Connection to the server
 
   live() {
     this.root.dataset.link = "live";
@@ -159,13 +159,13 @@ export class Page {
     this.write("banner", text);
   }
 
-  // --- Small tools
+  // --- Helpers
 
   find(selector) {
     return this.root.querySelector(selector);
   }
 
-  // Only what differs, or screen readers would say it all again with each snapshot.
+  // Writes only changes, or screen readers would repeat everything at each snapshot.
   write(name, text) {
     for (const field of this.root.querySelectorAll(`[data-field="${name}"]`)) {
       if (field.textContent !== String(text)) field.textContent = text;

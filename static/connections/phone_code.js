@@ -1,4 +1,4 @@
-// The code that is typed on the phone: shown in two groups, told letter by letter, copied.
+// The code to type on the phone: shown in two groups, spelled for screen readers, copied.
 
 import { TEXTS } from "./texts.js";
 
@@ -13,13 +13,13 @@ export class PhoneCode {
     button.addEventListener("click", () => this.copy());
   }
 
-  show(told) {
-    this.code = told?.code ?? "";
+  show(phoneCode) {
+    this.code = phoneCode?.code ?? "";
     const [head, tail] = this.code ? this.code.split("-") : ["", ""];
     this.write("codeHead", head);
     this.write("codeTail", tail);
     this.write("codeSpelled", [...this.code].join(", "));
-    this.write("phoneNumberText", told?.numberText ?? "");
+    this.write("phoneNumberText", phoneCode?.numberText ?? "");
     if (!this.code) this.say("", TEXTS.copy);
   }
 
@@ -35,7 +35,7 @@ export class PhoneCode {
     this.write("copy", onButton);
   }
 
-  // Only over HTTPS and on this machine itself.
+  // The clipboard API works only in a secure context (HTTPS or localhost).
   async byClipboard() {
     try {
       await navigator.clipboard.writeText(this.code);
@@ -45,7 +45,7 @@ export class PhoneCode {
     }
   }
 
-  // The older way. If it fails, too, the code is left selected to be copied by hand.
+  // The older API. If it fails, too, the code stays selected, to be copied manually.
   bySelection() {
     getSelection().selectAllChildren(this.groups);
     const done = document.execCommand("copy");

@@ -1,4 +1,4 @@
-// One WebSocket that comes back by itself.
+// A WebSocket that reconnects.
 
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 5_000;
@@ -7,7 +7,7 @@ const ANSWER_WITHIN = 5_000;
 const ENDINGS = new Set([4401, 4404]);
 
 export class LiveSocket {
-  // `on` has three functions: snapshot(told), dropped(), ended(code).
+  // `on` has three callbacks: snapshot(message), dropped(), ended(code).
   constructor(address, on) {
     this.address = address;
     this.on = on;
@@ -16,7 +16,7 @@ export class LiveSocket {
     addEventListener("online", () => this.hurry());
     addEventListener("pageshow", (event) => event.persisted && this.hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
-    // A page that is being left drops its socket too, and that is nothing to warn about.
+    // Leaving the page also closes the socket; no warning is shown then.
     addEventListener("pagehide", () => this.letGo());
   }
 
@@ -25,33 +25,33 @@ export class LiveSocket {
     const socket = new WebSocket(this.address);
     this.socket = socket;
     socket.onopen = () => this.expectAnswer();
-    socket.onmessage = (event) => this.heard(JSON.parse(event.data));
+    socket.onmessage = (event) => this.receive(JSON.parse(event.data));
     socket.onclose = (event) => this.closed(event.code);
     this.expectAnswer();
   }
 
-  // Ask for a snapshot: the answer also shows that the server and its worker are alive.
+  // Requests a snapshot, which also shows that server and worker are alive.
   ask() {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
     this.socket.send("{}");
     this.expectAnswer();
   }
 
-  // Something suggests that it may work now: don't wait out the delay.
+  // Reconnects without waiting for the delay, as a connection may work now.
   hurry() {
     if (this.over) return;
     if (this.socket?.readyState === WebSocket.OPEN) this.ask();
     else if (this.socket?.readyState !== WebSocket.CONNECTING) this.open();
   }
 
-  heard(told) {
+  receive(snapshot) {
     this.delay = FIRST_DELAY;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.ask(), ASK_EVERY);
-    this.on.snapshot(told);
+    this.on.snapshot(snapshot);
   }
 
-  // Without an answer in time the connection is dead, even if no one has told the browser yet.
+  // Without an answer in time the connection is dead, even if the browser has not noticed.
   expectAnswer() {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.closed(), ANSWER_WITHIN);
@@ -65,7 +65,7 @@ export class LiveSocket {
       return;
     }
     this.on.dropped();
-    // Scattered, so that all pages do not come back in the same instant.
+    // Randomized, so that not all pages reconnect at the same time.
     this.timer = setTimeout(() => this.open(), this.delay * (0.75 + Math.random() / 4));
     this.delay = Math.min(this.delay * 2, LONGEST_DELAY);
   }

@@ -1,13 +1,13 @@
-// What the scripts say, in the language of the page, which brings it along.
+// Texts of the scripts, in the page's language; the page contains them.
 
 export const TEXTS = JSON.parse(document.getElementById("connection-texts").textContent);
 
-// `{name}` becomes what `values` has under that name.
+// Replaces `{name}` by the value of that name.
 export function fill(text, values) {
   return text.replace(/{(\w+)}/g, (whole, name) => values[name] ?? whole);
 }
 
-// As people say how long something lasts: `3 h 12 min`, the largest unit and the next one.
+// Formats a duration with its two largest units: `3 h 12 min`.
 export function duration(seconds) {
   let rest = Math.max(0, Math.floor(seconds));
   const parts = [];

@@ -1,5 +1,5 @@
-// The history: each line once, under the day where the reader is. The newest come by the socket,
-// earlier ones are fetched from the page that the link leads to.
+// The history, grouped by day in the reader's time zone. The socket sends the newest events;
+// earlier ones are loaded from the page of the link.
 
 import { TEXTS, duration, fill } from "./texts.js";
 
@@ -20,25 +20,25 @@ export class Timeline {
     for (const element of this.list.querySelectorAll("[data-line-id]")) this.adopt(element);
   }
 
-  show(told) {
-    const newest = told.present ? [told.present, ...told.history] : told.history;
-    this.beginAnewAfterGap(told);
-    if (!told.present) this.forget("0");
+  show(snapshot) {
+    const newest = snapshot.present ? [snapshot.present, ...snapshot.history] : snapshot.history;
+    this.resetAfterGap(snapshot);
+    if (!snapshot.present) this.forget("0");
     for (const line of newest) {
       const id = String(line.id);
       if (!this.lines.has(id)) this.adopt(this.draw(line));
-      this.tell(this.lines.get(id), line);
+      this.updateLine(this.lines.get(id), line);
     }
     this.empty.hidden = this.lines.size > 0;
     this.lay();
   }
 
-  // After a long absence there may be a gap: then begin anew from what was told.
-  beginAnewAfterGap(told) {
-    const known = told.history.some((line) => this.lines.has(String(line.id)));
-    if (known || !told.earlier) return;
+  // Clears the history if events are missing between it and the snapshot.
+  resetAfterGap(snapshot) {
+    const known = snapshot.history.some((line) => this.lines.has(String(line.id)));
+    if (known || !snapshot.earlier) return;
     for (const id of [...this.lines.keys()]) this.forget(id);
-    this.earlier.href = `${this.earlier.dataset.address}?before=${encodeURIComponent(told.earlier)}`;
+    this.earlier.href = `${this.earlier.dataset.address}?before=${encodeURIComponent(snapshot.earlier)}`;
     this.earlier.hidden = false;
   }
 
@@ -54,39 +54,39 @@ export class Timeline {
     this.lines.delete(id);
   }
 
-  draw(told) {
+  draw(line) {
     const element = this.newLine.cloneNode(true).firstElementChild;
-    element.dataset.lineId = told.id;
-    element.querySelector(".actor").textContent = told.actor ? fill(TEXTS.by, { who: told.actor }) : "";
+    element.dataset.lineId = line.id;
+    element.querySelector(".actor").textContent = line.actor ? fill(TEXTS.by, { who: line.actor }) : "";
     return element;
   }
 
-  tell(element, told) {
-    element.dataset.state = told.state;
+  updateLine(element, line) {
+    element.dataset.state = line.state;
     const time = element.querySelector("time");
-    if (time.dateTime !== told.at) this.laid = "";
-    time.dateTime = told.at;
+    if (time.dateTime !== line.at) this.laid = "";
+    time.dateTime = line.at;
     const text = element.querySelector("p");
-    if (text.textContent.trim() !== `${told.sentence} ${told.detail}`.trim()) {
-      const detail = Object.assign(document.createElement("span"), { className: "detail", textContent: told.detail });
-      text.replaceChildren(told.sentence, ...(told.detail ? [" ", detail] : []));
+    if (text.textContent.trim() !== `${line.sentence} ${line.detail}`.trim()) {
+      const detail = Object.assign(document.createElement("span"), { className: "detail", textContent: line.detail });
+      text.replaceChildren(line.sentence, ...(line.detail ? [" ", detail] : []));
     }
-    if (told.began) this.tellDuration(element.querySelector(".lasted"), told);
+    if (line.began) this.updateDuration(element.querySelector(".lasted"), line);
   }
 
-  tellDuration(element, { at, until }) {
-    const begun = Date.parse(at);
+  updateDuration(element, { at, until }) {
+    const startedAt = Date.parse(at);
     if (!until) {
-      const still = () => fill(TEXTS.lastsStill, { duration: duration((this.clock.now - begun) / 1_000) });
+      const still = () => fill(TEXTS.lastsStill, { duration: duration((this.clock.now - startedAt) / 1_000) });
       return this.clock.keep(element, still);
     }
     this.clock.drop(element);
-    const seconds = (Date.parse(until) - begun) / 1_000;
-    // What only passed is not worth telling.
+    const seconds = (Date.parse(until) - startedAt) / 1_000;
+    // Durations below a second are not shown.
     element.textContent = seconds < 1 ? "" : fill(TEXTS.lasted, { duration: duration(seconds) });
   }
 
-  // Under its day each, the newest first. Today's say how long ago, the others at what time.
+  // Groups the events by day, newest first. Today's have relative times, others the time of day.
   lay() {
     const today = this.clock.day(this.clock.now);
     const laid = [today, ...this.lines.keys()].join();
@@ -111,7 +111,7 @@ export class Timeline {
     return day;
   }
 
-  // What the link leads to, without going there.
+  // Loads the page of the link and appends its events.
   async fetchEarlier() {
     if (this.earlier.ariaBusy === "true") return;
     this.earlier.ariaBusy = "true";
@@ -140,7 +140,7 @@ export class Timeline {
 
 function newestFirst(one, other) {
   const [first, second] = [one, other].map((line) => Number(line.dataset.lineId));
-  // What no one wrote down has no number: it is what is now.
+  // An event that is not stored has id 0 and describes the current state.
   if (!first || !second) return first - second;
   return moment(other) - moment(one) || second - first;
 }

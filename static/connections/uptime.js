@@ -1,4 +1,4 @@
-// The uptime is drawn by the server. When the state has changed, it is drawn anew.
+// The uptime, which the server renders. A change of the state reloads it.
 
 const SOON = 1_000;
 
@@ -7,12 +7,12 @@ export class Uptime {
     this.root = root;
   }
 
-  heard(state) {
+  update(state) {
     const before = this.state;
     this.state = state;
     if (before === undefined || before === state) return;
     clearTimeout(this.timer);
-    // Scattered, so that not all who watch ask in the same instant.
+    // Randomized, so that not all pages reload at the same time.
     this.timer = setTimeout(() => this.redraw(), SOON * (1 + Math.random()));
   }
 
@@ -22,7 +22,7 @@ export class Uptime {
       if (!answer.ok || answer.redirected) return;
       this.take(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
-      // The socket says already that the server is away; the next change brings another try.
+      // The socket already reports that the server is unreachable; the next change retries.
     }
   }
 

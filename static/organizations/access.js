@@ -1,4 +1,4 @@
-// Gives the fields that Django's admin turns into search boxes the names of their labels.
+// Gives the search boxes that Django's admin creates the accessible names of their labels.
 
 function name(container) {
   const select = container.previousElementSibling;
@@ -16,6 +16,6 @@ function nameAll() {
   document.querySelectorAll(".select2-container:not([data-named])").forEach(name);
 }
 
-// They are made some time after the page is loaded, and with each line that is added to a form.
+// The search boxes are created some time after the page load, and with each added form row.
 nameAll();
 new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
