@@ -21,7 +21,7 @@ PENDING_SECONDS = 300
 
 
 class Need(StrEnum):
-    """What a session still needs before it gives access."""
+    """The step that a session still needs before it gives access."""
 
     NOTHING = "nothing"
     CODE = "code"
