@@ -163,7 +163,7 @@ def loads(library: str) -> bool:
 
 
 def ensure_chromium() -> None:
-    """Install a Chromium for the browser tests (tests/chromium.py finds it). Raises SetupError."""
+    """Install the Chromium that tests/browser/chromium.py finds. Raises SetupError."""
     if has_chromium():
         return
     if os.environ.get("CHROMIUM"):
@@ -186,7 +186,7 @@ def has_chromium() -> bool:
 
 
 def ensure_servers() -> None:
-    """Install PostgreSQL and Redis; the tests start them (tests/services.py). Raises SetupError."""
+    """Install PostgreSQL and Redis, which the tests start by themselves. Raises SetupError."""
     if has_servers():
         return
     with nothing_starts():
