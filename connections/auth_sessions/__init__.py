@@ -16,10 +16,10 @@ from django.conf import settings
 from connections.auth_sessions.errors import Away, Damaged, Misdirected, Unusable
 from connections.auth_sessions.stores import StorePlace
 
-__all__ = ["Away", "Damaged", "Misdirected", "StorePlace", "Unusable", "place"]
+__all__ = ["Away", "Damaged", "Misdirected", "StorePlace", "Unusable", "store_place"]
 
 
-def place() -> StorePlace:
+def store_place() -> StorePlace:
     """Return the place that the setting AUTH_SESSIONS names."""
     if settings.AUTH_SESSIONS == "database":
         return _schemas(settings.AUTH_SESSIONS_URL)

@@ -15,8 +15,8 @@ from typing import ClassVar, TypeVar, cast
 
 from django.conf import settings
 
-from connections import auth_sessions
 from connections.actions import Superseded
+from connections.auth_sessions import Damaged, StorePlace
 from connections.models import Connection, ConnectionEvent, Worker
 from connections.tests.fake_client import NUMBERS, FakeClient, Key
 from connections.tests.virtual_time import VirtualTimeLoop
@@ -94,7 +94,7 @@ class Time:
         self._world.wait()
 
 
-class FakeStores(auth_sessions.StorePlace):
+class FakeStores(StorePlace):
     """The stores of credentials: what `auth_sessions` says of a place."""
 
     def __init__(self, world: World) -> None:
@@ -119,7 +119,7 @@ class FakeStores(auth_sessions.StorePlace):
 
     def linked_number(self, organization_id: int, store: str) -> str:
         if (organization_id, store) in self._world.damaged:
-            raise auth_sessions.Damaged
+            raise Damaged
         return self._world.stores.get((organization_id, store), "")
 
     def organizations(self) -> set[int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from connections import auth_sessions
+from connections.auth_sessions import store_place
 from tests.support.services import Postgres
 
 DEVICE = "CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY, lid TEXT)"
@@ -34,7 +34,7 @@ class Place:
         self, organization: int, store: str, jid: str = "5511987654321:3@s.whatsapp.net"
     ) -> None:
         """A fresh store with a linked device in it."""
-        auth_sessions.place().create(organization, store)
+        store_place().create(organization, store)
         self.write(organization, store, DEVICE)
         self.write(organization, store, f"INSERT INTO whatsmeow_device VALUES ('{jid}', '1:3@lid')")
 
@@ -55,7 +55,7 @@ class FolderPlace(Place):
 
     def write(self, organization: int, store: str, statement: str) -> None:
         with (
-            closing(sqlite3.connect(auth_sessions.place().database(organization, store))) as db,
+            closing(sqlite3.connect(store_place().database(organization, store))) as db,
             db,
         ):
             db.execute("PRAGMA journal_mode=WAL")
@@ -99,7 +99,7 @@ def database(postgres: Postgres, settings: Settings) -> Iterator[DatabasePlace]:
     place = DatabasePlace(postgres)
     settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_URL = "database", place.url
     yield place
-    auth_sessions.place().close()
+    store_place().close()
     postgres.sql(f"DROP DATABASE {place.database} WITH (FORCE)")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from connections import auth_sessions
+from connections.auth_sessions import Damaged, Unusable, store_place
 from connections.tests.store_backends import FolderPlace, folders
 
 __all__ = ["folders"]
@@ -20,7 +20,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_new_store_is_readable_by_this_user_only(folders: FolderPlace) -> None:
-    path = Path(auth_sessions.place().create(7, STORE))
+    path = Path(store_place().create(7, STORE))
     assert path == folders.root / "7" / STORE / "whatsmeow.sqlite3"
     assert names(path.parent) == set()
     for folder in (folders.root, folders.root / "7", path.parent):
@@ -29,37 +29,37 @@ def test_new_store_is_readable_by_this_user_only(folders: FolderPlace) -> None:
 
 def test_number_is_read_while_a_client_writes(folders: FolderPlace) -> None:
     folders.link(7, STORE)
-    with closing(sqlite3.connect(auth_sessions.place().database(7, STORE))) as session:
+    with closing(sqlite3.connect(store_place().database(7, STORE))) as session:
         session.execute("BEGIN IMMEDIATE")
         session.execute("UPDATE whatsmeow_device SET lid = ''")
-        assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"
+        assert store_place().linked_number(7, STORE) == "5511987654321"
 
 
 def test_file_that_is_no_database_is_damaged(folders: FolderPlace) -> None:
-    Path(auth_sessions.place().create(7, STORE)).write_bytes(b"no database at all " * 100)
-    with pytest.raises(auth_sessions.Damaged):
-        auth_sessions.place().linked_number(7, STORE)
+    Path(store_place().create(7, STORE)).write_bytes(b"no database at all " * 100)
+    with pytest.raises(Damaged):
+        store_place().linked_number(7, STORE)
 
 
 def test_locked_database_is_unusable_but_not_damaged(folders: FolderPlace) -> None:
-    path = auth_sessions.place().create(7, STORE)
+    path = store_place().create(7, STORE)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY)")
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(auth_sessions.Unusable):
-            auth_sessions.place().linked_number(7, STORE)
+        with pytest.raises(Unusable):
+            store_place().linked_number(7, STORE)
 
 
 def test_empty_database_has_no_number(folders: FolderPlace) -> None:
-    Path(auth_sessions.place().create(7, STORE)).write_bytes(b"")
-    assert auth_sessions.place().linked_number(7, STORE) == ""
+    Path(store_place().create(7, STORE)).write_bytes(b"")
+    assert store_place().linked_number(7, STORE) == ""
 
 
 def test_reading_the_number_changes_no_file(folders: FolderPlace) -> None:
-    path = Path(auth_sessions.place().create(7, STORE))
+    path = Path(store_place().create(7, STORE))
     path.write_bytes(b"")
-    auth_sessions.place().linked_number(7, STORE)
+    store_place().linked_number(7, STORE)
     assert names(path.parent) == {path.name}
     assert path.read_bytes() == b""
 
@@ -76,10 +76,10 @@ def test_half_deleted_stores_do_not_exist(
     with monkeypatch.context() as broken:
         broken.setattr("shutil.rmtree", fail)
         with pytest.raises(OSError, match="the disk failed"):
-            auth_sessions.place().delete(7)
-    assert not auth_sessions.place().exists(7, STORE)
+            store_place().delete(7)
+    assert not store_place().exists(7, STORE)
     folders.link(77, STORE)
-    assert auth_sessions.place().delete(7) is True
+    assert store_place().delete(7) is True
     assert names(folders.root) == {"77"}
 
 
@@ -87,4 +87,4 @@ def test_half_deleted_stores_do_not_exist(
 def test_folder_may_have_any_name(tmp_path: Path, settings: Settings, name: str) -> None:
     settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_DIR = "folders", tmp_path / name
     FolderPlace(tmp_path / name).link(7, STORE)
-    assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"
+    assert store_place().linked_number(7, STORE) == "5511987654321"

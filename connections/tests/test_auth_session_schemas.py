@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from pytest_django import Settings
 
-from connections import auth_sessions
+from connections.auth_sessions import Away, Misdirected, Unusable, store_place
 from connections.auth_sessions.postgres import MOST_CONNECTIONS, Connections, host_url
 from connections.tests.store_backends import DatabasePlace, database, postgres
 from tests.support.services import Postgres
@@ -22,7 +22,7 @@ OURS = "application_name LIKE 'whatsapp_orgs%'"
 def test_new_store_has_its_own_version_table(
     database: DatabasePlace,
 ) -> None:
-    auth_sessions.place().create(7, STORE)
+    store_place().create(7, STORE)
     assert database.sql("SELECT * FROM wa_7_attempt_1.whatsmeow_version") == []
 
 
@@ -30,7 +30,7 @@ def test_number_is_read_while_a_client_writes(database: DatabasePlace) -> None:
     database.link(7, STORE)
     with psycopg.connect(database.url) as session:
         session.execute("UPDATE wa_7_attempt_1.whatsmeow_device SET lid = ''")
-        assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"
+        assert store_place().linked_number(7, STORE) == "5511987654321"
 
 
 def test_locked_store_is_unusable_until_unlocked(
@@ -40,12 +40,12 @@ def test_locked_store_is_unusable_until_unlocked(
     database.link(7, STORE)
     with psycopg.connect(database.url) as session:
         session.execute("LOCK TABLE wa_7_attempt_1.whatsmeow_device")
-        with pytest.raises(auth_sessions.Unusable, match="lock timeout"):
-            auth_sessions.place().linked_number(7, STORE)
+        with pytest.raises(Unusable, match="lock timeout"):
+            store_place().linked_number(7, STORE)
         with pytest.raises(OSError, match="lock timeout"):
-            auth_sessions.place().delete(7)
-    assert auth_sessions.place().linked_number(7, STORE) == "5511987654321"
-    assert auth_sessions.place().delete(7) is True
+            store_place().delete(7)
+    assert store_place().linked_number(7, STORE) == "5511987654321"
+    assert store_place().delete(7) is True
 
 
 def test_failed_delete_removes_no_store(
@@ -57,9 +57,9 @@ def test_failed_delete_removes_no_store(
     with psycopg.connect(database.url) as session:
         session.execute("LOCK TABLE wa_7_attempt_2.whatsmeow_device")
         with pytest.raises(OSError, match="lock timeout"):
-            auth_sessions.place().delete(7)
-    assert auth_sessions.place().linked_number(7, "attempt-1")
-    assert auth_sessions.place().linked_number(7, "attempt-2")
+            store_place().delete(7)
+    assert store_place().linked_number(7, "attempt-1")
+    assert store_place().linked_number(7, "attempt-2")
 
 
 def test_unreachable_server_raises_away(settings: Settings) -> None:
@@ -67,36 +67,36 @@ def test_unreachable_server_raises_away(settings: Settings) -> None:
     secret = "hunter2hunter2"
     settings.AUTH_SESSIONS = "database"
     settings.AUTH_SESSIONS_URL = f"postgres://me:{secret}@127.0.0.1:1/nothing"
-    stores = auth_sessions.place()
+    stores = store_place()
     for look in (stores.linked_number, stores.exists, stores.create):
-        with pytest.raises(auth_sessions.Away) as told:
+        with pytest.raises(Away) as told:
             look(7, STORE)
         assert secret not in str(told.value)
     stores.check()
     for forget in (stores.delete, stores.stores):
-        with pytest.raises(auth_sessions.Away):
+        with pytest.raises(Away):
             forget(7)
 
 
 def test_restarted_server_is_used_again(settings: Settings) -> None:
     with Postgres() as server:
         settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_URL = "database", server.url
-        auth_sessions.place().create(7, STORE)
+        store_place().create(7, STORE)
         server.end()
-        with pytest.raises(auth_sessions.Away):
-            auth_sessions.place().stores(7)
+        with pytest.raises(Away):
+            store_place().stores(7)
         server.start()
-        assert auth_sessions.place().stores(7) == {STORE}
+        assert store_place().stores(7) == {STORE}
         server.end()
         server.start()
         # The connection that broke meanwhile is not used.
-        assert auth_sessions.place().stores(7) == {STORE}
-        auth_sessions.place().close()
+        assert store_place().stores(7) == {STORE}
+        store_place().close()
 
 
 def test_idle_connections_are_few(database: DatabasePlace) -> None:
     for number in range(20):
-        auth_sessions.place().create(number, STORE)
+        store_place().create(number, STORE)
     where = f"datname = '{database.database}' AND {OURS}"
     [(open_now,)] = database.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {where}")
     assert isinstance(open_now, int) and open_now <= MOST_CONNECTIONS
@@ -108,9 +108,9 @@ def test_pooler_that_ignores_search_path_is_refused(
     """All organizations would look into the same place, and find each other's phones."""
     real = Connections._connect
     monkeypatch.setattr(Connections, "_connect", lambda self, options: real(self, ""))
-    stores = auth_sessions.place()
+    stores = store_place()
     for look in (stores.check, lambda: stores.linked_number(7, STORE)):
-        with pytest.raises(auth_sessions.Misdirected, match="AUTH_SESSIONS_URL"):
+        with pytest.raises(Misdirected, match="AUTH_SESSIONS_URL"):
             look()
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from connections import actions, auth_sessions
+from connections import actions
+from connections.auth_sessions import store_place
 from connections.lifecycle import PAIRING, RULES, AnyObservation, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.fake_worker import CODE, NUMBER, PAIRING_LASTS, FakeWorker
@@ -138,7 +139,7 @@ def test_worthless_credentials_are_not_used_again_but_stay_on_disk(
 ) -> None:
     fence = hand.link(requested)
     store = reread(requested).store_name
-    database = Path(auth_sessions.place().create(requested.pk, store))
+    database = Path(store_place().create(requested.pk, store))
     database.write_text("credentials")
     actions.record_event(fence, observation)
     assert reread(requested).store_name == ""

@@ -6,8 +6,9 @@ from functools import partial
 
 import pytest
 
-from connections import actions, auth_sessions
+from connections import actions
 from connections.actions import Superseded
+from connections.auth_sessions import store_place
 from connections.models import Connection
 from connections.tests.fake_worker import FakeWorker
 from connections.tests.store_backends import Place, database, folders, place, postgres
@@ -19,7 +20,7 @@ __all__ = ["database", "folders", "place", "postgres"]
 def test_owner_removes_a_store(place: Place, connection: Connection) -> None:
     fence = FakeWorker(alone=False).claim(connection)
     place.link(connection.pk, "attempt-1")
-    assert actions.as_owner(fence, partial(auth_sessions.place().delete, connection.pk))
+    assert actions.as_owner(fence, partial(store_place().delete, connection.pk))
     assert place.content() == set()
 
 
@@ -32,11 +33,11 @@ def test_superseded_worker_changes_no_store(place: Place, connection: Connection
     FakeWorker(alone=False).claim(connection)
     place.link(connection.pk, "attempt-2")
     for remove in (
-        partial(auth_sessions.place().delete, connection.pk),
-        partial(auth_sessions.place().discard, connection.pk, "attempt-2"),
-        partial(auth_sessions.place().discard_others, connection.pk, {"attempt-1"}),
-        partial(auth_sessions.place().create, connection.pk, "attempt-2"),
+        partial(store_place().delete, connection.pk),
+        partial(store_place().discard, connection.pk, "attempt-2"),
+        partial(store_place().discard_others, connection.pk, {"attempt-1"}),
+        partial(store_place().create, connection.pk, "attempt-2"),
     ):
         with pytest.raises(Superseded):
             actions.as_owner(fence, remove)
-    assert auth_sessions.place().linked_number(connection.pk, "attempt-2")
+    assert store_place().linked_number(connection.pk, "attempt-2")

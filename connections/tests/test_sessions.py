@@ -16,7 +16,8 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from pytest_django import Settings
 
-from connections import actions, auth_sessions
+from connections import actions
+from connections.auth_sessions import store_place
 from connections.lifecycle import Desired, State
 from connections.models import Connection, Worker
 from connections.tests.fake_worker import nobody
@@ -54,7 +55,7 @@ class OneWorker:
             get_worker=lambda: self.worker,
             db=self.db,
             to_thread=asyncio.to_thread,
-            stores=auth_sessions.place(),
+            stores=store_place(),
             clients=cast(Clients, None),
         )
         self.sessions = Sessions(context, lambda: True, self.room, wake=lambda connection_id: None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from connections import auth_sessions
+from connections.auth_sessions import store_place
 from connections.auth_sessions.postgres import host_url
 from connections.tests.store_backends import DatabasePlace, database, postgres
 from connections.tests.test_host import event, fork_server, host, until
@@ -33,27 +33,27 @@ def connections(place: DatabasePlace) -> int:
 async def test_ended_clients_leave_no_connection_open(host: Host, database: DatabasePlace) -> None:
     """The library never closes its pools; the server closes what is idle in them."""
     for _ in range(STARTS):
-        link = host.open(auth_sessions.place().create(7, STORE))
+        link = host.open(store_place().create(7, STORE))
         ended = await event(link, "ended")
         assert ended["cause"] == "dial", ended
         await link.close()
     await until(lambda: connections(database) == 0, "no connection")
-    assert auth_sessions.place().exists(7, STORE)
+    assert store_place().exists(7, STORE)
 
 
 async def test_each_store_gets_its_own_tables(host: Host, database: DatabasePlace) -> None:
     """whatsmeow looks for its table of versions in all schemas that there are."""
     for number in (1, 2, 3):
-        await event(host.open(auth_sessions.place().create(number, STORE)), "ended")
-        assert auth_sessions.place().exists(number, STORE)
+        await event(host.open(store_place().create(number, STORE)), "ended")
+        assert store_place().exists(number, STORE)
     # neonize opens every address as a SQLite file first, where the process works.
     assert not list(Path(settings.BASE_DIR).glob("postgres:*"))
 
 
 async def test_missing_store_is_not_made_by_a_client(host: Host, database: DatabasePlace) -> None:
     """Nor is any other organization's taken for it."""
-    await event(host.open(auth_sessions.place().create(1, STORE)), "ended")
-    ended = await event(host.open(auth_sessions.place().database(2, STORE)), "ended")
+    await event(host.open(store_place().create(1, STORE)), "ended")
+    ended = await event(host.open(store_place().database(2, STORE)), "ended")
     assert ended["cause"] == "store", ended
     assert database.content() == {(1, STORE)}
 

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from connections import actions, auth_sessions
+from connections import actions
 from connections.actions import Superseded
+from connections.auth_sessions import Damaged, Unusable
 from connections.lifecycle import AnyObservation, Desired, Observation, Reason
 from connections.log_fields import about
 from connections.models import Connection, PairingAttempt
@@ -119,9 +120,9 @@ class ConnectionTask(OwnedConnection):
             return Reason.CREDENTIALS_MISSING
         try:
             number = await self.linked_number(self.store_name)
-        except auth_sessions.Damaged:
+        except Damaged:
             return Reason.CREDENTIALS_DAMAGED
-        except auth_sessions.Unusable:
+        except Unusable:
             # A disk that fails at the moment: trying to open them finds out when it is over.
             logger.exception("credentials cannot be opened", extra={"organization": self.id})
             return None

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from connections import auth_sessions
+from connections.auth_sessions import Damaged, Unusable
 from connections.lifecycle import AnyObservation, Reason
 from connections.worker.connect_limiter import Outdated
 from connections.worker.event_mapping import USELESS, Permanent, Retryable, Unavailable
@@ -104,9 +104,9 @@ class Linked:
             exists = bool(number) or await owned.thread(
                 owned.context.stores.exists, owned.id, owned.store_name
             )
-        except auth_sessions.Damaged as error:
+        except Damaged as error:
             raise Permanent(Reason.CREDENTIALS_DAMAGED) from error
-        except auth_sessions.Unusable:
+        except Unusable:
             return  # Opening it tells, and is tried again.
         if not number:
             gone = Reason.FORGOTTEN if exists else Reason.CREDENTIALS_MISSING

@@ -9,7 +9,7 @@ from contextlib import suppress
 from django.conf import settings
 from django.utils import timezone
 
-from connections import auth_sessions
+from connections.auth_sessions import Damaged, Unusable
 from connections.auth_sessions.stores import StorePlace
 from connections.models import Connection
 from connections.worker.client_handle import Link
@@ -33,7 +33,7 @@ async def log_out(owned: OwnedConnection, connection: Connection) -> str | None:
         try:
             if not await owned.linked_number(owned.store_name):
                 return "there were no saved credentials any more"
-        except (auth_sessions.Damaged, auth_sessions.Unusable):
+        except (Damaged, Unusable):
             return "the saved credentials could not be read"
     return await _log_out(owned, owned.store_name)
 
@@ -54,7 +54,7 @@ def _linked_beside(stores: StorePlace, organization_id: int, keep: Collection[st
     found = []
     for store in stores.stores(organization_id) - set(keep):
         # One that was being written when the attempt was given up: no one is linked in it.
-        with suppress(auth_sessions.Damaged, auth_sessions.Unusable):
+        with suppress(Damaged, Unusable):
             if stores.linked_number(organization_id, store):
                 found.append(store)
     return found

@@ -13,8 +13,9 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db import connection as database
 
-from connections import actions, auth_sessions
+from connections import actions
 from connections.actions import Fence
+from connections.auth_sessions import Away
 from connections.lifecycle import AnyObservation
 from connections.models import Connection
 from connections.outages import OutageLog, delays
@@ -54,7 +55,7 @@ class OwnedConnection:
         while True:
             try:
                 return await self.context.to_thread(function, *arguments)
-            except auth_sessions.Away as away:
+            except Away as away:
                 outage.record_failure(organization=self.id, why=str(away))
             await asyncio.sleep(next(waits))
 
@@ -94,7 +95,7 @@ def _as_owner(fence: Fence, change: Callable[[], T]) -> T:
     try:
         return actions.as_owner(fence, change)
     except (OperationalError, InterfaceError) as error:
-        raise auth_sessions.Away(str(error).strip()) from error
+        raise Away(str(error).strip()) from error
     finally:
         database.close()
 

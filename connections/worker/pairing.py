@@ -7,7 +7,8 @@ import logging
 
 from django.conf import settings
 
-from connections import actions, auth_sessions
+from connections import actions
+from connections.auth_sessions import Damaged, Unusable
 from connections.lifecycle import Observation, Reason
 from connections.models import PairingAttempt
 from connections.outages import delays
@@ -64,7 +65,7 @@ class Pairing:
         owned = self._owned
         try:
             number = await owned.linked_number(self._attempt.store_name)
-        except (auth_sessions.Damaged, auth_sessions.Unusable):
+        except (Damaged, Unusable):
             logger.exception("a new store cannot be read", extra={"organization": owned.id})
             return False
         if not number:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from connections import actions, auth_sessions
+from connections import actions
 from connections.actions import Fence
+from connections.auth_sessions import Damaged, Unusable
 from connections.auth_sessions.stores import StorePlace
 from connections.models import Connection, Worker
 from connections.worker.client_handle import Link
@@ -196,7 +197,7 @@ class Sessions:
 def _linked_number(stores: StorePlace, connection_id: int, store: str) -> str:
     try:
         return stores.linked_number(connection_id, store)
-    except (auth_sessions.Damaged, auth_sessions.Unusable):
+    except (Damaged, Unusable):
         logger.exception("a store cannot be read", extra={"organization": connection_id})
         return ""
 

@@ -17,7 +17,8 @@ from typing import IO, TypeVar
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from connections import actions, auth_sessions, broadcast, simulator_bridge
+from connections import actions, broadcast, simulator_bridge
+from connections.auth_sessions import store_place
 from connections.models import Worker
 from connections.worker import single_worker
 from connections.worker.balancing import Sharing
@@ -62,7 +63,7 @@ class Supervisor:
         environment = simulator_bridge.host_environment()
         self.fork_server = ForkServer(environment, settings.WARM_HOSTS, self._lease.descriptor)
         self._database = Database()
-        self._stores = auth_sessions.place()
+        self._stores = store_place()
         self._hosts = HostPool(self.fork_server)
         self._template = StoreTemplate()
         self.context = TaskContext(

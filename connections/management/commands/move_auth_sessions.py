@@ -9,8 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from connections import auth_sessions, lock
-from connections.auth_sessions import moving
+from connections import lock
+from connections.auth_sessions import Away, Damaged, Misdirected, Unusable, moving
 from connections.models import Worker
 from connections.worker.store_template import StorePreparer
 
@@ -38,9 +38,9 @@ class Command(BaseCommand):
                 self._move_all(source, target, options["organization"])
         except lock.Locked:
             raise CommandError("A worker is starting, or another move is running.") from None
-        except auth_sessions.Away as away:
+        except Away as away:
             raise CommandError(f"{away}. Nothing is lost; run this again.") from None
-        except auth_sessions.Misdirected as error:
+        except Misdirected as error:
             raise CommandError(str(error)) from None
         finally:
             source.close()
@@ -62,7 +62,7 @@ class Command(BaseCommand):
                 try:
                     moved = moving.move(number, source, target, prepare, refuse_living_workers)
                 except (
-                    *(moving.NotMoved, auth_sessions.Damaged, auth_sessions.Unusable),
+                    *(moving.NotMoved, Damaged, Unusable),
                     OSError,
                 ) as error:
                     failed += 1
