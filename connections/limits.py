@@ -12,7 +12,7 @@ from django.utils import timezone
 from connections.lifecycle import Observation
 from connections.models import Connection, ConnectionEvent
 from connections.refusals import TooManyRequests
-from organizations.actors import Actor
+from organizations.access import Actor
 
 WINDOW = timedelta(minutes=10)
 

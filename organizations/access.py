@@ -8,8 +8,9 @@ raises `Organization.DoesNotExist` (404), never "forbidden".
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
@@ -17,8 +18,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from organizations.actors import Actor
-from organizations.models import ApiToken, Membership, Organization
+from organizations.models import ACTOR_LENGTH, ApiToken, Membership, Organization
 
 Role = Membership.Role
 
@@ -45,6 +45,39 @@ DENIED_MESSAGES = {
 SUPERUSER_REQUIRED = _("Only an administrator of the service may do this.")
 CREDENTIALS_ENDED = _("This login or token has ended meanwhile, so nothing was changed.")
 TOKEN_OWNER_REQUIRED = _("Only a user, or a token of theirs that may manage, may do this.")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A user, a token or both, with a label and the network address of the request.
+
+    `caller` is set for requests: `organizations.actions` checks its rights again under locks.
+    Management commands have no caller and may do everything.
+    """
+
+    label: str
+    user: User | None = None
+    token: ApiToken | None = None
+    address: str | None = None
+    caller: Caller | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Return the column values for a row that records an actor."""
+        return {
+            "actor": self.short_label,
+            "user": self.user,
+            "token": self.token,
+            "address": self.address,
+        }
+
+    @property
+    def short_label(self) -> str:
+        """Return the label, cut to the length of the column."""
+        return self.label[:ACTOR_LENGTH]
+
+
+COMMAND_LINE = Actor("command line")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from django.db.models import Q
 from django.db.models.signals import post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.keys import personal_tokens, revoke_lost_access, revoke_trees
 from organizations.models import Organization
 

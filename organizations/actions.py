@@ -16,8 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from organizations.access import Permission
-from organizations.actors import Actor
+from organizations.access import Actor, Permission
 from organizations.audit import Action, log_audit
 from organizations.keys import organization_tokens, revoke_lost_access, revoke_trees
 from organizations.locks import lock, lock_organization

@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from organizations import known_browsers, login_throttle
+from organizations.models.second_factor import app_of
 from organizations.second_factor import sessions
-from organizations.second_factor.devices import app_of
 from organizations.second_factor.sessions import Need
 
 # Pages that staff can open before they set up a required second factor.

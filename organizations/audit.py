@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import AuditEntry, Organization
 
 Action = AuditEntry.Action

@@ -19,8 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
-from organizations.access import PERMISSIONS, Caller, Permission
-from organizations.actors import Actor
+from organizations.access import PERMISSIONS, Actor, Caller, Permission
 from organizations.audit import Action, log_audit
 from organizations.locks import lock, lock_organization
 from organizations.models import Invitation, Membership, Organization

@@ -13,8 +13,7 @@ from django.db.models import Q, QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
-from organizations.access import Permission, for_user
-from organizations.actors import Actor
+from organizations.access import Actor, Permission, for_user
 from organizations.audit import Action, log_audit
 from organizations.invitations import end_invitations_of
 from organizations.models import ApiToken, Organization

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 
-from organizations.access import Caller, Permission
-from organizations.actors import Actor
+from organizations.access import Actor, Caller, Permission
 from organizations.models import Organization
 
 

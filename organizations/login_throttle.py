@@ -26,7 +26,7 @@ from django.utils.crypto import salted_hmac
 
 from organizations import known_browsers
 from organizations.client_network import network_of
-from organizations.login_counts import LoginCount
+from organizations.models.login_counts import LoginCount
 
 logger = logging.getLogger(__name__)
 

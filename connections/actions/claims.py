@@ -25,7 +25,7 @@ from connections.actions.transitions import (
 )
 from connections.lifecycle import LIVE, PAIRING, Desired, Reason
 from connections.models import Connection, PairingAttempt, Worker
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.audit import log_audit
 from organizations.models import AuditEntry
 

@@ -20,8 +20,7 @@ from connections.lifecycle import Observation
 from connections.models import Connection, ConnectionEvent, OwnerLink
 from connections.refusals import NothingToCancel
 from organizations import actions
-from organizations.access import Permission, for_user
-from organizations.actors import Actor
+from organizations.access import Actor, Permission, for_user
 from organizations.keys import access_ended
 from organizations.models import ApiToken, Organization
 

@@ -32,7 +32,7 @@ from connections.refusals import (
     OrganizationInactive,
     TooManyLinks,
 )
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.audit import Action, log_audit
 
 SECRET_BYTES = 20

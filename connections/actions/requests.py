@@ -16,8 +16,7 @@ from connections.refusals import (
     TemporarilyBanned,
     UnexpectedNumber,
 )
-from organizations.access import Permission
-from organizations.actors import Actor
+from organizations.access import Actor, Permission
 from organizations.locks import lock_organization
 from organizations.models import Organization
 from organizations.phone_numbers import same_number

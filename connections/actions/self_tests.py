@@ -15,7 +15,7 @@ from connections.actions.transitions import Fence, Superseded
 from connections.lifecycle import Desired, State
 from connections.models import Connection, SelfTest
 from connections.refusals import NotConnected, TooManyTests
-from organizations.actors import Actor
+from organizations.access import Actor
 
 WINDOW = timedelta(minutes=10)
 PER_WINDOW = 5

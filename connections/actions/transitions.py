@@ -23,7 +23,7 @@ from connections.lifecycle import (
     after,
 )
 from connections.models import DETAIL_LENGTH, Connection, ConnectionEvent, PairingAttempt
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.audit import log_audit
 from organizations.models import AuditEntry
 from organizations.phone_numbers import same_number

@@ -26,8 +26,7 @@ from connections.history import place_of
 from connections.models import Connection, Method
 from connections.refusals import RequestRefused
 from connections.serializers import read_status, snapshot
-from organizations.access import Permission
-from organizations.actors import Actor
+from organizations.access import Actor, Permission
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
 from organizations.phone_numbers import ForeignCharacters, format_phone_number, parse_phone_number

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 
 from connections.models.core import Connection
-from organizations.actors import LABEL_LENGTH
+from organizations.models import ACTOR_LENGTH
 
 
 class BulkRun(models.Model):
@@ -23,7 +23,7 @@ class BulkRun(models.Model):
     next_at = models.DateTimeField(default=timezone.now, help_text="Not before is it its turn.")
     stopped_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    actor = models.CharField(max_length=LABEL_LENGTH)
+    actor = models.CharField(max_length=ACTOR_LENGTH)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
     )

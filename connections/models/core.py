@@ -14,8 +14,7 @@ from connections.lifecycle import Desired, Reason, State
 from connections.models import conditions
 from connections.models.workers import Worker
 from connections.reason_texts import REASON_TEXTS, ReasonText
-from organizations.actors import LABEL_LENGTH
-from organizations.models import ApiToken, Organization
+from organizations.models import ACTOR_LENGTH, ApiToken, Organization
 
 DETAIL_LENGTH = 300
 
@@ -100,7 +99,7 @@ class Connection(models.Model):
     logout_pending = models.BooleanField(
         default=False, help_text="A disconnect was requested and its clean-up is not done yet."
     )
-    requested_by = models.CharField(max_length=LABEL_LENGTH, blank=True)
+    requested_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
     requested_method = models.CharField(
         max_length=10, choices=Method.choices, default=Method.QR.value
     )
@@ -203,7 +202,7 @@ class PairingAttempt(models.Model):
     method = models.CharField(
         lazy("method"), max_length=10, choices=Method.choices, default=Method.QR.value
     )
-    started_by = models.CharField(lazy("begun by"), max_length=LABEL_LENGTH, blank=True)
+    started_by = models.CharField(lazy("begun by"), max_length=ACTOR_LENGTH, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
     code = models.TextField(blank=True, help_text="What the QR code says, while it is valid.")
@@ -250,7 +249,7 @@ class ConnectionEvent(models.Model):
     reason = models.CharField(max_length=40)
     detail = models.CharField(max_length=DETAIL_LENGTH, blank=True)
     actor = models.CharField(
-        max_length=LABEL_LENGTH, blank=True, help_text="Who asked for it, if anyone."
+        max_length=ACTOR_LENGTH, blank=True, help_text="Who asked for it, if anyone."
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True

@@ -11,8 +11,7 @@ from django.utils import timezone
 from connections.lifecycle import Reason, State
 from connections.models.core import Connection, ConnectionEvent, PairingAttempt
 from organizations.access import Permission, for_user
-from organizations.actors import LABEL_LENGTH
-from organizations.models import ApiToken
+from organizations.models import ACTOR_LENGTH, ApiToken
 
 
 class OwnerLink(models.Model):
@@ -43,7 +42,7 @@ class OwnerLink(models.Model):
         default=0, help_text="The newest line of the history when its attempt had been begun."
     )
     revoked_at = models.DateTimeField(null=True, blank=True)
-    actor = models.CharField(max_length=LABEL_LENGTH, blank=True, help_text="Who made it.")
+    actor = models.CharField(max_length=ACTOR_LENGTH, blank=True, help_text="Who made it.")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
     )

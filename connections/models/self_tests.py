@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from connections.lifecycle import State
 from connections.models.core import Connection
-from organizations.actors import LABEL_LENGTH
-from organizations.models import ApiToken
+from organizations.models import ACTOR_LENGTH, ApiToken
 
 
 class SelfTest(models.Model):
@@ -43,7 +42,7 @@ class SelfTest(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     failure = models.CharField(max_length=20, choices=Failure.choices, blank=True)
     message_id = models.CharField(max_length=100, blank=True, help_text="WhatsApp's, if sent.")
-    actor = models.CharField(max_length=LABEL_LENGTH, blank=True)
+    actor = models.CharField(max_length=ACTOR_LENGTH, blank=True)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
     )

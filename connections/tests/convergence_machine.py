@@ -33,8 +33,8 @@ from connections.tests.fake_client import ANSWERS, NUMBERS, Key
 from connections.tests.fake_worker import FakeWorker
 from connections.tests.fake_world import FAILURES, Call, World
 from connections.worker.sessions import Sessions
+from organizations.access import Actor
 from organizations.actions import set_active, set_expected_number
-from organizations.actors import Actor
 from organizations.models import Organization
 
 ALICE = Actor("alice")

@@ -12,7 +12,7 @@ from connections import actions, simulator_bridge
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection
 from connections.tests.fake_worker import CODE, FakeWorker
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import Membership, Organization
 
 ALICE = Actor("alice")

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from connections import actions
 from connections.models import Connection, ConnectionEvent, PairingAttempt
 from connections.tests.fake_worker import CODE, FakeWorker
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import Membership, Organization
 from organizations.tests.adminpages import address, browser, rows, shown
 from organizations.tests.users import member

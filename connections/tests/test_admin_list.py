@@ -28,7 +28,7 @@ from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
 from connections.status import status_of_row, with_told_state
 from connections.tests.fake_worker import FakeWorker
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import Membership, Organization
 
 TESTS = Actor("the tests")

@@ -7,7 +7,7 @@ from django.urls import reverse
 from connections import actions
 from connections.models import Connection, OwnerLink
 from organizations import actions as organizations
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import ApiToken, Membership, Organization
 from organizations.tests.adminpages import browser, shown
 from organizations.tests.users import member

@@ -18,8 +18,8 @@ from connections.models import Connection
 from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
 from connections.tests.sockets import ALL, do, log_in, open_socket, page_of
 from connections.tests.sockets import watching as open_and_watch
+from organizations.access import Actor
 from organizations.actions import rename_organization, set_active
-from organizations.actors import Actor
 from organizations.models import Membership, Organization
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -50,8 +50,8 @@ from connections.tests.fake_worker import (
     overdue,
 )
 from connections.tests.rows import everything
+from organizations.access import Actor
 from organizations.actions import set_active, set_expected_number
-from organizations.actors import Actor
 from organizations.models import Organization
 
 pytestmark = pytest.mark.sqlite_only

@@ -19,8 +19,7 @@ from connections.models import Connection, PairingAttempt
 from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
 from connections.tests.waiting import until
 from connections.urls import urlpatterns
-from organizations.access import DENIED_MESSAGES, Permission
-from organizations.actors import Actor
+from organizations.access import DENIED_MESSAGES, Actor, Permission
 from organizations.models import Organization
 from organizations.tests.users import api_client
 

@@ -14,8 +14,8 @@ from connections import actions, qr
 from connections.lifecycle import Reason, State
 from connections.models import Connection, Method, PairingAttempt
 from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
+from organizations.access import Actor
 from organizations.actions import set_active
-from organizations.actors import Actor
 from organizations.models import Membership
 from organizations.phone_numbers import FOREIGN, INVALID
 from organizations.tests.api import Api, error

@@ -18,7 +18,7 @@ from connections.models import Connection, Worker
 from connections.tests.fake_worker import NUMBER, FakeWorker, nobody
 from connections.worker.balancing import fair_level
 from connections.worker.pending_work import pending_connections, unowned_connections
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import Organization
 
 ALICE = Actor("alice")

@@ -13,7 +13,7 @@ from connections import actions, broadcast
 from connections.lifecycle import Observation, Reason
 from connections.models import Connection
 from connections.tests.fake_worker import CODE, FakeWorker
-from organizations.actors import Actor
+from organizations.access import Actor
 
 ALICE = Actor("alice")
 IN_MEMORY = {"BACKEND": "channels.layers.InMemoryChannelLayer"}

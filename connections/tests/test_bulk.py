@@ -16,8 +16,7 @@ from connections.bulk import BULK_PAIRINGS
 from connections.lifecycle import AnyObservation, Desired, Observation, Reason
 from connections.models import BulkItem, BulkRun, Connection, ConnectionEvent, PairingAttempt
 from connections.tests.fake_worker import FakeWorker
-from organizations.access import for_user
-from organizations.actors import Actor
+from organizations.access import Actor, for_user
 from organizations.models import Membership, Organization
 
 Action, Result, Problem = BulkRun.Action, BulkItem.Result, BulkItem.Problem

@@ -9,7 +9,7 @@ from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, Method, PairingAttempt
 from connections.tests.fake_worker import FakeWorker
 from connections.tests.rows import everything
-from organizations.actors import Actor
+from organizations.access import Actor
 
 
 @pytest.fixture

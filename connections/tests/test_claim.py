@@ -11,7 +11,7 @@ from connections.models import Connection, PairingAttempt, Worker
 from connections.serializers import read_status
 from connections.tests.fake_worker import NUMBER, FakeWorker, nobody, overdue
 from connections.tests.rows import everything
-from organizations.actors import Actor
+from organizations.access import Actor
 
 ALICE = Actor("alice")
 

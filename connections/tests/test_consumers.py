@@ -16,7 +16,7 @@ from connections.tests.sockets import (
     refusal,
     watching,
 )
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import Membership, Organization
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,8 +16,8 @@ from connections.history import AUDIT, CONNECTION, Place, Wanted, lines, place_o
 from connections.lifecycle import Reason
 from connections.models import Connection, ConnectionEvent
 from connections.tests.fake_worker import FakeWorker
+from organizations.access import Actor
 from organizations.actions import rename_organization, set_member
-from organizations.actors import Actor
 from organizations.models import AuditEntry, Membership, Organization
 from organizations.tests.api import UNKNOWN, Api, error, olivia, root
 

@@ -14,7 +14,7 @@ from connections.lifecycle import RULES, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.fake_worker import CODE, NUMBER, PAIRING_LASTS, FakeWorker, nobody
 from connections.tests.rows import everything
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import Organization
 
 ALICE = Actor("alice")

@@ -21,9 +21,8 @@ from connections.models import Connection, Worker
 from connections.reason_texts import REASON_TEXTS, NextAction
 from connections.serializers import read_status
 from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
-from organizations.access import for_user
+from organizations.access import Actor, for_user
 from organizations.actions import set_active
-from organizations.actors import Actor
 from organizations.models import Membership, Organization
 
 PAGE = "/admin/connections/"

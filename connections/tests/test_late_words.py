@@ -29,7 +29,7 @@ from connections.lifecycle import AnyObservation, Observation, Reason, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
 from connections.tests.fake_worker import CODE, CODE_LASTS, NUMBER, PAIRING_LASTS, FakeWorker
 from connections.tests.rows import everything
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import Organization
 
 pytestmark = pytest.mark.sqlite_only

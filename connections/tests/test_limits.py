@@ -17,8 +17,8 @@ from connections.lifecycle import Observation
 from connections.models import Connection, ConnectionEvent, Method
 from connections.refusals import TooManyRequests
 from connections.tests.fake_worker import FakeWorker
+from organizations.access import Actor
 from organizations.actions import create_token
-from organizations.actors import Actor
 from organizations.models import Organization
 from organizations.tests.users import api_client
 

@@ -20,8 +20,8 @@ from connections.serializers import snapshot
 from connections.status import read_status
 from connections.tests.fake_worker import NUMBER, PAIRING_LASTS, FakeWorker
 from connections.tests.test_admin import JSON, browser, get, page, text
+from organizations.access import Actor
 from organizations.actions import set_active
-from organizations.actors import Actor
 from organizations.models import Organization
 from organizations.phone_numbers import format_phone_number, spellings
 

@@ -13,8 +13,7 @@ from connections.lifecycle import Reason, State
 from connections.models import Connection, OwnerLink, PairingAttempt
 from connections.tests.fake_worker import FakeWorker
 from organizations import actions as organizations
-from organizations.access import Caller
-from organizations.actors import Actor
+from organizations.access import Actor, Caller
 from organizations.models import ApiToken, Membership, Organization
 from organizations.tests.test_races import at_the_same_time
 from organizations.tests.users import member

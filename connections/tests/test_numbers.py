@@ -16,7 +16,7 @@ from connections.lifecycle import AnyObservation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.fake_worker import NUMBER, FakeWorker, overdue
 from connections.tests.rows import everything
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import Organization
 
 ALICE = Actor("alice")

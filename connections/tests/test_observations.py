@@ -11,7 +11,7 @@ from connections.auth_sessions import store_place
 from connections.lifecycle import PAIRING, RULES, AnyObservation, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.fake_worker import CODE, NUMBER, PAIRING_LASTS, FakeWorker
-from organizations.actors import Actor
+from organizations.access import Actor
 
 ALICE = Actor("alice")
 Outcome = PairingAttempt.Outcome

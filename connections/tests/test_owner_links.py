@@ -17,7 +17,7 @@ from connections.lifecycle import AnyObservation, Observation, Reason
 from connections.models import Connection, Method, OwnerLink
 from connections.owner_screen import screen
 from connections.tests.fake_worker import NUMBER, FakeWorker, overdue
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import AuditEntry, Membership
 
 State = OwnerLink.State

@@ -18,8 +18,8 @@ from connections.lifecycle import Reason
 from connections.models import Connection, OwnerLink
 from connections.tests.fake_worker import CODE, NUMBER, FakeWorker
 from connections.tests.sockets import close_code, do, open_socket, refusal, watching
+from organizations.access import Actor
 from organizations.actions import set_active, set_expected_number
-from organizations.actors import Actor
 from organizations.models import Organization
 
 OTHER_SPELLING = "551187654321"

@@ -20,7 +20,7 @@ from connections.worker.connection_task import ConnectionTask
 from connections.worker.host_handle import Host
 from connections.worker.pairing import Pairing
 from connections.worker.supervisor import Supervisor
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import Organization
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,8 +13,8 @@ from connections import actions, broadcast
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, SelfTest, Worker
 from connections.worker.pending_work import pending_connections, unowned_connections
+from organizations.access import Actor
 from organizations.actions import set_active
-from organizations.actors import Actor
 from organizations.models import Organization
 
 NOBODY: frozenset[int] = frozenset()

@@ -10,7 +10,7 @@ from connections.models import Connection, PairingAttempt
 from connections.serializers import read_status
 from connections.tests.fake_worker import NUMBER, FakeWorker, overdue
 from connections.tests.rows import everything
-from organizations.actors import Actor
+from organizations.access import Actor
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from connections.models import Connection, SelfTest, Worker
 from connections.refusals import TooManyRequests
 from connections.tests.fake_worker import FakeWorker
 from connections.tests.rows import everything
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import Organization
 from organizations.tests.users import api_client
 

@@ -26,8 +26,8 @@ from connections.worker.database import Database
 from connections.worker.sessions import Capacity, Sessions
 from connections.worker.supervisor import Supervisor
 from connections.worker.task_context import Clients, TaskContext
+from organizations.access import Actor
 from organizations.actions import set_active
-from organizations.actors import Actor
 from organizations.models import Organization
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,8 +13,8 @@ from pytest_django import Settings
 from connections import actions
 from connections.models import Connection
 from connections.tests.sockets import ALL, do, log_in
+from organizations.access import Actor
 from organizations.actions import create_token
-from organizations.actors import Actor
 from whatsapp_orgs.asgi import application
 
 OWNER = "/ws/link/"

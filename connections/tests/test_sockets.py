@@ -25,8 +25,8 @@ from connections.tests.sockets import (
     refusal,
 )
 from connections.tests.sockets import watching as open_and_watch
+from organizations.access import Actor
 from organizations.actions import create_token, remove_member, revoke_token, set_member
-from organizations.actors import Actor
 from organizations.models import ApiToken, Membership, Organization
 
 pytestmark = pytest.mark.django_db(transaction=True)

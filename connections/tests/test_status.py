@@ -12,7 +12,7 @@ from connections.models import Connection, Worker
 from connections.reason_texts import NextAction as NextStep
 from connections.serializers import panel_of, read_status, snapshot
 from connections.tests.fake_worker import CODE, NUMBER, FakeWorker, nobody
-from organizations.actors import Actor
+from organizations.access import Actor
 
 ALICE = Actor("alice")
 NextAction = Callable[[Connection, FakeWorker], object]

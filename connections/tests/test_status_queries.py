@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from connections import actions
 from connections.models import Connection, Worker
 from connections.tests.fake_worker import FakeWorker
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import Membership, Organization
 from organizations.tests.api import Api
 from organizations.tests.users import member

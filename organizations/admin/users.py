@@ -20,9 +20,9 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from organizations.admin.base import caller_of
+from organizations.models.second_factor import app_of
 from organizations.names import validate_name
 from organizations.second_factor import actions
-from organizations.second_factor.devices import app_of
 
 NAMES = ("username", "first_name", "last_name", "name")
 

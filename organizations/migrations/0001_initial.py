@@ -5,8 +5,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+import organizations.models.second_factor
 import organizations.names
-import organizations.second_factor.devices
 
 
 class Migration(migrations.Migration):
@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
                 "indexes": [],
                 "constraints": [],
             },
-            bases=(organizations.second_factor.devices.BoundedThrottle, "otp_totp.totpdevice"),
+            bases=(organizations.models.second_factor.BoundedThrottle, "otp_totp.totpdevice"),
         ),
         migrations.CreateModel(
             name="RecoveryCodes",
@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                 "indexes": [],
                 "constraints": [],
             },
-            bases=(organizations.second_factor.devices.BoundedThrottle, "otp_static.staticdevice"),
+            bases=(organizations.models.second_factor.BoundedThrottle, "otp_static.staticdevice"),
         ),
         migrations.CreateModel(
             name="ApiToken",

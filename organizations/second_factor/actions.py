@@ -6,10 +6,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.audit import log_audit
 from organizations.models import AuditEntry
-from organizations.second_factor.devices import (
+from organizations.models.second_factor import (
     AuthenticatorApp,
     RecoveryCodes,
     app_of,

@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 
 from organizations import login_throttle
-from organizations.second_factor.devices import RecoveryCodes, device_for
+from organizations.models.second_factor import RecoveryCodes, device_for
 
 
 class Refused(Exception):

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from django_otp import DEVICE_ID_SESSION_KEY
 
-from organizations.second_factor.devices import AuthenticatorApp, app_of
+from organizations.models.second_factor import AuthenticatorApp, app_of
 
 PENDING = "second_factor_pending"
 # Time limit from the password to the code.

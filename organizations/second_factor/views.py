@@ -19,17 +19,16 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from organizations import known_browsers
-from organizations.access import for_user
-from organizations.actors import Actor
-from organizations.second_factor import actions, sessions
-from organizations.second_factor.checks import Refused, check_code, check_password
-from organizations.second_factor.devices import (
+from organizations.access import Actor, for_user
+from organizations.models.second_factor import (
     AuthenticatorApp,
     SecretUndecryptable,
     app_of,
     decrypt_secret,
     encrypt_secret,
 )
+from organizations.second_factor import actions, sessions
+from organizations.second_factor.checks import Refused, check_code, check_password
 from organizations.second_factor.forms import CodeForm, ConfirmForm, SetUpForm
 
 SECRET_BYTES = 20

@@ -6,8 +6,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from organizations.access import Actor
 from organizations.actions import create_token
-from organizations.actors import Actor
 from organizations.models import ApiToken, Organization
 
 

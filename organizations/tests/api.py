@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from organizations.access import Actor
 from organizations.actions import create_token
-from organizations.actors import Actor
 from organizations.models import ApiToken, Membership, Organization
 from organizations.tests.users import member
 

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from organizations import actions
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import AuditEntry, Membership, Organization
 from organizations.tests.adminpages import address, browser, rows, shown
 from organizations.tests.users import member

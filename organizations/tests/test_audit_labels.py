@@ -7,8 +7,7 @@ from django.contrib.auth.models import User
 from django.utils import translation
 
 from organizations import actions, audit_labels, invitations
-from organizations.access import for_user
-from organizations.actors import COMMAND_LINE, Actor
+from organizations.access import COMMAND_LINE, Actor, for_user
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
 from organizations.tests.adminpages import address, browser
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from organizations import actions
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import AuditEntry, Organization
 from organizations.phone_numbers import FOREIGN, INVALID
 from organizations.tests.adminpages import address, browser, shown

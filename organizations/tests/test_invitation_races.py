@@ -11,8 +11,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 
 from organizations import actions, invitations
-from organizations.access import Caller, for_user
-from organizations.actors import Actor
+from organizations.access import Actor, Caller, for_user
 from organizations.models import AuditEntry, Invitation, Membership, Organization
 from organizations.tests.test_races import ROUNDS, at_the_same_time
 from organizations.tests.users import member

@@ -13,8 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from organizations import actions, invitations
-from organizations.access import Caller, for_user
-from organizations.actors import Actor
+from organizations.access import Actor, Caller, for_user
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
 from organizations.tests.users import member
 

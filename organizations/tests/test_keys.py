@@ -11,8 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from organizations import actions, invitations
-from organizations.access import Caller
-from organizations.actors import Actor
+from organizations.access import Actor, Caller
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
 from organizations.tests.adminpages import address, browser, shown
 from organizations.tests.api import Api, error, olivia, root

@@ -15,8 +15,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from organizations import actions
-from organizations.access import Caller
-from organizations.actors import Actor
+from organizations.access import Actor, Caller
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
 from organizations.tests.api import Api, root
 from organizations.tests.users import member

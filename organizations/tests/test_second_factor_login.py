@@ -15,10 +15,10 @@ from django.utils import timezone
 from django_otp.oath import TOTP
 from pytest_django import Settings
 
-from organizations.actors import COMMAND_LINE
+from organizations.access import COMMAND_LINE
 from organizations.models import AuditEntry
-from organizations.second_factor import actions, devices, sessions
-from organizations.second_factor.devices import AuthenticatorApp, RecoveryCodes
+from organizations.models.second_factor import MAX_THROTTLED, AuthenticatorApp, RecoveryCodes
+from organizations.second_factor import actions, sessions
 from organizations.tests.users import api_client
 from organizations.websockets import SocketIdentity
 
@@ -251,7 +251,7 @@ def test_wrong_code_delays_the_next_one_up_to_a_maximum(alice: User, codes: list
     )
     app = AuthenticatorApp.objects.get()
     app.throttle_increment()
-    assert app.throttling_failure_count == devices.MAX_THROTTLED
+    assert app.throttling_failure_count == MAX_THROTTLED
     response = client.post(CODE, {"code": app_code()})
     assert "Too many wrong codes. Try again in 20" in response.content.decode()
     assert client.post(CODE, {"code": codes[0]}).status_code == 302, "they have a throttle each"

@@ -21,10 +21,10 @@ from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from pytest_django import Settings
 
-from organizations.actors import COMMAND_LINE
+from organizations.access import COMMAND_LINE
 from organizations.models import AuditEntry, LoginCount
+from organizations.models.second_factor import AuthenticatorApp, app_of
 from organizations.second_factor import actions
-from organizations.second_factor.devices import AuthenticatorApp, app_of
 from organizations.tests.adminpages import browser
 
 PASSWORD = "correct horse battery staple"

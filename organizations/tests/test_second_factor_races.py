@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django_otp.oath import TOTP
 
-from organizations.actors import COMMAND_LINE
+from organizations.access import COMMAND_LINE
+from organizations.models.second_factor import AuthenticatorApp, device_for
 from organizations.second_factor import actions
-from organizations.second_factor.devices import AuthenticatorApp, device_for
 
 SECRET = b"12345678901234567890"
 TRIES = 6

@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from organizations import actions
-from organizations.actors import Actor
+from organizations.access import Actor
 from organizations.models import ApiToken, AuditEntry, Membership, Organization
 from organizations.tests.adminpages import address, browser
 from organizations.tests.api import API, Api, error, olivia

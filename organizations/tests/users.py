@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 
+from organizations.access import Actor
 from organizations.actions import create_token
-from organizations.actors import Actor
 from organizations.models import Membership, Organization
 
 __all__ = ["alice", "bob", "charlie", "clear_cache", "organization", "other_organization"]

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.servers
 
 SET_ACTIVE = """
 from organizations.actions import set_active
-from organizations.actors import COMMAND_LINE
+from organizations.access import COMMAND_LINE
 from organizations.models import Organization
 set_active(Organization.objects.get(pk={pk}), {active}, COMMAND_LINE)
 """

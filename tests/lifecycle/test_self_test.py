@@ -18,7 +18,7 @@ pytestmark = pytest.mark.servers
 
 TEXT = "Test message from WhatsApp Orgs: this organization's WhatsApp connection works."
 ASK_IN_ANOTHER_PROCESS = (
-    "from connections import actions; from organizations.actors import COMMAND_LINE; "
+    "from connections import actions; from organizations.access import COMMAND_LINE; "
     "actions.request_self_test({organization}, COMMAND_LINE)"
 )
 

@@ -23,11 +23,10 @@ from connections.models import BulkRun, Connection, ConnectionEvent, PairingAtte
 from connections.routing import open_urlpatterns, websocket_urlpatterns
 from connections.tests.fake_worker import FakeWorker
 from organizations import actions
-from organizations.access import for_user
-from organizations.actors import Actor
+from organizations.access import Actor, for_user
 from organizations.invitations import invite
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
-from organizations.second_factor.devices import AuthenticatorApp
+from organizations.models.second_factor import AuthenticatorApp
 from whatsapp_orgs.health_endpoints import PATHS as PROBES
 
 TESTS = Actor("the tests", address="192.0.2.1")

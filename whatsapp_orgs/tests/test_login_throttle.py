@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from organizations import known_browsers, login_throttle
-from organizations.login_counts import LoginCount
+from organizations.models.login_counts import LoginCount
 from organizations.tests.users import member
 from whatsapp_orgs import backends
 from whatsapp_orgs.metrics import gauges

@@ -19,8 +19,7 @@ from connections.fleet import fleet_of
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
 from connections.tests.fake_worker import NUMBER, FakeWorker
-from organizations.access import for_user
-from organizations.actors import Actor
+from organizations.access import Actor, for_user
 from organizations.models import Organization
 from organizations.tests.users import member
 from whatsapp_orgs import health

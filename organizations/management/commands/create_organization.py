@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from organizations.access import COMMAND_LINE
 from organizations.actions import create_organization
-from organizations.actors import COMMAND_LINE
 from organizations.management.names import checked_name
 
 NAME_LENGTH = 200

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from organizations.access import COMMAND_LINE
 from organizations.actions import create_token
-from organizations.actors import COMMAND_LINE
 from organizations.management.names import checked_name
 from organizations.models import ApiToken, Organization
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from organizations.actors import COMMAND_LINE
+from organizations.access import COMMAND_LINE
 from organizations.second_factor import actions
 
 

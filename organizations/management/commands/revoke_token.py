@@ -7,8 +7,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 
+from organizations.access import COMMAND_LINE
 from organizations.actions import revoke_token
-from organizations.actors import COMMAND_LINE
 from organizations.models import ApiToken
 
 

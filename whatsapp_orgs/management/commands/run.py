@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from connections import lock
+from organizations.access import COMMAND_LINE
 from organizations.actions import create_organization, create_token
-from organizations.actors import COMMAND_LINE
 from organizations.models import Organization
 from organizations.tokens import find_token
 from whatsapp_orgs import private_files

@@ -1,0 +1,20 @@
+"""The models: organizations, members, tokens, invitations, the audit, logins, second factors."""
+
+from organizations.models.audit import ACTOR_LENGTH, AuditEntry
+from organizations.models.invitations import Invitation
+from organizations.models.login_counts import LoginCount
+from organizations.models.organizations import Membership, Organization
+from organizations.models.second_factor import AuthenticatorApp, RecoveryCodes
+from organizations.models.tokens import ApiToken
+
+__all__ = [
+    "ACTOR_LENGTH",
+    "ApiToken",
+    "AuditEntry",
+    "AuthenticatorApp",
+    "Invitation",
+    "LoginCount",
+    "Membership",
+    "Organization",
+    "RecoveryCodes",
+]

@@ -1,0 +1,72 @@
+"""The audit: who changed what of an organization, its members and its tokens."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as lazy
+
+from organizations.models.organizations import Organization
+from organizations.models.tokens import ApiToken
+
+ACTOR_LENGTH = 200
+"""The longest label of an actor, wherever one is stored."""
+
+
+class AuditEntry(models.Model):
+    """A change to an organization, its members or its tokens. Rows are never changed.
+
+    Events of the WhatsApp connection are stored in `connections.ConnectionEvent`.
+    """
+
+    class Action(models.TextChoices):
+        ORGANIZATION_CREATED = "organization_created", lazy("Organization created")
+        ORGANIZATION_RENAMED = "organization_renamed", lazy("Organization renamed")
+        EXPECTED_NUMBER_CHANGED = "expected_number_changed", lazy("Expected number changed")
+        ORGANIZATION_DEACTIVATED = "organization_deactivated", lazy("Organization deactivated")
+        ORGANIZATION_REACTIVATED = "organization_reactivated", lazy("Organization reactivated")
+        MEMBER_ADDED = "member_added", lazy("Member added")
+        MEMBER_CHANGED = "member_changed", lazy("Member's role changed")
+        MEMBER_REMOVED = "member_removed", lazy("Member removed")
+        MEMBER_INVITED = "member_invited", lazy("Member invited")
+        INVITATION_WITHDRAWN = "invitation_withdrawn", lazy("Invitation withdrawn")
+        INVITATION_DECLINED = "invitation_declined", lazy("Invitation declined")
+        TOKEN_CREATED = "token_created", lazy("API token created")
+        TOKEN_REVOKED = "token_revoked", lazy("API token revoked")
+        OWNER_LINK_MADE = "owner_link_made", lazy("Link for the phone's owner made")
+        OWNER_LINK_OPENED = "owner_link_opened", lazy("Link for the phone's owner opened")
+        OWNER_LINK_USED = "owner_link_used", lazy("Link for the phone's owner used")
+        OWNER_LINK_REVOKED = "owner_link_revoked", lazy("Link for the phone's owner revoked")
+        LINKED_NUMBER_CHANGED = "linked_number_changed", lazy("Another phone linked")
+        SECOND_FACTOR_ADDED = "second_factor_added", lazy("Second factor set up")
+        SECOND_FACTOR_REMOVED = "second_factor_removed", lazy("Second factor removed")
+        SECOND_FACTOR_RESET = "second_factor_reset", lazy("Second factor reset by someone else")
+        RECOVERY_CODES_RENEWED = "recovery_codes_renewed", lazy("New recovery codes made")
+        RECOVERY_CODE_USED = "recovery_code_used", lazy("Recovery code used to log in")
+        WORKER_DRAINED = "worker_drained", lazy("Worker drained")
+        WORKER_RESUMED = "worker_resumed", lazy("Worker takes organizations again")
+
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="audit_entries",
+        verbose_name=lazy("organization"),
+    )
+    at = models.DateTimeField(default=timezone.now)
+    action = models.CharField(lazy("action"), max_length=40, choices=Action.choices)
+    detail = models.CharField(lazy("detail"), max_length=500, blank=True)
+    actor = models.CharField(max_length=ACTOR_LENGTH)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
+    )
+    token = models.ForeignKey(ApiToken, on_delete=models.SET_NULL, null=True, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(fields=["organization", "-at"])]
+        verbose_name = lazy("audit entry")
+        verbose_name_plural = lazy("audit entries")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.get_action_display()}"
