@@ -11,9 +11,9 @@ from django.db import connection
 from django.utils import translation
 from pytest_django import DjangoDbBlocker
 
-from whatsapp_orgs.tests import isolation
+from whatsapp_orgs.tests.support import isolation
 
-APPS = ("organizations", "connections", "whatsapp_orgs")
+APPS = ("organizations", "connections", "monitoring", "whatsapp_orgs")
 
 
 def pytest_configure(config: pytest.Config) -> None:

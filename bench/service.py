@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 from simulator import process as simulator_process
 from simulator.client import ControlClient
 from tests.support.application import ROOT, Answer, ask, free_port, processes_of, until
-from whatsapp_orgs.tests import isolation
+from whatsapp_orgs.tests.support import isolation
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0

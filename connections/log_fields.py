@@ -1,7 +1,7 @@
 """What log lines are about, said once for all lines that are written meanwhile.
 
 `with about(organization=7):` gives every line the field, whoever writes it, in this task and in
-the tasks that it starts. whatsapp_orgs/logs.py puts the fields on the lines.
+the tasks that it starts. whatsapp_orgs/logging/formatters.py puts the fields on the lines.
 """
 
 from __future__ import annotations

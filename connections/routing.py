@@ -4,9 +4,9 @@ from typing import Any
 
 from django.urls import path, re_path
 
-from connections.consumers import ConnectionConsumer, ConnectionsConsumer
-from connections.owner_consumer import OwnerConsumer, OwnerLinkAuthMiddleware
-from organizations.websockets import not_found
+from connections.live.consumers import ConnectionConsumer, ConnectionsConsumer
+from connections.owner_link.consumer import OwnerConsumer, OwnerLinkAuthMiddleware
+from organizations.sockets.authentication import not_found
 
 # The stubs know of views only; Channels routes applications by the same `path`.
 one: Any = ConnectionConsumer.as_asgi()

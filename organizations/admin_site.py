@@ -17,7 +17,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
-from organizations import known_browsers, login_throttle
+from organizations.login import known_browsers, throttle
 from organizations.models.second_factor import app_of
 from organizations.second_factor import sessions
 from organizations.second_factor.sessions import Need
@@ -36,7 +36,7 @@ class PasswordView(LoginView):
         user = form.get_user()
         name = user.get_username()
         if app_of(user) is not None:
-            login_throttle.refund(self.request, name)
+            throttle.refund(self.request, name)
             sessions.start_pending_login(self.request, user, self.get_success_url())
             return redirect("admin:second_factor_code")
         response = super().form_valid(form)

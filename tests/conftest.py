@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from organizations.tests.users import clear_cache
+from organizations.tests.support.users import clear_cache
 from tests.support.application import Application
 
 __all__ = ["clear_cache"]

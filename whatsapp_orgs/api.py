@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
-from connections.errors import Refused
-from connections.events import EventsView
+from connections.api.errors import Refused
+from connections.api.views_events import EventsView
 from connections.refusals import RequestRefused
 from whatsapp_orgs.openapi import DocsView, SchemaView, YamlSchemaView
 
@@ -82,11 +82,11 @@ def server_error(request: HttpRequest) -> JsonResponse:
 
 
 urlpatterns = [
-    path("", include("organizations.urls")),
+    path("", include("organizations.api.urls")),
     path("organizations/<int:organization_id>/events", EventsView.as_view(), name="api-events"),
     path("schema", SchemaView.as_view(), name="api-schema"),
     path("schema.yaml", YamlSchemaView.as_view(), name="api-schema-yaml"),
     path("docs", DocsView.as_view(), name="api-docs"),
-    path("organizations/<int:organization_id>/whatsapp/", include("connections.urls")),
+    path("organizations/<int:organization_id>/whatsapp/", include("connections.api.urls")),
     re_path(r"^(?P<rest>(?s:.*))\Z", not_found),
 ]

@@ -11,4 +11,4 @@ class WhatsappOrgsConfig(AppConfig):
     def ready(self) -> None:
         import_module("whatsapp_orgs.checks")
         # Its receivers hear of every login.
-        import_module("whatsapp_orgs.login_lockout")
+        import_module("whatsapp_orgs.login.lockout")

@@ -6,17 +6,17 @@ from typing import Any
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import re_path
 
-from whatsapp_orgs import handler
+from whatsapp_orgs.server import handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_orgs.settings")
 django_application = handler.application()
 
 # These need the apps to be loaded.
 from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa: E402
-from organizations.websockets import AuthMiddleware  # noqa: E402
+from monitoring.endpoints import Probes  # noqa: E402
+from organizations.sockets.authentication import AuthMiddleware  # noqa: E402
 from whatsapp_orgs.checks import refuse_bad_start  # noqa: E402
-from whatsapp_orgs.health_endpoints import Probes  # noqa: E402
-from whatsapp_orgs.proxy_headers import BehindProxy, BusyResponses  # noqa: E402
+from whatsapp_orgs.server.proxy_headers import BehindProxy, BusyResponses  # noqa: E402
 
 refuse_bad_start()
 

@@ -16,7 +16,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from whatsapp_orgs import backends, log_redaction, logs, private_files
+from whatsapp_orgs import backends, private_files
+from whatsapp_orgs.logging import formatters, redaction
 
 django_stubs_ext.monkeypatch()
 
@@ -133,7 +134,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-# What the body of a request may measure: the server ends what is larger (whatsapp_orgs/server.py).
+# The largest body of a request, in bytes: the server refuses larger ones (server/serving.py).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 INSTALLED_APPS = [
@@ -161,14 +162,14 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "whatsapp_orgs.request_log.request_log",
+    "whatsapp_orgs.logging.request_log.request_log",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whatsapp_orgs.headers.permissions_policy",
     "whatsapp_orgs.null_bytes.refuse_in_query",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "whatsapp_orgs.idle_sessions.extend_session",
+    "whatsapp_orgs.login.idle_sessions.extend_session",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -176,7 +177,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
-    "whatsapp_orgs.hashing_middleware.HashingMiddleware",
+    "whatsapp_orgs.login.hashing_middleware.HashingMiddleware",
 ]
 
 ROOT_URLCONF = "whatsapp_orgs.urls"
@@ -220,13 +221,13 @@ CACHES = {"default": backends.cache(REDIS_URL, REDIS_PREFIX)}
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "whatsapp_orgs.login_lockout.ThrottleBackend",
+    "whatsapp_orgs.login.lockout.ThrottleBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
 # How many passwords one process hashes at a time. Each takes a core: half of them stay free for all
-# else (whatsapp_orgs/password_hashing.py).
+# else (whatsapp_orgs/login/password_hashing.py).
 PASSWORD_HASHING_PLACES = whole("PASSWORD_HASHING_PLACES", max(1, (os.cpu_count() or 1) // 2))
-PASSWORD_HASHERS = ["whatsapp_orgs.password_hashing.BoundedPBKDF2PasswordHasher"]
+PASSWORD_HASHERS = ["whatsapp_orgs.login.password_hashing.BoundedPBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -238,7 +239,7 @@ OTP_TOTP_ISSUER = "WhatsApp Orgs"
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 
-# A login ends so long after the last thing that its person did (whatsapp_orgs/idle_sessions.py).
+# A login ends so many seconds after its last use (whatsapp_orgs/login/idle_sessions.py).
 SESSION_IDLE_SECONDS = positive("SESSION_IDLE_SECONDS", 43_200)
 SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
 
@@ -247,24 +248,24 @@ SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
 AXES_FAILURE_LIMIT = whole("LOGIN_ATTEMPTS", 5)
 AXES_COOLOFF_TIME = timedelta(seconds=positive("LOGIN_LOCKOUT_SECONDS", 900))
 # Failed logins of one network within that time, over all names; of one name from everywhere,
-# before each further one doubles its delay (organizations/login_throttle.py).
+# before each further one doubles its delay (organizations/login/throttle.py).
 LOGIN_ATTEMPTS_PER_NETWORK = whole("LOGIN_ATTEMPTS_PER_NETWORK", 20)
 LOGIN_ATTEMPTS_PER_NAME = whole("LOGIN_ATTEMPTS_PER_NAME", 10)
 LOGIN_MAX_DELAY_SECONDS = positive("LOGIN_MAX_DELAY_SECONDS", 300)
-AXES_HANDLER = "whatsapp_orgs.login_lockout.Handler"
+AXES_HANDLER = "whatsapp_orgs.login.lockout.Handler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_CALLABLE = "whatsapp_orgs.login_lockout.locked_out"
-AXES_USERNAME_CALLABLE = "whatsapp_orgs.login_lockout.counted_name"
+AXES_LOCKOUT_CALLABLE = "whatsapp_orgs.login.lockout.locked_out"
+AXES_USERNAME_CALLABLE = "whatsapp_orgs.login.lockout.counted_name"
 # A failed login keeps its form without these, and without the password: a code may be a good one.
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "sealed"]
-AXES_CLIENT_IP_CALLABLE = "whatsapp_orgs.login_lockout.counted_address"
+AXES_CLIENT_IP_CALLABLE = "whatsapp_orgs.login.lockout.counted_address"
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 # People type passwords where the user name goes: the log has the address alone.
-AXES_CLIENT_STR_CALLABLE = "whatsapp_orgs.login_lockout.named_in_the_log"
+AXES_CLIENT_STR_CALLABLE = "whatsapp_orgs.login.lockout.named_in_the_log"
 
 # Who reads decides: by a cookie (the menu in the header), else by what the browser asks for.
 LANGUAGE_CODE = "en"
@@ -287,10 +288,10 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["organizations.tokens.BearerTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["organizations.tokens.IsAuthenticatedCaller"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["organizations.parsers.Utf8JsonParser"],
+    "DEFAULT_PARSER_CLASSES": ["organizations.api.parsers.Utf8JsonParser"],
     "DEFAULT_METADATA_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,
-    "DEFAULT_SCHEMA_CLASS": "organizations.schema.ApiSchema",
+    "DEFAULT_SCHEMA_CLASS": "organizations.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "whatsapp_orgs.api.error_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -307,7 +308,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {"StateEnum": "connections.schema_responses.STATES"},
+    "ENUM_NAME_OVERRIDES": {"StateEnum": "connections.api.schema_responses.STATES"},
 }
 KNOX_TOKEN_MODEL = "organizations.ApiToken"
 # Its migrations make a table of tokens although ours stands in for it; PostgreSQL could then not
@@ -388,12 +389,15 @@ LOG_FORMAT = one_of("LOG_FORMAT", "line", ("line", "json"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"console": logs.formatter(LOG_FORMAT)},
+    "formatters": {"console": formatters.formatter(LOG_FORMAT)},
     "filters": {
-        "about": {"()": "django.utils.log.CallbackFilter", "callback": logs.with_what_it_is_about},
+        "about": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": formatters.with_what_it_is_about,
+        },
         "redacted": {
             "()": "django.utils.log.CallbackFilter",
-            "callback": log_redaction.redact_request,
+            "callback": redaction.redact_request,
         },
     },
     "handlers": {

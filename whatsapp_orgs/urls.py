@@ -14,7 +14,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from connections.admin import fleet, owner_link, security
-from connections.owner_views import owner_view
+from connections.owner_link.views import owner_view
 from whatsapp_orgs import api
 
 admin.site.site_header = "WhatsApp Orgs"

@@ -97,7 +97,7 @@ class BulkPages(ConnectionPage):
             "sure": going if found.action == Action.DISCONNECT and going > SURE_ABOVE else 0,
             "problem": problem,
         }
-        return self.page(request, "connections/bulk_confirm.html", context)
+        return self.page(request, "connections/bulk/confirm.html", context)
 
     def bulk_view(self, request: HttpRequest) -> HttpResponse:
         """POST: begin what the question told, unless it is not what it was."""
@@ -138,7 +138,7 @@ class BulkPages(ConnectionPage):
             "told": progress(run),
             "items": items_of(run, caller_of(request)),
         }
-        return self.page(request, "connections/bulk.html", context)
+        return self.page(request, "connections/bulk/run.html", context)
 
     def progress_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """GET: how far it is, and what changed `since` the last time; for the page's script."""

@@ -18,9 +18,9 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from connections import fleet
 from connections.admin.bulk import BulkPages, open_runs
 from connections.admin.filters import DownFilter, ReasonFilter, StateFilter, found_by
+from connections.live import fleet
 from connections.models import Connection
 from connections.status import with_told_state
 from organizations.access import Caller
@@ -53,7 +53,7 @@ class ConnectionAdmin(BulkPages):
     actions = ["bulk_reconnect", "bulk_disconnect"]
 
     class Media:
-        css = {"all": ["connections/pill.css", "connections/list.css"]}
+        css = {"all": ["connections/shared/pill.css", "connections/list/list.css"]}
 
     # --- Who may ---------------------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from connections.chart import charts
 from connections.display import FILTER_OF_SECTION, Section
-from connections.fleet import Brief, Fleet, Group, fleet_of
+from connections.history.chart import charts
+from connections.live.fleet import Brief, Fleet, Group, fleet_of
 from connections.reason_texts import NextAction
 from connections.status import refused_since
 from organizations.admin.base import caller_of
@@ -84,7 +84,7 @@ def fleet_view(request: HttpRequest) -> HttpResponse:
         "models": _models(request),
     }
     request.current_app = admin.site.name
-    return TemplateResponse(request, "connections/fleet.html", context)
+    return TemplateResponse(request, "connections/fleet/page.html", context)
 
 
 def index_view(request: HttpRequest) -> HttpResponse:

@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
-from connections import actions, owner_links
+from connections import actions
 from connections.models import Connection
+from connections.owner_link import links
 from connections.refusals import RequestRefused
 from organizations.access import Permission
 from organizations.admin.base import caller_of
@@ -28,7 +29,7 @@ def link_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     connection = _operable(request, organization_id)
     if request.method == "POST":
         return _make(request, connection)
-    return JsonResponse({"success": True, "link": owner_links.told(connection)})
+    return JsonResponse({"success": True, "link": links.told(connection)})
 
 
 def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
@@ -38,7 +39,7 @@ def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
         return _refused(request, connection, error.page_message)
     url = f"{request.build_absolute_uri(reverse('owner'))}#{secret}"
     if _wants_json(request):
-        return JsonResponse({"success": True, "url": url, "link": owner_links.told(connection)})
+        return JsonResponse({"success": True, "url": url, "link": links.told(connection)})
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": gettext("Link for the phone's owner"),
@@ -46,7 +47,7 @@ def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
         "url": url,
         "link": link,
     }
-    return TemplateResponse(request, "connections/owner_link_made.html", context)
+    return TemplateResponse(request, "connections/owner_link/made.html", context)
 
 
 def revoke_view(request: HttpRequest, organization_id: int) -> HttpResponse:
@@ -56,7 +57,7 @@ def revoke_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     connection = _operable(request, organization_id)
     actions.revoke_owner_link(connection.pk, caller_of(request).actor)
     if _wants_json(request):
-        return JsonResponse({"success": True, "link": owner_links.told(connection)})
+        return JsonResponse({"success": True, "link": links.told(connection)})
     messages.success(request, gettext("The link was revoked."))
     return _back(connection)
 

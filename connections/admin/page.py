@@ -18,14 +18,15 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from connections import actions, simulator_bridge, timeline
+from connections import actions, simulator_bridge
 from connections.admin.texts import page_texts
 from connections.admin.uptime_bars import strip
+from connections.api.serializers import read_status, snapshot
 from connections.durations import format_duration
-from connections.history import place_of
+from connections.history import timeline
+from connections.history.entries import place_of
 from connections.models import Connection, Method
 from connections.refusals import RequestRefused
-from connections.serializers import read_status, snapshot
 from organizations.access import Actor, Permission
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
@@ -97,7 +98,7 @@ class ConnectionPage(TenantAdmin[Connection]):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         if not object_id.isascii() or not object_id.isdigit():
             raise Http404
-        return self._page(request, int(object_id), "connections/live.html")
+        return self._page(request, int(object_id), "connections/live/page.html")
 
     def _page(
         self, request: HttpRequest, organization_id: int, template: str, **extra: Any
@@ -146,7 +147,7 @@ class ConnectionPage(TenantAdmin[Connection]):
             "lines": lines,
             "earlier": earlier,
         }
-        return self.page(request, "connections/timeline.html", context)
+        return self.page(request, "connections/history/page.html", context)
 
     # --- What its buttons ask for ----------------------------------------------------------------
 
@@ -166,7 +167,7 @@ class ConnectionPage(TenantAdmin[Connection]):
         """GET: say what will be lost. POST: ask for the disconnect."""
         if request.method in ("GET", "HEAD"):
             self._operable(request, organization_id)
-            return self._page(request, organization_id, "connections/disconnect.html")
+            return self._page(request, organization_id, "connections/live/disconnect.html")
         return self._ask(request, organization_id, _disconnect)
 
     def scan_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
@@ -201,7 +202,7 @@ class ConnectionPage(TenantAdmin[Connection]):
             return JsonResponse({"success": success, "message": message}, status=status)
         if not success and FIELD in request.POST:
             phone = {"number": request.POST[FIELD], "error": message}
-            page = self._page(request, organization_id, "connections/live.html", phone=phone)
+            page = self._page(request, organization_id, "connections/live/page.html", phone=phone)
             page.status_code = status
             return page
         messages.add_message(request, messages.SUCCESS if success else messages.ERROR, message)

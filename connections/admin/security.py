@@ -67,7 +67,7 @@ def security_view(request: HttpRequest, organization_id: int) -> HttpResponse:
         return HttpResponseNotAllowed(["GET", "HEAD"])
     organization = _managed(request, organization_id)
     context = {"holders": key_holders(organization)}
-    return _page(request, organization, gettext("Keys"), "connections/security.html", context)
+    return _page(request, organization, gettext("Keys"), "connections/keys/page.html", context)
 
 
 def revoke_view(request: HttpRequest, organization_id: int, user_id: int) -> HttpResponse:
@@ -78,7 +78,7 @@ def revoke_view(request: HttpRequest, organization_id: int, user_id: int) -> Htt
         raise Http404
     if request.method != "POST":
         title, context = gettext("Revoke all keys of this person"), {"holder": found[0]}
-        return _page(request, organization, title, "connections/security_revoke.html", context)
+        return _page(request, organization, title, "connections/keys/revoke.html", context)
     tokens, links = revoke_keys_of(found[0].user, organization, caller_of(request).actor)
     text = gettext("Revoked of {user}: API tokens: {tokens}, links: {links}.")
     messages.success(request, text.format(user=found[0].user, tokens=tokens, links=links))

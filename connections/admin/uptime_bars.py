@@ -11,7 +11,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
 from connections.durations import format_duration
-from connections.timeline import Day, Uptime
+from connections.history.timeline import Day, Uptime
 
 STEP, WIDTH, HEIGHT = 10, 8, 40
 # Above this the day's interruptions were short: some two minutes.

@@ -67,9 +67,7 @@ class Migration(migrations.Migration):
                 (
                     "reason",
                     models.CharField(
-                        blank=True,
-                        help_text="The connection's, then.",
-                        max_length=40,
+                        blank=True, help_text="The connection's, then.", max_length=40
                     ),
                 ),
                 (
@@ -173,13 +171,7 @@ class Migration(migrations.Migration):
                         max_length=20,
                     ),
                 ),
-                (
-                    "reason",
-                    models.CharField(
-                        default="never_connected",
-                        max_length=40,
-                    ),
-                ),
+                ("reason", models.CharField(default="never_connected", max_length=40)),
                 ("detail", models.CharField(blank=True, max_length=300)),
                 ("since", models.DateTimeField(default=django.utils.timezone.now)),
                 (
@@ -560,12 +552,7 @@ class Migration(migrations.Migration):
                         verbose_name="state",
                     ),
                 ),
-                (
-                    "reason",
-                    models.CharField(
-                        max_length=40,
-                    ),
-                ),
+                ("reason", models.CharField(max_length=40)),
                 ("detail", models.CharField(blank=True, max_length=300)),
                 (
                     "actor",

@@ -1,7 +1,7 @@
 """The conditions of a connection that decide who does what: for a row, and beside it for SQL.
 
-Each exists once in both forms; connections/tests/test_conditions.py compares them over all
-combinations of the columns.
+Each exists once in both forms; connections/tests/lifecycle/test_conditions.py compares them over
+all combinations of the columns.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from typing import Any
 
 from django import template
 
-from connections import owner_links
 from connections.models import Connection
+from connections.owner_link import links
 from organizations.models import Organization
 
 register = template.Library()
@@ -16,4 +16,4 @@ register = template.Library()
 @register.simple_tag
 def owner_link_of(organization: Organization) -> dict[str, Any] | None:
     """What staff who may operate the organization are told of it."""
-    return owner_links.told(Connection.objects.of(organization))
+    return links.told(Connection.objects.of(organization))

@@ -6,9 +6,9 @@ import pytest
 from pytest_django import Settings
 
 from connections.models import Connection
-from connections.tests.fake_worker import FakeWorker
+from connections.tests.support.fake_worker import FakeWorker
 from organizations.models import Organization
-from organizations.tests.users import (
+from organizations.tests.support.users import (
     alice,
     bob,
     charlie,

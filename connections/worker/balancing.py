@@ -13,8 +13,8 @@ from django.db.models import Count
 from connections import actions
 from connections.models import Connection, Worker
 from connections.worker import processes
-from connections.worker.sessions import Sessions
-from connections.worker.task_context import TaskContext
+from connections.worker.tasks.context import TaskContext
+from connections.worker.tasks.sessions import Sessions
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,8 @@ from django.db import connections as databases
 from connections import actions
 from connections.models import Worker
 from connections.outages import OutageLog
-from connections.worker import lease_memory, processes
+from connections.worker import processes
+from connections.worker.child import lease_memory
 from connections.worker.database import AWAY, keep_connection
 
 logger = logging.getLogger(__name__)

@@ -18,20 +18,20 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 
 from connections import actions, broadcast, simulator_bridge
-from connections.auth_sessions import store_place
 from connections.models import Worker
+from connections.stores import store_place
 from connections.worker import single_worker
 from connections.worker.balancing import Sharing
-from connections.worker.client_handle import Link
 from connections.worker.database import AWAY, Database
-from connections.worker.fork_server import ForkServer
-from connections.worker.host_handle import Host
-from connections.worker.host_pool import HostPool
+from connections.worker.hosts.client import Link
+from connections.worker.hosts.fork_server import ForkServer
+from connections.worker.hosts.handle import Host
+from connections.worker.hosts.pool import HostPool
+from connections.worker.hosts.store_template import StoreTemplate
 from connections.worker.lease import Lease, Report
-from connections.worker.self_test import send_waiting
-from connections.worker.sessions import Capacity, Sessions
-from connections.worker.store_template import StoreTemplate
-from connections.worker.task_context import TaskContext
+from connections.worker.tasks.context import TaskContext
+from connections.worker.tasks.self_test import send_waiting
+from connections.worker.tasks.sessions import Capacity, Sessions
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The table of failed logins that all processes share (organizations/login_throttle.py)."""
+"""The table of failed logins that all processes share (organizations/login/throttle.py)."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from organizations import known_browsers
 from organizations.access import Actor, for_user
+from organizations.login import known_browsers
 from organizations.models.second_factor import (
     AuthenticatorApp,
     SecretUndecryptable,

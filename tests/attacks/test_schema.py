@@ -26,7 +26,7 @@ from schemathesis.core.parameters import ParameterLocation
 
 from connections import actions
 from connections.models import Connection, Method
-from connections.tests.fake_worker import FakeWorker
+from connections.tests.support.fake_worker import FakeWorker
 from organizations.access import Actor
 from organizations.actions import create_organization, create_token, set_active
 from organizations.invitations import LIFETIME

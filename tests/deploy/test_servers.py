@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from tests.deploy.files import DEPLOY, ROOT, compose
 from tests.support.services import Postgres, free_port, postgres_program, redis_program, with_us
-from whatsapp_orgs.tests import isolation
+from whatsapp_orgs.tests.support import isolation
 
 PASSWORD = "0123456789abcdef"
 SECONDS = 60

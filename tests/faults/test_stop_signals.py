@@ -13,7 +13,7 @@ import pytest
 from simulator import process as simulator_process
 from tests.support.application import ROOT, Application, free_port, until
 from tests.support.services import Redis
-from whatsapp_orgs.tests import isolation
+from whatsapp_orgs.tests.support import isolation
 
 # As a shell without job control starts what stands before an `&`.
 SIGINT_IGNORED = ("sh", "-c", 'trap "" INT; exec "$0" "$@"')

@@ -10,7 +10,7 @@ import pytest
 
 from connections.refusals import NotConnected
 from connections.self_tests import FAILED, SENDING, SENT, Failure
-from connections.worker.stability import HELD_SECONDS
+from connections.worker.tasks.stability import HELD_SECONDS
 from tests.support.application import Answer, Application, until
 from tests.support.linking import link
 

@@ -21,13 +21,13 @@ from connections import actions as connections
 from connections.bulk import plan
 from connections.models import BulkRun, Connection, ConnectionEvent, PairingAttempt
 from connections.routing import open_urlpatterns, websocket_urlpatterns
-from connections.tests.fake_worker import FakeWorker
+from connections.tests.support.fake_worker import FakeWorker
+from monitoring.endpoints import PATHS as PROBES
 from organizations import actions
 from organizations.access import Actor, for_user
 from organizations.invitations import invite
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
 from organizations.models.second_factor import AuthenticatorApp
-from whatsapp_orgs.health_endpoints import PATHS as PROBES
 
 TESTS = Actor("the tests", address="192.0.2.1")
 PASSWORD_HASH = "!"

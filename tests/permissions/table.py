@@ -222,7 +222,7 @@ OPEN = """
 []
 GET,POST .                              302 302
 GET,POST language/                      302 302
-# Nobody of them holds a link; what one opens is in connections/tests/test_owner_page.py.
+# Nobody of them holds a link; what one opens is in connections/tests/owner_link/test_owner_page.py.
 GET      link/                          200 200
 POST     link/                          410 410
 [admin/]

@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 from tests.permissions.callers import CALLERS, World, build, everything, leaks, probes
 from tests.permissions.rows import probe_rows
 from whatsapp_orgs.asgi import application
-from whatsapp_orgs.tests.asgi_client import ask
+from whatsapp_orgs.tests.support.asgi_client import ask
 
 TABLE = probe_rows()
 THIS_MACHINE, ANOTHER = ("127.0.0.1", 40000), ("192.0.2.7", 40000)

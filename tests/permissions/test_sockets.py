@@ -6,7 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from pytest_django import Settings
 
-from connections.tests.sockets import open_socket
+from connections.tests.support.sockets import open_socket
 from tests.permissions.callers import (
     CALLERS,
     TOKENS,

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from simulator.client import ControlClient
 from tests.support.managed_process import ROOT, ManagedProcess, processes_of, until
 from tests.support.services import free_port
-from whatsapp_orgs.tests import isolation
+from whatsapp_orgs.tests.support import isolation
 
 # What most need together is found in one place.
 __all__ = ["ROOT", "Answer", "Application", "ask", "free_port", "processes_of", "until"]

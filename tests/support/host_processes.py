@@ -80,7 +80,10 @@ def _forking_and_forked(application: Application) -> set[int]:
     found = set()
     for pid in application.processes():
         with contextlib.suppress(OSError):
-            if b"connections.worker.host_process" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if (
+                b"connections.worker.child.host_process"
+                in Path(f"/proc/{pid}/cmdline").read_bytes()
+            ):
                 found.add(pid)
     return found
 

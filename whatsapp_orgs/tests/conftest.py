@@ -1,6 +1,6 @@
 """The people of the tests."""
 
-from organizations.tests.users import (
+from organizations.tests.support.users import (
     alice,
     bob,
     charlie,

@@ -7,7 +7,7 @@ mypy's plugin looks there first.
 import os
 import secrets
 
-from whatsapp_orgs.tests import isolation
+from whatsapp_orgs.tests.support import isolation
 
 isolation.isolate()
 

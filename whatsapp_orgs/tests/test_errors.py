@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
 
-from organizations.tests.users import api_client
+from organizations.tests.support.users import api_client
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def failing_urls() -> Iterator[None]:
-    with override_settings(ROOT_URLCONF="whatsapp_orgs.tests.failing_urls"):
+    with override_settings(ROOT_URLCONF="whatsapp_orgs.tests.support.failing_urls"):
         yield
 
 

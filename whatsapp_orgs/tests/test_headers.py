@@ -12,7 +12,7 @@ PAGES = [
     "/admin/login/",
     "/nowhere",
     "/api/v1/nothing",
-    "/static/connections/live.js",
+    "/static/connections/live/live.js",
 ]
 
 

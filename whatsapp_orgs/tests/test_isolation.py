@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings
 
 from tests.support.application import ROOT, Application
-from whatsapp_orgs.tests import isolation
+from whatsapp_orgs.tests.support import isolation
 
 VAR = isolation.CHECKOUT_DATA
 COMMAND_SECONDS = 120.0
@@ -127,7 +127,7 @@ def test_checks_pass_whatever_checkout_holds(hostile_checkout: Path) -> None:
     done = run_in(hostile_checkout, "-m", "tests.faults")
     assert done.returncode == 0, done.stderr
     assert done.stdout == (ROOT / "docs" / "faults.md").read_text()
-    tests = ("whatsapp_orgs/tests/test_settings.py", "organizations/tests/test_commands.py")
+    tests = ("whatsapp_orgs/tests/test_settings.py", "organizations/tests/tenants/test_commands.py")
     done = run_in(hostile_checkout, "-m", "pytest", "-p", "no:cacheprovider", *tests)
     assert done.returncode == 0, done.stdout[-3000:]
     assert (hostile_checkout / "var").read_text() == "not a folder"

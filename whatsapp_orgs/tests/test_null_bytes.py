@@ -6,10 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from connections.tests.sockets import ALL, HERE, do, open_socket
+from connections.tests.support.sockets import ALL, HERE, do, open_socket
 from organizations.models import Organization
-from organizations.tests.users import api_client
-from organizations.websockets import CloseCode
+from organizations.sockets.authentication import CloseCode
+from organizations.tests.support.users import api_client
 
 COOKIE = 'sessionid="\\000' + "a" * 31 + '"'
 QUERIES = ["q=%00", "state=a%00b", "page=%00", "a%00=1"]

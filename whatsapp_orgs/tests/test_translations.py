@@ -17,7 +17,7 @@ from django.utils.translation import gettext, ngettext, pgettext
 from connections.detail_messages import DETAILS
 from connections.display import PANEL_NAMES
 from connections.reason_texts import REASON_TEXTS
-from organizations.websockets import language_of
+from organizations.sockets.authentication import language_of
 from tests.support import messages
 
 pytestmark = pytest.mark.sqlite_only

@@ -10,9 +10,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from connections import lock
-from connections.auth_sessions import Away, Damaged, Misdirected, Unusable, moving
 from connections.models import Worker
-from connections.worker.store_template import StorePreparer
+from connections.stores import Away, Damaged, Misdirected, Unusable, moving
+from connections.worker.hosts.store_template import StorePreparer
 
 PLACES = ("folders", "database")
 
@@ -78,12 +78,12 @@ class Command(BaseCommand):
 def place(name: str) -> moving.CopyPlace:
     """Folders or the database, as something to copy from and to. Raises CommandError."""
     if name == "folders":
-        from connections.auth_sessions.folder_copies import FolderCopies
+        from connections.stores.folder_copies import FolderCopies
 
         return FolderCopies(Path(settings.AUTH_SESSIONS_DIR))
     if not settings.AUTH_SESSIONS_URL:
         raise CommandError("Which PostgreSQL? Set DATABASE_URL or AUTH_SESSIONS_URL.")
-    from connections.auth_sessions.schema_copies import SchemaCopies
+    from connections.stores.schema_copies import SchemaCopies
 
     return SchemaCopies(settings.AUTH_SESSIONS_URL)
 

@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
 async def supervise(drain_seconds: float) -> None:
     """Run a supervisor until SIGTERM or Ctrl-C. Raises CommandError."""
-    from connections.auth_sessions import Misdirected
+    from connections.stores import Misdirected
     from connections.worker.single_worker import AlreadyRunning
     from connections.worker.supervisor import Supervisor
 

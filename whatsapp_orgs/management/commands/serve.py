@@ -20,7 +20,7 @@ from twisted.internet import defer
 from twisted.internet import reactor as installed_reactor
 
 from connections import long_poll
-from whatsapp_orgs.server import BoundedServer
+from whatsapp_orgs.server.serving import BoundedServer
 
 logger = logging.getLogger(__name__)
 

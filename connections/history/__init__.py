@@ -1,0 +1,1 @@
+"""An organization's history: its timeline, its uptime and the chart of all."""

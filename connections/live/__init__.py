@@ -1,0 +1,1 @@
+"""WebSockets of the pages, and the fleet as they show it."""

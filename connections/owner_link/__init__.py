@@ -1,0 +1,1 @@
+"""The page behind a link for the phone's owner, and its socket."""

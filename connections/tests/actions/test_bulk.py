@@ -1,0 +1,460 @@
+"""Runs: many connections at once, one after the other, with the rights of whoever asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import Settings
+
+from connections import actions, bulk
+from connections.actions.bulk import LASTS, PACE
+from connections.bulk import BULK_PAIRINGS
+from connections.lifecycle import AnyObservation, Desired, Observation, Reason
+from connections.models import BulkItem, BulkRun, Connection, ConnectionEvent, PairingAttempt
+from connections.tests.support.fake_worker import FakeWorker
+from organizations.access import Actor, for_user
+from organizations.models import Membership, Organization
+
+Action, Result, Problem = BulkRun.Action, BulkItem.Result, BulkItem.Problem
+LONG_AGO = timedelta(hours=1)
+
+
+class Time:
+    """Passes as a test says."""
+
+    def __init__(self) -> None:
+        # Ahead of what the database fills in by itself.
+        self.at = timezone.now() + timedelta(minutes=1)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def pass_by(self, lasts: timedelta) -> None:
+        self.at += lasts
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Iterator[Time]:
+    time = Time()
+    monkeypatch.setattr(timezone, "now", time.now)
+    yield time
+
+
+@pytest.fixture
+def hand(time: Time, db: None) -> FakeWorker:
+    hand = FakeWorker()
+    hand.live()
+    return hand
+
+
+@pytest.fixture
+def many(alice: User, hand: FakeWorker) -> list[Connection]:
+    """Twelve of Alice's that were linked and then dropped."""
+    return [dropped(alice, hand, number) for number in range(12)]
+
+
+def dropped(user: User, hand: FakeWorker, number: int) -> Connection:
+    organization = Organization.objects.create(name=f"Shop {number:02}")
+    Membership.objects.create(user=user, organization=organization, role=Membership.Role.OPERATOR)
+    connection = Connection.objects.of(organization)
+    actions.request_reconnect(connection.pk, Actor("the tests"))
+    fence, attempt = hand.show_code(connection)
+    actions.accept_code(fence, attempt.pk)
+    actions.link(fence, attempt, f"5511900000{number:03}")
+    actions.record_event(fence, Reason.TAKEN_OVER)
+    return connection
+
+
+def begin(user: User, connections: list[Connection], action: str = Action.RECONNECT) -> BulkRun:
+    rows = Connection.objects.filter(pk__in=[row.pk for row in connections])
+    chosen = rows.select_related("organization", "worker").order_by("pk")
+    return actions.start_run(for_user(user, "192.0.2.7"), bulk.plan(for_user(user), action, chosen))
+
+
+def step(hand: FakeWorker, time: Time, times: int = 1) -> None:
+    """The worker's duty, once for each turn of a run."""
+    for _ in range(times):
+        time.pass_by(PACE)
+        hand.live()
+        actions.advance_runs()
+
+
+def resume(hand: FakeWorker, item: BulkItem) -> None:
+    """What a worker does about a request, when the saved credentials still work."""
+    fence = hand.begin(item.connection)
+    actions.record_event(fence, Observation.RESUME_STARTED)
+    actions.record_event(fence, Reason.RESUMED)
+
+
+def results(run: BulkRun) -> list[str]:
+    return list(run.items.values_list("result", flat=True))
+
+
+def of(run: BulkRun, connection: Connection) -> BulkItem:
+    return run.items.get(connection=connection)
+
+
+def over(run: BulkRun) -> bool:
+    run.refresh_from_db()
+    return run.ended_at is not None
+
+
+# --- From the request to the end -----------------------------------------------------------------
+
+
+def test_each_has_its_turn_and_its_result(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, many)
+    assert results(run) == ["waiting"] * 12
+    for done in range(1, 13):
+        step(hand, time)
+        (asked,) = run.items.filter(result=Result.ASKED)
+        assert results(run).count("waiting") == 12 - done
+        resume(hand, asked)
+        assert not over(run)
+    step(hand, time)
+    assert results(run) == ["done"] * 12 and over(run)
+    assert not actions.advance_runs()
+
+
+def test_the_history_tells_it_as_if_the_person_had_pressed_each_time(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    time.pass_by(LONG_AGO)
+    run = begin(alice, many[:1])
+    step(hand, time)
+    event = ConnectionEvent.objects.filter(connection=many[0], at__gte=run.created_at).get()
+    assert event.observation == Observation.RECONNECT_REQUESTED
+    assert (event.actor, event.user, event.address) == ("alice", alice, "192.0.2.7")
+
+
+def test_requests_keep_their_distance(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, many, Action.DISCONNECT)
+    step(hand, time)
+    for _ in range(5):
+        actions.advance_runs()
+    assert results(run).count("asked") == 1
+    step(hand, time, 11)
+    assert results(run) == ["asked"] * 12
+
+
+def test_only_a_few_reconnects_are_under_way_at_a_time(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, many)
+    step(hand, time, 20)
+    assert results(run) == ["asked"] * BULK_PAIRINGS + ["waiting"] * (12 - BULK_PAIRINGS)
+    resume(hand, run.items.filter(result=Result.ASKED)[0])
+    step(hand, time, 20)
+    assert results(run).count("asked") == BULK_PAIRINGS
+    assert results(run).count("done") == 1
+
+
+def test_pairings_that_a_run_has_led_to_count_among_the_few(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, many)
+    step(hand, time, BULK_PAIRINGS)
+    paired = [pair_after_all(hand, item) for item in run.items.filter(result=Result.ASKED)]
+    step(hand, time, 10)
+    assert results(run).count("scan") == BULK_PAIRINGS
+    assert results(run).count("asked") == 0, "five codes wait to be scanned"
+    assert "codes wait for a phone" in bulk.progress(run)["waiting"]
+    actions.record_event(paired[0], Reason.CODES_EXPIRED)
+    step(hand, time, 10)
+    assert results(run).count("asked") == results(run).count("failed") == 1
+    assert bulk.progress(run)["waiting"]
+    attempt = paired_attempt(paired[1])
+    actions.record_event(paired[1], Observation.CODE_ACCEPTED)
+    actions.link(paired[1], attempt, "5511900009999")
+    step(hand, time, 10)
+    assert results(run).count("done") == 1 and results(run).count("asked") == 2
+
+
+def pair_after_all(hand: FakeWorker, item: BulkItem) -> actions.Fence:
+    """The saved credentials turn out to be worthless, so a code is shown."""
+    fence = hand.begin(item.connection)
+    actions.record_event(fence, Observation.RESUME_STARTED)
+    actions.record_event(fence, Reason.FORGOTTEN)
+    attempt = actions.begin_pairing(fence, timedelta(seconds=200))
+    actions.show_code(fence, attempt.pk, "a code", 1, 6, timedelta(seconds=60))
+    return fence
+
+
+def paired_attempt(fence: actions.Fence) -> PairingAttempt:
+    return PairingAttempt.objects.get(connection=fence.connection_id, ended_at=None)
+
+
+def test_two_runs_take_turns(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    first = begin(alice, many[:6], Action.DISCONNECT)
+    second = begin(alice, many[6:], Action.DISCONNECT)
+    for _ in range(4):
+        time.pass_by(PACE)
+        actions.advance_runs()
+        actions.advance_runs()
+    assert results(first).count("asked") == results(second).count("asked") == 4
+
+
+def test_a_disconnect_is_done_when_the_credentials_are_gone(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, many[:2], Action.DISCONNECT)
+    step(hand, time, 3)
+    assert results(run) == ["asked", "asked"]
+    for connection, seen in zip(
+        many, (Reason.DISCONNECTED, Reason.DISCONNECTED_UNCONFIRMED), strict=False
+    ):
+        actions.forget_credentials(hand.begin(connection), seen)
+    step(hand, time)
+    assert results(run) == ["done", "done"] and over(run)
+    assert [item.reason for item in run.items.all()] == ["disconnected", "disconnected_untold"]
+    many[0].refresh_from_db()
+    assert (many[0].desired, many[0].store_name) == (Desired.DISCONNECTED, "")
+
+
+@pytest.mark.parametrize(
+    ("seen", "result"),
+    [
+        (Reason.UNREACHABLE, "retrying"),
+        (Reason.LOGIN_REFUSED, "retrying"),
+        (Reason.CREDENTIALS_DAMAGED, "failed"),
+        (Reason.SESSION_BROKE, "failed"),
+    ],
+)
+def test_what_went_wrong_is_told_by_its_reason(
+    many: list[Connection],
+    alice: User,
+    hand: FakeWorker,
+    time: Time,
+    seen: AnyObservation,
+    result: str,
+) -> None:
+    run = begin(alice, many[:1])
+    step(hand, time)
+    fence = hand.begin(many[0])
+    actions.record_event(fence, Observation.RESUME_STARTED)
+    step(hand, time)
+    assert results(run) == ["asked"]
+    actions.record_event(fence, seen)
+    step(hand, time)
+    assert results(run) == [result] and over(run)
+    many[0].refresh_from_db()
+    assert bulk.sentence(of(run, many[0])) == many[0].reason_text.full
+
+
+def test_a_newer_request_of_someone_else_is_told(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, many[:1])
+    step(hand, time)
+    actions.request_disconnect(many[0].pk, Actor("bob"))
+    step(hand, time)
+    assert of(run, many[0]).problem == Problem.SUPERSEDED and over(run)
+
+
+def test_nothing_is_waited_for_for_ever(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, many[:1])
+    step(hand, time)
+    time.pass_by(LASTS - 3 * PACE)
+    step(hand, time)
+    assert results(run) == ["asked"]
+    step(hand, time, 3)
+    assert of(run, many[0]).problem == Problem.TIMED_OUT and over(run)
+
+
+# --- What is left alone --------------------------------------------------------------------------
+
+
+def test_who_needs_a_phone_gets_no_code_that_would_expire_unseen(
+    many: list[Connection], connection: Connection, alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, [*many[:1], connection])
+    step(hand, time, 3)
+    assert of(run, connection).result == Result.PHONE
+    connection.refresh_from_db()
+    assert connection.desired == Desired.DISCONNECTED and not connection.events.exists()
+
+
+def test_what_makes_no_sense_is_skipped_and_says_why(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    connected, banned, inactive, busy, leaving = many[:5]
+    for connection in (connected, banned, busy):
+        actions.request_reconnect(connection.pk, Actor("bob"))
+    actions.record_event(hand.begin(connected), Reason.RESUMED)
+    until = time.now() + timedelta(hours=2)
+    fence = hand.begin(banned)
+    actions.record_event(fence, Reason.TEMPORARILY_BANNED, retry_at=until)
+    Organization.objects.filter(pk=inactive.pk).update(deactivated_at=time.now())
+    actions.request_disconnect(leaving.pk, Actor("bob"))
+    run = begin(alice, many[:6])
+    assert {item.connection_id: item.problem for item in run.items.all()} == {
+        connected.pk: Problem.CONNECTED,
+        banned.pk: Problem.BANNED,
+        inactive.pk: Problem.INACTIVE,
+        busy.pk: Problem.CONNECTING,
+        leaving.pk: Problem.DISCONNECTING,
+        many[5].pk: "",
+    }
+
+
+def test_with_nothing_to_do_there_is_no_run(connection: Connection, alice: User) -> None:
+    for action in Action:
+        with pytest.raises(actions.NothingToDo):
+            begin(alice, [connection], action)
+    assert not BulkRun.objects.exists()
+
+
+def test_what_changed_since_the_confirmation_is_noticed(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, many[:4])
+    actions.request_reconnect(many[0].pk, Actor("bob"))
+    Organization.objects.filter(pk=many[1].pk).update(deactivated_at=time.now())
+    Connection.objects.filter(pk=many[2].pk).update(store_name="")
+    step(hand, time, 4)
+    assert [(item.result, item.problem) for item in run.items.all()] == [
+        ("skipped", "connecting"),
+        ("skipped", "inactive"),
+        ("phone", ""),
+        ("asked", ""),
+    ]
+
+
+# --- Whose rights count --------------------------------------------------------------------------
+
+
+def test_rights_are_asked_for_again_at_each(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, many[:3])
+    places = Membership.objects.filter(user=alice)
+    places.filter(organization=many[0].pk).delete()
+    places.filter(organization=many[1].pk).update(role=Membership.Role.VIEWER)
+    step(hand, time, 3)
+    assert [item.problem for item in run.items.all()] == [Problem.GONE, Problem.NO_RIGHT, ""]
+    assert results(run) == ["skipped", "skipped", "asked"]
+
+
+@pytest.mark.parametrize("lost", ["is_active", "is_staff"])
+def test_who_may_not_log_in_any_more_asks_for_nothing(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time, lost: str
+) -> None:
+    time.pass_by(LONG_AGO)
+    run = begin(alice, many[:2])
+    User.objects.filter(pk=alice.pk).update(**{lost: False})
+    step(hand, time, 2)
+    assert results(run) == ["skipped", "skipped"] and over(run)
+    assert not ConnectionEvent.objects.filter(at__gte=run.created_at).exists()
+
+
+def test_a_viewer_is_told_beforehand(many: list[Connection], bob: User) -> None:
+    Membership.objects.create(
+        user=bob, organization=many[0].organization, role=Membership.Role.VIEWER
+    )
+    found = bulk.plan(for_user(bob), Action.RECONNECT, [many[0]])
+    assert found.skipped == {Problem.NO_RIGHT: [many[0]]} and not found.going
+
+
+# --- What does not end it ------------------------------------------------------------------------
+
+
+def test_it_goes_on_after_a_restart(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, many[:3])
+    step(hand, time)
+    actions.stop_worker(hand.worker)
+    time.pass_by(LONG_AGO)
+    successor = FakeWorker()
+    step(successor, time)
+    assert results(run) == ["asked", "asked", "waiting"], "a new worker gets its time"
+    resume(successor, of(run, many[0]))
+    step(successor, time)
+    assert results(run) == ["done", "asked", "asked"]
+
+
+def test_a_stop_spares_what_has_not_had_its_turn(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+) -> None:
+    run = begin(alice, many[:3])
+    step(hand, time)
+    actions.stop_run(run.pk)
+    assert results(run) == ["asked", "stopped", "stopped"] and not over(run)
+    resume(hand, of(run, many[0]))
+    step(hand, time, 3)
+    assert results(run) == ["done", "stopped", "stopped"] and over(run)
+    stopped_at = run.stopped_at
+    actions.stop_run(run.pk)
+    run.refresh_from_db()
+    assert run.stopped_at == stopped_at
+
+
+def test_too_many_in_a_short_time_wait_for_their_turn(
+    many: list[Connection], alice: User, hand: FakeWorker, time: Time, settings: Settings
+) -> None:
+    settings.RECONNECTS_PER_CALLER = 2
+    run = begin(alice, many[:3])
+    for _ in range(3):
+        step(hand, time)
+        for asked in run.items.filter(result=Result.ASKED):
+            resume(hand, asked)
+    step(hand, time)
+    assert results(run) == ["done", "done", "waiting"] and not over(run)
+    assert of(run, many[2]).problem == Problem.TOO_MANY
+    time.pass_by(timedelta(minutes=10))
+    step(hand, time)
+    assert of(run, many[2]).result == Result.ASKED
+
+
+def test_an_error_of_our_own_costs_one_and_not_the_run(
+    many: list[Connection],
+    alice: User,
+    hand: FakeWorker,
+    time: Time,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(connection_id: int, actor: Actor) -> Connection:
+        if connection_id == many[0].pk:
+            raise ZeroDivisionError
+        return actions.request_reconnect(connection_id, actor)
+
+    monkeypatch.setattr("connections.actions.bulk.request_reconnect", broken)
+    run = begin(alice, many[:2])
+    step(hand, time, 2)
+    assert [item.problem for item in run.items.all()] == [Problem.BROKE, ""]
+    assert results(run) == ["failed", "asked"]
+    assert "a run's request broke" in caplog.text
+
+
+def test_every_result_and_problem_has_its_words(
+    many: list[Connection], alice: User, hand: FakeWorker
+) -> None:
+    run = begin(alice, many[:1])
+    item = of(run, many[0])
+    for problem in Problem:
+        item.problem = problem
+        assert bulk.sentence(item).endswith(".")
+    item.problem = ""
+    for result, reason in (
+        ("done", Reason.RESUMED),
+        ("scan", Reason.WAITING_FOR_SCAN),
+        ("failed", Reason.CREDENTIALS_DAMAGED),
+        ("retrying", Reason.UNREACHABLE),
+        ("phone", ""),
+        ("stopped", ""),
+    ):
+        item.result, item.reason = result, reason
+        assert bulk.sentence(item).endswith(".")

@@ -1,0 +1,170 @@
+"""A worker takes over: what the one before left half done becomes true."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from connections import actions
+from connections.api.serializers import read_status
+from connections.lifecycle import AnyObservation, Reason, State
+from connections.models import Connection, PairingAttempt, Worker
+from connections.tests.support.fake_worker import NUMBER, FakeWorker, nobody, overdue
+from connections.tests.support.rows import everything
+from organizations.access import Actor
+
+ALICE = Actor("alice")
+
+
+@pytest.fixture
+def requested(connection: Connection) -> Connection:
+    return actions.request_reconnect(connection.pk, ALICE)
+
+
+def reread(connection: Connection) -> Connection:
+    return Connection.objects.get(pk=connection.pk)
+
+
+def test_a_pairing_begins_anew_while_someone_waits_for_it(
+    requested: Connection, hand: FakeWorker
+) -> None:
+    _, attempt = hand.show_code(requested)
+    FakeWorker().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (State.CONNECTING, Reason.CODE_LOST)
+    assert connection.wants_session and connection.started_generation < connection.generation
+    attempt.refresh_from_db()
+    assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
+
+
+def test_a_pairing_whose_time_is_over_was_interrupted(
+    requested: Connection, hand: FakeWorker
+) -> None:
+    _, attempt = hand.show_code(requested)
+    overdue(attempt)
+    FakeWorker().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (
+        State.ACTION_NEEDED,
+        Reason.PAIRING_INTERRUPTED,
+    )
+    assert not connection.wants_session
+    attempt.refresh_from_db()
+    assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
+
+
+def test_a_link_is_resumed(requested: Connection, hand: FakeWorker) -> None:
+    hand.link(requested)
+    before = reread(requested)
+    FakeWorker().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
+    assert (connection.store_name, connection.number) == (before.store_name, NUMBER)
+    assert connection.claim == before.claim + 1
+
+
+def test_the_store_of_a_phone_that_had_accepted_is_adopted(
+    requested: Connection, hand: FakeWorker
+) -> None:
+    fence, attempt = hand.show_code(requested)
+    actions.accept_code(fence, attempt.pk)
+    asked = []
+
+    def linked_number(connection_id: int, store: str) -> str:
+        asked.append((connection_id, store))
+        return NUMBER
+
+    actions.claim(requested.pk, FakeWorker().worker, linked_number)
+    assert asked == [(requested.pk, attempt.store_name)]
+    connection = reread(requested)
+    assert (connection.store_name, connection.number) == (attempt.store_name, NUMBER)
+    assert (connection.state, connection.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
+    attempt.refresh_from_db()
+    assert attempt.outcome == PairingAttempt.Outcome.LINKED
+    line = requested.events.first()
+    assert line is not None and line.attempt == attempt
+
+
+def test_a_request_that_had_not_come_to_a_pairing_is_carried_out_again(
+    requested: Connection, hand: FakeWorker
+) -> None:
+    hand.begin(requested)
+    FakeWorker().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (State.CONNECTING, Reason.CODE_LOST)
+    assert connection.wants_session
+
+
+def test_a_ban_is_waited_for_by_the_next_worker_too(
+    requested: Connection, hand: FakeWorker
+) -> None:
+    fence = hand.link(requested)
+    until = timezone.now() + timedelta(hours=1)
+    actions.record_event(fence, Reason.TEMPORARILY_BANNED, "until then", until)
+    before = everything()["ConnectionEvent"]
+    FakeWorker().claim(requested)
+    connection = reread(requested)
+    assert (connection.reason, connection.banned_until) == (Reason.TEMPORARILY_BANNED, until)
+    assert everything()["ConnectionEvent"] == before
+
+
+def test_a_request_that_no_one_has_begun_is_left_alone(requested: Connection) -> None:
+    history = everything()["ConnectionEvent"]
+    actions.claim(requested.pk, FakeWorker().worker, nobody)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (State.CONNECTING, Reason.REQUESTED)
+    assert connection.claim == 1
+    assert everything()["ConnectionEvent"] == history
+
+
+def test_a_disconnect_under_way_is_left_to_be_finished(
+    requested: Connection, hand: FakeWorker
+) -> None:
+    hand.link(requested)
+    actions.request_disconnect(requested.pk, ALICE)
+    hand.begin(requested)
+    before = reread(requested)
+    FakeWorker().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (before.state, Reason.DISCONNECTING)
+    assert connection.logout_pending
+
+
+@pytest.mark.parametrize("observation", [Reason.CODES_EXPIRED, Reason.SESSION_BROKE])
+def test_what_only_a_person_can_mend_stays_as_it_is(
+    requested: Connection, hand: FakeWorker, observation: AnyObservation
+) -> None:
+    fence, _ = hand.show_code(requested)
+    actions.record_event(fence, observation)
+    before = reread(requested)
+    FakeWorker().claim(requested)
+    connection = reread(requested)
+    assert (connection.state, connection.reason) == (before.state, before.reason)
+
+
+def test_a_new_worker_ends_the_ones_before_it(hand: FakeWorker) -> None:
+    newcomer = FakeWorker().worker
+    hand.worker.refresh_from_db()
+    assert hand.worker.stopped_at is not None
+    assert not hand.worker.alive
+    assert newcomer.alive
+    assert list(Worker.objects.filter(stopped_at=None)) == [newcomer]
+
+
+def test_a_heartbeat_keeps_a_worker_alive(hand: FakeWorker) -> None:
+    hand.die()
+    hand.worker.refresh_from_db()
+    assert not hand.worker.alive
+    assert not Worker.any_alive()
+    actions.heartbeat(hand.worker)
+    hand.worker.refresh_from_db()
+    assert hand.worker.alive
+    assert Worker.any_alive()
+
+
+def test_a_worker_that_stops_is_seen_at_once(requested: Connection, hand: FakeWorker) -> None:
+    hand.link(requested)
+    assert read_status(requested.pk).state == State.CONNECTED
+    actions.stop_worker(hand.worker)
+    observed = read_status(requested.pk)
+    assert (observed.state, observed.reason) == (State.RECONNECTING, Reason.WORKER_OFFLINE)

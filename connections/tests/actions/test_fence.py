@@ -1,0 +1,222 @@
+"""A worker that was superseded changes no row at all, whatever it is about to write."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from connections import actions
+from connections.actions import Fence, Superseded
+from connections.lifecycle import RULES, Reason, State
+from connections.models import Connection, PairingAttempt
+from connections.tests.support.fake_worker import CODE, NUMBER, PAIRING_LASTS, FakeWorker, nobody
+from connections.tests.support.rows import everything
+from organizations.access import Actor
+from organizations.models import Organization
+
+ALICE = Actor("alice")
+Write = Callable[[Fence, PairingAttempt], object]
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    write: Write
+
+
+CASES = [
+    Case("mark_started", lambda fence, attempt: actions.mark_started(fence)),
+    Case("begin_pairing", lambda fence, attempt: actions.begin_pairing(fence, PAIRING_LASTS)),
+    Case(
+        "begin_pairing because",
+        lambda fence, attempt: actions.begin_pairing(
+            fence, PAIRING_LASTS, Reason.LOGGED_OUT_BY_PHONE
+        ),
+    ),
+    Case(
+        "show_code",
+        lambda fence, attempt: actions.show_code(
+            fence, attempt.pk, CODE, 2, 6, timedelta(seconds=20)
+        ),
+    ),
+    Case(
+        "show_phone_code",
+        lambda fence, attempt: actions.show_phone_code(
+            fence, attempt.pk, "ABCD-EFGH", 6, timedelta(seconds=160)
+        ),
+    ),
+    Case("accept_code", lambda fence, attempt: actions.accept_code(fence, attempt.pk)),
+    Case(
+        "end_pairing",
+        lambda fence, attempt: actions.end_pairing(fence, Reason.CODES_EXPIRED),
+    ),
+    Case("lose_code", lambda fence, attempt: actions.lose_code(fence, attempt.pk)),
+    Case("link", lambda fence, attempt: actions.link(fence, attempt, NUMBER)),
+    *(
+        Case(
+            f"record_event {observation}",
+            lambda fence, attempt, observation=observation: actions.record_event(  # type: ignore[misc]
+                fence, observation, "too late"
+            ),
+        )
+        for observation in RULES
+    ),
+]
+
+by_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@pytest.fixture
+def pairing(connection: Connection, hand: FakeWorker) -> tuple[Fence, PairingAttempt]:
+    """A pairing whose first code is shown, and the right to write about it."""
+    actions.request_reconnect(connection.pk, ALICE)
+    return hand.show_code(connection)
+
+
+def refused(write: Callable[[], object]) -> None:
+    before = everything()
+    with pytest.raises(Superseded):
+        write()
+    assert everything() == before
+
+
+def test_the_table_names_every_write_with_a_fence() -> None:
+    """A new one without a row here fails."""
+    written = {
+        name
+        for name, function in vars(actions).items()
+        if getattr(function, "__annotations__", {}).get("fence") == "Fence"
+        and not name.startswith("_")
+    }
+    # These count whatever has been requested since: the end of a disconnect, see below, and a
+    # message that was sent, see test_self_tests.py; what is done to stores, see
+    # test_owned_stores.py.
+    apart = {"forget_credentials", "take_self_test", "end_self_test", "as_owner"}
+    assert written - apart == {case.name.split()[0] for case in CASES}
+
+
+@by_case
+def test_under_an_old_claim(
+    case: Case, connection: Connection, pairing: tuple[Fence, PairingAttempt]
+) -> None:
+    fence, attempt = pairing
+    newcomer = FakeWorker()
+    newcomer.claim(connection)
+    refused(lambda: case.write(fence, attempt))
+
+
+@by_case
+def test_under_an_old_generation(
+    case: Case, connection: Connection, pairing: tuple[Fence, PairingAttempt]
+) -> None:
+    fence, attempt = pairing
+    actions.request_disconnect(connection.pk, ALICE)
+    refused(lambda: case.write(fence, attempt))
+
+
+@by_case
+def test_about_a_connection_that_was_deleted(
+    case: Case, connection: Connection, pairing: tuple[Fence, PairingAttempt]
+) -> None:
+    fence, attempt = pairing
+    connection.organization.delete()
+    refused(lambda: case.write(fence, attempt))
+
+
+def test_a_code_for_an_attempt_that_has_ended_is_refused(
+    connection: Connection, pairing: tuple[Fence, PairingAttempt]
+) -> None:
+    fence, attempt = pairing
+    actions.record_event(fence, Reason.CODES_EXPIRED)
+    refused(lambda: actions.show_code(fence, attempt.pk, CODE, 2, 6, timedelta(seconds=20)))
+
+
+def test_a_code_for_another_connections_attempt_is_refused(
+    connection: Connection,
+    pairing: tuple[Fence, PairingAttempt],
+    hand: FakeWorker,
+    other_organization: Organization,
+) -> None:
+    fence, _ = pairing
+    other = Connection.objects.of(other_organization)
+    actions.request_reconnect(other.pk, ALICE)
+    _, attempt = hand.show_code(other)
+    refused(lambda: actions.show_code(fence, attempt.pk, CODE, 2, 6, timedelta(seconds=20)))
+
+
+def test_credentials_are_forgotten_whatever_has_been_requested_since(
+    connection: Connection, hand: FakeWorker
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    hand.link(connection)
+    actions.request_disconnect(connection.pk, ALICE)
+    fence = hand.begin(connection)
+    actions.request_reconnect(connection.pk, ALICE)
+    actions.forget_credentials(fence, Reason.DISCONNECTED)
+    connection.refresh_from_db()
+    assert (connection.store_name, connection.number, connection.logout_pending) == ("", "", False)
+    assert (connection.state, connection.generation) == (State.CONNECTING, 3)
+
+
+def test_a_disconnect_that_was_asked_for_twice_is_done_once(
+    connection: Connection, hand: FakeWorker
+) -> None:
+    """Disconnect, reconnect, disconnect: the first one's clean-up is that of the last one."""
+    actions.request_disconnect(connection.pk, ALICE)
+    fence = hand.begin(connection)
+    actions.request_reconnect(connection.pk, ALICE)
+    actions.request_disconnect(connection.pk, ALICE)
+    actions.forget_credentials(fence, Reason.DISCONNECTED)
+    connection.refresh_from_db()
+    assert (connection.state, connection.logout_pending) == (State.DISCONNECTED, False)
+
+
+def test_credentials_are_not_forgotten_under_an_old_claim(
+    connection: Connection, hand: FakeWorker
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    fence = hand.link(connection)
+    FakeWorker().claim(connection)
+    refused(lambda: actions.forget_credentials(fence, Reason.DISCONNECTED))
+    ahead = replace(fence, claim=fence.claim + 7)
+    refused(lambda: actions.forget_credentials(ahead, Reason.DISCONNECTED))
+
+
+def test_a_fence_from_the_future_is_none(
+    connection: Connection, pairing: tuple[Fence, PairingAttempt]
+) -> None:
+    fence, _ = pairing
+    refused(lambda: actions.record_event(replace(fence, claim=fence.claim + 1), Reason.RESUMED))
+    refused(
+        lambda: actions.record_event(
+            replace(fence, generation=fence.generation + 1), Reason.RESUMED
+        )
+    )
+
+
+def test_claiming_what_one_owns_raises_no_claim(connection: Connection, hand: FakeWorker) -> None:
+    first = actions.claim(connection.pk, hand.worker, nobody)
+    before = everything()
+    again = actions.claim(connection.pk, hand.worker, nobody)
+    assert first is not None and again is not None
+    assert again.claim == first.claim
+    assert everything() == before
+
+
+def test_the_database_refuses_a_second_open_attempt(
+    pairing: tuple[Fence, PairingAttempt],
+) -> None:
+    _, attempt = pairing
+    with pytest.raises(IntegrityError), transaction.atomic():
+        PairingAttempt.objects.create(
+            connection_id=attempt.connection_id, generation=9, expires_at=timezone.now()
+        )
+    PairingAttempt.objects.create(
+        connection_id=attempt.connection_id,
+        generation=9,
+        expires_at=timezone.now(),
+        ended_at=timezone.now(),
+    )

@@ -1,0 +1,172 @@
+"""What people ask for: one request at a time, each with its line in the history."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from connections import actions
+from connections.actions import AlreadyConnected
+from connections.api.serializers import read_status
+from connections.lifecycle import AnyObservation, Desired, Observation, Reason, State
+from connections.models import Connection, PairingAttempt
+from connections.tests.support.fake_worker import NUMBER, FakeWorker, overdue
+from connections.tests.support.rows import everything
+from organizations.access import Actor
+
+
+@pytest.fixture
+def actor(alice: User) -> Actor:
+    return Actor("alice", alice)
+
+
+def reconnect(connection: Connection, actor: Actor) -> Connection:
+    return actions.request_reconnect(connection.pk, actor)
+
+
+def disconnect(connection: Connection, actor: Actor) -> Connection:
+    return actions.request_disconnect(connection.pk, actor)
+
+
+def test_a_reconnect_is_written_down_with_who_asked(connection: Connection, actor: Actor) -> None:
+    asked = reconnect(connection, actor)
+    assert (asked.desired, asked.generation, asked.started_generation) == (Desired.CONNECTED, 1, 0)
+    assert (asked.state, asked.reason) == (State.CONNECTING, Reason.REQUESTED)
+    assert asked.requested_by == "alice"
+    assert asked.since > connection.since
+    (line,) = connection.events.all()
+    assert (line.observation, line.actor, line.user) == ("reconnect_requested", "alice", actor.user)
+    assert (line.state_before, line.state, line.reason) == (
+        State.DISCONNECTED,
+        State.CONNECTING,
+        Reason.REQUESTED,
+    )
+
+
+def test_a_request_that_waits_for_a_worker_is_not_made_twice(
+    connection: Connection, actor: Actor
+) -> None:
+    reconnect(connection, actor)
+    before = everything()
+    assert reconnect(connection, Actor("someone else")).generation == 1
+    assert everything() == before
+
+
+def test_a_pairing_under_way_is_left_to_go_on(
+    connection: Connection, actor: Actor, hand: FakeWorker
+) -> None:
+    reconnect(connection, actor)
+    hand.show_code(connection)
+    before = everything()
+    assert reconnect(connection, actor).generation == 1
+    assert everything() == before
+
+
+def test_a_pairing_of_a_dead_worker_is_replaced(
+    connection: Connection, actor: Actor, hand: FakeWorker
+) -> None:
+    reconnect(connection, actor)
+    _, attempt = hand.show_code(connection)
+    hand.die()
+    assert reconnect(connection, actor).generation == 2
+    attempt.refresh_from_db()
+    assert attempt.outcome == PairingAttempt.Outcome.CANCELLED
+
+
+def test_a_pairing_past_its_deadline_is_replaced(
+    connection: Connection, actor: Actor, hand: FakeWorker
+) -> None:
+    reconnect(connection, actor)
+    _, attempt = hand.show_code(connection)
+    overdue(attempt)
+    assert reconnect(connection, actor).generation == 2
+
+
+@pytest.mark.parametrize("observation", [Reason.LINK_LOST, Reason.TAKEN_OVER, Reason.SESSION_BROKE])
+def test_what_is_down_is_tried_anew(
+    connection: Connection, actor: Actor, hand: FakeWorker, observation: AnyObservation
+) -> None:
+    reconnect(connection, actor)
+    fence = hand.link(connection)
+    actions.record_event(fence, observation)
+    asked = reconnect(connection, actor)
+    assert (asked.generation, asked.state) == (2, State.CONNECTING)
+    assert asked.store_name, "with the saved credentials"
+
+
+def test_what_is_connected_is_left_alone(
+    connection: Connection, actor: Actor, hand: FakeWorker
+) -> None:
+    reconnect(connection, actor)
+    hand.link(connection)
+    before = everything()
+    with pytest.raises(AlreadyConnected):
+        reconnect(connection, actor)
+    assert everything() == before
+
+
+def test_what_was_connected_when_its_worker_died_is_reconnected(
+    connection: Connection, actor: Actor, hand: FakeWorker
+) -> None:
+    reconnect(connection, actor)
+    hand.link(connection)
+    hand.die()
+    assert read_status(connection.pk).state == State.RECONNECTING
+    asked = reconnect(connection, actor)
+    assert (asked.generation, asked.state) == (2, State.CONNECTING)
+    assert asked.store_name, "with the saved credentials"
+    assert reconnect(connection, actor).generation == 2
+
+
+def test_a_disconnect_ends_the_pairing_and_erases_its_code(
+    connection: Connection, actor: Actor, hand: FakeWorker
+) -> None:
+    reconnect(connection, actor)
+    _, attempt = hand.show_code(connection)
+    asked = disconnect(connection, actor)
+    assert (asked.desired, asked.logout_pending, asked.generation) == (
+        Desired.DISCONNECTED,
+        True,
+        2,
+    )
+    assert (asked.state, asked.reason) == (State.AWAITING_SCAN, Reason.DISCONNECTING)
+    attempt.refresh_from_db()
+    assert (attempt.code, attempt.code_expires_at) == ("", None)
+    assert attempt.outcome == PairingAttempt.Outcome.CANCELLED
+    assert attempt.ended_at is not None
+
+
+def test_a_disconnect_keeps_the_credentials_until_the_worker_has_logged_out(
+    connection: Connection, actor: Actor, hand: FakeWorker
+) -> None:
+    reconnect(connection, actor)
+    hand.link(connection)
+    asked = disconnect(connection, actor)
+    assert (asked.number, bool(asked.store_name)) == (NUMBER, True)
+
+
+def test_a_disconnect_under_way_is_not_made_twice(connection: Connection, actor: Actor) -> None:
+    disconnect(connection, actor)
+    before = everything()
+    assert disconnect(connection, actor).generation == 1
+    assert everything() == before
+
+
+def test_a_reconnect_during_a_disconnect_still_logs_out_first(
+    connection: Connection, actor: Actor, hand: FakeWorker
+) -> None:
+    reconnect(connection, actor)
+    hand.link(connection)
+    disconnect(connection, actor)
+    asked = reconnect(connection, actor)
+    assert (asked.desired, asked.logout_pending) == (Desired.CONNECTED, True)
+    assert (asked.state, asked.generation) == (State.CONNECTING, 3)
+
+
+def test_every_request_has_its_line_even_when_nothing_else_changes(
+    connection: Connection, actor: Actor, hand: FakeWorker
+) -> None:
+    reconnect(connection, actor)
+    hand.begin(connection)
+    hand.die()
+    reconnect(connection, actor)
+    requests = connection.events.filter(observation=Observation.RECONNECT_REQUESTED)
+    assert [line.actor for line in requests] == ["alice", "alice"]

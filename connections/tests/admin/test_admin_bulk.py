@@ -1,0 +1,266 @@
+"""Bulk actions in admin: what the question says, what the answer begins, who sees how it goes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from connections import actions
+from connections.admin.bulk import SURE_ABOVE
+from connections.lifecycle import Desired, Reason, State
+from connections.models import BulkItem, BulkRun, Connection
+from connections.tests.support.fake_worker import FakeWorker
+from organizations.models import Membership, Organization
+
+LIST = reverse("admin:connections_connection_changelist")
+BEGIN = reverse("admin:connections_connection_bulk")
+
+
+def browser(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def text(answer: Any) -> str:
+    return " ".join(str(answer.content.decode()).split())
+
+
+def made(user: User, *names: str, **columns: object) -> list[Connection]:
+    """Organizations that this user operates, with connections as they are told."""
+    found = []
+    for name in names:
+        organization = Organization.objects.create(name=name)
+        Membership.objects.create(
+            user=user, organization=organization, role=Membership.Role.OPERATOR
+        )
+        connection = Connection.objects.of(organization)
+        Connection.objects.filter(pk=connection.pk).update(**columns)
+        found.append(connection)
+    return found
+
+
+def down(user: User, *names: str) -> list[Connection]:
+    """They were linked, and stay down until someone presses Reconnect."""
+    columns = {"desired": Desired.CONNECTED, "store_name": "attempt-1"}
+    return made(user, *names, state=State.ACTION_NEEDED, reason=Reason.TAKEN_OVER, **columns)
+
+
+def ask(user: User, action: str, chosen: list[Connection], query: str = "", **more: object) -> Any:
+    """Press one of the list's buttons."""
+    form = {"action": action, "index": 0, "_selected_action": [row.pk for row in chosen]}
+    return browser(user).post(LIST + query, form | more)
+
+
+def answer(user: User, action: str, chosen: list[Connection], **more: object) -> Any:
+    """Say yes to the question."""
+    ids = ",".join(str(row.pk) for row in chosen)
+    return browser(user).post(BEGIN, {"action": action, "chosen": ids, **more})
+
+
+def chosen_in(html: str) -> set[int]:
+    found = re.search(r'name="chosen" value="([\d,]*)"', html)
+    assert found
+    return {int(part) for part in found[1].split(",") if part}
+
+
+def page(run: BulkRun, action: str = "run") -> str:
+    return reverse(f"admin:connections_connection_{action}", args=[run.pk])
+
+
+# --- The question --------------------------------------------------------------------------------
+
+
+def test_a_reconnect_says_which_and_which_not(
+    connection: Connection, alice: User, hand: FakeWorker
+) -> None:
+    first = down(alice, "North", "South")
+    up = made(
+        alice,
+        "Up",
+        desired=Desired.CONNECTED,
+        state=State.CONNECTED,
+        worker=hand.worker,
+        store_name="attempt-2",
+    )
+    html = text(ask(alice, "bulk_reconnect", [*first, *up, connection]))
+    assert "Reconnect: 2 organizations" in html
+    assert "<summary>Reconnect: 2</summary>" in html and "<li>North</li><li>South</li>" in html
+    assert "<summary>Needs the phone: 1</summary>" in html
+    assert reverse("admin:connections_connection_change", args=[connection.pk]) in html
+    assert "Skipped: 1 <span>WhatsApp is already connected.</span>" in html
+    assert chosen_in(html) == {row.pk for row in [*first, *up, connection]}
+    assert not BulkRun.objects.exists(), "asking begins nothing"
+
+
+def test_a_disconnect_says_what_is_lost(alice: User) -> None:
+    html = text(ask(alice, "bulk_disconnect", down(alice, "North")))
+    assert "its credentials saved on this server are deleted" in html
+    assert "cannot be undone" in html and "scan a new QR code" in html
+    assert 'name="sure"' not in html
+
+
+def test_more_than_a_few_disconnects_are_confirmed_by_their_number(alice: User) -> None:
+    chosen = down(alice, *(f"Shop {number}" for number in range(SURE_ABOVE + 1)))
+    assert 'name="sure"' in text(ask(alice, "bulk_disconnect", chosen))
+    assert 'name="sure"' not in text(ask(alice, "bulk_reconnect", chosen))
+    for wrong in ("", "10", "yes", "110"):
+        html = text(answer(alice, "disconnect", chosen, sure=wrong))
+        assert 'role="alert">Type 11 to confirm.' in html
+    assert not BulkRun.objects.exists()
+    assert answer(alice, "disconnect", chosen, sure=" 11 ").status_code == 302
+    assert BulkItem.objects.filter(result="waiting").count() == 11
+
+
+def test_all_that_match_can_be_chosen_across_pages(alice: User, admin_user: User) -> None:
+    down(alice, *(f"Shop {number:03}" for number in range(110)))
+    made(alice, "Never linked")
+    state = "?" + urlencode({"state": "action_needed"})
+    html = text(browser(admin_user).get(LIST + state))
+    assert "Select all 110 connections" in html
+    shown = list(Connection.objects.all()[:1])
+    html = text(ask(admin_user, "bulk_reconnect", shown, state, select_across=1))
+    assert "Reconnect: 110 organizations" in html and "Never linked" not in html
+    assert len(chosen_in(html)) == 110
+
+
+def test_only_ones_own_can_be_chosen(
+    alice: User, charlie: User, other_organization: Organization
+) -> None:
+    theirs = Connection.objects.of(other_organization)
+    html = text(answer(alice, "reconnect", [theirs]))
+    assert "There is nothing to do" in html and "Globex" not in html
+    assert chosen_in(html) == set()
+    html = text(ask(alice, "bulk_reconnect", [theirs]))
+    assert "Globex" not in html
+
+
+def test_who_may_only_look_at_one_is_told_so(alice: User, connection: Connection) -> None:
+    mine = down(alice, "Mine")
+    looked_at = down(alice, "Looked at")
+    Membership.objects.filter(organization=looked_at[0].pk).update(role=Membership.Role.VIEWER)
+    html = text(ask(alice, "bulk_reconnect", [*mine, *looked_at]))
+    assert "Skipped: 1 <span>Your role only allows you to look at this organization." in html
+    answer(alice, "reconnect", [*mine, *looked_at])
+    results = dict(BulkItem.objects.values_list("connection", "result"))
+    assert results == {mine[0].pk: "waiting", looked_at[0].pk: "skipped"}
+
+
+def test_a_viewer_cannot_even_ask(alice: User, bob: User, connection: Connection) -> None:
+    assert browser(bob).get(LIST).status_code == 200
+    form = {"action": "bulk_disconnect", "index": 0, "_selected_action": connection.pk}
+    assert "credentials" not in text(browser(bob).post(LIST, form))
+
+
+@pytest.mark.parametrize("chosen", ["", ",,", "x", "-1", "9" * 400, "١", "1;2"])
+def test_what_is_no_choice_begins_nothing(alice: User, chosen: str) -> None:
+    form = {"action": "reconnect", "chosen": chosen}
+    assert "There is nothing to do" in text(browser(alice).post(BEGIN, form))
+    assert browser(alice).post(BEGIN, form | {"action": "x"}).status_code == 400
+    assert browser(alice).get(BEGIN).status_code == 405
+
+
+def test_a_forged_form_begins_nothing(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    chosen = down(alice, "North")[0]
+    form = {"action": "disconnect", "chosen": chosen.pk}
+    assert client.post(BEGIN, form).status_code == 403
+    assert not BulkRun.objects.exists()
+
+
+# --- How it goes ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(alice: User, connection: Connection, hand: FakeWorker) -> BulkRun:
+    """Two to reconnect, and one that needs its phone."""
+    response = answer(alice, "reconnect", [*down(alice, "North", "South"), connection])
+    run = BulkRun.objects.get()
+    assert response.headers["Location"] == page(run)
+    return run
+
+
+def test_the_page_tells_a_result_for_each(run: BulkRun, alice: User) -> None:
+    html = text(browser(alice).get(page(run)))
+    assert '<progress max="3" value="1"' in html and "1 of 3" in html
+    assert "Waiting: 2 · Needs the phone: 1" in html
+    assert html.count("data-item=") == 3 and "has to scan a code" in html
+    for item in run.items.all():
+        assert reverse("admin:connections_connection_change", args=[item.connection_id]) in html
+    assert "style=" not in html and "onclick=" not in html
+
+
+def test_without_javascript_it_loads_itself_until_it_is_over(run: BulkRun, alice: User) -> None:
+    assert '<noscript><meta http-equiv="refresh"' in text(browser(alice).get(page(run)))
+    BulkItem.objects.filter(result="waiting").update(result="done", reason=Reason.RESUMED)
+    actions.advance_runs()
+    html = text(browser(alice).get(page(run)))
+    assert "http-equiv" not in html and "bulk.js" not in html
+    assert "Finished" in html and "Connected: 2 · Needs the phone: 1" in html
+
+
+def test_the_script_is_told_what_has_changed(run: BulkRun, alice: User) -> None:
+    client, address = browser(alice), page(run, "run_progress")
+    whole = client.get(address).json()
+    assert (whole["done"], whole["total"], whole["ended"]) == (1, 3, False)
+    assert len(whole["items"]) == 3 and whole["waiting"] == ""
+    last = run.items.order_by("changed_at").last()
+    assert last is not None
+    later = client.get(address, {"since": last.changed_at.isoformat()}).json()
+    assert 0 < len(later["items"]) <= 3
+    after = client.get(address, {"since": "2999-01-01T00:00:00+00:00"}).json()
+    assert after["items"] == [] and after["done"] == 1
+    for nonsense in ("x", "2026-13-45T00:00:00Z", "2026-01-01"):
+        assert len(client.get(address, {"since": nonsense}).json()["items"]) == 3
+
+
+def test_it_says_so_when_no_worker_runs(run: BulkRun, alice: User, hand: FakeWorker) -> None:
+    assert "is not running" not in text(browser(alice).get(page(run)))
+    hand.die()
+    assert "is not running" in text(browser(alice).get(page(run)))
+    assert "is not running" in browser(alice).get(page(run, "run_progress")).json()["waiting"]
+
+
+def test_it_is_there_for_who_made_it_and_superusers_only(
+    run: BulkRun, alice: User, bob: User, charlie: User, admin_user: User
+) -> None:
+    for name in ("run", "run_progress", "run_stop"):
+        for user in (bob, charlie):
+            ask = browser(user).post if name == "run_stop" else browser(user).get
+            assert ask(page(run, name)).status_code == 404
+    for user in (alice, admin_user):
+        assert browser(user).get(page(run)).status_code == 200
+    assert browser(alice).get(f"{BEGIN}999999/").status_code == 404
+
+
+def test_it_can_be_stopped(run: BulkRun, alice: User) -> None:
+    client = browser(alice)
+    assert client.get(page(run, "run_stop")).status_code == 405
+    assert client.post(page(run, "run_stop")).headers["Location"] == page(run)
+    html = text(client.get(page(run)))
+    assert "Stopped: 2 · " not in html and "Needs the phone: 1 · Stopped: 2" in html
+    assert "The run was stopped before its turn." in html
+    assert not Connection.objects.filter(state=State.CONNECTING).exists()
+
+
+def test_who_lost_a_place_is_told_no_name_any_more(run: BulkRun, alice: User) -> None:
+    Membership.objects.filter(organization__name="South").delete()
+    html = text(browser(alice).get(page(run)))
+    assert "North" in html and "South" not in html and "No longer yours" in html
+
+
+def test_the_list_leads_to_what_goes_on(
+    run: BulkRun, alice: User, bob: User, admin_user: User
+) -> None:
+    assert page(run) in text(browser(alice).get(LIST))
+    for user in (bob, admin_user):
+        assert page(run) not in text(browser(user).get(LIST))
+    actions.stop_run(run.pk)
+    assert page(run) not in text(browser(alice).get(LIST))

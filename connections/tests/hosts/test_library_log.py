@@ -1,0 +1,116 @@
+"""What is read from the Go library's log, by lines of the pinned version, and nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from connections.worker.child import library_log
+from connections.worker.child.go_library import path_in
+from connections.worker.child.library_log import event_in
+
+CLIENT, RECEIVED, SENT = "Client", "Client/Recv", "Client/Send"
+REFUSED_DIAL = (
+    "couldn't dial whatsapp web websocket: failed to send handshake request: "
+    'Get "https://web.whatsapp.com/ws/chat": proxyconnect tcp: dial tcp 127.0.0.1:0: connect: '
+    "connection refused"
+)
+CODES = (
+    '<iq from="s.whatsapp.net" id="3061457893" type="set" xmlns="md"><pair-device>'
+    "<ref>324047…</ref><ref>3240c2…</ref><ref>324011…</ref></pair-device></iq>"
+)
+PASSKEY = (
+    '<notification from="s.whatsapp.net" id="77" t="1800000000" type="passkey_prologue_request">'
+    "<passkey_request_options><!-- 210 bytes --></passkey_request_options></notification>"
+)
+KNOWN = [
+    (CLIENT, "Successfully authenticated", {"event": "authenticated"}),
+    (CLIENT, "Got 515 code, reconnecting...", {"event": "restarting"}),
+    (
+        CLIENT,
+        f"Error reconnecting after autoreconnect sleep: {REFUSED_DIAL}",
+        {"event": "relink_failed", "error": REFUSED_DIAL},
+    ),
+    (
+        CLIENT,
+        "Failed to reconnect after 515 code: first line\nsecond line",
+        {"event": "relink_failed", "error": "first line\nsecond line"},
+    ),
+    (
+        CLIENT,
+        "Got 503/service_unavailable connect failure, assuming automatic reconnect will handle it",
+        {"event": "failed", "reason": "503"},
+    ),
+    (
+        CLIENT,
+        "Got 500/ connect failure, assuming automatic reconnect will handle it",
+        {"event": "failed", "reason": "500"},
+    ),
+    (
+        CLIENT,
+        "Failed to pair device: invalid device identity HMAC in pair success message",
+        {
+            "event": "not_paired",
+            "error": "invalid device identity HMAC in pair success message",
+        },
+    ),
+    (RECEIVED, CODES, {"event": "codes", "count": 3}),
+    (RECEIVED, PASSKEY, {"event": "passkey"}),
+]
+# The parts of the phrases that the library puts together with what differs.
+PHRASES = (
+    library_log.AUTHENTICATED,
+    library_log.RESTARTING,
+    "Error reconnecting after autoreconnect sleep: %v",
+    "Failed to reconnect after 515 code: %v",
+    "Got %d/%s connect failure, assuming automatic reconnect will handle it",
+    "Failed to pair device: %v",
+    "invalid device identity HMAC in pair success message",
+    "invalid device signature in pair success message",
+    "passkey_prologue_request",
+    "pair-device",
+)
+IGNORED = [
+    (CLIENT, ""),
+    (CLIENT, "Successfully paired 5511987654321:1@s.whatsapp.net"),
+    (CLIENT, "Error reconnecting after autoreconnect sleep"),
+    (CLIENT, "Failed to handle it: Got 515 code, reconnecting..."),
+    (CLIENT, "Got logged_out connect failure, sending LoggedOut event and deleting session"),
+    # Such words count in a stanza only, and a stanza has no other ones.
+    (CLIENT, CODES),
+    (SENT, PASSKEY),
+    (RECEIVED, "Successfully authenticated"),
+    (RECEIVED, "Got 515 code, reconnecting..."),
+    (RECEIVED, '<iq from="s.whatsapp.net" id="1" type="result"/>'),
+    (RECEIVED, '<notification from="s.whatsapp.net" type="companion_reg_refresh"/>'),
+    # What people write may hold any words.
+    (RECEIVED, f"<message><body>{CODES}</body></message>"),
+    (RECEIVED, f"<message><body>{PASSKEY}</body></message>"),
+    (RECEIVED, '<notification type="text"><x type="passkey_prologue_request"/></notification>'),
+]
+
+
+@pytest.mark.parametrize(("module", "line", "event"), KNOWN, ids=lambda value: str(value)[:40])
+def test_known_line_gives_its_event(module: str, line: str, event: dict[str, object]) -> None:
+    assert event_in(module, line) == event
+
+
+@pytest.mark.parametrize(("module", "line"), IGNORED, ids=lambda value: str(value)[:40])
+def test_other_line_gives_no_event(module: str, line: str) -> None:
+    assert event_in(module, line) is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 6, 8])
+def test_codes_are_counted(count: int) -> None:
+    references = "<ref>32</ref>" * count
+    stanza = f'<iq id="1" type="set"><pair-device>{references}</pair-device></iq>'
+    assert event_in(RECEIVED, stanza) == {"event": "codes", "count": count}
+
+
+def test_pinned_library_has_these_phrases() -> None:
+    spec = importlib.util.find_spec("neonize")
+    assert spec is not None and spec.origin is not None
+    library = path_in(Path(spec.origin).parent).read_bytes()
+    assert [phrase for phrase in PHRASES if phrase.encode() not in library] == []

@@ -1,0 +1,121 @@
+"""The live page's socket, through the whole ASGI application: who hears what."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from connections import actions
+from connections.models import Connection
+from connections.tests.support.fake_worker import CODE, FakeWorker
+from connections.tests.support.sockets import (
+    close_code,
+    do,
+    log_in,
+    open_socket,
+    page_of,
+    refusal,
+    watching,
+)
+from organizations.access import Actor
+from organizations.models import Membership, Organization
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SESSION_ENDED, NOT_FOUND = 4401, 4404
+ALICE = Actor("alice")
+
+
+@pytest.fixture
+def shown(connection: Connection, hand: FakeWorker) -> Connection:
+    """A connection whose code waits to be scanned."""
+    actions.request_reconnect(connection.pk, ALICE)
+    hand.show_code(connection)
+    return connection
+
+
+async def test_a_snapshot_comes_first_and_again_with_each_change(
+    connection: Connection, alice: User, hand: FakeWorker
+) -> None:
+    async with watching(page_of(connection), await do(log_in, alice)) as socket:
+        first = await socket.receive_json_from()
+        assert (first["type"], first["state"]) == ("snapshot", "disconnected")
+        await do(actions.request_reconnect, connection.pk, ALICE)
+        told = await socket.receive_json_from()
+        assert told["state"] == "connecting"
+        assert told["history"][0]["actor"] == "alice"
+
+
+async def test_an_operator_gets_the_code(shown: Connection, alice: User) -> None:
+    async with watching(page_of(shown), await do(log_in, alice)) as socket:
+        told = await socket.receive_json_from()
+        assert told["panel"] == "code"
+        assert told["pairing"]["qr"].startswith("data:image/svg+xml;base64,")
+        assert 0 < told["pairing"]["secondsLeft"] <= told["pairing"]["secondsInAll"]
+
+
+async def test_a_viewer_gets_no_code_and_no_buttons(shown: Connection, bob: User) -> None:
+    async with watching(page_of(shown), await do(log_in, bob)) as socket:
+        told = await socket.receive_json_from()
+        assert (told["state"], told["panel"]) == ("awaiting_scan", "hidden")
+        assert told["pairing"] is None
+        assert not told["canReconnect"] and not told["canDisconnect"]
+        assert CODE not in str(told) and "data:image" not in str(told)
+
+
+async def test_asking_gets_the_snapshot_again_and_a_dead_worker_shows(
+    shown: Connection, alice: User, hand: FakeWorker
+) -> None:
+    async with watching(page_of(shown), await do(log_in, alice)) as socket:
+        await socket.receive_json_from()
+        await do(hand.die)
+        await socket.send_json_to({})
+        told = await socket.receive_json_from()
+        assert (told["panel"], told["pairing"]) == ("offline", None)
+
+
+async def test_an_outsider_is_told_that_there_is_nothing(
+    connection: Connection, charlie: User
+) -> None:
+    socket = open_socket(page_of(connection), await do(log_in, charlie))
+    assert await refusal(socket) == NOT_FOUND
+
+
+async def test_the_anonymous_are_told_to_log_in(connection: Connection) -> None:
+    assert await refusal(open_socket(page_of(connection), Client())) == SESSION_ENDED
+
+
+async def test_another_site_cannot_connect_with_our_cookies(
+    connection: Connection, alice: User
+) -> None:
+    socket = open_socket(
+        page_of(connection), await do(log_in, alice), origin="https://evil.example"
+    )
+    accepted, _ = await socket.connect()
+    assert not accepted
+
+
+async def test_a_lost_membership_ends_the_socket(shown: Connection, alice: User) -> None:
+    async with watching(page_of(shown), await do(log_in, alice)) as socket:
+        await socket.receive_json_from()
+        await do(Membership.objects.filter(user=alice).delete)
+        await do(actions.request_disconnect, shown.pk, ALICE)
+        assert await close_code(socket) == NOT_FOUND
+
+
+async def test_a_logout_ends_the_socket(shown: Connection, alice: User) -> None:
+    client = await do(log_in, alice)
+    async with watching(page_of(shown), client) as socket:
+        await socket.receive_json_from()
+        await do(client.logout)
+        await socket.send_json_to({})
+        assert await close_code(socket) == SESSION_ENDED
+
+
+async def test_nothing_is_heard_of_other_organizations(
+    connection: Connection, alice: User, other_organization: Organization
+) -> None:
+    other = await do(Connection.objects.of, other_organization)
+    async with watching(page_of(connection), await do(log_in, alice)) as socket:
+        await socket.receive_json_from()
+        await do(actions.request_reconnect, other.pk, ALICE)
+        assert await socket.receive_nothing()

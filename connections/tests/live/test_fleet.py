@@ -1,0 +1,317 @@
+"""The fleet page: who sees what of it, what needs a person, and in which order."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection as database
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone, translation
+
+from connections import actions
+from connections.api.serializers import read_status
+from connections.display import SECTION_NAMES, Section, display_of
+from connections.lifecycle import Reason, State
+from connections.live import fleet
+from connections.live.fleet import FleetHealth
+from connections.models import Connection, Worker
+from connections.reason_texts import REASON_TEXTS, NextAction
+from connections.tests.support.fake_worker import CODE, NUMBER, FakeWorker
+from organizations.access import Actor, for_user
+from organizations.actions import set_active
+from organizations.models import Membership, Organization
+
+PAGE = "/admin/connections/"
+ALICE = Actor("alice")
+
+
+def look(user: User, address: str = PAGE) -> Any:
+    client = Client()
+    client.force_login(user)
+    return client.get(address)
+
+
+def text(response: Any) -> str:
+    return str(response.content.decode())
+
+
+def shown(response: Any) -> dict[str, list[str]]:
+    """The names in each section, as they stand on the page."""
+    return {
+        section.name: [row["name"] for row in section.rows]
+        for section in response.context["sections"]
+        if section.rows
+    }
+
+
+def new(name: str, state: State, reason: Reason, minutes: int = 0, **more: Any) -> Connection:
+    """A connection that has been so for some minutes, and that no worker has to look after."""
+    connection = Connection.objects.of(Organization.objects.create(name=name))
+    since = timezone.now() - timedelta(minutes=minutes)
+    worker = Worker.objects.order_by("pk").first()
+    fields: dict[str, Any] = {"state": state, "reason": reason, "since": since, "worker": worker}
+    fields |= more
+    Connection.objects.filter(pk=connection.pk).update(**fields)
+    connection.refresh_from_db()
+    return connection
+
+
+# --- Who sees what ------------------------------------------------------------------------------
+
+
+def test_each_sees_their_own(
+    connection: Connection,
+    other_organization: Organization,
+    alice: User,
+    charlie: User,
+    admin_user: User,
+) -> None:
+    assert shown(look(alice)) == {"disconnected": ["Acme"]}
+    assert shown(look(charlie)) == {"disconnected": ["Globex"]}
+    assert shown(look(admin_user)) == {"disconnected": ["Acme", "Globex"]}
+    assert "Acme" not in text(look(charlie)) + text(look(charlie, "/admin/"))
+
+
+def test_the_anonymous_and_those_who_are_no_staff_log_in_first(alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(is_staff=False)
+    for response in (Client().get(PAGE), look(alice)):
+        assert response.status_code == 302
+        assert response.headers["Location"] == f"/admin/login/?next={PAGE}"
+
+
+def test_it_is_where_the_apps_heading_and_the_breadcrumbs_lead(
+    connection: Connection, alice: User
+) -> None:
+    index = text(look(alice, "/admin/"))
+    assert f'<a href="{PAGE}" class="section"' in index
+    assert f'<a href="{PAGE}">Connections</a>' in text(
+        look(alice, "/admin/connections/connectionevent/")
+    )
+
+
+def test_the_first_page_has_it_in_short(
+    connection: Connection, hand: FakeWorker, bob: User
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    hand.link(connection)
+    response = look(bob, "/admin/")
+    counted = {section.name: section.count for section in response.context["sections"]}
+    assert counted == dict.fromkeys(Section, 0) | {"connected": 1}
+    html = text(response)
+    assert '<strong data-count="connected">1</strong> Connected' in html
+    assert f'<a href="{PAGE}">See what needs you</a>' in html
+
+
+def test_no_one_finds_a_code_there(connection: Connection, alice: User, hand: FakeWorker) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    hand.show_code(connection)
+    response = look(alice)
+    assert shown(response) == {"linking": ["Acme"]}
+    assert CODE not in text(response) and "data:image" not in text(response)
+
+
+# --- What needs a person ------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("reason", Reason)
+def test_section_is_action_needed_where_only_a_person_helps(
+    hand: FakeWorker, reason: Reason
+) -> None:
+    only_the_server = REASON_TEXTS[reason].step == NextAction.CHECK_SERVER
+    for state in State:
+        if (state, reason) == (State.DISCONNECTED, Reason.ORGANIZATION_INACTIVE):
+            continue  # Never stored: so a deactivated one is told.
+        connection = new(f"{state} {reason}", state, reason)
+        in_need = display_of(read_status(connection.pk)).section == Section.ACTION_NEEDED
+        assert in_need == (state == State.ACTION_NEEDED or only_the_server), state
+
+
+def test_without_a_worker_what_should_run_needs_someone_at_the_server(
+    connection: Connection, alice: User, hand: FakeWorker
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    hand.link(connection)
+    assert shown(look(alice)) == {"connected": ["Acme"]}
+    hand.die()
+    response = look(alice)
+    assert shown(response) == {"action_needed": ["Acme"]}
+    assert "Ask the administrator to start the worker." in text(response)
+    (row,) = response.context["sections"][0].rows
+    died = timezone.now() - 2 * Worker.OFFLINE_AFTER
+    assert abs(row["sinceTime"] - max(died, connection.since)) < timedelta(seconds=10)
+
+
+def test_a_deactivated_one_is_neither_well_nor_in_need(
+    connection: Connection, alice: User, hand: FakeWorker
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    hand.begin(connection)
+    set_active(connection.organization, False, ALICE)
+    assert shown(look(alice)) == {"deactivated": ["Acme"]}
+
+
+def test_the_step_that_helps_is_a_button_for_who_may_press_it(
+    connection: Connection, alice: User, bob: User, hand: FakeWorker
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    actions.record_event(hand.link(connection), Reason.LOGGED_OUT_BY_PHONE)
+    form = re.compile(
+        rf'action="{PAGE}connection/{connection.pk}/reconnect/" data-reconnect (hidden)?'
+    )
+    link = re.compile(rf'href="{PAGE}connection/{connection.pk}/change/" data-open (hidden)?')
+    for user, hidden in ((alice, (None, "hidden")), (bob, ("hidden", None))):
+        html = text(look(user))
+        assert "The phone unlinked this device." in html
+        found = (form.search(html), link.search(html))
+        assert tuple(match and match[1] for match in found) == hidden, user
+
+
+def test_at_the_server_there_is_no_button_to_press(
+    connection: Connection, alice: User, hand: FakeWorker
+) -> None:
+    actions.request_reconnect(connection.pk, ALICE)
+    later = timezone.now() + timedelta(minutes=5, seconds=30)
+    actions.record_event(hand.link(connection), Reason.CLIENT_OUTDATED, retry_at=later)
+    response = look(alice)
+    (row,) = response.context["sections"][0].rows
+    assert (row["reconnects"], row["retryText"]) == (False, "Next try in 5\xa0minutes")
+    assert "Ask the administrator to update the software" in text(response)
+
+
+# --- Order and number ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(hand: FakeWorker) -> None:
+    """Some of each, made in no particular order."""
+    new("Zeta", State.CONNECTED, Reason.LINKED, 3, number=NUMBER)
+    new("alpha", State.CONNECTED, Reason.LINKED, 9)
+    new("Old", State.ACTION_NEEDED, Reason.BANNED, 600)
+    new("New", State.ACTION_NEEDED, Reason.LOGGED_OUT_BY_PHONE, 2)
+    new("Server", State.RECONNECTING, Reason.UNREACHABLE, 30)
+    new("Retryable", State.RECONNECTING, Reason.LINK_LOST, 1)
+    new("Scan", State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, 1)
+
+
+def test_the_newest_news_is_first_and_the_others_are_by_name(many: None, admin_user: User) -> None:
+    assert list(shown(look(admin_user)).items()) == [
+        ("action_needed", ["New", "Server", "Old"]),
+        ("reconnecting", ["Retryable"]),
+        ("linking", ["Scan"]),
+        ("connected", ["alpha", "Zeta"]),
+    ]
+
+
+def test_each_count_leads_to_the_list_of_those(many: None, admin_user: User) -> None:
+    set_active(Organization.objects.get(name="Zeta"), False, ALICE)
+    for section in look(admin_user).context["sections"]:
+        found = look(admin_user, section.listed).context["cl"].result_list
+        names = {connection.organization.name for connection in found}
+        assert names >= {row["name"] for row in section.rows}, section.name
+        # The list has what needs someone at the server under its state, too.
+        assert len(names) == section.count + ("Server" in names and section.name == "reconnecting")
+
+
+def test_a_long_section_shows_its_first_and_the_way_to_the_rest(
+    hand: FakeWorker, admin_user: User
+) -> None:
+    for number in range(60):
+        new(f"Number {number:02}", State.CONNECTED, Reason.LINKED)
+    response = look(admin_user)
+    assert shown(response) == {"connected": [f"Number {number:02}" for number in range(50)]}
+    assert 'Show all (<span data-count="connected">60</span>)' in text(response)
+
+
+@pytest.mark.parametrize("address", [PAGE, "/admin/"])
+def test_many_cost_no_more_queries_than_few(hand: FakeWorker, alice: User, address: str) -> None:
+    client = Client()
+    client.force_login(alice)
+    client.get(address)  # Some of what Django asks is kept.
+    asked = []
+    for several in (3, 80):
+        for number in range(several):
+            state = list(State)[number % len(State)]
+            place = new(f"Number {several} {number}", state, Reason.LINKED).organization
+            Membership.objects.create(user=alice, organization=place)
+        with CaptureQueriesContext(database) as queries:
+            assert client.get(address).status_code == 200
+        asked.append(len(queries))
+    assert asked[0] == asked[1] <= 17
+
+
+def test_many_that_no_worker_holds_cost_no_more_either(hand: FakeWorker, admin_user: User) -> None:
+    hand.die()
+    organizations = [
+        new(f"{number}", State.CONNECTED, Reason.LINKED, desired="connected", worker=None)
+        for number in range(30)
+    ]
+    wanted = [connection.organization for connection in organizations]
+    with CaptureQueriesContext(database) as queries:
+        briefs = fleet.briefs(wanted, set())
+    assert {brief["reason"] for brief in briefs.values()} == {Reason.WORKER_OFFLINE}
+    assert len(queries) == 3
+
+
+def test_the_alarm_about_the_version_is_on_the_page(
+    connection: Connection, alice: User, hand: FakeWorker
+) -> None:
+    told = "No organization can connect until it is updated."
+    alarm = re.compile(r"data-alarm (hidden)?")
+    for since, hidden in ((None, "hidden"), (timezone.now(), None)):
+        actions.heartbeat(hand.worker, since)
+        html = text(look(alice))
+        found = alarm.search(html)
+        assert told in html and found and found[1] == hidden
+
+
+# --- Nothing the matter, and nothing there ------------------------------------------------------
+
+
+def test_without_any_organization_it_says_what_to_do(admin_user: User, db: None) -> None:
+    stranger = User.objects.create(username="stranger", is_staff=True)
+    response = look(admin_user)
+    assert response.context["mood"] == FleetHealth.EMPTY
+    assert "/admin/organizations/organization/add/" in text(response)
+    assert "Ask an owner of yours" in text(look(stranger))
+    assert "Add an organization" not in text(look(stranger))
+
+
+def test_what_it_says_where_nothing_needs_a_person(
+    connection: Connection, other_organization: Organization, admin_user: User, hand: FakeWorker
+) -> None:
+    caller = for_user(admin_user)
+    actions.request_reconnect(connection.pk, ALICE)
+    fence = hand.link(connection)
+    assert fleet.fleet_of(caller).mood == FleetHealth.QUIET
+    set_active(other_organization, False, ALICE)
+    assert fleet.fleet_of(caller).mood == FleetHealth.WELL
+    actions.record_event(fence, Reason.LOGGED_OUT_BY_PHONE)
+    assert fleet.fleet_of(caller).mood == FleetHealth.ACTION
+
+
+def test_every_section_has_a_name() -> None:
+    assert set(SECTION_NAMES) == set(Section)
+
+
+# --- The menu of languages ----------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/admin/login/?next=/admin/", PAGE])
+def test_every_page_is_there_in_three_languages(address: str, admin_client: Client) -> None:
+    client = Client() if "login" in address else admin_client
+    html = text(client.get(address))
+    assert re.findall(r'name="language" value="([\w-]+)"', html) == ["en", "pt-br", "es"]
+    for name in ("English", "Português Brasileiro", "Español"):
+        assert f">{name}</button>" in html
+    assert f'name="next" value="{address}"' in html
+    with translation.override("en"):  # What a request activates stays active in a test.
+        answer = client.post("/language/", {"language": "pt-br", "next": address})
+        assert (answer.status_code, answer.headers["Location"]) == (302, address)
+        assert '<html lang="pt-br"' in text(client.get(address))

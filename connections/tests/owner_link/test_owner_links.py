@@ -1,0 +1,308 @@
+"""The link for the phone's owner: one attempt of one browser, for a while, and nothing leaks."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection as database
+from django.utils import timezone
+from pytest_django import Settings
+
+from connections import actions
+from connections.actions.owner_links import digest
+from connections.lifecycle import AnyObservation, Observation, Reason
+from connections.models import Connection, Method, OwnerLink
+from connections.owner_link import links
+from connections.owner_link.screen import screen
+from connections.tests.support.fake_worker import NUMBER, FakeWorker, overdue
+from organizations.access import Actor
+from organizations.models import AuditEntry, Membership
+
+State = OwnerLink.State
+HERE = "192.0.2.9"
+
+
+@pytest.fixture
+def actor(alice: User) -> Actor:
+    return Actor("alice", alice)
+
+
+@pytest.fixture
+def made(connection: Connection, actor: Actor) -> tuple[OwnerLink, str]:
+    return actions.make_owner_link(connection.pk, actor)
+
+
+def held_by(secret: str, browser: str = "one") -> str:
+    """What the cookie of a browser holds."""
+    return f"{secret}.{browser}"
+
+
+def afresh(link: OwnerLink) -> OwnerLink:
+    return OwnerLink.objects.get(pk=link.pk)
+
+
+def age(link: OwnerLink, seconds: float) -> None:
+    """Let its times lie further back."""
+    found, back = afresh(link), timedelta(seconds=seconds)
+    times = {
+        name: time - back
+        for name in ("made_at", "expires_at", "opened_at", "used_at")
+        if (time := getattr(found, name))
+    }
+    OwnerLink.objects.filter(pk=link.pk).update(**times)
+
+
+def audit() -> list[tuple[str, str, str | None]]:
+    entries = AuditEntry.objects.filter(action__startswith="owner_link").order_by("pk")
+    return list(entries.values_list("action", "actor", "address"))
+
+
+def test_only_hashes_are_stored(made: tuple[OwnerLink, str], connection: Connection) -> None:
+    link, secret = made
+    assert len(bytes.fromhex(secret)) * 8 >= 128
+    actions.use_owner_link(link, held_by(secret), HERE)
+    row = OwnerLink.objects.filter(pk=link.pk).values().get()
+    assert row["secret_hash"] == digest(secret)
+    assert not [name for name, value in row.items() if secret in str(value) or value == "one"]
+
+
+def test_the_whole_way(
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, alice: User
+) -> None:
+    link, secret = made
+    held = held_by(secret)
+    assert link.state == State.NEW
+    assert links.of_browser(held) == link
+    actions.open_owner_link(link, HERE)
+    actions.open_owner_link(link, "192.0.2.10")
+    assert afresh(link).state == State.OPENED
+    assert not connection.events.exists()
+    actions.use_owner_link(link, held, HERE)
+    assert afresh(link).state == State.IN_USE
+    hand.link(connection)
+    assert afresh(link).state == State.LINKED
+    event = connection.events.get(observation=Observation.RECONNECT_REQUESTED)
+    assert (event.actor, event.user, event.address) == (
+        "the phone's owner (link by alice)",
+        None,
+        HERE,
+    )
+    owner = "the phone's owner (link by alice)"
+    assert audit() == [
+        ("owner_link_made", "alice", None),
+        ("owner_link_opened", owner, HERE),
+        ("owner_link_used", owner, HERE),
+    ]
+
+
+def test_from_the_button_on_it_is_one_browsers(made: tuple[OwnerLink, str]) -> None:
+    link, secret = made
+    mine, other = held_by(secret), held_by(secret, "two")
+    assert links.of_browser(other) == link
+    actions.use_owner_link(link, mine, HERE)
+    assert links.of_browser(mine) == link
+    for stranger in (other, secret, f"{secret}.", ""):
+        assert links.of_browser(stranger) is None
+        with pytest.raises(actions.LinkOver):
+            actions.use_owner_link(link, stranger, HERE)
+    # A reload, or the button pressed twice, changes nothing.
+    generation = Connection.objects.get(pk=link.connection_id).generation
+    actions.use_owner_link(link, mine, HERE)
+    assert Connection.objects.get(pk=link.connection_id).generation == generation
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_one_gets_it(connection: Connection, actor: Actor) -> None:
+    link, secret = actions.make_owner_link(connection.pk, actor)
+
+    def use(browser: int) -> bool:
+        try:
+            actions.use_owner_link(link, held_by(secret, str(browser)), HERE)
+        except actions.LinkOver:
+            return False
+        finally:
+            database.close()
+        return True
+
+    with ThreadPoolExecutor(10) as pool:
+        won = list(pool.map(use, range(10)))
+    assert won.count(True) == 1
+    assert links.of_browser(held_by(secret, str(won.index(True)))) == link
+    assert [action for action, *_ in audit()].count("owner_link_used") == 1
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [Reason.CODES_EXPIRED, Reason.PAIRING_REFUSED, Reason.PAIRING_UNREACHABLE],
+)
+def test_one_attempt_and_it_is_used_up(
+    made: tuple[OwnerLink, str],
+    connection: Connection,
+    hand: FakeWorker,
+    actor: Actor,
+    ending: AnyObservation,
+) -> None:
+    link, secret = made
+    held = held_by(secret)
+    actions.use_owner_link(link, held, HERE)
+    fence, _ = hand.show_code(connection)
+    actions.record_event(fence, ending)
+    # What others begin later is nothing to this link, whether or not anyone has looked meanwhile.
+    actions.request_reconnect(connection.pk, actor)
+    hand.show_code(connection)
+    assert afresh(link).state == State.FAILED
+    told = screen(afresh(link))
+    assert (told["stage"], told["qr"], told["code"]) == ("over", None, None)
+    for method in (None, Method.QR, Method.PHONE):
+        with pytest.raises(actions.LinkOver):
+            actions.use_owner_link(link, held, HERE, method, NUMBER)
+    connection.events.update(at=timezone.now() - links.REMEMBERED_FOR)
+    assert links.of_browser(held) is None
+
+
+def test_a_pairing_that_is_under_way_is_joined(
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, actor: Actor
+) -> None:
+    link, secret = made
+    actions.request_reconnect(connection.pk, actor, Method.PHONE, NUMBER)
+    fence, attempt = hand.begin_pairing(connection)
+    actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", 6, timedelta(seconds=60))
+    actions.use_owner_link(link, held_by(secret), HERE)
+    told = screen(afresh(link))
+    assert (told["stage"], told["code"], told["canScan"]) == ("typed", "ABCD-EFGH", True)
+    assert NUMBER not in str(told)
+    assert connection.events.filter(observation=Observation.RECONNECT_REQUESTED).count() == 1
+    assert audit()[-1][0] == "owner_link_used"
+
+
+def test_from_one_kind_of_code_to_the_other_is_still_the_attempt(
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker
+) -> None:
+    link, secret = made
+    held = held_by(secret)
+    actions.use_owner_link(link, held, HERE)
+    hand.show_code(connection)
+    assert screen(afresh(link))["stage"] == "qr"
+    actions.use_owner_link(link, held, HERE, Method.PHONE, NUMBER)
+    assert screen(afresh(link))["stage"] == "wait"
+    assert afresh(link).state == State.IN_USE
+    actions.use_owner_link(link, held, HERE, Method.QR)
+    hand.link(connection)
+    assert screen(afresh(link))["stage"] == "done"
+
+
+def test_it_expires_and_so_does_an_attempt_that_no_one_carries_out(
+    made: tuple[OwnerLink, str], settings: Settings, connection: Connection, actor: Actor
+) -> None:
+    link, secret = made
+    age(link, settings.OWNER_LINK_SECONDS - 5)
+    assert afresh(link).state == State.NEW
+    actions.use_owner_link(link, held_by(secret), HERE)
+    age(link, settings.OWNER_LINK_SECONDS / 2)
+    assert afresh(link).state == State.IN_USE
+    age(link, settings.PAIRING_TIMEOUT_SECONDS * 2)
+    assert afresh(link).state == State.FAILED
+    another, secret = actions.make_owner_link(connection.pk, actor)
+    age(another, settings.OWNER_LINK_SECONDS)
+    assert afresh(another).state == State.EXPIRED
+    assert links.of_browser(held_by(secret)) is None
+    with pytest.raises(actions.LinkOver):
+        actions.use_owner_link(another, held_by(secret), HERE)
+
+
+@pytest.mark.parametrize("by", ["revoking", "a new link", "the maker's role", "the maker's end"])
+def test_what_ends_it(
+    made: tuple[OwnerLink, str], connection: Connection, actor: Actor, alice: User, by: str
+) -> None:
+    link, secret = made
+    if by == "revoking":
+        assert actions.revoke_owner_link(connection.pk, actor)
+        assert not actions.revoke_owner_link(connection.pk, actor)
+    elif by == "a new link":
+        actions.make_owner_link(connection.pk, actor)
+    elif by == "the maker's role":
+        Membership.objects.filter(user=alice).update(role=Membership.Role.VIEWER)
+    else:
+        User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert afresh(link).state == State.REVOKED
+    assert links.of_browser(held_by(secret)) is None
+    with pytest.raises(actions.LinkOver):
+        actions.use_owner_link(link, held_by(secret), HERE)
+
+
+def test_revoking_voids_the_code_that_it_shows(
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, actor: Actor
+) -> None:
+    link, secret = made
+    actions.use_owner_link(link, held_by(secret), HERE)
+    _, attempt = hand.show_code(connection)
+    actions.revoke_owner_link(connection.pk, actor)
+    attempt.refresh_from_db()
+    assert (attempt.code, attempt.outcome) == ("", "cancelled")
+    assert links.of_browser(held_by(secret)) is None
+
+
+def test_revoking_one_that_nobody_uses_leaves_a_pairing_alone(
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, actor: Actor
+) -> None:
+    actions.request_reconnect(connection.pk, actor)
+    _, attempt = hand.show_code(connection)
+    actions.revoke_owner_link(connection.pk, actor)
+    attempt.refresh_from_db()
+    assert attempt.ended_at is None
+
+
+def test_so_many_and_no_more(connection: Connection, actor: Actor, settings: Settings) -> None:
+    settings.OWNER_LINKS_PER_ORGANIZATION = 3
+    links = [actions.make_owner_link(connection.pk, actor)[0] for _ in range(3)]
+    with pytest.raises(actions.TooManyLinks) as error:
+        actions.make_owner_link(connection.pk, actor)
+    assert 590 <= error.value.wait <= 600
+    assert [afresh(link).state for link in links] == [State.REVOKED, State.REVOKED, State.NEW]
+    age(links[0], 601)
+    actions.make_owner_link(connection.pk, actor)
+
+
+def test_where_there_is_nothing_to_link(
+    connection: Connection, actor: Actor, hand: FakeWorker, made: tuple[OwnerLink, str]
+) -> None:
+    link, secret = made
+    actions.request_reconnect(connection.pk, actor)
+    hand.link(connection)
+    with pytest.raises(actions.AlreadyConnected):
+        actions.make_owner_link(connection.pk, actor)
+    with pytest.raises(actions.AlreadyConnected):
+        actions.use_owner_link(link, held_by(secret), HERE)
+    assert afresh(link).used_at is None
+    assert screen(link)["stage"] == "connected"
+    assert NUMBER not in str(screen(link))
+
+
+def test_a_code_that_ran_out_is_not_shown(
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker
+) -> None:
+    link, secret = made
+    actions.use_owner_link(link, held_by(secret), HERE)
+    _, attempt = hand.show_code(connection)
+    overdue(attempt)
+    connection.attempts.update(code_expires_at=timezone.now())
+    assert screen(afresh(link))["stage"] == "wait"
+
+
+def test_what_staff_are_told(
+    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker
+) -> None:
+    link, secret = made
+    told = links.told(connection)
+    assert told is not None and secret not in str(told)
+    assert (told["state"], told["by"], told["canRevoke"]) == ("new", "alice", True)
+    actions.use_owner_link(link, held_by(secret), HERE)
+    hand.link(connection)
+    told = links.told(connection)
+    assert told is not None
+    assert (told["state"], told["canRevoke"]) == ("linked", False)
+    age(link, 25 * 3600)
+    assert links.told(connection) is None

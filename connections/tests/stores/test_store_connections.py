@@ -1,0 +1,72 @@
+"""The real Go library on PostgreSQL: its connections go, and its errors are told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from connections.stores import store_place
+from connections.stores.postgres import host_url
+from connections.tests.hosts.test_host import event, fork_server, host, until
+from connections.tests.support.store_backends import DatabasePlace, database, postgres
+from connections.worker.hosts.handle import Host
+
+__all__ = ["database", "host", "fork_server", "postgres"]
+
+pytestmark = pytest.mark.sqlite_only
+
+STORE = "attempt-1"
+STARTS = 40
+HOSTS = "application_name = 'whatsapp_orgs host'"
+
+
+def connections(place: DatabasePlace) -> int:
+    """How many of the hosts' connections are open."""
+    where = f"datname = '{place.database}' AND {HOSTS}"
+    [(found,)] = place.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {where}")
+    assert isinstance(found, int)
+    return found
+
+
+async def test_ended_clients_leave_no_connection_open(host: Host, database: DatabasePlace) -> None:
+    """The library never closes its pools; the server closes what is idle in them."""
+    for _ in range(STARTS):
+        link = host.open(store_place().create(7, STORE))
+        ended = await event(link, "ended")
+        assert ended["cause"] == "dial", ended
+        await link.close()
+    await until(lambda: connections(database) == 0, "no connection")
+    assert store_place().exists(7, STORE)
+
+
+async def test_each_store_gets_its_own_tables(host: Host, database: DatabasePlace) -> None:
+    """whatsmeow looks for its table of versions in all schemas that there are."""
+    for number in (1, 2, 3):
+        await event(host.open(store_place().create(number, STORE)), "ended")
+        assert store_place().exists(number, STORE)
+    # neonize opens every address as a SQLite file first, where the process works.
+    assert not list(Path(settings.BASE_DIR).glob("postgres:*"))
+
+
+async def test_missing_store_is_not_made_by_a_client(host: Host, database: DatabasePlace) -> None:
+    """Nor is any other organization's taken for it."""
+    await event(host.open(store_place().create(1, STORE)), "ended")
+    ended = await event(host.open(store_place().database(2, STORE)), "ended")
+    assert ended["cause"] == "store", ended
+    assert database.content() == {(1, STORE)}
+
+
+async def test_unreachable_store_server_has_its_own_cause(host: Host) -> None:
+    secret = "hunter2hunter2"
+    address = host_url(f"postgres://me:{secret}@127.0.0.1:1/orgs", "wa_1_attempt_1")
+    ended = await event(host.open(address), "ended")
+    assert ended["cause"] == "away" and secret not in ended["error"], ended
+
+
+@pytest.mark.parametrize("port", ["nonsense", "99999999"])
+async def test_invalid_address_is_not_in_the_error(host: Host, port: str) -> None:
+    secret = "hunter2hunter2"
+    ended = await event(host.open(f"postgres://me:{secret}@h:{port}/orgs"), "ended")
+    assert secret not in ended["error"], ended

@@ -1,0 +1,66 @@
+"""What people are told of the library's errors about a connection, by the library's own words."""
+
+from __future__ import annotations
+
+import pytest
+
+from connections.worker.tasks.event_mapping import dial_words
+
+GET = 'failed to send handshake request: Get "https://web.whatsapp.com/ws/chat": '
+DIALLED = f"failed to dial whatsapp web websocket: failed to WebSocket dial: {GET}"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("Proxy Authentication Required", "the proxy answered with HTTP status 407"),
+        ("Forbidden", "the proxy answered with HTTP status 403"),
+        ("Bad Gateway", "the proxy answered with HTTP status 502"),
+        ("Service Unavailable", "the proxy answered with HTTP status 503"),
+        ("Blocked by policy", "the proxy refused: Blocked by policy"),
+        ("<b>No\x1b[31m</b> http//user@host", "the proxy refused: bNo31mb httpuserhost"),
+        ("x" * 200, f"the proxy refused: {'x' * 60}"),
+        ("user:secret@host", ""),
+        (
+            "proxyconnect tcp: dial tcp 127.0.0.1:3128: connect: connection refused",
+            "the proxy cannot be reached",
+        ),
+        (
+            "proxyconnect tcp: dial tcp: lookup proxy.example on 127.0.0.53:53: no such host",
+            "the proxy cannot be reached",
+        ),
+        (
+            "proxyconnect tcp: dial tcp 192.0.2.1:3128: i/o timeout",
+            "the proxy cannot be reached",
+        ),
+        (
+            "dial tcp: lookup web.whatsapp.com on 127.0.0.53:53: no such host",
+            "its name cannot be looked up (DNS)",
+        ),
+        (
+            "dial tcp: lookup web.whatsapp.com on 127.0.0.53:53: server misbehaving",
+            "its name cannot be looked up (DNS)",
+        ),
+        ("dial tcp 192.0.2.1:443: i/o timeout", "it did not answer"),
+        ("dial tcp 192.0.2.1:443: connect: connection refused", "the connection was refused"),
+        ("dial tcp [2001:db8::1]:443: connect: network is unreachable", "there is no route to it"),
+        (
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+            "its certificate is not trusted",
+        ),
+        ("EOF", "the connection was cut"),
+        (
+            "read tcp 10.0.0.2:5->192.0.2.1:443: read: connection reset by peer",
+            "the connection was cut",
+        ),
+    ],
+    ids=lambda value: value[:60],
+)
+def test_error_of_a_dial_is_told_in_plain_words(error: str, words: str) -> None:
+    assert dial_words(DIALLED + error) == words
+
+
+def test_refused_websocket_names_its_http_status() -> None:
+    error = "failed to WebSocket dial: expected handshake response status code 101 but got 503"
+    assert dial_words(error) == "it answered with HTTP status 503"
+    assert dial_words("something that nobody has seen yet") == ""

@@ -1,0 +1,157 @@
+"""What is written down of how a pairing ended, with a host process that says what a test wants."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+from connections import actions
+from connections.lifecycle import AnyObservation, Reason, State
+from connections.models import Connection, PairingAttempt
+from connections.tests.support.fake_worker import CODE, PAIRING_LASTS
+from connections.worker.hosts.client import Event, Link
+from connections.worker.hosts.handle import Host
+from connections.worker.supervisor import Supervisor
+from connections.worker.tasks.connection_task import ConnectionTask
+from connections.worker.tasks.pairing import Pairing
+from organizations.access import Actor
+from organizations.models import Organization
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ALICE = Actor("alice")
+Outcome = PairingAttempt.Outcome
+A_CODE: list[Event] = [
+    {"event": "reached"},
+    {"event": "codes", "count": 6},
+    {"event": "code", "code": CODE},
+]
+
+
+class ScriptedHost:
+    """A host whose one client tells what a test wrote down for it, and is not heard of again."""
+
+    def __init__(self, events: list[Event]) -> None:
+        self.events = events
+        self.killed = False
+
+    def open(self, database: str, pairing: bool = False) -> Link:
+        link = Link(cast(Host, self), 1, database)
+        for event in self.events:
+            link.receive(event)
+        return link
+
+    def send(self, command: Mapping[str, Any]) -> None:
+        pass
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+class ScriptedClients:
+    """Gives a pairing its host."""
+
+    def __init__(self, host: ScriptedHost) -> None:
+        self.host = host
+
+    async def open(self, connection_id: int, store: str, alone: bool = False) -> Link:
+        raise AssertionError("no login is resumed here")
+
+    def evict(self, connection_id: int, store: str) -> bool:
+        return False
+
+    async def take_host(self) -> ScriptedHost:
+        return self.host
+
+    def blank_store(self) -> bytes:
+        return b""
+
+
+@pytest.fixture
+async def supervisor() -> AsyncIterator[Supervisor]:
+    """A worker with its lease held and none of its duties running."""
+    supervisor = Supervisor()
+    supervisor._lease.worker = await sync_to_async(actions.start_worker)("w", alone=True)
+    supervisor._lease._until = math.inf
+    try:
+        yield supervisor
+    finally:
+        await supervisor.db(connections.close_all)
+        supervisor._database.close()
+
+
+def requested_pairing(supervisor: Supervisor) -> Connection:
+    organization = Organization.objects.create(name="Acme")
+    connection = Connection.objects.of(organization)
+    actions.request_reconnect(connection.pk, ALICE)
+    claimed = actions.claim(connection.pk, supervisor.worker, lambda _id, _store: "")
+    assert claimed is not None
+    return claimed
+
+
+@pytest.mark.parametrize(
+    ("events", "observation", "detail", "outcome"),
+    [
+        (
+            [{"event": "pairing_ended", "outcome": "err-brand-new"}],
+            Reason.PAIRING_REFUSED,
+            "it said: err-brand-new",
+            Outcome.REFUSED,
+        ),
+        (
+            # Which of the two comes first is the library's affair.
+            [
+                {"event": "pairing_ended", "outcome": "error"},
+                {"event": "not_paired", "error": "invalid device signature in pair success"},
+            ],
+            Reason.PAIRING_UNVERIFIED,
+            "its signature is wrong",
+            Outcome.REFUSED,
+        ),
+        (
+            [{"event": "not_paired", "error": "failed to parse signed device identity"}],
+            Reason.PAIRING_UNVERIFIED,
+            "it could not be read",
+            Outcome.REFUSED,
+        ),
+        (
+            [{"event": "not_paired", "error": "error saving device: disk I/O error"}],
+            Reason.STORE_FAILED,
+            "",
+            Outcome.FAILED,
+        ),
+        (
+            [{"event": "pairing_ended", "outcome": "passkey-request"}],
+            Reason.PAIRING_PASSKEY,
+            "",
+            Outcome.PASSKEY,
+        ),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+async def test_each_outcome_under_a_code_has_its_reason(
+    supervisor: Supervisor,
+    events: list[Event],
+    observation: AnyObservation,
+    detail: str,
+    outcome: PairingAttempt.Outcome,
+) -> None:
+    host = ScriptedHost(A_CODE + events)
+    row = await sync_to_async(requested_pairing)(supervisor)
+    context = replace(supervisor.context, clients=ScriptedClients(host))
+    task = ConnectionTask(context, row, None)
+    attempt = await task.db(actions.begin_pairing, task.fence, PAIRING_LASTS)
+
+    assert not await Pairing(task, attempt).run()
+
+    assert host.killed
+    await sync_to_async(row.refresh_from_db)()
+    await sync_to_async(attempt.refresh_from_db)()
+    assert (row.state, row.reason, row.detail) == (State.ACTION_NEEDED, str(observation), detail)
+    assert (attempt.outcome, attempt.code) == (outcome, "")

@@ -1,0 +1,1 @@
+"""The program of a host process: neonize and its Go library. No Django."""

@@ -1,0 +1,269 @@
+"""What runs in a host process: `python -m connections.worker.child.host_process FD`.
+
+The process that is started is a fork server: it imports everything but the Go library and forks a
+host for each socket that the worker passes to it, which costs 30 ms instead of 500 and shares
+its memory. A host loads the Go library and then follows its socket, one JSON line a command:
+
+    {"do": "open", "ref": 1, "database": "/…/whatsmeow.sqlite3", "device_name": "…",
+     "pairing": false}
+    {"do": "allow_relink", "ref": 1}
+    {"do": "prepare", "ref": 1, "database": "/…/whatsmeow.sqlite3"}
+    {"do": "pair_phone", "ref": 1, "number": "…"}
+    {"do": "send_test", "ref": 1, "test": 7, "text": "…"}
+    {"do": "logout", "ref": 1}    {"do": "close", "ref": 1}    {"do": "ping", "ref": 0}
+
+and answers with the client's events, `{"ref": 1, "event": "code", …}`. Stdout is the Go library's.
+When the socket closes, the worker has ended, and the host exits. No Django in here.
+"""
+
+import contextlib
+import gc
+import json
+import mmap
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from connections.worker.child import lease_memory, neonize_gateway
+
+Command = dict[str, Any]
+
+# All clients are checked at every so many pings; those that were down, at each.
+CHECK_EVERY = 3
+
+
+class Commands:
+    """Queues commands. Closing and logging out go first: a start can take long."""
+
+    URGENT = ("close", "logout")
+
+    def __init__(self) -> None:
+        self._waiting: list[Command] = []
+        self._changed = threading.Condition()
+
+    def put(self, command: Command) -> None:
+        with self._changed:
+            self._waiting.append(command)
+            self._changed.notify()
+
+    def take(self) -> Command:
+        """Wait for a command and return it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting)
+            urgent = (at for at, found in enumerate(self._waiting) if found["do"] in self.URGENT)
+            return self._waiting.pop(next(urgent, 0))
+
+    def drop(self, ref: int) -> None:
+        """Drop the waiting commands for a client."""
+        with self._changed:
+            self._waiting = [found for found in self._waiting if found["ref"] != ref]
+
+    def empty(self) -> bool:
+        with self._changed:
+            return not self._waiting
+
+
+class Host:
+    """Runs several WhatsApp clients, started and stopped one after the other."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._writing = threading.Lock()
+        self._clients: dict[int, neonize_gateway.Client] = {}
+        self._commands = Commands()
+        self._pings = 0
+        self._usage = usage()
+        self._down: set[int] = set()  # clients that were down at the last check
+
+    def run(self) -> None:
+        """Execute commands until the worker closes the socket.
+
+        A start can take seconds, so the commands wait in a queue of their own, and the answer to a
+        ping says that this process is alive, not that it is idle.
+        """
+        threading.Thread(target=self._execute_all, name="commands", daemon=True).start()
+        with self._channel.makefile("r", encoding="utf-8") as lines:
+            for line in lines:
+                command = json.loads(line)
+                if command["do"] == "ping":
+                    self._answer_ping()
+                else:
+                    self._commands.put(command)
+
+    def _answer_ping(self) -> None:
+        """Answer, and now and then check the clients: that costs far more than an answer."""
+        thorough = self._pings % CHECK_EVERY == 0
+        self._pings += 1
+        if thorough:
+            self._usage = usage()
+        self.say(0, {"event": "pong", **self._usage})
+        if (thorough or self._down) and self._commands.empty():
+            self._commands.put({"do": "check", "ref": 0, "everyone": thorough})
+
+    def say(self, ref: int, event: neonize_gateway.Event) -> None:
+        """Send one line to the worker; the Go library's threads call this, too."""
+        line = json.dumps({"ref": ref, **event}).encode() + b"\n"
+        with self._writing:
+            try:
+                self._channel.sendall(line)
+            except OSError:
+                # The worker has ended.
+                os._exit(1)
+
+    def _execute_all(self) -> None:
+        try:
+            while True:
+                self._execute(self._commands.take())
+        except Exception as error:
+            report_crash(self._channel, error)
+
+    def _execute(self, command: Command) -> None:
+        ref = int(command["ref"])
+        if command["do"] == "open":
+            client = neonize_gateway.open_client(
+                command["database"],
+                command["device_name"],
+                lambda event: self.say(ref, event),
+                command["pairing"],
+            )
+            self._clients[ref] = client
+            client.start()
+        elif command["do"] == "prepare":
+            error = neonize_gateway.prepare(command["database"])
+            self.say(ref, {"event": "prepared", "error": error})
+        elif command["do"] == "pair_phone":
+            self._clients[ref].pair_phone(command["number"])
+        elif command["do"] == "allow_relink":
+            if ref in self._clients:  # A close overtakes what waits.
+                self._clients[ref].allow_relink()
+        elif command["do"] == "send_test":
+            if ref in self._clients:  # A close overtakes what waits.
+                self._clients[ref].send_test(int(command["test"]), command["text"])
+        elif command["do"] == "logout":
+            self._clients[ref].logout()
+        elif command["do"] == "close":
+            self._close(ref)
+        elif command["do"] == "check":
+            self._check(self._clients if command["everyone"] else self._down)
+        else:
+            raise ValueError(f"unknown command {command['do']!r}")
+
+    def _check(self, refs: Iterable[int]) -> None:
+        """Report clients that are down: the library does not when a reconnect fails."""
+        clients = {ref: self._clients[ref] for ref in refs if ref in self._clients}
+        self._down = {ref for ref, client in clients.items() if not client.up()}
+        for ref in self._down:
+            self.say(ref, {"event": "down"})
+
+    def _close(self, ref: int) -> None:
+        """Stop a client, and drop what it was still to do, its start included."""
+        self._commands.drop(ref)
+        client = self._clients.pop(ref, None)
+        if client is None:
+            self.say(ref, {"event": "ended", "error": "", "cause": "stopped"})
+        else:
+            client.stop()
+
+
+def usage() -> neonize_gateway.Event:
+    """Return this process's open descriptors, and the megabytes that it does not share."""
+    resident, shared = Path("/proc/self/statm").read_text().split()[1:3]
+    pages = int(resident) - int(shared)
+    megabytes = pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+    return {"descriptors": len(os.listdir("/proc/self/fd")), "megabytes": megabytes}
+
+
+def report_crash(channel: socket.socket, error: Exception) -> NoReturn:
+    """Report an error to the worker, and exit."""
+    line = json.dumps({"ref": 0, "event": "broken", "error": f"{type(error).__name__}: {error}"})
+    try:
+        channel.sendall(line.encode() + b"\n")
+    finally:
+        os._exit(1)
+
+
+def become_host(
+    channel: socket.socket, noise_root: bytes | None, lease: mmap.mmap | None
+) -> NoReturn:
+    """Load the Go library and execute commands; never returns."""
+    status = 1
+    try:
+        prefer_to_be_killed()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if lease is not None:
+            exit_with(lease)
+        neonize_gateway.load(noise_root)
+        host = Host(channel)
+        host.say(0, {"event": "ready"})
+        host.run()
+        status = 0
+    except Exception as error:
+        report_crash(channel, error)
+    finally:
+        # A client that shows a QR code can't be stopped, so an ordinary exit would hang.
+        os._exit(status)
+
+
+def prefer_to_be_killed() -> None:
+    """Let the kernel kill a host, which can be replaced, when memory runs out."""
+    with contextlib.suppress(OSError):  # Some containers forbid it.
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
+def redirect_stdio(stderr: int) -> None:
+    """Keep the Go library's output out of ours; the reason of a crash goes to `stderr`."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream, descriptor in enumerate((null, null, stderr)):
+        os.dup2(descriptor, stream)
+    os.close(null)
+    os.close(stderr)
+
+
+def exit_with(lease: mmap.mmap) -> None:
+    """Exit when the lease (lease.py) is over.
+
+    Also after a standstill, in which other workers may have taken over.
+    """
+
+    def watch() -> None:
+        while (left := lease_memory.read(lease) - time.monotonic()) > 0:
+            time.sleep(left)
+        try:
+            os.write(2, b"fatal error: the right to hold sockets was over\n")
+        finally:
+            os._exit(1)
+
+    threading.Thread(target=watch, name="lease", daemon=True).start()
+
+
+def main(control: socket.socket, lease: mmap.mmap | None = None) -> None:
+    """Fork a host for every socket that comes in, until the worker has ended."""
+    os.umask(0o077)
+    root = os.environ.get("WHATSAPP_NOISE_ROOT", "")
+    noise_root = bytes.fromhex(root) if root else None
+    neonize_gateway.preload(simulated=noise_root is not None)
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 16, 2)
+        if not message:
+            return
+        if (pid := os.fork()) == 0:
+            control.close()
+            redirect_stdio(descriptors[1])
+            become_host(socket.socket(fileno=descriptors[0]), noise_root, lease)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        control.send(str(pid).encode())
+
+
+if __name__ == "__main__":
+    seen = mmap.mmap(int(sys.argv[2]), lease_memory.SIZE) if sys.argv[2:] else None
+    main(socket.socket(fileno=int(sys.argv[1])), seen)

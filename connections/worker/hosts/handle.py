@@ -1,0 +1,208 @@
+"""A host process, as the worker handles it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import os
+import re
+import signal
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from connections.worker.hosts.client import Event, Link
+
+logger = logging.getLogger(__name__)
+
+READY_SECONDS = 10.0
+PING_SECONDS = 5.0
+# A host that does not answer for so many steps in a row is stuck. The steps are short: after a
+# standstill of the worker itself, it still reads the answer that has come in meanwhile.
+ANSWER_STEPS, ANSWER_STEP_SECONDS = 5, 2.0
+# Far above what SESSIONS_PER_HOST clients need, far below what the system allows.
+MAX_DESCRIPTORS = 800
+MAX_STDERR_BYTES = 1_000_000
+CRASH_PATTERN = re.compile(rb"^(fatal error: .{1,100}|panic: runtime error.{0,100}|panic:)", re.M)
+
+
+class HostBroken(Exception):
+    """A host process could not be started."""
+
+
+class Host:
+    """Sends commands to one host process and passes its events on to the clients in it."""
+
+    def __init__(self, pid: int, channel: socket.socket, stderr: int) -> None:
+        self.pid = pid
+        self.stuck = False  # a client in it did not stop
+        self.alone = False  # for one client only
+        self.orphaned_stores: set[str] = (
+            set()
+        )  # stores of clients that were closed while not connected
+        self.usage = {"starts": 0, "descriptors": 0, "megabytes": 0}
+        self._killed = ""  # why the worker killed it
+        self._stderr = stderr
+        self._answered = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
+        self._channel = channel
+        self._pidfd: int | None = None
+        with contextlib.suppress(ProcessLookupError):
+            self._pidfd = os.pidfd_open(pid)
+        self._next_ref = itertools.count(1)
+        self._links: dict[int, Link] = {}
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writer: asyncio.StreamWriter | None = None
+        self._listening: asyncio.Task[None] | None = None
+
+    @property
+    def sessions(self) -> int:
+        """Return how many clients run in it."""
+        return len(self._links)
+
+    @property
+    def recycle(self) -> bool:
+        """Return whether it takes no new clients, as one did not stop or it has leaked too much.
+
+        The Go library never closes a store's database: each start costs some five descriptors.
+        """
+        return (
+            self.stuck
+            or self.usage["starts"] >= settings.HOST_MAX_STARTS
+            or self.usage["descriptors"] >= MAX_DESCRIPTORS
+            or self.usage["megabytes"] >= settings.HOST_MAX_MEMORY_MB
+        )
+
+    @property
+    def links(self) -> list[Link]:
+        """Return the clients in it."""
+        return list(self._links.values())
+
+    @property
+    def alive(self) -> bool:
+        return self._listening is not None and not self._listening.done()
+
+    async def start(self) -> None:
+        """Listen, and wait until the Go library is loaded. Raises HostBroken."""
+        reader, self._writer = await asyncio.open_unix_connection(sock=self._channel)
+        self._listening = asyncio.create_task(self._listen(reader), name=f"host {self.pid}")
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await asyncio.shield(self._ready)
+        except TimeoutError:
+            raise HostBroken("a host process did not get ready in time") from None
+        self._watching = asyncio.create_task(self._watch(), name=f"watch host {self.pid}")
+
+    def open(self, database: str, pairing: bool = False) -> Link:
+        """Start a client on a store: it resumes the store's device, or pairs when there is none.
+
+        `database`: the store's address, which may hold a password. `pairing`: there is no device
+        in it yet.
+        """
+        command = {"do": "open", "device_name": settings.DEVICE_NAME, "pairing": pairing}
+        return self._begin(database, command)
+
+    async def prepare(self, database: str, seconds: float) -> None:
+        """Make a store's tables without connecting. Raises HostBroken, TimeoutError."""
+        link = self._begin(database, {"do": "prepare"})
+        event = await link.next(seconds)
+        self.forget(link.ref)
+        if event["event"] != "prepared" or event["error"]:
+            raise HostBroken(event["error"] or "a host process ended while it made a store")
+
+    def _begin(self, database: str, command: Mapping[str, Any]) -> Link:
+        self.usage["starts"] += 1
+        ref = next(self._next_ref)
+        link = self._links[ref] = Link(self, ref, database)
+        if not self.alive:
+            link.receive({"event": "host_gone", "error": ""})
+        self.send({**command, "database": database, "ref": ref})
+        return link
+
+    def send(self, command: Mapping[str, Any]) -> None:
+        """Send one command; a process that has ended gets none, and its clients know it."""
+        if self.alive and self._writer is not None:
+            self._writer.write(json.dumps(command).encode() + b"\n")
+
+    def forget(self, ref: int) -> None:
+        """Pass no further event to a client."""
+        self._links.pop(ref, None)
+
+    def kill(self, why: str = "it is not needed any more") -> None:
+        """Kill the process. `why` goes to its clients as the error."""
+        self._killed = self._killed or why
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            os.close(self._pidfd)
+            self._pidfd = None
+        if self._writer is not None:
+            self._writer.close()
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while line := await reader.readline():
+                self._receive(json.loads(line))
+        except ConnectionError:
+            pass  # It ended before it read our last command: the same as an empty line.
+        finally:
+            self._handle_end()
+
+    def _handle_end(self) -> None:
+        why = self._killed or self._crash_message()
+        os.close(self._stderr)
+        if self._watching is not None:
+            self._watching.cancel()
+        if not self._ready.done():
+            self._ready.set_exception(HostBroken(f"a host process ended while starting: {why}"))
+            self._ready.exception()
+        if not self._killed:
+            logger.error("a host process ended by itself", extra={"host": self.pid, "why": why})
+        for link in self.links:
+            link.receive({"event": "host_gone", "error": why})
+
+    def _crash_message(self) -> str:
+        """Return the Go library's crash message; the rest of its output may hold secrets."""
+        found = CRASH_PATTERN.search(os.pread(self._stderr, MAX_STDERR_BYTES, 0))
+        return found[1].decode(errors="replace") if found else "it was killed"
+
+    async def _watch(self) -> None:
+        """Kill a process that does not answer: stopped, or without a processor for too long."""
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            self._answered.clear()
+            self.send({"do": "ping", "ref": 0})
+            for _ in range(ANSWER_STEPS):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(ANSWER_STEP_SECONDS):
+                        await self._answered.wait()
+                if self._answered.is_set():
+                    break
+            else:
+                logger.error("a host process is stuck, and is ended", extra={"host": self.pid})
+                return self.kill("it had stopped answering")
+            if os.fstat(self._stderr).st_size > MAX_STDERR_BYTES:
+                os.ftruncate(self._stderr, 0)
+                os.lseek(self._stderr, 0, os.SEEK_SET)  # The process shares this position.
+
+    def _receive(self, message: Event) -> None:
+        ref = message.pop("ref")
+        if ref:
+            if link := self._links.get(ref):
+                link.receive(message)
+        elif message["event"] == "ready":
+            self._ready.set_result(None)
+        elif message["event"] == "pong":
+            self.usage |= {key: message[key] for key in ("descriptors", "megabytes")}
+            self._answered.set()
+        elif not self._ready.done():
+            self._ready.set_exception(HostBroken(message["error"]))
+        else:
+            logger.error("a host process broke", extra={"host": self.pid, **message})

@@ -1,0 +1,154 @@
+"""The current figures over all organizations, read in a fixed number of queries."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection as database
+from django.db.models import BooleanField, Count, ExpressionWrapper, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from connections.display import Section, display_of
+from connections.lifecycle import Desired, Reason, State
+from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker, Workforce
+from connections.models.conditions import not_started_q
+from connections.status import ConnectionStatus, status_of_row
+from organizations.login import throttle
+from organizations.models import Organization
+
+# A silent worker is reported for so long.
+SILENT_FOR = timedelta(hours=1)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Gauges:
+    """The organizations by what they are in, the workers, and what is open."""
+
+    organizations: Counter[tuple[State, Reason]] = field(default_factory=Counter)
+    sections: Counter[Section] = field(default_factory=Counter)
+    desired: Counter[Desired] = field(default_factory=Counter)
+    unattended: int = 0
+    owned: Counter[int] = field(default_factory=Counter)
+    workers: list[Worker] = field(default_factory=list)
+    now: datetime = LONG_AGO
+    bulk_runs: int = 0
+    bulk_items: int = 0
+    owner_links: int = 0
+    logins: dict[str, int] = field(default_factory=dict)
+    """Failed logins so far ("ever"); names and networks that have to wait with one."""
+    database_seconds: float = 0.0
+
+    def heartbeat_age(self, worker: Worker) -> float:
+        """Return the seconds since a worker's heartbeat, by the database's clock."""
+        return max(0.0, (self.now - worker.heartbeat_at).total_seconds())
+
+    def status_of(self, worker: Worker) -> str:
+        if self.heartbeat_age(worker) > Worker.OFFLINE_AFTER.total_seconds():
+            return "silent"
+        return "alive" if worker.draining_since is None else "draining"
+
+    def outdated_seconds(self) -> float:
+        """Return for how many seconds WhatsApp has refused a living worker's version; 0: not."""
+        since = [
+            worker.outdated_since
+            for worker in self.workers
+            if worker.outdated_since and self.status_of(worker) != "silent"
+        ]
+        return max(0.0, (self.now - min(since)).total_seconds()) if since else 0.0
+
+
+def read() -> Gauges:
+    """Read all gauges."""
+    found = Gauges(database_seconds=_round_trip())
+    _read_workers(found)
+    for observed, count in _observed(found):
+        found.organizations[(observed.state, observed.reason)] += count
+        found.sections[display_of(observed).section] += count
+        found.desired[Desired(observed.connection.desired)] += count
+        if observed.unowned and not observed.inactive:
+            found.unattended += count
+        if observed.connection.worker is not None:
+            found.owned[observed.connection.worker.pk] += count
+    found.bulk_runs, found.bulk_items = _open_bulk()
+    found.owner_links = _open_owner_links()
+    found.logins = throttle.totals()
+    return found
+
+
+def _round_trip() -> float:
+    """Return the seconds of the smallest query, on an open connection."""
+    database.ensure_connection()
+    begun = time.perf_counter()
+    with database.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        cursor.fetchone()
+    return time.perf_counter() - begun
+
+
+def _read_workers(found: Gauges) -> None:
+    lately = Worker.objects.filter(stopped_at=None, heartbeat_at__gte=Now() - SILENT_FOR)
+    found.workers = list(lately.annotate(now=Now()).order_by("pk"))
+    clocks: list[datetime] = [vars(worker)["now"] for worker in found.workers]
+    found.now = clocks[0] if clocks else timezone.now()
+
+
+def _observed(found: Gauges) -> Iterator[tuple[ConnectionStatus, int]]:
+    """Yield one status for all organizations that look alike, and how many these are."""
+    alive = (worker for worker in found.workers if found.status_of(worker) != "silent")
+    workforce = Workforce.of(alive)
+    workers = {worker.pk: worker for worker in found.workers}
+    groups = (
+        Organization.objects.order_by()
+        .values(
+            *("connection__state", "connection__reason", "connection__desired"),
+            *("connection__logout_pending", "connection__worker_id"),
+            inactive=holds(Q(deactivated_at__isnull=False)),
+            unbegun=holds(not_started_q("connection__")),
+        )
+        .annotate(count=Count("pk"))
+    )
+    for group in groups:
+        yield status_of_row(_typical(group, workers), workforce), group["count"]
+
+
+def holds(condition: Q) -> ExpressionWrapper[Any]:
+    """Return a column that says whether a condition holds."""
+    return ExpressionWrapper(condition, output_field=BooleanField())
+
+
+def _typical(group: dict[str, Any], workers: dict[int, Worker]) -> Connection:
+    """Return a connection like all of a group; a new one where there is no row yet."""
+    organization = Organization(deactivated_at=LONG_AGO if group["inactive"] else None)
+    if group["connection__state"] is None:
+        return Connection(organization=organization)
+    owner = group["connection__worker_id"]
+    return Connection(
+        organization=organization,
+        state=group["connection__state"],
+        reason=group["connection__reason"],
+        desired=group["connection__desired"],
+        logout_pending=group["connection__logout_pending"],
+        generation=1 if group["unbegun"] else 0,
+        worker=owner and workers.get(owner, Worker(pk=owner, heartbeat_at=LONG_AGO)),
+    )
+
+
+def _open_bulk() -> tuple[int, int]:
+    """Return how many bulk runs are open, and how many of their items."""
+    runs = BulkRun.objects.filter(ended_at=None)
+    to_do = Count("items", filter=Q(items__result__in=BulkItem.OPEN))
+    left = list(runs.annotate(left=to_do).values_list("left", flat=True))
+    return len(left), sum(left)
+
+
+def _open_owner_links() -> int:
+    """Return how many owner's links can still be used."""
+    links = OwnerLink.objects.filter(revoked_at=None, used_at=None, expires_at__gt=timezone.now())
+    return links.count()

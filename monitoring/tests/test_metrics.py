@@ -1,0 +1,339 @@
+"""The metrics page: who may read it, its values, and no tenant in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
+
+from connections import actions
+from connections.display import Section
+from connections.lifecycle import Desired, Reason, State
+from connections.live.fleet import fleet_of
+from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
+from connections.tests.support.fake_worker import NUMBER, FakeWorker
+from monitoring import counters, gauges, health
+from monitoring.counters import TotalsReader
+from monitoring.endpoints import Probes
+from organizations.access import Actor, for_user
+from organizations.models import Organization
+from organizations.tests.support.users import member
+from whatsapp_orgs.tests.support.asgi_client import PASSED_INSIDE, ask, inside
+
+TESTS = Actor("the tests")
+TOKEN = "t0ken-of-prometheus-" + "x" * 20
+Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def values_of(text: str) -> Values:
+    """Every sample, by its name and labels. Raises ValueError if it is not in the format."""
+    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+    found = {(one.name, tuple(sorted(one.labels.items()))): one.value for one in samples}
+    assert len(found) == len(samples)
+    return found
+
+
+def value(values: Values, name: str, **labels: str) -> float:
+    return values[(f"whatsapp_orgs_{name}", tuple(sorted(labels.items())))]
+
+
+async def scrape() -> Values:
+    told = await ask(Probes(inside), "/metrics")
+    assert told.status == 200
+    assert told.headers[b"content-type"] == b"text/plain; version=0.0.4; charset=utf-8"
+    return values_of(told.text)
+
+
+# --- Access ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("token", "client", "headers", "status"),
+    [
+        ("", "127.0.0.1", {}, 200),
+        ("", "::1", {"host": "[::1]:8000"}, 200),
+        ("", "::ffff:127.0.0.1", {"host": "localhost:8000"}, 200),
+        ("", "192.0.2.7", {}, 403),
+        ("", None, {}, 403),
+        # A proxy beside us that says whom it asks for, or passes the site's name on.
+        ("", "127.0.0.1", {"x-forwarded-for": "192.0.2.7"}, PASSED_INSIDE),
+        ("", "127.0.0.1", {"host": "orgs.example.com"}, 403),
+        ("", "127.0.0.1", {"host": "[::1"}, 403),
+        ("", "127.0.0.1", {"host": ""}, 403),
+        ("", "192.0.2.7", {"authorization": "Bearer "}, 403),
+        (TOKEN, "192.0.2.7", {"authorization": f"Bearer {TOKEN}"}, 200),
+        (TOKEN, "192.0.2.7", {"authorization": f"Bearer {TOKEN}", "via": "1.1 proxy"}, 200),
+        (TOKEN, "192.0.2.7", {"authorization": f"Bearer {TOKEN}x"}, 401),
+        (TOKEN, "192.0.2.7", {"authorization": TOKEN}, 401),
+        (TOKEN, "127.0.0.1", {}, 401),
+        (TOKEN, "127.0.0.1", {"x-forwarded-for": "192.0.2.7"}, PASSED_INSIDE),
+    ],
+)
+async def test_access_needs_the_token_or_a_direct_local_request(
+    settings: Settings, token: str, client: str | None, headers: dict[str, str], status: int
+) -> None:
+    settings.METRICS_TOKEN = token
+    address = (client, 40000) if client else None
+    told = await ask(Probes(inside), "/metrics", client=address, headers=headers)
+    assert told.status == status
+    assert ("whatsapp_orgs_" in told.text) == (status == 200)
+
+
+def test_short_or_non_ascii_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from whatsapp_orgs.settings import long_enough
+
+    for given in ("secret", "é" * 40):
+        monkeypatch.setenv("METRICS_TOKEN", given)
+        with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN") as refused:
+            long_enough("METRICS_TOKEN", 32)
+        assert given not in str(refused.value)
+    monkeypatch.setenv("METRICS_TOKEN", TOKEN)
+    assert long_enough("METRICS_TOKEN", 32) == TOKEN
+
+
+# --- Values ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_pairings_are_counted_by_outcome() -> None:
+    await sync_to_async(_pairings)()
+    values = await scrape()
+    assert value(values, "attempts_total", method="qr", outcome="linked") == 1
+    assert value(values, "attempts_total", method="qr", outcome="expired") == 0
+    assert value(values, "open_attempts", method="qr") == 1
+    assert value(values, "code_seconds_count", method="qr") == 2
+    assert value(values, "code_seconds_bucket", method="qr", le="+Inf") == 2
+    assert value(values, "code_seconds_count", method="phone") == 0
+    assert value(values, "organizations", state="connected", reason="linked") == 1
+    assert value(values, "organizations", state="awaiting_scan", reason="waiting_for_scan") == 1
+    assert value(values, "section_organizations", section="linking") == 1
+    assert value(values, "desired_organizations", desired="connected") == 2
+    assert value(values, "events_total", observation="linked") == 1
+    assert value(values, "events_total", observation="banned") == 0
+    assert value(values, "workers", status="alive") == 1
+    assert value(values, "ready", check="worker") == 1
+    assert value(values, "scrape_complete") == 1
+    assert values[("process_resident_memory_bytes", ())] > 10_000_000
+
+
+def _pairings() -> None:
+    hand = FakeWorker()
+    first, second = (_connection(name) for name in ("Acme 7731", "Globex 9152"))
+    for connection in (first, second):
+        actions.request_reconnect(connection.pk, TESTS)
+    hand.link(first)
+    hand.show_code(second)
+
+
+def _connection(name: str) -> Connection:
+    return Connection.objects.of(Organization.objects.create(name=name))
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_no_name_number_or_id_of_a_tenant_is_exposed(settings: Settings) -> None:
+    await sync_to_async(_pairings)()
+    await Worker.objects.aupdate(name="host-7.internal")
+    told = await ask(Probes(inside), "/metrics")
+    assert "whatsapp_orgs_organizations{" in told.text
+    for secret in ("Acme", "Globex", "7731", "9152", NUMBER, "internal"):
+        assert secret not in told.text
+    labels = {label for _, pairs in values_of(told.text) for label, _ in pairs}
+    assert labels == LABELS
+
+
+LABELS = {
+    *("check", "desired", "le", "method", "observation", "outcome", "reason", "section"),
+    *("limit", "state", "status", "worker"),
+}
+
+
+# --- Gauges ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fleet(db: None) -> list[Connection]:
+    """One of each kind, of living and of dead workers, of nobody, and of those never looked at."""
+    now = timezone.now()
+    alive, dead = Worker.objects.create(name="a"), Worker.objects.create(name="d")
+    long_dead = Worker.objects.create(name="l")
+    Worker.objects.filter(pk=dead.pk).update(heartbeat_at=now - timedelta(minutes=2))
+    Worker.objects.filter(pk=long_dead.pk).update(heartbeat_at=now - timedelta(days=2))
+    made = []
+    for worker in (alive, dead, long_dead, None):
+        for state in State:
+            for wanted in Desired:
+                for unbegun in (0, 1):
+                    connection = _connection(f"{worker} {state} {wanted} {unbegun}")
+                    connection.worker, connection.state, connection.desired = worker, state, wanted
+                    connection.reason, connection.generation = Reason.STORE_FAILED, unbegun
+                    connection.save()
+                    made.append(connection)
+    Organization.objects.filter(pk=made[0].pk).update(deactivated_at=now)
+    Organization.objects.create(name="never looked at")
+    return made
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_gauges_equal_the_fleet_page(fleet: list[Connection], alive: bool) -> None:
+    if not alive:
+        Worker.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=5))
+    found = gauges.read()
+    user = member("root", Organization.objects.all()[0], "owner")  # type: ignore[arg-type]
+    user.is_superuser = True
+    shown = fleet_of(for_user(user))
+    assert {section: found.sections[section] for section in Section} == {
+        section: shown.count(section) for section in Section
+    }
+    lines = [(row["state"], row["reason"]) for group in shown.groups for row in group.rows]
+    assert sum(found.organizations.values()) == len(lines) == len(fleet) + 1
+    assert {pair: found.organizations[pair] for pair in found.organizations} == {
+        pair: lines.count(pair) for pair in lines
+    }
+    unowned = [pair for pair in lines if pair[1] in ("service_restarted", "worker_offline")]
+    assert found.unattended == len(unowned) > 0
+
+
+@pytest.mark.django_db
+def test_workers_are_alive_draining_or_silent() -> None:
+    now = timezone.now()
+    for age, draining, stopped in (
+        (0, None, None),
+        (0, now, None),
+        (60, None, None),
+        (0, None, now),
+    ):
+        Worker.objects.create(
+            name="w",
+            heartbeat_at=now - timedelta(seconds=age),
+            draining_since=draining,
+            stopped_at=stopped,
+            outdated_since=now - timedelta(seconds=100),
+        )
+    found = gauges.read()
+    assert [found.status_of(worker) for worker in found.workers] == ["alive", "draining", "silent"]
+    assert found.heartbeat_age(found.workers[2]) == pytest.approx(60, abs=20)
+    assert found.outdated_seconds() == pytest.approx(100, abs=20)
+
+
+# --- Totals ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
+    """Moves the time at which the totals are read."""
+    ahead = timedelta()
+
+    def now() -> datetime:
+        return real() + ahead
+
+    def forward(seconds: float) -> None:
+        nonlocal ahead
+        ahead += timedelta(seconds=seconds)
+
+    real = timezone.now
+    monkeypatch.setattr("django.utils.timezone.now", now)
+    yield forward
+
+
+def _event(connection: Connection, before: State, state: State, at: datetime) -> ConnectionEvent:
+    observation = Reason.RESUMED if state == State.CONNECTED else Reason.LINK_LOST
+    return ConnectionEvent.objects.create(
+        connection=connection,
+        at=at,
+        observation=observation,
+        state_before=before,
+        state=state,
+        reason=Reason.LINK_LOST,
+    )
+
+
+C, R, A = State.CONNECTED, State.RECONNECTING, State.ACTION_NEEDED
+
+
+@pytest.mark.parametrize("step", [1, 2, 100_000])
+def test_totals_equal_those_of_a_fresh_process(
+    db: None, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    monkeypatch.setattr(counters, "STEP", step)
+    one, two = _connection("one"), _connection("two")
+    kept, begun = TotalsReader(), timezone.now()
+    lines = [
+        (one, C, R, 0.0),
+        (two, C, R, 1.0),
+        (one, R, R, 2.0),
+        (one, R, C, 4.0),
+        (two, R, A, 5.0),
+        (two, A, C, 6.0),
+        (one, C, R, 500.0),
+        (one, R, C, 800.5),
+    ]
+    told = []
+    for connection, before, state, seconds in lines:
+        _event(connection, before, state, begun + timedelta(seconds=seconds))
+        clock(100)
+        totals = kept.read()
+        # Another process, which was started only now, says the same.
+        fresh = TotalsReader().read()
+        assert (totals.events, totals.recoveries) == (fresh.events, fresh.recoveries)
+        told.append((sum(totals.events.values()), sum(totals.recoveries.counts)))
+    assert told == [(1, 0), (2, 0), (3, 0), (4, 1), (5, 1), (6, 1), (7, 1), (8, 2)]
+    assert totals.recoveries.total == pytest.approx(304.5)
+
+
+def test_attempt_that_ends_late_is_counted_once(db: None, clock: Callable[[float], None]) -> None:
+    connection = _connection("one")
+    now = timezone.now()
+    attempt = PairingAttempt.objects.create(connection=connection, generation=1, expires_at=now)
+    kept = TotalsReader()
+    assert kept.read().attempts == {("qr", ""): 1}
+    clock(3600)
+    assert kept.read().attempts == kept.read().attempts == {("qr", ""): 1}
+    PairingAttempt.objects.update(outcome="linked", ended_at=now, first_code_at=now)
+    later = PairingAttempt.objects.create(connection=connection, generation=2, expires_at=now)
+    assert attempt.pk < later.pk
+    for _ in range(2):
+        totals = kept.read()
+        assert totals.attempts == {("qr", "linked"): 1, ("qr", ""): 1}
+        assert sum(totals.code_seconds("qr").counts) == 1
+
+
+def test_restored_database_is_counted_from_the_start(
+    db: None, clock: Callable[[float], None]
+) -> None:
+    connection = _connection("one")
+    kept = TotalsReader()
+    for _ in range(3):
+        _event(connection, C, R, timezone.now())
+    clock(3600)
+    assert sum(kept.read().events.values()) == 3
+    ConnectionEvent.objects.order_by("-pk")[0].delete()
+    assert sum(kept.read().events.values()) == 2
+
+
+# --- Trouble --------------------------------------------------------------------------------------
+
+
+def _broken() -> None:
+    raise DatabaseError("postgres://user:password@db.internal is away")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("place", ["_answers", "read"])
+async def test_without_a_database_only_process_metrics_are_exposed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    monkeypatch.setattr(health if place == "_answers" else gauges, place, _broken)
+    values = await scrape()
+    assert value(values, "scrape_complete") == 0
+    assert value(values, "ready", check="database") == (place == "read")
+    assert value(values, "open_websockets") == 0
+    assert not any(name == "whatsapp_orgs_organizations" for name, _ in values)
+    assert "password" not in caplog.text

@@ -1,0 +1,87 @@
+"""REST API of organizations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from organizations import actions
+from organizations.access import Permission
+from organizations.api import schema_organizations as schema
+from organizations.api.serializers import (
+    NewOrganization,
+    OrganizationChange,
+    OrganizationQuery,
+    OrganizationSerializer,
+)
+from organizations.api.views import CallerView
+from organizations.models import Organization
+
+
+class OrganizationsView(CallerView):
+    """`/organizations`: those that the caller sees; a superuser makes new ones."""
+
+    @schema.list_organizations
+    def get(self, request: Request) -> Response:
+        query = self.query(OrganizationQuery)
+        rows = self.caller.organizations
+        if "active" in query:
+            rows = rows.filter(deactivated_at__isnull=query["active"])
+        if query.get("q"):
+            rows = rows.filter(name__icontains=query["q"])
+        rows = rows.order_by(*OrganizationQuery.ORDERINGS[query["ordering"]])
+        return self.page(rows, OrganizationSerializer, self.caller.roles)
+
+    @schema.create_organization
+    def post(self, request: Request) -> Response:
+        self.caller.require_superuser()
+        body = self.body(NewOrganization)
+        organization = actions.create_organization(
+            body["name"], self.caller.actor, body.get("expectedNumber", "")
+        )
+        return Response(_serialize(self, organization), status=status.HTTP_201_CREATED)
+
+
+class OrganizationView(CallerView):
+    """`/organizations/{id}`."""
+
+    @schema.read_organization
+    def get(self, request: Request, organization_id: int) -> Response:
+        return Response(_serialize(self, self.caller.organization(organization_id)))
+
+    @schema.replace_organization
+    def put(self, request: Request, organization_id: int) -> Response:
+        return self._change(organization_id, partial=False)
+
+    @schema.change_organization
+    def patch(self, request: Request, organization_id: int) -> Response:
+        return self._change(organization_id, partial=True)
+
+    def _change(self, organization_id: int, *, partial: bool) -> Response:
+        organization = self.caller.organization(organization_id, Permission.MANAGE)
+        body = self.body(OrganizationChange, partial=partial, organization=organization)
+        active = body.get("isActive", organization.is_active)
+        if active != organization.is_active:
+            self.caller.require_superuser()
+            actions.set_active(organization, active, self.caller.actor)
+        if "name" in body:
+            actions.rename_organization(organization, body["name"], self.caller.actor)
+        if "expectedNumber" in body:
+            number = body["expectedNumber"]
+            actions.set_expected_number(organization, number, self.caller.actor)
+        return Response(_serialize(self, organization))
+
+    @schema.deactivate_organization
+    def delete(self, request: Request, organization_id: int) -> Response:
+        organization = self.caller.organization(organization_id)
+        self.caller.require_superuser()
+        actions.set_active(organization, False, self.caller.actor)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _serialize(view: CallerView, organization: Organization) -> dict[str, Any]:
+    roles = view.caller.roles([organization])
+    return OrganizationSerializer(organization, context={"roles": roles}).data

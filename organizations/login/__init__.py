@@ -1,0 +1,1 @@
+"""Limits of failed logins, by network, by name and by known browser."""

@@ -1,0 +1,1 @@
+"""Authentication and origin check of WebSockets."""

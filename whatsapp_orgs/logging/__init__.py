@@ -1,0 +1,1 @@
+"""Log lines: their formats, and what must not be in one."""

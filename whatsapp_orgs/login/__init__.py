@@ -1,0 +1,1 @@
+"""Logins: the lockout, password hashing, and the end of unused sessions."""

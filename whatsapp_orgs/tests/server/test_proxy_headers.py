@@ -1,0 +1,80 @@
+"""Around the application: whom a request comes from, and the answer when it is busy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from whatsapp_orgs.server.proxy_headers import BehindProxy, BusyResponses
+from whatsapp_orgs.server.request_places import Busy
+
+PEER = ("10.0.0.1", 40000)
+
+
+async def client_seen(*forwarded: bytes, peer: tuple[str, int] | None = PEER) -> Any:
+    """The client that the application sees behind these X-Forwarded-For headers."""
+    seen: list[Any] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["client"])
+
+    headers = [(b"x-forwarded-for", value) for value in forwarded]
+    scope: Any = {"type": "http", "client": peer, "headers": headers}
+    await BehindProxy(application)(scope, None, None)  # type: ignore[arg-type]
+    return seen[0]
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ([b"203.0.113.9"], "203.0.113.9"),
+        ([b"198.51.100.1, 203.0.113.9"], "203.0.113.9"),
+        ([b"198.51.100.1", b"203.0.113.9"], "203.0.113.9"),
+        ([b"203.0.113.9:1234"], "203.0.113.9"),
+        ([b"2001:db8::1"], "2001:db8::1"),
+        ([b"[2001:db8::1]:443"], "2001:db8::1"),
+        ([b"fe80::1%eth0"], "fe80::1"),
+        ([], PEER[0]),
+        ([b""], PEER[0]),
+        ([b"unknown"], PEER[0]),
+        ([b"203.0.113.9, evil\r\nX: 1"], PEER[0]),
+        ([b"\xff"], PEER[0]),
+    ],
+)
+async def test_behind_a_proxy_the_last_hop_counts(
+    settings: Settings, forwarded: list[bytes], address: str
+) -> None:
+    settings.TRUST_PROXY = True
+    assert (await client_seen(*forwarded))[0] == address
+
+
+async def test_address_of_a_peer_loses_its_scope(settings: Settings) -> None:
+    settings.TRUST_PROXY = False
+    assert await client_seen(peer=("fe80::1%eth0", 40000)) == ("fe80::1", 40000)
+    assert await client_seen(peer=None) is None
+
+
+async def test_without_a_proxy_no_header_is_believed(settings: Settings) -> None:
+    settings.TRUST_PROXY = False
+    assert await client_seen(b"203.0.113.9") == PEER
+
+
+@pytest.mark.parametrize("path", ["/api/v1/organizations", "/admin/"])
+async def test_request_without_a_place_gets_503(path: str) -> None:
+    sent: list[Any] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        raise Busy
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: Any = {"type": "http", "path": path, "headers": []}
+    await BusyResponses(application)(scope, None, send)  # type: ignore[arg-type]
+    headers = dict(sent[0]["headers"])
+    assert sent[0]["status"] == 503
+    assert int(headers[b"retry-after"]) > 0
+    assert (b"json" in headers[b"content-type"]) is path.startswith("/api/")
+    assert b"Try again in a few seconds" in sent[1]["body"]

@@ -1,0 +1,319 @@
+"""Redis that goes away and comes back: signals are late then, and nobody's request fails."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis as Client
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError
+from redis.retry import Retry
+
+from connections import broadcast
+from tests.support.services import Redis
+from whatsapp_orgs import backends
+from whatsapp_orgs.server.redis_layer import ForgivingRedisCache, SteadyRedisLayer
+
+pytestmark = pytest.mark.sqlite_only
+
+GROUP = "group"
+# Nobody's request is kept waiting for longer than this; on a machine that is busy with other tests.
+PATIENCE = 4.0
+DEADLINE = 20.0
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    with Redis() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def started(redis: Redis) -> Iterator[None]:
+    """Each test begins and ends with a Redis that is there."""
+    yield
+    if redis.process is None:
+        redis.start()
+
+
+@pytest.fixture
+async def layer(redis: Redis) -> AsyncIterator[SteadyRedisLayer]:
+    found = SteadyRedisLayer(redis.url, "test")
+    yield found
+    await found.flush()
+
+
+@pytest.fixture
+async def other(redis: Redis) -> AsyncIterator[SteadyRedisLayer]:
+    """That of another process."""
+    found = SteadyRedisLayer(redis.url, "test")
+    yield found
+    await found.flush()
+
+
+async def member(layer: SteadyRedisLayer, group: str = GROUP) -> str:
+    channel: str = await layer.new_channel()
+    await layer.group_add(group, channel)
+    return channel
+
+
+async def hears(layer: SteadyRedisLayer, channel: str, sender: SteadyRedisLayer) -> None:
+    """What `sender` tells again and again arrives. Raises TimeoutError."""
+    received = asyncio.ensure_future(layer.receive(channel))
+    async with asyncio.timeout(DEADLINE):
+        while not received.done():
+            await sender.group_send(GROUP, {"type": "word"})
+            await asyncio.wait({received}, timeout=0.1)
+    assert received.result() == {"type": "word"}
+
+
+async def seconds_of(doing: Any) -> float:
+    begun = time.monotonic()
+    await doing
+    return time.monotonic() - begun
+
+
+async def until(look: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE):
+        while not look():
+            await asyncio.sleep(0.01)
+
+
+# --- The channel layer ---------------------------------------------------------------------------
+
+
+async def test_message_reaches_another_process(
+    layer: SteadyRedisLayer, other: SteadyRedisLayer
+) -> None:
+    await hears(layer, await member(layer), other)
+
+
+async def test_other_prefix_gets_no_message(layer: SteadyRedisLayer, redis: Redis) -> None:
+    channel = await member(layer)
+    stranger = SteadyRedisLayer(redis.url, "other")
+    await stranger.group_send(GROUP, {"type": "theirs"})
+    await layer.group_send(GROUP, {"type": "ours"})
+    async with asyncio.timeout(DEADLINE):
+        assert await layer.receive(channel) == {"type": "ours"}
+    await stranger.flush()
+
+
+@pytest.mark.parametrize("command", ["publish", "subscribe", "unsubscribe"])
+async def test_task_cancelled_at_any_step_ends(layer: SteadyRedisLayer, command: str) -> None:
+    await hears(layer, await member(layer), layer)
+    [shard] = layer._get_layer()._shards
+    for steps in range(100):
+        if command == "unsubscribe":
+            await shard.subscribe("channel")
+        arguments = ("channel", b"") if command == "publish" else ("channel",)
+        task = asyncio.create_task(getattr(shard, command)(*arguments))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if not task.cancel():
+            break  # It was done before.
+        async with asyncio.timeout(DEADLINE):
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        await shard.unsubscribe("channel")
+    assert steps > 2
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+async def test_subscriber_gets_messages_after_a_restart_of_redis(
+    layer: SteadyRedisLayer,
+    other: SteadyRedisLayer,
+    redis: Redis,
+    caplog: pytest.LogCaptureFixture,
+    how: signal.Signals,
+) -> None:
+    channel = await member(layer)
+    await hears(layer, channel, other)
+    await asyncio.to_thread(redis.end, how)
+    await until(lambda: "Redis is away" in caplog.text)
+    await asyncio.to_thread(redis.start)
+    await hears(layer, channel, other)
+    lines = [record.message for record in caplog.records if record.name.endswith("redis_layer")]
+    # Two processes: each says it once.
+    assert 1 <= sum("is away" in line for line in lines) <= 2
+    assert sum("is back" in line for line in lines) == sum("is away" in line for line in lines)
+
+
+async def test_subscription_during_an_outage_works_afterwards(
+    layer: SteadyRedisLayer, other: SteadyRedisLayer, redis: Redis
+) -> None:
+    await asyncio.to_thread(redis.end)
+    channel = await member(layer)
+    await asyncio.to_thread(redis.start)
+    await hears(layer, channel, other)
+
+
+async def test_unsubscription_during_an_outage_holds_afterwards(
+    layer: SteadyRedisLayer, redis: Redis
+) -> None:
+    gone, stays = await member(layer, "gone"), await member(layer)
+    await asyncio.to_thread(redis.end)
+    await broadcast.leave(layer, "gone", gone)
+    await asyncio.to_thread(redis.start)
+    await hears(layer, stays, layer)
+    (shard,) = layer._shards
+    await until(lambda: shard._subscribed_to == {stays, "test__group__group"})
+
+
+async def test_send_returns_at_once_while_redis_is_away(
+    layer: SteadyRedisLayer, redis: Redis
+) -> None:
+    channel = await member(layer)
+    await asyncio.to_thread(redis.end)
+    for _ in range(3):
+        assert await seconds_of(layer.group_send(GROUP, {"type": "word"})) < PATIENCE
+        assert await seconds_of(member(layer)) < PATIENCE
+        assert await seconds_of(broadcast.leave(layer, GROUP, channel)) < PATIENCE
+
+
+async def test_send_returns_soon_while_redis_is_silent(
+    layer: SteadyRedisLayer, redis: Redis
+) -> None:
+    channel = await member(layer)
+    assert redis.process is not None
+    redis.process.send_signal(signal.SIGSTOP)
+    try:
+        # Together, not each: the first one has found out for the others.
+        sends = [layer.group_send(GROUP, {"type": "word"}) for _ in range(50)]
+        assert await seconds_of(asyncio.gather(*sends)) < PATIENCE
+        assert await seconds_of(member(layer)) < PATIENCE
+    finally:
+        redis.process.send_signal(signal.SIGCONT)
+    await hears(layer, channel, layer)
+
+
+async def test_closed_channels_leave_no_state(layer: SteadyRedisLayer) -> None:
+    (shard,) = layer._shards
+    for number in range(20):
+        channel = await member(layer, f"group-{number}")
+        heard = asyncio.ensure_future(layer.receive(channel))
+        await layer.group_send(f"group-{number}", {"type": "word"})
+        if number % 2:
+            await asyncio.wait_for(heard, DEADLINE)
+        heard.cancel()
+        await asyncio.wait({heard})
+        await broadcast.leave(layer, f"group-{number}", channel)
+    assert not layer.channels and not layer.groups
+    await until(lambda: not shard._subscribed_to and not shard._wanted)
+
+
+async def test_cancelled_receiver_can_join_again(layer: SteadyRedisLayer) -> None:
+    channel = await member(layer)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await layer.receive(channel)
+    await layer.group_add(GROUP, channel)
+    await hears(layer, channel, layer)
+
+
+# --- The cache -----------------------------------------------------------------------------------
+
+
+def cache_of(redis: Redis, prefix: str = "test") -> ForgivingRedisCache:
+    found = backends.cache(redis.url, prefix)
+    return ForgivingRedisCache(found.pop("LOCATION"), found)
+
+
+def test_cache_counts(redis: Redis) -> None:
+    cache = cache_of(redis)
+    cache.clear()
+    assert cache.add("count", 0, 60) is True
+    assert cache.add("count", 5, 60) is False
+    assert [cache_of(redis).incr("count"), cache.incr("count")] == [1, 2]
+    assert cache.get_or_set("ends", 12.5, 60) == cache.get_or_set("ends", 99.0, 60) == 12.5
+
+
+class Planted:
+    """A pickle of this makes a file when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return Path.touch, (self._path,)
+
+
+def test_pickle_in_the_cache_is_not_executed(redis: Redis, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    pickled = pickle.dumps(Planted(made))
+    cache = cache_of(redis)
+    with Client.from_url(redis.url) as client:
+        client.set(cache.make_key("ends"), pickled)
+    assert cache.get("ends", 7) == 7
+    assert cache.get_or_set("ends", 12.5, 60) == 12.5
+    assert not made.exists()
+    pickle.loads(pickled)
+    assert made.exists()
+
+
+def test_cache_takes_only_json_values(redis: Redis) -> None:
+    cache = cache_of(redis)
+    for value in (0, 12.5, "word", "", True, None, ["a", {"b": 1}]):
+        cache.set("value", value)
+        assert cache.get("value", "missing") == value
+    with pytest.raises(TypeError):
+        cache.set("value", object())
+
+
+async def test_pickle_in_the_channel_layer_is_not_executed(
+    redis: Redis, layer: SteadyRedisLayer, other: SteadyRedisLayer, tmp_path: Path
+) -> None:
+    channel = await member(layer)
+    await hears(layer, channel, other)
+    made = tmp_path / "made"
+    [subscribed] = [
+        name for name in layer._get_layer()._shards[0]._subscribed_to if name.endswith(GROUP)
+    ]
+    with Client.from_url(redis.url) as client:
+        assert client.publish(subscribed, pickle.dumps(Planted(made))) == 1
+    async with asyncio.timeout(DEADLINE):
+        with pytest.raises(ValueError, match="unpack"):
+            await layer.receive(channel)
+    assert not made.exists()
+
+
+def test_password_is_needed_and_may_have_any_character() -> None:
+    password = "a,b;c@d/e f"
+    with Redis(password=password) as redis:
+        cache = cache_of(redis)
+        cache.set("count", 1)
+        assert cache.incr("count") == 2
+        once = Retry(NoBackoff(), 0)
+        with pytest.raises(AuthenticationError), Client(port=redis.port, retry=once) as nobody:
+            nobody.ping()
+
+
+def test_clear_keeps_the_keys_of_others(redis: Redis) -> None:
+    cache, others = cache_of(redis), cache_of(redis, "tests")
+    cache.set("ours", 1)
+    others.set("theirs", 1)
+    cache.clear()
+    assert (cache.get("ours"), others.get("theirs")) == (None, 1)
+
+
+def test_cache_is_empty_while_redis_is_away(redis: Redis) -> None:
+    cache = cache_of(redis)
+    cache.set("count", 1)
+    redis.end()
+    assert cache.get("count") is None and cache.get("count", 7) == 7
+    assert cache.get_or_set("ends", 12.5) == 12.5
+    assert cache.has_key("count") is False and cache.delete("count") is False
+    cache.set("count", 1)
+    cache.clear()
+    assert cache.add("count", 0) is True
+    with pytest.raises(ValueError, match="nothing is kept"):
+        cache.incr("count")
+    redis.start()
+    cache.set("count", 1)
+    assert cache.incr("count") == 2
