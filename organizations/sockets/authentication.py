@@ -1,7 +1,7 @@
 """Authentication of WebSockets, at the handshake and while the socket is open.
 
-A browser authenticates by its session, and only from an allowed origin (origins.py); other clients by `Authorization: Bearer <token>`. Consumers find a `SocketIdentity` in
-scope["identity"].
+A browser authenticates by its session, and only from an allowed origin (origins.py); other clients
+by `Authorization: Bearer <token>`. Consumers find a `SocketIdentity` in scope["identity"].
 """
 
 from __future__ import annotations

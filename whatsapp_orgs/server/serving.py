@@ -31,7 +31,7 @@ QUESTIONS_WAITING = 50
 class BoundedRequest(WebRequest):  # type: ignore[misc]
     """A request that is dropped when it brings too much.
 
-    This is the limit of all bodies; the API's own is less (`BODY_LIMIT`, organizations/api/views.py).
+    This is the limit of all bodies; the API's own is lower (`organizations.api.views.BODY_LIMIT`).
     """
 
     def gotLength(self, length: int | None) -> None:
