@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 ENV_FILE = ROOT / ".env"
 CHECKOUT_DATA = ROOT / "var"
 # They say where a product's data is, or open it. DATABASE_URL and REDIS_URL are those of
