@@ -10,7 +10,7 @@ import pytest
 COMPARED = """
 import ctypes
 from neonize._binder import gocode
-from connections.worker import go_library, neonize_gateway as gateway
+from connections.worker.child import go_library, neonize_gateway as gateway
 from pathlib import Path
 import neonize
 
@@ -53,7 +53,7 @@ def test_declarations_equal_those_of_neonize() -> None:
 
 def test_missing_library_raises(tmp_path: Path) -> None:
     script = (
-        "from connections.worker import go_library; from pathlib import Path\n"
+        "from connections.worker.child import go_library; from pathlib import Path\n"
         f"go_library.GoLibrary(go_library.path_in(Path({str(tmp_path)!r})))"
     )
     with pytest.raises(AssertionError, match="OSError"):
@@ -62,7 +62,7 @@ def test_missing_library_raises(tmp_path: Path) -> None:
 
 def test_host_loads_no_binding_of_neonize_and_no_subprocess() -> None:
     script = (
-        "import sys; from connections.worker import neonize_gateway as gateway\n"
+        "import sys; from connections.worker.child import neonize_gateway as gateway\n"
         "gateway.preload(simulated=False); gateway.load(None)\n"
         "print(sorted({'neonize._binder', 'neonize.client', 'subprocess'} & set(sys.modules)))"
     )
