@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.db.models import Case, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
@@ -15,8 +17,6 @@ from connections.models.conditions import (
     owned_q,
 )
 
-# Those that people rely on right now come first.
-NEWEST = Case(When(state=State.CONNECTED, then=0), default=1)
 DUE, RESTING, HELD = "due", "resting", "held"
 
 
@@ -28,43 +28,46 @@ def pending_connections(worker: Worker, running: frozenset[int], alone: bool = F
     others, unless it is `alone` on this database: it runs them although it does not own them any
     more.
     """
-    own = [
-        pk
-        for pk, why in _own(worker)
+    rows = list(_own(worker))
+    own = _in_order(
+        (pk, state)
+        for pk, state, why in rows
         if why and (why == DUE or (pk in running) == (why == RESTING))
-    ]
-    if alone or not running:
+    )
+    lost = running.difference(pk for pk, _, _ in rows)
+    if alone or not lost:
         return own
-    lost = Connection.objects.filter(pk__in=running).exclude(worker=worker)
-    return [*own, *_in_order(lost)]
+    others = Connection.objects.filter(pk__in=lost).exclude(worker=worker)
+    return [*own, *_in_order(others.values_list("pk", "state"))]
 
 
-def _own(worker: Worker) -> QuerySet[Connection, tuple[int, str]]:
+def _own(worker: Worker) -> QuerySet[Connection, tuple[int, str, str]]:
     """Those of a worker that it has to look at, or would have to if they ran, or if they did not.
 
     What runs is no part of the query: hundreds of numbers cost more than all of the rest.
     """
     waiting = SelfTest.objects.filter(taken_at=None, ended_at=None, expires_at__gt=Now())
-    # Who is deactivated may leave, too.
-    due = (NOT_STARTED & (ACTIVE | DISCONNECTING)) | Q(pk__in=waiting.values("connection"))
-    resting = ~ACTIVE & ~DISCONNECTING
     why = Case(
-        When(due, then=Value(DUE)),
-        When(resting, then=Value(RESTING)),
+        # A deactivated organization may be disconnected, too.
+        When(~ACTIVE & ~DISCONNECTING, then=Value(RESTING)),
+        When(NOT_STARTED | Q(pk__in=waiting.values("connection")), then=Value(DUE)),
         When(HOLDS_LINK | DISCONNECTING, then=Value(HELD)),
     )
     found = Connection.objects.filter(worker=worker).annotate(why=why)
-    return found.order_by(NEWEST, "pk").values_list("pk", "why")
+    return found.values_list("pk", "state", "why")
 
 
-def unowned_connections(unbegun: bool) -> list[int]:
-    """Connections that need a worker and have none that lives.
+def unowned_connections() -> tuple[list[int], list[int]]:
+    """Return the connections that need a worker and have none that lives, in two lists.
 
-    `unbegun`: those that a person waits for, else those that are to come back by themselves.
+    The first are those that a person waits for; the others are to come back by themselves.
     """
-    free = Connection.objects.busy().exclude(owned_q())
-    return _in_order(free.filter(NOT_STARTED) if unbegun else free.exclude(NOT_STARTED))
+    unowned = Connection.objects.busy().exclude(owned_q()).annotate(urgent=NOT_STARTED)
+    rows = list(unowned.values_list("pk", "state", "urgent"))
+    urgent = _in_order((pk, state) for pk, state, urgent in rows if urgent)
+    return urgent, _in_order((pk, state) for pk, state, urgent in rows if not urgent)
 
 
-def _in_order(connections: QuerySet[Connection]) -> list[int]:
-    return list(connections.order_by(NEWEST, "pk").values_list("pk", flat=True))
+def _in_order(rows: Iterable[tuple[int, str]]) -> list[int]:
+    """Return the ids of these (id, state); those that people rely on right now come first."""
+    return [pk for pk, _ in sorted(rows, key=lambda row: (row[1] != State.CONNECTED, row[0]))]

@@ -161,15 +161,15 @@ def test_connection_without_worker_is_unowned_only_if_it_needs_one(
     connection: Connection, other_organization: Organization, hand: FakeWorker, second: FakeWorker
 ) -> None:
     Connection.objects.of(other_organization)  # never connected: nothing to do
-    assert unowned_connections(unbegun=True) == [] == unowned_connections(unbegun=False)
+    assert unowned_connections() == ([], [])
     actions.request_reconnect(connection.pk, ALICE)
-    assert unowned_connections(unbegun=True) == [connection.pk]
+    assert unowned_connections() == ([connection.pk], [])
     hand.link(connection)
-    assert unowned_connections(unbegun=True) == [] == unowned_connections(unbegun=False)
+    assert unowned_connections() == ([], [])
     hand.die()
-    assert unowned_connections(unbegun=False) == [connection.pk]
+    assert unowned_connections() == ([], [connection.pk])
     Organization.objects.filter(pk=connection.pk).update(deactivated_at=timezone.now())
-    assert unowned_connections(unbegun=False) == []
+    assert unowned_connections() == ([], [])
 
 
 def test_running_connection_of_another_worker_is_pending(
@@ -186,7 +186,7 @@ def test_worker_that_lost_its_lease_registers_as_a_new_one(
 ) -> None:
     again = actions.start_worker("hand", 10, alone=False, instead_of=hand.worker)
     assert set(Worker.objects.alive()) == {second.worker, again}
-    assert unowned_connections(unbegun=False) == [linked.pk]
+    assert unowned_connections() == ([], [linked.pk])
 
 
 def test_old_workers_are_deleted(hand: FakeWorker) -> None:

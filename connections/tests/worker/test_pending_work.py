@@ -58,15 +58,29 @@ def test_one_that_another_worker_has_now(linked: Connection, worker: Worker) -> 
     assert pending_connections(worker, NOBODY) == []
 
 
-def test_whose_worker_dies_is_an_orphan(linked: Connection, worker: Worker) -> None:
-    assert unowned_connections(unbegun=False) == []
+def test_connection_of_a_dead_worker_is_unowned_and_urgent_if_not_started(
+    linked: Connection, worker: Worker
+) -> None:
+    assert unowned_connections() == ([], [])
     long_ago = timezone.now() - 2 * Worker.OFFLINE_AFTER
     Worker.objects.update(heartbeat_at=long_ago)
-    assert unowned_connections(unbegun=False) == [linked.pk]
-    assert unowned_connections(unbegun=True) == []
+    assert unowned_connections() == ([], [linked.pk])
     Connection.objects.update(generation=1)
-    assert unowned_connections(unbegun=False) == []
-    assert unowned_connections(unbegun=True) == [linked.pk]
+    assert unowned_connections() == ([linked.pk], [])
+
+
+def test_connected_ones_come_first(organization: Organization, worker: Worker) -> None:
+    made = [Organization.objects.create(name=name) for name in ("first", "second")]
+    first, second = (Connection.objects.of(one) for one in made)
+    Connection.objects.update(desired=Desired.CONNECTED, store_name="attempt-1")
+    Connection.objects.filter(pk=first.pk).update(state=State.RECONNECTING)
+    Connection.objects.filter(pk=second.pk).update(state=State.CONNECTED)
+    assert unowned_connections() == ([], [second.pk, first.pk])
+    Connection.objects.update(worker=worker)
+    assert pending_connections(worker, NOBODY, alone=True) == [second.pk, first.pk]
+    Connection.objects.update(worker=Worker.objects.create(name="other"))
+    running = frozenset([first.pk, second.pk])
+    assert pending_connections(worker, running) == [second.pk, first.pk]
 
 
 def test_who_leaves_while_deactivated_is_found_though_nobody_was_told(
@@ -85,13 +99,12 @@ def test_who_leaves_while_deactivated_is_found_though_nobody_was_told(
     assert pending_connections(worker, frozenset()) == []
 
 
-def test_one_look_is_three_queries(
+def test_one_look_is_two_queries(
     linked: Connection, worker: Worker, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(3):
-        pending_connections(worker, frozenset([linked.pk]), alone=True)
-        unowned_connections(unbegun=True)
-        unowned_connections(unbegun=False)
+    with django_assert_num_queries(2):
+        assert pending_connections(worker, frozenset([linked.pk])) == []
+        assert unowned_connections() == ([], [])
 
 
 @pytest.mark.django_db(transaction=True)

@@ -205,7 +205,7 @@ def _linked_number(stores: StorePlace, connection_id: int, store: str) -> str:
 def _find_work(worker: Worker, running: frozenset[int], capacity: Capacity | None) -> list[int]:
     """What is not as it should be here, and what nobody has and this worker should take."""
     found = pending_connections(worker, running, alone=capacity is None)
-    urgent, others = unowned_connections(unbegun=True), unowned_connections(unbegun=False)
+    urgent, others = unowned_connections()
     if capacity is None:
         return [*found, *others, *urgent]
     # Several workers look at once: each begins elsewhere.
