@@ -8,47 +8,28 @@ import logging
 import ssl
 import time
 from collections import deque
-from typing import Protocol
+from collections.abc import Callable
 
 from . import nodes, wire
 from .certificates import NoiseIdentity
 from .jids import SERVER
-from .login import Session, log_in, refused_by_fault
 from .nodes import Node
 from .noise import Cipher, NoiseError, Responder
-from .pairing import Pairing
+from .roles import GRACE_SECONDS, ClientConnection, Role
 from .stanzas import is_logout, is_message, is_ping, stream_error
 from .transport import TARGET, Channel, TransportError, read_proxy_request, status_line
 from .world import World
+
+ChooseRole = Callable[[World, ClientConnection, bytes, wire.Message], Role | None]
+"""Returns the purpose of a client with this key and payload, or None after refusing it."""
 
 log = logging.getLogger(__name__)
 
 _HANDSHAKE_SECONDS = 30.0
 _SILENT_HELLO_SECONDS = 60.0
 _IDLE_SECONDS = 180.0
-_GRACE_SECONDS = 0.5
 _RESTART_GRACE = 5.0
 _CLOSE_SECONDS = 2.0
-
-
-class Role(Protocol):
-    """The purpose of a connection after the handshake: a pairing or a device's session."""
-
-    state: str
-
-    @property
-    def number(self) -> str:
-        """Return the phone number, empty while unknown."""
-
-    @property
-    def jid(self) -> str:
-        """Return the device's address, empty while unknown."""
-
-    def handle(self, node: Node) -> None:
-        """Answer one stanza."""
-
-    def end(self) -> None:
-        """Clean up after the connection has ended."""
 
 
 class Connection:
@@ -92,16 +73,26 @@ class Connection:
         """Return the device's address, empty while unknown."""
         return self.role.jid if self.role else ""
 
-    async def run(self, identity: NoiseIdentity, certificate: bytes, tls: ssl.SSLContext) -> None:
+    async def run(
+        self,
+        identity: NoiseIdentity,
+        certificate: bytes,
+        tls: ssl.SSLContext,
+        choose_role: ChooseRole,
+    ) -> None:
         """Serve the client until the connection ends; a client's errors raise no exception."""
         self.world.connections[self.id] = self
         self.world.statistics.dials += 1
         try:
             async with asyncio.timeout(_HANDSHAKE_SECONDS) as limit:
-                cipher = await self._handshake(identity, certificate, tls, limit)
-            if cipher is not None:
-                await self._serve(cipher)
-            await asyncio.wait_for(self._channel.finish(), _GRACE_SECONDS)
+                client = await self._handshake(identity, certificate, tls, limit)
+            if client is not None:
+                incoming, static, payload = client
+                self.role = choose_role(self.world, self, static, payload)
+                if self.role:
+                    self.role.start()
+                await self._serve(incoming)
+            await asyncio.wait_for(self._channel.finish(), GRACE_SECONDS)
         except (TransportError, TimeoutError) as error:
             log.debug("connection ended", extra={"connection": self.id, "why": str(error)})
         except (NoiseError, nodes.NodeError, wire.WireError) as error:
@@ -137,7 +128,7 @@ class Connection:
         self._ids += 1
         return f"s{self._ids}"
 
-    def send_final(self, node: Node, grace: float = _GRACE_SECONDS) -> None:
+    def send_final(self, node: Node, grace: float = GRACE_SECONDS) -> None:
         """Send a stanza that ends the stream, and close after `grace` seconds.
 
         A client that sees the close before it has handled the stanza would treat it as a lost
@@ -147,7 +138,7 @@ class Connection:
             self.send(node)
             self.close_later(grace)
 
-    def close_later(self, grace: float = _GRACE_SECONDS) -> None:
+    def close_later(self, grace: float = GRACE_SECONDS) -> None:
         """Close the WebSocket after `grace` seconds unless the client does."""
         self._closing = True
         loop = asyncio.get_running_loop()
@@ -184,7 +175,8 @@ class Connection:
         certificate: bytes,
         tls: ssl.SSLContext,
         limit: asyncio.Timeout,
-    ) -> Cipher | None:
+    ) -> tuple[Cipher, bytes, wire.Message] | None:
+        """Return the cipher, the client's key and its payload; None after refusing the client."""
         request = await read_proxy_request(self._reader)
         if refusal := self._refusal(request.target):
             self.world.statistics.refused += 1
@@ -204,8 +196,7 @@ class Connection:
         static, payload = noise.finish(await self._channel.receive())
         incoming, self._cipher = noise.split()
         self.world.statistics.handshakes += 1
-        self._set_role(static, wire.decode(payload))
-        return incoming
+        return incoming, static, wire.decode(payload)
 
     async def _apply_handshake_faults(self, limit: asyncio.Timeout) -> None:
         now = asyncio.get_running_loop().time()
@@ -228,17 +219,6 @@ class Connection:
         if fault := self.world.faults.take("refuse", self):
             return status_line(fault.integer("status"))
         return ""
-
-    def _set_role(self, static: bytes, payload: wire.Message) -> None:
-        if payload.data(19):
-            if refused_by_fault(self, "pairing"):
-                return
-            self.role = Pairing(self, static, payload.message(19))
-            return
-        device = log_in(self, static, payload)
-        if device is not None:
-            self.role = session = Session(self, device)
-            session.start()
 
     async def _serve(self, incoming: Cipher) -> None:
         while True:

@@ -10,12 +10,12 @@ import time
 from collections.abc import Awaitable, Callable
 
 from . import linkcode, params
-from .connection import Connection
 from .faults import Trigger
 from .http import HttpError, Json, Request
 from .live_faults import apply
 from .pairing import CompanionRefused, Pairing, RefUsed
 from .phone import BadCode, read_code
+from .roles import ClientConnection
 from .stanzas import device_removed
 from .store import Device
 from .world import DeviceLimitReached, World
@@ -227,7 +227,7 @@ class Control:
             connection.abort()
         return {"closed": len(closed)}
 
-    def _matching(self, scope: params.Scope) -> list[Connection]:
+    def _matching(self, scope: params.Scope) -> list[ClientConnection]:
         """Return the connections in a scope that are past the handshake and not closing."""
         return [
             connection

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .faults import Fault
 from .nodes import Node
 from .pairing import Pairing
+from .roles import ClientConnection
 from .stanzas import COMPANION_REG_REFRESH, notification, replaced, stream_error
-
-if TYPE_CHECKING:
-    from .connection import Connection
 
 _GOING_AWAY = 1001
 
 
-def apply(connection: Connection, fault: Fault) -> None:
+def apply(connection: ClientConnection, fault: Fault) -> None:
     """Apply a fault with Trigger.NOW to a connection."""
     if fault.kind == "drop":
         connection.abort()
@@ -35,7 +31,7 @@ def apply(connection: Connection, fault: Fault) -> None:
         notify(connection, fault.text("type"))
 
 
-def notify(connection: Connection, kind: str) -> None:
+def notify(connection: ClientConnection, kind: str) -> None:
     """Send a notification; a registration refresh also renews the codes' deadline."""
     content = [Node(kind)] if kind == COMPANION_REG_REFRESH else None
     connection.send(notification(kind, connection.next_id(), content))
@@ -43,7 +39,7 @@ def notify(connection: Connection, kind: str) -> None:
         connection.role.renew_deadline()
 
 
-def drop(connection: Connection, how: int) -> None:
+def drop(connection: ClientConnection, how: int) -> None:
     """End a connection: 0 aborts TCP, 1 sends a Close frame, others are a stream error's code."""
     if how == 0:
         connection.abort()

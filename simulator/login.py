@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
 
 from . import messages
 from .faults import ROUND_TRIP_MS
 from .jids import SERVER, USER_SERVER, Jid
 from .live_faults import apply, drop
 from .nodes import Attribute, Node
+from .roles import ClientConnection
 from .stanzas import is_message, replaced
 from .store import Device
 from .wire import Message
-
-if TYPE_CHECKING:
-    from .connection import Connection
+from .world import World
 
 
-def log_in(connection: Connection, static: bytes, payload: Message) -> Device | None:
-    """Return the device of a ClientPayload, or None after refusing the login."""
-    world = connection.world
+def log_in(
+    world: World, connection: ClientConnection, static: bytes, payload: Message
+) -> Session | None:
+    """Return the session of a ClientPayload's device, or None after refusing the login."""
     device = world.devices.get(Jid(str(payload.number(1)), USER_SERVER, payload.number(18)))
     if device is None or device.noise_key != static:
-        refuse_login(connection, 401)
+        refuse_login(world, connection, 401)
         return None
-    return device
+    return Session(world, connection, device)
 
 
 def refuse_login(
-    connection: Connection,
+    world: World,
+    connection: ClientConnection,
     reason: int,
     code: int = 0,
     expire: int = 0,
@@ -40,16 +40,17 @@ def refuse_login(
     attrs: dict[str, Attribute] = {"reason": str(reason)}
     if reason == 402:
         attrs |= {"code": str(code), "expire": str(expire)}
-    connection.world.statistics.login_failures += 1
+    world.statistics.login_failures += 1
     loop = asyncio.get_running_loop()
     loop.call_later(ms / 1000, connection.send_final, Node("failure", attrs))
 
 
-def refused_by_fault(connection: Connection, switch: str = "") -> bool:
+def refused_by_fault(world: World, connection: ClientConnection, switch: str = "") -> bool:
     """Refuse this client's login if a `failure` is armed for it; return whether it was."""
-    fault = connection.world.faults.take("failure", connection, switch)
+    fault = world.faults.take("failure", connection, switch)
     if fault is not None:
         refuse_login(
+            world,
             connection,
             fault.integer("reason"),
             code=fault.integer("code"),
@@ -62,10 +63,10 @@ def refused_by_fault(connection: Connection, switch: str = "") -> bool:
 class Session:
     """The session of a linked device: `logging_in` until the client reports that it is active."""
 
-    def __init__(self, connection: Connection, device: Device) -> None:
+    def __init__(self, world: World, connection: ClientConnection, device: Device) -> None:
         self.state = "logging_in"
         self._connection = connection
-        self._world = connection.world
+        self._world = world
         self._device = device
         self._is_silent = False
         self._handlers = {
@@ -133,14 +134,14 @@ class Session:
             return True
         if faults.take("mute_login", self._connection):
             return True
-        return refused_by_fault(self._connection)
+        return refused_by_fault(self._world, self._connection)
 
     def _accept_late(self) -> None:
         if self._connection.state == "closing":
             return
         if self._world.devices.get(self._device.jid) is not self._device:
             # The device was unlinked meanwhile.
-            refuse_login(self._connection, 401)
+            refuse_login(self._world, self._connection, 401)
             return
         self._is_silent = False
         self._accept()

@@ -5,28 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from . import wire
 from .jids import LID_SERVER, USER_SERVER, Jid
 from .nodes import Attribute, Node
-from .phone import Phone
+from .phone import Phone, ReceivedMessage
 from .signal_session import KEY_TYPE, Bundle, Unreadable, decrypt_message, phone_bundle
 from .store import Device
 from .world import World
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message that a phone has received and decrypted."""
-
-    number: str
-    id: str
-    sender: str
-    text: str
-    at: float
 
 
 def parse_upload(query: Node) -> tuple[Bundle, bytes] | None:
@@ -91,7 +79,7 @@ def deliver(world: World, sender: Device, node: Node) -> None:
     world.messages.extend(unique.values())
 
 
-def _read(world: World, sender: Device, node: Node) -> Iterator[Message]:
+def _read(world: World, sender: Device, node: Node) -> Iterator[ReceivedMessage]:
     participants = node.child("participants")
     for to in participants.children() if participants else []:
         jid, part = to.attrs.get("jid"), to.child("enc")
@@ -107,7 +95,7 @@ def _read(world: World, sender: Device, node: Node) -> Iterator[Message]:
             world.statistics.messages_unreadable += 1
             log.warning("a phone cannot read a message: %s", error)
             continue
-        yield Message(phone.number, node.get("id"), str(sender.jid), text, time.time())
+        yield ReceivedMessage(phone.number, node.get("id"), str(sender.jid), text, time.time())
 
 
 def _phone(world: World, jid: Attribute | None) -> Phone | None:

@@ -7,19 +7,17 @@ import base64
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from .faults import Fault
 from .jids import SERVER
 from .linkcode import CodeExchange
 from .nodes import Attribute, Node
 from .phone import Code, Phone
+from .roles import ClientConnection
 from .stanzas import notification, passkey_request
 from .store import Device
 from .wire import Message
-
-if TYPE_CHECKING:
-    from .connection import Connection
+from .world import World
 
 FIRST_REF_SECONDS, REF_SECONDS = 60.0, 20.0
 _DEFAULT_REFS = 6
@@ -67,23 +65,23 @@ class _CodeRequest:
 class Pairing:
     """The role of a connection that is to be linked, until it is or its references expire."""
 
-    def __init__(self, connection: Connection, noise_key: bytes, registration: Message) -> None:
+    def __init__(
+        self,
+        world: World,
+        connection: ClientConnection,
+        noise_key: bytes,
+        registration: Message,
+    ) -> None:
         self.state = "pairing"
         self._connection = connection
-        self._world = connection.world
+        self._world = world
         self.noise_key = noise_key
         self._identity = registration.data(4)
         self._phone: Phone | None = None
         self._offer: _Offer | None = None
         self._request: _CodeRequest | None = None
-        count = self._world.settings.refs
+        count = world.settings.refs
         self._refs = ["2@" + base64.b64encode(os.urandom(48)).decode() for _ in range(count)]
-        for ref in self._refs:
-            self._world.add_ref(ref, self)
-        connection.refs_issued = count
-        self.renew_deadline()
-        children = [Node("ref", {}, ref.encode()) for ref in self._refs]
-        self._push(Node("pair-device", {}, children))
 
     @property
     def number(self) -> str:
@@ -94,6 +92,15 @@ class Pairing:
     def jid(self) -> str:
         """Return the device's address, empty until a phone has answered."""
         return str(self._offer.device.jid) if self._offer else ""
+
+    def start(self) -> None:
+        """Send the references."""
+        for ref in self._refs:
+            self._world.add_ref(ref, self)
+        self._connection.refs_issued = len(self._refs)
+        self.renew_deadline()
+        children = [Node("ref", {}, ref.encode()) for ref in self._refs]
+        self._push(Node("pair-device", {}, children))
 
     def renew_deadline(self) -> None:
         """Restart the connection's deadline, as if all codes were shown from now on."""

@@ -82,6 +82,17 @@ class Phone:
         return returned == details and verify(identity, signed, signature)
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedMessage:
+    """A message that a phone has received and decrypted."""
+
+    number: str
+    id: str
+    sender: str
+    text: str
+    at: float
+
+
 def new_phone(number: str | None = None) -> Phone:
     """Return a phone with new keys; without a number it gets a random Brazilian mobile number."""
     number = number or f"55119{random.randrange(10**8):08d}"

@@ -18,8 +18,12 @@ from .connection import Connection
 from .control import Control
 from .files import private_directory, write_private
 from .http import serve_request
+from .login import log_in, refused_by_fault
+from .pairing import Pairing
+from .roles import ClientConnection, Role
 from .store import Store
 from .transport import READ_LIMIT
+from .wire import Message
 from .world import World
 
 log = logging.getLogger(__name__)
@@ -67,7 +71,7 @@ async def _serve(options: Options, directory: Path, world: World, stop: asyncio.
     control = Control(world)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await Connection(world, reader, writer).run(identity, certificate, tls)
+        await Connection(world, reader, writer).run(identity, certificate, tls, _choose_role)
 
     async def request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await serve_request(control.handle, reader, writer)
@@ -86,6 +90,16 @@ async def _serve(options: Options, directory: Path, world: World, stop: asyncio.
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+
+
+def _choose_role(
+    world: World, connection: ClientConnection, static: bytes, payload: Message
+) -> Role | None:
+    if not payload.data(19):
+        return log_in(world, connection, static, payload)
+    if refused_by_fault(world, connection, "pairing"):
+        return None
+    return Pairing(world, connection, static, payload.message(19))
 
 
 def _tracked(serve: Client, tasks: set[asyncio.Task[None]]) -> Client:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict, defaultdict, deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from .counters import LoginCount, Statistics
 from .faults import Faults
 from .jids import Jid
-from .phone import MAX_DEVICE, Phone, new_phone
+from .phone import MAX_DEVICE, Phone, ReceivedMessage, new_phone
+from .roles import ClientConnection, PairingRole
 from .signal_session import Bundle
 from .store import Device, Store
-
-if TYPE_CHECKING:
-    from .connection import Connection
-    from .messages import Message
-    from .pairing import Pairing
 
 _MAX_EXPIRED_REFS = 50_000
 _MESSAGES = 1000
@@ -45,10 +40,10 @@ class World:
         self.faults = Faults()
         self.phones = {phone.number: phone for phone in store.phones()}
         self.devices = {device.jid: device for device in store.devices(self.phones)}
-        self.connections: dict[str, Connection] = {}
-        self.online: dict[Jid, Connection] = {}
-        self.pairings: dict[str, Pairing] = {}
-        self.messages: deque[Message] = deque(maxlen=_MESSAGES)
+        self.connections: dict[str, ClientConnection] = {}
+        self.online: dict[Jid, ClientConnection] = {}
+        self.pairings: dict[str, PairingRole] = {}
+        self.messages: deque[ReceivedMessage] = deque(maxlen=_MESSAGES)
         self.login_counts: defaultdict[str, LoginCount] = defaultdict(LoginCount)
         self._expired_refs: OrderedDict[str, None] = OrderedDict()
         self._ids = itertools.count(1)
@@ -133,7 +128,7 @@ class World:
         self.settings.refs = refs
         self.store.save_setting("refs", str(refs))
 
-    def add_ref(self, ref: str, pairing: Pairing) -> None:
+    def add_ref(self, ref: str, pairing: PairingRole) -> None:
         """Add a reference that phones can scan."""
         self.pairings[ref] = pairing
         self.statistics.qr_refs_issued += 1
