@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-if TYPE_CHECKING:
-    from organizations.models import AuditEntry
+from organizations.models import AuditEntry
 
 ANY_NUMBER = _("any")
 ARROW = " → "
