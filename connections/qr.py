@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+from bisect import bisect_left
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -16,12 +17,14 @@ from qrcode import QRCode
 from qrcode.constants import ERROR_CORRECT_L
 from qrcode.image.styles.moduledrawers.svg import SvgPathSquareDrawer
 from qrcode.image.svg import SvgPathFillImage
+from qrcode.util import BIT_LIMIT_TABLE, QRData
 
 BORDER = 4  # The quiet zone that the standard asks for, in modules.
 PIXELS = 8  # The side of a module in the PNG picture.
 MILLIMETERS = 0.8  # The side of a module in the SVG picture, where a page sets no other size.
 # The standard allows any mask; trying all eight takes long (docs/performance.md).
 MASK = 2
+HEADER_BITS = 4 + 16  # The mode and the length, which takes 8 bits in small codes.
 # Each SVG picture registers its namespace in one table of Python's, which fails in two threads.
 _svg_lock = Lock()
 
@@ -44,7 +47,7 @@ def png(text: str) -> bytes:
     # Enlarging the picture is faster than drawing squares into a large one (docs/performance.md).
     large = picture.resize((side * PIXELS, side * PIXELS), Image.Resampling.NEAREST)
     file = io.BytesIO()
-    large.save(file, format="PNG")
+    large.save(file, format="PNG", compress_level=1)
     return file.getvalue()
 
 
@@ -71,11 +74,14 @@ def svg(text: str) -> bytes:
 
 def _encode(text: str) -> QRCode[Any]:
     """Return the code with its modules. Raises ValueError if the text is too long."""
+    data = QRData(text)
+    # By its length; the package would write all bits to find it (docs/performance.md).
+    version = bisect_left(BIT_LIMIT_TABLE[ERROR_CORRECT_L], HEADER_BITS + 8 * len(data))
     code: QRCode[Any] = QRCode(
-        error_correction=ERROR_CORRECT_L, box_size=1, border=BORDER, mask_pattern=MASK
+        version, error_correction=ERROR_CORRECT_L, box_size=1, border=BORDER, mask_pattern=MASK
     )
-    code.add_data(text)
-    code.make()
+    code.add_data(data)
+    code.make(fit=False)
     return code
 
 

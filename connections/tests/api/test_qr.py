@@ -86,6 +86,13 @@ def test_code_of_real_length_is_read_in_both_formats(seed: int) -> None:
     assert drawn(qr.svg(code)).tobytes() == Image.open(io.BytesIO(png)).tobytes()
 
 
+@pytest.mark.parametrize(("length", "version"), [(229, 9), (231, 10), (271, 10), (272, 11)])
+def test_code_takes_the_smallest_version_that_fits(length: int, version: int) -> None:
+    text = "x" * (length - 24) + "1" * 24
+    assert read(qr.png(text)) == text
+    assert side_of(ElementTree.fromstring(qr.svg(text))) == 17 + 4 * version + 2 * 4
+
+
 def test_svg_has_no_script_and_not_the_text_of_the_code() -> None:
     picture = qr.svg(CODE).decode()
     tags = [element.tag for element in ElementTree.fromstring(picture).iter()]
