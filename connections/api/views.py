@@ -56,6 +56,10 @@ NOTHING_TO_CANCEL = "There was no pairing to cancel."
 SUPERSEDED = "Another request has taken the place of this one."
 DISCONNECT_INITIALIZED = "Disconnecting has begun and will be finished shortly."
 
+# A request for a code waits in these states, unless the reason says that no code follows.
+UNDER_WAY = (State.CONNECTING, State.RECONNECTING)
+WITHOUT_CODE = HELD | NO_CODE_FOLLOWS
+
 
 class ConnectionView(CallerView):
     """A view of one organization's connection, for those who may see it."""
@@ -184,11 +188,13 @@ def _going_on(connection_id: int) -> str:
 
 def _outcome(connection_id: int, generation: int, told: Told) -> Response | None:
     """The answer to a request for a connection, once there is one."""
-    observed = read_status(connection_id)
-    if observed.connection.generation != generation:
+    connection = Connection.objects.get(pk=connection_id)
+    if connection.generation != generation:
         raise Refused(status.HTTP_409_CONFLICT, "superseded", SUPERSEDED)
-    no_answer = observed.reason in HELD or observed.reason in NO_CODE_FOLLOWS
-    if observed.state == State.ACTION_NEEDED or no_answer:
+    if connection.state in UNDER_WAY and connection.reason not in WITHOUT_CODE:
+        return None  # Most checks end here, after one query.
+    observed = get_status(connection)
+    if observed.state == State.ACTION_NEEDED or observed.reason in WITHOUT_CODE:
         raise Refused(
             status.HTTP_503_SERVICE_UNAVAILABLE,
             observed.reason,
@@ -300,13 +306,13 @@ class DisconnectView(ConnectionView):
 
 def _disconnected(connection_id: int, generation: int) -> ConnectionStatus | None:
     """The connection, once the clean-up is done or has failed for good."""
-    observed = read_status(connection_id)
-    connection = observed.connection
-    if connection.logout_pending and not connection.disconnecting:
-        return observed
+    connection = Connection.objects.get(pk=connection_id)
     superseded = connection.generation != generation
-    done = superseded or connection.state == State.DISCONNECTED
-    return observed if done and not connection.logout_pending else None
+    if connection.logout_pending:
+        ended = not connection.disconnecting
+    else:
+        ended = superseded or connection.state == State.DISCONNECTED
+    return get_status(connection) if ended else None
 
 
 def _farewell(observed: ConnectionStatus, was_connected: bool) -> str:
