@@ -1,9 +1,9 @@
-"""The place of organizations' credentials: folders, or schemas of a PostgreSQL.
+"""Store organizations' WhatsApp credentials in folders, or in schemas of a PostgreSQL.
 
 A pairing gets a store of its own, so it can never start on old credentials; when the phone is
 linked, that store becomes the organization's. Only an explicit disconnect deletes all of them.
 
-`StorePlace` (stores.py) says what a place can do.
+`StoreBackend` (base.py) declares what a backend can do.
 """
 
 from __future__ import annotations
@@ -13,24 +13,36 @@ from pathlib import Path
 
 from django.conf import settings
 
-from connections.stores.base import StorePlace
-from connections.stores.errors import Away, Damaged, Misdirected, Unusable
+from connections.stores.base import StoreBackend
+from connections.stores.errors import (
+    StoreDamaged,
+    StoresNotIsolated,
+    StoreUnavailable,
+    StoreUnusable,
+)
 
-__all__ = ["Away", "Damaged", "Misdirected", "StorePlace", "Unusable", "store_place"]
+__all__ = [
+    "StoreUnavailable",
+    "StoreDamaged",
+    "StoresNotIsolated",
+    "StoreBackend",
+    "StoreUnusable",
+    "store_backend",
+]
 
 
-def store_place() -> StorePlace:
-    """Return the place that the setting AUTH_SESSIONS names."""
+def store_backend() -> StoreBackend:
+    """Return the backend that the setting AUTH_SESSIONS names."""
     if settings.AUTH_SESSIONS == "database":
-        return _schemas(settings.AUTH_SESSIONS_URL)
-    from connections.stores.folders import FolderPlace
+        return _schema_backend(settings.AUTH_SESSIONS_URL)
+    from connections.stores.folders import FolderBackend
 
-    return FolderPlace(Path(settings.AUTH_SESSIONS_DIR))
+    return FolderBackend(Path(settings.AUTH_SESSIONS_DIR))
 
 
 @lru_cache(maxsize=1)
-def _schemas(url: str) -> StorePlace:
-    """Return the one place for a URL: it keeps connections."""
-    from connections.stores.schemas import SchemaPlace
+def _schema_backend(url: str) -> StoreBackend:
+    """Return the one backend for a URL: it pools connections."""
+    from connections.stores.schemas import SchemaBackend
 
-    return SchemaPlace(url)
+    return SchemaBackend(url)

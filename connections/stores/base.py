@@ -1,4 +1,4 @@
-"""What every place for credentials can do, folders and PostgreSQL schemas alike."""
+"""Declares what every store backend can do, folders and PostgreSQL schemas alike."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 
 
-class StorePlace(ABC):
-    """The stores of all organizations, in one place. A store has the same name in every place.
+class StoreBackend(ABC):
+    """The stores of all organizations. A store has the same name in every backend.
 
-    Any method may raise Away, when the place is a database that does not answer.
+    Any method may raise StoreUnavailable, when the backend is a database that does not answer.
     """
 
     @abstractmethod
     def close(self) -> None:
-        """Close what is open, if anything is. The place can be used again afterwards."""
+        """Close open connections. The backend can be used again afterwards."""
 
     @abstractmethod
     def check(self) -> None:
-        """Check that organizations cannot find each other's stores. Raises Misdirected.
+        """Check that organizations cannot find each other's stores. Raises StoresNotIsolated.
 
-        Never raises Away.
+        Never raises StoreUnavailable.
         """
 
     @abstractmethod
@@ -42,7 +42,7 @@ class StorePlace(ABC):
     def linked_number(self, organization_id: int, store: str) -> str:
         """Return the number (digits) whose credentials a store holds, "" for none.
 
-        Raises Damaged, Unusable.
+        Raises StoreDamaged, StoreUnusable.
         """
 
     @abstractmethod

@@ -1,19 +1,19 @@
-"""What can be wrong with a store, on whatever it lies."""
+"""Errors of stores, whatever the backend."""
 
 from django.db import OperationalError
 
 
-class Damaged(Exception):
-    """What lies in a store is not a whole database any more."""
+class StoreDamaged(Exception):
+    """The content of a store is not a valid database any more."""
 
 
-class Unusable(Exception):
-    """A store cannot be opened at the moment: the disk or the rights to it."""
+class StoreUnusable(Exception):
+    """A store cannot be opened at the moment: the disk fails or permissions are missing."""
 
 
-class Away(OperationalError):
-    """The database that holds the stores does not answer. Whoever needs it waits for it."""
+class StoreUnavailable(OperationalError):
+    """The database that holds the stores does not answer. Callers wait until it does."""
 
 
-class Misdirected(Exception):
-    """Nothing may be opened there: organizations would find each other's credentials."""
+class StoresNotIsolated(Exception):
+    """The database ignores search_path: organizations would find each other's credentials."""

@@ -1,4 +1,4 @@
-"""Folders that can be copied to and from (moving.py)."""
+"""The folder backend for moves of credentials (moving.py)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from connections.stores.folders import DATABASE, FolderPlace
-from connections.stores.moving import CopyPlace, Row, Value
+from connections.stores.folders import DATABASE, FolderBackend
+from connections.stores.moving import CopyBackend, Row, Value
 
-ORIGIN = "copied-from"
+SOURCE_DIGEST_FILE = "copied-from"
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'whatsmeow%'"
 
 
@@ -34,21 +34,23 @@ class SqliteTables:
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
         types = self._types(table)
         kinds = [types[column] for column in columns]
-        for row in self._db.execute(f"SELECT {_listed(columns)} FROM {table}"):
+        for row in self._db.execute(f"SELECT {_quoted_list(columns)} FROM {table}"):
             yield [_as_declared(value, kind) for value, kind in zip(row, kinds, strict=True)]
 
     def fill(self, table: str, columns: Sequence[str], rows: Iterator[Row]) -> None:
-        places = ", ".join("?" * len(columns))
+        placeholders = ", ".join("?" * len(columns))
         self._db.execute(f"DELETE FROM {table}")
-        self._db.executemany(f"INSERT INTO {table} ({_listed(columns)}) VALUES ({places})", rows)
+        self._db.executemany(
+            f"INSERT INTO {table} ({_quoted_list(columns)}) VALUES ({placeholders})", rows
+        )
 
 
-def _listed(columns: Sequence[str]) -> str:
+def _quoted_list(columns: Sequence[str]) -> str:
     return ", ".join(f'"{column}"' for column in columns)
 
 
 def _as_declared(value: Value, kind: str) -> Value:
-    """SQLite keeps what it is given; PostgreSQL insists on what was declared."""
+    """Return a value in the declared type: SQLite stores any type, PostgreSQL only this one."""
     if isinstance(value, str) and kind == "BYTEA":
         return value.encode()
     if isinstance(value, bytes) and kind == "TEXT":
@@ -56,56 +58,56 @@ def _as_declared(value: Value, kind: str) -> Value:
     return value
 
 
-class FolderCopies(FolderPlace, CopyPlace):
-    """Copies lie in `.moving-<organization id>` until they are complete."""
+class FolderCopyBackend(FolderBackend, CopyBackend):
+    """Keeps folders; staged copies are in `.moving-<organization id>`."""
 
-    def aside(self, organization_id: int, store: str) -> str:
+    def stage(self, organization_id: int, store: str) -> str:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._aside(organization_id)
+        path = self._staging_folder(organization_id)
         path.mkdir(mode=0o700, exist_ok=True)
         shutil.rmtree(path / store, ignore_errors=True)
         (path / store).mkdir(mode=0o700)
         return str(path / store / DATABASE)
 
-    def _aside(self, organization_id: int) -> Path:
+    def _staging_folder(self, organization_id: int) -> Path:
         return self.root / f".moving-{int(organization_id)}"
 
     @contextmanager
     def tables(
-        self, organization_id: int, store: str, aside: bool = False
+        self, organization_id: int, store: str, staged: bool = False
     ) -> Iterator[SqliteTables]:
         path = self.path(organization_id, store)
-        if aside:
-            path = self._aside(organization_id) / store / DATABASE
+        if staged:
+            path = self._staging_folder(organization_id) / store / DATABASE
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as db, db:
             db.execute("PRAGMA synchronous = FULL")
             db.execute("BEGIN")
             yield SqliteTables(db)
 
-    def publish(self, organization_id: int, origins: dict[str, str]) -> None:
-        """One rename, unless the organization has a folder from an earlier move."""
-        ready = self._aside(organization_id)
-        for store, origin in origins.items():
-            (ready / store / ORIGIN).write_text(origin)
-            _sync_to_disk(ready / store)
-        _sync_to_disk(ready)
+    def publish(self, organization_id: int, digests: dict[str, str]) -> None:
+        """Rename the staging folder, or each store in it after an earlier partial move."""
+        staging = self._staging_folder(organization_id)
+        for store, source_digest in digests.items():
+            (staging / store / SOURCE_DIGEST_FILE).write_text(source_digest)
+            _sync_to_disk(staging / store)
+        _sync_to_disk(staging)
         final = self.folder(organization_id)
         if not final.exists():
-            ready.rename(final)
+            staging.rename(final)
         else:
-            for store in origins:
+            for store in digests:
                 if (final / store).exists():
                     doomed = f".deleted-{final.name}-{secrets.token_hex(4)}"
                     (final / store).rename(self.root / doomed)
-                (ready / store).rename(final / store)
+                (staging / store).rename(final / store)
             _sync_to_disk(final)
         _sync_to_disk(self.root)
 
-    def origin(self, organization_id: int, store: str) -> str:
-        path = self.folder(organization_id) / store / ORIGIN
+    def source_digest(self, organization_id: int, store: str) -> str:
+        path = self.folder(organization_id) / store / SOURCE_DIGEST_FILE
         return path.read_text() if path.is_file() else ""
 
-    def sweep(self) -> None:
+    def remove_staged(self) -> None:
         for pattern in (".moving-*", ".deleted-*"):
             for path in self.root.glob(pattern):
                 shutil.rmtree(path)

@@ -11,15 +11,15 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from connections.stores.base import StorePlace
-from connections.stores.errors import Damaged, Unusable
-from connections.stores.jids import digits
+from connections.stores.base import StoreBackend
+from connections.stores.errors import StoreDamaged, StoreUnusable
+from connections.stores.jids import number_of
 
 DATABASE = "whatsmeow.sqlite3"
 
 
 @dataclass(frozen=True)
-class FolderPlace(StorePlace):
+class FolderBackend(StoreBackend):
     """The stores below one folder, which may not exist yet."""
 
     root: Path
@@ -49,7 +49,7 @@ class FolderPlace(StorePlace):
             shutil.rmtree(path)
         path.mkdir(mode=0o700)
         if template:
-            with open(path / DATABASE, "xb", opener=_for_owner) as file:
+            with open(path / DATABASE, "xb", opener=_open_for_owner_only) as file:
                 file.write(template)
         return str(path / DATABASE)
 
@@ -65,13 +65,13 @@ class FolderPlace(StorePlace):
                 row = db.execute("SELECT jid FROM whatsmeow_device LIMIT 1").fetchone()
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
-                return ""  # whatsmeow was ended before it had made its tables
-            raise Unusable(str(error)) from error
+                return ""  # whatsmeow was killed before it created its tables.
+            raise StoreUnusable(str(error)) from error
         except sqlite3.DatabaseError as error:
-            raise Damaged(str(error)) from error
+            raise StoreDamaged(str(error)) from error
         except OSError as error:
-            raise Unusable(error.strerror) from error
-        return digits(row[0]) if row else ""
+            raise StoreUnusable(error.strerror) from error
+        return number_of(row[0]) if row else ""
 
     def organizations(self) -> set[int]:
         with suppress(FileNotFoundError):
@@ -99,22 +99,22 @@ class FolderPlace(StorePlace):
         self._remove_empty_folder(organization_id)
 
     def _remove_empty_folder(self, organization_id: int) -> None:
-        with suppress(OSError):  # It has credentials in it, or does not exist.
+        with suppress(OSError):  # It is not empty, or does not exist.
             self.folder(organization_id).rmdir()
 
     def delete(self, organization_id: int) -> bool:
         """Rename the folder first, so that half-deleted credentials are never used.
 
-        Delete what an earlier try could not delete, too.
+        Also delete what an earlier call could not delete.
         """
         path = self.folder(organization_id)
         with suppress(FileNotFoundError):
             path.rename(path.with_name(f".deleted-{path.name}-{secrets.token_hex(4)}"))
         doomed = list(path.parent.glob(f".deleted-{path.name}-*"))
-        for left in doomed:
-            shutil.rmtree(left)
+        for renamed in doomed:
+            shutil.rmtree(renamed)
         return bool(doomed)
 
 
-def _for_owner(path: str, flags: int) -> int:
+def _open_for_owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)

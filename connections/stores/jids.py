@@ -1,6 +1,6 @@
-"""What whatsmeow calls a device."""
+"""Parses whatsmeow's device identifiers (JIDs)."""
 
 
-def digits(jid: object) -> str:
-    """The number in 5511999990000:3@s.whatsapp.net or 5511999990000.0:3@s.whatsapp.net."""
+def number_of(jid: object) -> str:
+    """Return the number in 5511999990000:3@s.whatsapp.net or 5511999990000.0:3@s.whatsapp.net."""
     return str(jid).partition("@")[0].partition(":")[0].partition(".")[0]

@@ -1,12 +1,12 @@
-"""Moving organizations' credentials from one place to the other, with nothing lost on the way.
+"""Moves organizations' credentials from one backend to the other and loses nothing on the way.
 
-Of one organization: its stores are copied aside, each copy is read again and compared with what it
-was made of, then all of them appear in their new place in one step, and only then the old ones go.
-Whatever interrupts it, one of the two places has everything, and the same command goes on.
+For each organization: copy its stores to a staging area, read each copy again and compare it with
+its source, publish all copies in one step, and only then delete the source. Whatever interrupts
+it, one of the two backends has everything, and running the same command again completes it.
 
-A copy carries the digest of what it was made of. A second run finds credentials in both places when
-the first one was interrupted before the old ones were gone; the digests tell which of the two was
-used since then. When both were, a person has to say which is right, so nothing is touched.
+A copy carries the digest of its source. A second run finds credentials in both backends when the
+first one was interrupted before it deleted the source; the digests tell which of the two was used
+since then. When both were, a person has to decide, so nothing is touched.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from connections.stores.base import StorePlace
+from connections.stores.base import StoreBackend
 
 Value = str | int | bytes | None
 Row = Sequence[Value]
-# Makes or updates a store's tables, by its address; says what failed.
-Prepare = Callable[[str], str]
-# The tables that others refer to come first.
-FIRST = ("whatsmeow_version", "whatsmeow_device", "whatsmeow_app_state_version")
+# Creates or updates the tables of the store at an address; returns the error, "" for none.
+PrepareStore = Callable[[str], str]
+# Other tables have foreign keys to these.
+PARENT_TABLES = ("whatsmeow_version", "whatsmeow_device", "whatsmeow_app_state_version")
 
 
 class NotMoved(Exception):
@@ -48,35 +48,35 @@ class Tables(Protocol):
         ...
 
 
-class CopyPlace(StorePlace):
-    """A place whose stores can be copied, from it and to it."""
+class CopyBackend(StoreBackend):
+    """A backend whose stores can be copied, from it and to it."""
 
     @abstractmethod
-    def aside(self, organization_id: int, store: str) -> str:
-        """Make an empty store that is not visible yet. Return its address. Raises OSError."""
+    def stage(self, organization_id: int, store: str) -> str:
+        """Create an empty store that is not visible yet. Return its address. Raises OSError."""
 
     @abstractmethod
     def tables(
-        self, organization_id: int, store: str, aside: bool = False
+        self, organization_id: int, store: str, staged: bool = False
     ) -> AbstractContextManager[Tables]:
-        """Open a store's tables; changes are kept when the block ends without an error."""
+        """Open a store's tables in a transaction; an error in the block rolls it back."""
 
     @abstractmethod
-    def publish(self, organization_id: int, origins: dict[str, str]) -> None:
-        """Make the copies of these stores visible, each with the digest of its original."""
+    def publish(self, organization_id: int, digests: dict[str, str]) -> None:
+        """Make the copies of these stores visible, each with the digest of its source."""
 
     @abstractmethod
-    def origin(self, organization_id: int, store: str) -> str:
-        """Return the digest of a copy's original, "" when the store is no copy."""
+    def source_digest(self, organization_id: int, store: str) -> str:
+        """Return the digest of a copy's source, "" when the store is no copy."""
 
     @abstractmethod
-    def sweep(self) -> None:
-        """Remove the invisible copies of an interrupted move."""
+    def remove_staged(self) -> None:
+        """Remove the staged copies of an interrupted move."""
 
 
 @dataclass(frozen=True)
-class Moved:
-    """What was moved of an organization."""
+class MoveResult:
+    """How many stores and rows of an organization were moved."""
 
     stores: int
     rows: int
@@ -84,48 +84,52 @@ class Moved:
 
 def move(
     organization_id: int,
-    source: CopyPlace,
-    target: CopyPlace,
-    prepare: Prepare,
-    alone: Callable[[], None] = lambda: None,
-) -> Moved:
-    """Move an organization's stores. Raises NotMoved, Damaged, Unusable, Away, OSError.
+    source: CopyBackend,
+    target: CopyBackend,
+    prepare: PrepareStore,
+    ensure_no_worker: Callable[[], None] = lambda: None,
+) -> MoveResult:
+    """Move an organization's stores.
 
-    `alone` raises when a worker may use them; it is called before each step that could harm.
+    `ensure_no_worker` raises when a worker may use them; it is called before each destructive step.
+    Raises NotMoved, StoreDamaged, StoreUnusable, StoreUnavailable, OSError.
     """
-    origins: dict[str, str] = {}
-    stores = count = 0
+    digests: dict[str, str] = {}
+    stores = row_count = 0
     for store in sorted(source.stores(organization_id)):
         if not source.exists(organization_id, store):
-            continue  # No phone was ever linked there, nor can one be any more.
+            continue  # No phone was ever linked in it, and none can be any more.
         _prepare(prepare, source.database(organization_id, store))
         with source.tables(organization_id, store) as tables:
-            origin, rows = digest(tables)
-        stores, count = stores + 1, count + rows
-        if not _is_copied(organization_id, store, source=origin, target=target):
-            _copy(organization_id, store, source, target, prepare, origin)
-            origins[store] = origin
-    alone()
-    if origins:
-        target.publish(organization_id, origins)
-    alone()
+            source_digest, rows = digest(tables)
+        stores, row_count = stores + 1, row_count + rows
+        if not _is_copied(organization_id, store, source_digest, target):
+            _copy(organization_id, store, source, target, prepare, source_digest)
+            digests[store] = source_digest
+    ensure_no_worker()
+    if digests:
+        target.publish(organization_id, digests)
+    ensure_no_worker()
     source.delete(organization_id)
-    return Moved(stores, count)
+    return MoveResult(stores, row_count)
 
 
-def _is_copied(organization_id: int, store: str, source: str, target: CopyPlace) -> bool:
-    """Return whether the target has the source's content, or a later one. Raises NotMoved."""
+def _is_copied(organization_id: int, store: str, current_digest: str, target: CopyBackend) -> bool:
+    """Return whether the target has the source's current content, or newer one. Raises NotMoved.
+
+    `current_digest`: of the source's content.
+    """
     if not target.exists(organization_id, store):
         return False
-    origin = target.origin(organization_id, store)
-    if origin == source:
-        return True  # Only the new ones can have been used since.
+    copied_digest = target.source_digest(organization_id, store)
+    if copied_digest == current_digest:
+        return True  # The source was not used since it was copied.
     with target.tables(organization_id, store) as tables:
-        found, _ = digest(tables)
-    if found == source:
+        target_digest, _ = digest(tables)
+    if target_digest == current_digest:
         return True
-    if found == origin:
-        return False  # Only the old ones were used since.
+    if target_digest == copied_digest:
+        return False  # Only the source was used since it was copied.
     raise NotMoved(
         f"{store} is in both places, and both were used since it was copied. Remove the one that "
         "is not right."
@@ -135,29 +139,31 @@ def _is_copied(organization_id: int, store: str, source: str, target: CopyPlace)
 def _copy(
     organization_id: int,
     store: str,
-    source: CopyPlace,
-    target: CopyPlace,
-    prepare: Prepare,
-    origin: str,
+    source: CopyBackend,
+    target: CopyBackend,
+    prepare: PrepareStore,
+    source_digest: str,
 ) -> None:
-    """Copy a store aside, and compare. Raises NotMoved."""
-    _prepare(prepare, target.aside(organization_id, store))
+    """Copy a store to the staging area and verify the copy. Raises NotMoved."""
+    _prepare(prepare, target.stage(organization_id, store))
     with (
         source.tables(organization_id, store) as old,
-        target.tables(organization_id, store, aside=True) as new,
+        target.tables(organization_id, store, staged=True) as new,
     ):
         columns = old.columns()
         if columns != new.columns():
             raise NotMoved(f"{store} has other tables or columns than this version makes.")
-        for table in sorted(columns, key=lambda name: FIRST.index(name) if name in FIRST else 9):
+        for table in sorted(
+            columns, key=lambda name: PARENT_TABLES.index(name) if name in PARENT_TABLES else 9
+        ):
             new.fill(table, columns[table], old.rows(table, columns[table]))
-    with target.tables(organization_id, store, aside=True) as tables:
-        found, _ = digest(tables)
-    if found != origin:
+    with target.tables(organization_id, store, staged=True) as tables:
+        staged_digest, _ = digest(tables)
+    if staged_digest != source_digest:
         raise NotMoved(f"The copy of {store} is not what it was made of. Is it in use?")
 
 
-def _prepare(prepare: Prepare, address: str) -> None:
+def _prepare(prepare: PrepareStore, address: str) -> None:
     if failed := prepare(address):
         raise NotMoved(failed)
 

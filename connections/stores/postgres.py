@@ -1,9 +1,9 @@
 """Connections to the PostgreSQL of the stores: a host's URL for Go, and this process's own.
 
 The Go library's pool has no limit, is never closed and keeps two idle connections for each client.
-So the server is asked, by the URL, to close a connection that has been idle for a second; the
-library's next statement opens another one, without an error. Thousands of idle organizations hold
-no connection at all.
+So the URL tells the server to close a connection that has been idle for a second; the library's
+next statement opens another one, without an error. Thousands of idle organizations hold no
+connection at all.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 
-from connections.stores.errors import Away, Misdirected
+from connections.stores.errors import StoresNotIsolated, StoreUnavailable
 
 IDLE_SECONDS = 1
 CONNECT_SECONDS = 5
 LOCK_SECONDS, STATEMENT_SECONDS = 5, 15
-# Connections that this process itself has open at once, and how long one waits for its turn.
-MOST_CONNECTIONS, TURN_SECONDS = 4, 10
-# What Go's driver (lib/pq) takes over from an URL; it would pass anything else to the server.
-KNOWN_TO_GO = (
+# How many connections this process itself may have open, and how long a thread waits for one.
+MAX_CONNECTIONS, SLOT_TIMEOUT_SECONDS = 4, 10
+# The URL parameters that Go's driver (lib/pq) knows; it would pass any other to the server.
+LIB_PQ_PARAMETERS = (
     *("host", "hostaddr", "port", "dbname", "user", "password", "passfile", "service"),
     *("sslmode", "sslcert", "sslkey", "sslrootcert", "sslsni", "sslnegotiation"),
     *("ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs"),
 )
-GONE = (
+SERVER_UNAVAILABLE = (
     *(errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow),
     *(errors.IdleSessionTimeout, errors.TooManyConnections, errors.DatabaseDropped),
 )
@@ -39,8 +39,8 @@ GONE = (
 def host_options(schema: str) -> str:
     """Return the settings of a host's connections, as options of PostgreSQL's command line.
 
-    Only the store's own schema is searched: when it is missing, nothing is found and nothing can be
-    made, and no other organization's store is used instead. A commit does not wait for the
+    Only the store's own schema is searched: when it is missing, nothing is found or created, and no
+    other organization's store is used instead. A commit does not wait for the
     disk: pairing makes 812 of them, one by one. What may be lost when the server loses power is
     what may be lost on SQLite here, half a second; a later commit that does wait saves it all.
     """
@@ -62,8 +62,8 @@ def host_url(url: str, schema: str) -> str:
     connection for each transaction.
     """
     given = conninfo_to_dict(url)
-    kept = {name: str(given[name]) for name in KNOWN_TO_GO if given.get(name)}
-    kept.setdefault("sslmode", "prefer")  # As everyone else does; lib/pq alone insists on TLS.
+    kept = {name: str(given[name]) for name in LIB_PQ_PARAMETERS if given.get(name)}
+    kept.setdefault("sslmode", "prefer")  # The default of libpq; lib/pq would require TLS.
     kept |= {
         "application_name": "whatsapp_orgs host",
         "connect_timeout": str(CONNECT_SECONDS),
@@ -77,12 +77,15 @@ def host_url(url: str, schema: str) -> str:
 
 
 class Connections:
-    """A few connections for this process, shared by its threads; the server closes idle ones."""
+    """A small connection pool, shared by the threads of this process.
+
+    The server closes idle connections.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._idle: list[psycopg.Connection] = []
-        self._turns = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
         self._checked = False
 
     def close(self) -> None:
@@ -92,13 +95,16 @@ class Connections:
 
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection]:
-        """Run a transaction with bounded waits. Raises Away, Misdirected, and errors of psycopg."""
-        if not self._turns.acquire(timeout=TURN_SECONDS):
-            raise Away("no connection to the stores' database is free")
+        """Run a transaction with timeouts.
+
+        Raises StoreUnavailable, StoresNotIsolated, and errors of psycopg.
+        """
+        if not self._slots.acquire(timeout=SLOT_TIMEOUT_SECONDS):
+            raise StoreUnavailable("no connection to the stores' database is free")
         try:
-            with _raising_away():
+            with _raise_store_unavailable():
                 self._check()
-                connection = self._begin()
+                connection = self._open_transaction()
                 try:
                     yield connection
                     connection.commit()
@@ -110,19 +116,19 @@ class Connections:
                     if not connection.closed:
                         self._idle.append(connection)
         finally:
-            self._turns.release()
+            self._slots.release()
 
-    def _begin(self) -> psycopg.Connection:
+    def _open_transaction(self) -> psycopg.Connection:
         """Return a connection in a new transaction; close those that broke while they were idle."""
         while True:
             try:
                 connection = self._idle.pop()
             except IndexError:
                 connection = self._connect(_options())
-                _limit(connection)
+                _set_timeouts(connection)
                 return connection
             try:
-                _limit(connection)
+                _set_timeouts(connection)
             except psycopg.OperationalError:
                 connection.close()
             else:
@@ -140,21 +146,21 @@ class Connections:
         )
 
     def _check(self) -> None:
-        """Check that a host's connection would use its search_path. Raises Misdirected.
+        """Check that a host's connection would use its search_path. Raises StoresNotIsolated.
 
         A pooler that drops unknown parameters would send all organizations to one schema.
         """
         if self._checked:
             return
-        asked, found = "wa_none", None
+        schema, found = "wa_none", None
         try:
-            with closing(self._connect(host_options(asked))) as connection:
+            with closing(self._connect(host_options(schema))) as connection:
                 found = connection.execute("SHOW search_path").fetchone()
         except psycopg.OperationalError as error:
-            if "unsupported startup parameter" not in str(error):  # PgBouncer's words
+            if "unsupported startup parameter" not in str(error):  # PgBouncer's message
                 raise
-        if found != (asked,):
-            raise Misdirected(
+        if found != (schema,):
+            raise StoresNotIsolated(
                 "What is between this service and PostgreSQL ignores search_path, so organizations "
                 "would find each other's credentials: set AUTH_SESSIONS_URL to PostgreSQL itself, "
                 "see docs/postgresql.md."
@@ -166,7 +172,7 @@ def _options() -> str:
     return "-c idle_session_timeout=30s"
 
 
-def _limit(connection: psycopg.Connection) -> None:
+def _set_timeouts(connection: psycopg.Connection) -> None:
     connection.execute(
         sql.SQL("SELECT set_config('lock_timeout', {}, true), set_config({}, {}, true)").format(
             f"{LOCK_SECONDS}s", "statement_timeout", f"{STATEMENT_SECONDS}s"
@@ -175,12 +181,16 @@ def _limit(connection: psycopg.Connection) -> None:
 
 
 @contextmanager
-def _raising_away() -> Iterator[None]:
-    """Raise Away, without the password in its text, for errors that pass by themselves."""
+def _raise_store_unavailable() -> Iterator[None]:
+    """Raise StoreUnavailable for a server that does not answer; its text has no password."""
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        # Without a code it never got to the server, or lost it; a lock that is held has one.
-        if error.sqlstate is None or isinstance(error, GONE) or error.sqlstate[:2] in ("08", "28"):
-            raise Away(str(error).strip() or type(error).__name__) from error
+        # An error without a code never reached the server, or lost it; a lock timeout has a code.
+        if (
+            error.sqlstate is None
+            or isinstance(error, SERVER_UNAVAILABLE)
+            or error.sqlstate[:2] in ("08", "28")
+        ):
+            raise StoreUnavailable(str(error).strip() or type(error).__name__) from error
         raise

@@ -1,4 +1,4 @@
-"""Schemas that can be copied to and from (moving.py)."""
+"""The PostgreSQL backend for moves of credentials (moving.py)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
-from connections.stores.errors import Unusable
-from connections.stores.moving import CopyPlace, Row, Value
+from connections.stores.errors import StoreUnusable
+from connections.stores.moving import CopyBackend, Row, Value
 from connections.stores.postgres import STATEMENT_SECONDS, host_url
-from connections.stores.schemas import DROP, NAMES, VERSIONS, SchemaPlace, schema_of, words
+from connections.stores.schemas import (
+    CREATE_VERSION_TABLE,
+    DROP_SCHEMA,
+    FIND_SCHEMAS,
+    SchemaBackend,
+    error_message,
+    schema_of,
+)
 
 BATCH = 1000
 COLUMNS = """
     SELECT table_name, column_name FROM information_schema.columns
     WHERE table_schema = %s AND table_name LIKE 'whatsmeow%%' ORDER BY 1, 2
 """
-COMMENT = "SELECT obj_description(to_regnamespace(%s)::oid, 'pg_namespace')"
+READ_COMMENT = "SELECT obj_description(to_regnamespace(%s)::oid, 'pg_namespace')"
 
 
 class SchemaTables:
@@ -35,28 +42,30 @@ class SchemaTables:
         return {table: sorted(columns) for table, columns in found.items()}
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
-        query = sql.SQL("SELECT {} FROM {}").format(*self._named(table, columns))
+        query = sql.SQL("SELECT {} FROM {}").format(*self._identifiers(table, columns))
         with self._db.cursor(name="rows") as cursor:
             cursor.itersize = BATCH
             cursor.execute(query)
             for row in cursor:
-                yield [_plain(value) for value in row]
+                yield [_as_sqlite(value) for value in row]
 
     def fill(self, table: str, columns: Sequence[str], rows: Iterator[Row]) -> None:
-        listed, name = self._named(table, columns)
+        listed, name = self._identifiers(table, columns)
         self._db.execute(sql.SQL("DELETE FROM {}").format(name))
         into = sql.SQL("COPY {} ({}) FROM STDIN").format(name, listed)
         with self._db.cursor() as cursor, cursor.copy(into) as copy:
             for row in rows:
                 copy.write_row(row)
 
-    def _named(self, table: str, columns: Sequence[str]) -> tuple[sql.Composed, sql.Identifier]:
+    def _identifiers(
+        self, table: str, columns: Sequence[str]
+    ) -> tuple[sql.Composed, sql.Identifier]:
         listed = sql.SQL(", ").join(sql.Identifier(column) for column in columns)
         return listed, sql.Identifier(self._schema, table)
 
 
-def _plain(value: object) -> Value:
-    """As SQLite would give it."""
+def _as_sqlite(value: object) -> Value:
+    """Return a value as SQLite returns it, so that digests are comparable."""
     if isinstance(value, bool):
         return int(value)
     if value is None or isinstance(value, str | int | bytes):
@@ -64,51 +73,51 @@ def _plain(value: object) -> Value:
     return str(value)  # a UUID
 
 
-class SchemaCopies(SchemaPlace, CopyPlace):
-    """Copies are in schemas `moving_<organization>_<store>` until they are complete."""
+class SchemaCopyBackend(SchemaBackend, CopyBackend):
+    """Keeps schemas; staged copies are in `moving_<organization>_<store>`."""
 
-    def aside(self, organization_id: int, store: str) -> str:
-        name = _aside(organization_id, store)
-        with self.changing() as db:
-            db.execute(DROP.format(sql.Identifier(name)))
+    def stage(self, organization_id: int, store: str) -> str:
+        name = _staging_schema(organization_id, store)
+        with self.write_transaction() as db:
+            db.execute(DROP_SCHEMA.format(sql.Identifier(name)))
             db.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
-            db.execute(VERSIONS.format(sql.Identifier(name)))
+            db.execute(CREATE_VERSION_TABLE.format(sql.Identifier(name)))
         return host_url(self.url, name)
 
     @contextmanager
     def tables(
-        self, organization_id: int, store: str, aside: bool = False
+        self, organization_id: int, store: str, staged: bool = False
     ) -> Iterator[SchemaTables]:
-        schema = (_aside if aside else schema_of)(organization_id, store)
+        schema = (_staging_schema if staged else schema_of)(organization_id, store)
         try:
             with self.connections.transaction() as db:
                 db.execute(f"SET LOCAL statement_timeout = '{20 * STATEMENT_SECONDS}s'")
                 yield SchemaTables(db, schema)
         except psycopg.Error as error:
-            raise Unusable(words(error)) from error
+            raise StoreUnusable(error_message(error)) from error
 
-    def publish(self, organization_id: int, origins: dict[str, str]) -> None:
-        """In one transaction. Nothing uses a copy yet, so it may be renamed."""
-        with self.changing() as db:
-            for store, origin in origins.items():
-                ready = sql.Identifier(_aside(organization_id, store))
+    def publish(self, organization_id: int, digests: dict[str, str]) -> None:
+        """Rename all schemas in one transaction; nothing uses them yet."""
+        with self.write_transaction() as db:
+            for store, source_digest in digests.items():
+                staging = sql.Identifier(_staging_schema(organization_id, store))
                 final = sql.Identifier(schema_of(organization_id, store))
-                db.execute(DROP.format(final))
-                db.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(ready, final))
-                db.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(final, origin))
+                db.execute(DROP_SCHEMA.format(final))
+                db.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(staging, final))
+                db.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(final, source_digest))
 
-    def origin(self, organization_id: int, store: str) -> str:
+    def source_digest(self, organization_id: int, store: str) -> str:
         with self.connections.transaction() as db:
-            row = db.execute(COMMENT, (schema_of(organization_id, store),)).fetchone()
+            row = db.execute(READ_COMMENT, (schema_of(organization_id, store),)).fetchone()
         return str(row[0]) if row and row[0] else ""
 
-    def sweep(self) -> None:
+    def remove_staged(self) -> None:
         with self.connections.transaction() as db:
-            left = [str(name) for (name,) in db.execute(NAMES, ("moving_",))]
-        for name in left:
-            with self.changing() as db:
-                db.execute(DROP.format(sql.Identifier(name)))
+            staged = [str(name) for (name,) in db.execute(FIND_SCHEMAS, ("moving_",))]
+        for name in staged:
+            with self.write_transaction() as db:
+                db.execute(DROP_SCHEMA.format(sql.Identifier(name)))
 
 
-def _aside(organization_id: int, store: str) -> str:
+def _staging_schema(organization_id: int, store: str) -> str:
     return "moving_" + schema_of(organization_id, store).removeprefix("wa_")

@@ -1,12 +1,11 @@
 """Stores as schemas of a PostgreSQL, for workers on several machines.
 
-One schema for each store, `wa_<organization>_<store>`, rather than one for each organization: a
-pairing must start on nothing while the linked store is still in use, and nothing is ever renamed
-under a client. What belongs to an organization is found, and dropped in one transaction, by the
-beginning of the name.
+Each store is a schema `wa_<organization>_<store>`, rather than each organization: a pairing must
+start on an empty store while the linked one is still in use, and no schema is renamed while a
+client uses it. The prefix finds all schemas of an organization.
 
-whatsmeow asks whether its table of versions exists without saying in which schema. From the second
-store on, it would find another store's, and not make its own: so a fresh store has an empty one.
+whatsmeow checks whether its version table exists without naming a schema. From the second store
+on, it would find another store's and not create its own, so a fresh store gets an empty one.
 """
 
 from __future__ import annotations
@@ -19,22 +18,24 @@ from contextlib import contextmanager, suppress
 import psycopg
 from psycopg import errors, sql
 
-from connections.stores.base import StorePlace
-from connections.stores.errors import Away, Damaged, Unusable
-from connections.stores.jids import digits
+from connections.stores.base import StoreBackend
+from connections.stores.errors import StoreDamaged, StoreUnavailable, StoreUnusable
+from connections.stores.jids import number_of
 from connections.stores.postgres import Connections, host_url
 
-STORE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-NAMES = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
-VERSIONS = sql.SQL("CREATE TABLE {}.whatsmeow_version (version INTEGER, compat INTEGER)")
-DROP = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE")
+STORE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+FIND_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
+CREATE_VERSION_TABLE = sql.SQL(
+    "CREATE TABLE {}.whatsmeow_version (version INTEGER, compat INTEGER)"
+)
+DROP_SCHEMA = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE")
 
 
-class StoreError(OSError):
-    """PostgreSQL refused to make or to drop a store; `strerror` has its words."""
+class SchemaChangeFailed(OSError):
+    """PostgreSQL refused to create or drop a store; `strerror` has its message."""
 
 
-class SchemaPlace(StorePlace):
+class SchemaBackend(StoreBackend):
     """The stores in one PostgreSQL database."""
 
     def __init__(self, url: str) -> None:
@@ -46,8 +47,8 @@ class SchemaPlace(StorePlace):
         self.connections.close()
 
     def check(self) -> None:
-        """Check that a host gets its own schema; a server that is away, at its first use."""
-        with suppress(Away), self.connections.transaction():
+        """Check that a host gets its own schema, at first use if the server is unavailable."""
+        with suppress(StoreUnavailable), self.connections.transaction():
             pass
 
     def database(self, organization_id: int, store: str) -> str:
@@ -55,10 +56,10 @@ class SchemaPlace(StorePlace):
 
     def create(self, organization_id: int, store: str, template: bytes = b"") -> str:
         schema = sql.Identifier(schema_of(organization_id, store))
-        with self.changing() as db:
-            db.execute(DROP.format(schema))
+        with self.write_transaction() as db:
+            db.execute(DROP_SCHEMA.format(schema))
             db.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
-            db.execute(VERSIONS.format(schema))
+            db.execute(CREATE_VERSION_TABLE.format(schema))
         return self.database(organization_id, store)
 
     def exists(self, organization_id: int, store: str) -> bool:
@@ -69,7 +70,7 @@ class SchemaPlace(StorePlace):
             with self.connections.transaction() as db:
                 row = db.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchone()
         except psycopg.Error as error:
-            raise Unusable(words(error)) from error
+            raise StoreUnusable(error_message(error)) from error
         return bool(row and row[0])
 
     def linked_number(self, organization_id: int, store: str) -> str:
@@ -83,48 +84,53 @@ class SchemaPlace(StorePlace):
         except (errors.UndefinedTable, errors.InvalidSchemaName):
             return ""
         except (errors.DataCorrupted, errors.IndexCorrupted) as error:
-            raise Damaged(words(error)) from error
+            raise StoreDamaged(error_message(error)) from error
         except psycopg.Error as error:
-            raise Unusable(words(error)) from error
-        return digits(row[0]) if row else ""
+            raise StoreUnusable(error_message(error)) from error
+        return number_of(row[0]) if row else ""
 
     def organizations(self) -> set[int]:
-        found = (name.split("_")[1] for name in self._named("wa_"))
+        found = (name.split("_")[1] for name in self._schemas_with_prefix("wa_"))
         return {int(number) for number in found if number.isdecimal()}
 
     def stores(self, organization_id: int) -> set[str]:
         prefix = prefix_of(organization_id)
-        return {name.removeprefix(prefix).replace("_", "-") for name in self._named(prefix)}
+        return {
+            name.removeprefix(prefix).replace("_", "-")
+            for name in self._schemas_with_prefix(prefix)
+        }
 
-    def _named(self, prefix: str) -> list[str]:
+    def _schemas_with_prefix(self, prefix: str) -> list[str]:
         with self.connections.transaction() as db:
-            return [str(name) for (name,) in db.execute(NAMES, (prefix,))]
+            return [str(name) for (name,) in db.execute(FIND_SCHEMAS, (prefix,))]
 
     def discard(self, organization_id: int, store: str) -> None:
-        with self.changing() as db:
-            db.execute(DROP.format(sql.Identifier(schema_of(organization_id, store))))
+        with self.write_transaction() as db:
+            db.execute(DROP_SCHEMA.format(sql.Identifier(schema_of(organization_id, store))))
 
     def discard_others(self, organization_id: int, keep: Collection[str]) -> None:
         for store in self.stores(organization_id) - set(keep):
             self.discard(organization_id, store)
 
     def delete(self, organization_id: int) -> bool:
-        """In one transaction, so no reader ever finds half of them."""
-        doomed = self._named(prefix_of(organization_id))
-        with self.changing() as db:
+        """Drop all schemas in one transaction, so that no reader finds half of them."""
+        doomed = self._schemas_with_prefix(prefix_of(organization_id))
+        with self.write_transaction() as db:
             for schema in doomed:
-                db.execute(DROP.format(sql.Identifier(schema)))
+                db.execute(DROP_SCHEMA.format(sql.Identifier(schema)))
         return bool(doomed)
 
     @contextmanager
-    def changing(self) -> Iterator[psycopg.Connection]:
-        """Run a transaction whose failure is an OSError, as that of a folder. Raises Away."""
+    def write_transaction(self) -> Iterator[psycopg.Connection]:
+        """Run a transaction that raises SchemaChangeFailed, an OSError, as folders do.
+
+        Raises StoreUnavailable."""
         try:
             with self.connections.transaction() as db:
                 db.execute("SET LOCAL client_min_messages = warning")
                 yield db
         except psycopg.Error as error:
-            raise StoreError(errno.EIO, words(error)) from error
+            raise SchemaChangeFailed(errno.EIO, error_message(error)) from error
 
 
 def prefix_of(organization_id: int) -> str:
@@ -134,12 +140,12 @@ def prefix_of(organization_id: int) -> str:
 
 def schema_of(organization_id: int, store: str) -> str:
     """Return the schema of a store. Raises ValueError for an invalid name of a store."""
-    if not STORE.fullmatch(store):
+    if not STORE_NAME.fullmatch(store):
         raise ValueError(f"invalid literal for a store's name: {store!r}")
     return prefix_of(organization_id) + store.replace("-", "_")
 
 
-def words(error: psycopg.Error) -> str:
+def error_message(error: psycopg.Error) -> str:
     """Return PostgreSQL's error message in one line."""
-    said = error.diag.message_primary or type(error).__name__
-    return f"PostgreSQL: {said}"
+    message = error.diag.message_primary or type(error).__name__
+    return f"PostgreSQL: {message}"

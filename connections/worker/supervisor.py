@@ -19,7 +19,7 @@ from django.conf import settings
 
 from connections import actions, broadcast, simulator_bridge
 from connections.models import Worker
-from connections.stores import store_place
+from connections.stores import store_backend
 from connections.worker import single_worker
 from connections.worker.balancing import Sharing
 from connections.worker.database import AWAY, Database
@@ -63,7 +63,7 @@ class Supervisor:
         environment = simulator_bridge.host_environment()
         self.fork_server = ForkServer(environment, settings.WARM_HOSTS, self._lease.descriptor)
         self._database = Database()
-        self._stores = store_place()
+        self._stores = store_backend()
         self._hosts = HostPool(self.fork_server)
         self._template = StoreTemplate()
         self.context = TaskContext(
@@ -111,7 +111,7 @@ class Supervisor:
     async def run(self, stop: asyncio.Event, hurry: asyncio.Event | None = None) -> None:
         """Until `stop` is set; with `hurry`, without handing over.
 
-        Raises AlreadyRunning, and Misdirected of auth_sessions.
+        Raises AlreadyRunning, and StoresNotIsolated of auth_sessions.
         """
         if not self.shared:
             self._lock_file = single_worker.lock_folder()

@@ -11,7 +11,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from connections import lock
 from connections.models import Worker
-from connections.stores import Away, Damaged, Misdirected, Unusable, moving
+from connections.stores import (
+    StoreDamaged,
+    StoresNotIsolated,
+    StoreUnavailable,
+    StoreUnusable,
+    moving,
+)
 from connections.worker.hosts.store_template import StorePreparer
 
 PLACES = ("folders", "database")
@@ -38,9 +44,9 @@ class Command(BaseCommand):
                 self._move_all(source, target, options["organization"])
         except lock.Locked:
             raise CommandError("A worker is starting, or another move is running.") from None
-        except Away as away:
-            raise CommandError(f"{away}. Nothing is lost; run this again.") from None
-        except Misdirected as error:
+        except StoreUnavailable as error:
+            raise CommandError(f"{error}. Nothing is lost; run this again.") from None
+        except StoresNotIsolated as error:
             raise CommandError(str(error)) from None
         finally:
             source.close()
@@ -49,10 +55,10 @@ class Command(BaseCommand):
             self.stdout.write(f"Now set AUTH_SESSIONS={to}, and start the service.")
 
     def _move_all(
-        self, source: moving.CopyPlace, target: moving.CopyPlace, only: list[int] | None
+        self, source: moving.CopyBackend, target: moving.CopyBackend, only: list[int] | None
     ) -> None:
-        source.sweep()
-        target.sweep()
+        source.remove_staged()
+        target.remove_staged()
         there = sorted(source.organizations())
         wanted = [number for number in there if only is None or number in only]
         failed = 0
@@ -61,10 +67,7 @@ class Command(BaseCommand):
                 refuse_living_workers()
                 try:
                     moved = moving.move(number, source, target, prepare, refuse_living_workers)
-                except (
-                    *(moving.NotMoved, Damaged, Unusable),
-                    OSError,
-                ) as error:
+                except (moving.NotMoved, StoreDamaged, StoreUnusable, OSError) as error:
                     failed += 1
                     self.stderr.write(f"organization {number}: not moved: {error}")
                 else:
@@ -75,17 +78,17 @@ class Command(BaseCommand):
             raise CommandError("Not everything was moved; what was not is where it was.")
 
 
-def place(name: str) -> moving.CopyPlace:
+def place(name: str) -> moving.CopyBackend:
     """Folders or the database, as something to copy from and to. Raises CommandError."""
     if name == "folders":
-        from connections.stores.folder_copies import FolderCopies
+        from connections.stores.folder_copies import FolderCopyBackend
 
-        return FolderCopies(Path(settings.AUTH_SESSIONS_DIR))
+        return FolderCopyBackend(Path(settings.AUTH_SESSIONS_DIR))
     if not settings.AUTH_SESSIONS_URL:
         raise CommandError("Which PostgreSQL? Set DATABASE_URL or AUTH_SESSIONS_URL.")
-    from connections.stores.schema_copies import SchemaCopies
+    from connections.stores.schema_copies import SchemaCopyBackend
 
-    return SchemaCopies(settings.AUTH_SESSIONS_URL)
+    return SchemaCopyBackend(settings.AUTH_SESSIONS_URL)
 
 
 def refuse_living_workers() -> None:

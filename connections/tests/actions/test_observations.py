@@ -9,7 +9,7 @@ from django.utils import timezone
 from connections import actions
 from connections.lifecycle import PAIRING, RULES, AnyObservation, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
-from connections.stores import store_place
+from connections.stores import store_backend
 from connections.tests.support.fake_worker import CODE, NUMBER, PAIRING_LASTS, FakeWorker
 from organizations.access import Actor
 
@@ -139,7 +139,7 @@ def test_worthless_credentials_are_not_used_again_but_stay_on_disk(
 ) -> None:
     fence = hand.link(requested)
     store = reread(requested).store_name
-    database = Path(store_place().create(requested.pk, store))
+    database = Path(store_backend().create(requested.pk, store))
     database.write_text("credentials")
     actions.record_event(fence, observation)
     assert reread(requested).store_name == ""

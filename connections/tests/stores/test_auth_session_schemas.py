@@ -1,4 +1,4 @@
-"""Credentials on PostgreSQL: what a server can do to them, and what goes over to the hosts."""
+"""Stores in PostgreSQL: failures of the server, and the URL that hosts get."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -6,9 +6,9 @@ import psycopg
 import pytest
 from pytest_django import Settings
 
-from connections.stores import Away, Misdirected, Unusable, store_place
-from connections.stores.postgres import MOST_CONNECTIONS, Connections, host_url
-from connections.tests.support.store_backends import DatabasePlace, database, postgres
+from connections.stores import StoresNotIsolated, StoreUnavailable, StoreUnusable, store_backend
+from connections.stores.postgres import MAX_CONNECTIONS, Connections, host_url
+from connections.tests.support.store_backends import DatabaseStores, database, postgres
 from tests.support.services import Postgres
 
 __all__ = ["database", "postgres"]
@@ -16,40 +16,40 @@ __all__ = ["database", "postgres"]
 pytestmark = pytest.mark.sqlite_only
 
 STORE = "attempt-1"
-OURS = "application_name LIKE 'whatsapp_orgs%'"
+OWN_CONNECTIONS = "application_name LIKE 'whatsapp_orgs%'"
 
 
 def test_new_store_has_its_own_version_table(
-    database: DatabasePlace,
+    database: DatabaseStores,
 ) -> None:
-    store_place().create(7, STORE)
+    store_backend().create(7, STORE)
     assert database.sql("SELECT * FROM wa_7_attempt_1.whatsmeow_version") == []
 
 
-def test_number_is_read_while_a_client_writes(database: DatabasePlace) -> None:
+def test_number_is_read_while_a_client_writes(database: DatabaseStores) -> None:
     database.link(7, STORE)
     with psycopg.connect(database.url) as session:
         session.execute("UPDATE wa_7_attempt_1.whatsmeow_device SET lid = ''")
-        assert store_place().linked_number(7, STORE) == "5511987654321"
+        assert store_backend().linked_number(7, STORE) == "5511987654321"
 
 
 def test_locked_store_is_unusable_until_unlocked(
-    database: DatabasePlace, monkeypatch: pytest.MonkeyPatch
+    database: DatabaseStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connections.stores.postgres.LOCK_SECONDS", 1)
     database.link(7, STORE)
     with psycopg.connect(database.url) as session:
         session.execute("LOCK TABLE wa_7_attempt_1.whatsmeow_device")
-        with pytest.raises(Unusable, match="lock timeout"):
-            store_place().linked_number(7, STORE)
+        with pytest.raises(StoreUnusable, match="lock timeout"):
+            store_backend().linked_number(7, STORE)
         with pytest.raises(OSError, match="lock timeout"):
-            store_place().delete(7)
-    assert store_place().linked_number(7, STORE) == "5511987654321"
-    assert store_place().delete(7) is True
+            store_backend().delete(7)
+    assert store_backend().linked_number(7, STORE) == "5511987654321"
+    assert store_backend().delete(7) is True
 
 
 def test_failed_delete_removes_no_store(
-    database: DatabasePlace, monkeypatch: pytest.MonkeyPatch
+    database: DatabaseStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connections.stores.postgres.LOCK_SECONDS", 1)
     database.link(7, "attempt-1")
@@ -57,61 +57,61 @@ def test_failed_delete_removes_no_store(
     with psycopg.connect(database.url) as session:
         session.execute("LOCK TABLE wa_7_attempt_2.whatsmeow_device")
         with pytest.raises(OSError, match="lock timeout"):
-            store_place().delete(7)
-    assert store_place().linked_number(7, "attempt-1")
-    assert store_place().linked_number(7, "attempt-2")
+            store_backend().delete(7)
+    assert store_backend().linked_number(7, "attempt-1")
+    assert store_backend().linked_number(7, "attempt-2")
 
 
-def test_unreachable_server_raises_away(settings: Settings) -> None:
-    """Neither "no phone is linked" nor "there is no store" may come of it."""
+def test_unreachable_server_raises_store_unavailable(settings: Settings) -> None:
+    """The caller must not take it for "no phone is linked" or "there is no store"."""
     secret = "hunter2hunter2"
     settings.AUTH_SESSIONS = "database"
     settings.AUTH_SESSIONS_URL = f"postgres://me:{secret}@127.0.0.1:1/nothing"
-    stores = store_place()
-    for look in (stores.linked_number, stores.exists, stores.create):
-        with pytest.raises(Away) as told:
-            look(7, STORE)
-        assert secret not in str(told.value)
+    stores = store_backend()
+    for call in (stores.linked_number, stores.exists, stores.create):
+        with pytest.raises(StoreUnavailable) as raised:
+            call(7, STORE)
+        assert secret not in str(raised.value)
     stores.check()
-    for forget in (stores.delete, stores.stores):
-        with pytest.raises(Away):
-            forget(7)
+    for method in (stores.delete, stores.stores):
+        with pytest.raises(StoreUnavailable):
+            method(7)
 
 
 def test_restarted_server_is_used_again(settings: Settings) -> None:
     with Postgres() as server:
         settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_URL = "database", server.url
-        store_place().create(7, STORE)
+        store_backend().create(7, STORE)
         server.end()
-        with pytest.raises(Away):
-            store_place().stores(7)
+        with pytest.raises(StoreUnavailable):
+            store_backend().stores(7)
         server.start()
-        assert store_place().stores(7) == {STORE}
+        assert store_backend().stores(7) == {STORE}
         server.end()
         server.start()
-        # The connection that broke meanwhile is not used.
-        assert store_place().stores(7) == {STORE}
-        store_place().close()
+        # The connection that broke meanwhile is not used again.
+        assert store_backend().stores(7) == {STORE}
+        store_backend().close()
 
 
-def test_idle_connections_are_few(database: DatabasePlace) -> None:
+def test_idle_connections_are_few(database: DatabaseStores) -> None:
     for number in range(20):
-        store_place().create(number, STORE)
-    where = f"datname = '{database.database}' AND {OURS}"
+        store_backend().create(number, STORE)
+    where = f"datname = '{database.database}' AND {OWN_CONNECTIONS}"
     [(open_now,)] = database.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {where}")
-    assert isinstance(open_now, int) and open_now <= MOST_CONNECTIONS
+    assert isinstance(open_now, int) and open_now <= MAX_CONNECTIONS
 
 
 def test_pooler_that_ignores_search_path_is_refused(
-    database: DatabasePlace, monkeypatch: pytest.MonkeyPatch
+    database: DatabaseStores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All organizations would look into the same place, and find each other's phones."""
+    """All organizations would read the same schema, and find each other's phones."""
     real = Connections._connect
     monkeypatch.setattr(Connections, "_connect", lambda self, options: real(self, ""))
-    stores = store_place()
-    for look in (stores.check, lambda: stores.linked_number(7, STORE)):
-        with pytest.raises(Misdirected, match="AUTH_SESSIONS_URL"):
-            look()
+    stores = store_backend()
+    for call in (stores.check, lambda: stores.linked_number(7, STORE)):
+        with pytest.raises(StoresNotIsolated, match="AUTH_SESSIONS_URL"):
+            call()
 
 
 def parameters(url: str, schema: str = "wa_1_attempt_1") -> dict[str, str]:
@@ -141,7 +141,7 @@ def test_host_url_keeps_a_socket_folder() -> None:
 
 
 def test_host_url_is_no_valid_file_name() -> None:
-    """It opens every address as a SQLite file first."""
+    """neonize opens every address as a SQLite file first."""
     for url in ("postgres://me@h/a%2Fb", "postgres://me@h/orgs", "postgres://me@h"):
         made = host_url(url, "wa_1_attempt_1")
         assert made.startswith("postgres:///") and urlsplit(made).path.count("/") == 1

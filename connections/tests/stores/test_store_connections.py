@@ -1,4 +1,4 @@
-"""The real Go library on PostgreSQL: its connections go, and its errors are told apart."""
+"""The real Go library on PostgreSQL: it leaves no connection open, and its errors have causes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from connections.stores import store_place
+from connections.stores import store_backend
 from connections.stores.postgres import host_url
 from connections.tests.hosts.test_host import event, fork_server, host, until
-from connections.tests.support.store_backends import DatabasePlace, database, postgres
+from connections.tests.support.store_backends import DatabaseStores, database, postgres
 from connections.worker.hosts.handle import Host
 
 __all__ = ["database", "host", "fork_server", "postgres"]
@@ -22,38 +22,38 @@ STARTS = 40
 HOSTS = "application_name = 'whatsapp_orgs host'"
 
 
-def connections(place: DatabasePlace) -> int:
-    """How many of the hosts' connections are open."""
-    where = f"datname = '{place.database}' AND {HOSTS}"
-    [(found,)] = place.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {where}")
+def open_connections(stores: DatabaseStores) -> int:
+    """Return how many connections of hosts are open."""
+    where = f"datname = '{stores.database}' AND {HOSTS}"
+    [(found,)] = stores.sql(f"SELECT count(*) FROM pg_stat_activity WHERE {where}")
     assert isinstance(found, int)
     return found
 
 
-async def test_ended_clients_leave_no_connection_open(host: Host, database: DatabasePlace) -> None:
+async def test_ended_clients_leave_no_connection_open(host: Host, database: DatabaseStores) -> None:
     """The library never closes its pools; the server closes what is idle in them."""
     for _ in range(STARTS):
-        link = host.open(store_place().create(7, STORE))
+        link = host.open(store_backend().create(7, STORE))
         ended = await event(link, "ended")
         assert ended["cause"] == "dial", ended
         await link.close()
-    await until(lambda: connections(database) == 0, "no connection")
-    assert store_place().exists(7, STORE)
+    await until(lambda: open_connections(database) == 0, "no connection")
+    assert store_backend().exists(7, STORE)
 
 
-async def test_each_store_gets_its_own_tables(host: Host, database: DatabasePlace) -> None:
-    """whatsmeow looks for its table of versions in all schemas that there are."""
+async def test_each_store_gets_its_own_tables(host: Host, database: DatabaseStores) -> None:
+    """whatsmeow looks for its version table in all schemas."""
     for number in (1, 2, 3):
-        await event(host.open(store_place().create(number, STORE)), "ended")
-        assert store_place().exists(number, STORE)
+        await event(host.open(store_backend().create(number, STORE)), "ended")
+        assert store_backend().exists(number, STORE)
     # neonize opens every address as a SQLite file first, where the process works.
     assert not list(Path(settings.BASE_DIR).glob("postgres:*"))
 
 
-async def test_missing_store_is_not_made_by_a_client(host: Host, database: DatabasePlace) -> None:
-    """Nor is any other organization's taken for it."""
-    await event(host.open(store_place().create(1, STORE)), "ended")
-    ended = await event(host.open(store_place().database(2, STORE)), "ended")
+async def test_missing_store_is_not_made_by_a_client(host: Host, database: DatabaseStores) -> None:
+    """Nor does it use another organization's store."""
+    await event(host.open(store_backend().create(1, STORE)), "ended")
+    ended = await event(host.open(store_backend().database(2, STORE)), "ended")
     assert ended["cause"] == "store", ended
     assert database.content() == {(1, STORE)}
 

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from connections.actions import Superseded
 from connections.models import Connection, ConnectionEvent, Worker
-from connections.stores import Damaged, StorePlace
+from connections.stores import StoreBackend, StoreDamaged
 from connections.tests.support.fake_client import NUMBERS, FakeClient, Key
 from connections.tests.support.virtual_time import VirtualTimeLoop
 from connections.worker.hosts.client import Link
@@ -94,7 +94,7 @@ class Time:
         self._world.wait()
 
 
-class FakeStores(StorePlace):
+class FakeStores(StoreBackend):
     """The stores of credentials: what `auth_sessions` says of a place."""
 
     def __init__(self, world: World) -> None:
@@ -119,7 +119,7 @@ class FakeStores(StorePlace):
 
     def linked_number(self, organization_id: int, store: str) -> str:
         if (organization_id, store) in self._world.damaged:
-            raise Damaged
+            raise StoreDamaged
         return self._world.stores.get((organization_id, store), "")
 
     def organizations(self) -> set[int]:

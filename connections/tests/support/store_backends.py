@@ -1,4 +1,4 @@
-"""The two places where credentials can be, for tests that are true of both."""
+"""Fixtures for tests that run against both store backends, folders and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from connections.stores import store_place
+from connections.stores import store_backend
 from tests.support.services import Postgres
 
 DEVICE = "CREATE TABLE whatsmeow_device (jid TEXT PRIMARY KEY, lid TEXT)"
@@ -20,34 +20,34 @@ SHOW_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'wa%'"
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """One server for all tests of a process; take a database of your own from it."""
+    """One server for all tests of a process; each test creates its own database on it."""
     with Postgres() as running:
         yield running
 
 
-class Place:
-    """Credentials in a place, written as whatsmeow writes them and seen past the product."""
+class Stores:
+    """Reads and writes stores directly, as whatsmeow does, without the product's code."""
 
     name = ""
 
     def link(
         self, organization: int, store: str, jid: str = "5511987654321:3@s.whatsapp.net"
     ) -> None:
-        """A fresh store with a linked device in it."""
-        store_place().create(organization, store)
+        """Create a store with a linked device in it."""
+        store_backend().create(organization, store)
         self.write(organization, store, DEVICE)
         self.write(organization, store, f"INSERT INTO whatsmeow_device VALUES ('{jid}', '1:3@lid')")
 
     def write(self, organization: int, store: str, statement: str) -> None:
-        """Change something in a store."""
+        """Execute a statement in a store."""
         raise NotImplementedError
 
     def content(self) -> set[tuple[int, str]]:
-        """The stores there are, by what lies there."""
+        """Return all stores, as (organization, store)."""
         raise NotImplementedError
 
 
-class FolderPlace(Place):
+class FolderStores(Stores):
     name = "folders"
 
     def __init__(self, root: Path) -> None:
@@ -55,7 +55,7 @@ class FolderPlace(Place):
 
     def write(self, organization: int, store: str, statement: str) -> None:
         with (
-            closing(sqlite3.connect(store_place().database(organization, store))) as db,
+            closing(sqlite3.connect(store_backend().database(organization, store))) as db,
             db,
         ):
             db.execute("PRAGMA journal_mode=WAL")
@@ -65,7 +65,7 @@ class FolderPlace(Place):
         return {(int(path.parent.name), path.name) for path in self.root.glob("*/*")}
 
 
-class DatabasePlace(Place):
+class DatabaseStores(Stores):
     name = "database"
 
     def __init__(self, server: Postgres) -> None:
@@ -74,7 +74,7 @@ class DatabasePlace(Place):
         self.url = server.new_database(self.database)
 
     def sql(self, statement: str) -> list[tuple[object, ...]]:
-        """Run a statement past the product."""
+        """Run a statement on the server."""
         return self.server.sql(statement, self.database)
 
     def write(self, organization: int, store: str, statement: str) -> None:
@@ -87,24 +87,24 @@ class DatabasePlace(Place):
 
 
 @pytest.fixture
-def folders(auth_sessions_dir: Path, settings: Settings) -> FolderPlace:
+def folders(auth_sessions_dir: Path, settings: Settings) -> FolderStores:
     """Credentials in folders."""
     settings.AUTH_SESSIONS = "folders"
-    return FolderPlace(auth_sessions_dir)
+    return FolderStores(auth_sessions_dir)
 
 
 @pytest.fixture
-def database(postgres: Postgres, settings: Settings) -> Iterator[DatabasePlace]:
+def database(postgres: Postgres, settings: Settings) -> Iterator[DatabaseStores]:
     """Credentials in a PostgreSQL database that only this test has."""
-    place = DatabasePlace(postgres)
-    settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_URL = "database", place.url
-    yield place
-    store_place().close()
-    postgres.sql(f"DROP DATABASE {place.database} WITH (FORCE)")
+    found = DatabaseStores(postgres)
+    settings.AUTH_SESSIONS, settings.AUTH_SESSIONS_URL = "database", found.url
+    yield found
+    store_backend().close()
+    postgres.sql(f"DROP DATABASE {found.database} WITH (FORCE)")
 
 
 @pytest.fixture(params=["folders", "database"])
-def place(request: pytest.FixtureRequest) -> Place:
-    """Either of them."""
-    found: Place = request.getfixturevalue(request.param)
+def stores(request: pytest.FixtureRequest) -> Stores:
+    """Stores in folders, then in PostgreSQL."""
+    found: Stores = request.getfixturevalue(request.param)
     return found

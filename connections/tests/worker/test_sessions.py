@@ -19,7 +19,7 @@ from pytest_django import Settings
 from connections import actions
 from connections.lifecycle import Desired, State
 from connections.models import Connection, Worker
-from connections.stores import store_place
+from connections.stores import store_backend
 from connections.tests.support.fake_worker import nobody
 from connections.worker.database import Database
 from connections.worker.supervisor import Supervisor
@@ -55,7 +55,7 @@ class OneWorker:
             get_worker=lambda: self.worker,
             db=self.db,
             to_thread=asyncio.to_thread,
-            stores=store_place(),
+            stores=store_backend(),
             clients=cast(Clients, None),
         )
         self.sessions = Sessions(context, lambda: True, self.room, wake=lambda connection_id: None)

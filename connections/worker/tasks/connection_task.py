@@ -13,7 +13,7 @@ from connections.actions import Superseded
 from connections.lifecycle import AnyObservation, Desired, Observation, Reason
 from connections.log_fields import about
 from connections.models import Connection, PairingAttempt
-from connections.stores import Damaged, Unusable
+from connections.stores import StoreDamaged, StoreUnusable
 from connections.worker.hosts.client import Link
 from connections.worker.tasks.context import TaskContext
 from connections.worker.tasks.linked import Linked
@@ -120,9 +120,9 @@ class ConnectionTask(OwnedConnection):
             return Reason.CREDENTIALS_MISSING
         try:
             number = await self.linked_number(self.store_name)
-        except Damaged:
+        except StoreDamaged:
             return Reason.CREDENTIALS_DAMAGED
-        except Unusable:
+        except StoreUnusable:
             # A disk that fails at the moment: trying to open them finds out when it is over.
             logger.exception("credentials cannot be opened", extra={"organization": self.id})
             return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from connections.models import Worker
-from connections.stores.base import StorePlace
+from connections.stores.base import StoreBackend
 from connections.worker.hosts.client import Link
 from connections.worker.tasks.connect_limiter import ConnectLimiter
 from connections.worker.tasks.stability import Stability
@@ -56,7 +56,7 @@ class TaskContext:
     get_worker: Callable[[], Worker]  # another one after its lease was lost
     db: RunFunction  # one function after the other, again while the database is away
     to_thread: RunFunction
-    stores: StorePlace
+    stores: StoreBackend
     clients: Clients
     connect_limiter: ConnectLimiter = field(default_factory=ConnectLimiter)
     stability: defaultdict[int, Stability] = field(default_factory=lambda: defaultdict(Stability))

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from connections.lifecycle import AnyObservation, Reason
-from connections.stores import Damaged, Unusable
+from connections.stores import StoreDamaged, StoreUnusable
 from connections.worker.hosts.handle import HostBroken
 from connections.worker.tasks.connect_limiter import Outdated
 from connections.worker.tasks.context import loop_time
@@ -104,9 +104,9 @@ class Linked:
             exists = bool(number) or await owned.thread(
                 owned.context.stores.exists, owned.id, owned.store_name
             )
-        except Damaged as error:
+        except StoreDamaged as error:
             raise Permanent(Reason.CREDENTIALS_DAMAGED) from error
-        except Unusable:
+        except StoreUnusable:
             return  # Opening it tells, and is tried again.
         if not number:
             gone = Reason.FORGOTTEN if exists else Reason.CREDENTIALS_MISSING

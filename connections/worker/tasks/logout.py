@@ -10,8 +10,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from connections.models import Connection
-from connections.stores import Damaged, Unusable
-from connections.stores.base import StorePlace
+from connections.stores import StoreDamaged, StoreUnusable
+from connections.stores.base import StoreBackend
 from connections.worker.hosts.client import Link
 from connections.worker.hosts.handle import HostBroken
 from connections.worker.tasks.connect_limiter import Outdated
@@ -33,7 +33,7 @@ async def log_out(owned: OwnedConnection, connection: Connection) -> str | None:
         try:
             if not await owned.linked_number(owned.store_name):
                 return "there were no saved credentials any more"
-        except (Damaged, Unusable):
+        except (StoreDamaged, StoreUnusable):
             return "the saved credentials could not be read"
     return await _log_out(owned, owned.store_name)
 
@@ -49,12 +49,12 @@ async def log_out_leftovers(owned: OwnedConnection, keep: Collection[str]) -> st
     return trouble
 
 
-def _linked_beside(stores: StorePlace, organization_id: int, keep: Collection[str]) -> list[str]:
-    """Return the stores beside these in which a phone is linked. Raises Away."""
+def _linked_beside(stores: StoreBackend, organization_id: int, keep: Collection[str]) -> list[str]:
+    """Return the stores beside these in which a phone is linked. Raises StoreUnavailable."""
     found = []
     for store in stores.stores(organization_id) - set(keep):
         # One that was being written when the attempt was given up: no one is linked in it.
-        with suppress(Damaged, Unusable):
+        with suppress(StoreDamaged, StoreUnusable):
             if stores.linked_number(organization_id, store):
                 found.append(store)
     return found

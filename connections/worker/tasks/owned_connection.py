@@ -18,7 +18,7 @@ from connections.actions import Fence
 from connections.lifecycle import AnyObservation
 from connections.models import Connection
 from connections.outages import OutageLog, delays
-from connections.stores import Away
+from connections.stores import StoreUnavailable
 from connections.worker.hosts.client import Link
 from connections.worker.tasks.context import TaskContext
 
@@ -55,7 +55,7 @@ class OwnedConnection:
         while True:
             try:
                 return await self.context.to_thread(function, *arguments)
-            except Away as away:
+            except StoreUnavailable as away:
                 outage.record_failure(organization=self.id, why=str(away))
             await asyncio.sleep(next(waits))
 
@@ -69,7 +69,7 @@ class OwnedConnection:
     async def linked_number(self, store: str) -> str:
         """Return the number whose credentials a store holds, "" for none.
 
-        Raises Damaged, Unusable.
+        Raises StoreDamaged, StoreUnusable.
         """
         return await self.thread(self.context.stores.linked_number, self.id, store)
 
@@ -91,11 +91,11 @@ class OwnedConnection:
 
 
 def _as_owner(fence: Fence, change: Callable[[], T]) -> T:
-    """Change stores on any thread. Raises Superseded, Away, and what `change` raises."""
+    """Call `change` while the fence holds. Raises Superseded, StoreUnavailable, its own errors."""
     try:
         return actions.as_owner(fence, change)
     except (OperationalError, InterfaceError) as error:
-        raise Away(str(error).strip()) from error
+        raise StoreUnavailable(str(error).strip()) from error
     finally:
         database.close()
 

@@ -11,7 +11,7 @@ from connections import actions
 from connections.lifecycle import Observation, Reason
 from connections.models import PairingAttempt
 from connections.outages import delays
-from connections.stores import Damaged, Unusable
+from connections.stores import StoreDamaged, StoreUnusable
 from connections.worker.hosts.handle import HostBroken
 from connections.worker.tasks.connect_limiter import Outdated
 from connections.worker.tasks.context import loop_time
@@ -65,7 +65,7 @@ class Pairing:
         owned = self._owned
         try:
             number = await owned.linked_number(self._attempt.store_name)
-        except (Damaged, Unusable):
+        except (StoreDamaged, StoreUnusable):
             logger.exception("a new store cannot be read", extra={"organization": owned.id})
             return False
         if not number:

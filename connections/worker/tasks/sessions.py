@@ -12,8 +12,8 @@ from functools import partial
 from connections import actions
 from connections.actions import Fence
 from connections.models import Connection, Worker
-from connections.stores import Damaged, Unusable
-from connections.stores.base import StorePlace
+from connections.stores import StoreDamaged, StoreUnusable
+from connections.stores.base import StoreBackend
 from connections.worker.hosts.client import Link
 from connections.worker.pending_work import pending_connections, unowned_connections
 from connections.worker.tasks.connection_task import ConnectionTask
@@ -194,10 +194,10 @@ class Sessions:
             await asyncio.wait(tasks)
 
 
-def _linked_number(stores: StorePlace, connection_id: int, store: str) -> str:
+def _linked_number(stores: StoreBackend, connection_id: int, store: str) -> str:
     try:
         return stores.linked_number(connection_id, store)
-    except (Damaged, Unusable):
+    except (StoreDamaged, StoreUnusable):
         logger.exception("a store cannot be read", extra={"organization": connection_id})
         return ""
 

@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
 async def supervise(drain_seconds: float) -> None:
     """Run a supervisor until SIGTERM or Ctrl-C. Raises CommandError."""
-    from connections.stores import Misdirected
+    from connections.stores import StoresNotIsolated
     from connections.worker.single_worker import AlreadyRunning
     from connections.worker.supervisor import Supervisor
 
@@ -58,5 +58,5 @@ async def supervise(drain_seconds: float) -> None:
         loop.add_signal_handler(number, asked)
     try:
         await Supervisor(drain_seconds).run(stop, hurry)
-    except (AlreadyRunning, Misdirected) as error:
+    except (AlreadyRunning, StoresNotIsolated) as error:
         raise CommandError(str(error)) from error
