@@ -412,7 +412,7 @@ LOGGING = {
         # Its lines hold a request's path with its query: ours go through Django's own logger.
         "daphne.http_protocol": {"level": "WARNING"},
         "daphne.server": {"level": "WARNING"},
-        # Three lines with the server's address for each try; ours say that the database is away.
+        # Three lines with the server's address for each try; ours say that it is unavailable.
         "psycopg.pool": {"level": "ERROR"},
         # Four lines for each login; wrong passwords are warnings.
         "axes": {"level": "WARNING"},

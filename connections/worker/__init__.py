@@ -1,1 +1,1 @@
-"""The worker: makes connections what people want them to be, and writes down what they are."""
+"""The worker: carries out requests for connections and records their state."""

@@ -1,4 +1,4 @@
-"""Shares the organizations among workers: a fair part for each, and one owner for each."""
+"""Balances connections among workers: each worker takes a fair share."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from connections import actions
 from connections.models import Connection, Worker
 from connections.worker import processes
 from connections.worker.tasks.context import TaskContext
-from connections.worker.tasks.sessions import Sessions
+from connections.worker.tasks.task_runner import TaskRunner
 
 logger = logging.getLogger(__name__)
 
-ROUND_SECONDS = 3.0
-# A connection is offline while it moves: one after the other, and not for a small difference.
-PAUSE_SECONDS = 0.05
-MOVES_A_ROUND = 40
-SLACK_PART = 0.1
+BALANCE_SECONDS = 3.0
+# A connection is offline while it moves, so they move one by one and not for a small difference.
+MOVE_PAUSE_SECONDS = 0.05
+MAX_MOVES = 40
+TOLERATED_EXCESS = 0.1
 
 
 @dataclass(frozen=True)
@@ -35,110 +35,112 @@ class Peer:
     draining: bool
 
 
-def fair_level(total: int, capacities: Collection[int]) -> int:
-    """Return how many organizations each worker takes, as far as its capacity allows.
+def fair_share(total: int, capacities: Collection[int]) -> int:
+    """Return how many connections each worker takes, as far as its capacity allows.
 
-    The least level at which all `total` are taken; the highest capacity when there is no room.
+    This is the smallest limit at which all `total` are taken, or the largest capacity.
     """
-    level, left, rest = 0, total, sorted(capacities)
+    share, left, rest = 0, total, sorted(capacities)
     while rest and left > 0:
-        step = min(rest[0] - level, -(-left // len(rest)))
-        level += step
+        step = min(rest[0] - share, -(-left // len(rest)))
+        share += step
         left -= step * len(rest)
-        rest = [capacity for capacity in rest if capacity > level]
-    return level
+        rest = [capacity for capacity in rest if capacity > share]
+    return share
 
 
-class Sharing:
-    """Knows the other workers, and hands connections over to them."""
+class Balancer:
+    """Reads the load of all workers and hands excess connections over to others."""
 
-    def __init__(self, context: TaskContext, sessions: Sessions) -> None:
+    def __init__(self, context: TaskContext, task_runner: TaskRunner) -> None:
         self._context = context
-        self._sessions = sessions
-        self.target = 0  # as many as this worker should have
+        self._task_runner = task_runner
+        self.target = 0  # how many connections this worker should have
         self.draining = False
         self._peers: list[Peer] = []
-        self._level = 0
+        self._share = 0
 
     @property
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """Return how many more unowned connections this worker should take."""
-        return 0 if self.draining else max(0, self.target - self._sessions.load)
+        return 0 if self.draining else max(0, self.target - self._task_runner.load)
 
     @property
-    def tries(self) -> int:
-        """Return how many unowned connections to try: others may claim some of them first."""
-        return self.room * (len(self._peers) + 1)
+    def max_claims(self) -> int:
+        """Return how many unowned connections to try to claim: others may be faster."""
+        return self.free_slots * (len(self._peers) + 1)
 
     @property
-    def has_place(self) -> bool:
-        """Return whether it takes a connection that a person waits for, beyond its fair part."""
-        return not self.draining and self._sessions.load < settings.WORKER_CAPACITY
+    def accepts_urgent(self) -> bool:
+        """Return whether it takes a connection that a person waits for, beyond its fair share."""
+        return not self.draining and self._task_runner.load < settings.WORKER_CAPACITY
 
-    async def round(self) -> None:
-        """Read who the others are, hand over what is too much here, and wait a while."""
-        await self.look()
-        await self.hand_over()
-        await asyncio.sleep(ROUND_SECONDS)
+    async def run_once(self) -> None:
+        """Refresh the loads, hand over excess connections, and sleep for BALANCE_SECONDS."""
+        await self.refresh()
+        await self.hand_over_excess()
+        await asyncio.sleep(BALANCE_SECONDS)
 
-    async def look(self) -> None:
-        """Read the living workers and how many connections each has."""
+    async def refresh(self) -> None:
+        """Read the living workers and the load of each."""
         worker = self._context.get_worker()
-        found, total = await self._context.db(_workers)
+        found, total = await self._context.db(read_workers)
         own = next((peer for peer in found if peer.id == worker.pk), None)
         if own is None:
-            return  # The heartbeat came too late; the lease ends in a moment.
+            return  # The heartbeat came too late; the lease is about to end.
         self._peers = [peer for peer in found if peer is not own and not peer.draining]
         takers = self._peers if own.draining else [own, *self._peers]
-        self._level = fair_level(total, [peer.capacity for peer in takers])
+        self._share = fair_share(total, [peer.capacity for peer in takers])
         if own.draining != self.draining:
-            logger.info("draining" if own.draining else "draining no more")
+            logger.info("the worker drains" if own.draining else "the worker stopped draining")
         self.draining = own.draining
-        self.target = 0 if own.draining else min(self._level, own.capacity)
+        self.target = 0 if own.draining else min(self._share, own.capacity)
         self._context.connect_limiter.workers = len(found)
 
     @property
-    def has_takers(self) -> bool:
-        """Return whether another worker could take connections over at the moment."""
-        return any(self._wants(peer, 0) > 0 for peer in self._peers)
+    def can_hand_over(self) -> bool:
+        """Return whether another worker can take connections over now."""
+        return any(self._free_share(peer, 0) > 0 for peer in self._peers)
 
-    async def hand_over(self) -> None:
-        """Hand what is too much here over to the workers with least, one after the other."""
-        sessions = self._sessions.movable(everything=self.draining)
-        load = self._sessions.load
-        slack = 0 if self.draining else max(1, int(self.target * SLACK_PART))
+    async def hand_over_excess(self) -> None:
+        """Hand excess connections over to the least loaded workers, one by one."""
+        movable = self._task_runner.movable(everything=self.draining)
+        load = self._task_runner.load
+        tolerance = 0 if self.draining else max(1, int(self.target * TOLERATED_EXCESS))
         excess = load - self.target
-        poorest = max((self._wants(peer, 0) for peer in self._peers), default=0)
-        if excess <= 0 or max(excess, poorest) <= slack:
+        largest_shortfall = max((self._free_share(peer, 0) for peer in self._peers), default=0)
+        if excess <= 0 or max(excess, largest_shortfall) <= tolerance:
             return
-        given: dict[int, int] = {}
-        for connection_id in sessions[: min(excess, MOVES_A_ROUND)]:
+        handed: dict[int, int] = {}
+        for connection_id in movable[: min(excess, MAX_MOVES)]:
             peer = max(
-                self._peers, key=lambda peer: self._wants(peer, given.get(peer.id, 0)), default=None
+                self._peers,
+                key=lambda peer: self._free_share(peer, handed.get(peer.id, 0)),
+                default=None,
             )
-            if peer is None or self._wants(peer, given.get(peer.id, 0)) <= 0:
+            if peer is None or self._free_share(peer, handed.get(peer.id, 0)) <= 0:
                 return
-            if await self._sessions.hand_over(connection_id, peer.id):
-                given[peer.id] = given.get(peer.id, 0) + 1
-            await asyncio.sleep(PAUSE_SECONDS)
+            if await self._task_runner.hand_over(connection_id, peer.id):
+                handed[peer.id] = handed.get(peer.id, 0) + 1
+            await asyncio.sleep(MOVE_PAUSE_SECONDS)
 
-    def _wants(self, peer: Peer, given: int) -> int:
-        """Return how many more another worker should have, when it was given so many."""
-        return min(self._level, peer.capacity) - peer.load - given
+    def _free_share(self, peer: Peer, handed: int) -> int:
+        """Return how many more connections a worker should take after `handed` ones."""
+        return min(self._share, peer.capacity) - peer.load - handed
 
 
 def mark_dead_workers() -> list[Worker]:
     """Stop the workers of this machine whose processes have ended. Return the others."""
     alive = list(Worker.objects.alive())
-    for worker in [worker for worker in alive if processes.is_gone(worker.process)]:
-        logger.warning("a worker's process has ended", extra={"worker": worker.pk})
+    for worker in [worker for worker in alive if processes.has_ended(worker.process)]:
+        logger.warning("a worker process has ended", extra={"worker": worker.pk})
         actions.stop_worker(worker)
         alive.remove(worker)
     return alive
 
 
-def _workers() -> tuple[list[Peer], int]:
-    """Return the living workers with their loads, and how many connections need a worker."""
+def read_workers() -> tuple[list[Peer], int]:
+    """Return the living workers with their loads, and the number of connections that need one."""
     busy = Connection.objects.busy()
     loads = dict(busy.order_by().values_list("worker").annotate(Count("pk")))
     alive = mark_dead_workers()

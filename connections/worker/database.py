@@ -1,4 +1,4 @@
-"""The supervisor's one thread for the database, which waits while the database is away."""
+"""Runs database functions in one thread, and waits while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.2, 5.0
-AWAY = (OperationalError, InterfaceError)
+FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.2, 5.0
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 
 
 class Database:
@@ -27,40 +27,42 @@ class Database:
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="supervisor-db")
-        self._outage = OutageLog(logger, "the database is away", "the database is back")
+        self._outage = OutageLog(
+            logger, "the database is unavailable", "the database is available again"
+        )
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
-        """Run a function, and run it again until the database answers.
+        """Run a function, and retry until the database answers.
 
-        Sockets stay open meanwhile; what happens on them is recorded afterwards.
+        Sockets stay open meanwhile; their events are recorded afterwards.
         """
-        waits = delays(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
+        waits = delays(FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS)
         while True:
             try:
-                found = await self.run_once(function, *arguments)
-            except AWAY as error:
+                result = await self.run_once(function, *arguments)
+            except DATABASE_UNAVAILABLE as error:
                 self._outage.record_failure(why=type(error).__name__)
             else:
                 self._outage.record_success()
-                return found
+                return result
             await asyncio.sleep(next(waits))
 
     async def run_once(self, function: Callable[..., T], *arguments: object) -> T:
-        """Run a function. Raises what it raises: AWAY when the database is away."""
-        call = partial(_with_own_connection, function, *arguments)
+        """Run a function once. Raises its errors; DATABASE_UNAVAILABLE lists those of an outage."""
+        call = partial(_with_open_connection, function, *arguments)
         return await sync_to_async(call, thread_sensitive=False, executor=self._executor)()
 
     def close(self) -> None:
-        """Drop the functions that have not begun."""
+        """Cancel the functions that have not started."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _with_own_connection(function: Callable[..., T], *arguments: object) -> T:
+def _with_open_connection(function: Callable[..., T], *arguments: object) -> T:
     keep_connection()
     return function(*arguments)
 
 
 def keep_connection() -> None:
-    """Keep this thread's connection open: Django's own rule would open one for every call."""
+    """Keep this thread's connection open: Django would close it after every call."""
     connection.close_at = None
     connection.close_if_unusable_or_obsolete()

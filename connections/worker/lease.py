@@ -2,9 +2,9 @@
 
 Where several workers share a database, a worker without a heartbeat for OFFLINE_AFTER loses its
 connections to the others. So it must have closed its sockets by then, whatever stops its
-heartbeats: the database away, the network cut, the process stopped. The lease ends well before
-that. Its end stands in memory that every host process shares, and a host exits when the lease is
-over, even when the worker cannot tell it to.
+heartbeats: a database outage, a network partition, a stopped process. The lease ends well before
+that. All host processes read its end in shared memory and exit when it is over, even when the
+worker cannot command them to.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from connections.models import Worker
 from connections.outages import OutageLog
 from connections.worker import processes
 from connections.worker.child import lease_memory
-from connections.worker.database import AWAY, keep_connection
+from connections.worker.database import DATABASE_UNAVAILABLE, keep_connection
 
 logger = logging.getLogger(__name__)
 
 RENEW_SECONDS = 1.5
-# Where no other worker could take over; readers count it as gone after Worker.OFFLINE_AFTER.
-RENEW_ALONE_SECONDS = 3.0
+# For a single worker, which nobody takes over from; it counts as gone after Worker.OFFLINE_AFTER.
+RENEW_SINGLE_SECONDS = 3.0
 RETRY_SECONDS = 0.5
-# From the moment a heartbeat was sent. The hosts end in the time that is left to OFFLINE_AFTER.
+# Counted from the sending of a heartbeat. The rest until OFFLINE_AFTER is for hosts to exit.
 LEASE_SECONDS = 6.0
 CHECK_SECONDS = 0.25
 REGISTER_RETRY_SECONDS = 1.0
-# A file in the data folder that is touched with each heartbeat.
+# Each heartbeat touches this file in the data folder.
 ALIVE_FILE = "worker.alive"
 
 
 class Report(NamedTuple):
-    """What a heartbeat reports of the worker."""
+    """What a heartbeat writes about the worker."""
 
     outdated_since: datetime | None
     sessions: int
@@ -56,15 +56,15 @@ class Report(NamedTuple):
 
 
 class Lease:
-    """Registers the worker, and renews its right to what it owns."""
+    """Registers the worker and renews its lease by heartbeats."""
 
     def __init__(self, name: str, shared: bool, report: Callable[[], Report]) -> None:
         self.worker: Worker | None = None
         self._name = name
         self._shared = shared  # other workers may be on the same database
         self._report = report
-        self._until = 0.0
-        self._outage = OutageLog(logger, "no heartbeat", level=logging.WARNING)
+        self._ends_at = 0.0
+        self._outage = OutageLog(logger, "the heartbeat failed", level=logging.WARNING)
         self._stopping = threading.Event()
         self._renewing: asyncio.Future[None] | None = None
         # A thread of its own, so that no other query of this process delays a heartbeat.
@@ -77,51 +77,51 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Return whether this process may hold sockets at this moment."""
-        return time.monotonic() < self._until
+        """Return whether this worker may hold sockets now."""
+        return time.monotonic() < self._ends_at
 
-    async def begin(self) -> Worker:
-        """Register as a new worker as soon as the database answers, and start the heartbeats."""
+    async def acquire(self) -> Worker:
+        """Register a new worker as soon as the database answers, and start the heartbeats."""
         loop = asyncio.get_running_loop()
-        outage = OutageLog(logger, "no worker registered")
+        outage = OutageLog(logger, "the worker could not register")
         while True:
             if self._renewing is not None:
                 await asyncio.wait([self._renewing])
             try:
                 self.worker = await loop.run_in_executor(self._executor, self._register)
                 break
-            except AWAY as error:
+            except DATABASE_UNAVAILABLE as error:
                 outage.record_failure(why=type(error).__name__)
             await asyncio.sleep(REGISTER_RETRY_SECONDS)
         self._renewing = loop.run_in_executor(self._executor, self._renew, self.worker)
         return self.worker
 
-    async def lost(self) -> None:
-        """Wait until the lease is over; that of a worker alone on its database never is."""
+    async def wait_until_lost(self) -> None:
+        """Wait until the lease is over. The lease of a single worker never ends."""
         if not self._shared:
             await asyncio.get_running_loop().create_future()
         while self.held:
             await asyncio.sleep(CHECK_SECONDS)
 
     def stop(self) -> None:
-        """Send no further heartbeat."""
+        """Stop the heartbeats."""
         self._stopping.set()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _register(self) -> Worker:
-        begun = time.monotonic()
+        started_at = time.monotonic()
         self._use_own_connection()
         capacity = settings.WORKER_CAPACITY if self._shared else 0
         worker = actions.start_worker(
-            self._name, capacity, not self._shared, self.worker, processes.own()
+            self._name, capacity, not self._shared, self.worker, processes.current_process()
         )
-        self._extend(begun)
+        self._extend(started_at)
         return worker
 
     def _use_own_connection(self) -> None:
-        """Use a connection outside of the pool, which gives up before the lease is over."""
+        """Use a connection outside of the pool that times out before the lease is over."""
         options = database.settings_dict["OPTIONS"]
-        if not options.get("pool"):  # SQLite, or this thread uses its own already.
+        if not options.get("pool"):  # SQLite, or this thread has its own connection already.
             return keep_connection()
         own = database.copy()
         own.settings_dict["OPTIONS"] |= {
@@ -133,14 +133,14 @@ class Lease:
         databases[database.alias] = own
 
     def _renew(self, worker: Worker) -> None:
-        renew = RENEW_SECONDS if self._shared else RENEW_ALONE_SECONDS
+        renew = RENEW_SECONDS if self._shared else RENEW_SINGLE_SECONDS
         wait = renew
         while self.held and not self._stopping.wait(wait):
-            begun, wait = time.monotonic(), renew
+            started_at, wait = time.monotonic(), renew
             try:
                 keep_connection()
                 owns = actions.heartbeat(worker, *self._report(), alone=not self._shared)
-            except AWAY as error:
+            except DATABASE_UNAVAILABLE as error:
                 self._outage.record_failure(why=type(error).__name__)
                 wait = RETRY_SECONDS
                 continue
@@ -149,23 +149,23 @@ class Lease:
                 break
             if not owns and self._shared:
                 logger.error("a heartbeat came too late", extra={"worker": worker.pk})
-                self._end()
-            # After a standstill the heartbeat may have come in time, but the hosts have ended.
+                self._expire()
+            # After a standstill the heartbeat may be in time although the hosts have exited.
             elif self.held:
-                self._extend(begun)
+                self._extend(started_at)
         database.close()
 
-    def _extend(self, begun: float) -> None:
-        self._write(begun + LEASE_SECONDS if self._shared else math.inf)
-        # For a supervisor of this process that reads no database.
+    def _extend(self, started_at: float) -> None:
+        self._write(started_at + LEASE_SECONDS if self._shared else math.inf)
+        # For a health check of this process that does not read the database.
         with contextlib.suppress(OSError):
             settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
             (settings.DATA_DIR / ALIVE_FILE).touch()
 
-    def _end(self) -> None:
+    def _expire(self) -> None:
         self._write(0.0)
 
-    def _write(self, until: float) -> None:
-        self._until = until
+    def _write(self, ends_at: float) -> None:
+        self._ends_at = ends_at
         if self._memory is not None:
-            lease_memory.write(self._memory, until)
+            lease_memory.write(self._memory, ends_at)

@@ -1,4 +1,4 @@
-"""Where there can be one worker only, and what a second one is told."""
+"""Refuses a second worker where there can be only one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from django.conf import settings
 from connections import lock
 from connections.models import Worker
 
-# A worker that was killed counts as alive until its heartbeat is old.
-COMPANY_SECONDS = 15.0
-LOOK_SECONDS = 0.2
+# A killed worker counts as alive until its heartbeat is old.
+OTHER_WORKER_SECONDS = 15.0
+CHECK_SECONDS = 0.2
 
 
 class AlreadyRunning(Exception):
-    """Another worker is at work where there can be one only; the text says what to do."""
+    """Another worker runs where there can be only one; the text says what to do."""
 
 
 def lock_folder() -> IO[str]:
-    """The one worker that SQLite has keeps this open. Raises AlreadyRunning."""
+    """Lock the data folder, as SQLite has one worker. Return the open file.
+
+    Raises AlreadyRunning.
+    """
     try:
         return lock.exclusive(settings.DATA_DIR / "worker.lock")
     except lock.Locked as error:
@@ -32,12 +35,15 @@ def lock_folder() -> IO[str]:
 
 
 async def ensure_alone(worker: Worker, db: Callable[..., Awaitable[Any]]) -> None:
-    """Signals in memory stay in one process. Raises AlreadyRunning."""
-    give_up_at = asyncio.get_running_loop().time() + COMPANY_SECONDS
+    """Wait until no other worker is alive: signals in memory do not reach it.
+
+    Raises AlreadyRunning after OTHER_WORKER_SECONDS.
+    """
+    give_up_at = asyncio.get_running_loop().time() + OTHER_WORKER_SECONDS
     while await db(Worker.objects.alive().exclude(pk=worker.pk).exists):
         if asyncio.get_running_loop().time() > give_up_at:
             raise AlreadyRunning(
                 "Another worker uses this database, and signals in memory do not reach it. Stop "
                 "that one first, or set REDIS_URL."
             )
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(CHECK_SECONDS)

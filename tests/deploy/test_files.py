@@ -210,7 +210,9 @@ def test_images_are_pinned() -> None:
 
 
 def test_stop_timeouts_cover_the_drain() -> None:
-    drained = settings.DRAIN_SECONDS + supervisor.STOP_SECONDS + supervisor.FAREWELL_SECONDS
+    drained = (
+        settings.DRAIN_SECONDS + supervisor.CLOSE_TIMEOUT_SECONDS + supervisor.RECORD_STOP_SECONDS
+    )
     services = compose()["services"]
     assert services["worker"]["environment"]["DRAIN_SECONDS"] == f"{settings.DRAIN_SECONDS:g}"
     assert int(services["worker"]["stop_grace_period"].rstrip("s")) > drained + 10

@@ -131,7 +131,9 @@ def test_store_outage_at_the_start_is_waited_out(tmp_path: Path) -> None:
         product.stop()
         stores.end(signal.SIGINT)
         product.start()
-        until(lambda: "the credentials are away" in product.log_text(), 30, "a line in the log")
+        until(
+            lambda: "the credentials are unavailable" in product.log_text(), 30, "a line in the log"
+        )
         assert product.api("GET", organization, "status").body["state"] != "action_needed"
         stores.start()
         assert product.wait_for_state(organization, "connected", 60)["number"] == number

@@ -10,7 +10,7 @@ import pytest
 
 from connections.refusals import NotConnected
 from connections.self_tests import FAILED, SENDING, SENT, Failure
-from connections.worker.tasks.stability import HELD_SECONDS
+from connections.worker.tasks.stability import STABLE_SECONDS
 from tests.support.application import Answer, Application, until
 from tests.support.linking import link
 
@@ -147,7 +147,7 @@ def test_message_whose_answer_is_lost_with_a_held_link_is_sent_again(
 ) -> None:
     """The last one here: its link has had the time to hold meanwhile."""
     organization, number, linked_at = held
-    time.sleep(max(0.0, linked_at + HELD_SECONDS + SPARE_SECONDS - time.monotonic()))
+    time.sleep(max(0.0, linked_at + STABLE_SECONDS + SPARE_SECONDS - time.monotonic()))
     silenced(application, number)
     with ThreadPoolExecutor(max_workers=1) as pool:
         asked = pool.submit(ask, application, organization)

@@ -1,4 +1,4 @@
-"""Go reads each root certificate twice or more; hosts are spared that where nothing is lost."""
+"""Hosts read the certificate bundle alone if the certificate folders hold no others."""
 
 import os
 import ssl
@@ -17,7 +17,7 @@ BUNDLE_ALONE = {"SSL_CERT_DIR": os.devnull}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """As Debian has it: each certificate in a file, and all of them in the bundle."""
+    """A folder as on Debian: each certificate in a file, and all of them in the bundle."""
     folder = tmp_path / "certs"
     folder.mkdir()
     (folder / "one.pem").write_text(ONE)
@@ -33,27 +33,29 @@ def environment(folder: Path, **given: str) -> dict[str, str]:
     return ca_bundle.environment(given, bundles, (folder, folder / "nowhere"))
 
 
-def test_the_bundle_is_enough(folder: Path) -> None:
+def test_complete_bundle_is_read_alone(folder: Path) -> None:
     assert environment(folder) == BUNDLE_ALONE
 
 
-def test_one_that_is_only_in_the_folder_is_read(folder: Path) -> None:
+def test_certificate_only_in_the_folder_makes_go_read_the_folder(folder: Path) -> None:
     (folder / "of-the-company.pem").write_text(THREE)
     assert environment(folder) == {}
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
-def test_who_says_what_to_trust_gets_that(folder: Path, name: str) -> None:
+def test_explicit_certificate_settings_are_kept(folder: Path, name: str) -> None:
     assert environment(folder, **{name: str(folder)}) == {}
     assert environment(folder, **{name: ""}) == BUNDLE_ALONE
 
 
-def test_without_a_bundle_the_folder_is_read(folder: Path) -> None:
+def test_missing_bundle_makes_go_read_the_folder(folder: Path) -> None:
     (folder / "ca-certificates.crt").unlink()
     assert environment(folder) == {}
 
 
-def test_what_cannot_be_read_is_left_to_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_certificates_are_left_to_go(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -61,10 +63,9 @@ def test_what_cannot_be_read_is_left_to_go(folder: Path, monkeypatch: pytest.Mon
     assert environment(folder) == {}
 
 
-def test_the_system_here_is_read_as_it_is() -> None:
-    """Its bundle, if it has one where Go looks, holds what OpenSSL finds there."""
+def test_bundle_of_this_system_holds_what_openssl_finds() -> None:
     bundle = next((path for path in ca_bundle.BUNDLES if path.is_file()), None)
     if bundle is None:
-        pytest.skip("there is no bundle of certificates here")
+        pytest.skip("this system has no certificate bundle")
     context = ssl.create_default_context(cafile=str(bundle))
     assert len(ca_bundle._certificates(bundle)) >= context.cert_store_stats()["x509_ca"] > 0

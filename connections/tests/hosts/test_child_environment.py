@@ -1,10 +1,10 @@
-"""What a process that holds connections finds in its environment."""
+"""The environment of processes that hold connections."""
 
 from pathlib import Path
 
 import pytest
 
-from connections.tests.hosts.test_host import fork_server_with
+from connections.tests.support.host_processes import fork_server_with
 from connections.worker.hosts.child_environment import WITHHELD, child_environment
 
 

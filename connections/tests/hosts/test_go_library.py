@@ -1,4 +1,4 @@
-"""Our declarations of neonize's Go library are neonize's own, and nothing of its costs is paid."""
+"""Our declarations of neonize's Go library equal neonize's own."""
 
 import subprocess
 import sys
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-# In a process of its own: once the library is loaded, nothing may be forked any more.
-COMPARED = """
+# Runs in its own process: a process that has loaded the library must not fork.
+COMPARISON = """
 import ctypes
 from neonize._binder import gocode
 from connections.worker.child import go_library, neonize_gateway as gateway
@@ -29,9 +29,9 @@ def pointer_or_void(kind):
 
 for name, function in vars(ours).items():
     theirs = getattr(gocode, name)
-    told = [pointer_or_void(kind) for kind in (theirs.restype, *theirs.argtypes)]
+    expected = [pointer_or_void(kind) for kind in (theirs.restype, *theirs.argtypes)]
     found = [pointer_or_void(kind) for kind in (function.restype, *function.argtypes)]
-    assert found == told, (name, found, told)
+    assert found == expected, (name, found, expected)
     print("same:", name)
 """
 
@@ -47,8 +47,8 @@ def run(script: str) -> str:
 def test_declarations_equal_those_of_neonize() -> None:
     names = "Neonize GetAllDevices Stop Logout SetProxyAddress IsConnected"
     names += " IsLoggedIn SendMessage PairPhone"
-    told = run(COMPARED).splitlines()
-    assert [line.split()[1] for line in told if line.startswith("same:")] == names.split()
+    lines = run(COMPARISON).splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("same:")] == names.split()
 
 
 def test_missing_library_raises(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is read from the Go library's log, by lines of the pinned version, and nothing else."""
+"""Known lines of the Go library's log become events; all others are ignored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from connections.worker.child import library_log
 from connections.worker.child.go_library import path_in
-from connections.worker.child.library_log import event_in
+from connections.worker.child.library_log import parse_line
 
 CLIENT, RECEIVED, SENT = "Client", "Client/Recv", "Client/Send"
 REFUSED_DIAL = (
@@ -59,7 +59,7 @@ KNOWN = [
     (RECEIVED, CODES, {"event": "codes", "count": 3}),
     (RECEIVED, PASSKEY, {"event": "passkey"}),
 ]
-# The parts of the phrases that the library puts together with what differs.
+# The constant parts of the phrases, as they are in the library.
 PHRASES = (
     library_log.AUTHENTICATED,
     library_log.RESTARTING,
@@ -78,14 +78,14 @@ IGNORED = [
     (CLIENT, "Error reconnecting after autoreconnect sleep"),
     (CLIENT, "Failed to handle it: Got 515 code, reconnecting..."),
     (CLIENT, "Got logged_out connect failure, sending LoggedOut event and deleting session"),
-    # Such words count in a stanza only, and a stanza has no other ones.
+    # These phrases count in stanzas only, and a stanza has no others.
     (CLIENT, CODES),
     (SENT, PASSKEY),
     (RECEIVED, "Successfully authenticated"),
     (RECEIVED, "Got 515 code, reconnecting..."),
     (RECEIVED, '<iq from="s.whatsapp.net" id="1" type="result"/>'),
     (RECEIVED, '<notification from="s.whatsapp.net" type="companion_reg_refresh"/>'),
-    # What people write may hold any words.
+    # Messages of people may hold any text.
     (RECEIVED, f"<message><body>{CODES}</body></message>"),
     (RECEIVED, f"<message><body>{PASSKEY}</body></message>"),
     (RECEIVED, '<notification type="text"><x type="passkey_prologue_request"/></notification>'),
@@ -94,19 +94,19 @@ IGNORED = [
 
 @pytest.mark.parametrize(("module", "line", "event"), KNOWN, ids=lambda value: str(value)[:40])
 def test_known_line_gives_its_event(module: str, line: str, event: dict[str, object]) -> None:
-    assert event_in(module, line) == event
+    assert parse_line(module, line) == event
 
 
 @pytest.mark.parametrize(("module", "line"), IGNORED, ids=lambda value: str(value)[:40])
 def test_other_line_gives_no_event(module: str, line: str) -> None:
-    assert event_in(module, line) is None
+    assert parse_line(module, line) is None
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 8])
 def test_codes_are_counted(count: int) -> None:
     references = "<ref>32</ref>" * count
     stanza = f'<iq id="1" type="set"><pair-device>{references}</pair-device></iq>'
-    assert event_in(RECEIVED, stanza) == {"event": "codes", "count": count}
+    assert parse_line(RECEIVED, stanza) == {"event": "codes", "count": count}
 
 
 def test_pinned_library_has_these_phrases() -> None:

@@ -1,4 +1,4 @@
-"""Requests, observations, takeovers and late writers in any order leave the rows true."""
+"""Requests, observations, takeovers and late writes in any order keep the rows consistent."""
 
 from __future__ import annotations
 
@@ -60,21 +60,21 @@ ALICE = Actor("alice")
 OTHER_NUMBER = "491701234567"  # of another organization's phone
 NOW = timezone.now()
 RETRY_AT = one_of(none(), sampled_from([NOW - timedelta(days=1), NOW + timedelta(days=1)]))
-# What people ask for, and the end of a clean-up, are written by calls of their own.
-SAID_OTHERWISE = {
+# Requests, and the end of a clean-up, have functions of their own.
+NOT_RECORDED = {
     Observation.RECONNECT_REQUESTED,
     Observation.DISCONNECT_REQUESTED,
     Observation.CANCEL_REQUESTED,
     Reason.DISCONNECTED,
     Reason.DISCONNECTED_UNCONFIRMED,
 }
-# The newest right to write, mostly, or one of those before it.
+# Mostly the newest fence, or an older one.
 WHICH = sampled_from([0, 0, 0, 0, 1, 2, 3])
-SEEN = sampled_from([seen for seen in RULES if seen not in SAID_OTHERWISE])
+RECORDED = sampled_from([observation for observation in RULES if observation not in NOT_RECORDED])
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """One connection, the worker that owns it, and those who owned it before."""
+    """One connection, its worker, and the workers that owned it before."""
 
     @initialize()
     def begin(self) -> None:
@@ -83,19 +83,19 @@ class AnyOrder(RuleBasedStateMachine):
         self.id = Connection.objects.of(self.organization).pk
         other = Connection.objects.of(Organization.objects.create(name="Globex"))
         Connection.objects.filter(pk=other.pk).update(number=OTHER_NUMBER, store_name="attempt-0")
-        self.hand = FakeWorker()
+        self.fake_worker = FakeWorker()
         self.fences: list[Fence] = []
         self.store_name = ""
-        self.may_lose_store = False
+        self.store_may_vanish = False
         self.generation = self.claim = 0
         self.pair()
 
-    # --- What people ask for ---------------------------------------------------------------------
+    # --- Requests --------------------------------------------------------------------------------
 
     @rule()
     def reconnect(self) -> None:
         try:
-            asked = actions.request_reconnect(self.id, ALICE)
+            connection = actions.request_reconnect(self.id, ALICE)
         except AlreadyConnected:
             assert self.row().state == State.CONNECTED
         except OrganizationInactive:
@@ -103,41 +103,44 @@ class AnyOrder(RuleBasedStateMachine):
         except TemporarilyBanned:
             assert self.row().banned_until
         else:
-            assert (asked.desired, asked.state in PAIRING) == (Desired.CONNECTED, True)
+            assert (connection.desired, connection.state in PAIRING) == (Desired.CONNECTED, True)
 
     @rule()
     def disconnect(self) -> None:
-        asked = actions.request_disconnect(self.id, ALICE)
-        assert (asked.desired, asked.logout_pending) == (Desired.DISCONNECTED, True)
-        assert asked.open_attempt() is None
+        connection = actions.request_disconnect(self.id, ALICE)
+        assert (connection.desired, connection.logout_pending) == (Desired.DISCONNECTED, True)
+        assert connection.open_attempt() is None
 
     @rule()
     def cancel(self) -> None:
         try:
-            asked = actions.request_cancel(self.id, ALICE)
+            connection = actions.request_cancel(self.id, ALICE)
         except NothingToCancel:
             row = self.row()
             assert row.desired != Desired.CONNECTED or row.state not in PAIRING or row.store_name
         else:
-            assert (asked.desired, asked.state) == (Desired.DISCONNECTED, State.DISCONNECTED)
-            assert asked.open_attempt() is None
+            assert (connection.desired, connection.state) == (
+                Desired.DISCONNECTED,
+                State.DISCONNECTED,
+            )
+            assert connection.open_attempt() is None
 
     @rule(active=booleans(), expected=sampled_from(["", NUMBER, OTHER_NUMBER]))
     def change_organization(self, active: bool, expected: str) -> None:
         set_active(self.organization, active, ALICE)
         set_expected_number(self.organization, expected, ALICE)
 
-    # --- What the worker writes ------------------------------------------------------------------
+    # --- Writes of the worker --------------------------------------------------------------------
 
     @rule()
-    def take(self) -> None:
-        """The worker finds the connection, and may write about its newest request."""
-        taken_over = self.row().worker_id != self.hand.worker.pk
-        claimed = actions.claim(self.id, self.hand.worker, nobody)
+    def claim_and_start(self) -> None:
+        """Claim the connection and start its newest request."""
+        is_takeover = self.row().worker_id != self.fake_worker.worker.pk
+        claimed = actions.claim(self.id, self.fake_worker.worker, nobody)
         assert claimed is not None
-        begun = claimed.started_generation == claimed.generation
-        if taken_over and begun and claimed.desired == Desired.CONNECTED:
-            # Without credentials there is nothing to go on with: a person has to hear of it.
+        started = claimed.started_generation == claimed.generation
+        if is_takeover and started and claimed.desired == Desired.CONNECTED:
+            # Without credentials the link cannot be resumed: a person must act.
             assert claimed.store_name or claimed.state not in LIVE
         fence = Fence(claimed.pk, claimed.claim, claimed.generation)
         if fence not in self.fences:
@@ -146,13 +149,13 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def pair(self) -> None:
-        """What a request leads to when nothing comes in between."""
+        """Reconnect and pair without disturbance."""
         if self.row().state != State.CONNECTED:
             self.change_organization(True, "")
             self.reconnect()
             if self.row().desired != Desired.CONNECTED:
                 return
-            self.take()
+            self.claim_and_start()
             self.begin_pairing(0)
             self.show_code(0, 1)
 
@@ -162,8 +165,8 @@ class AnyOrder(RuleBasedStateMachine):
         fence = self.fence(which)
         row = self.row()
         wanted = row.desired == Desired.CONNECTED and row.state != State.CONNECTED
-        if self.current(fence) and not wanted:
-            return  # The worker pairs only what is wanted and not there.
+        if self.is_current(fence) and not wanted:
+            return  # The worker pairs only connections that should be connected and are not.
         self.write(fence, lambda: actions.begin_pairing(fence, PAIRING_LASTS))
 
     @precondition(lambda self: self.fences)
@@ -183,58 +186,60 @@ class AnyOrder(RuleBasedStateMachine):
                 actions.show_phone_code(fence, pk, "ABCD-EFGH", 6, CODE_LASTS)
 
         if attempt.ended_at is not None:
-            return self.refused(write)
+            return self.assert_refused(write)
         self.write(fence, write)
 
     @precondition(lambda self: self.fences)
     @rule(which=WHICH, number=sampled_from([NUMBER, NUMBER, OTHER_NUMBER]), retry_at=RETRY_AT)
     def link(self, which: int, number: str, retry_at: datetime | None) -> None:
         fence, attempt = self.fence(which), self.newest_attempt()
-        if attempt is None or (self.current(fence) and attempt.ended_at is not None):
-            return  # The worker links the phone of the pairing that it runs.
-        seen = Reason.TEMPORARILY_BANNED if retry_at else Reason.LINKED
+        if attempt is None or (self.is_current(fence) and attempt.ended_at is not None):
+            return  # The worker links only the phone of its open attempt.
+        observation = Reason.TEMPORARILY_BANNED if retry_at else Reason.LINKED
 
         def write() -> None:
-            actions.link(fence, attempt, number, seen, retry_at=retry_at)
+            actions.link(fence, attempt, number, observation, retry_at=retry_at)
 
         expected = Organization.objects.get(pk=self.organization.pk).expected_number
-        if self.current(fence) and (number == OTHER_NUMBER or expected not in ("", number)):
-            return self.refused(write, NumberRejected)
+        if self.is_current(fence) and (number == OTHER_NUMBER or expected not in ("", number)):
+            return self.assert_refused(write, NumberRejected)
         self.write(fence, write)
 
     @precondition(lambda self: self.fences)
-    @rule(which=WHICH, observation=SEEN, retry_at=RETRY_AT)
+    @rule(which=WHICH, observation=RECORDED, retry_at=RETRY_AT)
     def observe(self, which: int, observation: AnyObservation, retry_at: datetime | None) -> None:
         fence = self.fence(which)
-        self.may_lose_store = self.current(fence) and observation in GONE_AT_WHATSAPP
+        self.store_may_vanish = self.is_current(fence) and observation in GONE_AT_WHATSAPP
         self.write(fence, lambda: actions.record_event(fence, observation, retry_at=retry_at))
 
     @precondition(lambda self: self.fences)
     @rule(which=WHICH)
-    def forget(self, which: int) -> None:
-        """The clean-up of a disconnect is done; it need not be the newest request any more."""
+    def complete_disconnect(self, which: int) -> None:
+        """Complete the clean-up of a disconnect, which need not be the newest request."""
         fence = self.fence(which)
         if fence.claim != self.row().claim:
-            return self.refused(lambda: actions.forget_credentials(fence, Reason.DISCONNECTED))
-        self.may_lose_store = True
+            return self.assert_refused(
+                lambda: actions.forget_credentials(fence, Reason.DISCONNECTED)
+            )
+        self.store_may_vanish = True
         actions.forget_credentials(fence, Reason.DISCONNECTED)
         row = self.row()
         assert row.state == State.DISCONNECTED or row.desired == Desired.CONNECTED
         assert (row.store_name, row.number, row.logout_pending) == ("", "", False)
 
-    # --- What goes wrong -------------------------------------------------------------------------
+    # --- Faults ----------------------------------------------------------------------------------
 
     @rule(what=sampled_from(["another worker", "dead worker", "deadline"]))
-    def go_wrong(self, what: str) -> None:
+    def cause_fault(self, what: str) -> None:
         attempt = self.row().open_attempt()
         if what == "another worker":
-            self.hand = FakeWorker()
+            self.fake_worker = FakeWorker()
         elif what == "dead worker":
-            self.hand.die()
+            self.fake_worker.die()
         elif attempt:
             overdue(attempt)
 
-    # --- What is always true ---------------------------------------------------------------------
+    # --- Invariants ------------------------------------------------------------------------------
 
     @invariant()
     def attempts_are_open_only_while_pairing(self) -> None:
@@ -242,19 +247,19 @@ class AnyOrder(RuleBasedStateMachine):
         assert open_attempts.count() <= (self.row().state in PAIRING)
 
     @invariant()
-    def what_has_ended_holds_no_code_and_says_how(self) -> None:
+    def ended_attempt_has_an_outcome_and_no_code(self) -> None:
         for attempt in PairingAttempt.objects.filter(connection=self.id):
             ended = attempt.ended_at is not None
             assert bool(attempt.outcome) == ended
             assert not (ended and (attempt.code or attempt.code_expires_at))
 
     @invariant()
-    def what_is_wanted_is_never_disconnected(self) -> None:
+    def wanted_connection_is_never_disconnected(self) -> None:
         row = self.row()
         assert (row.desired, row.state) != (Desired.CONNECTED, State.DISCONNECTED)
 
     @invariant()
-    def the_history_ends_with_what_is(self) -> None:
+    def history_ends_with_the_current_state(self) -> None:
         row, lines = self.row(), list(Connection.objects.get(pk=self.id).events.order_by("pk"))
         before = State.DISCONNECTED.value
         for line in lines:
@@ -270,8 +275,8 @@ class AnyOrder(RuleBasedStateMachine):
     def credentials_are_lost_only_when_worthless_or_deleted(self) -> None:
         row = self.row()
         if self.store_name and not row.store_name:
-            assert self.may_lose_store
-        self.store_name, self.may_lose_store = row.store_name, False
+            assert self.store_may_vanish
+        self.store_name, self.store_may_vanish = row.store_name, False
 
     @invariant()
     def generations_and_claims_only_rise(self) -> None:
@@ -290,20 +295,22 @@ class AnyOrder(RuleBasedStateMachine):
         return PairingAttempt.objects.filter(connection=self.id).first()
 
     def fence(self, which: int) -> Fence:
-        """The newest right to write, or one of those before it."""
+        """Return the newest fence, or the one so many before it."""
         return self.fences[max(0, len(self.fences) - 1 - which)]
 
-    def current(self, fence: Fence) -> bool:
+    def is_current(self, fence: Fence) -> bool:
         row = self.row()
         return (fence.claim, fence.generation) == (row.claim, row.generation)
 
     def write(self, fence: Fence, write: Callable[[], object]) -> None:
-        if self.current(fence):
+        if self.is_current(fence):
             write()
         else:
-            self.refused(write)
+            self.assert_refused(write)
 
-    def refused(self, write: Callable[[], object], error: type[Exception] = Superseded) -> None:
+    def assert_refused(
+        self, write: Callable[[], object], error: type[Exception] = Superseded
+    ) -> None:
         before = everything()
         with pytest.raises(error), transaction.atomic():
             write()
@@ -318,7 +325,7 @@ def test_requests_and_observations_in_any_order() -> None:
             max_examples=25,
             stateful_step_count=30,
             deadline=timedelta(seconds=90),
-            derandomize=True,  # The same sequences every time: it fails for a reason, not by luck.
+            derandomize=True,  # The same sequences in every run.
             database=None,
             suppress_health_check=[HealthCheck.too_slow],
         ),

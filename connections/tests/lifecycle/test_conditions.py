@@ -1,4 +1,4 @@
-"""Each condition of a row finds the same connections as its SQL, whatever the columns hold."""
+"""Each Python condition matches the same rows as its SQL, for all column values."""
 
 from __future__ import annotations
 

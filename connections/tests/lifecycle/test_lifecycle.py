@@ -1,4 +1,4 @@
-"""The table is total, says what it always said, and leaves nobody waiting for ever."""
+"""The table of transitions is complete and unchanged, and no state waits for ever."""
 
 import re
 
@@ -10,7 +10,7 @@ from connections.reason_texts import REASON_TEXTS, NextAction
 
 pytestmark = pytest.mark.sqlite_only
 
-# What each observation makes of each state: d(isconnected), c(onnecting), s(can awaited),
+# The state after each observation in each state: d(isconnected), c(onnecting), s(can awaited),
 # C(onnected), r(econnecting), a(ction needed), or · where it does not count.
 GOLDEN = """
 observation           reason                d c s C r a
@@ -77,29 +77,29 @@ LETTERS = {
     State.ACTION_NEEDED: "a",
 }
 
-WAITING = (*sorted(PAIRING), State.RECONNECTING)
+WAITING_STATES = (*sorted(PAIRING), State.RECONNECTING)
 
-# What only ever happens while a phone is being linked.
-OF_A_PAIRING = [
+# The observations that happen only during a pairing.
+PAIRING_ONLY = [
     observation
     for observation in RULES
     if observation.startswith(("pairing_", "code")) or observation == Reason.LINKED
 ]
 
 
-def row(observation: AnyObservation) -> str:
-    """A line of the golden table."""
+def golden_line(observation: AnyObservation) -> str:
+    """Return the line of the golden table for an observation."""
     results = [after(state, observation) for state in LETTERS]
     (reason,) = {result[1] for result in results if result}
     letters = " ".join(LETTERS[result[0]] if result else "·" for result in results)
     return f"{observation:<22}{reason:<22}{letters}"
 
 
-def test_every_pair_of_state_and_observation_gives_what_it_always_gave() -> None:
+def test_transitions_match_the_golden_table() -> None:
     head, _, *rows = GOLDEN.strip().splitlines()
     assert head.split()[2:] == list(LETTERS.values())
     assert set(LETTERS) == set(State)
-    assert sorted(row(observation) for observation in RULES) == sorted(rows)
+    assert sorted(golden_line(observation) for observation in RULES) == sorted(rows)
 
 
 def test_observation_has_a_rule_and_is_named_unlike_its_reason() -> None:
@@ -121,34 +121,34 @@ def test_every_reason_has_an_observation_that_leads_to_it() -> None:
 
 
 def test_reason_of_a_deactivated_organization_is_never_stored_as_disconnected() -> None:
-    """Readers tell a deactivated organization by that pair of state and reason."""
+    """Readers recognize a deactivated organization by that pair of state and reason."""
     leading = [rule for rule in RULES.values() if rule.reason == Reason.ORGANIZATION_INACTIVE]
     assert [rule.state for rule in leading] == [State.RECONNECTING]
 
 
-def test_every_reason_has_words() -> None:
+def test_every_reason_has_texts() -> None:
     assert set(REASON_TEXTS) == set(Reason)
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_the_words_are_whole_sentences(reason: Reason) -> None:
-    words = REASON_TEXTS[reason]
-    for text in (words.sentence, words.next_step):
+def test_reason_texts_are_whole_sentences(reason: Reason) -> None:
+    texts = REASON_TEXTS[reason]
+    for text in (texts.sentence, texts.next_step):
         assert re.fullmatch(r"[A-Z].*[^ ]\.", text), text
         assert "  " not in text
-    assert words.full == f"{words.sentence} {words.next_step}"
+    assert texts.full == f"{texts.sentence} {texts.next_step}"
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_the_words_hold_no_jargon(reason: Reason) -> None:
-    """People read them who have never heard of a socket."""
+def test_reason_texts_have_no_jargon(reason: Reason) -> None:
+    """Their readers are no engineers."""
     assert not re.search(
         r"neonize|whatsmeow|socket|stream|exception|prekey|jid|_", REASON_TEXTS[reason].full, re.I
     )
 
 
-@pytest.mark.parametrize("observation", OF_A_PAIRING)
-def test_a_late_word_of_a_pairing_changes_nothing_once_that_is_over(
+@pytest.mark.parametrize("observation", PAIRING_ONLY)
+def test_late_observation_of_an_ended_pairing_changes_nothing(
     observation: AnyObservation,
 ) -> None:
     for state in (State.CONNECTED, State.DISCONNECTED):
@@ -156,19 +156,19 @@ def test_a_late_word_of_a_pairing_changes_nothing_once_that_is_over(
 
 
 @pytest.mark.parametrize("observation", RULES)
-def test_only_a_request_wakes_what_is_disconnected(observation: AnyObservation) -> None:
-    wakes = after(State.DISCONNECTED, observation)
+def test_only_a_request_leaves_disconnected(observation: AnyObservation) -> None:
+    result = after(State.DISCONNECTED, observation)
     if observation == Observation.RECONNECT_REQUESTED:
-        assert wakes == (State.CONNECTING, Reason.REQUESTED)
+        assert result == (State.CONNECTING, Reason.REQUESTED)
     elif observation in (Reason.SESSION_BROKE, Reason.STORE_FAILED):
-        # A clean-up that failed for good: the person has to hear of it.
-        assert wakes == (State.ACTION_NEEDED, Reason(observation))
+        # A permanently failed clean-up: a person must act.
+        assert result == (State.ACTION_NEEDED, Reason(observation))
     else:
-        assert wakes is None or wakes[0] == State.DISCONNECTED
+        assert result is None or result[0] == State.DISCONNECTED
 
 
 @pytest.mark.parametrize("state", State)
-def test_a_disconnect_always_ends_disconnected(state: State) -> None:
+def test_disconnect_always_ends_disconnected(state: State) -> None:
     requested = after(state, Observation.DISCONNECT_REQUESTED)
     assert requested == (state, Reason.DISCONNECTING)
     for done in (Reason.DISCONNECTED, Reason.DISCONNECTED_UNCONFIRMED):
@@ -176,28 +176,28 @@ def test_a_disconnect_always_ends_disconnected(state: State) -> None:
         assert result is not None and result[0] == State.DISCONNECTED
 
 
-@pytest.mark.parametrize("state", WAITING)
-def test_nothing_that_waits_leads_nowhere(state: State) -> None:
-    """Each waiting state can succeed, and can be given up with a reason that a person sees."""
+@pytest.mark.parametrize("state", WAITING_STATES)
+def test_waiting_state_can_succeed_and_fail(state: State) -> None:
+    """Each one leads to CONNECTED, and to a failure with a reason."""
     results = {result[0] for observation in RULES if (result := after(state, observation))}
     assert {State.CONNECTED, State.ACTION_NEEDED, State.DISCONNECTED} <= results
 
 
 @pytest.mark.parametrize("state", sorted(PAIRING))
-def test_a_pairing_has_a_deadline_in_each_of_its_states(state: State) -> None:
+def test_pairing_can_time_out_in_each_of_its_states(state: State) -> None:
     result = after(state, Reason.PAIRING_TIMED_OUT)
     assert result == (State.ACTION_NEEDED, Reason.PAIRING_TIMED_OUT)
 
 
-def test_who_has_to_act_is_told_how() -> None:
-    """ "Nothing to do" and "wait" are never the answer to a state that only a person can leave."""
+def test_action_needed_has_a_step_to_take() -> None:
+    """The next step fits the state: ACTION_NEEDED never says "wait" or "nothing to do"."""
     for observation, rule in RULES.items():
         step = REASON_TEXTS[rule.reason].step
         if rule.state == State.ACTION_NEEDED:
             assert step in (NextAction.RECONNECT, NextAction.CHECK_SERVER), observation
         elif rule.state == State.CONNECTED:
             assert step == NextAction.NONE, observation
-        elif rule.state in WAITING:
+        elif rule.state in WAITING_STATES:
             steps = (NextAction.WAIT, NextAction.SCAN, NextAction.NEW_CODE, NextAction.CHECK_SERVER)
             assert step in steps, observation
         elif rule.state == State.DISCONNECTED:

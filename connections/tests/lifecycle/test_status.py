@@ -1,4 +1,4 @@
-"""What a reader sees: the row, corrected by whether anyone looks after it."""
+"""The status that readers get: the row, overridden when no worker owns it."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,12 @@ from connections.api.serializers import panel_of, read_status, snapshot
 from connections.display import Panel
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, Worker
-from connections.reason_texts import NextAction as NextStep
+from connections.reason_texts import NextAction
 from connections.tests.support.fake_worker import CODE, NUMBER, FakeWorker, nobody
 from organizations.access import Actor
 
 ALICE = Actor("alice")
-NextAction = Callable[[Connection, FakeWorker], object]
+Step = Callable[[Connection, FakeWorker], object]
 
 
 def reread(hand: FakeWorker) -> Worker:
@@ -69,7 +69,7 @@ def leave(connection: Connection, hand: FakeWorker) -> None:
     actions.request_disconnect(connection.pk, ALICE)
 
 
-def be_gone(connection: Connection, hand: FakeWorker) -> None:
+def disconnect(connection: Connection, hand: FakeWorker) -> None:
     leave(connection, hand)
     fence = hand.begin(connection)
     actions.forget_credentials(fence, Reason.DISCONNECTED)
@@ -85,14 +85,14 @@ def fail_to_leave(connection: Connection, hand: FakeWorker) -> None:
     actions.record_event(hand.begin(connection), Reason.SESSION_BROKE)
 
 
-def rest(connection: Connection, hand: FakeWorker) -> None:
-    """Nothing was ever asked for."""
+def do_nothing(connection: Connection, hand: FakeWorker) -> None:
+    """Request nothing."""
 
 
 @pytest.mark.parametrize(
     ("step", "panel", "reconnect", "disconnect"),
     [
-        (rest, Panel.DISCONNECTED, True, False),
+        (do_nothing, Panel.DISCONNECTED, True, False),
         (request, Panel.PREPARING, False, True),
         (prepare, Panel.PREPARING, False, True),
         (show, Panel.CODE, False, True),
@@ -104,49 +104,47 @@ def rest(connection: Connection, hand: FakeWorker) -> None:
         (leave, Panel.DISCONNECTING, False, False),
         (leave_what_is_down, Panel.DISCONNECTING, False, False),
         (fail_to_leave, Panel.ACTION_NEEDED, True, True),
-        (be_gone, Panel.DISCONNECTED, True, False),
+        (disconnect, Panel.DISCONNECTED, True, False),
     ],
 )
-def test_the_page_shows_one_panel_and_the_buttons_that_help(
+def test_page_shows_one_panel_and_the_useful_buttons(
     connection: Connection,
     hand: FakeWorker,
-    step: NextAction,
+    step: Step,
     panel: Panel,
     reconnect: bool,
     disconnect: bool,
 ) -> None:
     step(connection, hand)
-    told = snapshot(read_status(connection.pk), may_operate=True)
-    assert (told["panel"], told["canReconnect"], told["canDisconnect"]) == (
+    data = snapshot(read_status(connection.pk), may_operate=True)
+    assert (data["panel"], data["canReconnect"], data["canDisconnect"]) == (
         panel,
         reconnect,
         disconnect,
     )
-    looked_at = snapshot(read_status(connection.pk), may_operate=False)
-    assert not looked_at["canReconnect"]
-    assert not looked_at["canDisconnect"]
+    viewed = snapshot(read_status(connection.pk), may_operate=False)
+    assert not viewed["canReconnect"]
+    assert not viewed["canDisconnect"]
 
 
-def test_who_may_only_look_gets_no_code(connection: Connection, hand: FakeWorker) -> None:
+def test_viewer_gets_no_code(connection: Connection, hand: FakeWorker) -> None:
     show(connection, hand)
-    told = snapshot(read_status(connection.pk), may_operate=False)
-    assert (told["panel"], told["pairing"]) == (Panel.HIDDEN, None)
-    assert "data:image" not in str(told)
+    data = snapshot(read_status(connection.pk), may_operate=False)
+    assert (data["panel"], data["pairing"]) == (Panel.HIDDEN, None)
+    assert "data:image" not in str(data)
 
 
-def test_who_may_operate_gets_the_code_as_a_picture_only(
-    connection: Connection, hand: FakeWorker
-) -> None:
+def test_operator_gets_the_code_only_as_a_picture(connection: Connection, hand: FakeWorker) -> None:
     show(connection, hand)
-    told = snapshot(read_status(connection.pk), may_operate=True)
-    pairing = told["pairing"]
+    data = snapshot(read_status(connection.pk), may_operate=True)
+    pairing = data["pairing"]
     assert pairing["qr"].startswith("data:image/svg+xml;base64,")
     assert (pairing["codeNumber"], pairing["codeCount"], pairing["secondsInAll"]) == (1, 6, 60)
     assert 0 < pairing["secondsLeft"] <= 60
-    assert CODE not in str(told)
+    assert CODE not in str(data)
 
 
-def test_the_history_is_told_newest_first_and_not_without_end(
+def test_history_has_the_newest_events_first_and_a_limit(
     connection: Connection, hand: FakeWorker
 ) -> None:
     for _ in range(15):
@@ -159,7 +157,7 @@ def test_the_history_is_told_newest_first_and_not_without_end(
     assert history[0]["id"] > history[1]["id"]
 
 
-# Without a worker: what the row says of a running link is not true any more.
+# Without a living worker the row's state of a running task is not true any more.
 @pytest.mark.parametrize(
     ("step", "state", "reason"),
     [
@@ -169,20 +167,20 @@ def test_the_history_is_told_newest_first_and_not_without_end(
         (lose, State.RECONNECTING, Reason.WORKER_OFFLINE),
         (leave, State.RECONNECTING, Reason.WORKER_OFFLINE),
         (fail, State.ACTION_NEEDED, Reason.CODES_EXPIRED),
-        (be_gone, State.DISCONNECTED, Reason.DISCONNECTED),
-        (rest, State.DISCONNECTED, Reason.NEVER_CONNECTED),
+        (disconnect, State.DISCONNECTED, Reason.DISCONNECTED),
+        (do_nothing, State.DISCONNECTED, Reason.NEVER_CONNECTED),
     ],
 )
-def test_a_dead_worker_is_seen_and_never_stored(
-    connection: Connection, hand: FakeWorker, step: NextAction, state: State, reason: Reason
+def test_dead_worker_overrides_the_status_but_not_the_row(
+    connection: Connection, hand: FakeWorker, step: Step, state: State, reason: Reason
 ) -> None:
     step(connection, hand)
     stored = Connection.objects.get(pk=connection.pk)
     hand.die()
-    observed = read_status(connection.pk)
-    assert (observed.state, observed.reason, observed.code) == (state, reason, "")
+    status = read_status(connection.pk)
+    assert (status.state, status.reason, status.code) == (state, reason, "")
     offline = reason == Reason.WORKER_OFFLINE
-    assert (panel_of(observed, may_operate=True) == Panel.OFFLINE) == offline
+    assert (panel_of(status, may_operate=True) == Panel.OFFLINE) == offline
     now = Connection.objects.get(pk=connection.pk)
     assert (now.state, now.reason) == (stored.state, stored.reason)
 
@@ -199,28 +197,28 @@ def test_a_dead_worker_is_seen_and_never_stored(
         (leave, State.RECONNECTING),
     ],
 )
-def test_when_no_worker_has_room_it_is_said(
+def test_status_says_when_no_worker_has_capacity(
     connection: Connection,
     hand: FakeWorker,
-    step: NextAction,
+    step: Step,
     state: State,
     full: dict[str, object],
 ) -> None:
     step(connection, hand)
     hand.die()
     Worker.objects.filter(pk=FakeWorker().worker.pk).update(**full)
-    observed = read_status(connection.pk)
-    assert (observed.state, observed.reason) == (state, Reason.NO_ROOM)
-    assert panel_of(observed, may_operate=True) == Panel.FULL
-    assert observed.reason_text.step == NextStep.CHECK_SERVER
-    assert observed.since == max(observed.connection.since, reread(hand).heartbeat_at)
+    status = read_status(connection.pk)
+    assert (status.state, status.reason) == (state, Reason.NO_ROOM)
+    assert panel_of(status, may_operate=True) == Panel.FULL
+    assert status.reason_text.step == NextAction.CHECK_SERVER
+    assert status.since == max(status.connection.since, reread(hand).heartbeat_at)
     Connection.objects.update(worker=None)
-    assert read_status(connection.pk).since == observed.connection.since
+    assert read_status(connection.pk).since == status.connection.since
     FakeWorker()
     assert read_status(connection.pk).reason != Reason.NO_ROOM
 
 
-def test_a_full_worker_carries_out_what_is_asked_of_its_own(
+def test_full_worker_serves_requests_of_its_own_connections(
     connection: Connection, hand: FakeWorker
 ) -> None:
     lose(connection, hand)
@@ -229,18 +227,18 @@ def test_a_full_worker_carries_out_what_is_asked_of_its_own(
     assert read_status(connection.pk).reason == Reason.REQUESTED
 
 
-def test_a_new_worker_that_has_not_got_round_to_it_yet(
+def test_unclaimed_connection_of_a_dead_worker_is_service_restarted(
     connection: Connection, hand: FakeWorker
 ) -> None:
     link(connection, hand)
-    newcomer = FakeWorker()
-    observed = read_status(connection.pk)
-    assert (observed.state, observed.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
-    actions.claim(connection.pk, newcomer.worker, nobody)
+    new_worker = FakeWorker()
+    status = read_status(connection.pk)
+    assert (status.state, status.reason) == (State.RECONNECTING, Reason.SERVICE_RESTARTED)
+    actions.claim(connection.pk, new_worker.worker, nobody)
     assert not read_status(connection.pk).unowned
 
 
-def test_a_number_is_told_as_people_write_it(connection: Connection, hand: FakeWorker) -> None:
+def test_number_is_formatted_for_people(connection: Connection, hand: FakeWorker) -> None:
     link(connection, hand)
-    told = snapshot(read_status(connection.pk), may_operate=True)
-    assert (told["number"], told["numberText"]) == (NUMBER, "+55 11 98765-4321")
+    data = snapshot(read_status(connection.pk), may_operate=True)
+    assert (data["number"], data["numberText"]) == (NUMBER, "+55 11 98765-4321")

@@ -1,4 +1,4 @@
-"""A channel layer whose server is away."""
+"""A channel layer whose server is unavailable."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from channels.layers import BaseChannelLayer
 
 
 class BrokenLayer(BaseChannelLayer):
-    """It takes nothing."""
+    """Raises ConnectionError for every message."""
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None:
-        raise ConnectionError("the channel layer is away")
+        raise ConnectionError("the channel layer is unavailable")

@@ -1,6 +1,6 @@
-"""A client in a host process that says what a test wants WhatsApp, the phone and the disk to do.
+"""A fake client in a host process: a test chooses what WhatsApp, the phone and the disk do.
 
-Tasks see the real `Link`, and this in place of the host process behind it.
+Tasks use the real `ClientHandle`, with this in place of the host process behind it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from connections.code_lifetimes import FULL_SET, qr_code_seconds
-from connections.worker.hosts.client import Event, Link
+from connections.worker.hosts.client import ClientHandle, Event
 
-Key = tuple[int, str]  # an organization and one of its stores
+Key = tuple[int, str]  # organization id, store name
 
-REST = "stay"  # the faultless answer of a link that is held: nothing happens
+KEEP = "stay"  # the faultless answer of a stable link: nothing happens
 NUMBERS = ("5511987654321", "491701234567", "14155550123")
-BAN = timedelta(days=1)
-DOWN = timedelta(seconds=100)  # longer than a pairing keeps trying
+BAN_DURATION = timedelta(days=1)
+DOWN_DURATION = timedelta(seconds=100)  # longer than a pairing retries
 
 
 def _event(kind: str, **fields: object) -> Event:
@@ -35,8 +35,8 @@ def _ended(cause: str, error: str = "") -> list[Event]:
     return [_event("ended", cause=cause, error=error)]
 
 
-LET_IN = [_event("reached"), _event("authenticated")]
-FINALS = {
+LOGIN_ACCEPTED = [_event("reached"), _event("authenticated")]
+PERMANENT_ENDS = {
     "unlinked": _logged_out(False),
     "forgotten": _logged_out(True),
     "locked": _logged_out(True, "MAIN_DEVICE_GONE"),
@@ -47,15 +47,15 @@ FINALS = {
 DROPS: dict[str, list[Event]] = {
     "no dial": _ended("dial", "connection refused"),
     "lost": [_event("reached"), _event("lost")],
-    "dropped again": [*LET_IN, _event("connected", number=""), _event("lost")],
+    "dropped again": [*LOGIN_ACCEPTED, _event("connected", number=""), _event("lost")],
     "refused": [_event("failed", reason="CONFLICT")],
     "refused for long": [_event("failed", reason="CONFLICT")],
     "crashed": [_event("host_gone", error="it was killed")],
     "no disk": _ended("store"),
-    "temporary ban": [_event("banned", seconds=BAN.total_seconds())],
+    "temporary ban": [_event("banned", seconds=BAN_DURATION.total_seconds())],
     "outdated": [_event("outdated")],
 }
-NO_CODE: dict[str, list[Event]] = {
+BEFORE_CODE: dict[str, list[Event]] = {
     "no dial": DROPS["no dial"],
     "unreachable": DROPS["no dial"],
     "lost": [_event("lost")],
@@ -63,7 +63,7 @@ NO_CODE: dict[str, list[Event]] = {
     "no disk": DROPS["no disk"],
     "crashed": DROPS["crashed"],
 }
-NO_SCAN: dict[str, list[Event]] = {
+BEFORE_SCAN: dict[str, list[Event]] = {
     "code lost": [_event("pairing_ended", outcome="timeout")],
     "refused": [_event("pairing_ended", outcome="err-brand-new")],
     "passkey": [_event("passkey")],
@@ -73,18 +73,18 @@ NO_SCAN: dict[str, list[Event]] = {
     "crashed": DROPS["crashed"],
 }
 AFTER_SCAN = {
-    answer: {**DROPS, **FINALS}[answer]
+    answer: {**DROPS, **PERMANENT_ENDS}[answer]
     for answer in ("crashed", "temporary ban", "outdated", "unlinked", "replaced")
 }
 UNSUPPORTED = [_event("pairing_ended", outcome="err-scanned-without-multidevice")]
-OVERTIME = "overtime"  # so much time passes at once that the pairing's is over
-ANSWERS = {*FINALS, *DROPS, *NO_CODE, *NO_SCAN, *AFTER_SCAN, *NUMBERS, OVERTIME} | {
+OVERTIME = "overtime"  # the time of the pairing runs out
+ANSWERS = {*PERMANENT_ENDS, *DROPS, *BEFORE_CODE, *BEFORE_SCAN, *AFTER_SCAN, *NUMBERS, OVERTIME} | {
     *("next", "expired", "unsupported", "silent", "untold"),
 }
 
 
-class Surroundings(Protocol):
-    """What a client changes outside of itself."""
+class ClientWorld(Protocol):
+    """The state outside of a client that it reads and changes."""
 
     stores: dict[Key, str]
     damaged: set[Key]
@@ -100,36 +100,36 @@ class Surroundings(Protocol):
 
     def wait(self) -> None: ...
 
-    def fitting(self, organization: int) -> str: ...
+    def allowed_number(self, organization: int) -> str: ...
 
     def refuse_for_long(self, organization: int) -> None: ...
 
 
 class FakeClient:
-    """One client in a host process of its own."""
+    """One client in its own host process."""
 
-    pid, sessions = 1, 1
+    pid, client_count = 1, 1
 
-    def __init__(self, world: Surroundings, key: Key, pairing: bool) -> None:
+    def __init__(self, world: ClientWorld, key: Key, pairing: bool) -> None:
         self.key = key
         self.stuck = False
         self.orphaned_stores: set[str] = set()
-        self.held = False  # its task has seen that the link holds
+        self.stable = False  # its task has recorded that the link is stable
         self.state = "no code" if pairing else "dialling"
         self._world = world
         self._codes = 0
         self._expiring = False
-        self.link = Link(self, 1, key[1])
+        self.handle = ClientHandle(self, 1, key[1])
 
     @property
-    def rests(self) -> bool:
-        """Whether its link is held, and nothing is to be done."""
-        return self.held and self.state == "connected"
+    def idle(self) -> bool:
+        """Return whether its link is stable and nothing is pending."""
+        return self.stable and self.state == "connected"
 
-    # --- What the task wants of it ---------------------------------------------------------------
+    # --- Commands of the task --------------------------------------------------------------------
 
     def send(self, command: Mapping[str, Any]) -> None:
-        """Do what the task tells the host process to do."""
+        """Execute a command of the task."""
         what = command["do"]
         if self.state == "over":
             return
@@ -138,48 +138,48 @@ class FakeClient:
         elif what == "logout":
             self.state = "logging out"
         elif what == "allow_relink":
-            self.held = True
+            self.stable = True
         elif what == "pair_phone":
-            self.link.receive(_event("phone_code", code="ABCD-EFGH"))
+            self.handle.receive(_event("phone_code", code="ABCD-EFGH"))
 
     def kill(self, why: str = "") -> None:
         """End the host process."""
-        self._say([_event("host_gone", error=why)])
+        self._send([_event("host_gone", error=why)])
 
     def forget(self, ref: int) -> None:
         """Do nothing: a host of one client remembers none."""
 
-    # --- What may happen -------------------------------------------------------------------------
+    # --- Answers ---------------------------------------------------------------------------------
 
     def options(self) -> tuple[str, ...]:
-        """Return what may happen now, the faultless answer first; nothing if only time passes."""
+        """Return the possible answers, the faultless one first; none if only time can pass."""
         pk = self.key[0]
         if self.state == "dialling":
             if self._world.now < self._world.down_until.get(pk, self._world.now):
                 return ("no dial",)
             if script := self._world.scripts.get(pk):
                 return (script[0],)
-            return (self._truth(), *DROPS, *FINALS)
+            return (self._faultless_login(), *DROPS, *PERMANENT_ENDS)
         if self.state == "no code":
             down = self._world.now < self._world.down_until.get(pk, self._world.now)
-            return ("no dial",) if down else ("code", *NO_CODE, OVERTIME)
+            return ("no dial",) if down else ("code", *BEFORE_CODE, OVERTIME)
         if self.state == "code":
             if self._expiring:
                 return ("expired",)
-            return ("scan", "next", "unsupported", "expired", *NO_SCAN, OVERTIME)
+            return ("scan", "next", "unsupported", "expired", *BEFORE_SCAN, OVERTIME)
         if self.state == "scanned":
-            return (self._world.fitting(pk), *NUMBERS)
+            return (self._world.allowed_number(pk), *NUMBERS)
         return {
             "stored": ("accepted", "code lost"),
             "accepted": ("connected", *AFTER_SCAN, OVERTIME),
-            "connected": (REST, "silent", *DROPS, *FINALS),
-            "silent": ("restored", *DROPS, *FINALS),
+            "connected": (KEEP, "silent", *DROPS, *PERMANENT_ENDS),
+            "silent": ("restored", *DROPS, *PERMANENT_ENDS),
             "relinking": ("relinked", "relink failed"),
             "logging out": ("told", "untold", "crashed"),
             "closing": ("closed", OVERTIME),
         }.get(self.state, ())
 
-    def _truth(self) -> str:
+    def _faultless_login(self) -> str:
         if self.key in self._world.damaged:
             return "damaged"
         if not self._world.stores.get(self.key):
@@ -187,7 +187,7 @@ class FakeClient:
         return "connected" if self.key in self._world.devices else "forgotten"
 
     def answer(self, answer: str) -> None:
-        """Let one of the options happen."""
+        """Perform one of the options."""
         if self._world.scripts.get(self.key[0]) and self.state == "dialling":
             self._world.scripts[self.key[0]].popleft()
         if answer == OVERTIME:
@@ -196,69 +196,69 @@ class FakeClient:
             self._pair(answer)
         elif answer in DROPS:
             self._drop(answer)
-        elif answer in FINALS:
-            self._end_for_good(answer)
+        elif answer in PERMANENT_ENDS:
+            self._end_permanently(answer)
         else:
-            self._go_on(answer)
+            self._answer_without_fault(answer)
 
-    def _say(self, events: list[Event], state: str = "done") -> None:
-        """Tell the task. A client that is done says nothing until it is closed."""
+    def _send(self, events: list[Event], state: str = "done") -> None:
+        """Send events to the task and change the state."""
         if self.state == "over":
             return
         self.state = state
         for event in events:
             if event["event"] in ("ended", "host_gone"):
                 self.state = "over"
-            self.link.receive(dict(event))
+            self.handle.receive(dict(event))
 
-    def _go_on(self, answer: str) -> None:
+    def _answer_without_fault(self, answer: str) -> None:
         number = self._world.stores.get(self.key, "")
         connected = _event("connected", number=number)
         if answer in ("connected", "relinked"):
-            self.held = False
-            self._say([*LET_IN, connected], "connected")
+            self.stable = False
+            self._send([*LOGIN_ACCEPTED, connected], "connected")
         elif answer == "asks for a phone":
-            self._say([_event("reached"), _event("code", code="a code")])
-        elif answer == REST:
-            if not self.rests:
+            self._send([_event("reached"), _event("code", code="a code")])
+        elif answer == KEEP:
+            if not self.idle:
                 self._world.wait()
         elif answer == "silent":
-            self._say([_event("silent")], "silent")
+            self._send([_event("silent")], "silent")
         elif answer == "restored":
-            self._say([_event("restored")], "connected")
+            self._send([_event("restored")], "connected")
         elif answer == "relink failed":
-            self._say([_event("relink_failed", error="connection refused")])
+            self._send([_event("relink_failed", error="connection refused")])
         elif answer == "told":
             self._unlink()
-            self._say([_event("logout_done", error="")])
+            self._send([_event("logout_done", error="")])
         elif answer == "untold":
-            self._say([_event("logout_done", error="it failed")])
+            self._send([_event("logout_done", error="it failed")])
         else:
             assert answer == "closed", answer
-            self._say(_ended("stopped"))
+            self._send(_ended("stopped"))
 
     def _drop(self, answer: str) -> None:
-        """The client is of no use any more, or for a while."""
+        """Drop the connection or end the client."""
         if answer == "temporary ban":
-            self._world.banned[self.key] = self._world.now + BAN
+            self._world.banned[self.key] = self._world.now + BAN_DURATION
         elif answer == "refused for long":
             self._world.refuse_for_long(self.key[0])
         elif answer == "dropped again" and self.state != "dialling":
             self._world.scripts[self.key[0]] = deque(["dropped again"] * 2)
         if answer in ("lost", "dropped again") and self.state in ("connected", "silent"):
-            held, self.held = self.held, False
-            return self._say([_event("lost")], "relinking" if held else "done")
-        self._say(DROPS[answer])
+            stable, self.stable = self.stable, False
+            return self._send([_event("lost")], "relinking" if stable else "done")
+        self._send(DROPS[answer])
 
-    def _end_for_good(self, answer: str) -> None:
+    def _end_permanently(self, answer: str) -> None:
         if answer == "damaged":
             self._world.damaged.add(self.key)
         elif answer != "replaced":
             self._unlink()
-        self._say(FINALS[answer])
+        self._send(PERMANENT_ENDS[answer])
 
     def _unlink(self) -> None:
-        """WhatsApp knows the device no more, and the library deletes it."""
+        """Delete the device at WhatsApp and in its store."""
         self._world.devices.discard(self.key)
         if self.key in self._world.stores:
             self._world.stores[self.key] = ""
@@ -276,29 +276,29 @@ class FakeClient:
             world.devices.add(self.key)
             self.state = "stored"
         elif answer == "accepted":
-            self._say([_event("accepted")], "accepted")
+            self._send([_event("accepted")], "accepted")
         elif answer == "connected":
-            self._say([_event("connected", number=world.stores.get(self.key, ""))], "done")
+            self._send([_event("connected", number=world.stores.get(self.key, ""))], "done")
         elif answer == "unsupported":
-            self._say(UNSUPPORTED, "code")
+            self._send(UNSUPPORTED, "code")
         elif self.state == "accepted":
-            self._drop(answer) if answer in DROPS else self._end_for_good(answer)
+            self._drop(answer) if answer in DROPS else self._end_permanently(answer)
         elif self.state == "no code":
             if answer == "unreachable":
-                world.down_until[self.key[0]] = world.now + DOWN
-            self._say(NO_CODE[answer])
+                world.down_until[self.key[0]] = world.now + DOWN_DURATION
+            self._send(BEFORE_CODE[answer])
         else:
-            self._say(NO_SCAN[answer])
+            self._send(BEFORE_SCAN[answer])
 
     def _show_next_code(self, answer: str) -> None:
-        """The first code, the next one, or with "expired" one after the other until the last."""
+        """Show the first or the next code; with "expired" all others until the last expires."""
         self._expiring = answer == "expired"
         if answer != "code":
             self._world.advance(qr_code_seconds(self._codes, FULL_SET))
         if self._expiring and self._codes == FULL_SET:
-            return self._say([_event("pairing_ended", outcome="timeout")])
+            return self._send([_event("pairing_ended", outcome="timeout")])
         first = [_event("reached"), _event("codes", count=FULL_SET)] if answer == "code" else []
-        # After the last one WhatsApp may send another secret for it.
+        # For the last code WhatsApp may send a new secret.
         self._codes = min(self._codes + 1, FULL_SET)
         code = f"2@reference {self._codes},noise,identity,secret,1"
-        self._say([*first, _event("code", code=code)], "code")
+        self._send([*first, _event("code", code=code)], "code")

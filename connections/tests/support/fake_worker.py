@@ -1,4 +1,4 @@
-"""A worker led by hand: it writes what the real one writes, when a test says so."""
+"""A worker whose writes a test triggers one by one."""
 
 from datetime import timedelta
 
@@ -15,24 +15,24 @@ CODE = "https://wa.me/settings/linked_devices#2@a,b,c,d,1"
 
 
 def nobody(connection_id: int, store: str) -> str:
-    """No phone is linked in any store."""
+    """Return "": no phone is linked in any store."""
     return ""
 
 
 class FakeWorker:
-    """One worker."""
+    """A registered worker, with the writes of a real one."""
 
     def __init__(self, alone: bool = True) -> None:
         self.worker: Worker = actions.start_worker("hand", alone=alone)
 
     def claim(self, connection: Connection) -> Fence:
-        """Own a connection, for its newest request."""
+        """Claim a connection. Return the fence of its newest request."""
         claimed = actions.claim(connection.pk, self.worker, nobody)
         assert claimed is not None
         return Fence(claimed.pk, claimed.claim, claimed.generation)
 
     def begin(self, connection: Connection) -> Fence:
-        """Begin to carry out the newest request."""
+        """Start the newest request of a connection."""
         fence = self.claim(connection)
         actions.mark_started(fence)
         return fence
@@ -42,28 +42,28 @@ class FakeWorker:
         return fence, actions.begin_pairing(fence, PAIRING_LASTS)
 
     def show_code(self, connection: Connection, code: str = CODE) -> tuple[Fence, PairingAttempt]:
-        """A pairing whose first code can be scanned."""
+        """Pair until the first code can be scanned."""
         fence, attempt = self.begin_pairing(connection)
         actions.show_code(fence, attempt.pk, code, 1, 6, CODE_LASTS)
         return fence, attempt
 
     def link(self, connection: Connection) -> Fence:
-        """All the way to a linked phone."""
+        """Pair until a phone is linked."""
         fence, attempt = self.show_code(connection)
         actions.accept_code(fence, attempt.pk)
         actions.link(fence, attempt, NUMBER)
         return fence
 
     def live(self) -> None:
-        """A sign of life at the time that the test has made it; heartbeats go by the database's."""
+        """Send a heartbeat with the test's time; real heartbeats use the database's."""
         Worker.objects.filter(pk=self.worker.pk).update(heartbeat_at=timezone.now())
 
     def die(self) -> None:
-        """No sign of life for a long while, and no farewell."""
+        """Make the last heartbeat too old, as after kill -9."""
         long_ago = timezone.now() - 2 * Worker.OFFLINE_AFTER
         Worker.objects.filter(pk=self.worker.pk).update(heartbeat_at=long_ago)
 
 
 def overdue(attempt: PairingAttempt) -> None:
-    """The attempt should have ended by now."""
+    """Set the deadline of an attempt to now."""
     PairingAttempt.objects.filter(pk=attempt.pk).update(expires_at=timezone.now())

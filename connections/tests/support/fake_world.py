@@ -1,14 +1,14 @@
-"""All that the tasks of one worker reach: database, stores, host processes, WhatsApp and time.
+"""A fake of all that a worker's tasks use: database, stores, host processes, WhatsApp and time.
 
-Whatever a task waits for is a point: a call, its client, or time. Each offers the answers that may
-come there, the faultless one first, and a test takes one of them.
+A task waits at a point: a call, its client, or time. Each point offers its possible answers, the
+faultless one first, and a test takes one of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import ClassVar, TypeVar, cast
@@ -17,28 +17,28 @@ from django.conf import settings
 
 from connections.actions import Superseded
 from connections.models import Connection, ConnectionEvent, Worker
-from connections.stores import StoreBackend, StoreDamaged
 from connections.tests.support.fake_client import NUMBERS, FakeClient, Key
+from connections.tests.support.fake_stores import FakeStores
 from connections.tests.support.virtual_time import VirtualTimeLoop
-from connections.worker.hosts.client import Link
-from connections.worker.hosts.handle import HostBroken
+from connections.worker.hosts.client import ClientHandle
+from connections.worker.hosts.handle import HostError
 from connections.worker.tasks.context import TaskContext
 from organizations.models import Organization
 
 T = TypeVar("T")
 
-GO_ON = "go on"
-WAITED = "waited"
-BROKE = RuntimeError("an error of our own")
+SUCCEED = "go on"
+TIME_PASSED = "waited"
+UNEXPECTED_ERROR = RuntimeError("an error of our own")
 FULL_DISK = OSError(28, "No space left on device")
-# As often as a task tries again.
-FOR_GOOD = 4
+# As often as a task tries.
+PERMANENT_TRIES = 4
 FAILURES: dict[str, Exception] = {
-    "broke": BROKE,
-    "broke for good": BROKE,
+    "broke": UNEXPECTED_ERROR,
+    "broke for good": UNEXPECTED_ERROR,
     "no disk": FULL_DISK,
     "no disk for good": FULL_DISK,
-    "no host": HostBroken("no process"),
+    "no host": HostError("no process"),
 }
 DATABASE_FAILURES = ("broke",)
 STORE_FAILURES = ("no disk", "no disk for good", "broke")
@@ -46,7 +46,7 @@ HOST_FAILURES = ("no host", "broke", "broke for good")
 
 
 class Call:
-    """A call that a task waits for."""
+    """A database, store or host call that a task waits for."""
 
     def __init__(
         self, world: World, perform: Callable[[], object], failures: tuple[str, ...]
@@ -58,23 +58,23 @@ class Call:
         self.done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._world = world
         self._perform = perform
-        # What the supervisor asks the database never fails here.
+        # Database calls of the supervisor never fail here.
         self._failures = () if self.kind == "supervisor" else failures
 
     def options(self) -> tuple[str, ...]:
-        """Return what may come of it."""
-        answer, _ = self._world.broken.get(self.owner, ("", 0))
-        return (answer,) if answer in self._failures else (GO_ON, *self._failures)
+        """Return the possible results."""
+        answer, _ = self._world.failing_calls.get(self.owner, ("", 0))
+        return (answer,) if answer in self._failures else (SUCCEED, *self._failures)
 
     def answer(self, answer: str) -> None:
-        """Perform it, or let it fail."""
+        """Perform the call, or let it fail."""
         try:
-            if answer != GO_ON:
-                self._world.note_failure(self.owner, answer)
+            if answer != SUCCEED:
+                self._world.count_failure(self.owner, answer)
                 raise FAILURES[answer]
             result = self._perform()
         except AssertionError:
-            raise  # It is the test that fails, not the task.
+            raise  # The test failed, not the task.
         except Exception as error:
             self.done.set_exception(error)
         else:
@@ -82,64 +82,16 @@ class Call:
 
 
 class Time:
-    """A task waits until some time has passed."""
+    """A task that waits for time to pass."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def options(self) -> tuple[str, ...]:
-        return (WAITED,)
+        return (TIME_PASSED,)
 
     def answer(self, answer: str) -> None:
         self._world.wait()
-
-
-class FakeStores(StoreBackend):
-    """The stores of credentials: what `auth_sessions` says of a place."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def close(self) -> None:
-        """Do nothing: nothing is open."""
-
-    def check(self) -> None:
-        """Do nothing: each store has a key of its own."""
-
-    def database(self, organization_id: int, store: str) -> str:
-        return store
-
-    def create(self, organization_id: int, store: str, template: bytes = b"") -> str:
-        self._world.remove(organization_id, only=store)
-        self._world.stores[organization_id, store] = ""
-        return f"{organization_id} {store}"
-
-    def exists(self, organization_id: int, store: str) -> bool:
-        return (organization_id, store) in self._world.stores
-
-    def linked_number(self, organization_id: int, store: str) -> str:
-        if (organization_id, store) in self._world.damaged:
-            raise StoreDamaged
-        return self._world.stores.get((organization_id, store), "")
-
-    def organizations(self) -> set[int]:
-        return {organization for organization, _ in self._world.stores}
-
-    def stores(self, organization_id: int) -> set[str]:
-        return {
-            store for organization, store in self._world.stores if organization == organization_id
-        }
-
-    def discard(self, organization_id: int, store: str) -> None:
-        self._world.remove(organization_id, only=store)
-
-    def discard_others(self, organization_id: int, keep: Collection[str]) -> None:
-        self._world.remove(organization_id, keep)
-
-    def delete(self, organization_id: int) -> bool:
-        found = bool(self.stores(organization_id))
-        self._world.remove(organization_id)
-        return found
 
 
 class FakeHost:
@@ -149,10 +101,10 @@ class FakeHost:
         self._world = world
         self._client: FakeClient | None = None
 
-    def open(self, database: str, pairing: bool = False) -> Link:
+    def open(self, database: str, pairing: bool = False) -> ClientHandle:
         organization, store = database.split(" ")
         self._client = self._world.start_client((int(organization), store), pairing)
-        return self._client.link
+        return self._client.handle
 
     def kill(self) -> None:
         if self._client is not None:
@@ -160,36 +112,37 @@ class FakeHost:
 
 
 class World:
-    """One worker's surroundings. `Clients` of the tasks' context, too."""
+    """The fake surroundings of one worker; also the `Clients` of its tasks' context."""
 
-    current: ClassVar[World | None] = None  # whose time it is
+    current: ClassVar[World | None] = None  # the one whose time `timezone.now` returns
 
     def __init__(self, now: datetime) -> None:
         if World.current is not None:
             World.current.close()
         World.current = self
         self.loop = VirtualTimeLoop()
-        self._start = now - timedelta(seconds=self.loop.time())
-        self._dead = False
+        self._started_at = now - timedelta(seconds=self.loop.time())
+        self._killed = False
         self._calls: list[Call] = []
         self._clients: list[FakeClient] = []
         self._context: TaskContext | None = None
-        self.stores: dict[Key, str] = {}  # and the number in it, "" before a phone is linked
-        self.damaged: set[Key] = set()
-        self.devices: set[Key] = set()  # that WhatsApp knows
-        self.banned: dict[Key, datetime] = {}  # and until when
-        self.heal()
+        self.backend = FakeStores()
+        self.stores = self.backend.content
+        self.damaged = self.backend.damaged
+        self.devices: set[Key] = set()  # registered at WhatsApp
+        self.banned: dict[Key, datetime] = {}  # to the end of the ban
+        self.clear_faults()
 
-    def heal(self) -> None:
-        """From now on nothing fails that a test does not ask for."""
+    def clear_faults(self) -> None:
+        """Remove all planned faults."""
         self.down_until: dict[int, datetime] = {}
-        self.scripts: dict[int, deque[str]] = {}  # what the next dials come to
-        self.broken: dict[int, tuple[str, int]] = {}  # what fails, and how often it still does
+        self.scripts: dict[int, deque[str]] = {}  # the results of the next dials
+        self.failing_calls: dict[int, tuple[str, int]] = {}  # failure and remaining count
 
     def close(self) -> None:
-        """End all tasks, and the time."""
+        """Cancel all tasks and close the loop."""
         World.current = None
-        self.kill_everything(self._cancel_tasks)
+        self.kill_worker(self._cancel_tasks)
         self.loop.close()
 
     def _cancel_tasks(self) -> None:
@@ -203,25 +156,25 @@ class World:
 
     @property
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=self.loop.time())
+        return self._started_at + timedelta(seconds=self.loop.time())
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the time."""
         self.loop.advance(seconds)
 
     def wait(self) -> None:
-        """Let the time pass until something happens by itself."""
+        """Advance the time to the next timer."""
         self.loop.advance_to_next_timer()
 
-    # --- What tasks use --------------------------------------------------------------------------
+    # --- The context of tasks --------------------------------------------------------------------
 
     def context_for(self, worker: Worker) -> TaskContext:
-        """Return the context of a worker's tasks, where nothing is remembered yet."""
+        """Return a new context for a worker's tasks."""
         self._context = TaskContext(
             get_worker=lambda: worker,
             db=self._db,
             to_thread=self._to_thread,
-            stores=FakeStores(self),
+            stores=self.backend,
             clients=self,
         )
         return self._context
@@ -230,12 +183,12 @@ class World:
         return await self._call(partial(function, *arguments), DATABASE_FAILURES)
 
     async def _to_thread(self, function: Callable[..., T], /, *arguments: object) -> T:
-        # Changes come as a partial; what only reads does not raise OSError.
+        # Changes are partials; reads do not raise OSError.
         failures = STORE_FAILURES if isinstance(function, partial) else ()
         return await self._call(partial(function, *arguments), failures)
 
     async def _call(self, perform: Callable[[], T], failures: tuple[str, ...]) -> T:
-        if self._dead:
+        if self._killed:
             raise Superseded
         call = Call(self, perform, failures)
         self._calls.append(call)
@@ -244,9 +197,9 @@ class World:
         finally:
             self._calls.remove(call)
 
-    async def open(self, connection_id: int, store: str, alone: bool = False) -> Link:
+    async def open(self, connection_id: int, store: str, dedicated: bool = False) -> ClientHandle:
         start = partial(self.start_client, (connection_id, store), pairing=False)
-        return (await self._call(start, HOST_FAILURES)).link
+        return (await self._call(start, HOST_FAILURES)).handle
 
     def evict(self, connection_id: int, store: str) -> bool:
         return False
@@ -254,27 +207,27 @@ class World:
     async def take_host(self) -> FakeHost:
         return await self._call(partial(FakeHost, self), HOST_FAILURES)
 
-    def blank_store(self) -> bytes:
+    def store_template(self) -> bytes:
         return b""
 
     def start_client(self, key: Key, pairing: bool) -> FakeClient:
-        """Start a client. During a ban WhatsApp must not be tried with a store."""
+        """Start a client. Assert that no known ban forbids it."""
         until = self.banned.get(key, self.now)
         if self.now < until:
-            # A ban that came in the very moment of another request was not seen by anyone.
+            # A ban during a newer request is not recorded, so the task cannot know it.
             banned = ConnectionEvent.objects.filter(connection=key[0])
             written = banned.filter(detail__contains=f"until {until:%Y-%m-%d %H:%M} UTC").exists()
-            assert not written, f"tried during a ban: {key}"
+            assert not written, f"login during a ban: {key}"
         others = [client for client in self._open_clients(key[0]) if client.key == key]
         assert all(client.state == "closing" for client in others), f"two clients of {key}"
         client = FakeClient(self, key, pairing)
         self._clients.append(client)
         return client
 
-    # --- What a test does ------------------------------------------------------------------------
+    # --- Control by tests ------------------------------------------------------------------------
 
     def points(self, organization: int) -> list[Call | FakeClient | Time]:
-        """Return what the tasks of an organization wait for, the first one first."""
+        """Return the points at which the tasks of an organization wait, oldest first."""
         self.loop.run_until_idle()
         calls = [call for call in self._calls if call.owner == organization]
         calls.sort(key=lambda call: call.kind != "supervisor")
@@ -282,9 +235,9 @@ class World:
         return [*calls, *clients] or [Time(self)]
 
     def take(self, organization: int, answer: str = "") -> bool:
-        """Let one thing happen: this answer where it is offered, else the first faultless one.
+        """Take one answer: this one where it is offered, else the first faultless one.
 
-        Return whether it was a call, which may have written something.
+        Return whether it was a call, which may have changed the database.
         """
         points = self.points(organization)
         point = next((point for point in points if answer in point.options()), points[0])
@@ -293,45 +246,40 @@ class World:
         self.loop.run_until_idle()
         return isinstance(point, Call)
 
-    def is_held(self, organization: int) -> bool:
-        """Return whether nothing is to be done but to hold the link."""
+    def is_idle(self, organization: int) -> bool:
+        """Return whether the organization's tasks only hold a stable link."""
         points = self.points(organization)
-        return all(isinstance(point, FakeClient) and point.rests for point in points)
+        return all(isinstance(point, FakeClient) and point.idle for point in points)
 
-    def kill_everything(self, drop: Callable[[], object]) -> None:
-        """End the worker in the middle of whatever it does; `drop` cancels its tasks."""
-        self._dead = True
+    def kill_worker(self, drop: Callable[[], object]) -> None:
+        """Kill the worker at any point; `drop` cancels its tasks."""
+        self._killed = True
         for client in self._clients:
             client.kill()
         drop()
         assert not self._calls, self._calls
         self._clients.clear()
-        self._dead = False
+        self._killed = False
 
-    def note_failure(self, organization: int, answer: str) -> None:
-        """Remember how often something fails still."""
+    def count_failure(self, organization: int, answer: str) -> None:
+        """Count a failure that repeats until the task gives up."""
         if answer.endswith("for good"):
-            _, left = self.broken.get(organization, ("", FOR_GOOD))
-            self.broken[organization] = (answer, left - 1)
+            _, left = self.failing_calls.get(organization, ("", PERMANENT_TRIES))
+            self.failing_calls[organization] = (answer, left - 1)
             if left == 1:
-                del self.broken[organization]
+                del self.failing_calls[organization]
 
     def _open_clients(self, organization: int) -> Iterator[FakeClient]:
         self._clients = [client for client in self._clients if client.state != "over"]
         return (client for client in self._clients if client.key[0] == organization)
 
-    # --- What it consists of ---------------------------------------------------------------------
+    # --- Data ------------------------------------------------------------------------------------
 
-    def remove(
-        self, organization: int, keep: Collection[str] = frozenset(), only: str = ""
-    ) -> None:
-        """Remove stores of an organization: this one only, or all but some."""
-        for key in list(self.stores):
-            if key[0] == organization and key[1] not in keep and only in ("", key[1]):
-                del self.stores[key]
-                self.damaged.discard(key)
+    def remove(self, organization: int, only: str) -> None:
+        """Remove one store of an organization."""
+        self.backend.remove(organization, only=only)
 
-    def fitting(self, organization: int) -> str:
+    def allowed_number(self, organization: int) -> str:
         """Return the number of a phone that this organization may link."""
         expected = Organization.objects.get(pk=organization).expected_number
         others = Connection.objects.exclude(pk=organization).exclude(store_name="")
@@ -339,7 +287,7 @@ class World:
         return expected or next(number for number in NUMBERS if number not in taken)
 
     def refuse_for_long(self, organization: int) -> None:
-        """WhatsApp has refused this login for as long as it takes to be told so."""
+        """Set the start of the refusals so far back that the next one counts as long."""
         assert self._context is not None
         since = self.loop.time() - settings.LOGIN_REFUSED_LONG_SECONDS
         self._context.stability[organization].refused_since = since

@@ -1,4 +1,4 @@
-"""All that the database holds, to tell whether a call changed anything at all."""
+"""Reads all rows, to test that a call changes none."""
 
 from connections.models import Connection, ConnectionEvent, PairingAttempt, SelfTest, Worker
 
@@ -6,7 +6,7 @@ Rows = dict[str, list[dict[str, object]]]
 
 
 def everything() -> Rows:
-    """Every row of every table that `actions` writes."""
+    """Return every row of every table that `actions` writes."""
     tables = (Connection, ConnectionEvent, PairingAttempt, SelfTest, Worker)
     return {
         table.__name__: [dict(row) for row in table._default_manager.order_by("pk").values()]

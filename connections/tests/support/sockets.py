@@ -1,4 +1,4 @@
-"""Sockets through the whole ASGI application, for the tests of what they tell."""
+"""WebSockets through the whole ASGI application."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -36,7 +36,7 @@ def open_socket(
     origin: str | None = HERE,
     address: str = ADDRESS,
 ) -> WebsocketCommunicator:
-    """A handshake that has not begun: in a browser (a session, an Origin), or with a token."""
+    """Return an unconnected socket: of a browser (session, Origin), or with a token."""
     headers = [(b"host", b"localhost")]
     if client is not None:
         cookies = client.cookies.items()
@@ -57,7 +57,7 @@ def open_socket(
 async def watching(
     path: str, client: Client | None = None, **shown: Any
 ) -> AsyncIterator[WebsocketCommunicator]:
-    """An accepted socket, which is closed at the end."""
+    """Open a socket, which must be accepted; close it at the end."""
     socket = open_socket(path, client, **shown)
     accepted, _ = await socket.connect()
     assert accepted
@@ -66,14 +66,14 @@ async def watching(
 
 
 async def close_code(socket: WebsocketCommunicator) -> int:
-    """The code that the server closes an accepted socket with; what it tells before is passed."""
+    """Return the code with which the server closes a socket; skip the messages before it."""
     while (message := await socket.receive_output(5))["type"] != "websocket.close":
         assert message["type"] == "websocket.send"
     return int(message["code"])
 
 
 async def refusal(socket: WebsocketCommunicator) -> int:
-    """The code that a handshake is answered with."""
+    """Connect, and return the code with which the server closes the socket."""
     accepted, _ = await socket.connect()
     assert accepted
     return await close_code(socket)

@@ -6,12 +6,12 @@ import asyncio
 import selectors
 from collections.abc import Awaitable, Callable
 
-# What rounding may take from a timer's moment.
+# Rounding may make a timer this much too late.
 ROUNDING_SECONDS = 1e-6
 
 
 class _IdleSelector(selectors.DefaultSelector):
-    """Waits for nothing. Notes for how long it should have waited."""
+    """Never waits, but records for how long it should have waited."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class _IdleSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """A loop on which an hour is over at once. Nothing in it may use a thread."""
+    """An event loop whose sleeps take no real time. Its code must not use threads."""
 
     def __init__(self) -> None:
         self._idle = _IdleSelector()
@@ -44,26 +44,26 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._idle.wait
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass, and run what is ready then."""
+        """Advance the time, and run all that is ready then."""
         self._now += seconds + ROUNDING_SECONDS
         self.run_until_idle()
 
     def advance_to_next_timer(self) -> None:
-        """Let the time pass until something happens by itself."""
+        """Advance the time to the next timer."""
         wait = self.run_until_idle()
-        assert wait is not None, "everything waits, and nothing will ever happen"
+        assert wait is not None, "all tasks wait and there is no timer"
         self.advance(wait)
 
 
 def run_in_virtual_time(function: Callable[[], Awaitable[None]]) -> None:
     """Run an async function to its end; its sleeps take no time."""
 
-    async def whole() -> None:
+    async def run_function() -> None:
         await function()
 
     loop = VirtualTimeLoop()
     try:
-        task = loop.create_task(whole())
+        task = loop.create_task(run_function())
         loop.run_until_idle()
         while not task.done():
             loop.advance_to_next_timer()

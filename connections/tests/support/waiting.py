@@ -1,4 +1,4 @@
-"""Waiting in a test: on a condition, with a deadline."""
+"""Waits for a condition, with a deadline."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from collections.abc import Callable
 SECONDS = 15.0
 
 
-def until(look: Callable[[], bool], what: str) -> None:
-    """Return as soon as `look` says so. Raises AssertionError when it takes too long."""
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait until a condition is true. Raises AssertionError after SECONDS."""
     deadline = time.monotonic() + SECONDS
-    while not look():
+    while not condition():
         assert time.monotonic() < deadline, f"not within {SECONDS:g} s: {what}"
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""How fast clients are started, on a loop whose time passes only when everyone waits."""
+"""The rate of connects, and outages, in virtual time."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pytest_django import Settings
 
 from connections.tests.support.virtual_time import run_in_virtual_time
 from connections.worker.tasks.connect_limiter import (
-    ASKED_AGAIN_SECONDS,
     BURST_SECONDS,
-    OUTAGE_DIALS_PER_SECOND,
+    OUTAGE_CONNECTS_PER_SECOND,
     OUTAGE_FAILURES,
+    URGENT_RETRY_SECONDS,
+    ClientOutdated,
     ConnectLimiter,
-    Outdated,
 )
 
 pytestmark = pytest.mark.sqlite_only
 
 RATE = 50.0
 PROBE_SECONDS = 300.0
-ABOUT = 1e-6
+ROUNDING = 1e-6
 
 
 def now() -> float:
@@ -37,217 +37,224 @@ def rates(settings: Settings) -> None:
     settings.OUTDATED_RETRY_SECONDS = PROBE_SECONDS
 
 
-async def times(connect_limiter: ConnectLimiter, count: int, urgent: bool = False) -> list[float]:
-    """When each of so many that come at once gets its turn, from now on."""
-    begun = now()
+async def acquire_turns(
+    connect_limiter: ConnectLimiter, count: int, urgent: bool = False
+) -> list[float]:
+    """Acquire `count` turns at once. Return after how many seconds each was granted."""
+    started_at = now()
 
     async def turn() -> float:
         await connect_limiter.acquire(urgent)
-        return now() - begun
+        return now() - started_at
 
     return sorted(await asyncio.gather(*(turn() for _ in range(count))))
 
 
-def keeps_to(rate: float, granted: list[float], burst: float) -> None:
-    """In no stretch of time are there more than the rate and the burst allow."""
+def assert_rate(rate: float, granted: list[float], burst: float) -> None:
+    """Assert that no interval has more turns than the rate and the burst allow."""
     for first, begin in enumerate(granted):
         for last in range(first, len(granted)):
             allowed = rate * (granted[last] - begin) + burst + 1
-            assert last - first + 1 <= allowed + ABOUT, (begin, granted[last])
+            assert last - first + 1 <= allowed + ROUNDING, (begin, granted[last])
 
 
-async def outage(connect_limiter: ConnectLimiter) -> None:
-    await times(connect_limiter, 40)  # The burst is used up.
+async def start_outage(connect_limiter: ConnectLimiter) -> None:
+    await acquire_turns(connect_limiter, 40)  # Use up the burst.
     for _ in range(OUTAGE_FAILURES):
         connect_limiter.record_failure()
 
 
-def test_one_alone_never_waits() -> None:
-    async def play() -> None:
+def test_single_client_never_waits() -> None:
+    async def scenario() -> None:
         connect_limiter = ConnectLimiter()
         for pause in (0, 0.1, 1, 1_000):
             await asyncio.sleep(pause)
-            assert await times(connect_limiter, 1) == [0]
+            assert await acquire_turns(connect_limiter, 1) == [0]
 
-    run_in_virtual_time(play)
+    run_in_virtual_time(scenario)
 
 
-def test_many_keep_to_the_rate_after_half_a_second_of_it_at_once() -> None:
-    async def play() -> None:
+def test_many_clients_keep_to_the_rate_after_the_burst() -> None:
+    async def scenario() -> None:
         connect_limiter = ConnectLimiter()
         for _ in range(2):
-            granted = await times(connect_limiter, 200)
-            keeps_to(RATE, granted, RATE * BURST_SECONDS)
+            granted = await acquire_turns(connect_limiter, 200)
+            assert_rate(RATE, granted, RATE * BURST_SECONDS)
             at_once = granted.count(0)
             assert at_once == pytest.approx(RATE * BURST_SECONDS, abs=1)
             assert granted[-1] == pytest.approx((200 - at_once) / RATE, abs=0.05), "nor slower"
             await asyncio.sleep(100)
 
-    run_in_virtual_time(play)
+    run_in_virtual_time(scenario)
 
 
-def test_who_is_waited_for_overtakes_and_is_counted() -> None:
-    async def play() -> None:
+def test_urgent_clients_overtake_and_count_against_the_rate() -> None:
+    async def scenario() -> None:
         connect_limiter = ConnectLimiter()
-        crowd = asyncio.create_task(times(connect_limiter, 200))
+        crowd = asyncio.create_task(acquire_turns(connect_limiter, 200))
         await asyncio.sleep(1)
-        assert await times(connect_limiter, 20, urgent=True) == [0] * 20
+        assert await acquire_turns(connect_limiter, 20, urgent=True) == [0] * 20
         granted = await crowd
         alone = (200 - RATE * BURST_SECONDS) / RATE
         assert granted[-1] == pytest.approx(alone + 20 / RATE, abs=0.1)
 
-    run_in_virtual_time(play)
+    run_in_virtual_time(scenario)
 
 
-def test_after_some_failures_in_a_row_it_is_an_outage(caplog: pytest.LogCaptureFixture) -> None:
-    async def play() -> None:
+def test_failures_in_a_row_make_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
         connect_limiter = ConnectLimiter()
         for _ in range(5):
             for _ in range(OUTAGE_FAILURES - 1):
                 connect_limiter.record_failure()
             assert not connect_limiter.outage
             connect_limiter.record_success()
-        await outage(connect_limiter)
+        await start_outage(connect_limiter)
         assert connect_limiter.outage
         connect_limiter.record_failure()
-        granted = await times(connect_limiter, 20)
-        keeps_to(OUTAGE_DIALS_PER_SECOND, granted, OUTAGE_DIALS_PER_SECOND * BURST_SECONDS)
-        assert granted[-1] == pytest.approx(20 / OUTAGE_DIALS_PER_SECOND, abs=1)
-        assert await times(connect_limiter, 3, urgent=True) == [0, 0, 0], (
+        granted = await acquire_turns(connect_limiter, 20)
+        assert_rate(OUTAGE_CONNECTS_PER_SECOND, granted, OUTAGE_CONNECTS_PER_SECOND * BURST_SECONDS)
+        assert granted[-1] == pytest.approx(20 / OUTAGE_CONNECTS_PER_SECOND, abs=1)
+        assert await acquire_turns(connect_limiter, 3, urgent=True) == [0, 0, 0], (
             "a person is not kept waiting"
         )
 
-    run_in_virtual_time(play)
-    assert [record.levelname for record in caplog.records] == ["WARNING"], "told once"
+    run_in_virtual_time(scenario)
+    assert [record.levelname for record in caplog.records] == ["WARNING"], "logged once"
 
 
-def test_a_slow_fleet_is_not_dialled_faster_in_an_outage(settings: Settings) -> None:
+def test_outage_never_raises_a_low_rate(settings: Settings) -> None:
     settings.CONNECTS_PER_SECOND = 0.5
 
-    async def play() -> None:
+    async def scenario() -> None:
         connect_limiter = ConnectLimiter()
-        await outage(connect_limiter)
-        keeps_to(0.5, await times(connect_limiter, 10), 0.25)
+        await start_outage(connect_limiter)
+        assert_rate(0.5, await acquire_turns(connect_limiter, 10), 0.25)
 
-    run_in_virtual_time(play)
+    run_in_virtual_time(scenario)
 
 
-def test_the_end_of_an_outage_is_no_stampede() -> None:
-    async def play() -> None:
+def test_end_of_an_outage_keeps_to_the_rate() -> None:
+    async def scenario() -> None:
         connect_limiter = ConnectLimiter()
-        await outage(connect_limiter)
-        crowd = asyncio.create_task(times(connect_limiter, 300))
+        await start_outage(connect_limiter)
+        crowd = asyncio.create_task(acquire_turns(connect_limiter, 300))
         await asyncio.sleep(10)
         connect_limiter.record_success()
         granted = await crowd
         before = [moment for moment in granted if moment <= 10]
         after = [moment for moment in granted if moment > 10]
-        assert len(before) <= 10 * OUTAGE_DIALS_PER_SECOND + 2
-        keeps_to(RATE, after, burst=1)
+        assert len(before) <= 10 * OUTAGE_CONNECTS_PER_SECOND + 2
+        assert_rate(RATE, after, burst=1)
         assert after[-1] == pytest.approx(10 + len(after) / RATE, abs=BURST_SECONDS + 0.1)
 
-    run_in_virtual_time(play)
+    run_in_virtual_time(scenario)
 
 
-def test_who_pauses_hears_of_the_end_of_an_outage() -> None:
-    async def pause(connect_limiter: ConnectLimiter, until_over: bool) -> float:
-        begun = now()
-        await connect_limiter.pause(60, until_over)
-        return now() - begun
+def test_end_of_an_outage_ends_pauses_that_wait_for_it() -> None:
+    async def pause(connect_limiter: ConnectLimiter, until_outage_ends: bool) -> float:
+        started_at = now()
+        await connect_limiter.pause(60, until_outage_ends)
+        return now() - started_at
 
-    async def play() -> None:
+    async def scenario() -> None:
         connect_limiter = ConnectLimiter()
-        await outage(connect_limiter)
-        assert await pause(connect_limiter, until_over=True) == pytest.approx(60)
+        await start_outage(connect_limiter)
+        assert await pause(connect_limiter, until_outage_ends=True) == pytest.approx(60)
         pauses = [
-            asyncio.create_task(pause(connect_limiter, until_over)) for until_over in (True, False)
+            asyncio.create_task(pause(connect_limiter, until_outage_ends))
+            for until_outage_ends in (True, False)
         ]
         await asyncio.sleep(5)
         connect_limiter.record_success()
         connect_limiter.record_success()
         assert await asyncio.gather(*pauses) == pytest.approx([5, 60])
 
-    run_in_virtual_time(play)
+    run_in_virtual_time(scenario)
 
 
 async def refused(connect_limiter: ConnectLimiter, urgent: bool = False) -> float:
-    """In how many seconds it is looked at again, for one who is told that now."""
-    with pytest.raises(Outdated) as held:
+    """Acquire a turn that is refused. Return in how many seconds WhatsApp is asked again."""
+    with pytest.raises(ClientOutdated) as held:
         await connect_limiter.acquire(urgent)
     return (held.value.until - timezone.now()) / timedelta(seconds=1)
 
 
-def soon(seconds: float) -> object:
-    return pytest.approx(seconds, abs=20)  # by the real clock, and the machine may be busy
+def about(seconds: float) -> object:
+    return pytest.approx(seconds, abs=20)  # by the real clock of a busy machine
 
 
-def test_outdated_is_one_alarm_and_one_probe_for_all(caplog: pytest.LogCaptureFixture) -> None:
-    async def play() -> None:
+def test_outdated_client_is_logged_once_and_probed_by_one_client(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def scenario() -> None:
         connect_limiter = ConnectLimiter()
         for _ in range(30):
             connect_limiter.record_outdated()
         assert connect_limiter.outdated_since is not None
-        assert await refused(connect_limiter) == soon(PROBE_SECONDS)
+        assert await refused(connect_limiter) == about(PROBE_SECONDS)
         for _ in range(3):
             await asyncio.sleep(PROBE_SECONDS - 1)
-            assert await refused(connect_limiter) == soon(1)
+            assert await refused(connect_limiter) == about(1)
             await asyncio.sleep(1)
             await connect_limiter.acquire()
             for _ in range(30):
-                assert await refused(connect_limiter) == soon(PROBE_SECONDS)
+                assert await refused(connect_limiter) == about(PROBE_SECONDS)
             connect_limiter.record_outdated()
 
     with caplog.at_level(logging.ERROR):
-        run_in_virtual_time(play)
+        run_in_virtual_time(scenario)
     assert len(caplog.records) == 1
 
 
-def test_who_waits_for_a_turn_meanwhile_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    async def play() -> None:
+def test_waiting_clients_are_refused_when_the_version_is(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
         connect_limiter = ConnectLimiter()
-        await times(connect_limiter, 40)
+        await acquire_turns(connect_limiter, 40)
         crowd = asyncio.gather(
             *(connect_limiter.acquire() for _ in range(100)), return_exceptions=True
         )
         await asyncio.sleep(0.5)
         connect_limiter.record_outdated()
-        told = await crowd
-        assert sum(isinstance(answer, Outdated) for answer in told) == pytest.approx(75, abs=20)
+        results = await crowd
+        assert sum(isinstance(result, ClientOutdated) for result in results) == pytest.approx(
+            75, abs=20
+        )
 
-    run_in_virtual_time(play)
+    run_in_virtual_time(scenario)
 
 
-def test_a_person_may_ask_again_after_a_minute() -> None:
-    async def play() -> None:
+def test_person_may_ask_again_after_a_minute() -> None:
+    async def scenario() -> None:
         connect_limiter = ConnectLimiter()
         connect_limiter.record_outdated()
-        await asyncio.sleep(ASKED_AGAIN_SECONDS - 1)
-        assert await refused(connect_limiter, urgent=True) == soon(
-            PROBE_SECONDS - ASKED_AGAIN_SECONDS
+        await asyncio.sleep(URGENT_RETRY_SECONDS - 1)
+        assert await refused(connect_limiter, urgent=True) == about(
+            PROBE_SECONDS - URGENT_RETRY_SECONDS
         )
         await asyncio.sleep(1)
-        assert await refused(connect_limiter) == soon(PROBE_SECONDS - ASKED_AGAIN_SECONDS)
+        assert await refused(connect_limiter) == about(PROBE_SECONDS - URGENT_RETRY_SECONDS)
         await connect_limiter.acquire(urgent=True)
-        assert await refused(connect_limiter) == soon(PROBE_SECONDS), "that was the probe"
+        assert await refused(connect_limiter) == about(PROBE_SECONDS), "that was the probe"
         connect_limiter.record_outdated()
-        assert await refused(connect_limiter, urgent=True) == soon(PROBE_SECONDS)
+        assert await refused(connect_limiter, urgent=True) == about(PROBE_SECONDS)
 
-    run_in_virtual_time(play)
+    run_in_virtual_time(scenario)
 
 
-def test_accepted_again_everyone_may_come(caplog: pytest.LogCaptureFixture) -> None:
-    async def play() -> None:
+def test_accepted_version_lets_all_clients_connect(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
         connect_limiter = ConnectLimiter()
         for _ in range(2):
             connect_limiter.record_outdated()
-            waiting = asyncio.create_task(connect_limiter.pause(10_000, until_over=True))
+            waiting = asyncio.create_task(connect_limiter.pause(10_000, until_outage_ends=True))
             await asyncio.sleep(PROBE_SECONDS)
             await connect_limiter.acquire()
             connect_limiter.record_success()
             assert connect_limiter.outdated_since is None
             await waiting
-            keeps_to(RATE, await times(connect_limiter, 100), RATE * BURST_SECONDS)
+            assert_rate(RATE, await acquire_turns(connect_limiter, 100), RATE * BURST_SECONDS)
 
     with caplog.at_level(logging.WARNING):
-        run_in_virtual_time(play)
+        run_in_virtual_time(scenario)
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"] * 2

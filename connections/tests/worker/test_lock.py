@@ -1,4 +1,4 @@
-"""One worker at a time on a data folder."""
+"""The lock that allows one worker on a data folder."""
 
 import multiprocessing
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from connections import lock
 
 
-def test_a_second_one_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
+def test_second_lock_is_refused_until_the_first_is_released(tmp_path: Path) -> None:
     path = tmp_path / "data" / "worker.lock"
     held = pytest.raises(lock.Locked, match=r"worker\.lock is held by another process")
     with lock.exclusive(path), held:
@@ -21,7 +21,7 @@ def hold_and_end(path: Path) -> None:
     lock.exclusive(path)
 
 
-def test_a_process_that_ends_lets_go(tmp_path: Path) -> None:
+def test_end_of_a_process_releases_its_lock(tmp_path: Path) -> None:
     path = tmp_path / "worker.lock"
     process = multiprocessing.get_context("spawn").Process(target=hold_and_end, args=(path,))
     process.start()

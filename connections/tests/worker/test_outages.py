@@ -1,4 +1,4 @@
-"""Outages in the log, and the time between tries."""
+"""The log of outages, and the delays between retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written down of how a pairing ended, with a host process that says what a test wants."""
+"""The recorded outcome of a pairing, with a scripted host process."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from connections import actions
 from connections.lifecycle import AnyObservation, Reason, State
 from connections.models import Connection, PairingAttempt
 from connections.tests.support.fake_worker import CODE, PAIRING_LASTS
-from connections.worker.hosts.client import Event, Link
-from connections.worker.hosts.handle import Host
+from connections.worker.hosts.client import ClientHandle, Event
+from connections.worker.hosts.handle import HostHandle
 from connections.worker.supervisor import Supervisor
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.pairing import Pairing
@@ -35,17 +35,17 @@ A_CODE: list[Event] = [
 
 
 class ScriptedHost:
-    """A host whose one client tells what a test wrote down for it, and is not heard of again."""
+    """A host with one client, which sends scripted events and then none."""
 
     def __init__(self, events: list[Event]) -> None:
         self.events = events
         self.killed = False
 
-    def open(self, database: str, pairing: bool = False) -> Link:
-        link = Link(cast(Host, self), 1, database)
+    def open(self, database: str, pairing: bool = False) -> ClientHandle:
+        client = ClientHandle(cast(HostHandle, self), 1, database)
         for event in self.events:
-            link.receive(event)
-        return link
+            client.receive(event)
+        return client
 
     def send(self, command: Mapping[str, Any]) -> None:
         pass
@@ -55,12 +55,12 @@ class ScriptedHost:
 
 
 class ScriptedClients:
-    """Gives a pairing its host."""
+    """Returns the scripted host for a pairing."""
 
     def __init__(self, host: ScriptedHost) -> None:
         self.host = host
 
-    async def open(self, connection_id: int, store: str, alone: bool = False) -> Link:
+    async def open(self, connection_id: int, store: str, dedicated: bool = False) -> ClientHandle:
         raise AssertionError("no login is resumed here")
 
     def evict(self, connection_id: int, store: str) -> bool:
@@ -69,16 +69,16 @@ class ScriptedClients:
     async def take_host(self) -> ScriptedHost:
         return self.host
 
-    def blank_store(self) -> bytes:
+    def store_template(self) -> bytes:
         return b""
 
 
 @pytest.fixture
 async def supervisor() -> AsyncIterator[Supervisor]:
-    """A worker with its lease held and none of its duties running."""
+    """A supervisor that holds its lease, without background tasks."""
     supervisor = Supervisor()
     supervisor._lease.worker = await sync_to_async(actions.start_worker)("w", alone=True)
-    supervisor._lease._until = math.inf
+    supervisor._lease._ends_at = math.inf
     try:
         yield supervisor
     finally:
@@ -105,7 +105,7 @@ def requested_pairing(supervisor: Supervisor) -> Connection:
             Outcome.REFUSED,
         ),
         (
-            # Which of the two comes first is the library's affair.
+            # The library may send them in either order.
             [
                 {"event": "pairing_ended", "outcome": "error"},
                 {"event": "not_paired", "error": "invalid device signature in pair success"},

@@ -1,4 +1,4 @@
-"""Which connections a worker has something to do for."""
+"""The connections that a worker must reconcile or may claim."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from organizations.access import Actor
 from organizations.actions import set_active
 from organizations.models import Organization
 
-NOBODY: frozenset[int] = frozenset()
+NONE_RUNNING: frozenset[int] = frozenset()
 
 
 @pytest.fixture
@@ -33,15 +33,17 @@ def linked(connection: Connection, worker: Worker) -> Connection:
     return Connection.objects.get()
 
 
-def test_what_should_run_and_does_not(linked: Connection, worker: Worker) -> None:
-    assert pending_connections(worker, NOBODY, alone=True) == [linked.pk]
+def test_connection_without_its_task_is_pending(linked: Connection, worker: Worker) -> None:
+    assert pending_connections(worker, NONE_RUNNING, alone=True) == [linked.pk]
     assert pending_connections(worker, frozenset([linked.pk]), alone=True) == []
     Organization.objects.update(deactivated_at=timezone.now())
     assert pending_connections(worker, frozenset([linked.pk]), alone=True) == [linked.pk]
-    assert pending_connections(worker, NOBODY, alone=True) == []
+    assert pending_connections(worker, NONE_RUNNING, alone=True) == []
 
 
-def test_a_test_message_that_waits(linked: Connection, worker: Worker) -> None:
+def test_connection_with_a_pending_test_message_is_pending(
+    linked: Connection, worker: Worker
+) -> None:
     running, now = frozenset([linked.pk]), timezone.now()
     assert pending_connections(worker, running, alone=True) == []
     test = SelfTest.objects.create(
@@ -52,10 +54,10 @@ def test_a_test_message_that_waits(linked: Connection, worker: Worker) -> None:
     assert pending_connections(worker, running, alone=True) == []
 
 
-def test_one_that_another_worker_has_now(linked: Connection, worker: Worker) -> None:
+def test_task_of_a_lost_connection_is_pending(linked: Connection, worker: Worker) -> None:
     Connection.objects.update(worker=Worker.objects.create(name="other"))
     assert pending_connections(worker, frozenset([linked.pk])) == [linked.pk]
-    assert pending_connections(worker, NOBODY) == []
+    assert pending_connections(worker, NONE_RUNNING) == []
 
 
 def test_connection_of_a_dead_worker_is_unowned_and_urgent_if_not_started(
@@ -69,7 +71,7 @@ def test_connection_of_a_dead_worker_is_unowned_and_urgent_if_not_started(
     assert unowned_connections() == ([linked.pk], [])
 
 
-def test_connected_ones_come_first(organization: Organization, worker: Worker) -> None:
+def test_connected_organizations_come_first(organization: Organization, worker: Worker) -> None:
     made = [Organization.objects.create(name=name) for name in ("first", "second")]
     first, second = (Connection.objects.of(one) for one in made)
     Connection.objects.update(desired=Desired.CONNECTED, store_name="attempt-1")
@@ -77,29 +79,27 @@ def test_connected_ones_come_first(organization: Organization, worker: Worker) -
     Connection.objects.filter(pk=second.pk).update(state=State.CONNECTED)
     assert unowned_connections() == ([], [second.pk, first.pk])
     Connection.objects.update(worker=worker)
-    assert pending_connections(worker, NOBODY, alone=True) == [second.pk, first.pk]
+    assert pending_connections(worker, NONE_RUNNING, alone=True) == [second.pk, first.pk]
     Connection.objects.update(worker=Worker.objects.create(name="other"))
     running = frozenset([first.pk, second.pk])
     assert pending_connections(worker, running) == [second.pk, first.pk]
 
 
-def test_who_leaves_while_deactivated_is_found_though_nobody_was_told(
-    linked: Connection, worker: Worker
-) -> None:
+def test_disconnect_while_deactivated_is_pending(linked: Connection, worker: Worker) -> None:
     set_active(linked.organization, False, Actor("alice"))
     assert pending_connections(worker, frozenset()) == []
     actions.request_disconnect(linked.pk, Actor("alice"))
     assert pending_connections(worker, frozenset()) == [linked.pk]
-    # Begun, and then nothing runs: a lost hand-over, say.
+    # Started, but no task runs, for example after a lost hand-over.
     Connection.objects.update(started_generation=F("generation"))
     assert pending_connections(worker, frozenset()) == [linked.pk]
     assert pending_connections(worker, frozenset([linked.pk])) == []
-    # A clean-up that has failed for good waits for a person.
+    # A permanently failed clean-up waits for a person.
     Connection.objects.update(state=State.ACTION_NEEDED, reason=Reason.STORE_FAILED)
     assert pending_connections(worker, frozenset()) == []
 
 
-def test_one_look_is_two_queries(
+def test_poll_makes_two_queries(
     linked: Connection, worker: Worker, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(2):
@@ -108,10 +108,10 @@ def test_one_look_is_two_queries(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_request_is_told_once(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[str, ...]] = []
-    monkeypatch.setattr(broadcast, "_tell", lambda _id, groups: told.append(groups))
+def test_request_is_broadcast_once(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[str, ...]] = []
+    monkeypatch.setattr(broadcast, "_tell", lambda _id, groups: sent.append(groups))
     actions.request_reconnect(connection.pk, Actor("alice"))
-    assert told == [
+    assert sent == [
         (broadcast.group_of(connection.pk), broadcast.ALL_CONNECTIONS_GROUP, broadcast.WORKERS)
     ]

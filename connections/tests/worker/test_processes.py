@@ -1,4 +1,4 @@
-"""A worker's process that has ended is seen from its own machine, and from no other."""
+"""The end of a worker's process is detected on its own machine, and on no other."""
 
 import os
 import subprocess
@@ -9,11 +9,14 @@ import pytest
 
 from connections.tests.support.fake_worker import FakeWorker
 from connections.worker import processes
-from connections.worker.balancing import _workers
+from connections.worker.balancing import read_workers
 
 
-def of_a_child() -> tuple[subprocess.Popen[bytes], str]:
-    code = "from connections.worker import processes; print(processes.own(), flush=True); input()"
+def start_child() -> tuple[subprocess.Popen[bytes], str]:
+    code = (
+        "from connections.worker import processes\n"
+        "print(processes.current_process(), flush=True); input()"
+    )
     child = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -25,50 +28,50 @@ def end(child: subprocess.Popen[bytes]) -> None:
     child.communicate(b"\n", timeout=10)
 
 
-def test_ended_process_is_gone() -> None:
-    child, known = of_a_child()
+def test_ended_process_has_ended() -> None:
+    child, known = start_child()
     try:
-        assert not processes.is_gone(known)
+        assert not processes.has_ended(known)
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # A zombie holds nothing.
-        assert processes.is_gone(known)
+        assert processes.has_ended(known)
     finally:
         end(child)
-    assert processes.is_gone(known)
+    assert processes.has_ended(known)
 
 
 def test_reused_pid_is_another_process() -> None:
-    place, pid, start = processes.own().split(" ")
-    assert not processes.is_gone(f"{place} {pid} {start}")
-    assert processes.is_gone(f"{place} {pid} {int(start) - 1}")
+    machine, pid, start_time = processes.current_process().split(" ")
+    assert not processes.has_ended(f"{machine} {pid} {start_time}")
+    assert processes.has_ended(f"{machine} {pid} {int(start_time) - 1}")
 
 
-def test_process_of_another_machine_is_not_gone() -> None:
-    assert not processes.is_gone("")
-    assert not processes.is_gone("another-boot:4026531836 1 1")
+def test_process_of_another_machine_counts_as_running() -> None:
+    assert not processes.has_ended("")
+    assert not processes.has_ended("another-boot:4026531836 1 1")
 
 
 def test_worker_of_an_ended_process_is_stopped(hand: FakeWorker) -> None:
-    child, known = of_a_child()
+    child, known = start_child()
     neighbour = FakeWorker(alone=False).worker
     type(neighbour).objects.filter(pk=neighbour.pk).update(process=known)
-    assert [peer.id for peer in _workers()[0]] == [hand.worker.pk, neighbour.pk]
+    assert [peer.id for peer in read_workers()[0]] == [hand.worker.pk, neighbour.pk]
     end(child)
-    assert [peer.id for peer in _workers()[0]] == [hand.worker.pk]
+    assert [peer.id for peer in read_workers()[0]] == [hand.worker.pk]
     neighbour.refresh_from_db()
     assert neighbour.stopped_at is not None
 
 
-def test_hidden_process_is_not_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where /proc shows only one's own processes."""
-    known = processes.own()
+def test_hidden_process_counts_as_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """/proc may be mounted to show only one's own processes."""
+    known = processes.current_process()
     machine = known.split(" ")[0]
 
     def hidden(path: Path) -> str:
         raise FileNotFoundError(path)
 
-    monkeypatch.setattr(processes, "_place", lambda: machine)
+    monkeypatch.setattr(processes, "_machine", lambda: machine)
     monkeypatch.setattr(Path, "read_text", hidden)
-    assert not processes.is_gone(known)
-    nobody_has = 2**22 + 1  # above the largest number that Linux gives away
-    assert processes.is_gone(f"{machine} {nobody_has} 1")
+    assert not processes.has_ended(known)
+    unused_pid = 2**22 + 1  # above the largest pid of Linux
+    assert processes.has_ended(f"{machine} {unused_pid} 1")

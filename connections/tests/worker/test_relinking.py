@@ -1,16 +1,16 @@
-"""Which proxy a client gets back once its link has held, by the environment of its process."""
+"""The proxy that a client gets back once its link is stable, from its process's environment."""
 
 from __future__ import annotations
 
 import pytest
 
-from connections.worker.child.relinking import REFUSING_PROXY, is_refusing, way_out
+from connections.worker.child.relinking import REFUSING_PROXY, configured_proxy, is_relink_refusal
 
 PROXY = "http://user:secret@proxy.example:3128"
 
 
 @pytest.mark.parametrize(
-    ("environment", "way"),
+    ("environment", "proxy"),
     [
         ({}, ""),
         ({"HTTPS_PROXY": ""}, ""),
@@ -30,14 +30,14 @@ PROXY = "http://user:secret@proxy.example:3128"
     ],
     ids=str,
 )
-def test_way_out_is_the_proxy_of_the_environment(
-    environment: dict[str, str], way: str | None
+def test_configured_proxy_is_read_from_the_environment(
+    environment: dict[str, str], proxy: str | None
 ) -> None:
-    assert way_out(environment) == way
+    assert configured_proxy(environment) == proxy
 
 
 @pytest.mark.parametrize(
-    ("bypass", "way"),
+    ("bypass", "proxy"),
     [
         ("", PROXY),
         ("localhost,127.0.0.1", PROXY),
@@ -51,21 +51,21 @@ def test_way_out_is_the_proxy_of_the_environment(
     ],
 )
 @pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
-def test_bypass_for_whatsapp_means_no_proxy(name: str, bypass: str, way: str) -> None:
-    assert way_out({"HTTPS_PROXY": PROXY, name: bypass}) == way
+def test_bypass_for_whatsapp_gives_no_proxy(name: str, bypass: str, proxy: str) -> None:
+    assert configured_proxy({"HTTPS_PROXY": PROXY, name: bypass}) == proxy
 
 
-def test_own_environment_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    assert way_out() == ""
+    assert configured_proxy() == ""
     monkeypatch.setenv("HTTPS_PROXY", PROXY)
-    assert way_out() == PROXY
+    assert configured_proxy() == PROXY
 
 
-def test_error_of_the_refusing_proxy_is_told_from_that_of_a_real_one() -> None:
+def test_only_errors_of_the_refusing_proxy_are_relink_refusals() -> None:
     refused = 'Get "https://web.whatsapp.com/ws/chat": proxyconnect tcp: dial tcp {}: connect: …'
     assert REFUSING_PROXY == "http://127.0.0.1:0"
-    assert is_refusing(refused.format("127.0.0.1:0"))
-    assert not is_refusing(refused.format("127.0.0.1:3128"))
-    assert not is_refusing('Get "https://web.whatsapp.com/ws/chat": Bad Gateway')
+    assert is_relink_refusal(refused.format("127.0.0.1:0"))
+    assert not is_relink_refusal(refused.format("127.0.0.1:3128"))
+    assert not is_relink_refusal('Get "https://web.whatsapp.com/ws/chat": Bad Gateway')

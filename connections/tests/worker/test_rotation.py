@@ -1,4 +1,4 @@
-"""Which QR code is shown and for how long, by the number of codes that WhatsApp gave."""
+"""The current QR code and its lifetime, by the number of codes in WhatsApp's set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
 from connections.worker.tasks.rotation import Rotation
 
-# What whatsmeow does with a set of so many codes: the seconds of each.
+# For how many seconds whatsmeow shows each code of a set of so many codes.
 LIFETIMES = {
     1: [20],
     3: [20, 20, 20],

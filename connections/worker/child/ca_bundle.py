@@ -1,8 +1,8 @@
-"""Which root certificates host processes trust, and what reading them costs.
+"""Makes host processes read the system's root certificates once instead of twice.
 
-Each pairing is a process of its own, in which Go reads all roots anew at its first TLS handshake:
-the system's bundle, and then each file of the folder that it was made of, which is the same once
-more, bundle and all. That was a quarter of the time from a request to its QR code.
+Each pairing runs in its own process, in which Go reads all roots at its first TLS handshake: the
+system's bundle, and then each file of the folder that the bundle was made of. That was a quarter
+of the time from a request to its QR code.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-# Where Go looks, in this order (crypto/x509, root_linux.go): the first file, and all folders.
+# Go reads the first of these files and all folders (crypto/x509, root_linux.go).
 BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
     Path("/etc/pki/tls/certs/ca-bundle.crt"),
@@ -22,7 +22,7 @@ BUNDLES = (
     Path("/etc/ssl/cert.pem"),
 )
 FOLDERS = (Path("/etc/ssl/certs"), Path("/etc/pki/tls/certs"))
-# A folder that cannot be read holds nothing; an empty text would mean the usual folders.
+# /dev/null is no folder, so Go reads none; an empty value would mean the default folders.
 NO_FOLDER = {"SSL_CERT_DIR": os.devnull}
 
 CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----")
@@ -33,9 +33,9 @@ def environment(
     bundles: Iterable[Path] = BUNDLES,
     folders: Iterable[Path] = FOLDERS,
 ) -> dict[str, str]:
-    """What hosts need in their environment to read the bundle alone, where it has everything.
+    """Return the environment variables that make hosts read the bundle alone.
 
-    Empty where the folders hold more, and where somebody says what is to be trusted.
+    Empty when the folders hold certificates that the bundle lacks, or when `given` names its own.
     """
     if given.get("SSL_CERT_FILE") or given.get("SSL_CERT_DIR"):
         return {}
@@ -44,12 +44,12 @@ def environment(
         return {}
     try:
         files = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
-        beside = (_certificates(path) for path in files if path != bundle and path.is_file())
-        return NO_FOLDER if set().union(*beside) <= _certificates(bundle) else {}
+        in_folders = (_certificates(path) for path in files if path != bundle and path.is_file())
+        return NO_FOLDER if set().union(*in_folders) <= _certificates(bundle) else {}
     except OSError:
-        return {}  # What cannot be read here is left to Go.
+        return {}  # Go reads the folders by itself.
 
 
 def _certificates(path: Path) -> set[bytes]:
-    """Those in a file, as base64 without its line ends."""
+    """Return the certificates in a file, as base64 without line breaks."""
     return {b"".join(found.split()) for found in CERTIFICATE.findall(path.read_bytes())}

@@ -3,10 +3,10 @@
 import re
 
 CAUSES = {
-    "answer": re.compile(r"required field"),  # WhatsApp sent what neonize cannot decode
+    "answer": re.compile(r"required field"),  # neonize cannot decode WhatsApp's answer
     "damaged": re.compile(r"malformed|not a database", re.I),
-    # The PostgreSQL of the stores, by its driver's words; it comes back by itself.
-    "away": re.compile(
+    # The PostgreSQL of the stores does not answer, by its driver's messages.
+    "unavailable": re.compile(
         r"^failed to upgrade database.*(dial tcp|dial unix|lookup|EOF|reset by peer|broken pipe"
         r"|i/o timeout|bad connection|connection refused|deadline exceeded|is starting up"
         r"|shutting down|too many (connections|clients)|remaining connection slots"
@@ -16,7 +16,7 @@ CAUSES = {
     "store": re.compile(
         r"^pq: |database|sqlite|disk|readonly|no space left|permission denied", re.I
     ),
-    "callback": re.compile(r"(?!)"),  # an error of ours, in a callback
+    "callback": re.compile(r"(?!)"),  # an exception in one of our callbacks
     "dial": re.compile(r"."),
     "stopped": re.compile(r"\Z"),
 }

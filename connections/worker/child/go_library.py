@@ -1,9 +1,9 @@
-"""neonize's Go library, called through declarations of our own.
+"""Calls neonize's Go library through ctypes declarations of our own.
 
-neonize's binding declares hundreds of functions and asks a shell for the machine's name, twice, all
-of it after the fork, where it costs each host 5 MiB and half the time of its start. Here the few
-that are used are declared before the fork, and only looked up in the library after it. They are
-declared as neonize does it; the version is pinned for this, too.
+neonize's binding declares hundreds of functions and runs a shell twice, all of it after the fork,
+where it costs each host 5 MiB and half the time of its start. This module declares the few
+functions in use before the fork, as neonize does, and only looks them up in the library after it.
+The version is pinned for this.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from urllib.parse import quote
 
 VERSION = "0.5.2"
 
-# What the library calls back.
+# The types of the callbacks that the library calls.
 TextCallback = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 EventCallback = ctypes.CFUNCTYPE(None, c_char_p, c_void_p, c_int, c_int)
 LogCallback = ctypes.CFUNCTYPE(None, c_void_p, c_int)
 
 
 class Bytes(ctypes.Structure):
-    """What the library returns: it may hold any byte."""
+    """A result of the library that may hold any byte."""
 
     _fields_ = [("ptr", c_void_p), ("size", ctypes.c_size_t)]
 
 
 class ProxySettings(ctypes.Structure):
-    """Which proxy the next connection of a client uses, and for what."""
+    """The proxy of a client's next connection, and the traffic that uses it."""
 
     _fields_ = [
         ("address", c_char_p),
@@ -43,8 +43,8 @@ class ProxySettings(ctypes.Structure):
 
 
 _BytesPointer = ctypes.POINTER(Bytes)
-_IsTrue = ctypes.CFUNCTYPE(c_bool, c_char_p)
-_Told = ctypes.CFUNCTYPE(c_void_p, c_char_p)
+_BoolCall = ctypes.CFUNCTYPE(c_bool, c_char_p)
+_TextCall = ctypes.CFUNCTYPE(c_void_p, c_char_p)
 _Connect = ctypes.CFUNCTYPE(
     c_void_p,
     *(c_char_p, c_char_p, c_char_p, c_int, c_int, c_char_p),
@@ -60,16 +60,16 @@ _FreeText = ctypes.CFUNCTYPE(None, c_void_p)
 _FreeBytes = ctypes.CFUNCTYPE(None, _BytesPointer)
 _Configure = ctypes.CFUNCTYPE(c_int, c_int, c_void_p, c_int, c_int)
 
-# What SQLite sets aside for each connection in advance, 200 KiB: most of it would lie idle.
+# SQLite allocates 200 KiB for each connection in advance, most of it unused.
 SQLITE_CONFIG_PAGECACHE, SQLITE_CONFIG_LOOKASIDE = 7, 13
 
-# SQLite's defaults cost 2 s for the prekeys of one login; WAL costs 0.15 s. Each KiB of cache is
-# there once for each linked organization.
+# SQLite's defaults take 2 s for the prekeys of one login, WAL takes 0.15 s. Each linked
+# organization has its own cache.
 PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_cache_size=-20&_x="
 
 
 def path_in(folder: Path) -> Path:
-    """Where the library for this machine lies."""
+    """Return the path of the library for this machine."""
     machine = platform.machine().lower()
     architecture = {"aarch64": "arm64", "x86_64": "amd64"}.get(machine, machine)
     ending = "dylib" if sys.platform == "darwin" else "so"
@@ -83,7 +83,7 @@ def address_of(database: str) -> bytes:
 
 
 class GoLibrary:
-    """The library, loaded; never before a fork. Raises OSError."""
+    """Loads the library; never before a fork. Raises OSError."""
 
     def __init__(self, path: Path) -> None:
         library = ctypes.CDLL(str(path))
@@ -118,14 +118,14 @@ class GoLibrary:
 
         self.Neonize = declared(_Connect, "Neonize", text)
         self.GetAllDevices = declared(_List, "GetAllDevices", text)
-        self.Stop = declared(_Told, "Stop", text)
-        self.Logout = declared(_Told, "Logout", text)
+        self.Stop = declared(_TextCall, "Stop", text)
+        self.Logout = declared(_TextCall, "Logout", text)
         self.SetProxyAddress = declared(_SetProxy, "SetProxyAddress", text)
-        self.IsConnected = declared(_IsTrue, "IsConnected")
-        self.IsLoggedIn = declared(_IsTrue, "IsLoggedIn")
+        self.IsConnected = declared(_BoolCall, "IsConnected")
+        self.IsLoggedIn = declared(_BoolCall, "IsLoggedIn")
         self.SendMessage = declared(_Send, "SendMessage", data)
         self.PairPhone = declared(_PairPhone, "PairPhone", data)
         if sys.platform == "linux":
             configure = _Configure(("sqlite3_config", library))
-            configure(SQLITE_CONFIG_LOOKASIDE, None, 0, 0)  # Reads the first two: none, of no size.
+            configure(SQLITE_CONFIG_LOOKASIDE, None, 0, 0)  # The size and number of the slots.
             configure(SQLITE_CONFIG_PAGECACHE, None, 0, 0)

@@ -1,8 +1,8 @@
-"""What runs in a host process: `python -m connections.worker.child.host_process FD`.
+"""The program of a host process: `python -m connections.worker.child.host_process FD`.
 
-The process that is started is a fork server: it imports everything but the Go library and forks a
-host for each socket that the worker passes to it, which costs 30 ms instead of 500 and shares
-its memory. A host loads the Go library and then follows its socket, one JSON line a command:
+The started process is a fork server: it imports everything but the Go library and forks a host for
+each socket that the worker passes to it, which takes 30 ms instead of 500 and shares its memory. A
+host loads the Go library and then reads commands from its socket, one JSON line each:
 
     {"do": "open", "ref": 1, "database": "/…/whatsmeow.sqlite3", "device_name": "…",
      "pairing": false}
@@ -34,8 +34,8 @@ from connections.worker.child import lease_memory, neonize_gateway
 
 Command = dict[str, Any]
 
-# All clients are checked at every so many pings; those that were down, at each.
-CHECK_EVERY = 3
+# Every third ping checks all clients; each ping checks those that were down.
+CHECK_ALL_EVERY = 3
 
 
 class Commands:
@@ -97,16 +97,16 @@ class Host:
                     self._commands.put(command)
 
     def _answer_ping(self) -> None:
-        """Answer, and now and then check the clients: that costs far more than an answer."""
-        thorough = self._pings % CHECK_EVERY == 0
+        """Answer a ping. Check the clients at some pings only, as that costs far more."""
+        check_all = self._pings % CHECK_ALL_EVERY == 0
         self._pings += 1
-        if thorough:
+        if check_all:
             self._usage = usage()
-        self.say(0, {"event": "pong", **self._usage})
-        if (thorough or self._down) and self._commands.empty():
-            self._commands.put({"do": "check", "ref": 0, "everyone": thorough})
+        self.send_event(0, {"event": "pong", **self._usage})
+        if (check_all or self._down) and self._commands.empty():
+            self._commands.put({"do": "check", "ref": 0, "all": check_all})
 
-    def say(self, ref: int, event: neonize_gateway.Event) -> None:
+    def send_event(self, ref: int, event: neonize_gateway.Event) -> None:
         """Send one line to the worker; the Go library's threads call this, too."""
         line = json.dumps({"ref": ref, **event}).encode() + b"\n"
         with self._writing:
@@ -129,50 +129,50 @@ class Host:
             client = neonize_gateway.open_client(
                 command["database"],
                 command["device_name"],
-                lambda event: self.say(ref, event),
+                lambda event: self.send_event(ref, event),
                 command["pairing"],
             )
             self._clients[ref] = client
             client.start()
         elif command["do"] == "prepare":
             error = neonize_gateway.prepare(command["database"])
-            self.say(ref, {"event": "prepared", "error": error})
+            self.send_event(ref, {"event": "prepared", "error": error})
         elif command["do"] == "pair_phone":
             self._clients[ref].pair_phone(command["number"])
         elif command["do"] == "allow_relink":
-            if ref in self._clients:  # A close overtakes what waits.
+            if ref in self._clients:  # A close overtakes waiting commands.
                 self._clients[ref].allow_relink()
         elif command["do"] == "send_test":
-            if ref in self._clients:  # A close overtakes what waits.
+            if ref in self._clients:  # A close overtakes waiting commands.
                 self._clients[ref].send_test(int(command["test"]), command["text"])
         elif command["do"] == "logout":
             self._clients[ref].logout()
         elif command["do"] == "close":
             self._close(ref)
         elif command["do"] == "check":
-            self._check(self._clients if command["everyone"] else self._down)
+            self._check(self._clients if command["all"] else self._down)
         else:
             raise ValueError(f"unknown command {command['do']!r}")
 
     def _check(self, refs: Iterable[int]) -> None:
-        """Report clients that are down: the library does not when a reconnect fails."""
+        """Report clients that are down: the library sends no event when a reconnect fails."""
         clients = {ref: self._clients[ref] for ref in refs if ref in self._clients}
-        self._down = {ref for ref, client in clients.items() if not client.up()}
+        self._down = {ref for ref, client in clients.items() if not client.is_connected()}
         for ref in self._down:
-            self.say(ref, {"event": "down"})
+            self.send_event(ref, {"event": "down"})
 
     def _close(self, ref: int) -> None:
-        """Stop a client, and drop what it was still to do, its start included."""
+        """Stop a client and drop its waiting commands, its start included."""
         self._commands.drop(ref)
         client = self._clients.pop(ref, None)
         if client is None:
-            self.say(ref, {"event": "ended", "error": "", "cause": "stopped"})
+            self.send_event(ref, {"event": "ended", "error": "", "cause": "stopped"})
         else:
             client.stop()
 
 
 def usage() -> neonize_gateway.Event:
-    """Return this process's open descriptors, and the megabytes that it does not share."""
+    """Return this process's open descriptors and its unshared memory in megabytes."""
     resident, shared = Path("/proc/self/statm").read_text().split()[1:3]
     pages = int(resident) - int(shared)
     megabytes = pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
@@ -194,30 +194,30 @@ def become_host(
     """Load the Go library and execute commands; never returns."""
     status = 1
     try:
-        prefer_to_be_killed()
+        raise_oom_score()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if lease is not None:
-            exit_with(lease)
+            exit_when_lease_ends(lease)
         neonize_gateway.load(noise_root)
         host = Host(channel)
-        host.say(0, {"event": "ready"})
+        host.send_event(0, {"event": "ready"})
         host.run()
         status = 0
     except Exception as error:
         report_crash(channel, error)
     finally:
-        # A client that shows a QR code can't be stopped, so an ordinary exit would hang.
+        # A client that shows a QR code cannot be stopped, so an ordinary exit would hang.
         os._exit(status)
 
 
-def prefer_to_be_killed() -> None:
-    """Let the kernel kill a host, which can be replaced, when memory runs out."""
+def raise_oom_score() -> None:
+    """Let the kernel kill hosts first when memory runs out: they can be replaced."""
     with contextlib.suppress(OSError):  # Some containers forbid it.
         Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def redirect_stdio(stderr: int) -> None:
-    """Keep the Go library's output out of ours; the reason of a crash goes to `stderr`."""
+    """Discard the Go library's output, except crash messages, which go to `stderr`."""
     null = os.open(os.devnull, os.O_RDWR)
     for stream, descriptor in enumerate((null, null, stderr)):
         os.dup2(descriptor, stream)
@@ -225,10 +225,10 @@ def redirect_stdio(stderr: int) -> None:
     os.close(stderr)
 
 
-def exit_with(lease: mmap.mmap) -> None:
-    """Exit when the lease (lease.py) is over.
+def exit_when_lease_ends(lease: mmap.mmap) -> None:
+    """Start a thread that exits this process when the lease (lease.py) is over.
 
-    Also after a standstill, in which other workers may have taken over.
+    It also exits after a standstill, in which other workers may have taken over.
     """
 
     def watch() -> None:
@@ -265,5 +265,5 @@ def main(control: socket.socket, lease: mmap.mmap | None = None) -> None:
 
 
 if __name__ == "__main__":
-    seen = mmap.mmap(int(sys.argv[2]), lease_memory.SIZE) if sys.argv[2:] else None
-    main(socket.socket(fileno=int(sys.argv[1])), seen)
+    lease_memory_map = mmap.mmap(int(sys.argv[2]), lease_memory.SIZE) if sys.argv[2:] else None
+    main(socket.socket(fileno=int(sys.argv[1])), lease_memory_map)

@@ -1,6 +1,7 @@
-"""The shared memory in which a worker tells its hosts how long they may hold sockets.
+"""Reads and writes the shared memory that holds the end of a worker's lease.
 
-Seconds on the clock that all processes of a machine share. No Django in here: hosts read it.
+The value is in seconds of `time.monotonic`, which all processes of a machine share. No Django in
+here: hosts read it.
 """
 
 import mmap

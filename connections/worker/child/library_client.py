@@ -1,9 +1,9 @@
 """A WhatsApp client in this process, run by neonize's Go library.
 
-It calls the library (go_library.py) rather than neonize's `NewClient`, for three reasons that were
-measured: importing all of neonize costs 0.5 s and twice the memory of what is needed here;
-`NewClient.connect` polls five times a second for each client; and the outcome of a pairing reaches
-only a private callback of it. The version is pinned for this.
+It calls the library (go_library.py) rather than neonize's `NewClient`, for three measured reasons:
+importing all of neonize takes 0.5 s and twice the memory; `NewClient.connect` polls five times a
+second for each client; and only a private callback of it gets the outcome of a pairing. The version
+is pinned for this.
 
 The Go library keeps its clients in maps without a lock. So one lock is held from a start to its
 first callback, around every stop and around every call.
@@ -25,7 +25,7 @@ Emit = Callable[[Event], None]
 FIRST_CALLBACK_SECONDS = 4.0
 LOOKUP_SECONDS = 1.0
 # How long a thread of the library may wait until another client's start or stop is over.
-GATE_SECONDS = 5.0
+LOCK_TIMEOUT_SECONDS = 5.0
 
 _lock = threading.Lock()
 
@@ -61,15 +61,15 @@ class Client:
         self._number = ""
         self._called_back = threading.Event()
         self._stopping = threading.Lock()
-        self._reached = self._over = self._stop_wanted = False
+        self._reached = self._over = self._stop_requested = False
         self._pairing = pairing
         self._starting = self._may_restart = True
-        self._start_guard = threading.Lock()
+        self._start_lock = threading.Lock()
         self._callbacks = (
-            go_library.TextCallback(self._guarded(self._on_code)),
-            go_library.TextCallback(self._guarded(self._on_login_status)),
-            go_library.EventCallback(self._guarded(self._on_event)),
-            go_library.LogCallback(self._guarded(self._on_log, is_sign=False)),
+            go_library.TextCallback(self._reporting_errors(self._on_code)),
+            go_library.TextCallback(self._reporting_errors(self._on_login_status)),
+            go_library.EventCallback(self._reporting_errors(self._on_event)),
+            go_library.LogCallback(self._reporting_errors(self._on_log, marks_start=False)),
         )
 
     def start(self) -> None:
@@ -77,25 +77,25 @@ class Client:
         with _lock:
             threading.Thread(target=self._run, name="neonize", daemon=True).start()
             self._called_back.wait(FIRST_CALLBACK_SECONDS)
-            with self._start_guard:
+            with self._start_lock:
                 self._starting = False
 
     def allow_relink(self) -> None:
         """Let the library reconnect by itself, once, when the link is lost."""
-        way = relinking.way_out()
-        if way is not None:
+        proxy = relinking.configured_proxy()
+        if proxy is not None:
             self._may_restart = True
             with _lock:
-                self._set_proxy(way)
+                self._set_proxy(proxy)
 
     def _set_proxy(self, proxy: str) -> None:
-        """Set the proxy of the next connection to WhatsApp; media keep theirs. Needs the lock."""
+        """Set the proxy of the next connection, not of media. The caller holds the lock."""
         settings = go_library.ProxySettings(proxy.encode(), False, False, True)
         self._go.SetProxyAddress(self._uuid, ctypes.byref(settings))
 
     def _refuse_relink(self) -> None:
         """Refuse reconnects from the login on: WhatsApp may drop it at once."""
-        with self._start_guard:
+        with self._start_lock:
             if self._starting:
                 # The start waits for this callback, and holds the lock.
                 return self._set_proxy(relinking.REFUSING_PROXY)
@@ -103,8 +103,8 @@ class Client:
         self._set_proxy_soon(relinking.REFUSING_PROXY)
 
     def _set_proxy_soon(self, proxy: str) -> None:
-        """As `_set_proxy`, on a thread of the library, which must not be held up for long."""
-        if _lock.acquire(timeout=GATE_SECONDS):
+        """Call `_set_proxy` on a thread of the library, which must not block for long."""
+        if _lock.acquire(timeout=LOCK_TIMEOUT_SECONDS):
             try:
                 self._set_proxy(proxy)
             finally:
@@ -117,7 +117,7 @@ class Client:
         but the dial would go on and end in a connection that no client holds.
         """
         with self._stopping:
-            self._stop_wanted = True
+            self._stop_requested = True
             if not (self._reached or self._over):
                 return
         self._stop()
@@ -126,13 +126,13 @@ class Client:
         with _lock:
             self._go.Stop(self._uuid)
 
-    def _stop_if_wanted(self) -> None:
+    def _stop_if_requested(self) -> None:
         """Stop on a thread of ours: the library's own would wait for itself."""
         with self._stopping:
-            if self._stop_wanted:
+            if self._stop_requested:
                 threading.Thread(target=self._stop, name="stop", daemon=True).start()
 
-    def up(self) -> bool:
+    def is_connected(self) -> bool:
         """Return whether the library says that it is connected and logged in."""
         with _lock:
             return bool(self._go.IsConnected(self._uuid) and self._go.IsLoggedIn(self._uuid))
@@ -147,7 +147,7 @@ class Client:
             answer: bytes = self._go.Logout(self._uuid)
             self._emit({"event": "logout_done", "error": answer.decode(errors="replace")})
 
-        self._call_aside("logout", call)
+        self._call_in_thread("logout", call)
 
     def send_test(self, test: int, text: str) -> None:
         """Send a text to the linked number itself; "test_done" answers.
@@ -163,24 +163,24 @@ class Client:
                 sent = {"id": "", "error": type(error).__name__}
             self._emit({"event": "test_done", "test": test, **sent})
 
-        self._call_aside("send test", call)
+        self._call_in_thread("send test", call)
 
-    def _call_aside(self, name: str, call: Callable[[], None]) -> None:
-        """Make a call of the library that may take long on a thread of its own.
+    def _call_in_thread(self, name: str, call: Callable[[], None]) -> None:
+        """Make a call of the library that may take long, in a new thread.
 
         The library looks its client up at the very start of the call, so the lock is not held for
         longer than a usual answer takes.
         """
         done = threading.Event()
 
-        def aside() -> None:
+        def run() -> None:
             try:
                 call()
             finally:
                 done.set()
 
         with _lock:
-            threading.Thread(target=aside, name=name, daemon=True).start()
+            threading.Thread(target=run, name=name, daemon=True).start()
             done.wait(LOOKUP_SECONDS)
 
     def pair_phone(self, number: str) -> None:
@@ -192,7 +192,7 @@ class Client:
         def ask() -> None:
             try:
                 with _lock:
-                    answer = messages.ask_for_phone_code(self._go, self._uuid, number)
+                    answer = messages.request_phone_code(self._go, self._uuid, number)
             except Exception as error:
                 answer = {"event": "phone_code_failed", "error": type(error).__name__}
             self._emit(answer)
@@ -222,38 +222,40 @@ class Client:
         )
         with self._stopping:
             self._over = True
-        self._stop_if_wanted()
+        self._stop_if_requested()
         # Go's error about an address that it cannot read has all of it.
         text = (error or b"").replace(self._database, b"the store").decode(errors="replace")
         self._emit({"event": "ended", "error": text, "cause": go_errors.cause_of(text)})
         self._called_back.set()
 
-    def _guarded(self, handler: Callable[..., None], is_sign: bool = True) -> Callable[..., None]:
+    def _reporting_errors(
+        self, handler: Callable[..., None], marks_start: bool = True
+    ) -> Callable[..., None]:
         """Return a handler that reports exceptions; the library would print and swallow them.
 
-        `is_sign`: its first call shows that the library has written its maps.
+        `marks_start`: its first call shows that the library has written its maps.
         """
 
-        def guarded(*arguments: Any) -> None:
+        def call_handler(*arguments: Any) -> None:
             try:
                 handler(*arguments)
             except Exception as error:
                 text = f"{type(error).__name__} in a callback"
                 self._emit({"event": "ended", "error": text, "cause": "callback"})
             finally:
-                if is_sign:
+                if marks_start:
                     self._called_back.set()
 
-        return guarded
+        return call_handler
 
     def _on_log(self, binary: int, size: int) -> None:
-        event = library_log.event_in(*messages.log_line(binary, size))
+        event = library_log.parse_line(*messages.parse_log_entry(binary, size))
         if event is None:
             return
         if event["event"] == "restarting":
-            if self._may_restart and (way := relinking.way_out()) is not None:
+            if self._may_restart and (proxy := relinking.configured_proxy()) is not None:
                 self._may_restart = False
-                self._set_proxy_soon(way)
+                self._set_proxy_soon(proxy)
             return
         if event["event"] == "authenticated":
             # Before the library has done anything else about this login.
@@ -278,9 +280,9 @@ class Client:
                 self._reached = True
             if not self._pairing:
                 self._refuse_relink()
-            self._stop_if_wanted()
+            self._stop_if_requested()
             return self._emit({"event": "reached"})
-        event = messages.event_of(kind, data)
+        event = messages.parse_event(kind, data)
         if kind == messages.CONNECTED:
             event["number"] = self._number
         self._emit(event)

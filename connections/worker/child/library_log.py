@@ -1,7 +1,7 @@
-"""Reads from the Go library's log what none of its events says.
+"""Parses lines of the Go library's log for facts that none of its events carries.
 
-The lines hold numbers, codes and keys, so they are read in the host process and dropped there. The
-phrases are those of the pinned version; `test_library_log` checks them against the library.
+The lines hold numbers, codes and keys, so the host process reads and drops them. The phrases are
+those of the pinned version; `test_library_log` checks them against the library.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ CODES = re.compile(r"<iq [^>]*><pair-device>(.*)</pair-device>", re.DOTALL)
 PASSKEY = re.compile(r'<notification [^>]*\btype="passkey_prologue_request"')
 
 
-def event_in(module: str, message: str) -> Event | None:
-    """Return the event that a log line means, or None.
+def parse_line(module: str, message: str) -> Event | None:
+    """Return the event that a log line reports, or None.
 
     authenticated · restarting · relink_failed (error) · failed (reason: the status as digits) ·
     not_paired (error) · codes (count: how many QR codes WhatsApp gave) · passkey
     """
     if module.endswith("/Recv"):
-        return _event_in_stanza(message)
+        return _parse_stanza(message)
     if message.startswith(AUTHENTICATED):
         return {"event": "authenticated"}
     if message.startswith(RESTARTING):
@@ -47,7 +47,7 @@ def event_in(module: str, message: str) -> Event | None:
     return None
 
 
-def _event_in_stanza(stanza: str) -> Event | None:
+def _parse_stanza(stanza: str) -> Event | None:
     if found := CODES.match(stanza):
         return {"event": "codes", "count": found[1].count("<ref>")}
     if PASSKEY.match(stanza):

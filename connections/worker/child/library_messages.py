@@ -14,10 +14,10 @@ Event = dict[str, Any]
 
 # WhatsApp accepts only "Browser (System)" here, with a browser that it knows.
 BROWSER, CHROME = "Chrome (Linux)", 1
-# neonize's numbers for its events. DEVICE comes by itself, as soon as WhatsApp was reached.
+# neonize's numbers for its events. DEVICE needs no subscription; it means WhatsApp was reached.
 DEVICE, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 3, 4, 5
 LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST = 6, 7, 8, 9, 10, 12
-# Only these are subscribed to: people's messages never leave the Go library.
+# The worker subscribes to these alone: people's messages never leave the Go library.
 SUBSCRIBED = bytes(
     [CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED]
     + [LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST]
@@ -48,8 +48,8 @@ def number_of(data: bytes) -> str:
     return str(messages.Device.FromString(data).JID.User)
 
 
-def event_of(kind: int, data: bytes) -> Event:
-    """Return an event of the library, but for DEVICE, as `library_client.Client` emits it."""
+def parse_event(kind: int, data: bytes) -> Event:
+    """Return an event of the library, except DEVICE, as `library_client.Client` emits it."""
     from neonize.proto import Neonize_pb2 as messages
 
     if kind == LOGGED_OUT:
@@ -65,7 +65,7 @@ def event_of(kind: int, data: bytes) -> Event:
     return {"event": PLAIN_EVENTS[kind]}
 
 
-def log_line(binary: int, size: int) -> tuple[str, str]:
+def parse_log_entry(binary: int, size: int) -> tuple[str, str]:
     """Return the module and the message of a line of the library's log."""
     from neonize.proto import Neonize_pb2 as messages
 
@@ -95,17 +95,19 @@ def send_text(go: Any, client: bytes, number: str, text: str) -> dict[str, str]:
     return {"id": answer.SendResponse.ID, "error": ""}
 
 
-def ask_for_phone_code(go: Any, client: bytes, number: str) -> Event:
-    """Ask for a code to type on the phone with a number (digits). Return the event that answers."""
+def request_phone_code(go: Any, client: bytes, number: str) -> Event:
+    """Ask for a code to type on the phone with a number (digits). Return the answer as an event."""
     from neonize.proto import Neonize_pb2 as messages
 
-    asked = messages.PairPhoneParams(
+    request = messages.PairPhoneParams(
         phone=number,
         showPushNotification=True,
         clientDisplayName=BROWSER,
         clientType=CHROME,
     ).SerializeToString()
-    answer = messages.PairPhoneReturnFunction.FromString(go.PairPhone(client, asked, len(asked)))
+    answer = messages.PairPhoneReturnFunction.FromString(
+        go.PairPhone(client, request, len(request))
+    )
     if answer.Error:
         return {"event": "phone_code_failed", "error": answer.Error}
     return {"event": "phone_code", "code": answer.Code}

@@ -1,7 +1,7 @@
 """Loads neonize's Go library in a host process, and opens clients in it.
 
-The library must never be loaded before a fork. No other module imports neonize, but for its
-messages in library_messages.py.
+The library must never be loaded before a fork. Only library_messages.py also imports
+neonize, for its messages.
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ _no_log = go_library.LogCallback(lambda _binary, _size: None)
 
 
 def preload(simulated: bool) -> None:
-    """Import what the calls need, all but the Go library itself; safe before a fork.
+    """Import all that the calls need except the Go library itself; safe before a fork.
 
     neonize runs a lot of code on import, so an empty module stands in for it, through which the
     real submodules are found.
@@ -52,7 +52,7 @@ def load(noise_root: bytes | None) -> None:
 
 
 def prepare(database: str) -> str:
-    """Make a store's tables, or update them, without connecting. Return what failed."""
+    """Create or update a store's tables without connecting. Return the error, "" for none."""
     address = go_library.address_of(database)
     answer: bytes = _loaded().GetAllDevices(address, _no_log)
     failed = answer.startswith(b"error: ")

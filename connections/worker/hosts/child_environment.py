@@ -1,7 +1,7 @@
-"""What processes that hold WhatsApp connections find in their environment: none of our secrets.
+"""Builds the environment of processes that hold WhatsApp connections: none of our secrets.
 
-They need the proxy and the place of certificates; their stores' addresses come through a pipe. A
-crash of theirs, or a fault in the library, gives away nothing else.
+They need the proxy and the certificates' location; stores' addresses come through a socket. So a
+crash of theirs, or a fault in the library, cannot reveal more.
 """
 
 from __future__ import annotations
@@ -22,5 +22,5 @@ WITHHELD = frozenset(
 
 
 def child_environment() -> dict[str, str]:
-    """Return the environment of this process without what only this process needs."""
+    """Return this process's environment without the settings that only this process needs."""
     return {name: value for name, value in os.environ.items() if name not in WITHHELD}

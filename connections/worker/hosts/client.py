@@ -1,4 +1,4 @@
-"""A WhatsApp client in a host process, as the worker handles it."""
+"""The worker's handle of a WhatsApp client in a host process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Event = dict[str, Any]
 
 CLOSE_SECONDS = 6.0
 # How long the other clients of a host have to move out before it is killed.
-EVICT_SECONDS = 20.0
+MOVE_OUT_SECONDS = 20.0
 # These do not change whether the client is connected.
 QUIET_EVENTS = frozenset(
     (
@@ -24,27 +24,27 @@ QUIET_EVENTS = frozenset(
 
 
 class ClientHost(Protocol):
-    """The host process of a client (host_handle.py)."""
+    """The host process of a client (handle.py)."""
 
     pid: int
     stuck: bool
     orphaned_stores: set[str]
 
     @property
-    def sessions(self) -> int:
-        """Return how many clients run in it."""
+    def client_count(self) -> int:
+        """Return the number of clients in it."""
 
     def send(self, command: Mapping[str, Any]) -> None:
         """Send one command."""
 
     def forget(self, ref: int) -> None:
-        """Pass no further event to a client."""
+        """Stop passing events to a client."""
 
     def kill(self, why: str = "") -> None:
         """Kill the process. `why` goes to its clients as the error."""
 
 
-class Link:
+class ClientHandle:
     """Sends commands to one WhatsApp client in a host, and queues its events."""
 
     def __init__(self, host: ClientHost, ref: int, database: str) -> None:
@@ -60,18 +60,18 @@ class Link:
         self._tests: dict[int, asyncio.Future[Event]] = {}
 
     async def next(self, seconds: float | None = None) -> Event:
-        """Return the next event; after the last one always "host_gone". Raises TimeoutError."""
+        """Return the next event; "host_gone" after the last one. Raises TimeoutError."""
         if self._ended and self._events.empty():
             return {"event": "host_gone", "error": ""}
         async with asyncio.timeout(seconds):
             return await self._events.get()
 
     def receive(self, event: Event) -> None:
-        """Queue an event of the client, if it says something new."""
+        """Queue an event of the client, unless it repeats the known state."""
         if event["event"] == "test_done":
             return self._test_done(event)
         if event["event"] == "down":
-            # The library sends no event when it fails to reconnect by itself, after a 515 for one.
+            # The library sends no event when it fails to reconnect, for example after a 515.
             self._down_reports += 1
             if not self.connected or self._down_reports < 2:
                 return
@@ -101,8 +101,8 @@ class Link:
         """Let the library reconnect this client by itself when it is lost, once."""
         self.host.send({"do": "allow_relink", "ref": self.ref})
 
-    def move(self) -> None:
-        """Queue "move": the task is to open the client anew, in another host."""
+    def request_move(self) -> None:
+        """Queue "move": the task reopens the client in another host."""
         self.receive({"event": "move"})
 
     async def logout(self, seconds: float) -> str:
@@ -122,7 +122,7 @@ class Link:
     async def send_test(self, test: int, text: str, seconds: float) -> tuple[str, str]:
         """Send a text to the linked number itself, within `seconds`.
 
-        Return the message's id and "", or "" and why not: "timed out", "lost" or "refused".
+        Return the message's id and "", or "" and the error: "timed out", "lost" or "refused".
         """
         if self._ended or self._closed:
             return "", "lost"
@@ -138,7 +138,7 @@ class Link:
         return str(done["id"]), str(done["error"])
 
     def _test_done(self, event: Event) -> None:
-        """Pass an answer to `send_test` on, unless it comes too late."""
+        """Resolve a `send_test` with its answer, unless that comes too late."""
         answer = self._tests.get(event["test"])
         if answer is not None and not answer.done():
             answer.set_result(event)
@@ -146,8 +146,8 @@ class Link:
     async def close(self) -> None:
         """Close the socket, keeping the credentials.
 
-        If the client does not stop, its host is killed as soon as the others have moved out: opened
-        anew elsewhere, it would replace its own connection again and again.
+        If the client does not stop, its host is killed as soon as the others have moved out:
+        reopened in another host, it would replace its own connection again and again.
         """
         if self._closed:
             return
@@ -156,12 +156,12 @@ class Link:
             self.host.orphaned_stores.add(self.database)
         self.host.send({"do": "close", "ref": self.ref})
         try:
-            if await self._ends_within(CLOSE_SECONDS):
+            if await self._wait_until_ended(CLOSE_SECONDS):
                 return
             self.host.stuck = True
-            deadline = asyncio.get_running_loop().time() + EVICT_SECONDS
-            while self.host.sessions > 1 and asyncio.get_running_loop().time() < deadline:
-                if await self._ends_within(0.5):
+            deadline = asyncio.get_running_loop().time() + MOVE_OUT_SECONDS
+            while self.host.client_count > 1 and asyncio.get_running_loop().time() < deadline:
+                if await self._wait_until_ended(0.5):
                     return
             logger.warning(
                 "killing a host whose client did not stop", extra={"host": self.host.pid}
@@ -170,7 +170,7 @@ class Link:
         finally:
             self.host.forget(self.ref)
 
-    async def _ends_within(self, seconds: float) -> bool:
+    async def _wait_until_ended(self, seconds: float) -> bool:
         """Return whether the client ends within so many seconds."""
         try:
             async with asyncio.timeout(seconds):

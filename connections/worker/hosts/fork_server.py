@@ -14,7 +14,7 @@ from django.conf import settings
 
 from connections.worker.child import ca_bundle
 from connections.worker.hosts.child_environment import child_environment
-from connections.worker.hosts.handle import Host, HostBroken
+from connections.worker.hosts.handle import HostError, HostHandle
 
 logger = logging.getLogger(__name__)
 
@@ -28,23 +28,23 @@ class ForkServer:
         self, environment: Mapping[str, str], warm_hosts: int, lease: int | None = None
     ) -> None:
         self._lease = lease  # descriptor of the lease's memory (lease_memory.py)
-        # One thread of Go at a time is plenty for a host's clients, and saves memory; so does one
-        # arena of malloc for all threads, as SQLite would fill one for each client.
-        lean = {"GOMAXPROCS": "1", "MALLOC_ARENA_MAX": "1"}
+        # One running Go thread is enough for a host's clients. One malloc arena for all threads
+        # saves memory: SQLite would fill one for each client.
+        memory_saving = {"GOMAXPROCS": "1", "MALLOC_ARENA_MAX": "1"}
         given = {**child_environment(), **environment}
-        self._environment = {**lean, **given, **ca_bundle.environment(given)}
-        self._wanted = warm_hosts
+        self._environment = {**memory_saving, **given, **ca_bundle.environment(given)}
+        self._warm_target = warm_hosts
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._forking = asyncio.Lock()
-        self._warm: list[Host] = []
-        self._filling: asyncio.Task[None] | None = None
+        self._fork_lock = asyncio.Lock()
+        self._warm: list[HostHandle] = []
+        self._fill_task: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def take(self) -> Host:
-        """Return a host that runs nothing yet: a warm one if there is one. Raises HostBroken."""
+    async def take(self) -> HostHandle:
+        """Return a host without clients: a warm one if there is one. Raises HostError."""
         if self._closed:
-            raise HostBroken("the service is being stopped")
+            raise HostError("the service is being stopped")
         while self._warm:
             host = self._warm.pop(0)
             self.fill()
@@ -54,13 +54,13 @@ class ForkServer:
         self.fill()
         try:
             return await self._spawn()
-        except HostBroken:
-            logger.exception("starting the fork server again")
+        except HostError:
+            logger.exception("the fork server failed; starting it again")
             return await self._spawn()
 
     @property
-    def warm_hosts(self) -> list[Host]:
-        """Return the hosts that wait for the next pairing."""
+    def warm_hosts(self) -> list[HostHandle]:
+        """Return the hosts that are ready for the next pairing."""
         return list(self._warm)
 
     @property
@@ -70,43 +70,43 @@ class ForkServer:
 
     def fill(self) -> None:
         """Start warm hosts in the background, until there are as many as wanted."""
-        if self._filling is None or self._filling.done():
-            self._filling = asyncio.create_task(self._fill(), name="warm hosts")
+        if self._fill_task is None or self._fill_task.done():
+            self._fill_task = asyncio.create_task(self._fill(), name="warm hosts")
 
     async def _fill(self) -> None:
-        while not self._closed and len(self._warm) < self._wanted:
+        while not self._closed and len(self._warm) < self._warm_target:
             try:
                 self._warm.append(await self._spawn())
-            except HostBroken:
-                logger.exception("no warm host")
+            except HostError:
+                logger.exception("a warm host could not be started")
                 return
 
-    async def _spawn(self) -> Host:
-        async with self._forking:
+    async def _spawn(self) -> HostHandle:
+        async with self._fork_lock:
             if self._process is None or self._process.poll() is not None:
-                self._end()
-                self._start()
+                self._stop_process()
+                self._start_process()
             assert self._control is not None
-            ours, theirs = socket.socketpair()
-            ours.setblocking(False)
+            own_end, host_end = socket.socketpair()
+            own_end.setblocking(False)
             stderr = os.memfd_create("host stderr")
             try:
-                socket.send_fds(self._control, [b"fork"], [theirs.fileno(), stderr])
+                socket.send_fds(self._control, [b"fork"], [host_end.fileno(), stderr])
                 async with asyncio.timeout(SPAWN_SECONDS):
                     answer = await asyncio.get_running_loop().sock_recv(self._control, 16)
                 if not answer:
-                    raise HostBroken("the fork server ended; see its error above")
+                    raise HostError("the fork server ended; see its error above")
             except BaseException as error:
-                # A late answer would be taken for the answer to the next request.
-                ours.close()
+                # A late answer would be read as the answer to the next request.
+                own_end.close()
                 os.close(stderr)
-                self._end()
+                self._stop_process()
                 if isinstance(error, (OSError, TimeoutError)):
-                    raise HostBroken("the fork server does not answer") from error
+                    raise HostError("the fork server does not answer") from error
                 raise
             finally:
-                theirs.close()
-        host = Host(int(answer), ours, stderr)
+                host_end.close()
+        host = HostHandle(int(answer), own_end, stderr)
         try:
             await host.start()
         except BaseException:
@@ -114,10 +114,10 @@ class ForkServer:
             raise
         return host
 
-    def _start(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            passed = [theirs.fileno(), *([] if self._lease is None else [self._lease])]
+    def _start_process(self) -> None:
+        own_end, host_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with host_end:
+            passed = [host_end.fileno(), *([] if self._lease is None else [self._lease])]
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "connections.worker.child.host_process", *map(str, passed)],
                 pass_fds=passed,
@@ -126,10 +126,10 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the worker, which ends its hosts
             )
-        ours.setblocking(False)
-        self._control = ours
+        own_end.setblocking(False)
+        self._control = own_end
 
-    def _end(self) -> None:
+    def _stop_process(self) -> None:
         if self._control is not None:
             self._control.close()
         if self._process is not None:
@@ -137,16 +137,16 @@ class ForkServer:
             self._process.wait()
         self._process = self._control = None
 
-    def drop(self) -> None:
-        """Kill the warm hosts; others are started when they are needed."""
+    def kill_warm_hosts(self) -> None:
+        """Kill the warm hosts; new ones start when they are needed."""
         while self._warm:
             self._warm.pop().kill()
 
     async def close(self) -> None:
         """Kill the warm hosts and the fork server."""
         self._closed = True
-        if self._filling is not None:
-            self._filling.cancel()
-            await asyncio.wait([self._filling])
-        self.drop()
-        self._end()
+        if self._fill_task is not None:
+            self._fill_task.cancel()
+            await asyncio.wait([self._fill_task])
+        self.kill_warm_hosts()
+        self._stop_process()

@@ -1,4 +1,4 @@
-"""The host processes of linked organizations: several clients in each."""
+"""The pool of host processes for linked organizations, with several clients in each."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import logging
 
 from django.conf import settings
 
-from connections.worker.hosts.client import Link
+from connections.worker.hosts.client import ClientHandle
 from connections.worker.hosts.fork_server import ForkServer
-from connections.worker.hosts.handle import Host
+from connections.worker.hosts.handle import HostHandle
 
 logger = logging.getLogger(__name__)
 
 RECYCLE_SECONDS = 5.0
-# Clients of a used up host move one after the other, as each is offline for a moment.
-MOVE_SECONDS = 0.2
+# Clients move out of a host one by one, as each is offline for a moment.
+MOVE_PAUSE_SECONDS = 0.2
 
 
 class HostPool:
@@ -23,53 +23,55 @@ class HostPool:
 
     def __init__(self, fork_server: ForkServer) -> None:
         self._fork_server = fork_server
-        self._hosts: list[Host] = []
+        self._hosts: list[HostHandle] = []
         self._opening = asyncio.Lock()
 
     @property
-    def hosts(self) -> list[Host]:
-        """Return the hosts, also those that have ended and were not removed yet."""
+    def hosts(self) -> list[HostHandle]:
+        """Return the hosts, including ended ones that were not removed yet."""
         return list(self._hosts)
 
     @property
     def count(self) -> int:
-        """Return how many host processes there are."""
+        """Return the number of host processes."""
         return len(self._hosts)
 
-    async def open(self, database: str, alone: bool = False) -> Link:
-        """Resume a store's device in a host that has room. Raises HostBroken.
+    async def open(self, database: str, dedicated: bool = False) -> ClientHandle:
+        """Resume a store's device in a host with room. Raises HostError.
 
-        `alone`: in a host of its own, as this client may have crashed the last ones.
+        `dedicated`: in its own host, as this client may have crashed the last ones.
         """
         async with self._opening:
-            host = None if alone else self._find_free()
+            host = None if dedicated else self._find_free()
             if host is None:
                 host = await self._fork_server.take()
-                host.alone = alone
+                host.dedicated = dedicated
                 self._hosts.append(host)
             return host.open(database)
 
-    def _find_free(self) -> Host | None:
-        self._end_unused()
+    def _find_free(self) -> HostHandle | None:
+        self._kill_unused()
         free = (
             host
             for host in self._hosts
-            if not host.recycle and not host.alone and host.sessions < settings.SESSIONS_PER_HOST
+            if not host.needs_recycling
+            and not host.dedicated
+            and host.client_count < settings.SESSIONS_PER_HOST
         )
         return next(free, None)
 
-    def _end_unused(self) -> None:
-        """Kill the hosts that have no client and take no new one."""
+    def _kill_unused(self) -> None:
+        """Remove ended hosts, and kill those without clients that take no new ones."""
         for host in list(self._hosts):
-            closed_to_others = host.recycle or host.alone
-            if not host.alive or (closed_to_others and not host.sessions):
+            closed_to_others = host.needs_recycling or host.dedicated
+            if not host.alive or (closed_to_others and not host.client_count):
                 self._hosts.remove(host)
                 host.kill()
 
     def evict(self, database: str) -> bool:
         """Kill the hosts where a closed client of this store may still connect.
 
-        The library goes on dialling for a client that is stopped. Return whether there was one.
+        The library continues to dial for a stopped client. Return whether there was one.
         """
         suspects = [host for host in self._hosts if host.alive and database in host.orphaned_stores]
         for host in suspects:
@@ -80,15 +82,15 @@ class HostPool:
         return bool(suspects)
 
     async def recycle(self) -> None:
-        """Move the clients of used up hosts to others, kill empty ones, and wait a while."""
+        """Move clients out of hosts that need recycling, kill empty ones, and sleep."""
         async with self._opening:
-            self._end_unused()
+            self._kill_unused()
         for host in list(self._hosts):
-            if host.recycle and host.alive and host.sessions:
-                logger.info("replacing a used up host", extra={"host": host.pid, **host.usage})
-                for link in host.links:
-                    link.move()
-                    await asyncio.sleep(MOVE_SECONDS)
+            if host.needs_recycling and host.alive and host.client_count:
+                logger.info("recycling a host", extra={"host": host.pid, **host.usage})
+                for client in host.clients:
+                    client.request_move()
+                    await asyncio.sleep(MOVE_PAUSE_SECONDS)
         await asyncio.sleep(RECYCLE_SECONDS)
 
     def kill(self) -> None:

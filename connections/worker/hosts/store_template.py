@@ -1,7 +1,7 @@
-"""The tables of fresh stores, which the Go library makes in a host process.
+"""Prepares the tables of new stores, which the Go library creates in a host process.
 
-A pairing gets a copy of one store that was made when the worker started; docs/performance.md says
-what that saves. Where there is no template, the library makes the tables in the empty store.
+A pairing gets a copy of a template that was made when the worker started (docs/performance.md).
+Without a template, the library creates the tables in the empty store.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from connections.worker.hosts.fork_server import ForkServer
-from connections.worker.hosts.handle import Host, HostBroken
+from connections.worker.hosts.handle import HostError, HostHandle
 
 logger = logging.getLogger(__name__)
 
@@ -27,31 +27,31 @@ PREPARE_SECONDS = 60.0
 
 
 class StoreTemplate:
-    """The file of a fresh store, once it is made; b"" until then."""
+    """Holds the file of a new store with its tables; b"" until it is made."""
 
     def __init__(self) -> None:
         self.content = b""
 
     async def make(self, fork_server: ForkServer) -> None:
-        """Make it in a host that is killed afterwards. Log a failure."""
+        """Make the template in a host and kill that host. Log a failure."""
         try:
             host = await fork_server.take()
             try:
-                # A library that is killed in the middle may still write there.
+                # A host that is killed while it works may still write there.
                 with tempfile.TemporaryDirectory(
                     prefix="whatsapp-orgs-", ignore_cleanup_errors=True
                 ) as folder:
                     path = Path(folder) / "template.sqlite3"
                     await host.prepare(str(path), TEMPLATE_SECONDS)
-                    self.content = await asyncio.to_thread(_content, path)
+                    self.content = await asyncio.to_thread(_read_as_one_file, path)
             finally:
                 host.kill()
-        except (HostBroken, TimeoutError, OSError, sqlite3.Error):
-            logger.exception("no store template; each pairing makes its store's tables")
+        except (HostError, TimeoutError, OSError, sqlite3.Error):
+            logger.exception("the store template failed; each pairing creates its store's tables")
 
 
-def _content(path: Path) -> bytes:
-    """Return a database as one file, which needs no other one beside it."""
+def _read_as_one_file(path: Path) -> bytes:
+    """Return a database as one file, without a WAL beside it."""
     copy = path.with_name("copy.sqlite3")
     with closing(sqlite3.connect(path)) as database:
         database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
@@ -62,7 +62,7 @@ def _content(path: Path) -> bytes:
 
 
 class StorePreparer:
-    """Makes or updates the tables of stores, one after the other, for code without an event loop.
+    """Creates or updates the tables of stores, for code without an event loop.
 
     A context manager: its host process ends with the block.
     """
@@ -70,10 +70,10 @@ class StorePreparer:
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
         self._fork_server = ForkServer({}, 0)
-        self._host: Host | None = None
+        self._host: HostHandle | None = None
 
     def __call__(self, address: str) -> str:
-        """Make a store's tables, or update them. Return what failed, "" if nothing."""
+        """Create or update a store's tables. Return the error, "" for none."""
         return self._runner.run(self._prepare(address))
 
     async def _prepare(self, address: str) -> str:
@@ -84,7 +84,7 @@ class StorePreparer:
         except TimeoutError:
             self._kill_host()
             return "the store could not be opened in time"
-        except HostBroken as error:
+        except HostError as error:
             return str(error)
         return ""
 

@@ -1,1 +1,1 @@
-"""The work for one connection: link a phone, hold the link, log out."""
+"""The work for one connection: link a phone, keep the link, log out."""

@@ -1,4 +1,4 @@
-"""How fast clients are started, over all organizations: an outage's end must be no stampede."""
+"""Limits how fast clients connect, so that the end of an outage is no stampede."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from django.utils import timezone
 
 logger = logging.getLogger(__name__)
 
-# So many dials in a row have failed that it is not one organization's bad luck.
+# After so many failed connects in a row it is an outage, not a fault of one organization.
 OUTAGE_FAILURES = 3
-# Dials a second that find out whether an outage is over.
-OUTAGE_DIALS_PER_SECOND = 2.0
-# Half a second's worth may start at once, so that one alone never waits.
+# Connects per second that detect the end of an outage.
+OUTAGE_CONNECTS_PER_SECOND = 2.0
+# So many seconds' worth may start at once: a single client never waits.
 BURST_SECONDS = 0.5
-# A person who presses Reconnect gets a fresh answer from WhatsApp, but not each time.
-ASKED_AGAIN_SECONDS = 60.0
+# So often Reconnect asks WhatsApp again whether it accepts this version.
+URGENT_RETRY_SECONDS = 60.0
 
 
-class Outdated(Exception):
-    """WhatsApp refuses this version of the software; `until`: when that is looked at again."""
+class ClientOutdated(Exception):
+    """WhatsApp refuses this version of the client; `until`: when it is asked again."""
 
     def __init__(self, until: datetime) -> None:
         super().__init__(until)
@@ -30,30 +30,30 @@ class Outdated(Exception):
 
 
 class ConnectLimiter:
-    """Gives each start of a client its turn, and knows whether WhatsApp can be reached at all."""
+    """Limits the rate of connects, and detects outages of WhatsApp."""
 
     def __init__(self) -> None:
-        self._queue = asyncio.Lock()
+        self._turn_lock = asyncio.Lock()
         self._next = 0.0
         self._failures = 0
-        self._over = asyncio.Event()  # set and replaced when an outage ends
+        self._outage_over = asyncio.Event()  # set and replaced when an outage ends
         self._outdated_at = 0.0
         self._probe_at = 0.0
         self.outdated_since: datetime | None = None
-        self.workers = 1  # that share the turns
+        self.workers = 1  # that share the rate
 
     @property
     def outage(self) -> bool:
-        """Whether nobody has got through lately."""
+        """Return whether the last connects all failed."""
         return self._failures >= OUTAGE_FAILURES
 
     async def acquire(self, urgent: bool = False) -> None:
-        """Wait until a client may be started. Raises Outdated.
+        """Wait until a client may connect. Raises ClientOutdated.
 
-        `urgent`: a person waits for it, so it goes before those that come back by themselves.
+        `urgent`: a person waits for it, so it overtakes those that reconnect by themselves.
         """
         if not urgent:
-            async with self._queue:
+            async with self._turn_lock:
                 self._check_outdated(urgent)
                 await self._wait_for_turn()
         self._check_outdated(urgent)
@@ -63,7 +63,7 @@ class ConnectLimiter:
         self._next = max(self._next, self._now() - BURST_SECONDS) + 1 / rate
 
     def record_success(self) -> None:
-        """WhatsApp accepted a client: those that wait for the end of an outage may come."""
+        """Record that WhatsApp accepted a client, which ends an outage."""
         ended = self._failures > 0 or self.outdated_since is not None
         self._failures = 0
         if self.outdated_since is not None:
@@ -71,17 +71,17 @@ class ConnectLimiter:
             self.outdated_since = None
         if ended:
             self._next = min(self._next, self._now())
-            self._over.set()
-            self._over = asyncio.Event()
+            self._outage_over.set()
+            self._outage_over = asyncio.Event()
 
     def record_failure(self) -> None:
-        """WhatsApp could not be reached."""
+        """Record that WhatsApp could not be reached."""
         self._failures += 1
         if self._failures == OUTAGE_FAILURES:
             logger.warning("WhatsApp cannot be reached; connecting slowly until it can")
 
     def record_outdated(self) -> None:
-        """WhatsApp refuses this version: one alarm, and one client asks again now and then."""
+        """Record that WhatsApp refuses this version, and log it once."""
         self._outdated_at = self._now()
         if self.outdated_since is None:
             self.outdated_since = timezone.now()
@@ -91,31 +91,31 @@ class ConnectLimiter:
                 "Update neonize. One client asks again now and then"
             )
 
-    async def pause(self, seconds: float, until_over: bool = False) -> None:
-        """Wait, but with `until_over` no longer than it takes for anyone to get through."""
-        if not until_over:
+    async def pause(self, seconds: float, until_outage_ends: bool = False) -> None:
+        """Wait; with `until_outage_ends` only until any client gets through."""
+        if not until_outage_ends:
             return await asyncio.sleep(seconds)
         try:
             async with asyncio.timeout(seconds):
-                await self._over.wait()
+                await self._outage_over.wait()
         except TimeoutError:
             return
 
     async def _wait_for_turn(self) -> None:
         while (wait := self._next - self._now()) > 0:
-            # In an outage the turns are far apart, and its end is worth waking up for.
-            await self.pause(wait, until_over=True)
+            # In an outage turns are far apart, so its end cuts the wait short.
+            await self.pause(wait, until_outage_ends=True)
 
     def _check_outdated(self, urgent: bool) -> None:
         if self.outdated_since is None:
             return
-        asked = urgent and self._now() - self._outdated_at >= ASKED_AGAIN_SECONDS
-        if not asked and self._now() < self._probe_at:
-            raise Outdated(timezone.now() + timedelta(seconds=self._probe_at - self._now()))
+        may_ask_again = urgent and self._now() - self._outdated_at >= URGENT_RETRY_SECONDS
+        if not may_ask_again and self._now() < self._probe_at:
+            raise ClientOutdated(timezone.now() + timedelta(seconds=self._probe_at - self._now()))
 
     def _rate(self, urgent: bool) -> float:
         normal = settings.CONNECTS_PER_SECOND / max(1, self.workers)
-        return min(normal, OUTAGE_DIALS_PER_SECOND) if self.outage and not urgent else normal
+        return min(normal, OUTAGE_CONNECTS_PER_SECOND) if self.outage and not urgent else normal
 
     @staticmethod
     def _now() -> float:

@@ -1,4 +1,4 @@
-"""What the tasks of one worker share, and the ways they reach what is outside of them."""
+"""The context that the tasks of one worker share: database, stores, clients, limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from connections.models import Worker
 from connections.stores.base import StoreBackend
-from connections.worker.hosts.client import Link
+from connections.worker.hosts.client import ClientHandle
 from connections.worker.tasks.connect_limiter import ConnectLimiter
 from connections.worker.tasks.stability import Stability
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class RunFunction(Protocol):
-    """Runs a blocking function off the event loop, and returns what it returns."""
+    """Runs a blocking function off the event loop and returns its result."""
 
     def __call__(self, function: Callable[..., T], /, *arguments: object) -> Awaitable[T]: ...
 
@@ -26,7 +26,7 @@ class RunFunction(Protocol):
 class PairingHost(Protocol):
     """A host process for one pairing."""
 
-    def open(self, database: str, pairing: bool = False) -> Link:
+    def open(self, database: str, pairing: bool = False) -> ClientHandle:
         """Start a client on a store."""
 
     def kill(self) -> None:
@@ -34,27 +34,27 @@ class PairingHost(Protocol):
 
 
 class Clients(Protocol):
-    """Where the clients of this worker run."""
+    """Starts the clients of this worker."""
 
-    async def open(self, connection_id: int, store: str, alone: bool = False) -> Link:
-        """Resume a store's device in a session host. Raises HostBroken."""
+    async def open(self, connection_id: int, store: str, dedicated: bool = False) -> ClientHandle:
+        """Resume a store's device in a pooled host. Raises HostError."""
 
     def evict(self, connection_id: int, store: str) -> bool:
-        """End whatever here may still hold a store's device. Return whether there was any."""
+        """Kill hosts that may still hold a store's device. Return whether there were any."""
 
     async def take_host(self) -> PairingHost:
-        """Return a host process that runs nothing yet. Raises HostBroken."""
+        """Return a host process without clients. Raises HostError."""
 
-    def blank_store(self) -> bytes:
-        """Return the file of a store that has its tables, b"" for none."""
+    def store_template(self) -> bytes:
+        """Return the file of a store that has its tables, b"" if there is none."""
 
 
 @dataclass(frozen=True)
 class TaskContext:
-    """All that a task uses of its worker, so that a test can stand in for the rest of it."""
+    """All that a task uses of its worker; tests inject their own."""
 
-    get_worker: Callable[[], Worker]  # another one after its lease was lost
-    db: RunFunction  # one function after the other, again while the database is away
+    get_worker: Callable[[], Worker]  # a new one after a lost lease
+    db: RunFunction  # one by one; retries while the database is unavailable
     to_thread: RunFunction
     stores: StoreBackend
     clients: Clients

@@ -1,4 +1,4 @@
-"""What the events of a client mean, and how the holding of one can end."""
+"""Maps the events of a client to the failures that end it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from connections.actions import GONE_AT_WHATSAPP
 from connections.lifecycle import AnyObservation, Reason
 from connections.worker.hosts.client import Event
 
-USELESS = GONE_AT_WHATSAPP | {Reason.CREDENTIALS_DAMAGED}
-"""After these the saved credentials help no more; who has pressed Reconnect gets a code instead."""
+INVALID_CREDENTIALS = GONE_AT_WHATSAPP | {Reason.CREDENTIALS_DAMAGED}
+"""After these the saved credentials are invalid; a request to reconnect leads to a code."""
 
-# WhatsApp's own longest ban is a matter of days; beyond, its answer is not believed.
-LONGEST_BAN = timedelta(days=60)
+# WhatsApp's bans last days at most; a longer value is taken for an error.
+MAX_BAN = timedelta(days=60)
 
-# A proxy that refuses is shown by the reason phrase of its answer alone.
+# The error of a refusing proxy holds the reason phrase of its answer alone.
 PHRASES = {status.phrase: str(int(status)) for status in HTTPStatus}
 PROXY_REFUSAL = re.compile(r'failed to send handshake request: Get "[^"]*": ([^":]*)$')
-PHRASE_LENGTH = 60
-# What whatsmeow's errors mean to whoever has to look at the server.
-DIAL_WORDS = (
-    # Before all others: what follows says what is wrong with the proxy, not with WhatsApp.
+MAX_PHRASE_LENGTH = 60
+# whatsmeow's errors, as operators should read them.
+DIAL_ERRORS = (
+    # First, as the rest of such an error is about the proxy, not about WhatsApp.
     (re.compile(r"proxyconnect"), "the proxy cannot be reached"),
     (re.compile(r"status code 101 but got (\d{3})"), r"it answered with HTTP status \1"),
     (re.compile(r"waiting for handshake|i/o timeout|deadline exceeded"), "it did not answer"),
@@ -35,14 +35,14 @@ DIAL_WORDS = (
     (re.compile(r"EOF|reset by peer|broken pipe"), "the connection was cut"),
 )
 
-FORGOTTEN_BY_REASON = {
+LOGOUT_REASONS = {
     "MAIN_DEVICE_GONE": Reason.ACCOUNT_LOCKED,
     "UNKNOWN_LOGOUT": Reason.BANNED,
 }
 
 
 class Retryable(Exception):
-    """The client is of no use any more; another one may be."""
+    """The client ended; a new one may succeed."""
 
     def __init__(
         self,
@@ -53,19 +53,19 @@ class Retryable(Exception):
         super().__init__(observation)
         self.observation = observation
         self.detail = detail
-        self.until = until  # not to be tried before
+        self.until = until  # no retry before
 
 
-class StoreAway(Retryable):
-    """The database of the credentials does not answer, for as long as that takes."""
+class StoreDatabaseUnavailable(Retryable):
+    """The database of the stores does not answer."""
 
 
-class Unavailable(Retryable):
-    """WhatsApp says that it is out of order (500, 503), which may concern everybody."""
+class WhatsAppUnavailable(Retryable):
+    """WhatsApp answers 500 or 503, which may affect all organizations."""
 
 
 class Permanent(Exception):
-    """Only a person can help."""
+    """The client ended; only a person can help."""
 
     def __init__(self, observation: AnyObservation, detail: str = "") -> None:
         super().__init__(observation)
@@ -73,16 +73,16 @@ class Permanent(Exception):
         self.detail = detail
 
 
-def ending(event: Event) -> Retryable | Permanent | None:
-    """How an event ends the holding of a client, or None when it does not."""
+def failure_of(event: Event) -> Retryable | Permanent | None:
+    """Return the failure with which an event ends a client, None if it does not end it."""
     kind = event["event"]
     if kind == "logged_out":
         if not event["while_offline"]:
             return Permanent(Reason.LOGGED_OUT_BY_PHONE)
-        return Permanent(FORGOTTEN_BY_REASON.get(event["reason"], Reason.FORGOTTEN))
+        return Permanent(LOGOUT_REASONS.get(event["reason"], Reason.FORGOTTEN))
     if kind == "banned":
-        lasts = min(max(timedelta(seconds=event["seconds"]), timedelta(seconds=1)), LONGEST_BAN)
-        until = timezone.now() + lasts
+        lifetime = min(max(timedelta(seconds=event["seconds"]), timedelta(seconds=1)), MAX_BAN)
+        until = timezone.now() + lifetime
         return Retryable(
             Reason.TEMPORARILY_BANNED, f"until {until:%Y-%m-%d %H:%M} UTC", until=until
         )
@@ -93,40 +93,40 @@ def ending(event: Event) -> Retryable | Permanent | None:
     if kind == "failed":
         reason = event["reason"].lower()
         if reason.isdigit():
-            return Unavailable(Reason.LOGIN_REFUSED, f"it answered with status {reason}")
+            return WhatsAppUnavailable(Reason.LOGIN_REFUSED, f"it answered with status {reason}")
         return Retryable(Reason.LOGIN_REFUSED, f"it said: {reason}")
     if kind == "host_gone":
         return Retryable(Reason.HOST_CRASHED, event["error"])
     if kind == "ended":
-        return _never_began(event)
+        return _failure_of_end(event)
     return None
 
 
-def dial_words(error: str) -> str:
-    """Return what the library's error about a connection means, or "" where nobody knows."""
-    for pattern, words in DIAL_WORDS:
+def describe_dial_error(error: str) -> str:
+    """Return a description of the library's connection error, "" for an unknown one."""
+    for pattern, description in DIAL_ERRORS:
         if found := pattern.search(error):
-            return found.expand(words)
+            return found.expand(description)
     if found := PROXY_REFUSAL.search(error):
         phrase = found[1].strip()
         if status := PHRASES.get(phrase):
             return f"the proxy answered with HTTP status {status}"
-        # A proxy may say anything; what could be an address or a password is not repeated.
-        words = re.sub(r"[^A-Za-z0-9 .,()'-]", "", phrase)[:PHRASE_LENGTH]
-        return f"the proxy refused: {words}"
+        # A proxy may answer anything: remove what could be an address or a password.
+        cleaned = re.sub(r"[^A-Za-z0-9 .,()'-]", "", phrase)[:MAX_PHRASE_LENGTH]
+        return f"the proxy refused: {cleaned}"
     return ""
 
 
-def _never_began(event: Event) -> Retryable | Permanent:
-    """A client that could not be started, or that ended without having been asked to."""
+def _failure_of_end(event: Event) -> Retryable | Permanent:
+    """Return the failure of a client that could not start, or ended unasked."""
     if event["cause"] == "answer":
         return Retryable(Reason.LOGIN_REFUSED, "for a reason that is not known")
     if event["cause"] == "damaged":
         return Permanent(Reason.CREDENTIALS_DAMAGED)
-    if event["cause"] == "away":
-        return StoreAway(Reason.STORE_UNUSABLE, "its database does not answer")
+    if event["cause"] == "unavailable":
+        return StoreDatabaseUnavailable(Reason.STORE_UNUSABLE, "its database does not answer")
     if event["cause"] == "store":
         return Retryable(Reason.STORE_UNUSABLE)
     if event["cause"] == "dial":
-        return Retryable(Reason.UNREACHABLE, dial_words(event["error"]))
+        return Retryable(Reason.UNREACHABLE, describe_dial_error(event["error"]))
     return Retryable(Reason.LINK_LOST)

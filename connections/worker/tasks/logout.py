@@ -1,4 +1,4 @@
-"""Logging out at WhatsApp, within a bounded time."""
+"""Logs devices out at WhatsApp within a time limit."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from django.utils import timezone
 from connections.models import Connection
 from connections.stores import StoreDamaged, StoreUnusable
 from connections.stores.base import StoreBackend
-from connections.worker.hosts.client import Link
-from connections.worker.hosts.handle import HostBroken
-from connections.worker.tasks.connect_limiter import Outdated
-from connections.worker.tasks.event_mapping import Permanent, Retryable, ending
+from connections.worker.hosts.client import ClientHandle
+from connections.worker.hosts.handle import HostError
+from connections.worker.tasks.connect_limiter import ClientOutdated
+from connections.worker.tasks.event_mapping import Permanent, Retryable, failure_of
 from connections.worker.tasks.owned_connection import OwnedConnection
 
 
 async def log_out(owned: OwnedConnection, connection: Connection) -> str | None:
     """Log this connection's device out.
 
-    Return None when WhatsApp has forgotten it or never knew it, else what went wrong.
+    Return None when WhatsApp does not know it any more, else the problem.
     """
-    if owned.link is None or not owned.link.connected:
+    if owned.client is None or not owned.client.connected:
         await owned.close()
         if not owned.store_name:
             return None
@@ -39,21 +39,25 @@ async def log_out(owned: OwnedConnection, connection: Connection) -> str | None:
 
 
 async def log_out_leftovers(owned: OwnedConnection, keep: Collection[str]) -> str | None:
-    """Log out what a phone was linked in by an attempt that was given up in that very moment.
+    """Log out devices in stores that abandoned attempts have left.
 
-    Return None when there was nothing or WhatsApp was told, else what went wrong.
+    Return None on success or when there were none, else the problem.
     """
-    trouble = None
-    for store in await owned.thread(_linked_beside, owned.context.stores, owned.id, keep):
-        trouble = await _log_out(owned, store) or trouble
-    return trouble
+    problem = None
+    for store in await owned.run_in_thread(
+        _other_linked_stores, owned.context.stores, owned.id, keep
+    ):
+        problem = await _log_out(owned, store) or problem
+    return problem
 
 
-def _linked_beside(stores: StoreBackend, organization_id: int, keep: Collection[str]) -> list[str]:
-    """Return the stores beside these in which a phone is linked. Raises StoreUnavailable."""
+def _other_linked_stores(
+    stores: StoreBackend, organization_id: int, keep: Collection[str]
+) -> list[str]:
+    """Return the stores except `keep` in which a phone is linked. Raises StoreUnavailable."""
     found = []
     for store in stores.stores(organization_id) - set(keep):
-        # One that was being written when the attempt was given up: no one is linked in it.
+        # The attempt was abandoned while this store was written: no phone is linked in it.
         with suppress(StoreDamaged, StoreUnusable):
             if stores.linked_number(organization_id, store):
                 found.append(store)
@@ -61,12 +65,12 @@ def _linked_beside(stores: StoreBackend, organization_id: int, keep: Collection[
 
 
 async def _log_out(owned: OwnedConnection, store: str) -> str | None:
-    """Log out by the connection's own client, or by one that is opened for it, and close that."""
-    if owned.link is None:
+    """Log out through the connection's client, or through a new one, and close it."""
+    if owned.client is None:
         return await log_out_store(owned, store)
     try:
         async with asyncio.timeout(settings.LOGOUT_TIMEOUT_SECONDS):
-            return await owned.link.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
+            return await owned.client.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
     except TimeoutError:
         return "WhatsApp did not answer in time"
     finally:
@@ -74,30 +78,30 @@ async def _log_out(owned: OwnedConnection, store: str) -> str | None:
 
 
 async def log_out_store(owned: OwnedConnection, store: str) -> str | None:
-    """Log a store's device out by a client of its own.
+    """Log a store's device out through a new client.
 
-    Return None when WhatsApp has forgotten it or was told, else what went wrong.
+    Return None when WhatsApp does not know it any more, else the problem.
     """
-    link = None
+    client = None
     try:
         async with asyncio.timeout(settings.LOGOUT_TIMEOUT_SECONDS):
             await owned.context.connect_limiter.acquire(urgent=True)
-            link = await owned.context.clients.open(owned.id, store, alone=True)
-            await _until_connected(link)
-            return await link.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
+            client = await owned.context.clients.open(owned.id, store, dedicated=True)
+            await _wait_until_connected(client)
+            return await client.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
     except TimeoutError:
         return "WhatsApp did not answer in time"
     except Permanent:
         return None  # WhatsApp has forgotten this device already.
-    except (Retryable, HostBroken, Outdated):
+    except (Retryable, HostError, ClientOutdated):
         return "WhatsApp could not be reached"
     finally:
-        if link is not None:
-            await link.close()
+        if client is not None:
+            await client.close()
 
 
-async def _until_connected(link: Link) -> None:
+async def _wait_until_connected(client: ClientHandle) -> None:
     """Wait for the login. Raises Retryable, Permanent."""
-    while (event := await link.next())["event"] != "connected":
-        if ended := ending(event):
+    while (event := await client.next())["event"] != "connected":
+        if ended := failure_of(event):
             raise ended

@@ -1,4 +1,4 @@
-"""One pairing: a fresh store, a host process of its own, a deadline, one outcome."""
+"""One pairing: a new store, a dedicated host process, a deadline, one outcome."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ from connections.lifecycle import Observation, Reason
 from connections.models import PairingAttempt
 from connections.outages import delays
 from connections.stores import StoreDamaged, StoreUnusable
-from connections.worker.hosts.handle import HostBroken
-from connections.worker.tasks.connect_limiter import Outdated
+from connections.worker.hosts.handle import HostError
+from connections.worker.tasks.connect_limiter import ClientOutdated
 from connections.worker.tasks.context import loop_time
 from connections.worker.tasks.owned_connection import OwnedConnection
 from connections.worker.tasks.pairing_client import PairingClient, Progress
-from connections.worker.tasks.pairing_endings import HELD, NOT_OURS, CodeLost, DialFailed, Failed
+from connections.worker.tasks.pairing_endings import (
+    NOT_LINKABLE,
+    RETRYABLE,
+    CodeLost,
+    DialFailed,
+    PairingFailed,
+)
 
 logger = logging.getLogger(__name__)
 
-# How long WhatsApp is tried again before a person is told to look at the server.
-KEEP_DIALLING_SECONDS = 90.0
-MOST_CODES_LOST = 5
+# So long connects are retried before the pairing fails as unreachable.
+GIVE_UP_SECONDS = 90.0
+MAX_CODES_LOST = 5
 
 
 class Pairing:
-    """One attempt, from the fresh store to a linked phone or a reason why not."""
+    """Runs one attempt, from the new store to a linked phone or a failure."""
 
     def __init__(self, owned: OwnedConnection, attempt: PairingAttempt) -> None:
         self._owned = owned
@@ -36,56 +42,58 @@ class Pairing:
         self._progress = Progress()
 
     async def run(self) -> bool:
-        """Return whether a phone is linked now. Every ending is written down. Raises Superseded."""
+        """Pair, and record the outcome. Return whether a phone is linked now. Raises Superseded."""
         owned = self._owned
         try:
             async with asyncio.timeout(settings.PAIRING_TIMEOUT_SECONDS):
-                await self._keep_dialling()
+                await self._pair_with_retries()
             return True
-        except Failed as failure:
-            ending = failure
+        except PairingFailed as error:
+            failure = error
         except TimeoutError:
-            ending = Failed(Reason.PAIRING_TIMED_OUT)
+            failure = PairingFailed(Reason.PAIRING_TIMED_OUT)
         except OSError as error:
-            logger.exception("no fresh store", extra={"organization": owned.id})
-            ending = Failed(Reason.STORE_FAILED, error.strerror or "")
-        except HostBroken as error:
-            ending = Failed(Reason.PAIRING_CRASHED, str(error))
-        if self._progress.accepted and await self._adopt(ending):
+            logger.exception("the new store could not be created", extra={"organization": owned.id})
+            failure = PairingFailed(Reason.STORE_FAILED, error.strerror or "")
+        except HostError as error:
+            failure = PairingFailed(Reason.PAIRING_CRASHED, str(error))
+        if self._progress.accepted and await self._link_accepted_phone(failure):
             return True
-        # Nothing that could come back by itself is there.
-        seen = Reason.PAIRING_CRASHED if ending.observation in HELD else ending.observation
-        await owned.db(actions.end_pairing, owned.fence, seen, ending.detail)
+        # Without a link there is nothing to retry by itself.
+        observation = (
+            Reason.PAIRING_CRASHED if failure.observation in RETRYABLE else failure.observation
+        )
+        await owned.db(actions.end_pairing, owned.fence, observation, failure.detail)
         return False
 
-    async def _adopt(self, ending: Failed) -> bool:
-        """Link the phone after all, if it accepted the code before things went wrong."""
-        if ending.observation in NOT_OURS:
+    async def _link_accepted_phone(self, failure: PairingFailed) -> bool:
+        """Link the phone in spite of a failure, if it had accepted the code."""
+        if failure.observation in NOT_LINKABLE:
             return False
         owned = self._owned
         try:
             number = await owned.linked_number(self._attempt.store_name)
         except (StoreDamaged, StoreUnusable):
-            logger.exception("a new store cannot be read", extra={"organization": owned.id})
+            logger.exception("the new store cannot be read", extra={"organization": owned.id})
             return False
         if not number:
             return False
-        held = ending.observation in HELD
-        seen = ending.observation if held else Reason.LINK_LOST
-        detail = ending.detail if held else ""
+        retryable = failure.observation in RETRYABLE
+        observation = failure.observation if retryable else Reason.LINK_LOST
+        detail = failure.detail if retryable else ""
         try:
             await owned.db(
-                actions.link, owned.fence, self._attempt, number, seen, detail, ending.until
+                actions.link, owned.fence, self._attempt, number, observation, detail, failure.until
             )
         except actions.NumberRejected as rejected:
-            ending.observation, ending.detail = rejected.observation, rejected.detail
+            failure.observation, failure.detail = rejected.observation, rejected.detail
             return False
         return True
 
-    async def _keep_dialling(self) -> None:
-        """Try until a phone is linked, or until trying again has no sense. Raises Failed."""
-        give_up_at = loop_time() + KEEP_DIALLING_SECONDS
-        waits, lost = delays(1.0, 10.0), 0
+    async def _pair_with_retries(self) -> None:
+        """Retry until a phone is linked or the time is over. Raises PairingFailed."""
+        give_up_at = loop_time() + GIVE_UP_SECONDS
+        waits, codes_lost = delays(1.0, 10.0), 0
         while True:
             try:
                 return await self._pair_once()
@@ -93,36 +101,41 @@ class Pairing:
                 self._limiter.record_failure()
                 wait = next(waits)
                 if loop_time() + wait > give_up_at:
-                    raise Failed(Reason.PAIRING_UNREACHABLE, str(failure)) from failure
-                await self._owned.observe(Observation.DIAL_FAILED, str(failure))
+                    raise PairingFailed(Reason.PAIRING_UNREACHABLE, str(failure)) from failure
+                await self._owned.record_event(Observation.DIAL_FAILED, str(failure))
                 await asyncio.sleep(wait)
             except CodeLost as broken:
-                lost += 1
-                crashed = Failed(Reason.PAIRING_CRASHED, str(broken))
-                if await self._adopt(crashed):  # The phone was quicker than the break.
+                codes_lost += 1
+                crashed = PairingFailed(Reason.PAIRING_CRASHED, str(broken))
+                if await self._link_accepted_phone(
+                    crashed
+                ):  # The phone was faster than the failure.
                     return
-                if crashed.observation != Reason.PAIRING_CRASHED or lost > MOST_CODES_LOST:
+                if crashed.observation != Reason.PAIRING_CRASHED or codes_lost > MAX_CODES_LOST:
                     raise crashed from broken
                 await self._owned.db(
                     actions.lose_code, self._owned.fence, self._attempt.pk, str(broken)
                 )
-                give_up_at, wait = loop_time() + KEEP_DIALLING_SECONDS, 1.0
+                give_up_at, wait = loop_time() + GIVE_UP_SECONDS, 1.0
 
     async def _pair_once(self) -> None:
-        """Connect once and follow the client. Raises DialFailed, CodeLost, Failed, HostBroken."""
+        """Connect once and follow the client.
+
+        Raises DialFailed, CodeLost, PairingFailed, HostError.
+        """
         owned, context = self._owned, self._owned.context
         try:
             await self._limiter.acquire(urgent=True)
-        except Outdated as error:
-            raise Failed(Reason.PAIRING_OUTDATED) from error
-        store, template = self._attempt.store_name, context.clients.blank_store()
-        database = await owned.change(context.stores.create, store, template)
+        except ClientOutdated as error:
+            raise PairingFailed(Reason.PAIRING_OUTDATED) from error
+        store, template = self._attempt.store_name, context.clients.store_template()
+        database = await owned.change_stores(context.stores.create, store, template)
         host = await context.clients.take_host()
-        client = PairingClient(owned, self._attempt, self._progress)
+        pairing_client = PairingClient(owned, self._attempt, self._progress)
         try:
-            link = host.open(database, pairing=True)
-            await client.follow(link)
-            await link.close()
+            client = host.open(database, pairing=True)
+            await pairing_client.follow(client)
+            await client.close()
         finally:
-            # The only sure way to end a client that shows a QR code.
+            # A client that shows a QR code cannot be stopped otherwise.
             host.kill()

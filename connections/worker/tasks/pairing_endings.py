@@ -1,4 +1,4 @@
-"""How a pairing, or one connection of it, can end."""
+"""The failures that end a pairing, or one client of it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from datetime import datetime
 
 from connections.lifecycle import AnyObservation, Reason
 from connections.worker.child.go_errors import cause_of
-from connections.worker.tasks.event_mapping import USELESS
+from connections.worker.tasks.event_mapping import INVALID_CREDENTIALS
 
-# After these, what lies in the store is nobody's link.
-HELD = frozenset({Reason.TEMPORARILY_BANNED, Reason.CLIENT_OUTDATED})
-NOT_OURS = USELESS | {Reason.WRONG_NUMBER, Reason.NUMBER_IN_USE}
+# After these an accepted phone stays linked, and the login is retried.
+RETRYABLE = frozenset({Reason.TEMPORARILY_BANNED, Reason.CLIENT_OUTDATED})
+# After these the store holds no valid link of this organization.
+NOT_LINKABLE = INVALID_CREDENTIALS | {Reason.WRONG_NUMBER, Reason.NUMBER_IN_USE}
 
 
-class Failed(Exception):
-    """The pairing is over, and no phone is linked."""
+class PairingFailed(Exception):
+    """The pairing ended, and no phone is linked."""
 
     def __init__(
         self, observation: AnyObservation, detail: str = "", until: datetime | None = None
@@ -26,17 +27,17 @@ class Failed(Exception):
 
 
 class DialFailed(Exception):
-    """WhatsApp could not be reached; another try may. Its text says more, if more is known."""
+    """WhatsApp could not be reached; a retry may succeed. Its text has the detail, if any."""
 
 
 class CodeLost(Exception):
-    """The connection broke under a code, which is void now; another try gives another code."""
+    """The connection broke while a code was shown, which is void now; a retry gives a new one."""
 
 
-def not_paired(error: str) -> Failed:
-    """Return why the library did not link a phone that has answered, by its error."""
+def pairing_failure(error: str) -> PairingFailed:
+    """Return the failure for the library's error about a phone that scanned the code."""
     if cause_of(error) == "store":
-        return Failed(Reason.STORE_FAILED)
+        return PairingFailed(Reason.STORE_FAILED)
     if "HMAC" in error or "signature" in error:
-        return Failed(Reason.PAIRING_UNVERIFIED, "its signature is wrong")
-    return Failed(Reason.PAIRING_UNVERIFIED, "it could not be read")
+        return PairingFailed(Reason.PAIRING_UNVERIFIED, "its signature is wrong")
+    return PairingFailed(Reason.PAIRING_UNVERIFIED, "it could not be read")

@@ -1,4 +1,4 @@
-"""Which of WhatsApp's QR codes is shown, and for how long."""
+"""Tracks which of WhatsApp's QR codes is shown, and for how long."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ class Rotation:
     """The QR codes of one connection, as the library shows them.
 
     WhatsApp may replace the secret in all of them (`companion_reg_refresh`). Then the library shows
-    the same code anew, with another secret and for its full time.
+    the same code again, with a new secret and for its full time.
     """
 
     def __init__(self) -> None:
-        self.number = 0  # of the code that is shown
+        self.number = 0  # of the current code, from 1
         self._count = FULL_SET
         self._reference = ""
 
     @property
     def count(self) -> int:
-        """How many there are in all, as far as is known."""
+        """Return how many codes there are, as far as is known."""
         return max(self._count, self.number)
 
     @property
     def seconds(self) -> int:
-        """For how long the code that has just been shown is valid."""
+        """Return for how many seconds a code that has just been shown is valid."""
         return qr_code_seconds(self.number, self.count)
 
     @property
     def seconds_in_all(self) -> int:
-        """How long the connection lasts from now on, when a code has just been shown."""
+        """Return how many seconds the connection lasts, from a code that has just been shown."""
         return seconds_to_the_last(self.number, self.count)
 
     def announce(self, count: int) -> None:
-        """WhatsApp gave so many codes."""
+        """Start a new set of so many codes."""
         self._count, self.number, self._reference = count, 0, ""
 
     def show(self, code: str) -> None:
-        """The library shows a code: the next one, or the same with another secret."""
+        """Record a shown code: the next one, or the same one with a new secret."""
         reference = code.rpartition("#")[2].partition(",")[0]
         if reference != self._reference:
             self.number += 1

@@ -1,57 +1,57 @@
-"""How well each organization's link holds, remembered across its clients and its requests."""
+"""Tracks how stable an organization's link is, across clients and requests."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
 
-# A link counts as held when it has stood for so long after its login; what drops sooner has failed.
-HELD_SECONDS = 30.0
-# After each login in a row that was dropped sooner.
+# A link counts as stable after so many seconds; an earlier drop counts as a failed login.
+STABLE_SECONDS = 30.0
+# Seconds to wait after each dropped login in a row.
 PAUSES = (0.5, 5.0, 12.0, 30.0, 60.0, 120.0, 300.0)
-# After so many in a row that were cut off before an answer it is something else.
-MOST_CUT_OFF = 3
-# Where WhatsApp has let none of them in it may be an outage, whose end should be found sooner.
-LONGEST_OUTAGE_PAUSE = 60.0
-# One may be an accident. From the second one on people are told that the link does not hold.
+# After so many logins in a row without an answer, the link is not called unstable any more.
+MAX_CUT_OFF = 3
+# If no login was accepted it may be an outage, whose end should be detected sooner.
+MAX_OUTAGE_PAUSE = 60.0
+# One drop may be an accident; from the second one on the link is called unstable.
 UNSTABLE_DROPS = 2
 JITTER = (0.7, 1.0)
 
 
 @dataclass
 class Stability:
-    """What one organization's logins came to, since its link has held."""
+    """The outcome of an organization's logins since its link was last stable."""
 
-    drops: int = 0  # logins in a row that were dropped before they had held
-    let_in: bool = False  # whether WhatsApp had let one of them in
-    cut_off: int = 0  # the newest in a row that it had not
+    drops: int = 0  # logins in a row that were dropped before they were stable
+    login_accepted: bool = False  # whether WhatsApp accepted one of them
+    cut_off: int = 0  # the newest ones in a row that it did not answer
     refused_since: float | None = None  # by the event loop's clock
 
     @property
     def unstable(self) -> bool:
-        """Whether the link is known not to hold."""
-        return self.let_in and self.cut_off < MOST_CUT_OFF and self.drops >= UNSTABLE_DROPS
+        """Return whether logins are accepted and dropped again and again."""
+        return self.login_accepted and self.cut_off < MAX_CUT_OFF and self.drops >= UNSTABLE_DROPS
 
-    def record_drop(self, let_in: bool) -> float:
-        """Count a login that was dropped too soon. Return the seconds to wait before the next."""
+    def record_drop(self, login_accepted: bool) -> float:
+        """Record an early drop. Return the seconds to wait before the next login."""
         self.drops += 1
-        self.let_in = self.let_in or let_in
-        self.cut_off = 0 if let_in else self.cut_off + 1
+        self.login_accepted = self.login_accepted or login_accepted
+        self.cut_off = 0 if login_accepted else self.cut_off + 1
         pause = PAUSES[min(self.drops, len(PAUSES)) - 1]
-        if not self.let_in:
-            pause = min(pause, LONGEST_OUTAGE_PAUSE)
+        if not self.login_accepted:
+            pause = min(pause, MAX_OUTAGE_PAUSE)
         return pause * random.uniform(*JITTER)
 
     def record_refusal(self, now: float) -> float:
-        """Note that the login was refused. Return for how many seconds it has been."""
+        """Record a refused login. Return for how many seconds logins have been refused."""
         if self.refused_since is None:
             self.refused_since = now
         return now - self.refused_since
 
     def record_login(self) -> None:
-        """WhatsApp let it in."""
+        """Record an accepted login."""
         self.refused_since = None
 
-    def record_held(self) -> None:
-        """The link has held."""
-        self.drops, self.let_in, self.cut_off = 0, False, 0
+    def record_stable(self) -> None:
+        """Record that the link is stable."""
+        self.drops, self.login_accepted, self.cut_off = 0, False, 0

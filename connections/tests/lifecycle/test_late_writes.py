@@ -1,7 +1,7 @@
-"""No zombies: a write of the past, repeated at any later moment, changes no row.
+"""A superseded write, repeated at any later moment, changes no row.
 
-A life of a connection is recorded: every write of a worker, as it was, with the right it had then.
-Each of them comes again later, as from a worker that stood still in between.
+Each write of a worker is recorded with its fence and repeated later, as by a worker that stood
+still in between.
 """
 
 from __future__ import annotations
@@ -42,35 +42,35 @@ pytestmark = pytest.mark.sqlite_only
 
 ALICE = Actor("alice")
 REFUSED: set[str] = set()
-"""The writes that came too late in any of the lives."""
+"""The names of the writes that were refused in any of the sequences."""
 
 
 @dataclass(frozen=True)
-class Written:
-    """One write of the past."""
+class RecordedWrite:
+    """A recorded write."""
 
     name: str
     fence: Fence
     write: Callable[[], object]
 
 
-class LateWords(RuleBasedStateMachine):
-    """One connection; requests, pairings, links and takeovers; and who comes too late."""
+class LateWrites(RuleBasedStateMachine):
+    """One connection: requests, pairings, links, takeovers, and late writes."""
 
     @initialize()
     def begin(self) -> None:
         for table in (ConnectionEvent, PairingAttempt, Connection, Worker, Organization):
             table._default_manager.all().delete()
         self.id = Connection.objects.of(Organization.objects.create(name="Acme")).pk
-        self.hand = FakeWorker()
+        self.fake_worker = FakeWorker()
         self.store_name = ""
-        self.past: list[Written] = []
+        self.writes: list[RecordedWrite] = []
         self.link()
 
-    # --- A life ----------------------------------------------------------------------------------
+    # --- Requests and writes ---------------------------------------------------------------------
 
     @rule(what=sampled_from(["reconnect", "disconnect", "disconnect and reconnect", "cancel"]))
-    def ask(self, what: str) -> None:
+    def request(self, what: str) -> None:
         try:
             if "disconnect" in what:
                 actions.request_disconnect(self.id, ALICE)
@@ -83,13 +83,13 @@ class LateWords(RuleBasedStateMachine):
 
     @rule(linked=booleans())
     def take_over(self, linked: bool) -> None:
-        """Another worker comes; the phone may have accepted the code of the one before."""
-        self.hand = FakeWorker()
-        actions.claim(self.id, self.hand.worker, lambda _, store: NUMBER if linked else "")
+        """A new worker claims the connection; a phone may have been linked by the old one."""
+        self.fake_worker = FakeWorker()
+        actions.claim(self.id, self.fake_worker.worker, lambda _, store: NUMBER if linked else "")
 
     @rule()
     def clean_up(self) -> None:
-        fence = self.take()
+        fence = self.claim_and_start()
         if self.row().logout_pending:
             self.write("forget", fence, actions.forget_credentials, Reason.DISCONNECTED)
 
@@ -100,11 +100,11 @@ class LateWords(RuleBasedStateMachine):
     def show_codes(self, phone: bool = False) -> tuple[Fence, PairingAttempt]:
         row = self.row()
         if row.state == State.CONNECTED:
-            self.ask("disconnect and reconnect")
+            self.request("disconnect and reconnect")
         elif row.desired == "disconnected":
-            self.ask("reconnect")
+            self.request("reconnect")
         self.clean_up()
-        fence = self.take()
+        fence = self.claim_and_start()
         attempt = self.write("begin_pairing", fence, actions.begin_pairing, PAIRING_LASTS)
         assert isinstance(attempt, PairingAttempt)
         if phone:
@@ -127,66 +127,66 @@ class LateWords(RuleBasedStateMachine):
         self.write("link", fence, actions.link, attempt, NUMBER)
 
     @rule(
-        seen=sampled_from(
+        observation=sampled_from(
             [Reason.LINK_LOST, Reason.RESUMED, Reason.FORGOTTEN]
             + [Reason.TEMPORARILY_BANNED, Reason.SESSION_BROKE, Reason.BANNED]
         )
     )
-    def observe(self, seen: AnyObservation) -> None:
-        self.write("observe", self.take(), actions.record_event, seen)
+    def observe(self, observation: AnyObservation) -> None:
+        self.write("observe", self.claim_and_start(), actions.record_event, observation)
 
-    # --- Who comes too late ----------------------------------------------------------------------
+    # --- Late writes -----------------------------------------------------------------------------
 
-    @precondition(lambda self: self.past)
+    @precondition(lambda self: self.writes)
     @rule(which=integers(0, 1_000))
-    def come_late(self, which: int) -> None:
-        self.repeat(self.past[which % len(self.past)])
+    def repeat_one(self, which: int) -> None:
+        self.repeat(self.writes[which % len(self.writes)])
 
     def teardown(self) -> None:
-        """At the end they all come once more, the oldest first."""
-        for written in getattr(self, "past", []):
-            self.repeat(written)
+        """Repeat all writes once more, the oldest first."""
+        for recorded in getattr(self, "writes", []):
+            self.repeat(recorded)
 
-    def repeat(self, written: Written) -> None:
-        row, fence = self.row(), written.fence
-        may = fence.claim == row.claim and fence.generation == row.generation
-        # The end of a disconnect counts whatever has been requested since, for its own worker.
-        if may or (written.name == "forget" and fence.claim == row.claim):
+    def repeat(self, recorded: RecordedWrite) -> None:
+        row, fence = self.row(), recorded.fence
+        is_current = fence.claim == row.claim and fence.generation == row.generation
+        # Its own worker may complete a disconnect although newer requests exist.
+        if is_current or (recorded.name == "forget" and fence.claim == row.claim):
             return
         before = everything()
         with pytest.raises(Superseded), transaction.atomic():
-            written.write()
+            recorded.write()
         assert everything() == before
-        REFUSED.add(written.name)
+        REFUSED.add(recorded.name)
 
     # --- Helpers ---------------------------------------------------------------------------------
 
     def row(self) -> Connection:
         return Connection.objects.get(pk=self.id)
 
-    def take(self) -> Fence:
-        fence = self.hand.claim(self.row())
+    def claim_and_start(self) -> Fence:
+        fence = self.fake_worker.claim(self.row())
         self.write("begin", fence, actions.mark_started)
         return fence
 
     def write(
         self, name: str, fence: Fence, write: Callable[..., object], *arguments: object
     ) -> object:
-        self.past.append(Written(name, fence, lambda: write(fence, *arguments)))
+        self.writes.append(RecordedWrite(name, fence, lambda: write(fence, *arguments)))
         return write(fence, *arguments)
 
 
 @pytest.mark.django_db
 @override_settings(RECONNECTS_PER_ORGANIZATION=10_000)
-def test_a_write_of_the_past_changes_nothing() -> None:
+def test_superseded_write_changes_no_row() -> None:
     REFUSED.clear()
     run_state_machine_as_test(
-        LateWords,
+        LateWrites,
         settings=settings(
             max_examples=15,
             stateful_step_count=15,
             deadline=timedelta(seconds=90),
-            derandomize=True,  # The same sequences every time: it fails for a reason, not by luck.
+            derandomize=True,  # The same sequences in every run.
             database=None,
             suppress_health_check=[HealthCheck.too_slow],
         ),

@@ -1,17 +1,17 @@
-"""What people are told of the library's errors about a connection, by the library's own words."""
+"""Descriptions of the library's connection errors."""
 
 from __future__ import annotations
 
 import pytest
 
-from connections.worker.tasks.event_mapping import dial_words
+from connections.worker.tasks.event_mapping import describe_dial_error
 
 GET = 'failed to send handshake request: Get "https://web.whatsapp.com/ws/chat": '
 DIALLED = f"failed to dial whatsapp web websocket: failed to WebSocket dial: {GET}"
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "message"),
     [
         ("Proxy Authentication Required", "the proxy answered with HTTP status 407"),
         ("Forbidden", "the proxy answered with HTTP status 403"),
@@ -56,11 +56,11 @@ DIALLED = f"failed to dial whatsapp web websocket: failed to WebSocket dial: {GE
     ],
     ids=lambda value: value[:60],
 )
-def test_error_of_a_dial_is_told_in_plain_words(error: str, words: str) -> None:
-    assert dial_words(DIALLED + error) == words
+def test_dial_error_has_a_description(error: str, message: str) -> None:
+    assert describe_dial_error(DIALLED + error) == message
 
 
 def test_refused_websocket_names_its_http_status() -> None:
     error = "failed to WebSocket dial: expected handshake response status code 101 but got 503"
-    assert dial_words(error) == "it answered with HTTP status 503"
-    assert dial_words("something that nobody has seen yet") == ""
+    assert describe_dial_error(error) == "it answered with HTTP status 503"
+    assert describe_dial_error("something that nobody has seen yet") == ""
