@@ -16,7 +16,7 @@ from connections.models import Connection, PairingAttempt
 from connections.stores import StoreDamaged, StoreUnusable
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.tasks.context import TaskContext
-from connections.worker.tasks.linked import Linked
+from connections.worker.tasks.linked import LinkKeeper
 from connections.worker.tasks.logout import log_out, log_out_leftovers, log_out_store
 from connections.worker.tasks.owned_connection import OwnedConnection
 from connections.worker.tasks.pairing import Pairing
@@ -52,7 +52,7 @@ class ConnectionTask(OwnedConnection):
                     self._logging_out_old.cancel()
 
     async def _run_with_retries(self) -> None:
-        ending, detail = Reason.SESSION_BROKE, ""
+        reason, detail = Reason.SESSION_BROKE, ""
         for trial in range(1, MAX_TRIES + 1):
             try:
                 return await self._run()
@@ -62,11 +62,11 @@ class ConnectionTask(OwnedConnection):
             except Exception as error:
                 logger.exception("a task failed", extra={"organization": self.id, "trial": trial})
                 if isinstance(error, OSError):
-                    ending, detail = Reason.STORE_FAILED, error.strerror or ""
+                    reason, detail = Reason.STORE_FAILED, error.strerror or ""
                 await self.close()
             if trial < MAX_TRIES:
                 await asyncio.sleep(trial * RETRY_PAUSE_SECONDS)
-        await self._record_end(ending, detail)
+        await self._record_end(reason, detail)
 
     async def _record_end(self, observation: AnyObservation, detail: str = "") -> None:
         """Record how the request ended, unless a newer one has superseded it."""
@@ -82,8 +82,8 @@ class ConnectionTask(OwnedConnection):
             has_login = await self._pair(first=True)
         else:
             has_login = await self._start_request()
-        linked = Linked(self)
-        while has_login and (invalid_reason := await linked.run()):
+        link_keeper = LinkKeeper(self)
+        while has_login and (invalid_reason := await link_keeper.run()):
             has_login = await self._pair(invalid_reason)
 
     async def _start_request(self) -> bool:

@@ -34,7 +34,7 @@ DEDICATED_HOST_CRASHES = 2
 DROP_REASONS = (Reason.LINK_LOST, Reason.NOT_ANSWERING)
 
 
-class Linked:
+class LinkKeeper:
     """Keeps one organization's link through drops, outages and crashes."""
 
     def __init__(self, owned: OwnedConnection) -> None:
