@@ -1,7 +1,7 @@
-"""Telling the others: after a commit, "connection N changed" goes out. An id, never data.
+"""Notify readers and workers, after a commit, that a connection changed. It sends ids, never data.
 
-Everyone who hears it reads the database again, so a lost message costs time and nothing else:
-every reader also looks by itself now and then.
+Each receiver reads the database again. A lost message therefore costs only time: every receiver
+also reads by itself now and then.
 """
 
 import logging
@@ -16,26 +16,26 @@ logger = logging.getLogger(__name__)
 
 WORKERS = "workers"
 ALL_CONNECTIONS_GROUP = "connections"
-"""The group that hears of every connection; what of it someone may see, its reader decides."""
+"""Gets a message for every connection; each consumer decides what its client may see."""
 
 
-def group_of(connection_id: int) -> str:
-    """The group that hears of one connection."""
+def connection_group(connection_id: int) -> str:
+    """Return the name of the group of one connection."""
     return f"connection.{connection_id}"
 
 
-def changed(connection_id: int) -> None:
-    """Tell the readers, on commit, that a connection is not what it was."""
-    _on_commit(connection_id, group_of(connection_id), ALL_CONNECTIONS_GROUP)
+def notify_changed(connection_id: int) -> None:
+    """Notify readers, on commit, that a connection has changed."""
+    _on_commit(connection_id, connection_group(connection_id), ALL_CONNECTIONS_GROUP)
 
 
-def requested(connection_id: int) -> None:
-    """Tell the readers and the workers, on commit, that something is wanted of a connection."""
-    _on_commit(connection_id, group_of(connection_id), ALL_CONNECTIONS_GROUP, WORKERS)
+def notify_requested(connection_id: int) -> None:
+    """Notify readers and workers, on commit, that a worker has to do something."""
+    _on_commit(connection_id, connection_group(connection_id), ALL_CONNECTIONS_GROUP, WORKERS)
 
 
-async def leave(layer: Any, group: str, channel: str) -> None:
-    """Hear of nothing any more. The layer in memory forgets the channel by itself."""
+async def leave_group(layer: Any, group: str, channel: str) -> None:
+    """Remove a channel from its group and from the layer; the one in memory needs no `forget`."""
     await layer.group_discard(group, channel)
     if forget := getattr(layer, "forget", None):
         await forget(channel)
@@ -43,32 +43,32 @@ async def leave(layer: Any, group: str, channel: str) -> None:
 
 @dataclass
 class PendingNotification:
-    """What is told of one connection after a commit."""
+    """The groups to notify of one connection after a commit."""
 
     connection_id: int
     groups: dict[str, None]
 
     def __call__(self) -> None:
-        _tell(self.connection_id, tuple(self.groups))
+        _send(self.connection_id, tuple(self.groups))
 
 
-def _tell(connection_id: int, groups: tuple[str, ...]) -> None:
-    async_to_sync(_send)(connection_id, groups)
+def _send(connection_id: int, groups: tuple[str, ...]) -> None:
+    async_to_sync(_send_async)(connection_id, groups)
 
 
 def _on_commit(connection_id: int, *groups: str) -> None:
-    # One visit to the event loop for all of them, however often a transaction says so.
-    now = transaction.get_connection()
-    for savepoints, said, _ in now.run_on_commit:
-        if savepoints != set(now.savepoint_ids) or not isinstance(said, PendingNotification):
+    """Send to the groups on commit, once for each connection of a transaction."""
+    database = transaction.get_connection()
+    for savepoints, callback, _ in database.run_on_commit:
+        if savepoints != set(database.savepoint_ids):
             continue
-        if said.connection_id == connection_id:
-            said.groups.update(dict.fromkeys(groups))
+        if isinstance(callback, PendingNotification) and callback.connection_id == connection_id:
+            callback.groups.update(dict.fromkeys(groups))
             return
     transaction.on_commit(PendingNotification(connection_id, dict.fromkeys(groups)))
 
 
-async def _send(connection_id: int, groups: tuple[str, ...]) -> None:
+async def _send_async(connection_id: int, groups: tuple[str, ...]) -> None:
     layer = get_channel_layer()
     assert layer is not None, "CHANNEL_LAYERS has no default layer"
     message = {"type": "connection.changed", "connection": connection_id}
@@ -76,5 +76,5 @@ async def _send(connection_id: int, groups: tuple[str, ...]) -> None:
         try:
             await layer.group_send(group, message)
         except Exception:
-            # What was written stays written; readers and workers find it at their next look.
+            # The write is committed; readers and workers find it at their next check.
             logger.exception("channel layer did not take a message", extra={"group": group})

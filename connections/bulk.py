@@ -1,4 +1,4 @@
-"""One action for many connections: what would become of each, and how a run is told."""
+"""Bulk runs for their pages: the plan before one starts, and its items and progress."""
 
 from __future__ import annotations
 
@@ -14,60 +14,61 @@ from django.utils.translation import gettext as _
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, Worker, Workforce
 from connections.reason_texts import REASON_TEXTS
-from connections.status import UNATTENDED, ConnectionStatus, status_of_row
+from connections.status import REASON_WITHOUT_WORKER, ConnectionStatus, status_of_row
 from organizations.access import PERMISSIONS, Caller, Permission
 
 Action, Result, Problem = BulkRun.Action, BulkItem.Result, BulkItem.Problem
 
 
-def obstacle(action: str, observed: ConnectionStatus) -> BulkItem.Problem | None:
-    """Why this makes no sense for this connection now, whoever asks; None: it does."""
-    connection = observed.connection
-    if observed.inactive:
+def find_problem(action: str, status: ConnectionStatus) -> BulkItem.Problem | None:
+    """Return why the action makes no sense for this connection now, or None if it does."""
+    connection = status.connection
+    if status.inactive:
         return Problem.INACTIVE
-    if action == Action.RECONNECT and observed.state == State.CONNECTED:
+    if action == Action.RECONNECT and status.state == State.CONNECTED:
         return Problem.CONNECTED
     if connection.disconnecting:
         return Problem.DISCONNECTING
     if action == Action.RECONNECT:
         if connection.banned_until is not None:
             return Problem.BANNED
-        return Problem.CONNECTING if observed.state in PAIRING else None
-    something = observed.has_client or connection.logout_pending
-    return None if something or connection.number or connection.store_name else Problem.DISCONNECTED
+        return Problem.CONNECTING if status.state in PAIRING else None
+    active = status.has_client or connection.logout_pending
+    linked = connection.number or connection.store_name
+    return None if active or linked else Problem.DISCONNECTED
 
 
 def decide(
-    action: str, observed: ConnectionStatus
+    action: str, status: ConnectionStatus
 ) -> tuple[BulkItem.Result, BulkItem.Problem | None]:
-    """What a run would make of it: WAITING is to be carried out, the others are left alone.
+    """Return the item's first result: WAITING to make the request, others to skip it.
 
-    Only saved credentials are reconnected. A code for a phone would expire unseen.
+    A reconnect needs saved credentials: a code for a phone would expire unseen.
     """
-    if problem := obstacle(action, observed):
+    if problem := find_problem(action, status):
         return Result.SKIPPED, problem
-    if action == Action.RECONNECT and not observed.connection.store_name:
+    if action == Action.RECONNECT and not status.connection.store_name:
         return Result.PHONE, None
     return Result.WAITING, None
 
 
-BULK_PAIRINGS = 5
-"""So many reconnects of runs are under way at most: each could turn out to need a phone."""
+MAX_BULK_PAIRINGS = 5
+"""The most unfinished reconnects of all runs: each may turn out to need a phone."""
 
 
-def under_way() -> int:
-    """Reconnects of all runs that are not linked yet, and pairings that they became."""
-    asked = Q(result=Result.ASKED, run__action=Action.RECONNECT)
+def count_unfinished_reconnects() -> int:
+    """Count the reconnects of all runs without a result, and the pairings that they became."""
+    requested = Q(result=Result.ASKED, run__action=Action.RECONNECT)
     pairing = Q(
         result=Result.SCAN,
         connection__generation=F("generation"),
         connection__state__in=PAIRING,
         connection__store_name="",
     )
-    return BulkItem.objects.filter(asked | pairing).count()
+    return BulkItem.objects.filter(requested | pairing).count()
 
 
-# --- Before it begins ---------------------------------------------------------------------------
+# --- The plan -----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -75,64 +76,68 @@ class Plan:
     """What a run would do, for the person who is asked to confirm it."""
 
     action: str
-    going: list[Connection] = field(default_factory=list)
-    phone: list[Connection] = field(default_factory=list)
+    to_run: list[Connection] = field(default_factory=list)
+    needs_phone: list[Connection] = field(default_factory=list)
     skipped: dict[BulkItem.Problem, list[Connection]] = field(default_factory=dict)
 
     @property
-    def everyone(self) -> list[Connection]:
-        """All that were chosen."""
-        left = [connection for group in self.skipped.values() for connection in group]
-        return [*self.going, *self.phone, *left]
+    def chosen(self) -> list[Connection]:
+        """All chosen connections."""
+        skipped = [connection for group in self.skipped.values() for connection in group]
+        return [*self.to_run, *self.needs_phone, *skipped]
 
 
 def plan(caller: Caller, action: str, connections: Iterable[Connection]) -> Plan:
-    """Sort what was chosen. Each row comes with its organization and its worker."""
+    """Plan a run. Each connection was read with its organization and worker."""
     rows = list(connections)
     roles = caller.roles(row.organization for row in rows)
     workforce = Worker.workforce()
-    found = Plan(action)
+    new_plan = Plan(action)
     for row in rows:
         result, problem = decide(action, status_of_row(row, workforce))
         if Permission.OPERATE not in PERMISSIONS.get(roles.get(row.pk, ""), ()):
             result, problem = Result.SKIPPED, Problem.NO_RIGHT
         if problem is not None:
-            found.skipped.setdefault(problem, []).append(row)
+            new_plan.skipped.setdefault(problem, []).append(row)
+        elif result == Result.PHONE:
+            new_plan.needs_phone.append(row)
         else:
-            (found.phone if result == Result.PHONE else found.going).append(row)
-    return found
+            new_plan.to_run.append(row)
+    return new_plan
 
 
-# --- While it runs, and afterwards --------------------------------------------------------------
+# --- The run ------------------------------------------------------------------------------------
 
 
 def visible_runs(caller: Caller) -> QuerySet[BulkRun]:
-    """The runs that exist for this caller: their own, and for a superuser all."""
+    """Return the runs that this caller may see: their own, and for a superuser all."""
     runs = BulkRun.objects.all()
     return runs if caller.is_superuser else runs.filter(user_id=caller.user.pk or 0)
 
 
-def items_of(run: BulkRun, caller: Caller, since: datetime | None = None) -> list[dict[str, Any]]:
-    """Its lines, or those that changed since a moment."""
+def serialize_items(
+    run: BulkRun, caller: Caller, since: datetime | None = None
+) -> list[dict[str, Any]]:
+    """Return the run's items ready for JSON, or those that changed since a time."""
     items = run.items.select_related("connection__organization")
     if since is not None:
         items = items.filter(changed_at__gte=since)
-    found = list(items)
-    ids = [item.connection_id for item in found]
-    known = set(caller.organizations.filter(pk__in=ids).values_list("pk", flat=True))
-    return [_item(item, run, item.connection_id in known) for item in found]
+    items_read = list(items)
+    ids = [item.connection_id for item in items_read]
+    visible = set(caller.organizations.filter(pk__in=ids).values_list("pk", flat=True))
+    return [_item(item, run, item.connection_id in visible) for item in items_read]
 
 
-def _item(item: BulkItem, run: BulkRun, known: bool) -> dict[str, Any]:
+def _item(item: BulkItem, run: BulkRun, visible: bool) -> dict[str, Any]:
     page = reverse("admin:connections_connection_change", args=[item.connection_id])
     return {
         "id": item.pk,
-        # Who has lost a place meanwhile is told nothing more of the organization.
-        "name": item.connection.organization.name if known else _("No longer yours"),
-        "page": page if known else "",
+        # A person who has lost access meanwhile learns nothing more of the organization.
+        "name": item.connection.organization.name if visible else _("No longer yours"),
+        "page": page if visible else "",
         "result": item.result,
         "resultName": _result_name(item.result, run),
-        "sentence": sentence(item) if known else str(Problem.GONE.label),
+        "sentence": result_sentence(item) if visible else str(Problem.GONE.label),
     }
 
 
@@ -142,8 +147,8 @@ def _result_name(result: str, run: BulkRun) -> str:
     return str(Result(result).label)
 
 
-def sentence(item: BulkItem) -> str:
-    """What came of it, as a person would say it."""
+def result_sentence(item: BulkItem) -> str:
+    """Return the result of an item as a sentence."""
     if item.result == Result.PHONE:
         return _(
             "Nothing saved can be used, so its phone has to scan a code. Open its page and press "
@@ -160,12 +165,12 @@ def sentence(item: BulkItem) -> str:
         return str(Problem(item.problem).label)
     if not item.reason:
         return ""
-    words = REASON_TEXTS[Reason(item.reason)]
-    return words.full if item.result in (Result.RETRYING, Result.FAILED) else words.sentence
+    text = REASON_TEXTS[Reason(item.reason)]
+    return text.full if item.result in (Result.RETRYING, Result.FAILED) else text.sentence
 
 
 def progress(run: BulkRun) -> dict[str, Any]:
-    """How far it is."""
+    """Return the run's progress, ready for JSON."""
     rows = run.items.order_by().values_list("result").annotate(Count("pk"))
     counts: dict[str, int] = dict(rows)
     total = sum(counts.values())
@@ -181,7 +186,7 @@ def progress(run: BulkRun) -> dict[str, Any]:
         "headline": _headline(run),
         "text": _("{done} of {total}").format(done=done, total=total),
         "counts": " · ".join(parts),
-        "waiting": _waiting(run),
+        "waiting": _waiting_reason(run),
     }
 
 
@@ -191,15 +196,18 @@ def _headline(run: BulkRun) -> str:
     return _("Stopped") if run.stopped_at else _("Finished")
 
 
-def _waiting(run: BulkRun) -> str:
-    """Why nothing happens, if nothing can."""
+def _waiting_reason(run: BulkRun) -> str:
+    """Return why the run cannot go on now, or ""."""
     if run.ended_at is not None:
         return ""
     workforce = Worker.workforce()
     if workforce != Workforce.READY:
-        return REASON_TEXTS[UNATTENDED[workforce]].full
+        return REASON_TEXTS[REASON_WITHOUT_WORKER[workforce]].full
     items = run.items.all()
-    held = items.filter(result=Result.SCAN).exists() and under_way() >= BULK_PAIRINGS
-    if not held or not items.filter(result=Result.WAITING).exists():
+    blocked = (
+        items.filter(result=Result.SCAN).exists()
+        and count_unfinished_reconnects() >= MAX_BULK_PAIRINGS
+    )
+    if not blocked or not items.filter(result=Result.WAITING).exists():
         return ""
     return _("Some codes wait for a phone. It goes on when they are scanned or have expired.")

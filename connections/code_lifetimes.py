@@ -1,8 +1,8 @@
-"""How long WhatsApp's linking codes are valid.
+"""The lifetimes of WhatsApp's linking codes.
 
-WhatsApp gives a connection some QR codes at once, six as a rule, and whatsmeow shows one after the
-other: for 60 s the one with which six are left, for 20 s each other. The connection ends with the
-last of them, and with it a code that is typed on the phone (whatsmeow's qrchan.go, pair-code.go).
+WhatsApp gives a connection several QR codes at once, usually six. whatsmeow shows them one after
+the other: the one that five others follow for 60 s, each other for 20 s. The connection ends
+with the last one, and with it a code that is typed on the phone (qrchan.go, pair-code.go).
 """
 
 FULL_SET = 6
@@ -16,4 +16,4 @@ def qr_code_seconds(number: int, count: int) -> int:
 
 def seconds_to_the_last(number: int, count: int) -> int:
     """Return how long the connection lasts from the moment that code `number` is shown."""
-    return sum(qr_code_seconds(one, count) for one in range(number, count + 1))
+    return sum(qr_code_seconds(each, count) for each in range(number, count + 1))

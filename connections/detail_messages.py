@@ -1,4 +1,4 @@
-"""What is known beside a reason. It is stored in English, and told in the reader's language."""
+"""The details of reasons: stored in English, translated when they are read."""
 
 import re
 
@@ -47,23 +47,25 @@ DETAILS = (
     _("the saved credentials could not be read"),
     _("the connection ended before WhatsApp answered"),
 )
-"""All that the worker writes, but for what the operating system and the Go library say."""
+"""All details that the worker writes, except messages of the operating system and Go library."""
 
 
 def translate_detail(detail: str) -> str:
-    """A stored detail in the language that is active."""
+    """Return a stored detail in the active language."""
     for template, pattern in _PATTERNS:
-        if found := pattern.fullmatch(detail):
-            return gettext(template).format(**found.groupdict())
-    # The sentence of a reason, or what the operating system or the Go library says.
+        if match := pattern.fullmatch(detail):
+            return gettext(template).format(**match.groupdict())
+    # A reason's sentence, or a message of the operating system or the Go library.
     return gettext(detail) if detail else ""
 
 
 def _pattern(template: str) -> re.Pattern[str]:
     parts = re.split(r"{(\w+)}", template)
-    # Every second part is the name of a value.
+    # Every second part is the name of a placeholder.
     return re.compile(
-        "".join(f"(?P<{part}>.+)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+        "".join(
+            f"(?P<{part}>.+)" if index % 2 else re.escape(part) for index, part in enumerate(parts)
+        )
     )
 
 

@@ -1,4 +1,4 @@
-"""What each pair of state and reason looks like: panel, section, filters, and the API's old word.
+"""How each pair of state and reason is shown: panel, section, filters, and the API's old status.
 
 `DISPLAYS` is the one table; the live page, the fleet page, the list's filters, the metrics and
 `GET status` read it. The texts of a reason are in `reason_texts.py`.
@@ -15,18 +15,18 @@ from django.utils.translation import pgettext_lazy
 
 from connections.lifecycle import Reason, State
 from connections.reason_texts import HELD, REASON_TEXTS, NextAction
-from connections.status import UNATTENDED, ConnectionStatus
+from connections.status import REASON_WITHOUT_WORKER, ConnectionStatus
 
 
 class Panel(StrEnum):
-    """What the live page shows large. The value is also its name in the page's CSS."""
+    """The large panel of the live page. The value is also its name in the page's CSS."""
 
     DISCONNECTED = "disconnected"
     RESUMING = "resuming"
     PREPARING = "preparing"
     CODE = "code"
-    PHONE_CODE = "phone_code"  # the same, to be typed on the phone
-    HIDDEN = "hidden"  # a code is waiting, and this person may not see it
+    PHONE_CODE = "phone_code"  # a code to type on the phone
+    HIDDEN = "hidden"  # there is a code, and this person may not see it
     FINISHING = "finishing"
     CONNECTED = "connected"
     RECONNECTING = "reconnecting"
@@ -56,7 +56,7 @@ PANEL_NAMES = {
 
 
 class Section(StrEnum):
-    """Where a connection stands on the fleet page, what is most urgent first."""
+    """The sections of the fleet page, the most urgent first."""
 
     ACTION_NEEDED = "action_needed"
     RECONNECTING = "reconnecting"
@@ -104,10 +104,10 @@ FILTER_OF_SECTION = {section: ListFilter[section.name] for section in Section}
 
 @dataclass(frozen=True)
 class Display:
-    """What a state with a reason looks like.
+    """How a state with a reason is shown.
 
-    `panel`: before it is known whether there is a code, and who looks (serializers.panel_of).
-    `api_status`: one of the three words that the old service knew.
+    `panel`: before the code and the reader's rights are considered (serializers.panel_of).
+    `api_status`: one of the old service's three values.
     """
 
     panel: Panel
@@ -124,7 +124,7 @@ OF_STATE: dict[State, tuple[Panel, Section, str]] = {
     State.DISCONNECTED: (Panel.DISCONNECTED, Section.DISCONNECTED, "disconnected"),
     State.ACTION_NEEDED: (Panel.ACTION_NEEDED, Section.ACTION_NEEDED, "disconnected"),
 }
-"""What a state looks like where its reason does not say otherwise."""
+"""How a state is shown unless its reason is shown differently."""
 
 OWN_PANELS: dict[tuple[State, Reason], Panel] = {
     **{(state, Reason.WORKER_OFFLINE): Panel.OFFLINE for state in State},
@@ -136,7 +136,7 @@ OWN_PANELS: dict[tuple[State, Reason], Panel] = {
 
 def _display(state: State, reason: Reason) -> Display:
     panel, section, api_status = OF_STATE[state]
-    # A person is needed where only a person helps: at the phone, or at the server.
+    # The server's administrator is needed.
     if REASON_TEXTS[reason].step == NextAction.CHECK_SERVER:
         section = Section.ACTION_NEEDED
     if (state, reason) == (State.DISCONNECTED, Reason.ORGANIZATION_INACTIVE):
@@ -144,7 +144,7 @@ def _display(state: State, reason: Reason) -> Display:
     filters = {FILTER_OF_SECTION[section]}
     if section == Section.LINKING and state == State.AWAITING_SCAN:
         filters.add(ListFilter.AWAITING_SCAN)
-    if reason in UNATTENDED.values():
+    if reason in REASON_WITHOUT_WORKER.values():
         filters.add(ListFilter.OFFLINE)
     return Display(
         OWN_PANELS.get((state, reason), panel),
@@ -157,6 +157,6 @@ def _display(state: State, reason: Reason) -> Display:
 DISPLAYS = {(state, reason): _display(state, reason) for state in State for reason in Reason}
 
 
-def display_of(observed: ConnectionStatus) -> Display:
-    """Return what a connection looks like, as its readers see it."""
-    return DISPLAYS[observed.state, observed.reason]
+def display_of(status: ConnectionStatus) -> Display:
+    """Return how a connection is shown."""
+    return DISPLAYS[status.state, status.reason]

@@ -1,4 +1,4 @@
-"""How long something lasted, as people say it."""
+"""Durations as text."""
 
 from datetime import timedelta
 
@@ -9,9 +9,9 @@ UNITS = ((86_400, _("{count} d")), (3_600, _("{count} h")), (60, _("{count} min"
 SECONDS = _("{count} s")
 
 
-def format_duration(lasted: timedelta) -> str:
-    """`3 h 12 min`: the largest unit and the next one. clock.js says it likewise."""
-    rest = max(0, int(lasted.total_seconds()))
+def format_duration(duration: timedelta) -> str:
+    """Return the largest unit and the next one: `3 h 12 min`. clock.js formats the same way."""
+    rest = max(0, int(duration.total_seconds()))
     parts: list[str] = []
     for size, text in (*UNITS, (1, SECONDS)):
         count, rest = divmod(rest, size)

@@ -1,7 +1,7 @@
-"""The life of a connection as one pure table: few states, many reasons.
+"""The lifecycle of a connection as one pure table: few states, many reasons.
 
-`after(state, observation)` says what an observation makes of a state; `reason_texts.py` has what
-people read about each reason. Nothing here knows of Django or WhatsApp.
+`after(state, observation)` returns the transition; `reason_texts.py` has the texts of the reasons.
+This module depends neither on Django nor on WhatsApp.
 """
 
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from typing import TypeAlias
 
 
 class Desired(StrEnum):
-    """What people want."""
+    """The desired state."""
 
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
 
 
 class State(StrEnum):
-    """What is."""
+    """The actual state."""
 
-    DISCONNECTED = "disconnected"  # nothing runs, nothing is wanted
+    DISCONNECTED = "disconnected"  # nothing runs or is requested
     CONNECTING = "connecting"  # a request is being carried out; wait
     AWAITING_SCAN = "awaiting_scan"  # a code is shown; the phone has to scan it
     CONNECTED = "connected"  # messages flow
@@ -80,15 +80,15 @@ class Reason(StrEnum):
     DISCONNECTED_UNCONFIRMED = "disconnected_untold"
     PAIRING_CANCELLED = "pairing_cancelled"
     ORGANIZATION_INACTIVE = "organization_inactive"
-    # Derived from what the workers say of themselves, never stored:
+    # Derived from the workers' rows, never stored:
     WORKER_OFFLINE = "worker_offline"
     NO_ROOM = "no_room"
 
 
 class Observation(StrEnum):
-    """A request by a person, or what the worker saw, that is named unlike the reason it leads to.
+    """A person's request or a worker's observation whose name differs from its reason.
 
-    Whatever else is observed is named by its reason: see `AnyObservation`.
+    All other observations have the name of their reason: see `AnyObservation`.
     """
 
     RECONNECT_REQUESTED = "reconnect_requested"
@@ -109,10 +109,10 @@ AnyObservation: TypeAlias = Observation | Reason
 
 @dataclass(frozen=True)
 class Rule:
-    """What an observation leads to, and from which states it counts (none named: from all).
+    """The transition of an observation, and the states in which it counts (by default all).
 
-    A `state` of None leaves the state as it is. `outcome`: how a pairing that it ends is remembered
-    (PairingAttempt.Outcome).
+    A `state` of None keeps the state. `outcome`: the PairingAttempt.Outcome of an attempt that it
+    ends.
     """
 
     state: State | None
@@ -141,7 +141,7 @@ _NAMED: dict[AnyObservation, Rule] = {
     Observation.CODE_ACCEPTED: Rule(State.CONNECTING, Reason.FINISHING, PAIRING),
     Observation.DIAL_FAILED: Rule(None, Reason.UNREACHABLE, frozenset({State.CONNECTING})),
     Observation.PAUSED: Rule(_R, Reason.ORGANIZATION_INACTIVE, LIVE),
-    # A logout of a link that is over, while another one has been asked for already.
+    # The logout of an earlier link, while a new one has been requested already.
     Observation.LOGOUT_UNCONFIRMED: Rule(
         None, Reason.DISCONNECTED_UNCONFIRMED, frozenset({State.CONNECTING, _R})
     ),
@@ -151,7 +151,7 @@ _SEEN = (
     Rule(State.AWAITING_SCAN, Reason.PHONE_UNSUPPORTED, PAIRING),
     Rule(State.CONNECTING, Reason.CODE_LOST, PAIRING),
     Rule(_C, Reason.LINKED, PAIRING),
-    # A connection that is already connected has only moved to another process: not worth a line.
+    # Not from connected: the connection has only moved to another process.
     Rule(_C, Reason.RESUMED, LIVE - {_C}),
     Rule(None, Reason.OLD_DEVICE_LEFT, frozenset({_C})),
     Rule(_R, Reason.LINK_LOST, LIVE),
@@ -162,7 +162,7 @@ _SEEN = (
     Rule(_R, Reason.LOGIN_STILL_REFUSED, LIVE),
     Rule(_R, Reason.HOST_CRASHED, LIVE),
     Rule(_R, Reason.SERVICE_RESTARTED, LIVE),
-    # A new code was not used; the login from before was never given up.
+    # A new code was not used; the saved login was kept.
     Rule(_R, Reason.SAVED_LOGIN_KEPT, PAIRING | {_A}),
     Rule(_A, Reason.LOGGED_OUT_BY_PHONE, LIVE),
     Rule(_A, Reason.FORGOTTEN, LIVE),
@@ -196,14 +196,14 @@ RULES: dict[AnyObservation, Rule] = {**_NAMED, **{rule.reason: rule for rule in 
 GONE_AT_WHATSAPP = frozenset(
     {Reason.LOGGED_OUT_BY_PHONE, Reason.FORGOTTEN, Reason.ACCOUNT_LOCKED, Reason.BANNED}
 )
-"""After these the saved credentials are worthless, so the next reconnect begins with a fresh QR."""
+"""After these the saved credentials do not work, so the next reconnect shows a new QR code."""
 
 REPEATED = frozenset({Reason.LINK_UNSTABLE})
-"""Each repetition of these has another detail, and the history needs only the first line."""
+"""Repetitions of these with another detail get no event of their own."""
 
 
 def after(state: State, observation: AnyObservation) -> tuple[State, Reason] | None:
-    """The state and reason that follow, or None where the observation does not count."""
+    """Return the next state and reason, or None if the observation does not count here."""
     rule = RULES[observation]
     if state not in rule.counts_from:
         return None

@@ -1,6 +1,6 @@
-"""How often WhatsApp may be asked for a new link: it bans numbers that hammer it.
+"""The rate limits of reconnects: WhatsApp bans numbers that try too often.
 
-Counted in the history, so that all processes count the same and nothing is lost by a restart.
+They count events of the history, so that all processes count the same, also after a restart.
 """
 
 from datetime import timedelta
@@ -18,19 +18,21 @@ WINDOW = timedelta(minutes=10)
 
 
 def check(connection: Connection, actor: Actor) -> None:
-    """Raises TooManyRequests when the connection, or this caller, has had its share."""
+    """Raise TooManyRequests if the connection or the caller has reached a limit."""
     since = timezone.now() - WINDOW
     requests = ConnectionEvent.objects.filter(
         observation=Observation.RECONNECT_REQUESTED, at__gt=since
     )
-    _allow(requests.filter(connection=connection), settings.RECONNECTS_PER_ORGANIZATION)
+    _raise_if_reached(requests.filter(connection=connection), settings.RECONNECTS_PER_ORGANIZATION)
     if actor.token is not None:
-        _allow(requests.filter(token=actor.token), settings.RECONNECTS_PER_CALLER)
+        _raise_if_reached(requests.filter(token=actor.token), settings.RECONNECTS_PER_CALLER)
     elif actor.user is not None:
-        _allow(requests.filter(user=actor.user, token=None), settings.RECONNECTS_PER_CALLER)
+        _raise_if_reached(
+            requests.filter(user=actor.user, token=None), settings.RECONNECTS_PER_CALLER
+        )
 
 
-def _allow(requests: QuerySet[ConnectionEvent], limit: int) -> None:
+def _raise_if_reached(requests: QuerySet[ConnectionEvent], limit: int) -> None:
     times = requests.order_by("-at").values_list("at", flat=True)
     if limit and (oldest := list(times[limit - 1 : limit])):
         wait = oldest[0] + WINDOW - timezone.now()

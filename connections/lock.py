@@ -1,4 +1,4 @@
-"""One process at a time on a data folder."""
+"""A lock on a file, so that only one process works on a data folder."""
 
 import fcntl
 from pathlib import Path
@@ -6,11 +6,14 @@ from typing import IO
 
 
 class Locked(Exception):
-    """Another process has it."""
+    """Another process holds the lock."""
 
 
 def exclusive(path: Path) -> IO[str]:
-    """Lock a file until it is closed or this process ends. Raises Locked, OSError."""
+    """Lock a file until it is closed or this process ends, and return it.
+
+    Raises Locked, OSError.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = path.open("w")
     try:

@@ -1,7 +1,7 @@
-"""What log lines are about, said once for all lines that are written meanwhile.
+"""Context fields for log lines.
 
-`with about(organization=7):` gives every line the field, whoever writes it, in this task and in
-the tasks that it starts. whatsapp_orgs/logging/formatters.py puts the fields on the lines.
+`with about(organization=7):` adds the field to every line that is logged in this task and in the
+tasks that it starts. whatsapp_orgs/logging/formatters.py writes the fields.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _NONE: Mapping[str, object] = {}
 
 
 def current() -> Mapping[str, object]:
-    """The fields of a line that is written now."""
+    """Return the fields of a line that is logged now."""
     return _fields.get(_NONE)
 
 
 @contextmanager
 def about(**fields: object) -> Iterator[None]:
-    """Lines that are written meanwhile have these fields, beside those that they had anyway."""
+    """Add these fields to the lines that are logged inside the `with` block."""
     token = _fields.set({**current(), **fields})
     try:
         yield

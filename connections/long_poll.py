@@ -1,4 +1,4 @@
-"""Waiting for a connection to get somewhere: for requests that answer when something is done."""
+"""Wait in a request until a connection reaches a result."""
 
 import asyncio
 import threading
@@ -11,60 +11,60 @@ from asgiref.sync import async_to_sync, sync_to_async
 from channels.layers import get_channel_layer
 from django.db import connection as database
 
-from connections.broadcast import group_of, leave
+from connections.broadcast import connection_group, leave_group
 
 T = TypeVar("T")
 
-# Should the channel layer lose a message, this is how late we are.
-LOOK_AGAIN_SECONDS = 1.0
+# The longest delay when the channel layer loses a message.
+RECHECK_SECONDS = 1.0
 
-# The process is being stopped: who waits is told at once how far things are.
+# Set when the process is being stopped: waiting requests answer at once.
 stopping = threading.Event()
 
-# What a request does while it waits, so that it is in nobody's way.
+# Entered by a request while it waits; the server frees the request's slot in it.
 step_aside: ContextVar[Callable[[], AbstractContextManager[None]]] = ContextVar(
     "step_aside", default=nullcontext
 )
 
 
-def wait_for(connection_id: int, look: Callable[[], T | None], seconds: float) -> T | None:
-    """The first answer of `look` that is not None; None after `seconds`, or when all is stopped.
+def wait_for(connection_id: int, check: Callable[[], T | None], seconds: float) -> T | None:
+    """Return the first result of `check` that is not None; None after `seconds` or on a stop.
 
-    `look` reads the database: at once, and again whenever the connection has changed.
+    `check` reads the database. It is called at once and after each change of the connection.
     """
     with step_aside.get()():
-        return async_to_sync(_wait_for)(connection_id, look, seconds)
+        return async_to_sync(_wait_for)(connection_id, check, seconds)
 
 
-async def _wait_for(connection_id: int, look: Callable[[], T | None], seconds: float) -> T | None:
+async def _wait_for(connection_id: int, check: Callable[[], T | None], seconds: float) -> T | None:
     layer = get_channel_layer()
     assert layer is not None, "CHANNEL_LAYERS has no default layer"
-    group = group_of(connection_id)
+    group = connection_group(connection_id)
     channel = await layer.new_channel()
     await layer.group_add(group, channel)
-    # One that goes on over several looks: a layer forgets the channel of one that is cancelled.
-    heard = asyncio.ensure_future(layer.receive(channel))
+    # One task for several checks: a layer forgets the channel of a receive() that is cancelled.
+    message = asyncio.ensure_future(layer.receive(channel))
     deadline = asyncio.get_running_loop().time() + seconds
     try:
-        while (found := await sync_to_async(_looked)(look)) is None:
-            left = deadline - asyncio.get_running_loop().time()
-            if left <= 0 or stopping.is_set():
+        while (result := await sync_to_async(_check)(check)) is None:
+            remaining = deadline - asyncio.get_running_loop().time()
+            if remaining <= 0 or stopping.is_set():
                 return None
-            await asyncio.wait({heard}, timeout=min(left, LOOK_AGAIN_SECONDS))
-            if heard.done():
-                heard.result()
-                heard = asyncio.ensure_future(layer.receive(channel))
-        return found
+            await asyncio.wait({message}, timeout=min(remaining, RECHECK_SECONDS))
+            if message.done():
+                message.result()
+                message = asyncio.ensure_future(layer.receive(channel))
+        return result
     finally:
-        heard.cancel()
-        await asyncio.wait({heard})
-        await leave(layer, group, channel)
+        message.cancel()
+        await asyncio.wait({message})
+        await leave_group(layer, group, channel)
 
 
-def _looked(look: Callable[[], T]) -> T:
+def _check(check: Callable[[], T]) -> T:
+    """Call `check`, then return the database connection to its pool."""
     try:
-        return look()
+        return check()
     finally:
-        # Of a pool of connections, no one holds one while he waits.
         if database.vendor != "sqlite" and not database.in_atomic_block:
             database.close_if_unusable_or_obsolete()

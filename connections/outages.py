@@ -1,4 +1,4 @@
-"""What happens while something does not answer: one line in the log, and tries further apart."""
+"""Outages of other services: one log line for each, and growing delays between tries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class OutageLog:
     def __init__(
         self, logger: logging.Logger, began: str, ended: str = "", level: int = logging.ERROR
     ) -> None:
-        """`began`, `ended`: the messages, "" for none. `level`: that of the first."""
+        """`began`, `ended`: the messages, "" for none. `level`: the level of `began`."""
         self.ongoing = False
         self._logger = logger
         self._began, self._ended, self._level = began, ended, level
@@ -32,7 +32,7 @@ class OutageLog:
 
 
 def delays(first: float, longest: float) -> Iterator[float]:
-    """Yield the seconds before each next try: `first`, then twice as many, at most `longest`."""
+    """Yield the seconds before each next try: `first`, then doubled up to `longest`."""
     delay = first
     while True:
         yield delay

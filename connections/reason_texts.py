@@ -1,4 +1,4 @@
-"""What people read about a reason: one sentence, and the step that comes next."""
+"""The texts of reasons: one sentence, and the next step."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +10,7 @@ from connections.lifecycle import Reason
 
 
 class NextAction(StrEnum):
-    """The one thing that helps next."""
+    """The next step that helps."""
 
     NONE = "none"
     WAIT = "wait"
@@ -22,27 +22,27 @@ class NextAction(StrEnum):
 
 @dataclass(frozen=True)
 class ReasonText:
-    """What people read about a reason, in the language that is active when they read it."""
+    """The texts of a reason. They are translated when they are read."""
 
     english: str
     english_next_step: str
     step: NextAction
     held: bool = False
-    """It comes back by itself, but not soon: no "connecting" for the old service's clients."""
+    """It recovers by itself, but not soon: the API does not say "connecting"."""
 
     @property
     def sentence(self) -> str:
-        """What is or what happened."""
+        """What is the case, or what happened."""
         return gettext(self.english)
 
     @property
     def next_step(self) -> str:
-        """What helps, or that nothing has to be done."""
+        """The step that helps, or that nothing has to be done."""
         return gettext(self.english_next_step)
 
     @property
     def full(self) -> str:
-        """The sentence and the next step, for where there is one line."""
+        """The sentence and the next step in one line."""
         return f"{self.sentence} {self.next_step}"
 
 
@@ -340,7 +340,7 @@ HELD = frozenset(reason for reason, text in REASON_TEXTS.items() if text.held)
 NEW_CODE_HELPS = frozenset(
     reason for reason, text in REASON_TEXTS.items() if text.step == NextAction.NEW_CODE
 )
-"""The saved login may be dead; a phone that is linked anew takes its place."""
+"""The saved login may no longer work; a new code links the phone again."""
 
 NO_CODE_FOLLOWS = NEW_CODE_HELPS | {Reason.SAVED_LOGIN_KEPT}
-"""The saved login is tried again, so whoever waits for a code waits in vain."""
+"""The saved login is tried again, so no code will be shown."""

@@ -1,8 +1,7 @@
-"""Why a request is refused: for each reason the API's code and status, and the words of each page.
+"""The refusals of requests: each with the API's code and status, and the text of each page.
 
 The API answers with `code`, `status` and `str(error)` (whatsapp_orgs/api.py), the admin's pages
-with `page_message`, the owner's page with `owner_message`, and a run over many connections writes
-down `problem`.
+with `page_message`, the owner's page with `owner_message`, and a bulk run saves `problem`.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from connections.durations import format_duration
 class RequestRefused(Exception):
     """A request that cannot be carried out now.
 
-    `problem`: a value of BulkItem.Problem; "": a run over many never asks for that.
-    `wait`: after how many seconds to try again, if that helps.
+    `problem`: a value of BulkItem.Problem; "" if a bulk run cannot get this refusal.
+    `wait`: the seconds after which to try again, if that helps.
     """
 
     code = ""
@@ -36,12 +35,12 @@ class RequestRefused(Exception):
 
     @property
     def page_message(self) -> str:
-        """What staff read on a page of the admin, in their language."""
+        """The text on the admin's pages, in the active language."""
         return gettext(self.text)
 
     @property
     def owner_message(self) -> str:
-        """What the phone's owner reads; "": their page shows it, as far as it is theirs to know."""
+        """The text on the owner's page; "" if the page itself shows what its reader may know."""
         return ""
 
 
@@ -62,7 +61,7 @@ class OrganizationInactive(RequestRefused):
 
 
 class UnexpectedNumber(RequestRefused):
-    """A code was asked for with another number than the organization expects."""
+    """A code was requested for another number than the organization expects."""
 
     code = "unexpected_number"
     text = _(
@@ -75,7 +74,7 @@ class UnexpectedNumber(RequestRefused):
 
 
 class TemporarilyBanned(RequestRefused):
-    """WhatsApp has banned the number until a time; trying earlier makes it longer."""
+    """WhatsApp has banned the number until a time; trying earlier prolongs the ban."""
 
     code = "temporarily_banned"
     problem = "banned"
@@ -106,7 +105,7 @@ class NothingToCancel(RequestRefused):
 
 
 class NotConnected(RequestRefused):
-    """A test message was asked for while the number is not connected."""
+    """A test message was requested while the number is not connected."""
 
     code = "not_connected"
     text = _("WhatsApp is not connected, so no test message can be sent.")
@@ -127,7 +126,7 @@ class LinkOver(RequestRefused):
 
 
 class TooManyRequests(RequestRefused):
-    """Too many attempts. `wait`: after how many seconds another one is allowed."""
+    """Too many attempts. `wait`: the seconds until another one is allowed."""
 
     code = "too_many_requests"
     status = 429
@@ -140,7 +139,7 @@ class TooManyRequests(RequestRefused):
 
     @staticmethod
     def message(wait: int) -> str:
-        """What the API answers, in the caller's language."""
+        """Return the API's message, in the active language."""
         text = ngettext(
             "Too many reconnects in a short time; WhatsApp bans numbers for that. "
             "Try again in {wait} second.",
@@ -181,7 +180,7 @@ class TooManyLinks(TooManyRequests):
 
 
 class TooManyTests(TooManyRequests):
-    """A test message is on its way, or there were too many."""
+    """A test message is being sent, or there were too many."""
 
     @staticmethod
     def message(wait: int) -> str:
@@ -198,6 +197,6 @@ class TooManyTests(TooManyRequests):
 
 
 def too_many_attempts(seconds: int) -> str:
-    """Return what the phone's owner reads after too many attempts of any kind."""
+    """Return the text on the owner's page after too many attempts of any kind."""
     text = gettext("Too many attempts. Try again in {duration}.")
     return text.format(duration=format_duration(timedelta(seconds=seconds)))

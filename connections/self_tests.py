@@ -1,4 +1,4 @@
-"""What people read about a self-test: the test message to the linked number itself."""
+"""The texts about self-tests: test messages to the linked number itself."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ FAILED = {
 }
 
 
-def sentence(test: SelfTest) -> str:
-    """What became of it, in the reader's language."""
-    failure = test.told_failure
+def describe(test: SelfTest) -> str:
+    """Return the outcome as a sentence in the active language."""
+    failure = test.effective_failure
     if failure is not None:
         return gettext(FAILED[failure])
     return gettext(SENT if test.state == State.SENT else SENDING)
 
 
-def told(connection: Connection) -> dict[str, str] | None:
-    """The newest self-test of the number that is linked now, ready for JSON."""
+def newest_as_json(connection: Connection) -> dict[str, str] | None:
+    """Return the newest self-test of the linked number, ready for JSON, if there is one."""
     if not connection.number:
         return None
     test = connection.self_tests.filter(number=connection.number).first()
@@ -40,7 +40,7 @@ def told(connection: Connection) -> dict[str, str] | None:
     at = test.ended_at or (test.expires_at if test.expired else test.requested_at)
     return {
         "state": str(test.state),
-        "sentence": sentence(test),
+        "sentence": describe(test),
         "at": at.isoformat(),
         "by": test.actor,
     }

@@ -1,4 +1,4 @@
-"""The simulator, as far as the product knows of it: only with WHATSAPP_SERVER=simulator."""
+"""The product's access to the simulator, with WHATSAPP_SERVER=simulator only."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ if TYPE_CHECKING:
 
 
 def enabled() -> bool:
-    """Whether the stand-in is used in WhatsApp's place."""
+    """Return whether the simulator is used instead of WhatsApp."""
     return bool(settings.WHATSAPP_SERVER == "simulator")
 
 
 def description() -> dict[str, Any]:
-    """Where the simulator listens and whom to trust. Raises ImproperlyConfigured."""
+    """Return the simulator's addresses and certificates. Raises ImproperlyConfigured."""
     try:
-        described: dict[str, Any] = json.loads(settings.SIMULATOR_STATE.read_text())
+        state: dict[str, Any] = json.loads(settings.SIMULATOR_STATE.read_text())
     except (OSError, ValueError) as error:
         raise ImproperlyConfigured(
             f"WHATSAPP_SERVER is simulator, but {settings.SIMULATOR_STATE} cannot be read: "
             "start `python -m simulator`, or set WHATSAPP_SERVER=live."
         ) from error
-    return described
+    return state
 
 
 def host_environment() -> dict[str, str]:
-    """What host processes need in their environment when they start."""
+    """Return the environment variables that host processes need to reach the simulator."""
     if not enabled():
         return {}
     simulator = description()
     return {
         "HTTPS_PROXY": simulator["proxy_url"],
         "https_proxy": simulator["proxy_url"],
-        # Its own certificate, and no other one: Go would read all of the system's beside it.
+        # Only the simulator's certificate: Go would read the system's, too.
         "SSL_CERT_FILE": simulator["ca_file"],
         "SSL_CERT_DIR": os.devnull,
         "WHATSAPP_NOISE_ROOT": simulator["noise_root"],
@@ -52,18 +52,18 @@ class ScanFailed(Exception):
 
 def scan(code: str) -> None:
     """Let the simulated phone scan a QR code. Raises ScanFailed."""
-    _phone(lambda phone: phone.scan(code))
+    _use_phone(lambda phone: phone.scan(code))
 
 
 def enter_code(number: str, code: str) -> None:
-    """Let the code be typed on the simulated phone with this number. Raises ScanFailed."""
-    _phone(lambda phone: phone.enter_code(number, code))
+    """Type the code on the simulated phone with this number. Raises ScanFailed."""
+    _use_phone(lambda phone: phone.enter_code(number, code))
 
 
-def _phone(does: Callable[[ControlClient], object]) -> None:
+def _use_phone(action: Callable[[ControlClient], object]) -> None:
     from simulator.client import ControlClient, ControlError
 
     try:
-        does(ControlClient(description()["control_url"]))
+        action(ControlClient(description()["control_url"]))
     except (ControlError, ImproperlyConfigured) as error:
         raise ScanFailed(str(error)) from error

@@ -1,4 +1,4 @@
-"""A connection as a reader should see it: the row, corrected by whether anyone looks after it."""
+"""The status of a connection: its row, corrected by whether a worker owns it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Connection, PairingAttempt, Worker, Workforce, conditions
 from connections.reason_texts import REASON_TEXTS, ReasonText
 
-# Why nobody looks after a connection that needs it.
-UNATTENDED = {
+# The reason of a connection that needs a worker and has none.
+REASON_WITHOUT_WORKER = {
     Workforce.ABSENT: Reason.WORKER_OFFLINE,
     Workforce.FULL: Reason.NO_ROOM,
     Workforce.READY: Reason.SERVICE_RESTARTED,
@@ -34,7 +34,7 @@ UNATTENDED = {
 
 @dataclass(frozen=True)
 class ConnectionStatus:
-    """A connection as a reader should see it now: the row, and whether anyone looks after it."""
+    """A connection as readers see it: the row, and whether a worker owns it."""
 
     connection: Connection
     attempt: PairingAttempt | None
@@ -43,17 +43,17 @@ class ConnectionStatus:
 
     @property
     def inactive(self) -> bool:
-        """The organization is deactivated: whatever ran is being stopped."""
+        """Whether the organization is deactivated, so that its connection is stopped."""
         return not self.connection.organization.is_active
 
     @property
     def unowned(self) -> bool:
-        """No worker has it, so what the row says of a running link is not true any more."""
+        """Whether it needs a worker and has none, so that the stored state is not true any more."""
         return conditions.unowned(self.connection, self.has_worker)
 
     @property
     def overridden(self) -> bool:
-        """Whether what is told is not what was stored last."""
+        """Whether readers see another state than the stored one."""
         return self.inactive or self.unowned
 
     @property
@@ -71,11 +71,11 @@ class ConnectionStatus:
             return Reason.ORGANIZATION_INACTIVE
         if not self.unowned:
             return Reason(self.connection.reason)
-        return UNATTENDED[self.workforce]
+        return REASON_WITHOUT_WORKER[self.workforce]
 
     @property
     def since(self) -> datetime:
-        """Since when the state is as it is told."""
+        """When the state that readers see began."""
         connection = self.connection
         if deactivated_at := connection.organization.deactivated_at:
             return deactivated_at
@@ -83,92 +83,95 @@ class ConnectionStatus:
             return connection.since
         if connection.worker is not None:
             return max(connection.since, connection.worker.heartbeat_at)
-        heard = _last_heard() if self.workforce == Workforce.ABSENT else None
-        return max(connection.since, heard) if heard else connection.since
+        heartbeat = _last_heartbeat() if self.workforce == Workforce.ABSENT else None
+        return max(connection.since, heartbeat) if heartbeat else connection.since
 
     @property
     def reason_text(self) -> ReasonText:
         return REASON_TEXTS[self.reason]
 
     @property
-    def pairs(self) -> bool:
+    def is_pairing(self) -> bool:
         """Whether a phone is being linked, rather than the saved login being resumed."""
-        return not self.inactive and self.connection.pairs
+        return not self.inactive and self.connection.is_pairing
 
     @property
     def code(self) -> str:
-        """What the QR code says, if one can be scanned right now."""
-        return self.attempt.code if self.attempt and self._code_is_good else ""
+        """The text of the QR code that can be scanned now, or ""."""
+        return self.attempt.code if self.attempt and self._code_is_valid else ""
 
     @property
     def phone_code(self) -> str:
-        """What can be typed on the phone right now: eight characters and a dash, or ""."""
-        return self.attempt.phone_code if self.attempt and self._code_is_good else ""
+        """The code that can be typed on the phone now: eight characters and a dash, or ""."""
+        return self.attempt.phone_code if self.attempt and self._code_is_valid else ""
 
     @property
-    def _code_is_good(self) -> bool:
+    def _code_is_valid(self) -> bool:
         attempt = self.attempt
         if attempt is None or attempt.code_expires_at is None or self.unowned or self.inactive:
             return False
         return attempt.code_expires_at > timezone.now()
 
     @property
-    def may_reconnect(self) -> bool:
-        """Whether a request to reconnect would be taken."""
+    def can_reconnect(self) -> bool:
+        """Whether a request to reconnect would be accepted."""
         if self.inactive or self.connection.banned_until is not None:
             return False
         return self.state != State.CONNECTED
 
     @property
     def has_client(self) -> bool:
-        """Whether something is under way or up, as the old service's clients mean it."""
+        """Whether the old service would have had a client: connecting, or connected."""
         return self.state in (*PAIRING, State.CONNECTED, State.RECONNECTING)
 
 
-def _last_heard() -> datetime | None:
-    """The last sign of life of any worker."""
+def _last_heartbeat() -> datetime | None:
+    """Return the last heartbeat of any worker."""
     last: datetime | None = Worker.objects.aggregate(last=Max("heartbeat_at"))["last"]
     return last
 
 
 def read_status(connection_id: int) -> ConnectionStatus:
-    """Read a connection afresh."""
+    """Read a connection from the database and return its status."""
     return get_status(
         Connection.objects.select_related("organization", "worker").get(pk=connection_id)
     )
 
 
 def get_status(connection: Connection) -> ConnectionStatus:
-    """A connection that was just read, with its worker and its organization."""
+    """Return the status of a connection that was just read with its worker and organization."""
     workforce = Workforce.READY if connection.owned else Worker.workforce()
     has_worker = conditions.has_worker(connection, workforce)
-    # What is under way ends with these states, and a code can be used only while its worker lives.
+    # Attempts end with these states, and a code can be used only while its worker is alive.
     pairing = connection.owned and connection.state in PAIRING
     attempt = connection.open_attempt() if pairing else None
     return ConnectionStatus(connection, attempt, has_worker, workforce)
 
 
 def status_of_row(connection: Connection, workforce: Workforce) -> ConnectionStatus:
-    """One row of many, read with its worker and its organization; no code, no query of its own."""
+    """Return the status of one row of many, without its code and without a query.
+
+    The row was read with its worker and organization.
+    """
     has_worker = conditions.has_worker(connection, workforce)
     return ConnectionStatus(connection, None, has_worker, workforce)
 
 
-def with_told_state(connections: QuerySet[Connection]) -> QuerySet[Connection]:
-    """Annotate `told_state` and `told_reason`: `ConnectionStatus.state` and `.reason` in SQL."""
+def with_effective_state(connections: QuerySet[Connection]) -> QuerySet[Connection]:
+    """Annotate `ConnectionStatus.state` and `.reason` as `effective_state`, `effective_reason`."""
     workforce = Worker.workforce()
     unowned = conditions.unowned_q(workforce)
     return connections.alias(unowned=ExpressionWrapper(unowned, output_field=BooleanField())).alias(
-        told_state=_case(
+        effective_state=_case(
             F("state"),
             When(~conditions.ACTIVE, then=Value(State.DISCONNECTED)),
             When(Q(unowned=True, state__in=PAIRING), then=Value(State.CONNECTING)),
             When(Q(unowned=True) & ~Q(state=State.DISCONNECTED), then=Value(State.RECONNECTING)),
         ),
-        told_reason=_case(
+        effective_reason=_case(
             F("reason"),
             When(~conditions.ACTIVE, then=Value(Reason.ORGANIZATION_INACTIVE)),
-            When(unowned=True, then=Value(UNATTENDED[workforce])),
+            When(unowned=True, then=Value(REASON_WITHOUT_WORKER[workforce])),
         ),
     )
 
@@ -178,7 +181,7 @@ def _case(default: F, *whens: When) -> Case:
 
 
 def refused_since() -> datetime | None:
-    """Since when WhatsApp refuses the version of all clients of a worker that runs."""
+    """Return since when WhatsApp refuses the client version of a living worker, or None."""
     alive = timezone.now() - Worker.OFFLINE_AFTER
     workers = Worker.objects.filter(stopped_at=None, heartbeat_at__gte=alive)
     since: datetime | None = workers.aggregate(since=Min("outdated_since"))["since"]

@@ -1,9 +1,9 @@
-"""The only writers of connections, attempts and history; callers say `actions.NAME`.
+"""The only writers of connections, attempts and history; callers use `actions.NAME`.
 
-`requests`: what people ask for. `events`: what the worker saw; each comes with a `Fence`, and a
-write under an old claim or an old generation changes no row and says so. `claims`: which worker
-owns what. `bulk`: one request about many. Every change adds its line to the history in the same
-transaction, and is told on commit.
+`requests`: what people request. `events`: what the worker observed; each write carries a `Fence`,
+and one with an old claim or generation raises Superseded and changes nothing. `claims`: which
+worker owns which connection. `bulk`: one request about many connections. Every change adds its
+event to the history in the same transaction and notifies on commit.
 """
 
 from connections.actions.bulk import NothingToDo, advance_runs, start_run, stop_run
@@ -27,7 +27,7 @@ from connections.actions.events import (
     show_code,
     show_phone_code,
 )
-from connections.actions.lost_rights import revoke_keys_of
+from connections.actions.lost_rights import revoke_keys
 from connections.actions.owner_links import (
     make_owner_link,
     open_owner_link,

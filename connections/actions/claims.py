@@ -1,8 +1,8 @@
-"""Workers and what they own.
+"""Workers, and which connections they own.
 
-Whoever owns a connection holds its socket. It changes hands by one conditional update that raises
-its claim number: of two workers that want it, the number lets one through, and whatever the owner
-before still writes carries an old number and changes nothing (`Fence`).
+The owner of a connection holds its socket. One conditional update changes the owner and raises the
+claim number: of two workers that claim it, one succeeds, and writes of the previous owner carry an
+old number and change nothing (`Fence`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from organizations.models import AuditEntry
 KEEP_WORKERS = timedelta(days=7)
 
 LinkedNumber = Callable[[int, str], str]
-"""`(connection id, store)`: whose credentials lie in a store, "" for no one's."""
+"""`(connection id, store)`: returns the number whose credentials are in a store, or ""."""
 
 
 @transaction.atomic
@@ -43,10 +43,10 @@ def start_worker(
     instead_of: Worker | None = None,
     process: str = "",
 ) -> Worker:
-    """A worker comes up.
+    """Create the row of a worker that starts.
 
-    `alone`: it is known to be the only one on this database, so the others are gone. `instead_of`:
-    what it was before it lost its right to what it owned. `process`: see worker/processes.py.
+    `alone`: it is the only worker on this database, so all others have ended. `instead_of`: its
+    previous row, which lost its lease. `process`: see worker/processes.py.
     """
     now = timezone.now()
     if alone:
@@ -66,23 +66,23 @@ def heartbeat(
     hosts: int = 0,
     alone: bool = True,
 ) -> bool:
-    """A sign of life. Whether the worker still owns what it owned.
+    """Save a heartbeat. Return whether the worker still owns its connections.
 
-    `outdated_since`: WhatsApp refuses the version of all its clients. Unless it is `alone` on this
-    database, a sign that comes too late counts for nothing: others may have taken over.
+    `outdated_since`: since when WhatsApp refuses the version of all its clients. A late heartbeat
+    has no effect unless the worker is `alone` on this database: others may have taken over.
     """
     rows = Worker.objects.filter(pk=worker.pk) if alone else Worker.objects.alive()
-    found = rows.filter(pk=worker.pk).update(
+    updated = rows.filter(pk=worker.pk).update(
         heartbeat_at=Now(), outdated_since=outdated_since, sessions=sessions, hosts=hosts
     )
-    return found > 0
+    return updated > 0
 
 
 @transaction.atomic
 def drain_worker(worker_id: int, drain: bool = True, actor: Actor | None = None) -> None:
-    """It hands over what it owns, one after the other, and takes nothing new; or no longer so.
+    """Start draining a worker, or stop it: it hands over its connections and takes no new ones.
 
-    `actor`: who asked for it, if it does not stop by itself.
+    `actor`: the person who requested it, if any.
     """
     since = timezone.now() if drain else None
     running = Worker.objects.filter(pk=worker_id, stopped_at=None)
@@ -92,11 +92,11 @@ def drain_worker(worker_id: int, drain: bool = True, actor: Actor | None = None)
 
 
 def stop_worker(worker: Worker) -> None:
-    """A worker has ended. Readers see it at once, and others take over what is left."""
+    """Mark a worker as stopped, and notify readers and workers of its connections."""
     with transaction.atomic():
         Worker.objects.filter(pk=worker.pk).update(stopped_at=timezone.now())
         for connection_id in Connection.objects.filter(worker=worker).values_list("pk", flat=True):
-            broadcast.requested(connection_id)
+            broadcast.notify_requested(connection_id)
 
 
 def claim(
@@ -107,41 +107,41 @@ def claim(
     urgent: bool = True,
     alone: bool = True,
 ) -> Connection | None:
-    """The connection if this worker owns it, or may take it over; None when another one has it.
+    """Return the connection if this worker owns it or could claim it; None if another owns it.
 
-    What an earlier owner left half done is brought to a state that is true now: a phone may have
-    accepted the code just before that owner died. Without `room` it is taken only if a person
-    waits for it, and if `urgent` is False, not even then. A worker that is not `alone` and gives no
-    sign of life itself gets nothing.
+    A claim recovers the state of an interrupted task: a phone may have accepted the code just
+    before the previous owner died. Without `room`, claims only a connection with a request that
+    waits, and none if `urgent` is False. A worker that is not `alone` and is not alive itself
+    claims nothing.
     """
     connection = Connection.objects.select_related("organization").get(pk=connection_id)
     if connection.worker_id == worker.pk:
         return connection
-    wanted = room or (urgent and connection.started_generation < connection.generation)
-    return _take(connection, worker, linked_number, alone) if wanted else None
+    allowed = room or (urgent and connection.started_generation < connection.generation)
+    return _take(connection, worker, linked_number, alone) if allowed else None
 
 
 @transaction.atomic
 def _take(
     connection: Connection, worker: Worker, linked_number: LinkedNumber, alone: bool
 ) -> Connection | None:
-    """Take over what no living worker has."""
+    """Claim a connection unless another living worker owns it."""
     if not alone or connection.worker_id is not None:
         either = Worker.objects.alive().filter(pk__in=[connection.worker_id, worker.pk])
         alive = set(either.values_list("pk", flat=True))
         if connection.worker_id in alive or not (alone or worker.pk in alive):
             return None
-    taken = _pass_on(connection, worker)
+    taken = _change_owner(connection, worker)
     if taken is not None:
-        _bring_up_to_date(taken, linked_number)
+        _recover(taken, linked_number)
     return taken
 
 
 @transaction.atomic
 def hand_over(connection_id: int, worker: Worker, to: int, linked_number: LinkedNumber) -> bool:
-    """A worker that has closed its socket gives a connection to another one. Whether it owned it.
+    """Give a connection whose socket is closed to the worker `to`. Return whether it was given.
 
-    A link that was up stays as it is for its readers: it is back in a moment.
+    Readers still see a linked connection as connected: the next owner resumes it at once.
     """
     connection = (
         Connection.objects.select_related("organization")
@@ -151,19 +151,19 @@ def hand_over(connection_id: int, worker: Worker, to: int, linked_number: Linked
     receiver = Worker.objects.alive().filter(pk=to).first()
     if connection is None or receiver is None:
         return False
-    passed = _pass_on(connection, receiver)
-    if passed is None:
+    given = _change_owner(connection, receiver)
+    if given is None:
         return False
-    if passed.state in PAIRING:
-        _bring_up_to_date(passed, linked_number)
-    broadcast.requested(connection_id)
+    if given.state in PAIRING:
+        _recover(given, linked_number)
+    broadcast.notify_requested(connection_id)
     return True
 
 
-def _pass_on(connection: Connection, worker: Worker) -> Connection | None:
-    """The one update by which a connection changes hands; it locks the row.
+def _change_owner(connection: Connection, worker: Worker) -> Connection | None:
+    """Change the owner by the one update that raises the claim; it locks the row.
 
-    The connection as it is then, or None when someone else was quicker.
+    Return the connection read again, or None when another worker was faster.
     """
     rows = Connection.objects.filter(pk=connection.pk, claim=connection.claim)
     if not rows.update(worker=worker, claim=connection.claim + 1):
@@ -171,31 +171,32 @@ def _pass_on(connection: Connection, worker: Worker) -> Connection | None:
     return Connection.objects.select_related("organization", "worker").get(pk=connection.pk)
 
 
-def _bring_up_to_date(connection: Connection, linked_number: LinkedNumber) -> None:
-    begun = connection.started_generation == connection.generation
+def _recover(connection: Connection, linked_number: LinkedNumber) -> None:
+    """Write the state that is true after the previous owner's task was interrupted."""
+    started = connection.started_generation == connection.generation
     live = connection.desired == Desired.CONNECTED and connection.state in LIVE
-    if not (begun and live) or connection.banned_until is not None:
+    if not (started and live) or connection.banned_until is not None:
         return
     attempt = connection.open_attempt()
     number = linked_number(connection.pk, attempt.store_name) if attempt else ""
-    changed = ""
+    detail = ""
     if attempt and number:
         try:
-            changed = adopt_store(connection, attempt, number)
+            detail = adopt_store(connection, attempt, number)
         except NumberRejected as error:
             return apply_transition(
                 connection, error.observation, detail=error.detail, attempt=attempt
             )
     if connection.state in PAIRING and (not connection.store_name or (attempt and not number)):
-        _pair_again(connection, attempt)
+        _restart_pairing(connection, attempt)
     elif connection.store_name:
-        apply_transition(connection, Reason.SERVICE_RESTARTED, detail=changed, attempt=attempt)
+        apply_transition(connection, Reason.SERVICE_RESTARTED, detail=detail, attempt=attempt)
     else:
         apply_transition(connection, Reason.CREDENTIALS_MISSING)
 
 
-def _pair_again(connection: Connection, attempt: PairingAttempt | None) -> None:
-    """A pairing lost its worker. While its time is not over, someone still waits for a code."""
+def _restart_pairing(connection: Connection, attempt: PairingAttempt | None) -> None:
+    """Restart a pairing that lost its worker, unless its time is over."""
     first = connection.attempts.filter(generation=connection.generation).last()
     if first is not None and first.expires_at <= timezone.now():
         apply_transition(connection, Reason.PAIRING_INTERRUPTED, attempt=attempt)

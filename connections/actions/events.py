@@ -1,4 +1,4 @@
-"""What the worker saw, each with the fence under which it may be written down."""
+"""The worker's observations. Each write carries a fence."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from connections.models import Connection, PairingAttempt
 
 @transaction.atomic
 def mark_started(fence: Fence) -> Connection:
-    """The worker begins to carry out a request. Raises Superseded."""
+    """Record that the worker has started to carry out a request. Raises Superseded."""
     connection = lock_fenced(fence)
-    _note_start(connection, fence)
+    _save_started(connection, fence)
     return connection
 
 
-def _note_start(connection: Connection, fence: Fence) -> None:
+def _save_started(connection: Connection, fence: Fence) -> None:
     if connection.started_generation != fence.generation:
         connection.started_generation = fence.generation
         connection.save(update_fields=["started_generation"])
@@ -42,15 +42,15 @@ def _note_start(connection: Connection, fence: Fence) -> None:
 def begin_pairing(
     fence: Fence, lasts: timedelta, because: AnyObservation | None = None
 ) -> PairingAttempt:
-    """Open the one pairing attempt of this request, and begin it. Raises Superseded.
+    """Create the attempt of this request and start the pairing. Raises Superseded.
 
-    `because`: what showed that the saved credentials are worthless, if there were any.
+    `because`: what showed that the saved credentials no longer work, if there were any.
     """
     connection = lock_fenced(fence)
-    _note_start(connection, fence)
+    _save_started(connection, fence)
     end_attempts(connection, Outcome.CANCELLED)
     if connection.fresh_code and not connection.store_name:
-        connection.fresh_code = False  # There is no login left that it could be kept beside.
+        connection.fresh_code = False  # There is no saved login to keep any more.
         connection.save(update_fields=["fresh_code"])
     if because is not None:
         detach_credentials(connection)
@@ -81,12 +81,12 @@ def show_code(
 ) -> None:
     """Show code `number` of `count`, which is valid for `lasts`. Raises Superseded.
 
-    `observation`: PHONE_UNSUPPORTED while a phone that cannot link yet has to be told so.
+    `observation`: PHONE_UNSUPPORTED while the page has to say that the phone cannot link yet.
     """
     connection = lock_fenced(fence)
     now = timezone.now()
-    shown = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
-    if not shown.update(
+    attempts = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
+    if not attempts.update(
         code=code,
         code_number=number,
         code_count=count,
@@ -95,7 +95,7 @@ def show_code(
     ):
         raise Superseded
     apply_transition(connection, observation, attempt=PairingAttempt(pk=attempt_id))
-    broadcast.changed(connection.pk)
+    broadcast.notify_changed(connection.pk)
 
 
 @transaction.atomic
@@ -107,26 +107,26 @@ def show_phone_code(
     lasts: timedelta,
     observation: AnyObservation = Observation.PHONE_CODE_SHOWN,
 ) -> None:
-    """Show a code to be typed on the phone, which is valid for `lasts`. Raises Superseded.
+    """Show a code to type on the phone, which is valid for `lasts`. Raises Superseded.
 
-    `count`: how many QR codes WhatsApp gave the same connection; `observation` as in `show_code`.
+    `count`: how many QR codes WhatsApp gave the same connection. `observation`: as in `show_code`.
     """
     connection = lock_fenced(fence)
-    shown = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
+    attempts = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
     expires_at = timezone.now() + lasts
-    if not shown.update(phone_code=code, code_count=count, code_expires_at=expires_at):
+    if not attempts.update(phone_code=code, code_count=count, code_expires_at=expires_at):
         raise Superseded
-    shown.filter(first_code_at=None).update(first_code_at=timezone.now())
+    attempts.filter(first_code_at=None).update(first_code_at=timezone.now())
     apply_transition(connection, observation)
-    broadcast.changed(connection.pk)
+    broadcast.notify_changed(connection.pk)
 
 
 @transaction.atomic
 def lose_code(fence: Fence, attempt_id: int, detail: str = "") -> None:
-    """The code that was shown is void, and another one is on its way. Raises Superseded."""
+    """Remove a code that is no longer valid, until the next one comes. Raises Superseded."""
     connection = lock_fenced(fence)
-    lost = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
-    if not lost.update(code="", phone_code="", code_number=0, code_expires_at=None):
+    attempts = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
+    if not attempts.update(code="", phone_code="", code_number=0, code_expires_at=None):
         raise Superseded
     apply_transition(connection, Reason.CODE_LOST, detail=detail)
 
@@ -138,7 +138,7 @@ def record_event(
     detail: str = "",
     retry_at: datetime | None = None,
 ) -> None:
-    """Something happened to the link; `retry_at`: the next try, if known. Raises Superseded."""
+    """Record an event of the link. `retry_at`: the next try, if known. Raises Superseded."""
     connection = lock_fenced(fence)
     if observation in GONE_AT_WHATSAPP:
         detach_credentials(connection)
@@ -147,19 +147,19 @@ def record_event(
 
 @transaction.atomic
 def accept_code(fence: Fence, attempt_id: int) -> None:
-    """A phone has used the code, so nobody else can any more. Raises Superseded."""
+    """Remove the code that a phone has used. Raises Superseded."""
     connection = lock_fenced(fence)
-    used = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
-    if not used.update(code="", phone_code="", code_expires_at=None):
+    attempts = PairingAttempt.objects.filter(pk=attempt_id, connection=connection, ended_at=None)
+    if not attempts.update(code="", phone_code="", code_expires_at=None):
         raise Superseded
     apply_transition(connection, Observation.CODE_ACCEPTED)
 
 
 @transaction.atomic
 def end_pairing(fence: Fence, observation: AnyObservation, detail: str = "") -> None:
-    """No phone was linked, and why. Raises Superseded.
+    """Record why no phone was linked, and resume the saved login if there is one.
 
-    A login from before that was kept meanwhile is resumed then.
+    Raises Superseded.
     """
     connection = lock_fenced(fence)
     apply_transition(connection, observation, detail=detail)
@@ -175,23 +175,23 @@ def link(
     detail: str = "",
     retry_at: datetime | None = None,
 ) -> None:
-    """The phone is linked: the attempt's store becomes the organization's.
+    """Record a linked phone: the attempt's store becomes the organization's.
 
-    `observation` is another one when the link broke right after the phone had accepted the code.
-    Raises Superseded; NumberRejected when the number is not one that this organization may have.
+    `observation`: another one when the link broke right after the phone had accepted the code.
+    Raises Superseded; NumberRejected when this organization may not have the number.
     """
     connection = lock_fenced(fence)
-    changed = adopt_store(connection, attempt, number)
-    detail = "; ".join(filter(None, (changed, detail)))
+    number_change = adopt_store(connection, attempt, number)
+    detail = "; ".join(filter(None, (number_change, detail)))
     apply_transition(connection, observation, detail=detail, attempt=attempt, retry_at=retry_at)
 
 
 @transaction.atomic
 def forget_credentials(fence: Fence, observation: AnyObservation, detail: str = "") -> None:
-    """The credentials are deleted, whatever has been requested since. Raises Superseded.
+    """Record that the credentials are deleted, whatever was requested since. Raises Superseded.
 
-    `observation`: what that makes of the connection, unless it is wanted again by now. That
-    WhatsApp could not be told is said all the same.
+    `observation`: the result, unless a connection is desired again by now; an unconfirmed logout is
+    recorded in either case.
     """
     connection = (
         Connection.objects.select_for_update()
@@ -206,4 +206,4 @@ def forget_credentials(fence: Fence, observation: AnyObservation, detail: str = 
         apply_transition(connection, observation, detail=detail)
     elif observation == Reason.DISCONNECTED_UNCONFIRMED:
         apply_transition(connection, Observation.LOGOUT_UNCONFIRMED, detail=detail)
-    broadcast.changed(connection.pk)
+    broadcast.notify_changed(connection.pk)

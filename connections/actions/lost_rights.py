@@ -1,4 +1,4 @@
-"""What ends with the right or the token that it was begun with: open pairings and owners' links."""
+"""End pairings and owner links when the right or token they were made with has ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from connections.actions.owner_links import revoke_unfinished
-from connections.actions.requests import locked, request_cancel
+from connections.actions.requests import lock_connection, request_cancel
 from connections.lifecycle import Observation
 from connections.models import Connection, ConnectionEvent, OwnerLink
 from connections.refusals import NothingToCancel
@@ -26,51 +26,51 @@ from organizations.models import ApiToken, Organization
 
 
 @receiver(access_ended)
-def end_what_lost_its_right(
+def end_pairings_and_links(
     sender: Any, user: User | None, tokens: list[ApiToken], actor: Actor, **kwargs: Any
 ) -> None:
-    """End pairings and links of `user` where they may not operate any more, and of `tokens`."""
+    """End the pairings and links of `tokens`, and of `user` where they may not operate any more."""
     if tokens:
-        _end(_pairings(begun_token__in=tokens), _links().filter(token__in=tokens), actor)
+        _end(_pairings(request_token__in=tokens), _links().filter(token__in=tokens), actor)
     if user is not None:
-        pairings, links = _pairings(begun_user=user), _links().filter(user=user)
+        pairings, links = _pairings(request_user=user), _links().filter(user=user)
         ids = {*pairings.values_list("pk", flat=True), *links.values_list("connection", flat=True)}
         may = for_user(user).may
-        found = Organization.objects.filter(pk__in=ids)
-        lost = [place.pk for place in found if not may(Permission.OPERATE, place)]
+        organizations = Organization.objects.filter(pk__in=ids)
+        lost = [each.pk for each in organizations if not may(Permission.OPERATE, each)]
         _end(pairings.filter(pk__in=lost), links.filter(connection__in=lost), actor)
 
 
 @transaction.atomic
-def revoke_keys_of(user: User, organization: Organization, actor: Actor) -> tuple[int, int]:
-    """Revoke what opens this organization and was made by this user: its own tokens and links.
+def revoke_keys(user: User, organization: Organization, actor: Actor) -> tuple[int, int]:
+    """Revoke the organization's tokens and owner links that this user made.
 
-    A pairing that they began ends too. Their membership and the tokens that stand for them are not
-    touched. Return how many tokens and how many links were revoked.
+    Also end a pairing that they requested. Leave their membership and their personal tokens.
+    Return how many tokens and how many links were revoked.
     """
     tokens = actions.revoke_tokens_of(user, organization, actor)
-    pairings = _pairings(pk=organization.pk, begun_user=user)
+    pairings = _pairings(pk=organization.pk, request_user=user)
     return len(tokens), _end(pairings, unfinished_links(organization).filter(user=user), actor)
 
 
 def unfinished_links(organization: Organization) -> QuerySet[OwnerLink]:
-    """Return the organization's links that open something now, if their maker still may."""
+    """Return the organization's links that are not over. `is_open` also checks their makers."""
     return _links().filter(connection=organization.pk)
 
 
-def _pairings(**started_by: Any) -> QuerySet[Connection]:
-    """Return the connections for which a phone is being linked, filtered by who began it.
+def _pairings(**filters: Any) -> QuerySet[Connection]:
+    """Return the connections that are pairing, filtered by who requested it.
 
-    `begun_user` and `begun_token` are the newest request's.
+    Filters: `request_user` and `request_token`, those of the newest request, and any field.
     """
     requests = ConnectionEvent.objects.filter(
         connection=OuterRef("pk"), observation=Observation.RECONNECT_REQUESTED
     ).order_by("-pk")
     pairing = Connection.objects.pairing().annotate(
-        begun_user=Subquery(requests.values("user")[:1]),
-        begun_token=Subquery(requests.values("token")[:1]),
+        request_user=Subquery(requests.values("user")[:1]),
+        request_token=Subquery(requests.values("token")[:1]),
     )
-    return pairing.filter(**started_by)
+    return pairing.filter(**filters)
 
 
 def _links() -> QuerySet[OwnerLink]:
@@ -83,14 +83,14 @@ def _links() -> QuerySet[OwnerLink]:
 def _end(pairings: QuerySet[Connection], links: Iterable[OwnerLink], actor: Actor) -> int:
     """End these, in the order of their connections. Return how many links were revoked."""
     revoked = 0
-    found = list(links)
-    ids = {*pairings.values_list("pk", flat=True), *(link.connection_id for link in found)}
+    links = list(links)
+    ids = {*pairings.values_list("pk", flat=True), *(link.connection_id for link in links)}
     for pk in sorted(ids):
-        connection = locked(pk)
-        for link in found:
+        connection = lock_connection(pk)
+        for link in links:
             if link.connection_id == pk:
                 revoked += revoke_unfinished(link, connection, actor)
-        # Looked at again under the lock: somebody else may have begun another one.
+        # Check again under the lock: somebody else may have started another pairing.
         if pairings.filter(pk=pk).exists():
             with suppress(NothingToCancel):
                 request_cancel(pk, actor)

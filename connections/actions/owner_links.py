@@ -1,7 +1,7 @@
-"""Links for the phone's owner: made by staff, opened and used by whoever holds one.
+"""Links for the phone's owner: made by staff, opened and used by whoever has one.
 
-The keys to an organization have their lines in the audit, and so do these; the request that is made
-with one stands in the connection's history, with a label of its own.
+The audit log records them like all keys to an organization. The connection's history has the
+request made with one, with a label of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from connections import broadcast
 from connections.actions.requests import (
-    locked,
+    lock_connection,
     request_cancel,
     request_reconnect,
 )
@@ -38,59 +38,61 @@ from organizations.audit import Action, log_audit
 SECRET_BYTES = 20
 
 
-def digest(secret: str) -> str:
-    """What is stored of a secret. It is too long to be guessed, so a quick hash is enough."""
+def hash_secret(secret: str) -> str:
+    """Return the hash to store of a secret. It is too long to guess, so a fast hash is enough."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def owner(link: OwnerLink, address: str | None = None) -> Actor:
-    """Whoever holds the link, as the history remembers them."""
+def owner_actor(link: OwnerLink, address: str | None = None) -> Actor:
+    """Return the actor that the history names for requests made with this link."""
     return Actor(f"the phone's owner (link by {link.actor})", address=address)
 
 
 @transaction.atomic
 def make_owner_link(connection_id: int, actor: Actor) -> tuple[OwnerLink, str]:
-    """A new link, and its secret, which is told only now. An older one opens nothing any more.
+    """Create a link and revoke the one before. Return it with its secret, which is not stored.
 
     Raises AlreadyConnected, OrganizationInactive, TooManyLinks, and PermissionDenied when the
     actor's right has ended meanwhile.
     """
-    connection = locked(connection_id, actor)
+    connection = lock_connection(connection_id, actor)
     if not connection.organization.is_active:
         raise OrganizationInactive
-    if _connected(connection):
+    if _is_connected(connection):
         raise AlreadyConnected
-    _allow(connection)
+    _check_limit(connection)
     _revoke_open(connection, actor)
-    # Hexadecimal: chat programs leave a "-" or "_" at the end of a link out of it.
+    # Hexadecimal: chat programs cut a "-" or "_" off the end of a link.
     secret, now = secrets.token_hex(SECRET_BYTES), timezone.now()
     link = OwnerLink.objects.create(
         connection=connection,
-        secret_hash=digest(secret),
+        secret_hash=hash_secret(secret),
         made_at=now,
         expires_at=now + timedelta(seconds=settings.OWNER_LINK_SECONDS),
         **actor.columns,
     )
     log_audit(Action.OWNER_LINK_MADE, connection.organization, actor)
-    broadcast.changed(connection.pk)
+    broadcast.notify_changed(connection.pk)
     return link, secret
 
 
 @transaction.atomic
 def revoke_owner_link(connection_id: int, actor: Actor) -> bool:
-    """It opens nothing any more; a pairing that goes on through it ends, and its codes with it.
+    """Revoke the open link, and end the pairing that was started with it.
 
-    Returns whether there was one to revoke.
+    Return whether there was one to revoke.
     """
-    return _revoke_open(locked(connection_id), actor)
+    return _revoke_open(lock_connection(connection_id), actor)
 
 
 @transaction.atomic
 def open_owner_link(link: OwnerLink, address: str | None) -> None:
-    """Someone looks at it. Only the first time counts."""
+    """Record that the link was opened; only the first time counts."""
     if OwnerLink.objects.filter(pk=link.pk, opened_at=None).update(opened_at=timezone.now()):
-        log_audit(Action.OWNER_LINK_OPENED, link.connection.organization, owner(link, address))
-        broadcast.changed(link.connection_id)
+        log_audit(
+            Action.OWNER_LINK_OPENED, link.connection.organization, owner_actor(link, address)
+        )
+        broadcast.notify_changed(link.connection_id)
 
 
 @transaction.atomic
@@ -101,46 +103,46 @@ def use_owner_link(
     method: Method | None = None,
     number: str = "",
 ) -> None:
-    """Ask for a connection with it: its attempt begins, and no browser but this one may go on.
+    """Request a connection with the link. From then on only this browser may use it.
 
-    `browser`: a secret that only this browser knows. Without a `method`, a pairing that is under
-    way is joined. Raises LinkOver, and what request_reconnect raises; then nothing has changed.
+    `browser`: the browser's cookie. Without a `method`, join a pairing that is in progress. Raises
+    LinkOver and what request_reconnect raises; then nothing has changed.
     """
-    connection = locked(link.connection_id)
+    connection = lock_connection(link.connection_id)
     link = OwnerLink.objects.get(pk=link.pk)
-    if not link.is_open or (link.used_at and link.browser_hash != digest(browser)):
+    if not link.is_open or (link.used_at and link.browser_hash != hash_secret(browser)):
         raise LinkOver
     if link.used_at and method is None:
         return
     if method is None:
-        method, number = _under_way(connection)
-    who = owner(link, address)
-    helps = connection.reason in NEW_CODE_HELPS
-    request_reconnect(connection.pk, who, method, number, fresh_code=helps)
+        method, number = _current_method(connection)
+    actor = owner_actor(link, address)
+    fresh_code = connection.reason in NEW_CODE_HELPS
+    request_reconnect(connection.pk, actor, method, number, fresh_code)
     if link.used_at:
         return
     newest = connection.events.order_by("-pk").values_list("pk", flat=True).first()
     OwnerLink.objects.filter(pk=link.pk).update(
-        used_at=timezone.now(), browser_hash=digest(browser), last_event=newest or 0
+        used_at=timezone.now(), browser_hash=hash_secret(browser), last_event=newest or 0
     )
-    log_audit(Action.OWNER_LINK_USED, connection.organization, who)
-    broadcast.changed(connection.pk)
+    log_audit(Action.OWNER_LINK_USED, connection.organization, actor)
+    broadcast.notify_changed(connection.pk)
 
 
-def _under_way(connection: Connection) -> tuple[Method, str]:
-    """How to ask so that a pairing goes on which others have begun."""
+def _current_method(connection: Connection) -> tuple[Method, str]:
+    """Return the method and number of the pairing in progress, or those of a QR code."""
     if connection.desired == Desired.CONNECTED and connection.state in PAIRING:
         return Method(connection.requested_method), connection.requested_number
     return Method.QR, ""
 
 
-def _connected(connection: Connection) -> bool:
-    wanted = connection.desired == Desired.CONNECTED
-    return wanted and connection.state == State.CONNECTED and connection.has_worker
+def _is_connected(connection: Connection) -> bool:
+    desired = connection.desired == Desired.CONNECTED
+    return desired and connection.state == State.CONNECTED and connection.has_worker
 
 
-def _allow(connection: Connection) -> None:
-    """Raises TooManyLinks."""
+def _check_limit(connection: Connection) -> None:
+    """Raise TooManyLinks if OWNER_LINKS_PER_ORGANIZATION were made in WINDOW."""
     limit = settings.OWNER_LINKS_PER_ORGANIZATION
     recent = connection.owner_links.filter(made_at__gt=timezone.now() - WINDOW)
     times = list(recent.order_by("-made_at").values_list("made_at", flat=True)[:limit])
@@ -150,7 +152,7 @@ def _allow(connection: Connection) -> None:
 
 
 def _revoke_open(connection: Connection, actor: Actor) -> bool:
-    """Only the newest can be open: making one revokes the one before."""
+    """Revoke the newest link if it is open. Making one revokes the one before."""
     link = connection.owner_links.first()
     if link is None or not link.is_open:
         return False
@@ -159,9 +161,9 @@ def _revoke_open(connection: Connection, actor: Actor) -> bool:
 
 
 def revoke_unfinished(link: OwnerLink, connection: Connection, actor: Actor) -> bool:
-    """Revoke this link of a locked connection, also when its maker has lost the right to it.
+    """Revoke a link of a locked connection, also when its maker has lost the right to it.
 
-    Returns whether it was neither revoked nor over before.
+    Return whether it was neither revoked nor over before.
     """
     link.refresh_from_db()
     if not link.is_unfinished:
@@ -174,7 +176,7 @@ def _revoke(link: OwnerLink, connection: Connection, actor: Actor) -> None:
     OwnerLink.objects.filter(pk=link.pk).update(revoked_at=timezone.now())
     log_audit(Action.OWNER_LINK_REVOKED, connection.organization, actor)
     if link.used_at:
-        # What it shows could still be scanned.
+        # The code on its page could still be scanned.
         with suppress(NothingToCancel):
             request_cancel(connection.pk, actor)
-    broadcast.changed(connection.pk)
+    broadcast.notify_changed(connection.pk)

@@ -1,4 +1,4 @@
-"""What all writes have in common: the fence, the step in the lifecycle, the line in the history."""
+"""The common parts of all writes: the fence, the transition, the event in the history."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Fence:
-    """The right to write about a connection: who owns it, and for which request."""
+    """The right to write a connection: the claim of its owner, the generation of its request."""
 
     connection_id: int
     claim: int
@@ -45,16 +45,16 @@ class Fence:
 
     @classmethod
     def of(cls, connection: Connection) -> Fence:
-        """Of the connection's owner, for its newest request."""
+        """Return the fence of the connection's owner for its newest request."""
         return cls(connection.pk, connection.claim, connection.generation)
 
 
 class Superseded(Exception):
-    """A newer request or another worker has taken over; the writer should stop."""
+    """A newer request or another worker has taken over; the writer has to stop."""
 
 
 class NumberRejected(Exception):
-    """A phone was linked whose number must not be this organization's; `observation` says why."""
+    """A phone was linked whose number this organization may not have; `observation` says why."""
 
     def __init__(self, observation: AnyObservation, detail: str) -> None:
         super().__init__(observation)
@@ -75,10 +75,10 @@ def lock_fenced(fence: Fence) -> Connection:
 
 
 def as_owner(fence: Fence, act: Callable[[], T]) -> T:
-    """Do what only a connection's owner may do to its credentials. Raises Superseded.
+    """Call `act`, which changes the credentials, as the connection's owner. Raises Superseded.
 
-    The row is locked meanwhile, so no one takes over in the middle; and a worker that stood still
-    while others took over does not remove what they have linked.
+    The row is locked meanwhile, so that nobody takes over in the middle, and a worker that hung
+    while others took over does not remove a store that they have linked.
     """
     with transaction.atomic():
         row = Connection.objects.select_for_update().filter(pk=fence.connection_id)
@@ -96,24 +96,21 @@ def apply_transition(
     attempt: PairingAttempt | None = None,
     retry_at: datetime | None = None,
 ) -> None:
-    """Write what an observation makes of a connection that this transaction has locked.
+    """Write the state that an observation leads to, on a row that this transaction has locked.
 
-    `retry_at`: when it is tried again by itself, if it is known.
+    `retry_at`: the time of the next automatic try, if it is known.
     """
     before = State(connection.state)
-    follows = after(before, observation)
-    if follows is None:
+    result = after(before, observation)
+    if result is None:
         return
     attempt = attempt or connection.open_attempt()
     detail = detail[:DETAIL_LENGTH]
-    state, reason = follows
+    state, reason = result
     same_reason = (before, connection.reason) == (state, reason)
     unchanged = same_reason and (connection.detail == detail or observation in REPEATED)
     if unchanged and actor is None:
-        if (connection.detail, connection.retry_at) != (detail, retry_at):
-            connection.detail, connection.retry_at = detail, retry_at
-            connection.save(update_fields=["detail", "retry_at"])
-            broadcast.changed(connection.pk)
+        _update_detail(connection, detail, retry_at)
         return
     if state != before:
         connection.since = timezone.now()
@@ -133,11 +130,20 @@ def apply_transition(
         **(actor.columns if actor else {}),
     )
     transaction.on_commit(partial(_log, event, connection.generation))
-    broadcast.changed(connection.pk)
+    broadcast.notify_changed(connection.pk)
+
+
+def _update_detail(connection: Connection, detail: str, retry_at: datetime | None) -> None:
+    """Save a detail and a retry time that changed without an event."""
+    if (connection.detail, connection.retry_at) == (detail, retry_at):
+        return
+    connection.detail, connection.retry_at = detail, retry_at
+    connection.save(update_fields=["detail", "retry_at"])
+    broadcast.notify_changed(connection.pk)
 
 
 def _log(event: ConnectionEvent, generation: int) -> None:
-    """A line of the history is a line of the log, but for the words that may hold a number."""
+    """Log an event without its detail, which may contain a number."""
     fields: dict[str, object] = {
         "organization": event.connection_id,
         "observation": str(event.observation),
@@ -151,9 +157,9 @@ def _log(event: ConnectionEvent, generation: int) -> None:
 
 
 def adopt_store(connection: Connection, attempt: PairingAttempt, number: str) -> str:
-    """The attempt's store becomes the organization's. Raises NumberRejected.
+    """Make the attempt's store the organization's. Raises NumberRejected.
 
-    Return what the history says when it is another number than before, else "".
+    Return the event's detail when the number is another one than before, else "".
     """
     before = connection.last_number
     expected = connection.organization.expected_number
@@ -166,8 +172,8 @@ def adopt_store(connection: Connection, attempt: PairingAttempt, number: str) ->
     if others.exists():
         raise in_use
     try:
-        # Another organization may link the same phone at this moment: a savepoint, so that what
-        # the caller's transaction has done outlives the second one's refusal.
+        # Another organization may link the same phone at this moment. The savepoint keeps the
+        # caller's transaction usable after the constraint has refused the second one.
         with transaction.atomic():
             Connection.objects.filter(pk=connection.pk).update(
                 store_name=attempt.store_name, number=number, last_number=number, fresh_code=False
@@ -190,15 +196,15 @@ def adopt_store(connection: Connection, attempt: PairingAttempt, number: str) ->
 
 
 def detach_credentials(connection: Connection) -> None:
-    """The store is not used again. Its files stay until a new link or a disconnect."""
+    """Stop using the store. Its files stay until a new link or a disconnect."""
     connection.store_name = ""
     connection.save(update_fields=["store_name"])
 
 
 def resume_saved_login(connection: Connection) -> None:
-    """Go back to the login that was kept while a new code was shown, if there is one.
+    """Resume the saved login that was kept while a new code was shown, if there is one.
 
-    Why no phone was linked is the connection's reason, and the detail from here on.
+    The connection's reason, why no phone was linked, becomes the detail.
     """
     if connection.store_name and connection.fresh_code:
         connection.fresh_code = False
@@ -207,7 +213,7 @@ def resume_saved_login(connection: Connection) -> None:
 
 
 def end_attempts(connection: Connection, outcome: PairingAttempt.Outcome) -> None:
-    """End what is under way, and its codes with it."""
+    """End the open attempt, and remove its codes."""
     connection.attempts.filter(ended_at=None).update(
         ended_at=timezone.now(), outcome=outcome, code="", phone_code="", code_expires_at=None
     )

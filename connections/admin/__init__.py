@@ -1,4 +1,4 @@
-"""Django admin of the connections: the live page of each, and what has happened to them."""
+"""Django admin of the connections: the list, the live page, the history and the workers."""
 
 from connections.admin.connection import ConnectionAdmin
 from connections.admin.history import ConnectionEventAdmin, PairingAttemptAdmin

@@ -1,4 +1,4 @@
-"""Reconnect and disconnect many at once, in Django admin: the question, and how the run goes."""
+"""Bulk reconnect and disconnect in Django admin: the confirmation, and the run's page."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from django.utils.translation import ngettext
 
 from connections import actions
 from connections.admin.page import ConnectionPage
-from connections.bulk import Plan, items_of, plan, progress, visible_runs
+from connections.bulk import Plan, plan, progress, serialize_items, visible_runs
 from connections.models import BulkItem, BulkRun, Connection
 from organizations.access import PERMISSIONS, Permission
 from organizations.admin.base import caller_of
 
 Action = BulkRun.Action
 
-SURE_ABOVE = 10
-"""A disconnect of more than these is confirmed by typing how many they are."""
-# A change is dated a moment before others can see it.
+CONFIRM_ABOVE = 10
+"""A disconnect of more than these is confirmed by typing their number."""
+# A change gets its time before its transaction commits.
 OVERLAP = timedelta(seconds=10)
-LONGEST_ID = 18
+MAX_ID_DIGITS = 18
 
 
 class BulkPages(ConnectionPage):
-    """The two actions of the list. `actions` writes, and a worker carries out."""
+    """The list's two bulk actions. `actions` saves a run, and a worker carries it out."""
 
     def get_urls(self) -> list[URLPattern]:
         views: dict[str, tuple[Callable[..., HttpResponse], str]] = {
@@ -57,7 +57,7 @@ class BulkPages(ConnectionPage):
         return own + super().get_urls()
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """None for those who may only look."""
+        """Return no actions for viewers."""
         caller = caller_of(request)
         if not caller.is_superuser:
             roles = set(caller.roles(caller.organizations).values())
@@ -65,92 +65,94 @@ class BulkPages(ConnectionPage):
                 return {}
         return super().get_actions(request)
 
-    # --- The question ----------------------------------------------------------------------------
+    # --- The confirmation ------------------------------------------------------------------------
 
     @admin.action(description=lazy("Reconnect…"))
     def bulk_reconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> HttpResponse:
-        return self._asked(request, Action.RECONNECT, set(queryset.values_list("pk", flat=True)))
+        return self._confirm(request, Action.RECONNECT, set(queryset.values_list("pk", flat=True)))
 
     @admin.action(description=lazy("Disconnect…"))
     def bulk_disconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> HttpResponse:
-        return self._asked(request, Action.DISCONNECT, set(queryset.values_list("pk", flat=True)))
+        return self._confirm(request, Action.DISCONNECT, set(queryset.values_list("pk", flat=True)))
 
-    def _asked(self, request: HttpRequest, action: str, chosen: set[int]) -> HttpResponse:
-        return self._question(request, self._plan(request, action, chosen))
+    def _confirm(self, request: HttpRequest, action: str, chosen: set[int]) -> HttpResponse:
+        return self._confirmation_page(request, self._plan(request, action, chosen))
 
     def _plan(self, request: HttpRequest, action: str, chosen: set[int]) -> Plan:
         caller = caller_of(request)
         rows = self.visible(caller).select_related("organization", "worker")
         ordered = rows.order_by("organization__name", "pk")
-        # Not asked for by their ids: a database takes only so many of them.
+        # Filtered here and not by id__in: a database limits the number of parameters.
         return plan(caller, action, [row for row in ordered if row.pk in chosen])
 
-    def _question(self, request: HttpRequest, found: Plan, problem: str = "") -> HttpResponse:
-        going = len(found.going)
+    def _confirmation_page(
+        self, request: HttpRequest, new_plan: Plan, problem: str = ""
+    ) -> HttpResponse:
+        count = len(new_plan.to_run)
         context = {
-            "title": _titles(found.action, going),
-            "plan": found,
-            "button": str(Action(found.action).label),
-            "disconnects": found.action == Action.DISCONNECT,
-            "skipped": [(problem.label, rows) for problem, rows in found.skipped.items()],
-            "chosen": ",".join(str(row.pk) for row in found.everyone),
-            "sure": going if found.action == Action.DISCONNECT and going > SURE_ABOVE else 0,
+            "title": _title(new_plan.action, count),
+            "plan": new_plan,
+            "button": str(Action(new_plan.action).label),
+            "disconnects": new_plan.action == Action.DISCONNECT,
+            "skipped": [(problem.label, rows) for problem, rows in new_plan.skipped.items()],
+            "chosen": ",".join(str(row.pk) for row in new_plan.chosen),
+            "sure": count if new_plan.action == Action.DISCONNECT and count > CONFIRM_ABOVE else 0,
             "problem": problem,
         }
         return self.page(request, "connections/bulk/confirm.html", context)
 
     def bulk_view(self, request: HttpRequest) -> HttpResponse:
-        """POST: begin what the question told, unless it is not what it was."""
+        """POST: start the confirmed run, or ask again if the plan has changed."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         action = request.POST.get("action", "")
         if action not in Action.values:
             return HttpResponseBadRequest()
-        found = self._plan(request, action, _ids(request.POST.get("chosen", "")))
-        going = len(found.going)
-        sure = request.POST.get("sure", "").strip() == str(going)
-        if action == Action.DISCONNECT and going > SURE_ABOVE and not sure:
-            problem = _("Type {number} to confirm.").format(number=going)
-            return self._question(request, found, problem)
+        new_plan = self._plan(request, action, _parse_ids(request.POST.get("chosen", "")))
+        count = len(new_plan.to_run)
+        confirmed = request.POST.get("sure", "").strip() == str(count)
+        if action == Action.DISCONNECT and count > CONFIRM_ABOVE and not confirmed:
+            problem = _("Type {number} to confirm.").format(number=count)
+            return self._confirmation_page(request, new_plan, problem)
         try:
-            run = actions.start_run(caller_of(request), found)
+            run = actions.start_run(caller_of(request), new_plan)
         except actions.NothingToDo:
-            return self._question(request, found)
+            return self._confirmation_page(request, new_plan)
         return redirect("admin:connections_connection_run", run.pk)
 
-    # --- How it goes -----------------------------------------------------------------------------
+    # --- The run ---------------------------------------------------------------------------------
 
     def _run(self, request: HttpRequest, run_id: int) -> BulkRun:
-        """Raises Http404 for all but who made it, and superusers."""
+        """Return the run. Raises Http404 for all but its maker and superusers."""
         run = visible_runs(caller_of(request)).filter(pk=run_id).first()
         if run is None:
             raise Http404
         return run
 
     def run_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
-        """GET: the run, with a result for each."""
+        """GET: the run and the result of each connection."""
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         run = self._run(request, run_id)
         context = {
-            "title": _running_titles(run),
+            "title": _run_title(run),
             "run": run,
-            "told": progress(run),
-            "items": items_of(run, caller_of(request)),
+            "progress": progress(run),
+            "items": serialize_items(run, caller_of(request)),
         }
         return self.page(request, "connections/bulk/run.html", context)
 
     def progress_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
-        """GET: how far it is, and what changed `since` the last time; for the page's script."""
+        """GET: the progress, and the items that changed `since` the last time, as JSON."""
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         run, now = self._run(request, run_id), timezone.now()
-        items = items_of(run, caller_of(request), _moment(request.GET.get("since", "")))
-        told = {"items": items, "since": (now - OVERLAP).isoformat()}
-        return JsonResponse(progress(run) | told)
+        items = serialize_items(run, caller_of(request), _parse_time(request.GET.get("since", "")))
+        changes = {"items": items, "since": (now - OVERLAP).isoformat()}
+        return JsonResponse(progress(run) | changes)
 
     def stop_view(self, request: HttpRequest, run_id: int) -> HttpResponse:
-        """POST: leave alone what has not had its turn."""
+        """POST: stop the run before its next request."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         actions.stop_run(self._run(request, run_id).pk)
@@ -158,24 +160,24 @@ class BulkPages(ConnectionPage):
 
 
 def open_runs(request: HttpRequest) -> list[BulkRun]:
-    """Runs of this person's that go on, for the list to lead to."""
+    """Return this person's runs that are open, for links on the list."""
     return list(visible_runs(caller_of(request)).filter(ended_at=None, user=request.user.pk or 0))
 
 
-def _ids(text: str) -> set[int]:
-    found = (part for part in text.split(",") if len(part) <= LONGEST_ID)
-    return {int(part) for part in found if part.isascii() and part.isdigit()}
+def _parse_ids(text: str) -> set[int]:
+    parts = (part for part in text.split(",") if len(part) <= MAX_ID_DIGITS)
+    return {int(part) for part in parts if part.isascii() and part.isdigit()}
 
 
-def _moment(text: str) -> datetime | None:
+def _parse_time(text: str) -> datetime | None:
     try:
-        found = parse_datetime(text)
+        time = parse_datetime(text)
     except ValueError:
         return None
-    return found if found and timezone.is_aware(found) else None
+    return time if time and timezone.is_aware(time) else None
 
 
-def _titles(action: str, count: int) -> str:
+def _title(action: str, count: int) -> str:
     if action == Action.RECONNECT:
         text = ngettext(
             "Reconnect: {count} organization", "Reconnect: {count} organizations", count
@@ -187,6 +189,6 @@ def _titles(action: str, count: int) -> str:
     return text.format(count=count)
 
 
-def _running_titles(run: BulkRun) -> str:
+def _run_title(run: BulkRun) -> str:
     waiting = run.items.exclude(result__in=[BulkItem.Result.PHONE, BulkItem.Result.SKIPPED])
-    return _titles(run.action, waiting.count())
+    return _title(run.action, waiting.count())

@@ -19,29 +19,29 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from connections.admin.bulk import BulkPages, open_runs
-from connections.admin.filters import DownFilter, ReasonFilter, StateFilter, found_by
+from connections.admin.filters import DownFilter, ReasonFilter, StateFilter, search_filter
 from connections.live import fleet
 from connections.models import Connection
-from connections.status import with_told_state
+from connections.status import with_effective_state
 from organizations.access import Caller
 from organizations.admin.base import caller_of
 
 
 class ConnectionList(ChangeList):
-    """Its rows are told as the socket will tell them."""
+    """The change list whose rows have the same summaries as the socket's messages."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         rows: list[Any] = list(self.result_list)
-        briefs = fleet.briefs([row.organization for row in rows], set())
+        summaries = fleet.get_summaries([row.organization for row in rows], set())
         for row in rows:
-            row.brief = briefs[row.pk]
+            row.summary = summaries[row.pk]
         self.result_list = rows
 
 
 @admin.register(Connection)
 class ConnectionAdmin(BulkPages):
-    """Members need no permission of Django's on top."""
+    """The list of connections. Members need no Django permission."""
 
     list_display = ["name", "state_now", "number_now", "since_when", "sentence_now"]
     list_display_links = ["name"]
@@ -55,10 +55,12 @@ class ConnectionAdmin(BulkPages):
     class Media:
         css = {"all": ["connections/shared/pill.css", "connections/list/list.css"]}
 
-    # --- Who may ---------------------------------------------------------------------------------
+    # --- Access ----------------------------------------------------------------------------------
 
     def visible(self, caller: Caller) -> QuerySet[Connection]:
-        return with_told_state(Connection.objects.filter(organization__in=caller.organizations))
+        return with_effective_state(
+            Connection.objects.filter(organization__in=caller.organizations)
+        )
 
     # --- The list --------------------------------------------------------------------------------
 
@@ -68,7 +70,7 @@ class ConnectionAdmin(BulkPages):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        Connection.objects.complete(caller_of(request).organizations)
+        Connection.objects.create_missing(caller_of(request).organizations)
         context = {
             "title": _("WhatsApp connections"),
             "now": timezone.now().isoformat(),
@@ -80,32 +82,32 @@ class ConnectionAdmin(BulkPages):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Connection], search_term: str
     ) -> tuple[QuerySet[Connection], bool]:
-        return queryset.filter(found_by(search_term)), False
+        return queryset.filter(search_filter(search_term)), False
 
-    # --- Its columns -----------------------------------------------------------------------------
+    # --- The columns -----------------------------------------------------------------------------
 
     @admin.display(description=lazy("Organization"), ordering="organization__name")
     def name(self, connection: Connection) -> str:
         return connection.organization.name
 
-    @admin.display(description=lazy("State"), ordering="told_state")
+    @admin.display(description=lazy("State"), ordering="effective_state")
     def state_now(self, connection: Connection) -> SafeString:
-        brief = _brief(connection)
+        summary = _summary(connection)
         return format_html(
             '<span class="connection-pill" data-organization="{}" data-panel="{}">{}</span>',
             connection.pk,
-            brief["panel"],
-            brief["panelName"],
+            summary["panel"],
+            summary["panelName"],
         )
 
     @admin.display(description=lazy("Number"), ordering="number")
     def number_now(self, connection: Connection) -> SafeString:
-        text = _brief(connection)["numberText"] or "–"
+        text = _summary(connection)["numberText"] or "–"
         return format_html('<span data-field="numberText">{}</span>', text)
 
     @admin.display(description=lazy("Since"), ordering="since")
     def since_when(self, connection: Connection) -> SafeString:
-        since = datetime.fromisoformat(_brief(connection)["since"])
+        since = datetime.fromisoformat(_summary(connection)["since"])
         return format_html(
             '<time data-since datetime="{}" title="{}">{}</time>',
             since.isoformat(),
@@ -113,21 +115,21 @@ class ConnectionAdmin(BulkPages):
             _ago(since),
         )
 
-    @admin.display(description=lazy("What is going on"), ordering="told_reason")
+    @admin.display(description=lazy("What is going on"), ordering="effective_reason")
     def sentence_now(self, connection: Connection) -> SafeString:
-        brief = _brief(connection)
+        summary = _summary(connection)
         return format_html(
             '<span data-field="sentence">{}</span> '
             '<span class="list-detail" data-field="detail">{}</span>',
-            brief["sentence"],
-            brief["detail"],
+            summary["sentence"],
+            summary["detail"],
         )
 
 
-def _brief(connection: Connection) -> fleet.Brief:
-    """What the list's query has brought along."""
-    brief: fleet.Brief = getattr(connection, "brief")  # noqa: B009
-    return brief
+def _summary(connection: Connection) -> fleet.ConnectionSummary:
+    """Return the summary that ConnectionList has set."""
+    summary: fleet.ConnectionSummary = getattr(connection, "summary")  # noqa: B009
+    return summary
 
 
 def _ago(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""How the list of connections is narrowed: by what readers see, not by what the rows say."""
+"""The filters and the search of the list, by the status that readers see."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from connections.reason_texts import REASON_TEXTS
 from organizations.phone_numbers import spellings
 
 DOWN_HOURS = (1, 4, 24, 72)
-MOST_DIGITS = 20
-FEWEST_DIGITS = 3
+MAX_DIGITS = 20
+MIN_DIGITS = 3
 PHONE_CHARACTERS = frozenset("+-–().0123456789/ \u00a0\u202f\u2011")
 
-# --- What the choices stand for -------------------------------------------------------------------
+# --- The conditions -------------------------------------------------------------------------------
 
 
 def in_filter(value: str) -> Q:
@@ -39,46 +39,47 @@ def in_filter(value: str) -> Q:
     for state in State:
         reasons = tuple(reason for reason in Reason if value in DISPLAYS[state, reason].filters)
         states_of.setdefault(reasons, []).append(state)
-    found = Q(pk__in=())
+    matches = Q(pk__in=())
     for reasons, states in states_of.items():
-        found |= Q(told_state__in=states, told_reason__in=reasons)
-    return found
+        matches |= Q(effective_state__in=states, effective_reason__in=reasons)
+    return matches
 
 
 def down_since_before(moment: datetime) -> Q:
-    """Wanted and not connected, all the time since then.
+    """Return the connections that should have been connected since then and never were.
 
-    A dropped link changes its state again and again, so the history is asked, not the row.
+    Reads the history and not the row: a dropped link changes its state again and again.
     """
-    up = ConnectionEvent.objects.filter(
+    was_up = ConnectionEvent.objects.filter(
         connection=OuterRef("pk"),
         at__gt=moment,
         state_before__in=(State.CONNECTED, State.DISCONNECTED),
     )
-    known = ConnectionEvent.objects.filter(connection=OuterRef("pk"), at__lte=moment)
+    existed = ConnectionEvent.objects.filter(connection=OuterRef("pk"), at__lte=moment)
     held = Q(state=State.CONNECTED) & (Q(worker=None) | Q(worker__heartbeat_at__gt=moment))
-    wanted = Q(desired=Desired.CONNECTED, organization__deactivated_at=None)
-    return wanted & ~Q(told_state=State.CONNECTED) & ~held & ~Q(Exists(up)) & Q(Exists(known))
+    desired = Q(desired=Desired.CONNECTED, organization__deactivated_at=None)
+    down = ~Q(effective_state=State.CONNECTED) & ~held & ~Q(Exists(was_up))
+    return desired & down & Q(Exists(existed))
 
 
 # --- The filters ---------------------------------------------------------------------------------
 
 
 class ChosenFilter(admin.SimpleListFilter):
-    """A filter that is applied even where it offers nothing."""
+    """A filter that is applied even when it has no choices to show."""
 
     def has_output(self) -> bool:
-        """Always: Django forgets to apply a filter that has none."""
+        """Return True: Django does not apply a filter without output."""
         return True
 
-    def chosen(self, of: Iterable[object]) -> str | None:
-        """What was asked for; what is not offered is nothing, and finds nothing."""
+    def chosen(self, choices: Iterable[object]) -> str | None:
+        """Return the chosen value; None without one; "" if it is not among the choices."""
         value = self.value()
-        return None if value is None else value if value in map(str, of) else ""
+        return None if value is None else value if value in map(str, choices) else ""
 
 
 class StateFilter(ChosenFilter):
-    """`?state=`: a state as it is told, or one of the groups that the fleet page shows."""
+    """`?state=`: a section of the fleet page, or a part of one."""
 
     title = lazy("state")
     parameter_name = "state"
@@ -94,7 +95,7 @@ class StateFilter(ChosenFilter):
 
 
 class DownFilter(ChosenFilter):
-    """`?down=`: for how many hours it has been wanted and not connected."""
+    """`?down=`: not connected for that many hours, but should have been."""
 
     title = lazy("down longer than")
     parameter_name = "down"
@@ -115,7 +116,7 @@ class DownFilter(ChosenFilter):
 
 
 class ReasonFilter(ChosenFilter):
-    """`?reason=`: one of those that there are at the moment."""
+    """`?reason=`: one of the reasons that connections have now."""
 
     title = lazy("reason")
     parameter_name = "reason"
@@ -124,31 +125,31 @@ class ReasonFilter(ChosenFilter):
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
         rows = model_admin.get_queryset(request).order_by()
-        there = set(rows.values_list(F("told_reason"), flat=True).distinct())
+        reasons = set(rows.values_list(F("effective_reason"), flat=True).distinct())
         if self.value() in list(Reason):
-            there.add(self.value())
-        found = [
-            (str(reason), REASON_TEXTS[reason].sentence) for reason in Reason if reason in there
+            reasons.add(self.value())
+        choices = [
+            (str(reason), REASON_TEXTS[reason].sentence) for reason in Reason if reason in reasons
         ]
-        return sorted(found, key=lambda choice: choice[1])
+        return sorted(choices, key=lambda choice: choice[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.chosen(Reason)
-        return queryset if chosen is None else queryset.filter(told_reason=chosen)
+        return queryset if chosen is None else queryset.filter(effective_reason=chosen)
 
 
 # --- The search ----------------------------------------------------------------------------------
 
 
-def found_by(text: str) -> Q:
-    """Each word in the name, or the digits of a number however people write it."""
-    found = Q()
+def search_filter(text: str) -> Q:
+    """Return the connections with each word in the name, or with the digits in the number."""
+    matches = Q()
     for word in text.split():
-        found &= Q(organization__name__icontains=word)
+        matches &= Q(organization__name__icontains=word)
     digits = "".join(character for character in text if character.isascii() and character.isdigit())
-    if set(text) <= PHONE_CHARACTERS and FEWEST_DIGITS <= len(digits) <= MOST_DIGITS:
+    if set(text) <= PHONE_CHARACTERS and MIN_DIGITS <= len(digits) <= MAX_DIGITS:
         # People also write an international number with 00.
         number = digits.removeprefix("00") or digits
         for spelling in (number, *spellings(number)):
-            found |= Q(number__contains=spelling)
-    return found
+            matches |= Q(number__contains=spelling)
+    return matches

@@ -1,4 +1,4 @@
-"""The fleet in Django admin: the home of the app, and the summary on the admin's first page."""
+"""The fleet in Django admin: the home page of the app, and its part of the admin's index."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from django.views.decorators.http import require_safe
 
 from connections.display import FILTER_OF_SECTION, Section
 from connections.history.chart import charts
-from connections.live.fleet import Brief, Fleet, Group, fleet_of
+from connections.live.fleet import ConnectionSummary, Fleet, Group, get_fleet
 from connections.reason_texts import NextAction
 from connections.status import refused_since
 from organizations.admin.base import caller_of
 from organizations.admin.invitations import received_by
 
 SHOWN = 50
-"""How many of a section are on the page; the list has them all."""
+"""How many rows of a section the page shows; the list has them all."""
 
-_FOLDED = (Section.DISCONNECTED, Section.DEACTIVATED)
+_COLLAPSED = (Section.DISCONNECTED, Section.DEACTIVATED)
 
 
 @dataclass(frozen=True)
-class Shown:
+class SectionView:
     """A section as the page shows it."""
 
     group: Group
@@ -50,34 +50,34 @@ class Shown:
         return len(self.group.rows)
 
     @property
-    def folded(self) -> bool:
-        """Whether it is there to be opened, since nothing is the matter there."""
-        return self.group.section in _FOLDED
+    def collapsed(self) -> bool:
+        """Whether the section starts closed, since nothing needs a person there."""
+        return self.group.section in _COLLAPSED
 
     @property
-    def listed(self) -> str:
-        """The list of all that are in it."""
+    def list_url(self) -> str:
+        """The URL of the list with all rows of the section."""
         query = urlencode({"state": FILTER_OF_SECTION[self.group.section]})
         return f"{reverse('admin:connections_connection_changelist')}?{query}"
 
     @property
-    def more(self) -> bool:
+    def has_more(self) -> bool:
         return self.count > SHOWN
 
 
 @require_safe
 def fleet_view(request: HttpRequest) -> HttpResponse:
-    """What needs a person, first; then all the others, and how it has been."""
-    fleet, now = fleet_of(caller_of(request)), timezone.now()
+    """GET: the connections by section, the most urgent first, and the charts."""
+    fleet, now = get_fleet(caller_of(request)), timezone.now()
     connections = [row["organization"] for group in fleet.groups for row in group.rows]
     context = {
         **admin.site.each_context(request),
-        **_told(fleet, now),
+        **_fleet_context(fleet, now),
         "title": _("Connections"),
         "refused_since": refused_since(),
         "charts": charts(connections, fleet.count(Section.CONNECTED), now),
         "connected": fleet.count(Section.CONNECTED),
-        "blank": _BLANK,
+        "empty_row": _EMPTY_ROW,
         "shown": SHOWN,
         "invitations": received_by(request),
         "may_add": caller_of(request).is_superuser,
@@ -88,34 +88,35 @@ def fleet_view(request: HttpRequest) -> HttpResponse:
 
 
 def index_view(request: HttpRequest) -> HttpResponse:
-    """The admin's first page, with the fleet in short."""
-    told = _told(fleet_of(caller_of(request)), timezone.now())
-    return admin.site.index(request, told | {"invitations": received_by(request)})
+    """The admin's index, with the counts of the fleet."""
+    context = _fleet_context(get_fleet(caller_of(request)), timezone.now())
+    return admin.site.index(request, context | {"invitations": received_by(request)})
 
 
 def _models(request: HttpRequest) -> list[dict[str, Any]]:
-    """The app's lists, as Django would have shown them here."""
-    found = admin.site.get_app_list(request, "connections")
-    return list(found[0]["models"]) if found else []
+    """Return the app's models as Django's own app page lists them."""
+    apps = admin.site.get_app_list(request, "connections")
+    return list(apps[0]["models"]) if apps else []
 
 
-def _told(fleet: Fleet, now: datetime) -> dict[str, Any]:
+def _fleet_context(fleet: Fleet, now: datetime) -> dict[str, Any]:
     sections = [
-        Shown(group, [_row(brief, now) for brief in group.rows[:SHOWN]]) for group in fleet.groups
+        SectionView(group, [_row(summary, now) for summary in group.rows[:SHOWN]])
+        for group in fleet.groups
     ]
-    return {"sections": sections, "mood": fleet.mood, "now": now}
+    return {"sections": sections, "health": fleet.health, "now": now}
 
 
-def _row(brief: Brief, now: datetime) -> dict[str, Any]:
-    """A line with its times in words, and with the button that helps."""
-    since = datetime.fromisoformat(brief["since"])
-    retry = datetime.fromisoformat(brief["retryAt"]) if brief["retryAt"] else None
-    return brief | {
+def _row(summary: ConnectionSummary, now: datetime) -> dict[str, Any]:
+    """Return a summary with its times as text, and whether it gets the Reconnect button."""
+    since = datetime.fromisoformat(summary["since"])
+    retry = datetime.fromisoformat(summary["retryAt"]) if summary["retryAt"] else None
+    return summary | {
         "sinceTime": since,
         "sinceText": _ago(since, now),
         "retryTime": retry,
         "retryText": _next_try(retry, now) if retry else "",
-        "reconnects": brief["canReconnect"] and brief["step"] == NextAction.RECONNECT,
+        "reconnects": summary["canReconnect"] and summary["step"] == NextAction.RECONNECT,
     }
 
 
@@ -133,8 +134,8 @@ def _next_try(moment: datetime, now: datetime) -> str:
     return _("Next try in %(time)s") % {"time": timeuntil(moment, now, depth=1)}
 
 
-# What the page's script makes new lines from.
-_BLANK: dict[str, Any] = dict.fromkeys(
+# The row that the page's script copies for a new connection.
+_EMPTY_ROW: dict[str, Any] = dict.fromkeys(
     ("name", "section", "panel", "panelName", "sentence", "detail", "nextStep", "numberText"), ""
 )
-_BLANK |= {"organization": 0, "mayOperate": True, "reconnects": True}
+_EMPTY_ROW |= {"organization": 0, "mayOperate": True, "reconnects": True}

@@ -1,4 +1,4 @@
-"""What happened to the connections, in Django admin. It is only ever read."""
+"""The events and pairing attempts in Django admin, read-only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ConnectionFilter(OrganizationFilter):
 
 
 class ReasonFilter(admin.SimpleListFilter):
-    """`?reason=`: by what people read; the same sentence stands for several reasons."""
+    """`?reason=`: by sentence; several reasons can have the same one."""
 
     title = lazy("reason")
     parameter_name = "reason"
@@ -33,8 +33,8 @@ class ReasonFilter(admin.SimpleListFilter):
     def lookups(
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
-        found = {REASON_TEXTS[reason].sentence: str(reason) for reason in reversed(Reason)}
-        return [(reason, sentence) for sentence, reason in sorted(found.items())]
+        reasons = {REASON_TEXTS[reason].sentence: str(reason) for reason in reversed(Reason)}
+        return [(reason, sentence) for sentence, reason in sorted(reasons.items())]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
@@ -44,18 +44,18 @@ class ReasonFilter(admin.SimpleListFilter):
             return queryset.none()
         english = REASON_TEXTS[Reason(value)].english
         return queryset.filter(
-            reason__in=[one for one in Reason if REASON_TEXTS[one].english == english]
+            reason__in=[each for each in Reason if REASON_TEXTS[each].english == english]
         )
 
 
 @admin.register(ConnectionEvent)
 class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
-    """Who asked for what and what came of it. From where is for those who manage it only."""
+    """The events. Only callers who manage the organization see the addresses."""
 
     list_display = ["when", "organization", "what", "state", "who"]
     list_select_related = ["connection__organization"]
     list_filter = [ConnectionFilter, "state", ReasonFilter]
-    # Not the address: finding would tell it.
+    # Not the address: a search would reveal it.
     search_fields = ["actor", "detail", "connection__organization__name"]
     date_hierarchy = "at"
 
@@ -86,7 +86,7 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
 
 @admin.register(PairingAttempt)
 class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
-    """Each try to link a phone. Its codes and numbers are not even read from the database."""
+    """The attempts to link a phone. Their codes and numbers are not read from the database."""
 
     list_display = ["begun", "organization", "method", "by", "codes", "ended", "outcome"]
     list_select_related = ["connection__organization"]

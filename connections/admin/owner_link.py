@@ -1,4 +1,4 @@
-"""What staff do with links for the phone's owner: make one, which is shown once, and revoke it."""
+"""Staff's views of owner links: make one, which is shown once, and revoke it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from organizations.models import Organization
 
 @never_cache
 def link_view(request: HttpRequest, organization_id: int) -> HttpResponse:
-    """GET: how the newest link fares. POST: a new one; a script gets JSON, a plain form a page."""
+    """GET: the newest link's state. POST: make one; a script gets JSON, a plain form a page."""
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     connection = _operable(request, organization_id)
     if request.method == "POST":
         return _make(request, connection)
-    return JsonResponse({"success": True, "link": links.told(connection)})
+    return JsonResponse({"success": True, "link": links.newest_as_json(connection)})
 
 
 def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
@@ -39,7 +39,7 @@ def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
         return _refused(request, connection, error.page_message)
     url = f"{request.build_absolute_uri(reverse('owner'))}#{secret}"
     if _wants_json(request):
-        return JsonResponse({"success": True, "url": url, "link": links.told(connection)})
+        return JsonResponse({"success": True, "url": url, "link": links.newest_as_json(connection)})
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": gettext("Link for the phone's owner"),
@@ -51,19 +51,19 @@ def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
 
 
 def revoke_view(request: HttpRequest, organization_id: int) -> HttpResponse:
-    """POST: the open link, if there is one, opens nothing any more."""
+    """POST: revoke the open link, if there is one."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     connection = _operable(request, organization_id)
     actions.revoke_owner_link(connection.pk, caller_of(request).actor)
     if _wants_json(request):
-        return JsonResponse({"success": True, "link": links.told(connection)})
+        return JsonResponse({"success": True, "link": links.newest_as_json(connection)})
     messages.success(request, gettext("The link was revoked."))
     return _back(connection)
 
 
 def _operable(request: HttpRequest, organization_id: int) -> Connection:
-    """Raises Http404 for outsiders, PermissionDenied (403) for those who may only look."""
+    """Return the connection. Raises Http404 for outsiders, PermissionDenied for viewers."""
     try:
         organization = caller_of(request).organization(organization_id, Permission.OPERATE)
     except Organization.DoesNotExist as error:

@@ -1,4 +1,4 @@
-"""The live page of a connection in Django admin, and the requests that its buttons make."""
+"""The live page of a connection in Django admin, and its buttons' requests."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,11 +20,11 @@ from django.utils.translation import gettext_noop as _
 
 from connections import actions, simulator_bridge
 from connections.admin.texts import page_texts
-from connections.admin.uptime_bars import strip
+from connections.admin.uptime_bars import uptime_bars
 from connections.api.serializers import read_status, snapshot
 from connections.durations import format_duration
 from connections.history import timeline
-from connections.history.entries import place_of
+from connections.history.entries import parse_cursor
 from connections.models import Connection, Method
 from connections.refusals import RequestRefused
 from organizations.access import Actor, Permission
@@ -35,7 +35,7 @@ from organizations.phone_numbers import ForeignCharacters, format_phone_number, 
 RECONNECTING = _("Reconnecting has begun.")
 CANCELLED = _("Linking was cancelled.")
 DISCONNECTING = _("Disconnecting has begun.")
-CODE_ASKED = _("A code for the phone has been asked for.")
+CODE_REQUESTED = _("A code for the phone has been asked for.")
 TESTING = _("The test message is on its way.")
 SCANNED = _("The simulated phone has scanned the code.")
 TYPED = _("The code was typed on the simulated phone.")
@@ -44,7 +44,7 @@ NO_NUMBER = _("Write the whole number with + and the country code, like +55 11 9
 
 
 class Refused(RequestRefused):
-    """What only this page refuses; the text is for the person who asked."""
+    """A refusal of this page only. `text`: in the language of the person who asked."""
 
     def __init__(self, text: str) -> None:
         Exception.__init__(self, text)
@@ -54,17 +54,18 @@ class Refused(RequestRefused):
         return str(self)
 
 
-Request = Callable[[Connection, Actor, HttpRequest], str]
+Handler = Callable[[Connection, Actor, HttpRequest], str]
+"""Carries out a button's request and returns the message to show. Raises RequestRefused."""
 
 
-# What the form for a typed code sends, and how much of it is read.
-FIELD, MOST_CHARACTERS = "phoneNumber", 32
-# What the button for a new code beside a saved login sends.
+# The field of the form for a typed code, and the most characters of it that are read.
+FIELD, MAX_CHARACTERS = "phoneNumber", 32
+# The field that the button for a new code beside a saved login sends.
 FRESH_CODE = "freshCode"
 
 
 class ConnectionPage(TenantAdmin[Connection]):
-    """One connection as it is now. It observes and asks; `actions` writes."""
+    """The page of one connection. It only reads and requests; `actions` writes."""
 
     def get_urls(self) -> list[URLPattern]:
         views = {
@@ -76,7 +77,7 @@ class ConnectionPage(TenantAdmin[Connection]):
             "self_test": self.self_test_view,
             "timeline": self.timeline_view,
         }
-        asking = [
+        own = [
             path(
                 f"<int:organization_id>/{name.replace('_', '-')}/",
                 self.admin_site.admin_view(view),
@@ -84,7 +85,7 @@ class ConnectionPage(TenantAdmin[Connection]):
             )
             for name, view in views.items()
         ]
-        return asking + super().get_urls()
+        return own + super().get_urls()
 
     def change_view(
         self,
@@ -93,7 +94,7 @@ class ConnectionPage(TenantAdmin[Connection]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """The live page. The connection's number is its organization's."""
+        """GET: the live page. A connection has its organization's id."""
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
         if not object_id.isascii() or not object_id.isdigit():
@@ -104,25 +105,25 @@ class ConnectionPage(TenantAdmin[Connection]):
         self, request: HttpRequest, organization_id: int, template: str, **extra: Any
     ) -> HttpResponse:
         organization, may_operate = self._visible(request, organization_id)
-        observed = read_status(Connection.objects.of(organization).pk)
-        told = snapshot(observed, may_operate)
-        newest, earlier = timeline.latest(observed)
+        status = read_status(Connection.objects.of(organization).pk)
+        content = snapshot(status, may_operate)
+        newest, earlier = timeline.latest(status)
         context = {
             "title": organization.name,
             "organization": organization,
-            "snapshot": told,
-            "told": _with_times(told),
+            "snapshot": content,
+            "status": _with_times(content),
             "texts": page_texts(),
             "lines": newest,
             "earlier": earlier,
-            "uptime": strip(timeline.uptime(observed)),
-            "phone": {"number": _likely_number(observed.connection)},
-            "sandbox": simulator_bridge.enabled(),
+            "uptime": uptime_bars(timeline.uptime(status)),
+            "phone": {"number": _suggested_number(status.connection)},
+            "simulator": simulator_bridge.enabled(),
         }
         return self.page(request, template, context | extra)
 
     def _visible(self, request: HttpRequest, organization_id: int) -> tuple[Organization, bool]:
-        """Whom it is about, and whether this person may operate it. Raises Http404."""
+        """Return the organization, and whether the caller may operate it. Raises Http404."""
         caller = caller_of(request)
         try:
             organization = caller.organization(organization_id)
@@ -131,13 +132,13 @@ class ConnectionPage(TenantAdmin[Connection]):
         return organization, caller.may(Permission.OPERATE, organization)
 
     def timeline_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
-        """GET: the lines of the history, before a place if it is named."""
+        """GET: lines of the history, those before the cursor `before` if it is given."""
         if request.method not in ("GET", "HEAD"):
             return HttpResponseNotAllowed(["GET", "HEAD"])
-        organization, _sees_codes = self._visible(request, organization_id)
+        organization, _may_operate = self._visible(request, organization_id)
         cursor = request.GET.get("before")
         try:
-            before = place_of(cursor) if cursor is not None else None
+            before = parse_cursor(cursor) if cursor is not None else None
         except ValueError as error:
             raise Http404 from error
         lines, earlier = timeline.lines(organization.pk, before)
@@ -149,52 +150,52 @@ class ConnectionPage(TenantAdmin[Connection]):
         }
         return self.page(request, "connections/history/page.html", context)
 
-    # --- What its buttons ask for ----------------------------------------------------------------
+    # --- The buttons' requests -------------------------------------------------------------------
 
     def reconnect_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
         """POST: ask for a connection."""
-        return self._ask(request, organization_id, _reconnect)
+        return self._handle(request, organization_id, _reconnect)
 
     def phone_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
         """POST: ask for a code that is typed on the phone with this number."""
-        return self._ask(request, organization_id, _link_by_phone)
+        return self._handle(request, organization_id, _link_by_phone)
 
     def cancel_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
         """POST: end a pairing that is under way; a saved login is kept."""
-        return self._ask(request, organization_id, _cancel)
+        return self._handle(request, organization_id, _cancel)
 
     def disconnect_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
-        """GET: say what will be lost. POST: ask for the disconnect."""
+        """GET: ask for confirmation. POST: request the disconnect."""
         if request.method in ("GET", "HEAD"):
             self._operable(request, organization_id)
             return self._page(request, organization_id, "connections/live/disconnect.html")
-        return self._ask(request, organization_id, _disconnect)
+        return self._handle(request, organization_id, _disconnect)
 
     def scan_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
-        """POST: let the simulated phone scan the code. It exists only beside the simulator."""
+        """POST: let the simulated phone scan the code. 404 without the simulator."""
         if not simulator_bridge.enabled():
             raise Http404
-        return self._ask(request, organization_id, _scan)
+        return self._handle(request, organization_id, _scan)
 
     def self_test_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
         """POST: send a message to the linked number itself."""
-        return self._ask(request, organization_id, _test)
+        return self._handle(request, organization_id, _self_test)
 
     def _operable(self, request: HttpRequest, organization_id: int) -> Connection:
-        """Raises Http404 for outsiders, PermissionDenied (403) for those who may only look."""
+        """Return the connection. Raises Http404 for outsiders, PermissionDenied for viewers."""
         try:
             organization = caller_of(request).organization(organization_id, Permission.OPERATE)
         except Organization.DoesNotExist as error:
             raise Http404 from error
         return Connection.objects.of(organization)
 
-    def _ask(self, request: HttpRequest, organization_id: int, ask: Request) -> HttpResponse:
+    def _handle(self, request: HttpRequest, organization_id: int, handle: Handler) -> HttpResponse:
         """Carry out a button's request. The page's script gets JSON, a plain form the page."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         connection = self._operable(request, organization_id)
         try:
-            success, message = True, gettext(ask(connection, caller_of(request).actor, request))
+            success, message = True, gettext(handle(connection, caller_of(request).actor, request))
         except RequestRefused as refused:
             success, message = False, refused.page_message
         status = 200 if success else 409
@@ -209,22 +210,24 @@ class ConnectionPage(TenantAdmin[Connection]):
         return redirect("admin:connections_connection_change", organization_id)
 
 
-def _with_times(told: dict[str, Any]) -> dict[str, Any]:
-    """A snapshot with times that a template can format."""
-    tested = (told["selfTest"] or {}).get("at")
+def _with_times(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a snapshot with times that a template can format."""
+    tested = (content["selfTest"] or {}).get("at")
     times = {
-        "time": told["since"],
-        "retry": told["retryAt"],
-        "refused": told["refusedSince"],
+        "time": content["since"],
+        "retry": content["retryAt"],
+        "refused": content["refusedSince"],
         "tested": tested,
     }
-    read = {name: at and datetime.fromisoformat(at) for name, at in times.items()}
-    ages = {f"{name}_ago": at and format_duration(timezone.now() - at) for name, at in read.items()}
-    return told | read | ages
+    parsed = {name: at and datetime.fromisoformat(at) for name, at in times.items()}
+    ages = {
+        f"{name}_ago": at and format_duration(timezone.now() - at) for name, at in parsed.items()
+    }
+    return content | parsed | ages
 
 
-def _likely_number(connection: Connection) -> str:
-    """Whose phone it probably is."""
+def _suggested_number(connection: Connection) -> str:
+    """Return the number that the form for a typed code suggests."""
     expected = connection.organization.expected_number
     return format_phone_number(expected or connection.requested_number or connection.number)
 
@@ -240,16 +243,16 @@ def _cancel(connection: Connection, actor: Actor, request: HttpRequest) -> str:
 
 
 def _link_by_phone(connection: Connection, actor: Actor, request: HttpRequest) -> str:
-    written = request.POST.get(FIELD, "")[:MOST_CHARACTERS]
+    typed = request.POST.get(FIELD, "")[:MAX_CHARACTERS]
     try:
-        number = parse_phone_number(written, *connection.organization.known_numbers)
+        number = parse_phone_number(typed, *connection.organization.known_numbers)
     except ForeignCharacters as error:
         raise Refused(str(error)) from error
     except ValueError as error:
         raise Refused(gettext(NO_NUMBER)) from error
-    # Whoever types a number wants a code, whatever is saved.
+    # Typing a number asks for a code even beside a saved login.
     _request(connection, actor, Method.PHONE, number, fresh_code=True)
-    return CODE_ASKED
+    return CODE_REQUESTED
 
 
 def _request(
@@ -267,19 +270,19 @@ def _disconnect(connection: Connection, actor: Actor, request: HttpRequest) -> s
     return DISCONNECTING
 
 
-def _test(connection: Connection, actor: Actor, request: HttpRequest) -> str:
+def _self_test(connection: Connection, actor: Actor, request: HttpRequest) -> str:
     actions.request_self_test(connection.pk, actor)
     return TESTING
 
 
 def _scan(connection: Connection, actor: Actor, request: HttpRequest) -> str:
-    observed = read_status(connection.pk)
+    status = read_status(connection.pk)
     try:
-        if observed.attempt and observed.phone_code:
-            simulator_bridge.enter_code(observed.attempt.phone_number, observed.phone_code)
+        if status.attempt and status.phone_code:
+            simulator_bridge.enter_code(status.attempt.phone_number, status.phone_code)
             return TYPED
-        if observed.code:
-            simulator_bridge.scan(observed.code)
+        if status.code:
+            simulator_bridge.scan(status.code)
             return SCANNED
     except simulator_bridge.ScanFailed as error:
         text = gettext("The simulated phone could not scan the code: {problem}")

@@ -1,4 +1,4 @@
-"""What opens an organization, by who made it: API tokens, links for a phone's owner."""
+"""The keys to an organization by their makers: API tokens and owner links."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
-from connections.actions.lost_rights import revoke_keys_of, unfinished_links
+from connections.actions.lost_rights import revoke_keys, unfinished_links
 from connections.models import OwnerLink
 from organizations.access import Permission
 from organizations.admin.base import caller_of
@@ -24,7 +24,7 @@ from organizations.models import ApiToken, Organization
 
 @dataclass
 class KeyHolder:
-    """A person, and what they have or made that opens one organization."""
+    """A person and their keys to one organization."""
 
     user: User
     role: str = ""
@@ -35,7 +35,7 @@ class KeyHolder:
 
     @property
     def made_any(self) -> bool:
-        """Whether there is something that an owner of the organization can revoke."""
+        """Whether an owner of the organization can revoke anything of theirs."""
         return bool(self.tokens or self.links)
 
 
@@ -54,15 +54,15 @@ def key_holders(organization: Organization) -> list[KeyHolder]:
         if link.user_id and link.is_open:
             holders[link.user_id].links.append(link)
     members = [membership.user_id for membership in memberships]
-    counted = personal_tokens().filter(user__in=members).order_by().values("user")
-    for row in counted.annotate(number=Count("pk"), used=Max("last_used_at")):
+    personal = personal_tokens().filter(user__in=members).order_by().values("user")
+    for row in personal.annotate(number=Count("pk"), used=Max("last_used_at")):
         holders[row["user"]].own_tokens = row["number"]
         holders[row["user"]].own_last_used = row["used"]
     return sorted(holders.values(), key=lambda holder: holder.user.get_username().casefold())
 
 
 def security_view(request: HttpRequest, organization_id: int) -> HttpResponse:
-    """GET: what opens the organization."""
+    """GET: the keys to the organization."""
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
     organization = _managed(request, organization_id)
@@ -71,22 +71,23 @@ def security_view(request: HttpRequest, organization_id: int) -> HttpResponse:
 
 
 def revoke_view(request: HttpRequest, organization_id: int, user_id: int) -> HttpResponse:
-    """GET: ask. POST: revoke what this person has made that opens the organization."""
+    """GET: ask for confirmation. POST: revoke this person's keys to the organization."""
     organization = _managed(request, organization_id)
-    found = [holder for holder in key_holders(organization) if holder.user.pk == user_id]
-    if not found:
+    holders = [holder for holder in key_holders(organization) if holder.user.pk == user_id]
+    if not holders:
         raise Http404
+    holder = holders[0]
     if request.method != "POST":
-        title, context = gettext("Revoke all keys of this person"), {"holder": found[0]}
+        title, context = gettext("Revoke all keys of this person"), {"holder": holder}
         return _page(request, organization, title, "connections/keys/revoke.html", context)
-    tokens, links = revoke_keys_of(found[0].user, organization, caller_of(request).actor)
+    tokens, links = revoke_keys(holder.user, organization, caller_of(request).actor)
     text = gettext("Revoked of {user}: API tokens: {tokens}, links: {links}.")
-    messages.success(request, text.format(user=found[0].user, tokens=tokens, links=links))
+    messages.success(request, text.format(user=holder.user, tokens=tokens, links=links))
     return redirect("security", organization.pk)
 
 
 def _managed(request: HttpRequest, organization_id: int) -> Organization:
-    """Raises Http404 for outsiders, PermissionDenied (403) for members who are no owners."""
+    """Return the organization. Raises Http404 for outsiders, PermissionDenied unless MANAGE."""
     try:
         organization = caller_of(request).organization(organization_id, Permission.MANAGE)
     except Organization.DoesNotExist as error:

@@ -1,4 +1,4 @@
-"""What the scripts of the live page say. They have no words of their own."""
+"""The texts of the live page's scripts, which contain none themselves."""
 
 from django.utils.translation import gettext as _
 
@@ -6,7 +6,7 @@ from connections.durations import SECONDS, UNITS
 
 
 def page_texts() -> dict[str, object]:
-    """In the language of the page; what stands in braces is put in by the scripts."""
+    """Return the texts in the active language. The scripts fill in the braces."""
     return {
         "units": [[size, _(text)] for size, text in (*UNITS, (1, SECONDS))],
         "lasted": _("for {duration}"),

@@ -1,4 +1,4 @@
-"""The uptime of the last days as bars, and in words."""
+"""The uptime of the last days, as bars and as text."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from connections.durations import format_duration
 from connections.history.timeline import Day, Uptime
 
 STEP, WIDTH, HEIGHT = 10, 8, 40
-# Above this the day's interruptions were short: some two minutes.
+# At most some three minutes of a day without a connection.
 GOOD = 0.998
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One day: where its bar stands, how high it is, and what it says."""
+    """One day: the position, height and texts of its bar."""
 
     x: int
     y: int
@@ -32,8 +32,8 @@ class Bar:
     title: str
 
 
-def strip(uptime: Uptime) -> dict[str, Any]:
-    """What the template draws."""
+def uptime_bars(uptime: Uptime) -> dict[str, Any]:
+    """Return the template's context."""
     return {
         "percent": None if uptime.share is None else _percent(uptime.share),
         "bars": [_bar(at, day) for at, day in enumerate(uptime.days)],
@@ -79,7 +79,7 @@ def _title(name: str, percent: str, gone: str) -> str:
 
 
 def _percent(share: float) -> str:
-    """Rounded down: 100 % is said only of what was never down."""
+    """Return the share as a percentage, rounded down: only a day without any loss has 100 %."""
     exact = (Decimal(share) * 100).quantize(Decimal("0.01"), ROUND_FLOOR)
-    told = number_format(exact.normalize() if exact % 1 else int(exact))
-    return _("{number} %").format(number=told)
+    number = number_format(exact.normalize() if exact % 1 else int(exact))
+    return _("{number} %").format(number=number)

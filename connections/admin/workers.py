@@ -1,4 +1,4 @@
-"""The workers in Django admin: who holds the sockets, and the button that empties one."""
+"""The workers in Django admin, and the action that drains them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ DRAIN = lazy(
 )
 
 
-class LifeFilter(admin.SimpleListFilter):
-    """Those that live, unless all are asked for: every start of a worker leaves a row."""
+class AliveFilter(admin.SimpleListFilter):
+    """Show only living workers unless all are chosen: each start of a worker adds a row."""
 
     title = lazy("state")
     parameter_name = "state"
@@ -35,7 +35,7 @@ class LifeFilter(admin.SimpleListFilter):
         return [("all", _("All of the last seven days"))]
 
     def choices(self, changelist: Any) -> Any:
-        """Django's "All" stands for those that live here."""
+        """Rename Django's "All", which shows the living workers here."""
         alive, *others = super().choices(changelist)
         return [{**alive, "display": _("Running")}, *others]
 
@@ -45,10 +45,10 @@ class LifeFilter(admin.SimpleListFilter):
 
 @admin.register(Worker)
 class WorkerAdmin(ListAdmin[Worker]):
-    """For superusers: a worker holds organizations of every tenant."""
+    """The workers, for superusers only: a worker holds connections of all tenants."""
 
     list_display = ["name", "condition", "holds", "hosts", "begun", "heard"]
-    list_filter = [LifeFilter]
+    list_filter = [AliveFilter]
     ordering = ["-pk"]
     actions = ["drain", "resume"]
 
@@ -100,6 +100,6 @@ class WorkerAdmin(ListAdmin[Worker]):
     def _write(self, request: HttpRequest, workers: list[Worker], drain: bool) -> None:
         for worker in workers:
             actions.drain_worker(worker.pk, drain, caller_of(request).actor)
-        told = _("Draining: {what}.") if drain else _("Taking organizations again: {what}.")
+        text = _("Draining: {what}.") if drain else _("Taking organizations again: {what}.")
         names = ", ".join(worker.name for worker in workers)
-        messages.success(request, told.format(what=names))
+        messages.success(request, text.format(what=names))

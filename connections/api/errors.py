@@ -1,10 +1,10 @@
-"""What the API refuses, in the one shape that whatsapp_orgs.api gives to every error."""
+"""Errors of the API; whatsapp_orgs.api gives all errors the same shape."""
 
 from rest_framework.exceptions import APIException
 
 
 class Refused(APIException):
-    """A request that cannot be granted now. `wait`: after how many seconds to try again."""
+    """An error with a code. `wait`: the seconds after which to try again."""
 
     def __init__(self, status: int, code: str, message: str, wait: int | None = None) -> None:
         super().__init__(message, code)

@@ -9,7 +9,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from connections.history.entries import AUDIT, CONNECTION, Place, place_of
+from connections.history.entries import AUDIT, CONNECTION, Position, parse_cursor
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Method, SelfTest
 from organizations.api.schema import TrueField
@@ -125,9 +125,9 @@ class EventQuery(serializers.Serializer[Any]):
         max_length=200, required=False, help_text="Part of `next` in an earlier answer."
     )
 
-    def validate_cursor(self, value: str) -> Place:
+    def validate_cursor(self, value: str) -> Position:
         try:
-            return place_of(value)
+            return parse_cursor(value)
         except (ValueError, OverflowError) as error:
             raise serializers.ValidationError(BAD_CURSOR) from error
 

@@ -37,8 +37,8 @@ send_test_message = extend_schema(
             refusal(NotConnected),
             refusal(lambda: TooManyTests(30)),
             *(
-                ErrorExample(503, failure.value, words)
-                for failure, words in self_tests.FAILED.items()
+                ErrorExample(503, failure.value, text)
+                for failure, text in self_tests.FAILED.items()
             ),
         ),
     },

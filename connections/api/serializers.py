@@ -1,4 +1,4 @@
-"""How a connection is told: to API clients in the old service's words and in ours, to the page."""
+"""A connection as JSON: for API clients, with the old service's fields, and for the live page."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
     "panel_of",
     "refused_since",
     "snapshot",
-    "status",
+    "status_response",
 ]
 
 FRESH_CODE_HELP = (
@@ -58,120 +58,120 @@ class PhoneNumberSerializer(ReconnectBodySerializer):
     )
 
 
-def status(observed: ConnectionStatus) -> dict[str, Any]:
-    """The answer of `GET status`: the old service's fields, then what clients want beside them."""
-    connection = observed.connection
-    old = display_of(observed).api_status
+def status_response(status: ConnectionStatus) -> dict[str, Any]:
+    """Return the body of `GET status`: the old service's fields, then our own."""
+    connection = status.connection
+    old = display_of(status).api_status
     return {
         "success": True,
         "authType": "baileys",
         "connectionStatus": old,
         "isConnected": old == "connected",
         "isDisconnected": old == "disconnected",
-        "hasQRCode": bool(observed.code),
-        "canReconnect": observed.may_reconnect,
-        "state": observed.state,
+        "hasQRCode": bool(status.code),
+        "canReconnect": status.can_reconnect,
+        "state": status.state,
         "desired": connection.desired,
-        "reason": observed.reason,
+        "reason": status.reason,
         "detail": connection.translated_detail,
-        "sentence": observed.reason_text.sentence,
-        "nextStep": observed.reason_text.next_step,
+        "sentence": status.reason_text.sentence,
+        "nextStep": status.reason_text.next_step,
         "number": connection.number or None,
         "since": connection.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
     }
 
 
-# Beside a code that may not have reached the phone; after WhatsApp has issued none.
+# With a code that may not have reached the phone; without one that WhatsApp did not issue.
 NO_MESSAGE = _("No message on the phone? WhatsApp may know this number as {number}.")
 KNOWN_AS = _("WhatsApp may know this number as {number}.")
-# A number within a sentence stays on one line.
+# Keeps a number on one line within a sentence.
 UNBROKEN = str.maketrans(" -", "\u00a0\u2011")
 
 
-def panel_of(observed: ConnectionStatus, may_operate: bool) -> Panel:
-    """Return the panel that tells this person what is."""
-    panel = display_of(observed).panel
+def panel_of(status: ConnectionStatus, may_operate: bool) -> Panel:
+    """Return the live page's panel for this person."""
+    panel = display_of(status).panel
     if panel in (Panel.OFFLINE, Panel.FULL):
         return panel
-    if observed.connection.disconnecting:
+    if status.connection.disconnecting:
         return Panel.DISCONNECTING
     if panel == Panel.CODE:
         if not may_operate:
             return Panel.HIDDEN
-        if observed.phone_code:
+        if status.phone_code:
             return Panel.PHONE_CODE
-        return Panel.CODE if observed.code else Panel.PREPARING
-    if panel == Panel.PREPARING and not observed.pairs:
+        return Panel.CODE if status.code else Panel.PREPARING
+    if panel == Panel.PREPARING and not status.is_pairing:
         return Panel.RESUMING
     return panel
 
 
-def snapshot(observed: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
-    """What the live page shows, whole. The page asks for nothing else and adds nothing up.
+def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
+    """Return everything that the live page shows, ready for JSON.
 
-    Who may only look gets no code: whoever scans or types it holds the organization's WhatsApp.
+    Viewers get no code: it gives access to the organization's WhatsApp.
     """
-    connection = observed.connection
-    panel = panel_of(observed, may_operate)
+    connection = status.connection
+    panel = panel_of(status, may_operate)
     refused = refused_since()
     return {
         "type": "snapshot",
         "now": timezone.now().isoformat(),
         "panel": panel,
         "panelName": gettext(PANEL_NAMES[panel]),
-        "state": observed.state,
-        "reason": observed.reason,
-        "sentence": observed.reason_text.sentence,
-        "nextStep": observed.reason_text.next_step,
-        "detail": "" if observed.overridden else connection.translated_detail,
-        "step": observed.reason_text.step,
+        "state": status.state,
+        "reason": status.reason,
+        "sentence": status.reason_text.sentence,
+        "nextStep": status.reason_text.next_step,
+        "detail": "" if status.overridden else connection.translated_detail,
+        "step": status.reason_text.step,
         "number": connection.number,
         "numberText": format_phone_number(connection.number),
-        "since": observed.since.isoformat(),
+        "since": status.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
         "refusedSince": refused.isoformat() if refused else None,
-        "method": connection.requested_method if observed.state in PAIRING else None,
+        "method": connection.requested_method if status.state in PAIRING else None,
         "mayOperate": may_operate,
-        **{name: may_operate and allowed for name, allowed in _possible(observed).items()},
-        "pairing": _pairing(observed) if may_operate else None,
-        "phoneCode": _phone_code(observed) if may_operate else None,
-        "otherSpelling": _other_spelling(observed) if may_operate else None,
-        "selfTest": self_tests.told(connection),
-        **timeline.told(observed),
+        **{name: may_operate and allowed for name, allowed in _allowed(status).items()},
+        "pairing": _pairing(status) if may_operate else None,
+        "phoneCode": _phone_code(status) if may_operate else None,
+        "otherSpelling": _other_spelling(status) if may_operate else None,
+        "selfTest": self_tests.newest_as_json(connection),
+        **timeline.history_as_json(status),
     }
 
 
-def _possible(observed: ConnectionStatus) -> dict[str, bool]:
-    """What makes sense now, for someone who may operate."""
-    connection = observed.connection
-    pairing = observed.pairs
-    requestable = observed.may_reconnect and not connection.disconnecting
-    # Beside a saved login only where it is of no use at the moment.
-    new_code = requestable and bool(connection.store_name) and observed.state == State.RECONNECTING
+def _allowed(status: ConnectionStatus) -> dict[str, bool]:
+    """Return which requests make sense now, for an operator."""
+    connection = status.connection
+    pairing = status.is_pairing
+    requestable = status.can_reconnect and not connection.disconnecting
+    # With a saved login only while that does not work.
+    new_code = requestable and bool(connection.store_name) and status.state == State.RECONNECTING
     switchable = requestable and (not connection.store_name or pairing or new_code)
-    finishing = observed.reason == Reason.FINISHING
+    finishing = status.reason == Reason.FINISHING
     by_phone = connection.requested_method == Method.PHONE
-    busy = observed.state in PAIRING or connection.disconnecting
+    busy = status.state in PAIRING or connection.disconnecting
     return {
         "canGetNewCode": new_code,
         "canKeepLogin": pairing and bool(connection.store_name) and not finishing,
-        "canReconnect": observed.may_reconnect and not busy,
+        "canReconnect": status.can_reconnect and not busy,
         "canDisconnect": not connection.disconnecting
-        and (observed.has_client or connection.logout_pending or bool(connection.number)),
+        and (status.has_client or connection.logout_pending or bool(connection.number)),
         "canLinkByPhone": switchable and not finishing and not (pairing and by_phone),
-        "canSelfTest": observed.state == State.CONNECTED and not connection.disconnecting,
+        "canSelfTest": status.state == State.CONNECTED and not connection.disconnecting,
         "canShowQr": switchable and not finishing and pairing and by_phone,
     }
 
 
-def _pairing(observed: ConnectionStatus) -> dict[str, Any] | None:
-    attempt = observed.attempt
-    if attempt is None or not observed.code:
+def _pairing(status: ConnectionStatus) -> dict[str, Any] | None:
+    attempt = status.attempt
+    if attempt is None or not status.code:
         return None
     return {
         "attempt": attempt.pk,
-        "qr": qr.svg_url(observed.code),
+        "qr": qr.svg_url(status.code),
         "codeNumber": attempt.code_number,
         "codeCount": attempt.code_count,
         "secondsLeft": _seconds_left(attempt),
@@ -179,29 +179,29 @@ def _pairing(observed: ConnectionStatus) -> dict[str, Any] | None:
     }
 
 
-def _phone_code(observed: ConnectionStatus) -> dict[str, Any] | None:
-    attempt = observed.attempt
-    if attempt is None or not observed.phone_code:
+def _phone_code(status: ConnectionStatus) -> dict[str, Any] | None:
+    attempt = status.attempt
+    if attempt is None or not status.phone_code:
         return None
     return {
         "attempt": attempt.pk,
-        "code": observed.phone_code,
+        "code": status.phone_code,
         "numberText": format_phone_number(attempt.phone_number),
         "secondsLeft": _seconds_left(attempt),
         "secondsInAll": seconds_to_the_last(1, attempt.code_count),
     }
 
 
-def _other_spelling(observed: ConnectionStatus) -> dict[str, str] | None:
+def _other_spelling(status: ConnectionStatus) -> dict[str, str] | None:
     """Return the number to try when the code for the requested one does not reach the phone."""
-    connection = observed.connection
+    connection = status.connection
     by_phone = connection.requested_method == Method.PHONE
     others = spellings(connection.requested_number) if by_phone else ()
-    if not others or not observed.may_reconnect:
+    if not others or not status.can_reconnect:
         return None
-    if observed.phone_code or observed.reason == Reason.CODES_EXPIRED:
+    if status.phone_code or status.reason == Reason.CODES_EXPIRED:
         sentence = gettext(NO_MESSAGE)
-    elif observed.reason == Reason.PAIRING_REFUSED and connection.detail == NO_PHONE_CODE:
+    elif status.reason == Reason.PAIRING_REFUSED and connection.detail == NO_PHONE_CODE:
         sentence = gettext(KNOWN_AS)
     else:
         return None

@@ -1,4 +1,4 @@
-"""`GET events`: what happened to an organization, and who did what from where."""
+"""`GET events`: an organization's history: its connection's events and its audit entries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connections.api.schema_events import list_events
 from connections.api.schema_responses import EventQuery
 from connections.detail_messages import translate_detail
 from connections.history import entries
-from connections.history.entries import AUDIT, CONNECTION, Place, Wanted
+from connections.history.entries import AUDIT, CONNECTION, LineQuery, Position
 from connections.models import ConnectionEvent
 from organizations.access import Permission
 from organizations.api.views import CallerView
@@ -28,20 +28,22 @@ class EventsView(CallerView):
         manages = self.caller.may(Permission.MANAGE, organization)
         query = self.query(EventQuery)
         size = query["pageSize"]
-        found = entries.lines(_wanted(organization.pk, query, manages), size + 1)
-        here = request.build_absolute_uri()
-        more = len(found) > size
-        following = replace_query_param(here, "cursor", found[size - 1][0].cursor) if more else None
-        results = [_told(place, line, manages) for place, line in found[:size]]
-        return Response({"next": following, "results": results})
+        lines = entries.lines(_line_query(organization.pk, query, manages), size + 1)
+        next_url = None
+        if len(lines) > size:
+            last_position, _line = lines[size - 1]
+            url = request.build_absolute_uri()
+            next_url = replace_query_param(url, "cursor", last_position.cursor)
+        results = [_as_json(position, line, manages) for position, line in lines[:size]]
+        return Response({"next": next_url, "results": results})
 
 
-def _wanted(organization_id: int, query: dict[str, Any], manages: bool) -> Wanted:
-    """Who does not manage the organization sees nothing of how it is managed."""
+def _line_query(organization_id: int, query: dict[str, Any], manages: bool) -> LineQuery:
+    """Return which lines to read. Only callers who manage the organization get audit entries."""
     kinds = {CONNECTION, AUDIT} if manages else {CONNECTION}
     if "kind" in query:
         kinds &= {query["kind"]}
-    return Wanted(
+    return LineQuery(
         organization_id,
         frozenset(kinds),
         query.get("reason"),
@@ -51,20 +53,22 @@ def _wanted(organization_id: int, query: dict[str, Any], manages: bool) -> Wante
     )
 
 
-def _told(place: Place, line: ConnectionEvent | AuditEntry, manages: bool) -> dict[str, Any]:
-    """A line of either history, in one shape."""
-    told = {
-        "id": f"{place.kind}-{place.number}",
+def _as_json(
+    position: Position, line: ConnectionEvent | AuditEntry, manages: bool
+) -> dict[str, Any]:
+    """Return an event or an audit entry in the shape that both share."""
+    fields = {
+        "id": f"{position.kind}-{position.number}",
         "at": line.at.isoformat(),
-        "kind": place.kind,
+        "kind": position.kind,
         "detail": translate_detail(line.detail),
         "actor": line.actor or None,
         "address": line.address if manages else None,
     }
     if isinstance(line, AuditEntry):
-        told |= {"event": line.action, "sentence": f"{line.get_action_display()}."}
-        return told | {"state": None, "stateBefore": None, "reason": None, "attempt": None}
-    return told | {
+        fields |= {"event": line.action, "sentence": f"{line.get_action_display()}."}
+        return fields | {"state": None, "stateBefore": None, "reason": None, "attempt": None}
+    return fields | {
         "event": line.observation,
         "sentence": line.sentence,
         "state": line.state,

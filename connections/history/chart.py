@@ -1,4 +1,4 @@
-"""How many were connected over time, told from the history, and drawn as a small chart."""
+"""How many connections were connected over time, from the history, as small charts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from connections.models import Connection, ConnectionEvent
 
 MINUTE = 60
 DAY, WEEK = 24 * 60, 7 * 24 * 60  # In minutes.
-MOST_TICKS = 4
+MAX_TICKS = 4
 
 
 class Minute(Func):
-    """The minute in which something was, counted from 1970: groups a long history in few rows."""
+    """The minute of a time, counted from 1970: groups a long history into few rows."""
 
     output_field = IntegerField()
 
@@ -34,35 +34,35 @@ class Minute(Func):
         return super().as_sql(compiler, connection, template=template, **context)
 
 
-def levels(connection_ids: list[int], now: datetime) -> list[int]:
-    """How many were connected at the end of each minute of the last week, the oldest first.
+def connected_per_minute(connection_ids: list[int], now: datetime) -> list[int]:
+    """Return how many were connected at the end of each minute of the last week, oldest first.
 
-    Counted back from what is stored now. Of a history of any length no more than one row for each
-    minute is read: what begins and ends within a minute does not show.
+    Counts back from the stored states. Reads at most one row for each minute, so a change that is
+    undone within the minute does not show.
     """
     last = int(now.timestamp()) // MINUTE
     own = Connection.objects.filter(pk__in=connection_ids)
-    level = own.filter(state=State.CONNECTED).count()
-    came = Q(state=State.CONNECTED) & ~Q(state_before=State.CONNECTED)
-    went = ~Q(state=State.CONNECTED) & Q(state_before=State.CONNECTED)
+    count = own.filter(state=State.CONNECTED).count()
+    connected = Q(state=State.CONNECTED) & ~Q(state_before=State.CONNECTED)
+    disconnected = ~Q(state=State.CONNECTED) & Q(state_before=State.CONNECTED)
     rows = (
-        ConnectionEvent.objects.filter(came | went, connection__in=connection_ids)
+        ConnectionEvent.objects.filter(connected | disconnected, connection__in=connection_ids)
         .filter(at__gte=now - timedelta(minutes=WEEK))
         .order_by()
         .values(minute=Minute(F("at")))
-        .annotate(change=Sum(Case(When(came, then=Value(1)), default=Value(-1))))
+        .annotate(change=Sum(Case(When(connected, then=Value(1)), default=Value(-1))))
     )
     changes: dict[int, int] = dict(rows.values_list("minute", "change"))
-    found = []
+    counts = []
     for minute in range(last, last - WEEK, -1):
-        found.append(max(0, level))
-        level -= changes.get(minute, 0)
-    return found[::-1]
+        counts.append(max(0, count))
+        count -= changes.get(minute, 0)
+    return counts[::-1]
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A label at an axis. `at`: how far along it, as SVG wants it."""
+    """A label at an axis. `at`: how far along it, as an SVG length."""
 
     at: str
     label: str
@@ -70,7 +70,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """A stepped line; each step is the lowest level of its time, so that no outage is hidden."""
+    """A stepped line. Each step is the lowest count of its time, so that no outage is hidden."""
 
     name: str
     label: str
@@ -84,11 +84,11 @@ class Chart:
 
 
 def charts(connection_ids: list[int], connected: int, now: datetime) -> list[Chart]:
-    """The last 24 hours and the last 7 days.
+    """Return the charts of the last 24 hours and the last 7 days.
 
-    `connected`: how many are now, which is less than what is stored when a worker has died.
+    `connected`: how many are connected now; fewer than stored when a worker has died.
     """
-    week = [*levels(connection_ids, now)[:-1], connected]
+    week = [*connected_per_minute(connection_ids, now)[:-1], connected]
     return [
         _chart("day", _("24 hours"), week[-DAY:], 10, _hours(now)),
         _chart("week", _("7 days"), week, 60, _days(now)),
@@ -97,10 +97,10 @@ def charts(connection_ids: list[int], connected: int, now: datetime) -> list[Cha
 
 def _chart(name: str, label: str, minutes: list[int], step: int, times: list[Tick]) -> Chart:
     values = [min(minutes[start : start + step]) for start in range(0, len(minutes), step)]
-    unit = _unit(max(minutes))
-    top = max(1, -(-max(minutes) // unit)) * unit
+    step_size = _tick_step(max(minutes))
+    top = max(1, -(-max(minutes) // step_size)) * step_size
     line = f"M0 {top - values[0]}" + "".join(
-        f"V{top - value}H{place}" for place, value in enumerate(values, 1)
+        f"V{top - value}H{column}" for column, value in enumerate(values, 1)
     )
     texts = {"now": minutes[-1], "fewest": min(minutes), "most": max(minutes), "time": label}
     return Chart(
@@ -114,36 +114,36 @@ def _chart(name: str, label: str, minutes: list[int], step: int, times: list[Tic
         times=times,
         numbers=[
             Tick(f"{100 - 100 * number / top:g}%", str(number))
-            for number in range(0, top + 1, unit)
+            for number in range(0, top + 1, step_size)
         ],
     )
 
 
-def _unit(most: int) -> int:
-    """A round number that is at most a few times in `most`."""
-    unit = 1
-    while most > unit * MOST_TICKS:
-        unit = unit * 5 // 2 if str(unit).startswith("2") else unit * 2
-    return unit
+def _tick_step(most: int) -> int:
+    """Return a round step with at most MAX_TICKS of it in `most`."""
+    step_size = 1
+    while most > step_size * MAX_TICKS:
+        step_size = step_size * 5 // 2 if str(step_size).startswith("2") else step_size * 2
+    return step_size
 
 
 def _hours(now: datetime) -> list[Tick]:
-    """Every sixth hour of the last 24, by the service's clock."""
+    """Return every sixth hour of the last 24, in the service's time zone."""
     here = localtime(now)
     hours = [
         here.replace(minute=0, second=0, microsecond=0) - timedelta(hours=n) for n in range(24)
     ]
     labelled = [hour for hour in reversed(hours) if hour.hour % 6 == 0]
-    return [Tick(_place(hour, now, DAY), date_format(hour, "H:i")) for hour in labelled]
+    return [Tick(_offset(hour, now, DAY), date_format(hour, "H:i")) for hour in labelled]
 
 
 def _days(now: datetime) -> list[Tick]:
-    """The beginning of each of the last seven days, by the service's clock."""
+    """Return the start of each of the last seven days, in the service's time zone."""
     midnight = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     days = [midnight - timedelta(days=n) for n in reversed(range(7))]
-    return [Tick(_place(day, now, WEEK), date_format(day, "D j")) for day in days]
+    return [Tick(_offset(day, now, WEEK), date_format(day, "D j")) for day in days]
 
 
-def _place(moment: datetime, now: datetime, minutes: int) -> str:
+def _offset(moment: datetime, now: datetime, minutes: int) -> str:
     ago = (now - moment).total_seconds() / MINUTE
     return f"{100 - 100 * ago / minutes:.2f}%"

@@ -1,4 +1,4 @@
-"""An organization's two histories as one: what its connection did, and who changed what of it."""
+"""An organization's history: its connection's events and its audit entries, merged by time."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, order=True)
-class Place:
-    """Where a line stands. A place stays what it is, whatever is added before it."""
+class Position:
+    """The position of a line in the history. New lines do not change it."""
 
     at: datetime
     kind: str
@@ -33,61 +33,61 @@ class Place:
 
     @property
     def cursor(self) -> str:
-        """The place as clients hand it back."""
+        """The position as clients send it back."""
         text = f"{self.at.isoformat()} {self.kind} {self.number}"
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def place_of(cursor: str) -> Place:
-    """The place that a cursor names. Raises ValueError."""
+def parse_cursor(cursor: str) -> Position:
+    """Return the position that a cursor names. Raises ValueError."""
     padded = cursor + "=" * (-len(cursor) % 4)
     text = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
     at_text, kind, number = text.split(" ")
     at = parse_datetime(at_text)
     if at is None or not is_aware(at) or kind not in (CONNECTION, AUDIT):
         raise ValueError(cursor)
-    return Place(at, kind, int(number))
+    return Position(at, kind, int(number))
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which lines."""
+class LineQuery:
+    """Which lines of an organization to read."""
 
     organization_id: int
     kinds: frozenset[str]
     reason: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    before: Place | None = None
+    before: Position | None = None
 
 
-def lines(wanted: Wanted, count: int) -> list[tuple[Place, ConnectionEvent | AuditEntry]]:
-    """The newest `count` of the wanted lines, the newest first."""
-    sources: list[Iterable[tuple[Place, ConnectionEvent | AuditEntry]]] = []
-    if CONNECTION in wanted.kinds:
-        events = ConnectionEvent.objects.filter(connection_id=wanted.organization_id)
-        if wanted.reason is not None:
-            events = events.filter(reason=wanted.reason)
-        sources.append(_placed(events, CONNECTION, wanted, count))
-    if AUDIT in wanted.kinds and wanted.reason is None:
-        entries = AuditEntry.objects.filter(organization_id=wanted.organization_id)
-        sources.append(_placed(entries, AUDIT, wanted, count))
+def lines(query: LineQuery, count: int) -> list[tuple[Position, ConnectionEvent | AuditEntry]]:
+    """Return the newest `count` lines that match the query, the newest first."""
+    sources: list[Iterable[tuple[Position, ConnectionEvent | AuditEntry]]] = []
+    if CONNECTION in query.kinds:
+        events = ConnectionEvent.objects.filter(connection_id=query.organization_id)
+        if query.reason is not None:
+            events = events.filter(reason=query.reason)
+        sources.append(_matching(events, CONNECTION, query, count))
+    if AUDIT in query.kinds and query.reason is None:
+        entries = AuditEntry.objects.filter(organization_id=query.organization_id)
+        sources.append(_matching(entries, AUDIT, query, count))
     return list(islice(heapq.merge(*sources, key=itemgetter(0), reverse=True), count))
 
 
-def _placed(
-    rows: QuerySet[Row], kind: str, wanted: Wanted, count: int
-) -> Iterable[tuple[Place, Any]]:
-    if wanted.since is not None:
-        rows = rows.filter(at__gte=wanted.since)
-    if wanted.until is not None:
-        rows = rows.filter(at__lt=wanted.until)
-    if (before := wanted.before) is not None:
+def _matching(
+    rows: QuerySet[Row], kind: str, query: LineQuery, count: int
+) -> Iterable[tuple[Position, Any]]:
+    if query.since is not None:
+        rows = rows.filter(at__gte=query.since)
+    if query.until is not None:
+        rows = rows.filter(at__lt=query.until)
+    if (before := query.before) is not None:
         earlier = Q(at__lt=before.at)
         if kind < before.kind:
             earlier |= Q(at=before.at)
         elif kind == before.kind:
             earlier |= Q(at=before.at, pk__lt=before.number)
         rows = rows.filter(earlier)
-    found: Any = rows.order_by("-at", "-pk")[:count]
-    return [(Place(row.at, kind, row.pk), row) for row in found]
+    page: Any = rows.order_by("-at", "-pk")[:count]
+    return [(Position(row.at, kind, row.pk), row) for row in page]

@@ -1,4 +1,4 @@
-"""How a connection has fared: its history, how long each state lasted, and its uptime."""
+"""A connection's timeline: its events, how long each state lasted, and its uptime."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from connections.durations import format_duration
-from connections.history.entries import CONNECTION, Place
+from connections.history.entries import CONNECTION, Position
 from connections.lifecycle import Reason, State
 from connections.models import ConnectionEvent, Worker
 from connections.status import ConnectionStatus
@@ -42,43 +42,43 @@ class Line:
     until: datetime | None
 
     @property
-    def told(self) -> dict[str, Any]:
-        """As the live page's socket tells it."""
+    def as_json(self) -> dict[str, Any]:
+        """The line as the live page's socket sends it."""
         until = self.until.isoformat() if self.until else None
         return self.__dict__ | {"at": self.at.isoformat(), "until": until}
 
     @property
     def day(self) -> date:
-        """The day it belongs to, where the server stands."""
+        """The day in the server's time zone."""
         return timezone.localdate(self.at)
 
     @property
     def lasted(self) -> str:
-        """How long the state lasted that this line began, or lasts by now; "" if it only passed."""
+        """How long the state has lasted that this line began; "" if under a second."""
         if not self.began or (self.until and self.until - self.at < timedelta(seconds=1)):
             return ""
         text = gettext("for {duration}") if self.until else gettext("for {duration} so far")
         return text.format(duration=format_duration((self.until or timezone.now()) - self.at))
 
 
-def lines(connection_id: int, before: Place | None = None) -> tuple[list[Line], str | None]:
-    """The newest lines, those before a place at most; and the cursor of what is earlier."""
+def lines(connection_id: int, before: Position | None = None) -> tuple[list[Line], str | None]:
+    """Return the newest lines (before a position, if given), and the cursor of the next page."""
     events = _with_endings(ConnectionEvent.objects.filter(connection_id=connection_id))
     if before is not None:
         events = events.filter(Q(at__lt=before.at) | Q(at=before.at, pk__lt=before.number))
-    found = list(events.order_by("-at", "-pk")[: LINES + 1])
-    shown = found[:LINES]
-    more = len(found) > LINES
-    cursor = Place(shown[-1].at, CONNECTION, shown[-1].pk).cursor if more else None
+    page = list(events.order_by("-at", "-pk")[: LINES + 1])
+    shown = page[:LINES]
+    has_more = len(page) > LINES
+    cursor = Position(shown[-1].at, CONNECTION, shown[-1].pk).cursor if has_more else None
     return [_line(event) for event in shown], cursor
 
 
 def _with_endings(events: QuerySet[ConnectionEvent]) -> QuerySet[ConnectionEvent]:
-    """Each event with the time at which another state followed."""
+    """Annotate `until`: when another state followed."""
     later = Q(at__gt=OuterRef("at")) | Q(at=OuterRef("at"), pk__gt=OuterRef("pk"))
     following = ConnectionEvent.objects.filter(later, connection=OuterRef("connection"))
-    others = following.exclude(state=OuterRef("state")).order_by("at", "pk")
-    return events.annotate(until=Subquery(others.values("at")[:1]))
+    changes = following.exclude(state=OuterRef("state")).order_by("at", "pk")
+    return events.annotate(until=Subquery(changes.values("at")[:1]))
 
 
 def _line(event: ConnectionEvent) -> Line:
@@ -95,31 +95,36 @@ def _line(event: ConnectionEvent) -> Line:
     )
 
 
-def present(observed: ConnectionStatus) -> Line | None:
-    """What no one wrote down: that no worker looks after it, or that it rests."""
-    if not observed.overridden:
+def current_line(status: ConnectionStatus) -> Line | None:
+    """Return a line for a status that is not in the history: unowned, or deactivated."""
+    if not status.overridden:
         return None
-    sentence = observed.reason_text.sentence
-    return Line(0, observed.since, observed.state, observed.reason, sentence, "", "", True, None)
+    sentence = status.reason_text.sentence
+    return Line(0, status.since, status.state, status.reason, sentence, "", "", True, None)
 
 
-def latest(observed: ConnectionStatus) -> tuple[list[Line], str | None]:
-    """The newest lines, what no one wrote down included; and the cursor of what is earlier."""
-    newest, cursor = lines(observed.connection.pk)
-    now = present(observed)
-    if now is None:
+def latest(status: ConnectionStatus) -> tuple[list[Line], str | None]:
+    """Return the newest lines, with the current status first if it is not in the history.
+
+    The second value is the cursor of the next page.
+    """
+    newest, cursor = lines(status.connection.pk)
+    current = current_line(status)
+    if current is None:
         return newest, cursor
-    # The last state ended when what no one wrote down began.
-    over = [line if line.until else replace(line, until=max(now.at, line.at)) for line in newest]
-    return [now, *over], cursor
+    # The newest stored state ended when the current status began.
+    ended = [
+        line if line.until else replace(line, until=max(current.at, line.at)) for line in newest
+    ]
+    return [current, *ended], cursor
 
 
-def told(observed: ConnectionStatus) -> dict[str, Any]:
-    """The part of a snapshot that is about the history."""
-    newest, cursor = latest(observed)
+def history_as_json(status: ConnectionStatus) -> dict[str, Any]:
+    """Return the history's part of a snapshot."""
+    newest, cursor = latest(status)
     return {
-        "present": next((line.told for line in newest if not line.id), None),
-        "history": [line.told for line in newest if line.id],
+        "present": next((line.as_json for line in newest if not line.id), None),
+        "history": [line.as_json for line in newest if line.id],
         "earlier": cursor,
     }
 
@@ -128,7 +133,7 @@ def told(observed: ConnectionStatus) -> dict[str, Any]:
 
 
 class UptimeClass(StrEnum):
-    """What a stretch of time counts as."""
+    """What an interval counts as."""
 
     UP = "up"
     DOWN = "down"
@@ -163,17 +168,17 @@ class Uptime:
         return sum((day.up for day in self.days), zero) / counted if counted else None
 
 
-def uptime(observed: ConnectionStatus, now: datetime | None = None) -> Uptime:
-    """How much of the last 30 days it was connected, of the time in which it should have been."""
+def uptime(status: ConnectionStatus, now: datetime | None = None) -> Uptime:
+    """Return the uptime of the last 30 days, of the time in which it should have been connected."""
     now = now or timezone.now()
     today = timezone.localdate(now)
     midnights = [_midnight(today - timedelta(days=ago)) for ago in reversed(range(DAYS))]
-    stretches = list(_stretches(observed, midnights[0], now))
+    intervals = list(_intervals(status, midnights[0], now))
     days = []
     for begin, end in pairwise([*midnights, now]):
-        lasted = {fare: timedelta() for fare in UptimeClass}
-        for fare, first, last in stretches:
-            lasted[fare] += max(timedelta(), min(last, end) - max(first, begin))
+        lasted = {uptime_class: timedelta() for uptime_class in UptimeClass}
+        for uptime_class, first, last in intervals:
+            lasted[uptime_class] += max(timedelta(), min(last, end) - max(first, begin))
         up = lasted[UptimeClass.UP]
         days.append(Day(timezone.localdate(begin), up, up + lasted[UptimeClass.DOWN]))
     return Uptime(days)
@@ -183,36 +188,41 @@ def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
-def _stretches(
-    observed: ConnectionStatus, start: datetime, now: datetime
+def _intervals(
+    status: ConnectionStatus, start: datetime, now: datetime
 ) -> Iterator[tuple[UptimeClass, datetime, datetime]]:
-    """What each stretch of time until now counts as."""
-    fare, since, linked = UptimeClass.OFF, start, False
-    for at, state, reason, linked_before, silent_since in _marks(observed.connection.pk, start):
+    """Yield each interval until now: its class, its start and its end."""
+    uptime_class, since, linked = UptimeClass.OFF, start, False
+    events = _boundary_events(status.connection.pk, start)
+    for at, state, reason, linked_before, silent_since in events:
         if at < start:
             linked = linked_before == State.CONNECTED
-        # Between the last sign of life of a worker and the next worker's first nothing was up.
+        # Nothing was up between the last heartbeat of a worker and the start of the next.
         at = min(max(silent_since or at, since), now)
-        yield fare, since, at
+        yield uptime_class, since, at
         linked = state == State.CONNECTED or (linked and state != State.DISCONNECTED)
-        fare, since = _fare(state, reason, linked), at
-    if observed.overridden:
-        at = min(max(observed.since, since), now)
-        yield fare, since, at
-        fare, since = _fare(observed.state, observed.reason, linked), at
-    yield fare, since, now
+        uptime_class, since = _classify(state, reason, linked), at
+    if status.overridden:
+        at = min(max(status.since, since), now)
+        yield uptime_class, since, at
+        uptime_class, since = _classify(status.state, status.reason, linked), at
+    yield uptime_class, since, now
 
 
-def _fare(state: str, reason: str, linked: bool) -> UptimeClass:
+def _classify(state: str, reason: str, linked: bool) -> UptimeClass:
     if not linked or reason == Reason.ORGANIZATION_INACTIVE:
         return UptimeClass.OFF
     return UptimeClass.UP if state == State.CONNECTED else UptimeClass.DOWN
 
 
-def _marks(
+def _boundary_events(
     connection_id: int, start: datetime
 ) -> QuerySet[ConnectionEvent, tuple[datetime, str, str, str | None, datetime | None]]:
-    """The events since the start and the one before, each with what was before, and the silence."""
+    """Return the events since the start, and the last one before it.
+
+    `linked_before`: the last of connected and disconnected before the start. `silent`: the last
+    heartbeat of a stopped worker, for an event after a restart.
+    """
     events = ConnectionEvent.objects.filter(connection_id=connection_id)
     before = events.filter(at__lt=start).order_by("-at", "-pk")
     link = before.filter(state__in=[State.CONNECTED, State.DISCONNECTED]).values("state")[:1]

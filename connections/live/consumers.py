@@ -1,15 +1,13 @@
-"""The sockets, as docs/websocket.md describes them to clients."""
+"""The WebSocket consumers of the pages. docs/websocket.md describes the messages."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from django.utils import timezone
 
 from connections.api.serializers import get_status, snapshot
-from connections.broadcast import ALL_CONNECTIONS_GROUP, group_of
+from connections.broadcast import ALL_CONNECTIONS_GROUP, connection_group
 from connections.live import fleet
-from connections.live.live_consumer import Ended, LiveConsumer, Message
+from connections.live.live_consumer import AccessEnded, LiveConsumer, Message
 from connections.models import Connection
 from connections.status import refused_since
 from organizations.access import Caller, Permission
@@ -20,90 +18,91 @@ from organizations.sockets.authentication import CloseCode
 class ConnectionConsumer(LiveConsumer):
     """One organization's connection, whole: what the live page shows."""
 
-    told: Message | None = None
+    last_sent: Message | None = None
     may_operate: bool | None = None
 
-    def watched(self) -> str:
+    def group_to_join(self) -> str:
         self.organization_id = int(self.scope["url_route"]["kwargs"]["organization_id"])
-        return group_of(self.organization_id)
+        return connection_group(self.organization_id)
 
-    def messages(self, caller: Caller, asked: bool, changed: set[int], look: bool) -> list[Message]:
+    def messages(
+        self, caller: Caller, requested: bool, changed: set[int], recheck: bool
+    ) -> list[Message]:
         try:
             organization = caller.organization(self.organization_id)
         except Organization.DoesNotExist as error:
-            raise Ended(CloseCode.NOT_FOUND) from error
+            raise AccessEnded(CloseCode.NOT_FOUND) from error
         may_operate = caller.may(Permission.OPERATE, organization)
-        due = asked or bool(changed) or may_operate != self.may_operate
-        if not due and not look:
+        due = requested or bool(changed) or may_operate != self.may_operate
+        if not due and not recheck:
             return []
         self.may_operate = may_operate
         connection = Connection.objects.of(organization)
-        found = snapshot(get_status(connection), may_operate)
-        told, self.told = self.told, _lasting(found)
-        return [found] if due or told != self.told else []
+        message = snapshot(get_status(connection), may_operate)
+        before, self.last_sent = self.last_sent, _without_clocks(message)
+        return [message] if due or before != self.last_sent else []
 
 
-def _lasting(found: Message) -> Message:
-    """A snapshot without the times that change by themselves."""
+def _without_clocks(message: Message) -> Message:
+    """Return a snapshot without the times that change by themselves."""
     codes = {
         name: {key: value for key, value in code.items() if key != "secondsLeft"}
         for name in ("pairing", "phoneCode")
-        if (code := found[name])
+        if (code := message[name])
     }
-    return found | {"now": None} | codes
+    return message | {"now": None} | codes
 
 
 class ConnectionsConsumer(LiveConsumer):
-    """All connections that one may see, in short: first all of them, then each that changed."""
+    """Summaries of all connections that the caller may see: first all, then each that changed."""
 
-    def watched(self) -> str:
-        self.told: dict[int, Message] = {}
+    def group_to_join(self) -> str:
+        self.last_sent: dict[int, Message] = {}
         self.organizations: dict[int, Organization] = {}
         self.operable: set[int] = set()
         return ALL_CONNECTIONS_GROUP
 
-    def messages(self, caller: Caller, asked: bool, changed: set[int], look: bool) -> list[Message]:
-        before, operated = self.organizations, self.operable
-        self.organizations = {found.pk: found for found in caller.organizations}
-        self.operable = fleet.operated(caller, self.organizations.values())
-        if asked:
-            self.told = fleet.briefs(self.organizations.values(), self.operable)
-            return [_all(self.told)]
-        gone = [number for number in self.told if number not in self.organizations]
-        for number in gone:
-            del self.told[number]
-        removed: list[Message] = [{"type": "removed", "organization": number} for number in gone]
-        # A role that changed, too.
-        due = changed | (self.operable ^ operated)
+    def messages(
+        self, caller: Caller, requested: bool, changed: set[int], recheck: bool
+    ) -> list[Message]:
+        organizations_before, operable_before = self.organizations, self.operable
+        self.organizations = {
+            organization.pk: organization for organization in caller.organizations
+        }
+        self.operable = fleet.operable_ids(caller, self.organizations.values())
+        if requested:
+            self.last_sent = fleet.get_summaries(self.organizations.values(), self.operable)
+            return [_all_connections(self.last_sent)]
+        removed = [pk for pk in self.last_sent if pk not in self.organizations]
+        for pk in removed:
+            del self.last_sent[pk]
+        messages: list[Message] = [{"type": "removed", "organization": pk} for pk in removed]
+        # A changed role changes the summary, too.
+        due = changed | (self.operable ^ operable_before)
         candidates = (
             organization
-            for number, organization in self.organizations.items()
-            if look or number in due or _differ(before.get(number), organization)
+            for pk, organization in self.organizations.items()
+            if recheck or pk in due or _differ(organizations_before.get(pk), organization)
         )
-        return removed + [self._tell_of(number, brief) for number, brief in self._new(candidates)]
-
-    def _new(self, candidates: Iterable[Organization]) -> list[tuple[int, Message]]:
-        """What is not as it was told."""
-        briefs = fleet.briefs(candidates, self.operable)
-        return [(pk, brief) for pk, brief in briefs.items() if self.told.get(pk) != brief]
-
-    def _tell_of(self, number: int, brief: Message) -> Message:
-        self.told[number] = brief
-        return {"type": "connection", "connection": brief}
+        for pk, summary in fleet.get_summaries(candidates, self.operable).items():
+            if self.last_sent.get(pk) != summary:
+                self.last_sent[pk] = summary
+                messages.append({"type": "connection", "connection": summary})
+        return messages
 
 
-def _all(told: dict[int, Message]) -> Message:
+def _all_connections(summaries: dict[int, Message]) -> Message:
     refused = refused_since()
     return {
         "type": "connections",
         "now": timezone.now().isoformat(),
         "refusedSince": refused.isoformat() if refused else None,
-        "connections": list(told.values()),
+        "connections": list(summaries.values()),
     }
 
 
 def _differ(before: Organization | None, now: Organization) -> bool:
-    """Whether an organization is new to the listener, or was renamed, stopped or started again."""
+    """Return whether an organization is new, or was renamed, deactivated or reactivated."""
     if before is None:
         return True
     return (before.name, before.deactivated_at) != (now.name, now.deactivated_at)

@@ -1,4 +1,4 @@
-"""All connections that one may see, as a fleet: which need a person, how many are how, in order."""
+"""All connections that a caller may see, by section and in order."""
 
 from __future__ import annotations
 
@@ -18,71 +18,73 @@ from organizations.access import PERMISSIONS, Caller, Permission
 from organizations.models import Organization
 from organizations.phone_numbers import format_phone_number
 
-Brief = dict[str, Any]
-"""One line about a connection, without anything that only operators may see."""
+ConnectionSummary = dict[str, Any]
+"""The summary of a connection, ready for JSON, without anything that only operators may see."""
 
 
-# Where the newest news is what matters; the others are looked up by name.
+# The other sections are sorted by name.
 _NEWEST_FIRST = (Section.ACTION_NEEDED, Section.RECONNECTING, Section.LINKING)
 
 
-def operated(caller: Caller, organizations: Iterable[Organization]) -> set[int]:
-    """The ids of those of these organizations that this caller operates."""
+def operable_ids(caller: Caller, organizations: Iterable[Organization]) -> set[int]:
+    """Return the ids of the organizations that this caller operates."""
     roles = caller.roles(organizations)
     return {pk for pk, role in roles.items() if Permission.OPERATE in PERMISSIONS[role]}
 
 
-def briefs(organizations: Iterable[Organization], operable: set[int]) -> dict[int, Brief]:
-    """Each organization's connection in short, by the organization's id."""
-    wanted = {organization.pk: organization for organization in organizations}
-    if not wanted:
+def get_summaries(
+    organizations: Iterable[Organization], operable: set[int]
+) -> dict[int, ConnectionSummary]:
+    """Return the summary of each organization's connection, by the organization's id."""
+    by_id = {organization.pk: organization for organization in organizations}
+    if not by_id:
         return {}
-    rows = Connection.objects.filter(pk__in=wanted).select_related("worker")
-    found = {connection.pk: connection for connection in rows}
+    rows = Connection.objects.filter(pk__in=by_id).select_related("worker")
+    connections = {connection.pk: connection for connection in rows}
     workforce = Worker.workforce()
     absent = workforce == Workforce.ABSENT
     last_worker = Worker.objects.order_by("-heartbeat_at").first() if absent else None
-    told = {}
-    for number, organization in wanted.items():
-        # Made on first sight: an organization that was never connected is disconnected.
-        connection = found.get(number) or Connection.objects.of(organization)
+    summaries = {}
+    for pk, organization in by_id.items():
+        # Created when first read: an organization that was never connected is disconnected.
+        connection = connections.get(pk) or Connection.objects.of(organization)
         connection.organization = organization
-        observed = status_of_row(connection, workforce)
-        # Read once for all: since when no one looks after it is told from a last sign of life.
+        status = status_of_row(connection, workforce)
+        # Read once for all rows: `since` of an unowned connection is the last heartbeat.
         connection.worker = connection.worker or last_worker
-        told[number] = brief_of(observed, number in operable)
-    return told
+        summaries[pk] = summarize(status, pk in operable)
+    return summaries
 
 
-def brief_of(observed: ConnectionStatus, may_operate: bool) -> Brief:
-    """One line about a connection."""
-    connection = observed.connection
-    busy = observed.state in PAIRING or connection.disconnecting
-    # Without the code: what is shown large on the connection's own page is not in a list.
-    panel = panel_of(observed, may_operate=False)
+def summarize(status: ConnectionStatus, may_operate: bool) -> ConnectionSummary:
+    """Return the summary of one connection."""
+    connection = status.connection
+    busy = status.state in PAIRING or connection.disconnecting
+    # Without its code, which only the connection's own page shows.
+    panel = panel_of(status, may_operate=False)
     return {
         "organization": connection.pk,
         "name": connection.organization.name,
-        "section": display_of(observed).section,
-        "state": observed.state,
-        "reason": observed.reason,
+        "section": display_of(status).section,
+        "state": status.state,
+        "reason": status.reason,
         "panel": panel,
         "panelName": gettext(PANEL_NAMES[panel]),
-        "sentence": observed.reason_text.sentence,
-        "detail": "" if observed.overridden else connection.translated_detail,
-        "nextStep": observed.reason_text.next_step,
-        "step": observed.reason_text.step,
+        "sentence": status.reason_text.sentence,
+        "detail": "" if status.overridden else connection.translated_detail,
+        "nextStep": status.reason_text.next_step,
+        "step": status.reason_text.step,
         "number": connection.number or None,
         "numberText": format_phone_number(connection.number),
-        "since": observed.since.isoformat(),
+        "since": status.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
         "mayOperate": may_operate,
-        "canReconnect": may_operate and observed.may_reconnect and not busy,
+        "canReconnect": may_operate and status.can_reconnect and not busy,
     }
 
 
 class FleetHealth(StrEnum):
-    """The fleet in a word, for what the page says where nothing needs a person."""
+    """The health of the fleet, for the page's sentence where nothing needs a person."""
 
     EMPTY = "empty"  # there is no organization at all
     ACTION = "action"  # something needs a person
@@ -95,7 +97,7 @@ class Group:
     """The connections of one section, in the order in which they are shown."""
 
     section: Section
-    rows: list[Brief]
+    rows: list[ConnectionSummary]
 
     @property
     def title(self) -> str:
@@ -104,16 +106,16 @@ class Group:
 
 @dataclass(frozen=True)
 class Fleet:
-    """All of them, by section."""
+    """All connections that a caller may see, by section."""
 
     groups: list[Group]
 
     def count(self, section: Section) -> int:
-        """How many are in a section."""
+        """Return how many are in a section."""
         return next(len(group.rows) for group in self.groups if group.section == section)
 
     @property
-    def mood(self) -> FleetHealth:
+    def health(self) -> FleetHealth:
         total = sum(len(group.rows) for group in self.groups)
         active = total - self.count(Section.DEACTIVATED)
         if total == 0:
@@ -125,17 +127,17 @@ class Fleet:
         )
 
 
-def fleet_of(caller: Caller) -> Fleet:
-    """The fleet as this caller sees it, in a fixed number of queries."""
-    Connection.objects.complete(caller.organizations)
+def get_fleet(caller: Caller) -> Fleet:
+    """Return the fleet as this caller sees it, in a fixed number of queries."""
+    Connection.objects.create_missing(caller.organizations)
     organizations = list(caller.organizations)
-    told = briefs(organizations, operated(caller, organizations)).values()
-    return Fleet([Group(section, _ordered(told, section)) for section in Section])
+    summaries = get_summaries(organizations, operable_ids(caller, organizations)).values()
+    return Fleet([Group(section, _rows(summaries, section)) for section in Section])
 
 
-def _ordered(told: Iterable[Brief], section: Section) -> list[Brief]:
-    rows = [brief for brief in told if brief["section"] == section]
-    rows.sort(key=lambda brief: (brief["name"].lower(), brief["organization"]))
+def _rows(summaries: Iterable[ConnectionSummary], section: Section) -> list[ConnectionSummary]:
+    rows = [summary for summary in summaries if summary["section"] == section]
+    rows.sort(key=lambda summary: (summary["name"].lower(), summary["organization"]))
     if section in _NEWEST_FIRST:
-        rows.sort(key=lambda brief: str(brief["since"]), reverse=True)
+        rows.sort(key=lambda summary: str(summary["since"]), reverse=True)
     return rows

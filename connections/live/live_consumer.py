@@ -1,4 +1,4 @@
-"""What all sockets do: join, tell what is, and tell it again whenever something changed."""
+"""The base class of all WebSocket consumers: send what is, and again whenever it changed."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import translation
 
-from connections.broadcast import leave
+from connections.broadcast import leave_group
 from organizations.access import Caller
 from organizations.sockets.authentication import CloseCode, SocketIdentity, language_of
 
 logger = logging.getLogger(__name__)
 
-# How late a lost right is noticed when nothing else happens.
-CHECK_SECONDS = 3.0
-# The least time between two answers: a flood of changes or questions costs no more than this.
+# The longest time until a lost right closes the socket when nothing else happens.
+ACCESS_CHECK_SECONDS = 3.0
+# The least time between two reads: a flood of changes or questions costs no more than this.
 MIN_SEND_INTERVAL = 0.05
-# How late a change is noticed that nobody told of: a worker that died, a lost message.
-LOOK_SECONDS = 15.0
+# The longest time until a change without a notification shows: a dead worker, a lost message.
+RECHECK_SECONDS = 15.0
 
 Message = dict[str, Any]
 
 
-class Ended(Exception):
-    """This identity may hear no more; the code says why."""
+class AccessEnded(Exception):
+    """The caller may read no more. `code`: why, as the socket's close code."""
 
     def __init__(self, code: CloseCode) -> None:
         super().__init__(code)
@@ -37,81 +37,88 @@ class Ended(Exception):
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
-    """A socket that tells. It never writes and takes no commands: what a client says is a question.
+    """Sends the current state, and again after each change. A client's message asks for all of it.
 
-    One task reads and sends. What happens meanwhile is only remembered, so there is never more than
-    one answer under way, however fast the changes and however slow the reader. A socket can stay
-    open for days, so who listens and what they may see is asked again before each answer.
+    One task reads and sends; notifications are only collected meanwhile. There is never more than
+    one read under way, however fast the changes and however slow the client. A socket can stay open
+    for days, so the caller and their rights are checked before each read.
     """
 
     async def connect(self) -> None:
         scope: Any = self.scope
         self.identity: SocketIdentity = scope["identity"]
         self.language = language_of(scope)
-        self.group = self.watched()
-        self.asked = True
+        self.group = self.group_to_join()
+        self.requested = True
         self.changed: set[int] = set()
-        self.woken = asyncio.Event()
+        self.wakeup = asyncio.Event()
         await self.accept()
-        self.telling = asyncio.create_task(self._tell())
+        self.sender = asyncio.create_task(self._send_until_closed())
 
     async def disconnect(self, code: int) -> None:
-        self.telling.cancel()
+        self.sender.cancel()
         with suppress(asyncio.CancelledError):
-            await self.telling
-        await leave(self.channel_layer, self.group, self.channel_name)
+            await self.sender
+        await leave_group(self.channel_layer, self.group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Clients ask again now and then, so that a dead socket or worker is noticed."""
-        self.asked = True
-        self.woken.set()
+        """Send everything again. Clients ask now and then, to notice a dead socket or worker."""
+        self.requested = True
+        self.wakeup.set()
 
     async def connection_changed(self, message: Message) -> None:
         self.changed.add(message["connection"])
-        self.woken.set()
+        self.wakeup.set()
 
-    async def _tell(self) -> None:
+    async def _send_until_closed(self) -> None:
         try:
-            await self._tell_until_ended()
-        except Ended as ended:
-            # Hear of no more changes, and tell the client why by the close code.
+            await self._send_loop()
+        except AccessEnded as ended:
+            # Stop the notifications, and give the client the reason in the close code.
             await self.channel_layer.group_discard(self.group, self.channel_name)
             await self.close(int(ended.code))
         except Exception:
-            logger.exception("a socket broke")
+            logger.exception("a socket failed")
             await self.close(int(CloseCode.INTERNAL_ERROR))
 
-    async def _tell_until_ended(self) -> None:
+    async def _send_loop(self) -> None:
         clock = asyncio.get_running_loop().time
-        looked = clock() - LOOK_SECONDS
+        rechecked_at = clock() - RECHECK_SECONDS
         while True:
-            look = clock() - looked >= LOOK_SECONDS
-            if look:
-                # Join, then read: a change in between would be missed otherwise. A membership
-                # expires after a day, and a channel layer can be restarted: so, again and again.
+            recheck = clock() - rechecked_at >= RECHECK_SECONDS
+            if recheck:
+                # Join before the read, or a change in between is missed. Join again and again: a
+                # membership expires after a day, and a channel layer can be restarted.
                 await self.channel_layer.group_add(self.group, self.channel_name)
-                looked = clock()
-            self.woken.clear()
-            asked, self.asked = self.asked, False
+                rechecked_at = clock()
+            self.wakeup.clear()
+            requested, self.requested = self.requested, False
             changed, self.changed = self.changed, set()
-            for message in await database_sync_to_async(self._read)(asked, changed, look):
-                await self.send(text_data=message)
+            for text in await database_sync_to_async(self._read)(requested, changed, recheck):
+                await self.send(text_data=text)
             await asyncio.sleep(MIN_SEND_INTERVAL)
             with suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_SECONDS):
-                    await self.woken.wait()
+                async with asyncio.timeout(ACCESS_CHECK_SECONDS):
+                    await self.wakeup.wait()
 
-    def _read(self, asked: bool, changed: set[int], look: bool) -> list[str]:
+    def _read(self, requested: bool, changed: set[int], recheck: bool) -> list[str]:
         caller = self.identity.caller()
         if caller is None:
-            raise Ended(CloseCode.UNAUTHENTICATED)
+            raise AccessEnded(CloseCode.UNAUTHENTICATED)
         with translation.override(self.language):
-            return [json.dumps(message) for message in self.messages(caller, asked, changed, look)]
+            messages = self.messages(caller, requested, changed, recheck)
+            return [json.dumps(message) for message in messages]
 
-    def watched(self) -> str:
-        """The group to hear from."""
+    def group_to_join(self) -> str:
+        """Return the group whose notifications this consumer gets."""
         raise NotImplementedError
 
-    def messages(self, caller: Caller, asked: bool, changed: set[int], look: bool) -> list[Message]:
-        """What is to be told now. Raises Ended."""
+    def messages(
+        self, caller: Caller, requested: bool, changed: set[int], recheck: bool
+    ) -> list[Message]:
+        """Return the messages to send now. Raises AccessEnded.
+
+        `requested`: the client wants everything. `changed`: the connections that notified.
+        `recheck`: it is time to look for changes without a notification.
+        """
         raise NotImplementedError

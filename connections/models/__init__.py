@@ -1,4 +1,4 @@
-"""What is stored: connections with their attempts and history, and what people ask beside them."""
+"""The models: connections, attempts, events, workers, bulk runs, owner links, self-tests."""
 
 from connections.models.bulk import BulkItem, BulkRun
 from connections.models.core import (

@@ -1,4 +1,4 @@
-"""Requests about many connections at once."""
+"""Bulk runs: one request about many connections."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class BulkRun(models.Model):
 
 
 class BulkItem(models.Model):
-    """One connection of a run, and what came of it."""
+    """One connection of a run, and its result."""
 
     class Result(models.TextChoices):
         WAITING = "waiting", lazy("Waiting")

@@ -1,4 +1,4 @@
-"""The conditions of a connection that decide who does what: for a row, and beside it for SQL.
+"""The conditions that decide what workers do for a connection, in Python and in SQL.
 
 Each exists once in both forms; connections/tests/lifecycle/test_conditions.py compares them over
 all combinations of the columns.
@@ -26,12 +26,12 @@ ACTIVE = Q(organization__deactivated_at=None)
 
 
 def not_started(row: Row) -> bool:
-    """Whether no worker has begun to carry out its newest request."""
+    """Whether no worker has started to carry out its newest request."""
     return bool(row.started_generation < row.generation)
 
 
 def not_started_q(prefix: str = "") -> Q:
-    """As `not_started`; `prefix`: the way to the connection from another model."""
+    """Return `not_started` in SQL. `prefix`: the path to the connection from another model."""
     return Q(**{f"{prefix}started_generation__lt": F(f"{prefix}generation")})
 
 
@@ -39,7 +39,7 @@ NOT_STARTED = not_started_q()
 
 
 def live(row: Row) -> bool:
-    """Whether it is wanted, and is connected or on its way there."""
+    """Whether it is desired, and connected or connecting."""
     return row.desired == Desired.CONNECTED and row.state in LIVE
 
 
@@ -47,7 +47,7 @@ IS_LIVE = Q(desired=Desired.CONNECTED, state__in=LIVE)
 
 
 def disconnecting(row: Row) -> bool:
-    """Whether a clean-up is to be done or under way; one that failed for good is neither."""
+    """Whether a clean-up waits or is being done; one that failed for good does not count."""
     failed = row.state == State.ACTION_NEEDED and row.reason != Reason.DISCONNECTING
     return row.logout_pending and not failed
 
@@ -57,15 +57,15 @@ DISCONNECTING = Q(logout_pending=True) & ~(
 )
 
 
-def pairs(row: Row) -> bool:
+def is_pairing(row: Row) -> bool:
     """Whether a phone is being linked, rather than the saved login being resumed."""
     return row.state in PAIRING and (not row.store_name or row.fresh_code)
 
 
-PAIRS = Q(state__in=PAIRING) & (Q(store_name="") | Q(fresh_code=True))
+IS_PAIRING = Q(state__in=PAIRING) & (Q(store_name="") | Q(fresh_code=True))
 
 
-# --- A worker has something to do ---------------------------------------------------------------
+# --- Work for a worker --------------------------------------------------------------------------
 
 
 def holds_link(row: Row) -> bool:
@@ -77,7 +77,7 @@ HOLDS_LINK = ACTIVE & IS_LIVE & ~Q(store_name="")
 
 
 def needs_worker(row: Row) -> bool:
-    """Whether a worker has to own it: also for a pairing that its worker may have lost."""
+    """Whether a worker has to own it, also for a pairing whose worker may have died."""
     return row.logout_pending or (active(row) and (live(row) or not_started(row)))
 
 
@@ -85,9 +85,9 @@ NEEDS_WORKER = Q(logout_pending=True) | (ACTIVE & (IS_LIVE | NOT_STARTED))
 
 
 def wants_session(row: Row) -> bool:
-    """Whether its owner has to run a task: to carry out a request, or to hold a link.
+    """Whether its owner has to start a task: to carry out a request, or to hold a link.
 
-    A pairing that has begun runs already, or is over.
+    A pairing that was started runs already, or is over.
     """
     return row.logout_pending or (active(row) and not_started(row)) or holds_link(row)
 
@@ -95,7 +95,7 @@ def wants_session(row: Row) -> bool:
 WANTS_SESSION = Q(logout_pending=True) | (ACTIVE & NOT_STARTED) | HOLDS_LINK
 
 
-# --- Nobody looks after it ----------------------------------------------------------------------
+# --- Without a worker ---------------------------------------------------------------------------
 
 
 def owned(row: Row) -> bool:
@@ -104,31 +104,31 @@ def owned(row: Row) -> bool:
 
 
 def owned_q() -> Q:
-    """As `owned`, by the database's clock."""
+    """Return `owned` in SQL, by the database's clock."""
     return Q(worker__isnull=False, worker__in=Worker.objects.alive())
 
 
 def has_worker(row: Row, workforce: Workforce) -> bool:
-    """Whether a living worker owns it, or will take on the request that waits for one."""
+    """Whether a living worker owns it, or will claim it for the request that waits."""
     waits = not_started(row) or row.worker is None
     return owned(row) or (waits and workforce == Workforce.READY)
 
 
 def has_worker_q(workforce: Workforce) -> Q:
-    """As `has_worker`."""
+    """Return `has_worker` in SQL."""
     waits = NOT_STARTED | Q(worker=None)
     return owned_q() | waits if workforce == Workforce.READY else owned_q()
 
 
 def unowned(row: Row, has_worker: bool) -> bool:
-    """Whether it needs a worker and has none, so that its state is not true any more."""
+    """Whether it needs a worker and has none, so that the stored state is not true any more."""
     at_rest = row.desired == Desired.DISCONNECTED and not row.logout_pending
     down = row.state == State.ACTION_NEEDED
     return not (has_worker or at_rest or down)
 
 
 def unowned_q(workforce: Workforce) -> Q:
-    """As `unowned`."""
+    """Return `unowned` in SQL."""
     at_rest = Q(desired=Desired.DISCONNECTED, logout_pending=False)
     down = Q(state=State.ACTION_NEEDED)
     return ~(has_worker_q(workforce) | at_rest | down)

@@ -1,4 +1,4 @@
-"""What is stored of a connection: what people want, what is, the attempts and the history."""
+"""The models of a connection: its desired and actual state, its attempts and its events."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ class Method(models.TextChoices):
 
 class ConnectionManager(models.Manager["Connection"]):
     def of(self, organization: Organization) -> Connection:
-        """The organization's connection, made on first sight."""
+        """Return the organization's connection; create it when first read."""
         connection, _ = self.select_related("worker").get_or_create(organization=organization)
         connection.organization = organization
         return connection
 
     def busy(self) -> models.QuerySet[Connection]:
-        """Those for which a worker has something to do."""
+        """Return the connections that need a worker."""
         return self.filter(conditions.NEEDS_WORKER)
 
     def pairing(self) -> models.QuerySet[Connection]:
-        """Those for which a phone is being linked: the rows whose `pairs` is true."""
-        return self.filter(conditions.PAIRS, desired=Desired.CONNECTED)
+        """Return the connections for which a phone is being linked (`is_pairing`)."""
+        return self.filter(conditions.IS_PAIRING, desired=Desired.CONNECTED)
 
-    def complete(self, organizations: models.QuerySet[Organization]) -> None:
-        """Make the connections that these organizations lack, so that a list shows them all."""
-        lacking = organizations.filter(connection=None)
-        missing = [self.model(organization=organization) for organization in lacking]
+    def create_missing(self, organizations: models.QuerySet[Organization]) -> None:
+        """Create the missing connections of these organizations, so that a list shows them all."""
+        without = organizations.filter(connection=None)
+        missing = [self.model(organization=organization) for organization in without]
         self.bulk_create(missing, ignore_conflicts=True)
 
 
@@ -116,7 +116,7 @@ class Connection(models.Model):
         default=0, help_text="Raised by each change of owner; only the newest may write."
     )
 
-    # Not stored: the pairing that a request has just ended.
+    # Not stored: the attempt that a request has just ended.
     replaced_attempt: PairingAttempt | None = None
 
     objects = ConnectionManager()
@@ -137,7 +137,7 @@ class Connection(models.Model):
 
     @property
     def reason_text(self) -> ReasonText:
-        """The sentence and the next step for the reason."""
+        """The texts of its reason."""
         return REASON_TEXTS[Reason(self.reason)]
 
     @property
@@ -147,7 +147,7 @@ class Connection(models.Model):
 
     @property
     def has_worker(self) -> bool:
-        """Whether a living worker owns it, or will take on the request that waits for one."""
+        """Whether a living worker owns it, or will claim it for the request that waits."""
         return self.owned or conditions.has_worker(self, Worker.workforce())
 
     @property
@@ -157,33 +157,33 @@ class Connection(models.Model):
 
     @property
     def disconnecting(self) -> bool:
-        """Whether a clean-up is to be done or under way; one that failed for good is neither."""
+        """Whether a clean-up waits or is being done; one that failed for good does not count."""
         return conditions.disconnecting(self)
 
     @property
-    def pairs(self) -> bool:
+    def is_pairing(self) -> bool:
         """Whether a phone is being linked, rather than the saved login being resumed."""
-        return conditions.pairs(self)
+        return conditions.is_pairing(self)
 
     @property
     def banned_until(self) -> datetime | None:
-        """Until when WhatsApp must not be tried, if that is not over."""
+        """The end of a ban, during which WhatsApp must not be tried; None without one."""
         if self.reason != Reason.TEMPORARILY_BANNED or self.retry_at is None:
             return None
         return self.retry_at if self.retry_at > timezone.now() else None
 
     @property
     def wants_session(self) -> bool:
-        """Whether a worker has something to do for it: carry out a request, or hold a link."""
+        """Whether its owner has to start a task: to carry out a request, or to hold a link."""
         return conditions.wants_session(self)
 
     def open_attempt(self) -> PairingAttempt | None:
-        """The pairing that is under way, if any."""
+        """Return the attempt that is in progress, if any."""
         return self.attempts.filter(ended_at=None).first()
 
 
 class PairingAttempt(models.Model):
-    """One try to link a phone: who began it, which code of how many, and how it ended."""
+    """One attempt to link a phone: who started it, its current code, and its outcome."""
 
     class Outcome(models.TextChoices):
         LINKED = "linked", lazy("Linked")
@@ -239,7 +239,7 @@ class PairingAttempt(models.Model):
 
 
 class ConnectionEvent(models.Model):
-    """One line of a connection's history. Rows are only ever added."""
+    """One event of a connection's history. Rows are never changed."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField(default=timezone.now)
@@ -269,7 +269,7 @@ class ConnectionEvent(models.Model):
 
     @property
     def sentence(self) -> str:
-        """What people read about it."""
+        """The sentence of its reason, in the active language."""
         return REASON_TEXTS[Reason(self.reason)].sentence
 
     @property

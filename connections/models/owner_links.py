@@ -15,9 +15,9 @@ from organizations.models import ACTOR_LENGTH, ApiToken
 
 
 class OwnerLink(models.Model):
-    """A link with which the owner of the phone connects it, without a login, in one attempt.
+    """A link for the phone's owner: it links the phone without a login, in one attempt.
 
-    Its secret is known to whoever holds the link; here are only hashes.
+    Only hashes of its secrets are stored.
     """
 
     class State(models.TextChoices):
@@ -57,29 +57,33 @@ class OwnerLink(models.Model):
 
     @property
     def ends_at(self) -> datetime:
-        """When it is over for want of anything else; an attempt that was begun has its own time."""
+        """When it ends without any event; an attempt that was started has its own time."""
         if self.used_at is None:
             return self.expires_at
-        # Twice: from the QR code to the typed one, a pairing begins anew.
+        # Twice: changing from the QR code to the typed one starts a new pairing.
         return self.used_at + 2 * timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
 
     @property
-    def vouched_for(self) -> bool:
-        """Whether whoever made it may still do themselves what it lets others do."""
+    def maker_may_operate(self) -> bool:
+        """Whether its maker still has the right to operate the organization."""
         may = self.user is not None and for_user(self.user).may
         return bool(may and may(Permission.OPERATE, self.connection.organization))
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it is neither revoked nor over; unlike `is_open`, whatever its maker may now."""
-        return self.revoked_at is None and self.ends_at > timezone.now() and self.ending() is None
+        """Whether it is neither revoked nor over. Unlike `is_open`, ignores its maker's rights."""
+        return (
+            self.revoked_at is None
+            and self.ends_at > timezone.now()
+            and self.ending_event() is None
+        )
 
-    def ending(self) -> ConnectionEvent | None:
-        """The line of the history that ended its attempt, if it was begun and has ended."""
+    def ending_event(self) -> ConnectionEvent | None:
+        """Return the event that ended its attempt, if it was started and has ended."""
         if self.used_at is None:
             return None
         over = models.Q(state__in=[State.CONNECTED, State.DISCONNECTED, State.ACTION_NEEDED])
-        # The phone took the code, and then the line dropped; or a logout was asked for meanwhile.
+        # The phone used the code and the link dropped then; or a logout was requested meanwhile.
         over |= models.Q(state=State.RECONNECTING, attempt__outcome=PairingAttempt.Outcome.LINKED)
         over |= models.Q(reason=Reason.DISCONNECTING)
         later = self.connection.events.filter(over, pk__gt=self.last_event)
@@ -87,13 +91,13 @@ class OwnerLink(models.Model):
 
     @property
     def state(self) -> State:
-        """What it is now; nothing but this decides whether it opens anything."""
+        """Its state now. Only this decides whether the link can be used."""
         if self.revoked_at is not None:
             return self.State.REVOKED
-        if ending := self.ending():
+        if ending := self.ending_event():
             linked = ending.state in (State.CONNECTED, State.RECONNECTING)
             return self.State.LINKED if linked else self.State.FAILED
-        if not self.vouched_for:
+        if not self.maker_may_operate:
             return self.State.REVOKED
         if self.ends_at <= timezone.now():
             return self.State.FAILED if self.used_at else self.State.EXPIRED

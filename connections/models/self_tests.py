@@ -14,13 +14,13 @@ from organizations.models import ACTOR_LENGTH, ApiToken
 
 
 class SelfTest(models.Model):
-    """A test message to the linked number itself: who asked for it, and what came of it.
+    """A test message to the linked number itself: who requested it, and its result.
 
-    Its result is not a line of the history: a message says nothing about the connection's state,
-    and uptime is counted from those lines.
+    The result is not an event: a message says nothing about the connection's state, and uptime is
+    counted from the events.
     """
 
-    LASTS = timedelta(seconds=30)
+    TIMEOUT = timedelta(seconds=30)
 
     class State(models.TextChoices):
         SENDING = "sending", "Sending"
@@ -65,12 +65,12 @@ class SelfTest(models.Model):
 
     @classmethod
     def waiting(cls) -> models.QuerySet[SelfTest]:
-        """Those that no worker has begun to send."""
+        """Return the tests that no worker has started to send."""
         return cls.objects.filter(taken_at=None, ended_at=None, expires_at__gt=timezone.now())
 
     @property
     def expired(self) -> bool:
-        """Whether its time is over without an outcome, written down or not."""
+        """Whether it timed out without a result, also before that is saved."""
         return self.ended_at is None and self.expires_at <= timezone.now()
 
     @property
@@ -80,8 +80,8 @@ class SelfTest(models.Model):
         return self.State.SENDING if self.ended_at is None else self.State.SENT
 
     @property
-    def told_failure(self) -> Failure | None:
-        """Why it failed, if it has."""
+    def effective_failure(self) -> Failure | None:
+        """Why it failed, also when the timeout is not saved yet; None if it has not failed."""
         if self.expired:
             return self.Failure.NO_ANSWER if self.taken_at else self.Failure.NOT_SENT
         return self.Failure(self.failure) if self.failure else None

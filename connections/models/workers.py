@@ -1,4 +1,4 @@
-"""Who holds the sockets: the workers, and what they can do as a whole."""
+"""The workers, which hold the sockets, and whether they have room."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 
 class Workforce(StrEnum):
-    """What the workers can do for a connection that none of them has."""
+    """Whether the workers can take a connection that none of them owns."""
 
     ABSENT = "absent"  # none is alive
     FULL = "full"  # those that are alive take no more, or are being drained
@@ -22,7 +22,7 @@ class Workforce(StrEnum):
 
     @classmethod
     def of(cls, alive: Iterable[Worker]) -> Workforce:
-        """That of these living workers."""
+        """Return the workforce that these living workers make."""
         room = [worker.has_room for worker in alive]
         if not room:
             return cls.ABSENT
@@ -31,15 +31,15 @@ class Workforce(StrEnum):
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
     def alive(self) -> WorkerQuerySet:
-        """Those that have given a sign of life lately, by the database's clock."""
+        """Return the workers with a recent heartbeat, by the database's clock."""
         return self.filter(stopped_at=None, heartbeat_at__gte=Now() - Worker.OFFLINE_AFTER)
 
 
 class Worker(models.Model):
-    """A process that holds sockets. Its heartbeat is this one row, however many it owns.
+    """A process that holds sockets. One heartbeat counts for all connections that it owns.
 
-    Whose heartbeat is older than OFFLINE_AFTER has lost what it owns to whoever claims it first. It
-    never gets that back: it begins anew, with another row.
+    When the heartbeat is older than OFFLINE_AFTER, other workers may claim its connections. The
+    worker then starts again with another row and owns nothing.
     """
 
     OFFLINE_AFTER = timedelta(seconds=10)
@@ -50,7 +50,7 @@ class Worker(models.Model):
         lazy("last sign of life"), default=timezone.now, db_index=True
     )
     stopped_at = models.DateTimeField(lazy("stopped"), null=True, blank=True)
-    # With a default in the database, too: workers of the version before go on during an upgrade.
+    # With a default in the database: workers of the previous version go on during an upgrade.
     process = models.CharField(
         max_length=100,
         blank=True,
@@ -94,27 +94,27 @@ class Worker(models.Model):
 
     @property
     def alive(self) -> bool:
-        """Whether it has given a sign of life lately."""
+        """Whether its heartbeat is recent."""
         since = timezone.now() - self.OFFLINE_AFTER
         return self.stopped_at is None and self.heartbeat_at >= since
 
     @property
     def has_room(self) -> bool:
-        """Whether it takes one more, by its last sign of life."""
+        """Whether it takes one more connection, by its last heartbeat."""
         room = self.capacity == 0 or self.sessions < self.capacity
         return self.draining_since is None and room
 
     @classmethod
     def are_shared(cls) -> bool:
-        """Whether there can be several: one that is alone has nobody to hand over to."""
+        """Return whether there can be several: a single worker has nobody to hand over to."""
         return database.vendor != "sqlite"
 
     @classmethod
     def any_alive(cls) -> bool:
-        """Whether any worker has given a sign of life lately."""
+        """Return whether any worker has a recent heartbeat."""
         return cls.objects.alive().exists()
 
     @classmethod
     def workforce(cls) -> Workforce:
-        """What all that are alive can do."""
+        """Return the workforce of all living workers."""
         return Workforce.of(cls.objects.alive())

@@ -1,4 +1,4 @@
-"""The socket of the page behind a link for the phone's owner. Its identity is no user: a cookie."""
+"""The socket of the owner's page. A cookie with the link's secret authenticates it, no user."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from channels.db import database_sync_to_async
 from channels.sessions import CookieMiddleware
 from django.utils import translation
 
-from connections.broadcast import group_of
-from connections.live.live_consumer import Ended, LiveConsumer, Message
+from connections.broadcast import connection_group
+from connections.live.live_consumer import AccessEnded, LiveConsumer, Message
 from connections.models import OwnerLink
 from connections.owner_link import links
 from connections.owner_link.screen import screen
@@ -30,53 +30,55 @@ SOCKETS_PER_LINK = 10
 
 
 class OwnerConsumer(LiveConsumer):
-    """What the owner's page shows, as it changes. Whether the link still holds is asked each time.
+    """Sends what the owner's page shows, in its language, and checks the link before each read.
 
-    It is told in the language of the page; `OwnerLinkAuthMiddleware` has seen the link.
+    `OwnerLinkAuthMiddleware` has checked it before.
     """
 
-    told: Message | None = None
+    last_sent: Message | None = None
 
-    def watched(self) -> str:
+    def group_to_join(self) -> str:
         scope: Any = self.scope
-        self.held: str = scope["owner_link_held"]
-        return group_of(scope["owner_link"].connection_id)
+        self.cookie: str = scope["owner_link_cookie"]
+        return connection_group(scope["owner_link"].connection_id)
 
-    def _read(self, asked: bool, changed: set[int], look: bool) -> list[str]:
-        link = links.of_browser(self.held)
+    def _read(self, requested: bool, changed: set[int], recheck: bool) -> list[str]:
+        link = links.find_by_cookie(self.cookie)
         if link is None:
-            raise Ended(CloseCode.NOT_FOUND)
+            raise AccessEnded(CloseCode.NOT_FOUND)
         with translation.override(self.language):
-            found = screen(link)
-        told, self.told = self.told, found | {"secondsLeft": None}
-        return [json.dumps(found)] if asked or changed or told != self.told else []
+            message = screen(link)
+        before, self.last_sent = self.last_sent, message | {"secondsLeft": None}
+        return [json.dumps(message)] if requested or changed or before != self.last_sent else []
 
 
 class OwnerLinkAuthMiddleware:
-    """ASGI middleware: lets in whoever holds a link, from our own pages, and not too often."""
+    """ASGI middleware: admits browsers with a valid link, from our own pages.
+
+    At most SOCKETS_PER_LINK are open for one link in one process.
+    """
 
     def __init__(self, application: Any) -> None:
         self._application = application
-        self._with_cookies: Any = CookieMiddleware(self._enter)
-        # Of this process, by link.
-        self._open: Counter[int] = Counter()
+        self._with_cookies: Any = CookieMiddleware(self._admit)
+        self._open: Counter[int] = Counter()  # Open sockets of this process, by link.
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _from_our_pages(scope):
             return await deny(receive, send)
         await self._with_cookies(scope, receive, send)
 
-    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
-        held = scope["cookies"].get("owner_link_socket", "")
-        link: OwnerLink | None = await database_sync_to_async(links.of_browser)(held)
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cookie = scope["cookies"].get("owner_link_socket", "")
+        link: OwnerLink | None = await database_sync_to_async(links.find_by_cookie)(cookie)
         if link is None:
             return await close(receive, send, CloseCode.NOT_FOUND)
         if self._open[link.pk] >= SOCKETS_PER_LINK:
             return await close(receive, send, CloseCode.TOO_MANY)
         self._open[link.pk] += 1
-        shown = {"identity": None, "owner_link": link, "owner_link_held": held}
+        added = {"identity": None, "owner_link": link, "owner_link_cookie": cookie}
         try:
-            await self._application({**scope, **shown}, receive, send)
+            await self._application({**scope, **added}, receive, send)
         finally:
             self._open[link.pk] -= 1
             if not self._open[link.pk]:
@@ -84,8 +86,8 @@ class OwnerLinkAuthMiddleware:
 
 
 def _from_our_pages(scope: Scope) -> bool:
-    """Whether no other site's page asks. It would have no cookie to show; this is a second lock.
+    """Return whether the request comes from our pages, or from no browser (it has no Origin).
 
-    What is no browser sends no Origin.
+    Another site's page would send no cookie either; this is a second check.
     """
     return header(scope, b"origin") is None or is_allowed_origin(scope)

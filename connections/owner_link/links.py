@@ -1,4 +1,4 @@
-"""Links for the phone's owner: who shows one, and what staff are told about it."""
+"""Links for the phone's owner: find one by its secret or cookie, and describe one to staff."""
 
 from __future__ import annotations
 
@@ -10,47 +10,48 @@ from django.utils.formats import time_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from connections.actions.owner_links import digest
+from connections.actions.owner_links import hash_secret
 from connections.models import Connection, OwnerLink
 
-# How long staff are told of a link, and the browser that used it of what came of it.
-TOLD_FOR = timedelta(days=1)
-REMEMBERED_FOR = timedelta(hours=1)
+# How long staff see a link after it was made, and its browser the outcome after its end.
+SHOWN_TO_STAFF_FOR = timedelta(days=1)
+OUTCOME_SHOWN_FOR = timedelta(hours=1)
 
 SEPARATOR = "."
 
 LinkState = OwnerLink.State
 
 
-# --- Who shows one ------------------------------------------------------------------------------
+# --- Finding a link -----------------------------------------------------------------------------
 
 
-def of_secret(secret: str) -> OwnerLink | None:
-    """The link with this secret, whatever has become of it."""
+def find_by_secret(secret: str) -> OwnerLink | None:
+    """Return the link with this secret, in whatever state it is."""
     links = OwnerLink.objects.select_related("connection__organization", "user")
-    return links.filter(secret_hash=digest(secret)).first()
+    return links.filter(secret_hash=hash_secret(secret)).first()
 
 
-def of_browser(held: str) -> OwnerLink | None:
-    """The link that a browser may see by what its cookie holds: a secret, then one of its own.
+def find_by_cookie(cookie: str) -> OwnerLink | None:
+    """Return the link that a browser may open with this cookie, if any.
 
-    Until it is used, every browser with the secret may; then only the one that used it, which is
-    also told for a while how that ended.
+    `cookie`: the link's secret, the separator and the browser's own secret. Until a link is used,
+    every browser with its secret may open it; then only the one that used it, which also sees the
+    outcome for OUTCOME_SHOWN_FOR.
     """
-    link = of_secret(held.partition(SEPARATOR)[0])
+    link = find_by_secret(cookie.partition(SEPARATOR)[0])
     if link is None:
         return None
     if link.used_at is not None:
-        if link.browser_hash != digest(held):
+        if link.browser_hash != hash_secret(cookie):
             return None
-        ending = link.ending()
+        ending = link.ending_event()
         ended_at = ending.at if ending else link.ends_at
         if link.revoked_at is None and link.state in (LinkState.LINKED, LinkState.FAILED):
-            return link if timezone.now() < ended_at + REMEMBERED_FOR else None
+            return link if timezone.now() < ended_at + OUTCOME_SHOWN_FOR else None
     return link if link.is_open else None
 
 
-# --- What staff are told ------------------------------------------------------------------------
+# --- For staff ----------------------------------------------------------------------------------
 
 SENTENCES = {
     LinkState.NEW: _("The link has not been opened yet."),
@@ -63,10 +64,10 @@ SENTENCES = {
 }
 
 
-def told(connection: Connection) -> dict[str, Any] | None:
-    """The newest link of a connection, ready for JSON; None where none was made lately."""
+def newest_as_json(connection: Connection) -> dict[str, Any] | None:
+    """Return the newest link of a connection, ready for JSON; None if none was made lately."""
     newest = connection.owner_links.select_related("connection__organization", "user").first()
-    if newest is None or newest.made_at < timezone.now() - TOLD_FOR:
+    if newest is None or newest.made_at < timezone.now() - SHOWN_TO_STAFF_FOR:
         return None
     state = newest.state
     return {

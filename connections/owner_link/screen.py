@@ -1,4 +1,4 @@
-"""What the page behind a link for the phone's owner shows."""
+"""The content of the owner's page."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LinkState = OwnerLink.State
 
 
 class Stage(StrEnum):
-    """What the owner's page shows. Nothing of the organization but its name is told with it."""
+    """What the owner's page shows. Of the organization it shows nothing but the name."""
 
     READY = "ready"
-    RESTING = "resting"  # it cannot be connected now, and why is not for them
-    CONNECTED = "connected"  # others were quicker
+    RESTING = "resting"  # it cannot be connected now; the owner does not learn why
+    CONNECTED = "connected"  # somebody else has connected it
     WAIT = "wait"
     QR = "qr"
     TYPED = "typed"
@@ -47,11 +47,11 @@ NOT_IN_TIME = _("The code was not used in time.")
 
 
 def screen(link: OwnerLink) -> dict[str, Any]:
-    """What the owner's page shows, whole, ready for JSON."""
-    observed = read_status(link.connection_id)
-    stage, sentence = _stage(link, observed)
-    attempt = observed.attempt
-    told: dict[str, Any] = {
+    """Return the content of the owner's page, ready for JSON."""
+    status = read_status(link.connection_id)
+    stage, sentence = _stage(link, status)
+    attempt = status.attempt
+    content: dict[str, Any] = {
         "type": "screen",
         "stage": str(stage),
         "sentence": gettext(sentence),
@@ -62,63 +62,63 @@ def screen(link: OwnerLink) -> dict[str, Any]:
         "code": None,
         "secondsLeft": None,
         "secondsInAll": None,
-        **_possible(stage, observed),
+        **_allowed(stage, status),
     }
     if attempt is None or attempt.code_expires_at is None or stage not in (Stage.QR, Stage.TYPED):
-        return told
-    told["attempt"] = attempt.pk
-    told["secondsLeft"] = (attempt.code_expires_at - timezone.now()).total_seconds()
+        return content
+    content["attempt"] = attempt.pk
+    content["secondsLeft"] = (attempt.code_expires_at - timezone.now()).total_seconds()
     if stage == Stage.TYPED:
-        in_all = seconds_to_the_last(1, attempt.code_count)
-        return told | {"code": observed.phone_code, "secondsInAll": in_all}
-    return told | {
-        "qr": qr.svg_url(observed.code),
+        seconds_in_all = seconds_to_the_last(1, attempt.code_count)
+        return content | {"code": status.phone_code, "secondsInAll": seconds_in_all}
+    return content | {
+        "qr": qr.svg_url(status.code),
         "codeNumber": attempt.code_number,
         "codeCount": attempt.code_count,
         "secondsInAll": qr_code_seconds(attempt.code_number, attempt.code_count),
     }
 
 
-def _possible(stage: Stage, observed: ConnectionStatus) -> dict[str, bool]:
-    """Whether the other kind of code can be asked for."""
-    connection = observed.connection
-    waiting = stage in (Stage.WAIT, Stage.QR, Stage.TYPED) and observed.pairs
-    switchable = waiting and observed.reason != Reason.FINISHING
+def _allowed(stage: Stage, status: ConnectionStatus) -> dict[str, bool]:
+    """Return which buttons for another code the page shows."""
+    connection = status.connection
+    in_progress = stage in (Stage.WAIT, Stage.QR, Stage.TYPED) and status.is_pairing
+    switchable = in_progress and status.reason != Reason.FINISHING
     by_phone = connection.requested_method == Method.PHONE
-    other = stage == Stage.TYPED and bool(spellings(connection.requested_number))
+    has_other_spelling = stage == Stage.TYPED and bool(spellings(connection.requested_number))
     return {
         "canType": switchable,
         "canScan": switchable and by_phone,
-        "canTryOtherSpelling": switchable and by_phone and other,
+        "canTryOtherSpelling": switchable and by_phone and has_other_spelling,
     }
 
 
-def _stage(link: OwnerLink, observed: ConnectionStatus) -> tuple[Stage, str]:
+def _stage(link: OwnerLink, status: ConnectionStatus) -> tuple[Stage, str]:
     state = link.state
     if state == LinkState.LINKED:
         return Stage.DONE, STAGES[Stage.DONE]
     if state == LinkState.FAILED:
-        ending = link.ending()
-        late = ending is None or ending.reason == Reason.CODES_EXPIRED
-        return Stage.OVER, NOT_IN_TIME if late else STAGES[Stage.OVER]
-    stage = _going_on(observed) if state == LinkState.IN_USE else _before(observed)
-    if stage == Stage.WAIT and observed.reason == Reason.FINISHING:
+        end = link.ending_event()
+        expired = end is None or end.reason == Reason.CODES_EXPIRED
+        return Stage.OVER, NOT_IN_TIME if expired else STAGES[Stage.OVER]
+    stage = _stage_in_use(status) if state == LinkState.IN_USE else _stage_before_use(status)
+    if stage == Stage.WAIT and status.reason == Reason.FINISHING:
         return stage, FINISHING
     return stage, STAGES[stage]
 
 
-def _before(observed: ConnectionStatus) -> Stage:
-    if observed.state == State.CONNECTED:
+def _stage_before_use(status: ConnectionStatus) -> Stage:
+    if status.state == State.CONNECTED:
         return Stage.CONNECTED
-    resting = observed.inactive or observed.connection.banned_until is not None
+    resting = status.inactive or status.connection.banned_until is not None
     return Stage.RESTING if resting else Stage.READY
 
 
-def _going_on(observed: ConnectionStatus) -> Stage:
-    if observed.inactive or observed.connection.banned_until is not None:
+def _stage_in_use(status: ConnectionStatus) -> Stage:
+    if status.inactive or status.connection.banned_until is not None:
         return Stage.RESTING
-    if observed.state not in PAIRING:
+    if status.state not in PAIRING:
         return Stage.WAIT
-    if observed.phone_code:
+    if status.phone_code:
         return Stage.TYPED
-    return Stage.QR if observed.code else Stage.WAIT
+    return Stage.QR if status.code else Stage.WAIT

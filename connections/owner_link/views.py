@@ -1,9 +1,9 @@
-"""The page behind a link for the phone's owner: one address, no login, nothing else to see.
+"""The owner's page, behind a link for the phone's owner: one address, no login.
 
-The secret stands behind the "#" of the link, which browsers send to no one: so it is in no log, no
-Referer and no preview of a chat program. The page's script hands it over in a form, and takes it
-out of the address; without scripts, people paste the link into that form. From then on a cookie
-shows who they are. What the link may, `actions` decides.
+The secret is in the link's fragment ("#"), which browsers do not send: it is in no log, no Referer
+and no preview of a chat program. The page's script submits it in a form and removes it from the
+address; without scripts, people paste the link into that form. Then a cookie authenticates the
+browser. `actions` decides what a link allows.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from connections.refusals import RequestRefused, too_many_attempts
 from organizations import token_throttle
 from organizations.phone_numbers import ForeignCharacters, parse_phone_number, spellings
 
-# One for the page and one for its socket, which has an address of its own; both hold the same.
+# One for the page and one for its socket, which has another path; both have the same value.
 COOKIES = {"owner_link": "/link/", "owner_link_socket": "/ws/link/"}
 BROWSER_BYTES = 20
-# How much of a pasted link and of a typed number is read.
+# The longest pasted link and the longest typed number that are read.
 LINK_LENGTH, NUMBER_LENGTH = 500, 32
 
 NO_NUMBER = _("Write the whole number with + and the country code, like +55 11 98765-4321.")
@@ -40,33 +40,33 @@ NO_NUMBER = _("Write the whole number with + and the country code, like +55 11 9
 @never_cache
 @sensitive_post_parameters("link", "number")
 def owner_view(request: HttpRequest) -> HttpResponse:
-    """GET: what is. POST: `link`, to open one, or `ask`, for what its buttons ask."""
+    """GET: the page. POST: `link` opens a link; `ask` is a button's request."""
     if request.method == "POST":
-        answer = _open(request) if "link" in request.POST else _ask(request)
+        response = _open(request) if "link" in request.POST else _request_code(request)
     elif request.method in ("GET", "HEAD"):
-        answer = _show(request)
+        response = _page_or_form(request)
     else:
-        answer = HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    answer["X-Robots-Tag"] = "noindex, nofollow"
-    # Not "no-referrer": browsers then hide the page's origin from its own forms, too, and they are
-    # refused as another site's. Nothing secret is in the address, and other hosts are told none.
-    answer["Referrer-Policy"] = "same-origin"
-    return answer
+        response = HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    # Not "no-referrer": browsers would then send our own forms with a null origin, and they would
+    # be rejected as another site's. The address has no secret, and other hosts get no Referer.
+    response["Referrer-Policy"] = "same-origin"
+    return response
 
 
-def _show(request: HttpRequest) -> HttpResponse:
-    held = _held(request)
-    link = links.of_browser(held)
+def _page_or_form(request: HttpRequest) -> HttpResponse:
+    cookie = _cookie(request)
+    link = links.find_by_cookie(cookie)
     if link is not None:
         return _page(request, link)
-    # Behind the "#" there may be a link; only the page's script can see.
-    return _closed(request, 200) if not held else _gone(request)
+    # The fragment may hold a link's secret; only the page's script can read it.
+    return _closed(request, 200) if not cookie else _gone(request)
 
 
 def _open(request: HttpRequest) -> HttpResponse:
-    """A browser shows a link's secret. Nothing starts yet: programs open links, too."""
+    """Give the browser the cookie of its link. Starts nothing: programs open links, too."""
     pasted = request.POST["link"][:LINK_LENGTH].strip()
-    link = links.of_secret(pasted.rpartition("#")[2])
+    link = links.find_by_secret(pasted.rpartition("#")[2])
     address = _address(request)
     if link is None:
         try:
@@ -75,35 +75,35 @@ def _open(request: HttpRequest) -> HttpResponse:
             page = _closed(request, 429, too_many_attempts(error.wait))
             return _retry_after(page, error.wait)
         return _gone(request)
-    shown = links.of_browser(_held(request))
-    if shown is not None and shown.pk == link.pk:
+    opened = links.find_by_cookie(_cookie(request))
+    if opened is not None and opened.pk == link.pk:
         return redirect("owner")
-    held = f"{pasted.rpartition('#')[2]}{links.SEPARATOR}{secrets.token_hex(BROWSER_BYTES)}"
-    if links.of_browser(held) is None:
+    cookie = f"{pasted.rpartition('#')[2]}{links.SEPARATOR}{secrets.token_hex(BROWSER_BYTES)}"
+    if links.find_by_cookie(cookie) is None:
         return _gone(request)
     actions.open_owner_link(link, address)
-    answer = redirect("owner")
+    response = redirect("owner")
     for name, path in COOKIES.items():
-        answer.set_cookie(
+        response.set_cookie(
             name,
-            held,
-            max_age=timedelta(seconds=settings.OWNER_LINK_SECONDS) + links.REMEMBERED_FOR,
+            cookie,
+            max_age=timedelta(seconds=settings.OWNER_LINK_SECONDS) + links.OUTCOME_SHOWN_FOR,
             path=path,
             secure=settings.SESSION_COOKIE_SECURE,
             httponly=True,
             samesite="Strict",
         )
-    return answer
+    return response
 
 
-def _ask(request: HttpRequest) -> HttpResponse:
-    held = _held(request)
-    link = links.of_browser(held)
+def _request_code(request: HttpRequest) -> HttpResponse:
+    cookie = _cookie(request)
+    link = links.find_by_cookie(cookie)
     if link is None:
         return _gone(request)
     try:
-        method, number = _asked(request, link)
-        actions.use_owner_link(link, held, _address(request), method, number)
+        method, number = _requested_code(request, link)
+        actions.use_owner_link(link, cookie, _address(request), method, number)
     except ForeignCharacters as error:
         return _page(request, link, 400, problem=str(error))
     except ValueError:
@@ -117,17 +117,17 @@ def _ask(request: HttpRequest) -> HttpResponse:
     return redirect("owner")
 
 
-def _asked(request: HttpRequest, link: OwnerLink) -> tuple[Method | None, str]:
-    """Which kind of code. Raises ValueError for a number that is none."""
+def _requested_code(request: HttpRequest, link: OwnerLink) -> tuple[Method | None, str]:
+    """Return the method and number that a button asks for. Raises ValueError for a bad number."""
     match request.POST.get("ask"):
         case "qr":
             return Method.QR, ""
         case "phone":
-            # The number that the organization expects is used, and not told.
+            # An expected number is used without being opened.
             organization = link.connection.organization
-            written = request.POST.get("number", "")[:NUMBER_LENGTH]
+            typed = request.POST.get("number", "")[:NUMBER_LENGTH]
             number = organization.expected_number or parse_phone_number(
-                written, *organization.known_numbers
+                typed, *organization.known_numbers
             )
             return Method.PHONE, number
         case "other-spelling":
@@ -137,35 +137,35 @@ def _asked(request: HttpRequest, link: OwnerLink) -> tuple[Method | None, str]:
 
 
 def _in_other_spelling(connection: Connection, attempt: str) -> tuple[Method | None, str]:
-    """Ask anew for the code of an attempt, in the other spelling of its number.
+    """Return the method and the other spelling of an attempt's number.
 
-    The page names the attempt and not the number, which is not told. For an attempt that is over
-    nothing is asked: the form was sent twice.
+    The page sends the attempt's id instead of the number, which it does not show. Asks for nothing
+    when the attempt is over: the form was sent twice.
     """
     current = connection.open_attempt()
-    others = spellings(connection.requested_number)
-    if current is None or str(current.pk) != attempt or not others:
+    other_spellings = spellings(connection.requested_number)
+    if current is None or str(current.pk) != attempt or not other_spellings:
         return None, ""
-    return Method.PHONE, others[0]
+    return Method.PHONE, other_spellings[0]
 
 
-def _page(request: HttpRequest, link: OwnerLink, status: int = 200, **said: str) -> HttpResponse:
-    told = screen(link)
+def _page(request: HttpRequest, link: OwnerLink, status: int = 200, **texts: str) -> HttpResponse:
+    content = screen(link)
     organization = link.connection.organization
     context: dict[str, Any] = {
         "name": organization.name,
-        "told": told,
+        "screen": content,
         "asks_number": not organization.expected_number,
-        "written": request.POST.get("number", "")[:NUMBER_LENGTH],
-        **said,
+        "typed_number": request.POST.get("number", "")[:NUMBER_LENGTH],
+        **texts,
     }
-    if status == 200 and told["stage"] == Stage.OVER:
+    if status == 200 and content["stage"] == Stage.OVER:
         status = 410
     return render(request, "connections/owner_link/page.html", context, status=status)
 
 
 def _gone(request: HttpRequest) -> HttpResponse:
-    """Expired, revoked, used or unknown: the same for all."""
+    """Return the same page for an expired, revoked, used or unknown link."""
     return _closed(request, 410, actions.LinkOver().owner_message)
 
 
@@ -174,13 +174,13 @@ def _closed(request: HttpRequest, status: int, sentence: str = "") -> HttpRespon
     return render(request, "connections/owner_link/closed.html", context, status=status)
 
 
-def _retry_after(answer: HttpResponse, wait: int | None) -> HttpResponse:
+def _retry_after(response: HttpResponse, wait: int | None) -> HttpResponse:
     if wait is not None:
-        answer["Retry-After"] = str(wait)
-    return answer
+        response["Retry-After"] = str(wait)
+    return response
 
 
-def _held(request: HttpRequest) -> str:
+def _cookie(request: HttpRequest) -> str:
     return request.COOKIES.get("owner_link", "")
 
 

@@ -15,5 +15,5 @@ register = template.Library()
 
 @register.simple_tag
 def owner_link_of(organization: Organization) -> dict[str, Any] | None:
-    """What staff who may operate the organization are told of it."""
-    return links.told(Connection.objects.of(organization))
+    """Return the newest owner link for staff who may operate the organization, if any."""
+    return links.newest_as_json(Connection.objects.of(organization))

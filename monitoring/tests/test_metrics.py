@@ -16,7 +16,7 @@ from pytest_django import Settings
 from connections import actions
 from connections.display import Section
 from connections.lifecycle import Desired, Reason, State
-from connections.live.fleet import fleet_of
+from connections.live.fleet import get_fleet
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
 from connections.tests.support.fake_worker import NUMBER, FakeWorker
 from monitoring import counters, gauges, health
@@ -188,7 +188,7 @@ def test_gauges_equal_the_fleet_page(fleet: list[Connection], alive: bool) -> No
     found = gauges.read()
     user = member("root", Organization.objects.all()[0], "owner")  # type: ignore[arg-type]
     user.is_superuser = True
-    shown = fleet_of(for_user(user))
+    shown = get_fleet(for_user(user))
     assert {section: found.sections[section] for section in Section} == {
         section: shown.count(section) for section in Section
     }

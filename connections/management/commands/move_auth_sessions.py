@@ -1,4 +1,4 @@
-"""`manage.py move_auth_sessions --to database|folders`: moves credentials to the other place."""
+"""`manage.py move_auth_sessions --to database|folders`: move the credentials."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class Command(BaseCommand):
     ) -> None:
         source.remove_staged()
         target.remove_staged()
-        there = sorted(source.organizations())
-        wanted = [number for number in there if only is None or number in only]
+        stored = sorted(source.organizations())
+        chosen = [number for number in stored if only is None or number in only]
         failed = 0
         with StorePreparer() as prepare:
-            for number in wanted:
+            for number in chosen:
                 refuse_living_workers()
                 try:
                     moved = moving.move(number, source, target, prepare, refuse_living_workers)
@@ -71,15 +71,15 @@ class Command(BaseCommand):
                     failed += 1
                     self.stderr.write(f"organization {number}: not moved: {error}")
                 else:
-                    told = f"organization {number}: {moved.stores} stores, {moved.rows} rows"
-                    self.stdout.write(told)
-        self.stdout.write(f"{len(wanted) - failed} of {len(wanted)} organizations moved.")
+                    counts = f"{moved.stores} stores, {moved.rows} rows"
+                    self.stdout.write(f"organization {number}: {counts}")
+        self.stdout.write(f"{len(chosen) - failed} of {len(chosen)} organizations moved.")
         if failed:
             raise CommandError("Not everything was moved; what was not is where it was.")
 
 
 def place(name: str) -> moving.CopyBackend:
-    """Folders or the database, as something to copy from and to. Raises CommandError."""
+    """Return the folders or the database to copy from and to. Raises CommandError."""
     if name == "folders":
         from connections.stores.folder_copies import FolderCopyBackend
 
@@ -92,7 +92,7 @@ def place(name: str) -> moving.CopyBackend:
 
 
 def refuse_living_workers() -> None:
-    """A worker may take any organization at any moment. Raises CommandError."""
+    """Raise CommandError if a worker is alive: it may claim any organization at any moment."""
     worker = Worker.objects.alive().first()
     if worker is not None:
         raise CommandError(

@@ -11,8 +11,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from connections import actions, bulk
-from connections.actions.bulk import LASTS, PACE
-from connections.bulk import BULK_PAIRINGS
+from connections.actions.bulk import REQUEST_INTERVAL, REQUEST_TIMEOUT
+from connections.bulk import MAX_BULK_PAIRINGS
 from connections.lifecycle import AnyObservation, Desired, Observation, Reason
 from connections.models import BulkItem, BulkRun, Connection, ConnectionEvent, PairingAttempt
 from connections.tests.support.fake_worker import FakeWorker
@@ -78,7 +78,7 @@ def begin(user: User, connections: list[Connection], action: str = Action.RECONN
 def step(hand: FakeWorker, time: Time, times: int = 1) -> None:
     """The worker's duty, once for each turn of a run."""
     for _ in range(times):
-        time.pass_by(PACE)
+        time.pass_by(REQUEST_INTERVAL)
         hand.live()
         actions.advance_runs()
 
@@ -150,10 +150,10 @@ def test_only_a_few_reconnects_are_under_way_at_a_time(
 ) -> None:
     run = begin(alice, many)
     step(hand, time, 20)
-    assert results(run) == ["asked"] * BULK_PAIRINGS + ["waiting"] * (12 - BULK_PAIRINGS)
+    assert results(run) == ["asked"] * MAX_BULK_PAIRINGS + ["waiting"] * (12 - MAX_BULK_PAIRINGS)
     resume(hand, run.items.filter(result=Result.ASKED)[0])
     step(hand, time, 20)
-    assert results(run).count("asked") == BULK_PAIRINGS
+    assert results(run).count("asked") == MAX_BULK_PAIRINGS
     assert results(run).count("done") == 1
 
 
@@ -161,10 +161,10 @@ def test_pairings_that_a_run_has_led_to_count_among_the_few(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many)
-    step(hand, time, BULK_PAIRINGS)
+    step(hand, time, MAX_BULK_PAIRINGS)
     paired = [pair_after_all(hand, item) for item in run.items.filter(result=Result.ASKED)]
     step(hand, time, 10)
-    assert results(run).count("scan") == BULK_PAIRINGS
+    assert results(run).count("scan") == MAX_BULK_PAIRINGS
     assert results(run).count("asked") == 0, "five codes wait to be scanned"
     assert "codes wait for a phone" in bulk.progress(run)["waiting"]
     actions.record_event(paired[0], Reason.CODES_EXPIRED)
@@ -198,7 +198,7 @@ def test_two_runs_take_turns(
     first = begin(alice, many[:6], Action.DISCONNECT)
     second = begin(alice, many[6:], Action.DISCONNECT)
     for _ in range(4):
-        time.pass_by(PACE)
+        time.pass_by(REQUEST_INTERVAL)
         actions.advance_runs()
         actions.advance_runs()
     assert results(first).count("asked") == results(second).count("asked") == 4
@@ -248,7 +248,7 @@ def test_what_went_wrong_is_told_by_its_reason(
     step(hand, time)
     assert results(run) == [result] and over(run)
     many[0].refresh_from_db()
-    assert bulk.sentence(of(run, many[0])) == many[0].reason_text.full
+    assert bulk.result_sentence(of(run, many[0])) == many[0].reason_text.full
 
 
 def test_a_newer_request_of_someone_else_is_told(
@@ -266,7 +266,7 @@ def test_nothing_is_waited_for_for_ever(
 ) -> None:
     run = begin(alice, many[:1])
     step(hand, time)
-    time.pass_by(LASTS - 3 * PACE)
+    time.pass_by(REQUEST_TIMEOUT - 3 * REQUEST_INTERVAL)
     step(hand, time)
     assert results(run) == ["asked"]
     step(hand, time, 3)
@@ -364,7 +364,7 @@ def test_a_viewer_is_told_beforehand(many: list[Connection], bob: User) -> None:
         user=bob, organization=many[0].organization, role=Membership.Role.VIEWER
     )
     found = bulk.plan(for_user(bob), Action.RECONNECT, [many[0]])
-    assert found.skipped == {Problem.NO_RIGHT: [many[0]]} and not found.going
+    assert found.skipped == {Problem.NO_RIGHT: [many[0]]} and not found.to_run
 
 
 # --- What does not end it ------------------------------------------------------------------------
@@ -436,7 +436,7 @@ def test_an_error_of_our_own_costs_one_and_not_the_run(
     step(hand, time, 2)
     assert [item.problem for item in run.items.all()] == [Problem.BROKE, ""]
     assert results(run) == ["failed", "asked"]
-    assert "a run's request broke" in caplog.text
+    assert "a bulk request failed" in caplog.text
 
 
 def test_every_result_and_problem_has_its_words(
@@ -446,7 +446,7 @@ def test_every_result_and_problem_has_its_words(
     item = of(run, many[0])
     for problem in Problem:
         item.problem = problem
-        assert bulk.sentence(item).endswith(".")
+        assert bulk.result_sentence(item).endswith(".")
     item.problem = ""
     for result, reason in (
         ("done", Reason.RESUMED),
@@ -457,4 +457,4 @@ def test_every_result_and_problem_has_its_words(
         ("stopped", ""),
     ):
         item.result, item.reason = result, reason
-        assert bulk.sentence(item).endswith(".")
+        assert bulk.result_sentence(item).endswith(".")

@@ -163,7 +163,11 @@ def test_fresh_code_of_a_lost_right_leaves_the_saved_login(
     store = connection.store_name
     remove(alice)
     connection.refresh_from_db()
-    assert (connection.store_name, connection.fresh_code, connection.pairs) == (store, False, False)
+    assert (connection.store_name, connection.fresh_code, connection.is_pairing) == (
+        store,
+        False,
+        False,
+    )
 
 
 def test_person_who_lost_the_right_meanwhile_begins_nothing(
@@ -187,10 +191,10 @@ def test_revoking_a_persons_keys_ends_tokens_links_and_pairings(
     link, secret = actions.make_owner_link(connection.pk, Caller(owner).actor)
     actions.use_owner_link(link, f"{secret}.one", "192.0.2.9")
     attempt = hand.show_code(connection)[1]
-    assert actions.revoke_keys_of(owner, organization, TESTS) == (1, 1)
+    assert actions.revoke_keys(owner, organization, TESTS) == (1, 1)
     assert not is_open(attempt)
     assert list(ApiToken.objects.filter(revoked_at=None)) == [own]
-    assert actions.revoke_keys_of(owner, organization, TESTS) == (0, 0)
+    assert actions.revoke_keys(owner, organization, TESTS) == (0, 0)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -211,7 +215,7 @@ def test_no_pairing_is_left_when_its_requester_is_removed_meanwhile() -> None:
 
         at_the_same_time(partial(organizations.remove_member, place, TESTS), asked)
         connection.refresh_from_db()
-        assert not connection.pairs
+        assert not connection.is_pairing
 
 
 @pytest.mark.django_db(transaction=True)
@@ -231,4 +235,4 @@ def test_no_pairing_is_left_when_its_requester_is_deactivated_meanwhile() -> Non
 
         at_the_same_time(partial(deactivate, user), asked)
         connection.refresh_from_db()
-        assert not connection.pairs
+        assert not connection.is_pairing

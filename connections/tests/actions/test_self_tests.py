@@ -47,7 +47,7 @@ def age(seconds: float) -> None:
 
 def told(connection: Connection) -> dict[str, str]:
     connection.refresh_from_db()
-    found = self_tests.told(connection)
+    found = self_tests.newest_as_json(connection)
     assert found is not None
     return found
 
@@ -56,7 +56,7 @@ def test_it_is_told_from_the_request_to_the_outcome(
     connection: Connection, fence: Fence, actor: Actor, settings: Settings
 ) -> None:
     connection.refresh_from_db()
-    assert self_tests.told(connection) is None
+    assert self_tests.newest_as_json(connection) is None
     settings.DEVICE_NAME = "Blue AuthMiddleware"
     test = actions.request_self_test(connection.pk, actor)
     assert test.text == (
@@ -111,7 +111,7 @@ def test_without_an_outcome_in_time_it_has_failed_and_stays_so(
     test = actions.request_self_test(connection.pk, actor)
     if taken:
         actions.take_self_test(fence)
-    age(SelfTest.LASTS.total_seconds())
+    age(SelfTest.TIMEOUT.total_seconds())
     test.refresh_from_db()
     expected = Failure.NO_ANSWER if taken else Failure.NOT_SENT
     assert told(connection) == {
@@ -202,7 +202,7 @@ def test_another_number_has_another_result(
     for number in ("", "5511900000000"):
         Connection.objects.update(number=number)
         connection.refresh_from_db()
-        assert self_tests.told(connection) is None
+        assert self_tests.newest_as_json(connection) is None
 
 
 def test_each_change_is_told(
@@ -213,8 +213,8 @@ def test_each_change_is_told(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     heard: list[str] = []
-    monkeypatch.setattr(broadcast, "_tell", lambda _id, groups: heard.extend(groups))
-    group = broadcast.group_of(connection.pk)
+    monkeypatch.setattr(broadcast, "_send", lambda _id, groups: heard.extend(groups))
+    group = broadcast.connection_group(connection.pk)
     with django_capture_on_commit_callbacks(execute=True):
         test = actions.request_self_test(connection.pk, actor)
     assert set(heard) == {group, broadcast.ALL_CONNECTIONS_GROUP, broadcast.WORKERS}

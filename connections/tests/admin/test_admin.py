@@ -72,7 +72,7 @@ def test_the_anonymous_and_those_who_are_not_staff_are_sent_to_the_login(
 def test_the_page_needs_no_row_yet(organization: Organization, alice: User) -> None:
     response = get(alice, page(organization))
     assert "This organization has not been connected yet." in text(response)
-    assert response.context["told"]["canReconnect"]
+    assert response.context["status"]["canReconnect"]
 
 
 def test_an_operator_sees_the_code_without_javascript(
@@ -290,5 +290,5 @@ def test_the_ended_case_offers_the_button_that_helps(
     actions.record_event(fence, Reason.LOGGED_OUT_BY_PHONE)
     response = get(alice, page(connection.organization))
     assert "The phone unlinked this device." in text(response)
-    told = response.context["told"]
+    told = response.context["status"]
     assert told["state"] == State.ACTION_NEEDED and told["canReconnect"]

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from connections import actions
-from connections.admin.bulk import SURE_ABOVE
+from connections.admin.bulk import CONFIRM_ABOVE
 from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkItem, BulkRun, Connection
 from connections.tests.support.fake_worker import FakeWorker
@@ -107,7 +107,7 @@ def test_a_disconnect_says_what_is_lost(alice: User) -> None:
 
 
 def test_more_than_a_few_disconnects_are_confirmed_by_their_number(alice: User) -> None:
-    chosen = down(alice, *(f"Shop {number}" for number in range(SURE_ABOVE + 1)))
+    chosen = down(alice, *(f"Shop {number}" for number in range(CONFIRM_ABOVE + 1)))
     assert 'name="sure"' in text(ask(alice, "bulk_disconnect", chosen))
     assert 'name="sure"' not in text(ask(alice, "bulk_reconnect", chosen))
     for wrong in ("", "10", "yes", "110"):

@@ -26,7 +26,7 @@ from connections.display import (
 )
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
-from connections.status import status_of_row, with_told_state
+from connections.status import status_of_row, with_effective_state
 from connections.tests.support.fake_worker import FakeWorker
 from organizations.access import Actor
 from organizations.models import Membership, Organization
@@ -86,7 +86,7 @@ def test_list_filter_finds_what_the_table_of_displays_names(db: None) -> None:
     displays = {row.pk: display_of(status_of_row(row, Workforce.READY)) for row in rows}
     for value in ListFilter:
         expected = {pk for pk, display in displays.items() if value in display.filters}
-        found = with_told_state(rows).filter(in_filter(value)).values_list("pk", flat=True)
+        found = with_effective_state(rows).filter(in_filter(value)).values_list("pk", flat=True)
         assert set(found) == expected != set(), value
 
 

@@ -16,7 +16,7 @@ from organizations.phone_numbers import format_phone_number
 PHONE_CODE = "ABCD-1234"
 
 
-def observed(state: State, reason: Reason, code: str = "", **fields: object) -> ConnectionStatus:
+def status(state: State, reason: Reason, code: str = "", **fields: object) -> ConnectionStatus:
     """A connection as a reader sees it while a worker looks after it."""
     organization = Organization(name="Acme")
     connection = Connection(
@@ -28,7 +28,7 @@ def observed(state: State, reason: Reason, code: str = "", **fields: object) -> 
 
 def typed(code: str) -> ConnectionStatus:
     """A connection that waits for a code to be typed on the phone."""
-    seen = observed(State.AWAITING_SCAN, Reason.WAITING_FOR_ENTRY)
+    seen = status(State.AWAITING_SCAN, Reason.WAITING_FOR_ENTRY)
     assert seen.attempt is not None
     seen.attempt.phone_code = code
     return seen
@@ -40,28 +40,28 @@ def typed(code: str) -> ConnectionStatus:
 def test_every_state_and_reason_has_a_panel_with_a_name(
     state: State, reason: Reason, may_operate: bool
 ) -> None:
-    assert PANEL_NAMES[panel_of(observed(state, reason), may_operate)]
+    assert PANEL_NAMES[panel_of(status(state, reason), may_operate)]
 
 
 @pytest.mark.parametrize(
     # Made in the test: a code lives for a minute only.
     ("see", "panel"),
     [
-        (lambda: observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, CODE), Panel.CODE),
-        (lambda: observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN), Panel.PREPARING),
+        (lambda: status(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, CODE), Panel.CODE),
+        (lambda: status(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN), Panel.PREPARING),
         (lambda: typed(PHONE_CODE), Panel.PHONE_CODE),
         (lambda: typed(""), Panel.PREPARING),
-        (lambda: observed(State.CONNECTING, Reason.CODE_LOST), Panel.PREPARING),
-        (lambda: observed(State.CONNECTING, Reason.PREPARING_CODE), Panel.PREPARING),
+        (lambda: status(State.CONNECTING, Reason.CODE_LOST), Panel.PREPARING),
+        (lambda: status(State.CONNECTING, Reason.PREPARING_CODE), Panel.PREPARING),
         (
-            lambda: observed(State.CONNECTING, Reason.RESUMING, store_name="attempt-1"),
+            lambda: status(State.CONNECTING, Reason.RESUMING, store_name="attempt-1"),
             Panel.RESUMING,
         ),
-        (lambda: observed(State.CONNECTING, Reason.FINISHING), Panel.FINISHING),
-        (lambda: observed(State.CONNECTING, Reason.UNREACHABLE), Panel.RETRYING),
-        (lambda: observed(State.CONNECTED, Reason.LINKED), Panel.CONNECTED),
+        (lambda: status(State.CONNECTING, Reason.FINISHING), Panel.FINISHING),
+        (lambda: status(State.CONNECTING, Reason.UNREACHABLE), Panel.RETRYING),
+        (lambda: status(State.CONNECTED, Reason.LINKED), Panel.CONNECTED),
         (
-            lambda: observed(State.CONNECTED, Reason.LINKED, logout_pending=True),
+            lambda: status(State.CONNECTED, Reason.LINKED, logout_pending=True),
             Panel.DISCONNECTING,
         ),
     ],
@@ -73,7 +73,7 @@ def test_the_panel_tells_what_is(see: Callable[[], ConnectionStatus], panel: Pan
 @pytest.mark.parametrize(
     "see",
     [
-        lambda: observed(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, CODE),
+        lambda: status(State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, CODE),
         lambda: typed(PHONE_CODE),
     ],
 )

@@ -44,7 +44,7 @@ def impatient(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """No worker will come: a wait ends at once."""
     settings.RECONNECT_WAIT_SECONDS = settings.DISCONNECT_WAIT_SECONDS = 0.01
     # A test plays the worker in another thread, which the in-memory channel layer does not wake.
-    monkeypatch.setattr(long_poll, "LOOK_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(long_poll, "RECHECK_SECONDS", 0.05)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from connections import actions
-from connections.history.entries import AUDIT, CONNECTION, Place, Wanted, lines, place_of
+from connections.history.entries import AUDIT, CONNECTION, LineQuery, Position, lines, parse_cursor
 from connections.lifecycle import Reason
 from connections.models import Connection, ConnectionEvent
 from connections.tests.support.fake_worker import FakeWorker
@@ -148,7 +148,7 @@ def test_filters(
     assert [row["event"] for row in rows] == events
 
 
-CURSOR = Place(NOON, CONNECTION, 7).cursor
+CURSOR = Position(NOON, CONNECTION, 7).cursor
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ CURSOR = Place(NOON, CONNECTION, 7).cursor
         "cursor=" + CURSOR + "A",
         "cursor=%00",
         "cursor=Ü",
-        "cursor=" + Place(NOON.replace(tzinfo=None), CONNECTION, 7).cursor,
-        "cursor=" + Place(NOON, "other", 7).cursor,
+        "cursor=" + Position(NOON.replace(tzinfo=None), CONNECTION, 7).cursor,
+        "cursor=" + Position(NOON, "other", 7).cursor,
     ],
 )
 def test_a_wrong_parameter_is_named(path: str, olivia: User, query: str) -> None:
@@ -182,7 +182,8 @@ def test_a_cursor_that_someone_made_up_does_no_harm(
     for kind in (CONNECTION, AUDIT):
         at = ConnectionEvent.objects.order_by("at")[3].at
         assert (
-            Api(olivia)("get", f"{path}?cursor={Place(at, kind, number).cursor}").status_code == 200
+            Api(olivia)("get", f"{path}?cursor={Position(at, kind, number).cursor}").status_code
+            == 200
         )
 
 
@@ -216,16 +217,18 @@ class PagesAddUp(TestCase):
             else:
                 ConnectionEvent.objects.create(connection=connection, at=at)
         both = frozenset({CONNECTION, AUDIT})
-        whole = [place for place, _ in lines(Wanted(organization.pk, both), 100)]
+        whole = [place for place, _ in lines(LineQuery(organization.pk, both), 100)]
         assert whole == sorted(whole, reverse=True)
         assert len(whole) == len(made)
-        seen: list[Place] = []
-        while page := lines(Wanted(organization.pk, both, before=seen[-1] if seen else None), size):
+        seen: list[Position] = []
+        while page := lines(
+            LineQuery(organization.pk, both, before=seen[-1] if seen else None), size
+        ):
             seen += [place for place, _ in page]
         assert seen == whole
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.sampled_from([CONNECTION, AUDIT]), st.integers(0))
 def test_a_cursor_is_its_place(at: datetime, kind: str, number: int) -> None:
-    place = Place(at, kind, number)
-    assert place_of(place.cursor) == place
+    place = Position(at, kind, number)
+    assert parse_cursor(place.cursor) == place

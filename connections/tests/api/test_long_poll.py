@@ -13,7 +13,7 @@ from connections import broadcast, long_poll
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """No message comes here, so it looks by itself."""
-    monkeypatch.setattr(long_poll, "LOOK_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(long_poll, "RECHECK_SECONDS", 0.01)
 
 
 def test_what_is_there_is_returned_at_once() -> None:
@@ -80,8 +80,8 @@ def test_what_is_told_after_some_looks_is_heard(monkeypatch: pytest.MonkeyPatch)
     def fourth() -> str | None:
         looks.append(1)
         if len(looks) == 3:
-            monkeypatch.setattr(long_poll, "LOOK_AGAIN_SECONDS", 1000)
-            broadcast.changed(1)
+            monkeypatch.setattr(long_poll, "RECHECK_SECONDS", 1000)
+            broadcast.notify_changed(1)
         return "heard" if len(looks) == 4 else None
 
     begun = time.monotonic()

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries
 
-from connections.history.chart import DAY, WEEK, Chart, charts, levels
+from connections.history.chart import DAY, WEEK, Chart, charts, connected_per_minute
 from connections.lifecycle import Reason, State
 from connections.models import Connection, ConnectionEvent
 from organizations.models import Organization
@@ -55,11 +55,14 @@ def test_the_levels_are_what_the_changes_say(
     other = Connection.objects.of(other_organization)
     changes(connection, (300, State.CONNECTED), (200, State.RECONNECTING), (190, State.CONNECTED))
     changes(other, (250, State.CONNECTED), (100, State.ACTION_NEEDED))
-    found = levels([connection.pk, other.pk], NOW)
+    found = connected_per_minute([connection.pk, other.pk], NOW)
     assert len(found) == WEEK
     ago = {minutes: found[-1 - minutes] for minutes in (301, 300, 250, 200, 190, 101, 100, 0)}
     assert ago == {301: 0, 300: 1, 250: 2, 200: 1, 190: 2, 101: 2, 100: 1, 0: 1}
-    assert levels([connection.pk], NOW)[-150] == 1 and levels([], NOW) == [0] * WEEK
+    assert (
+        connected_per_minute([connection.pk], NOW)[-150] == 1
+        and connected_per_minute([], NOW) == [0] * WEEK
+    )
 
 
 def test_changes_that_are_none_do_not_count(connection: Connection) -> None:
@@ -70,14 +73,14 @@ def test_changes_that_are_none_do_not_count(connection: Connection) -> None:
         (300, State.ACTION_NEEDED),
         (200, State.RECONNECTING),
     )
-    found = levels([connection.pk], NOW)
+    found = connected_per_minute([connection.pk], NOW)
     ago = {minutes: found[-1 - minutes] for minutes in (501, 500, 301, 300, 0)}
     assert ago == {501: 0, 500: 1, 301: 1, 300: 0, 0: 0}
 
 
 def test_one_that_was_connected_before_the_week_is_so_all_week(connection: Connection) -> None:
     changes(connection, (WEEK + 500, State.CONNECTED))
-    assert set(levels([connection.pk], NOW)) == {1}
+    assert set(connected_per_minute([connection.pk], NOW)) == {1}
 
 
 def test_a_short_outage_is_seen_in_the_longest_chart(connection: Connection) -> None:
@@ -117,7 +120,7 @@ def test_a_long_history_is_read_in_one_short_query(
     ConnectionEvent.objects.bulk_create(rows)
     Connection.objects.filter(pk=connection.pk).update(state=State.CONNECTED)
     with django_assert_num_queries(2):
-        found = levels([connection.pk], NOW)
+        found = connected_per_minute([connection.pk], NOW)
     assert set(found) <= {0, 1} and {*found[-60:]} == {0, 1}
 
 

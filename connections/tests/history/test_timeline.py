@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from connections.history import timeline
-from connections.history.entries import place_of
+from connections.history.entries import parse_cursor
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, Worker, Workforce
 from connections.status import ConnectionStatus, read_status
@@ -56,8 +56,8 @@ def write(connection: Connection) -> Callable[..., ConnectionStatus]:
     return write
 
 
-def share(observed: ConnectionStatus) -> float | None:
-    return timeline.uptime(observed, NOW).share
+def share(status: ConnectionStatus) -> float | None:
+    return timeline.uptime(status, NOW).share
 
 
 # --- Uptime -------------------------------------------------------------------------------------
@@ -78,13 +78,13 @@ def test_without_a_history_there_is_nothing_to_count(
 def test_the_time_before_the_first_link_does_not_count(
     write: Callable[..., ConnectionStatus],
 ) -> None:
-    observed = write(
+    status = write(
         (9 * DAY, P, Reason.REQUESTED),
         (9 * DAY - HOUR, S, Reason.WAITING_FOR_SCAN),
         (8 * DAY, A, Reason.CODES_EXPIRED),
         (10 * HOUR, C, LINKED),
     )
-    uptime = timeline.uptime(observed, NOW)
+    uptime = timeline.uptime(status, NOW)
     assert uptime.share == 1
     assert [day.share for day in uptime.days] == [None] * 29 + [1]
     assert uptime.days[-1].counted == 10 * HOUR
@@ -93,8 +93,8 @@ def test_the_time_before_the_first_link_does_not_count(
 def test_a_link_from_before_the_window_counts_from_its_start(
     write: Callable[..., ConnectionStatus],
 ) -> None:
-    observed = write((90 * DAY, C, LINKED), (6 * HOUR, R, LOST), (3 * HOUR, C, Reason.RESUMED))
-    uptime = timeline.uptime(observed, NOW)
+    status = write((90 * DAY, C, LINKED), (6 * HOUR, R, LOST), (3 * HOUR, C, Reason.RESUMED))
+    uptime = timeline.uptime(status, NOW)
     assert sum((day.counted for day in uptime.days), timedelta()) == 29 * DAY + 12 * HOUR
     assert [day.share for day in uptime.days] == [1] * 29 + [0.75]
 
@@ -102,70 +102,70 @@ def test_a_link_from_before_the_window_counts_from_its_start(
 def test_what_was_down_before_the_window_and_still_is(
     write: Callable[..., ConnectionStatus],
 ) -> None:
-    observed = write((90 * DAY, C, LINKED), (60 * DAY, A, Reason.LOGGED_OUT_BY_PHONE))
-    assert share(observed) == 0
+    status = write((90 * DAY, C, LINKED), (60 * DAY, A, Reason.LOGGED_OUT_BY_PHONE))
+    assert share(status) == 0
 
 
 @pytest.mark.parametrize("state", [P, S, R, A])
 def test_every_state_but_connected_is_down(
     write: Callable[..., ConnectionStatus], state: State
 ) -> None:
-    observed = write((4 * HOUR, C, LINKED), (HOUR, state, Reason.UNREACHABLE))
-    assert share(observed) == 0.75
+    status = write((4 * HOUR, C, LINKED), (HOUR, state, Reason.UNREACHABLE))
+    assert share(status) == 0.75
 
 
 def test_what_was_disconnected_on_request_does_not_count(
     write: Callable[..., ConnectionStatus],
 ) -> None:
-    observed = write(
+    status = write(
         (20 * HOUR, C, LINKED),
         (18 * HOUR, D, Reason.DISCONNECTED),
         (5 * HOUR, P, Reason.REQUESTED),
         (2 * HOUR, C, LINKED),
         (HOUR, R, LOST),
     )
-    assert share(observed) == pytest.approx(3 / 4)
+    assert share(status) == pytest.approx(3 / 4)
 
 
 def test_a_disconnect_before_the_window_is_remembered(
     write: Callable[..., ConnectionStatus],
 ) -> None:
-    observed = write(
+    status = write(
         (90 * DAY, C, LINKED),
         (80 * DAY, D, Reason.DISCONNECTED),
         (40 * DAY, A, Reason.CODES_EXPIRED),
     )
-    assert share(observed) is None
+    assert share(status) is None
 
 
 def test_a_deactivated_organization_rests(write: Callable[..., ConnectionStatus]) -> None:
-    observed = write(
+    status = write(
         (8 * HOUR, C, LINKED),
         (7 * HOUR, R, Reason.ORGANIZATION_INACTIVE),
         (2 * HOUR, R, LOST),
         (HOUR, C, Reason.RESUMED),
     )
-    assert share(observed) == pytest.approx(2 / 3), "one hour up, one down, one up"
+    assert share(status) == pytest.approx(2 / 3), "one hour up, one down, one up"
 
 
 def test_one_that_is_deactivated_now_rests_from_then_on(
     write: Callable[..., ConnectionStatus], organization: Organization
 ) -> None:
-    observed = write((8 * HOUR, C, LINKED), (4 * HOUR, A, Reason.BANNED))
-    observed.connection.organization.deactivated_at = NOW - 3 * HOUR
-    assert share(observed) == pytest.approx(4 / 5)
+    status = write((8 * HOUR, C, LINKED), (4 * HOUR, A, Reason.BANNED))
+    status.connection.organization.deactivated_at = NOW - 3 * HOUR
+    assert share(status) == pytest.approx(4 / 5)
 
 
 def test_without_a_worker_it_is_down_since_the_last_sign_of_life(
     write: Callable[..., ConnectionStatus],
 ) -> None:
-    observed = write((8 * HOUR, C, LINKED), has_worker=False)
+    status = write((8 * HOUR, C, LINKED), has_worker=False)
     Worker.objects.create(name="gone", heartbeat_at=NOW - 2 * HOUR)
-    assert share(observed) == 0.75
+    assert share(status) == 0.75
 
 
 def test_between_two_workers_it_was_down(write: Callable[..., ConnectionStatus]) -> None:
-    observed = write(
+    status = write(
         (8 * HOUR, C, LINKED),
         (2 * HOUR, R, Reason.SERVICE_RESTARTED),
         (2 * HOUR, C, Reason.RESUMED),
@@ -173,13 +173,13 @@ def test_between_two_workers_it_was_down(write: Callable[..., ConnectionStatus])
     for heard, stopped in ((20, 9), (4, 2), (1, 1)):
         at, gone = NOW - heard * HOUR, NOW - stopped * HOUR
         Worker.objects.create(name="gone", heartbeat_at=at, stopped_at=gone)
-    assert share(observed) == 0.75
+    assert share(status) == 0.75
 
 
 def test_a_day_is_the_servers_own(write: Callable[..., ConnectionStatus]) -> None:
-    observed = write((30 * HOUR, C, LINKED), (24 * HOUR, R, LOST))
+    status = write((30 * HOUR, C, LINKED), (24 * HOUR, R, LOST))
     with timezone.override("America/Sao_Paulo"):
-        days = timeline.uptime(observed, NOW).days
+        days = timeline.uptime(status, NOW).days
     # Midnight there is 3:00 UTC; it was linked at 6:00 and lost at 12:00.
     counted = [(day.date.day, day.counted) for day in days[-2:]]
     assert counted == [(30, 21 * HOUR), (31, 9 * HOUR)]
@@ -187,9 +187,9 @@ def test_a_day_is_the_servers_own(write: Callable[..., ConnectionStatus]) -> Non
 
 
 def test_uptime_costs_one_query(write: Callable[..., ConnectionStatus]) -> None:
-    observed = write(*((ago * HOUR, C if ago % 2 else R, LOST) for ago in range(200, 0, -1)))
+    status = write(*((ago * HOUR, C if ago % 2 else R, LOST) for ago in range(200, 0, -1)))
     with CaptureQueriesContext(database) as queries:
-        assert share(observed) == pytest.approx(0.5, abs=0.01)
+        assert share(status) == pytest.approx(0.5, abs=0.01)
     assert len(queries) == 1
 
 
@@ -199,13 +199,13 @@ def test_uptime_costs_one_query(write: Callable[..., ConnectionStatus]) -> None:
 def test_a_line_that_began_a_state_tells_how_long_it_lasted(
     write: Callable[..., ConnectionStatus],
 ) -> None:
-    observed = write(
+    status = write(
         (10 * HOUR, P, Reason.REQUESTED),
         (9 * HOUR, P, Reason.PREPARING_CODE),
         (8 * HOUR, C, LINKED),
         (8 * HOUR - timedelta(hours=3, minutes=12), R, LOST),
     )
-    lines, cursor = timeline.latest(observed)
+    lines, cursor = timeline.latest(status)
     assert cursor is None
     assert [(line.began, line.until and NOW - line.until) for line in reversed(lines)] == [
         (True, 8 * HOUR),
@@ -225,16 +225,16 @@ def test_states_that_began_in_the_same_instant(write: Callable[..., ConnectionSt
 
 
 def test_what_no_one_wrote_down_is_the_newest_line(write: Callable[..., ConnectionStatus]) -> None:
-    observed = write((8 * HOUR, C, LINKED), has_worker=False)
+    status = write((8 * HOUR, C, LINKED), has_worker=False)
     Worker.objects.create(name="gone", heartbeat_at=NOW - 2 * HOUR)
-    lines, _ = timeline.latest(observed)
+    lines, _ = timeline.latest(status)
     assert (lines[0].id, lines[0].reason, lines[0].at) == (
         0,
         Reason.WORKER_OFFLINE,
         NOW - 2 * HOUR,
     )
     assert lines[1].lasted == "for 6 h"
-    told = timeline.told(observed)
+    told = timeline.history_as_json(status)
     assert told["present"]["reason"] == Reason.WORKER_OFFLINE
     assert [line["state"] for line in told["history"]] == [C]
 
@@ -242,16 +242,16 @@ def test_what_no_one_wrote_down_is_the_newest_line(write: Callable[..., Connecti
 def test_the_pages_follow_each_other_and_cost_one_query_each(
     write: Callable[..., ConnectionStatus],
 ) -> None:
-    observed = write(*((ago * HOUR, C if ago % 2 else R, LOST) for ago in range(50, 0, -1)))
+    status = write(*((ago * HOUR, C if ago % 2 else R, LOST) for ago in range(50, 0, -1)))
     pages, before = [], None
     while True:
         with CaptureQueriesContext(database) as queries:
-            lines, cursor = timeline.lines(observed.connection.pk, before)
+            lines, cursor = timeline.lines(status.connection.pk, before)
         assert len(queries) == 1
         pages.append(lines)
         if cursor is None:
             break
-        before = place_of(cursor)
+        before = parse_cursor(cursor)
     assert [len(page) for page in pages] == [20, 20, 10]
     found = [line for page in pages for line in page]
     assert [line.at for line in found] == [NOW - ago * HOUR for ago in range(1, 51)]
@@ -260,7 +260,7 @@ def test_the_pages_follow_each_other_and_cost_one_query_each(
 
 
 def test_the_real_present_is_read_from_the_worker(connection: Connection) -> None:
-    assert timeline.present(read_status(connection.pk)) is None
+    assert timeline.current_line(read_status(connection.pk)) is None
     Connection.objects.filter(pk=connection.pk).update(desired=Desired.CONNECTED, state=C)
-    present = timeline.present(read_status(connection.pk))
+    present = timeline.current_line(read_status(connection.pk))
     assert present is not None and present.reason == Reason.WORKER_OFFLINE

@@ -13,18 +13,18 @@ from django.utils import timezone
 from connections import actions
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, Worker, Workforce, conditions
-from connections.status import status_of_row, with_told_state
+from connections.status import status_of_row, with_effective_state
 from connections.tests.support.fake_worker import FakeWorker
 from organizations.models import Organization
 
 pytestmark = pytest.mark.django_db
 
-PAIRS: dict[str, tuple[Callable[[Any], bool], Q]] = {
+IS_PAIRING: dict[str, tuple[Callable[[Any], bool], Q]] = {
     "active": (conditions.active, conditions.ACTIVE),
     "not_started": (conditions.not_started, conditions.NOT_STARTED),
     "live": (conditions.live, conditions.IS_LIVE),
     "disconnecting": (conditions.disconnecting, conditions.DISCONNECTING),
-    "pairs": (conditions.pairs, conditions.PAIRS),
+    "is_pairing": (conditions.is_pairing, conditions.IS_PAIRING),
     "holds_link": (conditions.holds_link, conditions.HOLDS_LINK),
     "needs_worker": (conditions.needs_worker, conditions.NEEDS_WORKER),
     "wants_session": (conditions.wants_session, conditions.WANTS_SESSION),
@@ -78,7 +78,7 @@ def found(condition: Q) -> set[int]:
 
 def test_condition_of_a_row_finds_what_its_sql_finds() -> None:
     rows = make_every_combination(Workforce.READY)
-    for name, (of_row, sql) in PAIRS.items():
+    for name, (of_row, sql) in IS_PAIRING.items():
         expected = {row.pk for row in rows if of_row(row)}
         assert found(sql) == expected, name
         assert found(~sql) == {row.pk for row in rows} - expected, f"not {name}"
@@ -110,6 +110,6 @@ def test_told_state_and_reason_of_sql_are_those_of_the_status(workforce: Workfor
     rows = make_every_combination(workforce)
     statuses = [status_of_row(row, workforce) for row in rows]
     expected = {status.connection.pk: (status.state, status.reason) for status in statuses}
-    told = with_told_state(Connection.objects.all())
-    columns: Any = told.values_list("pk", F("told_state"), F("told_reason"))
+    told = with_effective_state(Connection.objects.all())
+    columns: Any = told.values_list("pk", F("effective_state"), F("effective_reason"))
     assert {pk: (state, reason) for pk, state, reason in columns} == expected

@@ -13,7 +13,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from connections import actions
-from connections.broadcast import ALL_CONNECTIONS_GROUP, group_of
+from connections.broadcast import ALL_CONNECTIONS_GROUP, connection_group
 from connections.live import live_consumer
 from connections.models import Connection
 from connections.tests.support.fake_worker import CODE, NUMBER, FakeWorker
@@ -30,7 +30,7 @@ ALICE = Actor("alice")
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_consumer, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(live_consumer, "ACCESS_CHECK_SECONDS", 0.05)
 
 
 async def first(socket: WebsocketCommunicator) -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ async def test_asking_gets_all_again(connection: Connection, alice: User, hand: 
 async def test_what_nobody_told_of_is_found_by_looking(
     connection: Connection, alice: User, hand: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_consumer, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(live_consumer, "RECHECK_SECONDS", 0.05)
     await do(actions.request_reconnect, connection.pk, ALICE)
     client = await do(log_in, alice)
     async with (
@@ -170,7 +170,7 @@ def test_the_timer_asks_no_more_for_many_organizations_than_for_one(
         Membership.objects.create(user=alice, organization=extra)
         Connection.objects.of(extra)
     consumer: Any = ConnectionsConsumer()
-    consumer.watched()
+    consumer.group_to_join()
     with django_assert_max_num_queries(6):
         (told,) = consumer.messages(for_user(alice), True, set(), True)
     assert len(told["connections"]) == 31
@@ -232,7 +232,7 @@ async def test_a_burst_while_the_reader_is_slow_becomes_one_message(
     path, group = (
         (ALL, ALL_CONNECTIONS_GROUP)
         if all_of_them
-        else (page_of(connection), group_of(connection.pk))
+        else (page_of(connection), connection_group(connection.pk))
     )
     reader = SlowReader(open_socket(path, client))
     await reader.has_taken(1)

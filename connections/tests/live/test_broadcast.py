@@ -49,7 +49,7 @@ def layer(settings: Settings) -> Iterator[InMemoryChannelLayer]:
 @pytest.fixture
 def page(layer: InMemoryChannelLayer, connection: Connection) -> Listener:
     """Someone who watches this connection."""
-    return Listener(layer, broadcast.group_of(connection.pk))
+    return Listener(layer, broadcast.connection_group(connection.pk))
 
 
 @pytest.fixture

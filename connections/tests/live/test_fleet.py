@@ -211,7 +211,7 @@ def test_the_newest_news_is_first_and_the_others_are_by_name(many: None, admin_u
 def test_each_count_leads_to_the_list_of_those(many: None, admin_user: User) -> None:
     set_active(Organization.objects.get(name="Zeta"), False, ALICE)
     for section in look(admin_user).context["sections"]:
-        found = look(admin_user, section.listed).context["cl"].result_list
+        found = look(admin_user, section.list_url).context["cl"].result_list
         names = {connection.organization.name for connection in found}
         assert names >= {row["name"] for row in section.rows}, section.name
         # The list has what needs someone at the server under its state, too.
@@ -253,8 +253,8 @@ def test_many_that_no_worker_holds_cost_no_more_either(hand: FakeWorker, admin_u
     ]
     wanted = [connection.organization for connection in organizations]
     with CaptureQueriesContext(database) as queries:
-        briefs = fleet.briefs(wanted, set())
-    assert {brief["reason"] for brief in briefs.values()} == {Reason.WORKER_OFFLINE}
+        summaries = fleet.get_summaries(wanted, set())
+    assert {summary["reason"] for summary in summaries.values()} == {Reason.WORKER_OFFLINE}
     assert len(queries) == 3
 
 
@@ -276,7 +276,7 @@ def test_the_alarm_about_the_version_is_on_the_page(
 def test_without_any_organization_it_says_what_to_do(admin_user: User, db: None) -> None:
     stranger = User.objects.create(username="stranger", is_staff=True)
     response = look(admin_user)
-    assert response.context["mood"] == FleetHealth.EMPTY
+    assert response.context["health"] == FleetHealth.EMPTY
     assert "/admin/organizations/organization/add/" in text(response)
     assert "Ask an owner of yours" in text(look(stranger))
     assert "Add an organization" not in text(look(stranger))
@@ -288,11 +288,11 @@ def test_what_it_says_where_nothing_needs_a_person(
     caller = for_user(admin_user)
     actions.request_reconnect(connection.pk, ALICE)
     fence = hand.link(connection)
-    assert fleet.fleet_of(caller).mood == FleetHealth.QUIET
+    assert fleet.get_fleet(caller).health == FleetHealth.QUIET
     set_active(other_organization, False, ALICE)
-    assert fleet.fleet_of(caller).mood == FleetHealth.WELL
+    assert fleet.get_fleet(caller).health == FleetHealth.WELL
     actions.record_event(fence, Reason.LOGGED_OUT_BY_PHONE)
-    assert fleet.fleet_of(caller).mood == FleetHealth.ACTION
+    assert fleet.get_fleet(caller).health == FleetHealth.ACTION
 
 
 def test_every_section_has_a_name() -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from connections import actions
-from connections.actions.owner_links import digest
+from connections.actions.owner_links import hash_secret
 from connections.lifecycle import AnyObservation, Observation, Reason
 from connections.models import Connection, Method, OwnerLink
 from connections.owner_link import links
@@ -65,7 +65,7 @@ def test_only_hashes_are_stored(made: tuple[OwnerLink, str], connection: Connect
     assert len(bytes.fromhex(secret)) * 8 >= 128
     actions.use_owner_link(link, held_by(secret), HERE)
     row = OwnerLink.objects.filter(pk=link.pk).values().get()
-    assert row["secret_hash"] == digest(secret)
+    assert row["secret_hash"] == hash_secret(secret)
     assert not [name for name, value in row.items() if secret in str(value) or value == "one"]
 
 
@@ -75,7 +75,7 @@ def test_the_whole_way(
     link, secret = made
     held = held_by(secret)
     assert link.state == State.NEW
-    assert links.of_browser(held) == link
+    assert links.find_by_cookie(held) == link
     actions.open_owner_link(link, HERE)
     actions.open_owner_link(link, "192.0.2.10")
     assert afresh(link).state == State.OPENED
@@ -101,11 +101,11 @@ def test_the_whole_way(
 def test_from_the_button_on_it_is_one_browsers(made: tuple[OwnerLink, str]) -> None:
     link, secret = made
     mine, other = held_by(secret), held_by(secret, "two")
-    assert links.of_browser(other) == link
+    assert links.find_by_cookie(other) == link
     actions.use_owner_link(link, mine, HERE)
-    assert links.of_browser(mine) == link
+    assert links.find_by_cookie(mine) == link
     for stranger in (other, secret, f"{secret}.", ""):
-        assert links.of_browser(stranger) is None
+        assert links.find_by_cookie(stranger) is None
         with pytest.raises(actions.LinkOver):
             actions.use_owner_link(link, stranger, HERE)
     # A reload, or the button pressed twice, changes nothing.
@@ -130,7 +130,7 @@ def test_of_many_at_once_one_gets_it(connection: Connection, actor: Actor) -> No
     with ThreadPoolExecutor(10) as pool:
         won = list(pool.map(use, range(10)))
     assert won.count(True) == 1
-    assert links.of_browser(held_by(secret, str(won.index(True)))) == link
+    assert links.find_by_cookie(held_by(secret, str(won.index(True)))) == link
     assert [action for action, *_ in audit()].count("owner_link_used") == 1
 
 
@@ -159,8 +159,8 @@ def test_one_attempt_and_it_is_used_up(
     for method in (None, Method.QR, Method.PHONE):
         with pytest.raises(actions.LinkOver):
             actions.use_owner_link(link, held, HERE, method, NUMBER)
-    connection.events.update(at=timezone.now() - links.REMEMBERED_FOR)
-    assert links.of_browser(held) is None
+    connection.events.update(at=timezone.now() - links.OUTCOME_SHOWN_FOR)
+    assert links.find_by_cookie(held) is None
 
 
 def test_a_pairing_that_is_under_way_is_joined(
@@ -208,7 +208,7 @@ def test_it_expires_and_so_does_an_attempt_that_no_one_carries_out(
     another, secret = actions.make_owner_link(connection.pk, actor)
     age(another, settings.OWNER_LINK_SECONDS)
     assert afresh(another).state == State.EXPIRED
-    assert links.of_browser(held_by(secret)) is None
+    assert links.find_by_cookie(held_by(secret)) is None
     with pytest.raises(actions.LinkOver):
         actions.use_owner_link(another, held_by(secret), HERE)
 
@@ -228,7 +228,7 @@ def test_what_ends_it(
     else:
         User.objects.filter(pk=alice.pk).update(is_active=False)
     assert afresh(link).state == State.REVOKED
-    assert links.of_browser(held_by(secret)) is None
+    assert links.find_by_cookie(held_by(secret)) is None
     with pytest.raises(actions.LinkOver):
         actions.use_owner_link(link, held_by(secret), HERE)
 
@@ -242,7 +242,7 @@ def test_revoking_voids_the_code_that_it_shows(
     actions.revoke_owner_link(connection.pk, actor)
     attempt.refresh_from_db()
     assert (attempt.code, attempt.outcome) == ("", "cancelled")
-    assert links.of_browser(held_by(secret)) is None
+    assert links.find_by_cookie(held_by(secret)) is None
 
 
 def test_revoking_one_that_nobody_uses_leaves_a_pairing_alone(
@@ -296,13 +296,13 @@ def test_what_staff_are_told(
     made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker
 ) -> None:
     link, secret = made
-    told = links.told(connection)
+    told = links.newest_as_json(connection)
     assert told is not None and secret not in str(told)
     assert (told["state"], told["by"], told["canRevoke"]) == ("new", "alice", True)
     actions.use_owner_link(link, held_by(secret), HERE)
     hand.link(connection)
-    told = links.told(connection)
+    told = links.newest_as_json(connection)
     assert told is not None
     assert (told["state"], told["canRevoke"]) == ("linked", False)
     age(link, 25 * 3600)
-    assert links.told(connection) is None
+    assert links.newest_as_json(connection) is None

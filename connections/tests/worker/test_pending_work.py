@@ -47,7 +47,7 @@ def test_connection_with_a_pending_test_message_is_pending(
     running, now = frozenset([linked.pk]), timezone.now()
     assert pending_connections(worker, running, alone=True) == []
     test = SelfTest.objects.create(
-        connection=linked, requested_at=now, expires_at=now + SelfTest.LASTS
+        connection=linked, requested_at=now, expires_at=now + SelfTest.TIMEOUT
     )
     assert pending_connections(worker, running, alone=True) == [linked.pk]
     SelfTest.objects.filter(pk=test.pk).update(expires_at=now - timedelta(seconds=1))
@@ -110,8 +110,12 @@ def test_poll_makes_two_queries(
 @pytest.mark.django_db(transaction=True)
 def test_request_is_broadcast_once(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, ...]] = []
-    monkeypatch.setattr(broadcast, "_tell", lambda _id, groups: sent.append(groups))
+    monkeypatch.setattr(broadcast, "_send", lambda _id, groups: sent.append(groups))
     actions.request_reconnect(connection.pk, Actor("alice"))
     assert sent == [
-        (broadcast.group_of(connection.pk), broadcast.ALL_CONNECTIONS_GROUP, broadcast.WORKERS)
+        (
+            broadcast.connection_group(connection.pk),
+            broadcast.ALL_CONNECTIONS_GROUP,
+            broadcast.WORKERS,
+        )
     ]

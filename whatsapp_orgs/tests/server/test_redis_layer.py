@@ -159,7 +159,7 @@ async def test_unsubscription_during_an_outage_holds_afterwards(
 ) -> None:
     gone, stays = await member(layer, "gone"), await member(layer)
     await asyncio.to_thread(redis.end)
-    await broadcast.leave(layer, "gone", gone)
+    await broadcast.leave_group(layer, "gone", gone)
     await asyncio.to_thread(redis.start)
     await hears(layer, stays, layer)
     (shard,) = layer._shards
@@ -174,7 +174,7 @@ async def test_send_returns_at_once_while_redis_is_away(
     for _ in range(3):
         assert await seconds_of(layer.group_send(GROUP, {"type": "word"})) < PATIENCE
         assert await seconds_of(member(layer)) < PATIENCE
-        assert await seconds_of(broadcast.leave(layer, GROUP, channel)) < PATIENCE
+        assert await seconds_of(broadcast.leave_group(layer, GROUP, channel)) < PATIENCE
 
 
 async def test_send_returns_soon_while_redis_is_silent(
@@ -203,7 +203,7 @@ async def test_closed_channels_leave_no_state(layer: SteadyRedisLayer) -> None:
             await asyncio.wait_for(heard, DEADLINE)
         heard.cancel()
         await asyncio.wait({heard})
-        await broadcast.leave(layer, f"group-{number}", channel)
+        await broadcast.leave_group(layer, f"group-{number}", channel)
     assert not layer.channels and not layer.groups
     await until(lambda: not shard._subscribed_to and not shard._wanted)
 
