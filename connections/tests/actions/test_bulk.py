@@ -106,7 +106,7 @@ def over(run: BulkRun) -> bool:
 # --- From the request to the end -----------------------------------------------------------------
 
 
-def test_each_has_its_turn_and_its_result(
+def test_run_requests_each_connection_and_saves_its_result(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many)
@@ -122,7 +122,7 @@ def test_each_has_its_turn_and_its_result(
     assert not actions.advance_runs()
 
 
-def test_the_history_tells_it_as_if_the_person_had_pressed_each_time(
+def test_each_request_of_a_run_names_its_person_in_the_history(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     time.pass_by(LONG_AGO)
@@ -133,7 +133,7 @@ def test_the_history_tells_it_as_if_the_person_had_pressed_each_time(
     assert (event.actor, event.user, event.address) == ("alice", alice, "192.0.2.7")
 
 
-def test_requests_keep_their_distance(
+def test_requests_of_a_run_are_spaced(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many, Action.DISCONNECT)
@@ -145,7 +145,7 @@ def test_requests_keep_their_distance(
     assert results(run) == ["asked"] * 12
 
 
-def test_only_a_few_reconnects_are_under_way_at_a_time(
+def test_unfinished_reconnects_are_limited(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many)
@@ -157,7 +157,7 @@ def test_only_a_few_reconnects_are_under_way_at_a_time(
     assert results(run).count("done") == 1
 
 
-def test_pairings_that_a_run_has_led_to_count_among_the_few(
+def test_pairings_of_a_run_count_as_unfinished_reconnects(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many)
@@ -192,7 +192,7 @@ def paired_attempt(fence: actions.Fence) -> PairingAttempt:
     return PairingAttempt.objects.get(connection=fence.connection_id, ended_at=None)
 
 
-def test_two_runs_take_turns(
+def test_two_runs_alternate(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     first = begin(alice, many[:6], Action.DISCONNECT)
@@ -204,7 +204,7 @@ def test_two_runs_take_turns(
     assert results(first).count("asked") == results(second).count("asked") == 4
 
 
-def test_a_disconnect_is_done_when_the_credentials_are_gone(
+def test_disconnect_is_done_when_the_credentials_are_deleted(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:2], Action.DISCONNECT)
@@ -230,7 +230,7 @@ def test_a_disconnect_is_done_when_the_credentials_are_gone(
         (Reason.SESSION_BROKE, "failed"),
     ],
 )
-def test_what_went_wrong_is_told_by_its_reason(
+def test_failed_item_shows_the_reason(
     many: list[Connection],
     alice: User,
     hand: FakeWorker,
@@ -251,7 +251,7 @@ def test_what_went_wrong_is_told_by_its_reason(
     assert bulk.result_sentence(of(run, many[0])) == many[0].reason_text.full
 
 
-def test_a_newer_request_of_someone_else_is_told(
+def test_newer_request_of_somebody_else_supersedes_the_item(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:1])
@@ -261,7 +261,7 @@ def test_a_newer_request_of_someone_else_is_told(
     assert of(run, many[0]).problem == Problem.SUPERSEDED and over(run)
 
 
-def test_nothing_is_waited_for_for_ever(
+def test_request_without_a_result_times_out(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:1])
@@ -276,7 +276,7 @@ def test_nothing_is_waited_for_for_ever(
 # --- What is left alone --------------------------------------------------------------------------
 
 
-def test_who_needs_a_phone_gets_no_code_that_would_expire_unseen(
+def test_connection_without_a_saved_login_is_not_requested(
     many: list[Connection], connection: Connection, alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, [*many[:1], connection])
@@ -286,7 +286,7 @@ def test_who_needs_a_phone_gets_no_code_that_would_expire_unseen(
     assert connection.desired == Desired.DISCONNECTED and not connection.events.exists()
 
 
-def test_what_makes_no_sense_is_skipped_and_says_why(
+def test_senseless_action_is_skipped_with_its_problem(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     connected, banned, inactive, busy, leaving = many[:5]
@@ -309,14 +309,14 @@ def test_what_makes_no_sense_is_skipped_and_says_why(
     }
 
 
-def test_with_nothing_to_do_there_is_no_run(connection: Connection, alice: User) -> None:
+def test_plan_without_requests_starts_no_run(connection: Connection, alice: User) -> None:
     for action in Action:
         with pytest.raises(actions.NothingToDo):
             begin(alice, [connection], action)
     assert not BulkRun.objects.exists()
 
 
-def test_what_changed_since_the_confirmation_is_noticed(
+def test_change_after_the_confirmation_skips_the_item(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:4])
@@ -335,7 +335,7 @@ def test_what_changed_since_the_confirmation_is_noticed(
 # --- Whose rights count --------------------------------------------------------------------------
 
 
-def test_rights_are_asked_for_again_at_each(
+def test_lost_right_skips_the_remaining_items(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:3])
@@ -348,7 +348,7 @@ def test_rights_are_asked_for_again_at_each(
 
 
 @pytest.mark.parametrize("lost", ["is_active", "is_staff"])
-def test_who_may_not_log_in_any_more_asks_for_nothing(
+def test_run_of_a_person_who_is_not_staff_any_more_is_skipped(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time, lost: str
 ) -> None:
     time.pass_by(LONG_AGO)
@@ -359,7 +359,7 @@ def test_who_may_not_log_in_any_more_asks_for_nothing(
     assert not ConnectionEvent.objects.filter(at__gte=run.created_at).exists()
 
 
-def test_a_viewer_is_told_beforehand(many: list[Connection], bob: User) -> None:
+def test_plan_of_a_viewer_skips_everything(many: list[Connection], bob: User) -> None:
     Membership.objects.create(
         user=bob, organization=many[0].organization, role=Membership.Role.VIEWER
     )
@@ -370,7 +370,7 @@ def test_a_viewer_is_told_beforehand(many: list[Connection], bob: User) -> None:
 # --- What does not end it ------------------------------------------------------------------------
 
 
-def test_it_goes_on_after_a_restart(
+def test_run_goes_on_after_a_restart(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:3])
@@ -385,7 +385,7 @@ def test_it_goes_on_after_a_restart(
     assert results(run) == ["done", "asked", "asked"]
 
 
-def test_a_stop_spares_what_has_not_had_its_turn(
+def test_stop_leaves_waiting_items_unrequested(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     run = begin(alice, many[:3])
@@ -401,7 +401,7 @@ def test_a_stop_spares_what_has_not_had_its_turn(
     assert run.stopped_at == stopped_at
 
 
-def test_too_many_in_a_short_time_wait_for_their_turn(
+def test_rate_limited_item_is_tried_later(
     many: list[Connection], alice: User, hand: FakeWorker, time: Time, settings: Settings
 ) -> None:
     settings.RECONNECTS_PER_CALLER = 2
@@ -418,7 +418,7 @@ def test_too_many_in_a_short_time_wait_for_their_turn(
     assert of(run, many[2]).result == Result.ASKED
 
 
-def test_an_error_of_our_own_costs_one_and_not_the_run(
+def test_unexpected_error_fails_one_item_and_not_the_run(
     many: list[Connection],
     alice: User,
     hand: FakeWorker,
@@ -439,7 +439,7 @@ def test_an_error_of_our_own_costs_one_and_not_the_run(
     assert "a bulk request failed" in caplog.text
 
 
-def test_every_result_and_problem_has_its_words(
+def test_every_result_and_problem_has_a_sentence(
     many: list[Connection], alice: User, hand: FakeWorker
 ) -> None:
     run = begin(alice, many[:1])

@@ -25,7 +25,7 @@ def reread(connection: Connection) -> Connection:
     return Connection.objects.get(pk=connection.pk)
 
 
-def test_a_pairing_begins_anew_while_someone_waits_for_it(
+def test_claim_restarts_a_pairing_before_its_deadline(
     requested: Connection, hand: FakeWorker
 ) -> None:
     _, attempt = hand.show_code(requested)
@@ -37,7 +37,7 @@ def test_a_pairing_begins_anew_while_someone_waits_for_it(
     assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
 
 
-def test_a_pairing_whose_time_is_over_was_interrupted(
+def test_claim_ends_a_pairing_past_its_deadline_as_interrupted(
     requested: Connection, hand: FakeWorker
 ) -> None:
     _, attempt = hand.show_code(requested)
@@ -53,7 +53,7 @@ def test_a_pairing_whose_time_is_over_was_interrupted(
     assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
 
 
-def test_a_link_is_resumed(requested: Connection, hand: FakeWorker) -> None:
+def test_claim_of_a_linked_connection_resumes_it(requested: Connection, hand: FakeWorker) -> None:
     hand.link(requested)
     before = reread(requested)
     FakeWorker().claim(requested)
@@ -63,7 +63,7 @@ def test_a_link_is_resumed(requested: Connection, hand: FakeWorker) -> None:
     assert connection.claim == before.claim + 1
 
 
-def test_the_store_of_a_phone_that_had_accepted_is_adopted(
+def test_claim_adopts_the_store_of_a_phone_that_had_accepted_the_code(
     requested: Connection, hand: FakeWorker
 ) -> None:
     fence, attempt = hand.show_code(requested)
@@ -85,7 +85,7 @@ def test_the_store_of_a_phone_that_had_accepted_is_adopted(
     assert line is not None and line.attempt == attempt
 
 
-def test_a_request_that_had_not_come_to_a_pairing_is_carried_out_again(
+def test_claim_restarts_a_request_without_an_attempt(
     requested: Connection, hand: FakeWorker
 ) -> None:
     hand.begin(requested)
@@ -95,9 +95,7 @@ def test_a_request_that_had_not_come_to_a_pairing_is_carried_out_again(
     assert connection.wants_session
 
 
-def test_a_ban_is_waited_for_by_the_next_worker_too(
-    requested: Connection, hand: FakeWorker
-) -> None:
+def test_claim_during_a_ban_keeps_the_retry_time(requested: Connection, hand: FakeWorker) -> None:
     fence = hand.link(requested)
     until = timezone.now() + timedelta(hours=1)
     actions.record_event(fence, Reason.TEMPORARILY_BANNED, "until then", until)
@@ -108,7 +106,7 @@ def test_a_ban_is_waited_for_by_the_next_worker_too(
     assert everything()["ConnectionEvent"] == before
 
 
-def test_a_request_that_no_one_has_begun_is_left_alone(requested: Connection) -> None:
+def test_claim_leaves_a_request_that_was_not_started(requested: Connection) -> None:
     history = everything()["ConnectionEvent"]
     actions.claim(requested.pk, FakeWorker().worker, nobody)
     connection = reread(requested)
@@ -117,9 +115,7 @@ def test_a_request_that_no_one_has_begun_is_left_alone(requested: Connection) ->
     assert everything()["ConnectionEvent"] == history
 
 
-def test_a_disconnect_under_way_is_left_to_be_finished(
-    requested: Connection, hand: FakeWorker
-) -> None:
+def test_claim_leaves_a_disconnect_in_progress(requested: Connection, hand: FakeWorker) -> None:
     hand.link(requested)
     actions.request_disconnect(requested.pk, ALICE)
     hand.begin(requested)
@@ -131,7 +127,7 @@ def test_a_disconnect_under_way_is_left_to_be_finished(
 
 
 @pytest.mark.parametrize("observation", [Reason.CODES_EXPIRED, Reason.SESSION_BROKE])
-def test_what_only_a_person_can_mend_stays_as_it_is(
+def test_claim_leaves_a_connection_that_needs_action(
     requested: Connection, hand: FakeWorker, observation: AnyObservation
 ) -> None:
     fence, _ = hand.show_code(requested)
@@ -142,7 +138,7 @@ def test_what_only_a_person_can_mend_stays_as_it_is(
     assert (connection.state, connection.reason) == (before.state, before.reason)
 
 
-def test_a_new_worker_ends_the_ones_before_it(hand: FakeWorker) -> None:
+def test_single_worker_stops_earlier_workers_at_its_start(hand: FakeWorker) -> None:
     newcomer = FakeWorker().worker
     hand.worker.refresh_from_db()
     assert hand.worker.stopped_at is not None
@@ -151,7 +147,7 @@ def test_a_new_worker_ends_the_ones_before_it(hand: FakeWorker) -> None:
     assert list(Worker.objects.filter(stopped_at=None)) == [newcomer]
 
 
-def test_a_heartbeat_keeps_a_worker_alive(hand: FakeWorker) -> None:
+def test_worker_with_a_recent_heartbeat_is_alive(hand: FakeWorker) -> None:
     hand.die()
     hand.worker.refresh_from_db()
     assert not hand.worker.alive
@@ -162,7 +158,7 @@ def test_a_heartbeat_keeps_a_worker_alive(hand: FakeWorker) -> None:
     assert Worker.any_alive()
 
 
-def test_a_worker_that_stops_is_seen_at_once(requested: Connection, hand: FakeWorker) -> None:
+def test_stopped_worker_is_not_alive_at_once(requested: Connection, hand: FakeWorker) -> None:
     hand.link(requested)
     assert read_status(requested.pk).state == State.CONNECTED
     actions.stop_worker(hand.worker)

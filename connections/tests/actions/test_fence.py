@@ -83,7 +83,7 @@ def refused(write: Callable[[], object]) -> None:
     assert everything() == before
 
 
-def test_the_table_names_every_write_with_a_fence() -> None:
+def test_table_has_every_write_with_a_fence() -> None:
     """A new one without a row here fails."""
     written = {
         name
@@ -99,7 +99,7 @@ def test_the_table_names_every_write_with_a_fence() -> None:
 
 
 @by_case
-def test_under_an_old_claim(
+def test_write_with_an_old_claim_changes_nothing(
     case: Case, connection: Connection, pairing: tuple[Fence, PairingAttempt]
 ) -> None:
     fence, attempt = pairing
@@ -109,7 +109,7 @@ def test_under_an_old_claim(
 
 
 @by_case
-def test_under_an_old_generation(
+def test_write_with_an_old_generation_changes_nothing(
     case: Case, connection: Connection, pairing: tuple[Fence, PairingAttempt]
 ) -> None:
     fence, attempt = pairing
@@ -118,7 +118,7 @@ def test_under_an_old_generation(
 
 
 @by_case
-def test_about_a_connection_that_was_deleted(
+def test_write_about_a_deleted_connection_changes_nothing(
     case: Case, connection: Connection, pairing: tuple[Fence, PairingAttempt]
 ) -> None:
     fence, attempt = pairing
@@ -126,7 +126,7 @@ def test_about_a_connection_that_was_deleted(
     refused(lambda: case.write(fence, attempt))
 
 
-def test_a_code_for_an_attempt_that_has_ended_is_refused(
+def test_code_for_an_ended_attempt_is_refused(
     connection: Connection, pairing: tuple[Fence, PairingAttempt]
 ) -> None:
     fence, attempt = pairing
@@ -134,7 +134,7 @@ def test_a_code_for_an_attempt_that_has_ended_is_refused(
     refused(lambda: actions.show_code(fence, attempt.pk, CODE, 2, 6, timedelta(seconds=20)))
 
 
-def test_a_code_for_another_connections_attempt_is_refused(
+def test_code_for_an_attempt_of_another_connection_is_refused(
     connection: Connection,
     pairing: tuple[Fence, PairingAttempt],
     hand: FakeWorker,
@@ -147,7 +147,7 @@ def test_a_code_for_another_connections_attempt_is_refused(
     refused(lambda: actions.show_code(fence, attempt.pk, CODE, 2, 6, timedelta(seconds=20)))
 
 
-def test_credentials_are_forgotten_whatever_has_been_requested_since(
+def test_forget_credentials_works_after_a_newer_request(
     connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -161,9 +161,7 @@ def test_credentials_are_forgotten_whatever_has_been_requested_since(
     assert (connection.state, connection.generation) == (State.CONNECTING, 3)
 
 
-def test_a_disconnect_that_was_asked_for_twice_is_done_once(
-    connection: Connection, hand: FakeWorker
-) -> None:
+def test_disconnect_requested_twice_is_done_once(connection: Connection, hand: FakeWorker) -> None:
     """Disconnect, reconnect, disconnect: the first one's clean-up is that of the last one."""
     actions.request_disconnect(connection.pk, ALICE)
     fence = hand.begin(connection)
@@ -174,7 +172,7 @@ def test_a_disconnect_that_was_asked_for_twice_is_done_once(
     assert (connection.state, connection.logout_pending) == (State.DISCONNECTED, False)
 
 
-def test_credentials_are_not_forgotten_under_an_old_claim(
+def test_forget_credentials_with_an_old_claim_changes_nothing(
     connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -185,7 +183,7 @@ def test_credentials_are_not_forgotten_under_an_old_claim(
     refused(lambda: actions.forget_credentials(ahead, Reason.DISCONNECTED))
 
 
-def test_a_fence_from_the_future_is_none(
+def test_fence_with_a_future_claim_or_generation_changes_nothing(
     connection: Connection, pairing: tuple[Fence, PairingAttempt]
 ) -> None:
     fence, _ = pairing
@@ -197,7 +195,9 @@ def test_a_fence_from_the_future_is_none(
     )
 
 
-def test_claiming_what_one_owns_raises_no_claim(connection: Connection, hand: FakeWorker) -> None:
+def test_claim_by_the_owner_keeps_the_claim_number(
+    connection: Connection, hand: FakeWorker
+) -> None:
     first = actions.claim(connection.pk, hand.worker, nobody)
     before = everything()
     again = actions.claim(connection.pk, hand.worker, nobody)
@@ -206,7 +206,7 @@ def test_claiming_what_one_owns_raises_no_claim(connection: Connection, hand: Fa
     assert everything() == before
 
 
-def test_the_database_refuses_a_second_open_attempt(
+def test_database_refuses_a_second_open_attempt(
     pairing: tuple[Fence, PairingAttempt],
 ) -> None:
     _, attempt = pairing

@@ -57,7 +57,7 @@ LOSSES = pytest.mark.parametrize("lose", [remove, demote, deactivate, delete])
 
 
 @LOSSES
-def test_pairing_ends_with_the_right_of_who_began_it(
+def test_pairing_ends_with_the_right_of_its_requester(
     connection: Connection, hand: FakeWorker, alice: User, lose: object
 ) -> None:
     attempt = pair(connection, hand, Caller(alice).actor)
@@ -70,7 +70,7 @@ def test_pairing_ends_with_the_right_of_who_began_it(
 
 
 @LOSSES
-def test_link_ends_with_the_right_of_who_made_it(
+def test_owner_link_ends_with_the_right_of_its_maker(
     connection: Connection, alice: User, lose: object
 ) -> None:
     link, _secret = actions.make_owner_link(connection.pk, Caller(alice).actor)
@@ -78,7 +78,7 @@ def test_link_ends_with_the_right_of_who_made_it(
     assert OwnerLink.objects.get(pk=link.pk).revoked_at is not None
 
 
-def test_link_of_somebody_else_stays_when_an_older_one_is_over(
+def test_owner_link_of_somebody_else_stays_open(
     connection: Connection, hand: FakeWorker, alice: User, organization: Organization
 ) -> None:
     link, secret = actions.make_owner_link(connection.pk, Caller(alice).actor)
@@ -91,7 +91,7 @@ def test_link_of_somebody_else_stays_when_an_older_one_is_over(
 
 
 @LOSSES
-def test_pairing_through_a_link_ends_with_the_right_of_who_made_the_link(
+def test_pairing_through_an_owner_link_ends_with_the_right_of_its_maker(
     connection: Connection, hand: FakeWorker, alice: User, lose: object
 ) -> None:
     link, secret = actions.make_owner_link(connection.pk, Caller(alice).actor)
@@ -101,7 +101,7 @@ def test_pairing_through_a_link_ends_with_the_right_of_who_made_the_link(
     assert not is_open(attempt)
 
 
-def test_pairing_begun_with_a_token_ends_when_the_token_is_revoked(
+def test_pairing_by_token_ends_when_the_token_is_revoked(
     connection: Connection, hand: FakeWorker, alice: User, organization: Organization
 ) -> None:
     parent, _ = organizations.create_token(alice, "parent", TESTS)
@@ -112,7 +112,7 @@ def test_pairing_begun_with_a_token_ends_when_the_token_is_revoked(
     assert not is_open(attempt)
 
 
-def test_pairing_of_an_organizations_token_ends_with_the_owner_who_made_it(
+def test_pairing_by_organization_token_ends_with_the_right_of_its_maker(
     connection: Connection, hand: FakeWorker, organization: Organization
 ) -> None:
     owner = member("olivia", organization, Role.OWNER)
@@ -122,7 +122,7 @@ def test_pairing_of_an_organizations_token_ends_with_the_owner_who_made_it(
     assert not is_open(attempt)
 
 
-def test_pairing_goes_on_where_its_right_goes_on(
+def test_pairing_goes_on_while_the_right_remains(
     connection: Connection,
     hand: FakeWorker,
     alice: User,
@@ -151,7 +151,7 @@ def test_linked_connection_stays_linked(
     assert connection.state == State.CONNECTED
 
 
-def test_fresh_code_of_a_lost_right_leaves_the_saved_login(
+def test_lost_right_during_a_fresh_code_resumes_the_saved_login(
     connection: Connection, hand: FakeWorker, alice: User
 ) -> None:
     actions.request_reconnect(connection.pk, TESTS)
@@ -170,9 +170,7 @@ def test_fresh_code_of_a_lost_right_leaves_the_saved_login(
     )
 
 
-def test_person_who_lost_the_right_meanwhile_begins_nothing(
-    connection: Connection, alice: User
-) -> None:
+def test_request_after_a_lost_right_is_denied(connection: Connection, alice: User) -> None:
     actor = Caller(alice).actor
     Membership.objects.filter(user=alice).update(role=Role.VIEWER)
     for begin in (actions.request_reconnect, actions.make_owner_link):
@@ -198,7 +196,7 @@ def test_revoking_a_persons_keys_ends_tokens_links_and_pairings(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_pairing_is_left_when_its_requester_is_removed_meanwhile() -> None:
+def test_pairing_requested_during_a_removal_ends() -> None:
     for turn in range(ROUNDS):
         organization = Organization.objects.create(name=f"Acme {turn}")
         connection = Connection.objects.of(organization)
@@ -219,7 +217,7 @@ def test_no_pairing_is_left_when_its_requester_is_removed_meanwhile() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_pairing_is_left_when_its_requester_is_deactivated_meanwhile() -> None:
+def test_pairing_requested_during_a_deactivation_ends() -> None:
     for turn in range(ROUNDS):
         organization = Organization.objects.create(name=f"Acme {turn}")
         connection = Connection.objects.of(organization)

@@ -76,7 +76,7 @@ def unwelcome(pairing: Pairing, number: str, observation: AnyObservation) -> Non
 # --- A link --------------------------------------------------------------------------------------
 
 
-def test_any_phone_is_welcome_where_none_is_expected(pairing: Pairing) -> None:
+def test_any_number_is_accepted_without_an_expected_number(pairing: Pairing) -> None:
     row = pairing.link(GERMAN)
     assert (row.state, row.number, row.store_name) == (
         State.CONNECTED,
@@ -87,14 +87,14 @@ def test_any_phone_is_welcome_where_none_is_expected(pairing: Pairing) -> None:
 
 @pytest.mark.parametrize("number", [NUMBER, OLDER_SPELLING])
 @pytest.mark.parametrize("expected", [NUMBER, OLDER_SPELLING])
-def test_the_expected_phone_is_welcome_in_either_spelling(
+def test_expected_number_is_accepted_in_either_spelling(
     pairing: Pairing, expected: str, number: str
 ) -> None:
     expect(pairing, expected)
     assert pairing.link(number).number == number
 
 
-def test_another_phone_than_the_expected_one_is_not(pairing: Pairing) -> None:
+def test_unexpected_number_is_rejected(pairing: Pairing) -> None:
     expect(pairing, GERMAN)
     unwelcome(pairing, NUMBER, Reason.WRONG_NUMBER)
     actions.record_event(pairing.fence, Reason.WRONG_NUMBER, "its number ends in 4321")
@@ -104,14 +104,14 @@ def test_another_phone_than_the_expected_one_is_not(pairing: Pairing) -> None:
     assert pairing.attempt.outcome == PairingAttempt.Outcome.REFUSED
 
 
-def test_what_is_expected_is_read_when_the_phone_is_linked(pairing: Pairing) -> None:
+def test_expected_number_is_read_at_the_time_of_linking(pairing: Pairing) -> None:
     """It was changed while the code was shown."""
     expect(pairing, GERMAN)
     expect(pairing, NUMBER)
     assert pairing.link(NUMBER).state == State.CONNECTED
 
 
-def test_a_phone_of_another_organization_is_not_welcome(
+def test_number_of_another_organization_is_rejected(
     pairing: Pairing, other_pairing: Pairing
 ) -> None:
     other_pairing.link(NUMBER)
@@ -122,7 +122,7 @@ def test_a_phone_of_another_organization_is_not_welcome(
     assert pairing.link(GERMAN).state == State.CONNECTED
 
 
-def test_one_organization_may_link_its_own_phone_again(pairing: Pairing, hand: FakeWorker) -> None:
+def test_organization_can_link_its_own_number_again(pairing: Pairing, hand: FakeWorker) -> None:
     pairing.link(NUMBER)
     actions.record_event(pairing.fence, Reason.TAKEN_OVER)
     actions.request_reconnect(pairing.connection.pk, ALICE)
@@ -132,7 +132,7 @@ def test_one_organization_may_link_its_own_phone_again(pairing: Pairing, hand: F
 
 
 @pytest.mark.parametrize("observation", [None, *sorted(actions.GONE_AT_WHATSAPP)])
-def test_who_has_lost_a_phone_leaves_it_to_others(
+def test_number_without_a_store_can_be_linked_elsewhere(
     pairing: Pairing, other_pairing: Pairing, observation: AnyObservation | None
 ) -> None:
     other_pairing.link(NUMBER)
@@ -155,14 +155,14 @@ def take_over(pairing: Pairing, number: str) -> Connection:
     return claimed
 
 
-def test_the_next_worker_adopts_the_expected_phone(pairing: Pairing) -> None:
+def test_claim_adopts_the_expected_number(pairing: Pairing) -> None:
     expect(pairing, NUMBER)
     row = take_over(pairing, OLDER_SPELLING)
     assert (row.state, row.number) == (State.RECONNECTING, OLDER_SPELLING)
     assert (row.store_name, row.wants_session) == (pairing.attempt.store_name, True)
 
 
-def test_the_next_worker_adopts_no_other_phone(pairing: Pairing) -> None:
+def test_claim_rejects_an_unexpected_number(pairing: Pairing) -> None:
     expect(pairing, GERMAN)
     row = take_over(pairing, NUMBER)
     assert (row.state, row.reason) == (State.ACTION_NEEDED, Reason.WRONG_NUMBER)
@@ -172,7 +172,7 @@ def test_the_next_worker_adopts_no_other_phone(pairing: Pairing) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_the_next_worker_adopts_no_phone_of_another_organization(
+def test_claim_rejects_a_number_of_another_organization(
     pairing: Pairing, other_pairing: Pairing, late: bool
 ) -> None:
     other_pairing.link(NUMBER)
@@ -200,7 +200,7 @@ def link_together(pairing: Pairing, number: str, together: Barrier) -> AnyObserv
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_of_two_organizations_gets_a_phone_that_both_link_at_once(hand: FakeWorker) -> None:
+def test_number_linked_twice_at_once_is_given_to_one_organization(hand: FakeWorker) -> None:
     for turn in range(5):
         names = (f"One {turn}", f"Two {turn}")
         pairings = [Pairing.of(Organization.objects.create(name=name), hand) for name in names]
@@ -213,7 +213,9 @@ def test_one_of_two_organizations_gets_a_phone_that_both_link_at_once(hand: Fake
         assert linked.get().state == State.CONNECTED
 
 
-def test_the_database_is_the_last_resort(pairing: Pairing, other_pairing: Pairing) -> None:
+def test_database_constraint_rejects_a_second_owner_of_a_number(
+    pairing: Pairing, other_pairing: Pairing
+) -> None:
     pairing.link(NUMBER)
     other = Connection.objects.filter(pk=other_pairing.connection.pk)
     with pytest.raises(IntegrityError), transaction.atomic():

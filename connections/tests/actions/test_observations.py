@@ -27,7 +27,7 @@ def reread(connection: Connection) -> Connection:
     return Connection.objects.get(pk=connection.pk)
 
 
-def test_a_pairing_opens_one_attempt(requested: Connection, hand: FakeWorker) -> None:
+def test_pairing_opens_one_attempt(requested: Connection, hand: FakeWorker) -> None:
     before = timezone.now()
     fence, first = hand.begin_pairing(requested)
     second = actions.begin_pairing(fence, PAIRING_LASTS)
@@ -39,12 +39,12 @@ def test_a_pairing_opens_one_attempt(requested: Connection, hand: FakeWorker) ->
     assert first.store_name != second.store_name, "each has a store of its own"
 
 
-def test_beginning_is_remembered(requested: Connection, hand: FakeWorker) -> None:
+def test_mark_started_saves_the_generation(requested: Connection, hand: FakeWorker) -> None:
     hand.begin(requested)
     assert reread(requested).started_generation == 1
 
 
-def test_a_pairing_whose_credentials_are_worthless_says_why(
+def test_pairing_after_worthless_credentials_saves_the_reason(
     requested: Connection, hand: FakeWorker
 ) -> None:
     fence = hand.link(requested)
@@ -59,9 +59,7 @@ def test_a_pairing_whose_credentials_are_worthless_says_why(
     assert newest == [Reason.PREPARING_CODE, Reason.FORGOTTEN]
 
 
-def test_each_code_takes_the_place_of_the_one_before(
-    requested: Connection, hand: FakeWorker
-) -> None:
+def test_each_code_replaces_the_previous_one(requested: Connection, hand: FakeWorker) -> None:
     fence, attempt = hand.show_code(requested)
     attempt.refresh_from_db()
     first_code_at = attempt.first_code_at
@@ -77,9 +75,7 @@ def test_each_code_takes_the_place_of_the_one_before(
     assert shown.count() == 1, "the history does not count codes"
 
 
-def test_a_linked_phone_makes_the_attempts_store_the_organizations(
-    requested: Connection, hand: FakeWorker
-) -> None:
+def test_link_adopts_the_store_of_the_attempt(requested: Connection, hand: FakeWorker) -> None:
     fence, attempt = hand.show_code(requested)
     actions.link(fence, attempt, NUMBER)
     connection = reread(requested)
@@ -91,9 +87,7 @@ def test_a_linked_phone_makes_the_attempts_store_the_organizations(
     assert line is not None and line.attempt == attempt
 
 
-def test_a_link_that_broke_right_after_the_scan_is_kept(
-    requested: Connection, hand: FakeWorker
-) -> None:
+def test_link_that_broke_after_the_scan_is_kept(requested: Connection, hand: FakeWorker) -> None:
     fence, attempt = hand.show_code(requested)
     actions.link(fence, attempt, NUMBER, Reason.LINK_LOST)
     connection = reread(requested)
@@ -117,7 +111,7 @@ def test_a_link_that_broke_right_after_the_scan_is_kept(
         (Reason.HOST_CRASHED, Outcome.FAILED),
     ],
 )
-def test_a_pairing_that_fails_ends_its_attempt(
+def test_failed_pairing_ends_its_attempt(
     requested: Connection,
     hand: FakeWorker,
     observation: AnyObservation,
@@ -134,7 +128,7 @@ def test_a_pairing_that_fails_ends_its_attempt(
 
 
 @pytest.mark.parametrize("observation", sorted(actions.GONE_AT_WHATSAPP))
-def test_worthless_credentials_are_not_used_again_but_stay_on_disk(
+def test_worthless_credentials_are_detached_but_not_deleted(
     requested: Connection, hand: FakeWorker, observation: AnyObservation
 ) -> None:
     fence = hand.link(requested)
@@ -147,7 +141,7 @@ def test_worthless_credentials_are_not_used_again_but_stay_on_disk(
 
 
 @pytest.mark.parametrize("observation", sorted(set(RULES) - actions.GONE_AT_WHATSAPP, key=str))
-def test_no_other_failure_touches_the_credentials(
+def test_other_failures_keep_the_credentials(
     requested: Connection, hand: FakeWorker, observation: AnyObservation
 ) -> None:
     fence = hand.link(requested)
@@ -157,7 +151,7 @@ def test_no_other_failure_touches_the_credentials(
     assert (connection.store_name, connection.number) == (store, NUMBER)
 
 
-def test_what_is_known_already_gets_no_second_line(requested: Connection, hand: FakeWorker) -> None:
+def test_repeated_observation_adds_no_event(requested: Connection, hand: FakeWorker) -> None:
     fence = hand.link(requested)
     actions.record_event(fence, Reason.LINK_LOST)
     since = reread(requested).since
@@ -169,9 +163,7 @@ def test_what_is_known_already_gets_no_second_line(requested: Connection, hand: 
     assert reread(requested).since == since, "since when it is in this state"
 
 
-def test_a_detail_is_kept_and_goes_with_the_next_reason(
-    requested: Connection, hand: FakeWorker
-) -> None:
+def test_detail_is_kept_until_the_next_reason(requested: Connection, hand: FakeWorker) -> None:
     fence = hand.link(requested)
     actions.record_event(fence, Reason.TEMPORARILY_BANNED, "until 2030-01-01 00:00 UTC")
     assert reread(requested).detail == "until 2030-01-01 00:00 UTC"

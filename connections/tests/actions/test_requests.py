@@ -26,7 +26,7 @@ def disconnect(connection: Connection, actor: Actor) -> Connection:
     return actions.request_disconnect(connection.pk, actor)
 
 
-def test_a_reconnect_is_written_down_with_who_asked(connection: Connection, actor: Actor) -> None:
+def test_reconnect_saves_the_requester(connection: Connection, actor: Actor) -> None:
     asked = reconnect(connection, actor)
     assert (asked.desired, asked.generation, asked.started_generation) == (Desired.CONNECTED, 1, 0)
     assert (asked.state, asked.reason) == (State.CONNECTING, Reason.REQUESTED)
@@ -41,7 +41,7 @@ def test_a_reconnect_is_written_down_with_who_asked(connection: Connection, acto
     )
 
 
-def test_a_request_that_waits_for_a_worker_is_not_made_twice(
+def test_repeated_reconnect_is_ignored_before_a_worker_starts(
     connection: Connection, actor: Actor
 ) -> None:
     reconnect(connection, actor)
@@ -50,7 +50,7 @@ def test_a_request_that_waits_for_a_worker_is_not_made_twice(
     assert everything() == before
 
 
-def test_a_pairing_under_way_is_left_to_go_on(
+def test_repeated_reconnect_lets_the_pairing_go_on(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
@@ -60,7 +60,7 @@ def test_a_pairing_under_way_is_left_to_go_on(
     assert everything() == before
 
 
-def test_a_pairing_of_a_dead_worker_is_replaced(
+def test_reconnect_replaces_the_pairing_of_a_dead_worker(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
@@ -71,7 +71,7 @@ def test_a_pairing_of_a_dead_worker_is_replaced(
     assert attempt.outcome == PairingAttempt.Outcome.CANCELLED
 
 
-def test_a_pairing_past_its_deadline_is_replaced(
+def test_reconnect_replaces_a_pairing_past_its_deadline(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
@@ -81,7 +81,7 @@ def test_a_pairing_past_its_deadline_is_replaced(
 
 
 @pytest.mark.parametrize("observation", [Reason.LINK_LOST, Reason.TAKEN_OVER, Reason.SESSION_BROKE])
-def test_what_is_down_is_tried_anew(
+def test_reconnect_of_a_down_connection_raises_the_generation(
     connection: Connection, actor: Actor, hand: FakeWorker, observation: AnyObservation
 ) -> None:
     reconnect(connection, actor)
@@ -92,7 +92,7 @@ def test_what_is_down_is_tried_anew(
     assert asked.store_name, "with the saved credentials"
 
 
-def test_what_is_connected_is_left_alone(
+def test_reconnect_of_a_connected_connection_is_refused(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
@@ -103,7 +103,7 @@ def test_what_is_connected_is_left_alone(
     assert everything() == before
 
 
-def test_what_was_connected_when_its_worker_died_is_reconnected(
+def test_reconnect_after_a_workers_death_is_accepted(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
@@ -116,7 +116,7 @@ def test_what_was_connected_when_its_worker_died_is_reconnected(
     assert reconnect(connection, actor).generation == 2
 
 
-def test_a_disconnect_ends_the_pairing_and_erases_its_code(
+def test_disconnect_ends_the_pairing_and_removes_its_code(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
@@ -134,7 +134,7 @@ def test_a_disconnect_ends_the_pairing_and_erases_its_code(
     assert attempt.ended_at is not None
 
 
-def test_a_disconnect_keeps_the_credentials_until_the_worker_has_logged_out(
+def test_disconnect_keeps_the_credentials_until_the_logout(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
@@ -143,14 +143,14 @@ def test_a_disconnect_keeps_the_credentials_until_the_worker_has_logged_out(
     assert (asked.number, bool(asked.store_name)) == (NUMBER, True)
 
 
-def test_a_disconnect_under_way_is_not_made_twice(connection: Connection, actor: Actor) -> None:
+def test_repeated_disconnect_is_ignored(connection: Connection, actor: Actor) -> None:
     disconnect(connection, actor)
     before = everything()
     assert disconnect(connection, actor).generation == 1
     assert everything() == before
 
 
-def test_a_reconnect_during_a_disconnect_still_logs_out_first(
+def test_reconnect_during_a_disconnect_keeps_the_logout_pending(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)
@@ -161,7 +161,7 @@ def test_a_reconnect_during_a_disconnect_still_logs_out_first(
     assert (asked.state, asked.generation) == (State.CONNECTING, 3)
 
 
-def test_every_request_has_its_line_even_when_nothing_else_changes(
+def test_every_request_adds_an_event(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     reconnect(connection, actor)

@@ -52,7 +52,7 @@ def told(connection: Connection) -> dict[str, str]:
     return found
 
 
-def test_it_is_told_from_the_request_to_the_outcome(
+def test_self_test_is_reported_from_request_to_result(
     connection: Connection, fence: Fence, actor: Actor, settings: Settings
 ) -> None:
     connection.refresh_from_db()
@@ -88,7 +88,7 @@ def test_it_is_told_from_the_request_to_the_outcome(
 
 
 @pytest.mark.parametrize("failure", list(Failure))
-def test_each_failure_has_its_sentence(
+def test_each_failure_has_a_sentence(
     connection: Connection, fence: Fence, actor: Actor, failure: SelfTest.Failure
 ) -> None:
     test = actions.request_self_test(connection.pk, actor)
@@ -97,7 +97,7 @@ def test_each_failure_has_its_sentence(
     assert told(connection)["sentence"] == self_tests.FAILED[failure]
 
 
-def test_it_is_given_out_once(connection: Connection, fence: Fence, actor: Actor) -> None:
+def test_self_test_is_taken_once(connection: Connection, fence: Fence, actor: Actor) -> None:
     assert actions.take_self_test(fence) is None
     test = actions.request_self_test(connection.pk, actor)
     assert actions.take_self_test(fence) == test
@@ -105,7 +105,7 @@ def test_it_is_given_out_once(connection: Connection, fence: Fence, actor: Actor
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_without_an_outcome_in_time_it_has_failed_and_stays_so(
+def test_self_test_without_a_result_in_time_fails_for_good(
     connection: Connection, fence: Fence, actor: Actor, taken: bool
 ) -> None:
     test = actions.request_self_test(connection.pk, actor)
@@ -129,7 +129,7 @@ def test_without_an_outcome_in_time_it_has_failed_and_stays_so(
     assert (test.failure, test.ended_at) == (expected, test.expires_at)
 
 
-def test_only_the_owner_writes(
+def test_superseded_worker_cannot_take_or_end_a_self_test(
     connection: Connection, fence: Fence, actor: Actor, hand: FakeWorker
 ) -> None:
     test = actions.request_self_test(connection.pk, actor)
@@ -151,7 +151,7 @@ def test_only_the_owner_writes(
         actions.end_self_test(fence, test, message_id="3EB0")
 
 
-def test_who_is_not_connected_cannot_test(
+def test_self_test_without_a_connection_is_refused(
     connection: Connection, hand: FakeWorker, actor: Actor
 ) -> None:
     with pytest.raises(NotConnected):
@@ -173,7 +173,7 @@ def test_who_is_not_connected_cannot_test(
     actions.request_self_test(connection.pk, actor)
 
 
-def test_one_at_a_time_and_five_in_ten_minutes(
+def test_second_open_test_and_sixth_in_ten_minutes_are_refused(
     connection: Connection, fence: Fence, actor: Actor
 ) -> None:
     for _ in range(5):
@@ -193,7 +193,7 @@ def test_one_at_a_time_and_five_in_ten_minutes(
     actions.request_self_test(connection.pk, actor)
 
 
-def test_another_number_has_another_result(
+def test_result_of_another_number_is_not_shown(
     connection: Connection, fence: Fence, actor: Actor
 ) -> None:
     test = actions.request_self_test(connection.pk, actor)
@@ -205,7 +205,7 @@ def test_another_number_has_another_result(
         assert self_tests.newest_as_json(connection) is None
 
 
-def test_each_change_is_told(
+def test_each_change_notifies(
     connection: Connection,
     fence: Fence,
     actor: Actor,
@@ -228,7 +228,7 @@ def test_each_change_is_told(
     assert heard == []
 
 
-def test_it_leaves_the_connection_and_its_history_alone(
+def test_self_test_does_not_change_the_connection_or_its_history(
     connection: Connection, fence: Fence, actor: Actor
 ) -> None:
     before = everything()
@@ -239,7 +239,7 @@ def test_it_leaves_the_connection_and_its_history_alone(
     assert {name for name in after if after[name] != before[name]} <= {"SelfTest"}
 
 
-def test_the_api_asks_and_tells(
+def test_api_sends_a_test_message_and_reads_its_result(
     connection: Connection,
     hand: FakeWorker,
     alice: User,

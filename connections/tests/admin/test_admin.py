@@ -47,7 +47,7 @@ def simulated(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("action", ["change", "reconnect", "disconnect"])
-def test_outsiders_find_nothing(organization: Organization, charlie: User, action: str) -> None:
+def test_outsider_gets_404(organization: Organization, charlie: User, action: str) -> None:
     client = browser(charlie)
     method = client.post if action == "reconnect" else client.get
     assert method(page(organization, action)).status_code == 404
@@ -55,11 +55,11 @@ def test_outsiders_find_nothing(organization: Organization, charlie: User, actio
 
 
 @pytest.mark.parametrize("number", ["0", "999999", "9" * 40, "x", "١"])
-def test_what_does_not_exist_is_not_found(admin_client: Client, number: str) -> None:
+def test_unknown_organization_gets_404(admin_client: Client, number: str) -> None:
     assert admin_client.get(f"/admin/connections/connection/{number}/change/").status_code == 404
 
 
-def test_the_anonymous_and_those_who_are_not_staff_are_sent_to_the_login(
+def test_anonymous_and_non_staff_are_redirected_to_the_login(
     organization: Organization, alice: User
 ) -> None:
     User.objects.filter(pk=alice.pk).update(is_staff=False)
@@ -69,13 +69,15 @@ def test_the_anonymous_and_those_who_are_not_staff_are_sent_to_the_login(
         assert response.headers["Location"].startswith("/admin/login/")
 
 
-def test_the_page_needs_no_row_yet(organization: Organization, alice: User) -> None:
+def test_page_of_a_new_organization_creates_its_connection(
+    organization: Organization, alice: User
+) -> None:
     response = get(alice, page(organization))
     assert "This organization has not been connected yet." in text(response)
     assert response.context["status"]["canReconnect"]
 
 
-def test_an_operator_sees_the_code_without_javascript(
+def test_operator_sees_the_code_without_javascript(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -85,7 +87,7 @@ def test_an_operator_sees_the_code_without_javascript(
     assert "Code 1 of 6" in html
 
 
-def test_a_viewer_sees_status_and_history_but_no_code_and_no_buttons(
+def test_viewer_sees_no_code_and_no_buttons(
     connection: Connection, bob: User, hand: FakeWorker, simulated: None
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -99,7 +101,7 @@ def test_a_viewer_sees_status_and_history_but_no_code_and_no_buttons(
     assert 'data-can="canDisconnect"' not in html
 
 
-def test_a_superuser_sees_every_organization(
+def test_superuser_sees_every_organization(
     connection: Connection, other_organization: Organization, admin_client: Client
 ) -> None:
     html = text(admin_client.get(reverse("admin:connections_connection_changelist")))
@@ -107,7 +109,7 @@ def test_a_superuser_sees_every_organization(
     assert admin_client.get(page(other_organization)).status_code == 200
 
 
-def test_the_list_is_of_the_persons_own_and_leads_to_the_page(
+def test_list_has_own_organizations_with_links_to_their_pages(
     organization: Organization, other_organization: Organization, bob: User
 ) -> None:
     html = text(get(bob, reverse("admin:connections_connection_changelist")))
@@ -115,7 +117,7 @@ def test_the_list_is_of_the_persons_own_and_leads_to_the_page(
     assert "Globex" not in html
 
 
-def test_the_list_notices_that_no_worker_runs(
+def test_list_shows_that_no_worker_runs(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     address = reverse("admin:connections_connection_changelist")
@@ -127,7 +129,7 @@ def test_the_list_notices_that_no_worker_runs(
     assert "Service offline" in text(get(alice, address))
 
 
-def test_the_organizations_pages_lead_to_the_connection(
+def test_organization_pages_link_to_the_connection(
     organization: Organization, bob: User, admin_client: Client
 ) -> None:
     change = reverse("admin:organizations_organization_change", args=[organization.pk])
@@ -137,7 +139,7 @@ def test_the_organizations_pages_lead_to_the_connection(
             assert page(organization) in client.get(address).content.decode()
 
 
-def test_the_page_may_load_only_its_own_files(organization: Organization, alice: User) -> None:
+def test_page_may_load_only_its_own_files(organization: Organization, alice: User) -> None:
     response = get(alice, page(organization))
     assert "default-src 'self'" in response.headers["Content-Security-Policy"]
     assert "no-store" in response.headers["Cache-Control"]
@@ -148,7 +150,7 @@ def test_the_page_may_load_only_its_own_files(organization: Organization, alice:
 # --- The buttons --------------------------------------------------------------------------------
 
 
-def test_reconnect_asks_and_comes_back(connection: Connection, alice: User) -> None:
+def test_reconnect_button_requests_and_redirects(connection: Connection, alice: User) -> None:
     response = browser(alice).post(page(connection.organization, "reconnect"))
     assert response.status_code == 302
     assert response.headers["Location"] == page(connection.organization)
@@ -158,12 +160,12 @@ def test_reconnect_asks_and_comes_back(connection: Connection, alice: User) -> N
     assert (event.actor, event.user) == ("alice", alice)
 
 
-def test_the_pages_script_gets_json(connection: Connection, alice: User) -> None:
+def test_script_gets_json(connection: Connection, alice: User) -> None:
     response = browser(alice).post(page(connection.organization, "reconnect"), headers=JSON)
     assert response.json() == {"success": True, "message": "Reconnecting has begun."}
 
 
-def test_reconnecting_what_is_connected_says_so(
+def test_reconnect_of_a_connected_connection_shows_the_refusal(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -173,7 +175,7 @@ def test_reconnecting_what_is_connected_says_so(
     assert response.json()["message"] == "WhatsApp is already connected"
 
 
-def test_disconnect_says_first_what_is_lost(
+def test_disconnect_asks_for_confirmation(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -190,7 +192,7 @@ def test_disconnect_says_first_what_is_lost(
 
 
 @pytest.mark.parametrize("action", ["reconnect", "disconnect", "scan"])
-def test_a_viewer_may_not_press(
+def test_viewer_gets_403_for_a_request(
     organization: Organization, bob: User, action: str, simulated: None
 ) -> None:
     assert browser(bob).post(page(organization, action)).status_code == 403
@@ -198,7 +200,7 @@ def test_a_viewer_may_not_press(
 
 
 @pytest.mark.parametrize("action", ["reconnect", "disconnect", "scan"])
-def test_a_forged_form_is_refused(
+def test_form_without_csrf_token_is_refused(
     organization: Organization, alice: User, action: str, simulated: None
 ) -> None:
     client = Client(enforce_csrf_checks=True)
@@ -207,7 +209,7 @@ def test_a_forged_form_is_refused(
 
 
 @pytest.mark.parametrize("action", ["reconnect", "scan"])
-def test_looking_changes_nothing(
+def test_get_changes_nothing(
     organization: Organization, alice: User, action: str, simulated: None
 ) -> None:
     assert browser(alice).get(page(organization, action)).status_code == 405
@@ -216,7 +218,7 @@ def test_looking_changes_nothing(
 # --- The simulated phone ------------------------------------------------------------------------
 
 
-def test_without_the_simulator_there_is_no_simulated_phone(
+def test_scan_without_the_simulator_gets_404(
     organization: Organization, alice: User, settings: Settings
 ) -> None:
     settings.WHATSAPP_SERVER = "live"
@@ -224,7 +226,7 @@ def test_without_the_simulator_there_is_no_simulated_phone(
     assert browser(alice).post(page(organization, "scan")).status_code == 404
 
 
-def test_the_simulated_phone_needs_a_code(
+def test_scan_without_a_code_is_refused(
     organization: Organization, alice: User, simulated: None
 ) -> None:
     response = browser(alice).post(page(organization, "scan"), headers=JSON)
@@ -234,7 +236,7 @@ def test_the_simulated_phone_needs_a_code(
     }
 
 
-def test_the_simulated_phone_scans_the_code_that_is_shown(
+def test_scan_uses_the_code_that_is_shown(
     connection: Connection,
     alice: User,
     hand: FakeWorker,
@@ -250,7 +252,7 @@ def test_the_simulated_phone_scans_the_code_that_is_shown(
     assert scanned == [CODE]
 
 
-def test_a_simulator_that_is_away_is_said_clearly(
+def test_scan_without_a_running_simulator_shows_the_problem(
     connection: Connection, alice: User, hand: FakeWorker, simulated: None, settings: Settings
 ) -> None:
     settings.SIMULATOR_STATE = settings.DATA_DIR / "no such file"
@@ -264,7 +266,7 @@ def test_a_simulator_that_is_away_is_said_clearly(
 # --- What admin must not do ---------------------------------------------------------------------
 
 
-def test_connections_are_neither_added_nor_deleted_here(
+def test_connections_cannot_be_added_or_deleted(
     connection: Connection, admin_client: Client
 ) -> None:
     assert admin_client.get(reverse("admin:connections_connection_add")).status_code == 403
@@ -273,16 +275,14 @@ def test_connections_are_neither_added_nor_deleted_here(
     assert admin_client.post(page(connection.organization)).status_code == 405
 
 
-def test_a_membership_that_ends_takes_the_page_along(
-    connection: Connection, alice: User, hand: FakeWorker
-) -> None:
+def test_removed_member_gets_404(connection: Connection, alice: User, hand: FakeWorker) -> None:
     client = browser(alice)
     assert client.get(page(connection.organization)).status_code == 200
     Membership.objects.filter(user=alice).delete()
     assert client.get(page(connection.organization)).status_code == 404
 
 
-def test_the_ended_case_offers_the_button_that_helps(
+def test_button_that_helps_is_offered_after_the_end(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)

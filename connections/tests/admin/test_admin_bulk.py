@@ -77,7 +77,7 @@ def page(run: BulkRun, action: str = "run") -> str:
 # --- The question --------------------------------------------------------------------------------
 
 
-def test_a_reconnect_says_which_and_which_not(
+def test_reconnect_confirmation_lists_each_group(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     first = down(alice, "North", "South")
@@ -99,14 +99,14 @@ def test_a_reconnect_says_which_and_which_not(
     assert not BulkRun.objects.exists(), "asking begins nothing"
 
 
-def test_a_disconnect_says_what_is_lost(alice: User) -> None:
+def test_disconnect_confirmation_says_what_is_lost(alice: User) -> None:
     html = text(ask(alice, "bulk_disconnect", down(alice, "North")))
     assert "its credentials saved on this server are deleted" in html
     assert "cannot be undone" in html and "scan a new QR code" in html
     assert 'name="sure"' not in html
 
 
-def test_more_than_a_few_disconnects_are_confirmed_by_their_number(alice: User) -> None:
+def test_many_disconnects_are_confirmed_by_their_number(alice: User) -> None:
     chosen = down(alice, *(f"Shop {number}" for number in range(CONFIRM_ABOVE + 1)))
     assert 'name="sure"' in text(ask(alice, "bulk_disconnect", chosen))
     assert 'name="sure"' not in text(ask(alice, "bulk_reconnect", chosen))
@@ -118,7 +118,7 @@ def test_more_than_a_few_disconnects_are_confirmed_by_their_number(alice: User) 
     assert BulkItem.objects.filter(result="waiting").count() == 11
 
 
-def test_all_that_match_can_be_chosen_across_pages(alice: User, admin_user: User) -> None:
+def test_all_matches_can_be_chosen_across_pages(alice: User, admin_user: User) -> None:
     down(alice, *(f"Shop {number:03}" for number in range(110)))
     made(alice, "Never linked")
     state = "?" + urlencode({"state": "action_needed"})
@@ -130,7 +130,7 @@ def test_all_that_match_can_be_chosen_across_pages(alice: User, admin_user: User
     assert len(chosen_in(html)) == 110
 
 
-def test_only_ones_own_can_be_chosen(
+def test_connection_of_others_cannot_be_chosen(
     alice: User, charlie: User, other_organization: Organization
 ) -> None:
     theirs = Connection.objects.of(other_organization)
@@ -141,7 +141,9 @@ def test_only_ones_own_can_be_chosen(
     assert "Globex" not in html
 
 
-def test_who_may_only_look_at_one_is_told_so(alice: User, connection: Connection) -> None:
+def test_confirmation_names_connections_that_may_only_be_viewed(
+    alice: User, connection: Connection
+) -> None:
     mine = down(alice, "Mine")
     looked_at = down(alice, "Looked at")
     Membership.objects.filter(organization=looked_at[0].pk).update(role=Membership.Role.VIEWER)
@@ -152,21 +154,21 @@ def test_who_may_only_look_at_one_is_told_so(alice: User, connection: Connection
     assert results == {mine[0].pk: "waiting", looked_at[0].pk: "skipped"}
 
 
-def test_a_viewer_cannot_even_ask(alice: User, bob: User, connection: Connection) -> None:
+def test_viewer_has_no_bulk_actions(alice: User, bob: User, connection: Connection) -> None:
     assert browser(bob).get(LIST).status_code == 200
     form = {"action": "bulk_disconnect", "index": 0, "_selected_action": connection.pk}
     assert "credentials" not in text(browser(bob).post(LIST, form))
 
 
 @pytest.mark.parametrize("chosen", ["", ",,", "x", "-1", "9" * 400, "١", "1;2"])
-def test_what_is_no_choice_begins_nothing(alice: User, chosen: str) -> None:
+def test_unknown_action_starts_no_run(alice: User, chosen: str) -> None:
     form = {"action": "reconnect", "chosen": chosen}
     assert "There is nothing to do" in text(browser(alice).post(BEGIN, form))
     assert browser(alice).post(BEGIN, form | {"action": "x"}).status_code == 400
     assert browser(alice).get(BEGIN).status_code == 405
 
 
-def test_a_forged_form_begins_nothing(alice: User) -> None:
+def test_form_without_csrf_token_starts_no_run(alice: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(alice)
     chosen = down(alice, "North")[0]
@@ -187,7 +189,7 @@ def run(alice: User, connection: Connection, hand: FakeWorker) -> BulkRun:
     return run
 
 
-def test_the_page_tells_a_result_for_each(run: BulkRun, alice: User) -> None:
+def test_run_page_shows_each_result(run: BulkRun, alice: User) -> None:
     html = text(browser(alice).get(page(run)))
     assert '<progress max="3" value="1"' in html and "1 of 3" in html
     assert "Waiting: 2 · Needs the phone: 1" in html
@@ -197,7 +199,7 @@ def test_the_page_tells_a_result_for_each(run: BulkRun, alice: User) -> None:
     assert "style=" not in html and "onclick=" not in html
 
 
-def test_without_javascript_it_loads_itself_until_it_is_over(run: BulkRun, alice: User) -> None:
+def test_run_page_without_javascript_reloads_until_the_end(run: BulkRun, alice: User) -> None:
     assert '<noscript><meta http-equiv="refresh"' in text(browser(alice).get(page(run)))
     BulkItem.objects.filter(result="waiting").update(result="done", reason=Reason.RESUMED)
     actions.advance_runs()
@@ -206,7 +208,7 @@ def test_without_javascript_it_loads_itself_until_it_is_over(run: BulkRun, alice
     assert "Finished" in html and "Connected: 2 · Needs the phone: 1" in html
 
 
-def test_the_script_is_told_what_has_changed(run: BulkRun, alice: User) -> None:
+def test_progress_has_the_items_that_changed(run: BulkRun, alice: User) -> None:
     client, address = browser(alice), page(run, "run_progress")
     whole = client.get(address).json()
     assert (whole["done"], whole["total"], whole["ended"]) == (1, 3, False)
@@ -221,14 +223,14 @@ def test_the_script_is_told_what_has_changed(run: BulkRun, alice: User) -> None:
         assert len(client.get(address, {"since": nonsense}).json()["items"]) == 3
 
 
-def test_it_says_so_when_no_worker_runs(run: BulkRun, alice: User, hand: FakeWorker) -> None:
+def test_run_page_shows_that_no_worker_runs(run: BulkRun, alice: User, hand: FakeWorker) -> None:
     assert "is not running" not in text(browser(alice).get(page(run)))
     hand.die()
     assert "is not running" in text(browser(alice).get(page(run)))
     assert "is not running" in browser(alice).get(page(run, "run_progress")).json()["waiting"]
 
 
-def test_it_is_there_for_who_made_it_and_superusers_only(
+def test_run_page_is_for_its_maker_and_superusers(
     run: BulkRun, alice: User, bob: User, charlie: User, admin_user: User
 ) -> None:
     for name in ("run", "run_progress", "run_stop"):
@@ -240,7 +242,7 @@ def test_it_is_there_for_who_made_it_and_superusers_only(
     assert browser(alice).get(f"{BEGIN}999999/").status_code == 404
 
 
-def test_it_can_be_stopped(run: BulkRun, alice: User) -> None:
+def test_run_can_be_stopped(run: BulkRun, alice: User) -> None:
     client = browser(alice)
     assert client.get(page(run, "run_stop")).status_code == 405
     assert client.post(page(run, "run_stop")).headers["Location"] == page(run)
@@ -250,15 +252,13 @@ def test_it_can_be_stopped(run: BulkRun, alice: User) -> None:
     assert not Connection.objects.filter(state=State.CONNECTING).exists()
 
 
-def test_who_lost_a_place_is_told_no_name_any_more(run: BulkRun, alice: User) -> None:
+def test_run_page_hides_the_name_after_a_lost_membership(run: BulkRun, alice: User) -> None:
     Membership.objects.filter(organization__name="South").delete()
     html = text(browser(alice).get(page(run)))
     assert "North" in html and "South" not in html and "No longer yours" in html
 
 
-def test_the_list_leads_to_what_goes_on(
-    run: BulkRun, alice: User, bob: User, admin_user: User
-) -> None:
+def test_list_links_to_open_runs(run: BulkRun, alice: User, bob: User, admin_user: User) -> None:
     assert page(run) in text(browser(alice).get(LIST))
     for user in (bob, admin_user):
         assert page(run) not in text(browser(user).get(LIST))

@@ -37,7 +37,7 @@ def history(
     hand.show_code(other, CODE + "other")
 
 
-def test_members_read_what_happened_to_their_own(alice: User, bob: User) -> None:
+def test_member_sees_events_of_own_organizations(alice: User, bob: User) -> None:
     for user in (alice, bob):
         page = shown(user, address(EVENTS))
         assert "A QR code is waiting to be scanned." in page and "alice" in page
@@ -45,7 +45,7 @@ def test_members_read_what_happened_to_their_own(alice: User, bob: User) -> None
         assert {row.connection.organization.name for row in rows(user, address(EVENTS))} == {"Acme"}
 
 
-def test_only_owners_and_superusers_read_from_where(
+def test_only_owners_and_superusers_see_addresses(
     olga: User, alice: User, bob: User, admin_user: User
 ) -> None:
     for user in (olga, admin_user):
@@ -54,7 +54,7 @@ def test_only_owners_and_superusers_read_from_where(
         assert ADDRESS not in shown(user, address(EVENTS))
 
 
-def test_who_owns_one_and_looks_at_another_reads_the_addresses_of_the_one(
+def test_owner_of_one_organization_sees_only_its_addresses(
     olga: User, other_organization: Organization
 ) -> None:
     role = Membership.Role.VIEWER
@@ -64,14 +64,14 @@ def test_who_owns_one_and_looks_at_another_reads_the_addresses_of_the_one(
     assert ADDRESS in page
 
 
-def test_an_address_is_not_found_by_searching_or_sorting(bob: User) -> None:
+def test_address_cannot_be_searched_or_sorted(bob: User) -> None:
     assert rows(bob, address(EVENTS, q=ADDRESS)) == []
     for query in ({"address": ADDRESS}, {"address__startswith": "1"}, {"user__password__gte": "a"}):
         assert browser(bob).get(address(EVENTS, **query)).status_code == 400
 
 
 @pytest.mark.parametrize("model", [EVENTS, ATTEMPTS])
-def test_searching_and_filtering_find_ones_own(
+def test_search_and_filters_find_own_events_only(
     bob: User,
     admin_user: User,
     model: str,
@@ -86,13 +86,13 @@ def test_searching_and_filtering_find_ones_own(
     assert own * 2 == everyones
 
 
-def test_filters_by_reason_state_and_time(admin_user: User) -> None:
+def test_events_are_filtered_by_reason_state_and_time(admin_user: User) -> None:
     asked = {"reason": "requested", "state__exact": "connecting"}
     assert len(rows(admin_user, address(EVENTS, **asked))) == 2
     assert rows(admin_user, address(EVENTS, at__year=2001)) == []
 
 
-def test_an_attempt_never_shows_its_code(olga: User, admin_user: User, bob: User) -> None:
+def test_attempt_list_shows_no_code(olga: User, admin_user: User, bob: User) -> None:
     for user in (olga, admin_user, bob):
         with CaptureQueriesContext(database) as queries:
             page = shown(user, address(ATTEMPTS))
@@ -102,7 +102,7 @@ def test_an_attempt_never_shows_its_code(olga: User, admin_user: User, bob: User
         assert read and not any('"code"' in sql or "phone_code" in sql for sql in read)
 
 
-def test_a_code_is_not_found_by_searching_or_filtering(bob: User) -> None:
+def test_code_cannot_be_searched_or_filtered(bob: User) -> None:
     """Bit by bit a filter would tell what it says."""
     assert rows(bob, address(ATTEMPTS, q="wa.me")) == []
     for field in ("code", "phone_code", "phone_number"):
@@ -111,13 +111,13 @@ def test_a_code_is_not_found_by_searching_or_filtering(bob: User) -> None:
             assert browser(bob).get(where).status_code == 400
 
 
-def test_a_connection_is_not_found_by_its_secrets(bob: User) -> None:
+def test_connection_cannot_be_filtered_by_its_secrets(bob: User) -> None:
     for field in ("requested_number__startswith", "store_name", "attempts__code__startswith"):
         assert browser(bob).get(address("connection", **{field: "h"})).status_code == 400
 
 
 @pytest.mark.parametrize(("model", "field"), [(EVENTS, "at"), (ATTEMPTS, "started_at")])
-def test_a_day_that_cannot_be_is_refused(admin_user: User, model: str, field: str) -> None:
+def test_invalid_day_is_refused(admin_user: User, model: str, field: str) -> None:
     for day in ((int(20 * "9"), 1, 1), (2026, 2, 31), (0, 1, 1)):
         lookups = zip(("year", "month", "day"), map(str, day), strict=True)
         where = address(model, **{f"{field}__{part}": value for part, value in lookups})
@@ -126,7 +126,7 @@ def test_a_day_that_cannot_be_is_refused(admin_user: User, model: str, field: st
 
 
 @pytest.mark.parametrize("model", [EVENTS, ATTEMPTS])
-def test_it_is_never_written(admin_user: User, model: str) -> None:
+def test_history_is_read_only(admin_user: User, model: str) -> None:
     client: Any = browser(admin_user)
     table: Any = {EVENTS: ConnectionEvent, ATTEMPTS: PairingAttempt}[model]
     before = table.objects.count()

@@ -99,7 +99,7 @@ def test_filter_of_a_section_names_what_the_section_shows(section: Section) -> N
 # --- Filters -------------------------------------------------------------------------------------
 
 
-def test_it_is_filtered_by_state_and_reason(alice: User, hand: FakeWorker) -> None:
+def test_list_is_filtered_by_state_and_reason(alice: User, hand: FakeWorker) -> None:
     up = {"desired": Desired.CONNECTED, "worker": hand.worker}
     add(alice, "Up", state=State.CONNECTED, reason=Reason.LINKED, **up)
     add(alice, "Down", state=State.ACTION_NEEDED, reason=Reason.LOGGED_OUT_BY_PHONE, **up)
@@ -121,11 +121,11 @@ def test_it_is_filtered_by_state_and_reason(alice: User, hand: FakeWorker) -> No
 
 
 @pytest.mark.parametrize("query", [{"state": "x"}, {"reason": "x"}, {"down": "2"}, {"down": ""}])
-def test_what_is_no_choice_finds_nothing(alice: User, query: dict[str, str]) -> None:
+def test_unknown_choice_finds_nothing(alice: User, query: dict[str, str]) -> None:
     assert names(alice, **query) == []
 
 
-def test_only_reasons_that_there_are_can_be_chosen(alice: User) -> None:
+def test_only_existing_reasons_can_be_chosen(alice: User) -> None:
     html = page(alice)
     assert "?reason=never_connected" in html and "?reason=banned" not in html
     assert "?reason=banned" in page(alice, reason="banned")
@@ -144,7 +144,7 @@ def history(connection: Connection, *lines: tuple[float, State, State]) -> None:
         )
 
 
-def test_down_longer_than_is_told_from_the_history(alice: User, hand: FakeWorker) -> None:
+def test_down_filter_reads_the_history(alice: User, hand: FakeWorker) -> None:
     R, C, D, N = State.RECONNECTING, State.CONNECTED, State.DISCONNECTED, State.CONNECTING
     wanted = {"desired": Desired.CONNECTED, "state": R, "reason": Reason.LINK_LOST}
     columns = {**wanted, "worker": hand.worker}
@@ -160,9 +160,7 @@ def test_down_longer_than_is_told_from_the_history(alice: User, hand: FakeWorker
     assert names(alice, down=72) == []
 
 
-def test_a_link_that_no_one_holds_is_down_since_the_last_sign_of_life(
-    alice: User, hand: FakeWorker
-) -> None:
+def test_unowned_link_is_down_since_the_last_heartbeat(alice: User, hand: FakeWorker) -> None:
     columns = {"desired": Desired.CONNECTED, "state": State.CONNECTED, "worker": hand.worker}
     history(add(alice, "Left", **columns), (90, State.CONNECTING, State.CONNECTED))
     assert names(alice, down=1) == []
@@ -195,7 +193,7 @@ def test_a_link_that_no_one_holds_is_down_since_the_last_sign_of_life(
         ("' OR 1=1", []),
     ],
 )
-def test_it_is_searched_by_name_and_number(alice: User, text: str, found: list[str]) -> None:
+def test_list_is_searched_by_name_and_number(alice: User, text: str, found: list[str]) -> None:
     add(alice, "Bakery North", number="5511987654321")
     add(alice, "Bakery South", number="552198765432")
     add(alice, "Shop 24", number="4930123456")
@@ -203,7 +201,7 @@ def test_it_is_searched_by_name_and_number(alice: User, text: str, found: list[s
     assert names(alice, q=text) == found
 
 
-def test_it_is_ordered_by_each_column(alice: User, hand: FakeWorker) -> None:
+def test_list_is_ordered_by_each_column(alice: User, hand: FakeWorker) -> None:
     now = timezone.now()
     columns = {"desired": Desired.CONNECTED, "worker": hand.worker}
     add(alice, "B", number="2", state=State.CONNECTED, since=now, **columns)
@@ -219,7 +217,7 @@ def test_it_is_ordered_by_each_column(alice: User, hand: FakeWorker) -> None:
 # --- Rows ----------------------------------------------------------------------------------------
 
 
-def test_a_row_is_what_the_socket_tells(
+def test_row_shows_the_summary_of_the_socket(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, TESTS)
@@ -233,7 +231,7 @@ def test_a_row_is_what_the_socket_tells(
     assert f'datetime="{connection.since.isoformat()}"' in html and ">just now</time>" in html
 
 
-def test_it_costs_the_same_however_long_it_is(
+def test_number_of_queries_does_not_depend_on_the_rows(
     alice: User, hand: FakeWorker, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     hand.die()
@@ -255,12 +253,12 @@ def test_it_costs_the_same_however_long_it_is(
     assert queries() == few
 
 
-def test_a_name_that_is_markup_is_text(alice: User) -> None:
+def test_name_with_markup_is_escaped(alice: User) -> None:
     add(alice, "<b>Bold</b>")
     assert "<b>Bold" not in page(alice) and "&lt;b&gt;Bold" in page(alice)
 
 
-def test_the_buttons_are_for_those_who_may_press_them(
+def test_bulk_actions_are_for_operators(
     connection: Connection, alice: User, bob: User, admin_user: User
 ) -> None:
     for user, may in ((alice, True), (bob, False), (admin_user, True)):

@@ -32,7 +32,7 @@ def page(connection: Connection, olivia: User, alice: User, charlie: User) -> st
     return reverse("security", args=[organization.pk])
 
 
-def test_owner_sees_what_everyone_has_made(page: str, olivia: User) -> None:
+def test_owner_sees_the_keys_of_everyone(page: str, olivia: User) -> None:
     text = shown(olivia, page)
     places = [text.index(name) for name in ("alice", "charlie", "leftover", "shop", "billing")]
     assert places == sorted(places)
@@ -57,7 +57,7 @@ def test_revoked_and_expired_keys_are_not_shown(page: str, olivia: User) -> None
     assert "open until" not in text
 
 
-def test_all_keys_of_one_person_are_revoked_after_a_question(page: str, olivia: User) -> None:
+def test_all_keys_of_one_person_are_revoked_after_confirmation(page: str, olivia: User) -> None:
     where = f"{page}{olivia.pk}/revoke/"
     assert "shop" in shown(olivia, where)
     assert ApiToken.objects.filter(revoked_at=None).count() == 4
@@ -79,7 +79,7 @@ def test_person_without_a_key_here_is_not_found(page: str, olivia: User) -> None
 
 
 @pytest.mark.parametrize("name", ["alice", "bob", "charlie"])
-def test_nobody_else_sees_or_revokes(page: str, name: str, bob: User, olivia: User) -> None:
+def test_others_cannot_see_or_revoke_keys(page: str, name: str, bob: User, olivia: User) -> None:
     expected = 404 if name == "charlie" else 403
     client = browser(User.objects.get(username=name))
     assert client.get(page).status_code == expected

@@ -26,14 +26,14 @@ def ask(client: Client, action: str, worker: Worker, **more: str) -> str:
     return client.post(LIST, chosen, follow=True).content.decode()
 
 
-def test_only_superusers_know_of_workers(alice: User, hand: FakeWorker) -> None:
+def test_only_superusers_see_workers(alice: User, hand: FakeWorker) -> None:
     client = Client()
     client.force_login(alice)
     assert client.get(LIST).status_code == 403
     assert LIST not in client.get("/admin/").content.decode()
 
 
-def test_those_that_live_come_first_and_the_others_when_asked_for(
+def test_list_shows_living_workers_unless_all_are_chosen(
     superuser: Client, hand: FakeWorker
 ) -> None:
     long_ago = timezone.now() - timedelta(days=1)
@@ -44,7 +44,7 @@ def test_those_that_live_come_first_and_the_others_when_asked_for(
     assert "hand" in everything and "Gives no sign of life" in everything
 
 
-def test_a_worker_that_is_alone_cannot_be_drained(
+def test_single_worker_cannot_be_drained(
     superuser: Client, hand: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Worker, "are_shared", lambda: False)
@@ -54,7 +54,7 @@ def test_a_worker_that_is_alone_cannot_be_drained(
     assert hand.worker.draining_since is None
 
 
-def test_draining_is_asked_about_told_and_noted(
+def test_draining_is_confirmed_shown_and_audited(
     superuser: Client, hand: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Worker, "are_shared", lambda: True)

@@ -52,7 +52,7 @@ def told(connection: Connection, may_operate: bool = True) -> dict[str, Any]:
 # --- Linking by a typed code --------------------------------------------------------------------
 
 
-def test_a_code_for_the_phone_is_asked_for(connection: Connection, alice: User) -> None:
+def test_form_requests_a_phone_code(connection: Connection, alice: User) -> None:
     answer = ask_by_phone(alice, connection, f" {WRITTEN} ")
     assert (answer.status_code, answer.headers["Location"]) == (302, page(connection.organization))
     connection.refresh_from_db()
@@ -69,7 +69,7 @@ def test_a_code_for_the_phone_is_asked_for(connection: Connection, alice: User) 
         ("54 9 11 2345-6789", "5491123456789"),
     ],
 )
-def test_code_is_asked_for_in_the_spelling_typed(
+def test_code_is_requested_in_the_spelling_typed(
     connection: Connection, alice: User, text: str, number: str
 ) -> None:
     assert ask_by_phone(alice, connection, text).status_code == 302
@@ -85,7 +85,7 @@ def test_letters_in_a_number_are_named_at_the_field(connection: Connection, alic
 
 
 @pytest.mark.parametrize("number", ["", "123", "11987654321", "+55", "+55\0", "9" * 5000])
-def test_a_number_that_is_none_is_told_at_the_field(
+def test_invalid_number_shows_an_error_at_the_field(
     connection: Connection, alice: User, number: str
 ) -> None:
     answer = ask_by_phone(alice, connection, number)
@@ -100,16 +100,14 @@ def test_a_number_that_is_none_is_told_at_the_field(
     assert not connection.events.exists()
 
 
-def test_another_number_than_the_expected_one_is_refused(
-    connection: Connection, alice: User
-) -> None:
+def test_unexpected_number_is_refused(connection: Connection, alice: User) -> None:
     Organization.objects.filter(pk=connection.pk).update(expected_number="12025550123")
     assert 'value="+1 202-555-0123"' in text(get(alice, page(connection.organization)))
     html = text(ask_by_phone(alice, connection, WRITTEN))
     assert "This organization expects another number." in html and f'value="{WRITTEN}"' in html
 
 
-def test_outsiders_viewers_and_those_who_only_look(
+def test_phone_code_request_needs_an_operator(
     connection: Connection, bob: User, charlie: User
 ) -> None:
     for action in ("phone", "self_test"):
@@ -121,7 +119,7 @@ def test_outsiders_viewers_and_those_who_only_look(
     assert not connection.events.exists()
 
 
-def test_the_code_is_shown_in_two_groups_and_spelled(
+def test_phone_code_is_shown_in_two_groups_and_spelled(
     connection: Connection, alice: User, bob: User, hand: FakeWorker
 ) -> None:
     show_phone_code(connection, hand)
@@ -132,9 +130,7 @@ def test_the_code_is_shown_in_two_groups_and_spelled(
     assert "ABCD" not in text(get(bob, page(connection.organization)))
 
 
-def test_the_snapshot_tells_the_code_to_those_who_may_operate(
-    connection: Connection, hand: FakeWorker
-) -> None:
+def test_snapshot_has_the_code_for_operators_only(connection: Connection, hand: FakeWorker) -> None:
     show_phone_code(connection, hand)
     seen = told(connection)
     assert (seen["panel"], seen["method"], seen["pairing"]) == ("phone_code", "phone", None)
@@ -230,7 +226,7 @@ def test_no_other_spelling_is_offered_where_none_helps(
     assert told(connection)["otherSpelling"] is None, "the organization rests"
 
 
-def test_each_way_to_link_leads_to_the_other(connection: Connection, hand: FakeWorker) -> None:
+def test_each_method_offers_the_other(connection: Connection, hand: FakeWorker) -> None:
     def ways() -> tuple[bool, bool]:
         seen = told(connection)
         return seen["canLinkByPhone"], seen["canShowQr"]
@@ -272,7 +268,7 @@ def test_new_code_is_offered_beside_a_saved_login_that_is_down(
 # --- The test message ---------------------------------------------------------------------------
 
 
-def test_a_test_message_is_asked_for_and_its_result_told(
+def test_test_message_is_requested_and_its_result_shown(
     connection: Connection, alice: User, bob: User, hand: FakeWorker
 ) -> None:
     address = page(connection.organization, "self_test")
@@ -291,7 +287,7 @@ def test_a_test_message_is_asked_for_and_its_result_told(
 # --- Trouble ------------------------------------------------------------------------------------
 
 
-def test_everyone_is_told_that_the_software_is_too_old(
+def test_everyone_sees_the_alarm_about_an_outdated_client(
     connection: Connection, bob: User, hand: FakeWorker
 ) -> None:
     html = text(get(bob, page(connection.organization)))
@@ -305,7 +301,7 @@ def test_everyone_is_told_that_the_software_is_too_old(
     assert told(connection)["refusedSince"] is None
 
 
-def test_the_next_try_is_told_without_javascript(
+def test_next_try_is_shown_without_javascript(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -319,7 +315,7 @@ def test_the_next_try_is_told_without_javascript(
     assert "has banned this number until" in answer.json()["message"]
 
 
-def test_the_scripts_say_what_the_page_brings(connection: Connection, alice: User) -> None:
+def test_scripts_use_the_texts_of_the_page(connection: Connection, alice: User) -> None:
     client = browser(alice)
     html = text(client.get(page(connection.organization)))
     found = re.search(r'<script id="connection-texts" type="application/json">(.*?)</script>', html)
@@ -332,9 +328,7 @@ def test_the_scripts_say_what_the_page_brings(connection: Connection, alice: Use
 # --- The timeline -------------------------------------------------------------------------------
 
 
-def test_earlier_lines_are_pages_of_their_own(
-    connection: Connection, bob: User, charlie: User
-) -> None:
+def test_earlier_lines_are_paginated(connection: Connection, bob: User, charlie: User) -> None:
     now = timezone.now()
     for ago in range(25):
         ConnectionEvent.objects.create(
@@ -359,7 +353,7 @@ def test_earlier_lines_are_pages_of_their_own(
     assert browser(bob).get(f"{timeline}?before=nonsense").status_code == 404
 
 
-def test_the_uptime_has_a_bar_and_a_row_for_each_day(
+def test_uptime_has_a_bar_and_a_row_for_each_day(
     connection: Connection, bob: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)

@@ -66,7 +66,9 @@ def test_every_state_and_reason_has_a_panel_with_a_name(
         ),
     ],
 )
-def test_the_panel_tells_what_is(see: Callable[[], ConnectionStatus], panel: Panel) -> None:
+def test_each_status_has_the_expected_panel(
+    see: Callable[[], ConnectionStatus], panel: Panel
+) -> None:
     assert panel_of(see(), may_operate=True) == panel
 
 
@@ -77,7 +79,7 @@ def test_the_panel_tells_what_is(see: Callable[[], ConnectionStatus], panel: Pan
         lambda: typed(PHONE_CODE),
     ],
 )
-def test_who_may_only_look_is_not_shown_the_code(see: Callable[[], ConnectionStatus]) -> None:
+def test_viewer_gets_the_panel_without_the_code(see: Callable[[], ConnectionStatus]) -> None:
     seen = see()
     assert panel_of(seen, may_operate=False) == Panel.HIDDEN
 
@@ -91,5 +93,5 @@ def test_who_may_only_look_is_not_shown_the_code(see: Callable[[], ConnectionSta
         ("0", "+0"),
     ],
 )
-def test_numbers_are_written_as_people_write_them(number: str, text: str) -> None:
+def test_numbers_are_formatted(number: str, text: str) -> None:
     assert format_phone_number(number) == text

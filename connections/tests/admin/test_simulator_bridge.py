@@ -25,13 +25,13 @@ def state(tmp_path: Path, settings: Settings) -> Path:
     return tmp_path / "simulator.json"
 
 
-def test_live_hosts_know_nothing_of_it(settings: Settings) -> None:
+def test_live_hosts_get_no_simulator_environment(settings: Settings) -> None:
     settings.WHATSAPP_SERVER = "live"
     assert not simulator_bridge.enabled()
     assert simulator_bridge.host_environment() == {}
 
 
-def test_its_hosts_are_sent_there(state: Path) -> None:
+def test_hosts_get_the_simulator_environment(state: Path) -> None:
     state.write_text(json.dumps(STATE))
     assert simulator_bridge.enabled()
     assert simulator_bridge.host_environment() == {
@@ -44,7 +44,7 @@ def test_its_hosts_are_sent_there(state: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "", "{"])
-def test_a_missing_one_is_named(state: Path, content: str | None) -> None:
+def test_missing_simulator_is_an_improper_configuration(state: Path, content: str | None) -> None:
     if content is not None:
         state.write_text(content)
     with pytest.raises(ImproperlyConfigured, match="start `python -m simulator`, or set"):
@@ -53,7 +53,7 @@ def test_a_missing_one_is_named(state: Path, content: str | None) -> None:
         simulator_bridge.scan("a code")
 
 
-def test_one_that_does_not_answer_fails_the_scan(state: Path) -> None:
+def test_scan_fails_when_the_simulator_does_not_answer(state: Path) -> None:
     state.write_text(json.dumps(STATE))
     with pytest.raises(simulator_bridge.ScanFailed):
         simulator_bridge.scan("a code")

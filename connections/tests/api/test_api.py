@@ -83,7 +83,9 @@ def reread(connection: Connection) -> Connection:
 
 
 @pytest.mark.parametrize("action", ["reconnect", "init-baileys"])
-def test_reconnect_without_an_answer_yet(api: Client, connection: Connection, action: str) -> None:
+def test_reconnect_without_a_result_gets_202(
+    api: Client, connection: Connection, action: str
+) -> None:
     answer = api.post(url(connection, action))
     assert (answer.status_code, answer.json()) == (202, INITIALIZED)
     assert answer["Retry-After"] == "3"
@@ -94,14 +96,14 @@ def test_reconnect_without_an_answer_yet(api: Client, connection: Connection, ac
     assert line.user is not None and line.user.username == "alice"
 
 
-def test_reconnect_again_joins_the_request_that_waits(api: Client, connection: Connection) -> None:
+def test_repeated_reconnect_joins_the_waiting_request(api: Client, connection: Connection) -> None:
     for _ in range(3):
         answer = api.post(url(connection, "reconnect"))
         assert (answer.status_code, answer.json()) == (202, INITIALIZED)
     assert reread(connection).generation == 1
 
 
-def test_reconnect_gives_the_code_of_the_pairing_under_way(
+def test_reconnect_returns_the_code_of_the_pairing_in_progress(
     api: Client, connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -116,7 +118,9 @@ def test_reconnect_gives_the_code_of_the_pairing_under_way(
     assert answer["Content-Type"] == "application/json"
 
 
-def test_reconnect_while_connected(api: Client, connection: Connection, hand: FakeWorker) -> None:
+def test_reconnect_while_connected_gets_409(
+    api: Client, connection: Connection, hand: FakeWorker
+) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
     answer = api.post(url(connection, "reconnect"))
@@ -164,7 +168,7 @@ def test_reconnect_waits_for_the_saved_credentials(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_reconnect_says_why_it_failed(
+def test_failed_reconnect_gets_503_with_the_reason(
     api: Client,
     connection: Connection,
     hand: FakeWorker,
@@ -214,7 +218,7 @@ def test_waiting_reconnect_gets_503_when_the_phone_asks_for_a_passkey(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_reconnect_gives_way_to_a_disconnect(
+def test_reconnect_superseded_by_a_disconnect_gets_409(
     api: Client,
     connection: Connection,
     background: Background,
@@ -233,7 +237,7 @@ def test_reconnect_gives_way_to_a_disconnect(
 # --- QR code -------------------------------------------------------------------------------------
 
 
-def test_qrcode_before_anything_was_asked_for(api: Client, connection: Connection) -> None:
+def test_qrcode_without_a_request_gets_404(api: Client, connection: Connection) -> None:
     answer = api.get(url(connection, "qrcode"))
     assert answer.status_code == 404
     assert answer.json() == refusal(
@@ -243,7 +247,7 @@ def test_qrcode_before_anything_was_asked_for(api: Client, connection: Connectio
     assert "Retry-After" not in answer
 
 
-def test_qrcode_before_the_first_code(
+def test_qrcode_before_the_first_code_gets_404(
     api: Client, connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -256,7 +260,7 @@ def test_qrcode_before_the_first_code(
     assert answer["Retry-After"] == "3"
 
 
-def test_qrcode_of_a_code(api: Client, connection: Connection, hand: FakeWorker) -> None:
+def test_qrcode_returns_the_code(api: Client, connection: Connection, hand: FakeWorker) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
     answer = api.get(url(connection, "qrcode"))
@@ -268,7 +272,7 @@ def test_qrcode_of_a_code(api: Client, connection: Connection, hand: FakeWorker)
     }
 
 
-def test_qrcode_of_a_code_that_is_over(
+def test_qrcode_of_an_expired_code_gets_404(
     api: Client, connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -278,7 +282,9 @@ def test_qrcode_of_a_code_that_is_over(
     assert (answer.status_code, answer.json()["code"]) == (404, "qr_not_available")
 
 
-def test_qrcode_of_a_dead_worker(api: Client, connection: Connection, hand: FakeWorker) -> None:
+def test_qrcode_of_a_dead_worker_gets_404(
+    api: Client, connection: Connection, hand: FakeWorker
+) -> None:
     """No one would notice the scan."""
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
@@ -287,7 +293,9 @@ def test_qrcode_of_a_dead_worker(api: Client, connection: Connection, hand: Fake
     assert (answer.status_code, answer.json()["code"]) == (404, "qr_not_available")
 
 
-def test_qrcode_while_connected(api: Client, connection: Connection, hand: FakeWorker) -> None:
+def test_qrcode_while_connected_gets_409(
+    api: Client, connection: Connection, hand: FakeWorker
+) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
     answer = api.get(url(connection, "qrcode"))
@@ -295,7 +303,7 @@ def test_qrcode_while_connected(api: Client, connection: Connection, hand: FakeW
     assert answer.json() == refusal("already_connected", "WhatsApp is already connected")
 
 
-def test_qrcode_after_the_codes_ran_out(
+def test_qrcode_after_the_last_code_gets_404(
     api: Client, connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -390,7 +398,7 @@ def test_status_of_a_dead_worker(api: Client, connection: Connection, hand: Fake
 # --- Disconnect ----------------------------------------------------------------------------------
 
 
-def test_disconnect_without_an_answer_yet(api: Client, connection: Connection) -> None:
+def test_disconnect_without_a_result_gets_202(api: Client, connection: Connection) -> None:
     answer = api.delete(url(connection, "disconnect"))
     assert answer.status_code == 202
     assert answer.json() == {
@@ -452,7 +460,7 @@ def test_disconnect_waits_for_the_clean_up(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_disconnect_says_that_the_clean_up_failed(
+def test_disconnect_with_a_failed_clean_up_gets_500(
     api: Client,
     connection: Connection,
     hand: FakeWorker,
@@ -468,7 +476,7 @@ def test_disconnect_says_that_the_clean_up_failed(
 
 
 @pytest.mark.parametrize("observation", [Reason.CODES_EXPIRED, Reason.FORGOTTEN])
-def test_disconnect_of_what_is_down_is_no_failure(
+def test_disconnect_of_a_disconnected_connection_gets_200(
     api: Client, connection: Connection, hand: FakeWorker, observation: AnyObservation
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -478,7 +486,7 @@ def test_disconnect_of_what_is_down_is_no_failure(
     assert (answer.status_code, answer.json()["retryIn"]) == (202, 3000)
 
 
-def test_disconnect_can_be_asked_for_again_once_it_failed(
+def test_disconnect_can_be_repeated_after_a_failure(
     api: Client, connection: Connection, hand: FakeWorker
 ) -> None:
     api.delete(url(connection, "disconnect"))
@@ -515,12 +523,12 @@ def ask(client: Client, method: str, connection: Connection, action: str) -> Ans
     return answer
 
 
-def test_the_table_of_permissions_names_every_route() -> None:
+def test_permission_table_has_every_route() -> None:
     assert {str(route.pattern) for route in urlpatterns} == {action for _, action, _ in ROUTES}
 
 
 @by_route
-def test_an_operator_may(
+def test_operator_may_use_every_route(
     api: Client, connection: Connection, method: str, action: str, needs: str
 ) -> None:
     answer = ask(api, method, connection, action)
@@ -529,7 +537,7 @@ def test_an_operator_may(
 
 
 @by_route
-def test_a_viewer_may_look(
+def test_viewer_may_only_read(
     bob: User, connection: Connection, method: str, action: str, needs: str
 ) -> None:
     answer = ask(api_client(bob), method, connection, action)
@@ -542,7 +550,7 @@ def test_a_viewer_may_look(
 
 
 @by_route
-def test_to_an_outsider_it_does_not_exist(
+def test_outsider_gets_404(
     charlie: User, connection: Connection, method: str, action: str, needs: str
 ) -> None:
     answer = ask(api_client(charlie), method, connection, action)
@@ -552,16 +560,14 @@ def test_to_an_outsider_it_does_not_exist(
 
 
 @by_route
-def test_an_unknown_organization_looks_the_same(
-    api: Client, method: str, action: str, needs: str
-) -> None:
+def test_unknown_organization_gets_404(api: Client, method: str, action: str, needs: str) -> None:
     answer = ask(api, method, Connection(pk=999_999), action)
     assert answer.status_code == 404
     assert answer.json() == refusal("not_found", "Organization not found.")
 
 
 @by_route
-def test_no_one_comes_in_without_a_token(
+def test_request_without_a_token_gets_401(
     connection: Connection, alice: User, method: str, action: str, needs: str
 ) -> None:
     browser = Client()
@@ -575,7 +581,7 @@ def test_no_one_comes_in_without_a_token(
 
 
 @by_route
-def test_other_methods_are_refused(
+def test_other_methods_get_405(
     api: Client, connection: Connection, method: str, action: str, needs: str
 ) -> None:
     taken = {method, "get"} if action == "test-message" else {method}

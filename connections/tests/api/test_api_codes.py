@@ -60,7 +60,7 @@ def show_phone_code(connection: Connection, hand: FakeWorker) -> None:
 
 @pytest.mark.parametrize("accept", ["*/*", "image/*", "image/png", "text/html", "application/json"])
 @pytest.mark.parametrize("kind", ["png", "svg"])
-def test_a_picture_of_the_code(
+def test_picture_shows_the_code(
     api: Api, path: str, connection: Connection, hand: FakeWorker, kind: str, accept: str
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -73,7 +73,7 @@ def test_a_picture_of_the_code(
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
-def test_why_there_is_no_picture(
+def test_picture_without_a_code_gets_the_reason(
     api: Api, path: str, connection: Connection, hand: FakeWorker, kind: str
 ) -> None:
     api.client.defaults["HTTP_ACCEPT"] = "image/png"
@@ -94,7 +94,9 @@ def test_why_there_is_no_picture(
 # --- Codes for the phone -------------------------------------------------------------------------
 
 
-def test_a_code_without_an_answer_yet(api: Api, path: str, connection: Connection) -> None:
+def test_pairing_code_without_a_result_gets_202(
+    api: Api, path: str, connection: Connection
+) -> None:
     for _ in range(2):
         answer = api("post", f"{path}/pairing-code", BODY)
         assert (answer.status_code, answer.json()) == (202, INITIALIZED)
@@ -103,7 +105,9 @@ def test_a_code_without_an_answer_yet(api: Api, path: str, connection: Connectio
     assert (row.generation, row.requested_method, row.requested_number) == (1, "phone", NUMBER)
 
 
-def test_a_code_to_type(api: Api, path: str, connection: Connection, hand: FakeWorker) -> None:
+def test_pairing_code_returns_the_code(
+    api: Api, path: str, connection: Connection, hand: FakeWorker
+) -> None:
     api("post", f"{path}/pairing-code", BODY)
     show_phone_code(connection, hand)
     answer = api("post", f"{path}/pairing-code", {"phoneNumber": "+55 (11) 98765-4321"})
@@ -130,7 +134,7 @@ def test_a_code_to_type(api: Api, path: str, connection: Connection, hand: FakeW
         ("541123456789", "541123456789"),
     ],
 )
-def test_code_is_asked_for_in_the_spelling_given(
+def test_code_is_requested_in_the_spelling_given(
     api: Api, path: str, connection: Connection, text: str, number: str
 ) -> None:
     assert api("post", f"{path}/pairing-code", {"phoneNumber": text}).status_code == 202
@@ -149,7 +153,7 @@ def test_other_spelling_of_a_number_is_another_request(
 
 
 @pytest.mark.parametrize("number", ["5215512345678", "551187654321", "999999999999"])
-def test_number_of_the_status_is_accepted_wherever_one_is_asked_for(
+def test_number_of_the_status_is_accepted_by_every_field(
     api: Api, path: str, connection: Connection, hand: FakeWorker, alice: User, number: str
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -198,7 +202,7 @@ def test_phone_with_the_other_spelling_of_the_expected_number_is_linked(
     assert api("get", f"{path}/status").json()["number"] == linked
 
 
-def test_a_code_that_is_over_is_not_told(
+def test_expired_code_is_not_returned(
     api: Api, path: str, connection: Connection, hand: FakeWorker
 ) -> None:
     api("post", f"{path}/pairing-code", BODY)
@@ -207,7 +211,7 @@ def test_a_code_that_is_over_is_not_told(
     assert api("post", f"{path}/pairing-code", BODY).status_code == 202
 
 
-def test_saved_credentials_need_no_code(
+def test_saved_credentials_return_no_code(
     api: Api, path: str, connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE, Method.PHONE, NUMBER)
@@ -237,18 +241,18 @@ def test_saved_credentials_need_no_code(
         ),
     ],
 )
-def test_a_number_that_is_none(
+def test_invalid_number_gets_400(
     api: Api, path: str, connection: Connection, body: dict[str, Any], message: str
 ) -> None:
     assert error(api("post", f"{path}/pairing-code", body)) == (400, "invalid", message)
     assert reread(connection).generation == 0
 
 
-def test_a_viewer_is_told_nothing_of_the_number(bob: User, path: str) -> None:
+def test_viewer_gets_403_before_the_number_is_checked(bob: User, path: str) -> None:
     assert error(Api(bob)("post", f"{path}/pairing-code", {}))[0] == 403
 
 
-def test_a_deactivated_organization_rests(
+def test_deactivated_organization_gets_409(
     api: Api, path: str, connection: Connection, alice: User
 ) -> None:
     set_active(connection.organization, False, ALICE)
@@ -257,7 +261,9 @@ def test_a_deactivated_organization_rests(
         assert refused == (409, "organization_inactive", "This organization is deactivated.")
 
 
-def test_too_many_attempts(api: Api, path: str, connection: Connection, settings: Settings) -> None:
+def test_too_many_attempts_get_429(
+    api: Api, path: str, connection: Connection, settings: Settings
+) -> None:
     settings.RECONNECTS_PER_ORGANIZATION = 1
     api("post", f"{path}/pairing-code", BODY)
     answer = api("post", f"{path}/pairing-code", {"phoneNumber": "+5511987654322"})
@@ -270,7 +276,7 @@ def test_too_many_attempts(api: Api, path: str, connection: Connection, settings
 
 
 @pytest.mark.parametrize("action", ["reconnect", "pairing-code"])
-def test_cancelling_is_safe_to_repeat(
+def test_cancel_can_be_repeated(
     api: Api, path: str, connection: Connection, hand: FakeWorker, action: str
 ) -> None:
     api("post", f"{path}/{action}", BODY)
@@ -282,7 +288,7 @@ def test_cancelling_is_safe_to_repeat(
     assert error(api("get", f"{path}/qrcode"))[:2] == (404, "client_not_found")
 
 
-def test_a_linked_phone_is_not_cancelled(
+def test_cancel_keeps_a_linked_phone(
     api: Api, path: str, connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)

@@ -17,7 +17,7 @@ def actor(alice: User) -> Actor:
     return Actor("alice", alice)
 
 
-def test_it_ends_the_attempt_and_is_remembered(
+def test_cancel_ends_the_attempt_and_adds_an_event(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, actor)
@@ -31,7 +31,7 @@ def test_it_ends_the_attempt_and_is_remembered(
     assert line is not None and (line.observation, line.actor) == ("cancel_requested", "alice")
 
 
-def test_there_is_nothing_to_cancel_at_rest_or_when_linked(
+def test_cancel_without_a_pairing_is_refused(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     for prepare in (
@@ -45,7 +45,7 @@ def test_there_is_nothing_to_cancel_at_rest_or_when_linked(
         assert everything() == before
 
 
-def test_another_way_of_linking_takes_the_place_of_the_first(
+def test_request_with_another_method_replaces_the_pairing(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     by_qr = actions.request_reconnect(connection.pk, actor)

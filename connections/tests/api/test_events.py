@@ -61,7 +61,7 @@ def told(api: Api, path: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_an_owner_sees_both_histories(eventful: Connection, path: str, olivia: User) -> None:
+def test_owner_sees_events_and_audit_entries(eventful: Connection, path: str, olivia: User) -> None:
     rows = told(Api(olivia), path)
     assert [row["event"] for row in rows] == [
         "organization_renamed",
@@ -98,7 +98,7 @@ def test_an_owner_sees_both_histories(eventful: Connection, path: str, olivia: U
     assert rows[2]["attempt"] == eventful.attempts.get().pk
 
 
-def test_others_see_the_connection_alone_and_no_addresses(
+def test_others_see_events_without_addresses(
     eventful: Connection, path: str, alice: User, bob: User, olivia: User, root: User
 ) -> None:
     own = Api(olivia, "manage", eventful.organization)
@@ -111,11 +111,11 @@ def test_others_see_the_connection_alone_and_no_addresses(
     assert told(Api(root), path)[-1]["address"] == "192.0.2.7"
 
 
-def test_outsiders(eventful: Connection, path: str, charlie: User) -> None:
+def test_outsider_gets_404(eventful: Connection, path: str, charlie: User) -> None:
     assert error(Api(charlie)("get", path)) == UNKNOWN
 
 
-def test_histories_of_others_are_not_mixed_in(
+def test_history_has_only_its_organization(
     eventful: Connection, path: str, olivia: User, other_organization: Organization
 ) -> None:
     set_member(other_organization, olivia, Membership.Role.OWNER, Actor("x"))
@@ -136,7 +136,7 @@ def test_histories_of_others_are_not_mixed_in(
         ("since=2026-03-01T13:00:06%2B01:00", ["organization_renamed"]),
     ],
 )
-def test_filters(
+def test_filters_select_lines(
     eventful: Connection, path: str, olivia: User, query: str, events: list[str]
 ) -> None:
     for second, event in enumerate(ConnectionEvent.objects.order_by("pk")):
@@ -169,14 +169,14 @@ CURSOR = Position(NOON, CONNECTION, 7).cursor
         "cursor=" + Position(NOON, "other", 7).cursor,
     ],
 )
-def test_a_wrong_parameter_is_named(path: str, olivia: User, query: str) -> None:
+def test_invalid_parameter_gets_400(path: str, olivia: User, query: str) -> None:
     status, code, message = error(Api(olivia)("get", f"{path}?{query}"))
     assert (status, code) == (400, "invalid")
     assert message.startswith(query.split("=")[0] + ": ")
 
 
 @pytest.mark.parametrize("number", [0, -1, 10**40])
-def test_a_cursor_that_someone_made_up_does_no_harm(
+def test_made_up_cursor_is_accepted_or_gets_400(
     eventful: Connection, path: str, olivia: User, number: int
 ) -> None:
     for kind in (CONNECTION, AUDIT):
@@ -187,7 +187,7 @@ def test_a_cursor_that_someone_made_up_does_no_harm(
         )
 
 
-def test_pages_stay_where_they_are_while_lines_come_in(
+def test_pages_are_stable_while_lines_are_added(
     eventful: Connection, path: str, olivia: User
 ) -> None:
     api = Api(olivia)
@@ -207,7 +207,9 @@ class PagesAddUp(TestCase):
 
     @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=12), st.integers(1, 5))
     @settings(max_examples=30, deadline=None)
-    def test_pages_add_up_to_the_whole(self, made: list[tuple[bool, int]], size: int) -> None:
+    def test_pages_together_have_every_line_once(
+        self, made: list[tuple[bool, int]], size: int
+    ) -> None:
         organization = Organization.objects.create(name="Acme")
         connection = Connection.objects.of(organization)
         for is_audit, second in made:
@@ -229,6 +231,6 @@ class PagesAddUp(TestCase):
 
 
 @given(st.datetimes(timezones=st.just(UTC)), st.sampled_from([CONNECTION, AUDIT]), st.integers(0))
-def test_a_cursor_is_its_place(at: datetime, kind: str, number: int) -> None:
+def test_cursor_is_parsed_to_its_position(at: datetime, kind: str, number: int) -> None:
     place = Position(at, kind, number)
     assert parse_cursor(place.cursor) == place

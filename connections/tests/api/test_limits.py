@@ -66,7 +66,7 @@ def url(connection: Connection, action: str) -> str:
     return f"/api/v1/organizations/{connection.pk}/whatsapp/{action}"
 
 
-def test_an_organization_has_its_share_and_then_waits(connection: Connection, actor: Actor) -> None:
+def test_organization_over_its_limit_has_to_wait(connection: Connection, actor: Actor) -> None:
     attempt(connection, actor)
     attempt(connection, actor, Method.PHONE)
     attempt(connection, actor)
@@ -80,7 +80,7 @@ def test_an_organization_has_its_share_and_then_waits(connection: Connection, ac
     assert Connection.objects.get(pk=connection.pk).generation == before
 
 
-def test_the_share_comes_back_one_by_one(connection: Connection, actor: Actor) -> None:
+def test_limit_frees_up_one_by_one(connection: Connection, actor: Actor) -> None:
     attempt(connection, actor)
     age(400)
     attempt(connection, actor)
@@ -94,7 +94,7 @@ def test_the_share_comes_back_one_by_one(connection: Connection, actor: Actor) -
         attempt(connection, actor)
 
 
-def test_another_organization_is_not_affected(
+def test_limit_of_one_organization_does_not_affect_another(
     connection: Connection, other: Connection, actor: Actor
 ) -> None:
     for _ in range(3):
@@ -103,7 +103,7 @@ def test_another_organization_is_not_affected(
     assert counted(other) == 1
 
 
-def test_a_caller_has_a_share_over_all_organizations(
+def test_caller_limit_counts_all_organizations(
     connection: Connection, other: Connection, actor: Actor, charlie: User
 ) -> None:
     for turn in range(5):
@@ -115,7 +115,7 @@ def test_a_caller_has_a_share_over_all_organizations(
     assert counted(connection) == 3
 
 
-def test_a_token_counts_for_itself(
+def test_token_has_its_own_limit(
     connection: Connection, other: Connection, alice: User, tight: Settings
 ) -> None:
     tight.RECONNECTS_PER_CALLER = 1
@@ -127,7 +127,7 @@ def test_a_token_counts_for_itself(
     attempt(other, Actor("alice", alice))
 
 
-def test_asking_again_for_what_runs_does_not_count(
+def test_repeated_request_does_not_count(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
     for _ in range(10):
@@ -138,9 +138,7 @@ def test_asking_again_for_what_runs_does_not_count(
     assert counted(connection) == 1
 
 
-def test_disconnecting_and_cancelling_are_never_refused(
-    connection: Connection, actor: Actor
-) -> None:
+def test_disconnect_and_cancel_have_no_limit(connection: Connection, actor: Actor) -> None:
     for _ in range(3):
         attempt(connection, actor)
     for _ in range(10):
@@ -148,7 +146,7 @@ def test_disconnecting_and_cancelling_are_never_refused(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fifty_at_once_are_one(connection: Connection, actor: Actor) -> None:
+def test_fifty_requests_at_once_count_as_one(connection: Connection, actor: Actor) -> None:
     def ask(_: int) -> int:
         try:
             return actions.request_reconnect(connection.pk, actor).generation
@@ -164,7 +162,7 @@ def test_fifty_at_once_are_one(connection: Connection, actor: Actor) -> None:
 @pytest.mark.parametrize(
     ("action", "body"), [("reconnect", {}), ("pairing-code", {"phoneNumber": "+5511987654321"})]
 )
-def test_what_an_api_client_is_told(
+def test_api_over_the_limit_gets_429(
     connection: Connection, alice: User, actor: Actor, action: str, body: dict[str, str]
 ) -> None:
     for _ in range(3):
@@ -182,7 +180,7 @@ def test_what_an_api_client_is_told(
     assert counted(connection) == 3
 
 
-def test_what_the_button_in_the_admin_says(
+def test_button_over_the_limit_shows_the_refusal(
     connection: Connection, alice: User, actor: Actor
 ) -> None:
     for _ in range(3):

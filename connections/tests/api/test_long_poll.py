@@ -16,17 +16,17 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_poll, "RECHECK_SECONDS", 0.01)
 
 
-def test_what_is_there_is_returned_at_once() -> None:
+def test_existing_result_is_returned_at_once() -> None:
     begun = time.monotonic()
     assert long_poll.wait_for(1, lambda: "there", 60) == "there"
     assert time.monotonic() - begun < 10
 
 
-def test_what_never_comes_is_given_up() -> None:
+def test_missing_result_returns_none_after_the_deadline() -> None:
     assert long_poll.wait_for(1, lambda: None, 0.03) is None
 
 
-def test_it_looks_again_and_again() -> None:
+def test_check_is_repeated() -> None:
     looks: list[int] = []
 
     def third() -> int | None:
@@ -36,7 +36,7 @@ def test_it_looks_again_and_again() -> None:
     assert long_poll.wait_for(1, third, 60) == 3
 
 
-def test_an_error_reaches_whoever_asked() -> None:
+def test_error_of_the_check_is_raised() -> None:
     def fail() -> None:
         raise LookupError("gone")
 
@@ -61,7 +61,7 @@ def test_request_steps_aside_while_it_waits() -> None:
     assert seen == ["aside", "look", "back"]
 
 
-def test_many_may_wait_for_the_same() -> None:
+def test_many_requests_can_wait_for_one_connection() -> None:
     ready: list[str] = []
     with ThreadPoolExecutor(4) as pool:
         waits = [
@@ -73,7 +73,7 @@ def test_many_may_wait_for_the_same() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_told_after_some_looks_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notification_after_several_checks_is_received(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some channel layers forget a listener that gives up in between."""
     looks: list[int] = []
 

@@ -63,7 +63,7 @@ def test_page_message_is_in_the_language_of_its_reader(
         assert make().page_message not in ("", english)
 
 
-def test_owner_of_the_phone_learns_only_what_is_theirs_to_know() -> None:
+def test_owner_message_exists_only_for_some_refusals() -> None:
     told = [error.code for error, *_ in REFUSALS if error.owner_message]
     assert told == ["unexpected_number", "too_many_requests", "too_many_requests"]
     assert (

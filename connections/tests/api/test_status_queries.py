@@ -85,7 +85,7 @@ def test_status_is_read_with_three_queries(
     assert answer.json()["hasQRCode"] is (prepare is pairing)
 
 
-def test_status_of_a_new_organization_makes_its_connection(
+def test_status_of_a_new_organization_creates_its_connection(
     client: Client, organization: Organization
 ) -> None:
     path = f"/api/v1/organizations/{organization.pk}/whatsapp/status"

@@ -49,9 +49,7 @@ def values(chart: Chart) -> list[int]:
     return [chart.top - int(step.split("H")[0]) for step in steps]
 
 
-def test_the_levels_are_what_the_changes_say(
-    connection: Connection, other_organization: Organization
-) -> None:
+def test_counts_follow_the_events(connection: Connection, other_organization: Organization) -> None:
     other = Connection.objects.of(other_organization)
     changes(connection, (300, State.CONNECTED), (200, State.RECONNECTING), (190, State.CONNECTED))
     changes(other, (250, State.CONNECTED), (100, State.ACTION_NEEDED))
@@ -65,7 +63,7 @@ def test_the_levels_are_what_the_changes_say(
     )
 
 
-def test_changes_that_are_none_do_not_count(connection: Connection) -> None:
+def test_events_without_a_change_do_not_count(connection: Connection) -> None:
     changes(
         connection,
         (500, State.CONNECTED),
@@ -78,12 +76,12 @@ def test_changes_that_are_none_do_not_count(connection: Connection) -> None:
     assert ago == {501: 0, 500: 1, 301: 1, 300: 0, 0: 0}
 
 
-def test_one_that_was_connected_before_the_week_is_so_all_week(connection: Connection) -> None:
+def test_connection_from_before_the_week_counts_all_week(connection: Connection) -> None:
     changes(connection, (WEEK + 500, State.CONNECTED))
     assert set(connected_per_minute([connection.pk], NOW)) == {1}
 
 
-def test_a_short_outage_is_seen_in_the_longest_chart(connection: Connection) -> None:
+def test_short_outage_is_visible_in_the_week_chart(connection: Connection) -> None:
     changes(
         connection,
         (WEEK + 1, State.CONNECTED),
@@ -96,14 +94,14 @@ def test_a_short_outage_is_seen_in_the_longest_chart(connection: Connection) -> 
     assert week.summary == "Last 7 days: now 1, fewest 0, most 1."
 
 
-def test_what_is_now_comes_from_who_looks_and_not_from_the_history(connection: Connection) -> None:
+def test_current_count_is_the_callers(connection: Connection) -> None:
     changes(connection, (WEEK + 1, State.CONNECTED))
     day, _ = drawn([connection], 0)
     assert values(day)[-2:] == [1, 0]
     assert day.summary.startswith("Last 24 hours: now 0,")
 
 
-def test_a_long_history_is_read_in_one_short_query(
+def test_long_history_is_read_in_one_query_of_few_rows(
     connection: Connection, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     rows = [
@@ -124,7 +122,7 @@ def test_a_long_history_is_read_in_one_short_query(
     assert set(found) <= {0, 1} and {*found[-60:]} == {0, 1}
 
 
-def test_the_axes_have_round_numbers_and_the_times_of_the_service(db: None) -> None:
+def test_axes_have_round_numbers_and_local_times(db: None) -> None:
     with translation.override("en"):
         day, week = charts([], 23, NOW)
     assert [tick.label for tick in day.numbers] == ["0", "10", "20", "30"]
@@ -139,16 +137,14 @@ def test_the_axes_have_round_numbers_and_the_times_of_the_service(db: None) -> N
 
 
 @pytest.mark.parametrize("connected", [0, 1, 4, 5, 7, 99, 1000])
-def test_the_top_holds_all_and_the_numbers_are_few(db: None, connected: int) -> None:
+def test_top_covers_all_counts_with_few_ticks(db: None, connected: int) -> None:
     day, _ = charts([], connected, NOW)
     assert day.top >= max(1, connected)
     assert 2 <= len(day.numbers) <= 5
     assert min(values(day)) >= 0 and values(day)[-1] in (0, connected)
 
 
-def test_the_page_has_both_as_pictures_with_words(
-    connection: Connection, bob: User, charlie: User
-) -> None:
+def test_page_has_both_charts_with_text(connection: Connection, bob: User, charlie: User) -> None:
     Connection.objects.filter(pk=connection.pk).update(state=State.CONNECTED)
     found = pictures(bob)
     assert len(found) == 2

@@ -21,5 +21,5 @@ from connections.durations import format_duration
         (timedelta(days=400, hours=23), "400 d 23 h"),
     ],
 )
-def test_the_largest_unit_and_the_next_one(lasted: timedelta, words: str) -> None:
+def test_duration_has_the_largest_unit_and_the_next_one(lasted: timedelta, words: str) -> None:
     assert format_duration(lasted) == words

@@ -63,7 +63,7 @@ def share(status: ConnectionStatus) -> float | None:
 # --- Uptime -------------------------------------------------------------------------------------
 
 
-def test_without_a_history_there_is_nothing_to_count(
+def test_uptime_without_a_history_counts_nothing(
     write: Callable[..., ConnectionStatus],
 ) -> None:
     uptime = timeline.uptime(write(), NOW)
@@ -75,7 +75,7 @@ def test_without_a_history_there_is_nothing_to_count(
     )
 
 
-def test_the_time_before_the_first_link_does_not_count(
+def test_time_before_the_first_link_does_not_count(
     write: Callable[..., ConnectionStatus],
 ) -> None:
     status = write(
@@ -90,7 +90,7 @@ def test_the_time_before_the_first_link_does_not_count(
     assert uptime.days[-1].counted == 10 * HOUR
 
 
-def test_a_link_from_before_the_window_counts_from_its_start(
+def test_link_from_before_the_window_counts_from_its_start(
     write: Callable[..., ConnectionStatus],
 ) -> None:
     status = write((90 * DAY, C, LINKED), (6 * HOUR, R, LOST), (3 * HOUR, C, Reason.RESUMED))
@@ -99,7 +99,7 @@ def test_a_link_from_before_the_window_counts_from_its_start(
     assert [day.share for day in uptime.days] == [1] * 29 + [0.75]
 
 
-def test_what_was_down_before_the_window_and_still_is(
+def test_outage_from_before_the_window_counts_as_down(
     write: Callable[..., ConnectionStatus],
 ) -> None:
     status = write((90 * DAY, C, LINKED), (60 * DAY, A, Reason.LOGGED_OUT_BY_PHONE))
@@ -107,14 +107,14 @@ def test_what_was_down_before_the_window_and_still_is(
 
 
 @pytest.mark.parametrize("state", [P, S, R, A])
-def test_every_state_but_connected_is_down(
+def test_every_state_but_connected_counts_as_down(
     write: Callable[..., ConnectionStatus], state: State
 ) -> None:
     status = write((4 * HOUR, C, LINKED), (HOUR, state, Reason.UNREACHABLE))
     assert share(status) == 0.75
 
 
-def test_what_was_disconnected_on_request_does_not_count(
+def test_requested_disconnect_does_not_count(
     write: Callable[..., ConnectionStatus],
 ) -> None:
     status = write(
@@ -127,7 +127,7 @@ def test_what_was_disconnected_on_request_does_not_count(
     assert share(status) == pytest.approx(3 / 4)
 
 
-def test_a_disconnect_before_the_window_is_remembered(
+def test_disconnect_before_the_window_does_not_count(
     write: Callable[..., ConnectionStatus],
 ) -> None:
     status = write(
@@ -138,7 +138,7 @@ def test_a_disconnect_before_the_window_is_remembered(
     assert share(status) is None
 
 
-def test_a_deactivated_organization_rests(write: Callable[..., ConnectionStatus]) -> None:
+def test_deactivated_time_does_not_count(write: Callable[..., ConnectionStatus]) -> None:
     status = write(
         (8 * HOUR, C, LINKED),
         (7 * HOUR, R, Reason.ORGANIZATION_INACTIVE),
@@ -148,7 +148,7 @@ def test_a_deactivated_organization_rests(write: Callable[..., ConnectionStatus]
     assert share(status) == pytest.approx(2 / 3), "one hour up, one down, one up"
 
 
-def test_one_that_is_deactivated_now_rests_from_then_on(
+def test_time_since_the_deactivation_does_not_count(
     write: Callable[..., ConnectionStatus], organization: Organization
 ) -> None:
     status = write((8 * HOUR, C, LINKED), (4 * HOUR, A, Reason.BANNED))
@@ -156,7 +156,7 @@ def test_one_that_is_deactivated_now_rests_from_then_on(
     assert share(status) == pytest.approx(4 / 5)
 
 
-def test_without_a_worker_it_is_down_since_the_last_sign_of_life(
+def test_unowned_connection_is_down_since_the_last_heartbeat(
     write: Callable[..., ConnectionStatus],
 ) -> None:
     status = write((8 * HOUR, C, LINKED), has_worker=False)
@@ -164,7 +164,7 @@ def test_without_a_worker_it_is_down_since_the_last_sign_of_life(
     assert share(status) == 0.75
 
 
-def test_between_two_workers_it_was_down(write: Callable[..., ConnectionStatus]) -> None:
+def test_time_between_two_workers_counts_as_down(write: Callable[..., ConnectionStatus]) -> None:
     status = write(
         (8 * HOUR, C, LINKED),
         (2 * HOUR, R, Reason.SERVICE_RESTARTED),
@@ -176,7 +176,7 @@ def test_between_two_workers_it_was_down(write: Callable[..., ConnectionStatus])
     assert share(status) == 0.75
 
 
-def test_a_day_is_the_servers_own(write: Callable[..., ConnectionStatus]) -> None:
+def test_days_are_in_the_servers_time_zone(write: Callable[..., ConnectionStatus]) -> None:
     status = write((30 * HOUR, C, LINKED), (24 * HOUR, R, LOST))
     with timezone.override("America/Sao_Paulo"):
         days = timeline.uptime(status, NOW).days
@@ -196,7 +196,7 @@ def test_uptime_costs_one_query(write: Callable[..., ConnectionStatus]) -> None:
 # --- The lines ----------------------------------------------------------------------------------
 
 
-def test_a_line_that_began_a_state_tells_how_long_it_lasted(
+def test_line_that_began_a_state_has_its_duration(
     write: Callable[..., ConnectionStatus],
 ) -> None:
     status = write(
@@ -217,14 +217,16 @@ def test_a_line_that_began_a_state_tells_how_long_it_lasted(
     assert lines[0].lasted.endswith("so far")
 
 
-def test_states_that_began_in_the_same_instant(write: Callable[..., ConnectionStatus]) -> None:
+def test_states_of_the_same_instant_have_no_duration(
+    write: Callable[..., ConnectionStatus],
+) -> None:
     lines, _ = timeline.latest(write((HOUR, P, LOST), (HOUR, R, LOST), (HOUR, C, LINKED)))
     assert [line.state for line in lines] == [C, R, P]
     assert [line.until for line in lines] == [None, NOW - HOUR, NOW - HOUR]
     assert lines[1].lasted == ""
 
 
-def test_what_no_one_wrote_down_is_the_newest_line(write: Callable[..., ConnectionStatus]) -> None:
+def test_status_without_an_event_is_the_newest_line(write: Callable[..., ConnectionStatus]) -> None:
     status = write((8 * HOUR, C, LINKED), has_worker=False)
     Worker.objects.create(name="gone", heartbeat_at=NOW - 2 * HOUR)
     lines, _ = timeline.latest(status)
@@ -239,7 +241,7 @@ def test_what_no_one_wrote_down_is_the_newest_line(write: Callable[..., Connecti
     assert [line["state"] for line in told["history"]] == [C]
 
 
-def test_the_pages_follow_each_other_and_cost_one_query_each(
+def test_each_page_costs_one_query_and_continues_the_last(
     write: Callable[..., ConnectionStatus],
 ) -> None:
     status = write(*((ago * HOUR, C if ago % 2 else R, LOST) for ago in range(50, 0, -1)))
@@ -259,7 +261,7 @@ def test_the_pages_follow_each_other_and_cost_one_query_each(
     assert {line.lasted for line in found[1:]} == {"for 1 h"}
 
 
-def test_the_real_present_is_read_from_the_worker(connection: Connection) -> None:
+def test_current_line_is_read_from_the_worker(connection: Connection) -> None:
     assert timeline.current_line(read_status(connection.pk)) is None
     Connection.objects.filter(pk=connection.pk).update(desired=Desired.CONNECTED, state=C)
     present = timeline.current_line(read_status(connection.pk))

@@ -41,7 +41,7 @@ async def first(socket: WebsocketCommunicator) -> list[dict[str, Any]]:
     return found
 
 
-async def test_all_that_one_may_see_comes_first(
+async def test_first_message_has_all_visible_connections(
     connection: Connection, other_organization: Organization, alice: User, hand: FakeWorker
 ) -> None:
     async with open_and_watch(ALL, await do(log_in, alice)) as socket:
@@ -61,7 +61,7 @@ async def test_all_that_one_may_see_comes_first(
     assert (told["section"], told["step"]) == ("disconnected", "reconnect")
 
 
-async def test_a_superuser_hears_of_all_and_an_outsider_of_nothing(
+async def test_superuser_gets_all_connections_and_an_outsider_none(
     connection: Connection, other_organization: Organization, admin_user: User
 ) -> None:
     stranger = await do(User.objects.create, username="stranger")
@@ -73,7 +73,7 @@ async def test_a_superuser_hears_of_all_and_an_outsider_of_nothing(
         assert await socket.receive_nothing()
 
 
-async def test_each_change_of_a_visible_one_is_told_and_no_other(
+async def test_each_change_of_a_visible_connection_is_sent(
     connection: Connection, other_organization: Organization, bob: User, hand: FakeWorker
 ) -> None:
     other = await do(Connection.objects.of, other_organization)
@@ -94,7 +94,9 @@ async def test_each_change_of_a_visible_one_is_told_and_no_other(
         assert told["connection"]["number"] == NUMBER
 
 
-async def test_asking_gets_all_again(connection: Connection, alice: User, hand: FakeWorker) -> None:
+async def test_client_message_gets_all_connections_again(
+    connection: Connection, alice: User, hand: FakeWorker
+) -> None:
     await do(actions.request_reconnect, connection.pk, ALICE)
     async with open_and_watch(ALL, await do(log_in, alice)) as socket:
         assert (await first(socket))[0]["reason"] != "worker_offline"
@@ -103,7 +105,7 @@ async def test_asking_gets_all_again(connection: Connection, alice: User, hand: 
         assert (await first(socket))[0]["reason"] == "worker_offline"
 
 
-async def test_what_nobody_told_of_is_found_by_looking(
+async def test_change_without_a_notification_is_found_by_the_recheck(
     connection: Connection, alice: User, hand: FakeWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_consumer, "RECHECK_SECONDS", 0.05)
@@ -122,7 +124,7 @@ async def test_what_nobody_told_of_is_found_by_looking(
         assert await one.receive_nothing(timeout=0.3)
 
 
-async def test_organizations_come_go_and_change_without_any_event(
+async def test_changed_memberships_and_organizations_are_sent(
     connection: Connection, other_organization: Organization, alice: User
 ) -> None:
     async with open_and_watch(ALL, await do(log_in, alice)) as socket:
@@ -145,7 +147,7 @@ async def test_organizations_come_go_and_change_without_any_event(
         assert told["connection"]["organization"] == connection.pk
 
 
-async def test_a_role_that_changes_is_told(connection: Connection, alice: User, bob: User) -> None:
+async def test_changed_role_is_sent(connection: Connection, alice: User, bob: User) -> None:
     async with (
         open_and_watch(ALL, await do(log_in, alice)) as operator,
         open_and_watch(ALL, await do(log_in, bob)) as viewer,
@@ -159,7 +161,7 @@ async def test_a_role_that_changes_is_told(connection: Connection, alice: User, 
         assert await operator.receive_nothing()
 
 
-def test_the_timer_asks_no_more_for_many_organizations_than_for_one(
+def test_number_of_queries_does_not_depend_on_the_organizations(
     alice: User, connection: Connection, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     from connections.live.consumers import ConnectionsConsumer
@@ -223,7 +225,7 @@ def waiting_in(layer: InMemoryChannelLayer, group: str) -> bool:
 
 
 @pytest.mark.parametrize("all_of_them", [True, False])
-async def test_a_burst_while_the_reader_is_slow_becomes_one_message(
+async def test_burst_for_a_slow_reader_becomes_one_message(
     connection: Connection, alice: User, settings: Settings, all_of_them: bool
 ) -> None:
     # In memory one can see when all has been heard.

@@ -72,7 +72,7 @@ def rolled_back() -> Iterator[None]:
         raise Undone
 
 
-def test_a_request_is_heard_by_pages_and_workers(
+def test_request_notifies_pages_and_workers(
     connection: Connection,
     page: Listener,
     worker: Listener,
@@ -86,7 +86,7 @@ def test_a_request_is_heard_by_pages_and_workers(
     assert heard and all(one == message(connection) for one in heard)
 
 
-def test_what_the_worker_sees_is_heard_by_pages_only(
+def test_observation_notifies_pages_only(
     connection: Connection,
     page: Listener,
     worker: Listener,
@@ -102,7 +102,7 @@ def test_what_the_worker_sees_is_heard_by_pages_only(
     assert worker.heard() == []
 
 
-def test_nothing_is_heard_of_what_was_rolled_back(
+def test_rolled_back_change_notifies_nobody(
     connection: Connection,
     page: Listener,
     worker: Listener,
@@ -116,9 +116,7 @@ def test_nothing_is_heard_of_what_was_rolled_back(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_real_commit_tells_and_a_real_rollback_does_not(
-    connection: Connection, page: Listener
-) -> None:
+def test_notification_is_sent_on_commit_only(connection: Connection, page: Listener) -> None:
     with rolled_back():
         actions.request_reconnect(connection.pk, ALICE)
     assert page.heard() == []
@@ -126,7 +124,7 @@ def test_a_real_commit_tells_and_a_real_rollback_does_not(
     assert message(connection) in page.heard()
 
 
-def test_a_layer_that_fails_undoes_nothing(
+def test_failing_channel_layer_does_not_undo_the_write(
     connection: Connection,
     hand: FakeWorker,
     caplog: pytest.LogCaptureFixture,
@@ -142,7 +140,7 @@ def test_a_layer_that_fails_undoes_nothing(
     assert "channel layer did not take a message" in caplog.text
 
 
-def test_no_one_hears_of_what_changed_nothing(
+def test_write_without_a_change_notifies_nobody(
     connection: Connection,
     page: Listener,
     hand: FakeWorker,
@@ -156,7 +154,7 @@ def test_no_one_hears_of_what_changed_nothing(
     assert page.heard() == []
 
 
-def test_a_worker_that_stops_tells_of_all_it_had(
+def test_stopped_worker_notifies_for_all_its_connections(
     connection: Connection,
     page: Listener,
     hand: FakeWorker,

@@ -33,7 +33,7 @@ def shown(connection: Connection, hand: FakeWorker) -> Connection:
     return connection
 
 
-async def test_a_snapshot_comes_first_and_again_with_each_change(
+async def test_snapshot_is_sent_first_and_after_each_change(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     async with watching(page_of(connection), await do(log_in, alice)) as socket:
@@ -45,7 +45,7 @@ async def test_a_snapshot_comes_first_and_again_with_each_change(
         assert told["history"][0]["actor"] == "alice"
 
 
-async def test_an_operator_gets_the_code(shown: Connection, alice: User) -> None:
+async def test_operator_gets_the_code(shown: Connection, alice: User) -> None:
     async with watching(page_of(shown), await do(log_in, alice)) as socket:
         told = await socket.receive_json_from()
         assert told["panel"] == "code"
@@ -53,7 +53,7 @@ async def test_an_operator_gets_the_code(shown: Connection, alice: User) -> None
         assert 0 < told["pairing"]["secondsLeft"] <= told["pairing"]["secondsInAll"]
 
 
-async def test_a_viewer_gets_no_code_and_no_buttons(shown: Connection, bob: User) -> None:
+async def test_viewer_gets_no_code_and_no_buttons(shown: Connection, bob: User) -> None:
     async with watching(page_of(shown), await do(log_in, bob)) as socket:
         told = await socket.receive_json_from()
         assert (told["state"], told["panel"]) == ("awaiting_scan", "hidden")
@@ -62,7 +62,7 @@ async def test_a_viewer_gets_no_code_and_no_buttons(shown: Connection, bob: User
         assert CODE not in str(told) and "data:image" not in str(told)
 
 
-async def test_asking_gets_the_snapshot_again_and_a_dead_worker_shows(
+async def test_client_message_gets_a_snapshot_with_a_dead_worker(
     shown: Connection, alice: User, hand: FakeWorker
 ) -> None:
     async with watching(page_of(shown), await do(log_in, alice)) as socket:
@@ -73,20 +73,16 @@ async def test_asking_gets_the_snapshot_again_and_a_dead_worker_shows(
         assert (told["panel"], told["pairing"]) == ("offline", None)
 
 
-async def test_an_outsider_is_told_that_there_is_nothing(
-    connection: Connection, charlie: User
-) -> None:
+async def test_outsider_gets_close_code_not_found(connection: Connection, charlie: User) -> None:
     socket = open_socket(page_of(connection), await do(log_in, charlie))
     assert await refusal(socket) == NOT_FOUND
 
 
-async def test_the_anonymous_are_told_to_log_in(connection: Connection) -> None:
+async def test_anonymous_gets_close_code_unauthenticated(connection: Connection) -> None:
     assert await refusal(open_socket(page_of(connection), Client())) == SESSION_ENDED
 
 
-async def test_another_site_cannot_connect_with_our_cookies(
-    connection: Connection, alice: User
-) -> None:
+async def test_other_origin_with_our_cookies_is_denied(connection: Connection, alice: User) -> None:
     socket = open_socket(
         page_of(connection), await do(log_in, alice), origin="https://evil.example"
     )
@@ -94,7 +90,7 @@ async def test_another_site_cannot_connect_with_our_cookies(
     assert not accepted
 
 
-async def test_a_lost_membership_ends_the_socket(shown: Connection, alice: User) -> None:
+async def test_lost_membership_closes_the_socket(shown: Connection, alice: User) -> None:
     async with watching(page_of(shown), await do(log_in, alice)) as socket:
         await socket.receive_json_from()
         await do(Membership.objects.filter(user=alice).delete)
@@ -102,7 +98,7 @@ async def test_a_lost_membership_ends_the_socket(shown: Connection, alice: User)
         assert await close_code(socket) == NOT_FOUND
 
 
-async def test_a_logout_ends_the_socket(shown: Connection, alice: User) -> None:
+async def test_logout_closes_the_socket(shown: Connection, alice: User) -> None:
     client = await do(log_in, alice)
     async with watching(page_of(shown), client) as socket:
         await socket.receive_json_from()
@@ -111,7 +107,7 @@ async def test_a_logout_ends_the_socket(shown: Connection, alice: User) -> None:
         assert await close_code(socket) == SESSION_ENDED
 
 
-async def test_nothing_is_heard_of_other_organizations(
+async def test_change_of_another_organization_is_not_sent(
     connection: Connection, alice: User, other_organization: Organization
 ) -> None:
     other = await do(Connection.objects.of, other_organization)

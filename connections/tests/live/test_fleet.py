@@ -64,7 +64,7 @@ def new(name: str, state: State, reason: Reason, minutes: int = 0, **more: Any) 
 # --- Who sees what ------------------------------------------------------------------------------
 
 
-def test_each_sees_their_own(
+def test_fleet_has_the_callers_organizations(
     connection: Connection,
     other_organization: Organization,
     alice: User,
@@ -77,16 +77,14 @@ def test_each_sees_their_own(
     assert "Acme" not in text(look(charlie)) + text(look(charlie, "/admin/"))
 
 
-def test_the_anonymous_and_those_who_are_no_staff_log_in_first(alice: User) -> None:
+def test_anonymous_and_non_staff_are_redirected_to_the_login(alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_staff=False)
     for response in (Client().get(PAGE), look(alice)):
         assert response.status_code == 302
         assert response.headers["Location"] == f"/admin/login/?next={PAGE}"
 
 
-def test_it_is_where_the_apps_heading_and_the_breadcrumbs_lead(
-    connection: Connection, alice: User
-) -> None:
+def test_app_heading_and_breadcrumbs_link_to_the_fleet(connection: Connection, alice: User) -> None:
     index = text(look(alice, "/admin/"))
     assert f'<a href="{PAGE}" class="section"' in index
     assert f'<a href="{PAGE}">Connections</a>' in text(
@@ -94,9 +92,7 @@ def test_it_is_where_the_apps_heading_and_the_breadcrumbs_lead(
     )
 
 
-def test_the_first_page_has_it_in_short(
-    connection: Connection, hand: FakeWorker, bob: User
-) -> None:
+def test_admin_index_has_the_counts(connection: Connection, hand: FakeWorker, bob: User) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
     response = look(bob, "/admin/")
@@ -107,7 +103,7 @@ def test_the_first_page_has_it_in_short(
     assert f'<a href="{PAGE}">See what needs you</a>' in html
 
 
-def test_no_one_finds_a_code_there(connection: Connection, alice: User, hand: FakeWorker) -> None:
+def test_fleet_shows_no_code(connection: Connection, alice: User, hand: FakeWorker) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.show_code(connection)
     response = look(alice)
@@ -132,7 +128,7 @@ def test_section_is_action_needed_where_only_a_person_helps(
         assert in_need == (state == State.ACTION_NEEDED or only_the_server), state
 
 
-def test_without_a_worker_what_should_run_needs_someone_at_the_server(
+def test_connections_without_a_worker_need_action(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -147,7 +143,7 @@ def test_without_a_worker_what_should_run_needs_someone_at_the_server(
     assert abs(row["sinceTime"] - max(died, connection.since)) < timedelta(seconds=10)
 
 
-def test_a_deactivated_one_is_neither_well_nor_in_need(
+def test_deactivated_organization_has_its_own_section(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -156,7 +152,7 @@ def test_a_deactivated_one_is_neither_well_nor_in_need(
     assert shown(look(alice)) == {"deactivated": ["Acme"]}
 
 
-def test_the_step_that_helps_is_a_button_for_who_may_press_it(
+def test_reconnect_button_is_for_operators(
     connection: Connection, alice: User, bob: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -172,7 +168,7 @@ def test_the_step_that_helps_is_a_button_for_who_may_press_it(
         assert tuple(match and match[1] for match in found) == hidden, user
 
 
-def test_at_the_server_there_is_no_button_to_press(
+def test_row_that_needs_the_administrator_has_no_button(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -199,7 +195,7 @@ def many(hand: FakeWorker) -> None:
     new("Scan", State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, 1)
 
 
-def test_the_newest_news_is_first_and_the_others_are_by_name(many: None, admin_user: User) -> None:
+def test_urgent_sections_are_newest_first_and_others_by_name(many: None, admin_user: User) -> None:
     assert list(shown(look(admin_user)).items()) == [
         ("action_needed", ["New", "Server", "Old"]),
         ("reconnecting", ["Retryable"]),
@@ -208,7 +204,7 @@ def test_the_newest_news_is_first_and_the_others_are_by_name(many: None, admin_u
     ]
 
 
-def test_each_count_leads_to_the_list_of_those(many: None, admin_user: User) -> None:
+def test_each_count_links_to_the_filtered_list(many: None, admin_user: User) -> None:
     set_active(Organization.objects.get(name="Zeta"), False, ALICE)
     for section in look(admin_user).context["sections"]:
         found = look(admin_user, section.list_url).context["cl"].result_list
@@ -218,9 +214,7 @@ def test_each_count_leads_to_the_list_of_those(many: None, admin_user: User) -> 
         assert len(names) == section.count + ("Server" in names and section.name == "reconnecting")
 
 
-def test_a_long_section_shows_its_first_and_the_way_to_the_rest(
-    hand: FakeWorker, admin_user: User
-) -> None:
+def test_long_section_is_cut_and_links_to_the_list(hand: FakeWorker, admin_user: User) -> None:
     for number in range(60):
         new(f"Number {number:02}", State.CONNECTED, Reason.LINKED)
     response = look(admin_user)
@@ -229,7 +223,9 @@ def test_a_long_section_shows_its_first_and_the_way_to_the_rest(
 
 
 @pytest.mark.parametrize("address", [PAGE, "/admin/"])
-def test_many_cost_no_more_queries_than_few(hand: FakeWorker, alice: User, address: str) -> None:
+def test_number_of_queries_does_not_depend_on_the_rows(
+    hand: FakeWorker, alice: User, address: str
+) -> None:
     client = Client()
     client.force_login(alice)
     client.get(address)  # Some of what Django asks is kept.
@@ -245,7 +241,9 @@ def test_many_cost_no_more_queries_than_few(hand: FakeWorker, alice: User, addre
     assert asked[0] == asked[1] <= 17
 
 
-def test_many_that_no_worker_holds_cost_no_more_either(hand: FakeWorker, admin_user: User) -> None:
+def test_number_of_queries_does_not_depend_on_unowned_rows(
+    hand: FakeWorker, admin_user: User
+) -> None:
     hand.die()
     organizations = [
         new(f"{number}", State.CONNECTED, Reason.LINKED, desired="connected", worker=None)
@@ -258,7 +256,7 @@ def test_many_that_no_worker_holds_cost_no_more_either(hand: FakeWorker, admin_u
     assert len(queries) == 3
 
 
-def test_the_alarm_about_the_version_is_on_the_page(
+def test_page_has_the_alarm_about_an_outdated_client(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     told = "No organization can connect until it is updated."
@@ -273,7 +271,7 @@ def test_the_alarm_about_the_version_is_on_the_page(
 # --- Nothing the matter, and nothing there ------------------------------------------------------
 
 
-def test_without_any_organization_it_says_what_to_do(admin_user: User, db: None) -> None:
+def test_empty_fleet_says_what_to_do(admin_user: User, db: None) -> None:
     stranger = User.objects.create(username="stranger", is_staff=True)
     response = look(admin_user)
     assert response.context["health"] == FleetHealth.EMPTY
@@ -282,7 +280,7 @@ def test_without_any_organization_it_says_what_to_do(admin_user: User, db: None)
     assert "Add an organization" not in text(look(stranger))
 
 
-def test_what_it_says_where_nothing_needs_a_person(
+def test_health_of_a_fleet_without_action_needed(
     connection: Connection, other_organization: Organization, admin_user: User, hand: FakeWorker
 ) -> None:
     caller = for_user(admin_user)
@@ -304,7 +302,7 @@ def test_every_section_has_a_name() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", ["/admin/login/?next=/admin/", PAGE])
-def test_every_page_is_there_in_three_languages(address: str, admin_client: Client) -> None:
+def test_every_page_is_translated(address: str, admin_client: Client) -> None:
     client = Client() if "login" in address else admin_client
     html = text(client.get(address))
     assert re.findall(r'name="language" value="([\w-]+)"', html) == ["en", "pt-br", "es"]

@@ -62,7 +62,7 @@ async def is_let_in(opened: tuple[str, Client], proto: str, origin: str) -> bool
         ("http", "http://trusted.example", False),
     ],
 )
-async def test_origin_decides_who_is_let_in(
+async def test_socket_is_accepted_from_allowed_origins_only(
     settings: Settings, opened: tuple[str, Client], proto: str, origin: str, accepted: bool
 ) -> None:
     settings.CSRF_TRUSTED_ORIGINS = ["https://trusted.example"]
@@ -70,9 +70,7 @@ async def test_origin_decides_who_is_let_in(
     assert await is_let_in(opened, proto, origin) is accepted
 
 
-async def test_program_with_a_token_and_no_origin_is_let_in(
-    connection: Connection, alice: User
-) -> None:
+async def test_token_without_an_origin_is_accepted(connection: Connection, alice: User) -> None:
     _, text = await do(create_token, alice, "mine", Actor("alice", alice))
     headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {text}".encode())]
     socket = WebsocketCommunicator(application, ALL, headers)

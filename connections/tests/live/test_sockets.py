@@ -56,21 +56,21 @@ def own_token(
     return create_token(maker, "a client", ALICE, organization=organization, scope=scope, **more)
 
 
-def test_the_timer_keeps_the_promise_of_five_seconds() -> None:
+def test_access_check_keeps_the_promise_of_five_seconds() -> None:
     assert ACCESS_CHECK_SECONDS <= 4
 
 
 # --- Tokens --------------------------------------------------------------------------------------
 
 
-async def test_a_token_opens_what_its_user_may_see(shown: Connection, alice: User) -> None:
+async def test_token_opens_its_users_connections(shown: Connection, alice: User) -> None:
     _, text = await do(create_token, alice, "mine", ALICE)
     async with open_and_watch(page_of(shown), token=text, origin=None) as socket:
         told = await socket.receive_json_from()
         assert told["mayOperate"] and told["pairing"] is not None
 
 
-async def test_a_token_for_reading_gets_no_code(shown: Connection, alice: User) -> None:
+async def test_read_only_token_gets_no_code(shown: Connection, alice: User) -> None:
     _, text = await do(create_token, alice, "mine", ALICE, scope=ApiToken.Scope.READ)
     async with open_and_watch(page_of(shown), token=text, origin=None) as socket:
         told = await socket.receive_json_from()
@@ -79,7 +79,7 @@ async def test_a_token_for_reading_gets_no_code(shown: Connection, alice: User) 
 
 
 @pytest.mark.parametrize("scope", ApiToken.Scope)
-async def test_an_organizations_own_token_opens_that_one_only(
+async def test_organization_token_opens_only_its_organization(
     shown: Connection, alice: User, other_organization: Organization, scope: ApiToken.Scope
 ) -> None:
     _, text = await do(own_token, shown.organization, alice, scope)
@@ -94,14 +94,14 @@ async def test_an_organizations_own_token_opens_that_one_only(
 
 
 @pytest.mark.parametrize("text", ["", "wao_no", "ÿ", "x" * 5000])
-async def test_a_wrong_token_is_told_so(connection: Connection, text: str) -> None:
+async def test_wrong_token_gets_close_code_unauthenticated(
+    connection: Connection, text: str
+) -> None:
     socket = open_socket(page_of(connection), token=text, origin=None)
     assert await refusal(socket) == NOT_KNOWN
 
 
-async def test_a_right_token_on_another_sites_page_opens_nothing(
-    connection: Connection, alice: User
-) -> None:
+async def test_token_from_another_origin_is_denied(connection: Connection, alice: User) -> None:
     _, text = await do(create_token, alice, "mine", ALICE)
     for origin in ("https://evil.example", "null", "http://[", "http://localhost:99999999"):
         socket = open_socket(page_of(connection), token=text, origin=origin)
@@ -109,15 +109,13 @@ async def test_a_right_token_on_another_sites_page_opens_nothing(
         assert not accepted, origin
 
 
-async def test_a_session_without_an_origin_opens_nothing(
-    connection: Connection, alice: User
-) -> None:
+async def test_session_without_an_origin_is_denied(connection: Connection, alice: User) -> None:
     socket = open_socket(page_of(connection), await do(log_in, alice), origin=None)
     accepted, _ = await socket.connect()
     assert not accepted
 
 
-async def test_the_wrong_scheme_is_no_token(connection: Connection, alice: User) -> None:
+async def test_wrong_scheme_is_not_a_token(connection: Connection, alice: User) -> None:
     _, text = await do(create_token, alice, "mine", ALICE)
     shown = f"Token {text}".encode()
     socket = open_socket(page_of(connection), authorization=shown, origin=None)
@@ -125,7 +123,7 @@ async def test_the_wrong_scheme_is_no_token(connection: Connection, alice: User)
     assert not accepted
 
 
-async def test_guessing_is_slowed_down_and_a_right_token_still_works(
+async def test_wrong_tokens_are_throttled_and_a_valid_token_still_works(
     connection: Connection, alice: User, settings: Settings
 ) -> None:
     settings.WRONG_TOKENS_PER_ADDRESS = 3
@@ -143,7 +141,7 @@ async def test_guessing_is_slowed_down_and_a_right_token_still_works(
 # --- Rights that end while nothing happens --------------------------------------------------------
 
 
-async def test_a_revoked_token_loses_the_socket(connection: Connection, alice: User) -> None:
+async def test_revoked_token_closes_the_socket(connection: Connection, alice: User) -> None:
     token, text = await do(create_token, alice, "mine", ALICE)
     async with open_and_watch(page_of(connection), token=text, origin=None) as socket:
         await socket.receive_json_from()
@@ -151,7 +149,7 @@ async def test_a_revoked_token_loses_the_socket(connection: Connection, alice: U
         assert await close_code(socket) == NOT_KNOWN
 
 
-async def test_token_whose_maker_is_revoked_loses_the_socket(
+async def test_token_of_a_revoked_maker_closes_the_socket(
     connection: Connection, alice: User
 ) -> None:
     maker, _ = await do(create_token, alice, "maker", ALICE)
@@ -171,7 +169,7 @@ async def test_token_whose_maker_is_revoked_loses_the_socket(
         assert await close_code(own_socket) == NOT_KNOWN
 
 
-async def test_an_expired_token_loses_the_socket(connection: Connection, alice: User) -> None:
+async def test_expired_token_closes_the_socket(connection: Connection, alice: User) -> None:
     token, text = await do(create_token, alice, "mine", ALICE)
     async with open_and_watch(ALL, token=text, origin=None) as socket:
         await socket.receive_json_from()
@@ -180,7 +178,7 @@ async def test_an_expired_token_loses_the_socket(connection: Connection, alice: 
         assert await close_code(socket) == NOT_KNOWN
 
 
-async def test_a_deleted_token_loses_the_socket(connection: Connection, alice: User) -> None:
+async def test_deleted_token_closes_the_socket(connection: Connection, alice: User) -> None:
     token, text = await do(create_token, alice, "mine", ALICE)
     async with open_and_watch(page_of(connection), token=text, origin=None) as socket:
         await socket.receive_json_from()
@@ -189,7 +187,7 @@ async def test_a_deleted_token_loses_the_socket(connection: Connection, alice: U
 
 
 @pytest.mark.parametrize("by_token", [True, False])
-async def test_a_deactivated_user_loses_the_socket(
+async def test_deactivated_user_closes_the_socket(
     connection: Connection, alice: User, by_token: bool
 ) -> None:
     if by_token:
@@ -203,7 +201,7 @@ async def test_a_deactivated_user_loses_the_socket(
         assert await close_code(socket) == NOT_KNOWN
 
 
-async def test_an_ended_session_loses_the_socket(connection: Connection, alice: User) -> None:
+async def test_ended_session_closes_the_socket(connection: Connection, alice: User) -> None:
     client = await do(log_in, alice)
     async with open_and_watch(page_of(connection), client) as socket:
         await socket.receive_json_from()
@@ -211,7 +209,7 @@ async def test_an_ended_session_loses_the_socket(connection: Connection, alice: 
         assert await close_code(socket) == NOT_KNOWN
 
 
-async def test_a_changed_password_loses_the_socket(connection: Connection, alice: User) -> None:
+async def test_changed_password_closes_the_socket(connection: Connection, alice: User) -> None:
     async with open_and_watch(ALL, await do(log_in, alice)) as socket:
         await socket.receive_json_from()
 
@@ -223,7 +221,7 @@ async def test_a_changed_password_loses_the_socket(connection: Connection, alice
         assert await close_code(socket) == NOT_KNOWN
 
 
-async def test_a_removed_member_loses_the_socket(connection: Connection, alice: User) -> None:
+async def test_removed_membership_closes_the_socket(connection: Connection, alice: User) -> None:
     async with open_and_watch(page_of(connection), await do(log_in, alice)) as socket:
         await socket.receive_json_from()
         membership = await do(Membership.objects.get, user=alice)
@@ -231,9 +229,7 @@ async def test_a_removed_member_loses_the_socket(connection: Connection, alice: 
         assert await close_code(socket) == NOT_FOUND
 
 
-async def test_a_demoted_operator_loses_the_code_and_a_promoted_viewer_gets_it(
-    shown: Connection, alice: User
-) -> None:
+async def test_changed_role_hides_or_shows_the_code(shown: Connection, alice: User) -> None:
     async with open_and_watch(page_of(shown), await do(log_in, alice)) as socket:
         assert (await socket.receive_json_from())["panel"] == "code"
         await do(set_member, shown.organization, alice, Role.VIEWER, ALICE)
@@ -243,7 +239,9 @@ async def test_a_demoted_operator_loses_the_code_and_a_promoted_viewer_gets_it(
         assert (await socket.receive_json_from(5))["panel"] == "code"
 
 
-async def test_a_deleted_organization_is_not_found(connection: Connection, alice: User) -> None:
+async def test_deleted_organization_gets_close_code_not_found(
+    connection: Connection, alice: User
+) -> None:
     async with open_and_watch(page_of(connection), await do(log_in, alice)) as socket:
         await socket.receive_json_from()
         await do(Organization.objects.filter(pk=connection.pk).delete)
@@ -253,7 +251,7 @@ async def test_a_deleted_organization_is_not_found(connection: Connection, alice
 # --- How many -------------------------------------------------------------------------------------
 
 
-async def test_one_caller_opens_so_many_and_no_more(
+async def test_sockets_of_one_caller_are_limited(
     connection: Connection, alice: User, bob: User, settings: Settings
 ) -> None:
     settings.SOCKETS_PER_CALLER = 2
@@ -269,7 +267,7 @@ async def test_one_caller_opens_so_many_and_no_more(
             assert (await socket.receive_json_from())["type"] == "connections"
 
 
-async def test_an_unknown_address_is_not_found(alice: User) -> None:
+async def test_unknown_path_gets_close_code_not_found(alice: User) -> None:
     client = await do(log_in, alice)
     huge = "9" * 4999
     for path in (

@@ -69,7 +69,7 @@ def test_only_hashes_are_stored(made: tuple[OwnerLink, str], connection: Connect
     assert not [name for name, value in row.items() if secret in str(value) or value == "one"]
 
 
-def test_the_whole_way(
+def test_owner_link_from_new_to_linked(
     made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, alice: User
 ) -> None:
     link, secret = made
@@ -98,7 +98,7 @@ def test_the_whole_way(
     ]
 
 
-def test_from_the_button_on_it_is_one_browsers(made: tuple[OwnerLink, str]) -> None:
+def test_used_link_belongs_to_one_browser(made: tuple[OwnerLink, str]) -> None:
     link, secret = made
     mine, other = held_by(secret), held_by(secret, "two")
     assert links.find_by_cookie(other) == link
@@ -115,7 +115,7 @@ def test_from_the_button_on_it_is_one_browsers(made: tuple[OwnerLink, str]) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_at_once_one_gets_it(connection: Connection, actor: Actor) -> None:
+def test_concurrent_uses_give_the_link_to_one_browser(connection: Connection, actor: Actor) -> None:
     link, secret = actions.make_owner_link(connection.pk, actor)
 
     def use(browser: int) -> bool:
@@ -138,7 +138,7 @@ def test_of_many_at_once_one_gets_it(connection: Connection, actor: Actor) -> No
     "ending",
     [Reason.CODES_EXPIRED, Reason.PAIRING_REFUSED, Reason.PAIRING_UNREACHABLE],
 )
-def test_one_attempt_and_it_is_used_up(
+def test_link_is_used_up_after_one_attempt(
     made: tuple[OwnerLink, str],
     connection: Connection,
     hand: FakeWorker,
@@ -163,7 +163,7 @@ def test_one_attempt_and_it_is_used_up(
     assert links.find_by_cookie(held) is None
 
 
-def test_a_pairing_that_is_under_way_is_joined(
+def test_link_joins_a_pairing_in_progress(
     made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, actor: Actor
 ) -> None:
     link, secret = made
@@ -178,7 +178,7 @@ def test_a_pairing_that_is_under_way_is_joined(
     assert audit()[-1][0] == "owner_link_used"
 
 
-def test_from_one_kind_of_code_to_the_other_is_still_the_attempt(
+def test_changing_the_method_keeps_the_attempt_of_the_link(
     made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker
 ) -> None:
     link, secret = made
@@ -194,7 +194,7 @@ def test_from_one_kind_of_code_to_the_other_is_still_the_attempt(
     assert screen(afresh(link))["stage"] == "done"
 
 
-def test_it_expires_and_so_does_an_attempt_that_no_one_carries_out(
+def test_link_and_its_unserved_attempt_expire(
     made: tuple[OwnerLink, str], settings: Settings, connection: Connection, actor: Actor
 ) -> None:
     link, secret = made
@@ -214,7 +214,7 @@ def test_it_expires_and_so_does_an_attempt_that_no_one_carries_out(
 
 
 @pytest.mark.parametrize("by", ["revoking", "a new link", "the maker's role", "the maker's end"])
-def test_what_ends_it(
+def test_link_ends_with_its_maker_or_organization(
     made: tuple[OwnerLink, str], connection: Connection, actor: Actor, alice: User, by: str
 ) -> None:
     link, secret = made
@@ -233,7 +233,7 @@ def test_what_ends_it(
         actions.use_owner_link(link, held_by(secret), HERE)
 
 
-def test_revoking_voids_the_code_that_it_shows(
+def test_revoked_link_ends_its_pairing(
     made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, actor: Actor
 ) -> None:
     link, secret = made
@@ -245,7 +245,7 @@ def test_revoking_voids_the_code_that_it_shows(
     assert links.find_by_cookie(held_by(secret)) is None
 
 
-def test_revoking_one_that_nobody_uses_leaves_a_pairing_alone(
+def test_revoking_an_unused_link_keeps_the_pairing(
     made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, actor: Actor
 ) -> None:
     actions.request_reconnect(connection.pk, actor)
@@ -255,7 +255,9 @@ def test_revoking_one_that_nobody_uses_leaves_a_pairing_alone(
     assert attempt.ended_at is None
 
 
-def test_so_many_and_no_more(connection: Connection, actor: Actor, settings: Settings) -> None:
+def test_links_of_an_organization_are_limited(
+    connection: Connection, actor: Actor, settings: Settings
+) -> None:
     settings.OWNER_LINKS_PER_ORGANIZATION = 3
     links = [actions.make_owner_link(connection.pk, actor)[0] for _ in range(3)]
     with pytest.raises(actions.TooManyLinks) as error:
@@ -266,7 +268,7 @@ def test_so_many_and_no_more(connection: Connection, actor: Actor, settings: Set
     actions.make_owner_link(connection.pk, actor)
 
 
-def test_where_there_is_nothing_to_link(
+def test_link_for_a_connected_or_inactive_organization_is_refused(
     connection: Connection, actor: Actor, hand: FakeWorker, made: tuple[OwnerLink, str]
 ) -> None:
     link, secret = made
@@ -281,7 +283,7 @@ def test_where_there_is_nothing_to_link(
     assert NUMBER not in str(screen(link))
 
 
-def test_a_code_that_ran_out_is_not_shown(
+def test_expired_code_is_not_shown(
     made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker
 ) -> None:
     link, secret = made
@@ -292,7 +294,7 @@ def test_a_code_that_ran_out_is_not_shown(
     assert screen(afresh(link))["stage"] == "wait"
 
 
-def test_what_staff_are_told(
+def test_staff_see_the_state_of_the_newest_link(
     made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker
 ) -> None:
     link, secret = made

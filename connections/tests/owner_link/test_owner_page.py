@@ -62,7 +62,7 @@ def make(client: Client, connection: Connection, accept: str = "application/json
 # --- Staff --------------------------------------------------------------------------------------
 
 
-def test_who_may_make_and_revoke(
+def test_only_operators_make_and_revoke_links(
     connection: Connection, alice: User, bob: User, charlie: User
 ) -> None:
     for name in ("owner_link", "owner_link_revoke"):
@@ -83,7 +83,7 @@ def test_who_may_make_and_revoke(
     assert revoked.json()["link"]["state"] == "revoked"
 
 
-def test_without_scripts_the_link_is_on_a_page_of_its_own(
+def test_form_without_scripts_gets_a_page_with_the_link(
     connection: Connection, alice: User
 ) -> None:
     client = staff(alice)
@@ -99,7 +99,9 @@ def test_without_scripts_the_link_is_on_a_page_of_its_own(
     assert "The link was revoked." in answer.text
 
 
-def test_what_staff_are_refused(connection: Connection, alice: User, settings: Settings) -> None:
+def test_refused_link_shows_the_reason(
+    connection: Connection, alice: User, settings: Settings
+) -> None:
     settings.OWNER_LINKS_PER_ORGANIZATION = 1
     client = staff(alice)
     assert make(client, connection).status_code == 200
@@ -115,7 +117,7 @@ def test_what_staff_are_refused(connection: Connection, alice: User, settings: S
 # --- The page -----------------------------------------------------------------------------------
 
 
-def test_opening_shows_a_name_and_starts_nothing(connection: Connection, secret: str) -> None:
+def test_opened_link_shows_the_name_and_starts_nothing(connection: Connection, secret: str) -> None:
     set_expected_number(connection.organization, NUMBER, TESTS)
     client = Client()
     before = client.get(LINK)
@@ -131,7 +133,7 @@ def test_opening_shows_a_name_and_starts_nothing(connection: Connection, secret:
     assert OwnerLink.objects.get().state == "opened"
 
 
-def test_what_every_answer_says_of_itself(secret: str, settings: Settings) -> None:
+def test_every_response_has_its_headers(secret: str, settings: Settings) -> None:
     settings.SESSION_COOKIE_SECURE = True
     client = Client()
     opened = client.post(LINK, {"link": secret}, secure=True)
@@ -147,13 +149,13 @@ def test_what_every_answer_says_of_itself(secret: str, settings: Settings) -> No
         assert morsel["path"] == path
 
 
-def test_the_forms_are_refused_from_elsewhere(secret: str) -> None:
+def test_form_without_csrf_token_is_refused(secret: str) -> None:
     client = Client(enforce_csrf_checks=True)
     assert client.post(LINK, {"link": secret}).status_code == 403
     assert OwnerLink.objects.get().state == "new"
 
 
-def test_whatever_opens_nothing_looks_the_same(
+def test_every_invalid_link_gets_the_same_page(
     connection: Connection, hand: FakeWorker, alice: User, settings: Settings
 ) -> None:
     actor = Actor("alice", alice)
@@ -181,7 +183,9 @@ def test_whatever_opens_nothing_looks_the_same(
         assert (answer.status_code, GONE in answer.text) == (410, True)
 
 
-def test_guessing_is_counted_and_a_right_link_still_opens(secret: str, settings: Settings) -> None:
+def test_wrong_links_are_throttled_and_a_valid_link_still_opens(
+    secret: str, settings: Settings
+) -> None:
     settings.WRONG_TOKENS_PER_ADDRESS = 3
     statuses = [Client().post(LINK, {"link": "f" * 40}).status_code for _ in range(5)]
     assert statuses == [410, 410, 410, 429, 429]
@@ -191,7 +195,9 @@ def test_guessing_is_counted_and_a_right_link_still_opens(secret: str, settings:
     assert phone(secret).get(LINK).status_code == 200
 
 
-def test_from_the_button_to_success(connection: Connection, secret: str, hand: FakeWorker) -> None:
+def test_owner_links_the_phone_by_qr_code(
+    connection: Connection, secret: str, hand: FakeWorker
+) -> None:
     mine, other = phone(secret), phone(secret)
     assert mine.post(LINK, {"ask": "connect"})["Location"] == LINK
     fence, attempt = hand.show_code(connection)
@@ -212,7 +218,7 @@ def test_from_the_button_to_success(connection: Connection, secret: str, hand: F
     assert mine.post(LINK, {"ask": "connect"}).status_code == 410
 
 
-def test_an_attempt_that_ended_is_told_in_one_sentence(
+def test_ended_attempt_shows_one_sentence(
     connection: Connection, secret: str, hand: FakeWorker
 ) -> None:
     client = phone(secret)
@@ -227,7 +233,7 @@ def test_an_attempt_that_ended_is_told_in_one_sentence(
     assert "expects" not in page.text
 
 
-def test_a_typed_code_asks_for_the_number_unless_one_is_expected(
+def test_phone_code_needs_a_number_unless_one_is_expected(
     connection: Connection, secret: str, hand: FakeWorker
 ) -> None:
     client = phone(secret)
@@ -249,7 +255,7 @@ def test_a_typed_code_asks_for_the_number_unless_one_is_expected(
 
 
 @pytest.mark.parametrize("expected", [True, False])
-def test_other_spelling_of_the_number_is_tried_and_not_told(
+def test_other_spelling_is_tried_without_showing_the_number(
     connection: Connection, secret: str, hand: FakeWorker, expected: bool
 ) -> None:
     if expected:
@@ -278,7 +284,7 @@ def test_other_spelling_of_the_number_is_tried_and_not_told(
     assert connection.requested_number == OTHER_SPELLING
 
 
-def test_number_with_one_spelling_has_no_other_to_try(
+def test_number_with_one_spelling_offers_no_other(
     connection: Connection, secret: str, hand: FakeWorker
 ) -> None:
     client = phone(secret)
@@ -299,7 +305,7 @@ def test_number_with_one_spelling_has_no_other_to_try(
     ("written", "number"),
     [("5215512345678", "5215512345678"), ("0055 11 8765-4321", "551187654321")],
 )
-def test_code_is_asked_for_in_the_spelling_typed(
+def test_code_is_requested_in_the_spelling_typed(
     connection: Connection, secret: str, written: str, number: str
 ) -> None:
     client = phone(secret)
@@ -324,7 +330,7 @@ def hides_other_spelling(page: Any) -> bool:
     return re.search(r'data-can="canTryOtherSpelling"\s+hidden', page.text) is not None
 
 
-def test_a_deactivated_organization_says_nothing_of_why(
+def test_page_of_a_deactivated_organization_hides_the_reason(
     connection: Connection, organization: Organization, secret: str
 ) -> None:
     client = phone(secret)
@@ -336,7 +342,7 @@ def test_a_deactivated_organization_says_nothing_of_why(
     assert OwnerLink.objects.get().used_at is None
 
 
-def test_too_many_attempts(
+def test_too_many_attempts_get_429(
     connection: Connection, secret: str, settings: Settings, alice: User
 ) -> None:
     settings.RECONNECTS_PER_ORGANIZATION = 1
@@ -349,7 +355,7 @@ def test_too_many_attempts(
     assert client.get(LINK).status_code == 200
 
 
-def test_no_line_of_the_log_holds_the_secret(secret: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_secret_is_not_logged(secret: str, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG"):
         client = phone(secret)
         client.get(LINK)
@@ -368,7 +374,7 @@ def world(transactional_db: None) -> None:
     """Sockets read in threads of their own."""
 
 
-async def test_the_socket_tells_what_the_page_shows(
+async def test_socket_sends_the_content_of_the_page(
     world: None, connection: Connection, alice: User, secret: str, hand: FakeWorker
 ) -> None:
     client = await do(phone, secret)
@@ -387,7 +393,7 @@ async def test_the_socket_tells_what_the_page_shows(
         assert await close_code(socket) == 4404
 
 
-async def test_the_other_browser_is_shown_out_when_the_link_is_used(
+async def test_other_browser_is_closed_out_when_the_link_is_used(
     world: None, connection: Connection, secret: str, hand: FakeWorker
 ) -> None:
     mine, other = await do(phone, secret), await do(phone, secret)
@@ -397,7 +403,7 @@ async def test_the_other_browser_is_shown_out_when_the_link_is_used(
         assert await close_code(socket) == 4404
 
 
-async def test_who_is_not_let_in(world: None, secret: str, alice: User) -> None:
+async def test_socket_without_a_valid_link_is_denied(world: None, secret: str, alice: User) -> None:
     client = await do(phone, secret)
     assert await refusal(open_socket(SOCKET)) == 4404
     assert await refusal(open_socket(SOCKET, await do(staff, alice))) == 4404
@@ -408,7 +414,7 @@ async def test_who_is_not_let_in(world: None, secret: str, alice: User) -> None:
     assert await refusal(open_socket("/ws/connections/", client)) == 4401
 
 
-async def test_so_many_sockets_and_no_more(world: None, secret: str) -> None:
+async def test_sockets_of_one_link_are_limited(world: None, secret: str) -> None:
     client = await do(phone, secret)
     sockets = [open_socket(SOCKET, client) for _ in range(10)]
     for socket in sockets:
