@@ -161,7 +161,7 @@ def test_viewer_has_no_bulk_actions(alice: User, bob: User, connection: Connecti
 
 
 @pytest.mark.parametrize("chosen", ["", ",,", "x", "-1", "9" * 400, "١", "1;2"])
-def test_unknown_action_starts_no_run(alice: User, chosen: str) -> None:
+def test_invalid_choice_starts_no_run(alice: User, chosen: str) -> None:
     form = {"action": "reconnect", "chosen": chosen}
     assert "There is nothing to do" in text(browser(alice).post(BEGIN, form))
     assert browser(alice).post(BEGIN, form | {"action": "x"}).status_code == 400

@@ -214,7 +214,7 @@ def test_link_and_its_unserved_attempt_expire(
 
 
 @pytest.mark.parametrize("by", ["revoking", "a new link", "the maker's role", "the maker's end"])
-def test_link_ends_with_its_maker_or_organization(
+def test_link_is_closed_when_revoked_replaced_or_its_maker_loses_the_right(
     made: tuple[OwnerLink, str], connection: Connection, actor: Actor, alice: User, by: str
 ) -> None:
     link, secret = made
