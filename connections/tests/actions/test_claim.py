@@ -1,4 +1,4 @@
-"""A worker takes over: what the one before left half done becomes true."""
+"""A claim recovers the state that an interrupted task left."""
 
 from datetime import timedelta
 

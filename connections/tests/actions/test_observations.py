@@ -1,4 +1,4 @@
-"""What the worker sees becomes the row, the attempt and a line in the history."""
+"""The worker's observations change the row, the attempt and the history."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What people ask for: one request at a time, each with its line in the history."""
+"""People's requests: one at a time, each with an event in the history."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""Bulk actions in admin: what the question says, what the answer begins, who sees how it goes."""
+"""Bulk actions in admin: the confirmation, the start of a run, and its page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened to the connections, in Django admin: one's own, and addresses for owners only."""
+"""The events and attempts in Django admin: own organizations, and addresses for owners only."""
 
 from typing import Any
 

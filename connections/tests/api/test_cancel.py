@@ -1,4 +1,4 @@
-"""Cancelling: only a pairing, and only while it is under way."""
+"""Cancelling: only a pairing, and only while it is in progress."""
 
 import pytest
 from django.contrib.auth.models import User

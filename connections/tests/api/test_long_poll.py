@@ -1,4 +1,4 @@
-"""A request waits for an answer: as long as it may, and no longer than it takes."""
+"""A request waits for a result until its deadline, and no longer than needed."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What others hear: an id, once it is committed, and nothing else."""
+"""Notifications: sent on commit, with an id and nothing else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The live page's socket, through the whole ASGI application: who hears what."""
+"""The live page's socket, through the whole ASGI application."""
 
 import pytest
 from django.contrib.auth.models import User
