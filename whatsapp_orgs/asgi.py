@@ -16,16 +16,16 @@ from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa:
 from monitoring.endpoints import Probes  # noqa: E402
 from organizations.sockets.authentication import AuthMiddleware  # noqa: E402
 from whatsapp_orgs.checks import refuse_bad_start  # noqa: E402
-from whatsapp_orgs.server.proxy_headers import BehindProxy, BusyResponses  # noqa: E402
+from whatsapp_orgs.server.proxy_headers import ProxyHeadersMiddleware, ServerBusyMiddleware  # noqa: E402
 
 refuse_bad_start()
 
 known: Any = AuthMiddleware(URLRouter(websocket_urlpatterns))
 application = Probes(
-    BehindProxy(
+    ProxyHeadersMiddleware(
         ProtocolTypeRouter(
             {
-                "http": BusyResponses(django_application),
+                "http": ServerBusyMiddleware(django_application),
                 "websocket": URLRouter([*open_urlpatterns, re_path(r"", known)]),
             }
         )

@@ -101,7 +101,7 @@ def channel_layer(url: str, prefix: str) -> dict[str, Any]:
         return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     _check(url)
     return {
-        "BACKEND": "whatsapp_orgs.server.redis_layer.SteadyRedisLayer",
+        "BACKEND": "whatsapp_orgs.server.redis_layer.ReconnectingRedisLayer",
         "CONFIG": {"url": url, "prefix": prefix},
     }
 
@@ -114,7 +114,7 @@ def cache(url: str, prefix: str) -> dict[str, Any]:
             "OPTIONS": {"MAX_ENTRIES": 100_000},
         }
     return {
-        "BACKEND": "whatsapp_orgs.server.redis_layer.ForgivingRedisCache",
+        "BACKEND": "whatsapp_orgs.server.redis_layer.FaultTolerantRedisCache",
         # Of a text Django would make several servers where a password has a comma.
         "LOCATION": [url],
         "KEY_PREFIX": prefix,

@@ -393,7 +393,7 @@ LOGGING = {
     "filters": {
         "about": {
             "()": "django.utils.log.CallbackFilter",
-            "callback": formatters.with_what_it_is_about,
+            "callback": formatters.add_context_fields,
         },
         "redacted": {
             "()": "django.utils.log.CallbackFilter",

@@ -1,1 +1,1 @@
-"""Log lines: their formats, and what must not be in one."""
+"""Log lines: formats, redaction, and a line for each request."""

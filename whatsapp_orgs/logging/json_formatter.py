@@ -1,4 +1,4 @@
-"""Log lines as JSON, one object for each line. Imported where LOG_FORMAT asks for it."""
+"""Format log lines as JSON objects. Imported only with LOG_FORMAT=json."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
-from whatsapp_orgs.logging.formatters import LEFT_OUT
+from whatsapp_orgs.logging.formatters import OMITTED_FIELDS
 
 
-class JsonLines(JsonFormatter):
-    """`time` (RFC 3339, UTC), `level`, `logger`, `message`, the fields, and `exception`."""
+class JsonLineFormatter(JsonFormatter):
+    """Writes `time` (RFC 3339, UTC), `level`, `logger`, `message`, fields, and `exception`."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -24,7 +24,7 @@ class JsonLines(JsonFormatter):
                 "exc_info": "exception",
                 "stack_info": "stack",
             },
-            reserved_attrs={*RESERVED_ATTRS, *LEFT_OUT},
+            reserved_attrs={*RESERVED_ATTRS, *OMITTED_FIELDS},
         )
 
     def add_fields(
@@ -33,7 +33,7 @@ class JsonLines(JsonFormatter):
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         log_data["time"] = at.replace("+00:00", "Z")
         super().add_fields(log_data, record, message_dict)
-        # The longest comes last.
+        # The longest fields come last.
         for name in ("stack", "exception"):
             if name in log_data:
                 log_data[name] = log_data.pop(name)

@@ -1,7 +1,7 @@
-"""Rewrite the lines of Django and Daphne about a request, so that they hold nothing of its client.
+"""Remove what a client sent from the log lines that Django and Daphne write about requests.
 
-Django writes the path, which may hold a secret; texts of exceptions, which hold a Host or an Origin
-header as it was sent; and a traceback for each refusal, so that anyone can fill a log.
+Django logs the path, which may hold a secret; exception texts, which quote a Host or an Origin
+header; and a traceback for each refused request, so that anyone could fill the log.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-TOO_SLOW = "an application took too long to end and was cancelled"
+TIMEOUT_MESSAGE = "an application took too long to end and was cancelled"
 
 
 def redact_request(record: logging.LogRecord) -> bool:
-    """A filter that lets every line pass: one about a request names its route, and no path."""
+    """Replace the path of a request by its route. A filter that passes all records."""
     if record.name.startswith(("django.request", "django.security")):
         _redact_django(record)
     elif record.name.startswith("daphne.") and "took too long" in str(record.msg):
         # Daphne's arguments are the request with its path and query.
-        record.msg, record.args = TOO_SLOW, ()
+        record.msg, record.args = TIMEOUT_MESSAGE, ()
     return True
 
 
 def method_of(request: HttpRequest) -> str:
-    """Return the method, or "other" for a word that a client has made up."""
+    """Return the HTTP method, or "other" for a nonstandard one."""
     return request.method if request.method in METHODS else "other"
 
 
@@ -45,7 +45,7 @@ def _redact_django(record: logging.LogRecord) -> None:
     if request is not None:
         match = request.resolver_match
         fields["method"] = method_of(request)
-        # None: no route, or it was refused before one was looked for.
+        # None: there is no route, or the request was refused before routing.
         fields["route"] = match.route if match is not None else None
     if not isinstance(status, int) or status < 500:
         record.exc_info = record.exc_text = None
@@ -60,7 +60,7 @@ def _phrase(status: object) -> str:
 
 
 def _reason(record: logging.LogRecord) -> str | None:
-    """Return why a request was refused, in words that are Django's own."""
+    """Return why a request was refused: Django's own text or the class of the exception."""
     if record.name == "django.security.csrf" and isinstance(record.args, tuple) and record.args:
         # "Origin checking failed - https://… does not match any trusted origins."
         return str(record.args[0]).partition(" - ")[0].rstrip(".")

@@ -1,6 +1,6 @@
-"""A log line for each request, where logs are collected by programs (LOG_FORMAT=json).
+"""Log a line for each request (with LOG_FORMAT=json).
 
-It names the route's pattern and never the path: that may hold what only its reader should know.
+It has the route's pattern and never the path, which may hold a secret.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 def request_log(get_response: GetResponse) -> GetResponse:
-    """Middleware, the outermost: the time is what all others take, too."""
+    """Return the middleware. It is the outermost, so the time includes all others."""
     if settings.LOG_FORMAT != "json":
         raise MiddlewareNotUsed
 
@@ -45,7 +45,7 @@ def request_log(get_response: GetResponse) -> GetResponse:
 
 
 def _caller(request: HttpRequest) -> str:
-    """What kind of caller it was, as far as anyone has looked: no query for the log's sake."""
+    """Return "token", "session" or "anonymous", without a query just for the log."""
     if getattr(request, "auth", None) is not None:
         return "token"
     user = getattr(request, "_cached_user", None)

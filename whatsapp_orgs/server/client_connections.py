@@ -1,4 +1,4 @@
-"""The TCP connections of clients: how many one address may have, and when one that stalls ends."""
+"""Limit the TCP connections of clients: their number per network, and how long one may stall."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from organizations.client_network import network_of
 
 
 class OpenConnections:
-    """The open connections of this process, counted by their client's network."""
+    """Counts the open connections of this process by client network."""
 
     def __init__(self) -> None:
         self._open: set[ClientTransport] = set()
@@ -22,7 +22,7 @@ class OpenConnections:
     def has_room(self, address: str) -> bool:
         """Return whether one more connection from this address is allowed.
 
-        Behind a proxy all come from it, and the proxy limits them (deploy/nginx.conf).
+        With TRUST_PROXY all come from the proxy, which has limits of its own (deploy/nginx.conf).
         """
         if settings.TRUST_PROXY:
             return True
@@ -41,11 +41,11 @@ class OpenConnections:
             del self._by_network[transport.network]
 
     def drop_stalled(self) -> None:
-        """End the connections whose clients have read nothing for too long."""
-        before = time.monotonic() - settings.CLIENT_DEADLINES["read"]
+        """Abort the connections whose clients have read nothing for too long."""
+        oldest_allowed = time.monotonic() - settings.CLIENT_DEADLINES["read"]
         for transport in list(self._open):
             since = transport.unread_since
-            if since is not None and since < before:
+            if since is not None and since < oldest_allowed:
                 transport.abortConnection()
 
 
@@ -53,12 +53,12 @@ open_connections = OpenConnections()
 
 
 class ClientTransport(tcp.Server):
-    """A connection that knows since when its client has not taken what waits for it."""
+    """A TCP transport that records since when its client has not read the pending data."""
 
     unread_since: float | None = None
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.network = network_of(str(self.client[0]))
         open_connections.add(self)
 

@@ -1,4 +1,4 @@
-"""An ASGI handler for Django that runs each request in one thread: all views are synchronous."""
+"""An ASGI handler for Django that runs each request in one thread, as all views are synchronous."""
 
 from __future__ import annotations
 
@@ -21,73 +21,73 @@ from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.urls import set_script_prefix
 
 from connections.long_poll import step_aside
-from whatsapp_orgs.server.request_places import RequestPlaces
+from whatsapp_orgs.server.request_slots import RequestSlots
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
-# Threads that stay, each with its database connection; more requests at once get one of their own,
-# up to REQUEST_THREADS.
-THREADS = 8
+# Threads of the pool, each with its database connection. Beyond them each request gets a new
+# thread, up to REQUEST_THREADS in all.
+POOL_THREADS = 8
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A response that is finished: nothing of it is left to compute or to close."""
+class FinishedResponse:
+    """A response that has been rendered and closed."""
 
     response: HttpResponseBase
     content: bytes
 
 
-# Django's own handler and a2wsgi were measured against it: docs/performance.md.
+# Measured against Django's own handler and a2wsgi: docs/performance.md.
 class ThreadHandler(ASGIHandler):
-    """Answers each request in a thread, from its first middleware to the end of its response."""
+    """Runs each request in one thread, from its first middleware to the end of its response."""
 
     def __init__(self) -> None:
         BaseHandler.__init__(self)
         self.load_middleware(is_async=False)
-        self._staying = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
-        self.busy = 0
-        self.places = RequestPlaces(settings.REQUEST_THREADS)
-        # Those whose client is gone are finished all the same.
-        self._running: set[asyncio.Future[Answer]] = set()
+        self._pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="request")
+        self.pool_requests = 0
+        self.slots = RequestSlots(settings.REQUEST_THREADS)
+        # Requests go on when their client has disconnected.
+        self._futures: set[asyncio.Future[FinishedResponse]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request. Raises Busy when too many are being answered."""
+        """Handle one HTTP request. Raises ServerBusy when it gets no slot in time."""
         try:
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        leaving = asyncio.ensure_future(receive())
+        disconnect = asyncio.ensure_future(receive())
         try:
-            if not await self._has_place(leaving, body):
+            if not await self._acquire_slot(disconnect, body):
                 return
-            answering = self._begin(scope, body)
-            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            future = self._start(scope, body)
+            await asyncio.wait({future, disconnect}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            leaving.cancel()
-        if answering.done():
-            await self._send(answering.result(), send)
+            disconnect.cancel()
+        if future.done():
+            await self._send(future.result(), send)
 
-    async def _has_place(self, leaving: asyncio.Future[Any], body: IO[bytes]) -> bool:
-        """Take a place. Returns whether there is a client still. Raises Busy."""
-        has_place = self.places.take_free()
+    async def _acquire_slot(self, disconnect: asyncio.Future[Any], body: IO[bytes]) -> bool:
+        """Acquire a slot. Returns False if the client disconnects first. Raises ServerBusy."""
+        acquired = self.slots.try_acquire()
         try:
-            has_place = has_place or await self._wait_for_place(leaving)
+            acquired = acquired or await self._wait_for_slot(disconnect)
         finally:
-            if not has_place:
+            if not acquired:
                 body.close()
-        return has_place
+        return acquired
 
-    async def _wait_for_place(self, leaving: asyncio.Future[Any]) -> bool:
-        """Return whether there is a place, and a client still. Raises Busy."""
-        waiting = asyncio.ensure_future(self.places.wait())
+    async def _wait_for_slot(self, disconnect: asyncio.Future[Any]) -> bool:
+        """Wait for a slot. Returns False if the client disconnects first. Raises ServerBusy."""
+        waiting = asyncio.ensure_future(self.slots.wait())
         try:
-            await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({waiting, disconnect}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             if waiting.done() and waiting.exception() is None:
-                self.places.release()
+                self.slots.release()
             waiting.cancel()
             raise
         if not waiting.done():
@@ -96,47 +96,47 @@ class ThreadHandler(ASGIHandler):
         waiting.result()
         return True
 
-    def _begin(self, scope: Scope, body: IO[bytes]) -> asyncio.Future[Answer]:
-        stays = self.busy < THREADS
-        executor = self._staying if stays else ThreadPoolExecutor(1, "request")
-        answer = sync_to_async(self._answer, thread_sensitive=False, executor=executor)
-        # For this request alone: its task has the context of this moment.
-        unset = step_aside.set(self.places.aside)
-        answering = asyncio.ensure_future(answer(scope, body, stays))
-        step_aside.reset(unset)
-        self._running.add(answering)
-        self.busy += stays
+    def _start(self, scope: Scope, body: IO[bytes]) -> asyncio.Future[FinishedResponse]:
+        pooled = self.pool_requests < POOL_THREADS
+        executor = self._pool if pooled else ThreadPoolExecutor(1, "request")
+        respond = sync_to_async(self._respond, thread_sensitive=False, executor=executor)
+        # The request's task copies the context at its creation; no other request sees this value.
+        reset_token = step_aside.set(self.slots.lend)
+        future = asyncio.ensure_future(respond(scope, body, pooled))
+        step_aside.reset(reset_token)
+        self._futures.add(future)
+        self.pool_requests += pooled
 
-        def ended(_: asyncio.Future[Answer]) -> None:
-            self._running.discard(answering)
-            self.busy -= stays
-            self.places.release()
-            if not stays:
+        def finish(_: asyncio.Future[FinishedResponse]) -> None:
+            self._futures.discard(future)
+            self.pool_requests -= pooled
+            self.slots.release()
+            if not pooled:
                 executor.shutdown(wait=False)
 
-        answering.add_done_callback(ended)
-        return answering
+        future.add_done_callback(finish)
+        return future
 
-    def _answer(self, scope: Scope, body: IO[bytes], stays: bool) -> Answer:
-        """All of a request, on the thread that it keeps until its end."""
+    def _respond(self, scope: Scope, body: IO[bytes], pooled: bool) -> FinishedResponse:
+        """Return the finished response. The request stays on this thread until its end."""
         try:
             set_script_prefix(get_script_prefix(scope))
             signals.request_started.send(sender=self.__class__, scope=scope)
-            # An answer instead of a request: its address or its body cannot be read.
-            request, refused = self.create_request(scope, body)
-            response: Any = refused if request is None else self.get_response(request)
+            # `error`: the response to a request whose path or body cannot be parsed.
+            request, error = self.create_request(scope, body)
+            response: Any = error if request is None else self.get_response(request)
             response._handler_class = self.__class__
             try:
-                return Answer(response, _content(response))
+                return FinishedResponse(response, _content(response))
             finally:
-                response.close()  # Tells that the request is over, which lets go of the database.
+                response.close()  # Sends request_finished, which releases the database.
         finally:
             body.close()
-            if not stays:
+            if not pooled:
                 connections.close_all()
 
-    async def _send(self, answer: Answer, send: Send) -> None:
-        response = answer.response
+    async def _send(self, finished: FinishedResponse, send: Send) -> None:
+        response = finished.response
         headers = [
             (name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()
         ]
@@ -146,12 +146,12 @@ class ThreadHandler(ASGIHandler):
         ]
         start = {"type": "http.response.start", "status": response.status_code, "headers": headers}
         await send(start)
-        for chunk, last in self.chunk_bytes(answer.content):
+        for chunk, last in self.chunk_bytes(finished.content):
             await send({"type": "http.response.body", "body": chunk, "more_body": not last})
 
 
 def _content(response: HttpResponseBase) -> bytes:
-    """All that a response says; what is streamed here are static files, which are small."""
+    """Return the whole body. Only static files, which are small, are streamed."""
     if isinstance(response, StreamingHttpResponse):
         return b"".join(response)
     assert isinstance(response, HttpResponse)
@@ -159,6 +159,6 @@ def _content(response: HttpResponseBase) -> bytes:
 
 
 def application() -> ThreadHandler:
-    """Django, ready to answer."""
+    """Set Django up and return its handler."""
     django.setup(set_prefix=False)
     return ThreadHandler()

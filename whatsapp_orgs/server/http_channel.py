@@ -1,4 +1,4 @@
-"""Twisted's HTTP/1.1 connection, with bounds on pipelined requests and on how slowly they come."""
+"""Twisted's HTTP/1.1 connection, with limits on pipelined and on slow requests."""
 
 from __future__ import annotations
 
@@ -12,83 +12,83 @@ from twisted.web.http import HTTPChannel
 
 
 class BoundedChannel(HTTPChannel):
-    """A connection that begins no request while earlier answers wait to be read.
+    """A connection that starts no request while the client has not read earlier responses.
 
-    Twisted stops reading then, but goes on with all pipelined requests that it has read already.
+    Twisted only stops reading then; it still handles the pipelined requests that it has read.
     """
 
-    _finished: Any = None
-    _late: Any = None
-    _next: Any = None
+    _paused_request: Any = None
+    _timeout_call: Any = None
+    _resume_call: Any = None
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self._await_request()
+        self._start_timeout()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._late is None and not self._handlingRequest:
-            self._await_request()
+        if self._timeout_call is None and not self._handlingRequest:
+            self._start_timeout()
         super().dataReceived(data)
 
     def rawDataReceived(self, data: bytes) -> None:
         super().rawDataReceived(data)
-        # Twisted leaves this out while the transport is full.
-        if self._handlingRequest and self._waitingForTransport and self._has_read_enough():
+        # Twisted does not do this while the transport's buffer is full.
+        if self._handlingRequest and self._waitingForTransport and self._has_full_buffer():
             network: Any = self._networkProducer
             network.pauseProducing()
 
-    def request_is_whole(self) -> None:
-        """The deadline is for requests, not for answers."""
-        _cancel(self._late)
-        self._late = None
+    def cancel_timeout(self) -> None:
+        """Cancel the deadline: it is for receiving a request, not for answering it."""
+        _cancel(self._timeout_call)
+        self._timeout_call = None
 
     def requestDone(self, request: Any) -> None:
-        """Go on with what was pipelined: later, and not before the client reads.
+        """Start the next pipelined request in a later call, when the client has read enough.
 
-        Later also because answers that need no thread would otherwise nest without end.
+        In a later call, because responses that need no thread would otherwise recurse without end.
         """
         if not self.persistent or not (self._waitingForTransport or any(self._dataBuffer)):
             super().requestDone(request)
             return
-        self._finished = request
+        self._paused_request = request
         if not self._waitingForTransport:
-            self._next = _later(0, self._go_on)
+            self._resume_call = _call_later(0, self._resume)
 
     def resumeProducing(self) -> None:
         super().resumeProducing()
-        if self._finished is not None and self._next is None:
-            self._next = _later(0, self._go_on)
+        if self._paused_request is not None and self._resume_call is None:
+            self._resume_call = _call_later(0, self._resume)
 
-    def _go_on(self) -> None:
-        self._next = None
-        if self._finished is not None and not self._waitingForTransport:
-            request, self._finished = self._finished, None
+    def _resume(self) -> None:
+        self._resume_call = None
+        if self._paused_request is not None and not self._waitingForTransport:
+            request, self._paused_request = self._paused_request, None
             super().requestDone(request)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        _cancel(self._late)
-        _cancel(self._next)
-        if self._finished is not None:
-            # Its answer is complete; only the connection has not gone on.
-            self.requests.remove(self._finished)
-            self._finished = None
+        _cancel(self._timeout_call)
+        _cancel(self._resume_call)
+        if self._paused_request is not None:
+            # The response is complete; only the next request has not started.
+            self.requests.remove(self._paused_request)
+            self._paused_request = None
         super().connectionLost(reason)
 
-    def _has_read_enough(self) -> bool:
+    def _has_full_buffer(self) -> bool:
         return sum(map(len, self._dataBuffer)) > self._optimisticEagerReadSize
 
-    def _await_request(self) -> None:
-        self._late = _later(settings.CLIENT_DEADLINES["request"], self._drop)
+    def _start_timeout(self) -> None:
+        self._timeout_call = _call_later(settings.CLIENT_DEADLINES["request"], self._abort)
 
-    def _drop(self) -> None:
-        self._late = None
+    def _abort(self) -> None:
+        self._timeout_call = None
         if self.transport is not None:
             self.transport.abortConnection()
 
 
-def _later(seconds: float, act: Any) -> Any:
-    installed: Any = reactor
-    return installed.callLater(seconds, act)
+def _call_later(seconds: float, function: Any) -> Any:
+    untyped_reactor: Any = reactor
+    return untyped_reactor.callLater(seconds, function)
 
 
 def _cancel(call: Any) -> None:

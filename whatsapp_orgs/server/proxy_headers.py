@@ -1,4 +1,4 @@
-"""Around the whole application: whom a request comes from, and the answer when it is busy."""
+"""Outermost ASGI middleware: the client address behind a proxy, and 503 when the server is busy."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 from django.conf import settings
 
 from whatsapp_orgs.api import RETRY_SECONDS, shape
-from whatsapp_orgs.server.request_places import Busy
+from whatsapp_orgs.server.request_slots import ServerBusy
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-BUSY = "The service is busy at the moment. Try again in a few seconds."
+BUSY_MESSAGE = "The service is busy at the moment. Try again in a few seconds."
 
 
-class BehindProxy:
-    """With TRUST_PROXY, a client's address is what the proxy in front says it is.
+class ProxyHeadersMiddleware:
+    """Takes the client address from X-Forwarded-For if TRUST_PROXY is set.
 
-    Of X-Forwarded-For that is the last entry: the proxy has added it, the others anyone can write.
-    An address never has a scope ("%eth0"), which a database's column of addresses refuses.
+    Only the last entry counts: the proxy adds it, and anyone can write the others. The scope of an
+    IPv6 address ("%eth0") is removed, because a database column for addresses refuses it.
     """
 
     def __init__(self, application: Any) -> None:
@@ -32,7 +32,7 @@ class BehindProxy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client")
-        if settings.TRUST_PROXY and (address := _forwarded(scope)):
+        if settings.TRUST_PROXY and (address := _forwarded_address(scope)):
             client = (address, 0)
         if client and "%" in str(client[0]):
             client = (str(client[0]).partition("%")[0], *client[1:])
@@ -40,7 +40,8 @@ class BehindProxy:
         await self._application(scope, receive, send)
 
 
-def _forwarded(scope: Scope) -> str | None:
+def _forwarded_address(scope: Scope) -> str | None:
+    """Return the last address of X-Forwarded-For, or None if there is no valid one."""
     values = [value for name, value in scope.get("headers", ()) if name == b"x-forwarded-for"]
     if not values:
         return None
@@ -55,8 +56,8 @@ def _forwarded(scope: Scope) -> str | None:
         return None
 
 
-class BusyResponses:
-    """Answers 503 to a request for which no place came free in time."""
+class ServerBusyMiddleware:
+    """Answers 503 to a request that got no slot in time."""
 
     def __init__(self, application: Any) -> None:
         self._application: Application = application
@@ -64,15 +65,15 @@ class BusyResponses:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._application(scope, receive, send)
-        except Busy:
-            await _refuse(scope, send)
+        except ServerBusy:
+            await _send_busy(scope, send)
 
 
-async def _refuse(scope: Scope, send: Send) -> None:
-    for_programs = scope["path"].startswith("/api/")
-    body = json.dumps(shape("busy", BUSY)) if for_programs else BUSY
+async def _send_busy(scope: Scope, send: Send) -> None:
+    is_api = scope["path"].startswith("/api/")
+    body = json.dumps(shape("busy", BUSY_MESSAGE)) if is_api else BUSY_MESSAGE
     headers = [
-        (b"content-type", b"application/json" if for_programs else b"text/plain"),
+        (b"content-type", b"application/json" if is_api else b"text/plain"),
         (b"content-length", str(len(body)).encode()),
         (b"retry-after", b"%d" % RETRY_SECONDS),
         (b"cache-control", b"no-store"),

@@ -1,7 +1,7 @@
-"""Redis, where it may be away: signals and counts come late or not at all, nobody's request fails.
+"""Channel layer and cache on a Redis that may be unavailable: no request fails because of it.
 
-What matters stands in the database. A signal says only "look again", and everyone who waits for one
-also looks by himself now and then; so a Redis that is restarted costs time and nothing else.
+The database is the source of truth. A message only says "read again", and every receiver also
+polls; so a Redis outage delays messages and loses counts, and nothing else.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# Nobody waits longer for Redis than this; afterwards it is left alone for a while.
-PATIENCE_SECONDS = 1.0
-LEFT_ALONE_SECONDS = 1.0
+# The longest wait for Redis; after a failure no call is made for RETRY_DELAY_SECONDS.
+TIMEOUT_SECONDS = 1.0
+RETRY_DELAY_SECONDS = 1.0
 RECEIVE_SECONDS = 0.5
 IDLE_SECONDS = 0.1
-AWAY = (RedisError, OSError, TimeoutError)
+UNAVAILABLE_ERRORS = (RedisError, OSError, TimeoutError)
 
 
 @contextlib.contextmanager
 def _cancellable() -> Iterator[None]:
     """Raise the CancelledError that asyncio.wait_for loses in Python 3.11.
 
-    It does so to a task that is cancelled just when what it waits for is done; redis-py sends each
-    command in a wait_for.
+    It is lost when a task is cancelled in the moment in which its awaitable finishes; redis-py
+    sends each command in a wait_for.
     """
     task = asyncio.current_task()
     assert task is not None
@@ -55,15 +55,15 @@ def _cancellable() -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def _patience() -> AsyncIterator[None]:
-    """Raise TimeoutError after PATIENCE_SECONDS."""
+async def _timeout() -> AsyncIterator[None]:
+    """Raise TimeoutError after TIMEOUT_SECONDS."""
     with _cancellable():
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             yield
 
 
-class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
-    """One connection for what is heard and one for what is told, made anew whenever they break."""
+class ReconnectingShard(RedisSingleShardConnection):  # type: ignore[misc]
+    """A connection to publish and one to subscribe, both replaced after each failure."""
 
     _redis: Any
     _pubsub: Any
@@ -71,53 +71,53 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
 
     def __init__(self, host: dict[str, Any], channel_layer: RedisPubSubLoopLayer) -> None:
         super().__init__(host, channel_layer)
-        self._wanted: set[str] = set()
-        self._again_at = 0.0
-        self._outage = OutageLog(logger, "Redis is away", "Redis is back")
+        self._wanted_channels: set[str] = set()
+        self._retry_at = 0.0
+        self._outage = OutageLog(logger, "Redis is unavailable", "Redis is available again")
 
     async def publish(self, channel: str, message: bytes) -> None:
-        """Tell those who listen, if Redis is there; else nobody hears of it."""
-        if self._now() < self._again_at:
+        """Publish a message; drop it if Redis is unavailable."""
+        if self._now() < self._retry_at:
             return
         try:
-            async with _patience():
+            async with _timeout():
                 await super().publish(channel, message)
-        except AWAY as error:
-            self._leave_alone(error)
+        except UNAVAILABLE_ERRORS as error:
+            self._record_failure(error)
         else:
             self._outage.record_success()
 
     async def subscribe(self, channel: str) -> None:
-        """At once if Redis is there, else as soon as it is back."""
-        self._wanted.add(channel)
+        """Subscribe now, or as soon as Redis is available again."""
+        self._wanted_channels.add(channel)
         self._ensure_receiver()
-        if self._now() < self._again_at:
+        if self._now() < self._retry_at:
             return
         try:
-            async with _patience():
+            async with _timeout():
                 await super().subscribe(channel)
-        except AWAY as error:
-            await self._lost(error)
+        except UNAVAILABLE_ERRORS as error:
+            await self._drop_connections(error)
 
     async def unsubscribe(self, channel: str) -> None:
-        """At once if Redis is there, else as soon as it is back."""
-        self._wanted.discard(channel)
-        if self._now() < self._again_at:
+        """Unsubscribe now, or as soon as Redis is available again."""
+        self._wanted_channels.discard(channel)
+        if self._now() < self._retry_at:
             return
         try:
-            async with _patience():
+            async with _timeout():
                 await super().unsubscribe(channel)
-        except AWAY as error:
-            await self._lost(error)
+        except UNAVAILABLE_ERRORS as error:
+            await self._drop_connections(error)
 
     async def flush(self) -> None:
-        self._wanted = set()
+        self._wanted_channels = set()
         await super().flush()
 
     async def _do_receiving(self) -> None:
         while True:
             try:
-                await self._catch_up()
+                await self._sync_subscriptions()
                 if self._pubsub is not None and self._pubsub.subscribed:
                     with _cancellable():
                         message = await self._pubsub.get_message(
@@ -126,39 +126,39 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
                     self._receive_message(message)
                 else:
                     await asyncio.sleep(IDLE_SECONDS)
-            # Whatever it is: without this task nobody in this process hears anything any more. To
-            # one who waits for a message, connections that another task drops are no AWAY.
+            # Any error: without this task the process receives no message any more. A connection
+            # that another task closes raises something else than UNAVAILABLE_ERRORS here.
             except Exception as error:
-                await self._lost(error)
-                await asyncio.sleep(LEFT_ALONE_SECONDS)
+                await self._drop_connections(error)
+                await asyncio.sleep(RETRY_DELAY_SECONDS)
 
-    async def _catch_up(self) -> None:
-        """Subscribe to what was asked for while Redis was away, and to nothing else."""
-        if self._wanted == self._subscribed_to:
+    async def _sync_subscriptions(self) -> None:
+        """Make the subscriptions equal to the wanted channels, after an outage for instance."""
+        if self._wanted_channels == self._subscribed_to:
             return
-        async with self._lock, _patience():
+        async with self._lock, _timeout():
             self._ensure_redis()
-            if missing := self._wanted - self._subscribed_to:
+            if missing := self._wanted_channels - self._subscribed_to:
                 await self._pubsub.subscribe(*missing)
                 self._subscribed_to |= missing
-            if superfluous := self._subscribed_to - self._wanted:
-                await self._pubsub.unsubscribe(*superfluous)
-                self._subscribed_to -= superfluous
+            if unwanted := self._subscribed_to - self._wanted_channels:
+                await self._pubsub.unsubscribe(*unwanted)
+                self._subscribed_to -= unwanted
         self._outage.record_success()
 
-    async def _lost(self, error: Exception) -> None:
-        """Drop the connections, so that the next try makes new ones."""
-        self._leave_alone(error)
-        broken, self._redis, self._pubsub = self._redis, None, None
+    async def _drop_connections(self, error: Exception) -> None:
+        """Close the connections, so that the next call opens new ones."""
+        self._record_failure(error)
+        redis, self._redis, self._pubsub = self._redis, None, None
         self._subscribed_to = set()
-        if broken is not None:
-            with contextlib.suppress(*AWAY):
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    await broken.aclose(close_connection_pool=True)
+        if redis is not None:
+            with contextlib.suppress(*UNAVAILABLE_ERRORS):
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    await redis.aclose(close_connection_pool=True)
 
-    def _leave_alone(self, error: Exception) -> None:
-        """Make nobody wait for Redis for a moment."""
-        self._again_at = self._now() + LEFT_ALONE_SECONDS
+    def _record_failure(self, error: Exception) -> None:
+        """Log the outage, and make no call for RETRY_DELAY_SECONDS."""
+        self._retry_at = self._now() + RETRY_DELAY_SECONDS
         self._outage.record_failure(why=type(error).__name__)
 
     @staticmethod
@@ -166,121 +166,123 @@ class SteadyShard(RedisSingleShardConnection):  # type: ignore[misc]
         return asyncio.get_running_loop().time()
 
 
-class SteadyLoopLayer(RedisPubSubLoopLayer):  # type: ignore[misc]
-    """The layer of one event loop."""
+class ReconnectingLoopLayer(RedisPubSubLoopLayer):  # type: ignore[misc]
+    """The channel layer of one event loop."""
 
-    def __init__(self, hosts: list[dict[str, Any]], **named: Any) -> None:
-        super().__init__(hosts=hosts, **named)
-        self._shards = [SteadyShard(host, self) for host in hosts]
+    def __init__(self, hosts: list[dict[str, Any]], **kwargs: Any) -> None:
+        super().__init__(hosts=hosts, **kwargs)
+        self._shards = [ReconnectingShard(host, self) for host in hosts]
 
     async def group_add(self, group: str, channel: str) -> None:
-        """One whose `receive` was cancelled, and that was forgotten for it, joins again."""
+        """Add a channel, also one that was removed because its `receive` was cancelled."""
         if channel not in self.channels:
             await self._subscribe_to_channel(channel)
         await super().group_add(group, channel)
 
     async def forget(self, channel: str) -> None:
-        """Nobody receives from this channel any more.
+        """Unsubscribe from a channel without receivers.
 
-        Whoever cancels `receive` says so, too, but not when a message has come at that moment.
+        A cancelled `receive` does the same, but not when a message arrives in that moment.
         """
         if self.channels.pop(channel, None) is not None:
             await self._get_shard(channel).unsubscribe(channel)
 
 
-class SteadyRedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
-    """The channel layer over Redis' publish and subscribe."""
+class ReconnectingRedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
+    """The channel layer over Redis pub/sub."""
 
     def __init__(self, url: str, prefix: str) -> None:
         host = {
             "address": url,
             "retry": Retry(NoBackoff(), 0),
-            "socket_connect_timeout": PATIENCE_SECONDS,
+            "socket_connect_timeout": TIMEOUT_SECONDS,
             "health_check_interval": 10,
             **keepalive(url),
         }
         super().__init__(hosts=[host], prefix=prefix)
 
-    def _get_layer(self) -> SteadyLoopLayer:
+    def _get_layer(self) -> ReconnectingLoopLayer:
         loop = asyncio.get_running_loop()
         if loop not in self._layers:
-            self._layers[loop] = SteadyLoopLayer(*self._args, **self._kwargs, channel_layer=self)
+            self._layers[loop] = ReconnectingLoopLayer(
+                *self._args, **self._kwargs, channel_layer=self
+            )
             _wrap_close(self, loop)
-        layer: SteadyLoopLayer = self._layers[loop]
+        layer: ReconnectingLoopLayer = self._layers[loop]
         return layer
 
 
 def keepalive(url: str) -> dict[str, Any]:
-    """Options that make a peer which is gone without a word show within about ten seconds."""
+    """Return the socket options that detect a silently lost peer within about ten seconds."""
     if url.startswith("unix:"):
         return {}
-    wanted = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
-    options = {getattr(socket, name): n for name, n in wanted.items() if hasattr(socket, name)}
+    seconds = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}
+    options = {getattr(socket, name): n for name, n in seconds.items() if hasattr(socket, name)}
     return {"socket_keepalive": True, "socket_keepalive_options": options}
 
 
 class JsonSerializer:
-    """Values of the cache as JSON: a pickle that someone has put into Redis would be code."""
+    """Serializes cache values as JSON, because a forged pickle would execute code."""
 
     def dumps(self, value: Any) -> bytes:
-        """Raises TypeError for what JSON has no word for."""
+        """Return JSON. Raises TypeError for other types."""
         return json.dumps(value).encode()
 
     def loads(self, data: bytes) -> Any:
-        """Raises ValueError for what is no JSON."""
+        """Return the value. Raises ValueError for invalid JSON."""
         return json.loads(data)
 
 
-class _ForgivingClient(RedisCacheClient):
-    """While Redis is away it is as if nothing were kept."""
+class _FaultTolerantClient(RedisCacheClient):
+    """Behaves like an empty cache while Redis is unavailable."""
 
     def add(self, key: Any, value: Any, timeout: Any) -> bool:
-        return self._or(True, lambda: super(_ForgivingClient, self).add(key, value, timeout))
+        return self._call(True, lambda: super(_FaultTolerantClient, self).add(key, value, timeout))
 
     def get(self, key: Any, default: Any) -> Any:
         try:
-            return self._or(default, lambda: super(_ForgivingClient, self).get(key, default))
+            return self._call(default, lambda: super(_FaultTolerantClient, self).get(key, default))
         except ValueError:
-            # Written by a version before this one, or by someone else.
-            logger.warning("what Redis keeps cannot be read")
+            # Written by an older version, or by another program.
+            logger.warning("the cache returned an unreadable value")
             return default
 
     def set(self, key: Any, value: Any, timeout: Any) -> None:
-        self._or(None, lambda: super(_ForgivingClient, self).set(key, value, timeout))
+        self._call(None, lambda: super(_FaultTolerantClient, self).set(key, value, timeout))
 
     def delete(self, key: Any) -> bool:
-        return self._or(False, lambda: super(_ForgivingClient, self).delete(key))
+        return self._call(False, lambda: super(_FaultTolerantClient, self).delete(key))
 
     def has_key(self, key: Any) -> bool:
-        return self._or(False, lambda: super(_ForgivingClient, self).has_key(key))
+        return self._call(False, lambda: super(_FaultTolerantClient, self).has_key(key))
 
     def incr(self, key: Any, delta: Any) -> Any:
-        """Raises ValueError, as for a key that has run out."""
-        found = self._or(None, lambda: super(_ForgivingClient, self).incr(key, delta))
+        """Return the new value. Raises ValueError while unavailable, as for an expired key."""
+        found = self._call(None, lambda: super(_FaultTolerantClient, self).incr(key, delta))
         if found is None:
-            raise ValueError("nothing is kept at the moment")
+            raise ValueError("the cache is unavailable")
         return found
 
-    def _or(self, otherwise: T, ask: Callable[[], T]) -> T:
+    def _call(self, fallback: T, command: Callable[[], T]) -> T:
         try:
-            return ask()
-        except AWAY as error:
-            logger.warning("a count was not kept", extra={"why": type(error).__name__})
-            return otherwise
+            return command()
+        except UNAVAILABLE_ERRORS as error:
+            logger.warning("the cache is unavailable", extra={"why": type(error).__name__})
+            return fallback
 
 
-class ForgivingRedisCache(RedisCache):
-    """What is counted for all web processes together; a request never fails for want of it."""
+class FaultTolerantRedisCache(RedisCache):
+    """Django's Redis cache, shared by all web processes, without errors during an outage."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
-        self._class = _ForgivingClient
+        self._class = _FaultTolerantClient
 
     def clear(self) -> None:
-        """Forget what is kept under our own prefix; what others keep there stays."""
+        """Delete the keys with our own prefix; those of other programs stay."""
         client: Any = self._cache.get_client(None, write=True)
         try:
             for key in client.scan_iter(match=f"{self.key_prefix}:*", count=1000):
                 client.delete(key)
-        except AWAY as error:
-            logger.warning("counts were not cleared", extra={"why": type(error).__name__})
+        except UNAVAILABLE_ERRORS as error:
+            logger.warning("the cache was not cleared", extra={"why": type(error).__name__})

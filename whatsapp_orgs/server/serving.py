@@ -1,7 +1,7 @@
-"""Daphne, with bounds: on how long and how large a request may be, and on what waits in memory.
+"""Daphne with limits: on the duration and size of requests, and on data buffered in memory.
 
-Daphne reads a request whole before the application hears of it, and writes to clients whether they
-read or not. So what the application cannot bound is bounded here.
+Daphne reads the whole request before it calls the application, and writes to clients whether they
+read or not; so the application cannot set these limits itself.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from organizations.sockets.authentication import CloseCode
 from whatsapp_orgs.server.client_connections import ClientTransport, open_connections
 from whatsapp_orgs.server.http_channel import BoundedChannel
 
-# A client's questions: "{}" is one.
-MESSAGE_BYTES = 4096
-QUESTIONS_WAITING = 50
+# Messages of a WebSocket client; the longest expected one is short.
+MAX_MESSAGE_BYTES = 4096
+MAX_QUEUED_MESSAGES = 50
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
-    """A request that is dropped when it brings too much.
+    """A request that is refused with 413 when its body is too large.
 
-    This is the limit of all bodies; the API's own is lower (`organizations.api.views.BODY_LIMIT`).
+    This limit is for all bodies; the API's own is lower (`organizations.api.views.BODY_LIMIT`).
     """
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)
-        self._left = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if length is not None and length > self._left:
+        self._bytes_left = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if length is not None and length > self._bytes_left:
             self._refuse()
 
     def handleContentChunk(self, data: bytes) -> None:
-        self._left -= len(data)
-        if self._left < 0:
+        self._bytes_left -= len(data)
+        if self._bytes_left < 0:
             self._refuse()
         else:
             super().handleContentChunk(data)
 
     def process(self) -> Any:
-        self.channel.request_is_whole()
-        # Daphne lets this header say where the site is mounted, and so where its links lead.
+        self.channel.cancel_timeout()
+        # Daphne would take the prefix of all links from this header, which any client can send.
         self.requestHeaders.removeHeader(b"daphne-root-path")
         return super().process()
 
@@ -62,7 +62,7 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
 
 
 class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
-    """Connections with bounds, as many from one address as are allowed."""
+    """Builds limited connections, and refuses addresses that have too many."""
 
     def __init__(self, server: Any) -> None:
         super().__init__(server)
@@ -71,96 +71,96 @@ class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
     def protocol(self) -> Any:
         return _GenericHTTPChannelProtocol(BoundedChannel())
 
-    def buildProtocol(self, address: Any) -> Any:
-        """Return None, which closes the connection, when the address has too many."""
-        if not open_connections.has_room(address.host):
+    def buildProtocol(self, peer: Any) -> Any:
+        """Return None, which closes the connection, when the peer has too many."""
+        if not open_connections.has_room(peer.host):
             return None
-        protocol = super().buildProtocol(address)
+        protocol = super().buildProtocol(peer)
         protocol.requestFactory = BoundedRequest
         return protocol
 
 
 @implementer(interfaces.IPushProducer)
-class Readiness:
-    """Whether a client reads what it is sent; its transport tells when its buffer is full."""
+class FlowControl:
+    """Tracks whether the client reads: the transport pauses it while the send buffer is full."""
 
     def __init__(self) -> None:
-        self._ready = asyncio.Event()
-        self._ready.set()
+        self._writable = asyncio.Event()
+        self._writable.set()
 
     @property
-    def is_ready(self) -> bool:
-        return self._ready.is_set()
+    def is_writable(self) -> bool:
+        return self._writable.is_set()
 
     async def wait(self) -> None:
-        await self._ready.wait()
+        await self._writable.wait()
 
     def pauseProducing(self) -> None:
-        self._ready.clear()
+        self._writable.clear()
 
     def resumeProducing(self) -> None:
-        self._ready.set()
+        self._writable.set()
 
     def stopProducing(self) -> None:
-        """The client is gone: whoever waits for it may go on, to no one."""
-        self._ready.set()
+        """Release the waiting senders: the client is gone."""
+        self._writable.set()
 
 
 class BoundedWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
-    """A socket that tells the application to wait, and takes no endless number of questions."""
+    """A WebSocket that slows the application down, and limits the queue of client messages."""
 
     maxMessagePayloadSize: int
 
     def connectionMade(self) -> None:
         super().connectionMade()
-        self.readiness = Readiness()
-        # Until now it was the HTTP connection that was told of a full buffer.
+        self.flow_control = FlowControl()
+        # The HTTP connection was the producer until the upgrade.
         self.transport.unregisterProducer()
-        self.transport.registerProducer(self.readiness, True)
+        self.transport.registerProducer(self.flow_control, True)
 
     def onConnect(self, request: Any) -> Any:
         if not request.headers.get("sec-websocket-protocol", "").isascii():
             raise ConnectionDeny(400, "Bad Request")
         return super().onConnect(request)
 
-    def sendMessage(self, *arguments: Any, **named: Any) -> None:
-        # The bound is for what clients say; autobahn would hold us to it, too.
-        bound, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
+    def sendMessage(self, *args: Any, **kwargs: Any) -> None:
+        # The limit is for clients' messages only; autobahn would apply it to ours, too.
+        limit, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
         try:
-            super().sendMessage(*arguments, **named)
+            super().sendMessage(*args, **kwargs)
         finally:
-            self.maxMessagePayloadSize = bound
+            self.maxMessagePayloadSize = limit
 
     def onPing(self, payload: bytes) -> None:
-        # A client that reads no answers gets none: they would wait in memory.
-        if self.readiness.is_ready:
+        # A client that does not read gets no pongs: they would fill memory.
+        if self.flow_control.is_writable:
             super().onPing(payload)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        if self.application_queue.qsize() < QUESTIONS_WAITING:
+        if self.application_queue.qsize() < MAX_QUEUED_MESSAGES:
             super().onMessage(payload, isBinary)
         else:
             self.serverClose(code=int(CloseCode.TOO_MANY))
 
 
 class BoundedWebSocketFactory(WebSocketFactory):  # type: ignore[misc]
-    """Sockets that tell a client what was wrong, before they drop it."""
+    """Builds WebSockets that send a close code before they drop a client."""
 
     protocol = BoundedWebSocketProtocol
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.setProtocolOptions(failByDrop=False)
 
 
 class BoundedServer(Server):  # type: ignore[misc]
-    """Daphne's server over the classes above, for which it has no settings."""
+    """Daphne's server with the classes above, for which Daphne has no settings."""
 
-    def __init__(self, **named: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            websocket_max_message_size=MESSAGE_BYTES,
-            websocket_max_frame_size=MESSAGE_BYTES,
-            **named,
+            websocket_max_message_size=MAX_MESSAGE_BYTES,
+            websocket_max_frame_size=MAX_MESSAGE_BYTES,
+            **kwargs,
         )
 
     def run(self) -> None:
@@ -170,11 +170,11 @@ class BoundedServer(Server):  # type: ignore[misc]
         super().run()
 
     def timeout_checker(self) -> None:
-        """Daphne calls this every two seconds."""
+        """Abort stalled connections, too. Daphne calls this every two seconds."""
         open_connections.drop_stalled()
         super().timeout_checker()
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.send":
-            await protocol.readiness.wait()
+            await protocol.flow_control.wait()
         await super().handle_reply(protocol, message)

@@ -1,4 +1,4 @@
-"""What Django and Daphne say of a request reaches the log without anything that a client sent."""
+"""Log lines of Django and Daphne about requests hold nothing that a client sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.urls import path
 
 from whatsapp_orgs import urls
 from whatsapp_orgs.logging.formatters import FieldsFormatter
-from whatsapp_orgs.logging.json_formatter import JsonLines
+from whatsapp_orgs.logging.json_formatter import JsonLineFormatter
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -25,7 +25,7 @@ handler400, handler500 = urls.handler400, urls.handler500
 
 
 def refuse(request: HttpRequest) -> HttpResponse:
-    """Raise what the query names, with a text that the client has sent."""
+    """Raise the exception that the query names, with a text of the client."""
     kinds = {kind.__name__: kind for kind in (PermissionDenied, BadRequest, SuspiciousOperation)}
     raise kinds[request.GET["kind"]](MARKER)
 
@@ -48,23 +48,23 @@ urlpatterns = [
 
 FORMATTERS: dict[str, Callable[[], logging.Formatter]] = {
     "line": lambda: FieldsFormatter("{levelname} {name}: {message}", style="{"),
-    "json": JsonLines,
+    "json": JsonLineFormatter,
 }
 
 
 @pytest.fixture(params=["line", "json"])
 def log(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
-    """What the handler that the settings configure writes, in each format."""
+    """Return the output of the configured console handler, in each format."""
     [console] = [one for one in logging.getLogger().handlers if one.get_name() == "console"]
     assert isinstance(console, logging.StreamHandler)
     stream, before = io.StringIO(), console.formatter
-    written = console.setStream(stream)
+    original_stream = console.setStream(stream)
     console.setFormatter(FORMATTERS[request.param]())
     try:
         with override_settings(ROOT_URLCONF=__name__):
             yield stream
     finally:
-        console.setStream(written)
+        console.setStream(original_stream)
         console.setFormatter(before)
 
 
@@ -73,7 +73,7 @@ def client() -> Client:
     return Client(raise_request_exception=False, enforce_csrf_checks=True)
 
 
-DENIED_MESSAGES = {
+REFUSED_REQUESTS = {
     "unknown path": ("GET", f"/nowhere/{MARKER}?q={MARKER}", {}, 404),
     "unknown path of the API": ("GET", f"/api/v1/{MARKER}?q={MARKER}", {}, 404),
     "unknown path of the admin": ("GET", f"/admin/{MARKER}/", {}, 302),
@@ -82,36 +82,36 @@ DENIED_MESSAGES = {
     "bad request": ("GET", "/refuse?kind=BadRequest", {}, 400),
     "suspicious": ("GET", "/refuse?kind=SuspiciousOperation", {}, 400),
     "another host": ("GET", f"/{MARKER}", {"Host": f"{MARKER}.example"}, 400),
-    "host that is none": ("GET", "/", {"Host": f"{MARKER}/../"}, 400),
+    "invalid host": ("GET", "/", {"Host": f"{MARKER}/../"}, 400),
     "no CSRF cookie": ("POST", f"/form?q={MARKER}", {}, 403),
     "another origin": ("POST", "/form", {"Origin": f"https://{MARKER}.example"}, 403),
     "method": ("PUT", f"/language/?q={MARKER}", {"X-CSRFToken": MARKER}, 403),
-    "method made up": (MARKER, "/nowhere", {"User-Agent": MARKER}, 404),
+    "nonstandard method": (MARKER, "/nowhere", {"User-Agent": MARKER}, 404),
     "wrong method": ("DELETE", f"/api/v1/schema?q={MARKER}", {}, 405),
 }
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("case", DENIED_MESSAGES)
+@pytest.mark.parametrize("case", REFUSED_REQUESTS)
 def test_refusal_is_logged_without_traceback_and_client_text(
     log: io.StringIO, client: Client, case: str
 ) -> None:
-    method, address, headers, status = DENIED_MESSAGES[case]
-    answer = client.generic(method, address, headers=headers)
-    assert answer.status_code == status
-    written = log.getvalue()
-    assert MARKER not in written
-    assert "Traceback" not in written
-    assert ("django." in written) is (status >= 400)
+    method, address, headers, status = REFUSED_REQUESTS[case]
+    response = client.generic(method, address, headers=headers)
+    assert response.status_code == status
+    lines = log.getvalue()
+    assert MARKER not in lines
+    assert "Traceback" not in lines
+    assert ("django." in lines) is (status >= 400)
 
 
 @pytest.mark.django_db
 def test_crash_is_logged_with_its_route_and_traceback(log: io.StringIO, client: Client) -> None:
     assert client.get(f"/crash/{MARKER}?q={MARKER}").status_code == 500
-    written = log.getvalue()
-    assert MARKER not in written
-    assert "crash/<str:rest>" in written
-    assert "RuntimeError: broke" in written and "Traceback" in written
+    lines = log.getvalue()
+    assert MARKER not in lines
+    assert "crash/<str:rest>" in lines
+    assert "RuntimeError: broke" in lines and "Traceback" in lines
 
 
 @pytest.mark.parametrize("log", ["json"], indirect=True)

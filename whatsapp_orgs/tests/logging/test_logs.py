@@ -1,4 +1,4 @@
-"""A log line: a constant message, then its fields; for people, or as JSON."""
+"""The formats of log lines, their context fields, and the line for each request."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from organizations.models import Organization
 from organizations.tests.support.users import api_client
 from whatsapp_orgs.logging import formatters
 from whatsapp_orgs.logging.formatters import FieldsFormatter
-from whatsapp_orgs.logging.json_formatter import JsonLines
+from whatsapp_orgs.logging.json_formatter import JsonLineFormatter
 
 
 def line(**extra: object) -> str:
@@ -26,20 +26,20 @@ def line(**extra: object) -> str:
     return formatter.format(record)
 
 
-def test_a_line_without_fields_is_the_message() -> None:
+def test_line_without_fields_is_only_the_message() -> None:
     assert line() == "INFO tests.logs: it happened"
 
 
-def test_fields_follow_in_the_order_of_the_alphabet() -> None:
+def test_fields_follow_in_alphabetical_order() -> None:
     assert line(worker=1, organization=7) == "INFO tests.logs: it happened organization=7 worker=1"
 
 
 @pytest.mark.parametrize("name", ["request", "status_code", "server_time"])
-def test_what_django_hangs_on_is_left_out(name: str) -> None:
+def test_line_omits_the_objects_that_django_adds(name: str) -> None:
     assert line(**{name: "<a whole request>"}) == "INFO tests.logs: it happened"
 
 
-def test_an_exception_comes_last() -> None:
+def test_exception_comes_last() -> None:
     formatter = FieldsFormatter("{message}", style="{")
     try:
         raise RuntimeError("broke")
@@ -55,13 +55,14 @@ def test_an_exception_comes_last() -> None:
 
 
 def json_line(message: str = "it happened", **fields: object) -> dict[str, object]:
-    told = JsonLines().format(logging.makeLogRecord({"msg": message, "name": "tests", **fields}))
-    assert "\n" not in told
-    found: dict[str, object] = json.loads(told)
+    record = logging.makeLogRecord({"msg": message, "name": "tests", **fields})
+    text = JsonLineFormatter().format(record)
+    assert "\n" not in text
+    found: dict[str, object] = json.loads(text)
     return found
 
 
-def test_a_line_is_an_object() -> None:
+def test_json_line_is_one_object() -> None:
     found = json_line(levelname="WARNING", created=1_795_000_000.25, organization=7)
     assert found == {
         "time": "2026-11-18T11:06:40.250Z",
@@ -73,7 +74,7 @@ def test_a_line_is_an_object() -> None:
     assert datetime.fromisoformat(str(found["time"])).timestamp() == 1_795_000_000.25
 
 
-def test_an_exception_is_one_string() -> None:
+def test_json_exception_is_one_string() -> None:
     try:
         raise RuntimeError("broke\nin two")
     except RuntimeError as error:
@@ -84,25 +85,27 @@ def test_an_exception_is_one_string() -> None:
 
 
 @pytest.mark.parametrize("name", ["request", "status_code", "server_time"])
-def test_what_django_hangs_on_is_left_out_of_objects(name: str) -> None:
+def test_json_omits_the_objects_that_django_adds(name: str) -> None:
     assert name not in json_line(**{name: "<a whole request>"})
 
 
-def test_whatever_a_field_is_the_line_is_written() -> None:
+def test_json_line_is_written_for_fields_of_any_type() -> None:
     found = json_line(odd={1}, odder=object(), oddest=b"\xff")
     assert {"odd", "odder", "oddest"} <= found.keys()
 
 
-# --- What lines are about -----------------------------------------------------------------------
+# --- Context fields -----------------------------------------------------------------------------
 
 
 def fields_now(**extra: object) -> dict[str, object]:
     record = logging.makeLogRecord({"msg": "it happened", **extra})
-    assert formatters.with_what_it_is_about(record)
-    return {name: vars(record)[name] for name in vars(record).keys() - formatters.PLAIN}
+    assert formatters.add_context_fields(record)
+    return {
+        name: vars(record)[name] for name in vars(record).keys() - formatters.STANDARD_ATTRIBUTES
+    }
 
 
-def test_lines_are_about_what_is_under_way() -> None:
+def test_record_gets_the_fields_of_its_context() -> None:
     with about(organization=7, generation=2):
         with about(attempt=5):
             assert fields_now() == {"organization": 7, "generation": 2, "attempt": 5}
@@ -114,7 +117,7 @@ def test_lines_are_about_what_is_under_way() -> None:
 
 
 @pytest.fixture
-def told(settings: Settings, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+def request_logs(settings: Settings, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     settings.LOG_FORMAT = "json"
     caplog.set_level("INFO", "whatsapp_orgs.logging.request_log")
     return caplog
@@ -123,19 +126,21 @@ def told(settings: Settings, caplog: pytest.LogCaptureFixture) -> pytest.LogCapt
 STATUS = "api/v1/organizations/<int:organization_id>/whatsapp/status"
 
 
-def test_a_request_is_told_by_its_route(
-    told: pytest.LogCaptureFixture, alice: User, charlie: User, organization: Organization
+def test_request_is_logged_with_its_route_and_caller(
+    request_logs: pytest.LogCaptureFixture, alice: User, charlie: User, organization: Organization
 ) -> None:
     path = f"/api/v1/organizations/{organization.pk}/whatsapp/status"
-    in_person = Client()
-    in_person.force_login(alice)
+    browser = Client()
+    browser.force_login(alice)
     api_client(alice).get(path)
     api_client(charlie).get(path)
     Client(headers={"Authorization": "Bearer wao_wrong"}).get(path)
-    in_person.get(path + "?secret=1")
-    in_person.get("/admin/")
+    browser.get(path + "?secret=1")
+    browser.get("/admin/")
     Client().get("/nowhere/secret")
-    lines = [vars(one) for one in told.records if one.name == "whatsapp_orgs.logging.request_log"]
+    lines = [
+        vars(one) for one in request_logs.records if one.name == "whatsapp_orgs.logging.request_log"
+    ]
     found = [(line["route"], line["status"], line["caller"]) for line in lines]
     assert found == [
         (STATUS, 200, "token"),
@@ -150,7 +155,7 @@ def test_a_request_is_told_by_its_route(
     assert "secret" not in json.dumps(lines, default=str)
 
 
-def test_without_json_there_is_no_such_line(
+def test_request_is_not_logged_in_line_format(
     settings: Settings, caplog: pytest.LogCaptureFixture, db: None
 ) -> None:
     settings.LOG_FORMAT = "line"

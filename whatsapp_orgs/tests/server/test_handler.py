@@ -1,4 +1,4 @@
-"""Each request has a thread to itself, and no number of slow ones keeps another waiting."""
+"""Each request has its own thread, and slow requests do not delay others."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from pytest_django import Settings
 
-from whatsapp_orgs.server import request_places
-from whatsapp_orgs.server.handler import THREADS, ThreadHandler
-from whatsapp_orgs.server.request_places import Busy, RequestPlaces
-from whatsapp_orgs.tests.support import handled_urls
+from whatsapp_orgs.server import request_slots
+from whatsapp_orgs.server.handler import POOL_THREADS, ThreadHandler
+from whatsapp_orgs.server.request_slots import RequestSlots, ServerBusy
+from whatsapp_orgs.tests.support import handler_urls
 
 SECONDS = 20.0
 
 
 @pytest.fixture
 def handler(settings: Settings) -> Iterator[ThreadHandler]:
-    settings.ROOT_URLCONF = "whatsapp_orgs.tests.support.handled_urls"
+    settings.ROOT_URLCONF = "whatsapp_orgs.tests.support.handler_urls"
     settings.MIDDLEWARE = []
-    handled_urls.going_on.clear()
+    handler_urls.may_continue.clear()
     yield ThreadHandler()
-    handled_urls.going_on.set()
+    handler_urls.may_continue.set()
 
 
-def begin(handler: ThreadHandler, path: str, body: bytes = b"") -> Any:
+def start_request(handler: ThreadHandler, path: str, body: bytes = b"") -> Any:
     scope = {
         "type": "http",
         "method": "POST" if body else "GET",
@@ -42,144 +42,144 @@ def begin(handler: ThreadHandler, path: str, body: bytes = b"") -> Any:
 
 
 async def ask(handler: ThreadHandler, path: str, body: bytes = b"") -> tuple[Any, bytes]:
-    asked = begin(handler, path, body)
-    await asked.send_input({"type": "http.request", "body": body})
-    start = await asked.receive_output(SECONDS)
+    request = start_request(handler, path, body)
+    await request.send_input({"type": "http.request", "body": body})
+    start = await request.receive_output(SECONDS)
     content = b""
     while True:
-        part = await asked.receive_output(SECONDS)
+        part = await request.receive_output(SECONDS)
         content += part["body"]
         if not part["more_body"]:
             break
-    await asked.wait(SECONDS)
+    await request.wait(SECONDS)
     return start, content
 
 
-async def taken(semaphore: Any) -> None:
+async def acquire(semaphore: Any) -> None:
     assert await asyncio.to_thread(semaphore.acquire, True, SECONDS)
 
 
-async def test_an_answer_is_whole(handler: ThreadHandler) -> None:
+async def test_response_has_status_headers_and_whole_body(handler: ThreadHandler) -> None:
     start, content = await ask(handler, "/quick")
     assert start["status"] == 200
     assert content.startswith(b"request")
     assert (b"Set-Cookie", b"taste=good; Path=/") in start["headers"]
-    assert (await ask(handler, "/echo", b"said"))[1] == b"said"
+    assert (await ask(handler, "/echo", b"body"))[1] == b"body"
     assert (await ask(handler, "/stream"))[1] == b"one two"
-    assert (await ask(handler, "/file"))[1] == Path(handled_urls.__file__).read_bytes()
+    assert (await ask(handler, "/file"))[1] == Path(handler_urls.__file__).read_bytes()
     large = b"x" * (3 * 2**16 + 5)
     assert (await ask(handler, "/echo", large))[1] == large
 
 
-async def test_slow_ones_keep_no_other_waiting(handler: ThreadHandler) -> None:
-    slow = [begin(handler, "/wait") for _ in range(3 * THREADS)]
-    for asked in slow:
-        await asked.send_input({"type": "http.request"})
+async def test_slow_requests_do_not_delay_others(handler: ThreadHandler) -> None:
+    slow = [start_request(handler, "/wait") for _ in range(3 * POOL_THREADS)]
+    for request in slow:
+        await request.send_input({"type": "http.request"})
     for _ in slow:
-        await taken(handled_urls.waiting)
+        await acquire(handler_urls.waiting)
     assert (await ask(handler, "/quick"))[0]["status"] == 200
-    handled_urls.going_on.set()
-    for asked in slow:
-        assert (await asked.receive_output(SECONDS))["status"] == 200
-        assert (await asked.receive_output(SECONDS))["body"] == b"waited"
-        await asked.wait(SECONDS)
-        await taken(handled_urls.finished)
-    assert handler.busy == 0
+    handler_urls.may_continue.set()
+    for request in slow:
+        assert (await request.receive_output(SECONDS))["status"] == 200
+        assert (await request.receive_output(SECONDS))["body"] == b"waited"
+        await request.wait(SECONDS)
+        await acquire(handler_urls.finished)
+    assert handler.pool_requests == 0
 
 
-async def full(handler: ThreadHandler, number: int) -> list[Any]:
-    """Requests that take all places, and have begun."""
-    handler.places = RequestPlaces(number)
-    slow = [begin(handler, "/wait") for _ in range(number)]
-    for asked in slow:
-        await asked.send_input({"type": "http.request"})
+async def fill_slots(handler: ThreadHandler, number: int) -> list[Any]:
+    """Start requests that take all slots; return them when their views run."""
+    handler.slots = RequestSlots(number)
+    slow = [start_request(handler, "/wait") for _ in range(number)]
+    for request in slow:
+        await request.send_input({"type": "http.request"})
     for _ in slow:
-        await taken(handled_urls.waiting)
+        await acquire(handler_urls.waiting)
     return slow
 
 
-async def is_refused(handler: ThreadHandler) -> None:
-    asked = begin(handler, "/quick")
-    await asked.send_input({"type": "http.request"})
-    with pytest.raises(Busy):
-        await asked.wait(SECONDS)
+async def assert_busy(handler: ThreadHandler) -> None:
+    request = start_request(handler, "/quick")
+    await request.send_input({"type": "http.request"})
+    with pytest.raises(ServerBusy):
+        await request.wait(SECONDS)
 
 
-async def test_request_beyond_the_places_waits_for_one(handler: ThreadHandler) -> None:
-    slow = await full(handler, 2)
-    late = begin(handler, "/quick")
+async def test_request_without_a_free_slot_waits_for_one(handler: ThreadHandler) -> None:
+    slow = await fill_slots(handler, 2)
+    late = start_request(handler, "/quick")
     await late.send_input({"type": "http.request"})
     assert await late.receive_nothing(0.2)
-    handled_urls.going_on.set()
+    handler_urls.may_continue.set()
     assert (await late.receive_output(SECONDS))["status"] == 200
-    for asked in slow:
-        await asked.wait(SECONDS)
+    for request in slow:
+        await request.wait(SECONDS)
     await late.wait(SECONDS)
-    assert handler.places.taken == 0
+    assert handler.slots.taken == 0
 
 
-async def test_request_that_finds_no_place_in_time_is_refused(
+async def test_request_that_gets_no_slot_in_time_is_refused(
     handler: ThreadHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = await full(handler, 2)
-    monkeypatch.setattr(request_places, "QUEUE_SECONDS", 0.05)
-    await is_refused(handler)
-    monkeypatch.setattr(request_places, "MAX_QUEUED", 0)
-    await is_refused(handler)
-    handled_urls.going_on.set()
-    for asked in slow:
-        await asked.wait(SECONDS)
+    slow = await fill_slots(handler, 2)
+    monkeypatch.setattr(request_slots, "QUEUE_SECONDS", 0.05)
+    await assert_busy(handler)
+    monkeypatch.setattr(request_slots, "MAX_QUEUED", 0)
+    await assert_busy(handler)
+    handler_urls.may_continue.set()
+    for request in slow:
+        await request.wait(SECONDS)
     assert (await ask(handler, "/quick"))[0]["status"] == 200
-    assert handler.places.taken == 0
+    assert handler.slots.taken == 0
 
 
-async def test_client_that_leaves_the_queue_takes_no_place(handler: ThreadHandler) -> None:
-    slow = await full(handler, 1)
-    late = begin(handler, "/quick")
+async def test_client_that_disconnects_in_the_queue_takes_no_slot(handler: ThreadHandler) -> None:
+    slow = await fill_slots(handler, 1)
+    late = start_request(handler, "/quick")
     await late.send_input({"type": "http.request"})
     assert await late.receive_nothing(0.1)
     await late.send_input({"type": "http.disconnect"})
     await late.wait(SECONDS)
     assert late.output_queue.empty()
-    handled_urls.going_on.set()
+    handler_urls.may_continue.set()
     await slow[0].wait(SECONDS)
     assert (await ask(handler, "/quick"))[0]["status"] == 200
-    assert handler.places.taken == 0
+    assert handler.slots.taken == 0
 
 
-async def test_request_that_waits_for_news_is_in_nobodys_way(handler: ThreadHandler) -> None:
-    handler.places = RequestPlaces(2)
-    waiting = [begin(handler, "/wait-aside") for _ in range(6)]
-    for asked in waiting:
-        await asked.send_input({"type": "http.request"})
+async def test_long_poll_lends_its_slot_to_other_requests(handler: ThreadHandler) -> None:
+    handler.slots = RequestSlots(2)
+    waiting = [start_request(handler, "/long-poll") for _ in range(6)]
+    for request in waiting:
+        await request.send_input({"type": "http.request"})
     for _ in waiting:
-        await taken(handled_urls.waiting)
+        await acquire(handler_urls.waiting)
     assert (await ask(handler, "/quick"))[0]["status"] == 200
-    handled_urls.going_on.set()
-    for asked in waiting:
-        assert (await asked.receive_output(SECONDS))["status"] == 200
-        await asked.wait(SECONDS)
-    assert (handler.places.taken, handler.places.stepped_aside) == (0, 0)
+    handler_urls.may_continue.set()
+    for request in waiting:
+        assert (await request.receive_output(SECONDS))["status"] == 200
+        await request.wait(SECONDS)
+    assert (handler.slots.taken, handler.slots.lent) == (0, 0)
 
 
-async def test_who_leaves_waits_for_nothing_and_the_request_ends(handler: ThreadHandler) -> None:
-    asked = begin(handler, "/wait")
-    await asked.send_input({"type": "http.request"})
-    await taken(handled_urls.waiting)
-    await asked.send_input({"type": "http.disconnect"})
-    await asked.wait(SECONDS)
-    assert asked.output_queue.empty()
-    assert handler.busy == 1
-    handled_urls.going_on.set()
-    await taken(handled_urls.finished)
+async def test_view_runs_to_its_end_after_a_disconnect(handler: ThreadHandler) -> None:
+    request = start_request(handler, "/wait")
+    await request.send_input({"type": "http.request"})
+    await acquire(handler_urls.waiting)
+    await request.send_input({"type": "http.disconnect"})
+    await request.wait(SECONDS)
+    assert request.output_queue.empty()
+    assert handler.pool_requests == 1
+    handler_urls.may_continue.set()
+    await acquire(handler_urls.finished)
     async with asyncio.timeout(SECONDS):
-        while handler.busy:
+        while handler.pool_requests:
             await asyncio.sleep(0.01)
 
 
-async def test_who_leaves_while_speaking_is_not_heard(handler: ThreadHandler) -> None:
-    asked = begin(handler, "/echo", b"abc")
-    await asked.send_input({"type": "http.request", "body": b"a", "more_body": True})
-    await asked.send_input({"type": "http.disconnect"})
-    await asked.wait(SECONDS)
-    assert asked.output_queue.empty()
+async def test_disconnect_within_the_body_calls_no_view(handler: ThreadHandler) -> None:
+    request = start_request(handler, "/echo", b"abc")
+    await request.send_input({"type": "http.request", "body": b"a", "more_body": True})
+    await request.send_input({"type": "http.disconnect"})
+    await request.wait(SECONDS)
+    assert request.output_queue.empty()

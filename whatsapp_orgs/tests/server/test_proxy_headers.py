@@ -1,4 +1,4 @@
-"""Around the application: whom a request comes from, and the answer when it is busy."""
+"""The client address behind a proxy, and 503 when the server is busy."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from whatsapp_orgs.server.proxy_headers import BehindProxy, BusyResponses
-from whatsapp_orgs.server.request_places import Busy
+from whatsapp_orgs.server.proxy_headers import ProxyHeadersMiddleware, ServerBusyMiddleware
+from whatsapp_orgs.server.request_slots import ServerBusy
 
 PEER = ("10.0.0.1", 40000)
 
 
 async def client_seen(*forwarded: bytes, peer: tuple[str, int] | None = PEER) -> Any:
-    """The client that the application sees behind these X-Forwarded-For headers."""
+    """Return the client that the application sees with these X-Forwarded-For headers."""
     seen: list[Any] = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -22,7 +22,7 @@ async def client_seen(*forwarded: bytes, peer: tuple[str, int] | None = PEER) ->
 
     headers = [(b"x-forwarded-for", value) for value in forwarded]
     scope: Any = {"type": "http", "client": peer, "headers": headers}
-    await BehindProxy(application)(scope, None, None)  # type: ignore[arg-type]
+    await ProxyHeadersMiddleware(application)(scope, None, None)  # type: ignore[arg-type]
     return seen[0]
 
 
@@ -43,36 +43,36 @@ async def client_seen(*forwarded: bytes, peer: tuple[str, int] | None = PEER) ->
         ([b"\xff"], PEER[0]),
     ],
 )
-async def test_behind_a_proxy_the_last_hop_counts(
+async def test_trusted_proxy_sets_the_client_by_its_last_entry(
     settings: Settings, forwarded: list[bytes], address: str
 ) -> None:
     settings.TRUST_PROXY = True
     assert (await client_seen(*forwarded))[0] == address
 
 
-async def test_address_of_a_peer_loses_its_scope(settings: Settings) -> None:
+async def test_scope_of_an_ipv6_address_is_removed(settings: Settings) -> None:
     settings.TRUST_PROXY = False
     assert await client_seen(peer=("fe80::1%eth0", 40000)) == ("fe80::1", 40000)
     assert await client_seen(peer=None) is None
 
 
-async def test_without_a_proxy_no_header_is_believed(settings: Settings) -> None:
+async def test_untrusted_header_is_ignored(settings: Settings) -> None:
     settings.TRUST_PROXY = False
     assert await client_seen(b"203.0.113.9") == PEER
 
 
 @pytest.mark.parametrize("path", ["/api/v1/organizations", "/admin/"])
-async def test_request_without_a_place_gets_503(path: str) -> None:
+async def test_request_without_a_slot_gets_503(path: str) -> None:
     sent: list[Any] = []
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        raise Busy
+        raise ServerBusy
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     scope: Any = {"type": "http", "path": path, "headers": []}
-    await BusyResponses(application)(scope, None, send)  # type: ignore[arg-type]
+    await ServerBusyMiddleware(application)(scope, None, send)  # type: ignore[arg-type]
     headers = dict(sent[0]["headers"])
     assert sent[0]["status"] == 503
     assert int(headers[b"retry-after"]) > 0

@@ -1,4 +1,4 @@
-"""Redis that goes away and comes back: signals are late then, and nobody's request fails."""
+"""The Redis channel layer and cache during and after an outage: no request fails."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from redis.retry import Retry
 from connections import broadcast
 from tests.support.services import Redis
 from whatsapp_orgs import backends
-from whatsapp_orgs.server.redis_layer import ForgivingRedisCache, SteadyRedisLayer
+from whatsapp_orgs.server.redis_layer import FaultTolerantRedisCache, ReconnectingRedisLayer
 
 pytestmark = pytest.mark.sqlite_only
 
 GROUP = "group"
-# Nobody's request is kept waiting for longer than this; on a machine that is busy with other tests.
-PATIENCE = 4.0
+# The longest delay of a request, on a machine that is busy with other tests.
+MAX_DELAY = 4.0
 DEADLINE = 20.0
 
 
@@ -36,36 +36,38 @@ def redis() -> Iterator[Redis]:
 
 
 @pytest.fixture(autouse=True)
-def started(redis: Redis) -> Iterator[None]:
-    """Each test begins and ends with a Redis that is there."""
+def restart_redis(redis: Redis) -> Iterator[None]:
+    """Restart Redis after a test that stopped it."""
     yield
     if redis.process is None:
         redis.start()
 
 
 @pytest.fixture
-async def layer(redis: Redis) -> AsyncIterator[SteadyRedisLayer]:
-    found = SteadyRedisLayer(redis.url, "test")
-    yield found
-    await found.flush()
+async def layer(redis: Redis) -> AsyncIterator[ReconnectingRedisLayer]:
+    layer = ReconnectingRedisLayer(redis.url, "test")
+    yield layer
+    await layer.flush()
 
 
 @pytest.fixture
-async def other(redis: Redis) -> AsyncIterator[SteadyRedisLayer]:
-    """That of another process."""
-    found = SteadyRedisLayer(redis.url, "test")
-    yield found
-    await found.flush()
+async def other(redis: Redis) -> AsyncIterator[ReconnectingRedisLayer]:
+    """The layer of another process."""
+    layer = ReconnectingRedisLayer(redis.url, "test")
+    yield layer
+    await layer.flush()
 
 
-async def member(layer: SteadyRedisLayer, group: str = GROUP) -> str:
+async def member(layer: ReconnectingRedisLayer, group: str = GROUP) -> str:
     channel: str = await layer.new_channel()
     await layer.group_add(group, channel)
     return channel
 
 
-async def hears(layer: SteadyRedisLayer, channel: str, sender: SteadyRedisLayer) -> None:
-    """What `sender` tells again and again arrives. Raises TimeoutError."""
+async def assert_receives(
+    layer: ReconnectingRedisLayer, channel: str, sender: ReconnectingRedisLayer
+) -> None:
+    """Send messages until one arrives. Raises TimeoutError."""
     received = asyncio.ensure_future(layer.receive(channel))
     async with asyncio.timeout(DEADLINE):
         while not received.done():
@@ -74,15 +76,15 @@ async def hears(layer: SteadyRedisLayer, channel: str, sender: SteadyRedisLayer)
     assert received.result() == {"type": "word"}
 
 
-async def seconds_of(doing: Any) -> float:
-    begun = time.monotonic()
-    await doing
-    return time.monotonic() - begun
+async def seconds_of(coroutine: Any) -> float:
+    started = time.monotonic()
+    await coroutine
+    return time.monotonic() - started
 
 
-async def until(look: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE):
-        while not look():
+        while not condition():
             await asyncio.sleep(0.01)
 
 
@@ -90,14 +92,14 @@ async def until(look: Callable[[], bool]) -> None:
 
 
 async def test_message_reaches_another_process(
-    layer: SteadyRedisLayer, other: SteadyRedisLayer
+    layer: ReconnectingRedisLayer, other: ReconnectingRedisLayer
 ) -> None:
-    await hears(layer, await member(layer), other)
+    await assert_receives(layer, await member(layer), other)
 
 
-async def test_other_prefix_gets_no_message(layer: SteadyRedisLayer, redis: Redis) -> None:
+async def test_other_prefix_gets_no_message(layer: ReconnectingRedisLayer, redis: Redis) -> None:
     channel = await member(layer)
-    stranger = SteadyRedisLayer(redis.url, "other")
+    stranger = ReconnectingRedisLayer(redis.url, "other")
     await stranger.group_send(GROUP, {"type": "theirs"})
     await layer.group_send(GROUP, {"type": "ours"})
     async with asyncio.timeout(DEADLINE):
@@ -106,8 +108,8 @@ async def test_other_prefix_gets_no_message(layer: SteadyRedisLayer, redis: Redi
 
 
 @pytest.mark.parametrize("command", ["publish", "subscribe", "unsubscribe"])
-async def test_task_cancelled_at_any_step_ends(layer: SteadyRedisLayer, command: str) -> None:
-    await hears(layer, await member(layer), layer)
+async def test_task_cancelled_at_any_step_ends(layer: ReconnectingRedisLayer, command: str) -> None:
+    await assert_receives(layer, await member(layer), layer)
     [shard] = layer._get_layer()._shards
     for steps in range(100):
         if command == "unsubscribe":
@@ -127,102 +129,103 @@ async def test_task_cancelled_at_any_step_ends(layer: SteadyRedisLayer, command:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 async def test_subscriber_gets_messages_after_a_restart_of_redis(
-    layer: SteadyRedisLayer,
-    other: SteadyRedisLayer,
+    layer: ReconnectingRedisLayer,
+    other: ReconnectingRedisLayer,
     redis: Redis,
     caplog: pytest.LogCaptureFixture,
     how: signal.Signals,
 ) -> None:
     channel = await member(layer)
-    await hears(layer, channel, other)
+    await assert_receives(layer, channel, other)
     await asyncio.to_thread(redis.end, how)
-    await until(lambda: "Redis is away" in caplog.text)
+    await until(lambda: "Redis is unavailable" in caplog.text)
     await asyncio.to_thread(redis.start)
-    await hears(layer, channel, other)
+    await assert_receives(layer, channel, other)
     lines = [record.message for record in caplog.records if record.name.endswith("redis_layer")]
-    # Two processes: each says it once.
-    assert 1 <= sum("is away" in line for line in lines) <= 2
-    assert sum("is back" in line for line in lines) == sum("is away" in line for line in lines)
+    outages = lines.count("Redis is unavailable")
+    # Each of the two layers logs it once.
+    assert 1 <= outages <= 2
+    assert lines.count("Redis is available again") == outages
 
 
 async def test_subscription_during_an_outage_works_afterwards(
-    layer: SteadyRedisLayer, other: SteadyRedisLayer, redis: Redis
+    layer: ReconnectingRedisLayer, other: ReconnectingRedisLayer, redis: Redis
 ) -> None:
     await asyncio.to_thread(redis.end)
     channel = await member(layer)
     await asyncio.to_thread(redis.start)
-    await hears(layer, channel, other)
+    await assert_receives(layer, channel, other)
 
 
-async def test_unsubscription_during_an_outage_holds_afterwards(
-    layer: SteadyRedisLayer, redis: Redis
+async def test_unsubscription_during_an_outage_lasts_afterwards(
+    layer: ReconnectingRedisLayer, redis: Redis
 ) -> None:
-    gone, stays = await member(layer, "gone"), await member(layer)
+    left_channel, kept_channel = await member(layer, "left_channel"), await member(layer)
     await asyncio.to_thread(redis.end)
-    await broadcast.leave_group(layer, "gone", gone)
+    await broadcast.leave_group(layer, "left_channel", left_channel)
     await asyncio.to_thread(redis.start)
-    await hears(layer, stays, layer)
+    await assert_receives(layer, kept_channel, layer)
     (shard,) = layer._shards
-    await until(lambda: shard._subscribed_to == {stays, "test__group__group"})
+    await until(lambda: shard._subscribed_to == {kept_channel, "test__group__group"})
 
 
-async def test_send_returns_at_once_while_redis_is_away(
-    layer: SteadyRedisLayer, redis: Redis
+async def test_send_returns_at_once_while_redis_is_unavailable(
+    layer: ReconnectingRedisLayer, redis: Redis
 ) -> None:
     channel = await member(layer)
     await asyncio.to_thread(redis.end)
     for _ in range(3):
-        assert await seconds_of(layer.group_send(GROUP, {"type": "word"})) < PATIENCE
-        assert await seconds_of(member(layer)) < PATIENCE
-        assert await seconds_of(broadcast.leave_group(layer, GROUP, channel)) < PATIENCE
+        assert await seconds_of(layer.group_send(GROUP, {"type": "word"})) < MAX_DELAY
+        assert await seconds_of(member(layer)) < MAX_DELAY
+        assert await seconds_of(broadcast.leave_group(layer, GROUP, channel)) < MAX_DELAY
 
 
 async def test_send_returns_soon_while_redis_is_silent(
-    layer: SteadyRedisLayer, redis: Redis
+    layer: ReconnectingRedisLayer, redis: Redis
 ) -> None:
     channel = await member(layer)
     assert redis.process is not None
     redis.process.send_signal(signal.SIGSTOP)
     try:
-        # Together, not each: the first one has found out for the others.
+        # In all, not for each: after the first failure the others do not try.
         sends = [layer.group_send(GROUP, {"type": "word"}) for _ in range(50)]
-        assert await seconds_of(asyncio.gather(*sends)) < PATIENCE
-        assert await seconds_of(member(layer)) < PATIENCE
+        assert await seconds_of(asyncio.gather(*sends)) < MAX_DELAY
+        assert await seconds_of(member(layer)) < MAX_DELAY
     finally:
         redis.process.send_signal(signal.SIGCONT)
-    await hears(layer, channel, layer)
+    await assert_receives(layer, channel, layer)
 
 
-async def test_closed_channels_leave_no_state(layer: SteadyRedisLayer) -> None:
+async def test_closed_channels_leave_no_state(layer: ReconnectingRedisLayer) -> None:
     (shard,) = layer._shards
     for number in range(20):
         channel = await member(layer, f"group-{number}")
-        heard = asyncio.ensure_future(layer.receive(channel))
+        receiving = asyncio.ensure_future(layer.receive(channel))
         await layer.group_send(f"group-{number}", {"type": "word"})
         if number % 2:
-            await asyncio.wait_for(heard, DEADLINE)
-        heard.cancel()
-        await asyncio.wait({heard})
+            await asyncio.wait_for(receiving, DEADLINE)
+        receiving.cancel()
+        await asyncio.wait({receiving})
         await broadcast.leave_group(layer, f"group-{number}", channel)
     assert not layer.channels and not layer.groups
-    await until(lambda: not shard._subscribed_to and not shard._wanted)
+    await until(lambda: not shard._subscribed_to and not shard._wanted_channels)
 
 
-async def test_cancelled_receiver_can_join_again(layer: SteadyRedisLayer) -> None:
+async def test_cancelled_receiver_can_join_again(layer: ReconnectingRedisLayer) -> None:
     channel = await member(layer)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await layer.receive(channel)
     await layer.group_add(GROUP, channel)
-    await hears(layer, channel, layer)
+    await assert_receives(layer, channel, layer)
 
 
 # --- The cache -----------------------------------------------------------------------------------
 
 
-def cache_of(redis: Redis, prefix: str = "test") -> ForgivingRedisCache:
+def cache_of(redis: Redis, prefix: str = "test") -> FaultTolerantRedisCache:
     found = backends.cache(redis.url, prefix)
-    return ForgivingRedisCache(found.pop("LOCATION"), found)
+    return FaultTolerantRedisCache(found.pop("LOCATION"), found)
 
 
 def test_cache_counts(redis: Redis) -> None:
@@ -234,8 +237,8 @@ def test_cache_counts(redis: Redis) -> None:
     assert cache.get_or_set("ends", 12.5, 60) == cache.get_or_set("ends", 99.0, 60) == 12.5
 
 
-class Planted:
-    """A pickle of this makes a file when it is read."""
+class FileCreator:
+    """An object whose pickle creates a file when it is loaded."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -245,16 +248,16 @@ class Planted:
 
 
 def test_pickle_in_the_cache_is_not_executed(redis: Redis, tmp_path: Path) -> None:
-    made = tmp_path / "made"
-    pickled = pickle.dumps(Planted(made))
+    created = tmp_path / "created"
+    pickled = pickle.dumps(FileCreator(created))
     cache = cache_of(redis)
     with Client.from_url(redis.url) as client:
         client.set(cache.make_key("ends"), pickled)
     assert cache.get("ends", 7) == 7
     assert cache.get_or_set("ends", 12.5, 60) == 12.5
-    assert not made.exists()
+    assert not created.exists()
     pickle.loads(pickled)
-    assert made.exists()
+    assert created.exists()
 
 
 def test_cache_takes_only_json_values(redis: Redis) -> None:
@@ -267,23 +270,23 @@ def test_cache_takes_only_json_values(redis: Redis) -> None:
 
 
 async def test_pickle_in_the_channel_layer_is_not_executed(
-    redis: Redis, layer: SteadyRedisLayer, other: SteadyRedisLayer, tmp_path: Path
+    redis: Redis, layer: ReconnectingRedisLayer, other: ReconnectingRedisLayer, tmp_path: Path
 ) -> None:
     channel = await member(layer)
-    await hears(layer, channel, other)
-    made = tmp_path / "made"
+    await assert_receives(layer, channel, other)
+    created = tmp_path / "created"
     [subscribed] = [
         name for name in layer._get_layer()._shards[0]._subscribed_to if name.endswith(GROUP)
     ]
     with Client.from_url(redis.url) as client:
-        assert client.publish(subscribed, pickle.dumps(Planted(made))) == 1
+        assert client.publish(subscribed, pickle.dumps(FileCreator(created))) == 1
     async with asyncio.timeout(DEADLINE):
         with pytest.raises(ValueError, match="unpack"):
             await layer.receive(channel)
-    assert not made.exists()
+    assert not created.exists()
 
 
-def test_password_is_needed_and_may_have_any_character() -> None:
+def test_password_is_required_and_may_have_any_character() -> None:
     password = "a,b;c@d/e f"
     with Redis(password=password) as redis:
         cache = cache_of(redis)
@@ -302,7 +305,7 @@ def test_clear_keeps_the_keys_of_others(redis: Redis) -> None:
     assert (cache.get("ours"), others.get("theirs")) == (None, 1)
 
 
-def test_cache_is_empty_while_redis_is_away(redis: Redis) -> None:
+def test_cache_is_empty_while_redis_is_unavailable(redis: Redis) -> None:
     cache = cache_of(redis)
     cache.set("count", 1)
     redis.end()
@@ -312,7 +315,7 @@ def test_cache_is_empty_while_redis_is_away(redis: Redis) -> None:
     cache.set("count", 1)
     cache.clear()
     assert cache.add("count", 0) is True
-    with pytest.raises(ValueError, match="nothing is kept"):
+    with pytest.raises(ValueError, match="the cache is unavailable"):
         cache.incr("count")
     redis.start()
     cache.set("count", 1)

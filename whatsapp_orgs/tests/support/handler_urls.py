@@ -1,4 +1,4 @@
-"""Addresses of the tests of the handler: views that wait, stream, set a cookie."""
+"""URLconf for the tests of the handler: views that wait, stream and set a cookie."""
 
 import threading
 
@@ -7,50 +7,50 @@ from django.urls import path
 
 from connections.long_poll import step_aside
 
-going_on = threading.Event()
+may_continue = threading.Event()
 waiting = threading.Semaphore(0)
 finished = threading.Semaphore(0)
 
 
 def wait(request: HttpRequest) -> HttpResponse:
-    """Until the test lets it go on."""
+    """Return when the test sets `may_continue`."""
     waiting.release()
-    assert going_on.wait(20)
+    assert may_continue.wait(20)
     finished.release()
     return HttpResponse("waited")
 
 
-def wait_aside(request: HttpRequest) -> HttpResponse:
-    """As a request does that waits for news of a connection."""
+def long_poll(request: HttpRequest) -> HttpResponse:
+    """Wait as a long poll does."""
     with step_aside.get()():
         return wait(request)
 
 
 def quick(request: HttpRequest) -> HttpResponse:
-    """An answer with a cookie, that says which thread made it."""
+    """Return the name of the thread, and a cookie."""
     response = HttpResponse(threading.current_thread().name)
     response.set_cookie("taste", "good")
     return response
 
 
 def echo(request: HttpRequest) -> HttpResponse:
-    """What was sent."""
+    """Return the request's body."""
     return HttpResponse(request.body)
 
 
 def stream(request: HttpRequest) -> StreamingHttpResponse:
-    """In pieces."""
+    """Return a streaming response."""
     return StreamingHttpResponse(iter([b"one ", b"two"]))
 
 
 def file(request: HttpRequest) -> FileResponse:
-    """This file."""
+    """Return this file."""
     return FileResponse(open(__file__, "rb"))  # noqa: SIM115 (Django closes it)
 
 
 urlpatterns = [
     path("wait", wait),
-    path("wait-aside", wait_aside),
+    path("long-poll", long_poll),
     path("quick", quick),
     path("echo", echo),
     path("stream", stream),

@@ -1,7 +1,6 @@
-"""How many requests one process works on at a time; the others wait, and not for ever.
+"""Limit the requests that one process handles at a time; others queue for a bounded time.
 
-A request that only waits for news of a connection steps aside: it keeps its thread, but no other
-request waits for its place.
+A long poll lends its slot to other requests while it waits, and keeps only its thread.
 """
 
 from __future__ import annotations
@@ -12,19 +11,19 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Requests that wait for a place, and how long one does.
+# How many requests may queue for a slot, and for how long.
 MAX_QUEUED = 200
 QUEUE_SECONDS = 10.0
-# Requests that have stepped aside; further ones keep their places.
-MAX_ASIDE = 200
+# How many requests may lend their slot at a time; others keep theirs.
+MAX_LENT = 200
 
 
-class Busy(Exception):
-    """No place came free in time. Nothing has been done."""
+class ServerBusy(Exception):
+    """No slot got free in time; the request has not been started."""
 
 
-class RequestPlaces:
-    """A number of places. The event loop uses all of it, requests' threads `aside` only."""
+class RequestSlots:
+    """A number of slots. For the event loop only, except `lend`, which any thread may use."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -32,17 +31,17 @@ class RequestPlaces:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self.taken = 0
-        self.stepped_aside = 0
+        self.lent = 0
 
-    def take_free(self) -> bool:
-        """Take a place if there is one, and nobody waits for it. Returns whether there was."""
+    def try_acquire(self) -> bool:
+        """Take a slot if one is free and no request queues for it. Returns whether it was taken."""
         self._loop = asyncio.get_running_loop()
         return not self._queue and self._take()
 
     async def wait(self) -> None:
-        """Take a place when there is one. Raises Busy."""
+        """Take a slot as soon as one is free. Raises ServerBusy."""
         if len(self._queue) >= MAX_QUEUED:
-            raise Busy
+            raise ServerBusy
         granted = asyncio.get_running_loop().create_future()
         self._queue.append(granted)
         try:
@@ -55,29 +54,29 @@ class RequestPlaces:
             if not granted.done():
                 self._queue.remove(granted)
         if not granted.done():
-            raise Busy
+            raise ServerBusy
 
     def release(self) -> None:
-        """Give a place back, to whoever has waited longest."""
+        """Give a slot to the request that has waited longest."""
         with self._lock:
             self.taken -= 1
         self._grant()
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Let others have the place meanwhile; coming back waits for nothing."""
+    def lend(self) -> Iterator[None]:
+        """Lend the slot to other requests. Taking it back never waits."""
         with self._lock:
-            aside = self.stepped_aside < MAX_ASIDE
-            self.stepped_aside += aside
-            self.taken -= aside
+            lent = self.lent < MAX_LENT
+            self.lent += lent
+            self.taken -= lent
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._grant)
         try:
             yield
         finally:
             with self._lock:
-                self.stepped_aside -= aside
-                self.taken += aside
+                self.lent -= lent
+                self.taken += lent
 
     def _take(self) -> bool:
         with self._lock:
