@@ -46,7 +46,7 @@ TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Probes:
+class HealthMiddleware:
     """ASGI middleware around the whole application; it also counts the sockets that are open."""
 
     def __init__(self, application: Any) -> None:

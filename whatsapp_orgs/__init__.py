@@ -1,3 +1,3 @@
-"""Wiring of the project: settings, URLs, ASGI, the API's shape, and the commands that run it."""
+"""The Django project: settings, URLs, ASGI, the API's root, and the commands that run it."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The REST API's frame: its routes, and the one shape of its errors."""
+"""The root of the REST API: its routes, and the format of its errors."""
 
 from typing import Any
 
@@ -21,13 +21,13 @@ NO_STORE = {"Cache-Control": "no-store"}
 RETRY_SECONDS = 5
 
 
-def shape(code: str, message: str) -> dict[str, Any]:
-    """The one shape of an error."""
+def error_body(code: str, message: str) -> dict[str, Any]:
+    """Return the JSON body of an error."""
     return {"success": False, "code": code, "message": message}
 
 
 def error_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Whatever a view raises, in the one shape; errors of our own stay with Django (500)."""
+    """Return the response to an exception of a view; None for bugs, which Django answers."""
     if isinstance(error, ObjectDoesNotExist | Http404):
         error = exceptions.NotFound(_("Organization not found."))
     elif isinstance(error, PermissionDenied):
@@ -38,47 +38,47 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     if response is None or not isinstance(error, exceptions.APIException):
         return None
     code = error.get_codes()
-    response.data = shape(code if isinstance(code, str) else "invalid", _sentence(error))
+    response.data = error_body(code if isinstance(code, str) else "invalid", _message_of(error))
     return response
 
 
-def _sentence(error: exceptions.APIException) -> str:
+def _message_of(error: exceptions.APIException) -> str:
     detail = error.detail
     if isinstance(detail, dict):
-        return " ".join(_of_field(name, texts) for name, texts in detail.items())
+        return " ".join(_field_message(name, texts) for name, texts in detail.items())
     return " ".join(map(str, detail)) if isinstance(detail, list) else str(detail)
 
 
-def _of_field(name: str, texts: Any) -> str:
-    told = " ".join(map(str, texts))
-    return told if name == api_settings.NON_FIELD_ERRORS_KEY else f"{name}: {told}"
+def _field_message(name: str, texts: Any) -> str:
+    message = " ".join(map(str, texts))
+    return message if name == api_settings.NON_FIELD_ERRORS_KEY else f"{name}: {message}"
 
 
-@csrf_exempt  # A POST to nowhere is not refused for a cookie's sake: there is none.
+@csrf_exempt  # An unknown path gets 404, and not 403 for a missing cookie.
 def not_found(request: HttpRequest, rest: str = "") -> JsonResponse:
-    """Anything under /api/ that is not a route."""
+    """Return 404 for an unknown path under /api/."""
     return JsonResponse(
-        shape("not_found", _("There is no such address.")), status=404, headers=NO_STORE
+        error_body("not_found", _("There is no such address.")), status=404, headers=NO_STORE
     )
 
 
 def bad_request(request: HttpRequest) -> JsonResponse:
-    """What Django refuses before any view sees it."""
+    """Return 400 for a request that Django refuses before any view."""
     message = _("This request cannot be served: its Host or another header is wrong.")
-    return JsonResponse(shape("bad_request", message), status=400, headers=NO_STORE)
+    return JsonResponse(error_body("bad_request", message), status=400, headers=NO_STORE)
 
 
 def unavailable(request: HttpRequest) -> JsonResponse:
-    """The database is away; nothing was changed."""
+    """Return 503 when the database does not answer; nothing was changed."""
     message = _("The database does not answer at the moment. Try again in a few seconds.")
     headers = {**NO_STORE, "Retry-After": str(RETRY_SECONDS)}
-    return JsonResponse(shape("database_unavailable", message), status=503, headers=headers)
+    return JsonResponse(error_body("database_unavailable", message), status=503, headers=headers)
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    """An error of our own, in the one shape."""
+    """Return 500 for a bug."""
     message = _("Something went wrong in the service. Its log says what.")
-    return JsonResponse(shape("error", message), status=500, headers=NO_STORE)
+    return JsonResponse(error_body("error", message), status=500, headers=NO_STORE)
 
 
 urlpatterns = [

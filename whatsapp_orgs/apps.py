@@ -1,4 +1,4 @@
-"""The project's own app: its settings are checked when everything is loaded."""
+"""The project's own app: registers its system checks and signal receivers."""
 
 from importlib import import_module
 
@@ -10,5 +10,5 @@ class WhatsappOrgsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("whatsapp_orgs.checks")
-        # Its receivers hear of every login.
+        # Registers the receivers of login signals.
         import_module("whatsapp_orgs.login.lockout")

@@ -11,22 +11,22 @@ from whatsapp_orgs.server import handler
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_orgs.settings")
 django_application = handler.application()
 
-# These need the apps to be loaded.
+# These imports need loaded apps.
 from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa: E402
-from monitoring.endpoints import Probes  # noqa: E402
+from monitoring.endpoints import HealthMiddleware  # noqa: E402
 from organizations.sockets.authentication import AuthMiddleware  # noqa: E402
 from whatsapp_orgs.checks import refuse_bad_start  # noqa: E402
 from whatsapp_orgs.server.proxy_headers import ProxyHeadersMiddleware, ServerBusyMiddleware  # noqa: E402
 
 refuse_bad_start()
 
-known: Any = AuthMiddleware(URLRouter(websocket_urlpatterns))
-application = Probes(
+authenticated: Any = AuthMiddleware(URLRouter(websocket_urlpatterns))
+application = HealthMiddleware(
     ProxyHeadersMiddleware(
         ProtocolTypeRouter(
             {
                 "http": ServerBusyMiddleware(django_application),
-                "websocket": URLRouter([*open_urlpatterns, re_path(r"", known)]),
+                "websocket": URLRouter([*open_urlpatterns, re_path(r"", authenticated)]),
             }
         )
     )

@@ -1,7 +1,7 @@
-"""From one process to many by two settings: DATABASE_URL and REDIS_URL.
+"""Build Django's database, channel layer and cache settings from DATABASE_URL and REDIS_URL.
 
-Without them everything is in one process: SQLite in DATA_DIR, signals in memory, the worker beside
-the web server. With them any number of web processes and workers share a PostgreSQL and a Redis.
+Without them everything runs in one process: SQLite in DATA_DIR, messages in memory, an embedded
+worker. With them any number of web processes and workers share a PostgreSQL and a Redis.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-# A query, a lock, a transaction left open and a peer gone without a word all come to an end.
+# Limits for queries, locks, idle transactions and silently lost peers.
 SERVER_TIMEOUTS = (
     "-c statement_timeout=20s -c lock_timeout=15s -c idle_in_transaction_session_timeout=10s"
 )
@@ -30,9 +30,9 @@ IDLE_SECONDS = 60.0
 
 
 def database(url: str, folder: Path, connections: int) -> dict[str, Any]:
-    """Django's settings of the database: SQLite in `folder`, or the PostgreSQL of the URL.
+    """Return the database settings: SQLite in `folder`, or the PostgreSQL of the URL.
 
-    `connections`: how many one process may have open. Raises ImproperlyConfigured.
+    `connections`: the maximum for one process. Raises ImproperlyConfigured.
     """
     if not url:
         return _sqlite(folder)
@@ -44,31 +44,30 @@ def database(url: str, folder: Path, connections: int) -> dict[str, Any]:
         )
     found: dict[str, Any] = environ.Env.db_url_config(url)
     found["ENGINE"] = "django.db.backends.postgresql"
-    given = found.get("OPTIONS", {})
+    options = found.get("OPTIONS", {})
     found["OPTIONS"] = {
         **CLIENT_TIMEOUTS,
         "options": SERVER_TIMEOUTS,
-        **given,
+        **options,
         "pool": {
             "min_size": 0,
             "max_size": connections,
             "timeout": POOL_SECONDS,
             "max_idle": IDLE_SECONDS,
-            # Who asks next tries anew, so all is well as soon as the database is back.
+            # The next request tries again, so the service recovers with the database.
             "reconnect_timeout": 0.0,
-            "reconnect_failed": _nobody_waits,
+            "reconnect_failed": _fail_waiting_clients,
         },
     }
-    # A connection that broke while it lay in the pool is noticed before it is used.
+    # Replaces a connection that broke in the pool before it is used.
     found["CONN_HEALTH_CHECKS"] = True
-    # With PgBouncer in front, a transaction may have another server connection than the last one.
+    # Behind PgBouncer each transaction may use another server connection.
     found["DISABLE_SERVER_SIDE_CURSORS"] = True
     return found
 
 
-def _nobody_waits(pool: Any) -> None:
-    """The database cannot be reached: those who wait for a connection hear so, not at the end of
-    their time, and whoever it was that tried for them."""
+def _fail_waiting_clients(pool: Any) -> None:
+    """Fail all requests that wait for a connection now, instead of at their timeout."""
     from psycopg import OperationalError
 
     with pool._lock:
@@ -82,24 +81,24 @@ def _sqlite(folder: Path) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": folder / "db.sqlite3",
-        # For the few threads that stay (handler.py): opening one costs more than a short answer.
+        # For the pool threads (server/handler.py): opening a connection costs more than a query.
         "CONN_MAX_AGE": 60,
         "OPTIONS": {
-            # IMMEDIATE: two writers queue up instead of failing half-way with "database is locked".
+            # IMMEDIATE: the second writer waits, instead of failing with "database is locked".
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         },
-        # A file, so that several threads and processes of a test see the same rows.
+        # A file, so that threads and processes of a test share it.
         "TEST": {"NAME": folder / "test.sqlite3"},
     }
 
 
 def channel_layer(url: str, prefix: str) -> dict[str, Any]:
-    """Django's settings of the channel layer. Raises ImproperlyConfigured."""
+    """Return the channel layer settings. Raises ImproperlyConfigured."""
     if not url:
         return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
-    _check(url)
+    _check_redis_url(url)
     return {
         "BACKEND": "whatsapp_orgs.server.redis_layer.ReconnectingRedisLayer",
         "CONFIG": {"url": url, "prefix": prefix},
@@ -107,7 +106,7 @@ def channel_layer(url: str, prefix: str) -> dict[str, Any]:
 
 
 def cache(url: str, prefix: str) -> dict[str, Any]:
-    """Django's settings of the cache, where wrong tokens are counted."""
+    """Return the cache settings. The cache counts wrong tokens."""
     if not url:
         return {
             "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
@@ -115,7 +114,7 @@ def cache(url: str, prefix: str) -> dict[str, Any]:
         }
     return {
         "BACKEND": "whatsapp_orgs.server.redis_layer.FaultTolerantRedisCache",
-        # Of a text Django would make several servers where a password has a comma.
+        # A list, because Django would split a string at a comma in the password.
         "LOCATION": [url],
         "KEY_PREFIX": prefix,
         "OPTIONS": {
@@ -126,9 +125,9 @@ def cache(url: str, prefix: str) -> dict[str, Any]:
     }
 
 
-def check_auth_sessions(place: str, url: str) -> None:
-    """Whether organizations' credentials can be there. Raises ImproperlyConfigured."""
-    if place != "database":
+def check_auth_sessions(location: str, url: str) -> None:
+    """Raise ImproperlyConfigured if AUTH_SESSIONS is "database" without a PostgreSQL URL."""
+    if location != "database":
         return
     if urlsplit(url).scheme not in ("postgres", "postgresql"):
         raise ImproperlyConfigured(
@@ -137,7 +136,7 @@ def check_auth_sessions(place: str, url: str) -> None:
         )
 
 
-def _check(url: str) -> None:
+def _check_redis_url(url: str) -> None:
     if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
         raise ImproperlyConfigured(
             "REDIS_URL must be redis://HOST:PORT/0 (or rediss://, unix://), or empty for signals "
@@ -145,8 +144,8 @@ def _check(url: str) -> None:
         )
 
 
-def problems(redis_url: str, embedded_worker: bool) -> Iterator[tuple[str, str]]:
-    """Combinations that cannot work, with a code for each."""
+def topology_problems(redis_url: str, embedded_worker: bool) -> Iterator[tuple[str, str]]:
+    """Yield the code and the text of each combination of settings that cannot work."""
     if not embedded_worker and not redis_url:
         yield (
             "E101",

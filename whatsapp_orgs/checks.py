@@ -1,8 +1,7 @@
-"""System checks: combinations of settings that cannot work, and what PRODUCTION refuses.
+"""System checks: invalid combinations of settings, and settings that are unsafe in production.
 
-Each problem is one line that says what to do. `manage.py check` lists them, and so does whatever
-would begin to serve: `manage.py serve`, `run`, `run_worker`, and any server that imports the ASGI
-application.
+Each problem is one line that says what to do. `manage.py check` lists them, and they prevent a
+start of `manage.py serve`, `run`, `run_worker` and of any server that imports the ASGI application.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from django.core.exceptions import ImproperlyConfigured
 from whatsapp_orgs import backends
 
 TOPOLOGY = "topology"
-KEY_LENGTH = 50
-KEY_BYTES = 32
-KEY_WORDS = ("insecure", "change", "secret", "example", "password", "default")
+MIN_KEY_LENGTH = 50
+MIN_COMPRESSED_KEY_BYTES = 32
+EXAMPLE_KEY_WORDS = ("insecure", "change", "secret", "example", "password", "default")
 
 
 @register(TOPOLOGY)
 def check_topology(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Return an error for each combination of settings that cannot work."""
-    found = backends.problems(settings.REDIS_URL, settings.EMBEDDED_WORKER)
+    found = backends.topology_problems(settings.REDIS_URL, settings.EMBEDDED_WORKER)
     return [Error(text, id=f"whatsapp_orgs.{code}") for code, text in found]
 
 
@@ -41,7 +40,7 @@ def check_production(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def refuse_bad_start() -> None:
-    """Raise ImproperlyConfigured with a line for each problem that forbids to start."""
+    """Raise ImproperlyConfigured with a line for each problem that prevents a start."""
     if errors := run_checks(tags=[TOPOLOGY]):
         raise ImproperlyConfigured(" ".join(str(error.msg) for error in errors))
     if not settings.PRODUCTION:
@@ -54,7 +53,7 @@ def refuse_bad_start() -> None:
 
 def production_problems() -> Iterator[tuple[str, str]]:
     """Yield the code and the text of each setting that is unsafe in production."""
-    if problem := _problem_of_key(settings.SECRET_KEY):
+    if problem := _key_problem(settings.SECRET_KEY):
         yield "E001", problem
     if settings.DEBUG:
         yield "E002", "DEBUG is on, and shows the code and settings to strangers: set DEBUG=false."
@@ -64,7 +63,7 @@ def production_problems() -> Iterator[tuple[str, str]]:
     if settings.WHATSAPP_SERVER == "simulator":
         yield "E004", "WHATSAPP_SERVER is the simulator: set WHATSAPP_SERVER=live."
     for name in ("DATA_DIR", "AUTH_SESSIONS_DIR"):
-        if problem := _problem_of_folder(Path(getattr(settings, name))):
+        if problem := _folder_problem(Path(getattr(settings, name))):
             yield "E005", f"{name}: {problem}"
     if not (settings.SESSION_COOKIE_SECURE and settings.CSRF_COOKIE_SECURE):
         yield "E006", "Cookies would go over plain HTTP: leave *_COOKIE_SECURE as they are."
@@ -73,20 +72,20 @@ def production_problems() -> Iterator[tuple[str, str]]:
             yield "E007", f"CSRF_TRUSTED_ORIGINS has {origin!r}: name https:// origins only."
 
 
-def _problem_of_key(key: str) -> str | None:
+def _key_problem(key: str) -> str | None:
     advice = "Remove SECRET_KEY, and one is made and kept in DATA_DIR; or set 50 random characters."
-    if len(key) < KEY_LENGTH:
-        return f"SECRET_KEY is shorter than {KEY_LENGTH} characters. {advice}"
-    # What can be said in few bytes is no random text.
-    if len(zlib.compress(key.encode(), 9)) < KEY_BYTES:
+    if len(key) < MIN_KEY_LENGTH:
+        return f"SECRET_KEY is shorter than {MIN_KEY_LENGTH} characters. {advice}"
+    # Random text cannot be compressed.
+    if len(zlib.compress(key.encode(), 9)) < MIN_COMPRESSED_KEY_BYTES:
         return f"SECRET_KEY repeats itself and can be guessed. {advice}"
-    if any(word in key.lower() for word in KEY_WORDS):
+    if any(word in key.lower() for word in EXAMPLE_KEY_WORDS):
         return f"SECRET_KEY looks like one from an example. {advice}"
     return None
 
 
-def _problem_of_folder(path: Path) -> str | None:
-    """What is wrong with a folder of secrets, or with where it will be made."""
+def _folder_problem(path: Path) -> str | None:
+    """Return what is wrong with a folder of secrets, or None. It need not exist yet."""
     if path.exists():
         if not path.is_dir():
             return f"{path} is not a folder. Name another place."

@@ -1,7 +1,6 @@
-"""PostgreSQL takes no NUL in a text, and nobody means one: it is refused before it gets there.
+"""Refuse NUL characters, which PostgreSQL does not store, in queries and session cookies.
 
-In an address each route sees to it, in a body each field, in the API each parameter; what is left
-is looked at here.
+Routes refuse them in paths, serializers and forms in bodies, the API in its parameters.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 def refuse_in_query(get_response: GetResponse) -> GetResponse:
-    """Middleware: 400 for a page's query with a NUL."""
+    """Return the middleware that answers 400 to a page's query with a NUL."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        of_the_api = request.path.startswith("/api/")
-        if not of_the_api and "%00" in request.META.get("QUERY_STRING", ""):
+        is_api = request.path.startswith("/api/")
+        if not is_api and "%00" in request.META.get("QUERY_STRING", ""):
             return bad_request(request, SuspiciousOperation())
         return get_response(request)
 
@@ -31,9 +30,9 @@ def refuse_in_query(get_response: GetResponse) -> GetResponse:
 
 
 class SessionStore(db.SessionStore):
-    """Django's own; a cookie with a NUL (written "\\000") is the key of no session."""
+    """Django's database sessions, which ignore a cookie with a NUL (written "\\000")."""
 
-    # When the row that was read says that the session ends; None when none was read.
+    # The expiry in the row; None if no row was read.
     row_expires: datetime | None = None
 
     def __init__(self, session_key: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Views of the OpenAPI document of the REST API, and of its page."""
+"""Views of the REST API's OpenAPI document and of its Swagger page."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-# Swagger UI styles its elements in place; nothing else may come from anywhere but here.
+# Swagger UI needs inline styles; everything else must come from this host.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 
-class Published(APIView):
-    """For everyone, and kept nowhere on its way. Its errors are those of the API."""
+class PublicView(APIView):
+    """A public view that is not cached, with errors in the API's format."""
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
-        # Else whatever was to be shown would be shown as a page, or as YAML.
+        # Without this the error would be rendered as a page, or as YAML.
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSONRenderer.media_type
         return response
@@ -36,26 +36,26 @@ class Published(APIView):
         return super().finalize_response(request, response, *args, **kwargs)
 
 
-class SchemaView(Published, SpectacularAPIView):
-    """`/schema`: JSON, or YAML for those who ask for it."""
+class SchemaView(PublicView, SpectacularAPIView):
+    """`/schema`: the document as JSON, or as YAML by the Accept header."""
 
     renderer_classes = [OpenApiJsonRenderer2, OpenApiYamlRenderer2]
 
     def _get_schema_response(self, request: Request) -> Response:
-        # In English for everyone: half of it has no translation.
+        # Always in English: most of it has no translation.
         with translation.override("en"):
-            answer: Response = super()._get_schema_response(request)  # type: ignore[no-untyped-call]
-        return answer
+            response: Response = super()._get_schema_response(request)  # type: ignore[no-untyped-call]
+        return response
 
 
 class YamlSchemaView(SchemaView):
-    """`/schema.yaml`: for programs that cannot ask."""
+    """`/schema.yaml`: the document as YAML, for clients without an Accept header."""
 
     renderer_classes = [OpenApiYamlRenderer2]
 
 
-class DocsView(Published, SpectacularSwaggerSplitView):
-    """`/docs`: the operations, to read and to try."""
+class DocsView(PublicView, SpectacularSwaggerSplitView):
+    """`/docs`: the Swagger page."""
 
     url_name = "api-schema"
 

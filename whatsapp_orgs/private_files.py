@@ -1,4 +1,4 @@
-"""Files that only this user may read, written in one step."""
+"""Write files atomically that only this user may read."""
 
 import contextlib
 import os
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def write(path: Path, text: str) -> None:
-    """Put `text` in the place of whatever is at `path`. Raises OSError."""
+    """Write `text` to `path`, replacing a file there. Raises OSError."""
     _draft(path, text).replace(path)
 
 
 def write_once(path: Path, text: str) -> str:
-    """Write `text` unless there is a file already. Returns what the file says. Raises OSError."""
+    """Write `text` unless the file exists. Returns the file's content. Raises OSError."""
     if not path.exists():
         draft = _draft(path, text)
         with contextlib.suppress(FileExistsError):

@@ -252,9 +252,9 @@ AXES_COOLOFF_TIME = timedelta(seconds=positive("LOGIN_LOCKOUT_SECONDS", 900))
 LOGIN_ATTEMPTS_PER_NETWORK = whole("LOGIN_ATTEMPTS_PER_NETWORK", 20)
 LOGIN_ATTEMPTS_PER_NAME = whole("LOGIN_ATTEMPTS_PER_NAME", 10)
 LOGIN_MAX_DELAY_SECONDS = positive("LOGIN_MAX_DELAY_SECONDS", 300)
-AXES_HANDLER = "whatsapp_orgs.login.lockout.Handler"
+AXES_HANDLER = "whatsapp_orgs.login.lockout.AxesHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_CALLABLE = "whatsapp_orgs.login.lockout.locked_out"
+AXES_LOCKOUT_CALLABLE = "whatsapp_orgs.login.lockout.lockout_response"
 AXES_USERNAME_CALLABLE = "whatsapp_orgs.login.lockout.counted_name"
 # A failed login keeps its form without these, and without the password: a code may be a good one.
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "sealed"]
@@ -265,7 +265,7 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 # People type passwords where the user name goes: the log has the address alone.
-AXES_CLIENT_STR_CALLABLE = "whatsapp_orgs.login.lockout.named_in_the_log"
+AXES_CLIENT_STR_CALLABLE = "whatsapp_orgs.login.lockout.client_for_log"
 
 # Who reads decides: by a cookie (the menu in the header), else by what the browser asks for.
 LANGUAGE_CODE = "en"

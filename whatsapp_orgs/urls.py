@@ -1,4 +1,4 @@
-"""The project's addresses."""
+"""The project's URLconf and error handlers."""
 
 import sys
 
@@ -24,7 +24,7 @@ admin.site.index_title = lazy("Organizations and their WhatsApp connections")
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("language/", set_language, name="set_language"),
-    # In front of Django's own pages at these two addresses: their names lead here then.
+    # Before admin.site.urls, so that they replace Django's pages at these two paths.
     path("admin/", admin.site.admin_view(fleet.index_view)),
     path("admin/connections/", admin.site.admin_view(fleet.fleet_view), name="fleet"),
     path(
@@ -55,19 +55,19 @@ urlpatterns = [
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """A request that Django itself refuses, because of its Host header for instance."""
+    """Return 400 for a request that Django refuses, because of its Host header for instance."""
     if request.path.startswith("/api/"):
         return api.bad_request(request)
     return page_bad_request(request, exception)
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """An error of our own, or a database that is away: JSON for API clients, a page for people."""
-    of_the_api = request.path.startswith("/api/")
-    # Django calls this while it handles the exception.
+    """Return 500 for a bug, 503 for an unavailable database: as JSON under /api/, else a page."""
+    is_api = request.path.startswith("/api/")
+    # Django calls this within its except block.
     if isinstance(sys.exception(), OperationalError | InterfaceError):
-        if of_the_api:
+        if is_api:
             return api.unavailable(request)
         page = loader.render_to_string("503.html")
         return HttpResponse(page, status=503, headers={"Retry-After": str(api.RETRY_SECONDS)})
-    return api.server_error(request) if of_the_api else page_server_error(request)
+    return api.server_error(request) if is_api else page_server_error(request)

@@ -19,7 +19,7 @@ from pytest_django import Settings
 
 from connections.models import Worker
 from monitoring import health
-from monitoring.endpoints import Probes
+from monitoring.endpoints import HealthMiddleware
 from monitoring.health import DEADLINE_SECONDS, Readiness, known_migrations
 from tests.support.services import Redis
 from whatsapp_orgs import backends
@@ -38,12 +38,12 @@ def worker() -> Worker:
 
 async def test_the_process_answers_without_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_answers", fails)
-    told = await ask(Probes(inside), "/healthz", headers=ADDRESSED)
+    told = await ask(HealthMiddleware(inside), "/healthz", headers=ADDRESSED)
     assert (told.status, told.text) == (200, "ok\n")
 
 
 async def test_all_is_well(worker: Worker) -> None:
-    told = await ask(Probes(inside), "/readyz", client=("10.9.9.9", 1), headers=ADDRESSED)
+    told = await ask(HealthMiddleware(inside), "/readyz", client=("10.9.9.9", 1), headers=ADDRESSED)
     assert told.status == 200
     assert told.json == {
         "ready": True,
@@ -54,7 +54,7 @@ async def test_all_is_well(worker: Worker) -> None:
 
 
 async def test_it_is_asked_again_and_again(worker: Worker) -> None:
-    probes = Probes(inside)
+    probes = HealthMiddleware(inside)
     for _ in range(3):
         assert (await ask(probes, "/readyz")).status == 200
 
@@ -62,13 +62,13 @@ async def test_it_is_asked_again_and_again(worker: Worker) -> None:
 async def test_no_worker_lives(worker: Worker) -> None:
     silent = timezone.now() - Worker.OFFLINE_AFTER - timedelta(seconds=1)
     await Worker.objects.aupdate(heartbeat_at=silent)
-    told = await ask(Probes(inside), "/readyz")
+    told = await ask(HealthMiddleware(inside), "/readyz")
     assert told.status == 503 and not told.json["ready"]
     assert [name for name, how in told.json["checks"].items() if how == "failed"] == ["worker"]
 
 
 async def test_a_check_can_be_left_out() -> None:
-    told = await ask(Probes(inside), "/readyz?exclude=worker&exclude=channel_layer")
+    told = await ask(HealthMiddleware(inside), "/readyz?exclude=worker&exclude=channel_layer")
     assert told.status == 200 and set(told.json["checks"]) == {"database", "migrations"}
 
 
@@ -76,7 +76,7 @@ async def test_the_signals_do_not_pass(settings: Settings, worker: Worker) -> No
     settings.CHANNEL_LAYERS = {
         "default": {"BACKEND": "connections.tests.support.broken_layer.BrokenLayer"}
     }
-    told = await ask(Probes(inside), "/readyz")
+    told = await ask(HealthMiddleware(inside), "/readyz")
     assert told.status == 503 and told.json["checks"]["channel_layer"] == "failed"
     assert told.json["checks"]["database"] == "ok"
 
@@ -84,7 +84,7 @@ async def test_the_signals_do_not_pass(settings: Settings, worker: Worker) -> No
 async def test_a_redis_that_goes_and_comes_back_shows(settings: Settings, worker: Worker) -> None:
     with Redis() as redis:
         settings.CHANNEL_LAYERS = {"default": backends.channel_layer(redis.url, "test")}
-        probes = Probes(inside)
+        probes = HealthMiddleware(inside)
         path = "/readyz?exclude=worker"
         assert (await ask(probes, path)).status == 200
         redis.end(signal.SIGKILL)
@@ -110,7 +110,7 @@ def unmigrated(transactional_db: None) -> Iterator[None]:
 
 
 async def test_a_migration_is_not_applied(unmigrated: None, worker: Worker) -> None:
-    told = await ask(Probes(inside), "/readyz")
+    told = await ask(HealthMiddleware(inside), "/readyz")
     assert [name for name, how in told.json["checks"].items() if how == "failed"] == ["migrations"]
 
 
@@ -130,7 +130,7 @@ async def test_a_database_that_hangs_is_waited_for_no_longer_than_two_seconds(
         released.wait(30)
 
     monkeypatch.setattr(health, "_answers", hang)
-    probes = Probes(inside)
+    probes = HealthMiddleware(inside)
     started = time.monotonic()
     try:
         told, again = await asyncio.gather(ask(probes, "/readyz"), ask(probes, "/readyz"))
@@ -164,7 +164,7 @@ async def test_why_it_fails_is_said_once_in_the_log_and_not_to_the_probe(
 )
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_what_a_proxy_passes_on_finds_no_probe(path: str, header: str) -> None:
-    told = await ask(Probes(inside), path, headers={header: "192.0.2.1"})
+    told = await ask(HealthMiddleware(inside), path, headers={header: "192.0.2.1"})
     assert told.status == PASSED_INSIDE
 
 
@@ -172,17 +172,17 @@ async def test_what_a_proxy_passes_on_finds_no_probe(path: str, header: str) -> 
     "path", ["/", "/healthz/", "/readyz/x", "/admin/", "//healthz", "/Healthz"]
 )
 async def test_nothing_else_is_answered_in_front(path: str) -> None:
-    assert (await ask(Probes(inside), path)).status == PASSED_INSIDE
+    assert (await ask(HealthMiddleware(inside), path)).status == PASSED_INSIDE
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 async def test_one_only_looks(method: str) -> None:
-    told = await ask(Probes(inside), "/readyz", method)
+    told = await ask(HealthMiddleware(inside), "/readyz", method)
     assert told.status == 405 and told.headers[b"allow"] == b"GET, HEAD"
 
 
 async def test_a_head_has_no_body(worker: Worker) -> None:
-    told = await ask(Probes(inside), "/readyz", "HEAD")
+    told = await ask(HealthMiddleware(inside), "/readyz", "HEAD")
     assert told.status == 200 and told.text == ""
 
 
@@ -191,7 +191,7 @@ async def test_open_sockets_are_counted() -> None:
         assert probes.open_sockets == 1
         raise ConnectionError
 
-    probes = Probes(open_socket)
+    probes = HealthMiddleware(open_socket)
     with pytest.raises(ConnectionError):
         await probes({"type": "websocket"}, nothing, nothing)
     assert probes.open_sockets == 0

@@ -21,7 +21,7 @@ from connections.models import Connection, ConnectionEvent, PairingAttempt, Work
 from connections.tests.support.fake_worker import NUMBER, FakeWorker
 from monitoring import counters, gauges, health
 from monitoring.counters import TotalsReader
-from monitoring.endpoints import Probes
+from monitoring.endpoints import HealthMiddleware
 from organizations.access import Actor, for_user
 from organizations.models import Organization
 from organizations.tests.support.users import member
@@ -45,7 +45,7 @@ def value(values: Values, name: str, **labels: str) -> float:
 
 
 async def scrape() -> Values:
-    told = await ask(Probes(inside), "/metrics")
+    told = await ask(HealthMiddleware(inside), "/metrics")
     assert told.status == 200
     assert told.headers[b"content-type"] == b"text/plain; version=0.0.4; charset=utf-8"
     return values_of(told.text)
@@ -82,7 +82,7 @@ async def test_access_needs_the_token_or_a_direct_local_request(
 ) -> None:
     settings.METRICS_TOKEN = token
     address = (client, 40000) if client else None
-    told = await ask(Probes(inside), "/metrics", client=address, headers=headers)
+    told = await ask(HealthMiddleware(inside), "/metrics", client=address, headers=headers)
     assert told.status == status
     assert ("whatsapp_orgs_" in told.text) == (status == 200)
 
@@ -141,7 +141,7 @@ def _connection(name: str) -> Connection:
 async def test_no_name_number_or_id_of_a_tenant_is_exposed(settings: Settings) -> None:
     await sync_to_async(_pairings)()
     await Worker.objects.aupdate(name="host-7.internal")
-    told = await ask(Probes(inside), "/metrics")
+    told = await ask(HealthMiddleware(inside), "/metrics")
     assert "whatsapp_orgs_organizations{" in told.text
     for secret in ("Acme", "Globex", "7731", "9152", NUMBER, "internal"):
         assert secret not in told.text

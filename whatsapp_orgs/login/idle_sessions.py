@@ -1,8 +1,8 @@
-"""A login ends SESSION_IDLE_SECONDS after the last thing that its person did.
+"""End a login SESSION_IDLE_SECONDS after the user's last action.
 
-A session's row and cookie say when it ends (SESSION_COOKIE_AGE is the same number); what a person
-does moves that on. A live page that nobody touches does not: its socket reads the session and never
-writes it, and what its scripts fetch by themselves counts for nothing.
+The session's row and cookie hold its expiry (SESSION_COOKIE_AGE is the same number), and each
+action extends it. An open live page does not: its socket only reads the session, and requests of
+scripts do not count as actions.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from django.utils import timezone
 
 from whatsapp_orgs.null_bytes import SessionStore
 
-# The end is moved on by no less, so that a page costs no write each time.
-STEP_SECONDS = 60.0
+# A session is extended at most this often, so that not every page costs a write.
+UPDATE_SECONDS = 60.0
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 def extend_session(get_response: GetResponse) -> GetResponse:
-    """Middleware, inside of SessionMiddleware, which then writes the row and sets the cookie."""
+    """Return the middleware. SessionMiddleware around it writes the row and sets the cookie."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         session = request.session
-        # Only a session that was read anyway: this asks the database nothing.
+        # Only a session that the request has read: no query here.
         expires = session.row_expires if isinstance(session, SessionStore) else None
         if expires is not None and not _is_recent(expires) and _is_by_person(request):
             session.modified = True
@@ -38,9 +38,9 @@ def extend_session(get_response: GetResponse) -> GetResponse:
 
 
 def _is_by_person(request: HttpRequest) -> bool:
-    """Whether this opens a page or changes something, and is no read of a script.
+    """Return whether the request opens a page or changes something, and is no script's read.
 
-    Browsers mark what scripts fetch on https:// and on localhost. Without the mark it counts.
+    Browsers send Sec-Fetch-Dest over https:// and on localhost. Requests without it count.
     """
     if request.method not in ("GET", "HEAD"):
         return True
@@ -48,8 +48,8 @@ def _is_by_person(request: HttpRequest) -> bool:
 
 
 def _is_recent(expires: datetime) -> bool:
-    """Whether a session ends about as late as it may; later, it is from a longer setting."""
+    """Return whether a session was just extended; a later expiry is from a longer setting."""
     idle = settings.SESSION_COOKIE_AGE
     left = expires - timezone.now()
-    step = timedelta(seconds=min(STEP_SECONDS, idle / 2))
-    return timedelta(seconds=idle) - step < left <= timedelta(seconds=idle)
+    update = timedelta(seconds=min(UPDATE_SECONDS, idle / 2))
+    return timedelta(seconds=idle) - update < left <= timedelta(seconds=idle)

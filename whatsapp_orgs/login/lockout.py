@@ -1,6 +1,6 @@
-"""Too many failed logins: who is refused, and what they see.
+"""Refuse logins after too many failed ones, with a page that says when to try again.
 
-django-axes counts one name from one network; organizations/login/throttle.py the rest.
+django-axes counts each name per network; organizations/login/throttle.py counts the rest.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from organizations.client_network import UNKNOWN, network_of
 from organizations.login import throttle
 from organizations.login.throttle import keyed_hash
 
-# As long as the column that it is counted in.
-NAME_LENGTH = 255
+# The length of the database column.
+MAX_NAME_LENGTH = 255
 
 
 class ThrottleBackend:
-    """Refuses a login that must wait, before a password is checked. Knows no user itself."""
+    """Refuses throttled logins before the password is checked. Never returns a user."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, **credentials: Any
     ) -> None:
-        """Raises PermissionDenied, which ends the search for a user."""
+        """Raise PermissionDenied, which stops the other backends, if the login is throttled."""
         if request is None or username is None:
             return
         if not throttle.allow_attempt(request, _clean(username)):
             raise PermissionDenied
 
 
-class Handler(AxesDatabaseHandler):  # type: ignore[misc]
-    """What `manage.py axes_reset` and its like forget is forgotten in both places."""
+class AxesHandler(AxesDatabaseHandler):  # type: ignore[misc]
+    """Makes `manage.py axes_reset*` reset the counts of the throttle, too."""
 
     def reset_attempts(
         self,
@@ -54,54 +54,57 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc]
         ip_or_username: bool = False,
     ) -> int:
         throttle.reset_counts(username, ip_address)
-        address, username = ip_address and _column(ip_address), username and keyed_hash(username)
-        done: int = super().reset_attempts(
+        address, username = (
+            ip_address and _column_value(ip_address),
+            username and keyed_hash(username),
+        )
+        deleted: int = super().reset_attempts(
             ip_address=address, username=username, ip_or_username=ip_or_username
         )
-        return done
+        return deleted
 
 
 @receiver(user_login_failed)
 def count_failure(request: HttpRequest | None = None, **_: Any) -> None:
-    """A refused try is no failed login: nothing was checked."""
+    """Count a failed login, but not a throttled one: its password was not checked."""
     if getattr(request, "login_charged", False):
         throttle.record_failure()
 
 
 @receiver(user_logged_in)
-def forget_failures(request: HttpRequest, user: User, **_: Any) -> None:
+def reset_failures(request: HttpRequest, user: User, **_: Any) -> None:
     throttle.reset(request, user.get_username())
 
 
 def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str | None:
-    """Return what django-axes keeps instead of the user name that was typed: a keyed hash.
+    """Return a keyed hash, which django-axes stores instead of the typed name.
 
-    People type passwords where the user name goes.
+    People sometimes type a password into that field.
     """
-    typed = credentials.get("username") if credentials else request.POST.get("username")
-    return None if typed is None else keyed_hash(_clean(typed))
+    username = credentials.get("username") if credentials else request.POST.get("username")
+    return None if username is None else keyed_hash(_clean(username))
 
 
-def _clean(typed: str) -> str:
-    """Return a typed user name as a database can hold it; no user has a longer one, or a NUL."""
-    return str(typed).replace("\0", "\N{REPLACEMENT CHARACTER}")[:NAME_LENGTH]
+def _clean(username: str) -> str:
+    """Return a typed name that fits its column: no NUL, and not too long."""
+    return str(username).replace("\0", "\N{REPLACEMENT CHARACTER}")[:MAX_NAME_LENGTH]
 
 
 def counted_address(request: HttpRequest) -> str:
-    """Return the client's network, as a database's column of addresses can hold it."""
-    return _column(request.META.get("REMOTE_ADDR"))
+    """Return the client's network as a value for an address column."""
+    return _column_value(request.META.get("REMOTE_ADDR"))
 
 
-def _column(address: str | None) -> str:
-    """Unknown is "0.0.0.0", which no client has, and not NULL: two NULLs are never the same row."""
+def _column_value(address: str | None) -> str:
+    """Return the network, "0.0.0.0" if unknown. Not NULL, as two NULLs are never equal."""
     network = network_of(address)
     return "0.0.0.0" if network == UNKNOWN else network
 
 
-def locked_out(
+def lockout_response(
     request: HttpRequest, original_response: HttpResponse | None, credentials: dict[str, Any] | None
 ) -> HttpResponse:
-    """429, and when to try again, in the admin's look."""
+    """Return the admin page with status 429 and Retry-After."""
     refusal: throttle.TooManyLogins | None = getattr(request, "login_refusal", None)
     seconds = refusal.seconds if refusal else _seconds_left(request, credentials)
     context = {
@@ -117,18 +120,18 @@ def locked_out(
 
 
 def _seconds_left(request: HttpRequest, credentials: dict[str, Any] | None) -> int:
-    """How long django-axes keeps this name from this network waiting."""
+    """Return the seconds until django-axes allows this name from this network again."""
     cooloff: timedelta = settings.AXES_COOLOFF_TIME
-    tried = AccessAttempt.objects.filter(
+    attempts = AccessAttempt.objects.filter(
         username=counted_name(request, credentials), ip_address=counted_address(request)
     )
-    last = tried.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
+    last = attempts.order_by("-attempt_time").values_list("attempt_time", flat=True).first()
     left = cooloff if last is None else last + cooloff - timezone.now()
     return max(1, math.ceil(left.total_seconds()))
 
 
-def named_in_the_log(
+def client_for_log(
     username: str | None, ip_address: str | None, user_agent: str, path: str, request: HttpRequest
 ) -> str:
-    """What a line of the log calls the client: nothing that was typed."""
+    """Return the client's address for log lines, and nothing that was typed."""
     return f"address={ip_address}"

@@ -1,7 +1,7 @@
-"""Password hashing with a small number of places, so that many logins leave cores to all else.
+"""Hash passwords with a limited number of slots, so that many logins do not use all cores.
 
-A hash takes a core for a few tenths of a second, and anyone can ask for one by a wrong login.
-Hashing does not hold Python's lock, so the places alone decide how many cores it takes.
+A hash takes a core for some tenths of a second, and anyone can request one with a wrong login.
+Hashing releases the GIL, so the number of slots is the number of cores it may use.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from contextvars import ContextVar
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
-# How long a request waits for a place, and how many may: each of them keeps a thread.
-WAIT_SECONDS = 5.0
-MAX_WAITING = 10
+# How long a request waits for a slot, and how many may wait: each occupies a thread.
+QUEUE_SECONDS = 5.0
+MAX_QUEUED = 10
 
 
 class HashingBusy(Exception):
-    """No place for hashing a password came free in time; nothing is known about the password."""
+    """No slot got free in time; the password was not checked."""
 
 
-class Places:
-    """A number of places, and a bounded queue of those who wait for one."""
+class HashingSlots:
+    """A number of slots with a bounded queue."""
 
     def __init__(self, number: int) -> None:
         self._free = threading.Semaphore(number)
-        self._queue = threading.Semaphore(MAX_WAITING)
+        self._queue = threading.Semaphore(MAX_QUEUED)
 
     @contextmanager
-    def taken(self, patient: bool) -> Iterator[None]:
-        """Hold a place. Raises HashingBusy, unless `patient`: then it waits as long as it takes."""
-        if patient:
+    def acquire(self, wait_forever: bool) -> Iterator[None]:
+        """Hold a slot. Raises HashingBusy after QUEUE_SECONDS, unless `wait_forever`."""
+        if wait_forever:
             self._free.acquire()
         elif not self._free.acquire(blocking=False):
             self._wait()
@@ -46,21 +46,21 @@ class Places:
         if not self._queue.acquire(blocking=False):
             raise HashingBusy
         try:
-            if not self._free.acquire(timeout=WAIT_SECONDS):
+            if not self._free.acquire(timeout=QUEUE_SECONDS):
                 raise HashingBusy
         finally:
             self._queue.release()
 
 
-places = Places(settings.PASSWORD_HASHING_PLACES)
-# Commands have nobody to tell to come again, and wait.
-in_request: ContextVar[bool] = ContextVar("in_request", default=False)
+slots = HashingSlots(settings.PASSWORD_HASHING_PLACES)
+# False in management commands, which cannot be told to try again: they wait.
+is_request: ContextVar[bool] = ContextVar("is_request", default=False)
 
 
 class BoundedPBKDF2PasswordHasher(PBKDF2PasswordHasher):
-    """Django's default hasher, with the same hashes. All that it does goes through `encode`."""
+    """Django's default hasher with limited concurrency; all its methods call `encode`."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         """Return the hash. Raises HashingBusy in a request."""
-        with places.taken(patient=not in_request.get()):
+        with slots.acquire(wait_forever=not is_request.get()):
             return super().encode(password, salt, iterations)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from whatsapp_orgs.api import RETRY_SECONDS, shape
+from whatsapp_orgs.api import RETRY_SECONDS, error_body
 from whatsapp_orgs.server.request_slots import ServerBusy
 
 Scope = dict[str, Any]
@@ -71,7 +71,7 @@ class ServerBusyMiddleware:
 
 async def _send_busy(scope: Scope, send: Send) -> None:
     is_api = scope["path"].startswith("/api/")
-    body = json.dumps(shape("busy", BUSY_MESSAGE)) if is_api else BUSY_MESSAGE
+    body = json.dumps(error_body("busy", BUSY_MESSAGE)) if is_api else BUSY_MESSAGE
     headers = [
         (b"content-type", b"application/json" if is_api else b"text/plain"),
         (b"content-length", str(len(body)).encode()),

@@ -1,4 +1,4 @@
-"""`manage.py run`, which is `make run`: everything on one machine, with one command."""
+"""`manage.py run` (`make run`): start everything on one machine with one command."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from organizations.actions import create_organization, create_token
 from organizations.models import Organization
 from organizations.tokens import find_token
 from whatsapp_orgs import private_files
-from whatsapp_orgs.management.commands.serve import leave, serve
+from whatsapp_orgs.management.commands.serve import exit_process, serve
 
 DEMO_ORGANIZATIONS = ("Padaria Estrela", "Clínica Horizonte", "Oficina do Bairro")
 TOKEN_NAME = "make run"
@@ -27,11 +27,11 @@ class Command(BaseCommand):
     help = "Prepare the data folder, start the simulator if it is used, and serve."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with self._locked():
+        with self._acquire_lock():
             self._run(port_from_environment())
-        leave()
+        exit_process()
 
-    def _locked(self) -> IO[str]:
+    def _acquire_lock(self) -> IO[str]:
         try:
             return lock.exclusive(settings.DATA_DIR / "run.lock")
         except lock.Locked as error:
@@ -42,20 +42,20 @@ class Command(BaseCommand):
 
     def _run(self, port: int) -> None:
         call_command("migrate", verbosity=0)
-        facts = self._facts(port)
+        run_info = self._run_info(port)
         simulator = self._start_simulator() if settings.WHATSAPP_SERVER == "simulator" else None
         try:
-            serve("127.0.0.1", port, partial(self._announce, facts))
+            serve("127.0.0.1", port, partial(self._announce, run_info))
         finally:
             if simulator is not None:
                 simulator.stop()
             (settings.DATA_DIR / "run.json").unlink(missing_ok=True)
 
-    def _facts(self, port: int) -> dict[str, Any]:
-        """Who may log in, and how; made once and kept for the next start."""
+    def _run_info(self, port: int) -> dict[str, Any]:
+        """Return the content of run.json. The password and the token are kept between starts."""
         path = settings.DATA_DIR / "login.json"
-        kept = json.loads(path.read_text()) if path.exists() else {}
-        password = kept.get("password") or secrets.token_urlsafe(12)
+        saved = json.loads(path.read_text()) if path.exists() else {}
+        password = saved.get("password") or secrets.token_urlsafe(12)
         admin, created = User.objects.get_or_create(
             username="admin", defaults={"is_staff": True, "is_superuser": True}
         )
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             admin.save()
             for name in DEMO_ORGANIZATIONS:
                 create_organization(name, COMMAND_LINE)
-        token = kept.get("token")
+        token = saved.get("token")
         if not token or find_token(token) is None:
             _, token = create_token(admin, TOKEN_NAME, COMMAND_LINE)
         private_files.write(path, json.dumps({"password": password, "token": token}) + "\n")
@@ -83,14 +83,14 @@ class Command(BaseCommand):
 
         return process.start(settings.SIMULATOR_STATE.parent, parent_pid=os.getpid())
 
-    def _announce(self, facts: dict[str, Any]) -> None:
-        """Say where everything is, to people and (in run.json) to scripts."""
-        private_files.write(settings.DATA_DIR / "run.json", json.dumps(facts, indent=2) + "\n")
+    def _announce(self, run_info: dict[str, Any]) -> None:
+        """Print the addresses and logins, and write them to run.json for scripts."""
+        private_files.write(settings.DATA_DIR / "run.json", json.dumps(run_info, indent=2) + "\n")
         self.stdout.write(
-            f"\n  WhatsApp Orgs      {facts['url']}admin/\n"
-            f"  Login              {facts['username']} / {facts['password']}\n"
-            f"  API token          {facts['token']}\n"
-            f"  WhatsApp server    {facts['whatsapp_server']}\n"
+            f"\n  WhatsApp Orgs      {run_info['url']}admin/\n"
+            f"  Login              {run_info['username']} / {run_info['password']}\n"
+            f"  API token          {run_info['token']}\n"
+            f"  WhatsApp server    {run_info['whatsapp_server']}\n"
             f"  Data               {settings.DATA_DIR}\n\n"
             "  Stop with Ctrl-C.\n"
         )
@@ -98,8 +98,8 @@ class Command(BaseCommand):
 
 
 def port_from_environment() -> int:
-    """PORT, 8000 when it is not set. Raises CommandError."""
-    given = os.environ.get("PORT") or "8000"
-    if not given.isdecimal() or not 0 < int(given) < 65536:
-        raise CommandError(f"PORT must be a number from 1 to 65535, not {given!r}.")
-    return int(given)
+    """Return PORT, 8000 if it is not set. Raises CommandError."""
+    value = os.environ.get("PORT") or "8000"
+    if not value.isdecimal() or not 0 < int(value) < 65536:
+        raise CommandError(f"PORT must be a number from 1 to 65535, not {value!r}.")
+    return int(value)

@@ -1,4 +1,4 @@
-"""`manage.py run_worker`: the supervisor by itself, beside any number of web processes."""
+"""`manage.py run_worker`: run the supervisor in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from whatsapp_orgs.checks import refuse_bad_start
-from whatsapp_orgs.management.commands.serve import leave
+from whatsapp_orgs.management.commands.serve import exit_process
 
 logger = logging.getLogger(__name__)
 
@@ -38,25 +38,25 @@ class Command(BaseCommand):
                 "Without it, `manage.py serve` runs the worker beside the web server."
             )
         refuse_bad_start()
-        asyncio.run(supervise(options["drain_seconds"]))
-        leave()
+        asyncio.run(run_supervisor(options["drain_seconds"]))
+        exit_process()
 
 
-async def supervise(drain_seconds: float) -> None:
+async def run_supervisor(drain_seconds: float) -> None:
     """Run a supervisor until SIGTERM or Ctrl-C. Raises CommandError."""
     from connections.stores import StoresNotIsolated
     from connections.worker.single_worker import AlreadyRunning
     from connections.worker.supervisor import Supervisor
 
-    stop, hurry = asyncio.Event(), asyncio.Event()
+    stop, stop_now = asyncio.Event(), asyncio.Event()
 
-    def asked() -> None:
-        (hurry if stop.is_set() else stop).set()
+    def on_signal() -> None:
+        (stop_now if stop.is_set() else stop).set()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked)
+        loop.add_signal_handler(number, on_signal)
     try:
-        await Supervisor(drain_seconds).run(stop, hurry)
+        await Supervisor(drain_seconds).run(stop, stop_now)
     except (AlreadyRunning, StoresNotIsolated) as error:
         raise CommandError(str(error)) from error

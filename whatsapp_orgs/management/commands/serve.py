@@ -1,4 +1,4 @@
-"""`manage.py serve`: the web server and, unless EMBEDDED_WORKER is off, the supervisor."""
+"""`manage.py serve`: run the web server and, with EMBEDDED_WORKER, the supervisor."""
 
 import asyncio
 import contextlib
@@ -23,9 +23,10 @@ from connections import long_poll
 from whatsapp_orgs.server.serving import BoundedServer
 
 logger = logging.getLogger(__name__)
+reactor: Any = installed_reactor
 
 STOP_SECONDS = 9.0
-# Connections that wait to be accepted; beyond, the system drops or resets them.
+# Connections that wait to be accepted; the kernel drops or resets further ones.
 BACKLOG = 1024
 
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         serve(options["host"], options["port"])
-        leave()
+        exit_process()
 
 
 def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None) -> None:
@@ -48,66 +49,73 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
             "This server speaks plain HTTP, and would send everyone to https:// for ever. "
             "Put a proxy that ends TLS in front of it, and set TRUST_PROXY=true."
         )
-    # Importing it refuses an unsafe start.
+    # The import refuses an unsafe start.
     from whatsapp_orgs.asgi import application
 
     if settings.EMBEDDED_WORKER:
-        _bury_the_dead()
-    reactor: Any = installed_reactor
-    stop = asyncio.Event()
-    supervising: asyncio.Task[None] | None = None
-    broken: list[BaseException] = []
-    listened = False
-
-    def listening() -> None:
-        nonlocal supervising, listened
-        listened = True
-        on_listening()
-        if settings.EMBEDDED_WORKER:
-            from connections.worker.supervisor import Supervisor
-
-            supervising = asyncio.get_event_loop().create_task(Supervisor().run(stop))
-            supervising.add_done_callback(ended)
-
-    def ended(task: "asyncio.Task[None]") -> None:
-        if not task.cancelled() and (error := task.exception()):
-            broken.append(error)
-            reactor.callFromThread(reactor.stop)
-
-    def stopping() -> Any:
-        _end_in_time()
-        long_poll.stopping.set()
-        stop.set()
-        if supervising is None or supervising.done():
-            return None
-        return defer.Deferred.fromFuture(asyncio.ensure_future(_quietly(supervising)))
-
-    _stop_on_signals(reactor)
+        _mark_dead_workers()
+    _stop_on_signals()
+    process = _ServerProcess(on_listening)
     server = BoundedServer(
         application=application,
         endpoints=[
-            f"{found}:backlog={BACKLOG}"
-            for found in build_endpoint_description_strings(host=host, port=port)
+            f"{endpoint}:backlog={BACKLOG}"
+            for endpoint in build_endpoint_description_strings(host=host, port=port)
         ],
         signal_handlers=True,
-        ready_callable=listening,
+        ready_callable=process.on_ready,
         websocket_handshake_timeout=10,
         application_close_timeout=5,
         server_name="",
     )
-    reactor.addSystemEventTrigger("before", "shutdown", stopping)
+    reactor.addSystemEventTrigger("before", "shutdown", process.on_shutdown)
     server.run()
-    if not listened:
+    if not process.is_listening:
         raise CommandError(f"cannot listen on {host}:{port}; is another program using that port?")
-    if broken:
-        raise CommandError(f"the supervisor ended: {broken[0]}") from broken[0]
+    if process.error is not None:
+        raise CommandError(f"the supervisor ended: {process.error}") from process.error
 
 
-def _stop_on_signals(reactor: Any) -> None:
-    """Let SIGTERM and SIGINT stop the server in order, from before it announces its number.
+class _ServerProcess:
+    """Starts the embedded supervisor with the server, and stops it before the server ends."""
 
-    Twisted installs its handlers only later, and none for a SIGINT that is ignored, as it is in
-    what a script starts in the background.
+    def __init__(self, on_listening: Callable[[], None]) -> None:
+        self._on_listening = on_listening
+        self._stop = asyncio.Event()
+        self._supervisor: asyncio.Task[None] | None = None
+        self.is_listening = False
+        self.error: BaseException | None = None
+
+    def on_ready(self) -> None:
+        self.is_listening = True
+        self._on_listening()
+        if settings.EMBEDDED_WORKER:
+            from connections.worker.supervisor import Supervisor
+
+            self._supervisor = asyncio.get_event_loop().create_task(Supervisor().run(self._stop))
+            self._supervisor.add_done_callback(self._on_supervisor_end)
+
+    def on_shutdown(self) -> Any:
+        """Return a Deferred for the supervisor's end, or None if it does not run."""
+        _exit_after_timeout()
+        long_poll.stopping.set()
+        self._stop.set()
+        if self._supervisor is None or self._supervisor.done():
+            return None
+        # `wait` ignores the outcome: on_supervisor_end handles it.
+        return defer.Deferred.fromFuture(asyncio.ensure_future(asyncio.wait([self._supervisor])))
+
+    def _on_supervisor_end(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()):
+            self.error = error
+            reactor.callFromThread(reactor.stop)
+
+
+def _stop_on_signals() -> None:
+    """Let SIGTERM and SIGINT stop the reactor.
+
+    Twisted installs its handlers too late, and none for a SIGINT that is ignored, as it is in
+    background processes of a script.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -117,18 +125,18 @@ def _stop_on_signals(reactor: Any) -> None:
         signal.signal(number, stop)
 
 
-def _bury_the_dead() -> None:
-    """Nobody who asks before the worker is up hears of links that ended with the one before."""
+def _mark_dead_workers() -> None:
+    """Mark workers that ended without a stop, so that no request sees their connections."""
     from connections.worker.balancing import mark_dead_workers
 
-    with contextlib.suppress(DatabaseError):  # The worker says so, and waits for it.
+    with contextlib.suppress(DatabaseError):  # The worker logs it, and waits for the database.
         mark_dead_workers()
 
 
-def leave() -> NoReturn:
-    """End the process after a stop in order.
+def exit_process() -> NoReturn:
+    """End the process after a regular stop.
 
-    Not by returning: Python would wait for threads of requests whose clients are gone already.
+    Returning would wait for the threads of requests whose clients have disconnected.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -136,19 +144,14 @@ def leave() -> NoReturn:
     os._exit(0)
 
 
-def _end_in_time() -> None:
-    """Whatever hangs in a stop (a query on a locked database), the process ends all the same."""
+def _exit_after_timeout() -> None:
+    """End the process STOP_SECONDS later, even if something hangs, a query for instance."""
 
-    def end() -> None:
-        logger.error("not everything stopped in time; ending all the same")
+    def exit_now() -> None:
+        logger.error("the stop timed out; the process ends now")
         logging.shutdown()
         os._exit(1)
 
-    watchdog = threading.Timer(STOP_SECONDS, end)
+    watchdog = threading.Timer(STOP_SECONDS, exit_now)
     watchdog.daemon = True
     watchdog.start()
-
-
-async def _quietly(task: "asyncio.Task[None]") -> None:
-    """Wait for a task whose outcome is dealt with elsewhere."""
-    await asyncio.wait([task])

@@ -1,4 +1,4 @@
-"""A login that nobody uses ends; pages keep it, scripts and sockets do not."""
+"""Unused logins expire; pages extend them, scripts and sockets do not."""
 
 from __future__ import annotations
 
@@ -30,86 +30,86 @@ def client(alice: User) -> Client:
     return client
 
 
-def age(seconds: float) -> None:
-    """The last thing was done so long ago."""
+def set_idle(seconds: float) -> None:
+    """Move the last action so many seconds into the past."""
     Session.objects.update(expire_date=timezone.now() + timedelta(seconds=IDLE - seconds))
 
 
-def left() -> float:
+def seconds_left() -> float:
     return (Session.objects.get().expire_date - timezone.now()).total_seconds()
 
 
-def test_a_login_lasts_as_long_as_the_setting_says(client: Client) -> None:
+def test_login_lasts_for_session_idle_seconds(client: Client) -> None:
     assert project_settings.SESSION_COOKIE_AGE == project_settings.SESSION_IDLE_SECONDS == IDLE
-    assert IDLE - 10 < left() <= IDLE
+    assert IDLE - 10 < seconds_left() <= IDLE
 
 
-def test_a_session_ends_when_nobody_acted(client: Client) -> None:
-    age(IDLE - 30)
+def test_session_without_actions_expires(client: Client) -> None:
+    set_idle(IDLE - 30)
     assert client.get(PAGE).status_code == 200
-    age(IDLE + 1)
+    set_idle(IDLE + 1)
     assert client.get(PAGE).status_code == 302
 
 
 @pytest.mark.parametrize("headers", [{}, NAVIGATION])
-def test_a_page_moves_the_end_on_and_renews_the_cookie(
-    client: Client, headers: dict[str, str]
-) -> None:
-    age(3600)
+def test_page_extends_the_session_and_its_cookie(client: Client, headers: dict[str, str]) -> None:
+    set_idle(3600)
     response = client.get(PAGE, headers=headers)
-    assert response.cookies["sessionid"]["max-age"] == IDLE
-    assert left() > IDLE - 10
+    assert response.cookies["sessionid"]["max-set_idle"] == IDLE
+    assert seconds_left() > IDLE - 10
 
 
-def test_a_form_that_a_script_sends_moves_the_end_on(client: Client) -> None:
-    age(3600)
+def test_post_of_a_script_extends_the_session(client: Client) -> None:
+    set_idle(3600)
     client.post("/admin/connections/", headers=SCRIPT)
-    assert left() > IDLE - 10
+    assert seconds_left() > IDLE - 10
 
 
-def test_what_a_script_reads_does_not(client: Client) -> None:
-    age(3600)
+def test_get_of_a_script_does_not_extend_the_session(client: Client) -> None:
+    set_idle(3600)
     response = client.get("/admin/connections/", headers=SCRIPT)
     assert response.status_code == 200 and "sessionid" not in response.cookies
-    assert left() <= IDLE - 3600
+    assert seconds_left() <= IDLE - 3600
 
 
-def test_it_is_written_once_a_minute(client: Client) -> None:
+def test_session_is_written_once_a_minute(client: Client) -> None:
     def writes() -> list[Any]:
         with CaptureQueriesContext(connection) as seen:
             client.get(PAGE)
         return [query for query in seen.captured_queries if "UPDATE" in query["sql"]]
 
-    age(50)
+    set_idle(50)
     assert writes() == []
-    age(70)
+    set_idle(70)
     assert len(writes()) == 1
     assert writes() == []
 
 
-def test_an_end_from_a_longer_setting_is_brought_forward(client: Client) -> None:
-    age(-14 * 24 * 3600)
+def test_expiry_of_a_longer_setting_is_shortened(client: Client) -> None:
+    set_idle(-14 * 24 * 3600)
     client.get(PAGE)
-    assert left() <= IDLE
+    assert seconds_left() <= IDLE
 
 
-def test_who_is_not_logged_in_gets_no_session(db: None) -> None:
+def test_anonymous_user_gets_no_session(db: None) -> None:
     response = Client().get("/admin/login/")
     assert response.status_code == 200 and "sessionid" not in response.cookies
     assert not Session.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_socket_keeps_no_session_and_ends_with_it(alice: User, settings: Settings) -> None:
+async def test_socket_does_not_extend_the_session_and_closes_with_it(
+    alice: User, settings: Settings
+) -> None:
     client = Client()
     await do(client.force_login, alice)
-    await do(age, 3600)
+    await do(set_idle, 3600)
     async with watching(ALL, client) as socket:
         await socket.receive_json_from(5)
         await socket.send_to(text_data="{}")
         await socket.receive_json_from(5)
-        assert await do(left) <= IDLE - 3600
-        await do(age, IDLE + 1)
+        assert await do(seconds_left) <= IDLE - 3600
+        await do(set_idle, IDLE + 1)
         await socket.send_to(text_data="{}")
         assert (await socket.receive_output(5))["code"] == 4401
     assert await refusal(open_socket(ALL, client)) == 4401

@@ -1,4 +1,4 @@
-"""Wrong passwords: so many of one user name from one address, and then a pause."""
+"""Wrong passwords for one name from one network lock it out for a while."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from django.utils import timezone
 from pytest_django import Settings
 
 if TYPE_CHECKING:
-    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
+    from django.test.client import _MonkeyPatchedWSGIResponse as Response
 
 PASSWORD = "correct horse battery staple"
 WRONG = "Tr0ub4dor&3 is wrong"
 
 
 @pytest.fixture(autouse=True)
-def quick(settings: Settings) -> None:
-    """Passwords that are cheap to check: how they are kept is Django's affair."""
+def cheap_hashes(settings: Settings) -> None:
+    """Use a hasher that is cheap to check."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -34,25 +34,25 @@ def alice(alice: User) -> User:
     return alice
 
 
-def log_in(password: str, name: str = "alice", address: str = "192.0.2.1") -> Answer:
+def log_in(password: str, name: str = "alice", address: str = "192.0.2.1") -> Response:
     data = {"username": name, "password": password}
     return Client(REMOTE_ADDR=address).post(reverse("admin:login"), data)
 
 
-def test_after_some_wrong_passwords_even_the_right_one_waits(alice: User) -> None:
+def test_right_password_is_refused_after_five_wrong_ones(alice: User) -> None:
     for _ in range(4):
         assert log_in(WRONG).status_code == 200
-    answer = log_in(WRONG)
-    assert answer.status_code == 429
-    answer = log_in(PASSWORD)
-    assert answer.status_code == 429
-    assert 0 < int(answer["Retry-After"]) <= 900
-    page = answer.content.decode()
+    response = log_in(WRONG)
+    assert response.status_code == 429
+    response = log_in(PASSWORD)
+    assert response.status_code == 429
+    assert 0 < int(response["Retry-After"]) <= 900
+    page = response.content.decode()
     assert "Try again in 15 minutes." in page and 'id="site-name"' in page
-    assert "_auth_user_id" not in answer.wsgi_request.session
+    assert "_auth_user_id" not in response.wsgi_request.session
 
 
-def test_others_are_not_kept_out(alice: User, bob: User) -> None:
+def test_other_networks_and_names_are_not_locked_out(alice: User, bob: User) -> None:
     bob.set_password(PASSWORD)
     bob.save(update_fields=["password"])
     for _ in range(6):
@@ -62,24 +62,24 @@ def test_others_are_not_kept_out(alice: User, bob: User) -> None:
     assert log_in(PASSWORD).status_code == 429
 
 
-def test_the_pause_ends_by_itself_and_trying_does_not_prolong_it(alice: User) -> None:
+def test_lockout_expires_and_further_attempts_do_not_extend_it(alice: User) -> None:
     for _ in range(8):
         log_in(WRONG)
-    begun = timezone.now() - timedelta(seconds=600)
-    AccessAttempt.objects.update(attempt_time=begun)
+    started = timezone.now() - timedelta(seconds=600)
+    AccessAttempt.objects.update(attempt_time=started)
     assert 290 <= int(log_in(WRONG)["Retry-After"]) <= 300
-    AccessAttempt.objects.update(attempt_time=begun - timedelta(seconds=301))
+    AccessAttempt.objects.update(attempt_time=started - timedelta(seconds=301))
     assert log_in(PASSWORD).status_code == 302
 
 
-def test_an_operator_of_the_service_can_end_it(alice: User) -> None:
+def test_axes_reset_ends_a_lockout(alice: User) -> None:
     for _ in range(6):
         log_in(WRONG)
     call_command("axes_reset", verbosity=0)
     assert log_in(PASSWORD).status_code == 302
 
 
-def test_a_right_password_forgets_the_wrong_ones(alice: User) -> None:
+def test_right_password_resets_the_count(alice: User) -> None:
     for _ in range(3):
         for _ in range(4):
             assert log_in(WRONG).status_code == 200
@@ -99,25 +99,25 @@ def test_addresses_of_one_network_are_counted_together(
     alice: User, first: str, second: str
 ) -> None:
     for number in range(5):
-        answer = log_in(WRONG, address=second if number % 2 else first)
-    assert answer.status_code == 429
+        response = log_in(WRONG, address=second if number % 2 else first)
+    assert response.status_code == 429
     for address in (first, second):
         assert log_in(PASSWORD, address=address).status_code == 429
     assert log_in(PASSWORD, address="2001:db8:0:2::1").status_code == 302
 
 
 @pytest.mark.parametrize("name", ["nobody", "a" * 10_000, "a\0b", "", "‮ecila", "🔑"])
-def test_unknown_and_impossible_names(db: None, name: str) -> None:
+def test_unknown_and_invalid_names_are_locked_out_alike(db: None, name: str) -> None:
     for _ in range(7):
         assert log_in(WRONG, name=name).status_code in (200, 429)
 
 
-def test_the_number_is_set_by_the_operator(alice: User, settings: Settings) -> None:
+def test_setting_limits_the_attempts(alice: User, settings: Settings) -> None:
     settings.AXES_FAILURE_LIMIT = 1
     assert log_in(WRONG).status_code == 429
 
 
-def test_nothing_that_was_typed_is_written_down(
+def test_typed_names_and_passwords_are_not_logged_or_stored(
     alice: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")

@@ -1,4 +1,4 @@
-"""Failed logins: per network over all names, per name over all networks, and who is not delayed."""
+"""Failed logins are limited per network, and delayed per name over all networks."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from organizations.tests.support.users import member
 from whatsapp_orgs import backends
 
 if TYPE_CHECKING:
-    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
+    from django.test.client import _MonkeyPatchedWSGIResponse as Response
 
 PASSWORD = "correct horse battery staple"
 WRONG = "Tr0ub4dor&3 is wrong"
 
 
 @pytest.fixture(autouse=True)
-def quick(settings: Settings) -> None:
+def cheap_hashes(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.LOGIN_ATTEMPTS_PER_NETWORK = 6
     settings.LOGIN_ATTEMPTS_PER_NAME = 3
 
 
 class Clock:
-    """What the throttle takes the time from: it stands still unless it is moved."""
+    """A clock for the throttle that only `move` advances."""
 
     def __init__(self) -> None:
         self.time = timezone.now()
@@ -64,7 +64,7 @@ def alice(alice: User) -> User:
 
 def log_in(
     password: str, name: str = "alice", address: str = "192.0.2.1", client: Client | None = None
-) -> Answer:
+) -> Response:
     data = {"username": name, "password": password}
     return (client or Client()).post(reverse("admin:login"), data, REMOTE_ADDR=address)
 
@@ -79,17 +79,17 @@ def guess_from_everywhere(times: int, name: str = "alice") -> list[int]:
 # --- One network --------------------------------------------------------------------------------
 
 
-def test_spraying_names_from_one_network_ends_at_the_limit(alice: User) -> None:
+def test_network_that_tries_many_names_is_limited(alice: User) -> None:
     statuses = [log_in(WRONG, f"user{number}").status_code for number in range(8)]
     assert statuses == [200] * 6 + [429] * 2
-    answer = log_in(PASSWORD)
-    assert answer.status_code == 429
-    assert 0 < int(answer["Retry-After"]) <= 900
-    assert "from your network" in answer.content.decode()
+    response = log_in(PASSWORD)
+    assert response.status_code == 429
+    assert 0 < int(response["Retry-After"]) <= 900
+    assert "from your network" in response.content.decode()
     assert log_in(PASSWORD, address="192.0.2.2").status_code == 302
 
 
-def test_window_of_a_network_ends_however_many_follow(alice: User, clock: Clock) -> None:
+def test_window_of_a_network_ends_despite_further_attempts(alice: User, clock: Clock) -> None:
     for number in range(9):
         log_in(WRONG, f"user{number}")
     clock.move(600)
@@ -98,12 +98,12 @@ def test_window_of_a_network_ends_however_many_follow(alice: User, clock: Clock)
     assert log_in(PASSWORD).status_code == 302
 
 
-def test_right_passwords_do_not_use_up_a_network(alice: User) -> None:
+def test_successful_logins_do_not_count_for_the_network(alice: User) -> None:
     for _ in range(10):
         assert log_in(PASSWORD).status_code == 302
 
 
-def test_login_with_an_own_account_does_not_forget_other_names(alice: User) -> None:
+def test_successful_login_does_not_reset_the_network(alice: User) -> None:
     for number in range(6):
         assert log_in(PASSWORD).status_code == 302
         assert log_in(WRONG, f"user{number}").status_code == 200
@@ -111,7 +111,7 @@ def test_login_with_an_own_account_does_not_forget_other_names(alice: User) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_parallel_tries_do_not_overtake_the_limit(settings: Settings) -> None:
+def test_parallel_attempts_do_not_exceed_the_limit(settings: Settings) -> None:
     settings.LOGIN_ATTEMPTS_PER_NETWORK = 5
 
     def attempt(number: int) -> bool:
@@ -131,13 +131,11 @@ def test_parallel_tries_do_not_overtake_the_limit(settings: Settings) -> None:
 # --- One name -----------------------------------------------------------------------------------
 
 
-def test_name_guessed_from_many_networks_waits_and_the_wait_grows(
-    alice: User, clock: Clock
-) -> None:
+def test_name_guessed_from_many_networks_has_a_growing_delay(alice: User, clock: Clock) -> None:
     assert guess_from_everywhere(5) == [200, 200, 200, 429, 429]
     for delay in (1, 2, 4, 8):
-        answer = log_in(PASSWORD, address="198.51.100.7")
-        assert (answer.status_code, int(answer["Retry-After"])) == (429, delay)
+        response = log_in(PASSWORD, address="198.51.100.7")
+        assert (response.status_code, int(response["Retry-After"])) == (429, delay)
         clock.move(delay)
         assert log_in(WRONG, address=f"198.51.100.{delay}").status_code == 200
 
@@ -154,21 +152,21 @@ def test_delay_has_an_upper_bound_and_the_right_password_resets_it(
     assert guess_from_everywhere(3) == [200, 200, 200]
 
 
-def test_refused_tries_do_not_prolong_the_delay(alice: User) -> None:
+def test_refused_attempts_do_not_extend_the_delay(alice: User) -> None:
     guess_from_everywhere(30)
     assert int(log_in(WRONG, address="198.51.100.1")["Retry-After"]) == 1
 
 
-def test_names_that_nobody_has_are_delayed_alike(alice: User) -> None:
+def test_unknown_names_are_delayed_like_known_ones(alice: User) -> None:
     assert guess_from_everywhere(5, "nobody") == guess_from_everywhere(5)
 
 
 @pytest.mark.parametrize("name", ["a" * 10_000, "a\0b", "", "‮ecila", "🔑"])
-def test_names_of_any_kind_are_counted_or_no_names(db: None, name: str) -> None:
+def test_invalid_names_are_counted_or_rejected(db: None, name: str) -> None:
     assert set(guess_from_everywhere(5, name)) <= {200, 429}
 
 
-def test_browser_in_which_the_person_logged_in_is_not_delayed_by_strangers(alice: User) -> None:
+def test_known_browser_is_not_delayed_by_strangers(alice: User) -> None:
     own = Client()
     assert log_in(PASSWORD, client=own).status_code == 302
     own.cookies.pop("sessionid")
@@ -187,7 +185,7 @@ def test_known_browser_has_a_limit_of_its_own(alice: User) -> None:
     assert statuses == [200, 200, 200, 429, 429]
 
 
-def test_cookie_of_another_name_or_without_signature_is_worth_nothing(alice: User) -> None:
+def test_cookie_of_another_name_or_without_signature_is_ignored(alice: User) -> None:
     own = Client()
     log_in(PASSWORD, client=own)
     own.cookies.pop("sessionid")
@@ -198,10 +196,10 @@ def test_cookie_of_another_name_or_without_signature_is_worth_nothing(alice: Use
     assert log_in(PASSWORD, address="198.51.100.2", client=own).status_code == 429
 
 
-# --- What is kept and told ----------------------------------------------------------------------
+# --- Resets, metrics and logs ------------------------------------------------------------------
 
 
-def test_operator_forgets_by_name_by_address_and_all(alice: User) -> None:
+def test_axes_reset_commands_reset_by_name_by_address_and_all(alice: User) -> None:
     guess_from_everywhere(5)
     call_command("axes_reset_username", "alice", verbosity=0)
     assert log_in(PASSWORD, address="198.51.100.1").status_code == 302
@@ -214,7 +212,7 @@ def test_operator_forgets_by_name_by_address_and_all(alice: User) -> None:
     assert log_in(PASSWORD, address="198.51.100.1").status_code == 302
 
 
-def test_metrics_count_what_was_checked_and_who_waits(alice: User) -> None:
+def test_metrics_count_failures_and_limited_names_and_networks(alice: User) -> None:
     guess_from_everywhere(5)
     for number in range(8):
         log_in(WRONG, f"user{number}")
@@ -223,7 +221,7 @@ def test_metrics_count_what_was_checked_and_who_waits(alice: User) -> None:
     assert gauges.read().logins == {"ever": 9, "names": 0, "networks": 0}
 
 
-def test_nothing_typed_is_kept_or_logged_and_a_limit_has_one_line(
+def test_typed_names_are_not_stored_and_a_limit_is_logged_once(
     alice: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     guess_from_everywhere(9, "a password in the wrong field")
@@ -249,7 +247,7 @@ def test_guessing_one_name_does_not_delay_another(alice: User) -> None:
     assert log_in(PASSWORD, "bob", "198.51.100.1").status_code == 302
 
 
-def test_limits_hold_while_the_shared_cache_is_away(alice: User, settings: Settings) -> None:
+def test_limits_hold_while_the_shared_cache_is_unavailable(alice: User, settings: Settings) -> None:
     settings.CACHES = {"default": backends.cache("redis://127.0.0.1:1/0", "nobody")}
     statuses = [log_in(WRONG, f"user{number}").status_code for number in range(8)]
     assert statuses == [200] * 6 + [429] * 2
