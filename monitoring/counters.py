@@ -1,8 +1,7 @@
-"""What has happened so far, counted from rows that are never deleted.
+"""Counters over the history, computed from rows that are never deleted.
 
-So every web process reports the same, whichever is asked, and a restart begins nothing anew. Rows
-that no longer change are counted once and kept as totals: each scrape reads only the newest ones
-(docs/performance.md).
+So all web processes report the same values, and a restart resets none. Rows that no longer change
+are counted once and kept as totals; each scrape reads only the newest ones (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from connections.lifecycle import State
 from connections.models import ConnectionEvent, PairingAttempt
 from monitoring.gauges import holds
 
-# Longer than a transaction lasts: by then every row with a smaller number is there to be seen.
+# Longer than any transaction: rows with smaller ids cannot appear after this time.
 SETTLED_AFTER = timedelta(minutes=5)
-# A history of any length is read in queries of a bounded length.
-STEP = 100_000
+# The maximum number of rows for one query, and of rows fetched at a time.
+MAX_ROWS = 100_000
 CHUNK = 2000
 CODE_BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
 RECOVERY_BOUNDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0)
@@ -68,11 +67,11 @@ class Totals:
     attempts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By method and outcome; "" is the outcome of an open attempt."""
     codes: dict[str, Histogram] = field(default_factory=dict)
-    """By method: from the beginning of an attempt to its first code."""
+    """By method: seconds from the start of an attempt to its first code."""
     reconnecting_since: dict[int, datetime] = field(default_factory=dict)
-    """When connections that still reconnect began to, by the connection's id."""
+    """Start times of the outages under way, by connection id."""
     open_attempts: set[int] = field(default_factory=set)
-    """The ids of counted attempts that had not ended: they are read again."""
+    """The ids of open attempts, which are read again."""
     last_event: int = 0
     last_attempt: int = 0
 
@@ -105,7 +104,7 @@ class TotalsReader:
         """Return the totals up to now."""
         events, attempts = _settled_events(), _settled_attempts()
         if events < self._kept.last_event or attempts < self._kept.last_attempt:
-            # Rows are gone: the database was put back to what it was earlier.
+            # Rows are missing: the database was restored from a backup.
             self._kept = Totals()
         while True:
             kept = self._kept
@@ -119,43 +118,43 @@ class _Span:
     """Counts the rows after `kept`, up to now or a bounded part of them."""
 
     def __init__(self, kept: Totals, events: int, attempts: int) -> None:
-        """`events`, `attempts`: the ids up to which rows do not change any more."""
+        """`events`, `attempts`: the ids up to which rows no longer change."""
         self.settled, self.newest = Totals(), Totals()
-        self.settled.last_event = min(events, kept.last_event + STEP)
-        self.settled.last_attempt = min(attempts, kept.last_attempt + STEP)
+        self.settled.last_event = min(events, kept.last_event + MAX_ROWS)
+        self.settled.last_attempt = min(attempts, kept.last_attempt + MAX_ROWS)
         self.reaches_now = (self.settled.last_event, self.settled.last_attempt) == (
             events,
             attempts,
         )
-        of_events = self._range(kept.last_event, self.settled.last_event)
-        self._count_events(of_events)
-        self._count_recoveries(of_events, kept)
-        of_attempts = self._range(kept.last_attempt, self.settled.last_attempt)
-        self._count_attempts(of_attempts | Q(pk__in=kept.open_attempts))
+        event_range = self._range(kept.last_event, self.settled.last_event)
+        self._count_events(event_range)
+        self._count_recoveries(event_range, kept)
+        attempt_range = self._range(kept.last_attempt, self.settled.last_attempt)
+        self._count_attempts(attempt_range | Q(pk__in=kept.open_attempts))
 
-    def _range(self, after: int, upto: int) -> Q:
-        return Q(pk__gt=after) if self.reaches_now else Q(pk__gt=after, pk__lte=upto)
+    def _range(self, after: int, last: int) -> Q:
+        return Q(pk__gt=after) if self.reaches_now else Q(pk__gt=after, pk__lte=last)
 
-    def _count_events(self, wanted: Q) -> None:
+    def _count_events(self, row_filter: Q) -> None:
         is_settled = holds(Q(pk__lte=self.settled.last_event))
-        rows = ConnectionEvent.objects.filter(wanted).order_by()
+        rows = ConnectionEvent.objects.filter(row_filter).order_by()
         for row in rows.values("observation", settled=is_settled).annotate(count=Count("pk")):
             totals = self.settled if row["settled"] else self.newest
             totals.events[row["observation"]] += row["count"]
 
-    def _count_recoveries(self, wanted: Q, kept: Totals) -> None:
+    def _count_recoveries(self, row_filter: Q, kept: Totals) -> None:
         """Count the seconds from each change to RECONNECTING to the next one to CONNECTED."""
-        began = Q(state=State.RECONNECTING) & ~Q(state_before=State.RECONNECTING)
+        started = Q(state=State.RECONNECTING) & ~Q(state_before=State.RECONNECTING)
         ended = Q(state_before=State.RECONNECTING) & ~Q(state=State.RECONNECTING)
         rows = (
-            ConnectionEvent.objects.filter(wanted, began | ended)
+            ConnectionEvent.objects.filter(row_filter, started | ended)
             .order_by("pk")
             .values_list("pk", "connection_id", "at", "state")
         )
         totals = self.settled
         totals.reconnecting_since = dict(kept.reconnecting_since)
-        for number, connection, at, state in rows.iterator(CHUNK):
-            if number > totals.last_event and totals is self.settled:
+        for row_id, connection, at, state in rows.iterator(CHUNK):
+            if row_id > totals.last_event and totals is self.settled:
                 totals = self.newest
                 totals.reconnecting_since = dict(self.settled.reconnecting_since)
             if state == State.RECONNECTING:
@@ -165,17 +164,17 @@ class _Span:
             if since and state == State.CONNECTED:
                 totals.recoveries.add(max(0.0, (at - since).total_seconds()))
 
-    def _count_attempts(self, wanted: Q) -> None:
+    def _count_attempts(self, row_filter: Q) -> None:
         rows = (
-            PairingAttempt.objects.filter(wanted)
+            PairingAttempt.objects.filter(row_filter)
             .order_by()
             .values_list("pk", "method", "outcome", "started_at", "first_code_at")
         )
-        for number, method, outcome, started_at, first_code_at in rows.iterator(CHUNK):
-            there = number <= self.settled.last_attempt
-            if there and not outcome:
-                self.settled.open_attempts.add(number)
-            totals = self.settled if there and outcome else self.newest
+        for row_id, method, outcome, started_at, first_code_at in rows.iterator(CHUNK):
+            is_settled = row_id <= self.settled.last_attempt
+            if is_settled and not outcome:
+                self.settled.open_attempts.add(row_id)
+            totals = self.settled if is_settled and outcome else self.newest
             totals.attempts[(method, outcome)] += 1
             if first_code_at is not None:
                 seconds = (first_code_at - started_at).total_seconds()
@@ -183,12 +182,12 @@ class _Span:
 
 
 def _settled_events() -> int:
-    """Return the id up to which the history is complete."""
+    """Return the last id of the settled history."""
     old = ConnectionEvent.objects.filter(at__lt=timezone.now() - SETTLED_AFTER)
     return old.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def _settled_attempts() -> int:
-    """Return the id up to which the attempts are complete."""
+    """Return the last id of the settled attempts."""
     old = PairingAttempt.objects.filter(started_at__lt=timezone.now() - SETTLED_AFTER)
     return old.order_by("-pk").values_list("pk", flat=True).first() or 0

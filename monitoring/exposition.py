@@ -1,4 +1,4 @@
-"""The figures as Prometheus reads them. Names, units and meanings are in docs/monitoring.md."""
+"""Write the metrics in Prometheus' format. docs/monitoring.md explains their names and units."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PREFIX = "whatsapp_orgs_"
 STATUSES = ("alive", "draining", "silent")
 
 
-class Figures:
-    """Reads the figures from the database, for one thread at a time."""
+class MetricsReader:
+    """Reads the metrics from the database, in one thread at a time."""
 
     def __init__(self) -> None:
         self._totals = TotalsReader()
@@ -36,111 +36,125 @@ class Figures:
     def read(self) -> tuple[Gauges, Totals, float]:
         """Return the gauges, the totals, and how many seconds it took to read them."""
         with self._lock:
-            begun = time.perf_counter()
-            return gauges.read(), self._totals.read(), time.perf_counter() - begun
+            started = time.perf_counter()
+            return gauges.read(), self._totals.read(), time.perf_counter() - started
 
 
 def text(
     checks: Mapping[str, bool], open_sockets: int, read: tuple[Gauges, Totals, float] | None
 ) -> str:
     """Return the whole page. `read` is None when the database does not answer."""
-    found: list[Metric] = [*_of_process(checks, open_sockets, read is not None)]
+    metrics: list[Metric] = [*_process_metrics(checks, open_sockets, read is not None)]
     if read is not None:
-        now, totals, seconds = read
-        found += [*_of_fleet(now), *_of_workers(now), *_of_history(totals), *_of_logins(now)]
-        found.append(_gauge("scrape_seconds", "Time to read these figures.", seconds))
-        found.append(
-            _gauge("database_seconds", "Round trip to the database.", now.database_seconds)
+        gauges_read, totals, seconds = read
+        metrics += [
+            *_fleet_metrics(gauges_read),
+            *_worker_metrics(gauges_read),
+            *_history_metrics(totals),
+            *_login_metrics(gauges_read),
+        ]
+        metrics.append(_gauge("scrape_seconds", "Time to read these figures.", seconds))
+        metrics.append(
+            _gauge("database_seconds", "Round trip to the database.", gauges_read.database_seconds)
         )
     registry = CollectorRegistry()
-    registry.register(_Collected(found))
+    registry.register(_StaticCollector(metrics))
     ProcessCollector(registry=registry)
     return generate_latest(registry).decode()
 
 
-class _Collected:
-    """A collector of metrics that are made already."""
+class _StaticCollector:
+    """A collector that returns given metrics."""
 
-    def __init__(self, found: list[Metric]) -> None:
-        self._found = found
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
-        return self._found
+        return self._metrics
 
 
-def _gauge(name: str, told: str, value: float) -> Metric:
-    return GaugeMetricFamily(PREFIX + name, told, value=value)
+def _gauge(name: str, help_text: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, help_text, value=value)
 
 
-def _gauges(name: str, told: str, label: str, values: Mapping[Any, float]) -> Metric:
-    family = GaugeMetricFamily(PREFIX + name, told, labels=[label])
+def _gauges(name: str, help_text: str, label: str, values: Mapping[Any, float]) -> Metric:
+    family = GaugeMetricFamily(PREFIX + name, help_text, labels=[label])
     for key, value in values.items():
         family.add_metric([str(key)], value)
     return family
 
 
-def _of_process(checks: Mapping[str, bool], open_sockets: int, complete: bool) -> Iterator[Metric]:
+def _process_metrics(
+    checks: Mapping[str, bool], open_sockets: int, complete: bool
+) -> Iterator[Metric]:
     yield _gauges("ready", "1: this check of readiness is well.", "check", checks)
     yield _gauge("open_websockets", "WebSockets that this process holds.", open_sockets)
     yield _gauge("scrape_complete", "0: the database could not be read.", complete)
 
 
-def _of_fleet(now: Gauges) -> Iterator[Metric]:
+def _fleet_metrics(gauges_read: Gauges) -> Iterator[Metric]:
     organizations = GaugeMetricFamily(
         PREFIX + "organizations",
         "Organizations as readers see them.",
         labels=["state", "reason"],
     )
-    for (state, reason), count in sorted(now.organizations.items()):
+    for (state, reason), count in sorted(gauges_read.organizations.items()):
         organizations.add_metric([state, reason], count)
     yield organizations
-    sections = {section: now.sections[section] for section in Section}
+    sections = {section: gauges_read.sections[section] for section in Section}
     yield _gauges(
         "section_organizations", "Organizations by section of the fleet page.", "section", sections
     )
-    desired = {wanted: now.desired[wanted] for wanted in Desired}
+    desired = {value: gauges_read.desired[value] for value in Desired}
     yield _gauges("desired_organizations", "Organizations by what people want.", "desired", desired)
     yield _gauge(
         "unattended_organizations",
         "Organizations that need a worker and have none.",
-        now.unattended,
+        gauges_read.unattended,
     )
-    yield _gauge("open_bulk_runs", "Requests about many that are under way.", now.bulk_runs)
-    yield _gauge("open_bulk_items", "Connections still to be done of them.", now.bulk_items)
-    yield _gauge("usable_owner_links", "Links for owners that can be used.", now.owner_links)
+    yield _gauge("open_bulk_runs", "Requests about many that are under way.", gauges_read.bulk_runs)
+    yield _gauge("open_bulk_items", "Connections still to be done of them.", gauges_read.bulk_items)
+    yield _gauge(
+        "usable_owner_links", "Links for owners that can be used.", gauges_read.owner_links
+    )
 
 
-def _of_workers(now: Gauges) -> Iterator[Metric]:
-    counted = dict.fromkeys(STATUSES, 0)
-    for worker in now.workers:
-        counted[now.status_of(worker)] += 1
-    yield _gauges("workers", "Workers that have not been stopped, by status.", "status", counted)
-    for name, told, values in (
-        ("worker_heartbeat_age_seconds", "Since its last sign of life.", now.heartbeat_age),
+def _worker_metrics(gauges_read: Gauges) -> Iterator[Metric]:
+    workers_by_status = dict.fromkeys(STATUSES, 0)
+    for worker in gauges_read.workers:
+        workers_by_status[gauges_read.status_of(worker)] += 1
+    yield _gauges(
+        "workers", "Workers that have not been stopped, by status.", "status", workers_by_status
+    )
+    for name, help_text, values in (
+        ("worker_heartbeat_age_seconds", "Since its last sign of life.", gauges_read.heartbeat_age),
         ("worker_sessions", "Organizations it had at that time.", lambda w: w.sessions),
         ("worker_hosts", "Host processes it had at that time.", lambda w: w.hosts),
-        ("worker_owned", "Organizations that are its own.", lambda w: now.owned[w.pk]),
+        ("worker_owned", "Organizations that are its own.", lambda w: gauges_read.owned[w.pk]),
         ("worker_draining", "1: it hands over.", lambda w: w.draining_since is not None),
     ):
-        ages = {worker.pk: float(values(worker)) for worker in now.workers}
-        yield _gauges(name, told, "worker", ages)
-    bounded = {worker.pk: worker.capacity for worker in now.workers if worker.capacity}
-    yield _gauges("worker_capacity", "Organizations that it takes at most.", "worker", bounded)
+        values_by_worker = {worker.pk: float(values(worker)) for worker in gauges_read.workers}
+        yield _gauges(name, help_text, "worker", values_by_worker)
+    capacities = {worker.pk: worker.capacity for worker in gauges_read.workers if worker.capacity}
+    yield _gauges("worker_capacity", "Organizations that it takes at most.", "worker", capacities)
     yield _gauge(
         "client_outdated_seconds",
         "For how long WhatsApp has refused this version of the client; 0: it does not.",
-        now.outdated_seconds(),
+        gauges_read.outdated_seconds(),
     )
 
 
-def _of_logins(now: Gauges) -> Iterator[Metric]:
-    ever = now.logins.get("ever", 0)
-    yield CounterMetricFamily(PREFIX + "failed_logins", "Wrong passwords and codes.", ever)
-    limited = {"name": now.logins.get("names", 0), "network": now.logins.get("networks", 0)}
+def _login_metrics(gauges_read: Gauges) -> Iterator[Metric]:
+    total = gauges_read.logins.get("ever", 0)
+    yield CounterMetricFamily(PREFIX + "failed_logins", "Wrong passwords and codes.", total)
+    limited = {
+        "name": gauges_read.logins.get("names", 0),
+        "network": gauges_read.logins.get("networks", 0),
+    }
     yield _gauges("limited_logins", "Names and networks that wait with a login.", "limit", limited)
 
 
-def _of_history(totals: Totals) -> Iterator[Metric]:
+def _history_metrics(totals: Totals) -> Iterator[Metric]:
     attempts = CounterMetricFamily(
         PREFIX + "attempts", "Pairing attempts that have ended.", labels=["method", "outcome"]
     )
@@ -154,12 +168,12 @@ def _of_history(totals: Totals) -> Iterator[Metric]:
         PREFIX + "code_seconds", "From a request to its first code.", labels=["method"]
     )
     for method in Method.values:
-        _fill(codes, [method], totals.codes.get(method) or Totals().code_seconds(method))
+        _add_histogram(codes, [method], totals.codes.get(method) or Totals().code_seconds(method))
     yield codes
     recoveries = HistogramMetricFamily(
         PREFIX + "recovery_seconds", "From reconnecting to connected.", labels=[]
     )
-    _fill(recoveries, [], totals.recoveries)
+    _add_histogram(recoveries, [], totals.recoveries)
     yield recoveries
     events = CounterMetricFamily(PREFIX + "events", "Lines of the history.", labels=["observation"])
     for observation in RULES:
@@ -167,5 +181,5 @@ def _of_history(totals: Totals) -> Iterator[Metric]:
     yield events
 
 
-def _fill(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:
+def _add_histogram(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:
     family.add_metric(labels, histogram.buckets(), histogram.total)

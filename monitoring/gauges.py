@@ -22,14 +22,14 @@ from connections.status import ConnectionStatus, status_of_row
 from organizations.login import throttle
 from organizations.models import Organization
 
-# A silent worker is reported for so long.
+# How long a silent worker is reported.
 SILENT_FOR = timedelta(hours=1)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass
 class Gauges:
-    """The organizations by what they are in, the workers, and what is open."""
+    """Counts of organizations, the workers, and counts of open things."""
 
     organizations: Counter[tuple[State, Reason]] = field(default_factory=Counter)
     sections: Counter[Section] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class Gauges:
     bulk_items: int = 0
     owner_links: int = 0
     logins: dict[str, int] = field(default_factory=dict)
-    """Failed logins so far ("ever"); names and networks that have to wait with one."""
+    """All failed logins ("ever"), and the delayed names and networks."""
     database_seconds: float = 0.0
 
     def heartbeat_age(self, worker: Worker) -> float:
@@ -66,44 +66,44 @@ class Gauges:
 
 def read() -> Gauges:
     """Read all gauges."""
-    found = Gauges(database_seconds=_round_trip())
-    _read_workers(found)
-    for observed, count in _observed(found):
-        found.organizations[(observed.state, observed.reason)] += count
-        found.sections[display_of(observed).section] += count
-        found.desired[Desired(observed.connection.desired)] += count
-        if observed.unowned and not observed.inactive:
-            found.unattended += count
-        if observed.connection.worker is not None:
-            found.owned[observed.connection.worker.pk] += count
-    found.bulk_runs, found.bulk_items = _open_bulk()
-    found.owner_links = _open_owner_links()
-    found.logins = throttle.totals()
-    return found
+    gauges = Gauges(database_seconds=_round_trip())
+    _read_workers(gauges)
+    for status, count in _status_groups(gauges):
+        gauges.organizations[(status.state, status.reason)] += count
+        gauges.sections[display_of(status).section] += count
+        gauges.desired[Desired(status.connection.desired)] += count
+        if status.unowned and not status.inactive:
+            gauges.unattended += count
+        if status.connection.worker is not None:
+            gauges.owned[status.connection.worker.pk] += count
+    gauges.bulk_runs, gauges.bulk_items = _open_bulk()
+    gauges.owner_links = _open_owner_links()
+    gauges.logins = throttle.totals()
+    return gauges
 
 
 def _round_trip() -> float:
     """Return the seconds of the smallest query, on an open connection."""
     database.ensure_connection()
-    begun = time.perf_counter()
+    started = time.perf_counter()
     with database.cursor() as cursor:
         cursor.execute("SELECT 1")
         cursor.fetchone()
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
-def _read_workers(found: Gauges) -> None:
-    lately = Worker.objects.filter(stopped_at=None, heartbeat_at__gte=Now() - SILENT_FOR)
-    found.workers = list(lately.annotate(now=Now()).order_by("pk"))
-    clocks: list[datetime] = [vars(worker)["now"] for worker in found.workers]
-    found.now = clocks[0] if clocks else timezone.now()
+def _read_workers(gauges: Gauges) -> None:
+    recent = Worker.objects.filter(stopped_at=None, heartbeat_at__gte=Now() - SILENT_FOR)
+    gauges.workers = list(recent.annotate(now=Now()).order_by("pk"))
+    database_times: list[datetime] = [vars(worker)["now"] for worker in gauges.workers]
+    gauges.now = database_times[0] if database_times else timezone.now()
 
 
-def _observed(found: Gauges) -> Iterator[tuple[ConnectionStatus, int]]:
-    """Yield one status for all organizations that look alike, and how many these are."""
-    alive = (worker for worker in found.workers if found.status_of(worker) != "silent")
+def _status_groups(gauges: Gauges) -> Iterator[tuple[ConnectionStatus, int]]:
+    """Yield a status and its number of organizations, for each group of equal rows."""
+    alive = (worker for worker in gauges.workers if gauges.status_of(worker) != "silent")
     workforce = Workforce.of(alive)
-    workers = {worker.pk: worker for worker in found.workers}
+    workers = {worker.pk: worker for worker in gauges.workers}
     groups = (
         Organization.objects.order_by()
         .values(
@@ -115,7 +115,7 @@ def _observed(found: Gauges) -> Iterator[tuple[ConnectionStatus, int]]:
         .annotate(count=Count("pk"))
     )
     for group in groups:
-        yield status_of_row(_typical(group, workers), workforce), group["count"]
+        yield status_of_row(_connection_of_group(group, workers), workforce), group["count"]
 
 
 def holds(condition: Q) -> ExpressionWrapper[Any]:
@@ -123,8 +123,8 @@ def holds(condition: Q) -> ExpressionWrapper[Any]:
     return ExpressionWrapper(condition, output_field=BooleanField())
 
 
-def _typical(group: dict[str, Any], workers: dict[int, Worker]) -> Connection:
-    """Return a connection like all of a group; a new one where there is no row yet."""
+def _connection_of_group(group: dict[str, Any], workers: dict[int, Worker]) -> Connection:
+    """Return a connection with the values of a group; a new one if there is no row."""
     organization = Organization(deactivated_at=LONG_AGO if group["inactive"] else None)
     if group["connection__state"] is None:
         return Connection(organization=organization)
@@ -143,9 +143,9 @@ def _typical(group: dict[str, Any], workers: dict[int, Worker]) -> Connection:
 def _open_bulk() -> tuple[int, int]:
     """Return how many bulk runs are open, and how many of their items."""
     runs = BulkRun.objects.filter(ended_at=None)
-    to_do = Count("items", filter=Q(items__result__in=BulkItem.OPEN))
-    left = list(runs.annotate(left=to_do).values_list("left", flat=True))
-    return len(left), sum(left)
+    open_items = Count("items", filter=Q(items__result__in=BulkItem.OPEN))
+    open_counts = list(runs.annotate(open_items=open_items).values_list("open_items", flat=True))
+    return len(open_counts), sum(open_counts)
 
 
 def _open_owner_links() -> int:

@@ -1,7 +1,7 @@
-"""Whether this process can serve: a look at each thing it stands on, with a deadline of its own.
+"""Check whether this process can serve: each of its dependencies, with a deadline.
 
-Answers say only "ok" or "failed": whoever asks has not logged in. Why something failed is logged
-once, when it begins to.
+A response says only "ok" or "failed", because it needs no login. The reason of a failure is logged
+once, at its start.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DEADLINE_SECONDS = 2.0
-# Before the deadline, so that what waited is also cleaned up within it.
+# Shorter than the deadline, so that the cleanup is also done within it.
 ROUND_TRIP_SECONDS = 1.5
 
 DATABASE, MIGRATIONS, CHANNEL_LAYER, WORKER = "database", "migrations", "channel_layer", "worker"
 CHECKS = (DATABASE, MIGRATIONS, CHANNEL_LAYER, WORKER)
 
 
-class Unready(Exception):
-    """Something is there and answers, but not as it must."""
+class NotReady(Exception):
+    """A dependency answers, but is not in the required state."""
 
 
-class OneAtATime(Generic[T]):
-    """A look that takes time. Who asks while it is under way waits for it, and begins no other."""
+class SingleFlight(Generic[T]):
+    """Runs a slow call once at a time: concurrent callers wait for the same run."""
 
-    def __init__(self, look: Callable[[], Coroutine[Any, Any, T]]) -> None:
-        self._look = look
+    def __init__(self, call: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._call = call
         self._task: asyncio.Task[T] | None = None
 
     async def within(self, seconds: float) -> T:
-        """What it found. Raises TimeoutError, or what the look raised."""
+        """Return the result. Raises TimeoutError, or the exception of the call."""
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._look())
-            # Whoever it was for may be gone by then.
+            self._task = asyncio.create_task(self._call())
+            # Retrieves the exception if no caller is left.
             self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
         done, _ = await asyncio.wait([self._task], timeout=seconds)
         if not done:
@@ -60,99 +60,99 @@ class OneAtATime(Generic[T]):
 
 
 class Readiness:
-    """The checks of one process. One that hangs is waited for, and not begun a second time."""
+    """The readiness checks of one process. A check that hangs is not started again."""
 
     def __init__(self) -> None:
-        # Threads of its own, one for the figures: no probe waits behind people's requests.
+        # Own threads, one for the metrics: a check never waits for requests of users.
         self._threads = ThreadPoolExecutor(len(CHECKS) + 1, thread_name_prefix="readiness")
         self._outages = {name: _outage_log() for name in CHECKS}
-        # A channel belongs to the event loop in which it was made.
+        # A channel belongs to the event loop that created it.
         self._channel: tuple[asyncio.AbstractEventLoop, str] | None = None
         self._migrated = False
-        self._looks = {
-            DATABASE: OneAtATime(lambda: self.in_thread(_answers)),
-            MIGRATIONS: OneAtATime(lambda: self.in_thread(self._is_migrated)),
-            CHANNEL_LAYER: OneAtATime(self._passes_signals),
-            WORKER: OneAtATime(lambda: self.in_thread(_has_worker)),
+        self._checks = {
+            DATABASE: SingleFlight(lambda: self.in_thread(_check_database)),
+            MIGRATIONS: SingleFlight(lambda: self.in_thread(self._check_migrations)),
+            CHANNEL_LAYER: SingleFlight(self._check_channel_layer),
+            WORKER: SingleFlight(lambda: self.in_thread(_check_worker)),
         }
 
-    async def look(self, names: Iterable[str] = CHECKS) -> dict[str, bool]:
-        """Which of these are well, after two seconds at most."""
+    async def check(self, names: Iterable[str] = CHECKS) -> dict[str, bool]:
+        """Return which checks pass, after DEADLINE_SECONDS at most."""
         wanted = list(names)
-        found = await asyncio.gather(*(self._is_well(name) for name in wanted))
+        found = await asyncio.gather(*(self._passes(name) for name in wanted))
         return dict(zip(wanted, found, strict=True))
 
-    async def in_thread(self, look: Callable[[], T]) -> T:
-        """What `look` finds in the database, in a thread that leaves no connection behind."""
+    async def in_thread(self, check: Callable[[], T]) -> T:
+        """Return the result of `check`, run in a thread that closes its database connections."""
 
-        def looking() -> T:
+        def run() -> T:
             try:
-                return look()
+                return check()
             finally:
                 connections.close_all()
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, looking)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
-    async def _is_well(self, name: str) -> bool:
+    async def _passes(self, name: str) -> bool:
         try:
-            await self._looks[name].within(DEADLINE_SECONDS)
+            await self._checks[name].within(DEADLINE_SECONDS)
         except Exception as error:
             self._outages[name].record_failure(check=name, why=type(error).__name__)
             return False
         self._outages[name].record_success(check=name)
         return True
 
-    async def _passes_signals(self) -> None:
-        """Send oneself a signal, and hear it."""
+    async def _check_channel_layer(self) -> None:
+        """Send a message to this process, and receive it."""
         layer: Any = get_channel_layer()
-        word, loop = secrets.token_hex(8), asyncio.get_running_loop()
+        token, loop = secrets.token_hex(8), asyncio.get_running_loop()
         try:
             async with asyncio.timeout(ROUND_TRIP_SECONDS):
                 if self._channel is None or self._channel[0] is not loop:
                     self._channel = (loop, await layer.new_channel())
                 channel = self._channel[1]
-                await layer.send(channel, {"type": "probe", "word": word})
-                # What a slower one before this one was sent comes first.
-                while (await layer.receive(channel))["word"] != word:
+                await layer.send(channel, {"type": "probe", "token": token})
+                # Messages of earlier checks that timed out come first.
+                while (await layer.receive(channel))["token"] != token:
                     continue
         except BaseException:
             self._channel = None
             raise
 
-    def _is_migrated(self) -> None:
-        """Whether every migration that this process knows is applied; asked until it is so."""
+    def _check_migrations(self) -> None:
+        """Raise NotReady unless all migrations are applied. Not checked again afterwards."""
         if self._migrated:
             return
         if missing := known_migrations() - set(MigrationRecorder(connection).applied_migrations()):
-            raise Unready(f"{len(missing)} migrations are not applied")
+            raise NotReady(f"{len(missing)} migrations are not applied")
         self._migrated = True
 
 
 def _outage_log() -> OutageLog:
-    began, ended = "a check of readiness fails", "a check of readiness is well again"
+    began, ended = "a readiness check failed", "a readiness check passes again"
     return OutageLog(logger, began, ended, level=logging.WARNING)
 
 
-def _answers() -> None:
+def _check_database() -> None:
     with connection.cursor() as cursor:
-        # SQLite answers "SELECT 1" without a look at its file.
+        # SQLite answers "SELECT 1" without reading its file.
         cursor.execute(
             "PRAGMA schema_version" if connection.vendor == "sqlite" else "SELECT 1",
         )
         cursor.fetchone()
 
 
-def _has_worker() -> None:
+def _check_worker() -> None:
     if not Worker.any_alive():
-        raise Unready("no worker has given a sign of life lately")
+        raise NotReady("no worker has a recent heartbeat")
 
 
 def known_migrations() -> set[tuple[str, str]]:
-    """The app and the name of each migration, by its file: to import them all costs megabytes."""
+    """Return app and name of each migration file. Importing them all would cost megabytes."""
     found = set()
     for app in apps.get_app_configs():
         name, _ = MigrationLoader.migrations_module(app.label)
-        if name is None:  # The settings leave them out.
+        if name is None:  # The settings disable them.
             continue
         try:
             package = import_module(name)

@@ -1,4 +1,4 @@
-"""What deploy/ asks Prometheus for is what /metrics tells, by name and by label."""
+"""The dashboards and alerts in deploy/ use only names and labels that /metrics has."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ MONITORING = Path(settings.BASE_DIR) / "docs" / "monitoring.md"
 
 NAME = re.compile(r"\b((?:whatsapp_orgs|process)_\w+)(?:\{([^}]*)\})?")
 MATCHER = re.compile(r'(\w+)\s*(?:=~|!=|!~|=)\s*"([^"]*)"')
-# Prometheus gives these to every series.
-OF_PROMETHEUS = {"instance", "job"}
+# Prometheus adds these to every series.
+PROMETHEUS_LABELS = {"instance", "job"}
 
 
-def told() -> str:
-    """All that can be told, of a fleet that has one of everything."""
+def exposition_text() -> str:
+    """Return all possible metrics: a fleet with one of everything."""
     now = Gauges(workers=[Worker(pk=1, capacity=1000)])
     now.organizations.update((state, reason) for state in State for reason in Reason)
     checks = dict.fromkeys(("database", "migrations", "channel_layer", "worker"), True)
@@ -44,9 +44,9 @@ def told() -> str:
 
 @pytest.fixture(scope="module")
 def series() -> dict[str, dict[str, set[str]]]:
-    """The labels of each name, and the values of each label."""
+    """Return the labels of each metric, and their values."""
     found: dict[str, dict[str, set[str]]] = {}
-    for line in told().splitlines():
+    for line in exposition_text().splitlines():
         if line.startswith("#"):
             continue
         name, _, labels = line.rpartition(" ")[0].partition("{")
@@ -68,7 +68,7 @@ def alerts() -> list[dict[str, Any]]:
 
 
 def expressions() -> Iterator[tuple[str, str]]:
-    """Where it stands, and what it says."""
+    """Yield the place and the text of each expression."""
     for panel in dashboard()["panels"]:
         for target in panel.get("targets", []):
             yield f"panel {panel['title']}", target["expr"]
@@ -76,7 +76,9 @@ def expressions() -> Iterator[tuple[str, str]]:
         yield f"alert {rule['alert']}", rule["expr"]
 
 
-def test_every_expression_asks_for_what_is_told(series: dict[str, dict[str, set[str]]]) -> None:
+def test_every_expression_uses_existing_metrics_and_labels(
+    series: dict[str, dict[str, set[str]]],
+) -> None:
     wrong = []
     for where, expression in expressions():
         named = NAME.findall(expression)
@@ -92,48 +94,56 @@ def test_every_expression_asks_for_what_is_told(series: dict[str, dict[str, set[
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_label_that_is_grouped_by_is_there(series: dict[str, dict[str, set[str]]]) -> None:
+def test_every_grouping_label_exists(series: dict[str, dict[str, set[str]]]) -> None:
     for where, expression in expressions():
-        there = OF_PROMETHEUS.union(*(series[name] for name, _ in NAME.findall(expression)))
+        labels_known = PROMETHEUS_LABELS.union(
+            *(series[name] for name, _ in NAME.findall(expression))
+        )
         for labels in re.findall(r"\b(?:by|on|without)\s*\(([^)]*)\)", expression):
-            assert {label.strip() for label in labels.split(",")} <= there, where
+            assert {label.strip() for label in labels.split(",")} <= labels_known, where
     for panel in dashboard()["panels"]:
         for target in panel.get("targets", []):
-            there = set(series[NAME.findall(target["expr"])[0][0]]) | OF_PROMETHEUS
-            assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= there, panel[
+            labels_known = set(series[NAME.findall(target["expr"])[0][0]]) | PROMETHEUS_LABELS
+            assert set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"])) <= labels_known, panel[
                 "title"
             ]
 
 
-def test_replicas_tell_the_same_and_are_never_added_up() -> None:
+def test_sums_take_the_maximum_over_replicas_first() -> None:
     for where, expression in expressions():
         for inside in re.findall(r"\bsum(?: by \([^)]*\))?\s*\(([^()]*)", expression):
             assert inside.strip() == "max by", where
 
 
-def test_the_dashboard_can_be_imported_anywhere() -> None:
+def test_dashboard_has_no_fixed_data_source_or_overlap() -> None:
     board = dashboard()
-    assert [one["name"] for one in board["templating"]["list"]] == ["datasource"]
+    assert [panel_a["name"] for panel_a in board["templating"]["list"]] == ["datasource"]
     panels = board["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     for panel in panels:
-        place = panel["gridPos"]
-        assert place["x"] + place["w"] <= 24
+        grid = panel["gridPos"]
+        assert grid["x"] + grid["w"] <= 24
         for part in [panel, *panel.get("targets", [])]:
             if panel["type"] != "row":
                 assert part["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
-    for one in panels:
-        for other in panels:
-            assert one is other or not _overlap(one["gridPos"], other["gridPos"]), one["title"]
+    for panel_a in panels:
+        for panel_b in panels:
+            assert panel_a is panel_b or not _overlap(panel_a["gridPos"], panel_b["gridPos"]), (
+                panel_a["title"]
+            )
 
 
-def _overlap(one: dict[str, int], other: dict[str, int]) -> bool:
-    beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-    apart = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+def _overlap(panel_a: dict[str, int], panel_b: dict[str, int]) -> bool:
+    beside = (
+        panel_a["x"] + panel_a["w"] <= panel_b["x"] or panel_b["x"] + panel_b["w"] <= panel_a["x"]
+    )
+    apart = (
+        panel_a["y"] + panel_a["h"] <= panel_b["y"] or panel_b["y"] + panel_b["h"] <= panel_a["y"]
+    )
     return not (beside or apart)
 
 
-def test_every_alert_says_what_to_do() -> None:
+def test_every_alert_has_a_severity_and_a_description() -> None:
     rules = alerts()
     assert len({rule["alert"] for rule in rules}) == len(rules)
     for rule in rules:
@@ -141,7 +151,7 @@ def test_every_alert_says_what_to_do() -> None:
         assert rule["annotations"]["summary"] and rule["annotations"]["description"]
 
 
-def test_the_documentation_names_every_metric(series: dict[str, dict[str, set[str]]]) -> None:
+def test_documentation_names_every_metric(series: dict[str, dict[str, set[str]]]) -> None:
     text = MONITORING.read_text()
     own = {name for name in series if name.startswith("whatsapp_orgs_")}
     shown = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in own}
@@ -152,7 +162,7 @@ def test_the_documentation_names_every_metric(series: dict[str, dict[str, set[st
     ]
 
 
-# --- As Prometheus reads them -------------------------------------------------------------------
+# --- promtool -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -164,19 +174,23 @@ def promtool() -> str:
 
 
 @pytest.mark.parametrize("arguments", [("check", "rules", ALERTS), ("test", "rules", ALERTS_TEST)])
-def test_prometheus_reads_the_alerts(promtool: str, arguments: tuple[str, ...]) -> None:
+def test_promtool_accepts_the_alerts(promtool: str, arguments: tuple[str, ...]) -> None:
     done = subprocess.run([promtool, *arguments], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_prometheus_reads_the_metrics(promtool: str) -> None:
+def test_promtool_accepts_the_metrics(promtool: str) -> None:
     done = subprocess.run(
-        [promtool, "check", "metrics"], input=told(), capture_output=True, text=True, timeout=60
+        [promtool, "check", "metrics"],
+        input=exposition_text(),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_prometheus_reads_every_expression(promtool: str, tmp_path: Path) -> None:
+def test_promtool_accepts_every_expression(promtool: str, tmp_path: Path) -> None:
     rules = [
         # Grafana fills these in.
         {"record": f"rule_{number}", "expr": expression.replace("$__rate_interval", "1m")}

@@ -1,4 +1,4 @@
-"""What a probe is told: whether this process answers, and whether it can serve."""
+"""Responses of /healthz and /readyz, and the checks behind them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from monitoring.endpoints import HealthMiddleware
 from monitoring.health import DEADLINE_SECONDS, Readiness, known_migrations
 from tests.support.services import Redis
 from whatsapp_orgs import backends
-from whatsapp_orgs.tests.support.asgi_client import PASSED_INSIDE, ask, inside
+from whatsapp_orgs.tests.support.asgi_client import INNER_STATUS, ask, inner_application
 
-# As a kubelet asks: by the address of the pod.
-ADDRESSED = {"host": "10.1.2.3:8000"}
+# A kubelet sends the address of the pod as the Host.
+POD_HEADERS = {"host": "10.1.2.3:8000"}
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,55 +36,61 @@ def worker() -> Worker:
     return Worker.objects.create(name="a host's name")
 
 
-async def test_the_process_answers_without_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_answers", fails)
-    told = await ask(HealthMiddleware(inside), "/healthz", headers=ADDRESSED)
-    assert (told.status, told.text) == (200, "ok\n")
+async def test_healthz_answers_without_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_check_database", fail)
+    response = await ask(HealthMiddleware(inner_application), "/healthz", headers=POD_HEADERS)
+    assert (response.status, response.text) == (200, "ok\n")
 
 
-async def test_all_is_well(worker: Worker) -> None:
-    told = await ask(HealthMiddleware(inside), "/readyz", client=("10.9.9.9", 1), headers=ADDRESSED)
-    assert told.status == 200
-    assert told.json == {
+async def test_readyz_returns_200_when_all_checks_pass(worker: Worker) -> None:
+    response = await ask(
+        HealthMiddleware(inner_application), "/readyz", client=("10.9.9.9", 1), headers=POD_HEADERS
+    )
+    assert response.status == 200
+    assert response.json == {
         "ready": True,
         "checks": dict.fromkeys(["database", "migrations", "channel_layer", "worker"], "ok"),
     }
-    assert told.headers[b"cache-control"] == b"no-store"
-    assert worker.name not in told.text
+    assert response.headers[b"cache-control"] == b"no-store"
+    assert worker.name not in response.text
 
 
-async def test_it_is_asked_again_and_again(worker: Worker) -> None:
-    probes = HealthMiddleware(inside)
+async def test_readyz_can_be_repeated(worker: Worker) -> None:
+    probes = HealthMiddleware(inner_application)
     for _ in range(3):
         assert (await ask(probes, "/readyz")).status == 200
 
 
-async def test_no_worker_lives(worker: Worker) -> None:
+async def test_readyz_fails_without_a_living_worker(worker: Worker) -> None:
     silent = timezone.now() - Worker.OFFLINE_AFTER - timedelta(seconds=1)
     await Worker.objects.aupdate(heartbeat_at=silent)
-    told = await ask(HealthMiddleware(inside), "/readyz")
-    assert told.status == 503 and not told.json["ready"]
-    assert [name for name, how in told.json["checks"].items() if how == "failed"] == ["worker"]
+    response = await ask(HealthMiddleware(inner_application), "/readyz")
+    assert response.status == 503 and not response.json["ready"]
+    assert [name for name, result in response.json["checks"].items() if result == "failed"] == [
+        "worker"
+    ]
 
 
-async def test_a_check_can_be_left_out() -> None:
-    told = await ask(HealthMiddleware(inside), "/readyz?exclude=worker&exclude=channel_layer")
-    assert told.status == 200 and set(told.json["checks"]) == {"database", "migrations"}
+async def test_readyz_omits_excluded_checks() -> None:
+    response = await ask(
+        HealthMiddleware(inner_application), "/readyz?exclude=worker&exclude=channel_layer"
+    )
+    assert response.status == 200 and set(response.json["checks"]) == {"database", "migrations"}
 
 
-async def test_the_signals_do_not_pass(settings: Settings, worker: Worker) -> None:
+async def test_readyz_fails_with_a_broken_channel_layer(settings: Settings, worker: Worker) -> None:
     settings.CHANNEL_LAYERS = {
         "default": {"BACKEND": "connections.tests.support.broken_layer.BrokenLayer"}
     }
-    told = await ask(HealthMiddleware(inside), "/readyz")
-    assert told.status == 503 and told.json["checks"]["channel_layer"] == "failed"
-    assert told.json["checks"]["database"] == "ok"
+    response = await ask(HealthMiddleware(inner_application), "/readyz")
+    assert response.status == 503 and response.json["checks"]["channel_layer"] == "failed"
+    assert response.json["checks"]["database"] == "ok"
 
 
-async def test_a_redis_that_goes_and_comes_back_shows(settings: Settings, worker: Worker) -> None:
+async def test_readyz_follows_an_outage_of_redis(settings: Settings, worker: Worker) -> None:
     with Redis() as redis:
         settings.CHANNEL_LAYERS = {"default": backends.channel_layer(redis.url, "test")}
-        probes = HealthMiddleware(inside)
+        probes = HealthMiddleware(inner_application)
         path = "/readyz?exclude=worker"
         assert (await ask(probes, path)).status == 200
         redis.end(signal.SIGKILL)
@@ -94,14 +100,14 @@ async def test_a_redis_that_goes_and_comes_back_shows(settings: Settings, worker
         redis.start()
         deadline = time.monotonic() + 20
         while (await ask(probes, path)).status != 200:
-            assert time.monotonic() < deadline, "it is never ready again"
+            assert time.monotonic() < deadline, "still not ready"
             await asyncio.sleep(0.2)
         layer: Any = get_channel_layer()
         await layer.flush()
 
 
 @pytest.fixture
-def unmigrated(transactional_db: None) -> Iterator[None]:
+def missing_migration(transactional_db: None) -> Iterator[None]:
     applied = MigrationRecorder(connection).migration_qs.filter(app="connections")
     newest = applied.latest("pk")
     newest.delete()
@@ -109,53 +115,57 @@ def unmigrated(transactional_db: None) -> Iterator[None]:
     MigrationRecorder(connection).record_applied(newest.app, newest.name)
 
 
-async def test_a_migration_is_not_applied(unmigrated: None, worker: Worker) -> None:
-    told = await ask(HealthMiddleware(inside), "/readyz")
-    assert [name for name, how in told.json["checks"].items() if how == "failed"] == ["migrations"]
+async def test_readyz_fails_with_a_missing_migration(
+    missing_migration: None, worker: Worker
+) -> None:
+    response = await ask(HealthMiddleware(inner_application), "/readyz")
+    assert [name for name, result in response.json["checks"].items() if result == "failed"] == [
+        "migrations"
+    ]
 
 
-def test_every_migration_is_known_by_its_file() -> None:
+def test_known_migrations_are_those_of_django() -> None:
     from django.db.migrations.loader import MigrationLoader
 
     assert known_migrations() == set(MigrationLoader(connection).disk_migrations)
 
 
-async def test_a_database_that_hangs_is_waited_for_no_longer_than_two_seconds(
+async def test_hanging_database_fails_the_check_at_its_deadline(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    released, begun = threading.Event(), []
+    released, started_checks = threading.Event(), []
 
     def hang() -> None:
-        begun.append(1)
+        started_checks.append(1)
         released.wait(30)
 
-    monkeypatch.setattr(health, "_answers", hang)
-    probes = HealthMiddleware(inside)
+    monkeypatch.setattr(health, "_check_database", hang)
+    probes = HealthMiddleware(inner_application)
     started = time.monotonic()
     try:
-        told, again = await asyncio.gather(ask(probes, "/readyz"), ask(probes, "/readyz"))
+        response, second = await asyncio.gather(ask(probes, "/readyz"), ask(probes, "/readyz"))
         assert (await ask(probes, "/healthz")).status == 200
     finally:
         released.set()
     assert time.monotonic() - started < DEADLINE_SECONDS + 10
-    assert told.json == again.json
-    assert told.json["checks"]["database"] == "failed"
-    assert told.json["checks"]["worker"] == "ok"
-    # However often it is asked meanwhile, one thread hangs.
-    assert begun == [1]
+    assert response.json == second.json
+    assert response.json["checks"]["database"] == "failed"
+    assert response.json["checks"]["worker"] == "ok"
+    # Concurrent requests start no second check.
+    assert started_checks == [1]
 
 
-async def test_why_it_fails_is_said_once_in_the_log_and_not_to_the_probe(
+async def test_reason_of_a_failure_is_logged_once_and_not_sent(
     monkeypatch: pytest.MonkeyPatch, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(health, "_answers", fails)
+    monkeypatch.setattr(health, "_check_database", fail)
     readiness = Readiness()
     for _ in range(3):
-        assert await readiness.look(["database"]) == {"database": False}
+        assert await readiness.check(["database"]) == {"database": False}
     monkeypatch.undo()
-    assert await readiness.look(["database"]) == {"database": True}
-    told = [record.getMessage() for record in caplog.records if record.name == health.__name__]
-    assert told == ["a check of readiness fails", "a check of readiness is well again"]
+    assert await readiness.check(["database"]) == {"database": True}
+    response = [record.getMessage() for record in caplog.records if record.name == health.__name__]
+    assert response == ["a readiness check failed", "a readiness check passes again"]
     assert "password" not in caplog.text
 
 
@@ -163,27 +173,27 @@ async def test_why_it_fails_is_said_once_in_the_log_and_not_to_the_probe(
     "header", ["x-forwarded-for", "x-forwarded-proto", "forwarded", "via", "x-real-ip"]
 )
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-async def test_what_a_proxy_passes_on_finds_no_probe(path: str, header: str) -> None:
-    told = await ask(HealthMiddleware(inside), path, headers={header: "192.0.2.1"})
-    assert told.status == PASSED_INSIDE
+async def test_forwarded_request_is_not_answered(path: str, header: str) -> None:
+    response = await ask(HealthMiddleware(inner_application), path, headers={header: "192.0.2.1"})
+    assert response.status == INNER_STATUS
 
 
 @pytest.mark.parametrize(
     "path", ["/", "/healthz/", "/readyz/x", "/admin/", "//healthz", "/Healthz"]
 )
-async def test_nothing_else_is_answered_in_front(path: str) -> None:
-    assert (await ask(HealthMiddleware(inside), path)).status == PASSED_INSIDE
+async def test_other_paths_go_to_the_application(path: str) -> None:
+    assert (await ask(HealthMiddleware(inner_application), path)).status == INNER_STATUS
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-async def test_one_only_looks(method: str) -> None:
-    told = await ask(HealthMiddleware(inside), "/readyz", method)
-    assert told.status == 405 and told.headers[b"allow"] == b"GET, HEAD"
+async def test_other_methods_get_405(method: str) -> None:
+    response = await ask(HealthMiddleware(inner_application), "/readyz", method)
+    assert response.status == 405 and response.headers[b"allow"] == b"GET, HEAD"
 
 
-async def test_a_head_has_no_body(worker: Worker) -> None:
-    told = await ask(HealthMiddleware(inside), "/readyz", "HEAD")
-    assert told.status == 200 and told.text == ""
+async def test_head_response_has_no_body(worker: Worker) -> None:
+    response = await ask(HealthMiddleware(inner_application), "/readyz", "HEAD")
+    assert response.status == 200 and response.text == ""
 
 
 async def test_open_sockets_are_counted() -> None:
@@ -193,13 +203,13 @@ async def test_open_sockets_are_counted() -> None:
 
     probes = HealthMiddleware(open_socket)
     with pytest.raises(ConnectionError):
-        await probes({"type": "websocket"}, nothing, nothing)
+        await probes({"type": "websocket"}, do_nothing, do_nothing)
     assert probes.open_sockets == 0
 
 
-async def nothing(*arguments: object) -> None:
-    """Neither said nor heard."""
+async def do_nothing(*arguments: object) -> None:
+    """Do nothing."""
 
 
-def fails() -> None:
+def fail() -> None:
     raise ConnectionError("postgres://user:password@db.internal/name is away")

@@ -25,19 +25,19 @@ from monitoring.endpoints import HealthMiddleware
 from organizations.access import Actor, for_user
 from organizations.models import Organization
 from organizations.tests.support.users import member
-from whatsapp_orgs.tests.support.asgi_client import PASSED_INSIDE, ask, inside
+from whatsapp_orgs.tests.support.asgi_client import INNER_STATUS, ask, inner_application
 
-TESTS = Actor("the tests")
+ACTOR = Actor("the tests")
 TOKEN = "t0ken-of-prometheus-" + "x" * 20
 Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 def values_of(text: str) -> Values:
-    """Every sample, by its name and labels. Raises ValueError if it is not in the format."""
+    """Return every sample by its name and labels. Raises ValueError for a wrong format."""
     samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
-    found = {(one.name, tuple(sorted(one.labels.items()))): one.value for one in samples}
-    assert len(found) == len(samples)
-    return found
+    gauges_now = {(one.name, tuple(sorted(one.labels.items()))): one.value for one in samples}
+    assert len(gauges_now) == len(samples)
+    return gauges_now
 
 
 def value(values: Values, name: str, **labels: str) -> float:
@@ -45,10 +45,10 @@ def value(values: Values, name: str, **labels: str) -> float:
 
 
 async def scrape() -> Values:
-    told = await ask(HealthMiddleware(inside), "/metrics")
-    assert told.status == 200
-    assert told.headers[b"content-type"] == b"text/plain; version=0.0.4; charset=utf-8"
-    return values_of(told.text)
+    response = await ask(HealthMiddleware(inner_application), "/metrics")
+    assert response.status == 200
+    assert response.headers[b"content-type"] == b"text/plain; version=0.0.4; charset=utf-8"
+    return values_of(response.text)
 
 
 # --- Access ---------------------------------------------------------------------------------------
@@ -63,8 +63,8 @@ async def scrape() -> Values:
         ("", "::ffff:127.0.0.1", {"host": "localhost:8000"}, 200),
         ("", "192.0.2.7", {}, 403),
         ("", None, {}, 403),
-        # A proxy beside us that says whom it asks for, or passes the site's name on.
-        ("", "127.0.0.1", {"x-forwarded-for": "192.0.2.7"}, PASSED_INSIDE),
+        # Requests of a local proxy, with forwarding headers or the site's name.
+        ("", "127.0.0.1", {"x-forwarded-for": "192.0.2.7"}, INNER_STATUS),
         ("", "127.0.0.1", {"host": "orgs.example.com"}, 403),
         ("", "127.0.0.1", {"host": "[::1"}, 403),
         ("", "127.0.0.1", {"host": ""}, 403),
@@ -74,7 +74,7 @@ async def scrape() -> Values:
         (TOKEN, "192.0.2.7", {"authorization": f"Bearer {TOKEN}x"}, 401),
         (TOKEN, "192.0.2.7", {"authorization": TOKEN}, 401),
         (TOKEN, "127.0.0.1", {}, 401),
-        (TOKEN, "127.0.0.1", {"x-forwarded-for": "192.0.2.7"}, PASSED_INSIDE),
+        (TOKEN, "127.0.0.1", {"x-forwarded-for": "192.0.2.7"}, INNER_STATUS),
     ],
 )
 async def test_access_needs_the_token_or_a_direct_local_request(
@@ -82,19 +82,21 @@ async def test_access_needs_the_token_or_a_direct_local_request(
 ) -> None:
     settings.METRICS_TOKEN = token
     address = (client, 40000) if client else None
-    told = await ask(HealthMiddleware(inside), "/metrics", client=address, headers=headers)
-    assert told.status == status
-    assert ("whatsapp_orgs_" in told.text) == (status == 200)
+    response = await ask(
+        HealthMiddleware(inner_application), "/metrics", client=address, headers=headers
+    )
+    assert response.status == status
+    assert ("whatsapp_orgs_" in response.text) == (status == 200)
 
 
 def test_short_or_non_ascii_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from whatsapp_orgs.settings import long_enough
 
-    for given in ("secret", "é" * 40):
-        monkeypatch.setenv("METRICS_TOKEN", given)
+    for token in ("secret", "é" * 40):
+        monkeypatch.setenv("METRICS_TOKEN", token)
         with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN") as refused:
             long_enough("METRICS_TOKEN", 32)
-        assert given not in str(refused.value)
+        assert token not in str(refused.value)
     monkeypatch.setenv("METRICS_TOKEN", TOKEN)
     assert long_enough("METRICS_TOKEN", 32) == TOKEN
 
@@ -125,12 +127,12 @@ async def test_pairings_are_counted_by_outcome() -> None:
 
 
 def _pairings() -> None:
-    hand = FakeWorker()
+    worker = FakeWorker()
     first, second = (_connection(name) for name in ("Acme 7731", "Globex 9152"))
     for connection in (first, second):
-        actions.request_reconnect(connection.pk, TESTS)
-    hand.link(first)
-    hand.show_code(second)
+        actions.request_reconnect(connection.pk, ACTOR)
+    worker.link(first)
+    worker.show_code(second)
 
 
 def _connection(name: str) -> Connection:
@@ -141,11 +143,11 @@ def _connection(name: str) -> Connection:
 async def test_no_name_number_or_id_of_a_tenant_is_exposed(settings: Settings) -> None:
     await sync_to_async(_pairings)()
     await Worker.objects.aupdate(name="host-7.internal")
-    told = await ask(HealthMiddleware(inside), "/metrics")
-    assert "whatsapp_orgs_organizations{" in told.text
+    response = await ask(HealthMiddleware(inner_application), "/metrics")
+    assert "whatsapp_orgs_organizations{" in response.text
     for secret in ("Acme", "Globex", "7731", "9152", NUMBER, "internal"):
-        assert secret not in told.text
-    labels = {label for _, pairs in values_of(told.text) for label, _ in pairs}
+        assert secret not in response.text
+    labels = {label for _, pairs in values_of(response.text) for label, _ in pairs}
     assert labels == LABELS
 
 
@@ -160,45 +162,45 @@ LABELS = {
 
 @pytest.fixture
 def fleet(db: None) -> list[Connection]:
-    """One of each kind, of living and of dead workers, of nobody, and of those never looked at."""
+    """Create all combinations of worker, state and wish, and an organization without a row."""
     now = timezone.now()
     alive, dead = Worker.objects.create(name="a"), Worker.objects.create(name="d")
     long_dead = Worker.objects.create(name="l")
     Worker.objects.filter(pk=dead.pk).update(heartbeat_at=now - timedelta(minutes=2))
     Worker.objects.filter(pk=long_dead.pk).update(heartbeat_at=now - timedelta(days=2))
-    made = []
+    created = []
     for worker in (alive, dead, long_dead, None):
         for state in State:
-            for wanted in Desired:
-                for unbegun in (0, 1):
-                    connection = _connection(f"{worker} {state} {wanted} {unbegun}")
-                    connection.worker, connection.state, connection.desired = worker, state, wanted
-                    connection.reason, connection.generation = Reason.STORE_FAILED, unbegun
+            for desired in Desired:
+                for generation in (0, 1):
+                    connection = _connection(f"{worker} {state} {desired} {generation}")
+                    connection.worker, connection.state, connection.desired = worker, state, desired
+                    connection.reason, connection.generation = Reason.STORE_FAILED, generation
                     connection.save()
-                    made.append(connection)
-    Organization.objects.filter(pk=made[0].pk).update(deactivated_at=now)
-    Organization.objects.create(name="never looked at")
-    return made
+                    created.append(connection)
+    Organization.objects.filter(pk=created[0].pk).update(deactivated_at=now)
+    Organization.objects.create(name="without a row")
+    return created
 
 
 @pytest.mark.parametrize("alive", [True, False])
 def test_gauges_equal_the_fleet_page(fleet: list[Connection], alive: bool) -> None:
     if not alive:
         Worker.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=5))
-    found = gauges.read()
+    gauges_now = gauges.read()
     user = member("root", Organization.objects.all()[0], "owner")  # type: ignore[arg-type]
     user.is_superuser = True
     shown = get_fleet(for_user(user))
-    assert {section: found.sections[section] for section in Section} == {
+    assert {section: gauges_now.sections[section] for section in Section} == {
         section: shown.count(section) for section in Section
     }
     lines = [(row["state"], row["reason"]) for group in shown.groups for row in group.rows]
-    assert sum(found.organizations.values()) == len(lines) == len(fleet) + 1
-    assert {pair: found.organizations[pair] for pair in found.organizations} == {
+    assert sum(gauges_now.organizations.values()) == len(lines) == len(fleet) + 1
+    assert {pair: gauges_now.organizations[pair] for pair in gauges_now.organizations} == {
         pair: lines.count(pair) for pair in lines
     }
     unowned = [pair for pair in lines if pair[1] in ("service_restarted", "worker_offline")]
-    assert found.unattended == len(unowned) > 0
+    assert gauges_now.unattended == len(unowned) > 0
 
 
 @pytest.mark.django_db
@@ -217,10 +219,14 @@ def test_workers_are_alive_draining_or_silent() -> None:
             stopped_at=stopped,
             outdated_since=now - timedelta(seconds=100),
         )
-    found = gauges.read()
-    assert [found.status_of(worker) for worker in found.workers] == ["alive", "draining", "silent"]
-    assert found.heartbeat_age(found.workers[2]) == pytest.approx(60, abs=20)
-    assert found.outdated_seconds() == pytest.approx(100, abs=20)
+    gauges_now = gauges.read()
+    assert [gauges_now.status_of(worker) for worker in gauges_now.workers] == [
+        "alive",
+        "draining",
+        "silent",
+    ]
+    assert gauges_now.heartbeat_age(gauges_now.workers[2]) == pytest.approx(60, abs=20)
+    assert gauges_now.outdated_seconds() == pytest.approx(100, abs=20)
 
 
 # --- Totals ---------------------------------------------------------------------------------------
@@ -228,17 +234,17 @@ def test_workers_are_alive_draining_or_silent() -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
-    """Moves the time at which the totals are read."""
-    ahead = timedelta()
+    """Return a function that advances the time."""
+    offset = timedelta()
 
     def now() -> datetime:
-        return real() + ahead
+        return real_now() + offset
 
     def forward(seconds: float) -> None:
-        nonlocal ahead
-        ahead += timedelta(seconds=seconds)
+        nonlocal offset
+        offset += timedelta(seconds=seconds)
 
-    real = timezone.now
+    real_now = timezone.now
     monkeypatch.setattr("django.utils.timezone.now", now)
     yield forward
 
@@ -258,13 +264,13 @@ def _event(connection: Connection, before: State, state: State, at: datetime) ->
 C, R, A = State.CONNECTED, State.RECONNECTING, State.ACTION_NEEDED
 
 
-@pytest.mark.parametrize("step", [1, 2, 100_000])
+@pytest.mark.parametrize("max_rows", [1, 2, 100_000])
 def test_totals_equal_those_of_a_fresh_process(
-    db: None, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch, step: int
+    db: None, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch, max_rows: int
 ) -> None:
-    monkeypatch.setattr(counters, "STEP", step)
+    monkeypatch.setattr(counters, "MAX_ROWS", max_rows)
     one, two = _connection("one"), _connection("two")
-    kept, begun = TotalsReader(), timezone.now()
+    reader, start = TotalsReader(), timezone.now()
     lines = [
         (one, C, R, 0.0),
         (two, C, R, 1.0),
@@ -275,16 +281,16 @@ def test_totals_equal_those_of_a_fresh_process(
         (one, C, R, 500.0),
         (one, R, C, 800.5),
     ]
-    told = []
+    response = []
     for connection, before, state, seconds in lines:
-        _event(connection, before, state, begun + timedelta(seconds=seconds))
+        _event(connection, before, state, start + timedelta(seconds=seconds))
         clock(100)
-        totals = kept.read()
-        # Another process, which was started only now, says the same.
+        totals = reader.read()
+        # A process that was just started reports the same.
         fresh = TotalsReader().read()
         assert (totals.events, totals.recoveries) == (fresh.events, fresh.recoveries)
-        told.append((sum(totals.events.values()), sum(totals.recoveries.counts)))
-    assert told == [(1, 0), (2, 0), (3, 0), (4, 1), (5, 1), (6, 1), (7, 1), (8, 2)]
+        response.append((sum(totals.events.values()), sum(totals.recoveries.counts)))
+    assert response == [(1, 0), (2, 0), (3, 0), (4, 1), (5, 1), (6, 1), (7, 1), (8, 2)]
     assert totals.recoveries.total == pytest.approx(304.5)
 
 
@@ -292,15 +298,15 @@ def test_attempt_that_ends_late_is_counted_once(db: None, clock: Callable[[float
     connection = _connection("one")
     now = timezone.now()
     attempt = PairingAttempt.objects.create(connection=connection, generation=1, expires_at=now)
-    kept = TotalsReader()
-    assert kept.read().attempts == {("qr", ""): 1}
+    reader = TotalsReader()
+    assert reader.read().attempts == {("qr", ""): 1}
     clock(3600)
-    assert kept.read().attempts == kept.read().attempts == {("qr", ""): 1}
+    assert reader.read().attempts == reader.read().attempts == {("qr", ""): 1}
     PairingAttempt.objects.update(outcome="linked", ended_at=now, first_code_at=now)
     later = PairingAttempt.objects.create(connection=connection, generation=2, expires_at=now)
     assert attempt.pk < later.pk
     for _ in range(2):
-        totals = kept.read()
+        totals = reader.read()
         assert totals.attempts == {("qr", "linked"): 1, ("qr", ""): 1}
         assert sum(totals.code_seconds("qr").counts) == 1
 
@@ -309,31 +315,33 @@ def test_restored_database_is_counted_from_the_start(
     db: None, clock: Callable[[float], None]
 ) -> None:
     connection = _connection("one")
-    kept = TotalsReader()
+    reader = TotalsReader()
     for _ in range(3):
         _event(connection, C, R, timezone.now())
     clock(3600)
-    assert sum(kept.read().events.values()) == 3
+    assert sum(reader.read().events.values()) == 3
     ConnectionEvent.objects.order_by("-pk")[0].delete()
-    assert sum(kept.read().events.values()) == 2
+    assert sum(reader.read().events.values()) == 2
 
 
-# --- Trouble --------------------------------------------------------------------------------------
+# --- Outages --------------------------------------------------------------------------------------
 
 
-def _broken() -> None:
+def _raise_database_error() -> None:
     raise DatabaseError("postgres://user:password@db.internal is away")
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("place", ["_answers", "read"])
+@pytest.mark.parametrize("function", ["_check_database", "read"])
 async def test_without_a_database_only_process_metrics_are_exposed(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, place: str
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, function: str
 ) -> None:
-    monkeypatch.setattr(health if place == "_answers" else gauges, place, _broken)
+    monkeypatch.setattr(
+        health if function == "_check_database" else gauges, function, _raise_database_error
+    )
     values = await scrape()
     assert value(values, "scrape_complete") == 0
-    assert value(values, "ready", check="database") == (place == "read")
+    assert value(values, "ready", check="database") == (function == "read")
     assert value(values, "open_websockets") == 0
     assert not any(name == "whatsapp_orgs_organizations" for name, _ in values)
     assert "password" not in caplog.text

@@ -1,4 +1,4 @@
-"""What a machine asks the application, as it comes in at the front, and what it is answered."""
+"""Send a request to an ASGI application in the test's process."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-PASSED_INSIDE = 299
+INNER_STATUS = 299
 
 
 @dataclass
-class Told:
-    """An answer."""
+class Response:
+    """A response."""
 
     status: int
     headers: dict[bytes, bytes]
@@ -23,9 +23,9 @@ class Told:
         return json.loads(self.text)
 
 
-async def inside(scope: Any, receive: Any, send: Any) -> None:
-    """What lies behind the front: says that it was asked."""
-    await send({"type": "http.response.start", "status": PASSED_INSIDE, "headers": []})
+async def inner_application(scope: Any, receive: Any, send: Any) -> None:
+    """An application that answers every request with INNER_STATUS."""
+    await send({"type": "http.response.start", "status": INNER_STATUS, "headers": []})
     await send({"type": "http.response.body", "body": b"inside"})
 
 
@@ -35,32 +35,32 @@ async def ask(
     method: str = "GET",
     client: tuple[str, int] | None = ("127.0.0.1", 40000),
     headers: dict[str, str] | None = None,
-) -> Told:
-    """One request of a client that waits for its answer."""
+) -> Response:
+    """Send one request. Returns its response."""
     path, _, query = path.partition("?")
     sent: list[Any] = []
-    asked = False
+    received = False
 
     async def receive() -> Any:
-        nonlocal asked
-        if asked:
+        nonlocal received
+        if received:
             await asyncio.Event().wait()
-        asked = True
+        received = True
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    given = {"host": "127.0.0.1:8000", **(headers or {})}
+    all_headers = {"host": "127.0.0.1:8000", **(headers or {})}
     scope = {
         "type": "http",
         "method": method,
         "path": path,
         "query_string": query.encode(),
         "client": client,
-        "headers": [(name.encode(), text.encode()) for name, text in given.items()],
+        "headers": [(name.encode(), text.encode()) for name, text in all_headers.items()],
     }
     await application(scope, receive, send)
     start, *bodies = sent
     text = b"".join(message["body"] for message in bodies).decode()
-    return Told(start["status"], dict(start["headers"]), text)
+    return Response(start["status"], dict(start["headers"]), text)
