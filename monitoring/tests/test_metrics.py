@@ -90,15 +90,15 @@ async def test_access_needs_the_token_or_a_direct_local_request(
 
 
 def test_short_or_non_ascii_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from whatsapp_orgs.settings import long_enough
+    from whatsapp_orgs.settings import secret
 
     for token in ("secret", "é" * 40):
         monkeypatch.setenv("METRICS_TOKEN", token)
         with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN") as refused:
-            long_enough("METRICS_TOKEN", 32)
+            secret("METRICS_TOKEN", 32)
         assert token not in str(refused.value)
     monkeypatch.setenv("METRICS_TOKEN", TOKEN)
-    assert long_enough("METRICS_TOKEN", 32) == TOKEN
+    assert secret("METRICS_TOKEN", 32) == TOKEN
 
 
 # --- Values ---------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def assignments(path: Path) -> Iterator[str]:
 
 def read_by_settings() -> set[str]:
     """The variables that settings.py reads."""
-    readers = {"positive", "whole", "one_of", "flag", "long_enough", "str", "list"}
+    readers = {"positive_number", "whole_number", "choice", "boolean", "secret", "str", "list"}
     found = set()
     for node in ast.walk(ast.parse((ROOT / "whatsapp_orgs" / "settings.py").read_text())):
         if isinstance(node, ast.Call) and node.args:

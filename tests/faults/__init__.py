@@ -1,1 +1,1 @@
-"""The fault table: what goes wrong, what people are told, how it goes on, and that it is so."""
+"""The fault table: faults with their expected status and recovery, and the tests that run them."""

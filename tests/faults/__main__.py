@@ -1,4 +1,4 @@
-"""Prints the fault table: `.venv/bin/python -m tests.faults > docs/faults.md`."""
+"""Print the fault table: `.venv/bin/python -m tests.faults > docs/faults.md`."""
 
 import os
 
@@ -8,7 +8,7 @@ import django
 def main() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "whatsapp_orgs.tests.settings"
     django.setup()
-    # What people read is translated, so it comes after the settings.
+    # Texts are translated, so this import needs the settings.
     from tests.faults.document import text
 
     print(text(), end="")

@@ -1,4 +1,4 @@
-"""Which rows suffer together, on which product: as many at once as do not disturb each other."""
+"""Group the rows of the fault table into batches that share a running product."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.faults import everyone
+from tests.faults import shared_faults
 from tests.faults.case import Case
-from tests.faults.playing import play, prepare
 from tests.faults.row import Phase, Row
+from tests.faults.runner import prepare, run
 from tests.faults.table import ROWS
 from tests.support.application import Application
 from tests.support.faults import disks
 
 AT_ONCE = 12
-# They wait most of the time, so they begin first.
+# Slow because they wait most of the time, so they start first.
 SLOW = (
     *("linked-drop_at_login", "linked-drop_after_login", "linked-stream_503_at_login"),
     *("linked-no_pong", "linked-silence", "linked-mute_login", "linked-ban", "pairing-ban"),
@@ -26,24 +26,24 @@ SLOW = (
 
 @dataclass(frozen=True)
 class Batch:
-    """Groups of rows on a product of their own; the rows of a group suffer one fault together."""
+    """Groups of rows that share a product; the rows of a group share one fault."""
 
-    groups: tuple[str, ...]  # each the names of rows
-    at_once: bool = False  # all groups at the same time, rather than one after the other
-    in_turn: bool = False  # but prepared one after the other, so that hosts fill up in that order
+    groups: tuple[str, ...]  # each group: names of rows, separated by spaces
+    parallel: bool = False  # run all groups at the same time
+    in_order: bool = False  # prepare them one after the other, so that hosts fill up in that order
     environment: dict[str, str] = field(default_factory=dict)
     needs_disk: bool = False
 
     def rows(self) -> Iterator[tuple[Row, ...]]:
-        """The rows of each group."""
+        """Yield the rows of each group."""
         by_name = {str(row): row for row in ROWS}
         for group in self.groups:
             yield tuple(by_name[name] for name in group.split())
 
 
-QUICK = {"DIAL_TIMEOUT_SECONDS": "4", "OUTDATED_RETRY_SECONDS": str(everyone.PROBE_SECONDS)}
+QUICK = {"DIAL_TIMEOUT_SECONDS": "4", "OUTDATED_RETRY_SECONDS": str(shared_faults.PROBE_SECONDS)}
 
-APART = (
+SEPARATE_BATCHES = (
     Batch(
         (
             "linked-host_killed",
@@ -53,8 +53,8 @@ APART = (
             "pairing-host_killed",
             "pairing-host_stopped",
         ),
-        at_once=True,
-        in_turn=True,
+        parallel=True,
+        in_order=True,
         environment={"SESSIONS_PER_HOST": "2"},
     ),
     Batch(
@@ -102,16 +102,16 @@ APART = (
     ),
     Batch(("pairing-refuse_long", "pairing-failure_501_long")),
 )
-_apart = {row for batch in APART for group in batch.rows() for row in group}
-_crowd = [str(row) for row in ROWS if row not in _apart]
-# Codes last a minute, so pairings come before what can wait.
-_crowd.sort(key=lambda name: (name not in SLOW, not name.startswith(Phase.PAIRING)))
-CROWD = Batch(tuple(_crowd), at_once=True, environment={"LOGIN_REFUSED_LONG_SECONDS": "5"})
-BATCHES = (CROWD, *APART)
+_separate = {row for batch in SEPARATE_BATCHES for group in batch.rows() for row in group}
+_common = [str(row) for row in ROWS if row not in _separate]
+# Codes expire after a minute, so pairings come first.
+_common.sort(key=lambda name: (name not in SLOW, not name.startswith(Phase.PAIRING)))
+COMMON_BATCH = Batch(tuple(_common), parallel=True, environment={"LOGIN_REFUSED_LONG_SECONDS": "5"})
+BATCHES = (COMMON_BATCH, *SEPARATE_BATCHES)
 
 
-class Run:
-    """A batch that is being played; each row's future ends with its case, or with what is wrong."""
+class BatchRun:
+    """Runs a batch; each row's future gets its case, or the error."""
 
     def __init__(self, batch: Batch, wanted: Collection[Row], data_dir: Path) -> None:
         self._batch = batch
@@ -122,19 +122,19 @@ class Run:
             row: Future() for group in self._groups for row in group
         }
 
-    def play(self) -> None:
-        """All of it. Never raises: every row's future gets an outcome."""
+    def run(self) -> None:
+        """Run all groups. Never raises: every row's future gets a result or an error."""
         try:
             with ExitStack() as stack:
-                self._play(self._product(stack))
+                self._run(self._product(stack))
         except Exception as error:
             for row, future in self.futures.items():
                 if not future.done():
-                    # One of its own for each row: tracebacks grow with each time they are raised.
-                    future.set_exception(AssertionError(f"{row} was not played: {error!r}"))
+                    # A new exception for each row: a shared one collects tracebacks.
+                    future.set_exception(AssertionError(f"{row} was not run: {error!r}"))
 
     def _product(self, stack: ExitStack) -> list[list[Case]]:
-        """Start a product with an organization for each row and each mate."""
+        """Start a product with an organization for each row and each neighbour."""
         folder, disk = self._data_dir / "auth_sessions", None
         if self._batch.needs_disk:
             disk = stack.enter_context(disks.SmallDisk(folder, megabytes=64))
@@ -142,36 +142,36 @@ class Run:
         prefix = disk.prefix if disk else ()
         application = Application(self._data_dir, prefix, **self._batch.environment)
         stack.enter_context(application)
-        names = [f"{row} {n}" for row in self.futures for n in range(1 + row.mates)]
+        names = [f"{row} {n}" for row in self.futures for n in range(1 + row.neighbours)]
         ids = iter(application.new_organizations(*names))
 
         def case(row: Row) -> Case:
-            made = Case(application, row, next(ids))
-            made.folder, made.disk = folder / str(made.organization), disk
-            made.mates = [Case(application, row, next(ids)) for _ in range(row.mates)]
-            return made
+            created = Case(application, row, next(ids))
+            created.folder, created.disk = folder / str(created.organization), disk
+            created.neighbours = [Case(application, row, next(ids)) for _ in range(row.neighbours)]
+            return created
 
         return [[case(row) for row in group] for group in self._groups]
 
-    def _play(self, groups: list[list[Case]]) -> None:
-        if not self._batch.at_once:
+    def _run(self, groups: list[list[Case]]) -> None:
+        if not self._batch.parallel:
             for group in groups:
                 for case in group:
                     prepare(case)
-                self._settle(group)
+                self._run_group(group)
             return
         cases = [case for group in groups for case in group]
-        # Pairings come last and in turn: what is new at the simulator is then the newest one's.
-        with ThreadPoolExecutor(1 if self._batch.in_turn else 6) as pool:
+        # Pairings come last, one by one: a new connection at the simulator is then the last one's.
+        with ThreadPoolExecutor(1 if self._batch.in_order else 6) as pool:
             list(pool.map(prepare, [c for c in cases if c.row.phase == Phase.LINKED]))
         for case in cases:
             if case.row.phase == Phase.PAIRING:
                 prepare(case)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(self._settle, groups))
+            list(pool.map(self._run_group, groups))
 
-    def _settle(self, group: list[Case]) -> None:
-        outcome = play(group)
+    def _run_group(self, group: list[Case]) -> None:
+        outcome = run(group)
         for case in group:
             if (error := outcome[case.row]) is not None:
                 self.futures[case.row].set_exception(error)

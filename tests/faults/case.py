@@ -1,4 +1,4 @@
-"""One organization that suffers one row of the fault table."""
+"""One organization that a row of the fault table is applied to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from connections.lifecycle import Reason
 from connections.reason_texts import REASON_TEXTS
 from simulator.client import ControlClient
-from tests.faults.row import Row, Told
+from tests.faults.row import Row, Status
 from tests.support.application import Answer, Application
 from tests.support.faults.disks import SmallDisk
 from tests.support.faults.whatsapp import WhatsAppFault
@@ -22,21 +22,21 @@ from tests.support.linking import decode
 T = TypeVar("T")
 JSON = dict[str, Any]
 
-# Each look is a request: many cases look at the same time, and the product has other things to do.
-LOOK_SECONDS = 0.4
-# What the product says nothing about: a machine that is busy with everything else here.
+# Each poll is a request, and many cases poll at the same time.
+POLL_SECONDS = 0.4
+# For steps that are not measured, on a busy machine.
 SETTLE_SECONDS = 30.0
-_AWAY = (OSError, http.client.HTTPException, ValueError, KeyError)
+UNAVAILABLE_ERRORS = (OSError, http.client.HTTPException, ValueError, KeyError)
 
 
 class Case:
-    """An organization of a running product, with what is remembered of it from before the fault."""
+    """An organization of a running product, with its state before the fault."""
 
     def __init__(self, application: Application, row: Row, organization: int) -> None:
         self.application = application
         self.row = row
         self.organization = organization
-        self.mates: list[Case] = []
+        self.neighbours: list[Case] = []
         self.disk: SmallDisk | None = None  # under the credentials
         self.folder = application.data_dir / "auth_sessions" / str(organization)
         self.number = ""
@@ -53,28 +53,28 @@ class Case:
         return self.application.simulator
 
     def whatsapp_fault(self, kind: str, count: int | None = None, **params: Any) -> WhatsAppFault:
-        """A fault of WhatsApp for its number alone."""
+        """Return a fault of WhatsApp for its number only."""
         return WhatsAppFault(self.simulator, kind, number=self.number, count=count, **params)
 
-    # --- What the product says ------------------------------------------------------------------
+    # --- The API --------------------------------------------------------------------------------
 
     def api(self, method: str, action: str, timeout: float = 60) -> Answer:
         return self.application.api(method, self.organization, action, timeout)
 
     def call(self, method: str, path: str, body: JSON | None = None) -> Answer:
-        """One call of the rest of the API, below the organization."""
+        """Call another API path below the organization."""
         path = f"/api/v1/organizations/{self.organization}{path}"
         return self.application.request(method, path, 60, body=body)
 
     def status(self) -> JSON:
-        """The status; ValueError when there is none."""
+        """Return the status. Raises ValueError for an error response."""
         answer = self.api("GET", "status")
         if answer.status != 200:
             raise ValueError(f"{answer.status} {answer.body}")
         return answer.body
 
     def history(self) -> list[JSON]:
-        """What has happened since `remember`, the newest first."""
+        """Return the events since `mark_history`, the newest first."""
         answer = self.call("GET", "/events?kind=connection&pageSize=200")
         if answer.status != 200:
             raise ValueError(f"{answer.status} {answer.body}")
@@ -82,85 +82,87 @@ class Case:
         ids = [line["id"] for line in lines]
         return lines[: ids.index(self._mark)] if self._mark in ids else lines
 
-    def shown(self) -> str:
-        """What the QR code says that is shown now, or ""."""
+    def current_code(self) -> str:
+        """Return the text of the current QR code, or ""."""
         answer = self.api("GET", "qrcode")
         return decode(answer) if answer.status == 200 else ""
 
-    def is_(self, told: Told) -> bool:
-        """Whether that is what people are told now, in the words that the reason has."""
+    def has_status(self, expected: Status) -> bool:
+        """Return whether this is the status now, with the texts of its reason."""
         status = self.status()
-        if (status["state"], status["reason"]) != told:
+        if (status["state"], status["reason"]) != expected:
             return False
         words = REASON_TEXTS[Reason(status["reason"])]
         assert (status["sentence"], status["nextStep"]) == (words.sentence, words.next_step)
         return True
 
-    def has_been(self, told: Told) -> bool:
-        """Whether that is in its history since `remember`."""
-        return any((line["state"], line["reason"]) == told for line in self.history())
+    def had_status(self, status: Status) -> bool:
+        """Return whether this status is in its history since `mark_history`."""
+        return any((line["state"], line["reason"]) == status for line in self.history())
 
-    def has_not_moved(self) -> bool:
-        """Whether nothing at all has been written about it since `remember`."""
+    def has_no_events(self) -> bool:
+        """Return whether it has no event since `mark_history`."""
         return not self.history()
 
-    # --- What WhatsApp sees ---------------------------------------------------------------------
+    # --- The simulator --------------------------------------------------------------------------
 
     def online(self) -> JSON | None:
-        """Its live connection at the simulator."""
+        """Return its online connection at the simulator, or None."""
         for found in self.simulator.connections():
             if found["jid"] == self.jid and found["state"] == "online":
                 return found
         return None
 
-    def linked_there(self) -> bool:
-        """Whether the simulator knows its device, online or not."""
+    def is_linked_at_whatsapp(self) -> bool:
+        """Return whether the simulator knows its device, online or not."""
         return any(device["jid"] == self.jid for device in self.simulator.devices())
 
     # --- Waiting --------------------------------------------------------------------------------
 
-    def until(self, look: Callable[[], T], seconds: float, what: str) -> T:
-        """The first true answer of `look`. AssertionError, with all that is known, when late."""
+    def wait_until(self, condition: Callable[[], T], seconds: float, what: str) -> T:
+        """Return the first true result of `condition`. Raises AssertionError with all details."""
         deadline = time.monotonic() + seconds
         error: Exception | None = None
         while True:
             try:
-                if found := look():
+                if found := condition():
                     return found
                 error = None
-            except _AWAY as raised:
+            except UNAVAILABLE_ERRORS as raised:
                 error = raised
             if time.monotonic() > deadline:
-                raise AssertionError(self.complaint(f"not within {seconds:g} s: {what}", error))
-            time.sleep(LOOK_SECONDS)
+                raise AssertionError(
+                    self.failure_message(f"not within {seconds:g} s: {what}", error)
+                )
+            time.sleep(POLL_SECONDS)
 
-    def complaint(self, what: str, error: Exception | None = None) -> str:
-        """A failure's message: what is missing, and what there is."""
+    def failure_message(self, what: str, error: Exception | None = None) -> str:
+        """Return a message with the failure, the status, the history and the connections."""
         lines = [f"{self.row} (organization {self.organization}, number {self.number}): {what}"]
         if error is not None:
-            lines.append(f"the last look ended with {error!r}")
-        with suppress(*_AWAY):
+            lines.append(f"the last poll raised {error!r}")
+        with suppress(*UNAVAILABLE_ERRORS):
             status = self.status()
             parts = ("state", "reason", "detail", "retryAt")
             lines.append("status: " + " ".join(f"{part}={status[part]}" for part in parts))
-        with suppress(*_AWAY):
+        with suppress(*UNAVAILABLE_ERRORS):
             for line in reversed(self.history()):
-                said = f"{line['state']}/{line['reason']} {line['detail']}"
-                lines.append(f"  {line['at'][11:23]} {line['event']}: {said}")
+                text = f"{line['state']}/{line['reason']} {line['detail']}"
+                lines.append(f"  {line['at'][11:23]} {line['event']}: {text}")
         with suppress(Exception):
             mine = [c for c in self.simulator.connections() if c["number"] == self.number]
             lines.append(f"at the simulator: {mine}")
         return "\n".join(lines)
 
     def check(self, holds: object, what: str) -> None:
-        """An assertion that brings the history along."""
+        """Raise AssertionError with `failure_message` unless `holds`."""
         if not holds:
-            raise AssertionError(self.complaint(what))
+            raise AssertionError(self.failure_message(what))
 
-    # --- Getting it where the fault finds it ----------------------------------------------------
+    # --- Preparation ---------------------------------------------------------------------------
 
-    def remember(self) -> None:
-        """What comes from here on is the fault's."""
+    def mark_history(self) -> None:
+        """Mark the start of the fault in the history."""
         lines = self.call("GET", "/events?kind=connection&pageSize=1").body["results"]
         self._mark = lines[0]["id"] if lines else ""
         self.stores = self.stores_now()
@@ -169,37 +171,37 @@ class Case:
         return sorted(self.folder.glob("*/whatsmeow.sqlite3"))
 
     def link(self, number: str = "") -> None:
-        """Reconnect, scan, and wait until a session host has it."""
+        """Reconnect, scan, and wait until a session host has the connection."""
         answer = self.api("POST", "reconnect")
         self.check(answer.status in (200, 202), f"reconnect: {answer}")
-        self.scan(self.until(self.shown, SETTLE_SECONDS, "a code"), number)
-        self.until(self.settled, SETTLE_SECONDS, "its move to a session host")
+        self.scan(self.wait_until(self.current_code, SETTLE_SECONDS, "a code"), number)
+        self.wait_until(self.is_settled, SETTLE_SECONDS, "its move to a session host")
 
     def scan(self, code: str, number: str = "") -> None:
         linked = self.simulator.scan(code, number=number)
         self.number, self.jid = linked.number, linked.jid
 
-    def settled(self) -> bool:
-        """Whether it is connected and, after a new link, in a host that is there to stay."""
-        if self.status()["state"] != "connected" or (there := self.online()) is None:
+    def is_settled(self) -> bool:
+        """Return whether it is connected and, after a new link, has moved to a session host."""
+        if self.status()["state"] != "connected" or (connection := self.online()) is None:
             return False
         lines = self.call("GET", "/events?kind=connection&reason=linked&pageSize=1").body["results"]
-        return not lines or bool(there["since"] > _moment(lines[0]["at"]))
+        return not lines or bool(connection["since"] > _timestamp(lines[0]["at"]))
 
     def show_code(self) -> None:
-        """Reconnect, and know its pairing's connection. Not while others begin to pair."""
+        """Reconnect, and find its pairing's connection. Not while other pairings start."""
         before = {found["id"] for found in self.simulator.connections()}
         answer = self.api("POST", "reconnect")
         self.check(answer.status in (200, 202), f"reconnect: {answer}")
-        self.code = self.until(self.shown, SETTLE_SECONDS, "a code")
+        self.code = self.wait_until(self.current_code, SETTLE_SECONDS, "a code")
         new = [c["id"] for c in self.simulator.connections() if c["state"] == "pairing"]
         (self.connection,) = set(new) - before
 
-    def another_code(self) -> str:
-        """The code that is shown, if it is another one than before the fault."""
-        code = self.shown()
+    def new_code(self) -> str:
+        """Return the current code if it differs from the one before the fault, else ""."""
+        code = self.current_code()
         return code if code != self.code else ""
 
 
-def _moment(text: str) -> float:
+def _timestamp(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()

@@ -1,12 +1,12 @@
-"""`docs/faults.md`: `.venv/bin/python -m tests.faults` prints it."""
+"""Build docs/faults.md, which `python -m tests.faults` prints."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from connections.reason_texts import REASON_TEXTS
-from tests.faults.row import Goes, Kept, Phase, Row
-from tests.faults.stop_table import STOP_SECONDS, STOPS
+from tests.faults.row import Credentials, Phase, Recovery, Row
+from tests.faults.shutdown_cases import SHUTDOWN_CASES, STOP_SECONDS
 from tests.faults.table import LINKED, PAIRING
 
 INTRODUCTION = """\
@@ -50,7 +50,7 @@ HEAD = """
 
 
 def text() -> str:
-    """The whole page."""
+    """Return the whole page."""
     parts = (
         INTRODUCTION,
         LINKED_INTRODUCTION,
@@ -58,41 +58,41 @@ def text() -> str:
         PAIRING_INTRODUCTION,
         table(PAIRING),
         STOPPING_INTRODUCTION,
-        "\n" + ",\n".join(f"- {stop.what}" for stop in STOPS) + ".\n",
+        "\n" + ",\n".join(f"- {stop.what}" for stop in SHUTDOWN_CASES) + ".\n",
     )
     return "".join(parts)
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Rows as a table in Markdown."""
+    """Return rows as a Markdown table."""
     return HEAD + "".join(f"| {' | '.join(cells(row))} |\n" for row in rows)
 
 
 def cells(row: Row) -> tuple[str, str, str, str]:
-    return row.what, told(row), str(row.kept), goes_on(row)
+    return row.what, status_text(row), str(row.credentials), recovery_text(row)
 
 
-def told(row: Row) -> str:
-    """What people read, and how soon."""
-    if row.told is None:
+def status_text(row: Row) -> str:
+    """Return the expected status, its time limit and its texts."""
+    if row.expected is None:
         return "nothing changes"
-    state, reason = row.told
+    state, reason = row.expected
     words = REASON_TEXTS[reason]
-    soon = f", within {row.told_within:g} s"
-    return f"`{state}`, `{reason}`{soon}: {words.sentence} *{words.next_step}*"
+    time_limit = f", within {row.expected_within:g} s"
+    return f"`{state}`, `{reason}`{time_limit}: {words.sentence} *{words.next_step}*"
 
 
-def goes_on(row: Row) -> str:
-    """What comes after it."""
-    if row.goes == Goes.DONE:
-        return f"{row.goes} within {row.within:g} s"
-    if row.goes != Goes.ON:
+def recovery_text(row: Row) -> str:
+    """Return how the organization recovers, and within which time."""
+    if row.recovery == Recovery.DONE:
+        return f"{row.recovery} within {row.within:g} s"
+    if row.recovery != Recovery.AUTOMATIC:
         late = f", within {row.reconnect_within:g} s of its end" if row.reconnect_within else ""
-        return f"{row.goes}{late}"
-    if row.told is None:
-        return row.unseen
+        return f"{row.recovery}{late}"
+    if row.expected is None:
+        return row.unnoticed_outcome
     if row.same_code:
         return "the code that is shown stays valid"
-    new = row.phase == Phase.PAIRING and row.kept == Kept.NEVER
-    what = "a new code by itself" if new else "back by itself"
-    return f"{what}, within {row.within:g} s{' of its end' if row.lasts else ''}"
+    needs_code = row.phase == Phase.PAIRING and row.credentials == Credentials.NONE_YET
+    outcome = "a new code by itself" if needs_code else "back by itself"
+    return f"{outcome}, within {row.within:g} s{' of its end' if row.has_duration else ''}"

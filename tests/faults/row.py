@@ -1,4 +1,4 @@
-"""What a row of the fault table says."""
+"""The fields of a row of the fault table."""
 
 from __future__ import annotations
 
@@ -9,65 +9,65 @@ from enum import StrEnum
 from connections.lifecycle import Reason, State
 
 LONG = os.environ.get("FAULTS_LONG") == "1"
-"""Outages as long as they are in life: a minute. Otherwise just long enough to be told."""
-LASTS = 60.0 if LONG else 8.0
+"""Whether outages last a realistic minute, and not just long enough to be detected."""
+FAULT_SECONDS = 60.0 if LONG else 8.0
 
 
 class Phase(StrEnum):
-    """What the organization is doing when it happens."""
+    """The state of the organization at the start of the fault."""
 
     LINKED = "linked"
     PAIRING = "pairing"
 
 
-class Goes(StrEnum):
-    """How it goes on."""
+class Recovery(StrEnum):
+    """How the organization recovers."""
 
-    ON = "back by itself"
+    AUTOMATIC = "back by itself"
     RESUMES = "Reconnect resumes it, without a code"
     NEW_CODE = "Reconnect gives a new code"
     DONE = "disconnected, as was asked"
 
 
-class Kept(StrEnum):
-    """What becomes of the credentials on the server's disk."""
+class Credentials(StrEnum):
+    """What happens to the stored credentials."""
 
     KEPT = "kept"
     UNUSED = "kept on the disk until the next link, but not used"
     GONE = "deleted"
-    NEVER = "none yet"
+    NONE_YET = "none yet"
     NOT_ADOPTED = "thrown away"
     LOST = "lost before"
 
 
-Told = tuple[State, Reason]
+Status = tuple[State, Reason]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A fault, and what it leads to.
+    """A fault with its expected status and recovery. Times are in seconds.
 
-    `told`: what people read, within `told_within` seconds; None when it is over too fast to tell.
-    `within`: until it is back, from the fault's end on; or until a person can act, from its start.
+    `expected`: the status within `expected_within`; None if the fault is too short to see.
+    `within`: until recovery, from the end of the fault; or until a user can act, from its start.
     """
 
     phase: Phase
     fault: str
     what: str
-    told: Told | None
-    goes: Goes = Goes.ON
+    expected: Status | None
+    recovery: Recovery = Recovery.AUTOMATIC
     within: float = 10
-    kept: Kept = Kept.KEPT
-    told_within: float = 10
-    within_here: float = 0  # `within`, where the tests have a shorter setting than the default
-    told_within_here: float = 0  # the same of `told_within`
-    reconnect_within: float = 0  # 0: the first press of Reconnect after the fault's end helps
-    lasts: bool = False  # `within` counts from its end
-    unseen: str = ""  # how it goes on where nothing is told
-    before_the_code: bool = False  # a pairing begins under the fault, rather than suffering it
-    same_code: bool = False  # the code that is shown stays good
-    most_lines: int = 0  # of history for all of it; 0: any number
-    mates: int = 0  # how many other organizations it takes
+    credentials: Credentials = Credentials.KEPT
+    expected_within: float = 10
+    test_within: float = 0  # `within` with the shorter settings of the tests
+    test_expected_within: float = 0  # the same for `expected_within`
+    reconnect_within: float = 0  # 0: the first Reconnect after the fault succeeds
+    has_duration: bool = False  # `within` counts from its end
+    unnoticed_outcome: str = ""  # the outcome where the status does not change
+    before_code: bool = False  # the pairing starts during the fault
+    same_code: bool = False  # the current code stays valid
+    max_events: int = 0  # 0: any number
+    neighbours: int = 0  # how many other organizations the row needs
 
     def __str__(self) -> str:
         return f"{self.phase}-{self.fault}"

@@ -1,4 +1,4 @@
-"""What a row's fault is: a context in which something is wrong, for one case or for several."""
+"""The type of a row's fault: a context manager for one case or several."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from tests.faults.row import LASTS
+from tests.faults.row import FAULT_SECONDS
 
 RowFault = Callable[..., AbstractContextManager[None]]
 
 
 @contextmanager
-def lasting(seconds: float = LASTS) -> Iterator[None]:
-    """At least so long."""
-    begun = time.monotonic()
+def lasting(seconds: float = FAULT_SECONDS) -> Iterator[None]:
+    """Make the block last at least `seconds`."""
+    started = time.monotonic()
     yield
-    time.sleep(max(0.0, begun + seconds - time.monotonic()))
+    time.sleep(max(0.0, started + seconds - time.monotonic()))

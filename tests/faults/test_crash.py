@@ -18,7 +18,7 @@ def test_kill_while_connected_resumes_without_a_code(own_application: Applicatio
     assert online(own_application, number)
 
 
-def test_kill_while_pairing_brings_a_new_code(own_application: Application) -> None:
+def test_kill_while_pairing_gives_a_new_code(own_application: Application) -> None:
     organization = own_application.organization()
     code = decode(own_application.api("POST", organization, "reconnect"))
     own_application.kill()
@@ -30,7 +30,7 @@ def test_kill_while_pairing_brings_a_new_code(own_application: Application) -> N
     own_application.wait_for_state(organization, "connected")
 
 
-def test_credentials_unknown_to_whatsapp_give_a_fresh_code(own_application: Application) -> None:
+def test_credentials_unknown_to_whatsapp_give_a_new_code(own_application: Application) -> None:
     organization = own_application.organization()
     number = link(own_application, organization)
     own_application.simulator.unlink(number=number)
@@ -38,7 +38,7 @@ def test_credentials_unknown_to_whatsapp_give_a_fresh_code(own_application: Appl
     assert decode(own_application.api("POST", organization, "reconnect"))
 
 
-def test_orderly_stop_logs_no_one_out(own_application: Application) -> None:
+def test_regular_stop_does_not_log_out(own_application: Application) -> None:
     organization = own_application.organization()
     link(own_application, organization)
     own_application.stop()

@@ -38,7 +38,7 @@ def linked(product: Application, request: pytest.FixtureRequest) -> tuple[int, s
     return organization, link(product, organization)
 
 
-def test_fork_server_and_hosts_are_told_apart(
+def test_fork_server_and_hosts_are_distinguished(
     product: Application, linked: tuple[int, str]
 ) -> None:
     host = host_processes.host_of(product, linked[0])
@@ -50,14 +50,14 @@ def test_fork_server_and_hosts_are_told_apart(
     assert host_processes.holders(product, 999_999) == set()
 
 
-def test_stopped_host_stands_still(product: Application, linked: tuple[int, str]) -> None:
+def test_stopped_host_is_in_state_t(product: Application, linked: tuple[int, str]) -> None:
     host = host_processes.host_of(product, linked[0])
     with processes.stopped(host):
         assert "State:\tT" in Path(f"/proc/{host}/status").read_text()
     assert "State:\tT" not in Path(f"/proc/{host}/status").read_text()
 
 
-def test_faults_tolerate_a_process_that_is_gone(product: Application) -> None:
+def test_faults_tolerate_an_ended_process(product: Application) -> None:
     ended = os.posix_spawn("/bin/true", ["true"], {})
     os.waitpid(ended, 0)
     with processes.stopped(ended):
@@ -70,9 +70,9 @@ def test_host_without_memory_dies_and_organizations_recover(
     product: Application, linked: tuple[int, str]
 ) -> None:
     organization, number = linked
-    mates = product.new_organizations(*(f"Mate {n}" for n in range(MATES)))
-    for mate in mates:
-        link(product, mate)
+    neighbours = product.new_organizations(*(f"Mate {n}" for n in range(MATES)))
+    for neighbour in neighbours:
+        link(product, neighbour)
 
     def dies() -> bool:
         host = host_processes.host_of(product, organization)
@@ -81,7 +81,7 @@ def test_host_without_memory_dies_and_organizations_recover(
         with ThreadPoolExecutor(1 + MATES) as pool:
 
             def use() -> None:
-                for one in (organization, *mates):
+                for one in (organization, *neighbours):
                     pool.submit(product.api, "POST", one, "test-message")
 
             died = processes.out_of_memory(host, use)

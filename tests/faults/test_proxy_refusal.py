@@ -13,13 +13,13 @@ from tests.support.application import Application, until
 from tests.support.linking import decode, link
 
 NUMBER = "5511981000501"
-DENIED_MESSAGES = (407, 403, 502)
+PROXY_STATUSES = (407, 403, 502)
 PASSWORD = "pr0xy-s3cret"
 # Tries are repeated after up to 1, 2, 4, 8, … s, and dials wait up to 10 s in a pairing.
 SECONDS = 25.0
 
 
-def refuse_instead(phone: ControlClient, status: int) -> None:
+def set_refusal(phone: ControlClient, status: int) -> None:
     """Let every proxy request be refused with this HTTP status, and no other one."""
     phone.clear_faults()
     phone.arm("refuse", status=status)
@@ -41,17 +41,17 @@ def test_refused_proxy_request_names_its_http_status(own_application: Applicatio
     linked, pairing = application.organization(0), application.organization(1)
     number = link(application, linked)
 
-    refuse_instead(phone, DENIED_MESSAGES[0])
+    set_refusal(phone, PROXY_STATUSES[0])
     phone.drop(number=number)
-    for status in DENIED_MESSAGES:
-        refuse_instead(phone, status)
+    for status in PROXY_STATUSES:
+        set_refusal(phone, status)
         detail = f"the proxy answered with HTTP status {status}"
         answer = application.api("POST", pairing, "reconnect")
         assert answer.status == 202
-        told = wait_for_detail(application, pairing, detail)
-        assert (told["state"], told["reason"]) == ("connecting", "unreachable")
-        told = wait_for_detail(application, linked, detail)
-        assert (told["state"], told["reason"]) == ("reconnecting", "unreachable")
+        output = wait_for_detail(application, pairing, detail)
+        assert (output["state"], output["reason"]) == ("connecting", "unreachable")
+        output = wait_for_detail(application, linked, detail)
+        assert (output["state"], output["reason"]) == ("reconnecting", "unreachable")
         assert events_of(application, linked, "unreachable")[0]["detail"] == detail
 
     phone.clear_faults()
@@ -59,7 +59,7 @@ def test_refused_proxy_request_names_its_http_status(own_application: Applicatio
     assert application.wait_for_state(linked, "connected", seconds=70)["number"] == number
 
 
-def test_proxy_password_is_never_told(tmp_path: Path) -> None:
+def test_proxy_password_is_not_exposed(tmp_path: Path) -> None:
     with process.start(tmp_path / "simulator") as simulator:
         proxy = simulator.proxy_url.replace("://", f"://proxyuser:{PASSWORD}@")
         # As for the real WhatsApp, where the proxy is the operator's; but it trusts the simulator.
@@ -82,14 +82,14 @@ def test_proxy_password_is_never_told(tmp_path: Path) -> None:
             for organization in (linked, pairing):
                 detail = "the proxy answered with HTTP status 407"
                 wait_for_detail(application, organization, detail)
-            told = everything_told(application, linked, pairing)
+            output = visible_output(application, linked, pairing)
 
             simulator.kill()
             for organization in (linked, pairing):
                 wait_for_detail(application, organization, "the proxy cannot be reached")
-            told += everything_told(application, linked, pairing)
-        assert "unreachable" in told and "supervisor started" in application.log_text()
-        assert PASSWORD not in told
+            output += visible_output(application, linked, pairing)
+        assert "unreachable" in output and "supervisor started" in application.log_text()
+        assert PASSWORD not in output
         assert PASSWORD not in application.log_text()
 
 
@@ -98,14 +98,14 @@ def wait_for_session_host(phone: ControlClient) -> None:
     until(lambda: phone.logins(NUMBER)[0]["logins"] == 2, 10, "the move to a session host")
 
 
-def everything_told(application: Application, *organizations: int) -> str:
+def visible_output(application: Application, *organizations: int) -> str:
     """Return all answers, histories and pages about these organizations, as one text."""
-    told: list[object] = []
+    output: list[object] = []
     for organization in organizations:
-        told.append(status_of(application, organization))
-        told.append(application.api("POST", organization, "reconnect").body)
-        told.append(snapshot_of(application, organization))
-        told += [
+        output.append(status_of(application, organization))
+        output.append(application.api("POST", organization, "reconnect").body)
+        output.append(snapshot_of(application, organization))
+        output += [
             events_of(application, organization, kind=kind) for kind in ("connection", "audit")
         ]
-    return json.dumps(told)
+    return json.dumps(output)

@@ -44,9 +44,7 @@ def status(product: Application, organization: int) -> Answer:
     return product.api("GET", organization, "status", timeout=60)
 
 
-def test_without_redis_a_phone_is_linked_and_a_page_sees_it(
-    product: Application, redis: Redis
-) -> None:
+def test_linking_works_and_page_updates_without_redis(product: Application, redis: Redis) -> None:
     organization = product.new_organizations("Linked without Redis")[0]
     with servers.away(redis):
         answer = product.api("POST", organization, "reconnect", timeout=60)
@@ -67,7 +65,7 @@ def test_without_redis_a_phone_is_linked_and_a_page_sees_it(
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_while_postgresql_restarts_people_are_told_and_then_served_at_once(
+def test_requests_get_503_during_a_postgresql_restart_and_succeed_afterwards(
     product: Application, postgres: Postgres, how: signal.Signals
 ) -> None:
     organization = product.organization()

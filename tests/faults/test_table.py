@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from connections.lifecycle import RULES, State
-from tests.faults.batches import BATCHES, Run
+from tests.faults.batches import BATCHES, BatchRun
 from tests.faults.case import Case
 from tests.faults.document import text
-from tests.faults.everyone import FAULTS as OF_EVERYONE
-from tests.faults.playing import OF_ONE, fault_of
 from tests.faults.row import LONG, Row
+from tests.faults.runner import FAULTS_BY_PHASE, fault_of
+from tests.faults.shared_faults import FAULTS as SHARED_FAULTS
 from tests.faults.table import ROWS
 from tests.support.application import ROOT
 from tests.support.faults import IN_FILES, NOT_IN_FILES, disks
 
 pytestmark = pytest.mark.skipif(not IN_FILES, reason=NOT_IN_FILES)
-ALL_SECONDS = 900.0
+TOTAL_SECONDS = 900.0
 PRODUCTS_AT_ONCE = 4
 ONLY_LONG = ("refuse_long", "failure_501_long")
 NEED_DISK = {
@@ -31,27 +31,29 @@ Futures = dict[Row, Future[Case]]
 
 
 @pytest.fixture(scope="module")
-def playing(
+def futures_by_row(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Futures]:
     """All rows that are asked for, each under way or over."""
-    here = [
+    module_items = [
         item for item in request.session.items if getattr(item, "module", None) is request.module
     ]
     params: list[dict[str, Any]] = [
-        item.callspec.params for item in here if hasattr(item, "callspec")
+        item.callspec.params for item in module_items if hasattr(item, "callspec")
     ]
     rows: list[Row] = [found["row"] for found in params if "row" in found]
-    wanted = {row for row in rows if not why_not(row)}
-    runs = [Run(batch, wanted, tmp_path_factory.mktemp("faults") / "data") for batch in BATCHES]
+    wanted = {row for row in rows if not skip_reason(row)}
+    runs = [
+        BatchRun(batch, wanted, tmp_path_factory.mktemp("faults") / "data") for batch in BATCHES
+    ]
     with ThreadPoolExecutor(PRODUCTS_AT_ONCE) as pool:
         for run in runs:
             if run.futures:
-                pool.submit(run.play)
+                pool.submit(run.run)
         yield {row: future for run in runs for row, future in run.futures.items()}
 
 
-def why_not(row: Row) -> str:
+def skip_reason(row: Row) -> str:
     """Why a row cannot be played here, if so."""
     if row.fault in ONLY_LONG and not LONG:
         return "takes minutes: FAULTS_LONG=1"
@@ -61,28 +63,30 @@ def why_not(row: Row) -> str:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-def test_fault_leads_to_what_its_row_says(playing: Futures, row: Row) -> None:
-    if why := why_not(row):
+def test_fault_has_the_expected_status_and_recovery(futures_by_row: Futures, row: Row) -> None:
+    if why := skip_reason(row):
         pytest.skip(why)
-    case = playing[row].result(ALL_SECONDS)
-    print(", ".join(f"{what} after {took:.1f} s" for what, took in case.seconds.items()))
+    case = futures_by_row[row].result(TOTAL_SECONDS)
+    print(", ".join(f"{what} after {seconds:.1f} s" for what, seconds in case.seconds.items()))
 
 
-def test_every_row_is_played_and_every_fault_has_a_row() -> None:
+def test_every_row_is_in_one_batch_and_every_fault_has_a_row() -> None:
     assert all(callable(fault_of(row)) for row in ROWS)
-    played = [row for batch in BATCHES for group in batch.rows() for row in group]
-    assert sorted(map(str, played)) == sorted(map(str, ROWS)), "in one batch each"
+    batch_rows = [row for batch in BATCHES for group in batch.rows() for row in group]
+    assert sorted(map(str, batch_rows)) == sorted(map(str, ROWS)), "in one batch each"
     rows = {(row.phase, row.fault) for row in ROWS}
-    own = {(phase, fault) for phase, faults in OF_ONE.items() for fault in faults}
+    own = {(phase, fault) for phase, faults in FAULTS_BY_PHASE.items() for fault in faults}
     assert own <= rows
-    assert set(OF_EVERYONE) <= {fault for _, fault in rows}
+    assert set(SHARED_FAULTS) <= {fault for _, fault in rows}
 
 
 def test_every_outcome_is_in_the_lifecycle() -> None:
     """Its state and reason are in the lifecycle's own table."""
-    known = {(rule.state, rule.reason) for rule in RULES.values()}
-    standing = {(State.CONNECTING, rule.reason) for rule in RULES.values() if rule.state is None}
-    assert {row.told for row in ROWS if row.told} <= known | standing
+    lifecycle_statuses = {(rule.state, rule.reason) for rule in RULES.values()}
+    unchanged_states = {
+        (State.CONNECTING, rule.reason) for rule in RULES.values() if rule.state is None
+    }
+    assert {row.expected for row in ROWS if row.expected} <= lifecycle_statuses | unchanged_states
 
 
 def test_page_matches_the_table() -> None:

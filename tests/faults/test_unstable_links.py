@@ -35,14 +35,14 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Applicatio
         yield application, dict(zip(ids, numbers, strict=True))
 
 
-def test_fleet_dropped_at_each_login_is_tried_in_pauses_and_comes_back(
+def test_unstable_links_are_retried_with_pauses_and_recover(
     fleet: tuple[Application, dict[int, str]],
 ) -> None:
     application, numbers = fleet
     simulator = application.simulator
     logins, cpu = simulator.stats()["logins"], cpu_seconds(application)
     fault = simulator.arm("drop_after_login")
-    begun = time.monotonic()
+    started = time.monotonic()
     simulator.arm("drop")
     until(lambda: reasons(application, numbers) == {"link_unstable"}, 30, "all told as unstable")
     one = application.api("GET", min(numbers), "status").body
@@ -51,8 +51,8 @@ def test_fleet_dropped_at_each_login_is_tried_in_pauses_and_comes_back(
     assert one["since"] and one["retryAt"]
     with urlopen(urljoin(application.url, "/metrics"), timeout=10) as answer:
         assert METRIC.findall(answer.read().decode()) == [str(ORGANIZATIONS)]
-    time.sleep(max(0.0, begun + SECONDS - time.monotonic()))
-    seconds = time.monotonic() - begun
+    time.sleep(max(0.0, started + SECONDS - time.monotonic()))
+    seconds = time.monotonic() - started
     tried = simulator.stats()["logins"] - logins
     used = (cpu_seconds(application) - cpu) / seconds
     simulator.clear_faults(fault)

@@ -10,7 +10,7 @@ from tests.support.application import Application, free_port
 
 
 @pytest.fixture
-def cut_off(tmp_path: Path) -> Iterator[Application]:
+def unreachable_product(tmp_path: Path) -> Iterator[Application]:
     """A product for the real WhatsApp, behind a proxy that no one answers for."""
     with Application(
         tmp_path / "application",
@@ -20,23 +20,23 @@ def cut_off(tmp_path: Path) -> Iterator[Application]:
         yield running
 
 
-def test_unreachable_whatsapp_is_told_and_nothing_hangs(cut_off: Application) -> None:
-    organization = cut_off.organization()
-    begun = time.monotonic()
-    answer = cut_off.api("POST", organization, "reconnect")
+def test_unreachable_whatsapp_is_reported_without_hanging(unreachable_product: Application) -> None:
+    organization = unreachable_product.organization()
+    started = time.monotonic()
+    answer = unreachable_product.api("POST", organization, "reconnect")
     assert answer.status == 202
     assert answer.body == {
         "message": "Reconnection initialized. QR code will be available shortly.",
         "retryIn": 3000,
     }
     assert answer.headers["Retry-After"] == "3"
-    status = cut_off.api("GET", organization, "status").body
-    assert time.monotonic() - begun < 30
+    status = unreachable_product.api("GET", organization, "status").body
+    assert time.monotonic() - started < 30
     assert status["reason"] == "unreachable"
     assert "cannot be reached" in status["sentence"]
     assert "proxy" in status["nextStep"]
-    assert cut_off.api("GET", organization, "qrcode").body["code"] == "qr_not_available"
+    assert unreachable_product.api("GET", organization, "qrcode").body["code"] == "qr_not_available"
 
-    gone = cut_off.api("DELETE", organization, "disconnect")
+    gone = unreachable_product.api("DELETE", organization, "disconnect")
     assert gone.status == 200
-    assert cut_off.api("GET", organization, "status").body["state"] == "disconnected"
+    assert unreachable_product.api("GET", organization, "status").body["state"] == "disconnected"

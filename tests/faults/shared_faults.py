@@ -1,4 +1,4 @@
-"""What befalls everyone at once: the network, WhatsApp's servers, our processes, files and disk."""
+"""Faults that affect all organizations: network, WhatsApp, processes, database and disk."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.case import Case
-from tests.faults.linked import MANY, ban_ends, wait_out
-from tests.faults.row import LASTS, LONG, Phase
+from tests.faults.linked_faults import MANY, ban_ends, wait_for_end_of_ban
+from tests.faults.row import FAULT_SECONDS, LONG, Phase
 from tests.faults.row_fault import RowFault, lasting
 from tests.faults.table import BAN, CRASHED, OUTDATED
 from tests.support import host_processes
@@ -23,29 +23,34 @@ from tests.support.faults import Fault, databases, disks, processes
 from tests.support.faults.whatsapp import WhatsAppFault
 
 PROBE_SECONDS = 4
-# How long a product may take to die and to come up again on a busy machine.
+# The longest restart of a product on a busy machine.
 RESTART_SECONDS = 20
 
 
 def linked(cases: tuple[Case, ...]) -> list[Case]:
-    """Those that are linked, with their mates."""
-    return [one for case in cases if case.row.phase == Phase.LINKED for one in (case, *case.mates)]
+    """Return the linked cases with their neighbours."""
+    return [
+        member
+        for case in cases
+        if case.row.phase == Phase.LINKED
+        for member in (case, *case.neighbours)
+    ]
 
 
 # --- WhatsApp and the way to it -----------------------------------------------------------------
 
 
 def outage(kind: str, **params: Any) -> RowFault:
-    """No one gets through for a while; whoever is linked drops as it begins."""
+    """Make WhatsApp unreachable for a while, and drop the linked connections."""
 
     @contextmanager
-    def befall(*cases: Case) -> Iterator[None]:
+    def apply(*cases: Case) -> Iterator[None]:
         with WhatsAppFault(cases[0].simulator, kind, **params), lasting():
             for case in linked(cases):
                 case.simulator.drop(number=case.number)
             yield
 
-    return befall
+    return apply
 
 
 @contextmanager
@@ -55,37 +60,39 @@ def lost_restart(case: Case) -> Iterator[None]:
     yield
 
 
-def until_told(kind: str, **params: Any) -> RowFault:
-    """No one gets through for as long as it takes to give up."""
+def endless_outage(kind: str, **params: Any) -> RowFault:
+    """Make WhatsApp unreachable until the product gives up."""
 
     @contextmanager
-    def befall(case: Case) -> Iterator[None]:
+    def apply(case: Case) -> Iterator[None]:
         with WhatsAppFault(case.simulator, kind, **params):
             yield
 
-    return befall
+    return apply
 
 
 @contextmanager
 def outdated(*cases: Case) -> Iterator[None]:
-    """One alarm and a quiet fleet, however many organizations are refused."""
+    """Refuse the client's version; check for one alarm and few logins."""
     case = cases[0]
     alarms = case.application.log_text().count(ALARM)
     with WhatsAppFault(case.simulator, "failure", count=MANY, reason=405, pairing=1) as fault:
-        for one in linked(cases):
-            one.simulator.drop(number=one.number)
+        for member in linked(cases):
+            member.simulator.drop(number=member.number)
         yield
-        quiet = MANY - fault.count_left()
-        lasted = max(LASTS, 2 * PROBE_SECONDS)
-        time.sleep(lasted)
-        dials = MANY - fault.count_left() - quiet
-        case.check(dials <= lasted / PROBE_SECONDS + 2, f"{dials} logins in {lasted:g} s")
-        new = case.application.log_text().count(ALARM) - alarms
-        case.check(new == 1, f"{new} alarms in the log")
-        for one in linked(cases):
-            one.check(one.is_(OUTDATED), "it is not told that it is outdated")
-    for one in linked(cases):
-        one.until(one.settled, 2 * PROBE_SECONDS + 10, "connected by itself")
+        before_wait = MANY - fault.count_left()
+        wait_seconds = max(FAULT_SECONDS, 2 * PROBE_SECONDS)
+        time.sleep(wait_seconds)
+        dials = MANY - fault.count_left() - before_wait
+        case.check(
+            dials <= wait_seconds / PROBE_SECONDS + 2, f"{dials} logins in {wait_seconds:g} s"
+        )
+        alarms_added = case.application.log_text().count(ALARM) - alarms
+        case.check(alarms_added == 1, f"{alarms_added} alarms in the log")
+        for member in linked(cases):
+            member.check(member.has_status(OUTDATED), "its status is not outdated")
+    for member in linked(cases):
+        member.wait_until(member.is_settled, 2 * PROBE_SECONDS + 10, "connected by itself")
 
 
 ALARM = "WhatsApp refuses this version of the client"
@@ -106,7 +113,7 @@ def host_killed(case: Case) -> Iterator[None]:
     host = host_processes.host_of(case.application, case.organization)
     processes.kill(host)
     yield
-    shared_fate(case, host)
+    assert_host_shared(case, host)
 
 
 @contextmanager
@@ -114,7 +121,7 @@ def host_stopped(case: Case) -> Iterator[None]:
     host = host_processes.host_of(case.application, case.organization)
     with processes.stopped(host):
         yield
-    shared_fate(case, host)
+    assert_host_shared(case, host)
 
 
 @contextmanager
@@ -123,47 +130,49 @@ def host_memory(case: Case) -> Iterator[None]:
     # Idle, and not for long: a host whose client does not close in time is emptied in order.
     processes.out_of_memory(host, seconds=2)
     yield
-    shared_fate(case, host)
-    why = [line["detail"] for line in case.history() if line["reason"] == CRASHED[1]]
-    case.check(all(why), "the history does not say why")
+    assert_host_shared(case, host)
+    details = [line["detail"] for line in case.history() if line["reason"] == CRASHED[1]]
+    case.check(all(details), "the history does not say why")
 
 
-def shared_fate(case: Case, host: int) -> None:
-    """Who was in the same host suffers the same; no one else notices."""
+def assert_host_shared(case: Case, host: int) -> None:
+    """Check that neighbours in the same host are affected, and no others."""
     case.check(host_processes.gone(host), "the host process still lives")
-    neighbours, others = case.mates[:1], case.mates[1:]
-    for one in neighbours:
-        one.until(partial(one.has_been, CRASHED), 10, "its neighbour in the host is told, too")
-        one.until(one.settled, 30, "its neighbour in the host comes back, too")
-    for one in others:
-        one.check(one.has_not_moved(), "one in another host was disturbed")
+    neighbours, others = case.neighbours[:1], case.neighbours[1:]
+    for member in neighbours:
+        member.wait_until(
+            partial(member.had_status, CRASHED), 10, "its neighbour in the host is told, too"
+        )
+        member.wait_until(member.is_settled, 30, "its neighbour in the host comes back, too")
+    for member in others:
+        member.check(member.has_no_events(), "one in another host was disturbed")
 
 
 @contextmanager
 def fork_server_killed(case: Case) -> Iterator[None]:
     before = case.online()
     processes.kill(host_processes.fork_server(case.application))
-    (mate,) = case.mates
-    mate.api("DELETE", "disconnect")
-    mate.link()
+    (neighbour,) = case.neighbours
+    neighbour.api("DELETE", "disconnect")
+    neighbour.link()
     case.check(case.online() == before, "its connection broke")
     yield
 
 
 def restarted(while_down: Callable[[Case], None]) -> RowFault:
-    """kill -9 of the product and a new start; in between, something happens to files."""
+    """Kill the product with SIGKILL, call `while_down` and start it again."""
 
     @contextmanager
-    def befall(*cases: Case) -> Iterator[None]:
+    def apply(*cases: Case) -> Iterator[None]:
         with processes.killed(cases[0].application):
             for case in cases:
                 while_down(case)
         yield
 
-    return befall
+    return apply
 
 
-def spoil(case: Case) -> None:
+def harm_credentials(case: Case) -> None:
     if case.row.fault == "credentials_damaged":
         disks.corrupt(case.folder)
     elif case.row.fault == "credentials_missing":
@@ -174,53 +183,57 @@ def spoil(case: Case) -> None:
 def ban_restart(case: Case) -> Iterator[None]:
     case.simulator.arm("failure", number=case.number, reason=402, code=101, expire=RESTART_SECONDS)
     case.simulator.drop(number=case.number)
-    case.until(lambda: case.is_(BAN), 10, "the ban")
+    case.wait_until(lambda: case.has_status(BAN), 10, "the ban")
     ends = ban_ends(case)
     with processes.killed(case.application):
         pass  # The simulator ends with it, and forgets its faults.
     case.check(time.time() < ends - 2, "the start took so long that the ban is over")
     case.check(ban_ends(case) == ends, "the end of the ban is another one")
-    wait_out(case)
+    wait_for_end_of_ban(case)
     yield
 
 
 # --- The database and the disk ------------------------------------------------------------------
 
-AWAY_SECONDS = 30.0 if LONG else 12.0
+OUTAGE_SECONDS = 30.0 if LONG else 12.0
 
 
 def database(fault: Callable[[Application], Fault]) -> RowFault:
-    """Links stay up, requests are answered, and what happened meanwhile is told afterwards."""
+    """Check that links stay up, requests get responses, and events are recorded later."""
 
     @contextmanager
-    def befall(*cases: Case) -> Iterator[None]:
-        up = [(case, case.online()) for case in cases if case.row.phase == Phase.LINKED]
-        unlinked = cases[0].mates[0]
+    def apply(*cases: Case) -> Iterator[None]:
+        live_connections = [
+            (case, case.online()) for case in cases if case.row.phase == Phase.LINKED
+        ]
+        unlinked = cases[0].neighbours[0]
         with fault(cases[0].application):
-            with lasting(AWAY_SECONDS):
+            with lasting(OUTAGE_SECONDS):
                 unlinked.simulator.unlink(jid=unlinked.jid)
                 for method, action in (("GET", "status"), ("POST", "reconnect")):
                     answer = cases[0].api(method, action)
-                    told = answer.status < 500 or answer.body.get("code")
-                    cases[0].check(told, f"{method} {action}: {answer}")
+                    is_explained = answer.status < 500 or answer.body.get("code")
+                    cases[0].check(is_explained, f"{method} {action}: {answer}")
                     cases[0].check("Traceback" not in str(answer.body), f"a traceback: {answer}")
-            for case, connection in up:
-                there = {found["id"] for found in case.simulator.connections()}
-                case.check(connection and connection["id"] in there, "its connection broke")
+            for case, connection in live_connections:
+                connection_ids = {found["id"] for found in case.simulator.connections()}
+                case.check(
+                    connection and connection["id"] in connection_ids, "its connection broke"
+                )
         yield
         gone = unlinked.status
-        unlinked.until(
+        unlinked.wait_until(
             lambda: gone()["reason"] == "logged_out_by_phone", 10, "what happened meanwhile"
         )
 
-    return befall
+    return apply
 
 
 def disk(fault: Callable[[disks.SmallDisk], Fault]) -> RowFault:
-    """The credentials' disk is of no use; whoever is linked has to log in again meanwhile."""
+    """Break the credentials' disk, and check that a dropped link logs in again."""
 
     @contextmanager
-    def befall(*cases: Case) -> Iterator[None]:
+    def apply(*cases: Case) -> Iterator[None]:
         small = cases[0].disk
         assert small is not None
         with fault(small):
@@ -231,10 +244,10 @@ def disk(fault: Callable[[disks.SmallDisk], Fault]) -> RowFault:
             for case in linked(cases):
                 case.check(case.online(), "it has not come back from the drop")
 
-    return befall
+    return apply
 
 
-TIDY_UP = """
+CHECKPOINT = """
 import contextlib, sqlite3, sys
 with contextlib.closing(sqlite3.connect(sys.argv[1])) as database:
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -246,10 +259,10 @@ def read_only_restart(case: Case) -> Iterator[None]:
     assert case.disk is not None
     case.application.kill()
     if case.row.fault == "store_unusable":
-        # SQLite reads a database on such a disk while its log lies beside it, as after a kill.
+        # SQLite can open a database on a read-only disk if its WAL is there, as after a kill.
         for store in case.stores:
             path = "/" / store.relative_to(case.disk.seen(Path("/")))
-            command = [*case.disk.prefix, sys.executable, "-c", TIDY_UP, str(path)]
+            command = [*case.disk.prefix, sys.executable, "-c", CHECKPOINT, str(path)]
             subprocess.run(command, check=True, timeout=30)
     with disks.read_only(case.disk):
         case.application.start()
@@ -261,8 +274,8 @@ FAULTS: dict[str, RowFault] = {
     "refuse_407": outage("refuse", status=407),
     "http_503": outage("http_503"),
     "no_server_hello": outage("no_server_hello"),
-    "refuse_long": until_told("refuse"),
-    "failure_501_long": until_told("failure", reason=501, pairing=1),
+    "refuse_long": endless_outage("refuse"),
+    "failure_501_long": endless_outage("failure", reason=501, pairing=1),
     "lost_restart": lost_restart,
     "outdated": outdated,
     "no_scan": no_scan,
@@ -274,9 +287,9 @@ FAULTS: dict[str, RowFault] = {
     "host_stopped": host_stopped,
     "host_memory": host_memory,
     "fork_server_killed": fork_server_killed,
-    "product_killed": restarted(spoil),
-    "credentials_damaged": restarted(spoil),
-    "credentials_missing": restarted(spoil),
+    "product_killed": restarted(harm_credentials),
+    "credentials_damaged": restarted(harm_credentials),
+    "credentials_missing": restarted(harm_credentials),
     "ban_restart": ban_restart,
     "database_locked": database(databases.locked),
     "database_away": database(databases.away),

@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.case import Case
 from tests.faults.row import Phase, Row
-from tests.faults.stop_table import STOP_SECONDS, STOPS, Stop
+from tests.faults.shutdown_cases import SHUTDOWN_CASES, STOP_SECONDS, ShutdownCase
 from tests.support import host_processes
 from tests.support.application import Application, until
 from tests.support.faults import IN_FILES, NOT_IN_FILES, databases, processes
@@ -23,9 +23,9 @@ ROW = Row(Phase.LINKED, "stop", "the service is stopped", None)
 # Beyond the promise: the interpreter's own start and end, on a busy machine.
 GRACE_SECONDS = 3.0
 PRODUCTS_AT_ONCE = 4
-ALL_SECONDS = 300.0
+TOTAL_SECONDS = 300.0
 
-Middle = Callable[[list[Case]], AbstractContextManager[None]]
+Situation = Callable[[list[Case]], AbstractContextManager[None]]
 
 
 @contextmanager
@@ -46,9 +46,11 @@ def silent_dial(cases: list[Case]) -> Iterator[None]:
     linked.simulator.drop(number=linked.number)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(unlinked.api, "POST", "reconnect")
-        connect_limiter = {"handshake"}
-        linked.until(
-            lambda: sum(c["state"] in connect_limiter for c in linked.simulator.connections()) >= 2,
+        handshake_states = {"handshake"}
+        linked.wait_until(
+            lambda: (
+                sum(c["state"] in handshake_states for c in linked.simulator.connections()) >= 2
+            ),
             15,
             "two dials that are not answered",
         )
@@ -57,11 +59,13 @@ def silent_dial(cases: list[Case]) -> Iterator[None]:
 
 @contextmanager
 def deaf_logout(cases: list[Case]) -> Iterator[None]:
-    leaving = cases[1]
-    leaving.simulator.arm("no_logout_answer", number=leaving.number)
+    disconnecting = cases[1]
+    disconnecting.simulator.arm("no_logout_answer", number=disconnecting.number)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(leaving.api, "DELETE", "disconnect")
-        leaving.until(lambda: leaving.status()["reason"] == "disconnecting", 5, "a disconnect")
+        pool.submit(disconnecting.api, "DELETE", "disconnect")
+        disconnecting.wait_until(
+            lambda: disconnecting.status()["reason"] == "disconnecting", 5, "a disconnect"
+        )
         yield
 
 
@@ -94,15 +98,15 @@ def wanted(case: Case) -> bool:
 @contextmanager
 def reconnects(cases: list[Case]) -> Iterator[None]:
     with ThreadPoolExecutor(len(cases)) as pool:
-        asked = [pool.submit(case.api, "POST", "reconnect") for case in cases[2:]]
+        requests = [pool.submit(case.api, "POST", "reconnect") for case in cases[2:]]
         for case in cases[2:]:
-            case.until(partial(wanted, case), 20, "its request written")
+            case.wait_until(partial(wanted, case), 20, "its request written")
         yield
-        for answer in asked:
+        for answer in requests:
             answer.exception()
 
 
-MIDDLES: dict[str, Middle] = {
+SITUATIONS: dict[str, Situation] = {
     "idle": idle,
     "code_shown": code_shown,
     "silent_dial": silent_dial,
@@ -115,47 +119,47 @@ MIDDLES: dict[str, Middle] = {
 
 
 @pytest.fixture(scope="module")
-def stopping(
+def shutdowns(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[Stop, Future[float]]]:
+) -> Iterator[dict[ShutdownCase, Future[float]]]:
     """Every stop that is asked for, each on a product of its own, under way or over."""
-    here = [
+    module_items = [
         item for item in request.session.items if getattr(item, "module", None) is request.module
     ]
-    asked = [item.callspec.params["stop"] for item in here if hasattr(item, "callspec")]
+    requests = [item.callspec.params["stop"] for item in module_items if hasattr(item, "callspec")]
     with ThreadPoolExecutor(PRODUCTS_AT_ONCE) as pool:
         yield {
-            stop: pool.submit(play, stop, tmp_path_factory.mktemp("stops") / "data")
-            for stop in asked
+            stop: pool.submit(run, stop, tmp_path_factory.mktemp("stops") / "data")
+            for stop in requests
         }
 
 
-@pytest.mark.parametrize("stop", STOPS, ids=str)
+@pytest.mark.parametrize("stop", SHUTDOWN_CASES, ids=str)
 def test_stop_ends_in_time_and_next_start_recovers(
-    stopping: dict[Stop, Future[float]], stop: Stop
+    shutdowns: dict[ShutdownCase, Future[float]], stop: ShutdownCase
 ) -> None:
-    took = stopping[stop].result(ALL_SECONDS)
-    print(f"stopped after {took:.1f} s")
-    assert took < STOP_SECONDS + GRACE_SECONDS
+    seconds = shutdowns[stop].result(TOTAL_SECONDS)
+    print(f"stopped after {seconds:.1f} s")
+    assert seconds < STOP_SECONDS + GRACE_SECONDS
 
 
-def play(stop: Stop, data_dir: Path) -> float:
+def run(stop: ShutdownCase, data_dir: Path) -> float:
     """Stop a product in the middle of it, and start it again. How long it took to stop."""
     number = 12 if stop.name == "reconnects" else 3
     with Application(data_dir) as product:
         names = [f"{stop} {n}" for n in range(number)]
-        cases = [Case(product, ROW, made) for made in product.new_organizations(*names)]
+        cases = [Case(product, ROW, created) for created in product.new_organizations(*names)]
         for case in cases[:2]:
             case.link()
         for case in cases:
-            case.remember()
+            case.mark_history()
         with ExitStack() as stack:
-            stack.enter_context(MIDDLES[stop.name](cases))
+            stack.enter_context(SITUATIONS[stop.name](cases))
             devices = {device["jid"] for device in product.simulator.devices()}
-            took = terminate(product)
+            seconds = terminate(product)
         product.start()
-        comes_back(cases, devices, stop)
-    return took
+        assert_recovers(cases, devices, stop)
+    return seconds
 
 
 def terminate(product: Application) -> float:
@@ -163,7 +167,7 @@ def terminate(product: Application) -> float:
     process = product.process
     assert process is not None
     before = product.processes()
-    begun = time.monotonic()
+    started = time.monotonic()
     process.terminate()
     try:
         process.wait(3 * STOP_SECONDS)
@@ -172,22 +176,24 @@ def terminate(product: Application) -> float:
         for left in product.processes() & before:
             processes.kill(left)
     assert process.returncode == 0, f"{process.returncode}\n{product.log_text()[-3000:]}"
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
-def comes_back(cases: list[Case], devices: set[str], stop: Stop) -> None:
+def assert_recovers(cases: list[Case], devices: set[str], stop: ShutdownCase) -> None:
     """Everyone who was linked is connected, and who was about to be gets a code."""
     staying = cases[:2]
     if stop.name == "deaf_logout":
-        leaving = staying.pop()
-        leaving.until(lambda: leaving.status()["state"] == "disconnected", 20, "disconnected")
-        devices.discard(leaving.jid)
-    kept = {device["jid"] for device in cases[0].simulator.devices()}
-    assert kept == devices, "devices come or gone at WhatsApp"
+        disconnecting = staying.pop()
+        disconnecting.wait_until(
+            lambda: disconnecting.status()["state"] == "disconnected", 20, "disconnected"
+        )
+        devices.discard(disconnecting.jid)
+    credentials = {device["jid"] for device in cases[0].simulator.devices()}
+    assert credentials == devices, "devices come or gone at WhatsApp"
     for case in staying:
-        case.check(case.jid in kept, "it was logged out")
-        case.until(case.settled, 20, "connected again by itself")
+        case.check(case.jid in credentials, "it was logged out")
+        case.wait_until(case.is_settled, 20, "connected again by itself")
     if stop.name in ("code_shown", "silent_dial", "reconnects"):
         for case in cases[2:]:
-            case.scan(case.until(case.shown, 20, "a code by itself"))
-            case.until(case.settled, 20, "linked")
+            case.scan(case.wait_until(case.current_code, 20, "a code by itself"))
+            case.wait_until(case.is_settled, 20, "linked")

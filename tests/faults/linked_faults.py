@@ -1,4 +1,4 @@
-"""What is done to a linked organization, by its number alone."""
+"""Faults of a single linked organization, selected by its number."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from tests.faults.case import LOOK_SECONDS, Case
+from tests.faults.case import POLL_SECONDS, Case
 from tests.faults.row_fault import RowFault, lasting
 from tests.faults.table import BAN
 
 MANY = 1000
 BAN_SECONDS = 12
-# A login that comes just before the end of a ban is no login during it.
+# A login shortly before the end of a ban does not count.
 BAN_MARGIN_SECONDS = 1.0
 
 
@@ -24,15 +24,15 @@ def drop(case: Case) -> Iterator[None]:
     yield
 
 
-def now(kind: str, **params: Any) -> RowFault:
-    """Something that happens to the live connection once."""
+def immediate(kind: str, **params: Any) -> RowFault:
+    """Return a fault that happens once to the live connection."""
 
     @contextmanager
-    def befall(case: Case) -> Iterator[None]:
+    def apply(case: Case) -> Iterator[None]:
         case.simulator.arm(kind, number=case.number, **params)
         yield
 
-    return befall
+    return apply
 
 
 @contextmanager
@@ -41,40 +41,40 @@ def stream_515(case: Case) -> Iterator[None]:
     assert before is not None
     case.simulator.arm("stream_515", number=case.number)
 
-    def another() -> bool:
-        there = case.online()
-        return there is not None and there["id"] != before["id"]
+    def has_new_connection() -> bool:
+        connection = case.online()
+        return connection is not None and connection["id"] != before["id"]
 
-    case.until(another, case.row.within, "another login")
+    case.wait_until(has_new_connection, case.row.within, "another login")
     yield
 
 
-def lasts(kind: str, **params: Any) -> RowFault:
-    """Something that goes on for a while, and does not by itself end the connection."""
+def temporary(kind: str, **params: Any) -> RowFault:
+    """Return a fault that lasts for a while without ending the connection."""
 
     @contextmanager
-    def befall(case: Case) -> Iterator[None]:
+    def apply(case: Case) -> Iterator[None]:
         with case.whatsapp_fault(kind, **params), lasting():
             yield
 
-    return befall
+    return apply
 
 
 def at_login(kind: str, **params: Any) -> RowFault:
-    """Something that every login meets for a while; the first one follows a drop."""
+    """Return a fault of all logins for a while, starting with a drop."""
 
     @contextmanager
-    def befall(case: Case) -> Iterator[None]:
+    def apply(case: Case) -> Iterator[None]:
         with case.whatsapp_fault(kind, **params), lasting():
             case.simulator.drop(number=case.number)
             yield
 
-    return befall
+    return apply
 
 
 @contextmanager
 def failure_503_long(case: Case) -> Iterator[None]:
-    """Until people are told that it lasts; and the login is not tried without a pause."""
+    """Refuse logins until the status says that it lasts."""
     with case.whatsapp_fault("failure", reason=503):
         case.simulator.drop(number=case.number)
         yield
@@ -82,23 +82,23 @@ def failure_503_long(case: Case) -> Iterator[None]:
 
 @contextmanager
 def slow_success(case: Case) -> Iterator[None]:
-    """One login that WhatsApp answers within the time that clients wait for."""
+    """Delay the response to one login, within the client's timeout."""
     with case.whatsapp_fault("slow_success", count=1, ms=6000):
         case.simulator.drop(number=case.number)
         yield
-        case.until(case.online, 15, "the late login")
+        case.wait_until(case.online, 15, "the late login")
 
 
-def verdict(reason: int) -> RowFault:
-    """A login that WhatsApp refuses for good."""
+def refused_login(reason: int) -> RowFault:
+    """Return a fault that refuses logins permanently."""
 
     @contextmanager
-    def befall(case: Case) -> Iterator[None]:
+    def apply(case: Case) -> Iterator[None]:
         with case.whatsapp_fault("failure", reason=reason):
             case.simulator.drop(number=case.number)
             yield
 
-    return befall
+    return apply
 
 
 @contextmanager
@@ -109,63 +109,63 @@ def unlink(case: Case) -> Iterator[None]:
 
 @contextmanager
 def ban(case: Case) -> Iterator[None]:
-    ban_lasts: dict[str, Any] = {"reason": 402, "code": 101, "expire": BAN_SECONDS}
-    with case.whatsapp_fault("failure", count=MANY, **ban_lasts) as fault:
+    ban_params: dict[str, Any] = {"reason": 402, "code": 101, "expire": BAN_SECONDS}
+    with case.whatsapp_fault("failure", count=MANY, **ban_params) as fault:
         case.simulator.drop(number=case.number)
-        case.until(lambda: case.is_(BAN), case.row.told_within, "the ban")
-        no_reconnect(case)
-        wait_out(case)
+        case.wait_until(lambda: case.has_status(BAN), case.row.expected_within, "the ban")
+        assert_reconnect_refused(case)
+        wait_for_end_of_ban(case)
         case.check(fault.count_left() == MANY - 1, "a login during the ban")
     yield
 
 
-def no_reconnect(case: Case) -> None:
-    """People are told how long they have to wait."""
+def assert_reconnect_refused(case: Case) -> None:
+    """Check that a reconnect gets 409 with the time to wait."""
     ends = ban_ends(case)
     before = time.time()
     refused = case.api("POST", "reconnect")
-    said = f"reconnect during a ban: {refused.status} {refused.body}"
-    case.check(refused.status == 409 and refused.body["code"] == "temporarily_banned", said)
+    message = f"reconnect during a ban: {refused.status} {refused.body}"
+    case.check(refused.status == 409 and refused.body["code"] == "temporarily_banned", message)
     wait = int(refused.headers["Retry-After"])
-    right = ends - time.time() - 1 <= wait <= ends - before + 1
-    case.check(right, f"Retry-After: {wait} s, and the ban ends in {ends - time.time():.1f} s")
+    is_right = ends - time.time() - 1 <= wait <= ends - before + 1
+    case.check(is_right, f"Retry-After: {wait} s, and the ban ends in {ends - time.time():.1f} s")
 
 
 def ban_ends(case: Case) -> float:
-    """When, by the status."""
+    """Return the end of the ban by the status (Unix time)."""
     return datetime.fromisoformat(case.status()["retryAt"]).timestamp()
 
 
-def wait_out(case: Case) -> None:
-    """Until right before the end of the ban, of which nothing else is told meanwhile."""
+def wait_for_end_of_ban(case: Case) -> None:
+    """Wait until shortly before the end of the ban, and check that nothing changes."""
     ends = ban_ends(case) - BAN_MARGIN_SECONDS
     while time.time() < ends:
         case.check(case.online() is None, "a login during the ban")
-        time.sleep(LOOK_SECONDS)
-    case.check(case.is_(BAN), "something else than the ban is told")
+        time.sleep(POLL_SECONDS)
+    case.check(case.has_status(BAN), "the status is not the ban")
 
 
 def logout(kind: str) -> RowFault:
-    """A disconnect of which WhatsApp hears, or not."""
+    """Return a disconnect whose logout WhatsApp may not answer."""
 
     @contextmanager
-    def befall(case: Case) -> Iterator[None]:
+    def apply(case: Case) -> Iterator[None]:
         with case.whatsapp_fault(kind):
             disconnect(case)
             yield
 
-    return befall
+    return apply
 
 
 @contextmanager
 def banned_logout(case: Case) -> Iterator[None]:
-    ban_lasts: dict[str, Any] = {"reason": 402, "code": 101, "expire": 3600}
-    with case.whatsapp_fault("failure", count=MANY, **ban_lasts) as fault:
+    ban_params: dict[str, Any] = {"reason": 402, "code": 101, "expire": 3600}
+    with case.whatsapp_fault("failure", count=MANY, **ban_params) as fault:
         case.simulator.drop(number=case.number)
-        case.until(lambda: case.is_(BAN), 10, "the ban")
+        case.wait_until(lambda: case.has_status(BAN), 10, "the ban")
         disconnect(case)
         case.check(fault.count_left() == MANY - 1, "a login during the ban")
-        case.check(case.linked_there(), "WhatsApp was told")
+        case.check(case.is_linked_at_whatsapp(), "WhatsApp was told")
         yield
 
 
@@ -178,9 +178,9 @@ def disconnect(case: Case) -> None:
 
 FAULTS: dict[str, RowFault] = {
     "drop": drop,
-    "websocket_close": now("websocket_close", code=1011),
-    "stream_503": now("stream_503"),
-    "stream_500": now("stream_error", code=500),
+    "websocket_close": immediate("websocket_close", code=1011),
+    "stream_503": immediate("stream_503"),
+    "stream_500": immediate("stream_error", code=500),
     "stream_515": stream_515,
     "cut_login": at_login("cut_login"),
     "mute_login": at_login("mute_login"),
@@ -189,14 +189,14 @@ FAULTS: dict[str, RowFault] = {
     "stream_503_at_login": at_login("drop_after_login", ms=100, how=503),
     "slow_success": slow_success,
     "failure_503_long": failure_503_long,
-    "no_pong": lasts("no_pong"),
-    "silence": lasts("silence"),
+    "no_pong": temporary("no_pong"),
+    "silence": temporary("silence"),
     **{
         f"failure_{reason}": at_login("failure", reason=reason)
         for reason in (413, 500, 501, 503, 599)
     },
-    **{f"failure_{reason}": verdict(reason) for reason in (401, 403, 406)},
-    "replaced": now("replaced"),
+    **{f"failure_{reason}": refused_login(reason) for reason in (401, 403, 406)},
+    "replaced": immediate("replaced"),
     "unlink": unlink,
     "ban": ban,
     "deaf_logout": logout("no_logout_answer"),
