@@ -1,11 +1,11 @@
-# Everything starts here: `make` lists the targets, `make run` needs nothing before it.
+# `make` lists the targets; `make run` needs no other target first.
 
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint format fuzz chaos attacks scale bench messages screenshots hashes clean
 
-# A home that is not set, or is not there, must not stop the caches of pip and of the browser.
+# pip and the browser need a home for their caches, also where HOME is unset or missing.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
 export HOME := $(CURDIR)/.cache/home
 endif
@@ -13,7 +13,7 @@ endif
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
 
-# The first one wins: a variable of the environment or behind `make run`, of .env (ENV_FILE), these.
+# Used for variables that neither the environment, `make run NAME=…` nor .env (ENV_FILE) sets.
 RUN_DEFAULTS := WHATSAPP_SERVER=simulator PORT=8000 DATA_DIR=var
 
 define SETUP
@@ -36,7 +36,7 @@ PYTEST_PROCESSES := -n $${TEST_PROCESSES:-3} --dist loadfile
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
-setup: ## Make .venv and check what the system must have
+setup: ## Create .venv and check the system dependencies
 	$(SETUP) run
 
 run: ## Run everything on one port (WHATSAPP_SERVER=simulator PORT=8000 DATA_DIR=var)
@@ -54,7 +54,7 @@ test: ## Run the linters, then the tests, on SQLite and then on PostgreSQL and R
 	.venv/bin/python -m tests.support.services .venv/bin/python \
 		-m pytest $(PYTEST_PROCESSES) -m servers
 
-lint: ## Run the linters alone
+lint: ## Run the linters
 	$(SETUP) run
 	$(LINT)
 
@@ -63,16 +63,16 @@ format: ## Format the code and sort its imports
 	.venv/bin/ruff check --select I --fix
 	.venv/bin/ruff format
 
-fuzz: ## Make up many requests from the OpenAPI document (FUZZ_EXAMPLES=300 of each operation)
+fuzz: ## Generate many requests from the OpenAPI document (FUZZ_EXAMPLES=300 of each operation)
 	$(SETUP) test
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} .venv/bin/python -m pytest tests/attacks/test_schema.py
 
-chaos: ## Harm a whole fleet at random (CHAOS_ORGANIZATIONS=50 CHAOS_SECONDS=300 CHAOS_SEED=…)
+chaos: ## Inject random faults into a fleet (CHAOS_ORGANIZATIONS=50 CHAOS_SECONDS=300 CHAOS_SEED=…)
 	$(SETUP) test
 	.venv/bin/python -m tests.chaos --organizations $${CHAOS_ORGANIZATIONS:-50} \
 		--seconds $${CHAOS_SECONDS:-300} $${CHAOS_SEED:+--seed $$CHAOS_SEED}
 
-attacks: ## Attack a server on loopback, and print what that reaches
+attacks: ## Attack a server on loopback, and print the effect
 	$(SETUP) test
 	.venv/bin/python -m tests.attacks
 
@@ -80,16 +80,16 @@ bench: ## Compare with a Baileys peer, into docs/benchmarks.md (BENCH="--organiz
 	$(SETUP) test
 	.venv/bin/python -m bench $(BENCH)
 
-scale: ## End, stop and cut off web processes and workers (SCALE_ORGANIZATIONS=60)
+scale: ## Kill, stop and cut off web processes and workers (SCALE_ORGANIZATIONS=60)
 	$(SETUP) test
 	SCALE_LONG=1 SCALE_ORGANIZATIONS=$${SCALE_ORGANIZATIONS:-60} \
 		.venv/bin/python -m pytest -s tests/scale/test_failures.py
 
-messages: ## Find the texts that people read, and compile their translations
+messages: ## Extract user-visible texts, and compile the translations
 	$(SETUP) test
 	.venv/bin/python -m tests.support.messages
 
-screenshots: ## Take the pictures in docs/images anew
+screenshots: ## Take the screenshots in docs/images
 	$(SETUP) test
 	.venv/bin/python -m docs.screenshots
 

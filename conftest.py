@@ -1,4 +1,4 @@
-"""What holds for the tests of every app."""
+"""Configuration for the tests of all apps."""
 
 import os
 import shutil
@@ -17,12 +17,12 @@ APPS = ("organizations", "connections", "monitoring", "whatsapp_orgs")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each process of a run a data folder, and names of its own in a Redis that they share.
+    """Give each test process a data folder, and a prefix in a shared Redis.
 
-    A database of its own pytest-django sees to.
+    pytest-django gives it a database.
     """
     isolation.watch()
-    # Fails if the folder exists, so that only what was created here is removed.
+    # Fails if the folder exists, so that the cleanup removes only our own folder.
     settings.DATA_DIR.mkdir(mode=0o700)
     config.add_cleanup(partial(shutil.rmtree, settings.DATA_DIR, ignore_errors=True))
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # Before pytest chooses by markers.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests beside an app's code, so that a new file runs on servers too."""
+    """Mark the tests of apps as `servers`, so that new files run on servers, too."""
     for item in items:
         app = item.path.relative_to(config.rootpath).parts[0]
         if app in APPS and item.get_closest_marker("sqlite_only") is None:
@@ -41,21 +41,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session", autouse=True)
-def checkout_data_left_alone() -> Iterator[None]:
+def checkout_data_unused() -> Iterator[None]:
     """Fail the run if code under test caught the refusal to use the checkout's data."""
     yield
     assert isolation.refusals == []
 
 
 @pytest.fixture(autouse=True)
-def usual_language() -> None:
-    """Begin in English: a request of the test before may have left its language active."""
+def default_language() -> None:
+    """Start in English: a request of the previous test may have activated a language."""
     translation.deactivate()
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """On PostgreSQL no database is dropped that a thread of some test still has open."""
+    """Close leftover connections of test threads, so that PostgreSQL can drop the database."""
     yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:

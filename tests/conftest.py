@@ -1,4 +1,4 @@
-"""What the tests across apps share: one running product."""
+"""Fixtures for tests across apps: running products."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,19 +13,19 @@ __all__ = ["clear_cache"]
 
 @pytest.fixture(scope="session")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """The product, running on a data folder of its own. Take a fresh organization for each test."""
+    """A running product that tests share. Use a new organization in each test."""
     with Application(tmp_path_factory.mktemp("application")) as running:
         yield running
 
 
 @pytest.fixture
 def organization(application: Application, request: pytest.FixtureRequest) -> int:
-    """The id of an organization that no other test uses."""
+    """Return the id of an organization that no other test uses."""
     return application.new_organizations(f"Organization of {request.node.name}")[0]
 
 
 @pytest.fixture
 def own_application(tmp_path: Path) -> Iterator[Application]:
-    """A product that only this test uses, so that it may be killed."""
+    """A product for one test, which may kill it."""
     with Application(tmp_path / "application") as running:
         yield running
