@@ -1,7 +1,6 @@
-"""The product under every fault at once, with people who act at random: `make chaos`.
+"""`make chaos`: random faults and random users on a running product.
 
-A driver starts it, links its organizations, breaks things by a seed, and lets people press buttons.
-Then the faults end, and what people wanted must be what is, within a bound, at the product and at
-the simulated WhatsApp. The driver keeps its own ledger (`accounts.py`): it never asks the product
-what the product should be.
+A driver starts the product, links its organizations, injects faults by a seed and acts as users.
+After the faults the product and the simulator must reach the state that the users wanted within a
+time limit. The driver keeps its own record of that state (`accounts.py`).
 """

@@ -16,12 +16,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="a random one, which is printed, when not given")
     parser.add_argument("--pace", type=float, default=1.5, help="seconds between faults")
     parser.add_argument("--keep", type=Path, help="a folder for the data, which is not deleted")
-    given = parser.parse_args()
-    seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
+    arguments = parser.parse_args()
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        data = given.keep or Path(folder) / "data"
-        report = run(data, given.organizations, given.seconds, seed, given.pace)
+        data = arguments.keep or Path(folder) / "data"
+        report = run(data, arguments.organizations, arguments.seconds, seed, arguments.pace)
     print(report)
     return 1 if report.violations else 0
 

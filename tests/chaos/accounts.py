@@ -1,4 +1,4 @@
-"""What the driver knows of each organization, whatever the product says."""
+"""The driver's own record of each organization, independent of the product."""
 
 from __future__ import annotations
 
@@ -12,73 +12,75 @@ CONNECTED, DISCONNECTED = "connected", "disconnected"
 
 @dataclass
 class Account:
-    """An organization with its phone: what people asked of it, and what has excused a loss."""
+    """An organization with its phone, its expected state, and the losses that faults explain."""
 
     id: int
     phone: str
     desired: str = DISCONNECTED
-    # The device that must be linked and stay so; "" where something excuses that it is not.
+    # The device that must stay linked; "" if a fault explains its loss.
     jid: str = ""
-    # Devices that WhatsApp may go on listing: the product was told that they are gone.
-    abandoned: set[str] = field(default_factory=set)
-    # How each device of its phone came and went: one that a person has disconnected must be gone
-    # at WhatsApp, too, unless the history says that WhatsApp was not told.
+    # Devices that WhatsApp may still list, because only the product was told of their end.
+    ignored_devices: set[str] = field(default_factory=set)
+    # The story of each device. A disconnected one must be gone at WhatsApp, too, unless the history
+    # says that WhatsApp could not be told.
     devices: dict[str, str] = field(default_factory=dict)
-    # Reasons for which a person may be needed although its device is linked.
-    allowed: set[str] = field(default_factory=set)
-    # A scan broke off: WhatsApp may list a device that no one else knows.
-    uncertain: bool = False
-    scanned: str = ""  # the code that its phone has accepted last
+    # Reasons that may require a user although the device is linked.
+    allowed_reasons: set[str] = field(default_factory=set)
+    # A scan was interrupted: WhatsApp may list a device that the product does not know.
+    has_unclear_scan: bool = False
+    last_scanned_code: str = ""  # the code that its phone has accepted last
     old_code: str = ""
-    # Held for a whole action of a person; people do not act on one organization at once.
-    acting: threading.Lock = field(default_factory=threading.Lock)
+    # Held during an action, so that only one user acts on an organization at a time.
+    busy: threading.Lock = field(default_factory=threading.Lock)
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=40))
     _ledger: threading.Lock = field(default_factory=threading.Lock)
-    _excuses: int = 0
-    _poisoned_until: float = 0.0
+    _losses_allowed: int = 0
+    _unclear_until: float = 0.0
 
-    def note(self, text: str) -> None:
-        """Remember something for the account of a violation."""
+    def log_note(self, text: str) -> None:
+        """Add a line to the report of a violation."""
         self.notes.append(f"{_now()} {text}")
 
-    def excuse(self, why: str, *, known_at_whatsapp: bool = False, lasts: float = 0.0) -> None:
-        """From now on its device need not be linked; for `lasts` seconds nor need a newer one.
+    def allow_loss(
+        self, why: str, *, known_at_whatsapp: bool = False, seconds: float = 0.0
+    ) -> None:
+        """Accept the loss of its device, and of new ones for `seconds`.
 
-        To be called before the harm is done. `known_at_whatsapp`: WhatsApp goes on listing it.
+        Call it before the fault. `known_at_whatsapp`: WhatsApp still lists the device.
         """
         with self._ledger:
-            self._excuses += 1
-            self._poisoned_until = max(self._poisoned_until, time.monotonic() + lasts)
+            self._losses_allowed += 1
+            self._unclear_until = max(self._unclear_until, time.monotonic() + seconds)
             if self.jid and known_at_whatsapp:
-                self.abandoned.add(self.jid)
-            self._lose(why)
+                self.ignored_devices.add(self.jid)
+            self._record_loss(why)
 
-    def leave(self, why: str) -> None:
-        """A person is about to disconnect it."""
+    def expect_disconnect(self, why: str) -> None:
+        """Record that a user is about to disconnect it."""
         with self._ledger:
-            self._excuses += 1
-            self._lose(why)
+            self._losses_allowed += 1
+            self._record_loss(why)
 
-    def _lose(self, why: str) -> None:
+    def _record_loss(self, why: str) -> None:
         if self.jid:
             self.devices[self.jid] += f", {_now()} {why}"
         self.jid = ""
-        self.note(why)
+        self.log_note(why)
 
     @property
-    def excuses(self) -> int:
-        """How many there have been; to be remembered before a scan."""
-        return self._excuses
+    def losses_allowed(self) -> int:
+        """Return the number of accepted losses, to compare before and after a scan."""
+        return self._losses_allowed
 
     def linked(self, jid: str, excuses_before: int) -> None:
-        """Its phone has linked a device, and nothing has happened to it since the scan began."""
+        """Record a scanned device. It must stay linked unless a loss was accepted meanwhile."""
         with self._ledger:
             self.devices[jid] = f"{_now()} scanned"
-            if self._excuses == excuses_before and time.monotonic() > self._poisoned_until:
+            if self._losses_allowed == excuses_before and time.monotonic() > self._unclear_until:
                 self.jid = jid
             else:
-                self.abandoned.add(jid)
-        self.note(f"scanned: {jid}")
+                self.ignored_devices.add(jid)
+        self.log_note(f"scanned: {jid}")
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""Who injects the faults of the table, in an order that a seed decides."""
+"""Inject the faults of a table in a seeded random order."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 
 from simulator.client import ControlError
 from tests.chaos.accounts import Account
-from tests.chaos.log import NOT_YET, FaultLog
+from tests.chaos.log import UNTIL_ENDED, FaultLog
+from tests.chaos.monitor import ConnectionMonitor
 from tests.chaos.product import Product
-from tests.chaos.watching import LiveConsumer
 from tests.support.faults import Fault
 from tests.support.faults.whatsapp import WhatsAppFault
 
 
 @dataclass(frozen=True)
 class Row:
-    """A kind of fault: what injects it, and how often it comes in one round of the table."""
+    """A fault, and how often it comes in one round of the table."""
 
     name: str
     inject: Callable[[Injector], None]
@@ -30,79 +30,79 @@ class Row:
 
 
 class Injector:
-    """Injects the table's rows in an order and with a choice of victims that a seed decides."""
+    """Injects the rows of the table, in random order and into random organizations."""
 
     def __init__(
         self,
         product: Product,
         accounts: list[Account],
         log: FaultLog,
-        watcher: LiveConsumer,
-        chance: random.Random,
+        monitor: ConnectionMonitor,
+        rng: random.Random,
         table: Sequence[Row],
     ) -> None:
-        self.product, self.accounts, self.log, self.watcher = product, accounts, log, watcher
-        self.chance, self._table = chance, table
+        self.product, self.accounts, self.log, self.monitor = product, accounts, log, monitor
+        self.rng, self._table = rng, table
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="fault")
-        self._lasting: set[Future[None]] = set()
+        self._background: set[Future[None]] = set()
 
     def run(self, seconds: float, pace: float) -> None:
-        """For so many seconds, one fault every `pace` seconds on average."""
-        over = time.monotonic() + seconds
+        """Inject faults for `seconds`, one every `pace` seconds on average."""
+        end_time = time.monotonic() + seconds
         while True:
             rows = [row for row in self._table for _ in range(row.times)]
-            self.chance.shuffle(rows)
+            self.rng.shuffle(rows)
             for row in rows:
-                if time.monotonic() > over:
+                if time.monotonic() > end_time:
                     return
-                with suppress(ControlError):  # The simulator is away: another fault's doing.
+                with suppress(ControlError):  # Another fault has stopped the simulator.
                     row.inject(self)
-                time.sleep(self.chance.uniform(0.2, 1.8) * pace)
+                time.sleep(self.rng.uniform(0.2, 1.8) * pace)
 
     def end(self) -> None:
-        """Every fault is over."""
-        self.settle()
+        """End all faults."""
+        self.wait_for_background()
         self._pool.shutdown()
         self.product.simulator.clear_faults()
-        self.log.cut()
+        self.log.end_all()
 
-    def settle(self) -> None:
-        """Wait for the end of those that last, such as a host that stands still."""
-        wait(self._lasting)
-        for future in self._lasting:
+    def wait_for_background(self) -> None:
+        """Wait for the faults in the background, such as a stopped host."""
+        wait(self._background)
+        for future in self._background:
             if error := future.exception():
                 self.product.findings.add(f"a fault failed: {type(error).__name__}: {error}")
-        self._lasting.clear()
+        self._background.clear()
 
-    def last(self, fault: Fault, seconds: float) -> None:
-        """Start a fault and end it after so long, in the background: others come on top."""
-        self.in_background(partial(self._last, fault, seconds))
+    def run_for(self, fault: Fault, seconds: float) -> None:
+        """Start a fault and end it after `seconds`, in the background."""
+        self.in_background(partial(self._run_for, fault, seconds))
 
-    def _last(self, fault: Fault, seconds: float) -> None:
+    def _run_for(self, fault: Fault, seconds: float) -> None:
         with fault:
-            injected = self.log.add(fault.name, lasts=NOT_YET)
+            injected = self.log.add(fault.name, seconds=UNTIL_ENDED)
             time.sleep(seconds)
         injected.end = time.monotonic()
 
     def in_background(self, inject: Callable[[], None]) -> None:
-        self._lasting.add(self._pool.submit(inject))
+        self._background.add(self._pool.submit(inject))
 
     def arm(self, kind: str, account: Account | None = None, **params: Any) -> None:
-        """A fault of WhatsApp, for one organization or for all; it ends by itself."""
+        """Start a fault of WhatsApp for one organization or all. It ends by itself."""
         number = account.phone if account else ""
         WhatsAppFault(self.product.simulator, kind, number=number, **params).start()
 
-    def victims(self) -> list[Account]:
-        """A few organizations; now and then all of them."""
-        if self.chance.random() < 0.08:
+    def choose_accounts(self) -> list[Account]:
+        """Return a few random organizations, sometimes all."""
+        if self.rng.random() < 0.08:
             return list(self.accounts)
-        return self.chance.sample(self.accounts, min(len(self.accounts), self.chance.randint(1, 4)))
+        return self.rng.sample(self.accounts, min(len(self.accounts), self.rng.randint(1, 4)))
 
     def seconds(self, shortest: float = 2, longest: float = 6) -> float:
-        """How long a fault lasts."""
-        return self.chance.uniform(shortest, longest)
+        """Return a random duration."""
+        return self.rng.uniform(shortest, longest)
 
-    def drop(self, victims: list[Account]) -> None:
-        """Cut their connections, so that what waits for a login bites."""
-        for account in victims:
+    def drop(self, choose_accounts: list[Account]) -> None:
+        """Drop connections, so that faults of logins take effect."""
+        for account in choose_accounts:
             self.product.simulator.drop(number=account.phone)

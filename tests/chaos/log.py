@@ -1,4 +1,4 @@
-"""Which fault was in force when, and for whom."""
+"""Record the times and the organizations of faults."""
 
 from __future__ import annotations
 
@@ -7,60 +7,60 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-NOT_YET = float("inf")
+UNTIL_ENDED = float("inf")
 
 
 @dataclass
-class Injected:
-    """A fault; of `accounts` None it is for all. Its end is its begin if it is over at once."""
+class InjectedFault:
+    """An injected fault. `accounts`: None for all. A momentary fault ends at its begin."""
 
     kind: str
     begin: float
     end: float
     accounts: frozenset[int] | None = None
 
-    def touches(self, account: int) -> bool:
-        """Whether the fault is for this organization."""
+    def affects(self, account: int) -> bool:
+        """Return whether the fault is for this organization."""
         return self.accounts is None or account in self.accounts
 
 
 class FaultLog:
-    """Every fault that was injected; several threads write it."""
+    """Records all injected faults. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._all: list[Injected] = []
+        self._all: list[InjectedFault] = []
 
     def add(
-        self, kind: str, accounts: frozenset[int] | None = None, lasts: float = 0.0
-    ) -> Injected:
-        """A fault that begins now. `lasts` NOT_YET: until `end` is set."""
+        self, kind: str, accounts: frozenset[int] | None = None, seconds: float = 0.0
+    ) -> InjectedFault:
+        """Record a fault that begins now. With UNTIL_ENDED, set `end` later."""
         now = time.monotonic()
-        fault = Injected(kind, now, now + lasts, accounts)
+        fault = InjectedFault(kind, now, now + seconds, accounts)
         with self._lock:
             self._all.append(fault)
         return fault
 
-    def cut(self) -> None:
-        """The simulator has ended, and its faults with it."""
+    def end_all(self) -> None:
+        """End the current faults of the simulator, because it has ended."""
         now = time.monotonic()
         with self._lock:
             for fault in self._all:
-                if now < fault.end < NOT_YET:
+                if now < fault.end < UNTIL_ENDED:
                     fault.end = now
 
     def count(self) -> Counter[str]:
-        """How many of each kind."""
+        """Return the number of faults of each kind."""
         with self._lock:
             return Counter(fault.kind for fault in self._all)
 
     def last_before(self, account: int, moment: float) -> tuple[str, float] | None:
-        """The fault that ended last before a moment, of those for an organization, and when.
+        """Return the last fault of an organization that ended before a moment, and its end.
 
-        One that is in force at that moment counts from its beginning: it was no hindrance.
+        A fault that is active at that moment counts by its begin: it did not prevent recovery.
         """
         with self._lock:
-            found = [fault for fault in self._all if fault.touches(account)]
+            found = [fault for fault in self._all if fault.affects(account)]
         ends = [
             (fault.end if fault.end <= moment else fault.begin, fault.kind)
             for fault in found

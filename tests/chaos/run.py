@@ -1,4 +1,4 @@
-"""One run: link everyone, break things, let go, and look."""
+"""A run: link all organizations, inject faults, end them, and check the result."""
 
 from __future__ import annotations
 
@@ -12,45 +12,47 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.client import ControlError
-from tests.chaos import verdict
+from tests.chaos import assertions
 from tests.chaos.accounts import CONNECTED, Account
 from tests.chaos.faults import TABLE
 from tests.chaos.injector import Injector, Row
 from tests.chaos.log import FaultLog
-from tests.chaos.people import Crowd, tend
+from tests.chaos.monitor import ConnectionMonitor, Recoveries
 from tests.chaos.product import Finding, Findings, NoAnswer, Product
-from tests.chaos.watching import LiveConsumer, Recoveries
+from tests.chaos.users import RandomUser, act_as_expected
 from tests.support.application import Application
 
 LINK_SECONDS = 180.0
-# From the end of the faults until all is as people want it: a link that was dropped again and
-# again waits up to five minutes, and a code that someone must scan may come after that.
+# From the end of the faults to the expected state: an unstable link waits up to five minutes, and
+# may need a scan after that.
 SETTLE_SECONDS = 360.0
-# A fresh link moves from its pairing's process to a session host when all seems well already.
-STAYS_SECONDS = 3.0
-PEOPLE = 4
+# The state must be stable, because a new link still moves to a session host.
+STABLE_SECONDS = 3.0
+USERS = 4
 
 
 @dataclass
 class Report:
-    """What a run found."""
+    """The result of a run."""
 
     seed: int
     organizations: int
     seconds: float
     faults: Counter[str]
     recoveries: Recoveries
-    settled: float | None
+    recovery_seconds: float | None
     replaced: int
-    uncertain: int
+    has_unclear_scan: int
     stops: list[tuple[int | None, float]]
-    errors: Counter[str]
+    error_counts: Counter[str]
     violations: list[str]
 
     def __str__(self) -> str:
         injected = [f"  {kind:<22}{count:>5}" for kind, count in sorted(self.faults.items())]
-        settled = f"{self.settled:.1f} s" if self.settled is not None else "NEVER"
-        wrong = [f"VIOLATION {n}: {text}" for n, text in enumerate(self.violations, 1)]
+        recovery_seconds = (
+            f"{self.recovery_seconds:.1f} s" if self.recovery_seconds is not None else "NEVER"
+        )
+        problems = [f"VIOLATION {n}: {text}" for n, text in enumerate(self.violations, 1)]
         return "\n".join(
             [
                 f"chaos: {self.organizations} organizations, {self.seconds:.0f} s of faults, "
@@ -58,17 +60,17 @@ class Report:
                 f"faults injected: {self.faults.total()}",
                 *injected,
                 "recoveries, by the fault that ended last before, from its end:",
-                *self.recoveries.told(),
-                f"after the faults, all was as people wanted within: {settled} "
+                *self.recoveries.report_lines(),
+                f"after the faults, all was as people wanted within: {recovery_seconds} "
                 f"(at most {SETTLE_SECONDS:.0f} s)",
                 f"logins that found their device live elsewhere: {self.replaced}",
-                f"organizations with a scan that broke off: {self.uncertain}",
+                f"organizations with a scan that broke off: {self.has_unclear_scan}",
                 "clean stops, exit status and seconds: "
                 + (", ".join(f"{status} in {took:.1f}" for status, took in self.stops) or "none"),
                 "errors in the product's log:",
-                *(f"  {count:>5} {text}" for text, count in self.errors.most_common(12)),
-                *wrong,
-                f"{len(wrong)} violations" if wrong else "no violation",
+                *(f"  {count:>5} {text}" for text, count in self.error_counts.most_common(12)),
+                *problems,
+                f"{len(problems)} violations" if problems else "no violation",
             ]
         )
 
@@ -80,10 +82,10 @@ def run(
     seed: int,
     pace: float,
     table: Sequence[Row] = TABLE,
-    people: int = PEOPLE,
+    users: int = USERS,
 ) -> Report:
-    """A run on a fresh data folder. `pace`: seconds between faults, on average."""
-    chance = random.Random(seed)
+    """Run on an empty data folder. `pace`: seconds between faults, on average."""
+    rng = random.Random(seed)
     findings, log = Findings(), FaultLog()
     with _application(data_dir) as application:
         product = Product(application, findings)
@@ -92,31 +94,33 @@ def run(
         accounts = [Account(pk, f"5511970{n:06d}") for n, pk in enumerate(ids, 1)]
         for account in accounts:
             account.desired = CONNECTED
-        if _until_all_is_well(product, accounts, LINK_SECONDS) is None:
-            raise AssertionError(f"not linked to begin with: {verdict.present(product, accounts)}")
+        if _wait_until_expected(product, accounts, LINK_SECONDS) is None:
+            raise AssertionError(
+                f"not linked to begin with: {assertions.problems_now(product, accounts)}"
+            )
 
-        watcher = LiveConsumer(product, accounts, log)
-        watcher.start()
-        injector = Injector(product, accounts, log, watcher, chance, table)
-        crowd = [Crowd(product, accounts, random.Random(chance.random())) for _ in range(people)]
-        _trouble(injector, crowd, seconds, pace)
-        settled = _until_all_is_well(product, accounts, SETTLE_SECONDS)
-        watcher.over.set()
-        watcher.join()
-        _judge(product, accounts, settled is not None)
+        monitor = ConnectionMonitor(product, accounts, log)
+        monitor.start()
+        injector = Injector(product, accounts, log, monitor, rng, table)
+        crowd = [RandomUser(product, accounts, random.Random(rng.random())) for _ in range(users)]
+        _inject_faults(injector, crowd, seconds, pace)
+        recovery_seconds = _wait_until_expected(product, accounts, SETTLE_SECONDS)
+        monitor.stopped.set()
+        monitor.join()
+        _record_problems(product, accounts, recovery_seconds is not None)
         product.replaced += product.simulator.stats().get("replaced", 0)
-        violations = [_told(product, finding) for finding in findings.all()]
+        violations = [_format_finding(product, finding) for finding in findings.all()]
     return Report(
         seed,
         organizations,
         seconds,
         log.count(),
-        watcher.recoveries,
-        settled,
+        monitor.recoveries,
+        recovery_seconds,
         product.replaced,
-        sum(account.uncertain for account in accounts),
+        sum(account.has_unclear_scan for account in accounts),
         product.stops,
-        product.errors(),
+        product.error_counts(),
         violations,
     )
 
@@ -127,73 +131,75 @@ def _application(data_dir: Path) -> Application:
         RECONNECTS_PER_ORGANIZATION="100000",
         RECONNECTS_PER_CALLER="1000000",
         OUTDATED_RETRY_SECONDS="2",
-        # So few that there are several hosts to harm.
+        # Few, so that there are several hosts.
         SESSIONS_PER_HOST="8",
     )
 
 
-def _trouble(injector: Injector, people: list[Crowd], seconds: float, pace: float) -> None:
-    """Faults and people, for a time; then neither."""
-    for person in people:
-        person.start()
+def _inject_faults(
+    injector: Injector, users: list[RandomUser], seconds: float, pace: float
+) -> None:
+    """Run the faults and the users for a while, then stop both."""
+    for user in users:
+        user.start()
     try:
         injector.run(seconds, pace)
     finally:
         injector.end()
-        for person in people:
-            person.over.set()
-        for person in people:
-            person.join()
+        for user in users:
+            user.stopped.set()
+        for user in users:
+            user.join()
 
 
-def _until_all_is_well(product: Product, accounts: list[Account], seconds: float) -> float | None:
-    """People do as the product says, until all is as they want, and stays so.
+def _wait_until_expected(product: Product, accounts: list[Account], seconds: float) -> float | None:
+    """Act as users until all organizations are as expected, and stay so.
 
-    Returns after how long it was, or None.
+    Returns the seconds, or None at the timeout.
     """
-    begun = time.monotonic()
-    wrong = {account.id for account in accounts}
-    well_since: float | None = None
-    with ThreadPoolExecutor(PEOPLE) as people:
-        while (now := time.monotonic()) - begun < seconds:
-            busy = [account for account in accounts if account.id in wrong]
-            # A request may wait for seconds; the next round asks again.
-            list(people.map(lambda account: _tended(product, account), busy))
+    started = time.monotonic()
+    problems = {account.id for account in accounts}
+    expected_since: float | None = None
+    with ThreadPoolExecutor(USERS) as users:
+        while (now := time.monotonic()) - started < seconds:
+            busy = [account for account in accounts if account.id in problems]
+            # Requests may wait for seconds, so run them in parallel.
+            list(users.map(lambda account: _act(product, account), busy))
             with suppress(ControlError, NoAnswer):
-                wrong = set(verdict.present(product, accounts))
-            if wrong:
-                well_since = None
-            elif well_since is None:
-                well_since = now
-            elif now - well_since > STAYS_SECONDS:
-                return well_since - begun
+                problems = set(assertions.problems_now(product, accounts))
+            if problems:
+                expected_since = None
+            elif expected_since is None:
+                expected_since = now
+            elif now - expected_since > STABLE_SECONDS:
+                return expected_since - started
             time.sleep(0.5)
     return None
 
 
-def _tended(product: Product, account: Account) -> None:
+def _act(product: Product, account: Account) -> None:
     try:
-        tend(product, account)
+        act_as_expected(product, account)
     except NoAnswer as error:
         product.findings.add(str(error), notes=product.log_end())
 
 
-def _judge(product: Product, accounts: list[Account], well: bool) -> None:
-    """Write down what is wrong for good: now, at WhatsApp, in the history."""
-    wrong = {} if well else verdict.present(product, accounts)
-    left = verdict.left_over(product, accounts)
+def _record_problems(product: Product, accounts: list[Account], as_expected: bool) -> None:
+    """Record final problems of the state, the devices and the history."""
+    problems = {} if as_expected else assertions.problems_now(product, accounts)
+    left = assertions.leftover_devices(product, accounts)
     for account in accounts:
-        lines, status = verdict.history(product, account), product.status(account.id)
-        gaps = verdict.history_gaps(lines, status)
-        for what in (*wrong.get(account.id, ()), *left.get(account.id, ()), *gaps):
+        lines, status = assertions.history(product, account), product.status(account.id)
+        gaps = assertions.history_gaps(lines, status)
+        for what in (*problems.get(account.id, ()), *left.get(account.id, ()), *gaps):
             product.findings.add(what, account)
 
 
-def _told(product: Product, finding: Finding) -> str:
-    """A violation, with what the driver did and what the product's history says of that time."""
+def _format_finding(product: Product, finding: Finding) -> str:
+    """Return a violation with the driver's notes and the product's history."""
     if finding.account is None:
         return f"{finding.what}\n{finding.notes}"
-    history = verdict.happened(product, finding.account, finding.at + 1)
+    history = assertions.format_history(product, finding.account, finding.at + 1)
     seen = time.strftime("%H:%M:%S", time.gmtime(finding.at))
     return (
         f"{finding.what} (seen {seen})\n  the driver:\n{finding.notes}\n  its history:\n{history}"

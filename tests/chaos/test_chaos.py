@@ -1,51 +1,51 @@
-"""The short form of `make chaos`, and that it can fail."""
+"""A short run of `make chaos`, and runs that must fail."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.chaos.assertions import history_gaps
 from tests.chaos.injector import Injector, Row
 from tests.chaos.run import run
-from tests.chaos.verdict import history_gaps
 from tests.support.faults import IN_FILES, NOT_IN_FILES
 
 pytestmark = pytest.mark.skipif(not IN_FILES, reason=NOT_IN_FILES)
 ORGANIZATIONS, SECONDS, SEED, PACE = 12, 40.0, 20260301, 0.6
 
 
-def test_random_faults_end_with_every_connection_as_wanted(tmp_path: Path) -> None:
+def test_connections_reach_the_expected_state_after_random_faults(tmp_path: Path) -> None:
     report = run(tmp_path / "data", ORGANIZATIONS, SECONDS, SEED, PACE)
     print(report)
     assert report.recoveries.all, "a storm that harmed no one"
     assert not report.violations, f"seed {SEED}\n{report}"
 
 
-def test_unexcused_loss_is_a_violation(tmp_path: Path) -> None:
-    def unlink_untold(injector: Injector) -> None:
+def test_unexpected_loss_is_a_violation(tmp_path: Path) -> None:
+    def unlink_unrecorded(injector: Injector) -> None:
         for account in injector.accounts:
             injector.product.simulator.unlink(number=account.phone)
 
-    table = [Row("unlinked, and the ledger does not know", unlink_untold)]
-    # Without people at random, who might disconnect it first and so excuse it.
-    report = run(tmp_path / "data", 2, 1, SEED, 2, table, people=0)
+    table = [Row("unlinked, and the ledger does not know", unlink_unrecorded)]
+    # Without random users, who might disconnect it first.
+    report = run(tmp_path / "data", 2, 1, SEED, 2, table, users=0)
     assert any("nothing has unlinked it" in violation for violation in report.violations)
-    assert report.settled is not None, "people have linked them again"
+    assert report.recovery_seconds is not None, "people have linked them again"
 
 
 def line(event: str, before: str, state: str) -> dict[str, Any]:
     return {"at": "", "event": event, "stateBefore": before, "state": state, "reason": event}
 
 
-def test_missing_history_line_is_a_gap() -> None:
-    whole = [
+def test_missing_event_is_a_gap() -> None:
+    events = [
         line("resumed", "reconnecting", "connected"),
         line("link_lost", "connected", "reconnecting"),
         line("linked", "disconnected", "connected"),
     ]
     now = {"state": "connected", "reason": "resumed"}
-    assert history_gaps(whole, now) == []
+    assert history_gaps(events, now) == []
     for missing in range(3):
-        assert history_gaps([*whole[:missing], *whole[missing + 1 :]], now)
-    assert history_gaps(whole, {"state": "reconnecting", "reason": "link_lost"})
+        assert history_gaps([*events[:missing], *events[missing + 1 :]], now)
+    assert history_gaps(events, {"state": "reconnecting", "reason": "link_lost"})
     assert history_gaps([], now)

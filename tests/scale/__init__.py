@@ -1,1 +1,1 @@
-"""The product grown up: web processes and workers on PostgreSQL and Redis, and their ends."""
+"""Tests with several web processes and workers on PostgreSQL and Redis."""

@@ -1,4 +1,4 @@
-"""When every worker is full, people are told so, and are served as soon as there is room."""
+"""With full workers the status says so, and requests continue when there is room."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def test_request_waits_while_workers_are_full(tmp_path: Path) -> None:
         second = int(cluster.manage("create_organization", "One too many"))
         assert cluster.webs[0].whatsapp("POST", second, "reconnect").status == 202
         until(lambda: reason(cluster, second) == "no_room", SECONDS, "told that there is no room")
-        told = cluster.webs[0].whatsapp("GET", second, "status").body
-        assert (told["state"], told["hasQRCode"]) == ("connecting", False)
-        assert "start another worker" in told["nextStep"]
-        # What the full worker has itself, it goes on to look after.
+        status = cluster.webs[0].whatsapp("GET", second, "status").body
+        assert (status["state"], status["hasQRCode"]) == ("connecting", False)
+        assert "start another worker" in status["nextStep"]
+        # The full worker keeps its own organization.
         assert reason(cluster, first) == "linked"
         cluster.webs[0].whatsapp("DELETE", first, "disconnect")
         until(lambda: reason(cluster, second) == "waiting_for_scan", SECONDS, "a QR code")

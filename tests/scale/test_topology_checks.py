@@ -1,4 +1,4 @@
-"""Combinations that cannot work are refused at the start, in one line that says what to do."""
+"""Combinations of settings that cannot work prevent the start, with one line of advice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECONDS = 60.0
 
 
 def refusal(folder: Path, *command: str, **environment: str) -> str:
-    """What a process that must not run says last. Raises AssertionError if it goes on."""
+    """Return the last line of a process that must fail. Raises AssertionError if it succeeds."""
     folder.mkdir(mode=0o700)
     done = subprocess.run(
         [sys.executable, "manage.py", *command],
@@ -31,8 +31,8 @@ def refusal(folder: Path, *command: str, **environment: str) -> str:
 
 
 @pytest.fixture
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the whole suite may run on is not what these processes are given."""
+def default_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the database and Redis of the test run."""
     for name in ("DATABASE_URL", "REDIS_URL", "REDIS_PREFIX"):
         monkeypatch.setenv(name, "")
 

@@ -1,4 +1,4 @@
-"""Watching all organizations, and timing how they come back."""
+"""Monitor all organizations, and measure their recoveries."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from tests.chaos.accounts import CONNECTED, Account
 from tests.chaos.log import FaultLog
 from tests.chaos.product import Product
 
-LOOK_SECONDS = 0.25
-# A pairing's process hands its link to a session host, and the old one may close a little later.
+POLL_SECONDS = 0.25
+# A pairing host may close a little later than the session host connects.
 TWO_ONLINE_SECONDS = 15.0
 
 
 @dataclass
 class Outage:
-    """From when an organization was not connected, and whether a person had to help."""
+    """The begin of an outage, and whether it needed a user."""
 
     begin: float
-    by_person: bool = False
+    needed_user: bool = False
 
 
 @dataclass
 class Recoveries:
-    """How long organizations took, by the fault that ended last before they were back."""
+    """Durations of recoveries, by the last fault before them."""
 
-    by_itself: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    with_person: int = 0
+    automatic: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    with_user: int = 0
 
     @property
     def all(self) -> list[float]:
-        return [seconds for times in self.by_itself.values() for seconds in times]
+        return [seconds for times in self.automatic.values() for seconds in times]
 
-    def told(self) -> list[str]:
-        """One line for each kind, and one for all."""
+    def report_lines(self) -> list[str]:
+        """Return a line for each kind, and one for all."""
         lines = [
             f"  {kind:<22}{len(times):>5}  median {statistics.median(times):6.2f} s"
             f"  worst {max(times):6.2f} s"
-            for kind, times in sorted(self.by_itself.items())
+            for kind, times in sorted(self.automatic.items())
         ]
         times = self.all
         median = f"{statistics.median(times):.2f} s" if times else "none"
@@ -51,37 +51,37 @@ class Recoveries:
         return [
             *lines,
             f"came back by themselves: {len(times)}, median {median}, worst {worst}; "
-            f"with a person: {self.with_person}",
+            f"with a person: {self.with_user}",
         ]
 
 
-class LiveConsumer(threading.Thread):
-    """Looks at the database file and at WhatsApp's device list several times a second."""
+class ConnectionMonitor(threading.Thread):
+    """Polls the database file and WhatsApp's device list several times a second."""
 
     def __init__(self, product: Product, accounts: list[Account], log: FaultLog) -> None:
         super().__init__(daemon=True)
-        self.over = threading.Event()
+        self.stopped = threading.Event()
         self.recoveries = Recoveries()
-        self.stopping_hosts = 0  # while hosts stand still, WhatsApp takes the dead for living
+        self.stopping_hosts = 0  # WhatsApp counts stopped hosts as online
         self._product, self._accounts, self._log = product, accounts, log
         self._outages: dict[int, Outage] = {}
-        self._excuses: dict[int, int] = {}
+        self._losses_allowed: dict[int, int] = {}
         self._two_online: dict[str, float] = {}
 
     def run(self) -> None:
-        while not self.over.wait(LOOK_SECONDS):
+        while not self.stopped.wait(POLL_SECONDS):
             try:
-                self._look()
+                self._poll()
             except Exception as error:
                 self._product.findings.add(f"the watcher broke: {type(error).__name__}: {error}")
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         before = {account.id: account.jid for account in self._accounts}
-        begun = time.monotonic()
+        started = time.monotonic()
         try:
             rows = self._product.rows()
         except sqlite3.Error:
-            return  # It is locked away; what is cannot be seen.
+            return  # Another fault blocks the database.
         try:
             devices = self._product.simulator.devices()
         except ControlError:
@@ -92,14 +92,16 @@ class LiveConsumer(threading.Thread):
                 online[device["number"]].add(device["jid"])
         for account in self._accounts:
             state, reason = rows.get(account.id, ("", ""))
-            self._judge(account, before[account.id], state, reason)
+            self._record_problems(account, before[account.id], state, reason)
             self._count_online(account, online[account.phone])
-            self._time(account, state == CONNECTED and bool(online[account.phone]), begun)
+            self._measure_outage(
+                account, state == CONNECTED and bool(online[account.phone]), started
+            )
 
-    def _judge(self, account: Account, jid: str, state: str, reason: str) -> None:
-        """A linked organization that nothing has unlinked needs no person."""
+    def _record_problems(self, account: Account, jid: str, state: str, reason: str) -> None:
+        """Record a linked organization that needs a user without a reason."""
         linked = jid and jid == account.jid
-        if linked and state == "action_needed" and reason not in account.allowed:
+        if linked and state == "action_needed" and reason not in account.allowed_reasons:
             self._product.findings.add(
                 f"it needs a person ({reason}), though it is linked as {jid} and nothing has "
                 "unlinked it",
@@ -116,19 +118,19 @@ class LiveConsumer(threading.Thread):
                 account,
             )
 
-    def _time(self, account: Account, up: bool, now: float) -> None:
-        excused = self._excuses.get(account.id) != account.excuses
-        self._excuses[account.id] = account.excuses
+    def _measure_outage(self, account: Account, is_up: bool, now: float) -> None:
+        loss_allowed = self._losses_allowed.get(account.id) != account.losses_allowed
+        self._losses_allowed[account.id] = account.losses_allowed
         outage = self._outages.get(account.id)
-        if not up:
+        if not is_up:
             outage = self._outages.setdefault(account.id, Outage(now))
-            outage.by_person |= excused or not account.jid
+            outage.needed_user |= loss_allowed or not account.jid
         elif outage is not None:
             del self._outages[account.id]
-            if outage.by_person or excused:
-                self.recoveries.with_person += 1
+            if outage.needed_user or loss_allowed:
+                self.recoveries.with_user += 1
                 return
             last = self._log.last_before(account.id, now)
             kind, end = last or ("nothing", outage.begin)
             since = max(outage.begin, end)
-            self.recoveries.by_itself[kind].append(max(0.0, now - since))
+            self.recoveries.automatic[kind].append(max(0.0, now - since))

@@ -1,4 +1,4 @@
-"""Who holds a socket of whom, as WhatsApp sees it."""
+"""Monitor the sockets that WhatsApp sees."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Self
 
 from simulator.client import ControlClient, ControlError
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 
 
-class Holders(threading.Thread):
-    """Looks at the simulator's connections many times a second, until it is left."""
+class SocketMonitor(threading.Thread):
+    """Polls the simulator's connections many times a second, as a context manager."""
 
     def __init__(self, simulator: ControlClient) -> None:
         super().__init__(name="holders", daemon=True)
         self._simulator = simulator
-        self._over = threading.Event()
-        self.most = 0  # logged-in connections of one device at one time
-        self.fewest_online = 10**9
-        self.looks = 0
+        self._stopped = threading.Event()
+        self.max_per_device = 0  # maximum of parallel connections of one device
+        self.min_online = 10**9
+        self.polls = 0
         self.peak_logins = 0  # in one second
         self._logins: list[tuple[float, int]] = []
         self._before = simulator.stats()
@@ -30,16 +30,16 @@ class Holders(threading.Thread):
         self.logouts = 0
 
     def run(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
+        while not self._stopped.wait(POLL_SECONDS):
             try:
                 found = self._simulator.connections()
                 stats = self._simulator.stats()
             except ControlError:
                 continue
             held = Counter(one["jid"] for one in found if one["jid"] and one["state"] == "online")
-            self.looks += 1
-            self.most = max(self.most, *held.values(), 0)
-            self.fewest_online = min(self.fewest_online, len(held))
+            self.polls += 1
+            self.max_per_device = max(self.max_per_device, *held.values(), 0)
+            self.min_online = min(self.min_online, len(held))
             self._count_logins(stats["logins"])
 
     def _count_logins(self, logins: int) -> None:
@@ -58,7 +58,7 @@ class Holders(threading.Thread):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._stopped.set()
         self.join(10)
         after = self._simulator.stats()
         self.replaced = after["replaced"] - self._before["replaced"]
