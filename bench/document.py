@@ -1,4 +1,4 @@
-"""docs/benchmarks.md, and the machine's words in it."""
+"""Write docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -39,31 +39,31 @@ PACKAGES = ("neonize", "Django", "daphne")
 
 
 def facts(load_before: str) -> dict[str, str]:
-    """What the figures were measured on."""
-    said = {
+    """Return the description of the machine and the versions."""
+    machine_facts = {
         "processor": measure.machine(),
         "memory": f"{measure.memory_gib():.0f} GiB",
         "kernel": f"{platform.system()} {platform.release().split('-')[0]}",
         "Python": f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}",
         "this product": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     }
-    said["load average before"] = load_before
-    return said
+    machine_facts["load average before"] = load_before
+    return machine_facts
 
 
 def peer_facts() -> dict[str, str]:
-    """What the peer is made of."""
+    """Return the versions of the peer."""
     package = json.loads((baileys.SOURCE / "package.json").read_text())
-    used = package["dependencies"]
-    made_of = ", ".join(f"{name} {used[name]}" for name in ("baileys", "express"))
-    return {"Baileys peer": f"Node {baileys.version(baileys.node())}, {made_of}"}
+    versions = package["dependencies"]
+    packages = ", ".join(f"{name} {versions[name]}" for name in ("baileys", "express"))
+    return {"Baileys peer": f"Node {baileys.version(baileys.node())}, {packages}"}
 
 
-def page(report: Report, said: dict[str, str], command: str) -> str:
-    """The whole document."""
+def page(report: Report, machine_facts: dict[str, str], command: str) -> str:
+    """Return the whole document."""
     now = datetime.now(UTC)
     rows = {
-        **said,
+        **machine_facts,
         "load average after": measure.load_average(),
         "measured": f"{now:%Y-%m-%d %H:%M} UTC",
         "command": f"`{command}`",

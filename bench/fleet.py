@@ -1,4 +1,4 @@
-"""What it costs to hold many links, and how fast they all come back: one function per figure."""
+"""Measure the cost of many links, and their recovery: one function for each figure."""
 
 from __future__ import annotations
 
@@ -6,88 +6,87 @@ import time
 from collections.abc import Sequence
 
 from bench import load, measure
-from bench.linked import PATIENCE_SECONDS, SAMPLE_SECONDS, Linked
+from bench.linked import SAMPLE_SECONDS, TIMEOUT_SECONDS, Linked
 from tests.support.application import until
 
 STATUS_CLIENTS = 8
 
 
 def link(fleet: Linked, count: int) -> float:
-    """Seconds to link as many as are still missing of `count`."""
-    begun = time.time()
+    """Link up to `count` organizations. Returns the seconds."""
+    started = time.time()
     fleet.link(count - fleet.size)
-    taken = time.time() - begun
+    taken = time.time() - started
     fleet.settle()
     return taken
 
 
 def memory(fleet: Linked) -> float:
-    """The PSS of the whole tree in MiB."""
+    """Return the PSS of the whole process tree in MiB."""
     return measure.pss_mib(fleet.service.processes())
 
 
 def restart(fleet: Linked) -> float:
-    """Stop in order and start again. Returns the seconds that the stop took."""
+    """Stop regularly and start again. Returns the seconds of the stop."""
     logins = fleet.service.simulator.stats()["logins"]
-    begun = time.time()
+    started = time.time()
     fleet.service.stop()
-    taken = time.time() - begun
+    taken = time.time() - started
     fleet.service.start()
     fleet.wait_online(logins)
-    fleet.wait_status(begun)
+    fleet.wait_status(started)
     fleet.settle()
     return taken
 
 
 def idle(fleets: Sequence[Linked], rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Per cent of one core while no one asks for anything, of all services at the same time."""
-    looks = {one.service.name: one.service.processes for one in fleets}
-    found = [measure.idle_percents(looks, seconds) for _ in range(rounds)]
-    return {name: [percents[name] for percents in found] for name in looks}
+    """Return the idle CPU of all services in the same period, in % of a core."""
+    groups = {one.service.name: one.service.processes for one in fleets}
+    found = [measure.idle_percents(groups, seconds) for _ in range(rounds)]
+    return {name: [percents[name] for percents in found] for name in groups}
 
 
 def statuses(fleet: Linked, seconds: float) -> float:
-    """Answers to `GET status` per second, of several clients that ask without a pause."""
+    """Return the responses to `GET status` per second, with several busy clients."""
     service, numbers = fleet.service, fleet.organizations
     return load.statuses(service.port, service.token, numbers, STATUS_CLIENTS, seconds)
 
 
 def kill(fleet: Linked) -> tuple[float, float]:
-    """Seconds from kill -9 until all are online, and until every status says so; no scan."""
+    """Return the seconds from kill -9 until all are online, and until every status is."""
     logins = fleet.service.simulator.stats()["logins"]
     killed = time.time()
     fleet.service.kill()
     fleet.service.start()
     online = fleet.wait_online(logins)
-    _, told = fleet.wait_status(killed)
+    _, status_at = fleet.wait_status(killed)
     fleet.settle()
-    return online - killed, told - killed
+    return online - killed, status_at - killed
 
 
 def drop(fleet: Linked) -> tuple[float, float]:
-    """Seconds from the cut of all connections until all are online, and every status says so."""
+    """Return the seconds from a drop until all are online, and until every status is."""
     simulator = fleet.service.simulator
     logins = simulator.stats()["logins"]
     dropped = time.time()
     assert simulator.drop() == fleet.size
     online = fleet.wait_online(logins)
-    _, told = fleet.wait_status(dropped)
+    _, status_at = fleet.wait_status(dropped)
     fleet.settle()
-    return online - dropped, told - dropped
+    return online - dropped, status_at - dropped
 
 
 def outage(fleet: Linked, seconds: float) -> tuple[float, float]:
-    """WhatsApp away for a while: everyone dropped, and every dial refused.
+    """Drop all connections and refuse dials for `seconds`.
 
-    Returns the seconds from its end until all are online, and the most dials within one second
-    from then on.
+    Returns the seconds from the end until all are online, and the most dials within one second.
     """
     simulator = fleet.service.simulator
-    before, begun = simulator.stats(), time.time()
+    before, started = simulator.stats(), time.time()
     simulator.arm("refuse", seconds=seconds)
     end = time.time() + seconds
     simulator.drop()
-    samples = [(begun, before["dials"])]
+    samples = [(started, before["dials"])]
 
     def all_online() -> bool:
         time.sleep(SAMPLE_SECONDS)
@@ -96,7 +95,7 @@ def outage(fleet: Linked, seconds: float) -> tuple[float, float]:
         again = stats["logins"] - before["logins"] >= fleet.size
         return again and stats["online"] == fleet.size
 
-    until(all_online, seconds + PATIENCE_SECONDS, "all online after an outage")
+    until(all_online, seconds + TIMEOUT_SECONDS, "all online after an outage")
     during = [sample for sample in samples if sample[0] <= end]
     after = [during[-1], *(sample for sample in samples if sample[0] > end)]
     fleet.settle()
@@ -104,12 +103,12 @@ def outage(fleet: Linked, seconds: float) -> tuple[float, float]:
 
 
 def peak(samples: list[tuple[float, int]]) -> float:
-    """The most that a counter grew within one second."""
+    """Return the largest increase of a counter within one second."""
     return float(
         max(
             later - sooner
-            for begun, sooner in samples
+            for started, sooner in samples
             for ended, later in samples
-            if 0 <= ended - begun <= 1 + SAMPLE_SECONDS
+            if 0 <= ended - started <= 1 + SAMPLE_SECONDS
         )
     )

@@ -1,8 +1,7 @@
-"""`python -m bench.growth`: what 10, 100 and 1,000 linked organizations cost on several processes.
+"""`python -m bench.growth`: measure 10, 100 and 1,000 linked organizations on a cluster.
 
-One web process and two workers on PostgreSQL and Redis, everything on this machine. For each size:
-memory, idle CPU, what the database has to do meanwhile, and how long all take to be back after both
-workers were killed and started again.
+One web process and two workers on PostgreSQL and Redis, all on this machine. For each size: memory,
+idle CPU, database load, and the recovery after both workers were killed and started again.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from tests.support.application import until
 from tests.support.cluster import Cluster
 
 SIZES = (10, 100, 1000)
-PATIENCE_SECONDS = 600.0
+TIMEOUT_SECONDS = 600.0
 QUIET_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class Size:
-    """What was measured with so many organizations."""
+    """The figures for a number of organizations."""
 
     organizations: int
     link_seconds: float
@@ -59,10 +58,10 @@ HEADINGS = {
 
 
 def measure(cluster: Cluster, organizations: int, idle_seconds: float) -> Size:
-    """Link so many in all, and measure."""
-    begun = time.monotonic()
+    """Link up to `organizations`, and measure."""
+    started = time.monotonic()
     cluster.link(organizations - len(cluster.organizations))
-    linked = time.monotonic() - begun
+    linked = time.monotonic() - started
     resumed, peak = resume(cluster)
     time.sleep(QUIET_SECONDS)
     before, at = transactions(cluster), time.monotonic()
@@ -103,32 +102,32 @@ def resume(cluster: Cluster) -> tuple[float, int]:
     for worker in cluster.workers:
         worker.kill()
     until(lambda: cluster.online() == 0, 30, "all offline")
-    begun = time.monotonic()
+    started = time.monotonic()
     for worker in cluster.workers:
         worker.start()
     wanted = len(cluster.organizations)
-    seen = [(begun, cluster.simulator.stats()["logins"])]
+    seen = [(started, cluster.simulator.stats()["logins"])]
 
     def all_online() -> bool:
         stats = cluster.simulator.stats()
         seen.append((time.monotonic(), stats["logins"]))
         return bool(stats["online"] == wanted)
 
-    until(all_online, PATIENCE_SECONDS, "all online again")
-    lasted = time.monotonic() - begun
-    until(cluster.settled, PATIENCE_SECONDS, "all connected")
+    until(all_online, TIMEOUT_SECONDS, "all online again")
+    duration = time.monotonic() - started
+    until(cluster.settled, TIMEOUT_SECONDS, "all connected")
     peak = max(n - min(m for at, m in seen if at > now - 1.0) for now, n in seen)
-    return lasted, peak
+    return duration, peak
 
 
 def transactions(cluster: Cluster) -> int:
-    """How many PostgreSQL has committed so far."""
+    """Return the number of transactions that PostgreSQL has committed."""
     rows = cluster.postgres.sql("SELECT sum(xact_commit) FROM pg_stat_database")
     return int(str(rows[0][0]))
 
 
 def postgres(cluster: Cluster) -> set[int]:
-    """The server's processes."""
+    """Return the pids of the server's processes."""
     assert cluster.postgres.process is not None
     parent = str(cluster.postgres.process.pid)
     found = {int(parent)}
@@ -137,17 +136,17 @@ def postgres(cluster: Cluster) -> set[int]:
             if path.read_text().rpartition(")")[2].split()[1] == parent:
                 found.add(int(path.parent.name))
         except OSError:
-            continue  # It ended while we looked.
+            continue  # It ended meanwhile.
     return found
 
 
 def table(sizes: list[Size]) -> str:
-    """Markdown: a row for each figure, a column for each size."""
+    """Return a Markdown table: a row for each figure, a column for each size."""
     lines = []
     for name, heading in HEADINGS.items():
         values = [getattr(size, name) for size in sizes]
-        told = [f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" for value in values]
-        lines.append(f"| {heading} | " + " | ".join(told) + " |")
+        cells = [f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" for value in values]
+        lines.append(f"| {heading} | " + " | ".join(cells) + " |")
         if name == "organizations":
             lines.append("|---|" + "--:|" * len(sizes))
     return "\n".join(lines)
@@ -157,13 +156,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--organizations", type=int, nargs="+", default=SIZES)
     parser.add_argument("--idle-seconds", type=float, default=60.0)
-    given = parser.parse_args()
+    options = parser.parse_args()
     print(f"{machine()}, {memory_gib():.0f} GiB; load {load_average()}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="growth-"))
     sizes: list[Size] = []
     with Cluster(folder, webs=1, workers=2) as cluster:
-        for organizations in sorted(given.organizations):
-            sizes.append(measure(cluster, organizations, given.idle_seconds))
+        for organizations in sorted(options.organizations):
+            sizes.append(measure(cluster, organizations, options.idle_seconds))
             print(f"\n{table(sizes)}", flush=True)
 
 

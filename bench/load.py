@@ -1,7 +1,6 @@
-"""As many `GET status` as a service answers: clients on kept connections, with next to no cost.
+"""Measure the rate of `GET status` with cheap clients on persistent connections.
 
-They share one core with nobody but each other, in a process of their own, so that the measuring
-process's other threads are not in the way.
+The clients run in a separate process, undisturbed by other threads.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ START_SECONDS = 30.0
 def statuses(
     port: int, token: str, organizations: list[int], clients: int, seconds: float
 ) -> float:
-    """Answers per second, counted in a process of its own."""
+    """Return the responses per second, measured in a separate process."""
     numbers = ",".join(map(str, organizations))
     command = [sys.executable, "-m", "bench.load", str(port), numbers, str(clients), str(seconds)]
     done = subprocess.run(
         command,
         cwd=ROOT,
-        # Not an argument: those can be read by everyone on the machine.
+        # Not an argument, which all users of the machine can read.
         input=token,
         stdout=subprocess.PIPE,
         text=True,
@@ -44,17 +43,17 @@ def statuses(
 
 @dataclass
 class Client:
-    """One connection, its next request, and what has come of the answer so far."""
+    """A connection with its next requests and the received part of a response."""
 
     connection: socket.socket
     requests: Iterator[bytes]
     received: bytes = b""
 
-    def ask(self) -> None:
+    def send_request(self) -> None:
         self.connection.sendall(next(self.requests))
 
-    def hear(self) -> bool:
-        """Take what has come. Whether the answer is complete; AssertionError for no 200."""
+    def receive(self) -> bool:
+        """Receive data. Returns whether the response is complete. Raises unless it is a 200."""
         chunk = self.connection.recv(65_536)
         assert chunk, "the service closed a connection"
         self.received += chunk
@@ -67,7 +66,7 @@ class Client:
 
 
 def length_of(head: bytes) -> int:
-    """The body's length, by an answer's head."""
+    """Return the Content-Length of a response."""
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":
@@ -89,15 +88,15 @@ def count(port: int, token: str, organizations: list[int], clients: int, seconds
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client = Client(connection, requests_for(organizations[number::clients], token, ids))
             selector.register(connection, selectors.EVENT_READ, client)
-            client.ask()
-        answers, begun = 0, time.perf_counter()
-        while (passed := time.perf_counter() - begun) < seconds:
+            client.send_request()
+        answers, started = 0, time.perf_counter()
+        while (passed := time.perf_counter() - started) < seconds:
             ready = selector.select(ANSWER_SECONDS)
             assert ready, f"no answer within {ANSWER_SECONDS:g} s"
             for key, _ in ready:
-                if key.data.hear():
+                if key.data.receive():
                     answers += 1
-                    key.data.ask()
+                    key.data.send_request()
     return answers / passed
 
 
@@ -113,5 +112,5 @@ def requests_for(organizations: list[int], token: str, ids: Iterator[int]) -> It
 if __name__ == "__main__":
     port, numbers, clients, seconds = sys.argv[1:]
     token = sys.stdin.read()
-    asked = [int(number) for number in numbers.split(",")]
-    print(count(int(port), token, asked, int(clients), float(seconds)))
+    organization_ids = [int(number) for number in numbers.split(",")]
+    print(count(int(port), token, organization_ids, int(clients), float(seconds)))

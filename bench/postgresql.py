@@ -1,8 +1,8 @@
-"""`python -m bench.postgresql [ORGANIZATIONS…]`: connections to PostgreSQL, with so many linked.
+"""`python -m bench.postgresql [ORGANIZATIONS…]`: count the connections to PostgreSQL.
 
-Starts a PostgreSQL (with its writes on the disk), the product and the simulator, links more and
-more organizations, and prints a line for each number of them: the connections of hosts (the Go
-library), of the stores and of Django, at rest and while all are resumed at once.
+Starts a PostgreSQL (with fsync), the product and the simulator, links organizations, and prints for
+each number of them the connections of hosts (the Go library), stores and Django: while idle and
+while all links resume.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.linking import decode
 from tests.support.services import Postgres
 
 SIZES = (1, 25, 100)
-LINKED_AT_ONCE = 2
+PARALLEL_LINKS = 2
 SAMPLE_SECONDS = 0.05
 REST_SECONDS = 15.0
 KINDS = {"whatsapp_orgs host": "hosts", "whatsapp_orgs stores": "stores"}
@@ -33,42 +33,42 @@ QUERY = """
 """
 
 
-class Watch:
-    """The most connections of each kind that were open at the same time."""
+class ConnectionSampler:
+    """Samples the open connections of each kind, and keeps the maximum."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-        self.most: Counter[str] = Counter()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._sample)
+        self.maximum: Counter[str] = Counter()
         self.total = self.seconds = 0.0
 
-    def _look(self) -> None:
-        begun = time.monotonic()
+    def _sample(self) -> None:
+        started = time.monotonic()
         with psycopg.connect(self._url, autocommit=True) as connection:
             samples = 0
-            while not self._over.wait(SAMPLE_SECONDS):
+            while not self._stopped.wait(SAMPLE_SECONDS):
                 now: Counter[str] = Counter()
                 for name, count in connection.execute(QUERY):
                     now[KINDS.get(str(name), "django")] += int(count)
-                self.most |= now
-                self.most |= Counter({"together": now.total()})
+                self.maximum |= now
+                self.maximum |= Counter({"together": now.total()})
                 self.total += now["hosts"]
                 samples += 1
             self.total /= max(1, samples)
-        self.seconds = time.monotonic() - begun
+        self.seconds = time.monotonic() - started
 
-    def during(self, what: Callable[[], object]) -> str:
-        """Do something. Returns what was open meanwhile, as text."""
+    def during(self, action: Callable[[], object]) -> str:
+        """Call `action`. Returns the connections during it as text."""
         self._thread.start()
         try:
-            what()
+            action()
         finally:
-            self._over.set()
+            self._stopped.set()
             self._thread.join()
-        found = ", ".join(f"{kind} {self.most[kind]}" for kind in ("hosts", "stores", "django"))
+        found = ", ".join(f"{kind} {self.maximum[kind]}" for kind in ("hosts", "stores", "django"))
         return (
-            f"most: {found}, together {self.most['together']}; "
+            f"most: {found}, together {self.maximum['together']}; "
             f"hosts on average {self.total:.1f} ({self.seconds:.1f} s)"
         )
 
@@ -85,25 +85,30 @@ def all_online(product: Application, count: int) -> bool:
 
 
 def measure(product: Application, url: str, size: int) -> None:
-    """Link up to `size` organizations, and print what is open."""
+    """Link up to `size` organizations, and print the open connections."""
     linked = sum(bool(device["online"]) for device in product.simulator.devices())
     fresh = product.new_organizations(*(f"Bench {linked + n}" for n in range(size - linked)))
 
     def link_all() -> None:
-        with ThreadPoolExecutor(LINKED_AT_ONCE) as pool:
+        with ThreadPoolExecutor(PARALLEL_LINKS) as pool:
             list(pool.map(lambda organization: link(product, organization), fresh))
         until(lambda: all_online(product, size), 60, "all online")
 
-    print(f"{size} linked, while {len(fresh)} pair: {Watch(url).during(link_all)}", flush=True)
+    print(
+        f"{size} linked, while {len(fresh)} pair: {ConnectionSampler(url).during(link_all)}",
+        flush=True,
+    )
     time.sleep(5)
-    print(f"{size} linked, at rest: {Watch(url).during(lambda: time.sleep(REST_SECONDS))}")
+    print(
+        f"{size} linked, at rest: {ConnectionSampler(url).during(lambda: time.sleep(REST_SECONDS))}"
+    )
     product.stop()
 
     def resume_all() -> None:
         product.start()
         until(lambda: all_online(product, size), 120, "all online again")
 
-    print(f"{size} linked, all resumed: {Watch(url).during(resume_all)}", flush=True)
+    print(f"{size} linked, all resumed: {ConnectionSampler(url).during(resume_all)}", flush=True)
 
 
 def main(sizes: list[int]) -> None:

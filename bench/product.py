@@ -1,4 +1,4 @@
-"""This product, as it is installed by default: one process for the web, SQLite, its own worker."""
+"""This product in its default installation: SQLite, and an embedded worker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Product(Service):
             "WHATSAPP_SERVER": "simulator",
             "SIMULATOR_STATE": str(self.simulator_folder / "simulator.json"),
             "DJANGO_SUPERUSER_PASSWORD": "of no use",
-            # One caller asks for hundreds of codes here; the peer has no limit at all.
+            # One caller requests hundreds of codes here; the peer has no limits.
             "RECONNECTS_PER_CALLER": "100000",
             "RECONNECTS_PER_ORGANIZATION": "1000",
         }

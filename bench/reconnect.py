@@ -1,7 +1,7 @@
-"""How fast codes come and phones are linked: each function measures one service, some times.
+"""Measure how fast codes appear and phones are linked, several times on one service.
 
-Fresh organizations in every one of them. What was under way at the end is cancelled, and the
-service is at rest again, so that it is in nobody's way while another one is measured.
+Each function uses new organizations, cancels all pairings at the end and waits until the service
+is idle, so that it does not disturb the next measurement.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ REST_SECONDS = 1.0
 
 
 def one_at_a_time(service: Service, count: int) -> list[float]:
-    """Milliseconds from `POST reconnect` to the answer with a QR code, one after the other."""
+    """Return the milliseconds from each `POST reconnect` to its QR code, one by one."""
     organizations = service.new_organizations(count)
     taken = []
     for organization in organizations:
@@ -28,22 +28,22 @@ def one_at_a_time(service: Service, count: int) -> list[float]:
 
 
 def at_once(service: Service, count: int) -> tuple[float, float]:
-    """Seconds from the first of many `POST reconnect` at once to the last answer with a QR code.
+    """Return the seconds from parallel `POST reconnect` to the last QR code.
 
-    Also, how many answers were a 202, after which it was asked again.
+    Also returns the number of 202 responses, each followed by another request.
     """
     organizations = service.new_organizations(count)
     with ThreadPoolExecutor(count) as pool:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         answers = list(pool.map(lambda number: first_picture(service, number), organizations))
-        taken = time.perf_counter() - begun
+        taken = time.perf_counter() - started
     assert len({decode(picture) for picture, _ in answers}) == count
     cancel(service, organizations)
     return taken, float(sum(later for _, later in answers))
 
 
 def code_again(service: Service, count: int) -> list[float]:
-    """Milliseconds from `DELETE disconnect` to the next QR code, while one is shown."""
+    """Return the milliseconds from `DELETE disconnect` during a pairing to the next code."""
     organizations = service.new_organizations(count)
     taken = []
     for organization in organizations:
@@ -54,18 +54,18 @@ def code_again(service: Service, count: int) -> list[float]:
 
 
 def scanned(service: Service, count: int) -> tuple[list[float], list[float]]:
-    """Milliseconds from the phone's scan until the status says connected.
+    """Return the milliseconds from scans to the status connected.
 
-    Then, from `DELETE disconnect`, which logs out at WhatsApp, to the next QR code.
+    Also from `DELETE disconnect`, which logs out at WhatsApp, to the next QR code.
     """
     organizations = service.new_organizations(count)
     connected, again = [], []
     for organization in organizations:
         code = decode(first_picture(service, organization)[0])
-        begun = time.perf_counter()
+        started = time.perf_counter()
         service.simulator.scan(code)
         wait_for_state(service, organization, "connected")
-        connected.append((time.perf_counter() - begun) * 1000)
+        connected.append((time.perf_counter() - started) * 1000)
     settle(service, REST_SECONDS)
     for organization in organizations:
         again.append(disconnect_and_reconnect(service, organization))
@@ -74,16 +74,16 @@ def scanned(service: Service, count: int) -> tuple[list[float], list[float]]:
 
 
 def disconnect_and_reconnect(service: Service, organization: int) -> float:
-    """Milliseconds for both, to the answer with the QR code."""
-    begun = time.perf_counter()
+    """Return the milliseconds from the disconnect to the next QR code."""
+    started = time.perf_counter()
     answer = service.api("DELETE", organization, "disconnect")
     assert answer.status == 200, (service.name, answer)
     first_picture(service, organization)
-    return (time.perf_counter() - begun) * 1000
+    return (time.perf_counter() - started) * 1000
 
 
 def cancel(service: Service, organizations: list[int]) -> None:
-    """End every pairing, and wait until the service is at rest."""
+    """Cancel all pairings, and wait until the service is idle."""
     for organization in organizations:
         answer = service.api("POST", organization, "cancel")
         assert answer.status == 200, (service.name, answer)

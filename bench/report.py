@@ -1,4 +1,4 @@
-"""What was measured: a row as soon as it is known, a document and JSON at the end."""
+"""Print each measured row, and format all rows as Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ WIDTH = 62
 
 @dataclass(frozen=True)
 class Target:
-    """What a figure should be: at most so much of the peer's, or at least so much by itself."""
+    """The target of a figure: a maximum ratio to the peer, or an absolute minimum."""
 
     ratio: float | None = None
     at_least: float | None = None
 
-    def words(self) -> str:
+    def as_text(self) -> str:
         if self.ratio is not None:
             return f"≤ {self.ratio:g}"
         return "" if self.at_least is None else f"≥ {self.at_least:,.0f}"
@@ -25,7 +25,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of every service that was measured, ours first."""
+    """A figure of each service, ours first."""
 
     key: str
     what: str
@@ -38,7 +38,7 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Ours by the peer's; none without a peer."""
+        """Our median divided by the peer's; None without a peer."""
         if len(self.runs) < 2:
             return None
         ours, peers = (self.median(name) for name in list(self.runs)[:2])
@@ -46,7 +46,7 @@ class Row:
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; none when there is none, or nothing to compare with."""
+        """Whether the target is met; None without a target or a peer."""
         if self.target.at_least is not None:
             return self.median(next(iter(self.runs))) >= self.target.at_least
         if self.target.ratio is None or self.ratio is None:
@@ -54,11 +54,11 @@ class Row:
         return self.ratio <= self.target.ratio
 
     def cells(self) -> list[str]:
-        """Its cells in a table: the figures, the ratio, the target, and whether it is met."""
-        figures = [told(runs) for runs in self.runs.values()]
+        """Return the table cells: figures, ratio, target, and whether it is met."""
+        figures = [format_runs(runs) for runs in self.runs.values()]
         ratio = [] if len(self.runs) < 2 else ["" if self.ratio is None else f"{self.ratio:.2f}"]
         verdict = {True: "met", False: "**missed**", None: ""}[self.met]
-        return [self.what, self.unit, *figures, *ratio, self.target.words(), verdict]
+        return [self.what, self.unit, *figures, *ratio, self.target.as_text(), verdict]
 
     def as_json(self) -> dict[str, Any]:
         services = {
@@ -72,12 +72,12 @@ class Row:
         }
         ratio = None if self.ratio is None else round(self.ratio, 3)
         named = {"key": self.key, "what": self.what, "unit": self.unit, "services": services}
-        return {**named, "ratio": ratio, "target": self.target.words(), "met": self.met}
+        return {**named, "ratio": ratio, "target": self.target.as_text(), "met": self.met}
 
 
 @dataclass
 class Report:
-    """All rows. Each is printed as soon as it is known."""
+    """Collects the rows, and prints each one when it is added."""
 
     rows: list[Row] = field(default_factory=list)
 
@@ -96,7 +96,7 @@ class Report:
         print(f"  {what:<{WIDTH}} {unit:<10} {shown}".rstrip(), flush=True)
 
     def table(self) -> Iterator[str]:
-        """The rows as Markdown."""
+        """Yield the lines of a Markdown table."""
         names = list(self.rows[0].runs)
         ratio = ["ratio"] if len(names) > 1 else []
         heading = ["", "unit", *names, *ratio, "target", ""]
@@ -111,17 +111,17 @@ class Report:
 
 
 def line(cells: list[str]) -> str:
-    """One line of a Markdown table."""
+    """Return one line of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
 
 
-def told(runs: list[float]) -> str:
-    """The median, and the spread where there were several runs."""
+def format_runs(runs: list[float]) -> str:
+    """Return the median, with the minimum and the maximum of several runs."""
     median = short(statistics.median(runs))
     return f"{median} ({short(min(runs))} – {short(max(runs))})" if runs[1:] else median
 
 
 def short(number: float) -> str:
-    """Three digits are more than the noise of a machine leaves good."""
+    """Return a number with three significant digits at most; more would be noise."""
     digits = 0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2
     return f"{number:,.{digits}f}"

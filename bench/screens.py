@@ -1,7 +1,6 @@
-"""How fast the page is: from the phone's scan to "connected", and from a rotation to the new code.
+"""Measure the delay of the live page: from a scan to "connected", and from a new code to its QR.
 
-Both are seen from the page: the moment in which the browser has drawn the change, on the clock
-that this machine's processes share.
+The end of a delay is the time at which the browser has drawn the change.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from tests.browser.visitor import Visitor, launch, panel, qr_code
 from tests.support.application import Application
 
 RUNS, ROTATIONS = 20, 2
-CODE_SECONDS = 20  # All but the first one, which is good for a minute.
-# Two frames after the change is in the document, it has been drawn.
+CODE_SECONDS = 20  # The lifetime of all codes but the first.
+# A change in the document has been drawn two frames later.
 WATCH = """(look) => {
   window.drawn = new Promise((resolve) => {
     const root = document.getElementById("connection");
@@ -41,16 +40,16 @@ WATCH = """(look) => {
 }"""
 
 
-def drawn(page: Page, look: str, do: Callable[[], float]) -> float:
-    """Milliseconds from the moment that `do` tells (Unix time) until the page has drawn it."""
-    page.evaluate(WATCH, look)
-    begun = do()
+def delay_until_drawn(page: Page, panel_name: str, do: Callable[[], float]) -> float:
+    """Return the milliseconds from the time that `do` returns until the page has drawn it."""
+    page.evaluate(WATCH, panel_name)
+    started = do()
     at: float = page.evaluate("window.drawn")
-    return at - begun * 1000
+    return at - started * 1000
 
 
 def scan_to_connected(application: Application, visitor: Visitor, runs: int) -> list[float]:
-    """From the call that lets the phone scan, with all that WhatsApp and the phone do."""
+    """Return the milliseconds from scans until the pages show "connected"."""
     times = []
     for organization in application.new_organizations(*(f"Scan {run}" for run in range(runs))):
         page = visitor.open(organization)
@@ -59,16 +58,16 @@ def scan_to_connected(application: Application, visitor: Visitor, runs: int) -> 
         code = qr_code(page)
 
         def scan(code: str = code) -> float:
-            begun = time.time()
+            started = time.time()
             application.simulator.scan(code)
-            return begun
+            return started
 
-        times.append(drawn(page, "connected", scan))
+        times.append(delay_until_drawn(page, "connected", scan))
     return times
 
 
 def rotation_to_code(application: Application, visitor: Visitor, tabs: int) -> list[float]:
-    """From the moment in which the worker wrote the next code down; two rotations in each tab."""
+    """Return the milliseconds from stored codes until the pages show them."""
     shown: dict[int, Page] = {}
     for organization in application.new_organizations(*(f"Rotation {tab}" for tab in range(tabs))):
         page = shown[organization] = visitor.open(organization, visitor.new_page())
@@ -81,19 +80,19 @@ def rotation_to_code(application: Application, visitor: Visitor, tabs: int) -> l
             page.evaluate(WATCH, "code")
         for organization, page in shown.items():
             at: float = page.evaluate("window.drawn")
-            times.append(at - written(application, organization) * 1000)
+            times.append(at - stored_at(application, organization) * 1000)
     return times
 
 
-def written(application: Application, organization: int) -> float:
-    """When the code that is shown was written down (Unix time): so long before it expires."""
+def stored_at(application: Application, organization: int) -> float:
+    """Return when the current code was stored (Unix time), by its expiry."""
     address = f"file:{application.data_dir / 'db.sqlite3'}?mode=ro"
-    asked = (
+    query = (
         "SELECT code_expires_at FROM connections_pairingattempt "
         "WHERE connection_id = ? AND ended_at IS NULL"
     )
     with closing(sqlite3.connect(address, uri=True)) as database:
-        (found,) = database.execute(asked, [organization]).fetchone()
+        (found,) = database.execute(query, [organization]).fetchone()
     expires = datetime.fromisoformat(found).replace(tzinfo=UTC)
     return expires.timestamp() - CODE_SECONDS
 
@@ -114,7 +113,7 @@ def main() -> None:
         browser = launch(playwright)
         visitor = Visitor(browser, application)
         print(machine(), flush=True)
-        # The first one pays for what a running service has paid long ago.
+        # The first one warms up.
         scans = scan_to_connected(application, visitor, RUNS + 1)[1:]
         print(row('the phone\'s scan → the page says "connected"', scans), flush=True)
         rotations = rotation_to_code(application, visitor, RUNS // ROTATIONS)

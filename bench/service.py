@@ -1,4 +1,4 @@
-"""A service under measurement: a process tree on a data folder, driven over HTTP from outside."""
+"""A service to measure: a process tree with a data folder, used over HTTP."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ STOP_SECONDS = 20.0
 
 
 class Service(ABC):
-    """One of the services that are compared. The REST contract is the same for all of them.
+    """Base class of the compared services, which have the same REST contract.
 
-    Each has a simulator of its own, which outlives it, as WhatsApp outlives a crash. As a context
-    manager it is running, and nothing is left of it at the end, whatever happens.
+    Each has its own simulator, which survives a crash of the service. A context manager that starts
+    the service and removes all its processes.
     """
 
     name: ClassVar[str]
@@ -41,7 +41,7 @@ class Service(ABC):
         self.folder.mkdir(mode=0o700, parents=True)
 
     def __enter__(self) -> Self:
-        self.world = simulator_process.start(self.simulator_folder)
+        self.simulator_server = simulator_process.start(self.simulator_folder)
         try:
             self.prepare()
             self.start()
@@ -57,25 +57,25 @@ class Service(ABC):
         trace: TracebackType | None,
     ) -> None:
         if error is not None:
-            print(f"\nThe log of {self.name} ends:\n{self.log_end()}", file=sys.stderr)
+            print(f"\nThe log of {self.name} ends:\n{self.log_tail()}", file=sys.stderr)
         self.end()
 
     @abstractmethod
     def command(self) -> list[str]:
-        """What starts it."""
+        """Return the command of the service."""
 
     @abstractmethod
     def settings(self) -> dict[str, str]:
-        """Its environment, beyond DATA_DIR and what this process was given."""
+        """Return its additional environment variables."""
 
     @abstractmethod
     def prepare(self) -> None:
-        """What is done once, before the first start; sets the token."""
+        """Prepare the data once before the first start, and set the token."""
 
     @property
     def simulator(self) -> ControlClient:
         """The control API of its simulator."""
-        return self.world.control
+        return self.simulator_server.control
 
     def environment(self) -> dict[str, str]:
         return {**isolation.environment(self.folder), **self.settings()}
@@ -83,7 +83,7 @@ class Service(ABC):
     # --- The process ----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start it and wait until it answers. Raises AssertionError with the end of its log."""
+        """Start it and wait until it responds. Raises AssertionError with the end of its log."""
         with self.log.open("ab") as log:
             self.process = process = subprocess.Popen(
                 self.command(),
@@ -95,7 +95,7 @@ class Service(ABC):
             )
 
         def answers() -> bool:
-            assert process.poll() is None, f"{self.name} ended:\n{self.log_end()}"
+            assert process.poll() is None, f"{self.name} ended:\n{self.log_tail()}"
             with suppress(OSError, http.client.HTTPException):
                 return self.request("GET", "/healthz").status < 500
             return False
@@ -103,14 +103,14 @@ class Service(ABC):
         until(answers, START_SECONDS, f"an answer of {self.name}")
 
     def kill(self) -> None:
-        """kill -9; returns when nothing of it runs any more."""
+        """Kill it with SIGKILL, and wait until all its processes have ended."""
         assert self.process is not None
         self.process.kill()
         self.process.wait(STOP_SECONDS)
         until(lambda: not self.processes(), STOP_SECONDS, "no process left after kill -9")
 
     def stop(self) -> None:
-        """SIGTERM, and wait until nothing of it runs any more."""
+        """Stop it with SIGTERM, and wait until all its processes have ended."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.terminate()
@@ -118,36 +118,36 @@ class Service(ABC):
         until(lambda: not self.processes(), STOP_SECONDS, "no process left after SIGTERM")
 
     def end(self) -> None:
-        """Stop it and its simulator; what does not stop is killed."""
+        """Stop it and its simulator, and kill remaining processes."""
         try:
             self.stop()
         finally:
             for pid in self.processes():
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            self.world.stop()
+            self.simulator_server.stop()
 
-    def log_end(self) -> str:
+    def log_tail(self) -> str:
         return self.log.read_text(errors="replace")[-2000:]
 
     def processes(self) -> set[int]:
-        """The process numbers of everything that works on this data folder."""
+        """Return the pids of all processes with this data folder."""
         return processes_of(self.folder)
 
     # --- The REST contract ----------------------------------------------------------------------
 
     def api(self, method: str, organization: int, action: str, timeout: float = 30) -> Answer:
-        """One call of `/api/v1/organizations/{organization}/whatsapp/{action}`."""
+        """Call `/api/v1/organizations/{organization}/whatsapp/{action}`."""
         return self.request(method, path_of(organization, action), timeout)
 
     def request(
         self, method: str, path: str, timeout: float = 30, body: dict[str, Any] | None = None
     ) -> Answer:
-        """One call on a connection of its own."""
+        """Send a request on a new connection."""
         return ask(self.port, method, path, self.token, timeout, body, json_only=False)
 
     def new_organizations(self, count: int) -> list[int]:
-        """Fresh organizations. Returns their ids."""
+        """Create organizations. Returns their ids."""
         return [self._new_organization(f"Bench {number}") for number in range(count)]
 
     def _new_organization(self, name: str) -> int:
@@ -157,5 +157,5 @@ class Service(ABC):
 
 
 def path_of(organization: int, action: str) -> str:
-    """Where an organization's connection is read or changed."""
+    """Return the path of an action of an organization's connection."""
     return f"/api/v1/organizations/{organization}/whatsapp/{action}"

@@ -24,11 +24,11 @@ def test_every_package_is_pinned_and_locked() -> None:
     assert all("integrity" in package for path, package in LOCK["packages"].items() if path)
 
 
-def test_the_lock_names_no_registry() -> None:
+def test_lock_names_no_registry() -> None:
     assert not [path for path, package in LOCK["packages"].items() if "resolved" in package]
 
 
-def test_nothing_imports_what_is_not_pinned() -> None:
+def test_every_import_is_pinned() -> None:
     for source in baileys.SOURCE.glob("*.js"):
         for name in re.findall(r"from '([^']+)'", source.read_text()):
             assert name.startswith(("./", "node:")) or name in PINNED, (source.name, name)
@@ -44,26 +44,26 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_without_npm_it_says_what_helps(elsewhere: Path) -> None:
-    with pytest.raises(baileys.NoPeer, match=r"npm is not on PATH.*--without-peer"):
+def test_missing_npm_raises_with_advice(elsewhere: Path) -> None:
+    with pytest.raises(baileys.PeerUnavailable, match=r"npm is not on PATH.*--without-peer"):
         baileys.install()
 
 
-def test_the_command_ends_with_that_line(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_exits_with_the_advice(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["bench"])
     with pytest.raises(SystemExit, match="bench: The comparison needs npm"):
         program.main()
 
 
-def test_an_install_that_fails_tells_what_npm_said(elsewhere: Path) -> None:
+def test_failed_install_shows_the_output_of_npm(elsewhere: Path) -> None:
     npm = elsewhere / "npm"
     npm.write_text("#!/bin/sh\necho no such registry >&2\nexit 1\n")
     npm.chmod(0o700)
-    with pytest.raises(baileys.NoPeer, match="no such registry"):
+    with pytest.raises(baileys.PeerUnavailable, match="no such registry"):
         baileys.install()
 
 
-def test_an_install_is_made_once_and_again_for_another_lock(elsewhere: Path) -> None:
+def test_install_runs_once_for_each_lock(elsewhere: Path) -> None:
     npm, node = elsewhere / "npm", elsewhere / "node"
     npm.write_text("#!/bin/sh\n/bin/mkdir -p node_modules\necho run >> runs\n")
     node.write_text("#!/bin/sh\necho v24.0.0\n")
@@ -79,9 +79,9 @@ def test_an_install_is_made_once_and_again_for_another_lock(elsewhere: Path) -> 
     assert runs.read_text() == "run\nrun\n"
 
 
-def test_an_old_node_is_refused(elsewhere: Path) -> None:
+def test_old_node_is_refused(elsewhere: Path) -> None:
     node = elsewhere / "node"
     node.write_text("#!/bin/sh\necho v20.20.2\n")
     node.chmod(0o700)
-    with pytest.raises(baileys.NoPeer, match="Node 24 or newer"):
+    with pytest.raises(baileys.PeerUnavailable, match="Node 24 or newer"):
         baileys.node()

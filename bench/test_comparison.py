@@ -29,7 +29,7 @@ COSTS = ["link_2", "memory_2", "status", "stop", "memory_restarted", "idle"]
 RECOVERIES = ["kill", "kill_status", "drop", "drop_status"]
 
 
-def test_every_figure_of_this_product_is_taken() -> None:
+def test_every_figure_of_this_product_is_measured() -> None:
     report = Report()
     with comparison.running([Product]) as services:
         comparison.codes(services, SHORT, report)
@@ -44,7 +44,7 @@ def test_every_figure_of_this_product_is_taken() -> None:
     assert found["drop"] <= found["drop_status"]
 
 
-def test_services_take_turns_and_who_begins_changes(tmp_path: Path) -> None:
+def test_services_alternate_in_reversed_order(tmp_path: Path) -> None:
     one, other = Product(tmp_path / "one"), Other(tmp_path / "other")
     order: list[str] = []
 
@@ -55,26 +55,26 @@ def test_services_take_turns_and_who_begins_changes(tmp_path: Path) -> None:
     assert turns([one, other], 3, take) == {one.name: [1, 4, 5], other.name: [2, 3, 6]}
 
 
-def test_a_fleet_goes_by_the_name_of_its_service(tmp_path: Path) -> None:
+def test_fleet_has_the_name_of_its_service(tmp_path: Path) -> None:
     fleet = Linked(Product(tmp_path), quiet_seconds=0)
     assert turns([fleet], 1, lambda one: one.size) == {Product.name: [0]}
 
 
-def test_a_peak_is_the_most_within_one_second() -> None:
+def test_peak_is_the_maximum_within_one_second() -> None:
     assert peak([(0.0, 10), (0.5, 12), (1.0, 20), (2.5, 25)]) == 10
 
 
-def test_what_does_not_start_is_told_and_leaves_nothing(
+def test_failed_start_shows_the_log_and_leaves_no_process(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     broken = Broken(tmp_path / "broken")
     with pytest.raises(AssertionError, match="A broken one ended:\n.*cannot open"), broken:
         raise RuntimeError("it started")
-    assert broken.world.process.poll() is not None
+    assert broken.simulator_server.process.poll() is not None
     assert not broken.processes()
 
 
-def test_the_log_of_what_failed_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_failure_shows_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(RuntimeError), comparison.running([Other]) as (other,):
         other.log.write_text("the last words")
         began = other.processes()

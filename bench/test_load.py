@@ -27,13 +27,13 @@ class Server:
         self.threads[0].start()
 
     @property
-    def asked(self) -> list[bytes]:
+    def received_requests(self) -> list[bytes]:
         """All requests, of all connections."""
-        return [asked for requests in self.by_connection for asked in requests]
+        return [request for requests in self.by_connection for request in requests]
 
     def shared_paths(self) -> set[bytes]:
         """Return the paths that came on more than one connection."""
-        paths = [{asked.split()[1] for asked in requests} for requests in self.by_connection]
+        paths = [{request.split()[1] for request in requests} for requests in self.by_connection]
         return {path for path in set().union(*paths) if sum(path in one for one in paths) > 1}
 
     def _accept(self) -> None:
@@ -48,8 +48,8 @@ class Server:
 
     def _answer(self, connection: socket.socket, requests: list[bytes]) -> None:
         with connection, suppress(OSError):
-            while asked := connection.recv(65_536):
-                requests.append(asked)
+            while request := connection.recv(65_536):
+                requests.append(request)
                 for piece in self.pieces:
                     connection.sendall(piece)
                     time.sleep(0.002)
@@ -69,21 +69,23 @@ def servers() -> Iterator[list[Server]]:
         server.close()
 
 
-def test_answers_in_pieces_are_counted_once(servers: list[Server]) -> None:
+def test_response_in_pieces_is_counted_once(servers: list[Server]) -> None:
     servers.append(server := Server(PIECES))
     rate = load.statuses(server.port, "a-token", [7, 8, 9], clients=2, seconds=0.5)
-    assert 0 < rate * 0.5 <= len(server.asked)
-    assert all(asked.count(b"\r\n\r\n") == 1 for asked in server.asked)
-    assert all(b"Authorization: Bearer a-token\r\n" in asked for asked in server.asked)
-    paths = {asked.split()[1] for asked in server.asked}
+    assert 0 < rate * 0.5 <= len(server.received_requests)
+    assert all(request.count(b"\r\n\r\n") == 1 for request in server.received_requests)
+    assert all(
+        b"Authorization: Bearer a-token\r\n" in request for request in server.received_requests
+    )
+    paths = {request.split()[1] for request in server.received_requests}
     assert paths == {b"/api/v1/organizations/%d/whatsapp/status" % number for number in (7, 8, 9)}
 
 
-def test_clients_share_no_organization_and_no_request_comes_twice(servers: list[Server]) -> None:
+def test_clients_share_no_organization_and_no_request(servers: list[Server]) -> None:
     servers.append(server := Server((b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",)))
     load.count(server.port, "a-token", list(range(10, 17)), clients=3, seconds=0.5)
-    assert len(server.asked) > 7
-    assert len(set(server.asked)) == len(server.asked)
+    assert len(server.received_requests) > 7
+    assert len(set(server.received_requests)) == len(server.received_requests)
     assert server.shared_paths() == set()
 
 
@@ -93,13 +95,13 @@ def test_more_clients_than_organizations_are_not_connected(servers: list[Server]
     assert len(server.by_connection) == 2
 
 
-def test_an_error_is_no_answer(servers: list[Server]) -> None:
+def test_error_response_raises(servers: list[Server]) -> None:
     servers.append(server := Server((b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n",)))
     with pytest.raises(AssertionError, match="429"):
         load.count(server.port, "a-token", [1], clients=1, seconds=0.5)
 
 
-def test_an_answer_without_its_length_is_refused(servers: list[Server]) -> None:
+def test_response_without_length_raises(servers: list[Server]) -> None:
     servers.append(server := Server((b"HTTP/1.1 200 OK\r\n\r\n",)))
     with pytest.raises(AssertionError, match="without its length"):
         load.count(server.port, "a-token", [1], clients=1, seconds=0.5)

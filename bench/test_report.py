@@ -19,25 +19,25 @@ def row(ours: list[float], peer: list[float] | None, target: Target) -> Row:
 @pytest.mark.parametrize(
     ("ours", "peer", "met"), [(80.0, 100.0, True), (81.0, 100.0, False), (0.0, 100.0, True)]
 )
-def test_a_ratio_is_held_against_its_target(ours: float, peer: float, met: bool) -> None:
+def test_ratio_is_compared_with_its_target(ours: float, peer: float, met: bool) -> None:
     found = row([ours, ours, 9999.0], [peer, 0.0, 9999.0], Target(ratio=0.8))
     assert found.ratio == pytest.approx(ours / peer)
     assert found.met is met
 
 
 @pytest.mark.parametrize(("ours", "met"), [(1000.0, True), (999.0, False)])
-def test_a_figure_of_its_own_is_held_without_the_peer(ours: float, met: bool) -> None:
+def test_absolute_target_needs_no_peer(ours: float, met: bool) -> None:
     assert row([ours], None, Target(at_least=1000)).met is met
     assert row([ours], [9.9e9], Target(at_least=1000)).met is met
 
 
-def test_nothing_is_said_of_what_cannot_be_compared() -> None:
+def test_incomparable_figures_have_no_verdict() -> None:
     assert row([1.0], None, Target(ratio=0.8)).met is None
     assert row([1.0], [0.0], Target(ratio=0.8)).ratio is None
     assert row([1.0], [2.0], Target()).met is None
 
 
-def test_the_table_has_medians_spreads_ratios_and_verdicts(
+def test_table_has_medians_spreads_ratios_and_verdicts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     report = Report()
@@ -53,38 +53,38 @@ def test_the_table_has_medians_spreads_ratios_and_verdicts(
     assert "A thing" in printed and "missed" in printed and "*" not in printed
 
 
-def test_the_table_of_one_service_has_no_ratio() -> None:
+def test_table_of_one_service_has_no_ratio() -> None:
     report = Report()
     report.add("a", "A thing", "answers/s", {OURS: [1234.5]}, Target(at_least=1000))
     assert list(report.table())[-1] == "| A thing | answers/s | 1,234 | ≥ 1,000 | met |"
 
 
 def test_json_keeps_every_run() -> None:
-    told = row([3.0, 1.0, 2.0], [4.0], Target(ratio=0.8)).as_json()
+    result = row([3.0, 1.0, 2.0], [4.0], Target(ratio=0.8)).as_json()
     ours = {"median": 2.0, "min": 1.0, "max": 3.0, "runs": [3.0, 1.0, 2.0]}
-    assert told["services"][OURS] == ours
-    assert (told["ratio"], told["target"], told["met"]) == (0.5, "≤ 0.8", True)
+    assert result["services"][OURS] == ours
+    assert (result["ratio"], result["target"], result["met"]) == (0.5, "≤ 0.8", True)
 
 
-def test_the_page_has_the_table_the_machine_and_the_command() -> None:
+def test_page_has_table_machine_and_command() -> None:
     report = Report()
     report.add("a", "A thing", "ms", {OURS: [1.0], PEER: [2.0]})
-    said = {**document.facts("0.10 0.20 0.30"), "Baileys peer": "Node v24"}
-    page = document.page(report, said, "make bench")
+    machine_facts = {**document.facts("0.10 0.20 0.30"), "Baileys peer": "Node v24"}
+    page = document.page(report, machine_facts, "make bench")
     for line in report.table():
         assert line in page
-    for words in ("processor", "GiB", "Linux", "Python", "neonize", "0.10 0.20 0.30", "Node v24"):
-        assert words in page
+    for text in ("processor", "GiB", "Linux", "Python", "neonize", "0.10 0.20 0.30", "Node v24"):
+        assert text in page
     assert "| command | `make bench` |" in page
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "command"),
     [
         ("", "make bench"),
         ("--json /tmp/a --document /tmp/b --rounds 3", "make bench"),
         ("--organizations 5 20 --outage", 'make bench BENCH="--organizations 5 20 --outage"'),
     ],
 )
-def test_the_command_is_the_one_that_measures_the_same_again(words: str, told: str) -> None:
-    assert program.command(program.arguments().parse_args(words.split())) == told
+def test_command_repeats_the_measurement(arguments: str, command: str) -> None:
+    assert program.command(program.arguments().parse_args(arguments.split())) == command

@@ -9,7 +9,7 @@ import pytest
 
 from tests.attacks.unchanged import HOSTILE_IDS, ask, bearer, nothing_changes
 from tests.support.application import Application
-from tests.support.raw_http import Raw
+from tests.support.raw_http import RawConnection
 
 __all__ = ["nothing_changes"]
 
@@ -160,8 +160,8 @@ def test_oversized_body_is_refused(application: Application, path: str) -> None:
 
 def test_endless_chunked_body_is_refused(application: Application) -> None:
     piece = b"10000\r\n" + b"x" * 65536 + b"\r\n"
-    with Raw(application) as raw:
-        raw.say(raw.head("POST /admin/login/", Transfer_Encoding="chunked") + piece * 17)
+    with RawConnection(application) as raw:
+        raw.send(raw.head("POST /admin/login/", Transfer_Encoding="chunked") + piece * 17)
         assert raw.rest().status == 413
 
 
@@ -189,9 +189,9 @@ def test_requests_that_never_end_are_dropped(application: Application) -> None:
         f"POST /admin/login/ HTTP/1.1\r\nHost: {host}\r\nContent-Length: 9\r\n\r\nab",
         "",
     ]
-    clients = [Raw(application) for _ in beginnings]
+    clients = [RawConnection(application) for _ in beginnings]
     for client, beginning in zip(clients, beginnings, strict=True):
-        client.say(beginning.encode())
+        client.send(beginning.encode())
     for client in clients:
         assert client.rest().seconds < 25
         client.__exit__()

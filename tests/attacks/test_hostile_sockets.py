@@ -9,7 +9,7 @@ import pytest
 
 from tests.attacks.unchanged import HOSTILE_IDS, ask, bearer, nothing_changes
 from tests.support.application import Application, until
-from tests.support.raw_http import BINARY, GOES_ON, TEXT, UPGRADE, Raw, frame
+from tests.support.raw_http import BINARY, CONTINUATION, TEXT, UPGRADE, RawConnection, frame
 
 __all__ = ["nothing_changes"]
 
@@ -25,8 +25,8 @@ ALL = "/ws/connections/"
 )
 def test_socket_from_another_site_is_refused(application: Application, origin: str) -> None:
     key = "dGhlIHNhbXBsZSBub25jZQ=="
-    with Raw(application) as raw:
-        raw.say(
+    with RawConnection(application) as raw:
+        raw.send(
             raw.head(
                 f"GET {ALL}",
                 **UPGRADE,
@@ -40,8 +40,8 @@ def test_socket_from_another_site_is_refused(application: Application, origin: s
 
 @pytest.mark.parametrize("number", HOSTILE_IDS)
 def test_malformed_id_is_refused(application: Application, number: str) -> None:
-    with Raw(application) as raw:
-        raw.shake_hands(f"/ws/organizations/{number}/connection/", application.facts["token"])
+    with RawConnection(application) as raw:
+        raw.open_websocket(f"/ws/organizations/{number}/connection/", application.facts["token"])
         assert raw.close_code() == 4404
 
 
@@ -52,23 +52,23 @@ def test_malformed_id_is_refused(application: Application, number: str) -> None:
     ("data", "code"),
     [
         (frame(TEXT, b"x" * 4097), 1009),
-        (frame(TEXT, b"x" * 3000, last=False) + frame(GOES_ON, b"x" * 3000), 1009),
+        (frame(TEXT, b"x" * 3000, last=False) + frame(CONTINUATION, b"x" * 3000), 1009),
         (bytes([0x81, 0xFF]) + struct.pack(">Q", 2**62) + bytes(4), 1009),
         (frame(TEXT, b"\xff\xfe"), 1007),
         (frame(TEXT, b"{}", masked=False), 1002),
         (frame(TEXT, b"{}", reserved=0x40), 1002),
         (frame(5, b"{}"), 1002),
-        (frame(GOES_ON, b"{}"), 1002),
+        (frame(CONTINUATION, b"{}"), 1002),
         (frame(TEXT, b"{}") * 20_000, 4429),
     ],
 )
 def test_malformed_frames_close_the_socket(
     application: Application, data: bytes, code: int
 ) -> None:
-    with Raw(application) as raw:
-        raw.shake_hands(ALL, application.facts["token"])
+    with RawConnection(application) as raw:
+        raw.open_websocket(ALL, application.facts["token"])
         assert raw.frame()[0] == TEXT
-        raw.say(data)
+        raw.send(data)
         assert raw.close_code() == code
 
 
@@ -77,10 +77,10 @@ def test_malformed_frames_close_the_socket(
 def test_client_message_only_asks_for_the_state(
     application: Application, kind: int, payload: bytes
 ) -> None:
-    with Raw(application) as raw:
-        raw.shake_hands(ALL, application.facts["token"])
+    with RawConnection(application) as raw:
+        raw.open_websocket(ALL, application.facts["token"])
         first = json.loads(raw.frame()[1])
-        raw.say(frame(kind, payload))
+        raw.send(frame(kind, payload))
         second = json.loads(raw.frame()[1])
         assert second["connections"] == first["connections"]
 
@@ -100,15 +100,15 @@ def test_malformed_handshake_is_refused(application: Application, headers: dict[
         "Authorization": bearer(application),
     }
     right.pop("Sec-WebSocket-Version" if "Sec_WebSocket_Version" in headers else "", None)
-    with Raw(application) as raw:
-        raw.say(raw.head(f"GET {ALL}", **{**right, **headers}))
+    with RawConnection(application) as raw:
+        raw.send(raw.head(f"GET {ALL}", **{**right, **headers}))
         assert 400 <= raw.rest().status < 500
 
 
 def test_client_that_vanishes_leaves_the_server_well(application: Application) -> None:
-    with Raw(application) as raw:
-        raw.shake_hands(ALL, application.facts["token"])
+    with RawConnection(application) as raw:
+        raw.open_websocket(ALL, application.facts["token"])
         raw.frame()
-        raw.say(frame(TEXT, b"{}") * 40)
+        raw.send(frame(TEXT, b"{}") * 40)
     # It left without a word; the product goes on.
     until(lambda: ask(application, "GET /admin/login/").status == 200, 10, "an answer")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.attacks import unread_answers
 from tests.support.application import Application, until
-from tests.support.raw_http import Raw, frame
+from tests.support.raw_http import RawConnection, frame
 
 ALLOWED = 12
 PING = 9
@@ -92,12 +92,12 @@ def test_client_that_reads_nothing_is_dropped(server: Application) -> None:
 
 def test_socket_that_pings_and_reads_nothing_is_dropped(server: Application) -> None:
     ping = frame(PING, b"x" * 125)
-    with Raw(server) as raw:
-        raw.shake_hands("/ws/connections/", server.facts["token"])
-        raw.say(ping * 60_000)
+    with RawConnection(server) as raw:
+        raw.open_websocket("/ws/connections/", server.facts["token"])
+        raw.send(ping * 60_000)
         with pytest.raises(ConnectionError):
             for _ in range(int(SECONDS)):
-                raw.say(ping)
+                raw.send(ping)
                 time.sleep(1)
 
 
@@ -109,9 +109,9 @@ def is_dropped(client: socket.socket) -> bool:
 
 
 def test_second_request_that_never_ends_is_dropped(server: Application) -> None:
-    clients = [Raw(server) for _ in range(2)]
+    clients = [RawConnection(server) for _ in range(2)]
     for client, beginning in zip(clients, ("GET /adm", "GET / HTTP/1.1\r\nX-Slow: "), strict=True):
-        client.say(client.head("GET /healthz") + beginning.encode())
+        client.send(client.head("GET /healthz") + beginning.encode())
     for client in clients:
         heard = client.rest()
         assert (heard.status, heard.body) == (200, b"ok\n")

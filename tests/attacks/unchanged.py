@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.application import Application
-from tests.support.raw_http import Heard, Raw
+from tests.support.raw_http import RawConnection, RawResponse
 
 HOSTILE_IDS = [
     *("0", "-1", "1e3", "0x1", "1.5", "abc", "%00", "1%00", "1%0d%0aX-Evil:1", "%ff%fe"),
@@ -45,6 +45,8 @@ def bearer(application: Application) -> str:
     return f"Bearer {application.facts['token']}"
 
 
-def ask(application: Application, first_line: str, body: bytes = b"", **headers: str) -> Heard:
-    with Raw(application) as raw:
+def ask(
+    application: Application, first_line: str, body: bytes = b"", **headers: str
+) -> RawResponse:
+    with RawConnection(application) as raw:
         return raw.request(first_line, body, **headers)

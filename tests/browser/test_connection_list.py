@@ -58,5 +58,5 @@ def test_many_are_reconnected_and_disconnected_at_once(
     watching.get_by_role("button", name="Disconnect: 2 organizations").click()
     expect(watching.get_by_text("Disconnected: 2 · Skipped: 1", exact=True)).to_be_visible()
     for organization in organizations:
-        assert not application.keeps_credentials(organization)
+        assert not application.has_credentials(organization)
     visitor.at_ease()

@@ -25,7 +25,7 @@ def test_reconnect_scan_disconnect_and_reconnect_again(
     linked = application.simulator.scan(first)
     expect(panel(page, "connected")).to_be_visible()
     assert digits(page) == linked.number
-    assert application.keeps_credentials(organization)
+    assert application.has_credentials(organization)
 
     press(page, "Disconnect…")
     expect(page.get_by_role("dialog")).to_contain_text("is unlinked at WhatsApp")
@@ -35,7 +35,7 @@ def test_reconnect_scan_disconnect_and_reconnect_again(
     press(page, "Disconnect")
     expect(panel(page, "disconnected")).to_be_visible()
     expect(status(page)).to_contain_text("The credentials were deleted")
-    assert not application.keeps_credentials(organization)
+    assert not application.has_credentials(organization)
     assert linked.number not in {device["number"] for device in application.simulator.devices()}
 
     press(page, "Reconnect")

@@ -9,7 +9,7 @@ import pytest
 from tests.attacks.unchanged import ask, bearer
 from tests.browser.visitor import Visitor
 from tests.support.application import Application
-from tests.support.raw_http import TEXT, Raw
+from tests.support.raw_http import TEXT, RawConnection
 
 NAMES = [
     "Padaria São João & Filhos <b>\"Pão\"</b> 'n'",
@@ -43,8 +43,8 @@ def test_names_are_kept_and_shown_intact(application: Application, visitor: Visi
         page = visitor.open(int(str(made["id"])))
         assert name in page.locator("#content").evaluate("node => node.textContent")
         assert page.title().startswith(name[:100])
-        with Raw(application) as raw:
-            raw.shake_hands("/ws/connections/", application.facts["token"])
+        with RawConnection(application) as raw:
+            raw.open_websocket("/ws/connections/", application.facts["token"])
             kind, told = raw.frame()
             assert kind == TEXT
             names = {found["name"] for found in json.loads(told)["connections"]}

@@ -200,7 +200,6 @@ def _format_finding(product: Product, finding: Finding) -> str:
     if finding.account is None:
         return f"{finding.what}\n{finding.notes}"
     history = assertions.format_history(product, finding.account, finding.at + 1)
-    seen = time.strftime("%H:%M:%S", time.gmtime(finding.at))
-    return (
-        f"{finding.what} (seen {seen})\n  the driver:\n{finding.notes}\n  its history:\n{history}"
-    )
+    seen_at = time.strftime("%H:%M:%S", time.gmtime(finding.at))
+    notes = f"  the driver:\n{finding.notes}\n  its history:\n{history}"
+    return f"{finding.what} (seen {seen_at})\n{notes}"

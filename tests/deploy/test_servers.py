@@ -17,7 +17,13 @@ from redis.exceptions import AuthenticationError, ConnectionError
 from redis.retry import Retry
 
 from tests.deploy.files import DEPLOY, ROOT, compose
-from tests.support.services import Postgres, free_port, postgres_program, redis_program, with_us
+from tests.support.services import (
+    Postgres,
+    end_with_parent,
+    free_port,
+    postgres_program,
+    redis_program,
+)
 from whatsapp_orgs.tests.support import isolation
 
 PASSWORD = "0123456789abcdef"
@@ -146,7 +152,7 @@ def redis_port(tmp_path: Path) -> Iterator[int]:
     script = script.replace("$$", "$").replace("redis-server -", ours, 1)
     environment = {"REDISCLI_AUTH": PASSWORD, "PATH": os.environ["PATH"]}
     process = subprocess.Popen(
-        [*with_us(), shell, option, script], env=environment, stdout=subprocess.DEVNULL
+        [*end_with_parent(), shell, option, script], env=environment, stdout=subprocess.DEVNULL
     )
     try:
         deadline = time.monotonic() + SECONDS

@@ -138,7 +138,7 @@ class BatchRun:
         folder, disk = self._data_dir / "auth_sessions", None
         if self._batch.needs_disk:
             disk = stack.enter_context(disks.SmallDisk(folder, megabytes=64))
-            folder = disk.seen(folder)
+            folder = disk.outside_path(folder)
         prefix = disk.prefix if disk else ()
         application = Application(self._data_dir, prefix, **self._batch.environment)
         stack.enter_context(application)

@@ -261,7 +261,7 @@ def read_only_restart(case: Case) -> Iterator[None]:
     if case.row.fault == "store_unusable":
         # SQLite can open a database on a read-only disk if its WAL is there, as after a kill.
         for store in case.stores:
-            path = "/" / store.relative_to(case.disk.seen(Path("/")))
+            path = "/" / store.relative_to(case.disk.outside_path(Path("/")))
             command = [*case.disk.prefix, sys.executable, "-c", CHECKPOINT, str(path)]
             subprocess.run(command, check=True, timeout=30)
     with disks.read_only(case.disk):

@@ -47,7 +47,7 @@ def test_fork_server_and_hosts_are_distinguished(
     assert host in host_processes.host_processes(product)
     assert len({host, fork_server, product.process.pid}) == 3
     assert fork_server not in host_processes.host_processes(product)
-    assert host_processes.holders(product, 999_999) == set()
+    assert host_processes.hosts_with_credentials(product, 999_999) == set()
 
 
 def test_stopped_host_is_in_state_t(product: Application, linked: tuple[int, str]) -> None:
@@ -130,7 +130,7 @@ def test_small_disk_affects_the_product_alone(tmp_path: Path) -> None:
         disks.SmallDisk(folder, megabytes=8) as disk,
         Application(data, prefix=disk.prefix) as application,
     ):
-        inside = disk.seen(folder)
+        inside = disk.outside_path(folder)
         number = link(application, organization := application.organization())
         assert (inside / str(organization)).is_dir()
         assert not list(folder.iterdir()), "the machine's own disk has nothing of it"

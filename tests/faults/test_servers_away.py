@@ -11,7 +11,7 @@ import pytest
 from tests.support.application import Answer, Application, until
 from tests.support.faults import servers
 from tests.support.linking import decode
-from tests.support.raw_http import TEXT, Raw
+from tests.support.raw_http import TEXT, RawConnection
 from tests.support.services import Postgres, Redis
 
 # Well below the time that a request waits for a connection of a pool whose connections are all out.
@@ -49,8 +49,8 @@ def test_linking_works_and_page_updates_without_redis(product: Application, redi
     with servers.away(redis):
         answer = product.api("POST", organization, "reconnect", timeout=60)
         assert answer.status == 200, answer
-        with Raw(product) as page:
-            page.shake_hands(
+        with RawConnection(product) as page:
+            page.open_websocket(
                 f"/ws/organizations/{organization}/connection/", product.facts["token"]
             )
             kind, first = page.frame()

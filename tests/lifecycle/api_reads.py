@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tests.support.application import Application
-from tests.support.raw_http import TEXT, Raw
+from tests.support.raw_http import TEXT, RawConnection
 
 
 def status_of(application: Application, organization: int) -> dict[str, Any]:
@@ -31,9 +31,9 @@ def attempts_of(application: Application, organization: int) -> set[int]:
 
 def snapshot_of(application: Application, organization: int) -> dict[str, Any]:
     """Return what the live page shows at the moment."""
-    with Raw(application) as raw:
+    with RawConnection(application) as raw:
         path = f"/ws/organizations/{organization}/connection/"
-        raw.shake_hands(path, application.facts["token"])
+        raw.open_websocket(path, application.facts["token"])
         kind, told = raw.frame()
     assert kind == TEXT
     snapshot: dict[str, Any] = json.loads(told)

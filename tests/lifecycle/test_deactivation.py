@@ -31,7 +31,7 @@ def test_deactivated_connection_keeps_credentials_and_resumes(
 
     until(told, 2, "a status that tells what another process has written")
     until(lambda: not online(application, number), 10, "the device offline")
-    assert application.keeps_credentials(organization)
+    assert application.has_credentials(organization)
     refused = application.api("POST", organization, "reconnect")
     assert (refused.status, refused.body["code"]) == (409, "organization_inactive")
 

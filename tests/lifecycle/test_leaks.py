@@ -73,17 +73,17 @@ def test_repeated_cycles_leak_nothing(cycling: Application) -> None:
     before, files = settled(cycling), open_files(cycling)
     cycles = CYCLES - WARM_UP
     cycle(cycling, organizations, cycles)
-    seen = [settled(cycling)]
+    after = [settled(cycling)]
 
     def as_before() -> bool:
-        seen[0] = taken(cycling)
-        return seen[0].within(before, cycles)
+        after[0] = taken(cycling)
+        return after[0].within(before, cycles)
 
     try:
         until(as_before, SETTLE_SECONDS, "as little taken up as before")
     finally:
         print(f"\nafter {WARM_UP} cycles:  {asdict(before)}")
-        print(f"{cycles} more: {asdict(seen[0])}")
+        print(f"{cycles} more: {asdict(after[0])}")
         print("descriptors that came: ", sorted((open_files(cycling) - files).elements()))
     assert cycling.simulator.devices() == [], "WhatsApp was told of each disconnect"
 
@@ -107,7 +107,7 @@ def connect_and_disconnect(application: Application, organization: int) -> None:
     application.wait_for_state(organization, "connected", 30)
     gone = application.api("DELETE", organization, "disconnect")
     assert (gone.status, gone.body["success"]) == (200, True), gone
-    assert not application.keeps_credentials(organization)
+    assert not application.has_credentials(organization)
 
 
 def settled(application: Application) -> Taken:

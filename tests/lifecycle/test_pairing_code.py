@@ -87,7 +87,7 @@ def test_cancelled_pairing_leaves_nothing_behind(own_application: Application, w
     status = application.api("GET", organization, "status").body
     assert (status["state"], status["reason"]) == ("disconnected", "pairing_cancelled")
     assert (status["desired"], status["number"]) == ("disconnected", None)
-    until(lambda: not application.keeps_credentials(organization), 10, "no credentials")
+    until(lambda: not application.has_credentials(organization), 10, "no credentials")
     until(lambda: len(application.processes()) == IDLE, 10, "no process more than before")
     assert application.simulator.connections() == []
     with pytest.raises(ControlError):

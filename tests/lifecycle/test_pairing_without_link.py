@@ -61,7 +61,7 @@ def test_unanswered_logout_ends_anyway(
     gone = own_application.api("DELETE", organization, "disconnect")
     assert gone.status == 200
     assert "WhatsApp could not be told" in gone.body["message"]
-    assert not own_application.keeps_credentials(organization)
+    assert not own_application.has_credentials(organization)
 
 
 @pytest.mark.parametrize("action", [("POST", "cancel"), ("DELETE", "disconnect")], ids=str)
@@ -87,7 +87,7 @@ def test_cancel_after_the_scan_leaves_nothing_linked(
     until(lambda: not linked(), 15, "WhatsApp told to forget the device")
     assert application.api("GET", organization, "status").body["state"] == "disconnected"
     until(
-        lambda: not application.keeps_credentials(organization),
+        lambda: not application.has_credentials(organization),
         10,
         "no credentials left",
     )

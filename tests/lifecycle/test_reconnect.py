@@ -67,11 +67,11 @@ def test_disconnect_then_status_then_reconnect_gives_a_fresh_code(
     application: Application, organization: int
 ) -> None:
     number = link(application, organization)
-    assert application.keeps_credentials(organization)
+    assert application.has_credentials(organization)
 
     gone = application.api("DELETE", organization, "disconnect")
     assert (gone.status, gone.body["success"]) == (200, True)
-    assert not application.keeps_credentials(organization)
+    assert not application.has_credentials(organization)
     devices = [device["number"] for device in application.simulator.devices()]
     assert number not in devices, "WhatsApp was not told"
     status = application.api("GET", organization, "status").body
@@ -90,20 +90,20 @@ def test_disconnect_while_disconnected_cleans_up_and_says_so(
     application.api("POST", organization, "reconnect")
     while_pairing = application.api("DELETE", organization, "disconnect")
     assert while_pairing.status == 200
-    assert not application.keeps_credentials(organization)
+    assert not application.has_credentials(organization)
     assert application.api("GET", organization, "qrcode").body["code"] == "client_not_found"
 
 
 def test_repeated_reconnects_all_succeed(application: Application, organization: int) -> None:
-    seen = set()
+    codes = set()
     for _ in range(5):
         first = application.api("POST", organization, "reconnect")
         again = application.api("POST", organization, "reconnect")
         assert first.status == again.status == 200
         assert decode(first) == decode(again), "a running attempt is returned, not restarted"
-        seen.add(decode(first))
+        codes.add(decode(first))
         assert application.api("DELETE", organization, "disconnect").status == 200
-    assert len(seen) == 5, "each new attempt has a code of its own"
+    assert len(codes) == 5, "each new attempt has a code of its own"
 
 
 def test_reconnect_and_disconnect_leave_no_process_behind(

@@ -1,5 +1,5 @@
-"""Markers in every secret and every text, and the search for them in all that the product leaves.
+"""Markers in all secrets and user inputs, and a search for them in all outputs of the product.
 
-`table.py` says what is planted and where it may be found; `drive.py` uses the product with it;
-`evidence.py` gathers what it left and searches that.
+`table.py` lists the markers and where they may occur; `driver.py` uses the product with it;
+`output_search.py` gathers what it left and searches that.
 """

@@ -1,4 +1,4 @@
-"""The product's settings, with addresses beside the real ones that crash and that leak."""
+"""The product's settings, with additional URLs that crash and leak."""
 
 from whatsapp_orgs.settings import *  # noqa: F403
 

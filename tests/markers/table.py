@@ -91,7 +91,7 @@ TEXTS: dict[str, frozenset[Place]] = {
     "form of a crash": NOWHERE,
 }
 # Leaked on purpose: it proves that the search finds what is in a place.
-PLANTED_ON_PURPOSE = "leaked on purpose"
+INTENTIONAL_LEAK = "leaked on purpose"
 
 
 def expected(servers: bool) -> dict[str, frozenset[Place]]:
@@ -104,5 +104,5 @@ def expected(servers: bool) -> dict[str, frozenset[Place]]:
         **(SERVER_SETTINGS if servers else {}),
         **SECRETS,
         **TEXTS,
-        PLANTED_ON_PURPOSE: leaked,
+        INTENTIONAL_LEAK: leaked,
     }

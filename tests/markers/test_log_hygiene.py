@@ -1,4 +1,4 @@
-"""What the log of the running product never says, even when it is asked to say everything."""
+"""The log holds no secret, even at LOG_LEVEL=DEBUG."""
 
 from __future__ import annotations
 
@@ -14,39 +14,45 @@ import pytest
 
 from tests.support.application import Application, until
 from tests.support.linking import decode
-from tests.support.raw_http import Raw
+from tests.support.raw_http import RawConnection
 
-END_OF_THE_GREETING = "Stop with Ctrl-C."
+GREETING_END = "Stop with Ctrl-C."
 WRONG_TOKEN = "wao_" + "5ec2e7" * 10
 WRONG_PASSWORD = "Tr0ub4dor&3-is-wrong"
 NUMBER = "5511912345678"
 
 
-@pytest.mark.parametrize("how", ["line", "json"])
-def test_no_secret_is_ever_logged(tmp_path: Path, how: str) -> None:
-    with Application(tmp_path / "application", LOG_LEVEL="DEBUG", LOG_FORMAT=how) as application:
-        secrets = link_by_qr(application) | link_by_phone(application) | knock(application)
+@pytest.mark.parametrize("log_format", ["line", "json"])
+def test_no_secret_is_logged(tmp_path: Path, log_format: str) -> None:
+    with Application(
+        tmp_path / "application", LOG_LEVEL="DEBUG", LOG_FORMAT=log_format
+    ) as application:
+        secrets = (
+            link_by_qr(application)
+            | link_by_phone(application)
+            | send_wrong_credentials(application)
+        )
         application.api("DELETE", application.organization(0), "disconnect")
-    said = application.log_text()
-    # It greets whoever started it with the login and the token: on the terminal, by design.
-    log = said[said.index(END_OF_THE_GREETING) :]
+    output = application.log_text()
+    # `manage.py run` prints the login and the token by design.
+    log = output[output.index(GREETING_END) :]
     assert "DEBUG" in log and "supervisor started" in log
     for what, secret in secrets.items():
         assert secret and secret not in log, what
-    if how == "json":
+    if log_format == "json":
         lines = [json.loads(line) for line in log.partition("\n")[2].splitlines() if line]
         check_fields(lines)
 
 
 def check_fields(lines: list[dict[str, object]]) -> None:
-    """Each line is whole, and those of a session say whose."""
+    """Check the fields of JSON lines."""
     for line in lines:
         assert {"time", "level", "logger", "message"} <= line.keys(), line
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(line["time"]))
-    shown = [line for line in lines if line.get("observation") == "code_shown"]
-    assert shown and all(
+    code_lines = [line for line in lines if line.get("observation") == "code_shown"]
+    assert code_lines and all(
         {"organization", "attempt", "generation", "state", "reason"} <= line.keys()
-        for line in shown
+        for line in code_lines
     )
     requests = [line for line in lines if line["message"] == "request"]
     assert {"session", "token", "anonymous"} == {line["caller"] for line in requests}
@@ -55,12 +61,12 @@ def check_fields(lines: list[dict[str, object]]) -> None:
 
 
 def link_by_qr(application: Application) -> dict[str, str]:
-    """All the way to a linked phone by a scan; and what no one else may know of it."""
+    """Link a phone by a scan. Returns the secrets."""
     organization = application.organization(0)
     code = decode(application.api("POST", organization, "reconnect"))
-    with Raw(application) as raw:
+    with RawConnection(application) as raw:
         path = f"/ws/organizations/{organization}/connection/"
-        raw.shake_hands(path, application.facts["token"])
+        raw.open_websocket(path, application.facts["token"])
         assert b'"panel": "code"' in raw.frame()[1]
     linked = application.simulator.scan(code)
     application.wait_for_state(organization, "connected")
@@ -75,16 +81,16 @@ def link_by_qr(application: Application) -> dict[str, str]:
 
 
 def link_by_phone(application: Application) -> dict[str, str]:
-    """All the way to a linked phone by a typed code."""
+    """Link a phone by a typed code. Returns the secrets."""
     organization = application.organization(1)
     body = {"phoneNumber": f"+{NUMBER}"}
     application.api("POST", organization, "pairing-code", body=body)
 
-    def look() -> str:
+    def get_code() -> str:
         answer = application.api("POST", organization, "pairing-code", body=body).body
         return str(answer.get("pairingCode") or "")
 
-    code = until(look, 15, "a pairing code")
+    code = until(get_code, 15, "a pairing code")
     application.simulator.enter_code(NUMBER, code.replace("-", ""))
     application.wait_for_state(organization, "connected")
     return {
@@ -94,16 +100,16 @@ def link_by_phone(application: Application) -> dict[str, str]:
     }
 
 
-def knock(application: Application) -> dict[str, str]:
-    """Wrong tokens, wrong passwords, and the right password."""
+def send_wrong_credentials(application: Application) -> dict[str, str]:
+    """Use wrong and right credentials. Returns them."""
     assert application.api("GET", 1, "status", token=WRONG_TOKEN).status == 401
-    with Raw(application) as raw:
-        raw.shake_hands("/ws/connections/", WRONG_TOKEN)
+    with RawConnection(application) as raw:
+        raw.open_websocket("/ws/connections/", WRONG_TOKEN)
         assert raw.close_code() == 4401
     for _ in range(6):
         log_in(application, "someone", WRONG_PASSWORD)
     password = application.facts["password"]
-    # A password where the name goes, which happens to everyone.
+    # A password in the name field, a common mistake.
     log_in(application, password, WRONG_PASSWORD)
     cookies = log_in(application, "admin", password)
     assert "sessionid" in cookies
@@ -116,7 +122,7 @@ def knock(application: Application) -> dict[str, str]:
 
 
 def log_in(application: Application, name: str, password: str) -> dict[str, str]:
-    """The cookies after an attempt to log in to the admin."""
+    """Return the cookies after a login attempt."""
     jar = CookieJar()
     opener = build_opener(HTTPCookieProcessor(jar))
     url = f"{application.url}admin/login/"
@@ -127,7 +133,7 @@ def log_in(application: Application, name: str, password: str) -> dict[str, str]
     request = Request(f"{url}?next=/admin/", urlencode(form).encode(), {"Referer": url})
     try:
         opener.open(request, timeout=30).close()
-    except HTTPError as refused:
-        assert refused.code == 429
-        refused.close()
+    except HTTPError as error:
+        assert error.code == 429
+        error.close()
     return {cookie.name: cookie.value or "" for cookie in jar}

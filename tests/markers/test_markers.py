@@ -1,4 +1,4 @@
-"""No secret and no typed text leaves the place where it belongs: a marker is planted in each."""
+"""Secrets and user inputs occur only where the table allows."""
 
 from __future__ import annotations
 
@@ -10,55 +10,57 @@ from dataclasses import dataclass
 import pytest
 
 from simulator import process
-from tests.markers import evidence
-from tests.markers.drive import Driver
-from tests.markers.evidence import Channel
-from tests.markers.planted import Markers
-from tests.markers.table import PLANTED_ON_PURPOSE, Place, expected
+from tests.markers import output_search
+from tests.markers.driver import Driver
+from tests.markers.marker_set import Markers
+from tests.markers.output_search import Channel
+from tests.markers.table import INTENTIONAL_LEAK, Place, expected
 from tests.support.application import Application
 from tests.support.services import Postgres, Redis
 
-# Each format of the log once, and each kind of installation once.
+# Each log format and each kind of installation once.
 INSTALLATIONS = {"line": False, "json": True}
 
 
 @dataclass
-class Searched:
-    """What was planted in an installation, and all that it left."""
+class SearchedInstallation:
+    """The markers and the outputs of an installation."""
 
     servers: bool
     markers: Markers
-    left: dict[Place, bytes]
+    outputs: dict[Place, bytes]
 
     @property
-    def found(self) -> evidence.Found:
-        return evidence.search(self.markers, self.left)
+    def found(self) -> output_search.Found:
+        return output_search.search(self.markers, self.outputs)
 
 
 @pytest.fixture(scope="module", params=INSTALLATIONS)
 def searched(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Searched]:
-    """An installation that was used with markers in everything, and told to log all it can."""
+) -> Iterator[SearchedInstallation]:
+    """Yield an installation that was used with markers, at LOG_LEVEL=DEBUG."""
     servers = INSTALLATIONS[request.param]
     markers = Markers()
     folder = tmp_path_factory.mktemp("markers")
     with ExitStack() as stack:
         simulator = stack.enter_context(process.start(folder / "simulator"))
-        environment = {**of_proxy(simulator, markers), "LOG_FORMAT": request.param}
-        environment |= of_servers(stack, markers) if servers else {}
+        environment = {**proxy_settings(simulator, markers), "LOG_FORMAT": request.param}
+        environment |= server_settings(stack, markers) if servers else {}
         channel = stack.enter_context(Channel(environment["REDIS_URL"])) if servers else None
         running = Application(folder / "application", **environment)
         application = stack.enter_context(running)
         driver = Driver(application, simulator.control, markers)
         stack.callback(driver.end)
-        driver.everything()
+        driver.use_everything()
         token = markers.text("METRICS_TOKEN")
-        yield Searched(servers, markers, evidence.gather(application, channel, driver.pages, token))
+        yield SearchedInstallation(
+            servers, markers, output_search.gather(application, channel, driver.pages, token)
+        )
 
 
-def of_proxy(simulator: process.Simulator, markers: Markers) -> dict[str, str]:
-    """Settings with markers; the way to WhatsApp is a proxy of the operator, with a password."""
+def proxy_settings(simulator: process.Simulator, markers: Markers) -> dict[str, str]:
+    """Return settings with markers and a proxy with a password."""
     password = markers.new("password of the proxy")
     login = base64.b64encode(f"operator:{password}".encode())
     markers["password of the proxy"] += (login,)
@@ -77,8 +79,8 @@ def of_proxy(simulator: process.Simulator, markers: Markers) -> dict[str, str]:
     }
 
 
-def of_servers(stack: ExitStack, markers: Markers) -> dict[str, str]:
-    """PostgreSQL and Redis of this test alone, with passwords."""
+def server_settings(stack: ExitStack, markers: Markers) -> dict[str, str]:
+    """Start PostgreSQL and Redis with passwords. Returns their settings."""
     postgres = stack.enter_context(Postgres())
     redis = stack.enter_context(Redis(password=markers.new("password of Redis")))
     password = markers.new("password of the database")
@@ -86,7 +88,7 @@ def of_servers(stack: ExitStack, markers: Markers) -> dict[str, str]:
     return {"DATABASE_URL": url, "REDIS_URL": redis.url}
 
 
-def test_every_marker_is_where_it_belongs_and_nowhere_else(searched: Searched) -> None:
+def test_markers_occur_only_in_allowed_places(searched: SearchedInstallation) -> None:
     rows = expected(searched.servers)
     assert searched.markers.keys() == rows.keys()
     wrong = {
@@ -94,16 +96,18 @@ def test_every_marker_is_where_it_belongs_and_nowhere_else(searched: Searched) -
         for kind, places in searched.found.items()
         if places != rows[kind]
     }
-    told = {
-        f"{kind} in {place}": evidence.excerpts(searched.markers[kind], searched.left[place])
+    messages = {
+        f"{kind} in {place}": output_search.excerpts(
+            searched.markers[kind], searched.outputs[place]
+        )
         for kind, places in wrong.items()
         for place in places
     }
-    assert wrong == {}, told
+    assert wrong == {}, messages
 
 
-def test_search_finds_marker_that_was_leaked_on_purpose(searched: Searched) -> None:
-    found = searched.found[PLANTED_ON_PURPOSE]
+def test_search_finds_the_intentional_leak(searched: SearchedInstallation) -> None:
+    found = searched.found[INTENTIONAL_LEAK]
     assert {Place.LOG, Place.AUDIT, Place.DATABASE, Place.PAGES} <= found
     assert {Place.CHILD_ENVIRONMENT, Place.COMMAND_LINE, Place.FILES} <= found
     assert ({Place.CHANNEL, Place.REDIS} <= found) is searched.servers
@@ -112,6 +116,6 @@ def test_search_finds_marker_that_was_leaked_on_purpose(searched: Searched) -> N
 @pytest.mark.parametrize("place", Place)
 def test_search_finds_marker_in_each_place(place: Place) -> None:
     markers = Markers()
-    left = dict.fromkeys(Place, b"nothing")
-    left[place] = f"before {markers.new('any')} after".encode()
-    assert evidence.search(markers, left) == {"any": frozenset({place})}
+    outputs = dict.fromkeys(Place, b"nothing")
+    outputs[place] = f"before {markers.new('any')} after".encode()
+    assert output_search.search(markers, outputs) == {"any": frozenset({place})}

@@ -1,4 +1,4 @@
-"""A view that crashes with a secret in its hands, and one that leaks a text wherever it can."""
+"""A view that crashes with a secret in a local variable, and one that leaks its body."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 
 @csrf_exempt
 def crash(request: HttpRequest, rest: str) -> HttpResponse:
-    """Fail, with what was typed in a local variable."""
+    """Raise RuntimeError with the input in a local variable."""
     typed = request.POST["password"]
     raise RuntimeError(f"a crash with {len(typed)} characters")
 
 
 @csrf_exempt
 def leak(request: HttpRequest) -> HttpResponse:
-    """Leave the body in each place; the answer says which process group has it, too."""
+    """Leak the body to each place. Returns the process group that has it, too."""
     text = request.body.decode()
     logger.warning("leaked: %s", text)
     AuditEntry.objects.create(actor=text, action=AuditEntry.Action.TOKEN_REVOKED)

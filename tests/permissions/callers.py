@@ -29,12 +29,12 @@ from organizations.invitations import invite
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
 from organizations.models.second_factor import AuthenticatorApp
 
-TESTS = Actor("the tests", address="192.0.2.1")
+ACTOR = Actor("the tests", address="192.0.2.1")
 PASSWORD_HASH = "!"
 PLACEHOLDER = re.compile(r"<(?:\w+:)?(\w+)>")
 
-# In person, and by token. The table's columns are named after these.
-PEOPLE = ["anonymous", "not_staff", "viewer", "operator", "owner", "outsider", "superuser"]
+# Callers with a session, and with a token: the columns of the table.
+SESSION_CALLERS = ["anonymous", "not_staff", "viewer", "operator", "owner", "outsider", "superuser"]
 TOKENS = [
     "viewer_manage",
     "operator_read",
@@ -48,20 +48,20 @@ TOKENS = [
     "expired",
     "revoked",
 ]
-CALLERS = PEOPLE + TOKENS
+CALLERS = SESSION_CALLERS + TOKENS
 
-# Names that stand nowhere but in what belongs to one of the two organizations.
+# Names that occur only in data of one of the two organizations.
 ACME, GLOBEX = "Acme 7731", "Globex 9152"
-SEE_BOTH = {"superuser", "superuser_manage"}
-SEE_GLOBEX = {"outsider", "outsider_manage", "foreign_organization"}
-SEE_NEITHER = {"anonymous", "expired", "revoked"}
+SEES_BOTH = {"superuser", "superuser_manage"}
+SEES_GLOBEX = {"outsider", "outsider_manage", "foreign_organization"}
+SEES_NEITHER = {"anonymous", "expired", "revoked"}
 
 
 # --- Routes -------------------------------------------------------------------------------------
 
 
 def routes() -> dict[str, Any]:
-    """Every pattern of the URL configuration, and the view behind it."""
+    """Return every route of the URLconf with its view."""
     return dict(_walk(get_resolver().url_patterns, ""))
 
 
@@ -75,74 +75,74 @@ def _walk(patterns: list[URLPattern | URLResolver], before: str) -> Iterator[tup
 
 
 def name_of(pattern: URLPattern | URLResolver) -> str:
-    """A pattern in words: of a regular expression `<name>` for each group."""
+    """Return a pattern as a route; groups of regular expressions become `<name>`."""
     text = str(pattern.pattern)
     return simplify_regex(text).lstrip("/") if isinstance(pattern.pattern, RegexPattern) else text
 
 
 def methods(view: Any) -> list[str]:
-    """What may be asked of a view: of the API what its class answers, otherwise GET and POST."""
+    """Return the methods of a view: those of an API class, otherwise GET and POST."""
     if hasattr(view, "cls"):
         names = set(view.cls.http_method_names) - {"head", "options"}
         return sorted(name.upper() for name in names if hasattr(view.cls, name))
     return ["GET", "POST"]
 
 
-def asked() -> list[str]:
-    """`"METHOD route"` of all there is; what the table needs a row for."""
+def method_routes() -> list[str]:
+    """Return "METHOD route" of all routes; the table needs a row for each."""
     return [f"{method} {route}" for route, view in routes().items() for method in methods(view)]
 
 
 def sockets() -> list[str]:
-    """The WebSocket routes."""
+    """Return the WebSocket routes."""
     return [name_of(pattern) for pattern in [*open_urlpatterns, *websocket_urlpatterns]]
 
 
 def probes() -> list[str]:
-    """What is answered in front of Django."""
+    """Return the paths that the health middleware answers."""
     return list(PROBES)
 
 
-# --- Who asks -----------------------------------------------------------------------------------
+# --- Callers ------------------------------------------------------------------------------------
 
 
 @dataclass
-class World:
-    """Acme, where things happen, and Globex, the outsider's; what routes name, and who asks."""
+class Scene:
+    """Two organizations, their users and tokens, and the values for placeholders."""
 
     acme: Organization
-    people: dict[str, User]
+    users: dict[str, User]
     tokens: dict[str, str]
-    named: dict[str, object]
-    """What a placeholder stands for, by its name, or by "model name" for an object's id."""
+    placeholder_values: dict[str, object]
+    """Values by placeholder name, or by "model name" for ids of objects."""
 
     def client(self, caller: str) -> Client:
         if caller in self.tokens:
             return Client(headers={"Authorization": f"Bearer {self.tokens[caller]}"})
         client = Client()
-        if caller in self.people:
-            client.force_login(self.people[caller])
+        if caller in self.users:
+            client.force_login(self.users[caller])
         return client
 
     def address(self, route: str) -> str:
-        """A route with its placeholders filled in, all of them Acme's."""
+        """Return a path: the route with Acme's values as placeholders."""
         model = route.split("/")[2] if route.startswith("admin/") and route.count("/") > 2 else ""
 
         def value(match: re.Match[str]) -> str:
             name = match[1]
             for key in (f"{route} {name}", f"{model} {name}", name):
-                if key in self.named:
-                    return str(self.named[key])
-            raise AssertionError(f"{route}: say in `_named` what its {name} is")
+                if key in self.placeholder_values:
+                    return str(self.placeholder_values[key])
+            raise AssertionError(f"{route}: say in `_placeholder_values` what its {name} is")
 
         return "/" + PLACEHOLDER.sub(value, route)
 
 
-def build() -> World:
-    """A world in which every route has something to find."""
-    acme = actions.create_organization(ACME, TESTS)
-    globex = actions.create_organization(GLOBEX, TESTS)
-    people = {name: _user(name) for name in [*PEOPLE[1:], "dora", "erin"]}
+def build() -> Scene:
+    """Create data for every route."""
+    acme = actions.create_organization(ACME, ACTOR)
+    globex = actions.create_organization(GLOBEX, ACTOR)
+    users = {name: _user(name) for name in [*SESSION_CALLERS[1:], "dora", "erin"]}
     User.objects.filter(username="not_staff").update(is_staff=False)
     User.objects.filter(username="superuser").update(is_superuser=True)
     Role = Membership.Role
@@ -154,16 +154,16 @@ def build() -> World:
         ("dora", acme, Role.OPERATOR),
         ("outsider", globex, Role.OWNER),
     ):
-        actions.set_member(organization, people[name], role, TESTS)
-    people = {name: User.objects.get(username=name) for name in people}
-    invite(acme, "superuser", Role.VIEWER, for_user(people["owner"]))
-    AuthenticatorApp.objects.create(user=people["erin"], name="app", key="")
+        actions.set_member(organization, users[name], role, ACTOR)
+    users = {name: User.objects.get(username=name) for name in users}
+    invite(acme, "superuser", Role.VIEWER, for_user(users["owner"]))
+    AuthenticatorApp.objects.create(user=users["erin"], name="app", key="")
     worker = FakeWorker()
     for organization in (acme, globex):
         _pairing(organization, worker)
-    _run(people["operator"], acme)
-    tokens = _tokens(people, acme, globex)
-    return World(acme, people, tokens, _named(acme, people))
+    _run(users["operator"], acme)
+    tokens = _tokens(users, acme, globex)
+    return Scene(acme, users, tokens, _placeholder_values(acme, users))
 
 
 def _user(name: str) -> User:
@@ -171,25 +171,25 @@ def _user(name: str) -> User:
 
 
 def _pairing(organization: Organization, worker: FakeWorker) -> None:
-    """A code waits to be scanned."""
+    """Show a code of the organization."""
     connection = Connection.objects.of(organization)
-    connections.request_reconnect(connection.pk, TESTS)
+    connections.request_reconnect(connection.pk, ACTOR)
     worker.show_code(connection)
 
 
 def _run(user: User, organization: Organization) -> None:
-    """Someone has asked for many at once."""
+    """Start a bulk run."""
     caller = for_user(user)
     rows = Connection.objects.filter(pk=organization.pk).select_related("organization", "worker")
     connections.start_run(caller, plan(caller, BulkRun.Action.DISCONNECT, rows))
 
 
-def _tokens(people: dict[str, User], acme: Organization, globex: Organization) -> dict[str, str]:
+def _tokens(users: dict[str, User], acme: Organization, globex: Organization) -> dict[str, str]:
     def make(
         name: str, user: str, scope: str = "manage", organization: Organization | None = None
     ) -> str:
         return actions.create_token(
-            people[user], name, TESTS, organization=organization, scope=ApiToken.Scope(scope)
+            users[user], name, ACTOR, organization=organization, scope=ApiToken.Scope(scope)
         )[1]
 
     tokens = {
@@ -212,19 +212,19 @@ def _tokens(people: dict[str, User], acme: Organization, globex: Organization) -
     return tokens
 
 
-def _named(acme: Organization, people: dict[str, User]) -> dict[str, object]:
+def _placeholder_values(acme: Organization, users: dict[str, User]) -> dict[str, object]:
     token = ApiToken.objects.get(name=f"{ACME} manager")
-    erin = people["erin"]
-    place = Membership.objects.get(user__username="dora")
+    erin = users["erin"]
+    membership = Membership.objects.get(user__username="dora")
     return {
         "organization_id": acme.pk,
-        "membership_id": place.pk,
+        "membership_id": membership.pk,
         "member": "dora",
         "invitation_id": Invitation.objects.get().pk,
         "number": token.number,
         "api/v1/tokens/<uuid:number> number": ApiToken.objects.get(name="operator's spare").number,
         "id": erin.pk,
-        "user_id": people["owner"].pk,
+        "user_id": users["owner"].pk,
         "user user_id": erin.pk,
         "content_type_id": ContentType.objects.get_for_model(Organization).pk,
         "object_id": acme.pk,
@@ -232,7 +232,7 @@ def _named(acme: Organization, people: dict[str, User]) -> dict[str, object]:
         "url": "nowhere",
         "rest": "nowhere",
         "organization object_id": acme.pk,
-        "membership object_id": place.pk,
+        "membership object_id": membership.pk,
         "invitation object_id": Invitation.objects.get().pk,
         "apitoken object_id": token.pk,
         "auditentry object_id": AuditEntry.objects.filter(organization=acme)[0].pk,
@@ -245,25 +245,25 @@ def _named(acme: Organization, people: dict[str, User]) -> dict[str, object]:
     }
 
 
-def leaks(caller: str, told: str) -> bool:
-    """Whether this tells the caller of an organization that does not exist for them."""
-    sees_acme = caller not in SEE_GLOBEX | SEE_NEITHER
-    sees_globex = caller in SEE_GLOBEX | SEE_BOTH
-    return (ACME in told and not sees_acme) or (GLOBEX in told and not sees_globex)
+def leaks(caller: str, text: str) -> bool:
+    """Return whether the text names an organization that the caller must not see."""
+    sees_acme = caller not in SEES_GLOBEX | SEES_NEITHER
+    sees_globex = caller in SEES_GLOBEX | SEES_BOTH
+    return (ACME in text and not sees_acme) or (GLOBEX in text and not sees_globex)
 
 
-# --- What there is ------------------------------------------------------------------------------
+# --- Rows ---------------------------------------------------------------------------------------
 
-# Changed by being looked at, and told elsewhere.
-PASSING = {"last_login", "last_used_at", "heartbeat_at"}
+# Changed by reading requests.
+VOLATILE_FIELDS = {"last_login", "last_used_at", "heartbeat_at"}
 
 
-def everything() -> dict[str, list[dict[str, object]]]:
-    """Every row that a request could change, but for sessions."""
+def all_rows() -> dict[str, list[dict[str, object]]]:
+    """Return all rows that a request could change, except sessions."""
     found = {}
     for app in ("organizations", "connections", "auth", "admin"):
         for model in apps.get_app_config(app).get_models():
             names = [field.attname for field in model._meta.concrete_fields]
-            rows = model._default_manager.order_by("pk").values(*set(names) - PASSING)
+            rows = model._default_manager.order_by("pk").values(*set(names) - VOLATILE_FIELDS)
             found[model.__name__] = [dict(row) for row in rows]
     return found

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.permissions.callers import CALLERS, PEOPLE, TOKENS
+from tests.permissions.callers import CALLERS, SESSION_CALLERS, TOKENS
 from tests.permissions.table import ADMIN, API, OPEN, PROBES, SOCKETS
 
 STAFF = ["viewer", "operator", "owner", "outsider", "superuser"]
 NO_STAFF = [caller for caller in CALLERS if caller not in STAFF]
 VALID = [token for token in TOKENS if token not in ("expired", "revoked")]
-NO_TOKEN = [*PEOPLE, "expired", "revoked"]
+NO_TOKEN = [*SESSION_CALLERS, "expired", "revoked"]
 
 
 @dataclass
@@ -47,11 +47,11 @@ def _read(table: str, columns: list[list[str]], others: dict[str, str]) -> Itera
             before = line[1:-1]
             continue
         methods, after, *cells = line.split()
-        told = {
+        text = {
             caller: cell for callers, cell in zip(columns, cells, strict=True) for caller in callers
         }
         for method in methods.split(","):
-            yield Row(before, method, before + after.removeprefix("."), others | told)
+            yield Row(before, method, before + after.removeprefix("."), others | text)
 
 
 def socket_rows() -> dict[str, dict[str, str]]:

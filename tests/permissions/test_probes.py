@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from asgiref.sync import sync_to_async
 
-from tests.permissions.callers import CALLERS, World, build, everything, leaks, probes
+from tests.permissions.callers import CALLERS, Scene, all_rows, build, leaks, probes
 from tests.permissions.rows import probe_rows
 from whatsapp_orgs.asgi import application
 from whatsapp_orgs.tests.support.asgi_client import ask
@@ -16,7 +16,7 @@ PASSED_ON = ("x-forwarded-for", "192.0.2.7")
 
 
 @pytest.fixture
-def world(transactional_db: None) -> World:
+def scene(transactional_db: None) -> Scene:
     return build()
 
 
@@ -31,22 +31,22 @@ def test_size_of_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("method, path", TABLE)
-async def test_each_caller_is_answered_as_the_table_says(
-    world: World, method: str, path: str
+async def test_each_caller_gets_the_response_in_the_table(
+    scene: Scene, method: str, path: str
 ) -> None:
-    before = await sync_to_async(everything)()
+    before = await sync_to_async(all_rows)()
     for caller in CALLERS:
-        told = [
-            await answer(world, caller, method, path, THIS_MACHINE),
-            await answer(world, caller, method, path, ANOTHER),
-            await answer(world, caller, method, path, THIS_MACHINE, PASSED_ON),
+        text = [
+            await answer(scene, caller, method, path, THIS_MACHINE),
+            await answer(scene, caller, method, path, ANOTHER),
+            await answer(scene, caller, method, path, THIS_MACHINE, PASSED_ON),
         ]
-        assert told == TABLE[(method, path)], caller
-    assert await sync_to_async(everything)() == before
+        assert text == TABLE[(method, path)], caller
+    assert await sync_to_async(all_rows)() == before
 
 
 async def answer(
-    world: World,
+    scene: Scene,
     caller: str,
     method: str,
     path: str,
@@ -55,10 +55,10 @@ async def answer(
 ) -> str:
     """A status; "!": it tells of another tenant."""
     headers = dict(also)
-    if caller in world.tokens:
-        headers["authorization"] = f"Bearer {world.tokens[caller]}"
-    elif cookies := (await sync_to_async(world.client)(caller)).cookies:
+    if caller in scene.tokens:
+        headers["authorization"] = f"Bearer {scene.tokens[caller]}"
+    elif cookies := (await sync_to_async(scene.client)(caller)).cookies:
         headers["cookie"] = cookies.output(header="", sep=";").strip()
-    told = await ask(application, path, method, client, headers)
+    text = await ask(application, path, method, client, headers)
     # Nothing is told of any organization, so what only a superuser may see is not there either.
-    return f"{told.status}!" if leaks("anonymous", told.text) else str(told.status)
+    return f"{text.status}!" if leaks("anonymous", text.text) else str(text.status)

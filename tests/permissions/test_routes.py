@@ -20,15 +20,15 @@ from pytest_django import Settings
 from connections.models import Worker
 from tests.permissions.callers import (
     CALLERS,
-    World,
-    asked,
+    Scene,
+    all_rows,
     build,
-    everything,
     leaks,
+    method_routes,
     methods,
     routes,
 )
-from tests.permissions.requests import ASKED_WITH
+from tests.permissions.requests import REQUEST_DATA
 from tests.permissions.rows import Row, rows
 
 TABLE = rows()
@@ -46,12 +46,12 @@ def no_waiting(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_every_route_has_its_row() -> None:
-    missing = [route for route in asked() if route not in TABLE]
+    missing = [route for route in method_routes() if route not in TABLE]
     assert not missing, "Say who may ask, in tests/permissions/table.py:\n" + "\n".join(missing)
 
 
 def test_every_row_has_its_route() -> None:
-    left = set(TABLE) - set(asked())
+    left = set(TABLE) - set(method_routes())
     assert not left, "These are no routes (any more):\n" + "\n".join(sorted(left))
 
 
@@ -64,10 +64,10 @@ def test_size_of_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> Non
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group or "/")
-def test_each_caller_is_answered_as_the_table_says(group: str) -> None:
-    world = build()
-    clients = {caller: world.client(caller) for caller in CALLERS}
-    before = everything()
+def test_each_caller_gets_the_response_in_the_table(group: str) -> None:
+    scene = build()
+    clients = {caller: scene.client(caller) for caller in CALLERS}
+    before = all_rows()
     wrong = []
     for row in TABLE.values():
         if row.group != group:
@@ -76,33 +76,33 @@ def test_each_caller_is_answered_as_the_table_says(group: str) -> None:
         cache.clear()
         for caller, expected in row.expected.items():
             with transaction.atomic():
-                told = answer(world, caller, clients[caller], row, before)
+                text = answer(scene, caller, clients[caller], row, before)
                 transaction.set_rollback(True)
-            if told != expected:
-                wrong.append(f"{row}: {caller} got {told} instead of {expected}")
+            if text != expected:
+                wrong.append(f"{row}: {caller} got {text} instead of {expected}")
     assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("caller", ["superuser", "superuser_manage", "outsider"])
 def test_unlisted_method_changes_nothing(caller: str) -> None:
-    world = build()
-    client, before = world.client(caller), everything()
+    scene = build()
+    client, before = scene.client(caller), all_rows()
     changing = []
     for route, view in routes().items():
         for method in {"PUT", "PATCH", "DELETE"} - set(methods(view)):
             with transaction.atomic():
-                told = answer(world, caller, client, Row("", method, route, {}), before)
+                text = answer(scene, caller, client, Row("", method, route, {}), before)
                 transaction.set_rollback(True)
-            if not told.isdigit() and told != "login":
-                changing.append(f"{method} {route}: {told}")
+            if not text.isdigit() and text != "login":
+                changing.append(f"{method} {route}: {text}")
     assert not changing, "\n".join(changing)
 
 
-def answer(world: World, caller: str, client: Client, row: Row, before: dict[str, Any]) -> str:
+def answer(scene: Scene, caller: str, client: Client, row: Row, before: dict[str, Any]) -> str:
     """A status or "login"; "+": it has changed something; "!": it tells of another tenant."""
-    body = ASKED_WITH[str(row)](world) if str(row) in ASKED_WITH else {}
-    address = world.address(row.route)
+    body = REQUEST_DATA[str(row)](scene) if str(row) in REQUEST_DATA else {}
+    address = scene.address(row.route)
     cookies = copy.copy(client.cookies)
     if row.method == "GET":
         response: Any = client.get(address, body)
@@ -112,6 +112,6 @@ def answer(world: World, caller: str, client: Client, row: Row, before: dict[str
         response = client.post(address, body)
     client.cookies = cookies
     login = response.status_code == 302 and response["Location"].startswith("/admin/login/")
-    changed = "+" if everything() != before else ""
+    changed = "+" if all_rows() != before else ""
     leaked = "!" if leaks(caller, response.content.decode(errors="replace")) else ""
     return ("login" if login else str(response.status_code)) + changed + leaked

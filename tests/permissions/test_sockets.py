@@ -10,9 +10,9 @@ from connections.tests.support.sockets import open_socket
 from tests.permissions.callers import (
     CALLERS,
     TOKENS,
-    World,
+    Scene,
+    all_rows,
     build,
-    everything,
     leaks,
     sockets,
 )
@@ -22,7 +22,7 @@ TABLE = socket_rows()
 
 
 @pytest.fixture
-def world(transactional_db: None) -> World:
+def scene(transactional_db: None) -> Scene:
     return build()
 
 
@@ -36,13 +36,13 @@ def test_size_of_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("route", sockets(), ids=str)
-async def test_each_caller_is_answered_as_the_table_says(
-    route: str, world: World, settings: Settings
+async def test_each_caller_gets_the_response_in_the_table(
+    route: str, scene: Scene, settings: Settings
 ) -> None:
-    before = await sync_to_async(everything)()
-    told = {caller: await answer(world, route, caller) for caller in CALLERS}
-    assert told == TABLE[name(route)]
-    assert await sync_to_async(everything)() == before
+    before = await sync_to_async(all_rows)()
+    text = {caller: await answer(scene, route, caller) for caller in CALLERS}
+    assert text == TABLE[name(route)]
+    assert await sync_to_async(all_rows)() == before
 
 
 def name(route: str) -> str:
@@ -50,14 +50,14 @@ def name(route: str) -> str:
     return route or "*"
 
 
-async def answer(world: World, route: str, caller: str) -> str:
+async def answer(scene: Scene, route: str, caller: str) -> str:
     """ "open" when something is told, or the code that it is closed with."""
-    path = world.address(route or "ws/nowhere/")
+    path = scene.address(route or "ws/nowhere/")
     if caller in TOKENS:
         # A program of its own sends no Origin.
-        socket = open_socket(path, token=world.tokens[caller], origin=None)
+        socket = open_socket(path, token=scene.tokens[caller], origin=None)
     else:
-        socket = open_socket(path, await sync_to_async(world.client)(caller))
+        socket = open_socket(path, await sync_to_async(scene.client)(caller))
     accepted, code = await socket.connect()
     if not accepted:
         return f"refused {code}"

@@ -21,7 +21,7 @@ from tests.scale.socket_monitor import SocketMonitor
 from tests.support.application import until
 from tests.support.cluster import Cluster, Member
 from tests.support.faults import processes, servers
-from tests.support.namespace import Namespace, possible
+from tests.support.namespace import Namespace, can_create_namespace
 from tests.support.qr_reading import read_url
 
 ORGANIZATIONS = int(os.environ.get("SCALE_ORGANIZATIONS", "12"))
@@ -93,7 +93,7 @@ def test_killed_worker_is_taken_over_and_returns(
     print_result("… and its return, until it has its part", since, monitor())
 
 
-@pytest.mark.parametrize("tree", [False, True], ids=["the supervisor", "all its processes"])
+@pytest.mark.parametrize("whole_tree", [False, True], ids=["the supervisor", "all its processes"])
 def test_stopped_worker_is_taken_over_without_double_logins(
     cluster: Cluster, monitor: Callable[[], SocketMonitor], whole_tree: bool
 ) -> None:
@@ -214,7 +214,7 @@ def test_regular_worker_stop_hands_over(
     until(lambda: owned_count(cluster, victim) > 0, TIMEOUT_SECONDS, "a part for it")
 
 
-@pytest.mark.skipif(not possible(), reason="no network namespace can be made here")
+@pytest.mark.skipif(not can_create_namespace(), reason="no network namespace can be made here")
 def test_isolated_worker_closes_its_sockets(
     cluster: Cluster, monitor: Callable[[], SocketMonitor]
 ) -> None:

@@ -37,18 +37,18 @@ def default_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "")
 
 
-@pytest.mark.usefixtures("alone")
+@pytest.mark.usefixtures("default_settings")
 def test_worker_without_redis_is_refused(tmp_path: Path) -> None:
     assert "set REDIS_URL" in refusal(tmp_path / "worker", "run_worker")
 
 
-@pytest.mark.usefixtures("alone")
+@pytest.mark.usefixtures("default_settings")
 def test_web_process_without_worker_and_redis_is_refused(tmp_path: Path) -> None:
     line = refusal(tmp_path / "web", "serve", "--port", "0", EMBEDDED_WORKER="false")
     assert "set REDIS_URL, or EMBEDDED_WORKER=true" in line
 
 
-@pytest.mark.usefixtures("alone")
+@pytest.mark.usefixtures("default_settings")
 def test_second_worker_on_sqlite_is_refused(tmp_path: Path) -> None:
     with Application(tmp_path / "first") as first:
         done = subprocess.run(
@@ -63,7 +63,7 @@ def test_second_worker_on_sqlite_is_refused(tmp_path: Path) -> None:
     assert "SQLite has one only" in done.stderr.strip().splitlines()[-1]
 
 
-@pytest.mark.usefixtures("alone")
+@pytest.mark.usefixtures("default_settings")
 def test_shared_postgresql_without_redis_is_refused(tmp_path: Path) -> None:
     with Postgres() as postgres:
         url = postgres.new_database("shared")

@@ -1,6 +1,6 @@
-"""The whole product as its users have it: `manage.py run` in a process of its own.
+"""The whole product in a separate process: `manage.py run`.
 
-Tests and benchmarks drive it from outside, over HTTP, and the simulator by its control API.
+Tests and benchmarks use it over HTTP, and the simulator by its control API.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.managed_process import ROOT, ManagedProcess, processes_of, un
 from tests.support.services import free_port
 from whatsapp_orgs.tests.support import isolation
 
-# What most need together is found in one place.
+# Most tests need these together.
 __all__ = ["ROOT", "Answer", "Application", "ask", "free_port", "processes_of", "until"]
 
 START_SECONDS = 60.0
@@ -31,7 +31,7 @@ START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What the API answered."""
+    """A response of the API."""
 
     status: int
     body: dict[str, Any]
@@ -39,8 +39,8 @@ class Answer:
     seconds: float
 
 
-def own_name(data_dir: Path) -> str:
-    """What goes with a data folder is called so, on servers that others use too."""
+def unique_name(data_dir: Path) -> str:
+    """Return a name for the database and Redis keys of a data folder on shared servers."""
     digest = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()
     return f"application_{digest[:12]}"
 
@@ -54,30 +54,30 @@ def ask(
     body: dict[str, Any] | None = None,
     json_only: bool = True,
 ) -> Answer:
-    """One call of an API on loopback, on a connection of its own.
+    """Send a request to loopback on a new connection.
 
-    Raises ValueError when the answer is no JSON; without `json_only` its body is left out then.
+    Raises ValueError if the body is no JSON; without `json_only` the body is {} then.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     headers = {"Authorization": f"Bearer {token}"}
     if body is not None:
         headers["Content-Type"] = "application/json"
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         response = connection.getresponse()
-        read = response.read()
+        content = response.read()
     finally:
         connection.close()
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started_at
     is_json = response.getheader("Content-Type", "").startswith("application/json")
-    told = json.loads(read) if json_only or is_json else {}
-    return Answer(response.status, told, dict(response.getheaders()), seconds)
+    decoded = json.loads(content) if json_only or is_json else {}
+    return Answer(response.status, decoded, dict(response.getheaders()), seconds)
 
 
 @dataclass(frozen=True)
-class OwnDatabase:
-    """On a PostgreSQL server that others use too, the database that goes with a data folder."""
+class TestDatabase:
+    """The database of a data folder on a shared PostgreSQL."""
 
     server: str
     name: str
@@ -87,16 +87,16 @@ class OwnDatabase:
         return urlsplit(self.server)._replace(path=f"/{self.name}").geturl()
 
     def create(self) -> None:
-        """Unless it is there already, as after an earlier start."""
-        known = b"SELECT datname FROM pg_database WHERE datname = %s"
-        if not ask_postgres(self.server, known, self.name):
-            ask_postgres(self.server, f"CREATE DATABASE {self.name}".encode())
+        """Create it unless an earlier start has."""
+        query = b"SELECT datname FROM pg_database WHERE datname = %s"
+        if not query_postgres(self.server, query, self.name):
+            query_postgres(self.server, f"CREATE DATABASE {self.name}".encode())
 
     def drop(self) -> None:
-        ask_postgres(self.server, f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)".encode())
+        query_postgres(self.server, f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)".encode())
 
 
-def ask_postgres(url: str, statement: bytes, *values: str) -> list[tuple[Any, ...]]:
+def query_postgres(url: str, statement: bytes, *values: str) -> list[tuple[Any, ...]]:
     """Run one statement outside a transaction. Returns its rows."""
     import psycopg
 
@@ -106,20 +106,20 @@ def ask_postgres(url: str, statement: bytes, *values: str) -> list[tuple[Any, ..
 
 
 class Application(ManagedProcess):
-    """A running product on a data folder; as a context manager it is stopped at the end."""
+    """A running product with a data folder. A context manager that stops it."""
 
     def __init__(self, data_dir: Path, prefix: tuple[str, ...] = (), **environment: str) -> None:
-        whole = {
+        full_environment = {
             **isolation.environment(data_dir),
             "WHATSAPP_SERVER": "simulator",
             "PORT": str(free_port()),
             **environment,
         }
-        super().__init__(data_dir, ("run",), whole, prefix)
-        # On servers that others use too; those that a test names are its own affair.
+        super().__init__(data_dir, ("run",), full_environment, prefix)
+        # Shared servers, unless the test names its own.
         server = "" if "DATABASE_URL" in environment else os.environ.get("DATABASE_URL", "")
-        name = own_name(data_dir)
-        self._database = OwnDatabase(server, name) if server else None
+        name = unique_name(data_dir)
+        self._database = TestDatabase(server, name) if server else None
         if self._database:
             self.environment["DATABASE_URL"] = self._database.url
         if not {"REDIS_URL", "REDIS_PREFIX"} & environment.keys():
@@ -127,7 +127,7 @@ class Application(ManagedProcess):
         self.facts: dict[str, Any] = {}
 
     def start(self) -> Self:
-        """Start it and wait until it answers. Raises AssertionError with the end of its log."""
+        """Start it and wait until it responds. Raises AssertionError with the end of its log."""
         if self._database:
             self._database.create()
         super().start()
@@ -138,13 +138,13 @@ class Application(ManagedProcess):
             assert self.process.poll() is None, f"it ended:\n{self.log_text()[-2000:]}"
             if not facts.exists() or json.loads(facts.read_text())["pid"] != self.process.pid:
                 return False
-            # The web server answers a moment before its worker has registered.
+            # The web server is ready shortly before its worker.
             return (self.data_dir / "worker.alive").exists()
 
         try:
             until(started, START_SECONDS, "run.json of a started application")
         except AssertionError:
-            # Nobody has it in hand yet who would end it: hosts and simulator end with it.
+            # No caller can stop it yet. Hosts and simulator end with it.
             assert self.process is not None
             self.process.kill()
             self.process.wait(self.stop_seconds)
@@ -158,22 +158,22 @@ class Application(ManagedProcess):
 
     @property
     def simulator(self) -> ControlClient:
-        """The simulator's control API."""
+        """Return the simulator's control API."""
         described = json.loads((self.data_dir / "simulator" / "simulator.json").read_text())
         return ControlClient(described["control_url"])
 
     def organization(self, number: int = 0) -> int:
-        """The id of one of the demo organizations."""
+        """Return the id of a demo organization."""
         return int(sorted(found["id"] for found in self.facts["organizations"])[number])
 
     def new_organizations(self, *names: str) -> list[int]:
-        """Fresh organizations. Returns their ids."""
-        done = self.manage("create_organization", *names)
-        return [int(line) for line in done.split()]
+        """Create organizations. Returns their ids."""
+        completed = self.manage("create_organization", *names)
+        return [int(line) for line in completed.split()]
 
     def manage(self, *arguments: str) -> str:
         """Run another management command on the same data. Returns what it printed."""
-        done = subprocess.run(
+        completed = subprocess.run(
             [*self._prefix, sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=self.environment,
@@ -182,7 +182,7 @@ class Application(ManagedProcess):
             check=True,
             timeout=60,
         )
-        return done.stdout
+        return completed.stdout
 
     def api(
         self,
@@ -193,7 +193,7 @@ class Application(ManagedProcess):
         token: str = "",
         body: dict[str, Any] | None = None,
     ) -> Answer:
-        """One call of `/api/v1/organizations/{organization}/whatsapp/{action}`."""
+        """Call `/api/v1/organizations/{organization}/whatsapp/{action}`."""
         path = f"/api/v1/organizations/{organization}/whatsapp/{action}"
         return self.request(method, path, timeout, token, body)
 
@@ -205,28 +205,28 @@ class Application(ManagedProcess):
         token: str = "",
         body: dict[str, Any] | None = None,
     ) -> Answer:
-        """One call of the API, at any path."""
+        """Call the API at any path."""
         port = urlsplit(self.url).port
         assert port is not None
         return ask(port, method, path, token or self.facts["token"], timeout, body)
 
     def wait_for_state(self, organization: int, state: str, seconds: float = 15) -> dict[str, Any]:
-        """The status once the organization is in `state`."""
+        """Wait for a state. Returns the status."""
 
-        def look() -> dict[str, Any] | None:
+        def get_status() -> dict[str, Any] | None:
             body = self.api("GET", organization, "status").body
             return body if body["state"] == state else None
 
-        found: dict[str, Any] = until(look, seconds, f"state {state}")
+        found: dict[str, Any] = until(get_status, seconds, f"state {state}")
         return found
 
-    def keeps_credentials(self, organization: int) -> bool:
-        """Whether credentials of the organization lie anywhere: in its folder, or in schemas."""
+    def has_credentials(self, organization: int) -> bool:
+        """Return whether the organization has credentials, in its folder or in schemas."""
         if (self.data_dir / "auth_sessions" / str(organization)).exists():
             return True
         url = self.environment.get("DATABASE_URL", "")
         found = b"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
-        return bool(url and ask_postgres(url, found, f"wa_{organization}_"))
+        return bool(url and query_postgres(url, found, f"wa_{organization}_"))
 
     def __enter__(self) -> Self:
         return self.start()

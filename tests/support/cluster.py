@@ -1,4 +1,4 @@
-"""Web processes and workers of one installation, each a process of its own, as on many machines."""
+"""An installation with several web processes and workers."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from tests.support.qr_reading import read_url
 from tests.support.services import Postgres, Redis, free_port
 
 START_SECONDS = 60.0
-LINKED_AT_ONCE = 6
-# As connections/worker/balancing.py has it, which needs Django's settings.
+PARALLEL_LINKS = 6
+# A copy of connections/worker/balancing.py, which needs Django's settings.
 SLACK_PART = 0.1
 
 
 class Member(ManagedProcess):
-    """One process of the installation; on its end a worker hands over what it has."""
+    """A process of the installation. A stopping worker hands over its organizations."""
 
     stop_seconds = 90.0
 
@@ -58,27 +58,27 @@ class Web(Member):
             return False
 
     def request(self, method: str, path: str, timeout: float = 30.0) -> Answer:
-        """One call of the API."""
+        """Call the API."""
         return ask(self.port, method, path, self._token, timeout)
 
     def socket(self, organization: int) -> ClientConnection:
-        """What a page has open: a socket that tells of one organization."""
+        """Open the WebSocket of an organization's page."""
         url = f"ws://127.0.0.1:{self.port}/ws/organizations/{organization}/connection/"
         return connect(url, additional_headers={"Authorization": f"Bearer {self._token}"})
 
     def whatsapp(self, method: str, organization: int, action: str) -> Answer:
-        """One call of `/api/v1/organizations/{organization}/whatsapp/{action}`."""
+        """Call `/api/v1/organizations/{organization}/whatsapp/{action}`."""
         return self.request(method, f"/api/v1/organizations/{organization}/whatsapp/{action}")
 
 
 class Cluster:
-    """An installation; as a context manager everything of it is ended at the end."""
+    """An installation. A context manager that ends all its processes."""
 
     def __init__(self, folder: Path, webs: int, workers: int, **environment: str) -> None:
         self.folder = folder
         self._stack = ExitStack()
         self._counts = (webs, workers)
-        self._given = environment
+        self._extra_environment = environment
         self.environment: dict[str, str] = {}
         self.token = ""
         self.webs: list[Web] = []
@@ -103,7 +103,7 @@ class Cluster:
                 "WHATSAPP_SERVER": "simulator",
                 "SIMULATOR_STATE": str(state / "simulator.json"),
                 "RECONNECTS_PER_CALLER": "100000",
-                **self._given,
+                **self._extra_environment,
             }
             stack.callback(self._end)
             self.manage("migrate", "--verbosity", "0")
@@ -138,7 +138,7 @@ class Cluster:
         return web
 
     def add_worker(self, prefix: tuple[str, ...] = ()) -> Member:
-        """`prefix`: a command in front of its own, which must end in exec."""
+        """Start a worker. `prefix`: a command before its own, which must end in exec."""
         worker = Member(self, f"worker-{len(self.workers) + 1}", "run_worker", prefix=prefix)
         self.workers.append(worker)
         worker.start()
@@ -146,11 +146,11 @@ class Cluster:
 
     @property
     def simulator_ports(self) -> list[int]:
-        """Where WhatsApp is reached, on loopback."""
+        """Return the loopback ports of the simulator."""
         return [urlsplit(self._simulator.proxy_url).port or 0]
 
     def wait_for_workers(self, count: int, seconds: float = START_SECONDS) -> None:
-        """Until so many workers live."""
+        """Wait until `count` workers are alive."""
         until(lambda: len(self.living()) == count, seconds, f"{count} living workers")
 
     def manage(self, *arguments: str) -> str:
@@ -175,10 +175,10 @@ class Cluster:
         )
         return self.manage("create_token", "admin", "scale").split()[-1]
 
-    # --- What the database and WhatsApp say ------------------------------------------------------
+    # --- Queries ---------------------------------------------------------------------------------
 
     def living(self) -> list[dict[str, Any]]:
-        """The workers that live: id, name, sessions."""
+        """Return id, name and sessions of the living workers."""
         rows = self.postgres.sql(
             "SELECT id, name, sessions FROM connections_worker WHERE stopped_at IS NULL"
             " AND heartbeat_at > now() - interval '10 seconds' ORDER BY id"
@@ -186,7 +186,7 @@ class Cluster:
         return [dict(zip(("id", "name", "sessions"), row, strict=True)) for row in rows]
 
     def owners(self) -> dict[int, int | None]:
-        """Who owns each organization that is to be connected."""
+        """Return the worker of each organization that should be connected."""
         rows = self.postgres.sql(
             "SELECT organization_id, worker_id FROM connections_connection"
             " WHERE desired = 'connected'"
@@ -194,19 +194,19 @@ class Cluster:
         return {int(str(row[0])): row[1] for row in rows}  # type: ignore[misc]
 
     def states(self) -> dict[str, int]:
-        """How many organizations are in which stored state."""
+        """Return the number of organizations by stored state."""
         rows = self.postgres.sql("SELECT state, count(*) FROM connections_connection GROUP BY 1")
         return {str(state): int(str(count)) for state, count in rows}
 
     def settled(self) -> bool:
-        """All are connected, by the database, and WhatsApp has exactly one client of each."""
+        """Return whether all are connected in the database and online at WhatsApp."""
         connected = self.states().get("connected", 0) == len(self.organizations)
         owners = self.owners().values()
         living = {worker["id"] for worker in self.living()}
         return connected and set(owners) <= living and self.online() == len(self.organizations)
 
     def at_rest(self) -> bool:
-        """Settled, and no worker has so much that it will hand some over."""
+        """Return whether it is settled and balanced."""
         owned = Counter(self.owners().values())
         loads = [owned[worker["id"]] for worker in self.living()]
         fair = -(-len(self.organizations) // max(1, len(loads)))
@@ -215,21 +215,21 @@ class Cluster:
         return self.settled() and (even or all(load <= fair for load in loads))
 
     def online(self) -> int:
-        """How many devices WhatsApp has a client of."""
+        """Return the number of online devices."""
         return int(self.simulator.stats()["online"])
 
     def worker_of(self, member: Member) -> int:
-        """The id of a member's row, if it is a living worker."""
+        """Return the id of a living worker's row."""
         suffix = f":{member.pid}"
         return next(int(row["id"]) for row in self.living() if row["name"].endswith(suffix))
 
-    # --- What people do --------------------------------------------------------------------------
+    # --- Actions ---------------------------------------------------------------------------------
 
     def link(self, count: int) -> None:
-        """Make so many organizations and link them, some at a time, over all web processes."""
+        """Create and link organizations, some in parallel, over all web processes."""
         names = [f"Client {len(self.organizations) + n + 1}" for n in range(count)]
         fresh = [int(line) for line in self.manage("create_organization", *names).split()]
-        with ThreadPoolExecutor(LINKED_AT_ONCE) as pool:
+        with ThreadPoolExecutor(PARALLEL_LINKS) as pool:
             list(pool.map(self.link_one, fresh))
         self.organizations += fresh
 
@@ -237,13 +237,13 @@ class Cluster:
         web = self.webs[organization % len(self.webs)]
         picture: list[str] = []
 
-        def asked() -> bool:
+        def has_code() -> bool:
             answer = web.whatsapp("POST", organization, "reconnect")
             assert answer.status in (200, 202), answer
             picture[:] = [answer.body.get("qrCode") or ""]
             return bool(picture[0])
 
-        until(asked, 60, f"a QR code of {organization}")
+        until(has_code, 60, f"a QR code of {organization}")
         self.simulator.scan(read_url(picture[0]))
         until(
             lambda: web.whatsapp("GET", organization, "status").body["state"] == "connected",

@@ -1,4 +1,4 @@
-"""Carries ports of loopback from one network namespace into another, through Unix sockets.
+"""Forward loopback ports from one network namespace to another by Unix sockets.
 
 python -m tests.support.forward outside FOLDER PORT…    from the sockets to the ports here
 python -m tests.support.forward inside FOLDER PORT…     from the ports here to the sockets
@@ -16,12 +16,12 @@ from pathlib import Path
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def carry(
+async def forward(
     dial: Callable[[], Awaitable[Stream]],
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> None:
-    """Both ways, until either side closes."""
+    """Copy data in both directions until either side closes."""
     try:
         far_reader, far_writer = await dial()
     except OSError:
@@ -39,15 +39,15 @@ async def carry(
 
 
 async def main(side: str, folder: Path, ports: list[int]) -> None:
-    """Carry until the process is ended."""
+    """Forward until the process ends."""
     for port in ports:
         path = folder / f"{port}.socket"
         if side == "outside":
             dial = partial(asyncio.open_connection, "127.0.0.1", port)
-            await asyncio.start_unix_server(partial(carry, dial), path)
+            await asyncio.start_unix_server(partial(forward, dial), path)
         else:
             through = partial(asyncio.open_unix_connection, path)
-            await asyncio.start_server(partial(carry, through), "127.0.0.1", port)
+            await asyncio.start_server(partial(forward, through), "127.0.0.1", port)
     (folder / f"{side}.ready").touch()
     await asyncio.Event().wait()
 

@@ -1,4 +1,4 @@
-"""Which process of a running product is which: the fork server, and the hosts. Linux only."""
+"""Find the fork server and the host processes of a running product. Linux only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIND_SECONDS = 10.0
 
 
 def fork_server(application: Application) -> int:
-    """The process from which the host processes are forked."""
+    """Return the pid of the fork server."""
     assert application.process is not None
     parent = application.process.pid
 
@@ -25,14 +25,14 @@ def fork_server(application: Application) -> int:
 
 
 def host_processes(application: Application) -> set[int]:
-    """Every host process: those with sessions, those with a pairing, and the spare ones."""
+    """Return the pids of all host processes: sessions, pairings and idle ones."""
     assert application.process is not None
     parent = application.process.pid
     return {pid for pid in _forking_and_forked(application) if _parent(pid) not in (parent, None)}
 
 
-def holders(application: Application, organization: int) -> set[int]:
-    """The host processes that hold credentials of this organization open."""
+def hosts_with_credentials(application: Application, organization: int) -> set[int]:
+    """Return the hosts that have credentials of the organization open."""
     mark = f"/{credentials_folder(application).name}/{organization}/"
     return {
         pid
@@ -42,15 +42,14 @@ def holders(application: Application, organization: int) -> set[int]:
 
 
 def host_of(application: Application, organization: int) -> int:
-    """The one host process that holds this organization's credentials open.
+    """Return the only host that has the organization's credentials open.
 
-    While a new link moves from its pairing's process to a session host there are two, so this
-    waits. It never settles where a host has kept a file open that it does not use any more, which
-    the Go library does: that can be after the organization has moved between living hosts.
+    Waits while a new link moves from its pairing host to a session host. Fails if the Go library of
+    an earlier host has kept a file open, which happens after moves between living hosts.
     """
 
     def look() -> set[int] | None:
-        found = holders(application, organization)
+        found = hosts_with_credentials(application, organization)
         return found if len(found) == 1 else None
 
     (pid,) = until(look, FIND_SECONDS, f"one host process that holds organization {organization}")
@@ -58,12 +57,12 @@ def host_of(application: Application, organization: int) -> int:
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended (one that no one has waited for yet has ended, too)."""
+    """Return whether a process has ended or is a zombie."""
     return state(pid) in ("", "Z", "X")
 
 
 def state(pid: int) -> str:
-    """The letter that /proc has for what a process is doing; "" when it is gone."""
+    """Return the state letter of a process in /proc; "" if it is gone."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -76,7 +75,7 @@ def credentials_folder(application: Application) -> Path:
 
 
 def _forking_and_forked(application: Application) -> set[int]:
-    """The fork server and the hosts; they have the same command line."""
+    """Return the fork server and the hosts, which have the same command line."""
     found = set()
     for pid in application.processes():
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Link an organization with a phone, as a person does: by the QR code of an answer."""
+"""Link an organization with a phone by the QR code of a response."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from tests.support.qr_reading import read_url
 
 
 def decode(answer: Answer) -> str:
-    """What the QR code in an answer says."""
+    """Return the text of the QR code in a response."""
     return read_url(answer.body["qrCode"])
 
 
 def link(application: Application, organization: int) -> str:
-    """Reconnect, scan, and wait until the link has its place. Returns the linked number."""
+    """Reconnect, scan, and wait for a session host. Returns the linked number."""
     answer = application.api("POST", organization, "reconnect")
     assert answer.status == 200, answer
     resumes = application.simulator.stats()["resumes"]
@@ -31,7 +31,7 @@ def link(application: Application, organization: int) -> str:
 
 
 def online(application: Application, number: str) -> bool:
-    """Whether WhatsApp sees a device of this number online."""
+    """Return whether a device of this number is online at WhatsApp."""
     return any(
         device["online"] for device in application.simulator.devices() if device["number"] == number
     )

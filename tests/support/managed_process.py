@@ -1,4 +1,4 @@
-"""One `manage.py` process of the product with a data folder of its own, and all that it starts."""
+"""A `manage.py` process of the product with its data folder and its children."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# Until nothing is left of a process that has ended.
+# The longest time from the end of a process to the end of its children.
 GONE_SECONDS = 15.0
 
 
 def until(look: Callable[[], Any], seconds: float, what: str) -> Any:
-    """The first true answer of `look`. Raises AssertionError after `seconds`."""
+    """Return the first true result of `look`. Raises AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
@@ -27,7 +27,7 @@ def until(look: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 def processes_of(folder: Path) -> set[int]:
-    """The process numbers of everything that works on a data folder."""
+    """Return the pids of all processes with this data folder."""
     mark = f"DATA_DIR={folder}\0".encode()
     found = set()
     for path in Path("/proc").glob("[0-9]*/environ"):
@@ -35,14 +35,14 @@ def processes_of(folder: Path) -> set[int]:
             if mark in path.read_bytes():
                 found.add(int(path.parent.name))
         except OSError:
-            continue  # It ended while we looked, or is someone else's.
+            continue  # It ended meanwhile, or belongs to another user.
     return found
 
 
 class ManagedProcess:
-    """Starts, signals, stops and kills it. `DATA_DIR` must be in the environment.
+    """Starts, stops and kills the process. `environment` must have DATA_DIR.
 
-    `prefix`: a command in front of its own, which must end in exec.
+    `prefix`: a command before its own, which must end in exec.
     """
 
     stop_seconds = 15.0
@@ -80,18 +80,18 @@ class ManagedProcess:
         return self.process.pid
 
     def processes(self) -> set[int]:
-        """The process numbers of everything that works on this data folder."""
+        """Return the pids of all processes with this data folder."""
         return processes_of(self.data_dir)
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")
 
     def kill(self) -> None:
-        """kill -9; returns when nothing of it runs any more."""
+        """Kill it with SIGKILL, and wait until its children have ended."""
         self._end(signal.SIGKILL)
 
     def kill_all(self) -> None:
-        """kill -9 of the process and of each that it has started."""
+        """Kill the process and its children with SIGKILL."""
         for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -99,7 +99,7 @@ class ManagedProcess:
             self.process.wait(self.stop_seconds)
 
     def stop(self) -> int | None:
-        """SIGTERM, and wait until nothing of it runs any more. Returns the exit code."""
+        """Stop it with SIGTERM, and wait until its children have ended. Returns the exit code."""
         self._end(signal.SIGTERM)
         return None if self.process is None else self.process.returncode
 

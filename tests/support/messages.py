@@ -1,7 +1,6 @@
-"""The texts that people read: found in the code, and kept in each app's catalogs of translations.
+"""`make messages`: extract user-visible texts into each app's catalogs, and compile them.
 
-`make messages` extracts them, keeps what is translated, and compiles. Nothing but Python is needed:
-Babel stands in for the gettext tools, and for Django's `makemessages`, which needs them.
+Uses Babel instead of Django's `makemessages`, which needs the gettext programs.
 """
 
 from __future__ import annotations
@@ -20,20 +19,19 @@ from django.utils.translation import templatize
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 LOCALES = {"pt-br": "pt_BR", "es": "es"}
-# As Django's own catalogs count: with another rule its texts and ours would not go together.
+# The plural rules of Django's catalogs: catalogs with other rules cannot be merged.
 PLURALS = {
     "pt_BR": "nplurals=2; plural=(n > 1);",
     "es": "nplurals=3; plural=n == 1 ? 0 : n != 0 && n % 1000000 == 0 ? 1 : 2;",
 }
 
-# A text belongs to the first app that has it: each may rely on those before it. The pages in
-# templates/ have no app of their own; their texts are in the project's.
+# A text belongs to the first app that has it. Texts in templates/ belong to the project.
 APPS = {
     "organizations": ("organizations",),
     "connections": ("connections",),
     "whatsapp_orgs": ("whatsapp_orgs", "templates"),
 }
-NO_TEXTS = {"tests", "migrations", "worker", "__pycache__"}
+EXCLUDED_FOLDERS = {"tests", "migrations", "worker", "__pycache__"}
 KEYWORDS = DEFAULT_KEYWORDS | {"lazy": None, "gettext_lazy": None, "gettext_noop": None}
 KEYWORDS["pgettext_lazy"] = ((1, "c"), 2)
 
@@ -45,27 +43,27 @@ def catalog_path(app: str, locale: str) -> Path:
 
 
 def extracted() -> dict[str, Catalog]:
-    """The texts that the code has, by the app that they belong to."""
-    known: set[tuple[str, str | None]] = set()
+    """Return the texts in the code by app."""
+    known_keys: set[tuple[str, str | None]] = set()
     catalogs = {}
     for app, folders in APPS.items():
         catalog = Catalog(project="WhatsApp Orgs", fuzzy=False)
         for path in _sources(folders):
             for message in _texts(path):
-                if key(message) not in known:
+                if key(message) not in known_keys:
                     _add(catalog, message, path)
-        known.update(key(message) for message in texts(catalog))
+        known_keys.update(key(message) for message in texts(catalog))
         catalogs[app] = catalog
     return catalogs
 
 
 def texts(catalog: Catalog) -> Iterator[Message]:
-    """A catalog's texts, without its header."""
+    """Return the messages of a catalog without its header."""
     return (message for message in catalog if message.id)
 
 
 def key(message: Message) -> tuple[str, str | None]:
-    """What it is found by: its English text, and what tells it from the same text elsewhere."""
+    """Return the key of a message: its English text and its context."""
     return (message.id if isinstance(message.id, str) else message.id[0], message.context)
 
 
@@ -75,28 +73,30 @@ def _sources(folders: Iterable[str]) -> list[Path]:
         path
         for path in paths
         if path.suffix in (".py", ".html")
-        and not NO_TEXTS.intersection(path.relative_to(ROOT).parts)
+        and not EXCLUDED_FOLDERS.intersection(path.relative_to(ROOT).parts)
     ]
 
 
 def _texts(path: Path) -> Iterator[Message]:
-    """What one file has for people to read."""
+    """Yield the messages of a file."""
     source = path.read_text()
     if path.suffix == ".html":
-        # What is left of a template is no program; within brackets its indentation means nothing.
+        # In brackets, because the indentation of the converted template is no valid Python.
         source = f"({templatize(source)})"
-    for line, said, comments, context in extract("python", BytesIO(source.encode()), KEYWORDS):
-        yield Message(said, lineno=line, auto_comments=comments, context=context)
+    for line, message_id, comments, context in extract(
+        "python", BytesIO(source.encode()), KEYWORDS
+    ):
+        yield Message(message_id, lineno=line, auto_comments=comments, context=context)
 
 
 def _add(catalog: Catalog, message: Message, path: Path) -> None:
-    """Without line numbers: they would change with every other line of the code."""
+    """Add a message without line numbers, which would change too often."""
     where = [(path.relative_to(ROOT).as_posix(), None)]
     catalog.add(message.id, locations=where, context=message.context)  # type: ignore[arg-type]
 
 
 def read(app: str, locale: str) -> Catalog:
-    """The catalog as it is kept."""
+    """Read the stored catalog."""
     path = catalog_path(app, locale)
     if not path.exists():
         return Catalog(locale=locale, project="WhatsApp Orgs", fuzzy=False)
@@ -105,21 +105,21 @@ def read(app: str, locale: str) -> Catalog:
 
 
 def compiled(catalog: Catalog) -> bytes:
-    """What Django reads."""
+    """Return the .mo file of a catalog."""
     file = BytesIO()
     write_mo(file, catalog)
     return file.getvalue()
 
 
 def written(catalog: Catalog) -> bytes:
-    """What people edit: sorted, and the same whoever writes it."""
+    """Return the .po file of a catalog, sorted."""
     file = BytesIO()
     write_po(file, catalog, width=100, sort_output=True, include_lineno=False)
     return file.getvalue()
 
 
 def update(app: str, locale: str, found: Catalog) -> Catalog:
-    """Add the new texts, forget the old ones, write and compile. A guess counts for nothing."""
+    """Add new texts, remove old ones, write and compile. No fuzzy matching."""
     catalog = read(app, locale)
     found.creation_date = catalog.creation_date
     catalog.update(found, no_fuzzy_matching=True)
@@ -132,7 +132,7 @@ def update(app: str, locale: str, found: Catalog) -> Catalog:
 
 
 def untranslated(catalog: Catalog) -> list[str]:
-    """The texts without a translation, or with one that no one has looked at."""
+    """Return the texts without a translation, or with a fuzzy one."""
     return [
         key(message)[0]
         for message in texts(catalog)
@@ -141,18 +141,18 @@ def untranslated(catalog: Catalog) -> list[str]:
 
 
 def forms(message: Message) -> tuple[str, ...]:
-    """Its translations: one, or one for each number that the language tells apart."""
+    """Return the translation of a message, or its plural forms."""
     return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
 
 
 def main() -> int:
-    missing = 0
+    error = 0
     for app, found in extracted().items():
         for locale in LOCALES.values():
             for text in untranslated(update(app, locale, found)):
-                missing += 1
+                error += 1
                 print(f"{catalog_path(app, locale).relative_to(ROOT)}: not translated: {text!r}")
-    return 1 if missing else 0
+    return 1 if error else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A machine of its own, as far as the network goes, which can be cut off without a word."""
+"""A network namespace that can be cut off silently."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Self
 from tests.support.application import ROOT, until
 
 
-def possible() -> bool:
-    """Whether this machine lets us make a network namespace."""
+def can_create_namespace() -> bool:
+    """Return whether network namespaces can be created here."""
     if os.geteuid() != 0 or not shutil.which("ip"):
         return False
     name = f"probe-{os.getpid()}"
@@ -26,25 +26,25 @@ def possible() -> bool:
 
 
 class Namespace:
-    """A network namespace in which some ports of the real loopback can be reached."""
+    """A network namespace with access to some ports of the real loopback."""
 
     def __init__(self, *ports: int) -> None:
         self.name = f"scale-{os.getpid()}"
         self._ports = [str(port) for port in ports]
         # A Unix socket's path must be short.
         self._folder = Path(tempfile.mkdtemp(prefix="carry-"))
-        self._carriers: list[subprocess.Popen[bytes]] = []
+        self._forwarders: list[subprocess.Popen[bytes]] = []
 
     @property
     def prefix(self) -> tuple[str, ...]:
-        """What to put before a command that is to run inside."""
+        """The prefix of a command that runs inside."""
         return ("ip", "netns", "exec", self.name)
 
     def cut(self) -> None:
-        """From now on no packet comes in or goes out, and no one is told."""
+        """Drop all packets silently."""
         self._link("down")
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self._link("up")
 
     def _link(self, how: str) -> None:
@@ -52,10 +52,10 @@ class Namespace:
 
     def __enter__(self) -> Self:
         subprocess.run(["ip", "netns", "add", self.name], check=True)
-        self.mend()
+        self.restore()
         for side, prefix in (("outside", ()), ("inside", self.prefix)):
             module = [sys.executable, "-m", "tests.support.forward", side, str(self._folder)]
-            self._carriers.append(subprocess.Popen([*prefix, *module, *self._ports], cwd=ROOT))
+            self._forwarders.append(subprocess.Popen([*prefix, *module, *self._ports], cwd=ROOT))
             ready = self._folder / f"{side}.ready"
             until(ready.exists, 20, f"the carrier {side}")
         return self
@@ -66,8 +66,8 @@ class Namespace:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for carrier in self._carriers:
-            carrier.kill()
-            carrier.wait(10)
+        for forwarder in self._forwarders:
+            forwarder.kill()
+            forwarder.wait(10)
         subprocess.run(["ip", "netns", "delete", self.name], check=True)
         shutil.rmtree(self._folder, ignore_errors=True)

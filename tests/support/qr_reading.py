@@ -1,4 +1,4 @@
-"""Reading a QR code off a picture, as a phone does."""
+"""Read QR codes from pictures."""
 
 import base64
 import io
@@ -8,8 +8,8 @@ from PIL import Image
 
 
 def read(picture: bytes) -> str:
-    """What the QR code on a PNG picture says."""
-    # Else the reader sees barcodes of other kinds in the noise of a QR code, now and then.
+    """Return the text of the QR code in a PNG."""
+    # Without this the reader sometimes finds other barcodes in a QR code.
     only_qr = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
     found = zxingcpp.read_barcode(Image.open(io.BytesIO(picture)), formats=only_qr)
     assert found is not None, "the picture holds no QR code"
@@ -17,5 +17,5 @@ def read(picture: bytes) -> str:
 
 
 def read_url(url: str) -> str:
-    """What the QR code on a picture in a data URL says."""
+    """Return the text of the QR code in a data URL."""
     return read(base64.b64decode(url.partition(",")[2]))

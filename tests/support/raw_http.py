@@ -1,4 +1,4 @@
-"""Clients that keep to no rules: bytes over a socket, and whatever comes back."""
+"""HTTP and WebSocket clients that send arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tests.support.application import Application
 
 SECONDS = 30.0
-TEXT, BINARY, CLOSE, GOES_ON = 1, 2, 8, 0
+TEXT, BINARY, CLOSE, CONTINUATION = 1, 2, 8, 0
 UPGRADE = {
     "Upgrade": "websocket",
     "Connection": "Upgrade",
@@ -23,8 +23,8 @@ UPGRADE = {
 
 
 @dataclass
-class Heard:
-    """All that the server said until it closed the connection."""
+class RawResponse:
+    """The response until the server closed the connection."""
 
     status: int
     head: bytes
@@ -32,14 +32,14 @@ class Heard:
     seconds: float
 
 
-class Raw:
-    """One connection to a running product."""
+class RawConnection:
+    """A connection to a running product."""
 
     def __init__(self, application: Application) -> None:
         parts = urlsplit(application.url)
         self.host = parts.netloc
         self._socket = socket.create_connection((parts.hostname, parts.port), SECONDS)
-        self._heard = b""
+        self._received = b""
 
     def __enter__(self) -> Self:
         return self
@@ -47,12 +47,12 @@ class Raw:
     def __exit__(self, *error: object) -> None:
         self._socket.close()
 
-    def say(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
-    def request(self, first_line: str, body: bytes = b"", **headers: str) -> Heard:
-        """A request that is well-formed unless its parts are not; and its answer."""
-        self.say(self.head(first_line, **{"Connection": "close", **headers}) + body)
+    def request(self, first_line: str, body: bytes = b"", **headers: str) -> RawResponse:
+        """Send a request of these parts, without validation. Returns the response."""
+        self.send(self.head(first_line, **{"Connection": "close", **headers}) + body)
         return self.rest()
 
     def head(self, first_line: str, **headers: str) -> bytes:
@@ -60,70 +60,70 @@ class Raw:
         lines = [f"{first_line} HTTP/1.1", *(f"{name}: {of}" for name, of in named.items())]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
-    def rest(self) -> Heard:
-        """Whatever comes until the end. Raises TimeoutError when the end does not come."""
-        begun = time.monotonic()
+    def rest(self) -> RawResponse:
+        """Receive until the server closes the connection. Raises TimeoutError."""
+        started = time.monotonic()
         try:
             while data := self._socket.recv(65536):
-                self._heard += data
+                self._received += data
         except ConnectionError:
-            pass  # It was dropped; what came before counts.
-        head, _, body = self._heard.partition(b"\r\n\r\n")
+            pass  # Dropped; use the data received so far.
+        head, _, body = self._received.partition(b"\r\n\r\n")
         status = int(head.split(b" ", 2)[1]) if head.startswith(b"HTTP/") else 0
-        return Heard(status, head, body, time.monotonic() - begun)
+        return RawResponse(status, head, body, time.monotonic() - started)
 
     # --- WebSockets ------------------------------------------------------------------------------
 
-    def shake_hands(self, path: str, token: str = "", **headers: str) -> None:
-        """A handshake that must succeed."""
+    def open_websocket(self, path: str, token: str = "", **headers: str) -> None:
+        """Upgrade to a WebSocket. Raises AssertionError if it fails."""
         key = b64encode(os.urandom(16)).decode()
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        self.say(self.head(f"GET {path}", **UPGRADE, Sec_WebSocket_Key=key, **headers))
-        while b"\r\n\r\n" not in self._heard:
-            self._take()
-        head, _, self._heard = self._heard.partition(b"\r\n\r\n")
+        self.send(self.head(f"GET {path}", **UPGRADE, Sec_WebSocket_Key=key, **headers))
+        while b"\r\n\r\n" not in self._received:
+            self._receive()
+        head, _, self._received = self._received.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 101 "), head
 
     def frame(self) -> tuple[int, bytes]:
-        """The next frame that the server sends: what it is, and what it says."""
-        operation, length = self._exactly(2)
+        """Receive a frame. Returns its opcode and payload."""
+        operation, length = self._read_exactly(2)
         if length == 126:
-            (length,) = struct.unpack(">H", self._exactly(2))
+            (length,) = struct.unpack(">H", self._read_exactly(2))
         elif length == 127:
-            (length,) = struct.unpack(">Q", self._exactly(8))
-        return operation & 15, self._exactly(length)
+            (length,) = struct.unpack(">Q", self._read_exactly(8))
+        return operation & 15, self._read_exactly(length)
 
     def close_code(self) -> int:
-        """The code that the server closes with; what it tells before is passed."""
+        """Receive frames until the close frame. Returns its code."""
         while True:
             operation, payload = self.frame()
             if operation == CLOSE:
                 return int.from_bytes(payload[:2], "big")
 
-    def _exactly(self, number: int) -> bytes:
-        while len(self._heard) < number:
-            self._take()
-        taken, self._heard = self._heard[:number], self._heard[number:]
+    def _read_exactly(self, number: int) -> bytes:
+        while len(self._received) < number:
+            self._receive()
+        taken, self._received = self._received[:number], self._received[number:]
         return taken
 
-    def _take(self) -> None:
+    def _receive(self) -> None:
         data = self._socket.recv(65536)
-        assert data, f"closed after {self._heard!r}"
-        self._heard += data
+        assert data, f"closed after {self._received!r}"
+        self._received += data
 
 
 def frame(
     operation: int, payload: bytes, *, last: bool = True, masked: bool = True, reserved: int = 0
 ) -> bytes:
-    """A client's frame. The mask is all zeros, which is allowed and changes nothing."""
+    """Build a client's frame, with a mask of zeros."""
     length = len(payload)
-    mark = 0x80 if masked else 0
+    mask_bit = 0x80 if masked else 0
     data = bytes([(0x80 if last else 0) | reserved | operation])
     if length < 126:
-        data += bytes([mark | length])
+        data += bytes([mask_bit | length])
     elif length < 65536:
-        data += bytes([mark | 126]) + struct.pack(">H", length)
+        data += bytes([mask_bit | 126]) + struct.pack(">H", length)
     else:
-        data += bytes([mark | 127]) + struct.pack(">Q", length)
+        data += bytes([mask_bit | 127]) + struct.pack(">Q", length)
     return data + (bytes(4) if masked else b"") + payload

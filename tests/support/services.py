@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis for the tests: real servers, started here, on free ports on loopback."""
+"""Start PostgreSQL and Redis for tests on free loopback ports."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from urllib.parse import quote
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
-# Below where Linux (and macOS) begin to take ports for connections.
+# Below the ephemeral ports of Linux and macOS.
 PORTS = range(15_000, 32_000)
-# Where Debian and Fedora keep what is not on PATH.
+# Debian and Fedora install the programs here, not on PATH.
 POSTGRES_HOMES = ("/usr/lib/postgresql", "/usr/pgsql")
 
 
-class Missing(Exception):
-    """A server that the tests need is not installed; the text says which."""
+class ServerNotInstalled(Exception):
+    """A server is not installed; the message names it."""
 
 
 def free_port() -> int:
-    """A port on loopback that no one has at this moment.
+    """Return a free loopback port.
 
-    Not one of those that the system gives to connections, as it might before we listen.
+    Not an ephemeral one, which the system could assign before we listen.
     """
     while True:
         port = secrets.choice(PORTS)
@@ -52,26 +52,30 @@ def postgres_program(name: str) -> str:
         return str(newest[-1])
     if on_path := shutil.which(name):
         return on_path
-    raise Missing(f"PostgreSQL's {name} is not installed; on Debian: apt-get install postgresql")
+    raise ServerNotInstalled(
+        f"PostgreSQL's {name} is not installed; on Debian: apt-get install postgresql"
+    )
 
 
 def redis_program() -> str:
     """The path of the Redis server (or Valkey's). Raises Missing."""
     found = shutil.which("redis-server") or shutil.which("valkey-server")
     if found is None:
-        raise Missing("redis-server is not installed; on Debian: apt-get install redis-server")
+        raise ServerNotInstalled(
+            "redis-server is not installed; on Debian: apt-get install redis-server"
+        )
     return found
 
 
 class Server:
-    """A server in a folder of its own; as a context manager it is ended at the end."""
+    """A server with a folder. A context manager that ends it."""
 
     name = ""
 
     def __init__(self) -> None:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        # Short, as a path of a socket must be, and open to the user that PostgreSQL runs as.
+        # A short path for sockets, which the user of PostgreSQL can open.
         self.folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
         self.log = self.folder / "log.txt"
 
@@ -82,7 +86,7 @@ class Server:
         raise NotImplementedError
 
     def start(self) -> Self:
-        """Start it and wait until it answers. Raises AssertionError with the end of its log."""
+        """Start it and wait until it responds. Raises AssertionError with the end of its log."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
@@ -90,7 +94,7 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # A test that is interrupted by Ctrl-C ends it in order.
+                # Not interrupted by Ctrl-C: the test ends it.
                 start_new_session=True,
             )
         self._until(self.answers)
@@ -99,13 +103,13 @@ class Server:
     def _until(self, look: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not look():
-            told = self.log.read_text()[-2000:] if self.log.exists() else ""
-            assert self.process is not None and self.process.poll() is None, told
-            assert time.monotonic() < deadline, f"{self.name} does not answer:\n{told}"
+            log_tail = self.log.read_text()[-2000:] if self.log.exists() else ""
+            assert self.process is not None and self.process.poll() is None, log_tail
+            assert time.monotonic() < deadline, f"{self.name} does not answer:\n{log_tail}"
             time.sleep(0.05)
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it; `start` begins it anew on the same port and data."""
+        """End it; `start` restarts it on the same port and data."""
         if self.process is None:
             return
         self.process.send_signal(how)
@@ -134,7 +138,7 @@ class Server:
 
 
 class Postgres(Server):
-    """A PostgreSQL without a password, for whoever reaches its port on loopback."""
+    """A PostgreSQL without a password on loopback."""
 
     name = "postgres"
 
@@ -149,7 +153,7 @@ class Postgres(Server):
         return f"postgres://{self.name}@127.0.0.1:{self.port}/{self.name}"
 
     def new_database(self, name: str) -> str:
-        """An empty database. Returns its URL."""
+        """Create an empty database. Returns its URL."""
         self.sql(f'CREATE DATABASE "{name}"')
         return f"postgres://{self.name}@127.0.0.1:{self.port}/{name}"
 
@@ -168,7 +172,15 @@ class Postgres(Server):
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         initialise = [postgres_program("initdb"), "--pgdata", str(self._data), "--auth", "trust"]
         subprocess.run(
-            [*as_owner(), *initialise, "--username", self.name, "--no-sync", "--encoding", "UTF8"],
+            [
+                *as_postgres_user(),
+                *initialise,
+                "--username",
+                self.name,
+                "--no-sync",
+                "--encoding",
+                "UTF8",
+            ],
             check=True,
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
@@ -180,14 +192,14 @@ class Postgres(Server):
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
             "unix_socket_directories": "",
-            # The tests' data is thrown away; a killed server still finds what it had committed.
+            # Test data need not survive a crash of the machine.
             "fsync": "off",
             "max_connections": "300",
             **self._settings,
         }
-        given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        server = [postgres_program("postgres"), "-D", str(self._data), *given]
-        return [*as_owner(), *with_us(), *server]
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        server = [postgres_program("postgres"), "-D", str(self._data), *options]
+        return [*as_postgres_user(), *end_with_parent(), *server]
 
     def answers(self) -> bool:
         import psycopg
@@ -200,7 +212,7 @@ class Postgres(Server):
 
 
 class Redis(Server):
-    """A Redis that keeps nothing on disk."""
+    """A Redis without persistence."""
 
     name = "redis"
 
@@ -215,7 +227,7 @@ class Redis(Server):
 
     def command(self) -> list[str]:
         return [
-            *with_us(),
+            *end_with_parent(),
             *(redis_program(), "--bind", "127.0.0.1", "--port", str(self.port)),
             *("--save", "", "--appendonly", "no", "--dir", str(self.folder)),
             *(("--requirepass", self._password) if self._password else ()),
@@ -232,13 +244,13 @@ class Redis(Server):
                 return False
 
 
-def with_us() -> list[str]:
-    """A server that ends when the process that started it does, even by kill -9."""
+def end_with_parent() -> list[str]:
+    """Return a prefix that ends the server with its parent, even after SIGKILL."""
     return ["setpriv", "--pdeathsig", "INT", "--"] if shutil.which("setpriv") else []
 
 
-def as_owner() -> list[str]:
-    """PostgreSQL refuses to run as root: what to put before its commands then."""
+def as_postgres_user() -> list[str]:
+    """Return a prefix that runs PostgreSQL as its user, because it refuses root."""
     if os.geteuid() != 0:
         return []
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
@@ -250,8 +262,8 @@ def main(command: list[str]) -> int:
         with Postgres() as postgres, Redis() as redis:
             environment = {**os.environ, "DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
             return subprocess.run(command, env=environment).returncode
-    except Missing as missing:
-        print(f"services: {missing}", file=sys.stderr)
+    except ServerNotInstalled as error:
+        print(f"services: {error}", file=sys.stderr)
         return 1
 
 

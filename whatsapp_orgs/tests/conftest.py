@@ -1,4 +1,4 @@
-"""The people of the tests."""
+"""The users and organizations of the tests."""
 
 from organizations.tests.support.users import (
     alice,

@@ -1,7 +1,7 @@
-"""The product's settings for pytest and mypy: on a data folder of their own.
+"""The settings for pytest and mypy, with a new data folder.
 
-They are not in the folder `tests`, because installed packages bring a `tests` of their own, and
-mypy's plugin looks there first.
+They are not in the top-level `tests`, because mypy's plugin would find installed packages of that
+name first.
 """
 
 import os
@@ -11,8 +11,7 @@ from whatsapp_orgs.tests.support import isolation
 
 isolation.isolate()
 
-# Nothing is written for as long as nobody but mypy reads these settings. What tests start makes a
-# key of its own, under the product's settings.
+# So that reading the settings writes no file. Processes of tests create their own key.
 os.environ["SECRET_KEY"] = secrets.token_urlsafe(48)
 
 from whatsapp_orgs.settings import *  # noqa: E402, F403

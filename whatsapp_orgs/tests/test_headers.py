@@ -1,4 +1,4 @@
-"""The headers of every answer, whoever asks and however it ends."""
+"""Security headers and cookies of all responses."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,7 +17,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_answer_has_them(db: None, path: str) -> None:
+def test_every_response_has_security_headers(db: None, path: str) -> None:
     answer = Client().get(path)
     answer.close()
     headers = answer.headers
@@ -41,14 +41,14 @@ def test_pages_cannot_be_framed(db: None) -> None:
     assert Client().get("/admin/login/").headers["X-Frame-Options"] == "DENY"
 
 
-def test_another_host_gets_them_too(db: None) -> None:
+def test_response_to_an_unknown_host_has_them(db: None) -> None:
     answer = Client(headers={"Host": "evil.example"}).get("/admin/login/")
     assert answer.status_code == 400
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
     assert "evil.example" not in answer.content.decode()
 
 
-def test_the_cookies(alice: User, settings: Settings) -> None:
+def test_cookies_are_httponly_secure_and_lax(alice: User, settings: Settings) -> None:
     alice.set_password("correct horse")
     alice.save(update_fields=["password"])
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
@@ -60,7 +60,7 @@ def test_the_cookies(alice: User, settings: Settings) -> None:
         assert cookie["httponly"] and cookie["secure"] and cookie["samesite"] == "Lax"
 
 
-def test_plain_http_leads_to_https_and_https_stays(db: None, settings: Settings) -> None:
+def test_http_is_redirected_to_https(db: None, settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_HSTS_SECONDS = 60
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

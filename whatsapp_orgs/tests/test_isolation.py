@@ -20,7 +20,7 @@ from whatsapp_orgs.tests.support import isolation
 
 VAR = isolation.CHECKOUT_DATA
 COMMAND_SECONDS = 120.0
-PRINT_PLACES = """
+PRINT_PATHS = """
 import json
 from django.conf import settings
 database = settings.DATABASES["default"]["NAME"]
@@ -31,7 +31,7 @@ print(json.dumps(list(map(str, places))))
 
 @pytest.fixture
 def forget_refusals() -> Iterator[None]:
-    """Take back the refusals that a test provokes."""
+    """Remove the refusals that a test provokes."""
     before = len(isolation.refusals)
     yield
     del isolation.refusals[before:]
@@ -95,7 +95,7 @@ def test_mypy_reads_settings_of_tests() -> None:
 
 @pytest.fixture
 def hostile_checkout(tmp_path: Path) -> Path:
-    """A copy of the checkout where whatever reads `.env`, or uses `var`, fails."""
+    """Return a copy of the checkout in which reading `.env` or using `var` fails."""
     checkout = tmp_path / "checkout"
     left_out = shutil.ignore_patterns(".*", "var", "images", "node_modules", "__pycache__")
     shutil.copytree(ROOT, checkout, ignore=left_out)
@@ -105,7 +105,7 @@ def hostile_checkout(tmp_path: Path) -> Path:
 
 
 def run_in(checkout: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in the checkout, as someone who has set nothing but `environment` would."""
+    """Run Python in the checkout with only `environment` set."""
     unset = ("DATA_DIR", "ENV_FILE", "DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER")
     cleared = [word for name in unset for word in ("-u", name)]
     given = [f"{name}={value}" for name, value in environment.items()]
@@ -118,7 +118,7 @@ def run_in(checkout: Path, *command: str, **environment: str) -> subprocess.Comp
     )
 
 
-def test_checks_pass_whatever_checkout_holds(hostile_checkout: Path) -> None:
+def test_checks_ignore_env_file_and_data_of_the_checkout(hostile_checkout: Path) -> None:
     done = run_in(hostile_checkout, "manage.py", "check", SECRET_KEY="given")
     assert "RECONNECT_WAIT_SECONDS must be a number, not 'nonsense'" in done.stderr
     done = run_in(hostile_checkout, "manage.py", "check", ENV_FILE="")
@@ -133,11 +133,11 @@ def test_checks_pass_whatever_checkout_holds(hostile_checkout: Path) -> None:
     assert (hostile_checkout / "var").read_text() == "not a folder"
 
 
-def test_exported_places_do_not_reach_tests(tmp_path: Path) -> None:
+def test_exported_paths_do_not_reach_tests(tmp_path: Path) -> None:
     product = tmp_path / "product"
     done = run_in(
         ROOT,
-        *("-c", PRINT_PLACES),
+        *("-c", PRINT_PATHS),
         DJANGO_SETTINGS_MODULE="whatsapp_orgs.tests.settings",
         DATA_DIR=str(product),
         AUTH_SESSIONS_DIR=str(product / "auth_sessions"),
@@ -147,13 +147,13 @@ def test_exported_places_do_not_reach_tests(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     data_dir, *others = map(Path, json.loads(done.stdout))
     assert data_dir.parent == settings.DATA_DIR.parent and data_dir != settings.DATA_DIR
-    assert all(place.is_relative_to(data_dir) for place in others)
-    # Naming the folder is all that reading the settings does.
+    assert all(path.is_relative_to(data_dir) for path in others)
+    # Reading the settings creates no folder.
     assert not data_dir.exists() and not product.exists()
 
 
 def test_product_of_tests_ignores_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As `make chaos` and `make bench` start it, outside pytest."""
+    """`make chaos` and `make bench` start it outside pytest."""
     monkeypatch.setenv("ENV_FILE", str(tmp_path / ".env"))
     monkeypatch.setenv("AUTH_SESSIONS_DIR", str(tmp_path / "credentials"))
     environment = Application(tmp_path / "data").environment
@@ -162,5 +162,5 @@ def test_product_of_tests_ignores_env_file(tmp_path: Path, monkeypatch: pytest.M
     assert "AUTH_SESSIONS_DIR" not in environment
 
 
-def test_file_beside_the_code_of_an_app_runs_on_servers_too(request: pytest.FixtureRequest) -> None:
+def test_test_of_an_app_has_the_servers_marker(request: pytest.FixtureRequest) -> None:
     assert request.node.get_closest_marker("servers")

@@ -1,4 +1,4 @@
-"""A NUL, which PostgreSQL takes nowhere: an answer that is no 500, whoever sends it."""
+"""Requests with a NUL, which PostgreSQL does not store, get no 500."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COOKIE = 'sessionid="\\000' + "a" * 31 + '"'
 QUERIES = ["q=%00", "state=a%00b", "page=%00", "a%00=1"]
 
 
-def test_a_session_that_cannot_be(db: None) -> None:
+def test_session_cookie_with_nul_is_ignored(db: None) -> None:
     client = Client(headers={"Cookie": COOKIE})
     assert client.get("/admin/").status_code == 302
     assert client.get("/admin/login/").status_code == 200
@@ -23,7 +23,7 @@ def test_a_session_that_cannot_be(db: None) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_session_that_cannot_be_at_a_socket() -> None:
+async def test_socket_with_nul_in_its_session_cookie_is_closed() -> None:
     socket = open_socket(ALL, origin=HERE)
     socket.scope["headers"] = [*(socket.scope["headers"] or []), (b"cookie", COOKIE.encode())]
     await socket.connect()
@@ -34,11 +34,13 @@ async def test_a_session_that_cannot_be_at_a_socket() -> None:
 
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("model", ["connections/connection", "connections/connectionevent"])
-def test_a_query_in_the_admin(admin_client: Client, model: str, query: str) -> None:
+def test_admin_query_with_nul_gets_400(admin_client: Client, model: str, query: str) -> None:
     assert admin_client.get(f"/admin/{model}/?{query}").status_code == 400
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_query_of_the_api(organization: Organization, alice: User, query: str) -> None:
+def test_api_query_with_nul_gets_no_500(
+    organization: Organization, alice: User, query: str
+) -> None:
     answer = api_client(alice).get(f"/api/v1/organizations/{organization.pk}/events?{query}")
     assert answer.status_code in (200, 400)

@@ -15,13 +15,13 @@ from django.urls import URLPattern, URLResolver
 from whatsapp_orgs import api
 
 METHODS = {"get", "post", "put", "patch", "delete"}
-NOT_IN_IT = {"schema", "schema.yaml", "docs"}
+UNDOCUMENTED = {"schema", "schema.yaml", "docs"}
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    answer: dict[str, Any] = Client().get("/api/v1/schema").json()
-    return answer
+    response: dict[str, Any] = Client().get("/api/v1/schema").json()
+    return response
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -31,7 +31,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def routes(patterns: list[Any], before: str = "") -> Iterator[str]:
-    """The routes of the API, with {} for what varies."""
+    """Yield the routes of the API, with {} for each parameter."""
     for pattern in patterns:
         here = before + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
@@ -40,18 +40,18 @@ def routes(patterns: list[Any], before: str = "") -> Iterator[str]:
             yield re.sub(r"<[^>]+>", "{}", here)
 
 
-def test_it_is_valid_and_nothing_is_left_to_guess(capsys: pytest.CaptureFixture[str]) -> None:
+def test_document_is_valid_without_warnings(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("spectacular", "--validate", "--fail-on-warn")
     assert capsys.readouterr().out.startswith("openapi: 3.1.1\n")
 
 
-def test_it_names_every_route(document: dict[str, Any]) -> None:
-    told = {re.sub(r"{[^}]+}", "{}", path) for path in document["paths"]}
-    there = {f"/api/v1/{route}" for route in set(routes(api.urlpatterns)) - NOT_IN_IT}
-    assert told == there
+def test_document_has_every_route(document: dict[str, Any]) -> None:
+    documented = {re.sub(r"{[^}]+}", "{}", path) for path in document["paths"]}
+    existing = {f"/api/v1/{route}" for route in set(routes(api.urlpatterns)) - UNDOCUMENTED}
+    assert documented == existing
 
 
-def test_every_operation_has_its_name_and_asks_for_a_token(document: dict[str, Any]) -> None:
+def test_every_operation_has_an_id_and_needs_a_token(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for _, operation in operations(document)]
     assert len(names) == len(set(names)) == 33
     assert all(operation["security"] == [{"bearer": []}] for _, operation in operations(document))
@@ -59,43 +59,43 @@ def test_every_operation_has_its_name_and_asks_for_a_token(document: dict[str, A
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
 
 
-def test_every_answer_and_every_body_has_an_example(document: dict[str, Any]) -> None:
+def test_every_response_and_body_has_an_example(document: dict[str, Any]) -> None:
     for name, operation in operations(document):
-        answers = operation["responses"]
-        assert {"401", "406", "429"} <= set(answers), name
-        bodies = [*answers.values(), *filter(None, [operation.get("requestBody")])]
+        responses = operation["responses"]
+        assert {"401", "406", "429"} <= set(responses), name
+        bodies = [*responses.values(), *filter(None, [operation.get("requestBody")])]
         for body in bodies:
-            for kind, content in body.get("content", {}).items():
-                assert content.get("examples") or kind.startswith("image/"), name
-        for status, answer in answers.items():
+            for content_type, content in body.get("content", {}).items():
+                assert content.get("examples") or content_type.startswith("image/"), name
+        for status, response in responses.items():
             if status >= "400":
-                for example in answer["content"]["application/json"]["examples"].values():
+                for example in response["content"]["application/json"]["examples"].values():
                     assert set(example["value"]) == {"success", "code", "message"}, name
 
 
 @pytest.mark.parametrize(
-    ("path", "accept", "kind"),
+    ("path", "accept", "content_type"),
     [
         ("schema", "*/*", "application/json"),
         ("schema", "application/yaml", "application/yaml"),
         ("schema.yaml", "*/*", "application/yaml"),
     ],
 )
-def test_it_is_told_in_json_and_yaml(
-    document: dict[str, Any], path: str, accept: str, kind: str
+def test_document_is_served_as_json_and_yaml(
+    document: dict[str, Any], path: str, accept: str, content_type: str
 ) -> None:
-    answer = Client().get(f"/api/v1/{path}", headers={"Accept": accept})
-    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
-    assert answer["Content-Type"].startswith(kind)
-    assert yaml.safe_load(answer.content) == document
+    response = Client().get(f"/api/v1/{path}", headers={"Accept": accept})
+    assert (response.status_code, response["Cache-Control"]) == (200, "no-store")
+    assert response["Content-Type"].startswith(content_type)
+    assert yaml.safe_load(response.content) == document
 
 
-def test_the_page_runs_nothing_but_our_files() -> None:
-    answer = Client().get("/api/v1/docs", headers={"Accept": "text/html"})
-    assert answer.status_code == 200
-    assert "default-src 'self';" in answer["Content-Security-Policy"]
-    assert "unsafe-eval" not in answer["Content-Security-Policy"]
-    page = answer.content.decode()
+def test_page_loads_only_own_files() -> None:
+    response = Client().get("/api/v1/docs", headers={"Accept": "text/html"})
+    assert response.status_code == 200
+    assert "default-src 'self';" in response["Content-Security-Policy"]
+    assert "unsafe-eval" not in response["Content-Security-Policy"]
+    page = response.content.decode()
     assert re.findall(r"<script>|\son\w+=|javascript:", page) == []
     sources = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert len(sources) == 5
@@ -114,10 +114,10 @@ def test_the_page_runs_nothing_but_our_files() -> None:
         ("put", "schema.yaml", "application/yaml", (405, "method_not_allowed")),
     ],
 )
-def test_its_errors_are_those_of_the_api(
+def test_errors_have_the_format_of_the_api(
     method: str, path: str, accept: str, error: tuple[int, str]
 ) -> None:
-    answer = getattr(Client(), method)(f"/api/v1/{path}", headers={"Accept": accept})
-    assert (answer.status_code, answer.json()["code"]) == error
-    assert answer["Content-Type"] == "application/json"
-    assert answer["Cache-Control"] == "no-store"
+    response = getattr(Client(), method)(f"/api/v1/{path}", headers={"Accept": accept})
+    assert (response.status_code, response.json()["code"]) == error
+    assert response["Content-Type"] == "application/json"
+    assert response["Cache-Control"] == "no-store"

@@ -1,4 +1,4 @@
-"""PRODUCTION: what it refuses, each with a line that says what to do, and what it switches on."""
+"""PRODUCTION: the settings that it refuses, and the defaults that it changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GOOD_KEY = "q7Zr0mWcT4vLx9NdKs2HgYbEu8JfPa5RtXi3CoVnBl6Gk1MzQy"
 
 @pytest.fixture
 def production(settings: Settings, tmp_path: Path) -> Settings:
-    """Everything as it should be."""
+    """Set only safe values."""
     for name in ("DATA_DIR", "AUTH_SESSIONS_DIR"):
         folder = tmp_path / name
         folder.mkdir(mode=0o700)
@@ -37,9 +37,7 @@ def production(settings: Settings, tmp_path: Path) -> Settings:
 
 
 @pytest.mark.parametrize("alphabet", ["0123456789", "0123456789abcdef", GOOD_KEY])
-def test_random_keys_are_good_whatever_they_are_made_of(
-    production: Settings, alphabet: str
-) -> None:
+def test_random_key_of_any_alphabet_is_accepted(production: Settings, alphabet: str) -> None:
     for seed in range(200):
         production.SECRET_KEY = "".join(Random(seed).choices(alphabet, k=50))
         assert lines() == []
@@ -49,7 +47,7 @@ def lines() -> list[str]:
     return [text for _, text in production_problems()]
 
 
-def test_what_is_right_starts(production: Settings) -> None:
+def test_safe_settings_are_accepted(production: Settings) -> None:
     assert lines() == []
     assert check_production(None) == []
     refuse_bad_start()
@@ -67,7 +65,7 @@ def test_what_is_right_starts(production: Settings) -> None:
         ("my-Secret-" + GOOD_KEY, "from an example"),
     ],
 )
-def test_a_key_that_can_be_guessed(production: Settings, key: str, words: str) -> None:
+def test_weak_key_is_refused(production: Settings, key: str, words: str) -> None:
     production.SECRET_KEY = key
     (line,) = lines()
     assert words in line and "Remove SECRET_KEY" in line
@@ -86,7 +84,9 @@ def test_a_key_that_can_be_guessed(production: Settings, key: str, words: str) -
         ("CSRF_TRUSTED_ORIGINS", ["http://orgs.example.com"], "https:// origins only"),
     ],
 )
-def test_an_unsafe_setting(production: Settings, name: str, value: object, words: str) -> None:
+def test_unsafe_setting_is_refused(
+    production: Settings, name: str, value: object, words: str
+) -> None:
     setattr(production, name, value)
     (line,) = lines()
     assert words in line and "\n" not in line
@@ -96,20 +96,20 @@ def test_an_unsafe_setting(production: Settings, name: str, value: object, words
 
 @pytest.mark.parametrize("name", ["DATA_DIR", "AUTH_SESSIONS_DIR"])
 @pytest.mark.parametrize("mode", [0o750, 0o701, 0o740, 0o755, 0o777])
-def test_a_folder_that_others_can_read(production: Settings, name: str, mode: int) -> None:
+def test_readable_folder_is_refused(production: Settings, name: str, mode: int) -> None:
     folder: Path = getattr(production, name)
     folder.chmod(mode)
     assert lines() == [f"{name}: others can read {folder}. Run: chmod 700 {folder}"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written(production: Settings) -> None:
+def test_unwritable_folder_is_refused(production: Settings) -> None:
     production.DATA_DIR.chmod(0o500)
     assert "cannot be written" in lines()[0]
     production.DATA_DIR.chmod(0o700)
 
 
-def test_a_folder_that_is_none(production: Settings, tmp_path: Path) -> None:
+def test_file_instead_of_a_folder_is_refused(production: Settings, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     production.DATA_DIR = file
@@ -118,12 +118,12 @@ def test_a_folder_that_is_none(production: Settings, tmp_path: Path) -> None:
     assert "is not a folder" in first and "cannot be made" in second
 
 
-def test_a_folder_that_will_be_made(production: Settings, tmp_path: Path) -> None:
+def test_missing_folder_is_accepted(production: Settings, tmp_path: Path) -> None:
     production.AUTH_SESSIONS_DIR = tmp_path / "not" / "yet"
     assert lines() == []
 
 
-def test_without_production_all_of_it_is_allowed(settings: Settings) -> None:
+def test_everything_is_accepted_without_production(settings: Settings) -> None:
     settings.PRODUCTION = False
     settings.SECRET_KEY = ""
     settings.ALLOWED_HOSTS = ["*"]
@@ -161,13 +161,13 @@ def start(tmp_path: Path, *arguments: str, **more: str) -> subprocess.CompletedP
     )
 
 
-def test_the_deployment_check_finds_nothing(tmp_path: Path) -> None:
+def test_deployment_check_has_no_warnings(tmp_path: Path) -> None:
     done = start(tmp_path, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("command", ["serve", "run", "check"])
-def test_an_unsafe_start_is_refused(tmp_path: Path, command: str) -> None:
+def test_unsafe_start_is_refused(tmp_path: Path, command: str) -> None:
     done = start(tmp_path, "manage.py", command, DEBUG="true", WHATSAPP_SERVER="simulator")
     assert done.returncode != 0
     assert "set DEBUG=false" in done.stderr and "set WHATSAPP_SERVER=live" in done.stderr
@@ -175,7 +175,7 @@ def test_an_unsafe_start_is_refused(tmp_path: Path, command: str) -> None:
     assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_any_server_that_imports_the_application_is_refused(tmp_path: Path) -> None:
+def test_unsafe_import_of_the_application_is_refused(tmp_path: Path) -> None:
     done = start(tmp_path, "-c", "import whatsapp_orgs.asgi", ALLOWED_HOSTS="*")
     assert done.returncode != 0
     assert "ALLOWED_HOSTS must name" in done.stderr
@@ -183,13 +183,13 @@ def test_any_server_that_imports_the_application_is_refused(tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
 
 
-def test_plain_http_with_no_proxy_in_front_is_refused(tmp_path: Path) -> None:
+def test_plain_http_without_a_proxy_is_refused(tmp_path: Path) -> None:
     done = start(tmp_path, "manage.py", "serve", TRUST_PROXY="false")
     assert done.returncode != 0
     assert "set TRUST_PROXY=true" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_what_production_switches_on(tmp_path: Path) -> None:
+def test_production_changes_the_defaults(tmp_path: Path) -> None:
     names = (
         *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT"),
         *("SECURE_HSTS_SECONDS", "SECURE_PROXY_SSL_HEADER"),

@@ -1,4 +1,4 @@
-"""A wrong variable ends the start with one line that names it; the secret key is made and kept."""
+"""Invalid variables prevent the start with one line; the secret key is created and kept."""
 
 import runpy
 import subprocess
@@ -50,18 +50,18 @@ COUNTS = [
 
 @pytest.fixture(autouse=True)
 def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A first start in a folder of its own."""
+    """Use a new data folder without a secret key."""
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("SECRET_KEY", "")
     return tmp_path / "data"
 
 
 def read() -> dict[str, Any]:
-    """The settings as a start would read them now."""
+    """Return the settings as a start would read them now."""
     return runpy.run_path(str(FILE))
 
 
-def test_the_tables_below_name_every_number() -> None:
+def test_tables_have_every_setting_in_seconds() -> None:
     found = {name for name in read() if name.endswith("_SECONDS")}
     # A whole number, and only in production.
     assert found - {"SECURE_HSTS_SECONDS"} == set(SECONDS)
@@ -69,7 +69,7 @@ def test_the_tables_below_name_every_number() -> None:
 
 @pytest.mark.parametrize("name", SECONDS + COUNTS)
 @pytest.mark.parametrize("value", ["abc", "5s", "2 minutes", "1,5", "0", "-1", "nan", "inf"])
-def test_what_is_no_number_above_zero_is_refused(
+def test_value_that_is_no_positive_number_is_refused(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -78,13 +78,13 @@ def test_what_is_no_number_above_zero_is_refused(
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_half_a_process_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fraction_of_a_count_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "1.5")
     with pytest.raises(ImproperlyConfigured, match=f"^{name} must be a whole number, not 1.5.$"):
         read()
 
 
-def test_numbers_are_taken_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_numbers_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in SECONDS:
         monkeypatch.setenv(name, "0.25")
     for name in COUNTS:
@@ -95,7 +95,7 @@ def test_numbers_are_taken_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("value", ["prod", "LIVE", "simulator ", "https://web.whatsapp.com"])
-def test_an_unknown_server_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_whatsapp_server_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHATSAPP_SERVER", value)
     with pytest.raises(ImproperlyConfigured) as error:
         read()
@@ -105,7 +105,7 @@ def test_an_unknown_server_is_refused(value: str, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     "name", ["DEBUG", "EMBEDDED_WORKER", "PRODUCTION", "REQUIRE_SECOND_FACTOR", "TRUST_PROXY"]
 )
-def test_a_flag_is_yes_or_no(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boolean_accepts_only_known_words(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for value, meaning in {"true": True, "1": True, "On": True, "no": False, "0": False}.items():
         monkeypatch.setenv(name, value)
         assert read()[name] is meaning
@@ -115,7 +115,7 @@ def test_a_flag_is_yes_or_no(name: str, monkeypatch: pytest.MonkeyPatch) -> None
             read()
 
 
-def test_a_start_with_a_wrong_value_ends_with_the_line(
+def test_start_with_an_invalid_value_ends_with_the_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DIAL_TIMEOUT_SECONDS", "soon")
@@ -130,7 +130,7 @@ def test_a_start_with_a_wrong_value_ends_with_the_line(
     assert done.stderr.rstrip().endswith("DIAL_TIMEOUT_SECONDS must be a number, not 'soon'.")
 
 
-def test_the_secret_key_is_made_once_and_for_this_user_only(data_dir: Path) -> None:
+def test_secret_key_is_created_once_and_private(data_dir: Path) -> None:
     first = read()["SECRET_KEY"]
     assert len(first) >= 50
     assert read()["SECRET_KEY"] == first
@@ -141,7 +141,7 @@ def test_the_secret_key_is_made_once_and_for_this_user_only(data_dir: Path) -> N
     assert [found.name for found in data_dir.iterdir()] == ["secret_key"]
 
 
-def test_every_installation_has_its_own_secret_key(
+def test_each_installation_has_another_secret_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = read()["SECRET_KEY"]
@@ -149,22 +149,20 @@ def test_every_installation_has_its_own_secret_key(
     assert read()["SECRET_KEY"] != first
 
 
-def test_a_given_secret_key_is_not_written_down(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_given_secret_key_is_not_stored(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "given by the operator")
     assert read()["SECRET_KEY"] == "given by the operator"
     assert not data_dir.exists()
 
 
-def test_an_empty_secret_key_is_refused(data_dir: Path) -> None:
+def test_empty_secret_key_file_is_refused(data_dir: Path) -> None:
     data_dir.mkdir()
     (data_dir / "secret_key").write_text("\n")
     with pytest.raises(ImproperlyConfigured, match="is empty. Delete it, or set SECRET_KEY."):
         read()
 
 
-def test_what_is_safe_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defaults_are_safe(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DEBUG", "ALLOWED_HOSTS", "WHATSAPP_SERVER"):
         monkeypatch.delenv(name, raising=False)
     found = read()
@@ -174,7 +172,7 @@ def test_what_is_safe_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["AUTH_SESSIONS_DIR"].parent == found["DATA_DIR"]
 
 
-def test_env_file_that_is_named_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_env_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # So that it is unset now, and again after the test, though reading the file sets it.
     monkeypatch.setenv("DEVICE_NAME", "")
     monkeypatch.delenv("DEVICE_NAME")
@@ -187,7 +185,7 @@ def test_env_file_that_is_named_is_read(tmp_path: Path, monkeypatch: pytest.Monk
     assert found["WARM_HOSTS"] == 5, "the environment wins"
 
 
-def test_env_file_that_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_env_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENV_FILE", "/no/such/file")
     with pytest.raises(ImproperlyConfigured, match="^ENV_FILE must be a file, or empty for none"):
         read()

@@ -24,11 +24,11 @@ pytestmark = pytest.mark.sqlite_only
 
 PERCENT = re.compile(r"%(?:\(\w+\))?[sd]")
 TAG = re.compile(r"</?[a-z]\w*[^>]*>")
-RUN = "Run `make messages`, and translate what it names."
+HINT = "Run `make messages`, and translate what it names."
 
-EACH = [(app, locale) for app in messages.APPS for locale in messages.LOCALES.values()]
-each_catalog = pytest.mark.parametrize(("app", "locale"), EACH)
-each_language = pytest.mark.parametrize("language", messages.LOCALES)
+CATALOGS = [(app, locale) for app in messages.APPS for locale in messages.LOCALES.values()]
+for_each_catalog = pytest.mark.parametrize(("app", "locale"), CATALOGS)
+for_each_language = pytest.mark.parametrize("language", messages.LOCALES)
 
 
 @pytest.fixture(scope="module")
@@ -37,30 +37,30 @@ def found() -> dict[str, Catalog]:
 
 
 def placeholders(text: str) -> Counter[str]:
-    """What is put in, and the markup around it: a translation may only move it."""
+    """Return the placeholders and tags of a text, which a translation must keep."""
     marks = PERCENT.findall(text) + TAG.findall(text)
     if not PERCENT.search(text):
         marks += [f"{{{name}}}" for _, name, _, _ in Formatter().parse(text) if name is not None]
     return Counter(marks)
 
 
-def test_the_languages_are_those_of_the_settings() -> None:
+def test_languages_are_those_of_the_settings() -> None:
     assert {"en", *messages.LOCALES} == {code for code, _ in settings.LANGUAGES}
 
 
-@each_catalog
+@for_each_catalog
 def test_every_text_is_translated(found: dict[str, Catalog], app: str, locale: str) -> None:
-    kept = messages.read(app, locale)
-    known = {messages.key(message) for message in messages.texts(kept)}
+    catalog_texts = messages.read(app, locale)
+    known = {messages.key(message) for message in messages.texts(catalog_texts)}
     wanted = {messages.key(message) for message in messages.texts(found[app])}
     assert wanted, "nothing was found: the extraction is broken"
-    assert wanted - known == set(), RUN
-    assert known - wanted == set(), f"No one says this any more. {RUN}"
-    assert messages.untranslated(kept) == [], RUN
+    assert wanted - known == set(), HINT
+    assert known - wanted == set(), f"These texts are not used any more. {HINT}"
+    assert messages.untranslated(catalog_texts) == [], HINT
 
 
-@each_catalog
-def test_what_is_put_into_a_text_is_put_into_its_translation(app: str, locale: str) -> None:
+@for_each_catalog
+def test_translation_has_the_placeholders_of_its_text(app: str, locale: str) -> None:
     for message in messages.texts(messages.read(app, locale)):
         english = message.id if isinstance(message.id, str) else message.id[-1]
         for form in messages.forms(message):
@@ -69,33 +69,33 @@ def test_what_is_put_into_a_text_is_put_into_its_translation(app: str, locale: s
                 assert form.endswith(end) == english.endswith(end), (english, form)
 
 
-@each_catalog
-def test_what_django_reads_is_what_people_wrote(app: str, locale: str) -> None:
-    kept = messages.read(app, locale)
+@for_each_catalog
+def test_compiled_catalog_is_up_to_date(app: str, locale: str) -> None:
+    catalog_texts = messages.read(app, locale)
     path = messages.catalog_path(app, locale)
-    assert path.with_suffix(".mo").read_bytes() == messages.compiled(kept), RUN
+    assert path.with_suffix(".mo").read_bytes() == messages.compiled(catalog_texts), HINT
 
 
-@each_language
-def test_django_tells_what_people_wrote(language: str) -> None:
-    """Packages that come before ours in INSTALLED_APPS have the first word."""
+@for_each_language
+def test_django_returns_our_translations(language: str) -> None:
+    """Packages before ours in INSTALLED_APPS would take precedence."""
     catalogs = [messages.read(app, messages.LOCALES[language]) for app in messages.APPS]
-    kept = {
+    catalog_texts = {
         messages.key(message): message.string
         for catalog in catalogs
         for message in messages.texts(catalog)
         if isinstance(message.id, str)
     }
     with translation.override(language):
-        told = {
+        translated = {
             (text, context): pgettext(context, text) if context else gettext(text)
-            for text, context in kept
+            for text, context in catalog_texts
         }
-    assert told == kept
+    assert translated == catalog_texts
 
 
-def said() -> Iterator[str]:
-    """What the tables of the code say, in English."""
+def table_texts() -> Iterator[str]:
+    """Yield the English texts of the tables in the code."""
     for words in REASON_TEXTS.values():
         yield words.english
         yield words.english_next_step
@@ -103,29 +103,29 @@ def said() -> Iterator[str]:
     yield from PANEL_NAMES.values()
 
 
-@each_language
-def test_every_reason_detail_and_panel_is_told_in_the_language(language: str) -> None:
+@for_each_language
+def test_every_reason_detail_and_panel_is_translated(language: str) -> None:
     with translation.override(language):
-        english = {text for text in said() if gettext(text) == text}
+        english = {text for text in table_texts() if gettext(text) == text}
     assert english == set()
 
 
-@each_language
+@for_each_language
 @pytest.mark.parametrize("number", [0, 1, 2, 600, 1_000_000])
-def test_plurals(language: str, number: int) -> None:
-    """Found by Django, too, in catalogs that count in its own way."""
+def test_plural_forms_follow_the_language(language: str, number: int) -> None:
+    """Django merges catalogs, so their plural rules must agree."""
     one = "Too many test messages. Try again in {wait} second."
     many = "Too many test messages. Try again in {wait} seconds."
     with translation.override(language):
-        told = ngettext(one, many, number)
+        translated = ngettext(one, many, number)
     as_one = number == 1 or (number == 0 and language == "pt-br")
-    assert told not in (one, many)
-    assert told.endswith("segundo." if as_one else "segundos.")
+    assert translated not in (one, many)
+    assert translated.endswith("segundo." if as_one else "segundos.")
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("accepted", "language", "said"),
+    ("accepted", "language", "table_texts"),
     [
         ("pt-BR,pt;q=0.9", "pt-br", "Idioma"),
         ("pt", "pt-br", "Idioma"),
@@ -134,12 +134,12 @@ def test_plurals(language: str, number: int) -> None:
         ("", "en", "Language"),
     ],
 )
-def test_pages_and_sockets_speak_what_the_browser_asks_for(
-    client: Client, accepted: str, language: str, said: str
+def test_pages_and_sockets_use_the_language_of_the_browser(
+    client: Client, accepted: str, language: str, table_texts: str
 ) -> None:
     page = client.get("/admin/login/", headers={"Accept-Language": accepted}).content.decode()
     assert f'<html lang="{language}"' in page
-    assert f">{said}: <" in page
+    assert f">{table_texts}: <" in page
     scope = {"headers": [(b"accept-language", accepted.encode())], "cookies": {}}
     assert language_of(scope) == language
 
@@ -153,7 +153,7 @@ def test_pages_and_sockets_speak_what_the_browser_asks_for(
         ({"Accept-Language": "es"}, "Token inválido."),
     ],
 )
-def test_the_api_is_in_english_unless_it_is_asked(
+def test_api_is_english_without_accept_language(
     client: Client, headers: dict[str, str], message: str
 ) -> None:
     authorized = {"Authorization": "Bearer wao_wrong", **headers}
@@ -162,12 +162,10 @@ def test_the_api_is_in_english_unless_it_is_asked(
 
 
 @pytest.mark.parametrize(
-    ("accepted", "said"),
+    ("accepted", "table_texts"),
     [("pt-BR", "Página não encontrada"), ("es", "Página no encontrada"), ("", "Page not found")],
 )
-def test_a_page_that_is_not_there_says_so_in_the_language(
-    client: Client, accepted: str, said: str
-) -> None:
+def test_page_not_found_is_translated(client: Client, accepted: str, table_texts: str) -> None:
     answer = client.get("/nowhere/", headers={"Accept-Language": accepted})
     assert answer.status_code == 404
-    assert f"<h1>{said}</h1>" in answer.content.decode()
+    assert f"<h1>{table_texts}</h1>" in answer.content.decode()

@@ -1,7 +1,7 @@
-"""The faults that the tests inject: what is wrong has a name, and lasts from `start` to `end`.
+"""Faults for tests, with a name, `start` and `end`.
 
-One module for each thing that can be harmed. They touch only what the tests themselves have
-started, and give back what they take away. Linux only.
+There is a module for each target. Faults affect only processes and files of the tests, and `end`
+undoes them. Linux only.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from typing import ParamSpec, Self
 
 P = ParamSpec("P")
 
-# Some faults harm files, and none holds anything where PostgreSQL does (tests/scale harms that).
+# Some faults need SQLite and credentials in files; tests/scale has those of PostgreSQL.
 IN_FILES = not os.environ.get("DATABASE_URL")
 NOT_IN_FILES = "the database and the credentials are on PostgreSQL"
 
 
 class Fault(ABC):
-    """Something that is wrong from `start` to `end`; as a context manager, within the block."""
+    """A fault from `start` to `end`, or within a block as a context manager."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     @abstractmethod
     def start(self) -> None:
-        """Return once the fault is in force."""
+        """Start the fault, and return when it is active."""
 
     @abstractmethod
     def end(self) -> None:
-        """Undo it."""
+        """End the fault, and undo it."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -52,7 +52,7 @@ class Fault(ABC):
 
 
 class ContextFault(Fault):
-    """A fault that a context manager makes. Whoever starts it keeps it until its end."""
+    """A fault from a context manager."""
 
     def __init__(self, name: str, context: Callable[[], AbstractContextManager[None]]) -> None:
         super().__init__(name)
@@ -67,7 +67,7 @@ class ContextFault(Fault):
 
 
 def fault(name: str) -> Callable[[Callable[P, Iterator[None]]], Callable[P, Fault]]:
-    """Make a function that yields while something is wrong return that as a named fault."""
+    """Turn a generator function into one that returns a named fault."""
 
     def decorate(function: Callable[P, Iterator[None]]) -> Callable[P, Fault]:
         context = contextmanager(function)

@@ -1,4 +1,4 @@
-"""Faults of the database in a file, as another program that uses it might cause them."""
+"""Faults of the SQLite database, caused by locks of another process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATABASE = "db.sqlite3"
 
 @fault("database locked")
 def locked(application: Application) -> Iterator[None]:
-    """No one else can write the database; reading goes on (it is in WAL mode)."""
+    """Block writing to the database; reading works (WAL mode)."""
     path = application.data_dir / DATABASE
     with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as database:
         database.execute("BEGIN EXCLUSIVE")
@@ -30,11 +30,11 @@ def locked(application: Application) -> Iterator[None]:
 
 @fault("database away")
 def away(application: Application) -> Iterator[None]:
-    """No one else can read or write the database; not a byte of it changes.
+    """Block reading and writing of the database, without changing it.
 
-    It holds the locks of the WAL's index that every reader must share. SQLite waits some 10 s for
-    them, then raises "locking protocol": so it is shorter than that, a stall, or longer, an error.
-    A process of its own does it, since closing a file drops all locks that a process has on it.
+    Holds the locks of the WAL index that readers need. SQLite waits some 10 s for them, then raises
+    "locking protocol". A separate process holds them, because closing a file drops all locks of a
+    process on it.
     """
     path = application.data_dir / DATABASE
     holder = subprocess.Popen(
@@ -49,10 +49,10 @@ def away(application: Application) -> Iterator[None]:
         yield
 
 
-def _hold_readers_out(path: str) -> None:
-    """In the process of `away`: until stdin ends."""
+def _hold_reader_locks(path: str) -> None:
+    """Hold the locks until stdin ends. Runs in the process of `away`."""
     write_to_last_reader = range(120, 128)  # https://sqlite.org/walformat.html, section 2.3
-    # Our own connection keeps the index in place, should everyone else leave.
+    # This connection keeps the index when all others close.
     with closing(sqlite3.connect(path, timeout=60)) as database:
         database.execute("SELECT 1 FROM sqlite_master").fetchall()
         with open(f"{path}-shm", "r+b") as index:
@@ -65,4 +65,4 @@ def _hold_readers_out(path: str) -> None:
 
 
 if __name__ == "__main__":
-    _hold_readers_out(sys.argv[1])
+    _hold_reader_locks(sys.argv[1])

@@ -1,4 +1,4 @@
-"""Faults of the disk under the credentials: damaged files, no room, no way to write."""
+"""Faults of the credentials' disk: damaged files, no space, read-only."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ CANNOT_MOUNT = "needs root and the right to mount (CAP_SYS_ADMIN)"
 
 
 def corrupt(folder: Path) -> None:
-    """Spoil an organization's credentials (`auth_sessions/<id>`) on the disk.
+    """Damage an organization's credentials (`auth_sessions/<id>`).
 
-    All but the first page of each credentials database is overwritten, so that it is still a
-    database, and one whose rows cannot be read. Its log goes the same way: it would heal it.
+    Overwrites all but the first page of each database, so that its rows cannot be read, and the
+    WAL, which would repair it.
     """
     found = sorted(folder.glob(f"*/{CREDENTIALS}"))
     assert found, f"no credentials in {folder}"
@@ -43,7 +43,7 @@ def _overwrite(path: Path, start: int) -> None:
 
 @fault("disk full")
 def full(disk: SmallDisk) -> Iterator[None]:
-    """No room on the credentials' disk."""
+    """Fill the credentials' disk."""
     disk.fill()
     try:
         yield
@@ -53,7 +53,7 @@ def full(disk: SmallDisk) -> Iterator[None]:
 
 @fault("disk read-only")
 def read_only(disk: SmallDisk) -> Iterator[None]:
-    """What is opened meanwhile on the credentials' disk cannot be written."""
+    """Make the credentials' disk read-only for files that are opened meanwhile."""
     disk.read_only()
     try:
         yield
@@ -63,7 +63,7 @@ def read_only(disk: SmallDisk) -> Iterator[None]:
 
 @functools.cache
 def can_mount() -> bool:
-    """Whether `SmallDisk` works here; where not, `CANNOT_MOUNT` says why."""
+    """Return whether `SmallDisk` works here; see `CANNOT_MOUNT`."""
     with tempfile.TemporaryDirectory() as folder:
         command = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", folder]
         try:
@@ -78,43 +78,43 @@ class SmallDisk:
         with SmallDisk(data / "auth_sessions") as disk, Application(data, prefix=disk.prefix):
             disk.fill()
 
-    It lives in a mount namespace of its own, which a process keeps until the end, so it outlives
-    restarts of the product, and nothing on the machine is touched.
+    It is in a separate mount namespace, which a process keeps, so it survives restarts of the
+    product and does not affect the machine.
     """
 
     def __init__(self, folder: Path, megabytes: int = 16) -> None:
         self.folder = folder
         self._megabytes = megabytes
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._holder: subprocess.Popen[bytes] | None = None
         self._read_only = False
 
     @property
     def prefix(self) -> tuple[str, ...]:
-        """What goes before a command that is to see the disk; it keeps the command's pid."""
+        """The prefix of a command that uses the disk. The command keeps its pid."""
         enter = 'cd "$0" && exec "$@"'
         return (*self._nsenter, "sh", "-c", enter, str(ROOT))
 
-    def seen(self, path: Path) -> Path:
-        """A path under which a file in there can be reached from out here."""
-        assert self._keeper is not None
-        return Path(f"/proc/{self._keeper.pid}/root") / path.relative_to("/")
+    def outside_path(self, path: Path) -> Path:
+        """Return a path to a file on the disk from outside of the namespace."""
+        assert self._holder is not None
+        return Path(f"/proc/{self._holder.pid}/root") / path.relative_to("/")
 
     def fill(self, leave: int = 0) -> None:
-        """Use up its room, but for some bytes."""
-        # One page at a time: a write that does not fit as a whole would leave some room.
-        with self._ballast.open("ab", buffering=0) as ballast, contextlib.suppress(OSError):
+        """Fill the disk except for `leave` bytes."""
+        # Page by page: a larger write that does not fit would leave space.
+        with self._filler.open("ab", buffering=0) as filler, contextlib.suppress(OSError):
             while True:
-                ballast.write(bytes(4096))
-        with self._ballast.open("r+b") as ballast:
-            size = ballast.seek(0, os.SEEK_END)
-            ballast.truncate(max(0, size - leave))
+                filler.write(bytes(4096))
+        with self._filler.open("r+b") as filler:
+            size = filler.seek(0, os.SEEK_END)
+            filler.truncate(max(0, size - leave))
 
     def make_room(self) -> None:
-        """Give back what `fill` has used up."""
-        self._ballast.unlink(missing_ok=True)
+        """Undo `fill`."""
+        self._filler.unlink(missing_ok=True)
 
     def read_only(self) -> None:
-        """What is opened from now on cannot be written; what is open stays so, as Linux wants."""
+        """Make the disk read-only. Open files stay writable, as Linux requires."""
         self._mount("--bind", str(self.folder), str(self.folder))
         self._mount("-o", "remount,bind,ro", str(self.folder))
         self._read_only = True
@@ -127,12 +127,12 @@ class SmallDisk:
 
     @property
     def _nsenter(self) -> tuple[str, ...]:
-        assert self._keeper is not None, "use it as a context manager"
-        return ("nsenter", f"--target={self._keeper.pid}", "--mount", "--")
+        assert self._holder is not None, "use it as a context manager"
+        return ("nsenter", f"--target={self._holder.pid}", "--mount", "--")
 
     @property
-    def _ballast(self) -> Path:
-        return self.seen(self.folder / ".ballast")
+    def _filler(self) -> Path:
+        return self.outside_path(self.folder / ".ballast")
 
     def _mount(self, *arguments: str) -> None:
         self._inside("mount", *arguments)
@@ -144,13 +144,13 @@ class SmallDisk:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = f"size={self._megabytes}m,mode=0700"
         script = f'mount -t tmpfs -o {options} none "$0" && echo mounted && exec cat'
-        self._keeper = subprocess.Popen(
+        self._holder = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", script, str(self.folder)],
             stdin=subprocess.PIPE,  # The keeper ends with us.
             stdout=subprocess.PIPE,
         )
-        assert self._keeper.stdout is not None
-        assert self._keeper.stdout.readline() == b"mounted\n", CANNOT_MOUNT
+        assert self._holder.stdout is not None
+        assert self._holder.stdout.readline() == b"mounted\n", CANNOT_MOUNT
         return self
 
     def __exit__(
@@ -159,5 +159,5 @@ class SmallDisk:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        assert self._keeper is not None
-        self._keeper.communicate()
+        assert self._holder is not None
+        self._holder.communicate()

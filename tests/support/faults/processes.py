@@ -1,4 +1,4 @@
-"""Faults of processes: one ends, hangs, or gets no memory."""
+"""Faults of processes: killed, stopped, or out of memory."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.support.managed_process import ManagedProcess
 
 
 def kill(pid: int) -> None:
-    """SIGKILL, as an operator or the kernel's OOM killer sends it. Tolerates that it is gone."""
+    """Send SIGKILL, like the OOM killer. Ignores a missing process."""
     _signal(pid, signal.SIGKILL)
 
 
 @fault("process killed")
 def killed(process: ManagedProcess) -> Iterator[None]:
-    """kill -9; at the end it is started again."""
+    """Kill a process; the end of the fault starts it again."""
     process.kill()
     yield
     process.start()
@@ -30,11 +30,11 @@ def killed(process: ManagedProcess) -> Iterator[None]:
 
 @fault("process stopped")
 def stopped(*pids: int) -> Iterator[None]:
-    """SIGSTOP, and SIGCONT at the end. Tolerates that a process is gone, before or meanwhile."""
+    """Stop processes with SIGSTOP; the end sends SIGCONT. Ignores missing processes."""
     try:
         for pid in pids:
             _signal(pid, signal.SIGSTOP)
-        # On a busy machine a signal has not been heeded when the call returns.
+        # Signals take effect some time after the call.
         until(lambda: all(state(pid) in "TZ" for pid in pids), 10, f"{pids} to stand still")
         yield
     finally:
@@ -45,14 +45,14 @@ def stopped(*pids: int) -> Iterator[None]:
 def out_of_memory(
     pid: int, use: Callable[[], object] = lambda: None, seconds: float = 10.0
 ) -> bool:
-    """No more memory for this process. Returns whether it died of that by itself.
+    """Deny a process more memory. Returns whether it died of that.
 
-    The Go library ends its process when it gets no memory, but it is thrifty: an idle host asks
-    for none, and one whose connections `use` drops, every second, asks now or (seldom) 20 s later.
-    What still lives after `seconds` gets SIGKILL, which is what the kernel's OOM killer sends.
+    The Go library exits without memory, but an idle host needs none for up to 20 s: `use` is called
+    every second to make it allocate. After `seconds` the process gets SIGKILL, like from the OOM
+    killer.
     """
     with contextlib.suppress(ProcessLookupError):
-        # Nothing but 0 will do: what it has would leave it the room of all that it gives back.
+        # Only 0 works: a limit at the current size would allow reusing freed memory.
         resource.prlimit(pid, resource.RLIMIT_AS, (0, 0))
         resource.prlimit(pid, resource.RLIMIT_DATA, (0, 0))
     deadline = time.monotonic() + seconds

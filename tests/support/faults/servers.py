@@ -1,4 +1,4 @@
-"""Faults of what the product talks to: PostgreSQL, Redis, and the network in between."""
+"""Faults of PostgreSQL, Redis and the network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.services import Server
 
 @fault("server away")
 def away(server: Server, how: signal.Signals = signal.SIGTERM) -> Iterator[None]:
-    """A server has ended by a signal; it is back, on its port and with its data, at the end."""
+    """End a server by a signal; the end restarts it on the same port and data."""
     server.end(how)
     try:
         yield
@@ -22,9 +22,9 @@ def away(server: Server, how: signal.Signals = signal.SIGTERM) -> Iterator[None]
 
 @fault("network cut")
 def cut_off(namespace: Namespace) -> Iterator[None]:
-    """No packet comes into the namespace or out of it, and no one is told."""
+    """Drop all packets of the namespace silently."""
     namespace.cut()
     try:
         yield
     finally:
-        namespace.mend()
+        namespace.restore()

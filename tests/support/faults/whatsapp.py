@@ -1,4 +1,4 @@
-"""Faults of WhatsApp and the way to it, which the simulator has: its README names the kinds."""
+"""Faults of WhatsApp and its network, by the simulator; its README lists the kinds."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tests.support.faults import Fault
 
 
 class WhatsAppFault(Fault):
-    """A fault that is armed at the simulator: for one number, for one connection, or for all.
+    """A fault of the simulator for a number, a connection or all.
 
-    `count`: how often it happens at most. `seconds`: it ends by itself, even if nobody ends it.
+    `count`: the maximum number of times. `seconds`: when it ends by itself.
     """
 
     def __init__(
@@ -45,6 +45,6 @@ class WhatsAppFault(Fault):
         self._simulator.clear_faults(self._id)
 
     def count_left(self) -> int:
-        """How many more times it would happen."""
+        """Return how many times are left."""
         (found,) = (armed for armed in self._simulator.faults() if armed["id"] == self._id)
         return int(found["count"])

@@ -1,4 +1,4 @@
-"""Addresses that fail in every way, beside the real ones."""
+"""URLconf with views that fail, beside the real ones."""
 
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse

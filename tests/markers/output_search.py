@@ -1,4 +1,4 @@
-"""Gather what a running product leaves in each place, and search it for what was planted."""
+"""Collect all outputs of a running product, and search them for markers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from redis import Redis as Client
 
 from tests.markers.table import Place
 from tests.support.application import Application, until
-from tests.support.raw_http import Raw
+from tests.support.raw_http import RawConnection
 
-# It greets whoever started it with the login and the token, on the terminal.
-END_OF_THE_GREETING = "Stop with Ctrl-C."
+# `manage.py run` prints the login and the token, which may be in the log.
+GREETING_END = "Stop with Ctrl-C."
 AUDIT_TABLE = "organizations_auditentry"
-# login.json and run.json tell whoever started it how to log in, as the greeting does.
-APART = ("db.sqlite3", "auth_sessions", "log.txt", "login.json", "run.json")
+# login.json and run.json contain the login by design.
+EXCLUDED_FILES = ("db.sqlite3", "auth_sessions", "log.txt", "login.json", "run.json")
 JOIN_SECONDS = 10.0
 END = b"the end of the evidence"
 
@@ -28,46 +28,46 @@ Forms = tuple[bytes, ...]
 Found = dict[str, frozenset[Place]]
 
 
-def search(planted: Mapping[str, Forms], evidence: Mapping[Place, bytes]) -> Found:
-    """Return for each kind the places in which any form of its marker stands."""
+def search(planted: Mapping[str, Forms], outputs: Mapping[Place, bytes]) -> Found:
+    """Return for each kind the places with any form of its marker."""
     return {
         kind: frozenset(
-            place for place, left in evidence.items() if any(form in left for form in forms)
+            place for place, text in outputs.items() if any(form in text for form in forms)
         )
         for kind, forms in planted.items()
     }
 
 
-def excerpts(forms: Forms, left: bytes) -> list[bytes]:
-    """Return what stands around the first marker of each form, for a failing test."""
-    starts = [left.find(form) for form in forms if form in left]
-    return [left[max(0, start - 120) : start + 160] for start in starts]
+def excerpts(forms: Forms, text: bytes) -> list[bytes]:
+    """Return the context of the first marker of each form, for a failure message."""
+    starts = [text.find(form) for form in forms if form in text]
+    return [text[max(0, start - 120) : start + 160] for start in starts]
 
 
 class Channel:
-    """All that processes tell each other through a Redis; as a context manager it stops."""
+    """Records all messages in a Redis, as a context manager."""
 
     def __init__(self, url: str) -> None:
         client: Any = Client.from_url(url)
         self._client = client
         self._pubsub = client.pubsub()
         self._pubsub.psubscribe("*")
-        self._told: list[bytes] = []
-        self._over = threading.Event()
+        self._messages: list[bytes] = []
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._listen)
 
     def _listen(self) -> None:
-        while not self._over.is_set():
+        while not self._stopped.is_set():
             if message := self._pubsub.get_message(timeout=0.1):
-                self._told += [one for one in message.values() if isinstance(one, bytes)]
+                self._messages += [one for one in message.values() if isinstance(one, bytes)]
 
-    def told(self) -> bytes:
-        """Return all that was said until now."""
+    def messages(self) -> bytes:
+        """Return all messages until now."""
         self._client.publish("evidence", END)
-        until(lambda: END in self._told, JOIN_SECONDS, "the last message")
-        return b"\n".join(self._told)
+        until(lambda: END in self._messages, JOIN_SECONDS, "the last message")
+        return b"\n".join(self._messages)
 
-    def kept(self) -> bytes:
+    def stored(self) -> bytes:
         """Return all keys and values."""
         keys = list(self._client.scan_iter("*"))
         return b"\n".join(part for key in keys for part in (key, self._client.get(key) or b""))
@@ -82,7 +82,7 @@ class Channel:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join(JOIN_SECONDS)
         self._pubsub.close()
         self._client.close()
@@ -137,35 +137,35 @@ def _bytes(cell: object) -> bytes:
 def files(application: Application) -> Iterator[bytes]:
     """Yield all other files of the data folder."""
     for path in application.data_dir.rglob("*"):
-        apart = path.relative_to(application.data_dir).parts[0].startswith(APART)
-        if not apart and path.is_file():
+        is_excluded = path.relative_to(application.data_dir).parts[0].startswith(EXCLUDED_FILES)
+        if not is_excluded and path.is_file():
             yield path.read_bytes()
 
 
 def metrics(application: Application, token: str) -> bytes:
-    with Raw(application) as raw:
-        heard = raw.request("GET /metrics", Authorization=f"Bearer {token}")
-    assert heard.status == 200 and b"whatsapp_orgs_" in heard.body
-    return heard.body
+    with RawConnection(application) as raw:
+        response = raw.request("GET /metrics", Authorization=f"Bearer {token}")
+    assert response.status == 200 and b"whatsapp_orgs_" in response.body
+    return response.body
 
 
 def log(application: Application) -> bytes:
     """Return the log from the end of the greeting on."""
-    return application.log_text().partition(END_OF_THE_GREETING)[2].encode()
+    return application.log_text().partition(GREETING_END)[2].encode()
 
 
 def gather(
     application: Application, channel: Channel | None, pages: list[bytes], metrics_token: str
 ) -> dict[Place, bytes]:
-    """Return what stands in each place now."""
-    left: dict[Place, list[bytes]] = {place: [] for place in Place}
+    """Return the current content of each place."""
+    outputs: dict[Place, list[bytes]] = {place: [] for place in Place}
     for place, text in (*database(application), *processes(application)):
-        left[place].append(text)
-    left[Place.METRICS].append(metrics(application, metrics_token))
-    left[Place.PAGES] += pages
-    left[Place.FILES] += files(application)
-    left[Place.LOG].append(log(application))
+        outputs[place].append(text)
+    outputs[Place.METRICS].append(metrics(application, metrics_token))
+    outputs[Place.PAGES] += pages
+    outputs[Place.FILES] += files(application)
+    outputs[Place.LOG].append(log(application))
     if channel is not None:
-        left[Place.CHANNEL].append(channel.told())
-        left[Place.REDIS].append(channel.kept())
-    return {place: b"\n".join(texts) for place, texts in left.items()}
+        outputs[Place.CHANNEL].append(channel.messages())
+        outputs[Place.REDIS].append(channel.stored())
+    return {place: b"\n".join(texts) for place, texts in outputs.items()}

@@ -1,4 +1,4 @@
-"""A browser without a screen: cookies, forms and pages."""
+"""A minimal HTTP browser: cookies, forms and pages."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support.application import Application
 SECONDS = 30.0
 
 
-class Visitor:
-    """Cookies, forms and pages; what is refused becomes evidence."""
+class HttpBrowser:
+    """Keeps cookies, sends forms, and collects error pages."""
 
     def __init__(self, application: Application, agent: str, pages: list[bytes]) -> None:
         self._url, self._agent, self._pages = application.url, agent, pages
@@ -45,8 +45,8 @@ class Visitor:
         try:
             with self._opener.open(request, timeout=SECONDS) as answer:
                 return answer.status, answer.read().decode()
-        except HTTPError as refused:
-            with refused:
-                page = refused.read()
-            self._pages += [str(refused.headers).encode(), page]
-            return refused.code, page.decode()
+        except HTTPError as error:
+            with error:
+                page = error.read()
+            self._pages += [str(error.headers).encode(), page]
+            return error.code, page.decode()
