@@ -1,1 +1,1 @@
-"""Bounded attacks on a server on loopback: each prints what it reached."""
+"""Bounded attacks on a server on loopback; each prints its effect."""

@@ -1,4 +1,4 @@
-"""Runs every attack on a server that is started for it, and prints what each one reaches."""
+"""Run each attack on a server of its own, and print the effect."""
 
 from tests.attacks import login_spray, unread_answers, wrong_logins
 

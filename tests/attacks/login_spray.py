@@ -25,31 +25,31 @@ from urllib.parse import urlencode, urlsplit
 from tests.support.application import Application
 
 TIMEOUT_SECONDS = 60.0
-TRIES = 40
+ATTEMPTS = 40
 FORM_TOKEN = re.compile(rb'name="csrfmiddlewaretoken" value="(\w+)"')
-# A try is a user name and the address that X-Forwarded-For tells.
-Try = tuple[str, str]
+# An attempt is a user name and the address in X-Forwarded-For.
+Attempt = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one attack reached: a wrong password is answered with 200, a refusal with 429."""
+    """The result of an attack: checked passwords get 200, throttled logins 429."""
 
     attack: str
-    tries: int
+    attempts: int
     checked: int
     refused: int
     seconds: float
 
     def __str__(self) -> str:
         return (
-            f"{self.attack:<44} {self.tries:>5} {self.checked:>8} {self.refused:>8} "
+            f"{self.attack:<44} {self.attempts:>5} {self.checked:>8} {self.refused:>8} "
             f"{self.seconds:>8.1f}"
         )
 
 
 class Guesser:
-    """Sends logins that are wrong. Raises ValueError for a server that is not on loopback."""
+    """Sends wrong logins. Raises ValueError for a server that is not on loopback."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -87,12 +87,12 @@ class Guesser:
         connection.close()
         return status
 
-    def run(self, attack: str, tries: Iterable[Try], parallel: int = 1) -> Result:
-        """Send all tries, so many at a time."""
-        begun = time.monotonic()
+    def run(self, attack: str, attempts: Iterable[Attempt], parallel: int = 1) -> Result:
+        """Send all attempts, `parallel` at a time."""
+        started = time.monotonic()
         with ThreadPoolExecutor(parallel) as threads:
-            statuses = list(threads.map(lambda one: self.guess(*one), tries))
-        seconds = time.monotonic() - begun
+            statuses = list(threads.map(lambda one: self.guess(*one), attempts))
+        seconds = time.monotonic() - started
         unexpected = set(statuses) - {200, 429, 503}
         if unexpected:
             raise ValueError(f"{attack}: unexpected status {unexpected}")
@@ -100,10 +100,10 @@ class Guesser:
         return Result(attack, len(statuses), checked, len(statuses) - checked, seconds)
 
 
-def attack(url: str, tries: int = TRIES) -> list[Result]:
-    """Run every attack, one after the other, each with names and networks of its own."""
+def attack(url: str, attempts: int = ATTEMPTS) -> list[Result]:
+    """Run all attacks one after the other, each with other names and networks."""
     guesser, run = Guesser(url), secrets.token_hex(4)
-    numbers = range(1, tries + 1)
+    numbers = range(1, attempts + 1)
     block = f"2001:db8:{run[:4]}"
     one = f"guessed-{run}"
     return [
@@ -124,7 +124,7 @@ def attack(url: str, tries: int = TRIES) -> list[Result]:
             "one name, one address in four spellings",
             [
                 (f"{one}-b", form)
-                for _ in range(tries // 4)
+                for _ in range(attempts // 4)
                 for form in ("192.0.2.9", "::ffff:192.0.2.9", "::ffff:c000:209", "192.0.2.9:4433")
             ],
         ),

@@ -1,4 +1,4 @@
-"""The product's settings, with short deadlines for clients: the tests need not wait for them."""
+"""The product's settings with short client deadlines for tests."""
 
 from whatsapp_orgs.settings import *  # noqa: F403
 

@@ -7,11 +7,11 @@ import struct
 
 import pytest
 
-from tests.attacks.unchanged import HOSTILE_IDS, ask, bearer, nothing_changes
+from tests.attacks.unchanged import HOSTILE_IDS, ask, assert_unchanged, bearer
 from tests.support.application import Application, until
 from tests.support.raw_http import BINARY, CONTINUATION, TEXT, UPGRADE, RawConnection, frame
 
-__all__ = ["nothing_changes"]
+__all__ = ["assert_unchanged"]
 
 ALL = "/ws/connections/"
 
@@ -105,7 +105,7 @@ def test_malformed_handshake_is_refused(application: Application, headers: dict[
         assert 400 <= raw.rest().status < 500
 
 
-def test_client_that_vanishes_leaves_the_server_well(application: Application) -> None:
+def test_server_survives_a_client_that_disconnects(application: Application) -> None:
     with RawConnection(application) as raw:
         raw.open_websocket(ALL, application.facts["token"])
         raw.frame()

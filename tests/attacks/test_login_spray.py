@@ -1,4 +1,4 @@
-"""The attack on the login reaches no more passwords than the limits allow."""
+"""Password spraying checks no more passwords than the limits allow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.attacks.login_spray import Guesser, attack, print_table
 from tests.support.application import Application
 
 
-def test_guesses_end_at_the_limits(tmp_path: Path) -> None:
+def test_checked_passwords_are_limited(tmp_path: Path) -> None:
     with Application(
         tmp_path / "data",
         TRUST_PROXY="true",
@@ -19,11 +19,11 @@ def test_guesses_end_at_the_limits(tmp_path: Path) -> None:
         LOGIN_ATTEMPTS_PER_NETWORK="6",
         LOGIN_ATTEMPTS_PER_NAME="4",
     ) as application:
-        results = attack(application.url, tries=12)
+        results = attack(application.url, attempts=12)
     print_table(results)
     sprayed, parallel, one_network, spellings, many_networks = results
     assert (sprayed.checked, parallel.checked) == (6, 6)
-    # The try that reaches the limit of a name in one network is checked, and refused at once.
+    # The attempt that reaches the limit is checked, and refused.
     assert (one_network.checked, spellings.checked) == (2, 2)
     # After the fourth failure the delay is 1 s, then 2, 4, 8 …
     further = math.floor(math.log2(many_networks.seconds + 1))

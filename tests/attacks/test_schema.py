@@ -141,12 +141,12 @@ def unfit(case: Case[Any]) -> list[Any]:
 
 @schema.parametrize()
 @fuzzed
-def test_each_operation_answers_as_documented(case: Case[Any], world: World) -> None:
+def test_each_operation_responds_as_documented(case: Case[Any], world: World) -> None:
     world.send_to_what_exists(case)
     case.call_and_validate(headers=world.headers, excluded_checks=unfit(case))
 
 
-def test_operations_in_any_order_answer_as_documented(world: World) -> None:
+def test_operations_in_any_order_respond_as_documented(world: World) -> None:
     """One request's answer is the next one's address."""
 
     class Machine(schema.as_state_machine()):  # type: ignore[misc]

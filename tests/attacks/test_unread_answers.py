@@ -1,4 +1,4 @@
-"""Clients that send without reading cost no memory, few requests, and end; so do too many."""
+"""Clients that do not read, or open too many connections, cost little and are dropped."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def get(server: Application, path: str) -> bytes:
 
 
 def read_to_end(client: socket.socket) -> bytes:
-    """All that comes until the server ends the connection. Raises TimeoutError."""
+    """Receive until the server closes the connection. Raises TimeoutError."""
     heard = b""
     try:
         while data := client.recv(2**20):
@@ -53,16 +53,16 @@ def connect(server: Application) -> socket.socket:
     return socket.create_connection((str(parts.hostname), parts.port or 80), SECONDS)
 
 
-def test_pipelined_requests_are_not_begun_while_nothing_is_read(server: Application) -> None:
+def test_pipelined_requests_wait_while_the_client_does_not_read(server: Application) -> None:
     found = unread_answers.attack(server, seconds=3)
-    # Besides what the kernel takes, one answer of 1.6 MB for each connection.
-    assert found.begun <= unread_answers.CONNECTIONS * 10
+    # One response of 1.6 MB for each connection, besides kernel buffers.
+    assert found.started <= unread_answers.CONNECTIONS * 10
     assert found.grown_mb < 100
 
 
 def test_pipelined_requests_are_all_answered_when_read(server: Application) -> None:
     number = 300
-    # Answers that need no thread at all would nest, one in the other, if they were not put off.
+    # Responses that need no thread would recurse if they were not deferred.
     with connect(server) as client:
         refused = get(server, "/").replace(b"Host", b"X-Header: \x0b\r\nHost")
         client.sendall(refused * number + get(server, "/healthz"))
@@ -76,7 +76,7 @@ def test_pipelined_requests_are_all_answered_when_read(server: Application) -> N
     assert "Traceback" not in server.log_text()
 
 
-def test_large_pipelined_answers_go_on_when_they_are_read(server: Application) -> None:
+def test_large_pipelined_responses_continue_when_read(server: Application) -> None:
     request = get(server, unread_answers.PATH)
     last = request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with connect(server) as client:
@@ -84,13 +84,13 @@ def test_large_pipelined_answers_go_on_when_they_are_read(server: Application) -
         assert read_to_end(client).count(b"HTTP/1.1 200 ") == 10
 
 
-def test_client_that_reads_nothing_is_dropped(server: Application) -> None:
+def test_client_that_does_not_read_is_dropped(server: Application) -> None:
     with connect(server) as client:
         client.sendall(get(server, unread_answers.PATH) * 10)
         assert is_dropped(client)
 
 
-def test_socket_that_pings_and_reads_nothing_is_dropped(server: Application) -> None:
+def test_socket_that_pings_without_reading_is_dropped(server: Application) -> None:
     ping = frame(PING, b"x" * 125)
     with RawConnection(server) as raw:
         raw.open_websocket("/ws/connections/", server.facts["token"])
@@ -108,7 +108,7 @@ def is_dropped(client: socket.socket) -> bool:
     return bool(poll.poll(SECONDS * 1000))
 
 
-def test_second_request_that_never_ends_is_dropped(server: Application) -> None:
+def test_incomplete_second_request_is_dropped(server: Application) -> None:
     clients = [RawConnection(server) for _ in range(2)]
     for client, beginning in zip(clients, ("GET /adm", "GET / HTTP/1.1\r\nX-Slow: "), strict=True):
         client.send(client.head("GET /healthz") + beginning.encode())
@@ -118,7 +118,7 @@ def test_second_request_that_never_ends_is_dropped(server: Application) -> None:
         client.__exit__()
 
 
-def test_slow_second_request_is_dropped_while_bytes_still_come(server: Application) -> None:
+def test_slow_second_request_is_dropped(server: Application) -> None:
     with connect(server) as client:
         client.sendall(get(server, "/healthz"))
         client.settimeout(0.2)
@@ -135,11 +135,11 @@ def test_slow_second_request_is_dropped_while_bytes_still_come(server: Applicati
                     continue
         except ConnectionError:
             pass
-    # Five bytes a second: the idle time of a connection begins anew with each.
+    # Five bytes a second: each restarts the idle timeout.
     assert 10 < sent < 50
 
 
-def test_connections_of_one_address_beyond_the_limit_are_closed(server: Application) -> None:
+def test_connections_beyond_the_limit_of_an_address_are_closed(server: Application) -> None:
     clients = []
     try:
         for _ in range(ALLOWED):
@@ -149,13 +149,13 @@ def test_connections_of_one_address_beyond_the_limit_are_closed(server: Applicat
         with connect(server) as refused:
             assert read_to_end(refused) == b""
         clients.pop().close()
-        assert answered(server)
+        assert count_responses(server)
     finally:
         for client in clients:
             client.close()
 
 
-def answered(server: Application) -> bool:
+def count_responses(server: Application) -> bool:
     def ask() -> bool:
         with connect(server) as client:
             try:
@@ -167,7 +167,7 @@ def answered(server: Application) -> bool:
     return bool(until(ask, SECONDS, "an answer after another connection has ended"))
 
 
-def test_no_limit_by_address_behind_a_proxy(tmp_path: Path) -> None:
+def test_trusted_proxy_has_no_connection_limit(tmp_path: Path) -> None:
     environment = {"CONNECTIONS_PER_ADDRESS": "1", "TRUST_PROXY": "true"}
     with Application(tmp_path / "data", (), **environment) as server:
         clients = [connect(server) for _ in range(5)]

@@ -1,4 +1,4 @@
-"""Many wrong logins at once leave the service to others."""
+"""Many parallel wrong logins do not block other requests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.attacks import wrong_logins
 from tests.support.application import Application
 
 
-def test_status_is_answered_while_logins_are_refused(tmp_path: Path) -> None:
+def test_status_gets_a_response_during_many_logins(tmp_path: Path) -> None:
     environment = wrong_logins.ENVIRONMENT | {"PASSWORD_HASHING_PLACES": "1"}
     with Application(tmp_path / "data", (), **environment) as application:
         found = wrong_logins.attack(application)

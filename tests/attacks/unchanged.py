@@ -1,4 +1,4 @@
-"""What the tests of hostile clients share: nothing may have changed, and the log stays clean."""
+"""Helpers for tests of hostile clients: state and log must not change."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ HOSTILE_IDS = [
 
 
 @pytest.fixture(autouse=True)
-def nothing_changes(application: Application) -> Iterator[None]:
-    """The database's organizations, the folders and the log are afterwards what they were."""
+def assert_unchanged(application: Application) -> Iterator[None]:
+    """Check that the block changes no organization, folder or error in the log."""
     before, said = state(application), len(application.log_text())
     yield
     assert state(application) == before
@@ -29,13 +29,13 @@ def nothing_changes(application: Application) -> Iterator[None]:
 
 
 def state(application: Application) -> dict[str, Any]:
-    """What a hostile request might have changed."""
+    """Return the state that a hostile request might change."""
     found = application.api("GET", application.organization(), "status")
     top = {path.name for path in application.data_dir.iterdir()}
     stores = {path.name for path in (application.data_dir / "auth_sessions").glob("*")}
     return {
         "status": found.body,
-        # A store may go away meanwhile, that of an earlier test's pairing; none may be added.
+        # The store of an earlier pairing may be removed meanwhile; none may be added.
         "folders": all(name.isdigit() for name in stores),
         "files": {name for name in top if not name.startswith(".")},
     }

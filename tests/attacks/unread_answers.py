@@ -18,22 +18,22 @@ from urllib.parse import urlsplit
 from tests.support.application import Application
 
 CONNECTIONS = 3
-# 45 KB together, which servers read before they ask whether they should.
+# 45 KB in all, which servers read at once.
 REQUESTS = 135
 PATH = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
 SECONDS = 10.0
-LOOK_SECONDS = 0.1
-# So that each request that was worked on leaves a line in the log.
+POLL_SECONDS = 0.1
+# So that each handled request is logged.
 ENVIRONMENT = {"LOG_FORMAT": "json"}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What it cost the server."""
+    """The cost for the server."""
 
     sent_bytes: int
     grown_mb: float
-    begun: int
+    started: int
 
 
 def attack(application: Application, seconds: float = SECONDS) -> Outcome:
@@ -43,9 +43,9 @@ def attack(application: Application, seconds: float = SECONDS) -> Outcome:
     """
     parts = urlsplit(application.url)
     request = f"GET {PATH} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
-    _ask_once(application)
+    _warm_up(application)
     before = peak = _memory(application)
-    begun = _worked_on(application)
+    started = _handled_count(application)
     clients = [_connect(application) for _ in range(CONNECTIONS)]
     try:
         for client in clients:
@@ -53,13 +53,13 @@ def attack(application: Application, seconds: float = SECONDS) -> Outcome:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             peak = max(peak, _memory(application))
-            time.sleep(LOOK_SECONDS)
-        begun = _worked_on(application) - begun
+            time.sleep(POLL_SECONDS)
+        started = _handled_count(application) - started
     finally:
         for client in clients:
             client.close()
     sent = len(request) * REQUESTS * CONNECTIONS
-    return Outcome(sent, (peak - before) / 2**20, begun)
+    return Outcome(sent, (peak - before) / 2**20, started)
 
 
 def _connect(application: Application) -> socket.socket:
@@ -67,8 +67,8 @@ def _connect(application: Application) -> socket.socket:
     return socket.create_connection((str(parts.hostname), parts.port or 80), 10)
 
 
-def _ask_once(application: Application) -> None:
-    """What the first answer costs for good is no matter of the attack."""
+def _warm_up(application: Application) -> None:
+    """Send a request, so that one-time costs do not count."""
     with urllib.request.urlopen(application.url.rstrip("/") + PATH, timeout=20) as answer:
         answer.read()
 
@@ -82,8 +82,8 @@ def _memory(application: Application) -> int:
     return int(found[1]) * 1024
 
 
-def _worked_on(application: Application) -> int:
-    """Return how many requests have been answered so far, whether or not anyone reads it."""
+def _handled_count(application: Application) -> int:
+    """Return the number of handled requests."""
     return application.log_text().count('"milliseconds"')
 
 
@@ -96,7 +96,7 @@ def main() -> None:
         found = attack(application)
     print(f"{CONNECTIONS} connections, {CONNECTIONS * REQUESTS} requests, nothing read")
     print(f"  sent                  {found.sent_bytes / 1000:8.0f} KB")
-    print(f"  requests worked on    {found.begun:8d}")
+    print(f"  requests worked on    {found.started:8d}")
     print(f"  memory grown by       {found.grown_mb:8.0f} MB")
 
 

@@ -19,16 +19,16 @@ from urllib.parse import urlencode, urlsplit
 from tests.support.application import Application
 
 LOGINS = 120
-# As if they came from many networks: the limit for each would end the attack before.
+# As from many networks: the limit for one would end the attack early.
 ENVIRONMENT = {"LOGIN_ATTEMPTS_PER_NETWORK": "1000"}
 SECONDS = 120.0
-# One after the other, as a program would ask.
+# The pause between requests.
 PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Answers to the logins, and how many seconds a status took: without them, and meanwhile."""
+    """Responses to the logins, and seconds of status requests without and with them."""
 
     seconds: float
     answers: Counter[int]
@@ -37,7 +37,7 @@ class Outcome:
 
 
 def attack(application: Application) -> Outcome:
-    """Send the logins all at once, ask for a status meanwhile, and return what came of it."""
+    """Send parallel logins and status requests. Returns the outcome."""
     cookie, token = _form(application)
     alone = [_status(application) for _ in range(5)]
     begin = threading.Barrier(LOGINS + 1)
@@ -50,11 +50,11 @@ def attack(application: Application) -> Outcome:
     with ThreadPoolExecutor(LOGINS) as pool:
         logins = [pool.submit(log_in, number) for number in range(LOGINS)]
         begin.wait(SECONDS)
-        begun = time.monotonic()
+        started = time.monotonic()
         while not all(login.done() for login in logins):
             meanwhile.append(_status(application))
             time.sleep(PAUSE_SECONDS)
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
         return Outcome(seconds, Counter(login.result() for login in logins), alone, meanwhile)
 
 

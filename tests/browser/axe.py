@@ -1,4 +1,4 @@
-"""axe-core on a page, as the tests of access and the pictures use it."""
+"""Run axe-core on a page."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ OPTIONS = {
     "resultTypes": ["violations"],
     "preload": False,
 }
-# What fades in has to be there before its contrast is measured; what turns for ever is let be.
+# Wait for animations that end, so that contrast is measured afterwards.
 AT_REST = """() => Promise.all(document.getAnimations()
   .filter((each) => each.effect.getTiming().iterations !== Infinity)
   .map((each) => each.finished.catch(() => null))).then(() => null)"""
 
 
-# What can differ between the themes: only colours do.
+# Themes differ only in colours.
 COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"], "preload": False}
 
 
@@ -30,7 +30,7 @@ NARROW = 320
 
 
 def violations(page: Page, options: dict[str, Any] = OPTIONS) -> list[str]:
-    """What axe finds, a line for each rule: "serious color-contrast ×2: h1.title (…)"."""
+    """Return a line for each violation: "serious color-contrast ×2: h1.title (…)"."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(SOURCE)
     page.evaluate(AT_REST)
@@ -39,15 +39,15 @@ def violations(page: Page, options: dict[str, Any] = OPTIONS) -> list[str]:
 
 
 def in_both_themes(page: Page) -> list[str]:
-    """The same in the light theme, and its colours in the dark one; nothing is loaded anew."""
+    """Return the violations in the light theme, and those of colours in the dark one."""
     page.emulate_media(color_scheme="dark")
     dark = [f"dark: {line}" for line in violations(page, COLOURS)]
     page.emulate_media(color_scheme="light")
     return dark + [f"light: {line}" for line in violations(page)]
 
 
-def accessible(page: Page) -> None:
-    """No violation that axe calls serious or critical, and no scrolling sideways at 320 px."""
+def assert_accessible(page: Page) -> None:
+    """Check for serious or critical violations, and for horizontal scrolling at 320 px."""
     told = in_both_themes(page)
     assert not [line for line in told if " serious " in line or " critical " in line]
     page.set_viewport_size({"width": NARROW, "height": 800})

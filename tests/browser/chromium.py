@@ -22,15 +22,15 @@ class ChromiumMissing(Exception):
 
 
 def find_chromium() -> str:
-    """The path of $CHROMIUM, of a browser on PATH, or of the one that Playwright installed."""
+    """Return the path of $CHROMIUM, of a browser on PATH, or of Playwright's browser."""
     if given := os.environ.get("CHROMIUM"):
-        if path := working(given):
+        if path := working_path(given):
             return path
         raise ChromiumMissing(f"CHROMIUM is {given!r}, which is not a browser that starts.")
     for name in NAMES:
-        if path := working(name):
+        if path := working_path(name):
             return path
-    if path := working(playwrights_own()):
+    if path := working_path(playwright_path()):
         return path
     raise ChromiumMissing(
         "No Chromium found: install the package `chromium`, or run "
@@ -38,19 +38,19 @@ def find_chromium() -> str:
     )
 
 
-def working(name: str) -> str | None:
-    """The full path, if the browser says its version: on Ubuntu the name can be an empty shell."""
+def working_path(name: str) -> str | None:
+    """Return the path if the browser prints its version: on Ubuntu it can be a stub."""
     path = shutil.which(name)
     return path if path and output_of(path, "--version") else None
 
 
-def playwrights_own() -> str:
-    """Asked in a process of its own, since Playwright refuses to start inside a running loop."""
+def playwright_path() -> str:
+    """Ask Playwright in a separate process, because it does not start in a running loop."""
     return output_of(sys.executable, "-c", PLAYWRIGHT)
 
 
 def output_of(*command: str) -> str:
-    """What a command prints, or nothing if it fails."""
+    """Return the output of a command, "" if it fails."""
     try:
         done = subprocess.run(
             command, capture_output=True, stdin=subprocess.DEVNULL, text=True, timeout=60

@@ -1,4 +1,4 @@
-"""A browser for each module, and a person at it."""
+"""Fixtures: a browser for each module, and a visitor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.application import Application
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # For this module alone: its event loop would be in the way of asynchronous tests.
+    # Per module, because its event loop would disturb asynchronous tests.
     with sync_playwright() as playwright:
         chromium = launch(playwright)
         yield chromium

@@ -1,4 +1,4 @@
-"""A fleet as a company might have it, for the pictures: real states, and a made-up past."""
+"""A demo fleet for screenshots: real states, and a generated history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONNECTED = (
     *("Escola Pequeno Mundo", "Imobiliária Lar Certo", "Mercado Vila Nova"),
     "Restaurante Sabor da Terra",
 )
-# By the state that the pictures show them in.
+# Names by the state in the screenshots.
 OTHERS = {
     "logged_out": "Farmácia Boa Vida",
     "wrong_number": "Livraria Ponto e Vírgula",
@@ -21,7 +21,7 @@ OTHERS = {
     "banned": "Pet Shop Amigo Fiel",
 }
 
-# A month in which links were made, dropped and came back, each by a fixed pattern of its own.
+# A month of links, drops and recoveries in a fixed pattern.
 PAST = """
 import json, random
 from datetime import timedelta
@@ -56,7 +56,7 @@ for place, pk in enumerate(facts["lived"]):
     add(pk, again, "connected", "disconnected", "disconnected", "marina.alves")
 ConnectionEvent.objects.bulk_create(events)
 
-# What happened just now, told as if it had happened in the course of the last hours.
+# Move the current events into the last hours.
 for pk, hours in facts["since"].items():
     connection = Connection.objects.get(pk=pk)
     shift = timedelta(hours=hours)
@@ -67,7 +67,7 @@ for pk, hours in facts["since"].items():
 
 
 class Demo:
-    """The organizations, by the name of the state or by their own."""
+    """The organizations by state or by name."""
 
     def __init__(self, application: Application) -> None:
         scenes = Scenes(application)

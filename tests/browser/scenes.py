@@ -1,4 +1,4 @@
-"""Organizations in the states that people meet, each brought there as life brings it there."""
+"""Bring organizations into all states that users see."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from simulator.client import ControlError
 from tests.support.application import Application, until
 from tests.support.linking import decode, link
 
-# What takes a minute or more by itself: the row is as the worker leaves it.
+# States that take minutes: set the row as the worker would.
 EXPIRED = """
 from django.utils import timezone
 from connections.models import Connection
@@ -20,14 +20,14 @@ Connection.objects.filter(pk={organization}).update(
 
 
 class Scenes:
-    """Makes organizations of a running application, and brings them into a state."""
+    """Creates organizations of a running application in given states."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
         self.simulator = application.simulator
 
     def organization(self, name: str, expected_number: str = "") -> int:
-        """A fresh one. Returns its id."""
+        """Create an organization. Returns its id."""
         body: dict[str, Any] = {"name": name}
         if expected_number:
             body["expectedNumber"] = expected_number
@@ -36,7 +36,7 @@ class Scenes:
         return int(answer.body["id"])
 
     def connected(self, name: str, *, tested: bool = False) -> tuple[int, str]:
-        """Linked, perhaps with a test message. Returns its id and its number."""
+        """Link an organization, optionally with a test message. Returns id and number."""
         organization = self.organization(name)
         number = self.connect(organization)
         if tested:
@@ -49,14 +49,14 @@ class Scenes:
         return link(self.application, organization)
 
     def logged_out(self, name: str) -> int:
-        """The phone unlinked the device."""
+        """Unlink the device by the phone."""
         organization, number = self.connected(name)
         self.simulator.unlink(number=number)
         self.application.wait_for_state(organization, "action_needed")
         return organization
 
     def reconnecting(self, name: str) -> int:
-        """Retryable; each login is refused from now on."""
+        """Refuse each login from now on."""
         organization, number = self.connected(name)
         self.simulator.arm("failure", number=number, reason=503)
         self.simulator.drop(number=number)
@@ -64,7 +64,7 @@ class Scenes:
         return organization
 
     def login_still_refused(self, name: str) -> tuple[int, str]:
-        """Each login is refused, for longer than LOGIN_REFUSED_LONG_SECONDS. Needs a low one."""
+        """Refuse logins for longer than LOGIN_REFUSED_LONG_SECONDS, which must be low."""
         organization, number = self.connected(name)
         self.simulator.arm("failure", number=number, reason=503)
         self.simulator.drop(number=number)
@@ -72,7 +72,7 @@ class Scenes:
         return organization, number
 
     def link_unstable(self, name: str) -> tuple[int, str]:
-        """Each login is let in, and dropped at once."""
+        """Drop the connection after each login."""
         organization, number = self.connected(name)
         self.simulator.arm("drop_after_login", number=number, ms=0)
         self.simulator.drop(number=number)
@@ -80,7 +80,7 @@ class Scenes:
         return organization, number
 
     def new_code_beside_saved_login(self, name: str) -> int:
-        """A QR code is shown, while the refused login is kept."""
+        """Show a QR code while the refused login is kept."""
         organization, _ = self.login_still_refused(name)
         body = {"freshCode": True}
         answer = self.application.api("POST", organization, "reconnect", body=body)
@@ -88,15 +88,15 @@ class Scenes:
         return organization
 
     def phone_unsupported(self, name: str) -> int:
-        """A phone without multi-device scanned; the code is still shown."""
+        """Scan with a phone without multi-device; the code stays."""
         return self._refused_scan(name, "downgrade_webclient", "phone_unsupported")
 
     def pairing_passkey(self, name: str) -> int:
-        """A phone that asks for a passkey scanned."""
+        """Scan with a phone that asks for a passkey."""
         return self._refused_scan(name, "passkey", "pairing_passkey")
 
     def old_device_left(self, name: str) -> int:
-        """Another phone is linked; the device of the refused login could not be logged out."""
+        """Link another phone; the device of the refused login cannot be logged out."""
         organization = self.new_code_beside_saved_login(name)
         code = self.application.api("GET", organization, "qrcode")
         self.simulator.scan(decode(code))
@@ -113,7 +113,7 @@ class Scenes:
         return organization
 
     def banned(self, name: str) -> int:
-        """Banned for three hours."""
+        """Ban the number for three hours."""
         organization, number = self.connected(name)
         self.simulator.arm("failure", number=number, reason=402, code=101, expire=10_800)
         self.simulator.drop(number=number)
@@ -121,20 +121,20 @@ class Scenes:
         return organization
 
     def wrong_number(self, name: str) -> int:
-        """Another phone than the expected one scanned the code."""
+        """Scan with another number than the expected one."""
         organization = self.organization(name, "+5511987650001")
         self.scan(organization)
         self._until_reason(organization, "wrong_number")
         return organization
 
     def code(self, name: str) -> int:
-        """A QR code is shown."""
+        """Show a QR code."""
         organization = self.organization(name)
         self.ask_code(organization)
         return organization
 
     def phone_code(self, name: str) -> int:
-        """A code to type is shown."""
+        """Show a pairing code."""
         organization = self.organization(name)
         body = {"phoneNumber": "+55 11 98765-4321"}
         answer = self.application.api("POST", organization, "pairing-code", body=body)
@@ -142,14 +142,14 @@ class Scenes:
         return organization
 
     def expired(self, name: str) -> int:
-        """No one scanned any of the codes."""
+        """Let all codes expire."""
         organization = self.organization(name)
         self.application.api("GET", organization, "status")
         self.application.manage("shell", "-c", EXPIRED.format(organization=organization))
         return organization
 
     def ask_code(self, organization: int) -> str:
-        """Reconnect. Returns what the QR code says."""
+        """Reconnect. Returns the text of the QR code."""
         answer = self.application.api("POST", organization, "reconnect")
         assert answer.status == 200, answer
         return decode(answer)

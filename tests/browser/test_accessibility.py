@@ -17,7 +17,7 @@ from functools import partial
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.browser.axe import accessible, in_both_themes
+from tests.browser.axe import assert_accessible, in_both_themes
 from tests.browser.scenes import Scenes
 from tests.browser.visitor import Visitor, panel, press
 from tests.support.application import ROOT, Application, free_port, until
@@ -41,7 +41,7 @@ PAGES = [
 
 @pytest.fixture(scope="module")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """Not the one of other tests: it is stopped in the end, for the page that says so."""
+    """A separate product, because the last test stops it."""
     with Application(tmp_path_factory.mktemp("access")) as running:
         yield running
 
@@ -53,7 +53,7 @@ def scenes(application: Application) -> Scenes:
 
 @pytest.fixture(scope="module")
 def ids(scenes: Scenes) -> dict[str, int]:
-    """One organization in each state that lasts."""
+    """Create an organization in each lasting state."""
     with ThreadPoolExecutor(2) as pool:
         made: dict[str, Future[int]] = {
             name: pool.submit(getattr(scenes, name), f"A {name.replace('_', ' ')} one")
@@ -77,20 +77,20 @@ def test_page_is_accessible(visitor: Visitor, ids: dict[str, int], path: str) ->
     page.goto(visitor.application.url + path.format(**ids))
     if "{" in path and path.endswith("change/") and path.startswith(CONNECTION):
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
-    accessible(page)
+    assert_accessible(page)
     visitor.at_ease()
 
 
 def test_login_is_accessible(browser: Browser, application: Application) -> None:
     page = browser.new_page()
     page.goto(f"{application.url}admin/login/")
-    accessible(page)
+    assert_accessible(page)
     press(page, "Log in")
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill("wrong")
     press(page, "Log in")
     expect(page.locator(".errornote")).to_be_visible()
-    accessible(page)
+    assert_accessible(page)
     page.close()
 
 
@@ -101,13 +101,13 @@ def test_pairing_panels_are_accessible(visitor: Visitor, scenes: Scenes) -> None
     visitor.open(organization)
     press(page, "Reconnect")
     expect(panel(page, "preparing")).to_be_visible()
-    accessible(page)
+    assert_accessible(page)
     expect(panel(page, "code")).to_be_visible()
-    accessible(page)
+    assert_accessible(page)
     held = scenes.simulator.arm("mute_login", number="5511987650002", seconds=60)
     scenes.scan(organization, number="5511987650002")
     expect(panel(page, "finishing")).to_be_visible()
-    accessible(page)
+    assert_accessible(page)
     scenes.simulator.clear_faults(held)
     scenes.application.api("DELETE", organization, "disconnect")
 
@@ -115,7 +115,7 @@ def test_pairing_panels_are_accessible(visitor: Visitor, scenes: Scenes) -> None
 def test_typed_code_panel_is_accessible(visitor: Visitor, scenes: Scenes) -> None:
     visitor.open(scenes.phone_code("Typing"))
     expect(panel(visitor.page, "phone_code")).to_be_visible()
-    accessible(visitor.page)
+    assert_accessible(visitor.page)
 
 
 def test_bulk_confirmation_and_progress_are_accessible(
@@ -126,10 +126,10 @@ def test_bulk_confirmation_and_progress_are_accessible(
     for name in ("logged_out", "reconnecting", "connected"):
         page.locator(f'input[name="_selected_action"][value="{ids[name]}"]').check()
     press(page, "Reconnect…")
-    accessible(page)
+    assert_accessible(page)
     page.get_by_role("button", name="Reconnect: 1").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
-    accessible(page)
+    assert_accessible(page)
     visitor.at_ease()
 
 
@@ -139,36 +139,36 @@ def test_new_token_page_is_accessible(visitor: Visitor) -> None:
     page.get_by_label("Name").fill("A script")
     press(page, "Save")
     expect(page.locator("[data-token]")).to_be_visible()
-    accessible(page)
+    assert_accessible(page)
 
 
 def test_owner_page_is_accessible(visitor: Visitor, browser: Browser, scenes: Scenes) -> None:
     staff = visitor.open(scenes.organization("Owned"))
     press(staff, "Copy a link for the phone's owner")
     expect(staff.locator("[data-url]")).not_to_have_value("")
-    accessible(staff)
+    assert_accessible(staff)
     url = staff.locator("[data-url]").input_value()
     phone = browser.new_page()
     phone.goto(url)
     stage = phone.locator("#owner")
     expect(stage).to_have_attribute("data-stage", "ready")
-    accessible(phone)
+    assert_accessible(phone)
     press(phone, "Connect WhatsApp")
     expect(stage).to_have_attribute("data-stage", "qr")
-    accessible(phone)
+    assert_accessible(phone)
     number = phone.locator('[name="number"]:visible')
     number.fill("+55 11 98765-0003")
     number.press("Enter")
     expect(stage).to_have_attribute("data-stage", "typed")
-    accessible(phone)
+    assert_accessible(phone)
     press(staff, "Type it on the simulated phone")
     expect(stage).to_have_attribute("data-stage", "done")
-    accessible(phone)
+    assert_accessible(phone)
     phone.close()
     other = browser.new_page()
     other.goto(url)
     expect(other.get_by_text("no longer valid")).to_be_visible()
-    accessible(other)
+    assert_accessible(other)
     other.close()
 
 
@@ -192,12 +192,12 @@ def test_error_pages_are_accessible(visitor: Visitor, application: Application) 
         page.route(address, partial(answered, html))
         page.goto(address)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
-        # That it loads itself anew is what it is for.
+        # Reloading is its purpose.
         assert not [line for line in in_both_themes(page) if "meta-refresh" not in line]
         page.unroute(address)
 
 
-# --- What axe cannot see --------------------------------------------------------------------------
+# --- Checks beyond axe ----------------------------------------------------------------------------
 
 OUTLINED = """() => {
   const style = getComputedStyle(document.activeElement);
@@ -259,7 +259,7 @@ def test_change_is_announced_once(visitor: Visitor, scenes: Scenes) -> None:
     )
     scenes.ask_code(organization)
     expect(panel(page, "code")).to_be_visible()
-    # A whole code passes by: what counts down must not speak.
+    # The countdown must not be announced.
     expect(page.get_by_text("57 s left")).to_be_visible()
     said = page.evaluate("window.said")
     assert said and len(said) == len(set(said)), said
@@ -277,7 +277,7 @@ def listens(port: int) -> bool:
 
 @contextmanager
 def web_alone(application: Application) -> Iterator[str]:
-    """A web process without a worker on the same data. Yields its address."""
+    """Start a web process without a worker on the same data. Yields its URL."""
     port = free_port()
     environment = {**application.environment, "PORT": str(port)}
     command = [sys.executable, "-m", "daphne", "-p", str(port), "whatsapp_orgs.asgi:application"]
@@ -299,4 +299,4 @@ def test_page_of_an_unowned_connection_is_accessible(
 
         page.goto(f"{url}{CONNECTION}{ids['connected']}/change/")
         expect(panel(page, "offline")).to_be_visible()
-        accessible(page)
+        assert_accessible(page)

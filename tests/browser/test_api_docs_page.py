@@ -8,7 +8,9 @@ from tests.browser.visitor import Visitor
 from tests.support.application import Application
 
 
-def test_operation_can_be_tried_on_the_page(visitor: Visitor, application: Application) -> None:
+def test_operation_can_be_called_from_the_docs_page(
+    visitor: Visitor, application: Application
+) -> None:
     page = visitor.page
     page.goto(f"{application.url}api/v1/docs")
     expect(page.get_by_role("heading", name="WhatsApp Orgs")).to_be_visible()

@@ -21,9 +21,7 @@ def row(page: Page, name: str) -> Locator:
     return page.locator("#result_list tbody tr").filter(has_text=name)
 
 
-def test_many_are_reconnected_and_disconnected_at_once(
-    visitor: Visitor, application: Application
-) -> None:
+def test_bulk_actions_reconnect_and_disconnect(visitor: Visitor, application: Application) -> None:
     names = [f"Bulk {word}" for word in ("one", "two", "three")]
     organizations = application.new_organizations(*names)
     first, second, unlinked = names

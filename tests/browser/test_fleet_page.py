@@ -36,7 +36,7 @@ def count(page: Page, section: str) -> int:
     return int(page.locator(f'.fleet-counts [data-count="{section}"]').inner_text())
 
 
-def test_two_people_see_rows_and_totals_change(
+def test_two_users_see_rows_and_totals_change(
     visitor: Visitor, browser: Browser, application: Application, organization: int
 ) -> None:
     other = Visitor(browser, application, dark=True)
@@ -101,7 +101,7 @@ def test_focus_stays_on_a_row_that_moves(
     visitor.context.close()
 
 
-def test_page_tells_server_outage_and_recovers(
+def test_page_shows_server_outage_and_recovers(
     browser: Browser, own_application: Application
 ) -> None:
     visitor = Visitor(browser, own_application)

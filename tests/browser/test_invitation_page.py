@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.axe import accessible
+from tests.browser.axe import assert_accessible
 from tests.browser.visitor import press
 from tests.support.application import Application
 
@@ -52,19 +52,19 @@ def test_owner_invites_and_the_user_accepts(
     owner.goto(f"{application.url}admin/organizations/membership/?organization={organization}")
     owner.get_by_role("link", name="Invite a member").click()
     owner.get_by_label("Username").fill("erin.lima")
-    accessible(owner)
+    assert_accessible(owner)
     press(owner, "Save")
     expect(owner.get_by_text("Invited: erin.lima in")).to_be_visible()
-    accessible(owner)
+    assert_accessible(owner)
 
     invited = logged_in(browser, application, "erin.lima")
     expect(invited.get_by_text("Invited by olga.reis.")).to_be_visible()
-    accessible(invited)
+    assert_accessible(invited)
     invited.goto(f"{application.url}admin/connections/")
     expect(invited.get_by_text("Invited by olga.reis.")).to_be_visible()
-    accessible(invited)
+    assert_accessible(invited)
     invited.goto(f"{application.url}admin/organizations/invitation/received/")
-    accessible(invited)
+    assert_accessible(invited)
     invited.get_by_role("button", name="Accept the invitation to").click()
     invited.wait_for_url("**/admin/")
     expect(invited.get_by_text("You are a member of Organization of")).to_be_visible()

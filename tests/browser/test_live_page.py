@@ -70,7 +70,7 @@ def test_two_viewers_see_the_same_state(
     other.context.close()
 
 
-def test_request_over_rest_shows_at_once(
+def test_api_request_updates_the_page(
     visitor: Visitor, application: Application, organization: int
 ) -> None:
     page = visitor.open(organization)

@@ -45,7 +45,7 @@ def test_typed_code_links_and_test_message_arrives(
     visitor.at_ease()
 
 
-def test_number_is_tried_in_its_other_spelling_when_no_message_came(
+def test_other_spelling_of_a_number_is_tried_without_a_message(
     visitor: Visitor, application: Application, organization: int
 ) -> None:
     page = visitor.open(organization)

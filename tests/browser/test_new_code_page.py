@@ -34,9 +34,7 @@ def reasons(application: Application, organization: int) -> list[str]:
     return [line["reason"] for line in application.request("GET", path).body["results"]]
 
 
-def test_refused_login_is_kept_until_a_phone_is_linked_anew(
-    visitor: Visitor, application: Application
-) -> None:
+def test_refused_login_is_kept_until_a_new_link(visitor: Visitor, application: Application) -> None:
     organization, number = Scenes(application).login_still_refused("Refused")
     page = visitor.open(organization)
     expect(status(page)).to_contain_text("has refused the saved login for several minutes")
@@ -64,7 +62,7 @@ def test_refused_login_is_kept_until_a_phone_is_linked_anew(
     visitor.at_ease()
 
 
-def test_unstable_link_offers_a_new_code_and_says_when_it_is_tried_again(
+def test_unstable_link_offers_a_new_code_and_shows_the_next_attempt(
     visitor: Visitor, application: Application
 ) -> None:
     organization, _ = Scenes(application).link_unstable("Unstable")
@@ -91,9 +89,7 @@ def test_new_code_works_without_javascript(browser: Browser, application: Applic
     visitor.context.close()
 
 
-def test_owners_page_goes_straight_to_a_new_code(
-    browser: Browser, application: Application
-) -> None:
+def test_owner_page_opens_with_a_new_code(browser: Browser, application: Application) -> None:
     organization, number = Scenes(application).login_still_refused("Refused, and its owner")
     staff = Visitor(browser, application)
     url = copied_link(staff, organization)
@@ -112,7 +108,7 @@ def test_owners_page_goes_straight_to_a_new_code(
     staff.context.close()
 
 
-def test_phone_that_cannot_link_yet_is_told_what_helps_beside_its_code(
+def test_unsupported_phone_sees_advice_beside_the_code(
     visitor: Visitor, application: Application
 ) -> None:
     page = visitor.open(Scenes(application).phone_unsupported("Old phone"))

@@ -53,7 +53,7 @@ def agree_within_a_second(
     assert abs(drawn[0] - drawn[1]) <= TOGETHER_MILLISECONDS
 
 
-def test_two_people_see_the_same_connection_page(
+def test_two_users_see_the_same_connection_page(
     visitors: list[Visitor], application: Application, organization: int
 ) -> None:
     number = link(application, organization)
@@ -67,7 +67,7 @@ def test_two_people_see_the_same_connection_page(
     )
 
 
-def test_two_people_see_the_same_fleet_and_list(
+def test_two_users_see_the_same_fleet_and_list(
     visitors: list[Visitor], application: Application, organization: int
 ) -> None:
     number = link(application, organization)
@@ -81,7 +81,7 @@ def test_two_people_see_the_same_fleet_and_list(
     )
 
 
-def test_list_and_owner_page_come_back_after_server_restart(
+def test_list_and_owner_page_recover_after_server_restart(
     browser: Browser, own_application: Application
 ) -> None:
     visitor = Visitor(browser, own_application)

@@ -20,7 +20,9 @@ PICTURES = {
 
 @pytest.mark.parametrize("ground", ["#000", "#fff"])
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
-def test_picture_on_any_ground_is_read(browser: Browser, picture: str, ground: str) -> None:
+def test_qr_picture_is_readable_on_any_background(
+    browser: Browser, picture: str, ground: str
+) -> None:
     page = browser.new_page(viewport={"width": 600, "height": 600})
     page.set_content(f'<body style="background: {ground}">{picture}</body>')
     try:

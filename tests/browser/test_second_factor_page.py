@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from django_otp.oath import TOTP
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.axe import accessible
+from tests.browser.axe import assert_accessible
 from tests.browser.visitor import Visitor, qr_code
 from tests.support.application import Application
 
@@ -49,40 +49,40 @@ def test_second_factor_from_set_up_to_removal(
     page, password = visitor.page, own_application.facts["password"]
 
     page.get_by_role("link", name="Second factor").click()
-    accessible(page)
+    assert_accessible(page)
     secret = parse_qs(urlsplit(qr_code(page)).query)["secret"][0]
     shown = page.locator(".second-factor-secret").inner_text()
     assert "".join(shown.split()) == secret
     confirm(page, "x", password, "Turn on")
     expect(page.get_by_text("The app shows another code by now")).to_be_visible()
-    accessible(page)
+    assert_accessible(page)
     # The code of a step ago, so that the one of now is still good for the login.
     wait_for_time()
     confirm(page, app_code(secret, -1), password, "Turn on")
     expect(page.get_by_text("They are shown only this once")).to_be_visible()
     codes = page.locator(".second-factor-codes li").all_inner_texts()
     assert len(codes) == 10
-    accessible(page)
+    assert_accessible(page)
     page.get_by_role("link", name="I have stored them").click()
     page.wait_for_url("**/admin/")
 
     page.get_by_role("button", name="Log out").click()
     enter(page, own_application)
     page.wait_for_url("**/admin/login/code/")
-    accessible(page)
+    assert_accessible(page)
     page.get_by_label("Code").fill("wrong")
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_text("This code is not right")).to_be_visible()
-    accessible(page)
+    assert_accessible(page)
     page.get_by_label("Code").fill(app_code(secret))
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/admin/")
 
     page.get_by_role("link", name="Second factor").click()
     expect(page.get_by_text("10 recovery codes are left.")).to_be_visible()
-    accessible(page)
+    assert_accessible(page)
     page.get_by_role("link", name="Remove the second factor").click()
-    accessible(page)
+    assert_accessible(page)
     confirm(page, codes[0], password, "Remove the second factor")
     expect(page.get_by_text("asks for the password alone again")).to_be_visible()
     page.get_by_role("button", name="Log out").click()

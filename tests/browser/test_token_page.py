@@ -43,7 +43,7 @@ def test_button_copies_the_token(visitor: Visitor) -> None:
     visitor.at_ease()
 
 
-def test_reload_neither_shows_the_token_nor_makes_another(visitor: Visitor) -> None:
+def test_reload_does_not_show_or_create_a_token(visitor: Visitor) -> None:
     token = make(visitor, "Shown once")
     page = visitor.page
     page.reload()

@@ -143,11 +143,11 @@ def test_only_controller_and_prometheus_reach_web_processes() -> None:
 
 
 @pytest.mark.parametrize("component", ["worker", "migrate"])
-def test_nobody_reaches_other_pods(component: str) -> None:
+def test_no_pod_reaches_other_pods(component: str) -> None:
     assert rules(component, "Ingress") == []
 
 
-def test_names_are_asked_of_the_cluster_alone() -> None:
+def test_dns_goes_only_to_the_cluster() -> None:
     for component in COMPONENTS:
         peers = [
             peer

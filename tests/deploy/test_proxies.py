@@ -233,7 +233,7 @@ def test_machine_endpoints_are_not_public(proxy: Proxy) -> None:
         assert proxy.get(path).status == 404, path
 
 
-def hear(socket: ClientConnection, state: str) -> None:
+def receive_state(socket: ClientConnection, state: str) -> None:
     """Until the socket tells of this state."""
     deadline = time.monotonic() + 10
     while json.loads(socket.recv(timeout=deadline - time.monotonic()))["state"] != state:
@@ -244,12 +244,12 @@ def test_socket_gets_updates_from_either_process(proxy: Proxy, installation: Ins
     bearer = {"Authorization": f"Bearer {installation.token}"}
     number = installation.organization
     with proxy.web_socket(f"/ws/organizations/{number}/connection/", **bearer) as heard:
-        hear(heard, "disconnected")
+        receive_state(heard, "disconnected")
         for web in installation.webs:
             assert web.whatsapp("POST", number, "reconnect").status == 202
-            hear(heard, "connecting")
+            receive_state(heard, "connecting")
             assert web.whatsapp("POST", number, "cancel").status == 200
-            hear(heard, "disconnected")
+            receive_state(heard, "disconnected")
 
 
 def test_forged_client_address_is_ignored(proxy: Proxy, installation: Installation) -> None:
@@ -268,7 +268,7 @@ def more_than(found: list[int], number: int) -> bool:
     return len(found) > number
 
 
-def test_restart_is_invisible_to_visitors(proxy: Proxy, installation: Installation) -> None:
+def test_rolling_restart_loses_no_request(proxy: Proxy, installation: Installation) -> None:
     """One after the other, as in an upgrade: reads and requests for a change are all answered."""
     bearer = {"Authorization": f"Bearer {installation.token}"}
     cancel = f"/api/v1/organizations/{installation.organization}/whatsapp/cancel"

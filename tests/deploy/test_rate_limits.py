@@ -85,7 +85,7 @@ def test_logins_of_one_network_are_limited(
         assert proxy.get(path, **{"X-Visitor": attacker}).status == LET_IN
 
 
-def test_refusal_says_when_to_come_again(proxy: Proxy) -> None:
+def test_refused_login_has_retry_after(proxy: Proxy) -> None:
     log_in(proxy, *["192.0.2.1"] * (BURST + 10))
     refused = proxy.get("/admin/login/", "POST", **{"X-Visitor": "192.0.2.1"})
     assert refused.status == REFUSED

@@ -1,4 +1,4 @@
-"""What people write in requirements*.txt, and what pip installs from the lock files, agree."""
+"""requirements*.txt and the lock files agree."""
 
 from __future__ import annotations
 

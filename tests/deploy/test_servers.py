@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis as deploy/compose.yaml starts them: an ordinary role, and a password."""
+"""PostgreSQL and Redis of deploy/compose.yaml have an ordinary role and a password."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SECONDS = 60
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """A server that the init script of Compose has run on."""
+    """A server prepared by the init script of Compose."""
     with Postgres() as running:
         programs = Path(postgres_program("psql")).parent
         environment = {
@@ -84,7 +84,7 @@ def test_role_suffices_for_migrations_and_credentials(postgres: Postgres, tmp_pa
 def test_database_of_a_superuser_moves_to_the_ordinary_role(
     postgres: Postgres, tmp_path: Path
 ) -> None:
-    """As docs/operations.md tells it: a dump by the one, a restore by the other."""
+    """A dump of one role is restored by the other (docs/operations.md)."""
     old = postgres.new_database("old")
     migrate(old, tmp_path)
     with psycopg.connect(old, autocommit=True) as connection:
@@ -175,7 +175,7 @@ def _answers(port: int) -> bool:
         return False
 
 
-def test_redis_wants_its_password(redis_port: int) -> None:
+def test_redis_requires_its_password(redis_port: int) -> None:
     for password in (None, "wrong"):
         once = Retry(NoBackoff(), 0)
         client = Client(port=redis_port, password=password, retry=once)

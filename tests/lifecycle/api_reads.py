@@ -1,4 +1,4 @@
-"""What the API and the live page say of one organization, for the tests that ask them often."""
+"""Read an organization's state from the API and the live page."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from tests.support.raw_http import TEXT, RawConnection
 
 
 def status_of(application: Application, organization: int) -> dict[str, Any]:
-    """Return the answer of `GET status`."""
+    """Return the body of `GET status`."""
     return application.api("GET", organization, "status").body
 
 
 def events_of(
     application: Application, organization: int, event: str = "", kind: str = "connection"
 ) -> list[dict[str, Any]]:
-    """Return the lines of the history, the newest first; all of them, or those of one event."""
+    """Return the events, the newest first; all of them, or those of one kind."""
     path = f"/api/v1/organizations/{organization}/events?kind={kind}&pageSize=200"
     lines: list[dict[str, Any]] = application.request("GET", path).body["results"]
     return [line for line in lines if event in ("", line["event"])]
 
 
 def attempts_of(application: Application, organization: int) -> set[int]:
-    """Return the ids of the pairing attempts that the history tells of."""
+    """Return the ids of the pairing attempts in the history."""
     lines = events_of(application, organization)
     return {line["attempt"] for line in lines if line["attempt"] is not None}
 
 
 def snapshot_of(application: Application, organization: int) -> dict[str, Any]:
-    """Return what the live page shows at the moment."""
+    """Return the current snapshot of the live page."""
     with RawConnection(application) as raw:
         path = f"/ws/organizations/{organization}/connection/"
         raw.open_websocket(path, application.facts["token"])

@@ -1,4 +1,4 @@
-"""Another phone is linked than before: history and audit say so, by the ends of the numbers."""
+"""Linking another phone is in history and audit, with the last digits of the numbers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def changed(before: str, after: str) -> str:
     return f"the number changed: it ended in {before[-4:]}, now it ends in {after[-4:]}"
 
 
-def test_another_number_shows_in_history_and_audit(
+def test_another_number_is_in_history_and_audit(
     application: Application, organization: int
 ) -> None:
     assert link_and_disconnect(application, organization, FIRST) == ""
@@ -48,13 +48,13 @@ def test_another_number_shows_in_history_and_audit(
         assert number not in everything and number not in application.log_text()
 
 
-def test_same_phone_leaves_no_trace(application: Application, organization: int) -> None:
+def test_same_phone_adds_no_event(application: Application, organization: int) -> None:
     for _ in range(2):
         assert link_and_disconnect(application, organization, FIRST) == ""
     assert changes(application, organization) == []
 
 
-def test_other_spelling_of_the_number_leaves_no_trace(
+def test_other_spelling_of_the_number_adds_no_event(
     application: Application, organization: int
 ) -> None:
     for number in (MEXICAN, MEXICAN_WITHOUT_1, MEXICAN):

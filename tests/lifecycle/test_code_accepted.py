@@ -1,4 +1,4 @@
-"""A phone has accepted the code: whoever asks again meanwhile does not end its link."""
+"""Requests between a scan and the login do not end the link."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.linking import decode
 
 NUMBERS = (f"55119810003{number:02}" for number in range(99))
 OTHER_NUMBER = "5511981000399"
-# RECONNECT_WAIT_SECONDS is 5: the login comes well before, or well after an answer is due.
+# RECONNECT_WAIT_SECONDS is 5: the login comes well before or after the response.
 SOON_MS, LATE_MS = 4_000, 10_000
 FINISHING = "The phone has accepted the code. The link is being finished."
 
@@ -73,7 +73,7 @@ def test_repeated_requests_while_finishing_leave_the_phone_linked(
         assert len(events_of(application, organization, event)) == 1, event
 
 
-def test_switched_method_tells_which_attempt_it_ended(
+def test_switched_method_names_the_ended_attempt(
     application: Application, organization: int
 ) -> None:
     number = next(NUMBERS)

@@ -12,7 +12,7 @@ from tests.support.application import Application, until
 from tests.support.linking import decode
 
 NUMBER, SECOND, THIRD = "5511981000201", "5511981000202", "5511981000203"
-# Longer than a code that was taken for the second one would be waited for: 20 s, and 10 s more.
+# Longer than the wait for a second code: 20 s, and 10 s more.
 LONGER_THAN_A_LATER_CODE = 32.0
 
 
@@ -25,7 +25,7 @@ def typed_code(application: Application, organization: int, number: str) -> tupl
 
 
 def shown_code(application: Application, organization: int) -> str:
-    """Return what the QR code says that can be scanned now."""
+    """Return the text of the current QR code."""
     answer = application.api("GET", organization, "qrcode")
     assert answer.status == 200, answer
     return decode(answer)
@@ -86,7 +86,7 @@ def test_refreshed_codes_stay_valid_for_their_full_time_and_link(
         assert len(attempts_of(application, organization)) == 1
 
 
-def test_codes_are_valid_by_the_count_that_whatsapp_gave(own_application: Application) -> None:
+def test_codes_are_valid_by_the_number_of_refs(own_application: Application) -> None:
     application = own_application
     by_qr, by_phone = application.organization(0), application.organization(1)
     for refs, lowest, highest, first in ((3, 50, 60, 20), (6, 150, 160, 60)):

@@ -1,4 +1,4 @@
-"""A deactivated organization's connection rests, and comes back without a scan."""
+"""Deactivation closes the connection; reactivation resumes it without a scan."""
 
 import pytest
 

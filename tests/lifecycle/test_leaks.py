@@ -37,8 +37,8 @@ NO_LIMIT = "100000"
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What the process of web and supervisor takes up, and how many hosts there are."""
+class Resources:
+    """Resources of the product's process, and the number of hosts."""
 
     descriptors: int
     threads: int
@@ -46,8 +46,8 @@ class Taken:
     hosts: int
     anonymous_kb: int
 
-    def within(self, before: Taken, cycles: int) -> bool:
-        """Whether nothing has grown since, but by the slack of each."""
+    def within(self, before: Resources, cycles: int) -> bool:
+        """Return whether no resource has grown by more than its slack."""
         grown = self.anonymous_kb - before.anonymous_kb
         return (
             self.descriptors <= before.descriptors + SLACK_DESCRIPTORS
@@ -70,13 +70,13 @@ def cycling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
 def test_repeated_cycles_leak_nothing(cycling: Application) -> None:
     organizations = cycling.new_organizations(*(f"Leaky {number}" for number in range(AT_ONCE)))
     cycle(cycling, organizations, WARM_UP)
-    before, files = settled(cycling), open_files(cycling)
+    before, files = measure_settled(cycling), open_files(cycling)
     cycles = CYCLES - WARM_UP
     cycle(cycling, organizations, cycles)
-    after = [settled(cycling)]
+    after = [measure_settled(cycling)]
 
     def as_before() -> bool:
-        after[0] = taken(cycling)
+        after[0] = measure(cycling)
         return after[0].within(before, cycles)
 
     try:
@@ -89,7 +89,7 @@ def test_repeated_cycles_leak_nothing(cycling: Application) -> None:
 
 
 def cycle(application: Application, organizations: list[int], count: int) -> None:
-    """So many cycles, shared out among the organizations. Raises AssertionError."""
+    """Run `count` cycles over the organizations. Raises AssertionError."""
     shares = [len(range(number, count, AT_ONCE)) for number in range(AT_ONCE)]
 
     def repeat(organization: int, times: int) -> None:
@@ -110,12 +110,12 @@ def connect_and_disconnect(application: Application, organization: int) -> None:
     assert not application.has_credentials(organization)
 
 
-def settled(application: Application) -> Taken:
-    """What is taken up once the hosts of ended pairings are gone and the spare one is back."""
-    last: list[tuple[set[int], Taken]] = []
+def measure_settled(application: Application) -> Resources:
+    """Return the resources when ended hosts are gone and the warm host is back."""
+    last: list[tuple[set[int], Resources]] = []
 
     def look() -> bool:
-        last.append((host_processes.host_processes(application), taken(application)))
+        last.append((host_processes.host_processes(application), measure(application)))
         same = [(hosts, now.descriptors, now.threads) for hosts, now in last[-10:]]
         return len(same) == 10 and all(entry == same[0] for entry in same)
 
@@ -123,13 +123,13 @@ def settled(application: Application) -> Taken:
     return last[-1][1]
 
 
-def taken(application: Application) -> Taken:
+def measure(application: Application) -> Resources:
     assert application.process is not None
     pid = application.process.pid
     process = Path(f"/proc/{pid}")
     status = (process / "status").read_text()
     children = [Path(task) / "children" for task in (process / "task").iterdir()]
-    return Taken(
+    return Resources(
         descriptors=len(os.listdir(process / "fd")),
         threads=field(status, "Threads"),
         children=sum(len(path.read_text().split()) for path in children if path.exists()),
@@ -139,7 +139,7 @@ def taken(application: Application) -> Taken:
 
 
 def open_files(application: Application) -> Counter[str]:
-    """What its descriptors are for."""
+    """Count the open descriptors by kind."""
     assert application.process is not None
     found: Counter[str] = Counter()
     for descriptor in Path(f"/proc/{application.process.pid}/fd").iterdir():

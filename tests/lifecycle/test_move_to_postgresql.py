@@ -1,4 +1,4 @@
-"""From SQLite to PostgreSQL, by the lines of docs/operations.md: nobody scans again."""
+"""The commands in docs/operations.md move from SQLite to PostgreSQL without a new scan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMMAND_SECONDS = 60
 
 
 def told() -> list[list[str]]:
-    """The commands of the page, in their order."""
+    """Return the commands of the page in order."""
     section = PAGE.read_text().split("\n## From SQLite to PostgreSQL\n")[1].split("\n## ")[0]
     lines = re.findall(r"^manage\.py (.+)$", section.replace("\\\n", " "), re.M)
     return [shlex.split(line) for line in lines]
@@ -33,12 +33,12 @@ def link(product: Application, organization: int) -> None:
 
 
 def known(product: Application) -> dict[str, Any]:
-    """What the API says of the organizations."""
+    """Return the organizations in the API."""
     body = product.request("GET", "/api/v1/organizations").body
     return {found["name"]: (found["id"], found["role"]) for found in body["results"]}
 
 
-def test_everything_moves_and_nobody_scans_again(tmp_path: Path) -> None:
+def test_move_keeps_all_data_and_needs_no_scan(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     dump = tmp_path / "everything.json"
     with Application(folder, DATABASE_URL="", REDIS_URL="") as before:
@@ -74,5 +74,5 @@ def test_everything_moves_and_nobody_scans_again(tmp_path: Path) -> None:
                 "SELECT count(*) FROM connections_connectionevent WHERE observation = 'linked'"
             )
             assert history == [(2,)]
-            # Numbers go on where they were.
+            # Sequences continue.
             assert after.new_organizations("One more") == [max(organizations.values())[0] + 1]

@@ -1,4 +1,4 @@
-"""A new code beside a saved login that WhatsApp refuses, which is kept until a phone is linked."""
+"""A new code keeps a refused saved login until a phone is linked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REFUSED_LONG_SECONDS = "2"
 
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """A product that takes two seconds of refusals for many."""
+    """A product with LOGIN_REFUSED_LONG_SECONDS=2."""
     folder = tmp_path_factory.mktemp("patient") / "data"
     with Application(folder, LOGIN_REFUSED_LONG_SECONDS=REFUSED_LONG_SECONDS) as application:
         yield application
@@ -24,7 +24,7 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
 
 @pytest.fixture
 def refused(patient: Application, request: pytest.FixtureRequest) -> tuple[int, str, str]:
-    """An organization whose saved login is refused for long: its id, number and the fault."""
+    """Return id, number and fault of an organization whose login is refused for long."""
     organization = patient.new_organizations(f"Organization of {request.node.name}")[0]
     number = link(patient, organization)
     fault = patient.simulator.arm("failure", number=number, reason=503)
@@ -55,7 +55,7 @@ def reasons(application: Application, organization: int) -> list[str]:
     return [line["reason"] for line in application.request("GET", path).body["results"]]
 
 
-def test_refused_login_says_what_helps_and_keeps_old_login_when_cancelled(
+def test_cancelled_new_code_keeps_the_refused_login(
     patient: Application, refused: tuple[int, str, str]
 ) -> None:
     organization, number, fault = refused
@@ -83,7 +83,7 @@ def test_refused_login_says_what_helps_and_keeps_old_login_when_cancelled(
     assert "saved_login_kept" in reasons(patient, organization)
 
 
-def test_new_link_takes_the_place_of_the_dead_login(
+def test_new_link_replaces_the_refused_login(
     patient: Application, refused: tuple[int, str, str]
 ) -> None:
     organization, number, _ = refused
@@ -102,7 +102,7 @@ def test_new_link_takes_the_place_of_the_dead_login(
     assert status(patient, organization)["state"] == "connected"
 
 
-def test_new_link_logs_the_old_device_out_where_whatsapp_lets_it(
+def test_new_link_logs_the_old_device_out_if_possible(
     patient: Application, refused: tuple[int, str, str]
 ) -> None:
     organization, number, fault = refused
@@ -114,7 +114,7 @@ def test_new_link_logs_the_old_device_out_where_whatsapp_lets_it(
     assert "old_device_left" not in reasons(patient, organization)
 
 
-def test_code_that_nobody_uses_leaves_the_saved_login(
+def test_unused_code_keeps_the_saved_login(
     patient: Application, refused: tuple[int, str, str]
 ) -> None:
     organization, number, fault = refused
@@ -129,7 +129,7 @@ def test_code_that_nobody_uses_leaves_the_saved_login(
     assert patient.wait_for_state(organization, "connected", 70)["number"] == number
 
 
-def test_new_code_survives_a_crash_beside_the_saved_login(own_application: Application) -> None:
+def test_new_code_and_saved_login_survive_a_crash(own_application: Application) -> None:
     application = own_application
     organization = application.organization()
     number = link(application, organization)

@@ -1,4 +1,4 @@
-"""Linking by a code that is typed on the phone, and cancelling, with real neonize."""
+"""Pairing codes and cancelling, with the real neonize."""
 
 import pytest
 
@@ -11,7 +11,7 @@ NUMBERS = (f"55119876543{number}" for number in range(21, 99))
 
 
 def ask(application: Application, organization: int, number: str) -> str:
-    """The code that the phone with this number has to be told."""
+    """Return the pairing code for a number."""
     answer = application.api(
         "POST", organization, "pairing-code", body={"phoneNumber": f"+{number}"}
     )

@@ -1,4 +1,4 @@
-"""What a phone that does not link makes of a pairing, and that the next pairing links."""
+"""Outcomes of pairings with phones that do not link, and the next pairing."""
 
 from __future__ import annotations
 

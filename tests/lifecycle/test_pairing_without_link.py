@@ -1,4 +1,4 @@
-"""How a pairing can end without a linked phone, and that the next one begins afresh."""
+"""Ends of pairings without a link, and the next pairing."""
 
 import pytest
 
@@ -23,9 +23,7 @@ def test_wrongly_signed_answer_is_unverified(
     assert decode(application.api("POST", organization, "reconnect")) != code
 
 
-def test_drop_while_a_code_is_shown_brings_a_new_code(
-    application: Application, organization: int
-) -> None:
+def test_drop_during_a_code_gives_a_new_code(application: Application, organization: int) -> None:
     code = decode(application.api("POST", organization, "reconnect"))
     newest = max(application.simulator.connections(), key=lambda found: found["since"])
     application.simulator.drop(connection=newest["id"])
@@ -39,7 +37,7 @@ def test_drop_while_a_code_is_shown_brings_a_new_code(
     application.wait_for_state(organization, "connected")
 
 
-def test_unscanned_codes_run_out(own_application: Application) -> None:
+def test_unscanned_codes_expire(own_application: Application) -> None:
     organization = own_application.organization()
     own_application.simulator.set_refs(1)  # which whatsmeow shows for 20 s
     code = decode(own_application.api("POST", organization, "reconnect"))

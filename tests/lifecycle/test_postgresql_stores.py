@@ -1,4 +1,4 @@
-"""The product with its credentials on PostgreSQL, and their way there and back."""
+"""Credentials in PostgreSQL, and moving them there and back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def product(postgres: Postgres, tmp_path: Path) -> Iterator[Application]:
-    """A product of its own with a PostgreSQL of its own; its server's, that is."""
+    """A product with its own PostgreSQL."""
     url = postgres.new_database(f"product_{os.urandom(6).hex()}")
     url = url.replace("postgres@", f"postgres:{PASSWORD}@")
     with Application(tmp_path / "application", DATABASE_URL=url) as running:
@@ -53,7 +53,7 @@ def qrcode(product: Application, organization: int) -> int:
     return product.api("GET", organization, "qrcode").status
 
 
-def test_store_survives_a_kill_and_goes_with_a_disconnect(
+def test_store_survives_a_kill_and_is_deleted_by_a_disconnect(
     product: Application, postgres: Postgres
 ) -> None:
     organization = product.organization()
@@ -98,7 +98,7 @@ def test_number_of_another_organization_changes_neither(
 
 
 def test_postgresql_restart_ends_no_link(tmp_path: Path) -> None:
-    """Neither a short one nor one that lasts; nor does it need a person afterwards."""
+    """Short and long restarts end no link and need no user."""
     with (
         Postgres() as own,
         Application(tmp_path / "application", DATABASE_URL=own.url) as product,
@@ -118,7 +118,7 @@ def test_postgresql_restart_ends_no_link(tmp_path: Path) -> None:
         assert product.wait_for_state(organization, "connected", 60)["number"] == number
 
 
-def test_store_outage_at_the_start_is_waited_out(tmp_path: Path) -> None:
+def test_store_outage_at_the_start_delays_the_link(tmp_path: Path) -> None:
     """A worker that finds PostgreSQL away when it resumes waits, and needs no person."""
     with (
         Postgres() as stores,
@@ -140,7 +140,7 @@ def test_store_outage_at_the_start_is_waited_out(tmp_path: Path) -> None:
         until(lambda: online(product, number), 10, "the device online")
 
 
-def test_outage_while_a_code_is_shown_is_survived(tmp_path: Path) -> None:
+def test_code_survives_an_outage(tmp_path: Path) -> None:
     """Half a minute without PostgreSQL; the code on the screen is good afterwards."""
     with (
         Postgres() as own,

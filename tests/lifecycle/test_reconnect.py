@@ -1,4 +1,4 @@
-"""Disconnect, status, reconnect, over and over, as the other software of a company does it."""
+"""Disconnect, status and reconnect, repeated as by other software."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +10,7 @@ from tests.support.linking import decode, link, online
 pytestmark = pytest.mark.servers
 
 
-def test_fresh_organization_says_what_to_do(application: Application, organization: int) -> None:
+def test_new_organization_has_a_next_step(application: Application, organization: int) -> None:
     status = application.api("GET", organization, "status")
     assert status.status == 200
     old_fields = {
@@ -80,7 +80,7 @@ def test_disconnect_then_status_then_reconnect_gives_a_fresh_code(
     assert link(application, organization)
 
 
-def test_disconnect_while_disconnected_cleans_up_and_says_so(
+def test_disconnect_while_disconnected_cleans_up(
     application: Application, organization: int
 ) -> None:
     fresh = application.api("DELETE", organization, "disconnect")
@@ -113,7 +113,7 @@ def test_reconnect_and_disconnect_leave_no_process_behind(
     application.api("DELETE", organization, "disconnect")
 
     def settled() -> int | None:
-        """The number of processes, once the spare host is back."""
+        """The number of processes, once the warm host is back."""
         before = application.processes()
         return len(before) if before == application.processes() else None
 

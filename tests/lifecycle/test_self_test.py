@@ -1,4 +1,4 @@
-"""A test message to the linked number itself, from the button to the phone, with real neonize."""
+"""Test messages to the linked number, with the real neonize."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def texts(application: Application, number: str) -> list[str]:
 
 
 def silenced(application: Application, number: str) -> str:
-    """WhatsApp ignores the next message of this number. Returns the fault's id."""
+    """Make WhatsApp ignore the next message of this number. Returns the fault's id."""
     return application.simulator.arm("no_ack", number=number, count=1)
 
 
@@ -80,9 +80,7 @@ def test_refusal_by_whatsapp_is_reported(application: Application, organization:
     assert texts(application, number) == [TEXT]
 
 
-def test_message_is_lost_with_a_link_that_has_not_held_yet(
-    application: Application, organization: int
-) -> None:
+def test_message_is_lost_with_a_new_link(application: Application, organization: int) -> None:
     """Its client is closed, rather than left to reconnect by itself (worker/relinking.py)."""
     number = link(application, organization)
     silenced(application, number)
@@ -107,7 +105,7 @@ def test_disconnect_ends_the_test_message(application: Application, organization
     assert newest(application, organization) is None, "no number is linked any more"
 
 
-def test_unanswered_message_times_out_and_blocks_no_one(application: Application) -> None:
+def test_unanswered_message_times_out_without_blocking(application: Application) -> None:
     silent, other = application.new_organizations("Silent", "Other")
     number = link(application, silent)
     link(application, other)
@@ -142,7 +140,7 @@ def test_sixth_message_in_ten_minutes_is_refused(
     assert texts(application, number) == [TEXT] * 5
 
 
-def test_message_whose_answer_is_lost_with_a_held_link_is_sent_again(
+def test_message_is_sent_again_after_a_lost_response(
     application: Application, held: tuple[int, str, float]
 ) -> None:
     """The last one here: its link has had the time to hold meanwhile."""
