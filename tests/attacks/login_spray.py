@@ -33,17 +33,22 @@ Attempt = tuple[str, str]
 
 @dataclass(frozen=True)
 class Result:
-    """The result of an attack: checked passwords get 200, throttled logins 429."""
+    """The result of an attack: checked passwords get 200, throttled logins 429.
+
+    `busy`: how many got 503, as no slot for hashing became free in time. They do not count.
+    """
 
     attack: str
     attempts: int
     checked: int
     refused: int
+    busy: int
     seconds: float
 
     def __str__(self) -> str:
         return (
             f"{self.attack:<44} {self.attempts:>5} {self.checked:>8} {self.refused:>8} "
+            f"{self.busy:>5} "
             f"{self.seconds:>8.1f}"
         )
 
@@ -96,8 +101,8 @@ class Guesser:
         unexpected = set(statuses) - {200, 429, 503}
         if unexpected:
             raise ValueError(f"{attack}: unexpected status {unexpected}")
-        checked = statuses.count(200)
-        return Result(attack, len(statuses), checked, len(statuses) - checked, seconds)
+        checked, refused, busy = (statuses.count(status) for status in (200, 429, 503))
+        return Result(attack, len(statuses), checked, refused, busy, seconds)
 
 
 def attack(url: str, attempts: int = ATTEMPTS) -> list[Result]:
@@ -136,7 +141,7 @@ def attack(url: str, attempts: int = ATTEMPTS) -> list[Result]:
 
 
 def print_table(results: Iterable[Result]) -> None:
-    print(f"{'attack':<44} tries  checked  refused  seconds")
+    print(f"{'attack':<44} tries  checked  refused  busy  seconds")
     for result in results:
         print(result)
 

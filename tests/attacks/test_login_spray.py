@@ -22,7 +22,9 @@ def test_checked_passwords_are_limited(tmp_path: Path) -> None:
         results = attack(application.url, attempts=12)
     print_table(results)
     sprayed, parallel, one_network, spellings, many_networks = results
-    assert (sprayed.checked, parallel.checked) == (6, 6)
+    assert sprayed.checked == 6
+    # A slow machine has no slot for some of them; those are busy, and none is checked instead.
+    assert parallel.checked <= 6 <= parallel.checked + parallel.busy
     # The attempt that reaches the limit is checked, and refused.
     assert (one_network.checked, spellings.checked) == (2, 2)
     # After the fourth failure the delay is 1 s, then 2, 4, 8 …
