@@ -1,1 +1,1 @@
-"""One WhatsApp link for each organization: what people want, what is, and who makes it so."""
+"""One WhatsApp link for each organization: its desired state, its actual state, its worker."""

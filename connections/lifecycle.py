@@ -126,7 +126,7 @@ LIVE = frozenset({State.CONNECTING, State.AWAITING_SCAN, State.CONNECTED, State.
 
 _C, _A, _R = State.CONNECTED, State.ACTION_NEEDED, State.RECONNECTING
 
-_NAMED: dict[AnyObservation, Rule] = {
+_OBSERVATION_RULES: dict[AnyObservation, Rule] = {
     Observation.RECONNECT_REQUESTED: Rule(State.CONNECTING, Reason.REQUESTED),
     Observation.DISCONNECT_REQUESTED: Rule(None, Reason.DISCONNECTING),
     Observation.CANCEL_REQUESTED: Rule(State.DISCONNECTED, Reason.PAIRING_CANCELLED, PAIRING),
@@ -146,7 +146,7 @@ _NAMED: dict[AnyObservation, Rule] = {
         None, Reason.DISCONNECTED_UNCONFIRMED, frozenset({State.CONNECTING, _R})
     ),
 }
-_SEEN = (
+_REASON_RULES = (
     # The code stays valid: the same phone can use it once its WhatsApp is up to date.
     Rule(State.AWAITING_SCAN, Reason.PHONE_UNSUPPORTED, PAIRING),
     Rule(State.CONNECTING, Reason.CODE_LOST, PAIRING),
@@ -191,7 +191,10 @@ _SEEN = (
     Rule(State.DISCONNECTED, Reason.DISCONNECTED),
     Rule(State.DISCONNECTED, Reason.DISCONNECTED_UNCONFIRMED),
 )
-RULES: dict[AnyObservation, Rule] = {**_NAMED, **{rule.reason: rule for rule in _SEEN}}
+RULES: dict[AnyObservation, Rule] = {
+    **_OBSERVATION_RULES,
+    **{rule.reason: rule for rule in _REASON_RULES},
+}
 
 GONE_AT_WHATSAPP = frozenset(
     {Reason.LOGGED_OUT_BY_PHONE, Reason.FORGOTTEN, Reason.ACCOUNT_LOCKED, Reason.BANNED}

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from connections.lifecycle import State
 from connections.models import ConnectionEvent, PairingAttempt
-from monitoring.gauges import holds
+from monitoring.gauges import boolean_column
 
 # Longer than any transaction: rows with smaller ids cannot appear after this time.
 SETTLED_AFTER = timedelta(minutes=5)
@@ -136,7 +136,7 @@ class _Span:
         return Q(pk__gt=after) if self.reaches_now else Q(pk__gt=after, pk__lte=last)
 
     def _count_events(self, row_filter: Q) -> None:
-        is_settled = holds(Q(pk__lte=self.settled.last_event))
+        is_settled = boolean_column(Q(pk__lte=self.settled.last_event))
         rows = ConnectionEvent.objects.filter(row_filter).order_by()
         for row in rows.values("observation", settled=is_settled).annotate(count=Count("pk")):
             totals = self.settled if row["settled"] else self.newest

@@ -109,8 +109,8 @@ def _status_groups(gauges: Gauges) -> Iterator[tuple[ConnectionStatus, int]]:
         .values(
             *("connection__state", "connection__reason", "connection__desired"),
             *("connection__logout_pending", "connection__worker_id"),
-            inactive=holds(Q(deactivated_at__isnull=False)),
-            unbegun=holds(not_started_q("connection__")),
+            inactive=boolean_column(Q(deactivated_at__isnull=False)),
+            not_started=boolean_column(not_started_q("connection__")),
         )
         .annotate(count=Count("pk"))
     )
@@ -118,7 +118,7 @@ def _status_groups(gauges: Gauges) -> Iterator[tuple[ConnectionStatus, int]]:
         yield status_of_row(_connection_of_group(group, workers), workforce), group["count"]
 
 
-def holds(condition: Q) -> ExpressionWrapper[Any]:
+def boolean_column(condition: Q) -> ExpressionWrapper[Any]:
     """Return a column that says whether a condition holds."""
     return ExpressionWrapper(condition, output_field=BooleanField())
 
@@ -135,7 +135,7 @@ def _connection_of_group(group: dict[str, Any], workers: dict[int, Worker]) -> C
         reason=group["connection__reason"],
         desired=group["connection__desired"],
         logout_pending=group["connection__logout_pending"],
-        generation=1 if group["unbegun"] else 0,
+        generation=1 if group["not_started"] else 0,
         worker=owner and workers.get(owner, Worker(pk=owner, heartbeat_at=LONG_AGO)),
     )
 

@@ -78,9 +78,9 @@ class Readiness:
 
     async def check(self, names: Iterable[str] = CHECKS) -> dict[str, bool]:
         """Return which checks pass, after DEADLINE_SECONDS at most."""
-        wanted = list(names)
-        found = await asyncio.gather(*(self._passes(name) for name in wanted))
-        return dict(zip(wanted, found, strict=True))
+        checks = list(names)
+        results = await asyncio.gather(*(self._passes(check) for check in checks))
+        return dict(zip(checks, results, strict=True))
 
     async def in_thread(self, check: Callable[[], T]) -> T:
         """Return the result of `check`, run in a thread that closes its database connections."""

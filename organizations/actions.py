@@ -18,10 +18,10 @@ from django.utils.translation import gettext_noop as _
 
 from organizations.access import Actor, Permission
 from organizations.audit import Action, log_audit
-from organizations.keys import organization_tokens, revoke_lost_access, revoke_trees
 from organizations.locks import lock, lock_organization
 from organizations.models import ApiToken, Invitation, Membership, Organization
 from organizations.phone_numbers import format_phone_number
+from organizations.revocation import organization_tokens, revoke_lost_access, revoke_trees
 
 LAST_OWNER = _(
     "An organization with members keeps at least one owner. Make someone else an owner first."

@@ -11,4 +11,4 @@ class OrganizationsConfig(AppConfig):
 
     def ready(self) -> None:
         # Importing the module connects its signal receivers.
-        importlib.import_module("organizations.accounts")
+        importlib.import_module("organizations.account_signals")

@@ -16,7 +16,8 @@ from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa:
 from monitoring.endpoints import HealthMiddleware  # noqa: E402
 from organizations.sockets.authentication import AuthMiddleware  # noqa: E402
 from whatsapp_orgs.checks import refuse_bad_start  # noqa: E402
-from whatsapp_orgs.server.proxy_headers import ProxyHeadersMiddleware, ServerBusyMiddleware  # noqa: E402
+from whatsapp_orgs.server.busy_response import ServerBusyMiddleware  # noqa: E402
+from whatsapp_orgs.server.proxy_headers import ProxyHeadersMiddleware  # noqa: E402
 
 refuse_bad_start()
 

@@ -165,7 +165,7 @@ MIDDLEWARE = [
     "whatsapp_orgs.logging.request_log.request_log",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "whatsapp_orgs.headers.permissions_policy",
+    "whatsapp_orgs.permissions_policy.permissions_policy",
     "whatsapp_orgs.null_bytes.refuse_in_query",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -17,7 +17,6 @@ from connections.actions.claims import (
 )
 from connections.actions.events import (
     accept_code,
-    begin_pairing,
     end_pairing,
     forget_credentials,
     link,
@@ -26,6 +25,7 @@ from connections.actions.events import (
     record_event,
     show_code,
     show_phone_code,
+    start_pairing,
 )
 from connections.actions.lost_rights import revoke_keys
 from connections.actions.owner_links import (

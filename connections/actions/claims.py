@@ -40,19 +40,19 @@ def start_worker(
     name: str,
     capacity: int = 0,
     alone: bool = True,
-    instead_of: Worker | None = None,
+    replaces: Worker | None = None,
     process: str = "",
 ) -> Worker:
     """Create the row of a worker that starts.
 
-    `alone`: it is the only worker on this database, so all others have ended. `instead_of`: its
-    previous row, which lost its lease. `process`: see worker/processes.py.
+    `alone`: it is the only worker on this database, so all others have ended. `replaces`: its
+    previous row, which lost its lease. `process`: see worker/process_liveness.py.
     """
     now = timezone.now()
     if alone:
         Worker.objects.filter(stopped_at=None).update(stopped_at=now)
-    elif instead_of is not None:
-        Worker.objects.filter(pk=instead_of.pk, stopped_at=None).update(stopped_at=now)
+    elif replaces is not None:
+        Worker.objects.filter(pk=replaces.pk, stopped_at=None).update(stopped_at=now)
     Worker.objects.filter(heartbeat_at__lt=now - KEEP_WORKERS).delete()
     worker = Worker.objects.create(name=name, capacity=capacity, process=process)
     Worker.objects.filter(pk=worker.pk).update(heartbeat_at=Now())

@@ -39,7 +39,7 @@ def _save_started(connection: Connection, fence: Fence) -> None:
 
 
 @transaction.atomic
-def begin_pairing(
+def start_pairing(
     fence: Fence, lasts: timedelta, because: AnyObservation | None = None
 ) -> PairingAttempt:
     """Create the attempt of this request and start the pairing. Raises Superseded.

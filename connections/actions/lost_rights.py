@@ -21,8 +21,8 @@ from connections.models import Connection, ConnectionEvent, OwnerLink
 from connections.refusals import NothingToCancel
 from organizations import actions
 from organizations.access import Actor, Permission, for_user
-from organizations.keys import access_ended
 from organizations.models import ApiToken, Organization
+from organizations.revocation import access_ended
 
 
 @receiver(access_ended)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -13,12 +13,11 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
 from connections import actions
+from connections.admin.operable import operable_connection
 from connections.models import Connection
 from connections.owner_link import links
 from connections.refusals import RequestRefused
-from organizations.access import Permission
 from organizations.admin.base import caller_of
-from organizations.models import Organization
 
 
 @never_cache
@@ -26,7 +25,7 @@ def link_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     """GET: the newest link's state. POST: make one; a script gets JSON, a plain form a page."""
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    connection = _operable(request, organization_id)
+    connection = operable_connection(request, organization_id)
     if request.method == "POST":
         return _make(request, connection)
     return JsonResponse({"success": True, "link": links.newest_as_json(connection)})
@@ -54,21 +53,12 @@ def revoke_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     """POST: revoke the open link, if there is one."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    connection = _operable(request, organization_id)
+    connection = operable_connection(request, organization_id)
     actions.revoke_owner_link(connection.pk, caller_of(request).actor)
     if _wants_json(request):
         return JsonResponse({"success": True, "link": links.newest_as_json(connection)})
     messages.success(request, gettext("The link was revoked."))
     return _back(connection)
-
-
-def _operable(request: HttpRequest, organization_id: int) -> Connection:
-    """Return the connection. Raises Http404 for outsiders, PermissionDenied for viewers."""
-    try:
-        organization = caller_of(request).organization(organization_id, Permission.OPERATE)
-    except Organization.DoesNotExist as error:
-        raise Http404 from error
-    return Connection.objects.of(organization)
 
 
 def _refused(request: HttpRequest, connection: Connection, message: str) -> HttpResponse:

@@ -19,14 +19,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from connections import actions, simulator_bridge
+from connections.admin.operable import operable_connection
 from connections.admin.texts import page_texts
 from connections.admin.uptime_bars import uptime_bars
-from connections.api.serializers import read_status, snapshot
+from connections.api.serializers import snapshot
 from connections.durations import format_duration
 from connections.history import timeline
 from connections.history.entries import parse_cursor
 from connections.models import Connection, Method
 from connections.refusals import RequestRefused
+from connections.status import read_status
 from organizations.access import Actor, Permission
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
@@ -167,7 +169,7 @@ class ConnectionPage(TenantAdmin[Connection]):
     def disconnect_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
         """GET: ask for confirmation. POST: request the disconnect."""
         if request.method in ("GET", "HEAD"):
-            self._operable(request, organization_id)
+            operable_connection(request, organization_id)
             return self._page(request, organization_id, "connections/live/disconnect.html")
         return self._handle(request, organization_id, _disconnect)
 
@@ -181,19 +183,11 @@ class ConnectionPage(TenantAdmin[Connection]):
         """POST: send a message to the linked number itself."""
         return self._handle(request, organization_id, _self_test)
 
-    def _operable(self, request: HttpRequest, organization_id: int) -> Connection:
-        """Return the connection. Raises Http404 for outsiders, PermissionDenied for viewers."""
-        try:
-            organization = caller_of(request).organization(organization_id, Permission.OPERATE)
-        except Organization.DoesNotExist as error:
-            raise Http404 from error
-        return Connection.objects.of(organization)
-
     def _handle(self, request: HttpRequest, organization_id: int, handle: Handler) -> HttpResponse:
         """Carry out a button's request. The page's script gets JSON, a plain form the page."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        connection = self._operable(request, organization_id)
+        connection = operable_connection(request, organization_id)
         try:
             success, message = True, gettext(handle(connection, caller_of(request).actor, request))
         except RequestRefused as refused:

@@ -18,8 +18,8 @@ from connections.actions.lost_rights import revoke_keys, unfinished_links
 from connections.models import OwnerLink
 from organizations.access import Permission
 from organizations.admin.base import caller_of
-from organizations.keys import organization_tokens, personal_tokens
 from organizations.models import ApiToken, Organization
+from organizations.revocation import organization_tokens, personal_tokens
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from drf_spectacular.utils import extend_schema
 
-from connections import self_tests
+from connections import self_test_texts
 from connections.api.schema import OPERATORS_ONLY, TAGS, refusal
 from connections.api.schema_responses import BegunSerializer, DoneSerializer, SelfTestSerializer
 from connections.refusals import NotConnected, TooManyTests
@@ -24,12 +24,12 @@ send_test_message = extend_schema(
         200: example_response(
             DoneSerializer,
             "WhatsApp took the message.",
-            {"success": True, "message": self_tests.SENT},
+            {"success": True, "message": self_test_texts.SENT},
         ),
         202: example_response(
             BegunSerializer,
             "It takes longer. Read the outcome after `Retry-After` seconds.",
-            {"message": self_tests.SENDING, "retryIn": 3000},
+            {"message": self_test_texts.SENDING, "retryIn": 3000},
         ),
         **error_responses(
             OPERATORS_ONLY,
@@ -38,7 +38,7 @@ send_test_message = extend_schema(
             refusal(lambda: TooManyTests(30)),
             *(
                 ErrorExample(503, failure.value, text)
-                for failure, text in self_tests.FAILED.items()
+                for failure, text in self_test_texts.FAILED.items()
             ),
         ),
     },
@@ -55,7 +55,7 @@ read_test_message = extend_schema(
                 "success": True,
                 "test": {
                     "state": "sent",
-                    "sentence": self_tests.SENT,
+                    "sentence": self_test_texts.SENT,
                     "at": "2026-03-01T09:30:00+00:00",
                     "by": "alice",
                 },

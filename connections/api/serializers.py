@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 from rest_framework import serializers
 
-from connections import qr, self_tests
+from connections import qr, self_test_texts
 from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
 from connections.detail_messages import NO_PHONE_CODE
 from connections.display import PANEL_NAMES, Panel, display_of
@@ -18,26 +18,10 @@ from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, PairingAttempt
 from connections.status import (
     ConnectionStatus,
-    get_status,
-    read_status,
     refused_since,
-    status_of_row,
 )
 from organizations.api.serializers import NUMBER_HELP, PhoneNumberField
 from organizations.phone_numbers import format_phone_number, spellings
-
-__all__ = [
-    "ConnectionStatus",
-    "PhoneNumberSerializer",
-    "ReconnectBodySerializer",
-    "status_of_row",
-    "get_status",
-    "read_status",
-    "panel_of",
-    "refused_since",
-    "snapshot",
-    "status_response",
-]
 
 FRESH_CODE_HELP = (
     "Show a code even if there is a saved login. The saved login is kept until a phone is linked."
@@ -137,7 +121,7 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "pairing": _pairing(status) if may_operate else None,
         "phoneCode": _phone_code(status) if may_operate else None,
         "otherSpelling": _other_spelling(status) if may_operate else None,
-        "selfTest": self_tests.newest_as_json(connection),
+        "selfTest": self_test_texts.newest_as_json(connection),
         **timeline.history_as_json(status),
     }
 

@@ -13,14 +13,11 @@ from rest_framework.response import Response
 from connections import actions
 from connections.api import schema
 from connections.api.errors import Refused
-from connections.api.serializers import (
-    ConnectionStatus,
-    get_status,
-    status_response,
-)
+from connections.api.serializers import status_response
 from connections.lifecycle import Reason, State
 from connections.long_poll import wait_for
 from connections.models import Connection
+from connections.status import ConnectionStatus, get_status
 from organizations.access import Permission
 from organizations.api.views import CallerView
 
@@ -45,7 +42,7 @@ class ConnectionView(CallerView):
             return Connection.objects.of(organization)
 
 
-def begun_response(message: str, **fields: Any) -> Response:
+def accepted_response(message: str, **fields: Any) -> Response:
     """Return 202: the request goes on, and the client asks again after RETRY_SECONDS."""
     return Response(
         {**fields, "message": message, "retryIn": RETRY_SECONDS * 1000},
@@ -90,7 +87,7 @@ class DisconnectView(ConnectionView):
         check = partial(_finished_disconnect, connection.pk, requested.generation)
         status = wait_for(connection.pk, check, settings.DISCONNECT_WAIT_SECONDS)
         if status is None:
-            return begun_response(DISCONNECT_INITIALIZED, success=True)
+            return accepted_response(DISCONNECT_INITIALIZED, success=True)
         if status.connection.logout_pending:
             raise Refused(
                 http_status.HTTP_500_INTERNAL_SERVER_ERROR, status.reason, status.reason_text.full

@@ -14,9 +14,9 @@ from rest_framework.response import Response
 from connections import actions, qr
 from connections.api import schema
 from connections.api.errors import Refused
-from connections.api.serializers import ConnectionStatus, get_status
 from connections.api.views import RETRY_SECONDS, ConnectionView
 from connections.lifecycle import State
+from connections.status import ConnectionStatus, get_status
 from organizations.access import Permission
 
 SCAN_TO_CONNECT = "Scan this QR code with WhatsApp to connect"

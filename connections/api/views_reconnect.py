@@ -15,18 +15,13 @@ from rest_framework.response import Response
 from connections import actions, qr
 from connections.api import schema
 from connections.api.errors import Refused
-from connections.api.serializers import (
-    ConnectionStatus,
-    PhoneNumberSerializer,
-    ReconnectBodySerializer,
-    get_status,
-    read_status,
-)
-from connections.api.views import RETRY_SECONDS, ConnectionView, begun_response
+from connections.api.serializers import PhoneNumberSerializer, ReconnectBodySerializer
+from connections.api.views import RETRY_SECONDS, ConnectionView, accepted_response
 from connections.lifecycle import PAIRING, Reason, State
 from connections.long_poll import wait_for
 from connections.models import Connection, Method
 from connections.reason_texts import HELD, NO_CODE_FOLLOWS
+from connections.status import ConnectionStatus, get_status, read_status
 from organizations.access import Permission
 
 ResultOf = Callable[[ConnectionStatus], dict[str, Any] | None]
@@ -66,7 +61,7 @@ class RequestView(ConnectionView):
         check = partial(_result, connection.pk, requested.generation, result_of)
         response = wait_for(connection.pk, check, settings.RECONNECT_WAIT_SECONDS)
         if response is None:
-            response = begun_response(_progress_message(connection.pk))
+            response = accepted_response(_progress_message(connection.pk))
         if (ended := requested.replaced_attempt) is not None:
             response.data["endedAttempt"] = {"id": ended.pk, "method": ended.method}
         return response

@@ -7,10 +7,10 @@ from rest_framework import status as http_status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connections import actions, self_tests
+from connections import actions, self_test_texts
 from connections.api import schema_self_tests as schema
 from connections.api.errors import Refused
-from connections.api.views import RETRY_SECONDS, ConnectionView, begun_response
+from connections.api.views import RETRY_SECONDS, ConnectionView, accepted_response
 from connections.long_poll import wait_for
 from connections.models import SelfTest
 from organizations.access import Permission
@@ -22,7 +22,7 @@ class SelfTestView(ConnectionView):
     @schema.read_test_message
     def get(self, request: Request, organization_id: int) -> Response:
         connection = self.connection(organization_id, Permission.SEE)
-        return Response({"success": True, "test": self_tests.newest_as_json(connection)})
+        return Response({"success": True, "test": self_test_texts.newest_as_json(connection)})
 
     @schema.send_test_message
     def post(self, request: Request, organization_id: int) -> Response:
@@ -34,12 +34,12 @@ class SelfTestView(ConnectionView):
             return None if test.state == SelfTest.State.SENDING else test
 
         if wait_for(connection.pk, check, settings.RECONNECT_WAIT_SECONDS) is None:
-            return begun_response(self_tests.describe(test))
+            return accepted_response(self_test_texts.describe(test))
         if failure := test.effective_failure:
             raise Refused(
                 http_status.HTTP_503_SERVICE_UNAVAILABLE,
                 failure.value,
-                self_tests.describe(test),
+                self_test_texts.describe(test),
                 RETRY_SECONDS,
             )
-        return Response({"success": True, "message": self_tests.describe(test)})
+        return Response({"success": True, "message": self_test_texts.describe(test)})

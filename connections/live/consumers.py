@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.utils import timezone
 
-from connections.api.serializers import get_status, snapshot
+from connections.api.serializers import snapshot
 from connections.broadcast import ALL_CONNECTIONS_GROUP, connection_group
 from connections.live import fleet
 from connections.live.live_consumer import AccessEnded, LiveConsumer, Message
 from connections.models import Connection
-from connections.status import refused_since
+from connections.status import get_status, refused_since
 from organizations.access import Caller, Permission
 from organizations.models import Organization
 from organizations.sockets.authentication import CloseCode

@@ -84,7 +84,7 @@ def needs_worker(row: Row) -> bool:
 NEEDS_WORKER = Q(logout_pending=True) | (ACTIVE & (IS_LIVE | NOT_STARTED))
 
 
-def wants_session(row: Row) -> bool:
+def needs_task(row: Row) -> bool:
     """Whether its owner has to start a task: to carry out a request, or to hold a link.
 
     A pairing that was started runs already, or is over.
@@ -92,7 +92,7 @@ def wants_session(row: Row) -> bool:
     return row.logout_pending or (active(row) and not_started(row)) or holds_link(row)
 
 
-WANTS_SESSION = Q(logout_pending=True) | (ACTIVE & NOT_STARTED) | HOLDS_LINK
+NEEDS_TASK = Q(logout_pending=True) | (ACTIVE & NOT_STARTED) | HOLDS_LINK
 
 
 # --- Without a worker ---------------------------------------------------------------------------

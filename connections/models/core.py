@@ -173,9 +173,9 @@ class Connection(models.Model):
         return self.retry_at if self.retry_at > timezone.now() else None
 
     @property
-    def wants_session(self) -> bool:
+    def needs_task(self) -> bool:
         """Whether its owner has to start a task: to carry out a request, or to hold a link."""
-        return conditions.wants_session(self)
+        return conditions.needs_task(self)
 
     def open_attempt(self) -> PairingAttempt | None:
         """Return the attempt that is in progress, if any."""

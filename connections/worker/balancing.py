@@ -12,7 +12,7 @@ from django.db.models import Count
 
 from connections import actions
 from connections.models import Connection, Worker
-from connections.worker import processes
+from connections.worker import process_liveness
 from connections.worker.tasks.context import TaskContext
 from connections.worker.tasks.task_runner import TaskRunner
 
@@ -132,7 +132,7 @@ class Balancer:
 def mark_dead_workers() -> list[Worker]:
     """Stop the workers of this machine whose processes have ended. Return the others."""
     alive = list(Worker.objects.alive())
-    for worker in [worker for worker in alive if processes.has_ended(worker.process)]:
+    for worker in [worker for worker in alive if process_liveness.has_ended(worker.process)]:
         logger.warning("a worker process has ended", extra={"worker": worker.pk})
         actions.stop_worker(worker)
         alive.remove(worker)

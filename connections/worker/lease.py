@@ -29,7 +29,7 @@ from django.db import connections as databases
 from connections import actions
 from connections.models import Worker
 from connections.outages import OutageLog
-from connections.worker import processes
+from connections.worker import process_liveness
 from connections.worker.child import lease_memory
 from connections.worker.database import DATABASE_UNAVAILABLE, keep_connection
 
@@ -113,7 +113,7 @@ class Lease:
         self._use_own_connection()
         capacity = settings.WORKER_CAPACITY if self._shared else 0
         worker = actions.start_worker(
-            self._name, capacity, not self._shared, self.worker, processes.current_process()
+            self._name, capacity, not self._shared, self.worker, process_liveness.current_process()
         )
         self._extend(started_at)
         return worker

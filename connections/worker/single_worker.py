@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from django.conf import settings
 
-from connections import lock
+from connections import file_lock
 from connections.models import Worker
 
 # A killed worker counts as alive until its heartbeat is old.
@@ -26,8 +26,8 @@ def lock_folder() -> IO[str]:
     Raises AlreadyRunning.
     """
     try:
-        return lock.exclusive(settings.DATA_DIR / "worker.lock")
-    except lock.Locked as error:
+        return file_lock.exclusive(settings.DATA_DIR / "worker.lock")
+    except file_lock.Locked as error:
         raise AlreadyRunning(
             "Another worker is running on this data folder, and SQLite has one only. Stop that "
             "one first, or set DATABASE_URL."

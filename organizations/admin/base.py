@@ -14,8 +14,8 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Model, QuerySet
-from django.forms import ModelForm
+from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import ModelChoiceField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
@@ -144,10 +144,10 @@ class TenantAdmin(admin.ModelAdmin[M]):
         raise Http404
 
     def log_addition(self, request: HttpRequest, obj: M, message: Any) -> None:  # type: ignore[override]
-        """`actions` has noted it."""
+        """Do nothing: `actions` writes the audit log."""
 
     def log_change(self, request: HttpRequest, obj: M, message: Any) -> None:  # type: ignore[override]
-        """`actions` has noted it."""
+        """Do nothing: `actions` writes the audit log."""
 
     def page(
         self, request: HttpRequest, template: str, context: dict[str, Any]
@@ -177,6 +177,14 @@ class TenantAdmin(admin.ModelAdmin[M]):
                 "checkbox_name": ACTION_CHECKBOX_NAME,
             },
         )
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any] | None:
+        """Offer only the organizations that the caller manages."""
+        if db_field.related_model is Organization:
+            kwargs["queryset"] = caller_of(request).managed()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 class ListAdmin(TenantAdmin[M]):

@@ -9,7 +9,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.forms import UsernameField
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -117,12 +117,6 @@ class InvitationAdmin(ListAdmin[Invitation]):
         **kwargs: Any,
     ) -> type[forms.ModelForm[Invitation]]:
         return hide_related_buttons(super().get_form(request, obj, change, **kwargs))
-
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
-    ) -> forms.ModelChoiceField[Any] | None:
-        kwargs["queryset"] = caller_of(request).managed()
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None

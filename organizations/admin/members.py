@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.db.models import ForeignKey, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -25,8 +25,8 @@ from organizations.admin.base import (
     caller_of,
     hide_related_buttons,
 )
-from organizations.keys import organization_tokens
 from organizations.models import ApiToken, Membership
+from organizations.revocation import organization_tokens
 
 NO_SUCH_USER = lazy("There is no user of this name.")
 ALREADY_A_MEMBER = lazy(
@@ -154,12 +154,6 @@ class MembershipAdmin(TenantAdmin[Membership]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> list[str]:
         return [] if obj is None else ["organization", "user"]
-
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
-    ) -> forms.ModelChoiceField[Any] | None:
-        kwargs["queryset"] = caller_of(request).managed()
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(
         self,

@@ -12,7 +12,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import ForeignKey, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
@@ -135,12 +135,6 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
     ) -> type[forms.ModelForm[ApiToken]]:
         form = super().get_form(request, obj, change, **(kwargs | {"form": NewTokenForm}))
         return hide_related_buttons(form)
-
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any], request: HttpRequest, **kwargs: Any
-    ) -> forms.ModelChoiceField[Any] | None:
-        kwargs["queryset"] = caller_of(request).managed()
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None

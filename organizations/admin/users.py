@@ -86,7 +86,7 @@ class OwnUserForm(UserChangeForm[User]):
 class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
     """Django's admin of users, with a button that resets the second factor.
 
-    A change that takes rights away also revokes tokens (organizations/accounts.py).
+    A change that takes rights away also revokes tokens (organizations/account_signals.py).
     """
 
     form = OwnUserForm

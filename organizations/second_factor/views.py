@@ -28,7 +28,7 @@ from organizations.models.second_factor import (
     encrypt_secret,
 )
 from organizations.second_factor import actions, sessions
-from organizations.second_factor.checks import Refused, check_code, check_password
+from organizations.second_factor.credentials import Refused, check_code, check_password
 from organizations.second_factor.forms import CodeForm, ConfirmForm, SetUpForm
 
 SECRET_BYTES = 20

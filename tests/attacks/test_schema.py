@@ -116,7 +116,7 @@ class World:
         actions.request_reconnect(of["phone code"].pk, THE_TESTS, Method.PHONE, "5511987654321")
         hand.show_code(of["code"])
         hand.link(of["linked"])
-        hand.begin_pairing(of["phone code"])
+        hand.start_pairing(of["phone code"])
         set_active(of["inactive"].organization, False, THE_TESTS)
 
 

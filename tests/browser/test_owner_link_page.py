@@ -111,6 +111,8 @@ def test_typed_code_links_the_phone_and_uses_up_the_link(
     stage(page, "done")
 
     assert application.wait_for_state(organization, "connected")["number"] == NUMBER
+    # A connected organization needs no link; the page hides the button without a reload.
+    expect(staff.page.locator("[data-make]")).to_be_hidden()
     follow(other.page, url)
     expect(other.page.get_by_text(GONE)).to_be_visible()
     assert not [line for line in phone.asked if f"#{secret}" in line]

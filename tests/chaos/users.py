@@ -28,7 +28,7 @@ class User:
     def reconnect(self) -> None:
         """Press Reconnect."""
         answer, _ = self.product.request("POST", self.account.id, "reconnect")
-        self._format_finding("reconnect", answer)
+        self._log_answer("reconnect", answer)
         if answer.body.get("code") not in REFUSED:
             self.account.desired = CONNECTED
 
@@ -36,14 +36,14 @@ class User:
         """Press Disconnect."""
         self.account.expect_disconnect("a person disconnects it")
         answer, _ = self.product.request("DELETE", self.account.id, "disconnect")
-        self._format_finding("disconnect", answer)
+        self._log_answer("disconnect", answer)
         self.account.desired = DISCONNECTED
 
     def cancel(self) -> None:
         """Press Cancel, which has an effect only during a pairing."""
         jid, losses_allowed = self.account.jid, self.account.losses_allowed
         answer, attempts = self.product.request("POST", self.account.id, "cancel")
-        self._format_finding("cancel", answer)
+        self._log_answer("cancel", answer)
         cancelled = answer.body.get("message") == "The pairing was cancelled."
         if not cancelled and attempts > 1:
             # An earlier attempt without a response may have cancelled it.
@@ -93,7 +93,7 @@ class User:
         answer, _ = self.product.request("GET", self.account.id, "qrcode")
         return decode(answer) if answer.status == 200 else ""
 
-    def _format_finding(self, what: str, answer: Answer) -> None:
+    def _log_answer(self, what: str, answer: Answer) -> None:
         result = answer.body.get("code") or answer.body.get("message")
         self.account.log_note(f"a person asked: {what}; told: {answer.status} {result}")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connections.refusals import NotConnected
-from connections.self_tests import FAILED, SENDING, SENT, Failure
+from connections.self_test_texts import FAILED, SENDING, SENT, Failure
 from connections.worker.tasks.stability import STABLE_SECONDS
 from tests.support.application import Answer, Application, until
 from tests.support.linking import link
@@ -81,7 +81,7 @@ def test_refusal_by_whatsapp_is_reported(application: Application, organization:
 
 
 def test_message_is_lost_with_a_new_link(application: Application, organization: int) -> None:
-    """Its client is closed, rather than left to reconnect by itself (worker/relinking.py)."""
+    """Its client is closed, rather than left to reconnect by itself (worker/child/relinking.py)."""
     number = link(application, organization)
     silenced(application, number)
     with ThreadPoolExecutor(max_workers=1) as pool:

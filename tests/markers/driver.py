@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import urlencode
@@ -259,8 +258,11 @@ class Driver:
         self.phone.arm("refuse", status=407)
         self.phone.drop(number=LINKED)
         path = f"organizations/{self.linked}/whatsapp/status"
-        get_code: Callable[[], bool] = lambda: self.api("GET", path)["detail"] == PROXY_REFUSES  # noqa: E731
-        until(get_code, SECONDS, "the proxy's refusal")
+
+        def is_refused() -> bool:
+            return bool(self.api("GET", path)["detail"] == PROXY_REFUSES)
+
+        until(is_refused, SECONDS, "the proxy's refusal")
 
     def leak_intentionally(self) -> None:
         text = self.markers.new(INTENTIONAL_LEAK)

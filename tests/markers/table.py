@@ -2,7 +2,7 @@
 
 A row is exact: a marker in another place is a leak, and one that is missing where it must be means
 that it was not planted, or that the search does not look there. A new secret gets a row here, and a
-line in drive.py that uses it.
+line in driver.py that uses it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The permission table: every route, asked by everyone, answers what its row says.
 
-The routes are read from the URL configuration, so a new one without a row in `permission_table.py`
+The routes are read from the URL configuration, so a new one without a row in `table.py`
 fails here. Whoever is denied changes nothing, and who only looks changes nothing either.
 """
 

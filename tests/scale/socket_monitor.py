@@ -17,7 +17,7 @@ class SocketMonitor(threading.Thread):
     """Polls the simulator's connections many times a second, as a context manager."""
 
     def __init__(self, simulator: ControlClient) -> None:
-        super().__init__(name="holders", daemon=True)
+        super().__init__(name="socket monitor", daemon=True)
         self._simulator = simulator
         self._stopped = threading.Event()
         self.max_per_device = 0  # maximum of parallel connections of one device

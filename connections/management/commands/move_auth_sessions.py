@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from connections import lock
+from connections import file_lock
 from connections.models import Worker
 from connections.stores import (
     StoreDamaged,
@@ -40,9 +40,9 @@ class Command(BaseCommand):
         source, target = (place(name) for name in sorted(PLACES, key=lambda name: name == to))
         refuse_living_workers()
         try:
-            with lock.exclusive(settings.DATA_DIR / "worker.lock"):
+            with file_lock.exclusive(settings.DATA_DIR / "worker.lock"):
                 self._move_all(source, target, options["organization"])
-        except lock.Locked:
+        except file_lock.Locked:
             raise CommandError("A worker is starting, or another move is running.") from None
         except StoreUnavailable as error:
             raise CommandError(f"{error}. Nothing is lost; run this again.") from None

@@ -183,7 +183,7 @@ def pair_after_all(hand: FakeWorker, item: BulkItem) -> actions.Fence:
     fence = hand.begin(item.connection)
     actions.record_event(fence, Observation.RESUME_STARTED)
     actions.record_event(fence, Reason.FORGOTTEN)
-    attempt = actions.begin_pairing(fence, timedelta(seconds=200))
+    attempt = actions.start_pairing(fence, timedelta(seconds=200))
     actions.show_code(fence, attempt.pk, "a code", 1, 6, timedelta(seconds=60))
     return fence
 

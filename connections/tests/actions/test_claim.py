@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from connections import actions
-from connections.api.serializers import read_status
 from connections.lifecycle import AnyObservation, Reason, State
 from connections.models import Connection, PairingAttempt, Worker
+from connections.status import read_status
 from connections.tests.support.fake_worker import NUMBER, FakeWorker, nobody, overdue
 from connections.tests.support.rows import everything
 from organizations.access import Actor
@@ -32,7 +32,7 @@ def test_claim_restarts_a_pairing_before_its_deadline(
     FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (State.CONNECTING, Reason.CODE_LOST)
-    assert connection.wants_session and connection.started_generation < connection.generation
+    assert connection.needs_task and connection.started_generation < connection.generation
     attempt.refresh_from_db()
     assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
 
@@ -48,7 +48,7 @@ def test_claim_ends_a_pairing_past_its_deadline_as_interrupted(
         State.ACTION_NEEDED,
         Reason.PAIRING_INTERRUPTED,
     )
-    assert not connection.wants_session
+    assert not connection.needs_task
     attempt.refresh_from_db()
     assert (attempt.outcome, attempt.code) == (PairingAttempt.Outcome.INTERRUPTED, "")
 
@@ -92,7 +92,7 @@ def test_claim_restarts_a_request_without_an_attempt(
     FakeWorker().claim(requested)
     connection = reread(requested)
     assert (connection.state, connection.reason) == (State.CONNECTING, Reason.CODE_LOST)
-    assert connection.wants_session
+    assert connection.needs_task
 
 
 def test_claim_during_a_ban_keeps_the_retry_time(requested: Connection, hand: FakeWorker) -> None:

@@ -29,10 +29,10 @@ class Case:
 
 CASES = [
     Case("mark_started", lambda fence, attempt: actions.mark_started(fence)),
-    Case("begin_pairing", lambda fence, attempt: actions.begin_pairing(fence, PAIRING_LASTS)),
+    Case("start_pairing", lambda fence, attempt: actions.start_pairing(fence, PAIRING_LASTS)),
     Case(
-        "begin_pairing because",
-        lambda fence, attempt: actions.begin_pairing(
+        "start_pairing because",
+        lambda fence, attempt: actions.start_pairing(
             fence, PAIRING_LASTS, Reason.LOGGED_OUT_BY_PHONE
         ),
     ),

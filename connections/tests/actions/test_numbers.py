@@ -159,14 +159,14 @@ def test_claim_adopts_the_expected_number(pairing: Pairing) -> None:
     expect(pairing, NUMBER)
     row = take_over(pairing, OLDER_SPELLING)
     assert (row.state, row.number) == (State.RECONNECTING, OLDER_SPELLING)
-    assert (row.store_name, row.wants_session) == (pairing.attempt.store_name, True)
+    assert (row.store_name, row.needs_task) == (pairing.attempt.store_name, True)
 
 
 def test_claim_rejects_an_unexpected_number(pairing: Pairing) -> None:
     expect(pairing, GERMAN)
     row = take_over(pairing, NUMBER)
     assert (row.state, row.reason) == (State.ACTION_NEEDED, Reason.WRONG_NUMBER)
-    assert (row.store_name, row.number, row.wants_session) == ("", "", False)
+    assert (row.store_name, row.number, row.needs_task) == ("", "", False)
     pairing.attempt.refresh_from_db()
     assert pairing.attempt.outcome == PairingAttempt.Outcome.REFUSED
 

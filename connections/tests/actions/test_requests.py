@@ -5,9 +5,9 @@ from django.contrib.auth.models import User
 
 from connections import actions
 from connections.actions import AlreadyConnected
-from connections.api.serializers import read_status
 from connections.lifecycle import AnyObservation, Desired, Observation, Reason, State
 from connections.models import Connection, PairingAttempt
+from connections.status import read_status
 from connections.tests.support.fake_worker import NUMBER, FakeWorker, overdue
 from connections.tests.support.rows import everything
 from organizations.access import Actor

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from connections import actions, broadcast, self_tests
+from connections import actions, broadcast, self_test_texts
 from connections.actions import Fence, NotConnected, Superseded, TooManyTests
 from connections.lifecycle import Reason
 from connections.models import Connection, SelfTest, Worker
@@ -47,7 +47,7 @@ def age(seconds: float) -> None:
 
 def told(connection: Connection) -> dict[str, str]:
     connection.refresh_from_db()
-    found = self_tests.newest_as_json(connection)
+    found = self_test_texts.newest_as_json(connection)
     assert found is not None
     return found
 
@@ -56,7 +56,7 @@ def test_self_test_is_reported_from_request_to_result(
     connection: Connection, fence: Fence, actor: Actor, settings: Settings
 ) -> None:
     connection.refresh_from_db()
-    assert self_tests.newest_as_json(connection) is None
+    assert self_test_texts.newest_as_json(connection) is None
     settings.DEVICE_NAME = "Blue AuthMiddleware"
     test = actions.request_self_test(connection.pk, actor)
     assert test.text == (
@@ -70,7 +70,7 @@ def test_self_test_is_reported_from_request_to_result(
     )
     assert told(connection) == {
         "state": "sending",
-        "sentence": self_tests.SENDING,
+        "sentence": self_test_texts.SENDING,
         "at": test.requested_at.isoformat(),
         "by": "alice",
     }
@@ -81,7 +81,7 @@ def test_self_test_is_reported_from_request_to_result(
     assert test.ended_at is not None
     assert told(connection) == {
         "state": "sent",
-        "sentence": self_tests.SENT,
+        "sentence": self_test_texts.SENT,
         "at": test.ended_at.isoformat(),
         "by": "alice",
     }
@@ -94,7 +94,7 @@ def test_each_failure_has_a_sentence(
     test = actions.request_self_test(connection.pk, actor)
     actions.end_self_test(fence, test, failure)
     assert told(connection)["state"] == "failed"
-    assert told(connection)["sentence"] == self_tests.FAILED[failure]
+    assert told(connection)["sentence"] == self_test_texts.FAILED[failure]
 
 
 def test_self_test_is_taken_once(connection: Connection, fence: Fence, actor: Actor) -> None:
@@ -116,7 +116,7 @@ def test_self_test_without_a_result_in_time_fails_for_good(
     expected = Failure.NO_ANSWER if taken else Failure.NOT_SENT
     assert told(connection) == {
         "state": "failed",
-        "sentence": self_tests.FAILED[expected],
+        "sentence": self_test_texts.FAILED[expected],
         "at": test.expires_at.isoformat(),
         "by": "alice",
     }
@@ -202,7 +202,7 @@ def test_result_of_another_number_is_not_shown(
     for number in ("", "5511900000000"):
         Connection.objects.update(number=number)
         connection.refresh_from_db()
-        assert self_tests.newest_as_json(connection) is None
+        assert self_test_texts.newest_as_json(connection) is None
 
 
 def test_each_change_notifies(
@@ -259,12 +259,12 @@ def test_api_sends_a_test_message_and_reads_its_result(
     assert not SelfTest.objects.exists()
     begun = operator.post(url)
     assert begun.status_code == 202
-    assert begun.json() == {"message": self_tests.SENDING, "retryIn": 3000}
+    assert begun.json() == {"message": self_test_texts.SENDING, "retryIn": 3000}
     test = SelfTest.objects.get()
     assert (test.user, test.token is not None) == (alice, True)
     assert viewer.get(url).json()["test"] == {
         "state": "sending",
-        "sentence": self_tests.SENDING,
+        "sentence": self_test_texts.SENDING,
         "at": test.requested_at.isoformat(),
         "by": test.actor,
     }

@@ -38,7 +38,7 @@ def ask_by_phone(user: User, connection: Connection, number: str, **headers: Any
 def show_phone_code(connection: Connection, hand: FakeWorker, number: str = NUMBER) -> Fence:
     actions.request_reconnect(connection.pk, ALICE, Method.PHONE, number)
     fence = hand.begin(connection)
-    attempt = actions.begin_pairing(fence, PAIRING_LASTS)
+    attempt = actions.start_pairing(fence, PAIRING_LASTS)
     actions.show_phone_code(fence, attempt.pk, PHONE_CODE, 6, PAIRING_LASTS)
     return fence
 
@@ -187,7 +187,7 @@ def test_other_spelling_is_offered_after_whatsapp_issued_no_code(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE, Method.PHONE, "525512345678")
-    fence, _ = hand.begin_pairing(connection)
+    fence, _ = hand.start_pairing(connection)
     actions.record_event(fence, Reason.PAIRING_REFUSED, NO_PHONE_CODE)
     sentence = KNOWN_AS.format(unbroken("+52 1 55 1234 5678"))
     assert told(connection)["otherSpelling"]["sentence"] == sentence

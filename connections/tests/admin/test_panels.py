@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 from django.utils import timezone
 
-from connections.api.serializers import ConnectionStatus, panel_of
+from connections.api.serializers import panel_of
 from connections.display import PANEL_NAMES, Panel
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, PairingAttempt, Workforce
+from connections.status import ConnectionStatus
 from connections.tests.support.fake_worker import CODE, CODE_LASTS
 from organizations.models import Organization
 from organizations.phone_numbers import format_phone_number

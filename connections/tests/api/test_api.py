@@ -178,7 +178,7 @@ def test_failed_reconnect_gets_503_with_the_reason(
     settings.RECONNECT_WAIT_SECONDS = 20
     answer = background(lambda: api.post(url(connection, "reconnect")))
     until(lambda: reread(connection).generation == 1, "the request")
-    fence, _ = hand.begin_pairing(connection)
+    fence, _ = hand.start_pairing(connection)
     actions.record_event(fence, Reason.PAIRING_UNREACHABLE)
     assert answer.result(20).status_code == 503
     assert answer.result().json() == refusal(
@@ -251,7 +251,7 @@ def test_qrcode_before_the_first_code_gets_404(
     api: Client, connection: Connection, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
-    hand.begin_pairing(connection)
+    hand.start_pairing(connection)
     answer = api.get(url(connection, "qrcode"))
     assert answer.status_code == 404
     assert answer.json() == refusal(

@@ -51,7 +51,7 @@ def reread(connection: Connection) -> Connection:
 
 def show_phone_code(connection: Connection, hand: FakeWorker) -> None:
     """A pairing whose code can be typed on the phone."""
-    fence, attempt = hand.begin_pairing(connection)
+    fence, attempt = hand.start_pairing(connection)
     actions.show_phone_code(fence, attempt.pk, PHONE_CODE, 6, timedelta(seconds=160))
 
 
@@ -196,7 +196,7 @@ def test_phone_with_the_other_spelling_of_the_expected_number_is_linked(
     assert Api(alice)("patch", organization, {"expectedNumber": expected}).status_code == 200
     asked = api("post", f"{path}/pairing-code", {"phoneNumber": linked})
     assert asked.status_code == 202
-    fence, attempt = hand.begin_pairing(connection)
+    fence, attempt = hand.start_pairing(connection)
     assert attempt.phone_number == linked
     actions.link(fence, attempt, linked)
     assert api("get", f"{path}/status").json()["number"] == linked
@@ -280,7 +280,7 @@ def test_cancel_can_be_repeated(
     api: Api, path: str, connection: Connection, hand: FakeWorker, action: str
 ) -> None:
     api("post", f"{path}/{action}", BODY)
-    hand.begin_pairing(connection)
+    hand.start_pairing(connection)
     for message in ("The pairing was cancelled.", "There was no pairing to cancel."):
         answer = api("post", f"{path}/cancel")
         assert (answer.status_code, answer.json()) == (200, {"success": True, "message": message})

@@ -8,7 +8,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from connections import actions
-from connections.api import views
+from connections.api import views, views_reconnect
 from connections.models import Connection
 from connections.tests.support.fake_worker import FakeWorker
 from organizations.access import Actor
@@ -33,7 +33,8 @@ def checked(
         with django_assert_num_queries(1):
             found.append(check())
 
-    monkeypatch.setattr(views, "wait_for", check_once)
+    for module in (views, views_reconnect):
+        monkeypatch.setattr(module, "wait_for", check_once)
     return found
 
 

@@ -156,18 +156,18 @@ class AnyOrder(RuleBasedStateMachine):
             if self.row().desired != Desired.CONNECTED:
                 return
             self.claim_and_start()
-            self.begin_pairing(0)
+            self.start_pairing(0)
             self.show_code(0, 1)
 
     @precondition(lambda self: self.fences)
     @rule(which=WHICH)
-    def begin_pairing(self, which: int) -> None:
+    def start_pairing(self, which: int) -> None:
         fence = self.fence(which)
         row = self.row()
         wanted = row.desired == Desired.CONNECTED and row.state != State.CONNECTED
         if self.is_current(fence) and not wanted:
             return  # The worker pairs only connections that should be connected and are not.
-        self.write(fence, lambda: actions.begin_pairing(fence, PAIRING_LASTS))
+        self.write(fence, lambda: actions.start_pairing(fence, PAIRING_LASTS))
 
     @precondition(lambda self: self.fences)
     @rule(which=WHICH, what=sampled_from(["code", "phone code", "lost"]), number=integers(1, 6))

@@ -27,7 +27,7 @@ IS_PAIRING: dict[str, tuple[Callable[[Any], bool], Q]] = {
     "is_pairing": (conditions.is_pairing, conditions.IS_PAIRING),
     "holds_link": (conditions.holds_link, conditions.HOLDS_LINK),
     "needs_worker": (conditions.needs_worker, conditions.NEEDS_WORKER),
-    "wants_session": (conditions.wants_session, conditions.WANTS_SESSION),
+    "needs_task": (conditions.needs_task, conditions.NEEDS_TASK),
 }
 
 

@@ -105,7 +105,7 @@ class LateWrites(RuleBasedStateMachine):
             self.request("reconnect")
         self.clean_up()
         fence = self.claim_and_start()
-        attempt = self.write("begin_pairing", fence, actions.begin_pairing, PAIRING_LASTS)
+        attempt = self.write("start_pairing", fence, actions.start_pairing, PAIRING_LASTS)
         assert isinstance(attempt, PairingAttempt)
         if phone:
             self.write(
@@ -191,5 +191,5 @@ def test_superseded_write_changes_no_row() -> None:
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
-    writes = {"begin", "begin_pairing", "show_code", "show_phone_code", "lose_code"}
+    writes = {"begin", "start_pairing", "show_code", "show_phone_code", "lose_code"}
     assert writes | {"observe", "link", "forget"} == REFUSED

@@ -6,11 +6,12 @@ import pytest
 from django.utils import timezone
 
 from connections import actions
-from connections.api.serializers import panel_of, read_status, snapshot
+from connections.api.serializers import panel_of, snapshot
 from connections.display import Panel
 from connections.lifecycle import Observation, Reason, State
 from connections.models import Connection, Worker
 from connections.reason_texts import NextAction
+from connections.status import read_status
 from connections.tests.support.fake_worker import CODE, NUMBER, FakeWorker, nobody
 from organizations.access import Actor
 
@@ -28,7 +29,7 @@ def request(connection: Connection, hand: FakeWorker) -> None:
 
 def prepare(connection: Connection, hand: FakeWorker) -> None:
     request(connection, hand)
-    hand.begin_pairing(connection)
+    hand.start_pairing(connection)
 
 
 def show(connection: Connection, hand: FakeWorker) -> None:

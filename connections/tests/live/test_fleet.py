@@ -14,13 +14,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from connections import actions
-from connections.api.serializers import read_status
 from connections.display import SECTION_NAMES, Section, display_of
 from connections.lifecycle import Reason, State
 from connections.live import fleet
 from connections.live.fleet import FleetHealth
 from connections.models import Connection, Worker
 from connections.reason_texts import REASON_TEXTS, NextAction
+from connections.status import read_status
 from connections.tests.support.fake_worker import CODE, NUMBER, FakeWorker
 from organizations.access import Actor, for_user
 from organizations.actions import set_active

@@ -168,7 +168,7 @@ def test_link_joins_a_pairing_in_progress(
 ) -> None:
     link, secret = made
     actions.request_reconnect(connection.pk, actor, Method.PHONE, NUMBER)
-    fence, attempt = hand.begin_pairing(connection)
+    fence, attempt = hand.start_pairing(connection)
     actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", 6, timedelta(seconds=60))
     actions.use_owner_link(link, held_by(secret), HERE)
     told = screen(afresh(link))

@@ -246,7 +246,7 @@ def test_phone_code_needs_a_number_unless_one_is_expected(
     page = client.get(LINK)
     assert 'name="number"' not in page.text
     client.post(LINK, {"ask": "phone"})
-    fence, attempt = hand.begin_pairing(connection)
+    fence, attempt = hand.start_pairing(connection)
     assert attempt.phone_number == NUMBER
     actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", 6, timedelta(seconds=60))
     page = client.get(LINK)
@@ -267,7 +267,7 @@ def test_other_spelling_is_tried_without_showing_the_number(
     client.post(LINK, {"ask": "phone", "number": NUMBER})
     attempts = []
     for number in (NUMBER, OTHER_SPELLING, NUMBER):
-        fence, attempt = hand.begin_pairing(connection)
+        fence, attempt = hand.start_pairing(connection)
         assert attempt.phone_number == number
         assert hides_other_spelling(client.get(LINK)), "until there is a code"
         actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", 6, timedelta(seconds=60))
@@ -290,7 +290,7 @@ def test_number_with_one_spelling_offers_no_other(
     client = phone(secret)
     client.post(LINK, {"ask": "connect"})
     client.post(LINK, {"ask": "phone", "number": "+49 170 1234567"})
-    fence, attempt = hand.begin_pairing(connection)
+    fence, attempt = hand.start_pairing(connection)
     actions.show_phone_code(fence, attempt.pk, "ABCD-EFGH", 6, timedelta(seconds=60))
     assert hides_other_spelling(client.get(LINK))
     client.post(LINK, {"ask": "other-spelling", "attempt": attempt.pk})

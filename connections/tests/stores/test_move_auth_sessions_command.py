@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from connections import actions, lock
+from connections import actions, file_lock
 from connections.stores.folder_copies import FolderCopyBackend
 from connections.tests.stores.test_move_auth_sessions import Backends, backends
 from connections.tests.support.store_backends import DatabaseStores, database, postgres
@@ -71,7 +71,7 @@ def test_command_refuses_while_a_worker_is_alive(configured: Backends) -> None:
     assert configured["folders"].organizations() == {1}
     actions.stop_worker(worker)
     with (
-        lock.exclusive(Path(django_settings.DATA_DIR) / "worker.lock"),
+        file_lock.exclusive(Path(django_settings.DATA_DIR) / "worker.lock"),
         pytest.raises(CommandError, match="another move is running"),
     ):
         run("--to", "database")

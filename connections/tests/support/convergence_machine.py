@@ -165,7 +165,7 @@ class ConvergenceMachine(TaskDriver, RuleBasedStateMachine):
             assert row.state in PAIRING or row.open_attempt() is None
             if row.organization.is_active and row.state in (State.CONNECTING, State.RECONNECTING):
                 known = row.pk in self.task_runner.running
-                assert known or row.wants_session or row.worker_id != self.fake_worker.worker.pk, (
+                assert known or row.needs_task or row.worker_id != self.fake_worker.worker.pk, (
                     row.reason
                 )
 

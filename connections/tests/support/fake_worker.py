@@ -37,13 +37,13 @@ class FakeWorker:
         actions.mark_started(fence)
         return fence
 
-    def begin_pairing(self, connection: Connection) -> tuple[Fence, PairingAttempt]:
+    def start_pairing(self, connection: Connection) -> tuple[Fence, PairingAttempt]:
         fence = self.begin(connection)
-        return fence, actions.begin_pairing(fence, PAIRING_LASTS)
+        return fence, actions.start_pairing(fence, PAIRING_LASTS)
 
     def show_code(self, connection: Connection, code: str = CODE) -> tuple[Fence, PairingAttempt]:
         """Pair until the first code can be scanned."""
-        fence, attempt = self.begin_pairing(connection)
+        fence, attempt = self.start_pairing(connection)
         actions.show_code(fence, attempt.pk, code, 1, 6, CODE_LASTS)
         return fence, attempt
 

@@ -146,7 +146,7 @@ async def test_each_outcome_under_a_code_has_its_reason(
     row = await sync_to_async(requested_pairing)(supervisor)
     context = replace(supervisor.context, clients=ScriptedClients(host))
     task = ConnectionTask(context, row, None)
-    attempt = await task.db(actions.begin_pairing, task.fence, PAIRING_LASTS)
+    attempt = await task.db(actions.start_pairing, task.fence, PAIRING_LASTS)
 
     assert not await Pairing(task, attempt).run()
 

@@ -1,4 +1,4 @@
-"""The program of a host process: `python -m connections.worker.child.host_process FD`.
+"""The program of a host process: `python -m connections.worker.child.host_process FD [LEASE_FD]`.
 
 The started process is a fork server: it imports everything but the Go library and forks a host for
 each socket that the worker passes to it, which takes 30 ms instead of 500 and shares its memory. A

@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 OUTAGE_FAILURES = 3
 # Connects per second that detect the end of an outage.
 OUTAGE_CONNECTS_PER_SECOND = 2.0
-# So many seconds' worth may start at once: a single client never waits.
+# The seconds' worth of connects that may start at once, so that a single client never waits.
 BURST_SECONDS = 0.5
-# So often Reconnect asks WhatsApp again whether it accepts this version.
+# The least time between two requests of a person that try a refused version again.
 URGENT_RETRY_SECONDS = 60.0
 
 
@@ -38,7 +38,7 @@ class ConnectLimiter:
         self._failures = 0
         self._outage_over = asyncio.Event()  # set and replaced when an outage ends
         self._outdated_at = 0.0
-        self._probe_at = 0.0
+        self._outdated_retry_at = 0.0
         self.outdated_since: datetime | None = None
         self.workers = 1  # that share the rate
 
@@ -58,7 +58,7 @@ class ConnectLimiter:
                 await self._wait_for_turn()
         self._check_outdated(urgent)
         if self.outdated_since is not None:
-            self._probe_at = self._now() + settings.OUTDATED_RETRY_SECONDS
+            self._outdated_retry_at = self._now() + settings.OUTDATED_RETRY_SECONDS
         rate = self._rate(urgent)
         self._next = max(self._next, self._now() - BURST_SECONDS) + 1 / rate
 
@@ -85,7 +85,7 @@ class ConnectLimiter:
         self._outdated_at = self._now()
         if self.outdated_since is None:
             self.outdated_since = timezone.now()
-            self._probe_at = self._now() + settings.OUTDATED_RETRY_SECONDS
+            self._outdated_retry_at = self._now() + settings.OUTDATED_RETRY_SECONDS
             logger.error(
                 "WhatsApp refuses this version of the client, so no organization can connect. "
                 "Update neonize. One client asks again now and then"
@@ -110,8 +110,10 @@ class ConnectLimiter:
         if self.outdated_since is None:
             return
         may_ask_again = urgent and self._now() - self._outdated_at >= URGENT_RETRY_SECONDS
-        if not may_ask_again and self._now() < self._probe_at:
-            raise ClientOutdated(timezone.now() + timedelta(seconds=self._probe_at - self._now()))
+        if not may_ask_again and self._now() < self._outdated_retry_at:
+            raise ClientOutdated(
+                timezone.now() + timedelta(seconds=self._outdated_retry_at - self._now())
+            )
 
     def _rate(self, urgent: bool) -> float:
         normal = settings.CONNECTS_PER_SECOND / max(1, self.workers)

@@ -16,7 +16,7 @@ from connections.models import Connection, PairingAttempt
 from connections.stores import StoreDamaged, StoreUnusable
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.tasks.context import TaskContext
-from connections.worker.tasks.linked import LinkKeeper
+from connections.worker.tasks.link_keeper import LinkKeeper
 from connections.worker.tasks.logout import log_out, log_out_leftovers, log_out_store
 from connections.worker.tasks.owned_connection import OwnedConnection
 from connections.worker.tasks.pairing import Pairing
@@ -179,7 +179,7 @@ class ConnectionTask(OwnedConnection):
         """
         lifetime = timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
         attempt: PairingAttempt = await self.db(
-            actions.begin_pairing, self.fence, lifetime, invalid_reason
+            actions.start_pairing, self.fence, lifetime, invalid_reason
         )
         if invalid_reason is not None:
             self.store_name = ""  # As in the row by now: no login is left.

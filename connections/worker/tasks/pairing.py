@@ -17,7 +17,7 @@ from connections.worker.tasks.connect_limiter import ClientOutdated
 from connections.worker.tasks.context import loop_time
 from connections.worker.tasks.owned_connection import OwnedConnection
 from connections.worker.tasks.pairing_client import PairingClient, Progress
-from connections.worker.tasks.pairing_endings import (
+from connections.worker.tasks.pairing_failures import (
     NOT_LINKABLE,
     RETRYABLE,
     CodeLost,

@@ -21,7 +21,7 @@ from connections.worker.tasks.event_mapping import (
     failure_of,
 )
 from connections.worker.tasks.owned_connection import OwnedConnection
-from connections.worker.tasks.pairing_endings import (
+from connections.worker.tasks.pairing_failures import (
     CodeLost,
     DialFailed,
     PairingFailed,

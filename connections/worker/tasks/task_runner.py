@@ -94,7 +94,7 @@ class TaskRunner:
             if task is not None:
                 await self._end_task(connection_id)
             return
-        should_run = connection.wants_session
+        should_run = connection.needs_task
         if task is not None and asyncio_task is not None:
             newest = task.fence == Fence.of(connection)
             paused = not connection.organization.is_active and not connection.logout_pending

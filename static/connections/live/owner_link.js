@@ -97,18 +97,17 @@ function write(selector, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// Polls the status of a usable link, unless the live page provides snapshots.
-const pollTimer = setInterval(async () => {
+// A snapshot of the connection does not tell what becomes of a usable link.
+setInterval(async () => {
   if (document.hidden || part.querySelector("[data-revoke]").hidden) return;
   const answer = await fetch(texts.askAt, { headers: { Accept: "application/json" }, redirect: "manual" }).catch(() => null);
   if (answer?.ok) show((await answer.json()).link);
 }, ASK_EVERY);
 
-root.addEventListener("told", ({ detail }) => {
-  if ("ownerLink" in detail) clearInterval(pollTimer);
+// The live page dispatches it for each snapshot that it shows (page.js).
+root.addEventListener("snapshot", ({ detail }) => {
   ahead = Date.parse(detail.now) - Date.now();
   part.querySelector("[data-make]").hidden = isIdle(detail);
-  if ("ownerLink" in detail) show(detail.ownerLink);
   part.hidden = isIdle(detail) && part.querySelector("[data-link-state]").hidden;
 });
 tick();

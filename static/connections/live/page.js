@@ -44,6 +44,7 @@ export class Page {
     this.showAlarm(snapshot.refusedSince);
     this.timeline.show(snapshot);
     this.uptime.update(snapshot.state);
+    this.root.dispatchEvent(new CustomEvent("snapshot", { detail: snapshot }));
   }
 
   // Shows the time of the next automatic attempt, or of the end of a ban.

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from connections import lock
+from connections import file_lock
 from organizations.access import COMMAND_LINE
 from organizations.actions import create_organization, create_token
 from organizations.models import Organization
@@ -33,8 +33,8 @@ class Command(BaseCommand):
 
     def _acquire_lock(self) -> IO[str]:
         try:
-            return lock.exclusive(settings.DATA_DIR / "run.lock")
-        except lock.Locked as error:
+            return file_lock.exclusive(settings.DATA_DIR / "run.lock")
+        except file_lock.Locked as error:
             raise CommandError(
                 f"{settings.DATA_DIR} is in use by another `make run`. "
                 "Stop that one first, or set DATA_DIR."

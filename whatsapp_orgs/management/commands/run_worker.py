@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.REDIS_URL:
             raise CommandError(
-                "A worker in a process of its own hears of requests over Redis: set REDIS_URL. "
+                "A worker in a process of its own receives requests over Redis: set REDIS_URL. "
                 "Without it, `manage.py serve` runs the worker beside the web server."
             )
         refuse_bad_start()

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from whatsapp_orgs.server.proxy_headers import ProxyHeadersMiddleware, ServerBusyMiddleware
+from whatsapp_orgs.server.busy_response import ServerBusyMiddleware
+from whatsapp_orgs.server.proxy_headers import ProxyHeadersMiddleware
 from whatsapp_orgs.server.request_slots import ServerBusy
 
 PEER = ("10.0.0.1", 40000)

@@ -5,20 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from connections import lock
+from connections import file_lock
 
 
 def test_second_lock_is_refused_until_the_first_is_released(tmp_path: Path) -> None:
     path = tmp_path / "data" / "worker.lock"
-    held = pytest.raises(lock.Locked, match=r"worker\.lock is held by another process")
-    with lock.exclusive(path), held:
-        lock.exclusive(path)
-    lock.exclusive(path).close()
+    held = pytest.raises(file_lock.Locked, match=r"worker\.lock is held by another process")
+    with file_lock.exclusive(path), held:
+        file_lock.exclusive(path)
+    file_lock.exclusive(path).close()
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
 def hold_and_end(path: Path) -> None:
-    lock.exclusive(path)
+    file_lock.exclusive(path)
 
 
 def test_end_of_a_process_releases_its_lock(tmp_path: Path) -> None:
@@ -27,4 +27,4 @@ def test_end_of_a_process_releases_its_lock(tmp_path: Path) -> None:
     process.start()
     process.join(30)
     assert process.exitcode == 0
-    lock.exclusive(path).close()
+    file_lock.exclusive(path).close()

@@ -27,8 +27,8 @@ from django.db.models.signals import post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
 from organizations.access import Actor
-from organizations.keys import personal_tokens, revoke_lost_access, revoke_trees
 from organizations.models import Organization
+from organizations.revocation import personal_tokens, revoke_lost_access, revoke_trees
 
 FIELDS = ("password", "is_active", "is_superuser")
 

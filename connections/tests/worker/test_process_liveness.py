@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connections.tests.support.fake_worker import FakeWorker
-from connections.worker import processes
+from connections.worker import process_liveness
 from connections.worker.balancing import read_workers
 
 
@@ -31,24 +31,24 @@ def end(child: subprocess.Popen[bytes]) -> None:
 def test_ended_process_has_ended() -> None:
     child, known = start_child()
     try:
-        assert not processes.has_ended(known)
+        assert not process_liveness.has_ended(known)
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # A zombie holds nothing.
-        assert processes.has_ended(known)
+        assert process_liveness.has_ended(known)
     finally:
         end(child)
-    assert processes.has_ended(known)
+    assert process_liveness.has_ended(known)
 
 
 def test_reused_pid_is_another_process() -> None:
-    machine, pid, start_time = processes.current_process().split(" ")
-    assert not processes.has_ended(f"{machine} {pid} {start_time}")
-    assert processes.has_ended(f"{machine} {pid} {int(start_time) - 1}")
+    machine, pid, start_time = process_liveness.current_process().split(" ")
+    assert not process_liveness.has_ended(f"{machine} {pid} {start_time}")
+    assert process_liveness.has_ended(f"{machine} {pid} {int(start_time) - 1}")
 
 
 def test_process_of_another_machine_counts_as_running() -> None:
-    assert not processes.has_ended("")
-    assert not processes.has_ended("another-boot:4026531836 1 1")
+    assert not process_liveness.has_ended("")
+    assert not process_liveness.has_ended("another-boot:4026531836 1 1")
 
 
 def test_worker_of_an_ended_process_is_stopped(hand: FakeWorker) -> None:
@@ -64,14 +64,14 @@ def test_worker_of_an_ended_process_is_stopped(hand: FakeWorker) -> None:
 
 def test_hidden_process_counts_as_running(monkeypatch: pytest.MonkeyPatch) -> None:
     """/proc may be mounted to show only one's own processes."""
-    known = processes.current_process()
+    known = process_liveness.current_process()
     machine = known.split(" ")[0]
 
     def hidden(path: Path) -> str:
         raise FileNotFoundError(path)
 
-    monkeypatch.setattr(processes, "_machine", lambda: machine)
+    monkeypatch.setattr(process_liveness, "_machine", lambda: machine)
     monkeypatch.setattr(Path, "read_text", hidden)
-    assert not processes.has_ended(known)
+    assert not process_liveness.has_ended(known)
     unused_pid = 2**22 + 1  # above the largest pid of Linux
-    assert processes.has_ended(f"{machine} {unused_pid} 1")
+    assert process_liveness.has_ended(f"{machine} {unused_pid} 1")

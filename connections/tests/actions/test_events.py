@@ -29,8 +29,8 @@ def reread(connection: Connection) -> Connection:
 
 def test_pairing_opens_one_attempt(requested: Connection, hand: FakeWorker) -> None:
     before = timezone.now()
-    fence, first = hand.begin_pairing(requested)
-    second = actions.begin_pairing(fence, PAIRING_LASTS)
+    fence, first = hand.start_pairing(requested)
+    second = actions.start_pairing(fence, PAIRING_LASTS)
     assert requested.open_attempt() == second
     first.refresh_from_db()
     assert first.outcome == Outcome.CANCELLED
@@ -51,7 +51,7 @@ def test_pairing_after_worthless_credentials_saves_the_reason(
     actions.record_event(fence, Reason.LINK_LOST)
     actions.request_reconnect(requested.pk, ALICE)
     fence = hand.begin(requested)
-    actions.begin_pairing(fence, PAIRING_LASTS, Reason.FORGOTTEN)
+    actions.start_pairing(fence, PAIRING_LASTS, Reason.FORGOTTEN)
     connection = reread(requested)
     assert connection.store_name == ""
     assert (connection.state, connection.reason) == (State.CONNECTING, Reason.PREPARING_CODE)

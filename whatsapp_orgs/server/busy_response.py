@@ -1,0 +1,43 @@
+"""ASGI middleware: 503 while the server is busy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from whatsapp_orgs.api import RETRY_SECONDS, error_body
+from whatsapp_orgs.server.request_slots import ServerBusy
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+BUSY_MESSAGE = "The service is busy at the moment. Try again in a few seconds."
+
+
+class ServerBusyMiddleware:
+    """Answers 503 to a request that got no slot in time."""
+
+    def __init__(self, application: Any) -> None:
+        self._application: Application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._application(scope, receive, send)
+        except ServerBusy:
+            await _send_busy(scope, send)
+
+
+async def _send_busy(scope: Scope, send: Send) -> None:
+    is_api = scope["path"].startswith("/api/")
+    body = json.dumps(error_body("busy", BUSY_MESSAGE)) if is_api else BUSY_MESSAGE
+    headers = [
+        (b"content-type", b"application/json" if is_api else b"text/plain"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", b"%d" % RETRY_SECONDS),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body.encode()})
