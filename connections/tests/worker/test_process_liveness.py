@@ -14,8 +14,8 @@ from connections.worker.balancing import read_workers
 
 def start_child() -> tuple[subprocess.Popen[bytes], str]:
     code = (
-        "from connections.worker import processes\n"
-        "print(processes.current_process(), flush=True); input()"
+        "from connections.worker import process_liveness\n"
+        "print(process_liveness.current_process(), flush=True); input()"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
