@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from whatsapp_orgs.api import RETRY_SECONDS, error_body
+from whatsapp_orgs.server.asgi_types import Application, Receive, Scope, Send
 from whatsapp_orgs.server.request_slots import ServerBusy
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 BUSY_MESSAGE = "The service is busy at the moment. Try again in a few seconds."
 

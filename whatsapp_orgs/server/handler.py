@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any
@@ -21,11 +20,8 @@ from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.urls import set_script_prefix
 
 from connections.long_poll import step_aside
+from whatsapp_orgs.server.asgi_types import Receive, Scope, Send
 from whatsapp_orgs.server.request_slots import RequestSlots
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
 
 # Threads of the pool, each with its database connection. Beyond them each request gets a new
 # thread, up to REQUEST_THREADS in all.

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.conf import settings
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[Any]]
-Send = Callable[[Any], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+from whatsapp_orgs.server.asgi_types import Application, Receive, Scope, Send
 
 
 class ProxyHeadersMiddleware:

@@ -1,18 +1,21 @@
 """Fixtures of real host processes; WhatsApp is unreachable."""
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from connections.tests.support.waiting import async_until
 from connections.worker.hosts.client import ClientHandle, Event
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.hosts.handle import HostHandle
 
 SECONDS = 20.0
+
+until = partial(async_until, seconds=SECONDS)
 
 
 def closed_port() -> int:
@@ -51,14 +54,6 @@ async def host(fork_server: ForkServer) -> AsyncIterator[HostHandle]:
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     return tmp_path / "whatsmeow.sqlite3"
-
-
-async def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait until a condition is true. Raises AssertionError after SECONDS."""
-    deadline = asyncio.get_running_loop().time() + SECONDS
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, f"not within {SECONDS:g} s: {what}"
-        await asyncio.sleep(0.01)
 
 
 def is_running(pid: int) -> bool:

@@ -18,6 +18,7 @@ from connections.lifecycle import Desired, State
 from connections.models import Connection, Worker
 from connections.stores import store_backend
 from connections.tests.support.fake_worker import nobody
+from connections.tests.support.waiting import async_until
 from connections.worker.database import Database
 from connections.worker.supervisor import Supervisor
 from connections.worker.tasks.connection_task import ConnectionTask
@@ -117,13 +118,6 @@ def create_connections(count: int) -> tuple[list[int], Worker]:
     return create_linked(worker, count), worker
 
 
-async def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = asyncio.get_running_loop().time() + SECONDS
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, what
-        await asyncio.sleep(0.01)
-
-
 def tasks_of(connection_id: int) -> list[asyncio.Task[object]]:
     name = f"task {connection_id}"
     return [task for task in asyncio.all_tasks() if task.get_name() == name and not task.done()]
@@ -174,7 +168,9 @@ async def test_deactivation_waits_only_for_an_uninterruptible_step(
     async with fake_supervisor(worker) as fake:
         task = await fake.task_runner.reconcile(connection_id)
         assert task is not None
-        await until(lambda: task.uninterruptible, "a task that must not be interrupted")
+        await async_until(
+            lambda: task.uninterruptible, "a task that must not be interrupted", SECONDS
+        )
         organization = await sync_to_async(Organization.objects.get)(pk=connection_id)
         await sync_to_async(set_active)(organization, False, ALICE)
         deactivated = asyncio.create_task(fake.task_runner.reconcile(connection_id))
