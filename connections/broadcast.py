@@ -15,6 +15,8 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 
 WORKERS = "workers"
+OUTBOXES = "outboxes"
+"""Workers listen to it for messages to send."""
 ALL_CONNECTIONS_GROUP = "connections"
 """Gets a message for every connection; each consumer decides what its client may see."""
 
@@ -32,6 +34,11 @@ def notify_changed(connection_id: int) -> None:
 def notify_requested(connection_id: int) -> None:
     """Notify readers and workers, on commit, that a worker has to do something."""
     _on_commit(connection_id, connection_group(connection_id), ALL_CONNECTIONS_GROUP, WORKERS)
+
+
+def notify_outbox(connection_id: int) -> None:
+    """Notify workers, on commit, that an organization has a message to send."""
+    _on_commit(connection_id, OUTBOXES)
 
 
 async def leave_group(layer: Any, group: str, channel: str) -> None:

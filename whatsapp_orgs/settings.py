@@ -6,6 +6,7 @@ none). An invalid value prevents the start with one line that names the variable
 
 import math
 import os
+import re
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -99,10 +100,25 @@ def secret_key() -> str:
     raise ImproperlyConfigured(f"{path} is empty. Delete it, or set SECRET_KEY.")
 
 
+def data_keys() -> dict[str, str]:
+    """Return the keys in DATA_KEYS by their ids. Raises ImproperlyConfigured."""
+    found = dict(item.partition(":")[::2] for item in env.list("DATA_KEYS", default=[]))
+    for key_id, key in found.items():
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,20}", key_id) or not re.fullmatch(
+            r"[A-Za-z0-9_-]{43}=", key
+        ):
+            raise ImproperlyConfigured(
+                "DATA_KEYS must be a list like ID:KEY,ID:KEY, each key of 32 bytes in base64url."
+            )
+    return found
+
+
 # --- Security (whatsapp_orgs/checks.py refuses unsafe values) -------------------------------------
 SECRET_KEY = secret_key()
 # Old keys: their signatures stay valid, and nothing new is signed with them.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# Keys for texts and files at rest, the one for new ones first; empty: derived from SECRET_KEY.
+DATA_KEYS = data_keys()
 DEBUG = boolean("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -158,7 +174,9 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "whatsapp_orgs",
     "organizations",
+    "events",
     "connections",
+    "messaging",
 ]
 
 MIDDLEWARE = [
@@ -352,6 +370,20 @@ PAIRING_TIMEOUT_SECONDS = positive_number("PAIRING_TIMEOUT_SECONDS", 270)
 OUTDATED_RETRY_SECONDS = positive_number("OUTDATED_RETRY_SECONDS", 300)
 # How long logins are refused before the status recommends a new code.
 LOGIN_REFUSED_LONG_SECONDS = positive_number("LOGIN_REFUSED_LONG_SECONDS", 180)
+
+# --- Messages -------------------------------------------------------------------------------------
+# The defaults of each organization; an owner can set others.
+MESSAGES_PER_MINUTE = whole_number("MESSAGES_PER_MINUTE", 60)
+NEW_RECIPIENTS_PER_DAY = whole_number("NEW_RECIPIENTS_PER_DAY", 50)
+# Seconds between two messages of an organization, on average; before a first message to someone.
+MESSAGE_GAP_SECONDS = positive_number("MESSAGE_GAP_SECONDS", 0.6)
+NEW_RECIPIENT_GAP_SECONDS = positive_number("NEW_RECIPIENT_GAP_SECONDS", 5)
+# Messages of an organization that may wait; more are refused.
+OUTBOX_LIMIT = whole_number("OUTBOX_LIMIT", 10_000)
+# How long WhatsApp may take to accept a message before its outcome is unknown.
+SEND_TIMEOUT_SECONDS = positive_number("SEND_TIMEOUT_SECONDS", 60)
+# How long only answers are sent after WhatsApp has refused a first message (463).
+REPLIES_ONLY_SECONDS = positive_number("REPLIES_ONLY_SECONDS", 3600)
 
 # --- Limits ---------------------------------------------------------------------------------------
 # New attempts within ten minutes. WhatsApp bans numbers with too many. Repeated requests for a

@@ -29,6 +29,7 @@ PLURALS = {
 APPS = {
     "organizations": ("organizations",),
     "connections": ("connections",),
+    "messaging": ("messaging",),
     "whatsapp_orgs": ("whatsapp_orgs", "templates"),
 }
 EXCLUDED_FOLDERS = {"tests", "migrations", "worker", "__pycache__"}

@@ -1,0 +1,107 @@
+"""What the worker needs to know of messages: it moves them, and does not know what they are.
+
+The commands that start a worker hand it an implementation (`messaging.port`). All methods are
+blocking and use the database; each does one transaction for each organization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from connections.actions import Fence
+
+Record = Mapping[str, Any]
+"""One line of a spool: see connections/worker/child/spool.py."""
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message to hand to the library now; it is marked as being sent.
+
+    `content`: for `ClientHandle.send`. `resolve`: the number to ask WhatsApp about first, as
+    `+5511…`, or "". `media`: the name of its file in the storage, or "".
+    """
+
+    message_id: int
+    fence: Fence
+    content: dict[str, Any]
+    resolve: str = ""
+    media: str = ""
+
+
+@dataclass(frozen=True)
+class SendOutcome:
+    """What became of an outgoing message. `error`: as in `SendResult`, "" for accepted.
+
+    `whatsapp_id`: also set when the outcome is unknown and the library's table names the id.
+    `maybe_sent`: WhatsApp may have it although there is an error.
+    """
+
+    message_id: int
+    fence: Fence
+    whatsapp_id: str = ""
+    at: int = 0
+    error: str = ""
+    code: int = 0
+    maybe_sent: bool = False
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A message whose sending nobody follows any more. `secret`: what the library stored of it."""
+
+    message_id: int
+    connection_id: int
+    store: str
+    secret: bytes
+
+
+@dataclass(frozen=True)
+class StoredSecret:
+    """A message in the library's table of secrets: it was decrypted, or is about to be sent."""
+
+    row: int
+    chat: str
+    sender: str
+    whatsapp_id: str
+
+
+class MessagePort(Protocol):
+    """Stores what comes in, and says what goes out."""
+
+    def store_incoming(self, connection_id: int, records: Sequence[Record]) -> None:
+        """Store records of one organization, each once."""
+
+    def with_outgoing(self, connection_ids: Collection[int]) -> list[int]:
+        """Return those of these connections that have a message to send now."""
+
+    def take_outgoing(self, fence: Fence) -> Outgoing | None:
+        """Mark the next message of a connection as being sent, and return it.
+
+        None when nothing is due: nothing waits, or pacing says later. Raises Superseded.
+        """
+
+    def record_resolved(
+        self, outgoing: Outgoing, found: Mapping[str, str] | None, error: str
+    ) -> Outgoing | None:
+        """Store what WhatsApp said about a number. Return what to send, None for nothing."""
+
+    def record_outcome(self, outcome: SendOutcome) -> None:
+        """Store the outcome of a message."""
+
+    def interrupted(self, worker_id: int, in_flight: Collection[int]) -> list[Interrupted]:
+        """Return messages of this worker's or of nobody's connections that nobody follows."""
+
+    def record_interrupted(self, message: Interrupted, whatsapp_id: str | None) -> None:
+        """Store what the table of secrets says: an id, or None when it was never sent."""
+
+    def secrets_position(self, fence: Fence) -> int:
+        """Return the newest row of the connection's table of secrets that was compared."""
+
+    def record_secrets(self, fence: Fence, secrets: Sequence[StoredSecret], position: int) -> None:
+        """Report messages of the table that were never stored, and keep the position."""
+
+    def maintain(self) -> None:
+        """Expire what waited too long, and delete what is not kept any longer."""

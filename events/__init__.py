@@ -1,0 +1,1 @@
+"""The log of each organization that other software reads: numbered events, in commit order."""

@@ -1,0 +1,46 @@
+"""Notify the readers of a log, after a commit, that it has grown. It sends ids, never data."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+logger = logging.getLogger(__name__)
+
+
+def log_group(organization_id: int) -> str:
+    """Return the name of the group of one organization's log."""
+    return f"log.{organization_id}"
+
+
+@dataclass(frozen=True)
+class _Appended:
+    organization_id: int
+
+    def __call__(self) -> None:
+        async_to_sync(_send)(self.organization_id)
+
+
+def notify_appended(organization_id: int) -> None:
+    """Notify readers on commit, once for each organization of a transaction."""
+    callback, database = _Appended(organization_id), transaction.get_connection()
+    # A callback of another savepoint may be dropped with it.
+    savepoints = set(database.savepoint_ids)
+    pending = database.run_on_commit
+    if not any(found == callback and ids == savepoints for ids, found, _ in pending):
+        transaction.on_commit(callback)
+
+
+async def _send(organization_id: int) -> None:
+    layer = get_channel_layer()
+    assert layer is not None, "CHANNEL_LAYERS has no default layer"
+    message = {"type": "log.appended", "organization": organization_id}
+    try:
+        await layer.group_send(log_group(organization_id), message)
+    except Exception:
+        # The events are committed; readers find them at their next check.
+        logger.exception("channel layer did not take a message", extra={"log": organization_id})

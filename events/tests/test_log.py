@@ -1,0 +1,70 @@
+"""The log of an organization: numbered without gaps, read by a cursor, encrypted at rest."""
+
+import pytest
+from django.db import connection, transaction
+
+from events import log
+from events.log import NewEvent
+from events.models import Event, EventType
+from organizations.models import Organization
+
+pytestmark = pytest.mark.django_db
+
+
+def received(text: str) -> NewEvent:
+    return NewEvent(EventType.MESSAGE_RECEIVED, {"text": {"body": text}}, subject="m1")
+
+
+@pytest.fixture
+def organization() -> Organization:
+    return Organization.objects.create(name="Padaria")
+
+
+def append(organization: Organization, *events: NewEvent) -> None:
+    with transaction.atomic():
+        log.append(organization.pk, events)
+
+
+def test_events_are_numbered_from_one_in_each_organization(organization: Organization) -> None:
+    other = Organization.objects.create(name="Farmácia")
+    append(organization, received("a"), received("b"))
+    append(other, received("c"))
+    append(organization, received("d"))
+    assert [event.sequence for event in log.read(organization.pk, 0, 10)] == [1, 2, 3]
+    assert [event.sequence for event in log.read(other.pk, 0, 10)] == [1]
+    assert log.last_sequence(organization.pk) == 3
+
+
+def test_sequence_of_a_rolled_back_transaction_is_used_again(organization: Organization) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        log.append(organization.pk, [received("a")])
+        raise RuntimeError
+    append(organization, received("b"))
+    assert [event.data for event in log.read(organization.pk, 0, 10)] == [{"text": {"body": "b"}}]
+    assert log.last_sequence(organization.pk) == 1
+
+
+def test_reader_gets_the_events_after_its_cursor_of_the_wanted_types(
+    organization: Organization,
+) -> None:
+    status = NewEvent(EventType.MESSAGE_STATUS, {"state": "sent"})
+    append(organization, received("a"), status, received("b"), status)
+    assert [e.sequence for e in log.read(organization.pk, 1, 2)] == [2, 3]
+    found = log.read(organization.pk, 0, 10, [EventType.MESSAGE_STATUS])
+    assert [event.sequence for event in found] == [2, 4]
+
+
+def test_data_is_not_readable_in_the_database(organization: Organization) -> None:
+    append(organization, received("a secret text"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT data FROM events_event")
+        stored = cursor.fetchone()[0]
+    assert "secret" not in stored
+    assert stored.startswith("secret-key:")
+
+
+def test_redacted_event_keeps_its_number_and_loses_its_text(organization: Organization) -> None:
+    append(organization, received("a secret text"))
+    log.redact(organization.pk, "m1", ["text"])
+    event = Event.objects.get()
+    assert (event.sequence, event.data) == (1, {})

@@ -1,0 +1,1 @@
+"""Messages of the linked numbers: the outbox, the inbox, contacts, media and pacing."""

@@ -1,0 +1,171 @@
+"""Stores what became of a message that was handed to the library."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from connections.worker.message_port import Interrupted, Outgoing, SendOutcome
+from messaging.actions import contacts, receipts, statuses
+from messaging.actions.contacts import Address
+from messaging.actions.dispatch import outgoing_of
+from messaging.models import Message, Outbox
+from organizations.phone_numbers import spellings
+
+logger = logging.getLogger(__name__)
+
+State = Message.State
+
+RESTRICTED = 463
+"""WhatsApp's code for an account that may only answer for a while."""
+
+FAILURES = {
+    "refused": "refused",
+    "not_on_whatsapp": "not_on_whatsapp",
+    "upload_failed": "upload_failed",
+    "media_gone": "media_gone",
+    "unsupported": "unsupported",
+    "failed": "failed",
+}
+"""Errors after which nothing went out, and trying again does not help."""
+
+FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=2), timedelta(minutes=1)
+MAX_RESENDS = 1
+
+
+@transaction.atomic
+def record(outcome: SendOutcome) -> None:
+    """Store the outcome of a message, unless it was stored before."""
+    message = _sending(outcome.message_id)
+    if message is None or message.claim != outcome.fence.claim:
+        return
+    if not outcome.error:
+        return _accept(message, outcome)
+    logger.warning(
+        "a message was not sent",
+        extra={
+            "organization": message.organization_id,
+            "why": outcome.error,
+            "code": outcome.code,
+        },
+    )
+    if outcome.maybe_sent:
+        _set_unknown(message, outcome.error, outcome.whatsapp_id)
+    elif outcome.error in FAILURES:
+        _fail(message, outcome)
+    else:
+        requeue(message, "not_sent_yet")
+
+
+def _sending(message_id: int) -> Message | None:
+    """Lock a message that is being sent."""
+    sending = Message.objects.select_for_update(of=("self",)).select_related("contact", "media")
+    return sending.filter(pk=message_id, state=State.SENDING).first()
+
+
+def _accept(message: Message, outcome: SendOutcome) -> None:
+    at = datetime.fromtimestamp(outcome.at, UTC) if outcome.at else timezone.now()
+    message.whatsapp_id, message.happened_at = outcome.whatsapp_id, at
+    statuses.set_state(message, State.SENT)
+    statuses.save(message.organization_id, [message], "whatsapp_id", "happened_at")
+    message.contact.last_sent_at = timezone.now()
+    message.contact.save(update_fields=["last_sent_at"])
+    receipts.apply_early(message.organization_id, [message])
+
+
+def _fail(message: Message, outcome: SendOutcome) -> None:
+    reason = FAILURES[outcome.error]
+    if reason == "refused" and outcome.code == RESTRICTED:
+        reason = "restricted"
+        until = timezone.now() + timedelta(seconds=settings.REPLIES_ONLY_SECONDS)
+        Outbox.objects.filter(organization=message.organization_id).update(replies_only_until=until)
+    statuses.set_state(message, State.FAILED, reason)
+    statuses.save(message.organization_id, [message])
+
+
+def _set_unknown(message: Message, error: str, whatsapp_id: str) -> None:
+    """Say that nobody knows; or send it once more, where the sender prefers that."""
+    resend = message.on_unknown == Message.OnUnknown.RESEND and message.tries <= MAX_RESENDS
+    if resend:
+        return requeue(message, "not_sent_yet")
+    reason = error if error in ("timed_out", "lost") else "host_gone"
+    message.whatsapp_id = whatsapp_id
+    statuses.set_state(message, State.UNKNOWN, reason)
+    statuses.save(message.organization_id, [message], "whatsapp_id")
+    receipts.apply_early(message.organization_id, [message])
+
+
+def requeue(message: Message, reason: str) -> None:
+    """Queue a message again that never left; the waits between the tries grow."""
+    wait = min(FIRST_RETRY * 2 ** min(message.tries - 1, 10), LONGEST_RETRY)
+    message.state, message.reason = State.QUEUED, reason
+    message.sending_at, message.not_before = None, timezone.now() + wait
+    message.save(update_fields=["state", "reason", "sending_at", "not_before"])
+
+
+@transaction.atomic
+def record_resolved(
+    outgoing: Outgoing, found: Mapping[str, str] | None, error: str
+) -> Outgoing | None:
+    """Store what WhatsApp said about a number. Return what to send, None for nothing.
+
+    `found`: `lid` and `phone` (digits) of the account, None when there is none.
+    """
+    message = _sending(outgoing.message_id)
+    if message is None or message.claim != outgoing.fence.claim:
+        return None
+    if error:
+        requeue(message, "not_sent_yet")
+        return None
+    contact = message.contact
+    contact.resolved_at, contact.on_whatsapp = timezone.now(), found is not None
+    contact.save(update_fields=["resolved_at", "on_whatsapp"])
+    if found is None:
+        statuses.set_state(message, State.FAILED, "not_on_whatsapp")
+        statuses.save(message.organization_id, [message])
+        return None
+    account = found.get("phone", "")
+    if account in spellings(contact.number):
+        # The account's own spelling is what is written to, and what is shown.
+        contact.number = account
+        contact.save(update_fields=["number"])
+    address = Address(contact.number, found.get("lid", ""))
+    message.contact = contacts.find_or_create(message.organization_id, address)
+    return replace(outgoing_of(message, outgoing.fence), resolve="")
+
+
+def interrupted(worker_id: int, in_flight: Collection[int]) -> list[Interrupted]:
+    """Return messages being sent that nobody follows: their worker or host process has ended."""
+    owned = Q(organization__connection__worker=worker_id) | Q(organization__connection__worker=None)
+    left = Message.objects.filter(owned, state=State.SENDING).exclude(pk__in=in_flight)
+    return [
+        Interrupted(
+            message.pk,
+            message.organization_id,
+            message.organization.connection.store_name,
+            message.secret,
+        )
+        for message in left.select_related("organization__connection").order_by("pk")[:200]
+    ]
+
+
+@transaction.atomic
+def record_interrupted(found: Interrupted, whatsapp_id: str | None) -> None:
+    """Store what the library's table of secrets says about an interrupted message.
+
+    An id: it may have gone out. None: it never left, so it is queued again.
+    """
+    message = _sending(found.message_id)
+    if message is None:
+        return
+    if whatsapp_id is None:
+        requeue(message, "interrupted")
+    else:
+        _set_unknown(message, "host_gone", whatsapp_id)

@@ -1,0 +1,71 @@
+"""Changes the state of outgoing messages, with the event in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.utils import timezone
+
+from events import log
+from events.log import NewEvent
+from events.models import EventType
+from messaging.models import Message
+
+State = Message.State
+
+TIMES = {
+    State.SENDING: "sending_at",
+    State.SENT: "sent_at",
+    State.DELIVERED: "delivered_at",
+    State.READ: "read_at",
+    State.PLAYED: "played_at",
+    State.FAILED: "ended_at",
+    State.UNKNOWN: "ended_at",
+    State.EXPIRED: "ended_at",
+    State.CANCELLED: "ended_at",
+}
+"""The column with the time of each state."""
+
+STEPS = (State.SENDING, State.SENT, State.DELIVERED, State.READ, State.PLAYED)
+"""The states that follow each other; steps may be skipped, and never go back."""
+
+FIELDS = ["state", "reason", *dict.fromkeys(TIMES.values())]
+
+
+def set_state(message: Message, state: State, reason: str = "", at: datetime | None = None) -> None:
+    """Set a message's state, its reason and the time of the step, without saving."""
+    message.state, message.reason = state, reason
+    if column := TIMES.get(state):
+        setattr(message, column, at or timezone.now())
+    if state in STEPS:
+        message.ended_at = None  # A receipt has resolved an unknown outcome.
+
+
+def may_advance(message: Message, state: State) -> bool:
+    """Return whether a receipt for `state` tells more than the message's state does."""
+    if message.state == State.UNKNOWN:
+        return state in STEPS
+    return message.state in STEPS and STEPS.index(state) > STEPS.index(State(message.state))
+
+
+def status_event(message: Message) -> NewEvent:
+    """Return the `message.status` event of a message's present state."""
+    at = getattr(message, TIMES.get(State(message.state), "created_at")) or timezone.now()
+    data = {
+        "id": message.public_id,
+        "state": message.state,
+        "reason": message.reason or None,
+        "waId": message.contact.number or None,
+        "whatsappId": message.whatsapp_id or None,
+        "at": at.isoformat(),
+    }
+    return NewEvent(EventType.MESSAGE_STATUS, data, message.public_id)
+
+
+def save(organization_id: int, messages: Iterable[Message], *fields: str) -> None:
+    """Save messages of one organization whose state has changed, and append their events."""
+    changed = list(messages)
+    if changed:
+        Message.objects.bulk_update(changed, [*FIELDS, *fields])
+        log.append(organization_id, [status_event(message) for message in changed])

@@ -1,0 +1,26 @@
+"""The models of messaging: contacts, messages, media, and each organization's settings."""
+
+from messaging.models.contacts import Contact
+from messaging.models.identifiers import new_public_id
+from messaging.models.media import Media
+from messaging.models.messages import (
+    FINAL_STATES,
+    EarlyReceipt,
+    HandledId,
+    IdempotencyKey,
+    Message,
+)
+from messaging.models.settings import MessagingSettings, Outbox
+
+__all__ = [
+    "FINAL_STATES",
+    "Contact",
+    "EarlyReceipt",
+    "HandledId",
+    "IdempotencyKey",
+    "Media",
+    "Message",
+    "MessagingSettings",
+    "Outbox",
+    "new_public_id",
+]

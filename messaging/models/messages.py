@@ -1,0 +1,196 @@
+"""Messages, and what belongs to their sending: idempotency keys and early receipts."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as lazy
+
+from messaging.models.contacts import Contact
+from messaging.models.identifiers import new_public_id
+from messaging.models.media import Media
+from organizations.encryption import EncryptedJSONField
+from organizations.models import ACTOR_LENGTH, ApiToken, Organization
+
+
+class Message(models.Model):
+    """One message of an organization, in either direction. Only `messaging.actions` writes it."""
+
+    class Direction(models.TextChoices):
+        OUT = "out", lazy("Out")
+        IN = "in", lazy("In")
+        ELSEWHERE = "elsewhere", lazy("Written on another device")
+
+    class State(models.TextChoices):
+        QUEUED = "queued", lazy("Queued")
+        HELD = "held", lazy("Held")
+        SENDING = "sending", lazy("Sending")
+        SENT = "sent", lazy("Sent")
+        DELIVERED = "delivered", lazy("Delivered")
+        READ = "read", lazy("Read")
+        PLAYED = "played", lazy("Played")
+        FAILED = "failed", lazy("Failed")
+        UNKNOWN = "unknown", lazy("Unknown")
+        EXPIRED = "expired", lazy("Expired")
+        CANCELLED = "cancelled", lazy("Cancelled")
+        RECEIVED = "received", lazy("Received")
+        UNREADABLE = "unreadable", lazy("Not readable yet")
+        LOST = "lost", lazy("Lost here, on the phone only")
+
+    class OnUnknown(models.TextChoices):
+        KEEP = "keep", lazy("Keep it unknown")
+        RESEND = "resend", lazy("Send it once more")
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="messages"
+    )
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="messages")
+    public_id = models.CharField(max_length=40, unique=True, default=new_public_id)
+    direction = models.CharField(max_length=10, choices=Direction.choices)
+    type = models.CharField(max_length=20)
+    content = EncryptedJSONField(help_text="The object of its type, and `context`, as JSON.")
+    media = models.ForeignKey(
+        Media, on_delete=models.SET_NULL, null=True, blank=True, related_name="messages"
+    )
+    state = models.CharField(lazy("state"), max_length=12, choices=State.choices)
+    reason = models.CharField(max_length=40, blank=True)
+    whatsapp_id = models.CharField(max_length=100, blank=True)
+    group = models.CharField(max_length=60, blank=True, help_text="The group's address, if any.")
+    number = models.CharField(
+        max_length=20, blank=True, help_text="The linked number at that time, digits."
+    )
+
+    created_at = models.DateTimeField(default=timezone.now)
+    happened_at = models.DateTimeField(
+        default=timezone.now, help_text="When it was written, by WhatsApp's clock."
+    )
+    expires_at = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text="A try that never reached WhatsApp is repeated then."
+    )
+    sending_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    played_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it failed, expired, was cancelled or became unknown."
+    )
+
+    tries = models.PositiveSmallIntegerField(default=0)
+    claim = models.PositiveBigIntegerField(
+        default=0, help_text="The claim of the connection's owner that is sending it."
+    )
+    on_unknown = models.CharField(
+        max_length=10, choices=OnUnknown.choices, default=OnUnknown.KEEP.value
+    )
+    actor = models.CharField(max_length=ACTOR_LENGTH, blank=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True
+    )
+    token = models.ForeignKey(ApiToken, on_delete=models.SET_NULL, null=True, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = lazy("message")
+        verbose_name_plural = lazy("messages")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "contact", "whatsapp_id"],
+                condition=~Q(whatsapp_id=""),
+                name="one_message_per_chat_and_id",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["organization", "id"],
+                condition=Q(state__in=["queued", "held", "sending"]),
+                name="messages_waiting",
+            ),
+            models.Index(fields=["organization", "whatsapp_id"]),
+            models.Index(fields=["organization", "direction", "created_at"]),
+            models.Index(fields=["contact", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"Message {self.public_id} ({self.state})"
+
+    @property
+    def secret(self) -> bytes:
+        """The 32 bytes that the library stores beside WhatsApp's id before it sends.
+
+        Each try has its own, so that the id of a repeated message is never an older try's.
+        """
+        return hashlib.sha256(f"message {self.public_id} try {self.tries}".encode()).digest()
+
+
+FINAL_STATES = frozenset(
+    {
+        *(Message.State.SENT, Message.State.DELIVERED, Message.State.READ, Message.State.PLAYED),
+        *(Message.State.FAILED, Message.State.UNKNOWN),
+        *(Message.State.EXPIRED, Message.State.CANCELLED),
+    }
+)
+"""The states of an outgoing message that nothing is waiting for; receipts still move it on."""
+
+
+class IdempotencyKey(models.Model):
+    """The `Idempotency-Key` of a request, and the message that it made."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    key_hash = models.CharField(max_length=64)
+    body_hash = models.CharField(max_length=64)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "key_hash"], name="one_message_per_idempotency_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Key of message {self.message_id}"
+
+
+class HandledId(models.Model):
+    """The id of a message from WhatsApp that made no row: a reaction, an edit, a group's message.
+
+    It is handled once, however often it arrives, and is not taken for a lost message.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    whatsapp_id = models.CharField(max_length=100)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "whatsapp_id"], name="handled_once_per_id"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Handled in {self.organization_id}"
+
+
+class EarlyReceipt(models.Model):
+    """A receipt that came before the id of its message was stored."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    whatsapp_id = models.CharField(max_length=100)
+    state = models.CharField(max_length=12, choices=Message.State.choices)
+    at = models.DateTimeField()
+    stored_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "whatsapp_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.state} receipt"

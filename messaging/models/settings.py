@@ -1,0 +1,87 @@
+"""Each organization's settings for messages, and the state of its outbox."""
+
+from __future__ import annotations
+
+from django.conf import settings as project_settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as lazy
+
+from organizations.models import Organization
+
+
+class MessagingSettings(models.Model):
+    """What an owner decides about the messages of an organization. Without a row: the defaults."""
+
+    organization = models.OneToOneField(
+        Organization,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="messaging_settings",
+    )
+    sending_stopped_at = models.DateTimeField(
+        null=True, blank=True, help_text="While it is set, nothing is sent."
+    )
+    operators_read = models.BooleanField(lazy("operators read and write messages"), default=False)
+    groups = models.BooleanField(lazy("keep messages of groups"), default=False)
+    erase_delivered_texts = models.BooleanField(
+        lazy("erase texts once they are delivered"), default=False
+    )
+    retention_days = models.PositiveSmallIntegerField(
+        lazy("days to keep messages"), default=90, help_text=lazy("0: for ever.")
+    )
+    messages_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Empty: the installation's MESSAGES_PER_MINUTE."
+    )
+    new_recipients_per_day = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Empty: the installation's NEW_RECIPIENTS_PER_DAY."
+    )
+
+    class Meta:
+        verbose_name = lazy("message settings")
+        verbose_name_plural = lazy("message settings")
+
+    def __str__(self) -> str:
+        return f"Message settings of {self.organization_id}"
+
+    @classmethod
+    def of(cls, organization_id: int) -> MessagingSettings:
+        """Return the organization's settings; the defaults, not stored, where it has none."""
+        found = cls.objects.filter(organization=organization_id).first()
+        return found or cls(organization_id=organization_id)
+
+    @property
+    def per_minute(self) -> int:
+        """Messages that may leave within a minute, 0 for no limit."""
+        own = self.messages_per_minute
+        return project_settings.MESSAGES_PER_MINUTE if own is None else own
+
+    @property
+    def new_per_day(self) -> int:
+        """People never written to or heard from who may be written to in 24 hours, 0: no limit."""
+        own = self.new_recipients_per_day
+        return project_settings.NEW_RECIPIENTS_PER_DAY if own is None else own
+
+
+class Outbox(models.Model):
+    """What the worker keeps of an organization's sending. Its row lock orders the writers."""
+
+    organization = models.OneToOneField(
+        Organization, on_delete=models.CASCADE, primary_key=True, related_name="outbox"
+    )
+    store_name = models.CharField(
+        max_length=50, blank=True, help_text="The link that the outbox belongs to."
+    )
+    number = models.CharField(max_length=20, blank=True, help_text="That link's number, digits.")
+    next_send_at = models.DateTimeField(
+        default=timezone.now, help_text="The gap between two messages ends here."
+    )
+    replies_only_until = models.DateTimeField(
+        null=True, help_text="WhatsApp refused a first message (463); until then only answers go."
+    )
+    checked_secrets = models.BigIntegerField(
+        default=0, help_text="The newest row of the library's secrets that was compared."
+    )
+
+    def __str__(self) -> str:
+        return f"Outbox of {self.organization_id}"

@@ -1,0 +1,51 @@
+"""The worker's way to messages: implements `connections.worker.message_port.MessagePort`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from connections.actions import Fence
+from connections.worker.message_port import (
+    Interrupted,
+    Outgoing,
+    Record,
+    SendOutcome,
+    StoredSecret,
+)
+from messaging.actions import dispatch, incoming, lost, maintenance, outcomes
+
+
+class Messages:
+    """Stores what comes in, and says what goes out. See `MessagePort`."""
+
+    def store_incoming(self, connection_id: int, records: Sequence[Record]) -> None:
+        incoming.store(connection_id, records)
+
+    def with_outgoing(self, connection_ids: Collection[int]) -> list[int]:
+        return dispatch.with_outgoing(connection_ids)
+
+    def take_outgoing(self, fence: Fence) -> Outgoing | None:
+        return dispatch.take(fence)
+
+    def record_resolved(
+        self, outgoing: Outgoing, found: Mapping[str, str] | None, error: str
+    ) -> Outgoing | None:
+        return outcomes.record_resolved(outgoing, found, error)
+
+    def record_outcome(self, outcome: SendOutcome) -> None:
+        outcomes.record(outcome)
+
+    def interrupted(self, worker_id: int, in_flight: Collection[int]) -> list[Interrupted]:
+        return outcomes.interrupted(worker_id, in_flight)
+
+    def record_interrupted(self, message: Interrupted, whatsapp_id: str | None) -> None:
+        outcomes.record_interrupted(message, whatsapp_id)
+
+    def secrets_position(self, fence: Fence) -> int:
+        return lost.position(fence)
+
+    def record_secrets(self, fence: Fence, secrets: Sequence[StoredSecret], position: int) -> None:
+        lost.record_secrets(fence, secrets, position)
+
+    def maintain(self) -> None:
+        maintenance.maintain()

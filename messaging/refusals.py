@@ -1,0 +1,56 @@
+"""Requests about messages that are refused, with what the API answers."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+
+class MessageRefused(Exception):
+    """A request that changes nothing. `status`: of HTTP; `code`: for software."""
+
+    status = 409
+    code = "refused"
+    text = ""
+
+    def __init__(self, retry_after: int | None = None) -> None:
+        super().__init__(self.code)
+        self.retry_after = retry_after
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what to do, in the active language."""
+        return gettext(self.text)
+
+
+class Inactive(MessageRefused):
+    code = "organization_inactive"
+    text = _("This organization is deactivated. Reactivate it before you send messages.")
+
+
+class SendingStopped(MessageRefused):
+    code = "sending_stopped"
+    text = _("Sending is stopped for this organization. An owner can allow it again.")
+
+
+class QueueFull(MessageRefused):
+    status = 429
+    code = "queue_full"
+    text = _("Too many messages wait already. Try again when some of them have left.")
+
+
+class KeyReused(MessageRefused):
+    status = 422
+    code = "idempotency_key_reused"
+    text = _("This Idempotency-Key was used with another body. Use a new key for a new message.")
+
+
+class NotCancellable(MessageRefused):
+    code = "not_cancellable"
+    text = _("Only a message that is queued or held can be cancelled.")
+
+
+class UnknownTarget(MessageRefused):
+    status = 400
+    code = "unknown_message"
+    text = _("There is no such message in this conversation.")
