@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
+from typing import NamedTuple
+
+SECRETS_LIMIT = 500
+
+
+class MessageSecret(NamedTuple):
+    """A message that the library has decrypted, or was about to send."""
+
+    row: int
+    chat: str
+    sender: str
+    message_id: str
+    secret: bytes
 
 
 class StoreBackend(ABC):
@@ -41,6 +54,29 @@ class StoreBackend(ABC):
     @abstractmethod
     def linked_number(self, organization_id: int, store: str) -> str:
         """Return the number (digits) whose credentials a store holds, "" for none.
+
+        Raises StoreDamaged, StoreUnusable.
+        """
+
+    @abstractmethod
+    def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str:
+        """Return WhatsApp's id of the message that was sent with a secret of our own, "" for none.
+
+        The library stores both right before it sends. Raises StoreDamaged, StoreUnusable.
+        """
+
+    @abstractmethod
+    def newest_secret(self, organization_id: int, store: str) -> int:
+        """Return the number of the newest message secret in a store, 0 for none.
+
+        The numbers grow. Raises StoreDamaged, StoreUnusable.
+        """
+
+    @abstractmethod
+    def message_secrets(
+        self, organization_id: int, store: str, after: int, upto: int
+    ) -> list[MessageSecret]:
+        """Return the messages whose secrets have these numbers, oldest first, at most 500.
 
         Raises StoreDamaged, StoreUnusable.
         """

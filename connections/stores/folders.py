@@ -10,8 +10,9 @@ from collections.abc import Collection
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from connections.stores.base import StoreBackend
+from connections.stores.base import SECRETS_LIMIT, MessageSecret, StoreBackend
 from connections.stores.errors import StoreDamaged, StoreUnusable
 from connections.stores.jids import number_of
 
@@ -57,21 +58,50 @@ class FolderBackend(StoreBackend):
         return bool(store) and self.path(organization_id, store).is_file()
 
     def linked_number(self, organization_id: int, store: str) -> str:
+        rows = self._read(organization_id, store, "SELECT jid FROM whatsmeow_device LIMIT 1")
+        return number_of(rows[0][0]) if rows else ""
+
+    def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str:
+        query = "SELECT message_id FROM whatsmeow_message_secrets WHERE key = ?"
+        rows = self._read(organization_id, store, query, secret)
+        return str(rows[0][0]) if rows else ""
+
+    def newest_secret(self, organization_id: int, store: str) -> int:
+        query = "SELECT coalesce(max(rowid), 0) FROM whatsmeow_message_secrets"
+        rows = self._read(organization_id, store, query)
+        return int(rows[0][0]) if rows else 0
+
+    def message_secrets(
+        self, organization_id: int, store: str, after: int, upto: int
+    ) -> list[MessageSecret]:
+        query = (
+            "SELECT rowid, chat_jid, sender_jid, message_id, key FROM whatsmeow_message_secrets"
+            " WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?"
+        )
+        rows = self._read(organization_id, store, query, after, upto, SECRETS_LIMIT)
+        return [MessageSecret(*row) for row in rows]
+
+    def _read(
+        self, organization_id: int, store: str, query: str, *values: object
+    ) -> list[tuple[Any, ...]]:
+        """Return a query's rows; none where the store or its tables are missing.
+
+        Raises StoreDamaged, StoreUnusable.
+        """
         path = self.path(organization_id, store)
         try:
             if not path.is_file():
-                return ""
+                return []
             with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
-                row = db.execute("SELECT jid FROM whatsmeow_device LIMIT 1").fetchone()
+                return db.execute(query, values).fetchall()
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
-                return ""  # whatsmeow was killed before it created its tables.
+                return []  # whatsmeow was killed before it created its tables.
             raise StoreUnusable(str(error)) from error
         except sqlite3.DatabaseError as error:
             raise StoreDamaged(str(error)) from error
         except OSError as error:
             raise StoreUnusable(error.strerror) from error
-        return number_of(row[0]) if row else ""
 
     def organizations(self) -> set[int]:
         with suppress(FileNotFoundError):

@@ -23,7 +23,8 @@ from connections.stores.schemas import (
 BATCH = 1000
 COLUMNS = """
     SELECT table_name, column_name FROM information_schema.columns
-    WHERE table_schema = %s AND table_name LIKE 'whatsmeow%%' ORDER BY 1, 2
+    WHERE table_schema = %s AND table_name LIKE 'whatsmeow%%'
+      AND column_name <> 'row_number' ORDER BY 1, 2
 """
 READ_COMMENT = "SELECT obj_description(to_regnamespace(%s)::oid, 'pg_namespace')"
 

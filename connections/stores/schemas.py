@@ -14,11 +14,12 @@ import errno
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import errors, sql
 
-from connections.stores.base import StoreBackend
+from connections.stores.base import SECRETS_LIMIT, MessageSecret, StoreBackend
 from connections.stores.errors import StoreDamaged, StoreUnavailable, StoreUnusable
 from connections.stores.jids import number_of
 from connections.stores.postgres import Connections, host_url
@@ -28,6 +29,9 @@ FIND_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
 CREATE_VERSION_TABLE = sql.SQL(
     "CREATE TABLE {}.whatsmeow_version (version INTEGER, compat INTEGER)"
 )
+SECRETS_TABLE = "whatsmeow_message_secrets"
+ADD_ROW_NUMBERS = sql.SQL("ALTER TABLE {} ADD COLUMN row_number BIGSERIAL")
+"""The name of the new column is also in `schema_copies.COLUMNS`: a move leaves it out."""
 DROP_SCHEMA = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE")
 
 
@@ -74,20 +78,66 @@ class SchemaBackend(StoreBackend):
         return bool(row and row[0])
 
     def linked_number(self, organization_id: int, store: str) -> str:
+        query = "SELECT jid FROM {} LIMIT 1"
+        rows = self._read(organization_id, store, "whatsmeow_device", query)
+        return number_of(rows[0][0]) if rows else ""
+
+    def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str:
+        query = "SELECT message_id FROM {} WHERE key = %s"
+        rows = self._read(organization_id, store, SECRETS_TABLE, query, secret)
+        return str(rows[0][0]) if rows else ""
+
+    def newest_secret(self, organization_id: int, store: str) -> int:
+        self._number_secrets(organization_id, store)
+        query = "SELECT coalesce(max(row_number), 0) FROM {}"
+        rows = self._read(organization_id, store, SECRETS_TABLE, query)
+        return int(rows[0][0]) if rows else 0
+
+    def message_secrets(
+        self, organization_id: int, store: str, after: int, upto: int
+    ) -> list[MessageSecret]:
+        query = (
+            "SELECT row_number, chat_jid, sender_jid, message_id, key FROM {}"
+            " WHERE row_number > %s AND row_number <= %s ORDER BY row_number LIMIT %s"
+        )
+        rows = self._read(organization_id, store, SECRETS_TABLE, query, after, upto, SECRETS_LIMIT)
+        return [MessageSecret(*row) for row in rows]
+
+    def _number_secrets(self, organization_id: int, store: str) -> None:
+        """Add a column to the library's table that numbers its rows in their order.
+
+        SQLite numbers rows by itself. The library names its columns in each statement.
+        """
+        table = f"{schema_of(organization_id, store)}.{SECRETS_TABLE}"
+        query = (
+            "SELECT to_regclass(%s) IS NULL OR EXISTS (SELECT FROM pg_attribute"
+            " WHERE attrelid = to_regclass(%s) AND attname = 'row_number')"
+        )
+        with self.write_transaction() as db:
+            row = db.execute(query, (table, table)).fetchone()
+            if row and not row[0]:
+                identifier = sql.Identifier(*table.split("."))
+                db.execute(ADD_ROW_NUMBERS.format(identifier))
+
+    def _read(
+        self, organization_id: int, store: str, table: str, query: LiteralString, *values: object
+    ) -> list[tuple[Any, ...]]:
+        """Return a query's rows; none where the store or the table is missing.
+
+        `query` has `{}` for the table. Raises StoreDamaged, StoreUnusable.
+        """
         if not store:
-            return ""
-        device = sql.Identifier(schema_of(organization_id, store), "whatsmeow_device")
+            return []
+        name = sql.Identifier(schema_of(organization_id, store), table)
         try:
             with self.connections.transaction() as db:
-                query = sql.SQL("SELECT jid FROM {} LIMIT 1").format(device)
-                row = db.execute(query).fetchone()
+                return db.execute(sql.SQL(query).format(name), values).fetchall()
         except (errors.UndefinedTable, errors.InvalidSchemaName):
-            return ""
+            return []
         except (errors.DataCorrupted, errors.IndexCorrupted) as error:
             raise StoreDamaged(error_message(error)) from error
         except psycopg.Error as error:
             raise StoreUnusable(error_message(error)) from error
-        return number_of(row[0]) if row else ""
 
     def organizations(self) -> set[int]:
         found = (name.split("_")[1] for name in self._schemas_with_prefix("wa_"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from connections.stores import StoreBackend, StoreDamaged
+from connections.stores.base import MessageSecret
 from connections.tests.support.fake_client import Key
 
 
@@ -45,6 +46,17 @@ class FakeStores(StoreBackend):
         if (organization_id, store) in self.damaged:
             raise StoreDamaged
         return self.content.get((organization_id, store), "")
+
+    def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str:
+        return ""
+
+    def newest_secret(self, organization_id: int, store: str) -> int:
+        return 0
+
+    def message_secrets(
+        self, organization_id: int, store: str, after: int, upto: int
+    ) -> list[MessageSecret]:
+        return []
 
     def organizations(self) -> set[int]:
         return {organization for organization, _ in self.content}

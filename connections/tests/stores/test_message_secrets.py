@@ -1,0 +1,59 @@
+"""The library's table of message secrets, read from both store backends."""
+
+from connections.stores import store_backend
+from connections.tests.support.store_backends import Stores, database, folders, postgres, stores
+
+__all__ = ["database", "folders", "stores", "postgres"]
+
+STORE = "attempt-1"
+SECRETS = """
+    CREATE TABLE whatsmeow_message_secrets (
+        our_jid TEXT, chat_jid TEXT, sender_jid TEXT, message_id TEXT, key {} NOT NULL,
+        PRIMARY KEY (our_jid, chat_jid, sender_jid, message_id)
+    )
+"""
+COLUMNS = "(our_jid, chat_jid, sender_jid, message_id, key)"
+
+
+def create_table(stores: Stores) -> None:
+    stores.link(7, STORE)
+    stores.write(7, STORE, SECRETS.format("BLOB" if stores.name == "folders" else "BYTEA"))
+
+
+def insert(stores: Stores, message_id: str, secret: bytes) -> None:
+    key = f"X'{secret.hex()}'" if stores.name == "folders" else f"'\\x{secret.hex()}'"
+    stores.write(
+        7,
+        STORE,
+        f"INSERT INTO whatsmeow_message_secrets {COLUMNS} "
+        f"VALUES ('me@s.whatsapp.net', '1@lid', '1@lid', '{message_id}', {key})",
+    )
+
+
+def test_sent_message_is_found_by_its_secret(stores: Stores) -> None:
+    create_table(stores)
+    insert(stores, "3EB0AA", bytes(32))
+    insert(stores, "3EB0BB", bytes([7]) * 32)
+    assert store_backend().sent_message_id(7, STORE, bytes([7]) * 32) == "3EB0BB"
+    assert store_backend().sent_message_id(7, STORE, bytes([8]) * 32) == ""
+
+
+def test_secrets_are_numbered_in_the_order_of_their_messages(stores: Stores) -> None:
+    create_table(stores)
+    insert(stores, "A", b"a")
+    first = store_backend().newest_secret(7, STORE)
+    insert(stores, "C", b"c")
+    insert(stores, "B", b"b")
+    newest = store_backend().newest_secret(7, STORE)
+    found = store_backend().message_secrets(7, STORE, first, newest)
+    assert [secret.message_id for secret in found] == ["C", "B"]
+    assert {(secret.chat, secret.sender) for secret in found} == {("1@lid", "1@lid")}
+    assert store_backend().message_secrets(7, STORE, newest, newest + 10) == []
+
+
+def test_missing_store_or_table_has_no_secrets(stores: Stores) -> None:
+    assert store_backend().newest_secret(8, STORE) == 0
+    assert store_backend().sent_message_id(8, STORE, b"a") == ""
+    assert store_backend().message_secrets(8, STORE, 0, 10) == []
+    stores.link(7, STORE)
+    assert store_backend().newest_secret(7, STORE) == 0
