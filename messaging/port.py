@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from connections.actions import Fence
 from connections.worker.message_port import (
@@ -21,7 +22,7 @@ class Messages:
     def store_incoming(self, connection_id: int, records: Sequence[Record]) -> None:
         incoming.store(connection_id, records)
 
-    def with_outgoing(self, connection_ids: Collection[int]) -> list[int]:
+    def with_outgoing(self, connection_ids: Collection[int]) -> Mapping[int, datetime]:
         return dispatch.with_outgoing(connection_ids)
 
     def take_outgoing(self, fence: Fence) -> Outgoing | None:
@@ -40,6 +41,9 @@ class Messages:
 
     def record_interrupted(self, message: Interrupted, whatsapp_id: str | None) -> None:
         outcomes.record_interrupted(message, whatsapp_id)
+
+    def read_media(self, name: str) -> bytes | None:
+        return None
 
     def secrets_position(self, fence: Fence) -> int:
         return lost.position(fence)

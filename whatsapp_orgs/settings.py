@@ -381,7 +381,7 @@ NEW_RECIPIENT_GAP_SECONDS = positive_number("NEW_RECIPIENT_GAP_SECONDS", 5)
 # Messages of an organization that may wait; more are refused.
 OUTBOX_LIMIT = whole_number("OUTBOX_LIMIT", 10_000)
 # How long WhatsApp may take to accept a message before its outcome is unknown.
-SEND_TIMEOUT_SECONDS = positive_number("SEND_TIMEOUT_SECONDS", 60)
+SEND_TIMEOUT_SECONDS = positive_number("SEND_TIMEOUT_SECONDS", 30)
 # How long only answers are sent after WhatsApp has refused a first message (463).
 REPLIES_ONLY_SECONDS = positive_number("REPLIES_ONLY_SECONDS", 3600)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from connections.actions import Fence
@@ -36,7 +37,8 @@ class SendOutcome:
     """What became of an outgoing message. `error`: as in `SendResult`, "" for accepted.
 
     `whatsapp_id`: also set when the outcome is unknown and the library's table names the id.
-    `maybe_sent`: WhatsApp may have it although there is an error.
+    `maybe_sent`: WhatsApp may have it although there is an error. `final`: the library has ended
+    its call; before, a time-out means that it still tries.
     """
 
     message_id: int
@@ -46,6 +48,7 @@ class SendOutcome:
     error: str = ""
     code: int = 0
     maybe_sent: bool = False
+    final: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class StoredSecret:
     chat: str
     sender: str
     whatsapp_id: str
+    secret: bytes
 
 
 class MessagePort(Protocol):
@@ -74,8 +78,8 @@ class MessagePort(Protocol):
     def store_incoming(self, connection_id: int, records: Sequence[Record]) -> None:
         """Store records of one organization, each once."""
 
-    def with_outgoing(self, connection_ids: Collection[int]) -> list[int]:
-        """Return those of these connections that have a message to send now."""
+    def with_outgoing(self, connection_ids: Collection[int]) -> Mapping[int, datetime]:
+        """Return those of these connections in which a message waits, and when one may leave."""
 
     def take_outgoing(self, fence: Fence) -> Outgoing | None:
         """Mark the next message of a connection as being sent, and return it.
@@ -95,7 +99,13 @@ class MessagePort(Protocol):
         """Return messages of this worker's or of nobody's connections that nobody follows."""
 
     def record_interrupted(self, message: Interrupted, whatsapp_id: str | None) -> None:
-        """Store what the table of secrets says: an id, or None when it was never sent."""
+        """Store what the table of secrets says: an id, or None when it was never sent.
+
+        "": the table cannot be read.
+        """
+
+    def read_media(self, name: str) -> bytes | None:
+        """Return the content of a file in the storage, None when it is gone."""
 
     def secrets_position(self, fence: Fence) -> int:
         """Return the newest row of the connection's table of secrets that was compared."""

@@ -34,14 +34,12 @@ KNOWN = Q(contact__last_received_at=None, contact__first_written_at__isnull=Fals
 NEW = Q(contact__last_received_at=None, contact__first_written_at=None)
 
 
-def with_outgoing(connection_ids: Collection[int]) -> list[int]:
-    """Return those of these organizations that have a message to send now."""
-    now = timezone.now()
+def with_outgoing(connection_ids: Collection[int]) -> dict[int, datetime]:
+    """Return those of these organizations in which a message waits, and when one may leave."""
     queued = Message.objects.filter(organization__in=connection_ids, state=State.QUEUED)
-    queued = queued.filter(
-        Q(organization__outbox=None) | Q(organization__outbox__next_send_at__lte=now)
-    )
-    return sorted(queued.order_by().values_list("organization", flat=True).distinct())
+    rows = queued.order_by().values_list("organization", "organization__outbox__next_send_at")
+    now = timezone.now()
+    return {organization_id: at or now for organization_id, at in rows.distinct()}
 
 
 @transaction.atomic

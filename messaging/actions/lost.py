@@ -42,6 +42,7 @@ def record_secrets(fence: Fence, secrets: Sequence[StoredSecret], checked: int) 
     if connection is None:
         return
     ids = [secret.whatsapp_id for secret in secrets]
+    own = _secrets_being_sent(fence.connection_id)
     known = {
         *_ids_of(Message, fence.connection_id, ids),
         *_ids_of(HandledId, fence.connection_id, ids),
@@ -49,7 +50,9 @@ def record_secrets(fence: Fence, secrets: Sequence[StoredSecret], checked: int) 
     lost = [
         secret
         for secret in secrets
-        if secret.whatsapp_id not in known and _concerns_a_person(secret, connection)
+        if secret.whatsapp_id not in known
+        and secret.secret not in own
+        and _concerns_a_person(secret, connection)
     ]
     events = [_record_lost(connection, secret) for secret in lost]
     log.append(fence.connection_id, events)
@@ -69,6 +72,14 @@ def _ids_of(
 ) -> set[str]:
     rows = model._default_manager.filter(organization=organization_id, whatsapp_id__in=ids)
     return set(rows.values_list("whatsapp_id", flat=True))
+
+
+def _secrets_being_sent(organization_id: int) -> set[bytes]:
+    """Return the secrets of outgoing messages whose ids may not be stored yet."""
+    sending = Message.objects.filter(
+        organization=organization_id, state__in=(State.SENDING, State.UNKNOWN), whatsapp_id=""
+    )
+    return {message.secret for message in sending.only("public_id", "tries")}
 
 
 def _concerns_a_person(secret: StoredSecret, connection: Connection) -> bool:

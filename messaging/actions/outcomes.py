@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from connections.actions import Fence
 from connections.worker.message_port import Interrupted, Outgoing, SendOutcome
 from messaging.actions import contacts, receipts, statuses
 from messaging.actions.contacts import Address
@@ -36,6 +37,8 @@ FAILURES = {
 }
 """Errors after which nothing went out, and trying again does not help."""
 
+UNKNOWN_REASONS = {"timed_out": "timed_out", "lost": "lost"}
+
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=2), timedelta(minutes=1)
 MAX_RESENDS = 1
 
@@ -43,7 +46,7 @@ MAX_RESENDS = 1
 @transaction.atomic
 def record(outcome: SendOutcome) -> None:
     """Store the outcome of a message, unless it was stored before."""
-    message = _sending(outcome.message_id)
+    message = _sending(outcome.message_id, State.UNKNOWN)
     if message is None or message.claim != outcome.fence.claim:
         return
     if not outcome.error:
@@ -57,17 +60,17 @@ def record(outcome: SendOutcome) -> None:
         },
     )
     if outcome.maybe_sent:
-        _set_unknown(message, outcome.error, outcome.whatsapp_id)
+        _set_unknown(message, outcome)
     elif outcome.error in FAILURES:
         _fail(message, outcome)
     else:
         requeue(message, "not_sent_yet")
 
 
-def _sending(message_id: int) -> Message | None:
-    """Lock a message that is being sent."""
-    sending = Message.objects.select_for_update(of=("self",)).select_related("contact", "media")
-    return sending.filter(pk=message_id, state=State.SENDING).first()
+def _sending(message_id: int, *others: State) -> Message | None:
+    """Lock a message that is being sent, or in one of the other states."""
+    found = Message.objects.select_for_update(of=("self",)).select_related("contact", "media")
+    return found.filter(pk=message_id, state__in=(State.SENDING, *others)).first()
 
 
 def _accept(message: Message, outcome: SendOutcome) -> None:
@@ -90,14 +93,15 @@ def _fail(message: Message, outcome: SendOutcome) -> None:
     statuses.save(message.organization_id, [message])
 
 
-def _set_unknown(message: Message, error: str, whatsapp_id: str) -> None:
+def _set_unknown(message: Message, outcome: SendOutcome) -> None:
     """Say that nobody knows; or send it once more, where the sender prefers that."""
     resend = message.on_unknown == Message.OnUnknown.RESEND and message.tries <= MAX_RESENDS
-    if resend:
+    if outcome.final and resend:
         return requeue(message, "not_sent_yet")
-    reason = error if error in ("timed_out", "lost") else "host_gone"
-    message.whatsapp_id = whatsapp_id
-    statuses.set_state(message, State.UNKNOWN, reason)
+    if message.state == State.UNKNOWN and message.whatsapp_id == outcome.whatsapp_id:
+        return
+    message.whatsapp_id = outcome.whatsapp_id
+    statuses.set_state(message, State.UNKNOWN, UNKNOWN_REASONS.get(outcome.error, "host_gone"))
     statuses.save(message.organization_id, [message], "whatsapp_id")
     receipts.apply_early(message.organization_id, [message])
 
@@ -160,7 +164,8 @@ def interrupted(worker_id: int, in_flight: Collection[int]) -> list[Interrupted]
 def record_interrupted(found: Interrupted, whatsapp_id: str | None) -> None:
     """Store what the library's table of secrets says about an interrupted message.
 
-    An id: it may have gone out. None: it never left, so it is queued again.
+    An id, or "" when the table cannot be read: it may have gone out. None: it never left, so it
+    is queued again.
     """
     message = _sending(found.message_id)
     if message is None:
@@ -168,4 +173,5 @@ def record_interrupted(found: Interrupted, whatsapp_id: str | None) -> None:
     if whatsapp_id is None:
         requeue(message, "interrupted")
     else:
-        _set_unknown(message, "host_gone", whatsapp_id)
+        fence = Fence(message.organization_id, message.claim, 0)
+        _set_unknown(message, SendOutcome(message.pk, fence, whatsapp_id, error="host_gone"))
