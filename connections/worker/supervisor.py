@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import IO, TypeVar
 
 from channels.layers import get_channel_layer
@@ -20,7 +21,7 @@ from django.conf import settings
 from connections import actions, broadcast, simulator_bridge
 from connections.models import Worker
 from connections.stores import store_backend
-from connections.worker import single_worker
+from connections.worker import single_worker, spools
 from connections.worker.balancing import Balancer
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
 from connections.worker.hosts.client import ClientHandle
@@ -29,9 +30,12 @@ from connections.worker.hosts.handle import HostHandle
 from connections.worker.hosts.pool import HostPool
 from connections.worker.hosts.store_template import StoreTemplate
 from connections.worker.lease import Lease, Report
+from connections.worker.message_port import MessagePort
 from connections.worker.tasks.context import TaskContext
 from connections.worker.tasks.self_test import send_pending_test
 from connections.worker.tasks.task_runner import Capacity, TaskRunner
+from connections.worker.traffic.context import TrafficContext
+from connections.worker.traffic.traffic import MessageTraffic
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +46,8 @@ POLL_SECONDS = 2.0
 POLL_SINGLE_SECONDS = 3.0
 STEP_SECONDS = 0.2  # between steps of a bulk run, and of a drain
 # A stop ends within ten seconds: time to close the sockets, then to record the stop.
-CLOSE_TIMEOUT_SECONDS = 6.0
+CLOSE_TIMEOUT_SECONDS = 5.5
+DRAIN_SPOOLS_SECONDS = 1.5
 RECORD_STOP_SECONDS = 1.5
 REJOIN_SECONDS = 3600.0
 
@@ -50,10 +55,11 @@ REJOIN_SECONDS = 3600.0
 class Supervisor:
     """Runs the connections that this worker owns.
 
-    `drain_seconds`: how long a stop may take to hand them over to other workers.
+    `messages`: where their messages go. `drain_seconds`: how long a stop may take to hand them over
+    to other workers.
     """
 
-    def __init__(self, drain_seconds: float = 0.0) -> None:
+    def __init__(self, messages: MessagePort, drain_seconds: float = 0.0) -> None:
         # SQLite has a single worker, which holds a lock file.
         self.shared = Worker.are_shared()
         self._poll_seconds = POLL_SECONDS if self.shared else POLL_SINGLE_SECONDS
@@ -63,6 +69,8 @@ class Supervisor:
         environment = simulator_bridge.host_environment()
         self.fork_server = ForkServer(environment, settings.WARM_HOSTS, self._lease.descriptor)
         self._database = Database()
+        # A connection of their own: a burst of messages delays no other write.
+        self._message_database = Database()
         self._stores = store_backend()
         self._hosts = HostPool(self.fork_server)
         self._template = StoreTemplate()
@@ -75,6 +83,17 @@ class Supervisor:
         )
         self.connect_limiter = self.context.connect_limiter
         self.task_runner = TaskRunner(self.context, lambda: self.held, self._capacity, self.wake)
+        self.traffic = MessageTraffic(
+            TrafficContext(
+                port=messages,
+                tasks=lambda: self.task_runner.tasks,
+                get_worker=lambda: self.worker,
+                lease_held=lambda: self.held,
+                db=self._message_database.run,
+                to_thread=asyncio.to_thread,
+                stores=self._stores,
+            )
+        )
         self._woken: asyncio.Queue[int] = asyncio.Queue()
         self.balancer = Balancer(self.context, self.task_runner)
         self._lock_file: IO[str] | None = None
@@ -144,13 +163,17 @@ class Supervisor:
             await self._close()
 
     def _start_background_tasks(self) -> list[asyncio.Task[None]]:
-        functions = {
-            "listen": self._listen,
+        functions: dict[str, Callable[[], Awaitable[None]]] = {
+            "listen": partial(self._listen, broadcast.WORKERS, self.wake),
+            "listen for messages": partial(
+                self._listen, broadcast.OUTBOXES, self.traffic.notify_outbox
+            ),
             "poll": self._poll,
             "lease": self._replace_lost_lease,
             "recycle hosts": self._hosts.recycle,
             "store template": self._make_template,
             "bulk runs": self._advance_bulk_runs,
+            **self.traffic.background_tasks,
             **({"balance": self.balancer.run_once} if self.shared else {}),
         }
         tasks = [
@@ -206,6 +229,7 @@ class Supervisor:
         except TimeoutError:
             logger.warning("some clients did not close in time; killing their processes")
         self._hosts.kill()
+        await self._drain_spools()
         await self.fork_server.close()
         self._lease.stop()
         try:
@@ -214,9 +238,18 @@ class Supervisor:
         except (TimeoutError, *DATABASE_UNAVAILABLE):
             logger.warning("the stop could not be recorded; the heartbeat will expire")
         self._database.close()
+        self._message_database.close()
         if self._lock_file is not None:
             self._lock_file.close()
         logger.info("supervisor stopped")
+
+    async def _drain_spools(self) -> None:
+        """Store what came in last. What is not stored in time is stored at the next start."""
+        try:
+            async with asyncio.timeout(DRAIN_SPOOLS_SECONDS):
+                await self.traffic.close()
+        except TimeoutError:
+            logger.warning("messages are left for the next start")
 
     async def _run_forever(self, name: str, function: Callable[[], Awaitable[None]]) -> None:
         """Run a function again and again. Log its errors and continue."""
@@ -234,18 +267,19 @@ class Supervisor:
 
     # --- Requests -------------------------------------------------------------------------------
 
-    async def _listen(self) -> None:
+    async def _listen(self, group: str, notify: Callable[[int], None]) -> None:
+        """Call `notify` with the connection of each message to a group."""
         layer = get_channel_layer()
         assert layer is not None
         channel = await layer.new_channel()
         while True:
             # Group memberships expire after a day.
-            await layer.group_add(broadcast.WORKERS, channel)
+            await layer.group_add(group, channel)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(REJOIN_SECONDS):
                     while True:
                         message = await layer.receive(channel)
-                        self.wake(message["connection"])
+                        notify(message["connection"])
 
     async def _poll(self) -> None:
         if self.shared:
@@ -276,7 +310,11 @@ class Supervisor:
 
     async def open(self, connection_id: int, store: str, dedicated: bool = False) -> ClientHandle:
         """Resume a store's device in a pooled host. Raises HostError."""
-        return await self._hosts.open(self._stores.database(connection_id, store), dedicated)
+        address = self._stores.database(connection_id, store)
+        spool = await asyncio.to_thread(spools.new_path, connection_id, store)
+        client = await self._hosts.open(address, dedicated, str(spool))
+        self.traffic.follow(connection_id, client, spool)
+        return client
 
     def evict(self, connection_id: int, store: str) -> bool:
         """Kill hosts that may still hold a store's device. Return whether there were any."""

@@ -20,6 +20,7 @@ from connections.worker.hosts.handle import HostHandle
 from connections.worker.supervisor import Supervisor
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.pairing import Pairing
+from messaging.port import Messages
 from organizations.access import Actor
 from organizations.models import Organization
 
@@ -76,7 +77,7 @@ class ScriptedClients:
 @pytest.fixture
 async def supervisor() -> AsyncIterator[Supervisor]:
     """A supervisor that holds its lease, without background tasks."""
-    supervisor = Supervisor()
+    supervisor = Supervisor(Messages())
     supervisor._lease.worker = await sync_to_async(actions.start_worker)("w", alone=True)
     supervisor._lease._ends_at = math.inf
     try:

@@ -24,6 +24,7 @@ from connections.worker.supervisor import Supervisor
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.context import Clients, TaskContext
 from connections.worker.tasks.task_runner import Capacity, TaskRunner
+from messaging.port import Messages
 from organizations.access import Actor
 from organizations.actions import set_active
 from organizations.models import Organization
@@ -83,7 +84,7 @@ async def fake_supervisor(worker: Worker, capacity: int = 100) -> AsyncIterator[
 @asynccontextmanager
 async def supervisor_of(worker: Worker) -> AsyncIterator[Supervisor]:
     """The supervisor of one of several workers, with its lease held and no background tasks."""
-    supervisor = Supervisor()
+    supervisor = Supervisor(Messages())
     supervisor.shared = True
     supervisor._lease.worker = worker
     supervisor._lease._ends_at = math.inf

@@ -65,6 +65,13 @@ class TaskRunner:
         )
 
     @property
+    def tasks(self) -> dict[int, ConnectionTask]:
+        """Return the running tasks by connection."""
+        return {
+            pk: task for pk, (task, asyncio_task) in self._tasks.items() if not asyncio_task.done()
+        }
+
+    @property
     def load(self) -> int:
         """Return the number of running tasks."""
         return len(self.running)

@@ -91,8 +91,10 @@ class _ServerProcess:
         self._on_listening()
         if settings.EMBEDDED_WORKER:
             from connections.worker.supervisor import Supervisor
+            from messaging.port import Messages
 
-            self._supervisor = asyncio.get_event_loop().create_task(Supervisor().run(self._stop))
+            running = Supervisor(Messages()).run(self._stop)
+            self._supervisor = asyncio.get_event_loop().create_task(running)
             self._supervisor.add_done_callback(self._on_supervisor_end)
 
     def on_shutdown(self) -> Any:

@@ -1,0 +1,1 @@
+"""Moves messages between the clients of this worker and the database."""

@@ -1,0 +1,25 @@
+"""What the parts of the traffic share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from connections.models import Worker
+from connections.stores.base import StoreBackend
+from connections.worker.message_port import MessagePort
+from connections.worker.tasks.connection_task import ConnectionTask
+from connections.worker.tasks.context import RunFunction
+
+
+@dataclass(frozen=True)
+class TrafficContext:
+    """What the traffic uses of its worker."""
+
+    port: MessagePort
+    tasks: Callable[[], Mapping[int, ConnectionTask]]  # running ones, by connection
+    get_worker: Callable[[], Worker]
+    lease_held: Callable[[], bool]
+    db: RunFunction  # one by one; retries while the database is unavailable
+    to_thread: RunFunction
+    stores: StoreBackend

@@ -1,0 +1,155 @@
+"""Moves what WhatsApp brought from the spools of this machine into the database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from connections.outages import delays
+from connections.worker import spools
+from connections.worker.database import DATABASE_UNAVAILABLE
+from connections.worker.hosts.client import ClientHandle
+from connections.worker.message_port import Record
+from connections.worker.traffic.context import TrafficContext
+
+logger = logging.getLogger(__name__)
+
+# Stored lines are dropped when no more have come for so long, or when they are many.
+TRIM_SECONDS, TRIM_BYTES = 0.5, 1024 * 1024
+FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.2, 5.0
+TRIM_TIMEOUT_SECONDS = 5.0
+# How often spools without a client are looked for.
+LEFTOVER_SECONDS = 5.0
+
+
+@dataclass
+class Reader:
+    """Where a living client's spool has been read up to."""
+
+    connection_id: int
+    client: ClientHandle
+    path: Path
+    offset: int = 0
+    busy: bool = False
+
+    @property
+    def drained(self) -> bool:
+        """Whether all lines that the host has announced are stored."""
+        return not self.busy and not self.client.spooled.is_set()
+
+
+class IncomingTraffic:
+    """Reads the spools of living clients as they grow, and those that are left over."""
+
+    def __init__(self, context: TrafficContext) -> None:
+        self._context = context
+        self._readers: dict[Path, Reader] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def follow(self, connection_id: int, client: ClientHandle, path: Path) -> None:
+        """Read a new client's spool as it grows, until the client has ended."""
+        reader = self._readers[path] = Reader(connection_id, client, path)
+        task = asyncio.create_task(self._follow(reader), name=f"spool {connection_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def is_drained(self, connection_id: int) -> bool:
+        """Return whether all announced lines of a connection's spools are stored."""
+        readers = self._readers.values()
+        return all(reader.drained for reader in readers if reader.connection_id == connection_id)
+
+    async def close(self) -> None:
+        """Stop to follow; what is not stored yet is left in the spools."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _follow(self, reader: Reader) -> None:
+        waits = delays(FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS)
+        try:
+            while not reader.client.ended:
+                try:
+                    await self._read_and_trim(reader)
+                    waits = delays(FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS)
+                except (OSError, TimeoutError) as error:
+                    logger.warning(
+                        "a spool could not be read",
+                        extra={"organization": reader.connection_id, "why": type(error).__name__},
+                    )
+                    await asyncio.sleep(next(waits))
+                    reader.client.spooled.set()
+        finally:
+            # The rest is read as a leftover, as is the spool of a host that was killed.
+            del self._readers[reader.path]
+
+    async def _read_and_trim(self, reader: Reader) -> None:
+        """Wait for lines, store them, and let the host drop them once no more have come."""
+        await reader.client.spooled.wait()
+        while True:
+            reader.client.spooled.clear()
+            reader.busy = True
+            try:
+                reader.offset = await self._store_from(
+                    reader.connection_id, reader.path, reader.offset
+                )
+            finally:
+                reader.busy = False
+            try:
+                # Dropping the lines costs a round trip, so it waits for a pause.
+                async with asyncio.timeout(TRIM_SECONDS):
+                    await reader.client.spooled.wait()
+            except TimeoutError:
+                break
+            if reader.client.ended or reader.offset > TRIM_BYTES:
+                break
+        if reader.offset and not reader.client.ended:
+            reader.offset -= await reader.client.trim_spool(reader.offset, TRIM_TIMEOUT_SECONDS)
+
+    async def _store_from(self, connection_id: int, path: Path, offset: int) -> int:
+        """Store a spool's lines from an offset on. Return the offset behind the last one."""
+        while True:
+            batch = await self._context.to_thread(spools.read, path, offset)
+            if batch.end == offset:
+                return offset
+            await self._store(connection_id, batch.lines)
+            offset = batch.end
+
+    async def _store(self, connection_id: int, lines: Sequence[Record]) -> None:
+        """Store records; put aside those that the database refuses, so that they hold up nobody."""
+        context = self._context
+        try:
+            return await context.db(context.port.store_incoming, connection_id, lines)
+        except DATABASE_UNAVAILABLE:
+            raise
+        except Exception:
+            logger.exception("records could not be stored", extra={"organization": connection_id})
+        for line in lines:
+            try:
+                await context.db(context.port.store_incoming, connection_id, [line])
+            except DATABASE_UNAVAILABLE:
+                raise
+            except Exception as error:
+                logger.error(
+                    "a record is put aside",
+                    extra={"organization": connection_id, "why": type(error).__name__},
+                )
+                await context.to_thread(spools.put_aside, connection_id, json.dumps(line))
+
+    async def read_leftovers(self) -> None:
+        """Read and remove the spools whose clients have ended, every few seconds."""
+        await self.drain_leftovers()
+        await asyncio.sleep(LEFTOVER_SECONDS)
+
+    async def drain_leftovers(self) -> None:
+        """Read and remove the spools whose clients have ended."""
+        context = self._context
+        for found in await context.to_thread(lambda: list(spools.leftovers())):
+            if found.path not in self._readers:
+                await self._store_from(found.connection_id, found.path, 0)
+                await context.to_thread(spools.remove, found.path)

@@ -1,0 +1,54 @@
+"""The traffic of one worker: its background tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from connections.worker.hosts.client import ClientHandle
+from connections.worker.traffic.context import TrafficContext
+from connections.worker.traffic.incoming import IncomingTraffic
+from connections.worker.traffic.lost import LostMessages
+from connections.worker.traffic.outgoing import OutgoingTraffic
+
+MAINTAIN_SECONDS = 5.0
+
+
+class MessageTraffic:
+    """Moves messages between this worker's clients and the database."""
+
+    def __init__(self, context: TrafficContext) -> None:
+        self._context = context
+        self._outgoing = OutgoingTraffic(context)
+        self._incoming = IncomingTraffic(context)
+        self._lost = LostMessages(context, self._incoming)
+
+    def notify_outbox(self, connection_id: int) -> None:
+        """Look at an organization's outbox soon."""
+        self._outgoing.wake(connection_id)
+
+    def follow(self, connection_id: int, client: ClientHandle, spool: Path) -> None:
+        """Store what a new client's spool gets, as it comes."""
+        self._incoming.follow(connection_id, client, spool)
+
+    @property
+    def background_tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """The functions that the supervisor runs again and again, by name."""
+        return {
+            "send messages": self._outgoing.run,
+            "recover messages": self._outgoing.recover,
+            "read spools": self._incoming.read_leftovers,
+            "find lost messages": self._lost.run_round,
+            "maintain messages": self._maintain,
+        }
+
+    async def _maintain(self) -> None:
+        await asyncio.sleep(MAINTAIN_SECONDS)
+        if self._context.lease_held():
+            await self._context.db(self._context.port.maintain)
+
+    async def close(self) -> None:
+        """Store what the clients, which have ended, have left in their spools."""
+        await self._incoming.close()
+        await self._incoming.drain_leftovers()
