@@ -68,6 +68,36 @@ class ControlClient:
         messages = self._list("GET", "/messages")
         return [message for message in messages if number in ("", message["number"])]
 
+    def save_person(self, number: str = "", name: str = "", **behaviour: Any) -> dict[str, Any]:
+        """Create or change a person, a new one without number; return number, lid, name and so on.
+
+        `behaviour`: by_lid, hide_number, auto.
+        """
+        body = _without_empty({"number": number, "name": name})
+        return self._object("POST", "/people", body | behaviour)
+
+    def people(self) -> list[dict[str, Any]]:
+        """Return the people, each as `save_person` does."""
+        return self._list("GET", "/people")
+
+    def say(self, number: str, to: str, text: str = "", **message: Any) -> str:
+        """Let a person write to an account; return the message's id.
+
+        Without a text, `message` has the type and its object, as in the README.
+        """
+        body = {"type": "text", "text": {"body": text}} if text else {}
+        return str(
+            self._object("POST", f"/people/{number}/send", body | message | {"to": to})["id"]
+        )
+
+    def received(self, number: str, after: int = 0) -> list[dict[str, Any]]:
+        """Return the messages that a person has received, with an index above `after`."""
+        return self._list("GET", f"/people/{number}/messages?after={after}")
+
+    def sent(self, number: str = "", after: int = 0) -> list[dict[str, Any]]:
+        """Return what people have sent, to one account or to all, and the fate of each message."""
+        return self._list("GET", f"/sent?number={number}&after={after}")
+
     def scan(self, qr: str, *, number: str = "", name: str = "", platform: str = "") -> Linked:
         """Scan a QR code with a phone (a new one without `number`).
 

@@ -73,6 +73,11 @@ class Connection:
         """Return the device's address, empty while unknown."""
         return self.role.jid if self.role else ""
 
+    @property
+    def backlog(self) -> int:
+        """Return how many bytes the client has not read yet, beyond the network's buffers."""
+        return self._channel.backlog
+
     async def run(
         self,
         identity: NoiseIdentity,

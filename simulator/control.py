@@ -10,6 +10,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 from . import linkcode, params
+from .chats.api import PeopleControl
+from .chats.service import Chats
 from .faults import Trigger
 from .http import HttpError, Json, Request
 from .live_faults import apply
@@ -29,8 +31,10 @@ Route = Callable[[Request], Json | Awaitable[Json]]
 class Control:
     """Answers the requests of the control API for one world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, chats: Chats) -> None:
         self._world = world
+        self._chats = chats
+        self._people = PeopleControl(world, chats)
         self._started = time.time()
         self._routes: dict[tuple[str, str], Route] = {
             ("GET", "/health"): self._health,
@@ -54,7 +58,11 @@ class Control:
         """Return the response to a request. Raises HttpError (4xx, 5xx)."""
         route = self._routes.get((request.method, request.path))
         if route is None:
+            people = self._people.answer(request)
+            if people is not None:
+                return people
             known = request.path in {path for _, path in self._routes}
+            known = known or self._people.knows(request.path)
             raise HttpError(405 if known else 404, "no such call")
         answer = route(request)
         return await answer if inspect.isawaitable(answer) else answer
@@ -92,6 +100,7 @@ class Control:
                 "number": device.phone.number,
                 "name": device.phone.name,
                 "online": self._is_online(device),
+                "waiting": self._chats.waiting(device),
             }
             for jid, device in self._world.devices.items()
         ]
@@ -221,6 +230,7 @@ class Control:
     def _reset(self, request: Request) -> Json:
         params.reject_unknown(request.body)
         self._world.delete_all()
+        self._chats.reset()
         self._world.faults.clear()
         closed = list(self._world.connections.values())
         for connection in closed:

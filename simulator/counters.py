@@ -26,6 +26,7 @@ class Statistics:
     prekey_uploads: int = 0
     messages: int = 0
     messages_unreadable: int = 0
+    people_messages: int = 0
     protocol_errors: int = 0
 
 

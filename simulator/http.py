@@ -9,11 +9,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 log = logging.getLogger(__name__)
 
 _READ_SECONDS = 10.0
-_MAX_BODY = 65_536
+_MAX_BODY = 8 << 20
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 
 Json = dict[str, Any] | list[Any]
@@ -30,10 +31,11 @@ class HttpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A method, a path without its query, and the JSON object of the body (empty if none)."""
+    """A method, a path, its query, and the JSON object of the body (empty if none)."""
 
     method: str
     path: str
+    query: dict[str, str]
     body: dict[str, Any]
 
 
@@ -73,9 +75,10 @@ async def _read(reader: asyncio.StreamReader) -> Request:
         raise HttpError(403, "only for programs on this machine")
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > _MAX_BODY or "transfer-encoding" in headers:
-        raise HttpError(413, "the body needs a Content-Length of at most 65536")
+        raise HttpError(413, f"the body needs a Content-Length of at most {_MAX_BODY}")
     raw = await reader.readexactly(int(length))
-    return Request(request_line[0], request_line[1].partition("?")[0], _object(raw))
+    target = urlsplit(request_line[1])
+    return Request(request_line[0], target.path, dict(parse_qsl(target.query)), _object(raw))
 
 
 def _object(raw: bytes) -> dict[str, Any]:

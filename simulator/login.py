@@ -5,27 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 
-from . import messages
+from .chats.service import Chats
 from .faults import ROUND_TRIP_MS
-from .jids import SERVER, USER_SERVER, Jid
+from .jids import USER_SERVER, Jid
 from .live_faults import apply, drop
 from .nodes import Attribute, Node
 from .roles import ClientConnection
-from .stanzas import is_message, replaced
+from .stanzas import replaced
 from .store import Device
 from .wire import Message
 from .world import World
 
 
 def log_in(
-    world: World, connection: ClientConnection, static: bytes, payload: Message
+    world: World, chats: Chats, connection: ClientConnection, static: bytes, payload: Message
 ) -> Session | None:
     """Return the session of a ClientPayload's device, or None after refusing the login."""
     device = world.devices.get(Jid(str(payload.number(1)), USER_SERVER, payload.number(18)))
     if device is None or device.noise_key != static:
         refuse_login(world, connection, 401)
         return None
-    return Session(world, connection, device)
+    return Session(world, chats, connection, device)
 
 
 def refuse_login(
@@ -63,8 +63,11 @@ def refused_by_fault(world: World, connection: ClientConnection, switch: str = "
 class Session:
     """The session of a linked device: `logging_in` until the client reports that it is active."""
 
-    def __init__(self, world: World, connection: ClientConnection, device: Device) -> None:
+    def __init__(
+        self, world: World, chats: Chats, connection: ClientConnection, device: Device
+    ) -> None:
         self.state = "logging_in"
+        self._chats = chats
         self._connection = connection
         self._world = world
         self._device = device
@@ -106,24 +109,14 @@ class Session:
             return
         if node.tag == "iq" and node.get("type") in ("get", "set"):
             self._handlers.get(node.get("xmlns"), self._connection.answer)(node)
-        elif node.tag in ("message", "receipt"):
-            self._acknowledge(node)
+        else:
+            self._chats.take(self._device, node, self._connection)
 
     def end(self) -> None:
         """Mark the device as offline."""
         if self._world.online.get(self._device.jid) is self._connection:
             del self._world.online[self._device.jid]
-
-    def _acknowledge(self, node: Node) -> None:
-        attrs: dict[str, Attribute] = {"class": node.tag, "id": node.get("id")}
-        attrs |= {"from": node.attrs.get("to", SERVER), "t": str(int(time.time()))}
-        if is_message(node):
-            self._world.statistics.messages += 1
-            if fault := self._world.faults.take("nack", self._connection):
-                attrs["error"] = str(fault.integer("error"))
-            else:
-                messages.deliver(self._world, self._device, node)
-        self._connection.send(Node("ack", attrs))
+        self._chats.detach(self._device, self._connection)
 
     def _take_login_fault(self) -> bool:
         faults = self._world.faults
@@ -155,8 +148,7 @@ class Session:
         self._world.store.save_device(self._device)
         lid = self._device.phone.lid_jid(self._device.device)
         self._connection.send(Node("success", {"t": str(int(time.time())), "lid": lid}))
-        offline = Node("offline", {"count": "0"})
-        self._connection.send(Node("ib", {"from": SERVER}, [offline]))
+        self._chats.attach(self._device, self._connection)
         self._drop_if_armed()
 
     def _drop_if_armed(self) -> None:
@@ -177,15 +169,11 @@ class Session:
             older.send_final(replaced())
 
     def _encrypt(self, query: Node) -> None:
-        if prekeys := query.child("list"):
-            self._device.prekeys += len(prekeys.children())
-            self._world.statistics.prekey_uploads += 1
-            self._world.store.save_device(self._device)
-            if bundle := messages.parse_upload(query):
-                self._world.upload(self._device, *bundle)
+        if query.child("list"):
+            self._chats.upload(self._device, query)
             self._connection.answer(query)
         elif query.child("key"):
-            self._connection.answer(query, messages.key_bundles(self._world, query))
+            self._connection.answer(query, self._chats.directory.answer_keys(query))
         elif query.child("count"):
             value = str(self._device.prekeys)
             self._connection.answer(query, [Node("count", {"value": value})])
@@ -213,7 +201,8 @@ class Session:
         self._connection.close_later(2.0)
 
     def _users(self, query: Node) -> None:
-        self._connection.answer(query, messages.device_list(self._world, query))
+        users = self._chats.directory.answer_users(query, self._device)
+        self._connection.answer(query, users)
 
     def _ping(self, query: Node) -> None:
         self._world.statistics.pings += 1

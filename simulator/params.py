@@ -48,6 +48,14 @@ def digits(body: Body, name: str, default: str | None = None) -> str:
     return number
 
 
+def flag(body: Body, name: str, default: bool) -> bool:
+    """Return an optional true or false."""
+    value = body.get(name, default)
+    if not isinstance(value, bool):
+        raise HttpError(400, f"{name} must be true or false")
+    return value
+
+
 def integer(body: Body, name: str, minimum: int, maximum: int) -> int:
     """Return a required whole number within bounds."""
     value = body.get(name)

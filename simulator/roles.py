@@ -63,6 +63,10 @@ class ClientConnection(Protocol):
     def jid(self) -> str:
         """Return the device's address, empty while unknown."""
 
+    @property
+    def backlog(self) -> int:
+        """Return how many bytes the client has not read yet, beyond the network's buffers."""
+
     def send(self, node: Node) -> None:
         """Send a stanza."""
 

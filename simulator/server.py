@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .certificates import ca_file, noise_identity, tls_context
-from .connection import Connection
+from .chats.service import Chats
+from .connection import ChooseRole, Connection
 from .control import Control
 from .files import private_directory, write_private
 from .http import serve_request
@@ -68,10 +69,11 @@ async def run(options: Options) -> None:
 async def _serve(options: Options, directory: Path, world: World, stop: asyncio.Event) -> None:
     identity, tls = noise_identity(directory), tls_context(directory)
     certificate = identity.chain()
-    control = Control(world)
+    chats = Chats(world)
+    control, choose_role = Control(world, chats), _role_chooser(chats)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await Connection(world, reader, writer).run(identity, certificate, tls, _choose_role)
+        await Connection(world, reader, writer).run(identity, certificate, tls, choose_role)
 
     async def request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await serve_request(control.handle, reader, writer)
@@ -92,14 +94,19 @@ async def _serve(options: Options, directory: Path, world: World, stop: asyncio.
         await asyncio.wait(tasks, timeout=_STOP_SECONDS)
 
 
-def _choose_role(
-    world: World, connection: ClientConnection, static: bytes, payload: Message
-) -> Role | None:
-    if not payload.data(19):
-        return log_in(world, connection, static, payload)
-    if refused_by_fault(world, connection, "pairing"):
-        return None
-    return Pairing(world, connection, static, payload.message(19))
+def _role_chooser(chats: Chats) -> ChooseRole:
+    """Return the function that chooses what a connection is for, by its first message."""
+
+    def choose(
+        world: World, connection: ClientConnection, static: bytes, payload: Message
+    ) -> Role | None:
+        if not payload.data(19):
+            return log_in(world, chats, connection, static, payload)
+        if refused_by_fault(world, connection, "pairing"):
+            return None
+        return Pairing(world, connection, static, payload.message(19))
+
+    return choose
 
 
 def _tracked(serve: Client, tasks: set[asyncio.Task[None]]) -> Client:

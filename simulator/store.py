@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .jids import Jid
 from .phone import Phone
-from .signal_session import Bundle
+from .signal.identity import Bundle
 from .xeddsa import KeyPair
 
 _SCHEMA = """
@@ -55,29 +55,29 @@ class Store:
     """The SQLite file of a World."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self.database = sqlite3.connect(path, isolation_level=None)
         path.chmod(0o600)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
+        self.database.execute("PRAGMA journal_mode=WAL")
+        self.database.execute("PRAGMA synchronous=NORMAL")
+        self.database.executescript(_SCHEMA)
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self.database.close()
 
     def phones(self) -> Iterator[Phone]:
         """Yield all phones."""
-        for number, lid, seed, *rest in self._db.execute("SELECT * FROM phone"):
+        for number, lid, seed, *rest in self.database.execute("SELECT * FROM phone"):
             yield Phone(number, lid, KeyPair(seed), *rest)
 
     def devices(self, phones: dict[str, Phone]) -> Iterator[Device]:
         """Yield all linked devices. `phones`: by number."""
-        for number, *rest in self._db.execute("SELECT * FROM device"):
+        for number, *rest in self.database.execute("SELECT * FROM device"):
             yield Device(phones[number], *rest)
 
     def save_phone(self, phone: Phone) -> None:
         """Insert or replace a phone."""
-        self._db.execute(
+        self.database.execute(
             "INSERT OR REPLACE INTO phone VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 phone.number,
@@ -92,7 +92,7 @@ class Store:
 
     def save_device(self, device: Device) -> None:
         """Insert or replace a linked device."""
-        self._db.execute(
+        self.database.execute(
             "INSERT OR REPLACE INTO device VALUES (?, ?, ?, ?, ?, ?)",
             (
                 device.phone.number,
@@ -107,14 +107,14 @@ class Store:
     def delete_device(self, device: Device) -> None:
         """Delete a linked device."""
         for table in ("device", "bundle"):
-            self._db.execute(
+            self.database.execute(
                 f"DELETE FROM {table} WHERE number = ? AND device = ?",
                 (device.phone.number, device.device),
             )
 
     def save_bundle(self, device: Device, bundle: Bundle, keys: bytes) -> None:
         """Insert or replace a linked device's bundle and one-time keys."""
-        self._db.execute(
+        self.database.execute(
             "INSERT OR REPLACE INTO bundle VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 device.phone.number,
@@ -130,7 +130,7 @@ class Store:
 
     def bundle(self, device: Device) -> tuple[Bundle, bytes] | None:
         """Return a linked device's bundle and one-time keys, or None."""
-        row = self._db.execute(
+        row = self.database.execute(
             "SELECT registration, identity, signed_id, signed, signature, keys FROM bundle "
             "WHERE number = ? AND device = ?",
             (device.phone.number, device.device),
@@ -139,15 +139,15 @@ class Store:
 
     def delete_all(self) -> None:
         """Delete all devices and phones, in one transaction."""
-        self._db.executescript(
+        self.database.executescript(
             "BEGIN; DELETE FROM device; DELETE FROM bundle; DELETE FROM phone; COMMIT;"
         )
 
     def setting(self, name: str) -> str | None:
         """Return a stored setting, or None."""
-        row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        row = self.database.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def save_setting(self, name: str, value: str) -> None:
         """Store a setting."""
-        self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+        self.database.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))

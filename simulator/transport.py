@@ -76,6 +76,11 @@ class Channel:
         self._frames: list[bytes] = []
         self._first = True
 
+    @property
+    def backlog(self) -> int:
+        """Return how many bytes wait because the client does not read."""
+        return self._writer.transport.get_write_buffer_size()
+
     def answer_proxy_request(self, status: str) -> None:
         """Answer the proxy request with a status line such as `200 Connection established`."""
         headers = "" if status.startswith("200") else "Content-Length: 0\r\n"
@@ -126,7 +131,7 @@ class Channel:
         except WebSocketException as error:
             raise TransportError("the WebSocket is closing") from error
         self._flush()
-        if self._writer.transport.get_write_buffer_size() > _MAX_UNSENT:
+        if self.backlog > _MAX_UNSENT:
             self.abort()
 
     def close(self, code: int = 1000) -> None:

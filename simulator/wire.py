@@ -1,8 +1,12 @@
-"""A minimal protobuf codec, sufficient for the messages of handshake and pairing."""
+"""A minimal protobuf codec, sufficient for handshake, pairing and the content of messages."""
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Mapping
+
 Value = int | bytes
+Field = int | float | bytes | str | list[bytes]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -12,7 +16,33 @@ class WireError(ValueError):
 
 
 class Message(dict[int, Value]):
-    """A decoded message: the last value by field number."""
+    """A decoded message: the last value by field number; `all` returns the earlier ones, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeated: dict[int, list[Value]] = {}
+
+    def add(self, field: int, value: Value) -> None:
+        """Add a value of a field."""
+        if field in self:
+            self._repeated.setdefault(field, [self[field]]).append(value)
+        self[field] = value
+
+    def all(self, field: int) -> list[Message]:
+        """Return all nested messages of a repeated field."""
+        values = self._repeated.get(field, [self[field]] if field in self else [])
+        return [decode(value) for value in values if isinstance(value, bytes)]
+
+    def text(self, field: int) -> str:
+        """Return a text field, empty when absent. Raises WireError for other types."""
+        return self.data(field).decode("utf-8", "replace")
+
+    def double(self, field: int) -> float:
+        """Return a double field, 0 when absent. Raises WireError for other types."""
+        data = self.data(field)
+        if len(data) not in (0, 8):
+            raise WireError(f"field {field} is not a double")
+        return float(struct.unpack("<d", data)[0]) if data else 0.0
 
     def data(self, field: int) -> bytes:
         """Return a length-delimited field, empty when absent. Raises WireError for other types."""
@@ -33,12 +63,17 @@ class Message(dict[int, Value]):
         return decode(self.data(field))
 
 
-def encode(fields: dict[int, int | bytes | str]) -> bytes:
-    """Encode non-negative ints, bytes and texts by field number, in the given order."""
+def encode(fields: Mapping[int, Field]) -> bytes:
+    """Encode non-negative ints, doubles, bytes, texts and lists of bytes, in the given order."""
     out = bytearray()
     for field, value in fields.items():
         if isinstance(value, int):
             out += _varint(field << 3 | _VARINT) + _varint(value)
+        elif isinstance(value, float):
+            out += _varint(field << 3 | _FIXED64) + struct.pack("<d", value)
+        elif isinstance(value, list):
+            for item in value:
+                out += encode({field: item})
         else:
             raw = value.encode() if isinstance(value, str) else value
             out += _varint(field << 3 | _BYTES) + _varint(len(raw)) + raw
@@ -54,7 +89,8 @@ def decode(data: bytes) -> Message:
         if field == 0:
             raise WireError("field number 0")
         if kind == _VARINT:
-            message[field], index = _read_varint(data, index)
+            number, index = _read_varint(data, index)
+            message.add(field, number)
             continue
         if kind == _BYTES:
             size, index = _read_varint(data, index)
@@ -64,7 +100,7 @@ def decode(data: bytes) -> Message:
             raise WireError(f"unknown wire type {kind}")
         if index + size > len(data):
             raise WireError("message cut short")
-        message[field] = data[index : index + size]
+        message.add(field, data[index : index + size])
         index += size
     return message
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .counters import LoginCount, Statistics
@@ -11,12 +12,17 @@ from .faults import Faults
 from .jids import Jid
 from .phone import MAX_DEVICE, Phone, ReceivedMessage, new_phone
 from .roles import ClientConnection, PairingRole
-from .signal_session import Bundle
+from .signal.identity import Bundle, Identity
+from .spelling import canonical
 from .store import Device, Store
 
 _MAX_EXPIRED_REFS = 50_000
 _MESSAGES = 1000
 _KEY_ID, _KEY = 3, 35
+_FEW_PREKEYS = 5
+
+
+DeviceHook = Callable[[Device], None]
 
 
 class DeviceLimitReached(Exception):
@@ -31,7 +37,10 @@ class Settings:
 
 
 class World:
-    """The simulator's state; all methods must be called on the event loop."""
+    """The simulator's state; all methods must be called on the event loop.
+
+    The hooks are called after a device was linked or unlinked, and when it has few prekeys left.
+    """
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -45,8 +54,18 @@ class World:
         self.pairings: dict[str, PairingRole] = {}
         self.messages: deque[ReceivedMessage] = deque(maxlen=_MESSAGES)
         self.login_counts: defaultdict[str, LoginCount] = defaultdict(LoginCount)
+        self.on_link: DeviceHook = _ignore
+        self.on_unlink: DeviceHook = _ignore
+        self.on_few_prekeys: DeviceHook = _ignore
+        self._numbers: dict[str, str] = {}
+        self._by_number: defaultdict[str, dict[int, Device]] = defaultdict(dict)
+        self._identities: dict[str, Identity] = {}
         self._expired_refs: OrderedDict[str, None] = OrderedDict()
         self._ids = itertools.count(1)
+        for phone in self.phones.values():
+            self._index(phone)
+        for device in self.devices.values():
+            self._by_number[device.phone.number][device.device] = device
 
     def new_id(self) -> str:
         """Return a new id for a connection."""
@@ -63,8 +82,23 @@ class World:
         if is_new or profile != (phone.name, phone.platform):
             phone.name, phone.platform = profile
             self.phones[phone.number] = phone
+            self._index(phone)
             self.store.save_phone(phone)
         return phone
+
+    def phone_by_lid(self, lid: str) -> Phone | None:
+        """Return the phone with a LID, or None."""
+        return self.phones.get(self._numbers.get(f"{lid}@lid", ""))
+
+    def phone_by_spelling(self, number: str) -> Phone | None:
+        """Return the phone with a number, or with the number's other spelling, or None."""
+        return self.phones.get(number) or self.phones.get(self._numbers.get(canonical(number), ""))
+
+    def identity(self, phone: Phone) -> Identity:
+        """Return a phone's Signal keys."""
+        if phone.number not in self._identities:
+            self._identities[phone.number] = Identity(phone.keys, phone.raw_id)
+        return self._identities[phone.number]
 
     def new_device_number(self, phone: Phone) -> int:
         """Return a number (1 to 255) for the next companion. Raises DeviceLimitReached."""
@@ -80,16 +114,19 @@ class World:
 
     def devices_of(self, number: str) -> list[Device]:
         """Return the companions of a phone."""
-        return [device for device in self.devices.values() if device.phone.number == number]
+        return list(self._by_number[number].values()) if number in self._by_number else []
 
     def link(self, device: Device) -> None:
         """Store a companion as linked."""
         if device.phone.number not in self.phones:
             # A reset removed the phone between the scan and the companion's answer.
             self.phones[device.phone.number] = device.phone
+            self._index(device.phone)
             self.store.save_phone(device.phone)
         self.devices[device.jid] = device
+        self._by_number[device.phone.number][device.device] = device
         self.store.save_device(device)
+        self.on_link(device)
 
     def upload(self, device: Device, bundle: Bundle, keys: bytes) -> None:
         """Store a companion's bundle, and add `keys` to its remaining one-time keys."""
@@ -107,13 +144,17 @@ class World:
         self.store.save_bundle(device, bundle, keys[_KEY:])
         device.prekeys = max(0, device.prekeys - 1)
         self.store.save_device(device)
+        if device.prekeys == _FEW_PREKEYS - 1:
+            self.on_few_prekeys(device)
         key_id = int.from_bytes(keys[:_KEY_ID], "big")
         return replace(bundle, key_id=key_id, key=keys[_KEY_ID:_KEY])
 
     def remove_device(self, device: Device) -> None:
         """Delete a companion, so that its next login fails."""
         self.devices.pop(device.jid, None)
+        self._by_number[device.phone.number].pop(device.device, None)
         self.store.delete_device(device)
+        self.on_unlink(device)
 
     def delete_all(self) -> None:
         """Delete all companions and phones."""
@@ -121,6 +162,9 @@ class World:
         self.login_counts.clear()
         self.messages.clear()
         self.phones.clear()
+        self._numbers.clear()
+        self._by_number.clear()
+        self._identities.clear()
         self.store.delete_all()
 
     def set_refs(self, refs: int) -> None:
@@ -144,3 +188,11 @@ class World:
     def is_expired(self, ref: str) -> bool:
         """Return whether a reference is known and expired."""
         return ref in self._expired_refs
+
+    def _index(self, phone: Phone) -> None:
+        self._numbers[f"{phone.lid}@lid"] = phone.number
+        self._numbers.setdefault(canonical(phone.number), phone.number)
+
+
+def _ignore(_device: Device) -> None:
+    """Do nothing, until somebody asks for the event."""

@@ -21,8 +21,8 @@ class KeyPair:
         self._signer = Ed25519PrivateKey.from_private_bytes(self.seed)
         edwards = self._signer.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self._sign_bit = edwards[31] & 0x80
-        scalar = hashlib.sha512(self.seed).digest()[:32]
-        self._agreement = X25519PrivateKey.from_private_bytes(scalar)
+        self.scalar = hashlib.sha512(self.seed).digest()[:32]
+        self._agreement = X25519PrivateKey.from_private_bytes(self.scalar)
         self.public = self._agreement.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     def sign(self, message: bytes) -> bytes:

@@ -63,6 +63,15 @@ class Companion:
         self.process.stdin.write(line.encode() + b"\n")
         self.process.stdin.flush()
 
+    def chat(self, do: str, **fields: Any) -> None:
+        """Send a command about messages."""
+        self.send_command(f"chat {json.dumps({'do': do, **fields})}")
+
+    def send_text(self, to: str, text: str) -> str:
+        """Send a text to a number or an address, and return its id."""
+        self.chat("send", to=to, message={"conversation": text})
+        return str(self.wait("sent", forbidden=("error",))["id"])
+
     def kill(self) -> None:
         """End the process (SIGKILL)."""
         self.process.kill()
@@ -88,6 +97,15 @@ def companion(simulator: Simulator, database: Path) -> Iterator[Companion]:
         yield running
     finally:
         running.kill()
+
+
+@contextmanager
+def linked(simulator: Simulator, database: Path, number: str) -> Iterator[Companion]:
+    """Link a companion and run it from its second login on."""
+    link(simulator, database, number)
+    with companion(simulator, database) as running:
+        running.wait("Connected")
+        yield running
 
 
 def link(simulator: Simulator, database: Path, number: str = "") -> tuple[str, str]:

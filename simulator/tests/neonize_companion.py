@@ -2,7 +2,7 @@
 
 Arguments: DATABASE NOISE_ROOT EVENT_FD. It writes events as JSON lines to the descriptor (Go uses
 stdout), and reads commands as lines from stdin: `logout`, `code NUMBER`, `state`,
-`send NUMBER TEXT`.
+`send NUMBER TEXT`, `chat {"do": ...}` (see `neonize_chats.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from neonize.utils import build_jid
 from neonize.utils.enum import ClientName, ClientType
 
 from simulator.trust import trust_simulator
+
+from . import neonize_chats
 
 DATABASE, ROOT, EVENT_FD = sys.argv[1:4]
 PRAGMAS = "?_foreign_keys=on&_journal_mode=WAL&_synchronous=NORMAL&_x="
@@ -97,6 +99,8 @@ def run_commands() -> None:
             elif command == "send":
                 sent = client.send_message(build_jid(rest[0]), " ".join(rest[1:]))
                 emit("sent", id=sent.ID)
+            elif command == "chat":
+                neonize_chats.run(client, emit, line.partition(" ")[2])
             elif command == "state":
                 emit("state", connected=client.is_connected, logged_in=client.is_logged_in)
         except Exception as error:
@@ -106,6 +110,7 @@ def run_commands() -> None:
 
 for kind in WATCHED:
     forward_events(kind)
+neonize_chats.watch(client, emit)
 client.event.qr(show_qr)
 threading.Thread(target=run_commands, daemon=True).start()
 emit("ready")

@@ -144,9 +144,9 @@ def test_trust_without_neonize_is_refused() -> None:
 def test_package_never_imports_neonize() -> None:
     code = (
         "import sys, pkgutil, importlib, simulator\n"
-        "for m in pkgutil.iter_modules(simulator.__path__):\n"
-        "    if m.name not in ('tests', '__main__'):\n"
-        "        importlib.import_module('simulator.' + m.name)\n"
+        "for m in pkgutil.walk_packages(simulator.__path__, 'simulator.'):\n"
+        "    if '.tests' not in m.name and not m.name.endswith('__main__'):\n"
+        "        importlib.import_module(m.name)\n"
         "assert not {'neonize', 'django'} & set(sys.modules)\n"
     )
     root = Path(__file__).resolve().parents[2]

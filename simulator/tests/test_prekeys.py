@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from simulator import wire
+from simulator.chats.directory import parse_upload
 from simulator.jids import LID_SERVER, Jid
-from simulator.messages import parse_upload
 from simulator.nodes import Node
 from simulator.phone import Phone, new_phone
 from simulator.process import Simulator
-from simulator.signal_session import KEY_TYPE, Unreadable, decrypt_message, phone_bundle
+from simulator.signal.identity import Identity
+from simulator.signal.primitives import KEY_TYPE, Unreadable
+from simulator.signal.session import SignalSession
 from simulator.store import Device, Store
 from simulator.world import World
 from simulator.xeddsa import KeyPair, verify
@@ -94,7 +96,8 @@ def test_each_one_time_key_is_given_once(simulator: Simulator) -> None:
 
 def test_phone_bundle_is_signed_by_the_phone() -> None:
     phone = new_phone()
-    first, second = (phone_bundle(phone.keys, phone.raw_id) for _ in range(2))
+    identity = Identity(phone.keys, phone.raw_id)
+    first, second = (identity.bundle() for _ in range(2))
     assert first.identity == phone.keys.public
     assert verify(phone.keys.public, KEY_TYPE + first.signed, first.signature)
     assert (first.signed, first.signed_id) == (second.signed, second.signed_id)
@@ -110,10 +113,11 @@ def test_invalid_message_is_unreadable() -> None:
         corrupted[chance.randrange(len(valid))] ^= 1 << chance.randrange(8)
         for data in (bytes(corrupted), valid[: chance.randrange(len(valid))], os.urandom(60)):
             with pytest.raises(Unreadable):
-                decrypt_message(keys, data)
+                SignalSession(Identity(keys, 1)).decrypt("pkmsg", data)
     far = b"\x33" + wire.encode({1: public, 2: 10**9, 4: bytes(32)}) + bytes(8)
     with pytest.raises(Unreadable, match="too far"):
-        decrypt_message(keys, b"\x33" + wire.encode({2: public, 3: public, 4: far, 6: 1}))
+        opening = b"\x33" + wire.encode({2: public, 3: public, 4: far, 6: 1})
+        SignalSession(Identity(keys, 1)).decrypt("pkmsg", opening)
 
 
 def test_uploaded_keys_persist_until_the_device_is_deleted(tmp_path: Path) -> None:

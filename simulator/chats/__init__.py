@@ -1,0 +1,1 @@
+"""Messages between simulated accounts and the companions of linked ones."""

@@ -1,0 +1,114 @@
+"""The control API's calls for people: act as a customer, and see what arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from simulator import params
+from simulator.http import HttpError, Json, Request
+from simulator.phone import Phone
+from simulator.world import World
+
+from .content import BadContent
+from .service import Chats
+from .store import Person
+
+_AUTO = ("none", "delivered", "read")
+_MAX_ROWS = 10_000
+
+Route = Callable[[Request, str], Json]
+
+
+class PeopleControl:
+    """Answers the calls below `/people`, `/phones` and `/sent`; `*` in a path is a number."""
+
+    def __init__(self, world: World, chats: Chats) -> None:
+        self._world = world
+        self._chats = chats
+        self._routes: dict[tuple[str, str], Route] = {
+            ("POST", "/people"): self._save,
+            ("GET", "/people"): self._list,
+            ("POST", "/people/*/send"): self._send,
+            ("POST", "/phones/*/send"): self._send,
+            ("GET", "/people/*/messages"): self._messages,
+            ("GET", "/sent"): self._sent,
+        }
+        self.paths = {path for _, path in self._routes}
+
+    def answer(self, request: Request) -> Json | None:
+        """Return the answer, or None for another call. Raises HttpError."""
+        pattern, number = _pattern(request.path)
+        route = self._routes.get((request.method, pattern))
+        return route(request, number) if route else None
+
+    def knows(self, path: str) -> bool:
+        """Return whether the path exists, with another method."""
+        return _pattern(path)[0] in self.paths
+
+    def _save(self, request: Request, _number: str) -> Json:
+        body = request.body
+        params.reject_unknown(body, "number", "name", "by_lid", "hide_number", "auto")
+        number = params.digits(body, "number", "") or None
+        old = self._chats.phones.people.get(number or "", Person(""))
+        auto = params.text(body, "auto", old.auto)
+        if auto not in _AUTO:
+            raise HttpError(400, f"auto must be one of: {', '.join(_AUTO)}")
+        by_lid = params.flag(body, "by_lid", old.by_lid)
+        hide_number = params.flag(body, "hide_number", old.hide_number)
+        phone = self._world.phone(number, params.text(body, "name", ""))
+        self._chats.phones.save_person(Person(phone.number, by_lid, hide_number, auto))
+        return self._person(phone)
+
+    def _list(self, request: Request, _number: str) -> Json:
+        return [
+            self._person(self._world.phones[number])
+            for number in self._chats.phones.people
+            if number in self._world.phones
+        ]
+
+    def _send(self, request: Request, number: str) -> Json:
+        phone = self._phone(number)
+        message = dict(request.body)
+        to = self._phone(params.digits(message, "to"))
+        del message["to"]
+        try:
+            message_id, devices = self._chats.phones.send(phone, to, message)
+        except BadContent as error:
+            raise HttpError(400, str(error)) from error
+        return {"id": message_id, "devices": devices}
+
+    def _messages(self, request: Request, number: str) -> Json:
+        after, limit = _page(request)
+        return self._chats.store.received(self._phone(number).number, after, limit)
+
+    def _sent(self, request: Request, _number: str) -> Json:
+        after, limit = _page(request)
+        return self._chats.store.sent(request.query.get("number", ""), after, limit)
+
+    def _phone(self, number: str) -> Phone:
+        phone = self._world.phones.get(number)
+        if phone is None:
+            raise HttpError(404, "no account has this number")
+        return phone
+
+    def _person(self, phone: Phone) -> dict[str, Any]:
+        person = self._chats.phones.people[phone.number]
+        return {**asdict(person), "name": phone.name, "lid": phone.lid}
+
+
+def _pattern(path: str) -> tuple[str, str]:
+    """Return a path with its number replaced by `*`, and the number."""
+    parts = path.split("/")
+    if len(parts) == 4:
+        return "/".join([*parts[:2], "*", parts[3]]), parts[2]
+    return path, ""
+
+
+def _page(request: Request) -> tuple[int, int]:
+    """Return `after` and `limit` of a list's query."""
+    after, limit = request.query.get("after", "0"), request.query.get("limit", str(_MAX_ROWS))
+    if not (after.isdecimal() and limit.isdecimal()):
+        raise HttpError(400, "after and limit must be whole numbers")
+    return int(after), min(int(limit), _MAX_ROWS)

@@ -1,0 +1,240 @@
+"""The simulated phones: they encrypt, decrypt, confirm and send again, as official apps do."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+
+from simulator import wire
+from simulator.jids import Jid
+from simulator.nodes import Attribute, Node
+from simulator.phone import Phone, ReceivedMessage
+from simulator.signal.primitives import Unreadable
+from simulator.signal.ratchet import OldCounter
+from simulator.signal.session import SignalSession
+from simulator.store import Device
+from simulator.world import World
+
+from . import content
+from .content import Content
+from .directory import Directory, bundle_nodes, parse_bundle
+from .mailbox import Mailboxes
+from .store import ChatStore, Person, Sent
+
+log = logging.getLogger(__name__)
+
+_MAX_RETRIES = 4
+
+
+class Phones:
+    """The phone (device 0) of each account."""
+
+    def __init__(
+        self, world: World, store: ChatStore, directory: Directory, mailboxes: Mailboxes
+    ) -> None:
+        self._world = world
+        self._store = store
+        self._directory = directory
+        self._mailboxes = mailboxes
+        self._sessions: dict[tuple[str, str], SignalSession] = {}
+        self.people = {person.number: person for person in store.people()}
+
+    def save_person(self, person: Person) -> None:
+        """Store how an account's phone behaves."""
+        self.people[person.number] = person
+        self._store.save_person(person)
+
+    def forget_device(self, device: Device) -> None:
+        """Delete all sessions with an unlinked companion."""
+        peer = str(_peer(device))
+        self._store.delete_sessions(peer)
+        for key in [key for key in self._sessions if key[1] == peer]:
+            del self._sessions[key]
+
+    def clear(self) -> None:
+        """Forget all people and sessions; they are deleted elsewhere."""
+        self.people.clear()
+        self._sessions.clear()
+
+    def send(self, phone: Phone, to: Phone, message: Content) -> tuple[str, list[str]]:
+        """Send a message; return its id and the companions that get a copy.
+
+        A companion that has not uploaded any keys yet gets none, and simulated phones need no
+        encryption among each other. Raises BadContent.
+        """
+        plain = content.encode(message)
+        message_id = "3A" + os.urandom(9).hex().upper()
+        sent = Sent(phone.number, to.number, message_id, content.stanza_type(message), plain)
+        self._store.add_sent(sent, message)
+        self._world.statistics.people_messages += 1
+        devices = [device for device in self._directory.companions(to) if to is not phone]
+        reached = [str(d.jid) for d in devices if self._send_copy(phone, d, sent, plain)]
+        own = content.encode_device_sent(str(to.lid_jid(0)), plain)
+        for device in self._directory.companions(phone):
+            if self._send_copy(phone, device, sent, own):
+                reached.append(str(device.jid))
+        if to is not phone:
+            self._record(to, phone.number, str(phone.jid(0)), message_id, message)
+        return message_id, reached
+
+    def receive(self, phone: Phone, sender: Device, node: Node, encrypted: Node) -> None:
+        """Decrypt a copy that a companion has sent, record it, and confirm it."""
+        message_id = node.get("id")
+        session = self._session(phone, sender)
+        try:
+            plain = session.decrypt(encrypted.get("type"), encrypted.data())
+            if session.remote != sender.identity:
+                raise Unreadable("another device wrote it")
+            chat, message = content.decode(plain)
+        except OldCounter:
+            self._store.add_repeat(phone.number, sender.phone.number, message_id)
+            return
+        except (Unreadable, wire.WireError) as error:
+            self._world.statistics.messages_unreadable += 1
+            log.warning("a phone cannot read a message: %s", error)
+            self._ask_again(phone, sender, node, encrypted, session)
+            return
+        self._save(phone, sender, session)
+        own = sender.phone is phone
+        if own:
+            self._world.messages.append(
+                ReceivedMessage(
+                    phone.number, message_id, str(sender.jid), content.body(message), time.time()
+                )
+            )
+        else:
+            self._record(phone, sender.phone.number, str(sender.jid), message_id, message)
+        self._confirm(phone, sender, message_id, chat if own else "")
+
+    def resend(self, phone: Phone, device: Device, receipt: Node) -> None:
+        """Encrypt a message again for a companion that could not read it."""
+        retry = receipt.child("retry")
+        sent = self._store.find_sent(phone.number, receipt.get("id"))
+        if retry is None or sent is None:
+            log.warning("a message that cannot be read again is not known")
+            return
+        session = self._session(phone, device)
+        if bundle := parse_bundle(receipt):
+            session.start(bundle)
+        if device.phone is phone:
+            recipient = self._world.phones[sent.recipient]
+            plain = content.encode_device_sent(str(recipient.lid_jid(0)), sent.plain)
+        else:
+            plain = sent.plain
+        self._send_copy(phone, device, sent, plain, retry.get("count"))
+
+    def note_receipt(self, phone: Phone, ids: list[str], kind: str) -> None:
+        """Record what a companion has reported about messages of a phone."""
+        column = {"read": "read_at", "played": "played_at"}.get(kind, "receipted_at")
+        for message_id in ids:
+            self._store.mark_sent(phone.number, message_id, column)
+
+    def note_delivery(self, node: Node) -> None:
+        """Record that a stanza was written to a connection."""
+        sender = node.attrs.get("from")
+        if node.tag != "message" or not isinstance(sender, Jid) or sender.device:
+            return
+        if phone := self._directory.find(sender):
+            self._store.mark_sent(phone.number, node.get("id"), "delivered_at")
+
+    def send_receipts(self, phone: Phone, to: Phone, ids: list[str], kind: str = "") -> None:
+        """Report to all companions of an account about its messages: delivered, read or played."""
+        attrs: dict[str, Attribute] = {"from": phone.lid_jid(0), "id": ids[0], "t": _now()}
+        if kind:
+            attrs["type"] = kind
+        items = [Node("item", {"id": message_id}) for message_id in ids[1:]]
+        receipt = Node("receipt", attrs, [Node("list", {}, items)] if items else None)
+        for device in self._directory.companions(to):
+            self._mailboxes.of(device.jid).put(receipt)
+
+    def _record(
+        self, phone: Phone, number: str, sender: str, message_id: str, message: Content
+    ) -> None:
+        first = self._store.add_received(phone.number, number, message_id, json.dumps(message))
+        if first:
+            text = content.body(message)
+            self._world.messages.append(
+                ReceivedMessage(phone.number, message_id, sender, text, time.time())
+            )
+
+    def _confirm(self, phone: Phone, sender: Device, message_id: str, chat: str) -> None:
+        person = self.people.get(phone.number)
+        if sender.phone is phone:
+            attrs: dict[str, Attribute] = {"from": phone.lid_jid(0), "id": message_id, "t": _now()}
+            attrs["type"] = "sender"
+            self._mailboxes.of(sender.jid).put(Node("receipt", attrs))
+        elif person and person.auto != "none":
+            self.send_receipts(phone, sender.phone, [message_id])
+            if person.auto == "read":
+                self.send_receipts(phone, sender.phone, [message_id], "read")
+
+    def _ask_again(
+        self, phone: Phone, sender: Device, node: Node, encrypted: Node, session: SignalSession
+    ) -> None:
+        """Ask a companion to encrypt a message again; the second time with new keys for it."""
+        count = int(encrypted.get("count") or 0) + 1
+        if count > _MAX_RETRIES:
+            return
+        attrs: dict[str, Attribute] = {"from": phone.lid_jid(0), "id": node.get("id"), "t": _now()}
+        retry: dict[str, Attribute] = {"count": str(count), "id": node.get("id"), "t": _now()}
+        registration, *keys = bundle_nodes(self._world.identity(phone).bundle())
+        children = [Node("retry", retry | {"v": "1"}), registration]
+        if count > 1 or not session.exists:
+            children.append(Node("keys", {}, keys))
+        receipt = Node("receipt", attrs | {"type": "retry"}, children)
+        self._mailboxes.of(sender.jid).put(receipt)
+
+    def _send_copy(
+        self, phone: Phone, device: Device, sent: Sent, plain: bytes, count: str = ""
+    ) -> bool:
+        session = self._session(phone, device)
+        if not session.exists:
+            bundle = self._world.take_bundle(device)
+            if bundle is None:
+                return False
+            session.start(bundle)
+        kind, data = session.encrypt(plain)
+        self._save(phone, device, session)
+        attrs = self._addresses(phone, device, self._world.phones[sent.recipient])
+        attrs |= {"id": sent.id, "type": sent.type, "t": _now()}
+        if phone.name:
+            attrs["notify"] = phone.name
+        encrypted: dict[str, Attribute] = {"v": "2", "type": kind}
+        if count:
+            encrypted["count"] = count
+        self._mailboxes.of(device.jid).put(Node("message", attrs, [Node("enc", encrypted, data)]))
+        return True
+
+    def _addresses(self, phone: Phone, device: Device, recipient: Phone) -> dict[str, Attribute]:
+        if device.phone is phone:
+            attrs: dict[str, Attribute] = {"from": phone.lid_jid(0)}
+            return attrs | {
+                "recipient": recipient.lid_jid(0),
+                "peer_recipient_pn": recipient.jid(0),
+            }
+        person = self.people.get(phone.number, Person(phone.number))
+        by_lid, by_number = phone.lid_jid(0), phone.jid(0)
+        attrs = {"from": by_lid if person.by_lid else by_number}
+        if not person.hide_number:
+            attrs |= {"sender_pn": by_number} if person.by_lid else {"sender_lid": by_lid}
+        return attrs
+
+    def _session(self, phone: Phone, device: Device) -> SignalSession:
+        key = (phone.number, str(_peer(device)))
+        if key not in self._sessions:
+            stored = self._store.session(*key)
+            self._sessions[key] = SignalSession(self._world.identity(phone), stored)
+        return self._sessions[key]
+
+    def _save(self, phone: Phone, device: Device, session: SignalSession) -> None:
+        self._store.save_session(phone.number, str(_peer(device)), session.dump())
+
+
+def _peer(device: Device) -> Jid:
+    return device.phone.lid_jid(device.device)
+
+
+def _now() -> str:
+    return str(int(time.time()))

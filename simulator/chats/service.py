@@ -1,0 +1,106 @@
+"""All of the messages of one world: what sessions, the control API and pairings use."""
+
+from __future__ import annotations
+
+import time
+
+from simulator.nodes import Attribute, Node
+from simulator.roles import ClientConnection
+from simulator.stanzas import notification
+from simulator.store import Device
+from simulator.world import World
+
+from .directory import Directory, parse_upload, participant_hash
+from .mailbox import Mailboxes
+from .phones import Phones
+from .router import Router
+from .store import ChatStore
+
+
+class Chats:
+    """The messages of a world. A world tells it about linked and unlinked devices."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.store = ChatStore(world.store.database)
+        self.directory = Directory(world)
+        self._mailboxes = Mailboxes(self.store, self._note_delivery)
+        self.phones = Phones(world, self.store, self.directory, self._mailboxes)
+        self._router = Router(world, self.directory, self._mailboxes, self.phones)
+        self._mailboxes.load({str(jid): jid for jid in world.devices})
+        self._notified: set[Device] = set()
+        world.on_link = self._linked
+        world.on_unlink = self._unlinked
+        world.on_few_prekeys = self._notify_few_prekeys
+
+    def attach(self, device: Device, connection: ClientConnection) -> None:
+        """Deliver a companion's stanzas on a connection."""
+        self._mailboxes.of(device.jid).attach(connection)
+
+    def detach(self, device: Device, connection: ClientConnection) -> None:
+        """Deliver nothing more on a connection."""
+        self._mailboxes.of(device.jid).detach(connection)
+
+    def take(self, device: Device, node: Node, connection: ClientConnection) -> None:
+        """Handle a companion's message, receipt, ack or typing."""
+        self._router.take(device, node, connection)
+
+    def waiting(self, device: Device) -> int:
+        """Return how many stanzas a companion has not confirmed."""
+        return len(self._mailboxes.of(device.jid))
+
+    def upload(self, device: Device, query: Node) -> None:
+        """Store a companion's keys."""
+        prekeys = query.child("list")
+        device.prekeys += len(prekeys.children()) if prekeys else 0
+        self._world.statistics.prekey_uploads += 1
+        self._world.store.save_device(device)
+        if bundle := parse_upload(query):
+            self._world.upload(device, *bundle)
+
+    def reset(self) -> None:
+        """Delete everything."""
+        self.store.delete_all()
+        self._mailboxes.clear()
+        self.phones.clear()
+
+    def _note_delivery(self, node: Node) -> None:
+        self.phones.note_delivery(node)
+
+    def _linked(self, device: Device) -> None:
+        self._notify_device_list(device)
+
+    def _unlinked(self, device: Device) -> None:
+        self._mailboxes.delete(device.jid)
+        self.phones.forget_device(device)
+        self._router.forget_device(device)
+        self._notify_device_list(device)
+
+    def _notify_device_list(self, changed: Device) -> None:
+        """Notify those who know the account's old device list, and its other companions."""
+        phone = changed.phone
+        jids = self.directory.device_jids(phone)
+        digest = participant_hash(jids)
+        attrs: dict[str, Attribute] = {"from": phone.lid_jid(0), "type": "devices"}
+        update = [Node("update", {"hash": digest})]
+        for device in self.directory.watchers(phone):
+            if device.phone is not phone:
+                self._put_notification(device, attrs, update)
+        own: dict[str, Attribute] = {"from": phone.lid_jid(0), "type": "account_sync"}
+        listed = [Node("device", {"jid": jid}) for jid in jids]
+        for device in self.directory.companions(phone):
+            if device is not changed:
+                self._put_notification(device, own, [Node("devices", {"dhash": digest}, listed)])
+
+    def _put_notification(
+        self, device: Device, attrs: dict[str, Attribute], content: list[Node]
+    ) -> None:
+        stanza_id = f"n{time.time_ns()}"
+        times: dict[str, Attribute] = {"id": stanza_id, "t": str(int(time.time()))}
+        self._mailboxes.of(device.jid).put(Node("notification", attrs | times, content))
+
+    def _notify_few_prekeys(self, device: Device) -> None:
+        """Ask a companion that is there for more one-time keys; others ask at their login."""
+        count = Node("count", {"value": str(device.prekeys)})
+        node = notification("encrypt", f"n{time.time_ns()}", [count])
+        self._mailboxes.of(device.jid).put_if_online(node)

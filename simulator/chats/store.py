@@ -1,0 +1,234 @@
+"""The tables of messages: people, Signal sessions, waiting stanzas, and what was sent and received.
+
+Each write is a transaction of its own: what a client was sent or has confirmed survives a kill.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.jids import Jid
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS person (
+    number TEXT PRIMARY KEY, by_lid INTEGER NOT NULL, hide_number INTEGER NOT NULL,
+    auto TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS signal_session (
+    number TEXT NOT NULL, peer TEXT NOT NULL, states TEXT NOT NULL,
+    PRIMARY KEY (number, peer)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS waiting (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, device TEXT NOT NULL, node BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS waiting_device ON waiting (device);
+CREATE TABLE IF NOT EXISTS sent (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT NOT NULL, recipient TEXT NOT NULL,
+    id TEXT NOT NULL, type TEXT NOT NULL, content TEXT NOT NULL, plain BLOB NOT NULL,
+    at REAL NOT NULL, delivered_at REAL, receipted_at REAL, read_at REAL, played_at REAL,
+    UNIQUE (number, id));
+CREATE INDEX IF NOT EXISTS sent_recipient ON sent (recipient, seq);
+CREATE TABLE IF NOT EXISTS received (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT NOT NULL, sender TEXT NOT NULL,
+    id TEXT NOT NULL, content TEXT NOT NULL, at REAL NOT NULL, copies INTEGER NOT NULL,
+    repeats INTEGER NOT NULL, UNIQUE (number, sender, id));
+CREATE INDEX IF NOT EXISTS received_number ON received (number, seq);
+"""
+_TABLES = ("person", "signal_session", "waiting", "sent", "received")
+_TIMES = {"delivered_at", "receipted_at", "read_at", "played_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """How the phone of an account behaves.
+
+    `by_lid`: it writes from its LID, otherwise from its number; `hide_number`: without naming the
+    other one. `auto`: the receipts that it sends by itself: none, delivered, or read too.
+    """
+
+    number: str
+    by_lid: bool = True
+    hide_number: bool = False
+    auto: str = "delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that a phone has sent; `plain` is what is encrypted."""
+
+    number: str
+    recipient: str
+    id: str
+    type: str
+    plain: bytes
+
+
+class ChatStore:
+    """The tables of messages in the database of a `Store`."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._db = database
+        self._db.executescript(_SCHEMA)
+
+    def people(self) -> Iterator[Person]:
+        """Yield all people, in order of their numbers."""
+        rows = self._db.execute("SELECT number, by_lid, hide_number, auto FROM person")
+        for number, by_lid, hide_number, auto in rows:
+            yield Person(number, bool(by_lid), bool(hide_number), auto)
+
+    def save_person(self, person: Person) -> None:
+        """Insert or replace a person."""
+        row = (person.number, person.by_lid, person.hide_number, person.auto)
+        self._db.execute("INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?)", row)
+
+    def session(self, number: str, peer: str) -> str | None:
+        """Return an account's stored Signal sessions with a device, or None."""
+        row = self._db.execute(
+            "SELECT states FROM signal_session WHERE number = ? AND peer = ?", (number, peer)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def save_session(self, number: str, peer: str, states: str) -> None:
+        """Insert or replace an account's Signal sessions with a device."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO signal_session VALUES (?, ?, ?)", (number, peer, states)
+        )
+
+    def delete_sessions(self, peer: str) -> None:
+        """Delete all accounts' sessions with a device."""
+        self._db.execute("DELETE FROM signal_session WHERE peer = ?", (peer,))
+
+    def waiting(self) -> Iterator[tuple[int, str, bytes]]:
+        """Yield the sequence number, device and encoded node of each waiting stanza, in order."""
+        yield from self._db.execute("SELECT seq, device, node FROM waiting ORDER BY seq")
+
+    def add_waiting(self, device: Jid, node: bytes) -> int:
+        """Store a stanza for a device; return its sequence number."""
+        cursor = self._db.execute(
+            "INSERT INTO waiting (device, node) VALUES (?, ?)", (str(device), node)
+        )
+        return int(cursor.lastrowid or 0)
+
+    def delete_waiting(self, seq: int) -> None:
+        """Delete a stanza that its device has confirmed."""
+        self._db.execute("DELETE FROM waiting WHERE seq = ?", (seq,))
+
+    def delete_all_waiting(self, device: Jid) -> None:
+        """Delete all stanzas for a device."""
+        self._db.execute("DELETE FROM waiting WHERE device = ?", (str(device),))
+
+    def add_sent(self, sent: Sent, content: dict[str, Any]) -> None:
+        """Store a message that a phone sends."""
+        self._db.execute(
+            "INSERT INTO sent (number, recipient, id, type, content, plain, at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                sent.number,
+                sent.recipient,
+                sent.id,
+                sent.type,
+                json.dumps(content),
+                sent.plain,
+                time.time(),
+            ),
+        )
+
+    def find_sent(self, number: str, message_id: str) -> Sent | None:
+        """Return a message that a phone has sent, or None."""
+        row = self._db.execute(
+            "SELECT number, recipient, id, type, plain FROM sent WHERE number = ? AND id = ?",
+            (number, message_id),
+        ).fetchone()
+        return None if row is None else Sent(*row)
+
+    def mark_sent(self, number: str, message_id: str, column: str) -> None:
+        """Set one of the times of a sent message to now, unless it is set."""
+        assert column in _TIMES
+        self._db.execute(
+            f"UPDATE sent SET {column} = ? WHERE number = ? AND id = ? AND {column} IS NULL",
+            (time.time(), number, message_id),
+        )
+
+    def sent(self, recipient: str, after: int, limit: int) -> list[dict[str, Any]]:
+        """Return what phones have sent, to one account or (empty) to all, and its fate."""
+        rows = self._db.execute(
+            "SELECT seq, number, recipient, id, type, content, at, delivered_at, receipted_at,"
+            " read_at, played_at FROM sent WHERE seq > ? AND (? = '' OR recipient = ?)"
+            " ORDER BY seq LIMIT ?",
+            (after, recipient, recipient, limit),
+        )
+        return [_sent(*row) for row in rows]
+
+    def add_received(self, number: str, sender: str, message_id: str, content: str) -> bool:
+        """Store a message that a phone has decrypted; return whether it is the first copy."""
+        row = self._db.execute(
+            "INSERT INTO received (number, sender, id, content, at, copies, repeats)"
+            " VALUES (?, ?, ?, ?, ?, 1, 0)"
+            " ON CONFLICT DO UPDATE SET copies = copies + 1 RETURNING copies",
+            (number, sender, message_id, content, time.time()),
+        ).fetchone()
+        return bool(row[0] == 1)
+
+    def add_repeat(self, number: str, sender: str, message_id: str) -> None:
+        """Count one more delivery of an encrypted message that was decrypted before."""
+        self._db.execute(
+            "UPDATE received SET repeats = repeats + 1 WHERE number = ? AND sender = ? AND id = ?",
+            (number, sender, message_id),
+        )
+
+    def received(self, number: str, after: int, limit: int) -> list[dict[str, Any]]:
+        """Return what a phone has received, oldest first, from a sequence number on."""
+        rows = self._db.execute(
+            "SELECT seq, id, sender, content, at, copies, repeats FROM received"
+            " WHERE number = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (number, after, limit),
+        )
+        return [
+            {
+                "index": seq,
+                "id": message_id,
+                "from": sender,
+                **json.loads(content),
+                "at": at,
+                "copies": copies,
+                "repeats": repeats,
+            }
+            for seq, message_id, sender, content, at, copies, repeats in rows
+        ]
+
+    def delete_all(self) -> None:
+        """Delete everything, in one transaction."""
+        deletions = " ".join(f"DELETE FROM {table};" for table in _TABLES)
+        self._db.executescript(f"BEGIN; {deletions} COMMIT;")
+
+
+def _sent(
+    seq: int,
+    number: str,
+    recipient: str,
+    message_id: str,
+    kind: str,
+    content: str,
+    at: float,
+    delivered_at: float | None,
+    receipted_at: float | None,
+    read_at: float | None,
+    played_at: float | None,
+) -> dict[str, Any]:
+    state = "receipted" if receipted_at else "delivered" if delivered_at else "queued"
+    return {
+        "index": seq,
+        "from": number,
+        "to": recipient,
+        "id": message_id,
+        "type": kind,
+        **json.loads(content),
+        "at": at,
+        "state": state,
+        "delivered_at": delivered_at,
+        "receipted_at": receipted_at,
+        "read_at": read_at,
+        "played_at": played_at,
+    }
