@@ -1,0 +1,1 @@
+"""Messages through the whole product: API, worker, host process, neonize, simulator."""
