@@ -46,7 +46,8 @@ def run(script: str) -> str:
 
 def test_declarations_equal_those_of_neonize() -> None:
     names = "Neonize GetAllDevices Stop Logout SetProxyAddress IsConnected"
-    names += " IsLoggedIn SendMessage PairPhone"
+    names += " IsLoggedIn Disconnect SendMessage Upload DownloadAny IsOnWhatsApp GetPNFromLID"
+    names += " MarkRead SendChatPresence PairPhone"
     lines = run(COMPARISON).splitlines()
     assert [line.split()[1] for line in lines if line.startswith("same:")] == names.split()
 

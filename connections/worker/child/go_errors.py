@@ -1,6 +1,9 @@
 """Maps the Go library's error texts to causes: it has no codes for them."""
 
+from __future__ import annotations
+
 import re
+from dataclasses import dataclass
 
 CAUSES = {
     "answer": re.compile(r"required field"),  # neonize cannot decode WhatsApp's answer
@@ -28,14 +31,48 @@ def cause_of(error: str) -> str:
     return next(cause for cause, pattern in CAUSES.items() if pattern.search(error))
 
 
-SEND_ERRORS = {
-    "timed out": re.compile(r"timed out|deadline exceeded"),
-    "lost": re.compile(r"socket|closed|EOF|reset by peer|broken pipe|device JID|client is nil"),
-    "refused": re.compile(r""),
-}
-"""Why a message was not sent, by patterns of whatsmeow's errors, which may hold numbers."""
+@dataclass(frozen=True)
+class SendFailure:
+    """Why a message was not sent. `maybe_sent`: WhatsApp may have it all the same."""
+
+    error: str
+    maybe_sent: bool = False
+    code: int = 0  # WhatsApp's number for "refused"
 
 
-def send_error(error: str) -> str:
-    """Return the key of SEND_ERRORS for an error of the library."""
-    return next(cause for cause, pattern in SEND_ERRORS.items() if pattern.search(error))
+REFUSED = re.compile(r"^server returned error (\d+)")
+SEND_FAILURES = (
+    (r"^no LID found for ", SendFailure("not_on_whatsapp")),
+    (r"^client is nil", SendFailure("stopped")),
+    (r"the store doesn't contain a device JID", SendFailure("not_connected")),
+    (r"^timed out waiting for message send response", SendFailure("timed_out", maybe_sent=True)),
+    # The frame had left; the library waited for a new connection to send it again.
+    (r"^websocket disconnected before message send", SendFailure("lost", maybe_sent=True)),
+    (r"^(websocket not connected|frame socket is closed)$", SendFailure("lost", maybe_sent=True)),
+    (
+        r"(websocket not connected|frame socket is closed|before info query returned response)",
+        SendFailure("not_connected"),
+    ),
+    (r"info query timed out", SendFailure("timed_out")),
+    (r"frame too large", SendFailure("failed")),
+    # A part of the frame may have left.
+    (r"^failed to send message node", SendFailure("lost", maybe_sent=True)),
+    (r"^(failed|cipher|can't|message recipient must)", SendFailure("failed")),
+)
+"""Why a message was not sent, by patterns of whatsmeow's errors; the first match counts."""
+
+
+def send_failure(error: str) -> SendFailure:
+    """Return what an error of the library says about a message; the error may hold numbers."""
+    if refused := REFUSED.match(error):
+        return SendFailure("refused", code=int(refused[1]))
+    for pattern, failure in SEND_FAILURES:
+        if re.search(pattern, error):
+            return failure
+    return SendFailure("failed", maybe_sent=True)
+
+
+def call_error(error: str) -> str:
+    """Return what an error of the library says about another call than a send."""
+    failure = send_failure(error).error
+    return failure if failure in ("not_connected", "timed_out", "stopped") else "failed"

@@ -45,6 +45,7 @@ class ProxySettings(ctypes.Structure):
 _BytesPointer = ctypes.POINTER(Bytes)
 _BoolCall = ctypes.CFUNCTYPE(c_bool, c_char_p)
 _TextCall = ctypes.CFUNCTYPE(c_void_p, c_char_p)
+_Disconnect = ctypes.CFUNCTYPE(c_int, c_char_p)
 _Connect = ctypes.CFUNCTYPE(
     c_void_p,
     *(c_char_p, c_char_p, c_char_p, c_int, c_int, c_char_p),
@@ -52,7 +53,14 @@ _Connect = ctypes.CFUNCTYPE(
     *(c_char_p, c_int, c_char_p, c_int, c_char_p, c_int, c_void_p),
 )
 _Send = ctypes.CFUNCTYPE(_BytesPointer, c_char_p, c_char_p, c_int, c_char_p, c_int)
-_PairPhone = ctypes.CFUNCTYPE(_BytesPointer, c_char_p, c_char_p, c_int)
+_Upload = ctypes.CFUNCTYPE(_BytesPointer, c_char_p, c_char_p, c_int, c_int)
+_Query = ctypes.CFUNCTYPE(_BytesPointer, c_char_p, c_char_p, c_int)
+_IsOnWhatsApp = ctypes.CFUNCTYPE(_BytesPointer, c_char_p, c_char_p)
+_MarkRead = ctypes.CFUNCTYPE(
+    *(c_void_p, c_char_p, c_char_p, c_int, c_char_p, c_int, c_char_p, c_int, c_char_p)
+)
+_Typing = ctypes.CFUNCTYPE(c_void_p, c_char_p, c_char_p, c_int, c_int, c_int)
+_PairPhone = _Query
 _SetProxy = ctypes.CFUNCTYPE(c_void_p, c_char_p, ctypes.POINTER(ProxySettings))
 _List = ctypes.CFUNCTYPE(c_void_p, c_char_p, LogCallback)
 _Version = ctypes.CFUNCTYPE(c_char_p)
@@ -80,6 +88,11 @@ def address_of(database: str) -> bytes:
     """Return a store's address as neonize takes it: a PostgreSQL URL, or a path with pragmas."""
     is_url = database.startswith("postgres://")
     return (database if is_url else quote(database) + PRAGMAS).encode()
+
+
+def proxy_settings(proxy: str) -> ProxySettings:
+    """Return settings with a proxy ("" for none) for connections, not for media."""
+    return ProxySettings(proxy.encode(), False, False, True)
 
 
 class GoLibrary:
@@ -123,7 +136,14 @@ class GoLibrary:
         self.SetProxyAddress = declared(_SetProxy, "SetProxyAddress", text)
         self.IsConnected = declared(_BoolCall, "IsConnected")
         self.IsLoggedIn = declared(_BoolCall, "IsLoggedIn")
+        self.Disconnect = declared(_Disconnect, "Disconnect")
         self.SendMessage = declared(_Send, "SendMessage", data)
+        self.Upload = declared(_Upload, "Upload", data)
+        self.DownloadAny = declared(_Query, "DownloadAny", data)
+        self.IsOnWhatsApp = declared(_IsOnWhatsApp, "IsOnWhatsApp", data)
+        self.GetPNFromLID = declared(_Query, "GetPNFromLID", data)
+        self.MarkRead = declared(_MarkRead, "MarkRead", text)
+        self.SendChatPresence = declared(_Typing, "SendChatPresence", text)
         self.PairPhone = declared(_PairPhone, "PairPhone", data)
         if sys.platform == "linux":
             configure = _Configure(("sqlite3_config", library))

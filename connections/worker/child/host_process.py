@@ -5,11 +5,17 @@ each socket that the worker passes to it, which takes 30 ms instead of 500 and s
 host loads the Go library and then reads commands from its socket, one JSON line each:
 
     {"do": "open", "ref": 1, "database": "/…/whatsmeow.sqlite3", "device_name": "…",
-     "pairing": false}
+     "pairing": false, "spool": "/…/NAME.spool"}
     {"do": "allow_relink", "ref": 1}
     {"do": "prepare", "ref": 1, "database": "/…/whatsmeow.sqlite3"}
     {"do": "pair_phone", "ref": 1, "number": "…"}
-    {"do": "send_test", "ref": 1, "test": 7, "text": "…"}
+    {"do": "send", "ref": 1, "send": "7", "content": {"to": {"user": "…", "server": "…"} or null for
+     the linked number, "secret": "…", "type": "text", "text": {"body": "…"}, "context": null}}
+    {"do": "resolve", "ref": 1, "resolve": "8", "numbers": ["+…"]}
+    {"do": "mark_read", "ref": 1, "ids": ["…"], "chat": "…", "sender": "…", "played": false}
+    {"do": "typing", "ref": 1, "chat": "…", "on": true}
+    {"do": "download", "ref": 1, "download": "9", "media": BASE64, "path": "/…", "limit": 1000}
+    {"do": "trim_spool", "ref": 1, "upto": 1000}
     {"do": "logout", "ref": 1}    {"do": "close", "ref": 1}    {"do": "ping", "ref": 0}
 
 and answers with the client's events, `{"ref": 1, "event": "code", …}`. Stdout is the Go library's.
@@ -27,10 +33,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from connections.worker.child import lease_memory, neonize_gateway
+from connections.worker.child import client_commands, lease_memory, neonize_gateway
 
 Command = dict[str, Any]
 
@@ -93,6 +100,12 @@ class Host:
                 command = json.loads(line)
                 if command["do"] == "ping":
                     self._answer_ping()
+                elif command["do"] in client_commands.COMMANDS:
+                    # A start of another client may take long.
+                    ref = command["ref"]
+                    client_commands.execute(
+                        self._clients.get(ref), command, partial(self.send_event, ref)
+                    )
                 else:
                     self._commands.put(command)
 
@@ -126,14 +139,7 @@ class Host:
     def _execute(self, command: Command) -> None:
         ref = int(command["ref"])
         if command["do"] == "open":
-            client = neonize_gateway.open_client(
-                command["database"],
-                command["device_name"],
-                lambda event: self.send_event(ref, event),
-                command["pairing"],
-            )
-            self._clients[ref] = client
-            client.start()
+            self._open(ref, command)
         elif command["do"] == "prepare":
             error = neonize_gateway.prepare(command["database"])
             self.send_event(ref, {"event": "prepared", "error": error})
@@ -142,9 +148,6 @@ class Host:
         elif command["do"] == "allow_relink":
             if ref in self._clients:  # A close overtakes waiting commands.
                 self._clients[ref].allow_relink()
-        elif command["do"] == "send_test":
-            if ref in self._clients:  # A close overtakes waiting commands.
-                self._clients[ref].send_test(int(command["test"]), command["text"])
         elif command["do"] == "logout":
             self._clients[ref].logout()
         elif command["do"] == "close":
@@ -153,6 +156,23 @@ class Host:
             self._check(self._clients if command["all"] else self._down)
         else:
             raise ValueError(f"unknown command {command['do']!r}")
+
+    def _open(self, ref: int, command: Command) -> None:
+        emit = partial(self.send_event, ref)
+        try:
+            client = neonize_gateway.open_client(
+                command["database"],
+                command["device_name"],
+                emit,
+                command["pairing"],
+                command["spool"],
+            )
+        except OSError as error:
+            what = f"the spool cannot be opened: {os.strerror(error.errno or 0)}"
+            emit({"event": "ended", "error": what, "cause": "store"})
+            return
+        self._clients[ref] = client
+        client.start()
 
     def _check(self, refs: Iterable[int]) -> None:
         """Report clients that are down: the library sends no event when a reconnect fails."""

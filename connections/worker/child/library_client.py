@@ -5,29 +5,34 @@ importing all of neonize takes 0.5 s and twice the memory; `NewClient.connect` p
 second for each client; and only a private callback of it gets the outcome of a pairing. The version
 is pinned for this.
 
-The Go library keeps its clients in maps without a lock. So one lock is held from a start to its
-first callback, around every stop and around every call.
+The Go library keeps its clients in maps without a lock (library_lock.py).
 """
 
+import contextlib
 import ctypes
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-from connections.worker.child import go_errors, go_library, library_log, relinking
+from connections.worker.child import go_errors, go_library, library_log, received, relinking
 from connections.worker.child import library_messages as messages
+from connections.worker.child.library_calls import LibraryCalls
+from connections.worker.child.library_lock import LIBRARY
+from connections.worker.child.receiver import Receiver
+from connections.worker.child.watched_memory import WatchedMemory
 
 Event = dict[str, Any]
 Emit = Callable[[Event], None]
 
-# A start writes the library's maps from its first lines on; a dial without an answer comes later.
+# The library reads its maps once more before its first callback, which comes after the dial.
 FIRST_CALLBACK_SECONDS = 4.0
-LOOKUP_SECONDS = 1.0
+REGISTERED_POLL_SECONDS = 0.002
 # How long a thread of the library may wait until another client's start or stop is over.
 LOCK_TIMEOUT_SECONDS = 5.0
-
-_lock = threading.Lock()
+# How long a close waits for the message that is being sent.
+SENDING_SECONDS = 1.0
 
 
 class Client:
@@ -37,11 +42,13 @@ class Client:
     phone_code_failed (error) · accepted · pairing_ended (outcome) ·
     connected (number: digits) · lost · silent · restored · logged_out (while_offline, reason) ·
     replaced · outdated · banned (code, seconds) · failed (reason) · logout_done (error) ·
-    test_done (see `send_test`) · ended (error: why connecting failed, "" after a stop; cause: what
-    failed, one of go_errors.CAUSES) · and those of library_log.py but "restarting".
+    spooled · spool_failed (error: a name of errno) · ended (error: why connecting failed, ""
+    after a stop; cause: what failed, one of go_errors.CAUSES) · and those of `calls` and of
+    library_log.py but "restarting".
 
     `pairing`: it links a phone, so its log includes the stanzas. A linked client may not reconnect
     by itself before `allow_relink` (relinking.py), but once for a restart that WhatsApp asks for.
+    `spool`: the path of the file for messages and receipts; without one, they are not subscribed.
     """
 
     def __init__(
@@ -51,6 +58,7 @@ class Client:
         device_name: str,
         emit: Emit,
         pairing: bool = False,
+        spool: str = "",
     ) -> None:
         self._go = library
         # A new one for each client: the library stops a client when another one has its name.
@@ -63,8 +71,14 @@ class Client:
         self._stopping = threading.Lock()
         self._reached = self._over = self._stop_requested = False
         self._pairing = pairing
-        self._starting = self._may_restart = True
-        self._start_lock = threading.Lock()
+        self._may_restart = True
+        self._registered: WatchedMemory | None = None
+        self._first_proxy: go_library.ProxySettings | None = None  # what `_registered` points to
+        self._receiver = Receiver(spool, emit) if spool else None
+        self._linked = self._closing = self._stopped = False
+        self.calls = LibraryCalls(
+            library, self._uuid, lambda: self._number, self._is_known_to_library, emit
+        )
         self._callbacks = (
             go_library.TextCallback(self._reporting_errors(self._on_code)),
             go_library.TextCallback(self._reporting_errors(self._on_login_status)),
@@ -73,42 +87,46 @@ class Client:
         )
 
     def start(self) -> None:
-        """Resume the store's device, or pair when it has none. Wait for the first callback."""
-        with _lock:
+        """Resume the store's device, or pair when it has none. Return before the dial.
+
+        The library reads the proxy's settings right after it has written its maps.
+        """
+        proxy = None if self._pairing else relinking.configured_proxy()
+        if proxy is not None:
+            self._first_proxy = go_library.proxy_settings(proxy)
+            self._registered = WatchedMemory(bytes(self._first_proxy))
+        with LIBRARY.exclusive():
             threading.Thread(target=self._run, name="neonize", daemon=True).start()
-            self._called_back.wait(FIRST_CALLBACK_SECONDS)
-            with self._start_lock:
-                self._starting = False
+            deadline = time.monotonic() + FIRST_CALLBACK_SECONDS
+            while not (self._called_back.is_set() or time.monotonic() > deadline):
+                if self._registered is not None and self._registered.was_read():
+                    LIBRARY.hold(self._called_back.is_set, FIRST_CALLBACK_SECONDS)
+                    break
+                self._called_back.wait(REGISTERED_POLL_SECONDS)
 
     def allow_relink(self) -> None:
         """Let the library reconnect by itself, once, when the link is lost."""
         proxy = relinking.configured_proxy()
         if proxy is not None:
             self._may_restart = True
-            with _lock:
-                self._set_proxy(proxy)
+            self._set_proxy(proxy)
 
-    def _set_proxy(self, proxy: str) -> None:
-        """Set the proxy of the next connection, not of media. The caller holds the lock."""
-        settings = go_library.ProxySettings(proxy.encode(), False, False, True)
-        self._go.SetProxyAddress(self._uuid, ctypes.byref(settings))
+    def _set_proxy(self, proxy: str, timeout: float | None = None) -> None:
+        """Set the proxy of the next connection, not of media. Raises TimeoutError."""
+        settings = go_library.proxy_settings(proxy)
+        with LIBRARY.call(timeout=timeout):
+            self._go.SetProxyAddress(self._uuid, ctypes.byref(settings))
 
     def _refuse_relink(self) -> None:
         """Refuse reconnects from the login on: WhatsApp may drop it at once."""
-        with self._start_lock:
-            if self._starting:
-                # The start waits for this callback, and holds the lock.
-                return self._set_proxy(relinking.REFUSING_PROXY)
+        # Another start may wait for this callback.
         self._called_back.set()
         self._set_proxy_soon(relinking.REFUSING_PROXY)
 
     def _set_proxy_soon(self, proxy: str) -> None:
         """Call `_set_proxy` on a thread of the library, which must not block for long."""
-        if _lock.acquire(timeout=LOCK_TIMEOUT_SECONDS):
-            try:
-                self._set_proxy(proxy)
-            finally:
-                _lock.release()
+        with contextlib.suppress(TimeoutError):
+            self._set_proxy(proxy, LOCK_TIMEOUT_SECONDS)
 
     def stop(self) -> None:
         """Close the socket, keeping the credentials.
@@ -118,23 +136,36 @@ class Client:
         """
         with self._stopping:
             self._stop_requested = True
-            if not (self._reached or self._over):
-                return
-        self._stop()
-
-    def _stop(self) -> None:
-        with _lock:
-            self._go.Stop(self._uuid)
+        self._stop_if_requested()
 
     def _stop_if_requested(self) -> None:
-        """Stop on a thread of ours: the library's own would wait for itself."""
+        """Begin to stop, unless it still dials, on a thread of ours: it waits for the library."""
         with self._stopping:
-            if self._stop_requested:
-                threading.Thread(target=self._stop, name="stop", daemon=True).start()
+            may_stop = self._stop_requested and (self._reached or self._over)
+            if not may_stop or self._closing:
+                return
+            self._closing = True
+        threading.Thread(target=self._close, name="close", daemon=True).start()
+
+    def _close(self) -> None:
+        """End the calls, disconnect, keep what has come in, and stop."""
+        self.calls.close(SENDING_SECONDS)
+        if self._receiver is not None and not self._over:
+            was_linked = self._linked
+            with LIBRARY.call():
+                self._go.Disconnect(self._uuid)
+            self._receiver.drain(time.monotonic() if was_linked else 0.0)
+        with LIBRARY.exclusive():
+            self._stopped = True
+            self._go.Stop(self._uuid)
+
+    def _is_known_to_library(self) -> bool:
+        """Return whether the library has the client: most of its calls crash without."""
+        return self._reached and not self._stopped
 
     def is_connected(self) -> bool:
         """Return whether the library says that it is connected and logged in."""
-        with _lock:
+        with LIBRARY.call():
             return bool(self._go.IsConnected(self._uuid) and self._go.IsLoggedIn(self._uuid))
 
     def logout(self) -> None:
@@ -144,44 +175,19 @@ class Client:
         """
 
         def call() -> None:
-            answer: bytes = self._go.Logout(self._uuid)
+            with LIBRARY.call():
+                answer: bytes = self._go.Logout(self._uuid)
             self._emit({"event": "logout_done", "error": answer.decode(errors="replace")})
 
-        self._call_in_thread("logout", call)
+        threading.Thread(target=call, name="logout", daemon=True).start()
 
-    def send_test(self, test: int, text: str) -> None:
-        """Send a text to the linked number itself; "test_done" answers.
+    def trim_spool(self, upto: int) -> None:
+        """Drop the first bytes of the spool, which are stored elsewhere; "spool_trimmed" answers.
 
-        `id` is the message's, or "" with an `error` of go_errors.SEND_ERRORS. Without an
-        answer of WhatsApp that takes 75 s.
+        `dropped`: how many were dropped.
         """
-
-        def call() -> None:
-            try:
-                sent = messages.send_text(self._go, self._uuid, self._number, text)
-            except Exception as error:
-                sent = {"id": "", "error": type(error).__name__}
-            self._emit({"event": "test_done", "test": test, **sent})
-
-        self._call_in_thread("send test", call)
-
-    def _call_in_thread(self, name: str, call: Callable[[], None]) -> None:
-        """Make a call of the library that may take long, in a new thread.
-
-        The library looks its client up at the very start of the call, so the lock is not held for
-        longer than a usual answer takes.
-        """
-        done = threading.Event()
-
-        def run() -> None:
-            try:
-                call()
-            finally:
-                done.set()
-
-        with _lock:
-            threading.Thread(target=run, name=name, daemon=True).start()
-            done.wait(LOOKUP_SECONDS)
+        dropped = 0 if self._receiver is None else self._receiver.trim(upto)
+        self._emit({"event": "spool_trimmed", "dropped": dropped})
 
     def pair_phone(self, number: str) -> None:
         """Ask for a code to type on the phone with this number (digits), once a QR code was shown.
@@ -191,7 +197,7 @@ class Client:
 
         def ask() -> None:
             try:
-                with _lock:
+                with LIBRARY.call():
                     answer = messages.request_phone_code(self._go, self._uuid, number)
             except Exception as error:
                 answer = {"event": "phone_code_failed", "error": type(error).__name__}
@@ -202,8 +208,9 @@ class Client:
     def _run(self) -> None:
         """Block in the Go library for as long as the client lives."""
         props = messages.device_props(self._device_name)
-        size = len(messages.SUBSCRIBED)
-        subscribed = ctypes.create_string_buffer(messages.SUBSCRIBED, size)
+        events = messages.SUBSCRIBED + (received.SUBSCRIBED if self._receiver else b"")
+        size = len(events)
+        subscribed = ctypes.create_string_buffer(events, size)
         error: bytes = self._go.Neonize(
             self._database,
             self._uuid,
@@ -218,12 +225,14 @@ class Client:
             len(props),
             b"",
             0,
-            None,
+            self._registered and self._registered.address,
         )
         with self._stopping:
             self._over = True
         self._stop_if_requested()
         # Go's error about an address that it cannot read has all of it.
+        if self._receiver is not None:
+            self._receiver.close()
         text = (error or b"").replace(self._database, b"the store").decode(errors="replace")
         self._emit({"event": "ended", "error": text, "cause": go_errors.cause_of(text)})
         self._called_back.set()
@@ -274,10 +283,12 @@ class Client:
 
     def _on_event(self, _uuid: int, binary: int, size: int, kind: int) -> None:
         data = ctypes.string_at(binary, size)
+        if kind in received.SUBSCRIBED and self._receiver is not None:
+            return self._receiver.keep(kind, data, self._number)
         if kind == messages.DEVICE:
             self._number = messages.number_of(data)
             with self._stopping:
-                self._reached = True
+                self._reached = self._linked = True
             if not self._pairing:
                 self._refuse_relink()
             self._stop_if_requested()
@@ -285,4 +296,7 @@ class Client:
         event = messages.parse_event(kind, data)
         if kind == messages.CONNECTED:
             event["number"] = self._number
+            self._linked = True
+        elif kind in messages.UNLINKED:
+            self._linked = False
         self._emit(event)

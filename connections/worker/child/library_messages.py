@@ -8,8 +8,6 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-from connections.worker.child import go_errors
-
 Event = dict[str, Any]
 
 # WhatsApp accepts only "Browser (System)" here, with a browser that it knows.
@@ -17,11 +15,15 @@ BROWSER, CHROME = "Chrome (Linux)", 1
 # neonize's numbers for its events. DEVICE needs no subscription; it means WhatsApp was reached.
 DEVICE, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 3, 4, 5
 LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST = 6, 7, 8, 9, 10, 12
-# The worker subscribes to these alone: people's messages never leave the Go library.
+# A client without a spool (received.py) subscribes to these alone.
 SUBSCRIBED = bytes(
     [CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED]
     + [LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST]
 )
+# There is no connection after these.
+UNLINKED = (LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST)
+# The library's error when none of the numbers is on WhatsApp.
+NOTHING_FOUND = "Function returned nothing."
 PLAIN_EVENTS = {
     CONNECTED: "connected",
     KEEPALIVE_TIMEOUT: "silent",
@@ -73,26 +75,70 @@ def parse_log_entry(binary: int, size: int) -> tuple[str, str]:
     return str(entry.Name), str(entry.Message)
 
 
-def send_text(go: Any, client: bytes, number: str, text: str) -> dict[str, str]:
-    """Send a text to a number (digits). Return the message's `id`, or "" and an `error`."""
+def jid(user: str, server: str) -> bytes:
+    """Return a JID without a device, as the library takes it."""
     from neonize.proto import Neonize_pb2 as messages
+
+    found: bytes = messages.JID(
+        User=user, Server=server, RawAgent=0, Device=0, Integrator=0, IsEmpty=not user
+    ).SerializeToString()
+    return found
+
+
+def parse_jid(text: str) -> bytes:
+    """Return a JID that is written USER@SERVER, or "", as the library takes it."""
+    user, _, server = text.partition("@")
+    return jid(user.partition(":")[0], server)
+
+
+def parse_sent(data: bytes) -> tuple[str, int, str]:
+    """Return the id, the time in Unix seconds and the error of a sent message."""
+    from neonize.proto import Neonize_pb2 as messages
+
+    answer = messages.SendMessageReturnFunction.FromString(data)
+    return answer.SendResponse.ID, answer.SendResponse.Timestamp, answer.Error
+
+
+def parse_upload(data: bytes) -> tuple[Any, str]:
+    """Return what the library says about uploaded media, and the error."""
+    from neonize.proto import Neonize_pb2 as messages
+
+    answer = messages.UploadReturnFunction.FromString(data)
+    return answer.UploadResponse, answer.Error
+
+
+def parse_download(data: bytes) -> tuple[bytes, str]:
+    """Return downloaded media, and the error."""
+    from neonize.proto import Neonize_pb2 as messages
+
+    answer = messages.DownloadReturnFunction.FromString(data)
+    return answer.Binary, answer.Error
+
+
+def parse_found_numbers(data: bytes) -> tuple[dict[str, str], str]:
+    """Return the numbers that are on WhatsApp with the user part of their LID, and the error."""
+    from neonize.proto import Neonize_pb2 as messages
+
+    answer = messages.IsOnWhatsAppReturnFunction.FromString(data)
+    found = {one.Query: one.JID.User for one in answer.IsOnWhatsAppResponse if one.IsIn}
+    return found, "" if answer.Error == NOTHING_FOUND else answer.Error
+
+
+def parse_stored_jid(data: bytes) -> str:
+    """Return the user part of a JID from the library's store, "" if it has none."""
+    from neonize.proto import Neonize_pb2 as messages
+
+    return str(messages.GetJIDFromStoreReturnFunction.FromString(data).Jid.User)
+
+
+def media_of(message: bytes) -> tuple[str, int]:
+    """Return the type and the size in bytes that a message gives for its media."""
     from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
 
-    to = messages.JID(
-        User=number,
-        Server="s.whatsapp.net",
-        RawAgent=0,
-        Device=0,
-        Integrator=0,
-        IsEmpty=False,
-    ).SerializeToString()
-    message = e2e.Message(conversation=text).SerializeToString()
-    answer = messages.SendMessageReturnFunction.FromString(
-        go.SendMessage(client, to, len(to), message, len(message))
-    )
-    if answer.Error:
-        return {"id": "", "error": go_errors.send_error(answer.Error)}
-    return {"id": answer.SendResponse.ID, "error": ""}
+    for _, part in e2e.Message.FromString(message).ListFields():
+        if hasattr(part, "mimetype"):
+            return str(part.mimetype), int(part.fileLength)
+    return "", 0
 
 
 def request_phone_code(go: Any, client: bytes, number: str) -> Event:

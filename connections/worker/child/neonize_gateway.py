@@ -59,9 +59,11 @@ def prepare(database: str) -> str:
     return answer.replace(address, b"the store").decode(errors="replace") if failed else ""
 
 
-def open_client(database: str, device_name: str, emit: Emit, pairing: bool = False) -> Client:
-    """Return a client on a store, not started yet. See `Client`."""
-    return Client(_loaded(), database, device_name, emit, pairing)
+def open_client(
+    database: str, device_name: str, emit: Emit, pairing: bool = False, spool: str = ""
+) -> Client:
+    """Return a client on a store, not started yet. See `Client`. Raises OSError for its spool."""
+    return Client(_loaded(), database, device_name, emit, pairing, spool)
 
 
 def _loaded() -> go_library.GoLibrary:

@@ -19,8 +19,11 @@ WITHHELD = frozenset(
         "SECRET_KEY_FALLBACKS",
     }
 )
+# neonize marks messages to numbers as a bot's unless this says otherwise.
+NO_BOT_TAG = {"NEONIZE_BOT_TAG": "off"}
 
 
 def child_environment() -> dict[str, str]:
     """Return this process's environment without the settings that only this process needs."""
-    return {name: value for name, value in os.environ.items() if name not in WITHHELD}
+    inherited = {name: value for name, value in os.environ.items() if name not in WITHHELD}
+    return {**inherited, **NO_BOT_TAG}

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from connections.worker.hosts.answers import Answers, Downloaded, Resolved, SendResult
+
 logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
@@ -14,6 +16,10 @@ Event = dict[str, Any]
 CLOSE_SECONDS = 6.0
 # How long the other clients of a host have to move out before it is killed.
 MOVE_OUT_SECONDS = 20.0
+# The errors of `send_test`; any other is "refused".
+TEST_ERRORS = dict.fromkeys(("lost", "not_connected", "stopped"), "lost") | {
+    "timed_out": "timed out"
+}
 # These do not change whether the client is connected.
 QUIET_EVENTS = frozenset(
     (
@@ -57,7 +63,8 @@ class ClientHandle:
         self._lost = False  # the connection was lost, without a login since
         self._ended = False  # no event follows any more
         self._closed = False
-        self._tests: dict[int, asyncio.Future[Event]] = {}
+        self._answers = Answers()
+        self.spooled = asyncio.Event()  # the client has written to its spool
 
     async def next(self, seconds: float | None = None) -> Event:
         """Return the next event; "host_gone" after the last one. Raises TimeoutError."""
@@ -68,8 +75,8 @@ class ClientHandle:
 
     def receive(self, event: Event) -> None:
         """Queue an event of the client, unless it repeats the known state."""
-        if event["event"] == "test_done":
-            return self._test_done(event)
+        if self._answers.receive(event) or self._is_notice(event):
+            return
         if event["event"] == "down":
             # The library sends no event when it fails to reconnect, for example after a 515.
             self._down_reports += 1
@@ -85,8 +92,8 @@ class ClientHandle:
             return  # The library also sends it for a login whose connection is lost by now.
         if event["event"] in ("ended", "host_gone"):
             self._ended = True
-            for test in list(self._tests):
-                self._test_done({"test": test, "id": "", "error": "lost"})
+            self._answers.end()
+            self.spooled.set()
         if event["event"] in ("connected", "restored"):
             self.connected = True
         elif event["event"] not in QUIET_EVENTS:
@@ -119,29 +126,102 @@ class ClientHandle:
         except TimeoutError:
             return "WhatsApp did not answer in time"
 
-    async def send_test(self, test: int, text: str, seconds: float) -> tuple[str, str]:
+    # --- Messages --------------------------------------------------------------------------------
+
+    async def send(self, content: Event, seconds: float) -> SendResult:
+        """Send a message, within `seconds`. `content`: see child/host_process.py.
+
+        Messages of one client leave in the order of the calls. An error is in the result.
+        """
+        if self._ended or self._closed:
+            return SendResult(error="not_connected")
+        key = self._answers.new_key()
+        command = {"do": "send", "send": key, "content": content}
+        try:
+            answer = await self._ask(command, "send_done", key, seconds)
+        except TimeoutError:
+            return SendResult(error="timed_out", maybe_sent=True)
+        if not answer:
+            return SendResult(error="lost", maybe_sent=True)
+        return SendResult(
+            answer["id"], answer["at"], answer["error"], answer["code"], answer["maybe_sent"]
+        )
+
+    async def send_test(self, text: str, seconds: float) -> tuple[str, str]:
         """Send a text to the linked number itself, within `seconds`.
 
         Return the message's id and "", or "" and the error: "timed out", "lost" or "refused".
         """
-        if self._ended or self._closed:
-            return "", "lost"
-        answer = self._tests[test] = asyncio.get_running_loop().create_future()
-        self.host.send({"do": "send_test", "ref": self.ref, "test": test, "text": text})
-        try:
-            async with asyncio.timeout(seconds):
-                done = await answer
-        except TimeoutError:
-            return "", "timed out"
-        finally:
-            self._tests.pop(test, None)
-        return str(done["id"]), str(done["error"])
+        content = {"to": None, "type": "text", "text": {"body": text}}
+        result = await self.send(content, seconds)
+        return result.id, TEST_ERRORS.get(result.error, "refused") if result.error else ""
 
-    def _test_done(self, event: Event) -> None:
-        """Resolve a `send_test` with its answer, unless that comes too late."""
-        answer = self._tests.get(event["test"])
-        if answer is not None and not answer.done():
-            answer.set_result(event)
+    async def resolve(self, numbers: list[str], seconds: float) -> Resolved:
+        """Look numbers (E.164 with "+") up at WhatsApp, within `seconds`."""
+        if self._ended or self._closed:
+            return Resolved("not_connected")
+        key = self._answers.new_key()
+        command = {"do": "resolve", "resolve": key, "numbers": numbers}
+        try:
+            answer = await self._ask(command, "resolve_done", key, seconds)
+        except TimeoutError:
+            return Resolved("timed_out")
+        return Resolved(answer["error"], answer["found"]) if answer else Resolved("lost")
+
+    async def download(self, media: str, path: str, limit: int, seconds: float) -> Downloaded:
+        """Download a received message's media (base64 of its spool line) into a file."""
+        if self._ended or self._closed:
+            return Downloaded("lost")
+        key = self._answers.new_key()
+        command = {"do": "download", "download": key, "media": media, "path": path, "limit": limit}
+        try:
+            answer = await self._ask(command, "download_done", key, seconds)
+        except TimeoutError:
+            return Downloaded("timed_out")
+        if not answer:
+            return Downloaded("lost")
+        return Downloaded(answer["error"], answer["size"], answer["mime_type"])
+
+    def mark_read(self, ids: list[str], chat: str, sender: str, played: bool = False) -> None:
+        """Tell the sender of messages that they were read, or played."""
+        command = {"do": "mark_read", "ids": ids, "chat": chat, "sender": sender, "played": played}
+        self.host.send({**command, "ref": self.ref})
+
+    def typing(self, chat: str, on: bool) -> None:
+        """Show the chat that this account types, or does not any more."""
+        self.host.send({"do": "typing", "chat": chat, "on": on, "ref": self.ref})
+
+    async def trim_spool(self, upto: int, seconds: float) -> int:
+        """Drop the first bytes of the spool, which are stored. Return how many were dropped.
+
+        Call it again only after it has returned. Raises TimeoutError.
+        """
+        if self._ended:
+            return 0
+        answer = await self._ask({"do": "trim_spool", "upto": upto}, "spool_trimmed", "", seconds)
+        return int(answer.get("dropped", 0))
+
+    async def _ask(self, command: Event, event: str, key: str, seconds: float) -> Mapping[str, Any]:
+        """Send a command and return its answer, empty if the client ends. Raises TimeoutError."""
+        answer = self._answers.expect(event, key)
+        self.host.send({**command, "ref": self.ref})
+        async with asyncio.timeout(seconds):
+            return await answer
+
+    def _is_notice(self, event: Event) -> bool:
+        """Return whether an event is no change of the client's state, and note it."""
+        if event["event"] == "spooled":
+            self.spooled.set()
+        elif event["event"] == "spool_failed":
+            logger.error("a spool cannot be written", extra={"why": event["error"]})
+        elif event["event"] == "call_failed":
+            why = {"what": event["what"], "why": event["error"]}
+            logger.warning("a call of a client failed", extra=why)
+        else:
+            return False
+        return True
+
+    # --- End -------------------------------------------------------------------------------------
 
     async def close(self) -> None:
         """Close the socket, keeping the credentials.

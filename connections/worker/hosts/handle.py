@@ -99,14 +99,15 @@ class HostHandle:
             self._ping_until_stuck(), name=f"watch host {self.pid}"
         )
 
-    def open(self, database: str, pairing: bool = False) -> ClientHandle:
+    def open(self, database: str, pairing: bool = False, spool: str = "") -> ClientHandle:
         """Start a client on a store: it resumes the store's device, or pairs when there is none.
 
         `database`: the store's address, which may hold a password. `pairing`: there is no device
-        in it yet.
+        in it yet. `spool`: the file for what WhatsApp brings (spools.py); without one, messages
+        and receipts are confirmed and dropped.
         """
         command = {"do": "open", "device_name": settings.DEVICE_NAME, "pairing": pairing}
-        return self._start_client(database, command)
+        return self._start_client(database, {**command, "spool": spool})
 
     async def prepare(self, database: str, seconds: float) -> None:
         """Create a store's tables without connecting. Raises HostError, TimeoutError."""

@@ -36,10 +36,11 @@ class HostPool:
         """Return the number of host processes."""
         return len(self._hosts)
 
-    async def open(self, database: str, dedicated: bool = False) -> ClientHandle:
+    async def open(self, database: str, dedicated: bool = False, spool: str = "") -> ClientHandle:
         """Resume a store's device in a host with room. Raises HostError.
 
-        `dedicated`: in its own host, as this client may have crashed the last ones.
+        `dedicated`: in its own host, as this client may have crashed the last ones. `spool`: see
+        `HostHandle.open`.
         """
         async with self._opening:
             host = None if dedicated else self._find_free()
@@ -47,7 +48,7 @@ class HostPool:
                 host = await self._fork_server.take()
                 host.dedicated = dedicated
                 self._hosts.append(host)
-            return host.open(database)
+            return host.open(database, spool=spool)
 
     def _find_free(self) -> HostHandle | None:
         self._kill_unused()

@@ -42,4 +42,4 @@ async def _send(client: ClientHandle | None, test: SelfTest) -> tuple[str, str]:
     if client is None or not client.connected:
         return "", "lost"
     seconds = (test.expires_at - timezone.now()).total_seconds() - RECORD_SECONDS
-    return await client.send_test(test.pk, test.text, max(0.0, seconds))
+    return await client.send_test(test.text, max(0.0, seconds))

@@ -1,0 +1,269 @@
+"""The calls of one client that wait for WhatsApp: messages, queries and downloads.
+
+Calls of different clients run at the same time. Of one client, sends run one after the other, as
+the library would send them in any case, and so do queries, and downloads. What each command
+answers is in host_process.py.
+"""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from connections.worker.child import go_errors, sent_content
+from connections.worker.child import library_messages as messages
+from connections.worker.child.call_queue import CallQueue
+from connections.worker.child.go_errors import SendFailure
+from connections.worker.child.library_lock import LIBRARY
+from connections.worker.child.watched_memory import WatchedMemory
+
+Event = dict[str, Any]
+
+USER_SERVER, LID_SERVER = "s.whatsapp.net", "lid"
+GONE = ("status code 403", "status code 404", "status code 410")
+COMPOSING, PAUSED, TYPES_TEXT = 0, 1, 0
+
+
+class CallFailed(Exception):
+    """A call did not succeed; the message is the answer's `error`."""
+
+
+class _NotSent(Exception):
+    def __init__(self, failure: SendFailure) -> None:
+        super().__init__(failure.error)
+        self.failure = failure
+
+
+class LibraryCalls:
+    """Queues the calls of one client, and answers them with events."""
+
+    def __init__(
+        self,
+        library: Any,
+        client: bytes,
+        get_number: Callable[[], str],
+        is_open: Callable[[], bool],
+        emit: Callable[[Event], None],
+    ) -> None:
+        """`is_open`: returns whether the library knows the client. It ends the process if not."""
+        self._go = library
+        self._client = client
+        self._get_number = get_number
+        self._is_open = is_open
+        self._emit = emit
+        self._sends = CallQueue("send")
+        self._queries = CallQueue("query")
+        self._downloads = CallQueue("download")
+
+    def close(self, seconds: float) -> None:
+        """Refuse the calls that wait, and let the one that sends end within so many seconds."""
+        for queue in (self._sends, self._queries, self._downloads):
+            queue.close()
+        self._sends.wait_until_idle(seconds)
+
+    # --- Messages --------------------------------------------------------------------------------
+
+    def send(self, key: str, content: Event) -> None:
+        """Send a message; "send_done" answers."""
+
+        def run() -> None:
+            try:
+                answer = self._send(content)
+            except _NotSent as error:
+                answer = _failed_send(error.failure)
+            except CallFailed as error:
+                answer = _failed_send(SendFailure(str(error)))
+            except sent_content.Unsupported:
+                answer = _failed_send(SendFailure("unsupported"))
+            except Exception:
+                answer = _failed_send(SendFailure("failed"))
+            self._emit({"event": "send_done", "send": key, **answer})
+
+        def refuse() -> None:
+            answer = _failed_send(SendFailure("stopped"))
+            self._emit({"event": "send_done", "send": key, **answer})
+
+        self._sends.put(run, refuse)
+
+    def _send(self, content: Event) -> Event:
+        number = self._get_number()
+        to = content["to"] or {"user": number, "server": USER_SERVER}
+        if to["server"] not in (USER_SERVER, LID_SERVER):
+            raise sent_content.Unsupported
+        chat, own = f"{to['user']}@{to['server']}", f"{number}@{USER_SERVER}"
+        upload = self._upload(content) if content["type"] in sent_content.UPLOADS else None
+        message = sent_content.build(content, chat, own, upload).SerializeToString()
+        jid = WatchedMemory(messages.jid(to["user"], to["server"]))
+        with self._call(jid.was_read):
+            answer = self._go.SendMessage(
+                self._client, ctypes.c_char_p(jid.address), jid.size, message, len(message)
+            )
+        sent_id, at, error = messages.parse_sent(answer)
+        if error:
+            raise _NotSent(go_errors.send_failure(error))
+        return {"id": sent_id, "at": at, "error": "", "code": 0, "maybe_sent": False}
+
+    def _upload(self, content: Event) -> Any:
+        """Upload the content's file. The library gets its bytes, never its name."""
+        kind = content["type"]
+        try:
+            with open(content[kind]["path"], "rb") as file:
+                data = WatchedMemory(file.read())
+        except OSError:
+            raise CallFailed("upload_failed") from None
+        with self._call(data.was_read):
+            answer = self._go.Upload(
+                self._client,
+                ctypes.c_char_p(data.address),
+                data.size,
+                sent_content.UPLOADS[kind],
+            )
+        upload, error = messages.parse_upload(answer)
+        if error:
+            cause = go_errors.call_error(error)
+            raise CallFailed(cause if cause == "not_connected" else "upload_failed")
+        return upload
+
+    @contextmanager
+    def _call(self, is_past: Callable[[], bool] | None = None) -> Iterator[None]:
+        """Protect a call of the library. Raises CallFailed unless it knows the client."""
+        with LIBRARY.call() if is_past is None else LIBRARY.call(is_past):
+            if not self._is_open():
+                raise CallFailed("not_connected")
+            yield
+
+    # --- Queries ---------------------------------------------------------------------------------
+
+    def resolve(self, key: str, numbers: list[str]) -> None:
+        """Look numbers up at WhatsApp; "resolve_done" answers."""
+
+        def answer(error: str, found: Event) -> None:
+            self._emit({"event": "resolve_done", "resolve": key, "error": error, "found": found})
+
+        def run() -> None:
+            try:
+                found = self._resolve(numbers)
+            except CallFailed as error:
+                answer(str(error), {})
+            except Exception:
+                answer("failed", {})
+            else:
+                answer("", found)
+
+        self._queries.put(run, lambda: answer("stopped", {}))
+
+    def _resolve(self, numbers: list[str]) -> Event:
+        """Return for each number its LID and the account's own number, None if it has none."""
+        with self._call():
+            found, error = messages.parse_found_numbers(
+                self._go.IsOnWhatsApp(self._client, " ".join(numbers).encode())
+            )
+        if error:
+            raise CallFailed(go_errors.call_error(error))
+        result: Event = dict.fromkeys(numbers)
+        for number, lid in found.items():
+            jid = messages.jid(lid, LID_SERVER)
+            with self._call():
+                phone = messages.parse_stored_jid(
+                    self._go.GetPNFromLID(self._client, jid, len(jid))
+                )
+            result[number] = {"lid": lid, "phone": phone}
+        return result
+
+    def mark_read(self, ids: list[str], chat: str, sender: str, played: bool) -> None:
+        """Tell the sender that messages were read, or played."""
+
+        def call() -> bytes:
+            to, by = messages.parse_jid(chat), messages.parse_jid(sender)
+            kind = b"played" if played else b"read"
+            at = int(time.time())
+            listed = " ".join(ids).encode()
+            found: bytes = self._go.MarkRead(
+                self._client, listed, at, to, len(to), by, len(by), kind
+            )
+            return found
+
+        self._put_quiet("mark_read", call)
+
+    def typing(self, chat: str, on: bool) -> None:
+        """Show the chat that this account types, or does not any more."""
+
+        def call() -> bytes:
+            to = messages.parse_jid(chat)
+            state = COMPOSING if on else PAUSED
+            found: bytes = self._go.SendChatPresence(self._client, to, len(to), state, TYPES_TEXT)
+            return found
+
+        self._put_quiet("typing", call)
+
+    def _put_quiet(self, what: str, call: Callable[[], bytes]) -> None:
+        """Queue a call that is answered only when it fails, with "call_failed"."""
+
+        def fail(error: str) -> None:
+            self._emit({"event": "call_failed", "what": what, "error": error})
+
+        def run() -> None:
+            try:
+                with self._call():
+                    error = call().decode(errors="replace")
+            except CallFailed as failed:
+                fail(str(failed))
+            except Exception:
+                fail("failed")
+            else:
+                if error:
+                    fail(go_errors.call_error(error))
+
+        self._queries.put(run, lambda: fail("stopped"))
+
+    # --- Downloads -------------------------------------------------------------------------------
+
+    def download(self, key: str, media: str, path: str, limit: int) -> None:
+        """Download a message's media into a file; "download_done" answers."""
+
+        def answer(error: str, size: int = 0, mime_type: str = "") -> None:
+            done = {"size": size, "error": error, "mime_type": mime_type}
+            self._emit({"event": "download_done", "download": key, **done})
+
+        def run() -> None:
+            try:
+                size, mime_type = self._download(base64.b64decode(media), path, limit)
+            except CallFailed as error:
+                answer(str(error))
+            except Exception:
+                answer("failed")
+            else:
+                answer("", size, mime_type)
+
+        self._downloads.put(run, lambda: answer("failed"))
+
+    def _download(self, message: bytes, path: str, limit: int) -> tuple[int, str]:
+        mime_type, size = messages.media_of(message)
+        if size > limit:
+            raise CallFailed("too_large")
+        with self._call():
+            answer = self._go.DownloadAny(self._client, message, len(message))
+        data, error = messages.parse_download(answer)
+        if error:
+            raise CallFailed("gone" if any(text in error for text in GONE) else "failed")
+        if len(data) > limit:
+            raise CallFailed("too_large")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+        return len(data), mime_type
+
+
+def _failed_send(failure: SendFailure) -> Event:
+    return {
+        "id": "",
+        "at": 0,
+        "error": failure.error,
+        "code": failure.code,
+        "maybe_sent": failure.maybe_sent,
+    }

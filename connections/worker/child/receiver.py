@@ -1,0 +1,59 @@
+"""Keeps what WhatsApp brings to one client: each event goes to its spool first."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable
+from typing import Any
+
+from connections.worker.child import received
+from connections.worker.child.spool import Spool
+
+# Before a client stops, what came before its connection ended must be in the spool: until nothing
+# has come for QUIET_SECONDS.
+DRAIN_SECONDS, QUIET_SECONDS = 3.0, 1.0
+DRAIN_POLL_SECONDS = 0.05
+
+
+class Receiver:
+    """Writes messages and receipts to a spool. Raises OSError when that cannot be opened."""
+
+    def __init__(self, path: str, emit: Callable[[dict[str, Any]], None]) -> None:
+        self._emit = emit
+        self._spool = Spool(path, self._report)
+        self._writing = 0  # callbacks that write to the spool
+        self._received_at = 0.0  # by time.monotonic
+
+    def keep(self, kind: int, data: bytes, account: str) -> None:
+        """Write an event to the spool before anything else: WhatsApp believes that we have it."""
+        self._writing += 1
+        try:
+            self._spool.append(received.spool_line(kind, data, account))
+        finally:
+            self._received_at = time.monotonic()
+            self._writing -= 1
+        self._emit({"event": "spooled"})
+
+    def drain(self, since: float) -> None:
+        """Wait until nothing has come for a while, at the earliest since this time."""
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while (now := time.monotonic()) < deadline:
+            if not self._writing and now - max(since, self._received_at) >= QUIET_SECONDS:
+                return
+            time.sleep(DRAIN_POLL_SECONDS)
+
+    def trim(self, upto: int) -> int:
+        """Drop the first bytes of the spool, which are stored. Return how many were dropped."""
+        try:
+            return self._spool.trim(upto)
+        except OSError as error:
+            self._report(errno.errorcode.get(error.errno or 0, "unknown"))
+            return 0
+
+    def close(self) -> None:
+        """Close and unlock the spool."""
+        self._spool.close()
+
+    def _report(self, error: str) -> None:
+        self._emit({"event": "spool_failed", "error": error})

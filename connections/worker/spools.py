@@ -1,0 +1,120 @@
+"""The spools on disk: what WhatsApp brought and the database does not have yet (child/spool.py).
+
+Each client of a host has a file of its own: DATA_DIR/spool/CONNECTION/STORE-RANDOM.spool.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+SUFFIX = ".spool"
+BATCH_LINES, BATCH_BYTES = 200, 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A spool without a client: its host process has ended."""
+
+    connection_id: int
+    store: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Lines of a spool. `end`: the offset behind the last of them."""
+
+    lines: list[dict[str, Any]]
+    end: int
+
+
+def new_path(connection_id: int, store: str) -> Path:
+    """Return the path of a new spool for a client of a store. Makes its folder."""
+    folder = _root() / str(connection_id)
+    for part in (_root(), folder):
+        part.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / f"{store}-{secrets.token_hex(8)}{SUFFIX}"
+
+
+def leftovers() -> Iterator[Leftover]:
+    """Yield the spools that no living client writes, oldest first for each connection."""
+    for folder in sorted(_root().glob("*/")):
+        if not folder.name.isdecimal():
+            continue
+        for path in sorted(folder.glob(f"*{SUFFIX}"), key=_changed_at):
+            if not is_in_use(path):
+                store = path.name.removesuffix(SUFFIX).rpartition("-")[0]
+                yield Leftover(int(folder.name), store, path)
+
+
+def is_in_use(path: Path) -> bool:
+    """Return whether a client holds the spool's lock."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def read(path: Path, offset: int) -> Batch:
+    """Return the next lines from an offset; none at the end. Raises OSError.
+
+    A last line without an end is left out: it is being written, or its writer was killed. A line
+    that is no JSON object becomes one of kind "broken".
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(BATCH_BYTES)
+            if data and b"\n" not in data:  # one line that is longer than a batch
+                data += file.readline()
+    except FileNotFoundError:
+        return Batch([], offset)
+    whole, newline, _ = data.rpartition(b"\n")
+    raw = whole.split(b"\n")[:BATCH_LINES] if newline else []
+    end = offset + sum(len(line) + 1 for line in raw)
+    return Batch([_parse(line) for line in raw], end)
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {"kind": "broken", "size": len(line)}
+
+
+def remove(path: Path) -> bool:
+    """Remove a spool whose lines are all stored. Return False if a client writes it."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:
+        pass
+    path.with_name(f"{path.name}.new").unlink(missing_ok=True)  # of a host killed in a trim
+    return True
+
+
+def _root() -> Path:
+    return Path(settings.DATA_DIR) / "spool"
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
