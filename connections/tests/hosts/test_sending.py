@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,42 +12,26 @@ import pytest
 
 from connections.tests.support.host_processes import until
 from connections.tests.support.linked_clients import (
+    fork_server,
+    host,
     link_store,
     open_linked,
-    simulated_fork_server,
+    simulator,
     text_to,
     wait_for,
 )
 from connections.worker.hosts.answers import SendResult
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.hosts.handle import HostHandle
-from simulator.process import Simulator, start
+from simulator.process import Simulator
+
+__all__ = ["fork_server", "host", "simulator"]
 
 pytestmark = pytest.mark.sqlite_only
 
 FIRST, SECOND = "5511987650001", "5511987650002"
 SECONDS = 15.0
 SECRET = bytes(range(32))
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    with start(tmp_path_factory.mktemp("simulator")) as running:
-        yield running
-
-
-@pytest.fixture
-async def fork_server(simulator: Simulator) -> AsyncIterator[ForkServer]:
-    simulator.control.reset()
-    async with simulated_fork_server(simulator) as running:
-        yield running
-
-
-@pytest.fixture
-async def host(fork_server: ForkServer) -> AsyncIterator[HostHandle]:
-    taken = await fork_server.take()
-    yield taken
-    taken.kill()
 
 
 async def test_sent_text_arrives_with_its_secret_in_the_store(

@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from connections.worker.hosts.client import ClientHandle, Event
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.hosts.handle import HostHandle
-from simulator.process import Simulator
+from simulator.process import Simulator, start
 
 SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """A simulator that the tests of a module share."""
+    with start(tmp_path_factory.mktemp("simulator")) as running:
+        yield running
+
+
+@pytest.fixture
+async def fork_server(simulator: Simulator) -> AsyncIterator[ForkServer]:
+    """A fork server; the simulator knows no phones yet."""
+    simulator.control.reset()
+    async with simulated_fork_server(simulator) as running:
+        yield running
+
+
+@pytest.fixture
+async def host(fork_server: ForkServer) -> AsyncIterator[HostHandle]:
+    taken = await fork_server.take()
+    yield taken
+    taken.kill()
 
 
 @asynccontextmanager
