@@ -90,6 +90,10 @@ class ControlClient:
             self._object("POST", f"/people/{number}/send", body | message | {"to": to})["id"]
         )
 
+    def read(self, number: str, to: str, ids: list[str], played: bool = False) -> None:
+        """Let a person report to an account that messages were read, or played."""
+        self._object("POST", f"/people/{number}/read", {"to": to, "ids": ids, "played": played})
+
     def received(self, number: str, after: int = 0) -> list[dict[str, Any]]:
         """Return the messages that a person has received, with an index above `after`."""
         return self._list("GET", f"/people/{number}/messages?after={after}")

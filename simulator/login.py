@@ -173,7 +173,9 @@ class Session:
             self._chats.upload(self._device, query)
             self._connection.answer(query)
         elif query.child("key"):
-            self._connection.answer(query, self._chats.directory.answer_keys(query))
+            without = self._world.faults.take("no_prekeys", self._connection) is not None
+            keys = self._chats.directory.answer_keys(query, without)
+            self._connection.answer(query, keys)
         elif query.child("count"):
             value = str(self._device.prekeys)
             self._connection.answer(query, [Node("count", {"value": value})])
@@ -201,6 +203,8 @@ class Session:
         self._connection.close_later(2.0)
 
     def _users(self, query: Node) -> None:
+        if self._world.faults.take("usync_silent", self._connection):
+            return
         users = self._chats.directory.answer_users(query, self._device)
         self._connection.answer(query, users)
 

@@ -48,6 +48,14 @@ def digits(body: Body, name: str, default: str | None = None) -> str:
     return number
 
 
+def texts(body: Body, name: str) -> list[str]:
+    """Return a list of texts with one item or more."""
+    value = body.get(name)
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+        raise HttpError(400, f"{name} must be a list of texts")
+    return list(value)
+
+
 def flag(body: Body, name: str, default: bool) -> bool:
     """Return an optional true or false."""
     value = body.get(name, default)

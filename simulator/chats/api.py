@@ -32,6 +32,7 @@ class PeopleControl:
             ("GET", "/people"): self._list,
             ("POST", "/people/*/send"): self._send,
             ("POST", "/phones/*/send"): self._send,
+            ("POST", "/people/*/read"): self._read,
             ("GET", "/people/*/messages"): self._messages,
             ("GET", "/sent"): self._sent,
         }
@@ -78,6 +79,15 @@ class PeopleControl:
         except BadContent as error:
             raise HttpError(400, str(error)) from error
         return {"id": message_id, "devices": devices}
+
+    def _read(self, request: Request, number: str) -> Json:
+        body = request.body
+        params.reject_unknown(body, "to", "ids", "played")
+        phone, to = self._phone(number), self._phone(params.digits(body, "to"))
+        ids = params.texts(body, "ids")
+        kind = "played" if params.flag(body, "played", False) else "read"
+        self._chats.phones.send_receipts(phone, to, ids, kind)
+        return {"ids": ids}
 
     def _messages(self, request: Request, number: str) -> Json:
         after, limit = _page(request)

@@ -126,14 +126,17 @@ class Directory:
         result = Node("result", {}, [Node(kind) for kind in sorted(kinds)])
         return [Node("usync", attrs, [result, Node("list", {}, users)])]
 
-    def answer_keys(self, query: Node) -> list[Node]:
-        """Return the answer to a query for keys: a bundle for each known device, else an error."""
+    def answer_keys(self, query: Node, without: bool = False) -> list[Node]:
+        """Return the answer to a query for keys: a bundle for each known device, else an error.
+
+        `without`: as if no device had any keys left.
+        """
         keys = query.child("key")
         users = []
         for user in keys.children() if keys else []:
             jid = user.attrs.get("jid")
             if isinstance(jid, Jid):
-                bundle = self._bundle(jid)
+                bundle = None if without else self._bundle(jid)
                 content = bundle_nodes(bundle) if bundle else [_not_found_error()]
                 users.append(Node("user", {"jid": jid}, content))
         return [Node("list", {}, users)]

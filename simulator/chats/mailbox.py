@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from simulator import nodes
@@ -12,10 +11,8 @@ from simulator.jids import SERVER, Jid
 from simulator.nodes import Attribute, Node
 from simulator.roles import ClientConnection
 
+from .delivery import Delivery
 from .store import ChatStore
-
-Sent = Callable[[Node], None]
-"""Is called with each stanza that is written to a connection."""
 
 _MAX_BACKLOG = 1 << 20
 _BACKLOG_SECONDS = 0.02
@@ -43,10 +40,10 @@ def key(tag: str, stanza_id: str, sender: str, kind: str = "") -> str:
 class Mailbox:
     """The stanzas for one companion that it has not confirmed, and their delivery."""
 
-    def __init__(self, jid: Jid, store: ChatStore, sent: Sent) -> None:
+    def __init__(self, jid: Jid, store: ChatStore, delivery: Delivery) -> None:
         self._jid = jid
         self._store = store
-        self._sent = sent
+        self._delivery = delivery
         self._waiting: dict[str, Waiting] = {}
         self._unsent: deque[Waiting] = deque()
         self._connection: ClientConnection | None = None
@@ -126,13 +123,19 @@ class Mailbox:
                 asyncio.get_running_loop().call_later(_BACKLOG_SECONDS, self._resume)
                 return
             waiting = self._unsent.popleft()
-            current = self._waiting.get(key_of(waiting.node))
-            if current is not None and current.seq == waiting.seq:
-                self._connection.send(waiting.node)
-                self._sent(waiting.node)
+            self._deliver(waiting, self._connection)
             if waiting is self._offline:
                 self._offline = None
                 self._send_marker(Node("offline", {"count": str(self._offline_count)}))
+
+    def _deliver(self, waiting: Waiting, connection: ClientConnection) -> None:
+        """Send a stanza, unless it was confirmed or replaced meanwhile."""
+        stanza = key_of(waiting.node)
+        current = self._waiting.get(stanza)
+        if current is None or current.seq != waiting.seq:
+            return
+        if not self._delivery.send(connection, waiting.node):
+            self.confirm(stanza)
 
     def _resume(self) -> None:
         self._paused = False
@@ -146,9 +149,9 @@ class Mailbox:
 class Mailboxes:
     """The mailboxes of all companions; a mailbox exists as soon as it is asked for."""
 
-    def __init__(self, store: ChatStore, sent: Sent) -> None:
+    def __init__(self, store: ChatStore, delivery: Delivery) -> None:
         self._store = store
-        self._sent = sent
+        self._delivery = delivery
         self._boxes: dict[Jid, Mailbox] = {}
 
     def load(self, devices: dict[str, Jid]) -> None:
@@ -163,7 +166,7 @@ class Mailboxes:
         """Return the mailbox of a device."""
         box = self._boxes.get(device)
         if box is None:
-            box = self._boxes[device] = Mailbox(device, self._store, self._sent)
+            box = self._boxes[device] = Mailbox(device, self._store, self._delivery)
         return box
 
     def delete(self, device: Jid) -> None:

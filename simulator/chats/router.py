@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from simulator.jids import SERVER, Jid
@@ -11,6 +12,7 @@ from simulator.roles import ClientConnection
 from simulator.store import Device
 from simulator.world import World
 
+from .delivery import corrupted
 from .directory import Directory, participant_hash
 from .mailbox import Mailboxes, key
 from .phones import Phones
@@ -48,15 +50,30 @@ class Router:
 
     def _take_message(self, device: Device, node: Node, connection: ClientConnection) -> None:
         self._world.statistics.messages += 1
-        attrs = _ack(node)
-        if fault := self._world.faults.take("nack", connection):
-            connection.send(Node("ack", attrs | {"error": str(fault.integer("error"))}))
+        faults, ack = self._world.faults, _ack(node)
+        if fault := faults.take("nack", connection):
+            connection.send(Node("ack", ack | {"error": str(fault.integer("error"))}))
+            return
+        if fault := faults.take("cut_before_ack", connection):
+            connection.abort()
+            if fault.integer("delivered"):
+                self._deliver_copies(device, node)
             return
         recipient = self._directory.find(node.attrs.get("to"))
         if recipient is not None and node.child("participants"):
             jids = self._directory.device_jids(recipient)
-            attrs["phash"] = participant_hash(jids + self._directory.device_jids(device.phone))
-        connection.send(Node("ack", attrs))
+            ack["phash"] = participant_hash(jids + self._directory.device_jids(device.phone))
+        if fault := faults.take("ack_late", connection):
+            seconds = fault.integer("ms") / 1000
+            asyncio.get_running_loop().call_later(seconds, connection.send, Node("ack", ack))
+        elif not faults.take("ack_lost", connection):
+            connection.send(Node("ack", ack))
+        if faults.take("unreadable_sent", connection):
+            node = _corrupted_copies(node)
+        self._deliver_copies(device, node)
+
+    def _deliver_copies(self, device: Device, node: Node) -> None:
+        recipient = self._directory.find(node.attrs.get("to"))
         for jid, encrypted in _copies(node):
             self._deliver(device, node, jid, encrypted, recipient)
 
@@ -89,6 +106,8 @@ class Router:
         if kind:
             attrs["type"] = kind
         connection.send(Node("ack", attrs))
+        if self._world.faults.take("receipts_ignored", connection):
+            return
         message = key("message", ids[0], str(to))
         confirmed = self._mailboxes.of(device.jid).confirm(message)
         phone = self._directory.find(to)
@@ -152,6 +171,16 @@ def _copies(node: Node) -> list[tuple[Jid, Node]]:
         if isinstance(jid, Jid) and encrypted is not None:
             copies[jid] = encrypted
     return list(copies.items())
+
+
+def _corrupted_copies(node: Node) -> Node:
+    """Return a message whose copies cannot be decrypted."""
+    participants = node.child("participants")
+    if participants is None:
+        return corrupted(node)
+    copies = Node("participants", {}, [corrupted(to) for to in participants.children()])
+    others = [child for child in node.children() if child is not participants]
+    return Node(node.tag, node.attrs, [copies, *others])
 
 
 def _addresses(sender: Device, phone: Phone, recipient: Phone | None) -> dict[str, Attribute]:

@@ -10,6 +10,7 @@ from simulator.stanzas import notification
 from simulator.store import Device
 from simulator.world import World
 
+from .delivery import Delivery
 from .directory import Directory, parse_upload, participant_hash
 from .mailbox import Mailboxes
 from .phones import Phones
@@ -24,7 +25,8 @@ class Chats:
         self._world = world
         self.store = ChatStore(world.store.database)
         self.directory = Directory(world)
-        self._mailboxes = Mailboxes(self.store, self._note_delivery)
+        delivery = Delivery(world.faults, self._note_delivery)
+        self._mailboxes = Mailboxes(self.store, delivery)
         self.phones = Phones(world, self.store, self.directory, self._mailboxes)
         self._router = Router(world, self.directory, self._mailboxes, self.phones)
         self._mailboxes.load({str(jid): jid for jid in world.devices})

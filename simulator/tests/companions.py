@@ -57,6 +57,13 @@ class Companion:
                 return event
             assert event["event"] not in forbidden, f"{event} while waiting for {name}"
 
+    def wait_all(self, name: str, count: int, seconds: float = 10.0) -> list[Event]:
+        """Return the first events with this name, also earlier ones, when there are so many."""
+        deadline = time.monotonic() + seconds
+        while len(found := [event for event in self.seen if event["event"] == name]) < count:
+            self.wait(name, max(0.0, deadline - time.monotonic()))
+        return found[:count]
+
     def send_command(self, line: str) -> None:
         """Send a command."""
         assert self.process.stdin
