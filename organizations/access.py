@@ -29,19 +29,31 @@ class Permission(StrEnum):
     SEE = "see"  # its status and its history
     OPERATE = "operate"  # reconnect, disconnect, see a QR code
     MANAGE = "manage"  # its name, its expected number, its members, its tokens
+    SEND_MESSAGES = "send_messages"  # write to people from its number
+    READ_MESSAGES = "read_messages"  # the texts, media and numbers of its messages
 
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.SEE}),
     Role.OPERATOR: frozenset({Permission.SEE, Permission.OPERATE}),
-    Role.OWNER: frozenset(Permission),
+    Role.OWNER: frozenset({Permission.SEE, Permission.OPERATE, Permission.MANAGE}),
 }
+"""What a role may do, apart from messages: see `Caller._message_permissions`."""
+
+MESSAGE_PERMISSIONS = frozenset({Permission.SEND_MESSAGES, Permission.READ_MESSAGES})
 
 DENIED_MESSAGES = {
     Permission.SEE: _("You may not look at this organization."),
     Permission.OPERATE: _("Your role or token only allows you to look at this organization."),
     Permission.MANAGE: _("Only an owner of this organization may do this."),
+    Permission.SEND_MESSAGES: _(
+        "You may not send messages of this organization. A token needs the scope messages:send."
+    ),
+    Permission.READ_MESSAGES: _(
+        "You may not read messages of this organization. A token needs the scope messages:read."
+    ),
 }
+SCOPE_NOT_HELD = _("You cannot give a token a right to messages that you do not have yourself.")
 SUPERUSER_REQUIRED = _("Only an administrator of the service may do this.")
 CREDENTIALS_ENDED = _("This login or token has ended meanwhile, so nothing was changed.")
 TOKEN_OWNER_REQUIRED = _("Only a user, or a token of theirs that may manage, may do this.")
@@ -86,7 +98,8 @@ class Caller:
 
     A user's token has the rights of its user; with scope "read" only Permission.SEE. An
     organization's own token has no user: it has SEE in that organization alone, and with scope
-    "manage" OPERATE too. `address` is the client's network address.
+    "manage" OPERATE too. A token has the rights to messages only by its message scopes.
+    `address` is the client's network address.
     """
 
     user: User | AnonymousUser
@@ -158,21 +171,41 @@ class Caller:
         if token is not None and token.organization_id is not None:
             if token.organization_id != organization.pk:
                 return frozenset()
-            return PERMISSIONS[_role_of(token)]
+            return PERMISSIONS[_role_of(token)] | _message_scopes(token)
         if not self.user.is_active:
             return frozenset()
         if self.user.is_superuser:
-            return self._permissions_as(None)
+            return self._permissions_as(None, organization)
         membership = Membership.objects.filter(user_id=self.user.pk, organization=organization)
-        return self._permissions_as(membership.values_list("role", flat=True).first())
+        role = membership.values_list("role", flat=True).first()
+        return self._permissions_as(role, organization)
 
-    def _permissions_as(self, role: str | None) -> frozenset[Permission]:
+    def _permissions_as(
+        self, role: str | None, organization: Organization
+    ) -> frozenset[Permission]:
         """Return what the user, or their token, may do where the user has this role."""
+        return self._role_permissions(role) | self._message_permissions(role, organization)
+
+    def _role_permissions(self, role: str | None) -> frozenset[Permission]:
+        """Return what the user, or their token, may do there, apart from messages."""
         none: frozenset[Permission] = frozenset()
         permissions = PERMISSIONS.get(Role.OWNER if self.user.is_superuser else role or "", none)
         if self.token is not None and self.token.scope != ApiToken.Scope.MANAGE:
             return permissions & {Permission.SEE}
         return permissions
+
+    def _message_permissions(
+        self, role: str | None, organization: Organization
+    ) -> frozenset[Permission]:
+        """Return what the user, or their token, may do with messages there.
+
+        A superuser looks after connections: in person they read no texts.
+        """
+        granted = MESSAGE_PERMISSIONS if self.token is None else _message_scopes(self.token)
+        if self.user.is_superuser:
+            return granted if self.token else frozenset({Permission.SEND_MESSAGES})
+        operator_may = role == Role.OPERATOR and organization.operators_read_messages
+        return granted if role == Role.OWNER or operator_may else frozenset()
 
     def roles(self, organizations: Iterable[Organization]) -> dict[int, str]:
         """Return, by organization id, the role that has this caller's rights there.
@@ -185,7 +218,8 @@ class Caller:
         memberships = Membership.objects.filter(user=self.user.pk, organization__in=ids)
         stored = dict(memberships.values_list("organization_id", "role"))
         role_with = {permissions: role for role, permissions in PERMISSIONS.items()}
-        return {pk: role_with.get(self._permissions_as(stored.get(pk)), Role.VIEWER) for pk in ids}
+        permissions = {pk: self._role_permissions(stored.get(pk)) for pk in ids}
+        return {pk: role_with.get(found, Role.VIEWER) for pk, found in permissions.items()}
 
     def may(self, permission: Permission, organization: Organization) -> bool:
         """Return whether this caller has this permission in this organization."""
@@ -206,7 +240,7 @@ class Caller:
             self.require(permission, organization)
             return organization
         found = visible.annotate(role=F("memberships__role")).get(pk=organization_id)
-        _require_among(self._permissions_as(found.role), permission)
+        _require_among(self._permissions_as(found.role, found), permission)
         return found
 
     @property
@@ -239,6 +273,23 @@ class Caller:
         elif not self.is_superuser and self.require_token_owner() != user:
             raise PermissionDenied(gettext(TOKEN_OWNER_REQUIRED))
 
+    def may_grant(
+        self, scopes: Iterable[ApiToken.MessageScope], organization: Organization | None
+    ) -> bool:
+        """Return whether this caller may make a token with these message scopes.
+
+        Nobody gives more than they have. A user's own token never has more rights than the user.
+        """
+        if organization is not None:
+            held = self.permissions(organization)
+        elif self.token is not None:
+            held = _message_scopes(self.token)
+        elif self.is_superuser:
+            held = frozenset({Permission.SEND_MESSAGES})
+        else:
+            held = MESSAGE_PERMISSIONS
+        return held.issuperset(SCOPE_PERMISSIONS[scope] for scope in scopes)
+
     def require_superuser(self) -> None:
         """Raise PermissionDenied unless `is_superuser`."""
         if not self.is_superuser:
@@ -248,6 +299,17 @@ class Caller:
 def _require_among(permissions: frozenset[Permission], permission: Permission) -> None:
     if permission not in permissions:
         raise PermissionDenied(gettext(DENIED_MESSAGES[permission]))
+
+
+SCOPE_PERMISSIONS = {
+    ApiToken.MessageScope.SEND: Permission.SEND_MESSAGES,
+    ApiToken.MessageScope.READ: Permission.READ_MESSAGES,
+}
+
+
+def _message_scopes(token: ApiToken) -> frozenset[Permission]:
+    """Return the rights to messages that a token's scopes allow."""
+    return frozenset(SCOPE_PERMISSIONS[scope] for scope in token.message_scopes)
 
 
 def _role_of(token: ApiToken) -> Role:

@@ -8,15 +8,17 @@ transaction locks the whole database (`BEGIN IMMEDIATE`).
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from organizations.access import Actor, Permission
+from organizations.access import SCOPE_NOT_HELD, Actor, Permission
 from organizations.audit import Action, log_audit
 from organizations.locks import lock, lock_organization
 from organizations.models import ApiToken, Invitation, Membership, Organization
@@ -80,6 +82,17 @@ def set_expected_number(organization: Organization, number: str, actor: Actor) -
             f"{format_phone_number(previous) or 'any'} → {format_phone_number(number) or 'any'}"
         )
         log_audit(Action.EXPECTED_NUMBER_CHANGED, organization, actor, detail)
+
+
+@transaction.atomic
+def set_operators_read_messages(organization: Organization, allowed: bool, actor: Actor) -> None:
+    """Let operators read and write messages, or not; the same again changes nothing."""
+    before = lock_organization(organization, actor, Permission.MANAGE).operators_read_messages
+    organization.operators_read_messages = allowed
+    if allowed != before:
+        Organization.objects.filter(pk=organization.pk).update(operators_read_messages=allowed)
+        action = Action.MESSAGES_OPENED if allowed else Action.MESSAGES_CLOSED
+        log_audit(action, organization, actor)
 
 
 @transaction.atomic
@@ -191,16 +204,20 @@ def create_token(
     *,
     organization: Organization | None = None,
     scope: ApiToken.Scope = ApiToken.Scope.MANAGE,
+    message_scopes: Collection[ApiToken.MessageScope] = (),
     expires_at: datetime | None = None,
 ) -> tuple[ApiToken, str]:
     """Create a token. Return it and its secret text, which is not stored.
 
     With `organization` it is that organization's own token; without, a personal token of `user`.
-    Revoking the token that the actor used, if any, revokes this one too.
+    Revoking the token that the actor used, if any, revokes this one too. Raises PermissionDenied,
+    also for a message scope that the actor does not have.
     """
     caller, organization = lock(actor, organization, user)
     if caller is not None:
         caller.require_tokens_of(user, organization)
+        if not caller.may_grant(message_scopes, organization):
+            raise PermissionDenied(gettext(SCOPE_NOT_HELD))
     token, text = ApiToken.objects.create(
         user=user,
         expiry=None,
@@ -208,6 +225,8 @@ def create_token(
         organization=organization,
         name=name,
         scope=scope,
+        sends_messages=ApiToken.MessageScope.SEND in message_scopes,
+        reads_messages=ApiToken.MessageScope.READ in message_scopes,
         made_by=actor.token,
     )
     if expires_at is not None:
@@ -215,7 +234,8 @@ def create_token(
         token.expiry = expires_at
         token.save(update_fields=["expiry"])
     suffix = "" if organization else f" for {user.get_username()}"
-    log_audit(Action.TOKEN_CREATED, organization, actor, f"{name} ({scope}){suffix}")
+    scopes = ", ".join([scope, *token.message_scopes])
+    log_audit(Action.TOKEN_CREATED, organization, actor, f"{name} ({scopes}){suffix}")
     return token, text
 
 

@@ -23,7 +23,10 @@ OF_MEMBERS = frozenset(
     + ("invitation_withdrawn", "invitation_declined")
 )
 ACCEPTED = re.compile(r"(?P<user>.*): (?P<role>viewer|operator|owner), invited by (?P<maker>.*)")
-NEW_TOKEN = re.compile(r"(?P<name>.*) \((?P<scope>read|manage)\)(?: for (?P<user>.*))?")
+NEW_TOKEN = re.compile(
+    r"(?P<name>.*) \((?P<scope>read|manage)(?P<more>(?:, messages:(?:send|read))*)\)"
+    r"(?: for (?P<user>.*))?"
+)
 
 # Actor labels; the first pattern that matches the whole label is used.
 ACTOR_LABELS = [
@@ -59,7 +62,8 @@ def translate_detail(entry: AuditEntry) -> str:
         name, colon, roles = stored.rpartition(": ")
         return name + colon + _translate_each(roles, CODE_LABELS)
     if entry.action == actions.TOKEN_CREATED and (found := NEW_TOKEN.fullmatch(stored)):
-        fields = found.groupdict() | {"scope": gettext(CODE_LABELS[found["scope"]])}
+        scope = gettext(CODE_LABELS[found["scope"]]) + found["more"]
+        fields = found.groupdict() | {"scope": scope}
         text = gettext("{name} ({scope}) for {user}") if found["user"] else "{name} ({scope})"
         return text.format(**fields)
     return stored

@@ -39,12 +39,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "operators_read",
-                    models.BooleanField(
-                        default=False, verbose_name="operators read and write messages"
-                    ),
-                ),
-                (
                     "groups",
                     models.BooleanField(default=False, verbose_name="keep messages of groups"),
                 ),

@@ -22,7 +22,6 @@ class MessagingSettings(models.Model):
     sending_stopped_at = models.DateTimeField(
         null=True, blank=True, help_text="While it is set, nothing is sent."
     )
-    operators_read = models.BooleanField(lazy("operators read and write messages"), default=False)
     groups = models.BooleanField(lazy("keep messages of groups"), default=False)
     erase_delivered_texts = models.BooleanField(
         lazy("erase texts once they are delivered"), default=False

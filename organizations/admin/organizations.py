@@ -43,7 +43,7 @@ class OrganizationForm(forms.ModelForm[Organization]):
 
     class Meta:
         model = Organization
-        fields = ["name", "expected_number"]
+        fields = ["name", "expected_number", "operators_read_messages"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -66,7 +66,12 @@ class OrganizationAdmin(TenantAdmin[Organization]):
     list_display = ["name", "status", "created_at", "connection_link"]
     search_fields = ["name"]
     ordering = ["name", "pk"]
-    readonly_fields = ["expected_number_text", "status", "created_at"]
+    readonly_fields = [
+        "expected_number_text",
+        "operators_read_messages_text",
+        "status",
+        "created_at",
+    ]
     actions = ["deactivate", "reactivate"]
 
     def visible(self, caller: Caller) -> QuerySet[Organization]:
@@ -88,7 +93,8 @@ class OrganizationAdmin(TenantAdmin[Organization]):
             return ["name", "expected_number"]
         may_change = self.has_change_permission(request, obj)
         number = "expected_number" if may_change else "expected_number_text"
-        return ["name", number, "status", "created_at"]
+        messages = "operators_read_messages" if may_change else "operators_read_messages_text"
+        return ["name", number, messages, "status", "created_at"]
 
     # --- Columns ---------------------------------------------------------------------------------
 
@@ -99,6 +105,10 @@ class OrganizationAdmin(TenantAdmin[Organization]):
     @admin.display(description=lazy("Expected number"))
     def expected_number_text(self, organization: Organization) -> str:
         return format_phone_number(organization.expected_number) or _("any")
+
+    @admin.display(description=lazy("Operators read and write messages"))
+    def operators_read_messages_text(self, organization: Organization) -> str:
+        return _("yes") if organization.operators_read_messages else _("no")
 
     @admin.display(description=lazy("Connection"))
     def connection_link(self, organization: Organization) -> SafeString:
@@ -144,6 +154,7 @@ class OrganizationAdmin(TenantAdmin[Organization]):
         if change:
             actions.rename_organization(obj, obj.name, actor)
             actions.set_expected_number(obj, obj.expected_number, actor)
+            actions.set_operators_read_messages(obj, obj.operators_read_messages, actor)
         else:
             obj.pk = actions.create_organization(obj.name, actor, obj.expected_number).pk
 

@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.debug import sensitive_variables
 
 from organizations import actions
-from organizations.access import Caller
+from organizations.access import SCOPE_NOT_HELD, Caller
 from organizations.admin.base import (
     SINGLE_SAVE_BUTTON,
     ListAdmin,
@@ -41,6 +41,23 @@ REVOKE = lazy(
 )
 
 
+FIELDS = [
+    "name",
+    "scope",
+    "sends_messages",
+    "reads_messages",
+    "organization",
+    "expires_in_days",
+]
+
+
+def _message_scopes(cleaned: dict[str, Any]) -> list[ApiToken.MessageScope]:
+    """Return the message scopes that are ticked in the form."""
+    scopes = ApiToken.MessageScope
+    ticked = {"sends_messages": scopes.SEND, "reads_messages": scopes.READ}
+    return [scope for name, scope in ticked.items() if cleaned.get(name)]
+
+
 class NewTokenForm(forms.ModelForm[ApiToken]):
     """A form for an organization's token, or without an organization a personal token."""
 
@@ -54,13 +71,22 @@ class NewTokenForm(forms.ModelForm[ApiToken]):
 
     class Meta:
         model = ApiToken
-        fields = ["name", "scope", "organization", "expires_in_days"]
+        fields = FIELDS
         help_texts = {
             "organization": lazy(
                 "With one, the token is that organization's own. "
                 "Left empty, it stands for you and may do what you may."
             ),
         }
+
+    caller: Caller
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a right to messages that the caller does not have."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.caller.may_grant(_message_scopes(cleaned), cleaned.get("organization")):
+            raise forms.ValidationError(_(SCOPE_NOT_HELD))
+        return cleaned
 
 
 @admin.register(ApiToken)
@@ -71,7 +97,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
     list_select_related = ["organization", "user"]
     list_filter = [OrganizationFilter, "scope"]
     search_fields = ["name", "token_key", "organization__name"]
-    fields = ["name", "scope", "organization", "expires_in_days"]
+    fields = [*FIELDS]
     autocomplete_fields = ["organization"]
     actions = ["revoke"]
 
@@ -92,8 +118,9 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
         return two_line_cell(token.name, f"{token.token_key}…")
 
     @admin.display(description=lazy("Scope"), ordering="scope")
-    def may(self, token: ApiToken) -> str:
-        return _("Manage") if token.scope == ApiToken.Scope.MANAGE else _("Read")
+    def may(self, token: ApiToken) -> SafeString:
+        scope = _("Manage") if token.scope == ApiToken.Scope.MANAGE else _("Read")
+        return two_line_cell(scope, ", ".join(token.message_scopes))
 
     @admin.display(description=lazy("Belongs to"))
     def whose(self, token: ApiToken) -> SafeString:
@@ -134,6 +161,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
         **kwargs: Any,
     ) -> type[forms.ModelForm[ApiToken]]:
         form = super().get_form(request, obj, change, **(kwargs | {"form": NewTokenForm}))
+        form.caller = caller_of(request)  # type: ignore[attr-defined]
         return hide_related_buttons(form)
 
     def add_view(
@@ -155,6 +183,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
             caller.actor,
             organization=obj.organization,
             scope=ApiToken.Scope(obj.scope),
+            message_scopes=obj.message_scopes,
             expires_at=timezone.now() + timedelta(days=days) if days else None,
         )
         # Only for response_add, which shows it; never stored.

@@ -30,6 +30,7 @@ ORGANIZATION = {
     "id": 1,
     "name": "Padaria Estrela",
     "expectedNumber": "+5511987654321",
+    "operatorsReadMessages": False,
     "createdAt": "2026-03-01T09:30:00Z",
     "isActive": True,
     "role": "owner",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
+from organizations import access
 from organizations.api.schema import (
     BAD_PAGE,
     BODY_ERRORS,
@@ -16,6 +17,7 @@ from organizations.api.schema import (
     example_page,
     example_request,
     example_response,
+    forbidden,
     invalid,
 )
 from organizations.api.serializers import NewToken, PageQuery, TokenPage, TokenWithText
@@ -25,16 +27,23 @@ TOKEN = {
     "name": "billing system",
     "prefix": "wao_1a2b3c4d5e6",
     "scope": "manage",
+    "messageScopes": ["messages:send"],
     "createdAt": "2026-03-01T09:30:00Z",
     "expiresAt": "2027-03-01T00:00:00Z",
     "lastUsedAt": None,
     "revokedAt": None,
     "createdBy": "alice",
 }
-NEW_TOKEN = {"name": "billing system", "scope": "manage", "expiresAt": "2027-03-01T00:00:00Z"}
+NEW_TOKEN = {
+    "name": "billing system",
+    "scope": "manage",
+    "messageScopes": ["messages:send"],
+    "expiresAt": "2027-03-01T00:00:00Z",
+}
 
 BAD_EXPIRY = invalid("expiresAt: In the future, and within ten years.")
 OUTLIVES = invalid("expiresAt: A token makes none that outlives it.")
+SCOPE_NOT_HELD = forbidden(access.SCOPE_NOT_HELD)
 NO_TOKEN = ErrorExample(404, "not_found", "There is no such token.")
 
 TAGS = ["tokens"]
@@ -69,7 +78,8 @@ create_organization_token = extend_schema(
     responses={
         **CREATED,
         **error_responses(
-            *(BAD_EXPIRY, OUTLIVES, OWNERS_ONLY, ORGANIZATION_NOT_FOUND), *BODY_ERRORS
+            *(BAD_EXPIRY, OUTLIVES, OWNERS_ONLY, SCOPE_NOT_HELD, ORGANIZATION_NOT_FOUND),
+            *BODY_ERRORS,
         ),
     },
 )
@@ -94,7 +104,7 @@ create_own_token = extend_schema(
     examples=[example_request(NEW_TOKEN)],
     responses={
         **CREATED,
-        **error_responses(BAD_EXPIRY, OUTLIVES, TOKEN_OWNERS_ONLY, *BODY_ERRORS),
+        **error_responses(BAD_EXPIRY, OUTLIVES, TOKEN_OWNERS_ONLY, SCOPE_NOT_HELD, *BODY_ERRORS),
     },
 )
 revoke_own_token = extend_schema(

@@ -121,13 +121,24 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
         help_text="The number whose phone may be linked: + and digits, spelled as it was given; "
         "null: any."
     )
+    operatorsReadMessages = serializers.BooleanField(
+        source="operators_read_messages", help_text="Whether operators read and write messages."
+    )
     createdAt = serializers.DateTimeField(source="created_at")
     isActive = serializers.BooleanField(source="is_active")
     role = serializers.SerializerMethodField()
 
     class Meta:
         model = Organization
-        fields = ["id", "name", "expectedNumber", "createdAt", "isActive", "role"]
+        fields = [
+            "id",
+            "name",
+            "expectedNumber",
+            "operatorsReadMessages",
+            "createdAt",
+            "isActive",
+            "role",
+        ]
         read_only_fields = fields
 
     def get_expectedNumber(self, organization: Organization) -> str | None:
@@ -156,6 +167,10 @@ class NewOrganization(serializers.Serializer[Any]):
 
 class OrganizationChange(NewOrganization):
     """The body that changes an organization."""
+
+    operatorsReadMessages = StrictBooleanField(
+        required=False, help_text="Whether operators read and write messages, as owners do."
+    )
 
     isActive = StrictBooleanField(
         required=False, help_text="Only an administrator of the service changes it."
@@ -251,6 +266,11 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
     """A token without its secret."""
 
     id = serializers.UUIDField(source="number")
+    messageScopes = serializers.ListField(
+        source="message_scopes",
+        child=serializers.ChoiceField(ApiToken.MessageScope.values),
+        help_text="What it may do with messages, apart from `scope`.",
+    )
     prefix = serializers.CharField(source="token_key", help_text="What its text begins with.")
     createdAt = serializers.DateTimeField(source="created")
     expiresAt = serializers.DateTimeField(source="expiry", allow_null=True)
@@ -265,6 +285,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
             "name",
             "prefix",
             "scope",
+            "messageScopes",
             "createdAt",
             "expiresAt",
             "lastUsedAt",
@@ -300,6 +321,13 @@ class NewToken(serializers.Serializer[Any]):
         max_length=100, validators=[validate_name], help_text=f"What will use it. {NAME_HELP}"
     )
     scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.READ)
+    messageScopes = serializers.ListField(
+        child=serializers.ChoiceField(ApiToken.MessageScope.values),
+        default=list,
+        max_length=len(ApiToken.MessageScope),
+        help_text="What it may do with messages: nothing unless it is named here. Nobody gives a "
+        "token a right that they do not have themselves.",
+    )
     expiresAt = serializers.DateTimeField(required=False, allow_null=True)
 
     def validate_expiresAt(self, value: datetime | None) -> datetime | None:

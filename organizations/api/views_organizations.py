@@ -72,6 +72,9 @@ class OrganizationView(CallerView):
         if "expectedNumber" in body:
             number = body["expectedNumber"]
             actions.set_expected_number(organization, number, self.caller.actor)
+        if "operatorsReadMessages" in body:
+            allowed = body["operatorsReadMessages"]
+            actions.set_operators_read_messages(organization, allowed, self.caller.actor)
         return Response(_serialize(self, organization))
 
     @schema.deactivate_organization

@@ -44,6 +44,7 @@ class TokensView(CallerView):
             self.caller.actor,
             organization=organization,
             scope=ApiToken.Scope(body["scope"]),
+            message_scopes=[ApiToken.MessageScope(scope) for scope in body["messageScopes"]],
             expires_at=expires_at,
         )
         serializer = TokenWithText(token, context={"text": text})

@@ -45,6 +45,14 @@ class Migration(migrations.Migration):
                         verbose_name="expected number",
                     ),
                 ),
+                (
+                    "operators_read_messages",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Owners always do, viewers never.",
+                        verbose_name="operators read and write messages",
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created at")),
                 (
                     "deactivated_at",
@@ -114,6 +122,22 @@ class Migration(migrations.Migration):
                         default="manage",
                         max_length=10,
                         verbose_name="scope",
+                    ),
+                ),
+                (
+                    "sends_messages",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The scope messages:send.",
+                        verbose_name="sends messages",
+                    ),
+                ),
+                (
+                    "reads_messages",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The scope messages:read: texts, media and numbers.",
+                        verbose_name="reads messages",
                     ),
                 ),
                 ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
@@ -339,6 +363,8 @@ class Migration(migrations.Migration):
                             ("organization_created", "Organization created"),
                             ("organization_renamed", "Organization renamed"),
                             ("expected_number_changed", "Expected number changed"),
+                            ("messages_opened", "Messages opened to operators"),
+                            ("messages_closed", "Messages closed to operators"),
                             ("organization_deactivated", "Organization deactivated"),
                             ("organization_reactivated", "Organization reactivated"),
                             ("member_added", "Member added"),

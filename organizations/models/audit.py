@@ -22,6 +22,8 @@ class AuditEntry(models.Model):
         ORGANIZATION_CREATED = "organization_created", lazy("Organization created")
         ORGANIZATION_RENAMED = "organization_renamed", lazy("Organization renamed")
         EXPECTED_NUMBER_CHANGED = "expected_number_changed", lazy("Expected number changed")
+        MESSAGES_OPENED = "messages_opened", lazy("Messages opened to operators")
+        MESSAGES_CLOSED = "messages_closed", lazy("Messages closed to operators")
         ORGANIZATION_DEACTIVATED = "organization_deactivated", lazy("Organization deactivated")
         ORGANIZATION_REACTIVATED = "organization_reactivated", lazy("Organization reactivated")
         MEMBER_ADDED = "member_added", lazy("Member added")

@@ -18,6 +18,11 @@ class Organization(models.Model):
         blank=True,
         help_text=lazy("Digits with the country's code; empty: any phone may be linked."),
     )
+    operators_read_messages = models.BooleanField(
+        lazy("operators read and write messages"),
+        default=False,
+        help_text=lazy("Owners always do, viewers never."),
+    )
     created_at = models.DateTimeField(lazy("created at"), auto_now_add=True)
     deactivated_at = models.DateTimeField(
         null=True,

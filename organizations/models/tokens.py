@@ -20,6 +20,10 @@ class ApiToken(AbstractAuthToken):
         READ = "read", lazy("Read: sees status and history")
         MANAGE = "manage", lazy("Manage: reconnects and disconnects too")
 
+    class MessageScope(models.TextChoices):
+        SEND = "messages:send", lazy("Send messages")
+        READ = "messages:read", lazy("Read messages")
+
     organization = models.ForeignKey(
         Organization,
         on_delete=models.CASCADE,
@@ -40,6 +44,14 @@ class ApiToken(AbstractAuthToken):
     scope = models.CharField(
         lazy("scope"), max_length=10, choices=Scope.choices, default=Scope.MANAGE
     )
+    sends_messages = models.BooleanField(
+        lazy("sends messages"), default=False, help_text=lazy("The scope messages:send.")
+    )
+    reads_messages = models.BooleanField(
+        lazy("reads messages"),
+        default=False,
+        help_text=lazy("The scope messages:read: texts, media and numbers."),
+    )
     made_by = models.ForeignKey(
         "self",
         on_delete=models.SET_NULL,
@@ -59,6 +71,15 @@ class ApiToken(AbstractAuthToken):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.token_key}…)"
+
+    @property
+    def message_scopes(self) -> list[MessageScope]:
+        """Return the scopes for messages, which are apart from `scope`."""
+        held = {
+            self.MessageScope.SEND: self.sends_messages,
+            self.MessageScope.READ: self.reads_messages,
+        }
+        return [scope for scope, has in held.items() if has]
 
     @property
     def is_valid(self) -> bool:

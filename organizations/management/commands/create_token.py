@@ -28,7 +28,12 @@ class Command(BaseCommand):
             metavar="ID",
             help="Make it this organization's own, which stands for no user.",
         )
-        parser.add_argument("--scope", choices=ApiToken.Scope.values, default=ApiToken.Scope.MANAGE)
+        parser.add_argument(
+            "--scope",
+            action="append",
+            choices=[*ApiToken.Scope.values, *ApiToken.MessageScope.values],
+            help="May be repeated. Default: manage, and no messages; with messages only: read.",
+        )
         parser.add_argument("--expires-in-days", type=int, metavar="N")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,10 +46,21 @@ class Command(BaseCommand):
             name,
             COMMAND_LINE,
             organization=_organization(options["organization"]),
-            scope=ApiToken.Scope(options["scope"]),
+            scope=_scope(options["scope"] or []),
+            message_scopes=[
+                scope for scope in ApiToken.MessageScope if scope in (options["scope"] or [])
+            ],
             expires_at=timezone.now() + timedelta(days=days) if days else None,
         )
         self.stdout.write(text)
+
+
+def _scope(given: list[str]) -> ApiToken.Scope:
+    """Return what it may do with the connection."""
+    found = [scope for scope in ApiToken.Scope if scope in given]
+    if len(found) > 1:
+        raise CommandError("--scope is either read or manage.")
+    return found[0] if found else ApiToken.Scope.READ if given else ApiToken.Scope.MANAGE
 
 
 def _user(username: str) -> User:

@@ -30,6 +30,17 @@ def test_owner_renames_and_the_audit_log_records_it(olga: User, organization: Or
     assert not LogEntry.objects.exists()
 
 
+def test_owner_opens_messages_to_operators(
+    olga: User, alice: User, organization: Organization
+) -> None:
+    page = address("organization", "change", organization.pk)
+    browser(olga).post(page, {"name": "Acme", "operators_read_messages": "on"})
+    organization.refresh_from_db()
+    assert organization.operators_read_messages
+    assert AuditEntry.objects.get().action == Action.MESSAGES_OPENED
+    assert "Operators read and write messages" in shown(alice, page)
+
+
 def test_superuser_creates_an_organization(admin_client: Client) -> None:
     response = admin_client.post(address("organization", "add"), {"name": "Initech"}, follow=True)
     assert "was added successfully" in response.content.decode()

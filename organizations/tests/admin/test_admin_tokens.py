@@ -60,6 +60,23 @@ def test_token_without_an_organization_is_personal(bob: User) -> None:
     assert (created.user, created.organization, created.expiry) == (bob, None, None)
 
 
+def test_message_scopes_are_ticked_and_listed(olga: User, organization: Organization) -> None:
+    page = make(browser(olga), organization=organization.pk, sends_messages="on")
+    created = find_token(page.context["text"])
+    assert created is not None
+    assert created.message_scopes == [ApiToken.MessageScope.SEND]
+    assert "messages:send" in shown(olga, address("apitoken"))
+
+
+def test_form_refuses_a_message_scope_that_the_user_lacks(
+    admin_client: Client, organization: Organization
+) -> None:
+    for own in ({}, {"organization": organization.pk}):
+        response = make(admin_client, reads_messages="on", **own)
+        assert "do not have yourself" in response.content.decode()
+    assert not ApiToken.objects.exists()
+
+
 def test_token_text_is_stored_nowhere(
     olga: User,
     organization: Organization,

@@ -53,6 +53,7 @@ def test_member_sees_their_organizations(
                 "id": organization.pk,
                 "name": "Acme",
                 "expectedNumber": None,
+                "operatorsReadMessages": False,
                 "createdAt": organization.created_at.isoformat().replace("+00:00", "Z"),
                 "isActive": True,
                 "role": "operator",

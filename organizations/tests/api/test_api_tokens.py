@@ -44,6 +44,7 @@ def test_token_text_is_returned_once(api: Api, path: str, organization: Organiza
         "name": "billing",
         "prefix": created["token"][:15],
         "scope": "read",
+        "messageScopes": [],
         "createdAt": token.created.isoformat().replace("+00:00", "Z"),
         "expiresAt": "2030-01-01T00:00:00Z",
         "lastUsedAt": None,
@@ -101,6 +102,9 @@ def test_token_can_revoke_itself(api: Api) -> None:
         ({"name": "a\0"}, "name"),
         ({"name": "x", "scope": "root"}, "scope"),
         ({"name": "x", "scope": None}, "scope"),
+        ({"name": "x", "messageScopes": "messages:send"}, "messageScopes"),
+        ({"name": "x", "messageScopes": ["manage"]}, "messageScopes"),
+        ({"name": "x", "messageScopes": None}, "messageScopes"),
         ({"name": "x", "expiresAt": "tomorrow"}, "expiresAt"),
         ({"name": "x", "expiresAt": "2020-01-01T00:00:00Z"}, "expiresAt"),
         ({"name": "x", "expiresAt": "9999-12-31T23:59:59Z"}, "expiresAt"),
@@ -140,6 +144,18 @@ def test_token_cannot_create_one_that_expires_later(api: Api, path: str) -> None
             refused = error(api("post", url, body))
             assert refused == (400, "invalid", "expiresAt: A token makes none that outlives it.")
         assert api("post", url, {"name": "x", "expiresAt": end.isoformat()}).status_code == 201
+
+
+def test_token_gives_only_message_scopes_that_it_has(api: Api, path: str) -> None:
+    body = {"name": "x", "messageScopes": ["messages:read", "messages:send"]}
+    for url in (path, OWN):
+        refused = error(api("post", url, body))
+        assert refused[:2] == (403, "permission_denied") and "do not have yourself" in refused[2]
+    ApiToken.objects.filter(pk=api.token.pk).update(sends_messages=True, reads_messages=True)
+    for url in (path, OWN):
+        created = api("post", url, body).json()
+        assert created["messageScopes"] == ["messages:send", "messages:read"]
+        assert api("get", url).json()["results"][0]["messageScopes"] == created["messageScopes"]
 
 
 def test_null_expiry_creates_a_token_without_expiry(api: Api) -> None:

@@ -46,11 +46,28 @@ def test_options_set_organization_scope_and_expiry(alice: User, organization: Or
 
 
 @pytest.mark.parametrize(
+    ("scopes", "expected"),
+    [
+        (["manage", "messages:send"], ("manage", ["messages:send"])),
+        (["messages:read", "messages:send"], ("read", ["messages:send", "messages:read"])),
+    ],
+)
+def test_scope_may_be_repeated(
+    alice: User, scopes: list[str], expected: tuple[str, list[str]]
+) -> None:
+    options = [word for scope in scopes for word in ("--scope", scope)]
+    created = find_token(run("create_token", "alice", "CRM", *options).strip())
+    assert created is not None
+    assert (created.scope, created.message_scopes) == expected
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["nobody", "CRM"], "no user 'nobody'"),
         (["alice", "CRM", "--organization", "999999"], "no organization 999999"),
         (["alice", "CRM", "--scope", "everything"], "invalid choice"),
+        (["alice", "CRM", "--scope", "read", "--scope", "manage"], "either read or manage"),
         (["alice", "CRM", "--expires-in-days", "0"], "from 1 to 3650"),
         (["alice", "CRM", "--expires-in-days", "soon"], "invalid int"),
         (["alice", ""], "1 to 100 characters"),

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from connections import file_lock
 from organizations.access import COMMAND_LINE
 from organizations.actions import create_organization, create_token
-from organizations.models import Organization
+from organizations.models import ApiToken, Organization
 from organizations.tokens import find_token
 from whatsapp_orgs import private_files
 from whatsapp_orgs.management.commands.serve import exit_process, serve
@@ -65,8 +65,9 @@ class Command(BaseCommand):
             for name in DEMO_ORGANIZATIONS:
                 create_organization(name, COMMAND_LINE)
         token = saved.get("token")
-        if not token or find_token(token) is None:
-            _, token = create_token(admin, TOKEN_NAME, COMMAND_LINE)
+        if not token or not _has_every_scope(token):
+            scopes = list(ApiToken.MessageScope)
+            _, token = create_token(admin, TOKEN_NAME, COMMAND_LINE, message_scopes=scopes)
         private_files.write(path, json.dumps({"password": password, "token": token}) + "\n")
         return {
             "url": f"http://127.0.0.1:{port}/",
@@ -95,6 +96,12 @@ class Command(BaseCommand):
             "  Stop with Ctrl-C.\n"
         )
         self.stdout.flush()
+
+
+def _has_every_scope(text: str) -> bool:
+    """Return whether this is a valid token that may also send and read messages."""
+    found = find_token(text)
+    return found is not None and found.message_scopes == list(ApiToken.MessageScope)
 
 
 def port_from_environment() -> int:
