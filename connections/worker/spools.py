@@ -1,13 +1,17 @@
 """The spools on disk: what WhatsApp brought and the database does not have yet (child/spool.py).
 
-Each client of a host has a file of its own: DATA_DIR/spool/CONNECTION/STORE-RANDOM.spool.
+Each client of a host has a file of its own: DATA_DIR/spool/CONNECTION/STORE-RANDOM.spool. The
+client of a pairing writes a `.pairing` file: what a phone that is refused brings is not the
+organization's. It becomes a `.spool` when the store is the organization's.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
+import os
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +19,9 @@ from typing import Any
 
 from django.conf import settings
 
-SUFFIX = ".spool"
+SUFFIX, PAIRING_SUFFIX = ".spool", ".pairing"
+# A pairing's spool whose store was not used for so long belongs to a phone that was refused.
+PAIRING_SECONDS = 3600.0
 BATCH_LINES, BATCH_BYTES = 200, 1024 * 1024
 
 
@@ -36,12 +42,33 @@ class Batch:
     end: int
 
 
-def new_path(connection_id: int, store: str) -> Path:
+def new_path(connection_id: int, store: str, pairing: bool = False) -> Path:
     """Return the path of a new spool for a client of a store. Makes its folder."""
     folder = _root() / str(connection_id)
     for part in (_root(), folder):
         part.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder / f"{store}-{secrets.token_hex(8)}{SUFFIX}"
+    suffix = PAIRING_SUFFIX if pairing else SUFFIX
+    return folder / f"{store}-{secrets.token_hex(8)}{suffix}"
+
+
+def publish_pairing(connection_id: int, store: str) -> None:
+    """Let the spools of a store's pairing be read: the store is the organization's now."""
+    for path in (_root() / str(connection_id)).glob(f"{store}-*{PAIRING_SUFFIX}"):
+        path.rename(path.with_suffix(SUFFIX))
+
+
+def put_aside(connection_id: int, line: str) -> None:
+    """Keep a line that the database refuses, for a person to look at: CONNECTION/refused.jsonl."""
+    path = _root() / str(connection_id) / "refused.jsonl"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
+        file.write(line + "\n")
+
+
+def remove_old_pairings() -> None:
+    """Remove the spools of pairings whose stores never became an organization's."""
+    for path in _root().glob(f"*/*{PAIRING_SUFFIX}"):
+        if time.time() - _changed_at(path) > PAIRING_SECONDS and not is_in_use(path):
+            path.unlink(missing_ok=True)
 
 
 def leftovers() -> Iterator[Leftover]:

@@ -311,10 +311,15 @@ class Supervisor:
     async def open(self, connection_id: int, store: str, dedicated: bool = False) -> ClientHandle:
         """Resume a store's device in a pooled host. Raises HostError."""
         address = self._stores.database(connection_id, store)
-        spool = await asyncio.to_thread(spools.new_path, connection_id, store)
+        await asyncio.to_thread(spools.publish_pairing, connection_id, store)
+        spool = spools.new_path(connection_id, store)
         client = await self._hosts.open(address, dedicated, str(spool))
         self.traffic.follow(connection_id, client, spool)
         return client
+
+    def pairing_spool(self, connection_id: int, store: str) -> str:
+        """Return the path of a new spool for the client of a store's pairing."""
+        return str(spools.new_path(connection_id, store, pairing=True))
 
     def evict(self, connection_id: int, store: str) -> bool:
         """Kill hosts that may still hold a store's device. Return whether there were any."""

@@ -63,11 +63,11 @@ class _Inbox:
 
     def store(self, record: Record) -> None:
         """Store one record."""
-        if record["kind"] == "unparsed":
-            # The library's event is of no kind that this version knows; its text is not logged.
+        if record["kind"] in ("unparsed", "broken"):
+            # Neither the library's event nor the damaged line is logged: they hold texts.
             logger.error(
-                "an event of the library could not be parsed",
-                extra={"organization": self._organization_id, "event": record["event"]},
+                "a record cannot be read",
+                extra={"organization": self._organization_id, "record": record["kind"]},
             )
         elif record["kind"] in ("message", "undecryptable") and record["id"] not in self._handled:
             self._store_message(record)

@@ -101,7 +101,7 @@ class FakeHost:
         self._world = world
         self._client: FakeClient | None = None
 
-    def open(self, database: str, pairing: bool = False) -> ClientHandle:
+    def open(self, database: str, pairing: bool = False, spool: str = "") -> ClientHandle:
         organization, store = database.split(" ")
         self._client = self._world.start_client((int(organization), store), pairing)
         return self._client.handle
@@ -203,6 +203,9 @@ class World:
 
     def evict(self, connection_id: int, store: str) -> bool:
         return False
+
+    def pairing_spool(self, connection_id: int, store: str) -> str:
+        return ""
 
     async def take_host(self) -> FakeHost:
         return await self._call(partial(FakeHost, self), HOST_FAILURES)

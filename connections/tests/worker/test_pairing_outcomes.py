@@ -42,7 +42,7 @@ class ScriptedHost:
         self.events = events
         self.killed = False
 
-    def open(self, database: str, pairing: bool = False) -> ClientHandle:
+    def open(self, database: str, pairing: bool = False, spool: str = "") -> ClientHandle:
         client = ClientHandle(cast(HostHandle, self), 1, database)
         for event in self.events:
             client.receive(event)
@@ -66,6 +66,9 @@ class ScriptedClients:
 
     def evict(self, connection_id: int, store: str) -> bool:
         return False
+
+    def pairing_spool(self, connection_id: int, store: str) -> str:
+        return ""
 
     async def take_host(self) -> ScriptedHost:
         return self.host

@@ -66,6 +66,11 @@ class ClientHandle:
         self._answers = Answers()
         self.spooled = asyncio.Event()  # the client has written to its spool
 
+    @property
+    def ended(self) -> bool:
+        """Whether no event follows any more."""
+        return self._ended
+
     async def next(self, seconds: float | None = None) -> Event:
         """Return the next event; "host_gone" after the last one. Raises TimeoutError."""
         if self._ended and self._events.empty():

@@ -26,7 +26,7 @@ class RunFunction(Protocol):
 class PairingHost(Protocol):
     """A host process for one pairing."""
 
-    def open(self, database: str, pairing: bool = False) -> ClientHandle:
+    def open(self, database: str, pairing: bool = False, spool: str = "") -> ClientHandle:
         """Start a client on a store."""
 
     def kill(self) -> None:
@@ -41,6 +41,9 @@ class Clients(Protocol):
 
     def evict(self, connection_id: int, store: str) -> bool:
         """Kill hosts that may still hold a store's device. Return whether there were any."""
+
+    def pairing_spool(self, connection_id: int, store: str) -> str:
+        """Return the path of a new spool for the client of a store's pairing."""
 
     async def take_host(self) -> PairingHost:
         """Return a host process without clients. Raises HostError."""

@@ -133,7 +133,8 @@ class Pairing:
         host = await context.clients.take_host()
         pairing_client = PairingClient(owned, self._attempt, self._progress)
         try:
-            client = host.open(database, pairing=True)
+            spool = context.clients.pairing_spool(owned.id, store)
+            client = host.open(database, pairing=True, spool=spool)
             await pairing_client.follow(client)
             await client.close()
         finally:

@@ -144,6 +144,7 @@ class IncomingTraffic:
     async def read_leftovers(self) -> None:
         """Read and remove the spools whose clients have ended, every few seconds."""
         await self.drain_leftovers()
+        await self._context.to_thread(spools.remove_old_pairings)
         await asyncio.sleep(LEFTOVER_SECONDS)
 
     async def drain_leftovers(self) -> None:
