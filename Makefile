@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format fuzz chaos attacks scale bench messages screenshots hashes clean
+.PHONY: help setup run test lint format fuzz chaos attacks scale stress bench messages screenshots hashes clean
 
 # pip and the browser need a home for their caches, also where HOME is unset or missing.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -84,6 +84,11 @@ scale: ## Kill, stop and cut off web processes and workers (SCALE_ORGANIZATIONS=
 	$(SETUP) test
 	SCALE_LONG=1 SCALE_ORGANIZATIONS=$${SCALE_ORGANIZATIONS:-60} \
 		.venv/bin/python -m pytest -s tests/scale/test_failures.py
+
+stress: ## Start, stop, send and receive on 25 clients in one host process (STRESS_SECONDS=300)
+	$(SETUP) test
+	STRESS_SECONDS=$${STRESS_SECONDS:-300} \
+		.venv/bin/python -m pytest -s connections/tests/hosts/test_stress.py
 
 messages: ## Extract user-visible texts, and compile the translations
 	$(SETUP) test
