@@ -1,4 +1,4 @@
-"""The simulator's certificates for `web.whatsapp.com`: a TLS chain and a Noise chain.
+"""The simulator's certificates: a TLS chain for its two hosts, and a Noise chain.
 
 Both are created once and stored in the state directory: `ca.pem` (for clients to trust), `tls.pem`
 (leaf key and certificate) and `noise.json` (seeds of the root, intermediate and server keys).
@@ -23,6 +23,8 @@ from .files import write_private
 from .xeddsa import KeyPair
 
 HOST = "web.whatsapp.com"
+MEDIA_HOST = "mmg.whatsapp.net"
+_NAMES = [x509.DNSName(HOST), x509.DNSName(MEDIA_HOST)]
 _DAY = 86_400
 _YEARS = 10 * 365
 
@@ -57,7 +59,7 @@ def noise_identity(directory: Path) -> NoiseIdentity:
 def tls_context(directory: Path) -> ssl.SSLContext:
     """Return the server's TLS context of a state directory, with its chain created if missing."""
     chain = directory / "tls.pem"
-    if not (chain.exists() and ca_file(directory).exists()):
+    if not (chain.exists() and ca_file(directory).exists() and _names(chain) == _NAMES):
         _make_tls(directory, chain)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
@@ -79,6 +81,12 @@ def _certificate(issuer_key: KeyPair, *, serial: int, issuer: int, key: bytes) -
     return wire.encode({1: details, 2: issuer_key.sign(details)})
 
 
+def _names(chain: Path) -> list[x509.GeneralName]:
+    """Return the hosts of a stored certificate; older ones have the first host only."""
+    certificate = x509.load_pem_x509_certificate(chain.read_bytes())
+    return list(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+
+
 def _make_tls(directory: Path, chain: Path) -> None:
     ca_key, leaf_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "WhatsApp stand-in CA")])
@@ -87,13 +95,13 @@ def _make_tls(directory: Path, chain: Path) -> None:
         _builder(ca_name, ca_name, ca_key, ca_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
-        # The CA's key is not stored, and the CA is limited to this one host.
-        .add_extension(x509.NameConstraints([x509.DNSName(HOST)], None), critical=True)
+        # The CA's key is not stored, and the CA is limited to these hosts.
+        .add_extension(x509.NameConstraints(_NAMES, None), critical=True)
         .sign(ca_key, hashes.SHA256())
     )
     leaf = (
         _builder(leaf_name, ca_name, leaf_key, ca_key)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_NAMES), critical=False)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(ca_key, hashes.SHA256())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ class ControlClient:
         return self._list("GET", "/people")
 
     def say(self, number: str, to: str, text: str = "", **message: Any) -> str:
-        """Let a person write to an account; return the message's id.
+        """Let a person (or the owner of a linked phone) write to an account; return the id.
 
         Without a text, `message` has the type and its object, as in the README.
         """
@@ -93,6 +94,15 @@ class ControlClient:
     def read(self, number: str, to: str, ids: list[str], played: bool = False) -> None:
         """Let a person report to an account that messages were read, or played."""
         self._object("POST", f"/people/{number}/read", {"to": to, "ids": ids, "played": played})
+
+    def type(self, number: str, to: str, on: bool = True) -> None:
+        """Let a person type, or stop typing, in the chat with an account."""
+        self._object("POST", f"/people/{number}/typing", {"to": to, "on": on})
+
+    def media(self, number: str, message_id: str) -> bytes:
+        """Return the media of a message that a person has received."""
+        answer = self._object("GET", f"/people/{number}/media?id={message_id}")
+        return base64.b64decode(answer["data"])
 
     def received(self, number: str, after: int = 0) -> list[dict[str, Any]]:
         """Return the messages that a person has received, with an index above `after`."""

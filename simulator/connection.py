@@ -1,4 +1,4 @@
-"""A client's connection, from the proxy request to its end."""
+"""A client's connection, from the answer to its proxy request to its end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .nodes import Node
 from .noise import Cipher, NoiseError, Responder
 from .roles import GRACE_SECONDS, ClientConnection, Role
 from .stanzas import is_logout, is_message, is_ping, stream_error
-from .transport import TARGET, Channel, TransportError, read_proxy_request, status_line
+from .transport import TARGET, Channel, ProxyRequest, TransportError, status_line
 from .world import World
 
 ChooseRole = Callable[[World, ClientConnection, bytes, wire.Message], Role | None]
@@ -25,7 +25,7 @@ ChooseRole = Callable[[World, ClientConnection, bytes, wire.Message], Role | Non
 
 log = logging.getLogger(__name__)
 
-_HANDSHAKE_SECONDS = 30.0
+HANDSHAKE_SECONDS = 30.0
 _SILENT_HELLO_SECONDS = 60.0
 _IDLE_SECONDS = 180.0
 _RESTART_GRACE = 5.0
@@ -38,17 +38,18 @@ class Connection:
     def __init__(
         self,
         world: World,
+        request: ProxyRequest,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
         self.world = world
+        self._request = request
         self.id = world.new_id()
         self.since = time.time()
         self.role: Role | None = None
         self.refs_issued = 0
         self._deadline: float | None = None
         self._limit: asyncio.Timeout | None = None
-        self._reader = reader
         self._channel = Channel(reader, writer)
         self._cipher: Cipher | None = None
         self._delayed: deque[Node] = deque()
@@ -89,7 +90,7 @@ class Connection:
         self.world.connections[self.id] = self
         self.world.statistics.dials += 1
         try:
-            async with asyncio.timeout(_HANDSHAKE_SECONDS) as limit:
+            async with asyncio.timeout(HANDSHAKE_SECONDS) as limit:
                 client = await self._handshake(identity, certificate, tls, limit)
             if client is not None:
                 incoming, static, payload = client
@@ -182,8 +183,7 @@ class Connection:
         limit: asyncio.Timeout,
     ) -> tuple[Cipher, bytes, wire.Message] | None:
         """Return the cipher, the client's key and its payload; None after refusing the client."""
-        request = await read_proxy_request(self._reader)
-        if refusal := self._refusal(request.target):
+        if refusal := self._refusal(self._request.target):
             self.world.statistics.refused += 1
             if refusal != "abort":
                 self._channel.answer_proxy_request(refusal)
@@ -210,7 +210,7 @@ class Connection:
             await self._channel.receive()
         elif fault := self.world.faults.take("slow_handshake", self):
             due = now + fault.integer("ms") / 1000
-            limit.reschedule(due + _HANDSHAKE_SECONDS)
+            limit.reschedule(due + HANDSHAKE_SECONDS)
             # Read meanwhile, to notice a client that gives up.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(due):

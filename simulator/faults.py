@@ -23,6 +23,7 @@ class Trigger(Enum):
     LOGIN = "login"  # when a client logs in
     SCAN = "scan"  # when a phone links a companion
     NODE = "node"  # at each stanza of a live connection
+    MEDIA = "media"  # when a client asks the media host, which knows no numbers
     NOW = "now"  # immediately on live connections, and at each login while it stays armed
 
 
@@ -69,6 +70,7 @@ KINDS: dict[str, Kind] = {
     "receipts_lost": Kind(Trigger.NODE),
     "receipts_ignored": Kind(Trigger.NODE),
     "usync_silent": Kind(Trigger.NODE),
+    "media_error": Kind(Trigger.MEDIA, {"status": 404, "download": 1, "upload": 0}),
     "delay": Kind(Trigger.NODE, {"ms": 1000}),
     "drop": Kind(Trigger.NOW),
     "websocket_close": Kind(Trigger.NOW, {"code": 1001}),
@@ -235,6 +237,8 @@ def _check_scope(kind: str, given: dict[str, Param], connection: str, number: st
     trigger = KINDS[kind].trigger
     if trigger is Trigger.CONNECT and (connection or number):
         raise ValueError(f"{kind} bites before a client is known, so it is for all")
+    if trigger is Trigger.MEDIA and (connection or number):
+        raise ValueError(f"{kind} bites at the media host, which knows no client, so it is for all")
     if trigger is Trigger.LOGIN and connection:
         raise ValueError(f"{kind} bites at the next login, so it is for a number or for all")
     if number and given.get("pairing"):

@@ -78,6 +78,7 @@ class Session:
             "md": self._linked_devices,
             "w:p": self._ping,
             "usync": self._users,
+            "w:m": self._media,
         }
 
     @property
@@ -211,3 +212,6 @@ class Session:
     def _ping(self, query: Node) -> None:
         self._world.statistics.pings += 1
         self._connection.answer(query)
+
+    def _media(self, query: Node) -> None:
+        self._connection.answer(query, [self._chats.media_hosts()])

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .certificates import ca_file, noise_identity, tls_context
+from .chats.media import MediaStore
+from .chats.media_host import MEDIA_TARGET, MediaHost
 from .chats.service import Chats
-from .connection import ChooseRole, Connection
+from .connection import HANDSHAKE_SECONDS, ChooseRole, Connection
 from .control import Control
 from .files import private_directory, write_private
 from .http import serve_request
@@ -23,7 +25,7 @@ from .login import log_in, refused_by_fault
 from .pairing import Pairing
 from .roles import ClientConnection, Role
 from .store import Store
-from .transport import READ_LIMIT
+from .transport import READ_LIMIT, ProxyRequest, TransportError, read_proxy_request
 from .wire import Message
 from .world import World
 
@@ -69,11 +71,17 @@ async def run(options: Options) -> None:
 async def _serve(options: Options, directory: Path, world: World, stop: asyncio.Event) -> None:
     identity, tls = noise_identity(directory), tls_context(directory)
     certificate = identity.chain()
-    chats = Chats(world)
+    chats = Chats(world, MediaStore(directory / "media"))
+    media = MediaHost(chats.media, world.faults, tls)
     control, choose_role = Control(world, chats), _role_chooser(chats)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await Connection(world, reader, writer).run(identity, certificate, tls, choose_role)
+        request = await _proxy_request(reader)
+        if request and request.target == MEDIA_TARGET:
+            await media.serve(reader, writer)
+        elif request:
+            connection = Connection(world, request, reader, writer)
+            await connection.run(identity, certificate, tls, choose_role)
 
     async def request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await serve_request(control.handle, reader, writer)
@@ -92,6 +100,16 @@ async def _serve(options: Options, directory: Path, world: World, stop: asyncio.
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+
+
+async def _proxy_request(reader: asyncio.StreamReader) -> ProxyRequest | None:
+    """Return a client's first request, or None if it is not one."""
+    try:
+        async with asyncio.timeout(HANDSHAKE_SECONDS):
+            return await read_proxy_request(reader)
+    except (TransportError, TimeoutError) as error:
+        log.debug("no proxy request: %s", error)
+        return None
 
 
 def _role_chooser(chats: Chats) -> ChooseRole:

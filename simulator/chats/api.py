@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from simulator import params
 from simulator.http import HttpError, Json, Request
 from simulator.phone import Phone
+from simulator.signal.primitives import Unreadable
 from simulator.world import World
 
 from .content import BadContent
@@ -33,6 +35,9 @@ class PeopleControl:
             ("POST", "/people/*/send"): self._send,
             ("POST", "/phones/*/send"): self._send,
             ("POST", "/people/*/read"): self._read,
+            ("POST", "/phones/*/read"): self._read,
+            ("POST", "/people/*/typing"): self._type,
+            ("GET", "/people/*/media"): self._media,
             ("GET", "/people/*/messages"): self._messages,
             ("GET", "/sent"): self._sent,
         }
@@ -89,6 +94,23 @@ class PeopleControl:
         self._chats.phones.send_receipts(phone, to, ids, kind)
         return {"ids": ids}
 
+    def _type(self, request: Request, number: str) -> Json:
+        body = request.body
+        params.reject_unknown(body, "to", "on")
+        phone, to = self._phone(number), self._phone(params.digits(body, "to"))
+        on = params.flag(body, "on", True)
+        self._chats.phones.send_typing(phone, to, on)
+        return {"on": on}
+
+    def _media(self, request: Request, number: str) -> Json:
+        try:
+            data = self._chats.phones.download(self._phone(number), request.query.get("id", ""))
+        except Unreadable as error:
+            raise HttpError(410, str(error)) from error
+        if data is None:
+            raise HttpError(404, "no media in a received message with this id")
+        return {"data": base64.b64encode(data).decode()}
+
     def _messages(self, request: Request, number: str) -> Json:
         after, limit = _page(request)
         return self._chats.store.received(self._phone(number).number, after, limit)
@@ -105,7 +127,8 @@ class PeopleControl:
 
     def _person(self, phone: Phone) -> dict[str, Any]:
         person = self._chats.phones.people[phone.number]
-        return {**asdict(person), "name": phone.name, "lid": phone.lid}
+        typing = self._chats.typing.get(phone.number)
+        return {**asdict(person), "name": phone.name, "lid": phone.lid, "typing": typing}
 
 
 def _pattern(path: str) -> tuple[str, str]:

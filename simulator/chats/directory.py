@@ -86,6 +86,10 @@ class Directory:
         self._world = world
         self._watchers: defaultdict[str, set[Jid]] = defaultdict(set)
 
+    def clear(self) -> None:
+        """Forget who asked."""
+        self._watchers.clear()
+
     def find(self, jid: Attribute | None) -> Phone | None:
         """Return the account of an address by number or LID, or None."""
         if not isinstance(jid, Jid):

@@ -18,6 +18,7 @@ from simulator.store import Device
 from simulator.world import World
 
 from . import content
+from .attachments import Attachments
 from .content import Content
 from .directory import Directory, bundle_nodes, parse_bundle
 from .mailbox import Mailboxes
@@ -32,9 +33,15 @@ class Phones:
     """The phone (device 0) of each account."""
 
     def __init__(
-        self, world: World, store: ChatStore, directory: Directory, mailboxes: Mailboxes
+        self,
+        world: World,
+        store: ChatStore,
+        attachments: Attachments,
+        directory: Directory,
+        mailboxes: Mailboxes,
     ) -> None:
         self._world = world
+        self._attachments = attachments
         self._store = store
         self._directory = directory
         self._mailboxes = mailboxes
@@ -64,10 +71,12 @@ class Phones:
         A companion that has not uploaded any keys yet gets none, and simulated phones need no
         encryption among each other. Raises BadContent.
         """
-        plain = content.encode(message)
+        message, uploaded = self._attachments.upload(message)
+        quoted = self._quoted(phone, to, message)
+        plain = content.encode(message, str(to.lid_jid(0)), quoted, uploaded)
         message_id = "3A" + os.urandom(9).hex().upper()
-        sent = Sent(phone.number, to.number, message_id, content.stanza_type(message), plain)
-        self._store.add_sent(sent, message)
+        sent = Sent(phone.number, to.number, message_id, json.dumps(message), plain)
+        self._store.add_sent(sent)
         self._world.statistics.people_messages += 1
         devices = [device for device in self._directory.companions(to) if to is not phone]
         reached = [str(d.jid) for d in devices if self._send_copy(phone, d, sent, plain)]
@@ -76,7 +85,7 @@ class Phones:
             if self._send_copy(phone, device, sent, own):
                 reached.append(str(device.jid))
         if to is not phone:
-            self._record(to, phone.number, str(phone.jid(0)), message_id, message)
+            self._record(to, phone.number, str(phone.jid(0)), message_id, content.decode(plain)[1])
         return message_id, reached
 
     def receive(self, phone: Phone, sender: Device, node: Node, encrypted: Node) -> None:
@@ -87,7 +96,7 @@ class Phones:
             plain = session.decrypt(encrypted.get("type"), encrypted.data())
             if session.remote != sender.identity:
                 raise Unreadable("another device wrote it")
-            chat, message = content.decode(plain)
+            message = content.decode(plain)[1]
         except OldCounter:
             self._store.add_repeat(phone.number, sender.phone.number, message_id)
             return
@@ -97,16 +106,12 @@ class Phones:
             self._ask_again(phone, sender, node, encrypted, session)
             return
         self._save(phone, sender, session)
-        own = sender.phone is phone
-        if own:
-            self._world.messages.append(
-                ReceivedMessage(
-                    phone.number, message_id, str(sender.jid), content.body(message), time.time()
-                )
-            )
+        if sender.phone is phone:
+            self._log(phone, message_id, str(sender.jid), message)
         else:
+            self._attachments.check(message)
             self._record(phone, sender.phone.number, str(sender.jid), message_id, message)
-        self._confirm(phone, sender, message_id, chat if own else "")
+        self._confirm(phone, sender, message_id)
 
     def resend(self, phone: Phone, device: Device, receipt: Node) -> None:
         """Encrypt a message again for a companion that could not read it."""
@@ -140,26 +145,60 @@ class Phones:
             self._store.mark_sent(phone.number, node.get("id"), "delivered_at")
 
     def send_receipts(self, phone: Phone, to: Phone, ids: list[str], kind: str = "") -> None:
-        """Report to all companions of an account about its messages: delivered, read or played."""
+        """Report to all companions of an account about its messages: delivered, read or played.
+
+        The own companions learn what was read on the phone.
+        """
         attrs: dict[str, Attribute] = {"from": phone.lid_jid(0), "id": ids[0], "t": _now()}
         if kind:
             attrs["type"] = kind
+            self.note_receipt(to, ids, kind)
         items = [Node("item", {"id": message_id}) for message_id in ids[1:]]
-        receipt = Node("receipt", attrs, [Node("list", {}, items)] if items else None)
+        lists = [Node("list", {}, items)] if items else None
         for device in self._directory.companions(to):
-            self._mailboxes.of(device.jid).put(receipt)
+            self._mailboxes.of(device.jid).put(Node("receipt", attrs, lists))
+        if kind and to is not phone:
+            own = attrs | {"recipient": to.lid_jid(0)}
+            for device in self._directory.companions(phone):
+                self._mailboxes.of(device.jid).put(Node("receipt", own, lists))
+
+    def send_typing(self, phone: Phone, to: Phone, on: bool) -> None:
+        """Tell the companions of an account that the person types, or has stopped."""
+        state = Node("composing" if on else "paused")
+        node = Node("chatstate", {"from": phone.lid_jid(0)}, [state])
+        for device in self._directory.companions(to):
+            self._mailboxes.of(device.jid).put_if_online(node)
+
+    def download(self, phone: Phone, message_id: str) -> bytes | None:
+        """Return the media of a received message, or None if it has none. Raises Unreadable."""
+        message = self._store.find_received(phone.number, message_id)
+        if message is None or message["type"] not in content.MEDIA:
+            return None
+        return self._attachments.download(message)
+
+    def _quoted(self, phone: Phone, to: Phone, message: Content) -> content.Quoted:
+        """Return the message that another one answers, as far as the phone knows it."""
+        context = message.get("context")
+        if not isinstance(context, dict):
+            return content.Quoted()
+        message_id = str(context.get("id"))
+        if sent := self._store.find_sent(phone.number, message_id):
+            return content.Quoted(str(phone.lid_jid(0)), content.body(json.loads(sent.content)))
+        received = self._store.find_received(phone.number, message_id)
+        return content.Quoted(str(to.lid_jid(0)), content.body(received) if received else "")
 
     def _record(
         self, phone: Phone, number: str, sender: str, message_id: str, message: Content
     ) -> None:
-        first = self._store.add_received(phone.number, number, message_id, json.dumps(message))
-        if first:
-            text = content.body(message)
-            self._world.messages.append(
-                ReceivedMessage(phone.number, message_id, sender, text, time.time())
-            )
+        if self._store.add_received(phone.number, number, message_id, json.dumps(message)):
+            self._log(phone, message_id, sender, message)
 
-    def _confirm(self, phone: Phone, sender: Device, message_id: str, chat: str) -> None:
+    def _log(self, phone: Phone, message_id: str, sender: str, message: Content) -> None:
+        text = content.body(message)
+        received = ReceivedMessage(phone.number, message_id, sender, text, time.time())
+        self._world.messages.append(received)
+
+    def _confirm(self, phone: Phone, sender: Device, message_id: str) -> None:
         person = self.people.get(phone.number)
         if sender.phone is phone:
             attrs: dict[str, Attribute] = {"from": phone.lid_jid(0), "id": message_id, "t": _now()}
@@ -198,10 +237,11 @@ class Phones:
         kind, data = session.encrypt(plain)
         self._save(phone, device, session)
         attrs = self._addresses(phone, device, self._world.phones[sent.recipient])
-        attrs |= {"id": sent.id, "type": sent.type, "t": _now()}
+        stanza, part = content.stanza_attributes(json.loads(sent.content))
+        attrs |= {"id": sent.id, "t": _now(), **stanza}
         if phone.name:
             attrs["notify"] = phone.name
-        encrypted: dict[str, Attribute] = {"v": "2", "type": kind}
+        encrypted: dict[str, Attribute] = {"v": "2", "type": kind, **part}
         if count:
             encrypted["count"] = count
         self._mailboxes.of(device.jid).put(Node("message", attrs, [Node("enc", encrypted, data)]))

@@ -32,6 +32,7 @@ class Router:
         self._mailboxes = mailboxes
         self._phones = phones
         self._awaited_acks: set[tuple[Jid, str]] = set()
+        self.typing: dict[str, dict[str, str | bool]] = {}
 
     def take(self, device: Device, node: Node, connection: ClientConnection) -> None:
         """Handle a companion's stanza that is not a query."""
@@ -43,6 +44,11 @@ class Router:
             self._take_ack(device, node)
         elif node.tag == "chatstate":
             self._take_typing(device, node)
+
+    def clear(self) -> None:
+        """Forget all companions."""
+        self._awaited_acks.clear()
+        self.typing.clear()
 
     def forget_device(self, device: Device) -> None:
         """Forget an unlinked companion."""
@@ -153,7 +159,10 @@ class Router:
         phone = self._directory.find(node.attrs.get("to"))
         if phone is None or phone is device.phone:
             return
-        state = Node("chatstate", {"from": device.phone.lid_jid(device.device)}, node.children())
+        children = node.children()
+        is_on = bool(children and children[0].tag == "composing")
+        self.typing[phone.number] = {"from": device.phone.number, "on": is_on}
+        state = Node("chatstate", {"from": device.phone.lid_jid(device.device)}, children)
         for target in self._directory.companions(phone):
             self._mailboxes.of(target.jid).put_if_online(state)
 

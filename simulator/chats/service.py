@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 
+from simulator.certificates import MEDIA_HOST
 from simulator.nodes import Attribute, Node
 from simulator.roles import ClientConnection
 from simulator.stanzas import notification
 from simulator.store import Device
 from simulator.world import World
 
+from .attachments import Attachments
 from .delivery import Delivery
 from .directory import Directory, parse_upload, participant_hash
 from .mailbox import Mailboxes
+from .media import MediaStore
 from .phones import Phones
 from .router import Router
 from .store import ChatStore
@@ -21,13 +24,14 @@ from .store import ChatStore
 class Chats:
     """The messages of a world. A world tells it about linked and unlinked devices."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, media: MediaStore) -> None:
         self._world = world
+        self.media = media
         self.store = ChatStore(world.store.database)
         self.directory = Directory(world)
         delivery = Delivery(world.faults, self._note_delivery)
         self._mailboxes = Mailboxes(self.store, delivery)
-        self.phones = Phones(world, self.store, self.directory, self._mailboxes)
+        self.phones = Phones(world, self.store, Attachments(media), self.directory, self._mailboxes)
         self._router = Router(world, self.directory, self._mailboxes, self.phones)
         self._mailboxes.load({str(jid): jid for jid in world.devices})
         self._notified: set[Device] = set()
@@ -47,6 +51,11 @@ class Chats:
         """Handle a companion's message, receipt, ack or typing."""
         self._router.take(device, node, connection)
 
+    @property
+    def typing(self) -> dict[str, dict[str, str | bool]]:
+        """Return who typed last to a number, and whether they still do."""
+        return self._router.typing
+
     def waiting(self, device: Device) -> int:
         """Return how many stanzas a companion has not confirmed."""
         return len(self._mailboxes.of(device.jid))
@@ -60,9 +69,18 @@ class Chats:
         if bundle := parse_upload(query):
             self._world.upload(device, *bundle)
 
+    def media_hosts(self) -> Node:
+        """Return where companions upload and download media."""
+        attrs: dict[str, Attribute] = {"auth": "simulated", "ttl": "300", "auth_ttl": "21600"}
+        host = Node("host", {"hostname": MEDIA_HOST})
+        return Node("media_conn", attrs | {"max_buckets": "12"}, [host])
+
     def reset(self) -> None:
         """Delete everything."""
         self.store.delete_all()
+        self.media.clear()
+        self.directory.clear()
+        self._router.clear()
         self._mailboxes.clear()
         self.phones.clear()
 

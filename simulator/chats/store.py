@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS waiting (
 CREATE INDEX IF NOT EXISTS waiting_device ON waiting (device);
 CREATE TABLE IF NOT EXISTS sent (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT NOT NULL, recipient TEXT NOT NULL,
-    id TEXT NOT NULL, type TEXT NOT NULL, content TEXT NOT NULL, plain BLOB NOT NULL,
+    id TEXT NOT NULL, content TEXT NOT NULL, plain BLOB NOT NULL,
     at REAL NOT NULL, delivered_at REAL, receipted_at REAL, read_at REAL, played_at REAL,
     UNIQUE (number, id));
 CREATE INDEX IF NOT EXISTS sent_recipient ON sent (recipient, seq);
@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS received (
     id TEXT NOT NULL, content TEXT NOT NULL, at REAL NOT NULL, copies INTEGER NOT NULL,
     repeats INTEGER NOT NULL, UNIQUE (number, sender, id));
 CREATE INDEX IF NOT EXISTS received_number ON received (number, seq);
+CREATE INDEX IF NOT EXISTS received_id ON received (number, id);
 """
 _TABLES = ("person", "signal_session", "waiting", "sent", "received")
 _TIMES = {"delivered_at", "receipted_at", "read_at", "played_at"}
@@ -56,12 +57,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message that a phone has sent; `plain` is what is encrypted."""
+    """A message that a phone has sent; `content` is JSON, `plain` is what is encrypted."""
 
     number: str
     recipient: str
     id: str
-    type: str
+    content: str
     plain: bytes
 
 
@@ -119,29 +120,28 @@ class ChatStore:
         """Delete all stanzas for a device."""
         self._db.execute("DELETE FROM waiting WHERE device = ?", (str(device),))
 
-    def add_sent(self, sent: Sent, content: dict[str, Any]) -> None:
+    def add_sent(self, sent: Sent) -> None:
         """Store a message that a phone sends."""
         self._db.execute(
-            "INSERT INTO sent (number, recipient, id, type, content, plain, at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                sent.number,
-                sent.recipient,
-                sent.id,
-                sent.type,
-                json.dumps(content),
-                sent.plain,
-                time.time(),
-            ),
+            "INSERT INTO sent (number, recipient, id, content, plain, at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (sent.number, sent.recipient, sent.id, sent.content, sent.plain, time.time()),
         )
 
     def find_sent(self, number: str, message_id: str) -> Sent | None:
         """Return a message that a phone has sent, or None."""
         row = self._db.execute(
-            "SELECT number, recipient, id, type, plain FROM sent WHERE number = ? AND id = ?",
+            "SELECT number, recipient, id, content, plain FROM sent WHERE number = ? AND id = ?",
             (number, message_id),
         ).fetchone()
         return None if row is None else Sent(*row)
+
+    def find_received(self, number: str, message_id: str) -> dict[str, Any] | None:
+        """Return the content of a message that a phone has received, or None."""
+        row = self._db.execute(
+            "SELECT content FROM received WHERE number = ? AND id = ?", (number, message_id)
+        ).fetchone()
+        return None if row is None else dict(json.loads(row[0]))
 
     def mark_sent(self, number: str, message_id: str, column: str) -> None:
         """Set one of the times of a sent message to now, unless it is set."""
@@ -154,7 +154,7 @@ class ChatStore:
     def sent(self, recipient: str, after: int, limit: int) -> list[dict[str, Any]]:
         """Return what phones have sent, to one account or (empty) to all, and its fate."""
         rows = self._db.execute(
-            "SELECT seq, number, recipient, id, type, content, at, delivered_at, receipted_at,"
+            "SELECT seq, number, recipient, id, content, at, delivered_at, receipted_at,"
             " read_at, played_at FROM sent WHERE seq > ? AND (? = '' OR recipient = ?)"
             " ORDER BY seq LIMIT ?",
             (after, recipient, recipient, limit),
@@ -209,7 +209,6 @@ def _sent(
     number: str,
     recipient: str,
     message_id: str,
-    kind: str,
     content: str,
     at: float,
     delivered_at: float | None,
@@ -223,7 +222,6 @@ def _sent(
         "from": number,
         "to": recipient,
         "id": message_id,
-        "type": kind,
         **json.loads(content),
         "at": at,
         "state": state,
