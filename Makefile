@@ -31,7 +31,11 @@ define LINT
 .venv/bin/lint-imports --no-logo
 endef
 
-PYTEST_PROCESSES := -n $${TEST_PROCESSES:-3} --dist loadfile
+# Files go out in the order of pytest.ini, not by their number of tests.
+PYTEST_PROCESSES := -n $${TEST_PROCESSES:-3} --dist loadfile --no-loadscope-reorder
+
+# Tests start hundreds of Pythons; without .pyc files each compiles the product and the tests again.
+test: export PYTHONDONTWRITEBYTECODE =
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
