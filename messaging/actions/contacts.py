@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from messaging.models import Contact, Message
+from django.db.models import Q
+
+from messaging.models import FILLABLE_STATES, Contact, Message
 from organizations.phone_numbers import spellings
 
 USER_SERVER, LID_SERVER = "s.whatsapp.net", "lid"
+NUMBER_LENGTH, LID_LENGTH = 20, 30
 
 
 @dataclass(frozen=True)
@@ -20,68 +24,142 @@ class Address:
 
     @classmethod
     def of(cls, *jids: str) -> Address:
-        """Return the address that these JIDs name together."""
+        """Return the address that these JIDs name together; both parts are "" for no person."""
         found = {USER_SERVER: "", LID_SERVER: ""}
+        limits = {USER_SERVER: NUMBER_LENGTH, LID_SERVER: LID_LENGTH}
         for jid in jids:
             user, _, server = jid.partition("@")
-            if server in found and user:
-                found[server] = user.partition(":")[0]
+            user = user.partition(":")[0]
+            digits = user.isascii() and user.isdigit()
+            if server in found and digits and len(user) <= limits[server]:
+                found[server] = user
         return cls(found[USER_SERVER], found[LID_SERVER])
+
+    @property
+    def names_person(self) -> bool:
+        """Whether a person has it; bots, groups and channels have other servers."""
+        return bool(self.number or self.lid)
 
 
 def find(organization_id: int, address: Address) -> Contact | None:
-    """Return the contact at an address, in any spelling of the number. See `find_or_create`."""
-    found: list[Contact] = []
-    contacts = Contact.objects.filter(organization=organization_id)
-    if address.lid:
-        found += contacts.filter(lid=address.lid)
-    if address.number:
-        numbers = [address.number, *spellings(address.number)]
-        found += contacts.filter(number__in=numbers).exclude(pk__in=[c.pk for c in found])
-    if not found:
-        return None
-    first, *others = sorted(found, key=lambda contact: (not contact.number, contact.pk))
-    for other in others:
-        _merge(first, other)
-    return first
+    """Return the contact at an address, in any spelling of the number."""
+    return Contacts(organization_id, [address]).get(address)
 
 
-def find_or_create(organization_id: int, address: Address) -> Contact:
+def find_or_create(organization_id: int, address: Address, typed: bool = False) -> Contact:
     """Return the contact at an address, and store what the address adds to it.
 
-    A contact that was known by its number and another one that was known by its LID become one when
-    an address names both. The caller holds the organization's outbox or log lock, or retries.
+    `typed`: a person wrote the number, in any spelling; else WhatsApp did, in the account's own.
+    The caller holds the lock of outboxes.py.
     """
-    contact = find(organization_id, address)
-    if contact is None:
-        contact, _ = Contact.objects.get_or_create(
-            organization_id=organization_id, number=address.number, lid=address.lid
-        )
-        return contact
-    changed = []
-    if address.lid and contact.lid != address.lid:
-        contact.lid = address.lid
-        changed.append("lid")
-    if address.number and not contact.number:
-        contact.number = address.number
-        changed.append("number")
-    if changed:
-        contact.save(update_fields=changed)
+    found = Contacts(organization_id, [address])
+    if not typed or found.get(address) is None:
+        found.learn()
+    contact = found.get(address)
+    assert contact is not None
     return contact
 
 
-def _merge(into: Contact, other: Contact) -> None:
-    """Move all messages of `other`, and delete it."""
-    doubled = Message.objects.filter(contact=into).exclude(whatsapp_id="").values("whatsapp_id")
-    other.messages.filter(whatsapp_id__in=doubled).delete()
-    other.messages.update(contact=into)
-    into.lid = into.lid or other.lid
-    into.name = into.name or other.name
-    into.last_received_at = _latest(into.last_received_at, other.last_received_at)
-    into.last_sent_at = _latest(into.last_sent_at, other.last_sent_at)
-    into.first_written_at = into.first_written_at or other.first_written_at
-    other.delete()
-    into.save()
+class Contacts:
+    """The contacts at some addresses of one organization, read at once."""
+
+    def __init__(self, organization_id: int, addresses: Iterable[Address]) -> None:
+        self._organization_id = organization_id
+        self._addresses = [found for found in dict.fromkeys(addresses) if found.names_person]
+        self._by_lid: dict[str, Contact] = {}
+        self._by_number: dict[str, Contact] = {}
+        self._created: list[Contact] = []
+        lids = {address.lid for address in self._addresses if address.lid}
+        numbers = {number for address in self._addresses for number in _spelled(address.number)}
+        rows = Contact.objects.filter(organization=organization_id)
+        for contact in rows.filter(Q(lid__in=lids) | Q(number__in=numbers)).order_by("pk"):
+            self._index(contact)
+
+    def get(self, address: Address) -> Contact | None:
+        """Return the contact at an address: by the LID if it is known, else by the number."""
+        found = self._by_lid.get(address.lid) if address.lid else None
+        return found or self._with_number(address.number)
+
+    def learn(self) -> None:
+        """Create the missing contacts, and store what the addresses add to the others.
+
+        A contact that was known by its number and another one that was known by its LID become one
+        when an address names both.
+        """
+        for address in self._addresses:
+            self._learn(address)
+        self._save_created()
+
+    def _learn(self, address: Address) -> None:
+        by_lid, by_number = self._by_lid.get(address.lid), self._with_number(address.number)
+        if by_lid is not None and by_number is not None and by_lid is not by_number:
+            if by_number.lid:
+                # Two LIDs are two people: the number has changed hands.
+                self._set(by_number, "", by_number.lid)
+            else:
+                self._merge(by_lid, by_number)
+        contact = by_lid or by_number
+        if contact is None:
+            contact = Contact(organization_id=self._organization_id)
+            self._created.append(contact)
+        self._set(contact, address.number or contact.number, address.lid or contact.lid)
+
+    def _set(self, contact: Contact, number: str, lid: str) -> None:
+        """Store a contact's addresses."""
+        if (contact.number, contact.lid) == (number, lid):
+            return
+        if self._by_number.get(contact.number) is contact:
+            del self._by_number[contact.number]
+        if self._by_lid.get(contact.lid) is contact:
+            del self._by_lid[contact.lid]
+        contact.number, contact.lid = number, lid
+        if contact.pk is not None:
+            contact.save(update_fields=["number", "lid"])
+        self._index(contact)
+
+    def _merge(self, into: Contact, other: Contact) -> None:
+        """Move all messages of `other`, and delete it."""
+        self._save_created()
+        _drop_doubled(into, other)
+        other.messages.update(contact=into)
+        into.name = into.name or other.name
+        into.last_received_at = _latest(into.last_received_at, other.last_received_at)
+        into.last_sent_at = _latest(into.last_sent_at, other.last_sent_at)
+        into.first_written_at = into.first_written_at or other.first_written_at
+        into.resolved_at = _latest(into.resolved_at, other.resolved_at)
+        into.on_whatsapp = into.on_whatsapp or other.on_whatsapp
+        del self._by_number[other.number]
+        other.delete()
+        into.save()
+
+    def _save_created(self) -> None:
+        Contact.objects.bulk_create(self._created)
+        self._created = []
+
+    def _index(self, contact: Contact) -> None:
+        if contact.lid:
+            self._by_lid[contact.lid] = contact
+        if contact.number:
+            self._by_number[contact.number] = contact
+
+    def _with_number(self, number: str) -> Contact | None:
+        """Return the contact with a number, first in this spelling."""
+        found = (self._by_number.get(spelling) for spelling in _spelled(number))
+        return next((contact for contact in found if contact is not None), None)
+
+
+def _spelled(number: str) -> tuple[str, ...]:
+    """Return a number in its spellings, this one first; none for ""."""
+    return (number, *spellings(number)) if number else ()
+
+
+def _drop_doubled(into: Contact, other: Contact) -> None:
+    """Delete one of each two rows of one message: the one whose text is not known."""
+    ids = Message.objects.filter(contact=other).exclude(whatsapp_id="").values("whatsapp_id")
+    kept = Message.objects.filter(contact=into, whatsapp_id__in=ids)
+    kept.filter(state__in=FILLABLE_STATES).delete()
+    ids = Message.objects.filter(contact=into).exclude(whatsapp_id="").values("whatsapp_id")
+    other.messages.filter(whatsapp_id__in=ids).delete()
 
 
 def _latest(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -444,7 +444,11 @@ class Migration(migrations.Migration):
                 (
                     "on_unknown",
                     models.CharField(
-                        choices=[("keep", "Keep it unknown"), ("resend", "Send it once more")],
+                        choices=[
+                            ("keep", "Keep it unknown"),
+                            ("resend", "Send it once more"),
+                            ("resent", "It was sent once more"),
+                        ],
                         default="keep",
                         max_length=10,
                     ),
@@ -574,6 +578,30 @@ class Migration(migrations.Migration):
                 condition=models.Q(("state__in", ["queued", "held", "sending"])),
                 fields=["organization", "id"],
                 name="messages_waiting",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("state", "unreadable")),
+                fields=["created_at"],
+                name="messages_unreadable",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("state__in", ["queued", "held"])),
+                fields=["expires_at"],
+                name="messages_to_expire",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("sending_at__isnull", False)),
+                fields=["organization", "sending_at"],
+                name="messages_by_sending",
             ),
         ),
         migrations.AddIndex(

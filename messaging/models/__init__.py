@@ -1,9 +1,10 @@
 """The models of messaging: contacts, messages, media, and each organization's settings."""
 
 from messaging.models.contacts import Contact
-from messaging.models.identifiers import new_public_id
+from messaging.models.identifiers import new_public_id, storable_id
 from messaging.models.media import Media
 from messaging.models.messages import (
+    FILLABLE_STATES,
     FINAL_STATES,
     EarlyReceipt,
     HandledId,
@@ -13,6 +14,7 @@ from messaging.models.messages import (
 from messaging.models.settings import MessagingSettings, Outbox
 
 __all__ = [
+    "FILLABLE_STATES",
     "FINAL_STATES",
     "Contact",
     "EarlyReceipt",
@@ -23,4 +25,5 @@ __all__ = [
     "MessagingSettings",
     "Outbox",
     "new_public_id",
+    "storable_id",
 ]

@@ -44,6 +44,7 @@ class Message(models.Model):
     class OnUnknown(models.TextChoices):
         KEEP = "keep", lazy("Keep it unknown")
         RESEND = "resend", lazy("Send it once more")
+        RESENT = "resent", lazy("It was sent once more")
 
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="messages"
@@ -112,6 +113,19 @@ class Message(models.Model):
                 condition=Q(state__in=["queued", "held", "sending"]),
                 name="messages_waiting",
             ),
+            models.Index(
+                fields=["created_at"], condition=Q(state="unreadable"), name="messages_unreadable"
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(state__in=["queued", "held"]),
+                name="messages_to_expire",
+            ),
+            models.Index(
+                fields=["organization", "sending_at"],
+                condition=Q(sending_at__isnull=False),
+                name="messages_by_sending",
+            ),
             models.Index(fields=["organization", "whatsapp_id"]),
             models.Index(fields=["organization", "direction", "created_at"]),
             models.Index(fields=["contact", "-id"]),
@@ -126,7 +140,11 @@ class Message(models.Model):
 
         Each try has its own, so that the id of a repeated message is never an older try's.
         """
-        return hashlib.sha256(f"message {self.public_id} try {self.tries}".encode()).digest()
+        return self.secret_of_try(self.tries)
+
+    def secret_of_try(self, number: int) -> bytes:
+        """The secret of one of the tries, which count from 1."""
+        return hashlib.sha256(f"message {self.public_id} try {number}".encode()).digest()
 
 
 FINAL_STATES = frozenset(
@@ -137,6 +155,10 @@ FINAL_STATES = frozenset(
     }
 )
 """The states of an outgoing message that nothing is waiting for; receipts still move it on."""
+
+
+FILLABLE_STATES = frozenset({Message.State.UNREADABLE, Message.State.LOST})
+"""The states of a received message whose text is not known, and may still come."""
 
 
 class IdempotencyKey(models.Model):

@@ -63,7 +63,7 @@ class MessagingSettings(models.Model):
 
 
 class Outbox(models.Model):
-    """What the worker keeps of an organization's sending. Its row lock orders the writers."""
+    """The state of an organization's sending. Its row lock orders all writers of messages."""
 
     organization = models.OneToOneField(
         Organization, on_delete=models.CASCADE, primary_key=True, related_name="outbox"
