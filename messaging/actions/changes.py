@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from events.log import NewEvent
 from events.models import EventType
-from messaging.models import Contact, Message
+from messaging.actions.descriptions import storable
+from messaging.models import Contact, Message, storable_id
 
 
-def apply(organization_id: int, contact: Contact, record: Mapping[str, Any]) -> list[NewEvent]:
-    """Apply a reaction, an edit or a deletion from WhatsApp, and return its event.
+@dataclass(frozen=True)
+class Change:
+    """What a record about an earlier message does: its events, and the message that it edits."""
 
-    The message may be unknown here: then the event names it by WhatsApp's id alone.
+    events: list[NewEvent] = field(default_factory=list)
+    edited: Message | None = None
+
+
+def target_id(record: Mapping[str, Any]) -> str | None:
+    """Return the id of the message that a record is about, None if it is about none."""
+    target = (record.get(record.get("type", "")) or {}).get("target")
+    return storable_id(target.get("id", "")) if target else None
+
+
+def apply(
+    contact: Contact, record: Mapping[str, Any], rows: Mapping[str, Sequence[Message]]
+) -> Change:
+    """Apply a reaction, an edit or a deletion from WhatsApp.
+
+    `rows`: stored messages by WhatsApp's id. The message may be unknown here: then the event names
+    it by that id alone.
     """
     kind = record["type"]
-    target_id = record[kind]["target"]["id"]
-    chat = Message.objects.filter(organization=organization_id, contact=contact)
-    if kind != "reaction":
-        # Each side edits and deletes its own messages only.
-        received = Message.Direction.IN
-        chat = (
-            chat.exclude(direction=received)
-            if record["from_me"]
-            else chat.filter(direction=received)
-        )
-    target = chat.filter(whatsapp_id=target_id).first()
+    named = target_id(record)
+    target = _target(contact, record, rows.get(named or "", ()))
+    received = Message.Direction.IN
+    if kind != "reaction" and target is not None:
+        foreign = (target.direction == received) == record["from_me"]
+        if foreign or target.contact_id != contact.pk:
+            return Change()  # Each side edits and deletes its own messages only.
     data: dict[str, Any] = {
         "id": target.public_id if target else None,
-        "whatsappId": target_id,
+        "whatsappId": named,
         "from": {
             "phone": f"+{contact.number}" if contact.number else None,
             "lid": contact.lid or None,
@@ -39,14 +54,33 @@ def apply(organization_id: int, contact: Contact, record: Mapping[str, Any]) -> 
         "fromMe": record["from_me"],
     }
     subject = target.public_id if target else ""
+    about = storable(record.get(kind) or {})
     if kind == "reaction":
-        emoji = record["reaction"]["emoji"]
+        emoji = about.get("emoji")
         event = EventType.REACTION_ADDED if emoji else EventType.REACTION_REMOVED
-        return [NewEvent(event, {**data, "emoji": emoji or None}, subject)]
-    if kind == "edit":
-        body = record["edit"].get("body", "")
-        if target is not None:
-            target.content = {**target.content, "text": {"body": body}}
-            target.save(update_fields=["content"])
-        return [NewEvent(EventType.MESSAGE_EDITED, {**data, "text": {"body": body}}, subject)]
-    return [NewEvent(EventType.MESSAGE_DELETED, data, subject)]
+        return Change([NewEvent(event, {**data, "emoji": emoji or None}, subject)])
+    if kind == "delete":
+        return Change([NewEvent(EventType.MESSAGE_DELETED, data, subject)])
+    body = about.get("body", "")
+    if target is not None:
+        target.content = _edited(target, body)
+    return Change(
+        [NewEvent(EventType.MESSAGE_EDITED, {**data, "text": {"body": body}}, subject)], target
+    )
+
+
+def _target(contact: Contact, record: Mapping[str, Any], rows: Sequence[Message]) -> Message | None:
+    """Return the message that a record names: in the same group, or in the chat with a person."""
+    group = record["chat"] if record.get("group") else ""
+    for row in rows:
+        if row.group == group and (group or row.contact_id == contact.pk):
+            return row
+    return None
+
+
+def _edited(message: Message, body: str) -> dict[str, Any]:
+    """Return the content of a message after an edit of its text, or of its caption."""
+    own = message.content.get(message.type)
+    if message.media_id is not None and own is not None:
+        return {**message.content, message.type: {**own, "caption": body}}
+    return {**message.content, "text": {"body": body}}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
@@ -13,11 +12,18 @@ from django.utils import timezone
 from events import log
 from events.log import NewEvent
 from events.models import EventType
-from messaging.actions import changes, contacts, receipts
-from messaging.actions.contacts import Address
-from messaging.actions.descriptions import describe_received
-from messaging.models import Contact, HandledId, Media, Message, MessagingSettings
-from organizations.models import Organization
+from messaging.actions import changes, outboxes, receipts
+from messaging.actions.contacts import Address, Contacts
+from messaging.actions.descriptions import describe_received, received_at, storable
+from messaging.models import (
+    FILLABLE_STATES,
+    Contact,
+    HandledId,
+    Media,
+    Message,
+    MessagingSettings,
+    storable_id,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +36,13 @@ MEDIA_TYPES = frozenset({"image", "video", "audio", "document", "sticker"})
 CHANGE_TYPES = frozenset({"reaction", "edit", "delete"})
 # They carry nothing that a person wrote.
 SILENT_TYPES = frozenset({"protocol"})
-FILLABLE = frozenset({State.UNREADABLE, State.LOST})
+GROUP_SERVER = "@g.us"
+FILLED = (
+    *("contact", "direction", "group", "type", "content", "media", "state"),
+    *("happened_at", "sent_at"),
+)
+MAX_SIZE = 2**63 - 1
+BATCH = 200
 
 
 @transaction.atomic
@@ -40,119 +52,179 @@ def store(organization_id: int, records: Sequence[Record]) -> None:
     A record that was stored before changes nothing, so a spool may be read again after a crash.
     An organization that is deleted meanwhile loses its records with everything else.
     """
-    if not Organization.objects.filter(pk=organization_id).exists():
+    if outboxes.lock(organization_id) is None:
         return
     inbox = _Inbox(organization_id, records)
     for record in records:
+        if record["kind"] in ("unparsed", "broken"):
+            # Neither the library's event nor the damaged line is logged: they hold texts.
+            logger.error(
+                "a record cannot be read",
+                extra={"organization": organization_id, "record": record["kind"]},
+            )
+    for record in inbox.messages:
         inbox.store(record)
+    inbox.save()
     log.append(organization_id, inbox.events)
     receipts.apply(organization_id, [found for found in records if found["kind"] == "receipt"])
 
 
 class _Inbox:
-    """One batch of an organization's records."""
+    """One batch of an organization's records. It reads and writes each table once."""
 
     def __init__(self, organization_id: int, records: Sequence[Record]) -> None:
         self._organization_id = organization_id
         self.events: list[NewEvent] = []
-        self._settings = MessagingSettings.of(organization_id)
-        ids = {record["id"] for record in records if "id" in record}
+        self._groups = MessagingSettings.of(organization_id).groups
+        found = [record for record in records if record["kind"] in ("message", "undecryptable")]
+        ids = {storable_id(record["id"]) for record in found}
         handled = HandledId.objects.filter(organization=organization_id, whatsapp_id__in=ids)
         self._handled = set(handled.values_list("whatsapp_id", flat=True))
-        self._contacts: dict[Address, Contact] = {}
+        self._newly_handled: list[str] = []
+        self.messages = [record for record in found if self._is_kept(record)]
+        self._contacts = Contacts(organization_id, map(_address, self.messages))
+        self._contacts.learn()
+        self._changed_contacts: dict[int, Contact] = {}
+        self._rows = self._read(ids)
+        self._created: list[Message] = []
+        self._changed: dict[int, Message] = {}
+
+    def _is_kept(self, record: Record) -> bool:
+        """Return whether a record is stored; remember the id of one that is dropped knowingly."""
+        shared = record.get("group", False)
+        wanted = not shared or (self._groups and record["chat"].endswith(GROUP_SERVER))
+        silent = record.get("type") in SILENT_TYPES
+        if wanted and not silent and _address(record).names_person:
+            return True
+        self._mark_handled(record)
+        return False
+
+    def _read(self, ids: set[str]) -> dict[str, list[Message]]:
+        """Return the stored messages that have these records' ids, or that they are about."""
+        about = {changes.target_id(record) for record in self.messages} - {None}
+        found = Message.objects.filter(
+            organization=self._organization_id, whatsapp_id__in={*ids, *about}
+        )
+        rows: dict[str, list[Message]] = {}
+        for message in found.defer("content").order_by("pk"):
+            rows.setdefault(message.whatsapp_id, []).append(message)
+        return rows
 
     def store(self, record: Record) -> None:
-        """Store one record."""
-        if record["kind"] in ("unparsed", "broken"):
-            # Neither the library's event nor the damaged line is logged: they hold texts.
-            logger.error(
-                "a record cannot be read",
-                extra={"organization": self._organization_id, "record": record["kind"]},
-            )
-        elif record["kind"] in ("message", "undecryptable") and record["id"] not in self._handled:
-            self._store_message(record)
-
-    def _store_message(self, record: Record) -> None:
-        kind = record.get("type", "unsupported")
-        if kind in SILENT_TYPES or (record["group"] and not self._settings.groups):
-            return self._mark_handled(record)
-        if record["kind"] == "message" and kind in CHANGE_TYPES:
-            self._mark_handled(record)
-            self.events += changes.apply(self._organization_id, self._contact(record), record)
+        """Store one record of a message."""
+        whatsapp_id = storable_id(record["id"])
+        if whatsapp_id in self._handled:
             return
         contact = self._contact(record)
-        existing = Message.objects.filter(
-            organization=self._organization_id, contact=contact, whatsapp_id=record["id"]
-        ).first()
+        if record["kind"] == "message" and record.get("type") in CHANGE_TYPES:
+            self._mark_handled(record)
+            change = changes.apply(contact, record, self._rows)
+            self.events += change.events
+            if change.edited is not None and change.edited.pk is not None:
+                self._changed[change.edited.pk] = change.edited
+            return
+        existing = self._existing(whatsapp_id, contact)
         if existing is None:
             self._create(record, contact)
-        elif record["kind"] == "message" and existing.state in FILLABLE:
-            self._fill(existing, record)
+        elif record["kind"] == "message" and existing.state in FILLABLE_STATES:
+            self._fill(existing, record, contact)
+
+    def _existing(self, whatsapp_id: str, contact: Contact) -> Message | None:
+        """Return the row of a message.
+
+        One whose text is not known yet may be in another chat, as the person's other address was
+        not known then.
+        """
+        rows = self._rows.get(whatsapp_id, [])
+        same = (row for row in rows if row.contact_id == contact.pk)
+        unknown = (row for row in rows if row.state in FILLABLE_STATES)
+        return next(same, None) or next(unknown, None)
 
     def _contact(self, record: Record) -> Contact:
         """Return the contact of a chat; in a group, of the sender."""
-        pair = ("sender", "sender_alt") if record["group"] else ("chat", "chat_alt")
-        address = Address.of(*(record[name] for name in pair))
-        if address not in self._contacts:
-            self._contacts[address] = contacts.find_or_create(self._organization_id, address)
-        contact = self._contacts[address]
-        at = _time(record["timestamp"])
+        contact = self._contacts.get(_address(record))
+        assert contact is not None and contact.pk is not None
+        at = received_at(record)
         if not record["from_me"] and (
             contact.last_received_at is None or contact.last_received_at < at
         ):
             contact.last_received_at = at
-            contact.name = record.get("push_name") or contact.name
-            contact.save(update_fields=["last_received_at", "name"])
+            contact.name = storable(record.get("push_name")) or contact.name
+            self._changed_contacts[contact.pk] = contact
         return contact
 
     def _create(self, record: Record, contact: Contact) -> None:
-        readable = record["kind"] == "message"
-        direction = Direction.ELSEWHERE if record["from_me"] else Direction.IN
-        state = State.RECEIVED if readable else State.UNREADABLE
-        if record["from_me"] and readable:
-            state = State.SENT
         message = Message(
             organization_id=self._organization_id,
-            contact=contact,
-            direction=direction,
-            state=state,
-            whatsapp_id=record["id"],
-            group=record["chat"] if record["group"] else "",
-            number=record["account"],
-            happened_at=_time(record["timestamp"]),
+            whatsapp_id=storable_id(record["id"]),
+            number=record.get("account", ""),
         )
-        self._write_content(message, record)
-        message.save()
-        if readable:
-            self.events.append(received_event(message, contact))
+        self._write(message, record, contact)
+        self._created.append(message)
+        self._rows.setdefault(message.whatsapp_id, []).append(message)
 
-    def _fill(self, message: Message, record: Record) -> None:
+    def _fill(self, message: Message, record: Record, contact: Contact) -> None:
         """Fill a message that could not be read before, or that was thought lost."""
-        message.state = State.SENT if record["from_me"] else State.RECEIVED
-        self._write_content(message, record)
-        message.save()
-        self.events.append(received_event(message, message.contact))
+        self._write(message, record, contact)
+        if message.pk is not None:
+            self._changed[message.pk] = message
 
-    def _write_content(self, message: Message, record: Record) -> None:
-        """Set what a message says; make a row for the media that it carries."""
+    def _write(self, message: Message, record: Record, contact: Contact) -> None:
+        """Set all that a record says; make a row for the media that it carries."""
+        readable, from_me = record["kind"] == "message", record["from_me"]
+        message.contact = contact
+        message.direction = Direction.ELSEWHERE if from_me else Direction.IN
+        message.state = State.UNREADABLE
+        message.group = record["chat"] if record.get("group") else ""
+        message.happened_at = received_at(record)
         message.type = record.get("type", "unsupported")
         message.content = describe_received(record)
+        if not readable:
+            return
+        message.state = State.SENT if from_me else State.RECEIVED
+        message.sent_at = message.happened_at if from_me else None
         if message.type in MEDIA_TYPES:
-            about = record[message.type]
-            message.media = Media.objects.create(
-                organization_id=self._organization_id,
-                size=about.get("size") or 0,
-                sha256=about.get("sha256") or "",
-                filename=about.get("filename"),
-                source=record.get("media"),
-                next_try_at=timezone.now(),
-            )
+            message.media = self._new_media(record)
+        self.events.append(received_event(message, contact))
+
+    def _new_media(self, record: Record) -> Media:
+        about = record.get(record["type"]) or {}
+        sha256 = about.get("sha256") or ""
+        return Media(
+            organization_id=self._organization_id,
+            size=min(about.get("size") or 0, MAX_SIZE),
+            sha256=sha256 if len(sha256) == 64 else "",
+            filename=storable(about.get("filename")),
+            source=record.get("media"),
+            next_try_at=timezone.now(),
+        )
 
     def _mark_handled(self, record: Record) -> None:
-        self._handled.add(record["id"])
-        HandledId.objects.get_or_create(
-            organization_id=self._organization_id, whatsapp_id=record["id"]
+        whatsapp_id = storable_id(record["id"])
+        if whatsapp_id not in self._handled:
+            self._handled.add(whatsapp_id)
+            self._newly_handled.append(whatsapp_id)
+
+    def save(self) -> None:
+        """Write what has changed."""
+        HandledId.objects.bulk_create(
+            HandledId(organization_id=self._organization_id, whatsapp_id=whatsapp_id)
+            for whatsapp_id in self._newly_handled
         )
+        Contact.objects.bulk_update(
+            self._changed_contacts.values(), ["last_received_at", "name"], batch_size=BATCH
+        )
+        written = [*self._created, *self._changed.values()]
+        media = [message.media for message in written if message.media is not None]
+        Media.objects.bulk_create([found for found in media if found.pk is None])
+        Message.objects.bulk_create(self._created)
+        Message.objects.bulk_update(self._changed.values(), FILLED, batch_size=BATCH)
+
+
+def _address(record: Record) -> Address:
+    """Return the address of a chat; in a group, of the sender."""
+    names = ("sender", "sender_alt") if record.get("group") else ("chat", "chat_alt")
+    return Address.of(*(record.get(name) or "" for name in names))
 
 
 def received_event(message: Message, contact: Contact) -> NewEvent:
@@ -177,7 +249,3 @@ def received_event(message: Message, contact: Contact) -> NewEvent:
         data["media"] = {"id": message.media.public_id, "state": message.media.state}
     kind = EventType.MESSAGE_SENT_ELSEWHERE if elsewhere else EventType.MESSAGE_RECEIVED
     return NewEvent(kind, data, message.public_id)
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

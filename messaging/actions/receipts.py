@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from messaging.actions import statuses
-from messaging.models import EarlyReceipt, Message
+from messaging.actions.descriptions import received_at
+from messaging.models import EarlyReceipt, Message, storable_id
 
 State = Message.State
 
@@ -26,13 +27,19 @@ KEEP_EARLY = timedelta(days=1)
 
 
 def apply(organization_id: int, receipts: Iterable[Mapping[str, Any]]) -> None:
-    """Apply receipts, as the host process spools them, in one organization."""
+    """Apply receipts, as the host process spools them, in one organization.
+
+    The caller holds the lock of outboxes.py, so no id is stored between the look for it and the
+    storing of an early receipt.
+    """
     steps = [
-        (whatsapp_id, STATES[receipt["type"]], _time(receipt["timestamp"]))
+        (storable_id(whatsapp_id), STATES[receipt["type"]], received_at(receipt))
         for receipt in receipts
         if receipt["type"] in STATES and not receipt["from_me"]
         for whatsapp_id in receipt["ids"]
     ]
+    if not steps:
+        return
     ids = {whatsapp_id for whatsapp_id, _, _ in steps}
     found = _sent_messages(organization_id, ids)
     changed = _advance(found, steps)
@@ -62,6 +69,7 @@ def delete_old_early_receipts() -> None:
 def _sent_messages(organization_id: int, ids: set[str]) -> dict[str, Message]:
     own = Message.objects.filter(organization=organization_id, whatsapp_id__in=ids)
     own = own.exclude(direction=Message.Direction.IN).select_related("contact")
+    own = own.defer("content", "contact__name")
     return {message.whatsapp_id: message for message in own}
 
 
@@ -77,7 +85,3 @@ def _advance(
             message.sent_at = message.sent_at or at
             changed[message.pk] = message
     return list(changed.values())
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

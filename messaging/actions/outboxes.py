@@ -1,0 +1,73 @@
+"""The lock of an organization's messages, which each writer of messages takes first.
+
+So a batch from WhatsApp, an outcome and a request never overlap in one organization: receipts meet
+the id that is being stored, contacts are merged once, and rows are locked in any order without a
+deadlock. Before it come, where they are needed, the locks of users, organization and connection;
+after it the counter of the log.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from connections.models import Connection
+from messaging.actions import statuses
+from messaging.models import Message, Outbox
+from organizations.models import Organization
+from organizations.phone_numbers import same_number
+
+State = Message.State
+
+# A message that is older when a phone is linked anew waits for a person's decision.
+OLD_AT_NEW_LINK = timedelta(minutes=10)
+
+
+def lock(organization_id: int) -> Outbox | None:
+    """Lock an organization's messages until the transaction ends, and return its outbox.
+
+    None when the organization was deleted.
+    """
+    outboxes = Outbox.objects.select_for_update().filter(organization=organization_id)
+    outbox = outboxes.first()
+    if outbox is None and Organization.objects.filter(pk=organization_id).exists():
+        Outbox.objects.bulk_create([_new(organization_id)], ignore_conflicts=True)
+        outbox = outboxes.first()
+    return outbox
+
+
+def _new(organization_id: int) -> Outbox:
+    """Return an outbox of the present link, or of the last one."""
+    connection = Connection.objects.filter(pk=organization_id).first()
+    if connection is None:
+        return Outbox(organization_id=organization_id)
+    return Outbox(
+        organization_id=organization_id,
+        store_name=connection.store_name,
+        number=connection.number or connection.last_number,
+    )
+
+
+def lock_linked(connection: Connection) -> Outbox:
+    """Lock the messages of a connection whose row is locked; bring the outbox to its link."""
+    outbox = lock(connection.pk)
+    assert outbox is not None, "the connection's row keeps its organization"
+    if outbox.store_name != connection.store_name:
+        _follow_new_link(connection, outbox)
+    return outbox
+
+
+def _follow_new_link(connection: Connection, outbox: Outbox) -> None:
+    """Fail what waits when another number was linked; else hold what is old."""
+    messages = Message.objects.filter(organization=connection.pk)
+    if outbox.number and not same_number(outbox.number, connection.number):
+        waiting = messages.filter(state__in=(State.QUEUED, State.HELD))
+        statuses.change_all(connection.pk, waiting, State.FAILED, "number_changed")
+    else:
+        old = timezone.now() - OLD_AT_NEW_LINK
+        waiting = messages.filter(state=State.QUEUED, created_at__lt=old)
+        statuses.change_all(connection.pk, waiting, State.HELD, "new_link")
+    outbox.store_name, outbox.number = connection.store_name, connection.number
+    outbox.replies_only_until, outbox.checked_secrets = None, 0
+    outbox.save()

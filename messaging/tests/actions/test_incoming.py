@@ -1,0 +1,195 @@
+"""What a person writes is stored once, and the log tells it once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from messaging.actions import incoming, lost
+from messaging.models import HandledId, Message, MessagingSettings, Outbox
+from messaging.tests.support.linked import ANA, BEA, Linked, age
+from messaging.tests.support.records import (
+    LID,
+    OWN_NUMBER,
+    group_message,
+    message,
+    number_jid,
+    receipt,
+    undecryptable,
+)
+
+State = Message.State
+
+pytestmark = pytest.mark.django_db
+
+
+def test_message_is_stored_and_told(linked: Linked) -> None:
+    record = message(ANA, LID, "Oi", timestamp=1_700_000_000_000)
+    linked.store(record)
+    [stored] = linked.messages()
+    assert (stored.state, stored.direction, stored.number) == (State.RECEIVED, "in", OWN_NUMBER)
+    assert stored.happened_at == datetime.fromtimestamp(1_700_000_000, UTC)
+    [event] = linked.events()
+    assert (event.type, event.subject) == ("message.received", stored.public_id)
+    assert event.data == {
+        **{"id": stored.public_id, "whatsappId": record["id"]},
+        "from": {"phone": f"+{ANA}", "lid": LID, "waId": ANA, "name": "Ana"},
+        **{"type": "text", "text": {"body": "Oi", "preview_url": False}, "context": None},
+        **{"group": None, "at": "2023-11-14T22:13:20+00:00"},
+    }
+
+
+def test_spool_that_is_read_again_changes_nothing(linked: Linked) -> None:
+    sent = linked.send()
+    records = [
+        message(ANA, LID),
+        message(BEA, from_me=True),
+        group_message(BEA),
+        undecryptable(BEA),
+        receipt(sent.whatsapp_id),
+        message(ANA, type="protocol"),
+    ]
+    linked.store(*records)
+    stored, told = Message.objects.count(), len(linked.events())
+    linked.store(*records)
+    linked.store(*records, *records)
+    assert (Message.objects.count(), len(linked.events())) == (stored, told)
+
+
+def test_message_that_is_twice_in_one_batch_is_stored_once(linked: Linked) -> None:
+    record = message(ANA)
+    linked.store(record, record)
+    assert len(linked.messages()) == len(linked.events()) == 1
+
+
+def test_one_id_in_two_chats_is_two_messages(linked: Linked) -> None:
+    linked.store(message(ANA, id="3EB0A"), message(BEA, id="3EB0A"))
+    linked.store(message(ANA, id="3EB0A"), message(BEA, id="3EB0A"))
+    assert len(linked.messages()) == len(linked.events()) == 2
+
+
+def test_message_belongs_to_its_organization(linked: Linked, other: Linked) -> None:
+    record = message(ANA)
+    linked.store(record)
+    other.store(record)
+    assert len(linked.messages()) == len(other.messages()) == 1
+
+
+def test_message_written_on_the_phone_is_told_as_sent_elsewhere(linked: Linked) -> None:
+    linked.store(message(ANA, LID, "Bom dia", from_me=True, push_name="Dona"))
+    [stored] = linked.messages()
+    assert (stored.state, stored.direction) == (State.SENT, "elsewhere")
+    [event] = linked.events()
+    assert event.type == "message.sent_elsewhere"
+    # The push name is the writer's, our own.
+    assert event.data["to"] == {"phone": f"+{ANA}", "lid": LID, "waId": ANA, "name": None}
+    assert "from" not in event.data
+    assert linked.contact().last_received_at is None
+
+
+def test_own_message_that_comes_back_is_not_stored_again(linked: Linked) -> None:
+    sent = linked.send(ANA)
+    linked.store(message(ANA, from_me=True, id=sent.whatsapp_id))
+    assert len(linked.messages()) == 1
+
+
+def test_answer_names_what_it_answers(linked: Linked) -> None:
+    context = {"id": "3EB0A", "sender": number_jid(OWN_NUMBER), "text": "Olá"}
+    linked.store(message(ANA, context=context))
+    assert linked.events()[0].data["context"] == {"whatsappId": "3EB0A"}
+
+
+# --- Not readable ---------------------------------------------------------------------------------
+
+
+def test_undecryptable_message_is_told_once_it_is_readable(linked: Linked) -> None:
+    record = undecryptable(ANA)
+    linked.store(record)
+    assert linked.messages()[0].state == State.UNREADABLE
+    assert linked.events() == []
+    linked.store(message(ANA, id=record["id"], retry=1))
+    [stored] = linked.messages()
+    assert (stored.state, stored.content["text"]["body"]) == (State.RECEIVED, "Oi")
+    assert [event.type for event in linked.events()] == ["message.received"]
+
+
+def test_undecryptable_and_readable_in_one_batch_are_one_message(linked: Linked) -> None:
+    record = undecryptable(ANA)
+    linked.store(record, message(ANA, id=record["id"], retry=1))
+    assert [stored.state for stored in linked.messages()] == [State.RECEIVED]
+
+
+def test_readable_copy_under_the_persons_other_address_fills_the_row(linked: Linked) -> None:
+    record = undecryptable(lid=LID)
+    linked.store(record)
+    linked.store(message(ANA, id=record["id"], retry=1))
+    [stored] = linked.messages()
+    assert (stored.state, stored.contact.number) == (State.RECEIVED, ANA)
+
+
+def test_undecryptable_copy_of_a_readable_message_is_ignored(linked: Linked) -> None:
+    record = message(ANA)
+    linked.store(record)
+    linked.store(undecryptable(ANA, id=record["id"]))
+    assert linked.messages()[0].state == State.RECEIVED
+
+
+def test_message_that_stays_unreadable_is_told_as_lost(linked: Linked) -> None:
+    record = undecryptable(ANA)
+    linked.store(record)
+    lost.give_up_unreadable()
+    assert linked.events() == []
+    age(linked.messages()[0], minutes=11)
+    lost.give_up_unreadable()
+    lost.give_up_unreadable()
+    [event] = linked.events()
+    assert event.type == "message.lost"
+    assert (event.data["whatsappId"], event.data["reason"]) == (record["id"], "unreadable")
+    linked.store(message(ANA, id=record["id"], retry=2))
+    assert linked.messages()[0].state == State.RECEIVED
+    assert [found.type for found in linked.events()] == ["message.lost", "message.received"]
+
+
+# --- Groups ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chat", ["1203630@g.us", "status@broadcast", "1203@newsletter"])
+def test_groups_status_and_channels_are_dropped_knowingly(linked: Linked, chat: str) -> None:
+    record = group_message(ANA, chat)
+    linked.store(record, undecryptable(ANA, id="3EB0A", group=True))
+    assert (linked.messages(), linked.events()) == ([], [])
+    assert set(HandledId.objects.values_list("whatsapp_id", flat=True)) == {record["id"], "3EB0A"}
+
+
+def test_setting_lets_groups_in(linked: Linked) -> None:
+    MessagingSettings.objects.create(organization=linked.organization, groups=True)
+    linked.store(group_message(ANA, "1203630@g.us"))
+    [stored] = linked.messages()
+    assert (stored.group, stored.contact.number) == ("1203630@g.us", ANA)
+    assert linked.events()[0].data["group"] == "1203630@g.us"
+
+
+@pytest.mark.parametrize("chat", ["status@broadcast", "1203@newsletter"])
+def test_setting_for_groups_lets_no_status_or_channel_in(linked: Linked, chat: str) -> None:
+    MessagingSettings.objects.create(organization=linked.organization, groups=True)
+    linked.store(group_message(ANA, chat))
+    assert linked.messages() == []
+
+
+def test_message_of_nobody_is_dropped(linked: Linked) -> None:
+    record = message(ANA, chat="867051314767696@bot", chat_alt="")
+    linked.store(record)
+    assert (linked.messages(), linked.events()) == ([], [])
+    assert HandledId.objects.get().whatsapp_id == record["id"]
+
+
+def test_organization_that_was_deleted_gets_nothing(linked: Linked) -> None:
+    linked.organization.delete()
+    incoming.store(linked.pk, [message(ANA), receipt("3EB0A")])
+    assert not Message.objects.exists() and not Outbox.objects.exists()
+
+
+def test_empty_batch_changes_nothing(linked: Linked) -> None:
+    linked.store()
+    assert linked.events() == []
