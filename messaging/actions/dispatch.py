@@ -9,25 +9,21 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from connections.actions import Fence, Superseded
 from connections.models import Connection
 from connections.worker.message_port import Outgoing
-from messaging.actions import statuses
-from messaging.actions.expiry import expire
+from messaging.actions import outboxes, statuses
+from messaging.actions.expiry import expire_locked
 from messaging.models import Contact, Media, Message, MessagingSettings, Outbox
 
 State = Message.State
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-# A message that is older when a phone is linked anew waits for a person's decision.
-OLD_AT_NEW_LINK = timedelta(minutes=10)
 # How long an answer about a number counts.
 RESOLVED_FOR = timedelta(days=7)
-# Contacts to look at when the first ones have to wait.
-LOOK_AT = 50
 
 REPLIES = Q(contact__last_received_at__isnull=False)
 KNOWN = Q(contact__last_received_at=None, contact__first_written_at__isnull=False)
@@ -36,10 +32,9 @@ NEW = Q(contact__last_received_at=None, contact__first_written_at=None)
 
 def with_outgoing(connection_ids: Collection[int]) -> dict[int, datetime]:
     """Return those of these organizations in which a message waits, and when one may leave."""
-    queued = Message.objects.filter(organization__in=connection_ids, state=State.QUEUED)
-    rows = queued.order_by().values_list("organization", "organization__outbox__next_send_at")
-    now = timezone.now()
-    return {organization_id: at or now for organization_id, at in rows.distinct()}
+    queued = Message.objects.filter(organization=OuterRef("pk"), state=State.QUEUED)
+    found = Outbox.objects.filter(Exists(queued), pk__in=connection_ids)
+    return dict(found.values_list("pk", "next_send_at"))
 
 
 @transaction.atomic
@@ -52,50 +47,13 @@ def take(fence: Fence) -> Outgoing | None:
     connection = owned.first()
     if connection is None:
         raise Superseded
-    outbox = _lock_outbox(connection)
-    if outbox.store_name != connection.store_name:
-        _follow_new_link(connection, outbox)
-    expire(connection.pk)
+    outbox = outboxes.lock_linked(connection)
+    expire_locked(connection.pk)
     message = _next_message(connection.pk, outbox)
     if message is None:
         return None
     _mark_sending(message, outbox, connection, fence)
     return outgoing_of(message, fence)
-
-
-def _lock_outbox(connection: Connection) -> Outbox:
-    outboxes = Outbox.objects.select_for_update().filter(organization=connection.pk)
-    outbox = outboxes.first()
-    if outbox is None:
-        created = Outbox(
-            organization_id=connection.pk,
-            store_name=connection.store_name,
-            number=connection.number,
-        )
-        Outbox.objects.bulk_create([created], ignore_conflicts=True)
-        outbox = outboxes.get()
-    return outbox
-
-
-def _follow_new_link(connection: Connection, outbox: Outbox) -> None:
-    """Fail what waits when another number was linked; else hold what is old."""
-    queued = Message.objects.select_for_update(of=("self",)).select_related("contact")
-    queued = queued.filter(organization=connection.pk, state=State.QUEUED).order_by("pk")
-    changed = []
-    if outbox.number and outbox.number != connection.number:
-        held = Message.objects.select_for_update(of=("self",)).select_related("contact")
-        held = held.filter(organization=connection.pk, state=State.HELD)
-        for message in [*queued, *held]:
-            statuses.set_state(message, State.FAILED, "number_changed")
-            changed.append(message)
-    else:
-        for message in queued.filter(created_at__lt=timezone.now() - OLD_AT_NEW_LINK):
-            statuses.set_state(message, State.HELD, "new_link")
-            changed.append(message)
-    statuses.save(connection.pk, changed)
-    outbox.store_name, outbox.number = connection.store_name, connection.number
-    outbox.replies_only_until, outbox.checked_secrets = None, 0
-    outbox.save()
 
 
 def _next_message(organization_id: int, outbox: Outbox) -> Message | None:
@@ -108,29 +66,20 @@ def _next_message(organization_id: int, outbox: Outbox) -> Message | None:
         outbox.next_send_at = free_at
         outbox.save(update_fields=["next_send_at"])
         return None
-    queued = Message.objects.filter(organization=organization_id, state=State.QUEUED)
+    waiting = Message.objects.filter(organization=organization_id)
+    later = Q(state=State.QUEUED) & (Q(not_before__gt=now) | Q(media__state=Media.State.PENDING))
+    # First in, first out for each contact: what an older message to it waits for, it waits for.
+    older = waiting.filter(later | Q(state=State.SENDING), contact=OuterRef("contact"))
+    queued = waiting.filter(~later, ~Exists(older.filter(pk__lt=OuterRef("pk"))))
+    queued = queued.filter(state=State.QUEUED).select_related("contact", "media")
     classes = [REPLIES]
     if outbox.replies_only_until is None or outbox.replies_only_until <= now:
         classes.append(KNOWN)
         if not _day_full(organization_id, own.new_per_day):
             classes.append(NEW)
     for wanted in classes:
-        if message := _first_of(queued.filter(wanted), now):
+        if message := queued.filter(wanted).order_by("pk").first():
             return message
-    return None
-
-
-def _first_of(queued: QuerySet[Message], now: datetime) -> Message | None:
-    """Return the oldest message that may leave and that no older one to its contact waits for."""
-    waiting: set[int] = set()
-    for message in queued.select_related("contact", "media").order_by("pk")[:LOOK_AT]:
-        if message.contact_id in waiting:
-            continue
-        media = message.media
-        ready = message.not_before is None or message.not_before <= now
-        if ready and (media is None or media.state != Media.State.PENDING):
-            return message
-        waiting.add(message.contact_id)
     return None
 
 

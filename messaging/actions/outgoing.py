@@ -11,10 +11,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from connections import broadcast
-from messaging.actions import contacts, statuses
+from messaging.actions import contacts, outboxes, statuses
 from messaging.actions.contacts import Address
 from messaging.models import Contact, IdempotencyKey, Media, Message, MessagingSettings
 from messaging.refusals import (
@@ -33,7 +34,7 @@ State = Message.State
 DEFAULT_EXPIRY = timedelta(hours=1)
 MAX_EXPIRY = timedelta(hours=24)
 KEEP_KEYS = timedelta(hours=48)
-WAITING = (State.QUEUED, State.SENDING)
+WAITING = (State.QUEUED, State.HELD, State.SENDING)
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class NewMessage:
         asked = [
             *(self.to, self.type, dict(self.body), self.context, self.on_unknown),
             self.expires_at.isoformat() if self.expires_at else "",
+            self.media.public_id if self.media else "",
         ]
         text = json.dumps(asked, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -72,6 +74,7 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
     """
     # The row lock keeps two requests with one key apart, and a deactivation out.
     organization = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+    outboxes.lock(organization_id)
     if new.key and (earlier := _earlier(organization_id, new)):
         return earlier
     if not organization.is_active:
@@ -82,7 +85,7 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
     waiting = Message.objects.filter(organization=organization_id, state__in=WAITING)
     if waiting.count() >= settings.OUTBOX_LIMIT:
         raise QueueFull(retry_after=60)
-    contact = contacts.find_or_create(organization_id, Address(number=new.to))
+    contact = contacts.find_or_create(organization_id, Address(number=new.to), typed=True)
     now = timezone.now()
     message = Message.objects.create(
         organization_id=organization_id,
@@ -158,11 +161,9 @@ def _reference(contact: Contact, public_id: str) -> dict[str, Any]:
 @transaction.atomic
 def cancel(organization_id: int, message_id: int) -> Message:
     """Cancel a message that is queued or held, and return it. Raises NotCancellable."""
-    message = (
-        Message.objects.select_for_update(of=("self",))
-        .select_related("contact")
-        .get(organization=organization_id, pk=message_id)
-    )
+    outboxes.lock(organization_id)
+    messages = Message.objects.filter(organization=organization_id).select_related("contact")
+    message = messages.get(pk=message_id)
     if message.state not in (State.QUEUED, State.HELD):
         raise NotCancellable
     statuses.set_state(message, State.CANCELLED, "cancelled")
@@ -176,25 +177,20 @@ def release(organization_id: int) -> int:
 
     They get the default time to be sent in, as their own has passed or soon will.
     """
-    held = _held(organization_id)
-    for message in held:
-        statuses.set_state(message, State.QUEUED)
-        message.expires_at = timezone.now() + DEFAULT_EXPIRY
-    statuses.save(organization_id, held, "expires_at")
+    held = _lock_held(organization_id)
+    expires_at = timezone.now() + DEFAULT_EXPIRY
+    count = statuses.change_all(organization_id, held, State.QUEUED, expires_at=expires_at)
     broadcast.notify_outbox(organization_id)
-    return len(held)
+    return count
 
 
 @transaction.atomic
 def drop(organization_id: int) -> int:
     """Cancel what is held since a new link. Return how many messages that were."""
-    held = _held(organization_id)
-    for message in held:
-        statuses.set_state(message, State.CANCELLED, "dropped")
-    statuses.save(organization_id, held)
-    return len(held)
+    held = _lock_held(organization_id)
+    return statuses.change_all(organization_id, held, State.CANCELLED, "dropped")
 
 
-def _held(organization_id: int) -> list[Message]:
-    held = Message.objects.select_for_update(of=("self",)).select_related("contact")
-    return list(held.filter(organization=organization_id, state=State.HELD).order_by("pk"))
+def _lock_held(organization_id: int) -> QuerySet[Message]:
+    outboxes.lock(organization_id)
+    return Message.objects.filter(organization=organization_id, state=State.HELD)
