@@ -25,6 +25,7 @@ SENTENCES = {
     "timed_out": _("WhatsApp did not confirm the message in time. It may have been delivered."),
     "lost": _("The connection was lost before WhatsApp confirmed. It may have been delivered."),
     "host_gone": _("The service was interrupted while sending. It may have been delivered."),
+    "resent": _("It may have been delivered. It was to be sent once more, which did not work."),
     # Expired, cancelled.
     "expired": _("It could not be sent in time."),
     "cancelled": _("It was cancelled before it was sent."),

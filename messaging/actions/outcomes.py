@@ -13,8 +13,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from connections.actions import Fence
+from connections.models import Worker
 from connections.worker.message_port import Interrupted, Outgoing, SendOutcome
-from messaging.actions import contacts, receipts, statuses
+from messaging.actions import contacts, outboxes, receipts, statuses
 from messaging.actions.contacts import Address
 from messaging.actions.dispatch import outgoing_of
 from messaging.models import Message, Outbox
@@ -40,13 +41,12 @@ FAILURES = {
 UNKNOWN_REASONS = {"timed_out": "timed_out", "lost": "lost"}
 
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=2), timedelta(minutes=1)
-MAX_RESENDS = 1
 
 
 @transaction.atomic
 def record(outcome: SendOutcome) -> None:
     """Store the outcome of a message, unless it was stored before."""
-    message = _sending(outcome.message_id, State.UNKNOWN)
+    message = _lock_sending(outcome.fence.connection_id, outcome.message_id, State.UNKNOWN)
     if message is None or message.claim != outcome.fence.claim:
         return
     if not outcome.error:
@@ -67,10 +67,13 @@ def record(outcome: SendOutcome) -> None:
         requeue(message, "not_sent_yet")
 
 
-def _sending(message_id: int, *others: State) -> Message | None:
-    """Lock a message that is being sent, or in one of the other states."""
-    found = Message.objects.select_for_update(of=("self",)).select_related("contact", "media")
-    return found.filter(pk=message_id, state__in=(State.SENDING, *others)).first()
+def _lock_sending(organization_id: int, message_id: int, *others: State) -> Message | None:
+    """Lock the organization; return a message that is being sent, or in one of other states."""
+    if outboxes.lock(organization_id) is None:
+        return None
+    found = Message.objects.filter(organization=organization_id, pk=message_id)
+    found = found.filter(state__in=(State.SENDING, *others))
+    return found.select_related("contact", "media").first()
 
 
 def _accept(message: Message, outcome: SendOutcome) -> None:
@@ -95,23 +98,29 @@ def _fail(message: Message, outcome: SendOutcome) -> None:
 
 def _set_unknown(message: Message, outcome: SendOutcome) -> None:
     """Say that nobody knows; or send it once more, where the sender prefers that."""
-    resend = message.on_unknown == Message.OnUnknown.RESEND and message.tries <= MAX_RESENDS
-    if outcome.final and resend:
-        return requeue(message, "not_sent_yet")
-    if message.state == State.UNKNOWN and message.whatsapp_id == outcome.whatsapp_id:
+    known = message.state == State.UNKNOWN and message.whatsapp_id == outcome.whatsapp_id
+    message.whatsapp_id = outcome.whatsapp_id or message.whatsapp_id
+    if outcome.final and message.on_unknown == Message.OnUnknown.RESEND:
+        # The sender's wish counts once, however often it could not be sent before.
+        message.on_unknown = Message.OnUnknown.RESENT
+        return requeue(message, "not_sent_yet", "whatsapp_id", "on_unknown")
+    if known:
         return
-    message.whatsapp_id = outcome.whatsapp_id
     statuses.set_state(message, State.UNKNOWN, UNKNOWN_REASONS.get(outcome.error, "host_gone"))
     statuses.save(message.organization_id, [message], "whatsapp_id")
     receipts.apply_early(message.organization_id, [message])
 
 
-def requeue(message: Message, reason: str) -> None:
-    """Queue a message again that never left; the waits between the tries grow."""
+def requeue(message: Message, reason: str, *fields: str) -> None:
+    """Queue a message again; the waits between the tries grow."""
     wait = min(FIRST_RETRY * 2 ** min(message.tries - 1, 10), LONGEST_RETRY)
-    message.state, message.reason = State.QUEUED, reason
+    was_unknown = message.state == State.UNKNOWN
+    statuses.set_state(message, State.QUEUED, reason)
     message.sending_at, message.not_before = None, timezone.now() + wait
-    message.save(update_fields=["state", "reason", "sending_at", "not_before"])
+    if was_unknown:
+        # Readers of the log know it as unknown.
+        return statuses.save(message.organization_id, [message], "not_before", *fields)
+    message.save(update_fields=[*statuses.FIELDS, "not_before", *fields])
 
 
 @transaction.atomic
@@ -122,7 +131,7 @@ def record_resolved(
 
     `found`: `lid` and `phone` (digits) of the account, None when there is none.
     """
-    message = _sending(outgoing.message_id)
+    message = _lock_sending(outgoing.fence.connection_id, outgoing.message_id)
     if message is None or message.claim != outgoing.fence.claim:
         return None
     if error:
@@ -136,19 +145,21 @@ def record_resolved(
         statuses.save(message.organization_id, [message])
         return None
     account = found.get("phone", "")
-    if account in spellings(contact.number):
-        # The account's own spelling is what is written to, and what is shown.
-        contact.number = account
-        contact.save(update_fields=["number"])
-    address = Address(contact.number, found.get("lid", ""))
+    # The account's own spelling is what is written to, and what is shown.
+    number = account if account in spellings(contact.number) else contact.number
+    address = Address(number, found.get("lid", ""))
     message.contact = contacts.find_or_create(message.organization_id, address)
     return replace(outgoing_of(message, outgoing.fence), resolve="")
 
 
 def interrupted(worker_id: int, in_flight: Collection[int]) -> list[Interrupted]:
     """Return messages being sent that nobody follows: their worker or host process has ended."""
-    owned = Q(organization__connection__worker=worker_id) | Q(organization__connection__worker=None)
-    left = Message.objects.filter(owned, state=State.SENDING).exclude(pk__in=in_flight)
+    alive = Worker.objects.alive().exclude(pk=worker_id)
+    owned_by_others = Q(organization__connection__worker__in=alive)
+    left = Message.objects.filter(
+        ~owned_by_others, organization__connection__isnull=False, state=State.SENDING
+    )
+    left = left.exclude(pk__in=in_flight).defer("content")
     return [
         Interrupted(
             message.pk,
@@ -167,8 +178,9 @@ def record_interrupted(found: Interrupted, whatsapp_id: str | None) -> None:
     An id, or "" when the table cannot be read: it may have gone out. None: it never left, so it
     is queued again.
     """
-    message = _sending(found.message_id)
-    if message is None:
+    message = _lock_sending(found.connection_id, found.message_id)
+    # Another try has another secret.
+    if message is None or message.secret != found.secret:
         return
     if whatsapp_id is None:
         requeue(message, "interrupted")

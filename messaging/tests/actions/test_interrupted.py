@@ -1,0 +1,103 @@
+"""Messages whose worker or host process ended while it was sending them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from connections.models import Connection, Worker
+from messaging.actions import outcomes
+from messaging.models import Message
+from messaging.tests.support.linked import Linked, ready, reread
+from messaging.tests.support.records import receipt, unique_id
+
+State = Message.State
+
+pytestmark = pytest.mark.django_db
+
+
+def interrupted(linked: Linked) -> list[int]:
+    return [found.message_id for found in outcomes.interrupted(linked.worker.pk, [])]
+
+
+def recover(linked: Linked, whatsapp_id: str | None) -> None:
+    [found] = outcomes.interrupted(linked.worker.pk, [])
+    outcomes.record_interrupted(found, whatsapp_id)
+
+
+def test_interrupted_message_with_an_id_is_unknown(linked: Linked, sending: Message) -> None:
+    recover(linked, "3EB0A")
+    unknown = reread(sending)
+    assert (unknown.state, unknown.reason) == (State.UNKNOWN, "host_gone")
+    assert unknown.whatsapp_id == "3EB0A"
+
+
+def test_interrupted_message_is_unknown_when_the_table_cannot_be_read(
+    linked: Linked, sending: Message
+) -> None:
+    recover(linked, "")
+    assert reread(sending).state == State.UNKNOWN
+    assert linked.take() is None
+
+
+def test_interrupted_message_without_an_id_is_sent_later(linked: Linked, sending: Message) -> None:
+    recover(linked, None)
+    queued = reread(sending)
+    assert (queued.state, queued.reason) == (State.QUEUED, "interrupted")
+    ready(queued)
+    assert linked.take() == sending
+
+
+def test_interrupted_message_is_resent_where_the_sender_prefers_that(linked: Linked) -> None:
+    queued = linked.enqueue(on_unknown="resend")
+    linked.take()
+    recover(linked, "3EB0A")
+    assert reread(queued).state == State.QUEUED
+    linked.store(receipt("3EB0A", kind="read"))
+    assert reread(queued).state == State.READ
+
+
+def test_message_in_flight_is_not_interrupted(linked: Linked, sending: Message) -> None:
+    assert interrupted(linked) == [sending.pk]
+    assert outcomes.interrupted(linked.worker.pk, [sending.pk]) == []
+
+
+def test_message_of_another_living_worker_is_not_interrupted(
+    linked: Linked, sending: Message
+) -> None:
+    another = Worker.objects.create(name="another")
+    Connection.objects.update(worker=another)
+    assert interrupted(linked) == []
+
+
+@pytest.mark.parametrize("gone", ["unowned", "dead", "stopped"])
+def test_message_whose_worker_is_gone_is_interrupted(
+    linked: Linked, sending: Message, gone: str
+) -> None:
+    another = Worker.objects.create(name="another")
+    Connection.objects.update(worker=None if gone == "unowned" else another)
+    long_ago = timezone.now() - timedelta(minutes=5)
+    if gone == "dead":
+        Worker.objects.filter(pk=another.pk).update(heartbeat_at=long_ago)
+    if gone == "stopped":
+        Worker.objects.filter(pk=another.pk).update(stopped_at=long_ago)
+    assert interrupted(linked) == [sending.pk]
+
+
+def test_finding_about_an_earlier_try_is_ignored(linked: Linked, sending: Message) -> None:
+    [found] = outcomes.interrupted(linked.worker.pk, [])
+    ready(linked.record(sending, error="not_connected"))
+    assert linked.take() == sending
+    outcomes.record_interrupted(found, None)
+    assert reread(sending).state == State.SENDING
+
+
+def test_receipt_that_came_first_is_applied_when_the_id_is_known(
+    linked: Linked, sending: Message
+) -> None:
+    whatsapp_id = unique_id()
+    linked.store(receipt(whatsapp_id))
+    recover(linked, whatsapp_id)
+    assert linked.states(sending) == [("unknown", "host_gone"), ("delivered", None)]
