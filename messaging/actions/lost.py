@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from connections.actions import Fence
@@ -18,9 +19,9 @@ from connections.worker.message_port import StoredSecret
 from events import log
 from events.log import NewEvent
 from events.models import EventType
-from messaging.actions import contacts
+from messaging.actions import contacts, outboxes
 from messaging.actions.contacts import Address
-from messaging.models import HandledId, Message, Outbox
+from messaging.models import HandledId, Message, Outbox, storable_id
 
 State = Message.State
 Direction = Message.Direction
@@ -30,41 +31,37 @@ READABLE_WITHIN = timedelta(minutes=10)
 
 
 def position(fence: Fence) -> int:
-    """Return the newest row of the table that was compared."""
-    outbox = Outbox.objects.filter(organization=fence.connection_id).first()
+    """Return the newest row of the connection's present table that was compared."""
+    outbox = Outbox.objects.filter(
+        organization=fence.connection_id,
+        store_name=F("organization__connection__store_name"),
+    ).first()
     return outbox.checked_secrets if outbox else 0
 
 
 @transaction.atomic
 def record_secrets(fence: Fence, secrets: Sequence[StoredSecret], checked: int) -> None:
     """Store rows for messages of the table that were never stored, with an event for each."""
-    connection = Connection.objects.filter(pk=fence.connection_id, claim=fence.claim).first()
+    owned = Connection.objects.select_for_update().filter(pk=fence.connection_id, claim=fence.claim)
+    connection = owned.first()
     if connection is None:
         return
-    ids = [secret.whatsapp_id for secret in secrets]
-    own = _secrets_being_sent(fence.connection_id)
+    outbox = outboxes.lock_linked(connection)
+    ids = [storable_id(secret.whatsapp_id) for secret in secrets]
     known = {
         *_ids_of(Message, fence.connection_id, ids),
         *_ids_of(HandledId, fence.connection_id, ids),
     }
-    lost = [
+    missing = [
         secret
-        for secret in secrets
-        if secret.whatsapp_id not in known
-        and secret.secret not in own
-        and _concerns_a_person(secret, connection)
+        for secret, whatsapp_id in zip(secrets, ids, strict=True)
+        if whatsapp_id not in known and _concerns_a_person(secret, connection)
     ]
-    events = [_record_lost(connection, secret) for secret in lost]
-    log.append(fence.connection_id, events)
-    Outbox.objects.update_or_create(
-        organization_id=fence.connection_id,
-        defaults={"checked_secrets": checked},
-        create_defaults={
-            "checked_secrets": checked,
-            "store_name": connection.store_name,
-            "number": connection.number,
-        },
-    )
+    own = _own_secrets(fence.connection_id) if missing else set()
+    lost = [secret for secret in missing if secret.secret not in own]
+    log.append(fence.connection_id, [_record_lost(connection, secret) for secret in lost])
+    outbox.checked_secrets = checked
+    outbox.save(update_fields=["checked_secrets"])
 
 
 def _ids_of(
@@ -74,12 +71,22 @@ def _ids_of(
     return set(rows.values_list("whatsapp_id", flat=True))
 
 
-def _secrets_being_sent(organization_id: int) -> set[bytes]:
-    """Return the secrets of outgoing messages whose ids may not be stored yet."""
-    sending = Message.objects.filter(
-        organization=organization_id, state__in=(State.SENDING, State.UNKNOWN), whatsapp_id=""
+def _own_secrets(organization_id: int) -> set[bytes]:
+    """Return the secrets of our own messages' tries whose ids are not stored.
+
+    The library writes the secret before it sends, so a refused try has a row in its table, too.
+    """
+    tried = Message.objects.filter(
+        Q(whatsapp_id="") | Q(tries__gt=1),
+        organization=organization_id,
+        direction=Direction.OUT,
+        tries__gte=1,
     )
-    return {message.secret for message in sending.only("public_id", "tries")}
+    return {
+        message.secret_of_try(number)
+        for message in tried.only("public_id", "tries")
+        for number in range(1, message.tries + 1)
+    }
 
 
 def _concerns_a_person(secret: StoredSecret, connection: Connection) -> bool:
@@ -90,8 +97,7 @@ def _concerns_a_person(secret: StoredSecret, connection: Connection) -> bool:
 
 def _record_lost(connection: Connection, secret: StoredSecret) -> NewEvent:
     contact = contacts.find_or_create(connection.pk, Address.of(secret.chat))
-    sender = Address.of(secret.sender)
-    own = Address.of(secret.chat) != sender
+    own = Address.of(secret.chat) != Address.of(secret.sender)
     message = Message.objects.create(
         organization_id=connection.pk,
         contact=contact,
@@ -99,7 +105,7 @@ def _record_lost(connection: Connection, secret: StoredSecret) -> NewEvent:
         type="unsupported",
         content={},
         state=State.LOST,
-        whatsapp_id=secret.whatsapp_id,
+        whatsapp_id=storable_id(secret.whatsapp_id),
         number=connection.number,
     )
     return lost_event(message, "not_stored")
@@ -124,13 +130,22 @@ def lost_event(message: Message, reason: str) -> NewEvent:
     return NewEvent(EventType.MESSAGE_LOST, data, message.public_id)
 
 
-@transaction.atomic
 def give_up_unreadable() -> None:
     """Report messages as lost that nobody sent again in a readable form."""
-    before = timezone.now() - READABLE_WITHIN
-    late = Message.objects.select_for_update(of=("self",)).select_related("contact")
-    late = late.filter(state=State.UNREADABLE, created_at__lt=before)
-    for message in late.order_by("organization", "pk")[:200]:
+    late = Message.objects.filter(
+        state=State.UNREADABLE, created_at__lt=timezone.now() - READABLE_WITHIN
+    )
+    for organization_id in list(late.order_by().values_list("organization", flat=True).distinct()):
+        _give_up_unreadable(organization_id, late)
+
+
+@transaction.atomic
+def _give_up_unreadable(organization_id: int, late: QuerySet[Message]) -> None:
+    if outboxes.lock(organization_id) is None:
+        return
+    found = late.filter(organization=organization_id).select_related("contact").defer("content")
+    lost = list(found.order_by("pk")[:200])
+    for message in lost:
         message.state = State.LOST
-        message.save(update_fields=["state"])
-        log.append(message.organization_id, [lost_event(message, "unreadable")])
+    Message.objects.bulk_update(lost, ["state"])
+    log.append(organization_id, [lost_event(message, "unreadable") for message in lost])
