@@ -62,6 +62,16 @@ class Interrupted:
 
 
 @dataclass(frozen=True)
+class MediaFetch:
+    """Media of a received message to fetch now. `source`: for the library. `limit`: in bytes."""
+
+    media_id: int
+    connection_id: int
+    source: str
+    limit: int
+
+
+@dataclass(frozen=True)
 class StoredSecret:
     """A message in the library's table of secrets: it was decrypted, or is about to be sent."""
 
@@ -106,6 +116,12 @@ class MessagePort(Protocol):
 
     def read_media(self, name: str) -> bytes | None:
         """Return the content of a file in the storage, None when it is gone."""
+
+    def media_to_fetch(self, connection_ids: Collection[int], limit: int) -> list[MediaFetch]:
+        """Return media that is due, at most one for each of these connections."""
+
+    def record_media(self, media: MediaFetch, data: bytes, error: str) -> None:
+        """Store fetched media, or why it was not fetched: "gone", "too_large" or another."""
 
     def secrets_position(self, fence: Fence) -> int:
         """Return the newest row of the connection's table of secrets that was compared."""

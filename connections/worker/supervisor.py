@@ -46,7 +46,7 @@ POLL_SECONDS = 2.0
 POLL_SINGLE_SECONDS = 3.0
 STEP_SECONDS = 0.2  # between steps of a bulk run, and of a drain
 # A stop ends within ten seconds: time to close the sockets, then to record the stop.
-CLOSE_TIMEOUT_SECONDS = 5.5
+CLOSE_TIMEOUT_SECONDS = 5.0
 DRAIN_SPOOLS_SECONDS = 1.5
 RECORD_STOP_SECONDS = 1.5
 REJOIN_SECONDS = 3600.0

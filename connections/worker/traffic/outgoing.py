@@ -30,6 +30,8 @@ RECOVER_SECONDS = 5.0
 # The library gives up by itself after 75 s; a host that does not answer at all is killed earlier.
 LIBRARY_SECONDS = 90.0
 MAX_CONCURRENT = 200
+# How long a stop waits for WhatsApp to accept what is being sent.
+FINISH_SECONDS = 1.5
 
 
 class OutgoingTraffic:
@@ -57,15 +59,16 @@ class OutgoingTraffic:
                     async with asyncio.timeout(max(MIN_PAUSE_SECONDS, pause)):
                         await self._woken.wait()
         finally:
-            await self.close()
+            await self._finish()
 
-    async def close(self) -> None:
-        """Cancel the senders; what they were sending is looked up by the next worker."""
+    async def _finish(self) -> None:
+        """Let the senders finish for a moment; the next worker looks up what they were sending."""
         senders = list(self._senders.values())
-        for sender in senders:
-            sender.cancel()
         if senders:
-            await asyncio.wait(senders)
+            _, late = await asyncio.wait(senders, timeout=FINISH_SECONDS)
+            for sender in late:
+                sender.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def recover(self) -> None:
         """Look up the messages whose sending nobody follows any more, every few seconds."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.traffic.context import TrafficContext
+from connections.worker.traffic.downloads import Downloads
 from connections.worker.traffic.incoming import IncomingTraffic
 from connections.worker.traffic.lost import LostMessages
 from connections.worker.traffic.outgoing import OutgoingTraffic
@@ -22,6 +23,7 @@ class MessageTraffic:
         self._context = context
         self._outgoing = OutgoingTraffic(context)
         self._incoming = IncomingTraffic(context)
+        self._downloads = Downloads(context)
         self._lost = LostMessages(context, self._incoming)
 
     def notify_outbox(self, connection_id: int) -> None:
@@ -39,6 +41,7 @@ class MessageTraffic:
             "send messages": self._outgoing.run,
             "recover messages": self._outgoing.recover,
             "read spools": self._incoming.read_leftovers,
+            "fetch media": self._downloads.run_round,
             "find lost messages": self._lost.run_round,
             "maintain messages": self._maintain,
         }
