@@ -41,6 +41,13 @@ def notify_outbox(connection_id: int) -> None:
     _on_commit(connection_id, OUTBOXES)
 
 
+def notify_typing(connection_id: int, contact_id: int, typing: bool) -> None:
+    """Let workers show a contact that an organization types, or does not any more."""
+    message = {"type": "outbox.typing", "connection": connection_id}
+    message |= {"contact": contact_id, "typing": typing}
+    async_to_sync(_send_to_group)(OUTBOXES, message)
+
+
 async def leave_group(layer: Any, group: str, channel: str) -> None:
     """Remove a channel from its group and from the layer; the one in memory needs no `forget`."""
     await layer.group_discard(group, channel)
@@ -76,12 +83,16 @@ def _on_commit(connection_id: int, *groups: str) -> None:
 
 
 async def _send_async(connection_id: int, groups: tuple[str, ...]) -> None:
-    layer = get_channel_layer()
-    assert layer is not None, "CHANNEL_LAYERS has no default layer"
     message = {"type": "connection.changed", "connection": connection_id}
     for group in groups:
-        try:
-            await layer.group_send(group, message)
-        except Exception:
-            # The write is committed; readers and workers find it at their next check.
-            logger.exception("channel layer did not take a message", extra={"group": group})
+        await _send_to_group(group, message)
+
+
+async def _send_to_group(group: str, message: dict[str, Any]) -> None:
+    layer = get_channel_layer()
+    assert layer is not None, "CHANNEL_LAYERS has no default layer"
+    try:
+        await layer.group_send(group, message)
+    except Exception:
+        # What it is about is committed; readers and workers find it at their next check.
+        logger.exception("channel layer did not take a message", extra={"group": group})

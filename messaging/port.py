@@ -8,12 +8,14 @@ from datetime import datetime
 from connections.actions import Fence
 from connections.worker.message_port import (
     Interrupted,
+    MediaFetch,
     Outgoing,
+    ReadMark,
     Record,
     SendOutcome,
     StoredSecret,
 )
-from messaging.actions import dispatch, incoming, lost, maintenance, outcomes
+from messaging.actions import dispatch, incoming, lost, maintenance, outcomes, signals
 
 
 class Messages:
@@ -44,6 +46,21 @@ class Messages:
 
     def read_media(self, name: str) -> bytes | None:
         return None
+
+    def media_to_fetch(self, connection_ids: Collection[int], limit: int) -> list[MediaFetch]:
+        return []
+
+    def record_media(self, media: MediaFetch, data: bytes, error: str) -> None:
+        return None
+
+    def pending_marks(self, connection_ids: Collection[int]) -> list[ReadMark]:
+        return signals.pending_marks(connection_ids)
+
+    def end_marks(self, message_ids: Sequence[int]) -> None:
+        signals.end_marks(message_ids)
+
+    def chat_of(self, connection_id: int, contact_id: int) -> str:
+        return signals.chat_of(connection_id, contact_id)
 
     def secrets_position(self, fence: Fence) -> int:
         return lost.position(fence)

@@ -50,6 +50,12 @@ class NotCancellable(MessageRefused):
     text = _("Only a message that is queued or held can be cancelled.")
 
 
+class NotReceived(MessageRefused):
+    status = 400
+    code = "not_received"
+    text = _("Only a message that was received can be marked as read.")
+
+
 class UnknownTarget(MessageRefused):
     status = 400
     code = "unknown_message"

@@ -62,6 +62,22 @@ class Interrupted:
 
 
 @dataclass(frozen=True)
+class ReadMark:
+    """A received message that was read here, or a voice message that was played."""
+
+    message_id: int
+    connection_id: int
+    whatsapp_id: str
+    chat: str
+    sender: str
+    played: bool
+
+    def group_key(self) -> tuple[int, str, str, bool]:
+        """Return what messages have in common that one call marks."""
+        return self.connection_id, self.chat, self.sender, self.played
+
+
+@dataclass(frozen=True)
 class MediaFetch:
     """Media of a received message to fetch now. `source`: for the library. `limit`: in bytes."""
 
@@ -122,6 +138,15 @@ class MessagePort(Protocol):
 
     def record_media(self, media: MediaFetch, data: bytes, error: str) -> None:
         """Store fetched media, or why it was not fetched: "gone", "too_large" or another."""
+
+    def pending_marks(self, connection_ids: Collection[int]) -> list[ReadMark]:
+        """Return the read marks that WhatsApp was not told of yet."""
+
+    def end_marks(self, message_ids: Sequence[int]) -> None:
+        """Note that WhatsApp was told of these messages' read marks."""
+
+    def chat_of(self, connection_id: int, contact_id: int) -> str:
+        """Return the JID of the chat with a contact, "" if there is none."""
 
     def secrets_position(self, fence: Fence) -> int:
         """Return the newest row of the connection's table of secrets that was compared."""

@@ -11,9 +11,9 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from channels.layers import get_channel_layer
 from django.conf import settings
@@ -164,7 +164,7 @@ class Supervisor:
 
     def _start_background_tasks(self) -> list[asyncio.Task[None]]:
         functions: dict[str, Callable[[], Awaitable[None]]] = {
-            "listen": partial(self._listen, broadcast.WORKERS, self.wake),
+            "listen": partial(self._listen, broadcast.WORKERS, self._handle_request),
             "listen for messages": partial(
                 self._listen, broadcast.OUTBOXES, self.traffic.notify_outbox
             ),
@@ -267,8 +267,10 @@ class Supervisor:
 
     # --- Requests -------------------------------------------------------------------------------
 
-    async def _listen(self, group: str, notify: Callable[[int], None]) -> None:
-        """Call `notify` with the connection of each message to a group."""
+    async def _listen(
+        self, group: str, notify: Callable[[Mapping[str, Any]], Awaitable[None]]
+    ) -> None:
+        """Call `notify` with each message to a group."""
         layer = get_channel_layer()
         assert layer is not None
         channel = await layer.new_channel()
@@ -279,7 +281,10 @@ class Supervisor:
                 async with asyncio.timeout(REJOIN_SECONDS):
                     while True:
                         message = await layer.receive(channel)
-                        notify(message["connection"])
+                        await notify(message)
+
+    async def _handle_request(self, message: Mapping[str, Any]) -> None:
+        self.wake(message["connection"])
 
     async def _poll(self) -> None:
         if self.shared:

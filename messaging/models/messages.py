@@ -78,6 +78,9 @@ class Message(models.Model):
     delivered_at = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)
     played_at = models.DateTimeField(null=True, blank=True)
+    read_mark_pending = models.BooleanField(
+        default=False, help_text="It was read here, and WhatsApp was not told yet."
+    )
     ended_at = models.DateTimeField(
         null=True, blank=True, help_text="When it failed, expired, was cancelled or became unknown."
     )
@@ -125,6 +128,11 @@ class Message(models.Model):
                 fields=["organization", "sending_at"],
                 condition=Q(sending_at__isnull=False),
                 name="messages_by_sending",
+            ),
+            models.Index(
+                fields=["organization", "id"],
+                condition=Q(read_mark_pending=True),
+                name="read_marks_pending",
             ),
             models.Index(fields=["organization", "whatsapp_id"]),
             models.Index(fields=["organization", "direction", "created_at"]),

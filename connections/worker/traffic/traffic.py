@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.traffic.context import TrafficContext
@@ -12,6 +13,7 @@ from connections.worker.traffic.downloads import Downloads
 from connections.worker.traffic.incoming import IncomingTraffic
 from connections.worker.traffic.lost import LostMessages
 from connections.worker.traffic.outgoing import OutgoingTraffic
+from connections.worker.traffic.signals import Signals
 
 MAINTAIN_SECONDS = 5.0
 
@@ -24,11 +26,17 @@ class MessageTraffic:
         self._outgoing = OutgoingTraffic(context)
         self._incoming = IncomingTraffic(context)
         self._downloads = Downloads(context)
+        self._signals = Signals(context)
         self._lost = LostMessages(context, self._incoming)
 
-    def notify_outbox(self, connection_id: int) -> None:
-        """Look at an organization's outbox soon."""
-        self._outgoing.wake(connection_id)
+    async def notify_outbox(self, message: Mapping[str, Any]) -> None:
+        """Look at an organization's outbox soon, or show that it types (see broadcast.py)."""
+        if message["type"] == "outbox.typing":
+            await self._signals.show_typing(
+                message["connection"], message["contact"], message["typing"]
+            )
+        else:
+            self._outgoing.wake(message["connection"])
 
     def follow(self, connection_id: int, client: ClientHandle, spool: Path) -> None:
         """Store what a new client's spool gets, as it comes."""
@@ -41,6 +49,7 @@ class MessageTraffic:
             "send messages": self._outgoing.run,
             "recover messages": self._outgoing.recover,
             "read spools": self._incoming.read_leftovers,
+            "tell what was read": self._signals.run_round,
             "fetch media": self._downloads.run_round,
             "find lost messages": self._lost.run_round,
             "maintain messages": self._maintain,
