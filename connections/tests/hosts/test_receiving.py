@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,21 @@ def lines(spool: Path, kind: str = "message") -> list[dict[str, Any]]:
     return [line for line in found if line["kind"] == kind]
 
 
-async def spooled(client: ClientHandle, spool: Path, count: int, kind: str = "message") -> None:
-    """Wait until the spool has so many lines of a kind."""
+async def spooled_until(client: ClientHandle, is_there: Callable[[], bool]) -> None:
+    """Wait until the spool has what a function looks for; look only when the client says so."""
     async with asyncio.timeout(SECONDS):
-        while len(lines(spool, kind)) < count:
+        while not is_there():
+            await client.spooled.wait()
             client.spooled.clear()
-            if len(lines(spool, kind)) < count:
-                await client.spooled.wait()
+
+
+async def spooled(client: ClientHandle, spool: Path, count: int) -> None:
+    """Wait until the spool has so many messages."""
+    await spooled_until(client, lambda: len(lines(spool)) >= count)
+
+
+def receipts(spool: Path) -> set[tuple[str, ...]]:
+    return {(line["type"], *line["ids"]) for line in lines(spool, "receipt")}
 
 
 async def test_message_is_in_the_spool_before_it_is_confirmed(
@@ -73,9 +82,7 @@ async def test_message_is_in_the_spool_before_it_is_confirmed(
     assert (line["chat_alt"], line["push_name"]) == (f"{PERSON}@s.whatsapp.net", "Ana")
     assert (line["account"], line["from_me"], line["secret"]) == (NUMBER, False, True)
     result = await client.send(text_to(PERSON, "answer"), SECONDS)
-    await spooled(client, spool, 1, "receipt")
-    receipts = {(line["type"], *line["ids"]) for line in lines(spool, "receipt")}
-    assert ("delivered", result.id) in receipts
+    await spooled_until(client, lambda: ("delivered", result.id) in receipts(spool))
     assert await client.trim_spool(spool.stat().st_size, SECONDS) > 0
     await client.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connections.worker.child.go_errors import SendFailure, call_error, send_failure
+from connections.worker.child.go_errors import SendFailure, call_error, cause_of, send_failure
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -51,6 +51,12 @@ def test_refused_message_has_the_code(code: int) -> None:
     assert send_failure(f"server returned error {code}") == SendFailure("refused", code=code)
 
 
+def test_unknown_receipt_is_no_refused_login() -> None:
+    assert cause_of("proto: required field neonize.Receipt.Type not set") == "receipt"
+    assert cause_of("proto: required field neonize.ConnectFailure.Reason not set") == "answer"
+
+
 def test_other_call_keeps_only_a_cause_without_numbers() -> None:
     assert call_error("failed to query 5511987654321: info query timed out") == "timed_out"
+    assert call_error("websocket not connected") == "not_connected"
     assert call_error("5511987654321 is unknown") == "failed"

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 
 CAUSES = {
+    # neonize cannot convert a receipt of a kind that it does not know, and ends the client.
+    "receipt": re.compile(r"required field neonize\.Receipt"),
     "answer": re.compile(r"required field"),  # neonize cannot decode WhatsApp's answer
     "damaged": re.compile(r"malformed|not a database", re.I),
     # The PostgreSQL of the stores does not answer, by its driver's messages.
@@ -75,4 +77,6 @@ def send_failure(error: str) -> SendFailure:
 def call_error(error: str) -> str:
     """Return what an error of the library says about another call than a send."""
     failure = send_failure(error).error
+    if failure == "lost":
+        return "not_connected"
     return failure if failure in ("not_connected", "timed_out", "stopped") else "failed"

@@ -61,10 +61,12 @@ class LibraryCalls:
         self._downloads = CallQueue("download")
 
     def close(self, seconds: float) -> None:
-        """Refuse the calls that wait, and let the one that sends end within so many seconds."""
+        """Refuse the calls that wait, and let those that run end within so many seconds."""
+        deadline = time.monotonic() + seconds
         for queue in (self._sends, self._queries, self._downloads):
             queue.close()
-        self._sends.wait_until_idle(seconds)
+        for queue in (self._sends, self._queries):
+            queue.wait_until_idle(max(0.0, deadline - time.monotonic()))
 
     # --- Messages --------------------------------------------------------------------------------
 

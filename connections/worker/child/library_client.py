@@ -31,8 +31,8 @@ FIRST_CALLBACK_SECONDS = 4.0
 REGISTERED_POLL_SECONDS = 0.002
 # How long a thread of the library may wait until another client's start or stop is over.
 LOCK_TIMEOUT_SECONDS = 5.0
-# How long a close waits for the message that is being sent.
-SENDING_SECONDS = 1.0
+# How long a close waits for the message that is being sent, and for a query.
+CALL_SECONDS = 1.0
 
 
 class Client:
@@ -149,7 +149,7 @@ class Client:
 
     def _close(self) -> None:
         """End the calls, disconnect, keep what has come in, and stop."""
-        self.calls.close(SENDING_SECONDS)
+        self.calls.close(CALL_SECONDS)
         if self._receiver is not None and not self._over:
             was_linked = self._linked
             with LIBRARY.call():
@@ -227,6 +227,10 @@ class Client:
             0,
             self._registered and self._registered.address,
         )
+        if self._reached and not self._stopped:
+            # It could not convert an event; what it gets from now on would be confirmed and lost.
+            with LIBRARY.call():
+                self._go.Disconnect(self._uuid)
         with self._stopping:
             self._over = True
         self._stop_if_requested()

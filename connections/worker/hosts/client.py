@@ -221,7 +221,7 @@ class ClientHandle:
             logger.error("a spool cannot be written", extra={"why": event["error"]})
         elif event["event"] == "call_failed":
             why = {"what": event["what"], "why": event["error"]}
-            logger.warning("a call of a client failed", extra=why)
+            logger.info("a call of a client failed", extra=why)
         else:
             return False
         return True
