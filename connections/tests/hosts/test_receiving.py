@@ -18,6 +18,7 @@ from connections.tests.support.linked_clients import (
     link_store,
     open_linked,
     simulator,
+    spooled_lines,
     text_to,
     wait_for,
 )
@@ -46,11 +47,7 @@ async def linked(fork_server: ForkServer, simulator: Simulator, tmp_path: Path) 
 
 
 def lines(spool: Path, kind: str = "message") -> list[dict[str, Any]]:
-    found, end = [], 0
-    while (batch := spools.read(spool, end)).lines:
-        found += batch.lines
-        end = batch.end
-    return [line for line in found if line["kind"] == kind]
+    return [line for line in spooled_lines(spool) if line["kind"] == kind]
 
 
 async def spooled_until(client: ClientHandle, is_there: Callable[[], bool]) -> None:

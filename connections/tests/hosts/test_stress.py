@@ -10,7 +10,6 @@ import os
 import random
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,9 +18,9 @@ from connections.tests.support.linked_clients import (
     link_store,
     open_linked,
     simulator,
+    spooled_lines,
     text_to,
 )
-from connections.worker import spools
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.hosts.handle import HostHandle
@@ -95,13 +94,8 @@ class Organization:
 
     def received(self) -> list[str]:
         """Return the ids of all messages in the spools."""
-        found: list[dict[str, Any]] = []
-        for spool in self._spools:
-            end = 0
-            while (batch := spools.read(spool, end)).lines:
-                found += batch.lines
-                end = batch.end
-        return [line["id"] for line in found if line["kind"] == "message"]
+        lines = [line for spool in self._spools for line in spooled_lines(spool)]
+        return [line["id"] for line in lines if line["kind"] == "message"]
 
 
 async def link_all(

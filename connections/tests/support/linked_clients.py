@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from connections.worker import spools
 from connections.worker.hosts.client import ClientHandle, Event
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.hosts.handle import HostHandle
@@ -79,6 +80,16 @@ async def open_linked(host: HostHandle, database: Path, spool: Path | None = Non
     client = host.open(str(database), spool=str(spool or ""))
     await wait_for(client, "connected")
     return client
+
+
+def spooled_lines(spool: Path) -> list[dict[str, Any]]:
+    """Return all lines of a spool."""
+    found: list[dict[str, Any]] = []
+    end = 0
+    while (batch := spools.read(spool, end)).lines:
+        found += batch.lines
+        end = batch.end
+    return found
 
 
 def text_to(number: str, body: str, **fields: Any) -> Event:
