@@ -1,4 +1,4 @@
-"""Wait in a request until a connection reaches a result."""
+"""Wait in a request for a result, woken by the messages of a group of the channel layer."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from channels.layers import get_channel_layer
 from django.db import connection as database
 
-from connections.broadcast import connection_group, leave_group
+from connections.broadcast import leave_group
 
 T = TypeVar("T")
 
@@ -27,19 +27,18 @@ step_aside: ContextVar[Callable[[], AbstractContextManager[None]]] = ContextVar(
 )
 
 
-def wait_for(connection_id: int, check: Callable[[], T | None], seconds: float) -> T | None:
+def wait_for(group: str, check: Callable[[], T | None], seconds: float) -> T | None:
     """Return the first result of `check` that is not None; None after `seconds` or on a stop.
 
-    `check` reads the database. It is called at once and after each change of the connection.
+    `check` reads the database. It is called at once and after each message to the group.
     """
     with step_aside.get()():
-        return async_to_sync(_wait_for)(connection_id, check, seconds)
+        return async_to_sync(_wait_for)(group, check, seconds)
 
 
-async def _wait_for(connection_id: int, check: Callable[[], T | None], seconds: float) -> T | None:
+async def _wait_for(group: str, check: Callable[[], T | None], seconds: float) -> T | None:
     layer = get_channel_layer()
     assert layer is not None, "CHANNEL_LAYERS has no default layer"
-    group = connection_group(connection_id)
     channel = await layer.new_channel()
     await layer.group_add(group, channel)
     # One task for several checks: a layer forgets the channel of a receive() that is cancelled.

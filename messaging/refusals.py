@@ -60,3 +60,45 @@ class UnknownTarget(MessageRefused):
     status = 400
     code = "unknown_message"
     text = _("There is no such message in this conversation.")
+
+
+class TooLateToEdit(MessageRefused):
+    code = "too_late_to_edit"
+    text = _("WhatsApp lets a message be edited for 15 minutes after it was sent.")
+
+
+class BadExpiry(MessageRefused):
+    status = 400
+    code = "invalid"
+    text = _("expiresAt: It must be in the future, and within 24 hours.")
+
+
+class UnknownRecipient(MessageRefused):
+    status = 400
+    code = "unknown_contact"
+    text = _("Nobody with this hidden identity (LID) has written to this organization.")
+
+
+class NotResendable(MessageRefused):
+    code = "not_resendable"
+    text = _(
+        "Only a message that failed, expired, was cancelled or whose outcome is unknown can be "
+        "sent again, and once."
+    )
+
+
+class UnknownMedia(MessageRefused):
+    status = 400
+    code = "unknown_media"
+    text = _("There is no such file. Upload it first, and name its id.")
+
+
+class MediaNotReady(MessageRefused):
+    code = "media_not_ready"
+    text = _("This file is not stored, so it cannot be sent.")
+
+
+class WrongMediaType(MessageRefused):
+    status = 400
+    code = "wrong_media_type"
+    text = _("A file with this content cannot be sent as this type of message.")

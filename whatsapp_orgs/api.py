@@ -1,5 +1,6 @@
 """The root of the REST API: its routes, and the format of its errors."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
@@ -15,6 +16,7 @@ from rest_framework.views import exception_handler
 from connections.api.errors import Refused
 from connections.api.views_events import EventsView
 from connections.refusals import RequestRefused
+from messaging.refusals import MessageRefused
 from whatsapp_orgs.openapi import DocsView, SchemaView, YamlSchemaView
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -34,6 +36,8 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
         error = exceptions.PermissionDenied(str(error) or None)
     elif isinstance(error, RequestRefused):
         error = Refused(error.status, error.code, str(error), error.wait)
+    elif isinstance(error, MessageRefused):
+        error = Refused(error.status, error.code, error.sentence, error.retry_after)
     response = exception_handler(error, context)
     if response is None or not isinstance(error, exceptions.APIException):
         return None
@@ -44,14 +48,20 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
 
 def _message_of(error: exceptions.APIException) -> str:
     detail = error.detail
-    if isinstance(detail, dict):
-        return " ".join(_field_message(name, texts) for name, texts in detail.items())
-    return " ".join(map(str, detail)) if isinstance(detail, list) else str(detail)
+    return " ".join(_field_messages("", detail))
 
 
-def _field_message(name: str, texts: Any) -> str:
-    message = " ".join(map(str, texts))
-    return message if name == api_settings.NON_FIELD_ERRORS_KEY else f"{name}: {message}"
+def _field_messages(name: str, found: Any) -> Iterator[str]:
+    """Yield the messages about a field and the fields within it: `text.body: …`."""
+    if isinstance(found, list) and any(isinstance(item, dict) for item in found):
+        found = {str(index): item for index, item in enumerate(found) if item}
+    if isinstance(found, dict):
+        for key, inner in found.items():
+            own = key == api_settings.NON_FIELD_ERRORS_KEY
+            yield from _field_messages(name if own else f"{name}.{key}".lstrip("."), inner)
+    else:
+        text = " ".join(map(str, found)) if isinstance(found, list) else str(found)
+        yield f"{name}: {text}" if name else text
 
 
 @csrf_exempt  # An unknown path gets 404, and not 403 for a missing cookie.
@@ -88,5 +98,6 @@ urlpatterns = [
     path("schema.yaml", YamlSchemaView.as_view(), name="api-schema-yaml"),
     path("docs", DocsView.as_view(), name="api-docs"),
     path("organizations/<int:organization_id>/whatsapp/", include("connections.api.urls")),
+    path("organizations/<int:organization_id>/", include("messaging.api.urls")),
     re_path(r"^(?P<rest>(?s:.*))\Z", not_found),
 ]

@@ -328,7 +328,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {"StateEnum": "connections.api.schema_responses.STATES"},
+    "ENUM_NAME_OVERRIDES": {
+        "StateEnum": "connections.api.schema_responses.STATES",
+        "ReasonEnum": "connections.api.schema_responses.REASONS",
+        "MessageStateEnum": "messaging.api.schema_responses.MESSAGE_STATES",
+        "MessageReasonEnum": "messaging.api.schema_responses.REASONS",
+        "MediaStateEnum": "messaging.api.schema_responses.MEDIA_STATES",
+    },
 }
 KNOX_TOKEN_MODEL = "organizations.ApiToken"
 # Without knox's own token table: on PostgreSQL its foreign keys would prevent TRUNCATE in tests.

@@ -14,6 +14,7 @@ from connections import actions
 from connections.api import schema
 from connections.api.errors import Refused
 from connections.api.serializers import status_response
+from connections.broadcast import connection_group
 from connections.lifecycle import Reason, State
 from connections.long_poll import wait_for
 from connections.models import Connection
@@ -85,7 +86,7 @@ class DisconnectView(ConnectionView):
         )
         requested = actions.request_disconnect(connection.pk, self.caller.actor)
         check = partial(_finished_disconnect, connection.pk, requested.generation)
-        status = wait_for(connection.pk, check, settings.DISCONNECT_WAIT_SECONDS)
+        status = wait_for(connection_group(connection.pk), check, settings.DISCONNECT_WAIT_SECONDS)
         if status is None:
             return accepted_response(DISCONNECT_INITIALIZED, success=True)
         if status.connection.logout_pending:

@@ -17,6 +17,7 @@ from connections.api import schema
 from connections.api.errors import Refused
 from connections.api.serializers import PhoneNumberSerializer, ReconnectBodySerializer
 from connections.api.views import RETRY_SECONDS, ConnectionView, accepted_response
+from connections.broadcast import connection_group
 from connections.lifecycle import PAIRING, Reason, State
 from connections.long_poll import wait_for
 from connections.models import Connection, Method
@@ -59,7 +60,7 @@ class RequestView(ConnectionView):
             connection.pk, self.caller.actor, method, number, fresh_code
         )
         check = partial(_result, connection.pk, requested.generation, result_of)
-        response = wait_for(connection.pk, check, settings.RECONNECT_WAIT_SECONDS)
+        response = wait_for(connection_group(connection.pk), check, settings.RECONNECT_WAIT_SECONDS)
         if response is None:
             response = accepted_response(_progress_message(connection.pk))
         if (ended := requested.replaced_attempt) is not None:

@@ -11,6 +11,7 @@ from connections import actions, self_test_texts
 from connections.api import schema_self_tests as schema
 from connections.api.errors import Refused
 from connections.api.views import RETRY_SECONDS, ConnectionView, accepted_response
+from connections.broadcast import connection_group
 from connections.long_poll import wait_for
 from connections.models import SelfTest
 from organizations.access import Permission
@@ -33,7 +34,8 @@ class SelfTestView(ConnectionView):
             test.refresh_from_db()
             return None if test.state == SelfTest.State.SENDING else test
 
-        if wait_for(connection.pk, check, settings.RECONNECT_WAIT_SECONDS) is None:
+        group = connection_group(connection.pk)
+        if wait_for(group, check, settings.RECONNECT_WAIT_SECONDS) is None:
             return accepted_response(self_test_texts.describe(test))
         if failure := test.effective_failure:
             raise Refused(

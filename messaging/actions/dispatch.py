@@ -17,11 +17,12 @@ from connections.models import Connection
 from connections.worker.message_port import Outgoing
 from messaging.actions import outboxes, statuses
 from messaging.actions.expiry import expire_locked
-from messaging.models import Contact, Media, Message, MessagingSettings, Outbox
+from messaging.limits import new_recipients
+from messaging.models import Media, Message, MessagingSettings, Outbox
 
 State = Message.State
 
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+MINUTE = timedelta(minutes=1)
 # How long an answer about a number counts.
 RESOLVED_FOR = timedelta(days=7)
 
@@ -75,7 +76,7 @@ def _next_message(organization_id: int, outbox: Outbox) -> Message | None:
     classes = [REPLIES]
     if outbox.replies_only_until is None or outbox.replies_only_until <= now:
         classes.append(KNOWN)
-        if not _day_full(organization_id, own.new_per_day):
+        if not own.new_per_day or new_recipients(organization_id) < own.new_per_day:
             classes.append(NEW)
     for wanted in classes:
         if message := queued.filter(wanted).order_by("pk").first():
@@ -92,15 +93,6 @@ def _minute_full_until(organization_id: int, limit: int) -> datetime | None:
     times = left.order_by("-sending_at").values_list("sending_at", flat=True)
     oldest = list(times[limit - 1 : limit]) if limit else []
     return oldest[0] + MINUTE if oldest and oldest[0] else None
-
-
-def _day_full(organization_id: int, limit: int) -> bool:
-    """Return whether `limit` new people were written to within 24 hours."""
-    if not limit:
-        return False
-    since = timezone.now() - DAY
-    new = Contact.objects.filter(organization=organization_id, first_written_at__gt=since)
-    return new.filter(Q(last_received_at=None) | Q(last_received_at__gt=since)).count() >= limit
 
 
 def _mark_sending(message: Message, outbox: Outbox, connection: Connection, fence: Fence) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,14 +19,21 @@ from messaging.actions import contacts, outboxes, statuses
 from messaging.actions.contacts import Address
 from messaging.models import Contact, IdempotencyKey, Media, Message, MessagingSettings
 from messaging.refusals import (
+    BadExpiry,
     Inactive,
     KeyReused,
+    MediaNotReady,
     NotCancellable,
+    NotResendable,
     QueueFull,
     SendingStopped,
+    TooLateToEdit,
+    UnknownMedia,
+    UnknownRecipient,
     UnknownTarget,
+    WrongMediaType,
 )
-from organizations.access import Actor
+from organizations.access import Actor, Permission
 from organizations.models import Organization
 
 State = Message.State
@@ -35,32 +42,43 @@ DEFAULT_EXPIRY = timedelta(hours=1)
 MAX_EXPIRY = timedelta(hours=24)
 KEEP_KEYS = timedelta(hours=48)
 WAITING = (State.QUEUED, State.HELD, State.SENDING)
+RESENDABLE = (State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED)
+# WhatsApp's apps ignore later edits.
+EDITABLE_FOR = timedelta(minutes=15)
+
+MEDIA_TYPES: Mapping[str, Collection[str]] = {
+    "image": ("image/jpeg", "image/png"),
+    "video": ("video/mp4", "video/3gpp"),
+    "audio": ("audio/ogg", "audio/mpeg", "audio/mp4", "audio/aac", "audio/amr"),
+    "sticker": ("image/webp",),
+}
+"""What a file's content may be for a type of message; a document may be anything."""
 
 
 @dataclass(frozen=True)
 class NewMessage:
-    """A message to send. `to`: digits; `body`: the object of its type, as the API takes it.
+    """A message to send. `to`: the recipient; `body`: the object of its type, as the API takes it.
 
-    `context`: the public id of the message that it answers, or "". `key`: the caller's
-    Idempotency-Key, or "".
+    `context`: the public id of the message that it answers, or "". `media`: the public id of the
+    file that it carries, or "". `key`: the caller's Idempotency-Key, or "".
     """
 
-    to: str
+    to: Address
     type: str
     body: Mapping[str, Any]
     context: str = ""
     expires_at: datetime | None = None
     on_unknown: str = Message.OnUnknown.KEEP.value
-    media: Media | None = None
+    media: str = ""
     key: str = ""
 
     @property
     def body_hash(self) -> str:
         """Return the digest of all that the caller asked for."""
         asked = [
-            *(self.to, self.type, dict(self.body), self.context, self.on_unknown),
+            *(self.to.number, self.to.lid, self.type, dict(self.body), self.media),
+            *(self.context, self.on_unknown),
             self.expires_at.isoformat() if self.expires_at else "",
-            self.media.public_id if self.media else "",
         ]
         text = json.dumps(asked, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -70,36 +88,27 @@ class NewMessage:
 def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
     """Store a message to be sent, and return it; the same key and body return the same message.
 
-    Raises Inactive, SendingStopped, QueueFull, KeyReused, UnknownTarget.
+    Raises messaging.refusals, and PermissionDenied when the actor's right has ended.
     """
-    # The row lock keeps two requests with one key apart, and a deactivation out.
-    organization = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
-    outboxes.lock(organization_id)
+    organization = _lock(organization_id, actor)
     if new.key and (earlier := _earlier(organization_id, new)):
         return earlier
-    if not organization.is_active:
-        raise Inactive
-    own = MessagingSettings.of(organization_id)
-    if own.sending_stopped_at is not None:
-        raise SendingStopped
-    waiting = Message.objects.filter(organization=organization_id, state__in=WAITING)
-    if waiting.count() >= settings.OUTBOX_LIMIT:
-        raise QueueFull(retry_after=60)
-    contact = contacts.find_or_create(organization_id, Address(number=new.to), typed=True)
+    _require_room(organization)
     now = timezone.now()
-    message = Message.objects.create(
-        organization_id=organization_id,
-        contact=contact,
-        direction=Message.Direction.OUT,
-        type=new.type,
-        content=_content(organization_id, contact, new),
-        media=new.media,
-        state=State.QUEUED,
-        created_at=now,
-        happened_at=now,
-        expires_at=min(new.expires_at or now + DEFAULT_EXPIRY, now + MAX_EXPIRY),
-        on_unknown=new.on_unknown,
-        **actor.columns,
+    if new.expires_at is not None and not now < new.expires_at <= now + MAX_EXPIRY:
+        raise BadExpiry
+    contact = _recipient(organization_id, new.to)
+    message = _create(
+        Message(
+            organization_id=organization_id,
+            contact=contact,
+            type=new.type,
+            content=_content(contact, new),
+            media=_media(organization_id, new),
+            expires_at=new.expires_at,
+            on_unknown=new.on_unknown,
+        ),
+        actor,
     )
     if new.key:
         IdempotencyKey.objects.create(
@@ -108,7 +117,95 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
             body_hash=new.body_hash,
             message=message,
         )
-    broadcast.notify_outbox(organization_id)
+    return message
+
+
+@transaction.atomic
+def resend(organization_id: int, message_id: int, actor: Actor) -> Message:
+    """Store a new message that sends an earlier one once more, and return it.
+
+    Raises Message.DoesNotExist, and what `enqueue` raises.
+    """
+    _require_room(_lock(organization_id, actor))
+    found = Message.objects.select_related("contact", "media")
+    earlier = found.get(organization=organization_id, pk=message_id)
+    outgoing = earlier.direction == Message.Direction.OUT
+    if not outgoing or earlier.state not in RESENDABLE or earlier.resent.exists():
+        raise NotResendable
+    media = earlier.media
+    if earlier.type in (*MEDIA_TYPES, "document") and (
+        media is None or media.state != Media.State.READY
+    ):
+        raise MediaNotReady
+    again = Message(
+        organization_id=organization_id,
+        contact=earlier.contact,
+        type=earlier.type,
+        content=earlier.content,
+        media=media,
+        on_unknown=earlier.on_unknown,
+        resends=earlier,
+    )
+    return _create(again, actor)
+
+
+def _lock(organization_id: int, actor: Actor) -> Organization:
+    """Lock the organization and its messages, and check the actor's right again.
+
+    The locks keep two requests with one key apart, and a deactivation or a lost membership out.
+    """
+    organization = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+    if actor.caller is not None:
+        actor.caller.reread().require(Permission.SEND_MESSAGES, organization)
+    outboxes.lock(organization_id)
+    return organization
+
+
+def _require_room(organization: Organization) -> None:
+    """Raise Inactive, SendingStopped or QueueFull when the organization takes no message now."""
+    if not organization.is_active:
+        raise Inactive
+    if MessagingSettings.of(organization.pk).sending_stopped_at is not None:
+        raise SendingStopped
+    waiting = Message.objects.filter(organization=organization.pk, state__in=WAITING)
+    if waiting.count() >= settings.OUTBOX_LIMIT:
+        raise QueueFull(retry_after=60)
+
+
+def _recipient(organization_id: int, to: Address) -> Contact:
+    """Return the contact at an address. Raises UnknownRecipient for a LID that never wrote."""
+    if to.number:
+        return contacts.find_or_create(organization_id, to, typed=True)
+    contact = contacts.find(organization_id, to)
+    if contact is None:
+        raise UnknownRecipient
+    return contact
+
+
+def _media(organization_id: int, new: NewMessage) -> Media | None:
+    """Return a message's file. Raises UnknownMedia, MediaNotReady, WrongMediaType."""
+    if not new.media:
+        return None
+    media = Media.objects.filter(organization=organization_id, public_id=new.media).first()
+    if media is None:
+        raise UnknownMedia
+    if media.state != Media.State.READY:
+        raise MediaNotReady
+    if media.mime_type not in MEDIA_TYPES.get(new.type, [media.mime_type]):
+        raise WrongMediaType
+    return media
+
+
+def _create(message: Message, actor: Actor) -> Message:
+    """Save a new message that waits to be sent, and wake the worker."""
+    now = timezone.now()
+    message.direction, message.state = Message.Direction.OUT, State.QUEUED
+    message.created_at = message.happened_at = now
+    message.expires_at = message.expires_at or now + DEFAULT_EXPIRY
+    for name, value in actor.columns.items():
+        setattr(message, name, value)
+    message.save(force_insert=True)
+    broadcast.notify_outbox(message.organization_id)
     return message
 
 
@@ -130,27 +227,34 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _content(organization_id: int, contact: Contact, new: NewMessage) -> dict[str, Any]:
+def _content(contact: Contact, new: NewMessage) -> dict[str, Any]:
     """Return the content to store, in which other messages are named by WhatsApp's ids.
 
     Raises UnknownTarget when one of them is not in the conversation, or was never sent.
     """
     content: dict[str, Any] = {new.type: dict(new.body), "context": None}
     if new.context:
-        content["context"] = _reference(contact, new.context)
-    target = content[new.type].pop("messageId", None)
-    if target is not None:
-        content[new.type]["target"] = _reference(contact, target)
-        own = content[new.type]["target"]["fromMe"]
+        content["context"] = _reference(_in_conversation(contact, new.context))
+    target_id = content[new.type].pop("messageId", None)
+    if target_id is not None:
+        target = _in_conversation(contact, target_id)
+        own = target.direction != Message.Direction.IN
         if new.type in ("edit", "delete") and not own:
             raise UnknownTarget
+        if new.type == "edit" and target.happened_at < timezone.now() - EDITABLE_FOR:
+            raise TooLateToEdit
+        content[new.type]["target"] = _reference(target)
     return content
 
 
-def _reference(contact: Contact, public_id: str) -> dict[str, Any]:
+def _in_conversation(contact: Contact, public_id: str) -> Message:
     message = contact.messages.filter(public_id=public_id).exclude(whatsapp_id="").first()
     if message is None:
         raise UnknownTarget
+    return message
+
+
+def _reference(message: Message) -> dict[str, Any]:
     return {
         "messageId": message.public_id,
         "whatsappId": message.whatsapp_id,
@@ -160,10 +264,13 @@ def _reference(contact: Contact, public_id: str) -> dict[str, Any]:
 
 @transaction.atomic
 def cancel(organization_id: int, message_id: int) -> Message:
-    """Cancel a message that is queued or held, and return it. Raises NotCancellable."""
+    """Cancel a message that is queued or held, and return it.
+
+    Raises NotCancellable and Message.DoesNotExist.
+    """
     outboxes.lock(organization_id)
-    messages = Message.objects.filter(organization=organization_id).select_related("contact")
-    message = messages.get(pk=message_id)
+    messages = Message.objects.select_related("contact", "media", "resends")
+    message = messages.get(organization=organization_id, pk=message_id)
     if message.state not in (State.QUEUED, State.HELD):
         raise NotCancellable
     statuses.set_state(message, State.CANCELLED, "cancelled")

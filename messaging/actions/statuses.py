@@ -68,7 +68,7 @@ def status_event(message: Message) -> NewEvent:
         "id": message.public_id,
         "state": message.state,
         "reason": message.reason or None,
-        "waId": message.contact.number or None,
+        "waId": message.contact.wa_id,
         "whatsappId": message.whatsapp_id or None,
         "at": at.isoformat(),
     }

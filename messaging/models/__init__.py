@@ -1,7 +1,7 @@
 """The models of messaging: contacts, messages, media, and each organization's settings."""
 
 from messaging.models.contacts import Contact
-from messaging.models.identifiers import new_public_id, storable_id
+from messaging.models.identifiers import PUBLIC_ID_PATTERN, new_public_id, storable_id
 from messaging.models.media import Media
 from messaging.models.messages import (
     FILLABLE_STATES,
@@ -16,6 +16,7 @@ from messaging.models.settings import MessagingSettings, Outbox
 __all__ = [
     "FILLABLE_STATES",
     "FINAL_STATES",
+    "PUBLIC_ID_PATTERN",
     "Contact",
     "EarlyReceipt",
     "HandledId",

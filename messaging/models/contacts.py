@@ -58,6 +58,12 @@ class Contact(models.Model):
         return f"Contact {self.pk}"
 
     @property
+    def wa_id(self) -> str | None:
+        """The number in WhatsApp's own spelling, None before WhatsApp has said it."""
+        confirmed = self.on_whatsapp or self.last_received_at or self.last_sent_at
+        return self.number if self.number and confirmed else None
+
+    @property
     def known(self) -> bool:
         """Whether the person has written, or was written to, before."""
         return bool(self.last_received_at or self.first_written_at)

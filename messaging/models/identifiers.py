@@ -4,6 +4,8 @@ import hashlib
 import secrets
 
 WHATSAPP_ID_LENGTH = 100
+PUBLIC_ID_PATTERN = "[A-Za-z0-9_-]{22}"
+"""A regular expression that public ids match."""
 
 
 def new_public_id() -> str:

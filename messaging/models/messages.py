@@ -85,6 +85,14 @@ class Message(models.Model):
         null=True, blank=True, help_text="When it failed, expired, was cancelled or became unknown."
     )
 
+    resends = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="resent",
+        help_text="The message that it sends once more.",
+    )
     tries = models.PositiveSmallIntegerField(default=0)
     claim = models.PositiveBigIntegerField(
         default=0, help_text="The claim of the connection's owner that is sending it."
@@ -134,6 +142,7 @@ class Message(models.Model):
                 condition=Q(read_mark_pending=True),
                 name="read_marks_pending",
             ),
+            models.Index(fields=["organization", "-id"]),
             models.Index(fields=["organization", "whatsapp_id"]),
             models.Index(fields=["organization", "direction", "created_at"]),
             models.Index(fields=["contact", "-id"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -21,9 +21,10 @@ from django.utils import timezone
 
 from connections import actions as connections
 from connections.bulk import plan
-from connections.models import BulkRun, Connection, ConnectionEvent, PairingAttempt
+from connections.models import BulkRun, Connection, ConnectionEvent, PairingAttempt, Worker
 from connections.routing import open_urlpatterns, websocket_urlpatterns
 from connections.tests.support.fake_worker import FakeWorker
+from messaging.models import Contact, Message
 from monitoring.endpoints import PATHS as PROBES
 from organizations import actions
 from organizations.access import Actor, for_user
@@ -50,12 +51,21 @@ TOKENS = [
     "expired",
     "revoked",
 ]
-CALLERS = SESSION_CALLERS + TOKENS
+# Tokens that may do the same as another one, and something with messages.
+MESSAGE_TOKENS = {
+    "operator_messages": "operator_manage",
+    "owner_send": "owner_manage",
+    "owner_read": "owner_manage",
+    "superuser_messages": "superuser_manage",
+    "organization_messages": "organization_manage",
+    "foreign_messages": "foreign_organization",
+}
+CALLERS = [*SESSION_CALLERS, *TOKENS, *MESSAGE_TOKENS]
 
 # Names that occur only in data of one of the two organizations.
 ACME, GLOBEX = "Acme 7731", "Globex 9152"
-SEES_BOTH = {"superuser", "superuser_manage"}
-SEES_GLOBEX = {"outsider", "outsider_manage", "foreign_organization"}
+SEES_BOTH = {"superuser", "superuser_manage", "superuser_messages"}
+SEES_GLOBEX = {"outsider", "outsider_manage", "foreign_organization", "foreign_messages"}
 SEES_NEITHER = {"anonymous", "expired", "revoked"}
 
 
@@ -163,9 +173,14 @@ def build() -> Scene:
     worker = FakeWorker()
     for organization in (acme, globex):
         _pairing(organization, worker)
+    # On a busy machine everyone has not asked yet when the code and the heartbeat grow too old.
+    later = timezone.now() + timedelta(hours=1)
+    Worker.objects.update(heartbeat_at=later)
+    PairingAttempt.objects.update(code_expires_at=later)
     _run(users["operator"], acme)
     tokens = _tokens(users, acme, globex)
-    return Scene(acme, users, tokens, _placeholder_values(acme, users))
+    values = _placeholder_values(acme, users) | _messages(acme)
+    return Scene(acme, users, tokens, values)
 
 
 def _user(name: str) -> User:
@@ -186,14 +201,42 @@ def _run(user: User, organization: Organization) -> None:
     connections.start_run(caller, plan(caller, BulkRun.Action.DISCONNECT, rows))
 
 
+def _messages(organization: Organization) -> dict[str, object]:
+    """Store messages that wait, failed and are held. Return their values of placeholders."""
+    contact = Contact.objects.create(organization=organization, number="5511912345678")
+    queued, failed, _held = (
+        Message.objects.create(
+            organization=organization,
+            contact=contact,
+            direction=Message.Direction.OUT,
+            type="text",
+            content={"text": {"body": ACME}, "context": None},
+            state=state,
+        ).public_id
+        for state in ("queued", "failed", "held")
+    )
+    resend = "api/v1/organizations/<int:organization_id>/messages/<public_id:message_id>/resend"
+    return {"message_id": queued, f"{resend} message_id": failed}
+
+
 def _tokens(users: dict[str, User], acme: Organization, globex: Organization) -> dict[str, str]:
     def make(
-        name: str, user: str, scope: str = "manage", organization: Organization | None = None
+        name: str,
+        user: str,
+        scope: str = "manage",
+        organization: Organization | None = None,
+        messages: Iterable[ApiToken.MessageScope] = (),
     ) -> str:
         return actions.create_token(
-            users[user], name, ACTOR, organization=organization, scope=ApiToken.Scope(scope)
+            users[user],
+            name,
+            ACTOR,
+            organization=organization,
+            scope=ApiToken.Scope(scope),
+            message_scopes=list(messages),
         )[1]
 
+    every = ApiToken.MessageScope
     tokens = {
         "viewer_manage": make("viewer's", "viewer"),
         "operator_read": make("operator's reader", "operator", "read"),
@@ -205,6 +248,12 @@ def _tokens(users: dict[str, User], acme: Organization, globex: Organization) ->
         "organization_manage": make(f"{ACME} manager", "owner", "manage", acme),
         "outsider_manage": make("outsider's", "outsider"),
         "foreign_organization": make(f"{GLOBEX} manager", "outsider", "manage", globex),
+        "operator_messages": make("operator's messages", "operator", messages=every),
+        "owner_send": make("owner's sender", "owner", messages=[every.SEND]),
+        "owner_read": make("owner's reader", "owner", messages=[every.READ]),
+        "superuser_messages": make("superuser's messages", "superuser", messages=every),
+        "organization_messages": make(f"{ACME} messages", "owner", "manage", acme, every),
+        "foreign_messages": make(f"{GLOBEX} messages", "outsider", "manage", globex, every),
         "expired": make("expired", "owner"),
         "revoked": make("revoked", "owner"),
     }
@@ -274,7 +323,7 @@ def all_rows() -> dict[str, list[tuple[object, ...]]]:
 def _row_queries() -> dict[str, str]:
     """Return each model's query as SQL, built once: the table needs it thousands of times."""
     queries = {}
-    for app in ("organizations", "connections", "auth", "admin"):
+    for app in ("organizations", "connections", "events", "messaging", "auth", "admin"):
         for model in apps.get_app_config(app).get_models():
             names = [field.attname for field in model._meta.concrete_fields]
             rows = model._base_manager.order_by("pk").values_list(*set(names) - VOLATILE_FIELDS)

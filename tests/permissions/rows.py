@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.permissions.callers import CALLERS, SESSION_CALLERS, TOKENS
-from tests.permissions.table import ADMIN, API, OPEN, PROBES, SOCKETS
+from tests.permissions.callers import CALLERS, MESSAGE_TOKENS, SESSION_CALLERS, TOKENS
+from tests.permissions.table import ADMIN, API, MESSAGES, OPEN, PROBES, SOCKETS
 
 STAFF = ["viewer", "operator", "owner", "outsider", "superuser"]
 NO_STAFF = [caller for caller in CALLERS if caller not in STAFF]
 VALID = [token for token in TOKENS if token not in ("expired", "revoked")]
 NO_TOKEN = [*SESSION_CALLERS, "expired", "revoked"]
+FOREIGN = ["outsider_manage", "foreign_organization", "foreign_messages"]
+WITHOUT_MESSAGES = [token for token in VALID if token not in FOREIGN]
 
 
 @dataclass
@@ -31,10 +33,25 @@ def rows() -> dict[str, Row]:
     """All rows, by "METHOD route"."""
     found = [
         *_read(ADMIN, [[caller] for caller in STAFF], dict.fromkeys(NO_STAFF, "login")),
-        *_read(API, [[caller] for caller in VALID], dict.fromkeys(NO_TOKEN, "401")),
+        *map(
+            _with_message_tokens,
+            _read(API, [[caller] for caller in VALID], dict.fromkeys(NO_TOKEN, "401")),
+        ),
+        *_read(
+            MESSAGES,
+            [WITHOUT_MESSAGES, *([token] for token in MESSAGE_TOKENS if token not in FOREIGN)]
+            + [FOREIGN],
+            dict.fromkeys(NO_TOKEN, "401"),
+        ),
         *_read(OPEN, [NO_STAFF, STAFF], {}),
     ]
     return {str(row): row for row in found}
+
+
+def _with_message_tokens(row: Row) -> Row:
+    """A row of which a right to messages changes nothing."""
+    row.expected |= {token: row.expected[like] for token, like in MESSAGE_TOKENS.items()}
+    return row
 
 
 def _read(table: str, columns: list[list[str]], others: dict[str, str]) -> Iterator[Row]:
@@ -57,9 +74,13 @@ def _read(table: str, columns: list[list[str]], others: dict[str, str]) -> Itera
 def socket_rows() -> dict[str, dict[str, str]]:
     """What everyone is answered, by route."""
     words = SOCKETS.split()
-    length = 1 + len(CALLERS)
+    callers = [*SESSION_CALLERS, *TOKENS]
+    length = 1 + len(callers)
     lines = [words[start : start + length] for start in range(0, len(words), length)]
-    return {route: dict(zip(CALLERS, cells, strict=True)) for route, *cells in lines}
+    found = {route: dict(zip(callers, cells, strict=True)) for route, *cells in lines}
+    for text in found.values():
+        text.update({token: text[like] for token, like in MESSAGE_TOKENS.items()})
+    return found
 
 
 def probe_rows() -> dict[tuple[str, str], list[str]]:

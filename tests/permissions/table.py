@@ -217,6 +217,21 @@ POST     test-message                 403  403  409  409  409  403  409  404  40
 DELETE   disconnect                   403  403  202+ 202+ 202+ 403  202+ 404  404
 """
 
+# Tokens that may do something with messages; all others may not, whatever else they may do. To the
+# routes above, each of them is what it is without that right.
+MESSAGES = """
+#                                     none; operator's (no owner allows it); owner's to send,
+#                                     to read; superuser's, Acme's; another organization's
+[api/v1/organizations/<int:organization_id>/]
+GET      messages                     403 403 200  200 200  200  404
+POST     messages                     403 403 202+ 403 202+ 202+ 404
+POST     messages/release             403 403 200+ 403 200+ 200+ 404
+POST     messages/drop                403 403 200+ 403 200+ 200+ 404
+GET      messages/<public_id:message_id> 403 403 200 200 200 200 404
+DELETE   messages/<public_id:message_id> 403 403 200+ 403 200+ 200+ 404
+POST     messages/<public_id:message_id>/resend 403 403 202+ 403 202+ 202+ 404
+"""
+
 # Whoever asks: first those who are no staff (all tokens, too), then staff in person.
 OPEN = """
 []
@@ -257,7 +272,7 @@ ws/organizations/<organization_id>/connection/
 """
 
 
-# In front of Django, and without a login: what all eighteen are answered who ask from this machine,
+# In front of Django, and without a login: what all are answered who ask from this machine,
 # from another one, and by way of a proxy.
 PROBES = """
 GET,HEAD /healthz   200 200 404

@@ -9,6 +9,8 @@ import pytest
 
 from connections import broadcast, long_poll
 
+GROUP = broadcast.connection_group(1)
+
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,12 +20,12 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_existing_result_is_returned_at_once() -> None:
     begun = time.monotonic()
-    assert long_poll.wait_for(1, lambda: "there", 60) == "there"
+    assert long_poll.wait_for(GROUP, lambda: "there", 60) == "there"
     assert time.monotonic() - begun < 10
 
 
 def test_missing_result_returns_none_after_the_deadline() -> None:
-    assert long_poll.wait_for(1, lambda: None, 0.03) is None
+    assert long_poll.wait_for(GROUP, lambda: None, 0.03) is None
 
 
 def test_check_is_repeated() -> None:
@@ -33,7 +35,7 @@ def test_check_is_repeated() -> None:
         looks.append(1)
         return len(looks) if len(looks) == 3 else None
 
-    assert long_poll.wait_for(1, third, 60) == 3
+    assert long_poll.wait_for(GROUP, third, 60) == 3
 
 
 def test_error_of_the_check_is_raised() -> None:
@@ -41,7 +43,7 @@ def test_error_of_the_check_is_raised() -> None:
         raise LookupError("gone")
 
     with pytest.raises(LookupError, match="gone"):
-        long_poll.wait_for(1, fail, 60)
+        long_poll.wait_for(GROUP, fail, 60)
 
 
 def test_request_steps_aside_while_it_waits() -> None:
@@ -55,7 +57,7 @@ def test_request_steps_aside_while_it_waits() -> None:
 
     token = long_poll.step_aside.set(aside)
     try:
-        long_poll.wait_for(1, lambda: seen.append("look") or "there", 60)  # type: ignore[func-returns-value]
+        long_poll.wait_for(GROUP, lambda: seen.append("look") or "there", 60)  # type: ignore[func-returns-value]
     finally:
         long_poll.step_aside.reset(token)
     assert seen == ["aside", "look", "back"]
@@ -65,7 +67,7 @@ def test_many_requests_can_wait_for_one_connection() -> None:
     ready: list[str] = []
     with ThreadPoolExecutor(4) as pool:
         waits = [
-            pool.submit(long_poll.wait_for, 1, lambda: ready[0] if ready else None, 60)
+            pool.submit(long_poll.wait_for, GROUP, lambda: ready[0] if ready else None, 60)
             for _ in range(4)
         ]
         ready.append("now")
@@ -85,5 +87,5 @@ def test_notification_after_several_checks_is_received(monkeypatch: pytest.Monke
         return "heard" if len(looks) == 4 else None
 
     begun = time.monotonic()
-    assert long_poll.wait_for(1, fourth, 40) == "heard"
+    assert long_poll.wait_for(GROUP, fourth, 40) == "heard"
     assert time.monotonic() - begun < 20

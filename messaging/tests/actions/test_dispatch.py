@@ -73,8 +73,11 @@ def test_message_waits_for_an_older_one_that_is_being_sent(linked: Linked) -> No
 
 
 def test_message_waits_for_its_file(linked: Linked) -> None:
-    media = Media.objects.create(organization=linked.organization)
-    picture = linked.enqueue(type="image", body={}, media=media)
+    media = Media.objects.create(
+        organization=linked.organization, state="ready", mime_type="image/png"
+    )
+    picture = linked.enqueue(type="image", body={}, media=media.public_id)
+    Media.objects.update(state=Media.State.PENDING)
     after, other = linked.enqueue(ANA), linked.enqueue(BEA)
     assert linked.send_next() == other
     assert linked.take() is None

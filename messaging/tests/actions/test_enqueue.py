@@ -12,6 +12,7 @@ from messaging.actions import maintenance
 from messaging.actions.outgoing import KEEP_KEYS
 from messaging.models import Contact, IdempotencyKey, Media, Message, MessagingSettings
 from messaging.refusals import (
+    BadExpiry,
     Inactive,
     KeyReused,
     QueueFull,
@@ -39,9 +40,10 @@ def test_message_is_queued_for_an_hour_unless_the_caller_says_otherwise(linked: 
     assert linked.enqueue(expires_at=soon).expires_at == soon
 
 
-def test_expiry_is_at_most_a_day_away(linked: Linked) -> None:
-    sent = linked.enqueue(expires_at=timezone.now() + timedelta(days=30))
-    assert sent.expires_at == sent.created_at + timedelta(hours=24)
+def test_expiry_that_has_passed_or_is_over_a_day_away_is_refused(linked: Linked) -> None:
+    for wait in (timedelta(days=30), timedelta(seconds=-1)):
+        with pytest.raises(BadExpiry):
+            linked.enqueue(expires_at=timezone.now() + wait)
 
 
 def test_same_key_and_body_returns_the_first_message(linked: Linked) -> None:
@@ -71,11 +73,12 @@ def test_same_key_with_another_request_is_refused(linked: Linked, other: dict[st
 
 def test_same_key_with_another_file_is_refused(linked: Linked) -> None:
     one, two = (
-        Media.objects.create(organization=linked.organization, state="ready") for _ in range(2)
+        Media.objects.create(organization=linked.organization, state="ready", mime_type="image/png")
+        for _ in range(2)
     )
-    linked.enqueue(type="image", body="", key="picture", media=one)
+    linked.enqueue(type="image", body="", key="picture", media=one.public_id)
     with pytest.raises(KeyReused):
-        linked.enqueue(type="image", body="", key="picture", media=two)
+        linked.enqueue(type="image", body="", key="picture", media=two.public_id)
 
 
 def test_key_of_another_organization_is_another_key(linked: Linked, other: Linked) -> None:

@@ -144,7 +144,7 @@ def test_file_is_named_with_its_type(linked: Linked) -> None:
         organization=linked.organization,
         **{"state": "ready", "mime_type": "image/png", "stored_as": "ab/cd"},
     )
-    linked.enqueue(type="image", body={"caption": "Bolo"}, media=media)
+    linked.enqueue(type="image", body={"caption": "Bolo"}, media=media.public_id)
     taken = linked.take_outgoing()
     assert taken.media == "ab/cd"
     assert taken.content["image"] == {

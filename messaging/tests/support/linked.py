@@ -14,6 +14,7 @@ from connections.worker.message_port import Outgoing, SendOutcome
 from events import log
 from events.models import Event
 from messaging.actions import dispatch, incoming, outcomes, outgoing
+from messaging.actions.contacts import Address
 from messaging.actions.outgoing import NewMessage
 from messaging.models import Contact, Message
 from messaging.tests.support.records import OWN_NUMBER, Record, unique_id
@@ -53,7 +54,7 @@ class Linked:
         self, to: str = ANA, body: str | dict[str, Any] = "Olá", type: str = "text", **options: Any
     ) -> Message:
         about = {"body": body} if isinstance(body, str) else body
-        return outgoing.enqueue(self.pk, NewMessage(to, type, about, **options), ALICE)
+        return outgoing.enqueue(self.pk, NewMessage(Address(to), type, about, **options), ALICE)
 
     def take(self) -> Message | None:
         """Take the next message, as a worker does. Return it, None when nothing is due."""

@@ -1,0 +1,30 @@
+"""The API routes of messages."""
+
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
+
+from messaging.api import views_messages
+from messaging.models import PUBLIC_ID_PATTERN
+
+
+class PublicIdConverter(StringConverter):
+    """Matches the public ids of messages and files."""
+
+    regex = PUBLIC_ID_PATTERN
+
+
+register_converter(PublicIdConverter, "public_id")
+
+urlpatterns = [
+    path("messages", views_messages.MessagesView.as_view(), name="api-messages"),
+    path("messages/release", views_messages.ReleaseView.as_view(), name="api-messages-release"),
+    path("messages/drop", views_messages.DropView.as_view(), name="api-messages-drop"),
+    path(
+        "messages/<public_id:message_id>", views_messages.MessageView.as_view(), name="api-message"
+    ),
+    path(
+        "messages/<public_id:message_id>/resend",
+        views_messages.ResendView.as_view(),
+        name="api-message-resend",
+    ),
+]

@@ -1,0 +1,46 @@
+"""What an organization may send at the moment, for those who send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from messaging.models import Contact, Message, MessagingSettings, Outbox
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of an organization, and how much of them is used. 0 is no limit."""
+
+    per_minute: int
+    new_recipients_per_day: int
+    new_recipients_today: int
+    waiting: int
+    replies_only_until: datetime | None
+
+
+def limits_of(organization_id: int) -> Limits:
+    """Return the limits of an organization as they are now."""
+    own = MessagingSettings.of(organization_id)
+    outbox = Outbox.objects.filter(organization=organization_id).first()
+    until = outbox.replies_only_until if outbox else None
+    waiting = Message.objects.filter(organization=organization_id, state=Message.State.QUEUED)
+    return Limits(
+        own.per_minute,
+        own.new_per_day,
+        new_recipients(organization_id),
+        waiting.count(),
+        until if until and until > timezone.now() else None,
+    )
+
+
+def new_recipients(organization_id: int) -> int:
+    """Return how many people were written to for the first time within 24 hours."""
+    since = timezone.now() - DAY
+    new = Contact.objects.filter(organization=organization_id, first_written_at__gt=since)
+    return new.filter(Q(last_received_at=None) | Q(last_received_at__gt=since)).count()
