@@ -168,8 +168,11 @@ class Application(ManagedProcess):
 
     def new_organizations(self, *names: str) -> list[int]:
         """Create organizations. Returns their ids."""
-        completed = self.manage("create_organization", *names)
-        return [int(line) for line in completed.split()]
+        answers = [
+            self.request("POST", "/api/v1/organizations", body={"name": name}) for name in names
+        ]
+        assert all(answer.status == 201 for answer in answers), answers
+        return [answer.body["id"] for answer in answers]
 
     def manage(self, *arguments: str) -> str:
         """Run another management command on the same data. Returns what it printed."""
