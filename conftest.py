@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 
 import pytest
@@ -31,13 +31,23 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] += f".{worker}"
 
 
-@pytest.hookimpl(tryfirst=True)  # Before pytest chooses by markers.
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of apps as `servers`, so that new files run on servers, too."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # Before pytest chooses by markers.
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    """Mark the tests of apps as `servers`, so that new files run on servers, too.
+
+    Files keep the order of pytest.ini, tests in them the order of pytest-django, which would start
+    with all tests of the database, and leave the slow ones of running products to the end.
+    """
     for item in items:
         app = item.path.relative_to(config.rootpath).parts[0]
         if app in APPS and item.get_closest_marker("sqlite_only") is None:
             item.add_marker(pytest.mark.servers)
+    paths = dict.fromkeys(item.path for item in items)
+    places = {path: place for place, path in enumerate(paths)}
+    yield
+    items.sort(key=lambda item: places[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)
