@@ -79,10 +79,10 @@ def _lock_sending(organization_id: int, message_id: int, *others: State) -> Mess
 def _accept(message: Message, outcome: SendOutcome) -> None:
     at = datetime.fromtimestamp(outcome.at, UTC) if outcome.at else timezone.now()
     message.whatsapp_id, message.happened_at = outcome.whatsapp_id, at
-    statuses.set_state(message, State.SENT)
-    statuses.save(message.organization_id, [message], "whatsapp_id", "happened_at")
     message.contact.last_sent_at = timezone.now()
     message.contact.save(update_fields=["last_sent_at"])
+    statuses.set_state(message, State.SENT)
+    statuses.save(message.organization_id, [message], "whatsapp_id", "happened_at")
     receipts.apply_early(message.organization_id, [message])
 
 

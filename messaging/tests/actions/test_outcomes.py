@@ -32,7 +32,7 @@ def test_accepted_message_is_sent_with_whatsapps_id_and_time(
     [event] = linked.events("message.status")
     assert event.data == {
         "id": sent.public_id,
-        **{"state": "sent", "reason": None, "waId": None, "whatsappId": "3EB0A"},
+        **{"state": "sent", "reason": None, "waId": ANA, "whatsappId": "3EB0A"},
         "at": sent.sent_at.isoformat(),
     }
 
