@@ -26,3 +26,4 @@ async def test_host_finds_no_secret_of_the_service(monkeypatch: pytest.MonkeyPat
         host.kill()
     assert b"HTTPS_PROXY=" in environment
     assert b"m4rker" not in environment
+    assert b"NEONIZE_BOT_TAG=off" in environment.split(b"\0"), "messages are not a bot's"

@@ -68,3 +68,23 @@ def test_host_loads_no_binding_of_neonize_and_no_subprocess() -> None:
         "print(sorted({'neonize._binder', 'neonize.client', 'subprocess'} & set(sys.modules)))"
     )
     assert run(script).strip() == "[]"
+
+
+READS_ARGUMENT = """
+import ctypes
+from connections.worker.child import go_library, library_messages, neonize_gateway
+from connections.worker.child.watched_memory import WatchedMemory
+
+neonize_gateway.preload(simulated=False)
+go = go_library.GoLibrary(go_library.path_in(neonize_gateway._home))
+jid = WatchedMemory(library_messages.jid("1", "lid"))
+assert not jid.was_read()
+answer = go.SendMessage(b"nobody", ctypes.c_char_p(jid.address), jid.size, b"", 0)
+assert library_messages.parse_sent(answer)[2] == "client is nil"
+print(jid.was_read())
+"""
+
+
+def test_library_reads_the_recipient_only_in_the_call() -> None:
+    """The lock (library_lock.py) takes this for the sign that the library has read its maps."""
+    assert run(READS_ARGUMENT).strip().splitlines()[-1] == "True"

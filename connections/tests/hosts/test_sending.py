@@ -20,6 +20,7 @@ from connections.tests.support.linked_clients import (
     text_to,
     wait_for,
 )
+from connections.worker.child.library_client import FIRST_CALLBACK_SECONDS
 from connections.worker.hosts.answers import SendResult
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.hosts.handle import HostHandle
@@ -94,6 +95,22 @@ async def test_silent_send_of_one_organization_holds_no_other(
     assert (await waiting).maybe_sent
     assert await queued == SendResult(error="stopped")
     assert [message["text"] for message in simulator.control.messages(FIRST)] == ["silent"]
+
+
+async def test_dial_that_hangs_holds_no_other_send(
+    fork_server: ForkServer, host: HostHandle, simulator: Simulator, tmp_path: Path
+) -> None:
+    databases = {number: tmp_path / f"{number}.sqlite3" for number in (FIRST, SECOND)}
+    for number, database in databases.items():
+        await link_store(fork_server, simulator, database, number)
+    client = await open_linked(host, databases[FIRST])
+    simulator.control.arm("no_server_hello", count=1)
+    before = time.monotonic()
+    dialling = [host.open(str(databases[SECOND])), host.open(str(tmp_path / "new.sqlite3"))]
+    await until(lambda: not simulator.control.faults(), "a dial that hangs")
+    assert (await client.send(text_to(FIRST, "meanwhile"), SECONDS)).error == ""
+    assert time.monotonic() - before < FIRST_CALLBACK_SECONDS, "what a start waits for its dial"
+    assert all(other._events.empty() for other in dialling)
 
 
 async def test_send_without_answer_of_a_killed_host_is_maybe_sent(
