@@ -85,7 +85,8 @@ class Phones:
             if self._send_copy(phone, device, sent, own):
                 reached.append(str(device.jid))
         if to is not phone:
-            self._record(to, phone.number, str(phone.jid(0)), message_id, content.decode(plain)[1])
+            received = content.decode(plain)[1] if to.number in self.people else message
+            self._record(to, phone.number, str(phone.jid(0)), message_id, received)
         return message_id, reached
 
     def receive(self, phone: Phone, sender: Device, node: Node, encrypted: Node) -> None:
@@ -190,7 +191,11 @@ class Phones:
     def _record(
         self, phone: Phone, number: str, sender: str, message_id: str, message: Content
     ) -> None:
-        if self._store.add_received(phone.number, number, message_id, json.dumps(message)):
+        """Record a message in the list of a person; other phones only have a log."""
+        is_first = phone.number not in self.people or self._store.add_received(
+            phone.number, number, message_id, json.dumps(message)
+        )
+        if is_first:
             self._log(phone, message_id, sender, message)
 
     def _log(self, phone: Phone, message_id: str, sender: str, message: Content) -> None:

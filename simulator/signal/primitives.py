@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
+import os
 import random
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -25,18 +27,23 @@ class Unreadable(ValueError):
 
 def new_private_key() -> bytes:
     """Return a new X25519 private key."""
-    return X25519PrivateKey.generate().private_bytes_raw()
+    return os.urandom(32)
 
 
 def public_key(private: bytes) -> bytes:
     """Return the public key of an X25519 private key."""
-    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+    return _load(private).public_key().public_bytes_raw()
 
 
 def agree(private: bytes, public: bytes) -> bytes:
     """Return the shared secret of two X25519 keys. Raises ValueError for an unusable one."""
-    key = X25519PrivateKey.from_private_bytes(private)
-    return key.exchange(X25519PublicKey.from_public_bytes(public))
+    return _load(private).exchange(X25519PublicKey.from_public_bytes(public))
+
+
+@functools.lru_cache(4096)
+def _load(private: bytes) -> X25519PrivateKey:
+    """Return the key of its bytes; this computes the public key, so it costs as much as `agree`."""
+    return X25519PrivateKey.from_private_bytes(private)
 
 
 def with_type(public: bytes) -> bytes:
