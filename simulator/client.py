@@ -95,7 +95,7 @@ class ControlClient:
         """Let a person report to an account that messages were read, or played."""
         self._object("POST", f"/people/{number}/read", {"to": to, "ids": ids, "played": played})
 
-    def type(self, number: str, to: str, on: bool = True) -> None:
+    def set_typing(self, number: str, to: str, on: bool = True) -> None:
         """Let a person type, or stop typing, in the chat with an account."""
         self._object("POST", f"/people/{number}/typing", {"to": to, "on": on})
 

@@ -109,11 +109,13 @@ class Mailbox:
             self._connection = None
             self._unsent.clear()
 
-    def clear(self) -> None:
-        """Delete all stanzas."""
+    def clear(self) -> list[Node]:
+        """Delete all stanzas, and return them."""
+        dropped = [waiting.node for waiting in self._waiting.values()]
         self._waiting.clear()
         self._unsent.clear()
         self._store.delete_all_waiting(self._jid)
+        return dropped
 
     def _pump(self) -> None:
         """Write what waits, as far as the companion reads it."""
@@ -169,10 +171,11 @@ class Mailboxes:
             box = self._boxes[device] = Mailbox(device, self._store, self._delivery)
         return box
 
-    def delete(self, device: Jid) -> None:
-        """Delete a mailbox with its stanzas."""
-        self.of(device).clear()
+    def delete(self, device: Jid) -> list[Node]:
+        """Delete a mailbox with its stanzas, and return them."""
+        dropped = self.of(device).clear()
         del self._boxes[device]
+        return dropped
 
     def clear(self) -> None:
         """Forget all mailboxes; their stanzas are deleted elsewhere."""

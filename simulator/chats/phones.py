@@ -80,6 +80,7 @@ class Phones:
         self._world.statistics.people_messages += 1
         devices = [device for device in self._directory.companions(to) if to is not phone]
         reached = [str(d.jid) for d in devices if self._send_copy(phone, d, sent, plain)]
+        self._store.set_devices(sent, len(reached))
         own = content.encode_device_sent(str(to.lid_jid(0)), plain)
         for device in self._directory.companions(phone):
             if self._send_copy(phone, device, sent, own):
@@ -139,11 +140,18 @@ class Phones:
 
     def note_delivery(self, node: Node) -> None:
         """Record that a stanza was written to a connection."""
+        self._note(node, "delivered_at")
+
+    def note_drop(self, node: Node) -> None:
+        """Record that a companion was unlinked before it has confirmed a stanza."""
+        self._note(node, "dropped_at")
+
+    def _note(self, node: Node, column: str) -> None:
         sender = node.attrs.get("from")
         if node.tag != "message" or not isinstance(sender, Jid) or sender.device:
             return
         if phone := self._directory.find(sender):
-            self._store.mark_sent(phone.number, node.get("id"), "delivered_at")
+            self._store.mark_sent(phone.number, node.get("id"), column)
 
     def send_receipts(self, phone: Phone, to: Phone, ids: list[str], kind: str = "") -> None:
         """Report to all companions of an account about its messages: delivered, read or played.

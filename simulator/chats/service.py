@@ -91,7 +91,8 @@ class Chats:
         self._notify_device_list(device)
 
     def _unlinked(self, device: Device) -> None:
-        self._mailboxes.delete(device.jid)
+        for node in self._mailboxes.delete(device.jid):
+            self.phones.note_drop(node)
         self.phones.forget_device(device)
         self._router.forget_device(device)
         self._notify_device_list(device)

@@ -27,8 +27,8 @@ CREATE INDEX IF NOT EXISTS waiting_device ON waiting (device);
 CREATE TABLE IF NOT EXISTS sent (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT NOT NULL, recipient TEXT NOT NULL,
     id TEXT NOT NULL, content TEXT NOT NULL, plain BLOB NOT NULL,
-    at REAL NOT NULL, delivered_at REAL, receipted_at REAL, read_at REAL, played_at REAL,
-    UNIQUE (number, id));
+    at REAL NOT NULL, devices INTEGER NOT NULL DEFAULT 0, delivered_at REAL, receipted_at REAL,
+    read_at REAL, played_at REAL, dropped_at REAL, UNIQUE (number, id));
 CREATE INDEX IF NOT EXISTS sent_recipient ON sent (recipient, seq);
 CREATE TABLE IF NOT EXISTS received (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, number TEXT NOT NULL, sender TEXT NOT NULL,
@@ -37,8 +37,9 @@ CREATE TABLE IF NOT EXISTS received (
 CREATE INDEX IF NOT EXISTS received_number ON received (number, seq);
 CREATE INDEX IF NOT EXISTS received_id ON received (number, id);
 """
+_VERSION = 1  # to be raised with each change of the schema
 _TABLES = ("person", "signal_session", "waiting", "sent", "received")
-_TIMES = {"delivered_at", "receipted_at", "read_at", "played_at"}
+_TIMES = ("delivered_at", "receipted_at", "read_at", "played_at", "dropped_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ class ChatStore:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._db = database
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version != _VERSION:
+            # Messages of an older simulator are not worth a migration.
+            drops = " ".join(f"DROP TABLE IF EXISTS {table};" for table in _TABLES)
+            self._db.executescript(f"BEGIN; {drops} COMMIT; PRAGMA user_version = {_VERSION};")
         self._db.executescript(_SCHEMA)
 
     def people(self) -> Iterator[Person]:
@@ -143,6 +149,13 @@ class ChatStore:
         ).fetchone()
         return None if row is None else dict(json.loads(row[0]))
 
+    def set_devices(self, sent: Sent, devices: int) -> None:
+        """Store how many companions of the recipient get a copy of a message."""
+        self._db.execute(
+            "UPDATE sent SET devices = ? WHERE number = ? AND id = ?",
+            (devices, sent.number, sent.id),
+        )
+
     def mark_sent(self, number: str, message_id: str, column: str) -> None:
         """Set one of the times of a sent message to now, unless it is set."""
         assert column in _TIMES
@@ -154,9 +167,8 @@ class ChatStore:
     def sent(self, recipient: str, after: int, limit: int) -> list[dict[str, Any]]:
         """Return what phones have sent, to one account or (empty) to all, and its fate."""
         rows = self._db.execute(
-            "SELECT seq, number, recipient, id, content, at, delivered_at, receipted_at,"
-            " read_at, played_at FROM sent WHERE seq > ? AND (? = '' OR recipient = ?)"
-            " ORDER BY seq LIMIT ?",
+            f"SELECT seq, number, recipient, id, content, at, devices, {', '.join(_TIMES)}"
+            " FROM sent WHERE seq > ? AND (? = '' OR recipient = ?) ORDER BY seq LIMIT ?",
             (after, recipient, recipient, limit),
         )
         return [_sent(*row) for row in rows]
@@ -211,12 +223,10 @@ def _sent(
     message_id: str,
     content: str,
     at: float,
-    delivered_at: float | None,
-    receipted_at: float | None,
-    read_at: float | None,
-    played_at: float | None,
+    devices: int,
+    *times: float | None,
 ) -> dict[str, Any]:
-    state = "receipted" if receipted_at else "delivered" if delivered_at else "queued"
+    by_name = dict(zip(_TIMES, times, strict=True))
     return {
         "index": seq,
         "from": number,
@@ -224,9 +234,18 @@ def _sent(
         "id": message_id,
         **json.loads(content),
         "at": at,
-        "state": state,
-        "delivered_at": delivered_at,
-        "receipted_at": receipted_at,
-        "read_at": read_at,
-        "played_at": played_at,
+        "devices": devices,
+        "state": _state(devices, by_name),
+        **by_name,
     }
+
+
+def _state(devices: int, times: dict[str, float | None]) -> str:
+    """Return the fate of a message at the recipient's companions."""
+    if times["receipted_at"] or times["read_at"]:
+        return "receipted"
+    if not devices:
+        return "no_devices"
+    if times["dropped_at"]:
+        return "dropped"
+    return "delivered" if times["delivered_at"] else "queued"

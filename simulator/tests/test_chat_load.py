@@ -57,7 +57,11 @@ class ChatClient(LightClient):
 
     def confirm(self, receipt: Node) -> None:
         """Acknowledge a receipt."""
-        attrs: dict[str, Attribute] = {"class": "receipt", "id": receipt.get("id"), "to": receipt.attrs["from"]}
+        attrs: dict[str, Attribute] = {
+            "class": "receipt",
+            "id": receipt.get("id"),
+            "to": receipt.attrs["from"],
+        }
         if receipt.get("type"):
             attrs["type"] = receipt.get("type")
         self.send(Node("ack", attrs))

@@ -221,7 +221,7 @@ def test_person_reports_what_was_read(simulator: Simulator, org: Companion, play
 def test_typing_is_seen_on_both_sides(simulator: Simulator, org: Companion) -> None:
     org.send_text(PERSON, "hello")
     for on, state in ((True, 1), (False, 2)):
-        simulator.control.type(PERSON, NUMBER, on)
+        simulator.control.set_typing(PERSON, NUMBER, on)
         event = org.wait("Typing")
         assert event["Chat"].endswith("@lid")
         assert event["state"] == state

@@ -6,11 +6,13 @@ import asyncio
 from pathlib import Path
 
 from simulator.chats.directory import bundle_nodes
+from simulator.chats.store import ChatStore, Person
 from simulator.jids import SERVER, Jid
 from simulator.nodes import Node
 from simulator.process import Simulator, start
 from simulator.signal.identity import Identity
 from simulator.signal.session import SignalSession
+from simulator.store import Store
 from simulator.xeddsa import KeyPair
 
 from .companions import companion, link, linked
@@ -91,6 +93,27 @@ def test_message_comes_again_until_it_is_confirmed(simulator: Simulator) -> None
     run(simulator, step)
 
 
+def test_fate_of_messages_to_an_unlinked_account_is_known(
+    simulator: Simulator, database: Path
+) -> None:
+    control = simulator.control
+    control.save_person(PERSON)
+    with linked(simulator, database, NUMBER) as org:
+        control.say(PERSON, NUMBER, "read")
+        org.wait("Message")
+        eventually(lambda: control.sent(NUMBER), lambda rows: rows[0]["receipted_at"])
+    control.say(PERSON, NUMBER, "waits")
+    control.unlink(number=NUMBER)
+    control.say(PERSON, NUMBER, "only for the phone")
+    fates = [(row["state"], row["devices"]) for row in control.sent(NUMBER)]
+    assert fates == [("receipted", 1), ("dropped", 1), ("no_devices", 0)]
+    assert [message["text"] for message in control.messages(NUMBER)] == [
+        "read",
+        "waits",
+        "only for the phone",
+    ]
+
+
 def test_receipts_wait_until_they_are_acknowledged(simulator: Simulator, database: Path) -> None:
     simulator.control.save_person(PERSON, auto="none")
     with linked(simulator, database, NUMBER) as org:
@@ -156,3 +179,15 @@ def test_companion_uploads_new_keys_when_few_are_left(simulator: Simulator, data
         run(simulator, step)
         uploads = lambda: simulator.control.stats()["prekey_uploads"]  # noqa: E731
         eventually(uploads, lambda count: count == before + 1)
+
+
+def test_tables_of_an_older_simulator_are_replaced(tmp_path: Path) -> None:
+    store = Store(tmp_path / "world.db")
+    store.database.executescript("CREATE TABLE sent (number TEXT); CREATE TABLE waiting (x TEXT);")
+    chats = ChatStore(store.database)
+    assert (chats.sent("", 0, 10), list(chats.waiting())) == ([], [])
+    chats.save_person(Person(PERSON))
+    store.close()
+    store = Store(tmp_path / "world.db")
+    assert list(ChatStore(store.database).people()) == [Person(PERSON)]
+    store.close()
