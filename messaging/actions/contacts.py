@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from messaging.models import FILLABLE_STATES, Contact, Message
 from organizations.phone_numbers import spellings
@@ -155,11 +155,18 @@ def _spelled(number: str) -> tuple[str, ...]:
 
 def _drop_doubled(into: Contact, other: Contact) -> None:
     """Delete one of each two rows of one message: the one whose text is not known."""
-    ids = Message.objects.filter(contact=other).exclude(whatsapp_id="").values("whatsapp_id")
-    kept = Message.objects.filter(contact=into, whatsapp_id__in=ids)
-    kept.filter(state__in=FILLABLE_STATES).delete()
-    ids = Message.objects.filter(contact=into).exclude(whatsapp_id="").values("whatsapp_id")
-    other.messages.filter(whatsapp_id__in=ids).delete()
+    _also_in(other).filter(contact=into, state__in=FILLABLE_STATES).delete()
+    _also_in(into).filter(contact=other).delete()
+
+
+def _also_in(contact: Contact) -> QuerySet[Message]:
+    """Return the messages that have a row in the chat of this contact, too."""
+    same = Message.objects.filter(
+        contact=contact,
+        whatsapp_id=OuterRef("whatsapp_id"),
+        direction=OuterRef("direction"),
+    )
+    return Message.objects.exclude(whatsapp_id="").filter(Exists(same))
 
 
 def _latest(one: datetime | None, other: datetime | None) -> datetime | None:

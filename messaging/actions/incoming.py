@@ -123,20 +123,24 @@ class _Inbox:
             if change.edited is not None and change.edited.pk is not None:
                 self._changed[change.edited.pk] = change.edited
             return
-        existing = self._existing(whatsapp_id, contact)
+        existing = self._existing(whatsapp_id, contact, record["from_me"])
         if existing is None:
             self._create(record, contact)
         elif record["kind"] == "message" and existing.state in FILLABLE_STATES:
             self._fill(existing, record, contact)
 
-    def _existing(self, whatsapp_id: str, contact: Contact) -> Message | None:
-        """Return the row of a message.
+    def _existing(self, whatsapp_id: str, contact: Contact, from_me: bool) -> Message | None:
+        """Return the row of a message: of one of ours, or of one of the person's.
 
         One whose text is not known yet may be in another chat, as the person's other address was
         not known then.
         """
         rows = self._rows.get(whatsapp_id, [])
-        same = (row for row in rows if row.contact_id == contact.pk)
+        same = (
+            row
+            for row in rows
+            if row.contact_id == contact.pk and (row.direction != Direction.IN) == from_me
+        )
         unknown = (row for row in rows if row.state in FILLABLE_STATES)
         return next(same, None) or next(unknown, None)
 

@@ -69,7 +69,8 @@ def delete_old_early_receipts() -> None:
 def _sent_messages(organization_id: int, ids: set[str]) -> dict[str, Message]:
     own = Message.objects.filter(organization=organization_id, whatsapp_id__in=ids)
     own = own.exclude(direction=Message.Direction.IN).select_related("contact")
-    own = own.defer("content", "contact__name")
+    # What we sent counts before a row of what was thought lost.
+    own = own.defer("content", "contact__name").order_by("direction", "pk")
     return {message.whatsapp_id: message for message in own}
 
 

@@ -656,7 +656,7 @@ class Migration(migrations.Migration):
             model_name="message",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("whatsapp_id", ""), _negated=True),
-                fields=("organization", "contact", "whatsapp_id"),
+                fields=("organization", "contact", "whatsapp_id", "direction"),
                 name="one_message_per_chat_and_id",
             ),
         ),

@@ -113,7 +113,8 @@ class Message(models.Model):
         verbose_name_plural = lazy("messages")
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "contact", "whatsapp_id"],
+                # With the direction: whoever gets a message could choose its id for an own one.
+                fields=["organization", "contact", "whatsapp_id", "direction"],
                 condition=~Q(whatsapp_id=""),
                 name="one_message_per_chat_and_id",
             )

@@ -8,7 +8,7 @@ import pytest
 
 from messaging.actions import incoming, lost
 from messaging.models import HandledId, Message, MessagingSettings, Outbox
-from messaging.tests.support.linked import ANA, BEA, Linked, age
+from messaging.tests.support.linked import ANA, BEA, Linked, age, reread
 from messaging.tests.support.records import (
     LID,
     OWN_NUMBER,
@@ -92,6 +92,18 @@ def test_own_message_that_comes_back_is_not_stored_again(linked: Linked) -> None
     sent = linked.send(ANA)
     linked.store(message(ANA, from_me=True, id=sent.whatsapp_id))
     assert len(linked.messages()) == 1
+
+
+def test_message_with_the_id_of_one_of_ours_is_another_message(linked: Linked) -> None:
+    linked.enqueue(ANA)
+    taken = linked.take()
+    assert taken is not None
+    # The person has it before WhatsApp's answer is stored, and so knows the id.
+    linked.store(message(ANA, id="3EB0A"))
+    sent = linked.record(taken, whatsapp_id="3EB0A")
+    linked.store(message(ANA, id="3EB0A"), receipt("3EB0A"))
+    assert {found.state for found in linked.messages()} == {State.RECEIVED, State.DELIVERED}
+    assert reread(sent).state == State.DELIVERED
 
 
 def test_answer_names_what_it_answers(linked: Linked) -> None:
