@@ -1,0 +1,85 @@
+"""The number of queries does not grow with the number of messages."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries
+
+from messaging.actions import dispatch
+from messaging.models import Contact, Message
+from messaging.tests.support.linked import ANA, Linked
+from messaging.tests.support.records import LID, Record, change, message, receipt
+
+pytestmark = pytest.mark.django_db
+
+
+def count_queries(linked: Linked, *records: Record) -> int:
+    with CaptureQueriesContext(database) as queries:
+        linked.store(*records)
+    return len(queries)
+
+
+def burst(size: int) -> list[Record]:
+    """Return messages of as many people, half of them with files."""
+    texts = [message(f"4915112{number:06}", f"{LID}{number}") for number in range(size)]
+    about = {"image": {"size": 5, "sha256": "ab" * 32, "filename": "a.png"}, "media": "aGk="}
+    pictures = [{**record, "type": "image", **about} for record in texts[::2]]
+    return [*pictures, *texts[1::2]]
+
+
+def test_burst_of_two_hundred_messages_takes_few_queries(linked: Linked) -> None:
+    linked.store(message(ANA))
+    # SQLite takes a batch of rows in several statements.
+    most = 15 if database.vendor == "postgresql" else 25
+    assert count_queries(linked, *burst(200)) <= most
+
+
+def test_burst_that_is_read_again_takes_as_few(linked: Linked) -> None:
+    records = burst(200)
+    linked.store(*records)
+    assert count_queries(linked, *records) < 10
+
+
+def test_burst_of_reactions_and_groups_takes_as_many_queries_as_one(linked: Linked) -> None:
+    linked.store(*burst(2))
+    stored = linked.messages()
+
+    def changes(size: int) -> list[Record]:
+        made = [
+            change("reaction", stored[0].whatsapp_id, of_us=False, number=ANA, emoji=str(number))
+            for number in range(size)
+        ]
+        return [*made, *(message(ANA, type="protocol") for _ in range(size))]
+
+    linked.store(*changes(1))
+    assert count_queries(linked, *changes(100)) <= count_queries(linked, *changes(1)) < 15
+
+
+def test_receipts_of_two_hundred_messages_take_few_queries(linked: Linked) -> None:
+    sent = [linked.enqueue() for _ in range(200)]
+    Message.objects.update(state="sent")
+    for number, found in enumerate(sent):
+        Message.objects.filter(pk=found.pk).update(whatsapp_id=f"3EB0{number}")
+    ids = [f"3EB0{number}" for number in range(200)]
+    assert count_queries(linked, *map(receipt, ids)) < 15
+    assert not Message.objects.exclude(state="delivered").exists()
+
+
+def test_taking_one_of_many_messages_takes_as_many_queries_as_one_of_few(
+    linked: Linked, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(100):
+        linked.enqueue(f"4915112{number:06}")
+    with django_assert_max_num_queries(18):
+        assert dispatch.take(linked.fence) is not None
+
+
+def test_enqueue_takes_few_queries(
+    linked: Linked, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    linked.enqueue(ANA, key="order-1")
+    with django_assert_max_num_queries(13):
+        linked.enqueue(ANA, key="order-2")
+    assert Contact.objects.count() == 1
