@@ -50,7 +50,7 @@ def test_reaction_is_added_and_removed(chat: Chat) -> None:
 
 
 def test_message_written_on_the_phone_is_sent_elsewhere(chat: Chat) -> None:
-    chat.application.simulator.write_on_phone(chat.number, chat.person, "Já respondi")
+    chat.application.simulator.say(chat.number, chat.person, "Já respondi")
     data = chat.wait_for_event("message.sent_elsewhere")["data"]
     assert data["text"] == {"body": "Já respondi"}
     assert data["to"]["phone"] == f"+{chat.person}"
@@ -78,7 +78,7 @@ def test_picture_that_is_gone_at_whatsapp_has_failed(chat: Chat) -> None:
 
 def test_connection_that_drops_and_comes_back_is_in_the_log(chat: Chat) -> None:
     chat.application.simulator.drop(number=chat.number)
-    states = []
+    states: list[str] = []
 
     def back() -> bool:
         states.extend(event["data"]["state"] for event in chat.events("connection.changed"))
