@@ -10,6 +10,11 @@ SENTENCES = {
     # Queued, held.
     "not_sent_yet": _("WhatsApp could not be reached; it is tried again."),
     "interrupted": _("It was not sent before the service was interrupted; it is tried again."),
+    "its_turn": _("It waits for its turn."),
+    "not_connected": _("WhatsApp is not connected. It leaves when it is connected again."),
+    "not_linked": _("No phone is linked. It leaves when one is linked in time."),
+    "sending_stopped": _("Sending is stopped for this organization."),
+    "day_full": _("As many new people as a day allows were written to; it waits."),
     "replies_only": _("WhatsApp only lets this number answer at the moment; it waits."),
     "new_link": _("A phone was linked anew meanwhile. Decide whether it is still to be sent."),
     # Failed.
