@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from connections.tests.support.linked_clients import (
     spooled_lines,
     text_to,
 )
+from connections.worker.child import neonize_gateway
 from connections.worker.hosts.answers import Downloaded
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.hosts.fork_server import ForkServer
@@ -128,6 +130,27 @@ async def test_media_that_is_gone_or_too_large_writes_no_file(
     simulator.control.arm("media_error", status=404)
     done = await linked.client.download(line["media"], str(path), LIMIT, SECONDS)
     assert done == Downloaded("gone")
+    assert not path.exists()
+
+
+async def test_media_larger_than_its_message_says_is_not_downloaded(
+    linked: Linked, tmp_path: Path
+) -> None:
+    """The library would read all of it into memory."""
+    line = await linked.receive("document", {"mime_type": "text/plain", "size": 3 * LIMIT})
+    neonize_gateway.preload(simulated=False)
+    e2e = importlib.import_module("neonize.proto.waE2E.WAWebProtobufsE2E_pb2")
+    message = e2e.Message.FromString(base64.b64decode(line["media"]))
+    message.documentMessage.fileLength = 1
+    path = tmp_path / "file"
+
+    async def download() -> Downloaded:
+        media = base64.b64encode(message.SerializeToString()).decode()
+        return await linked.client.download(media, str(path), LIMIT, SECONDS)
+
+    assert await download() == Downloaded("too_large")
+    message.documentMessage.directPath = ".example" + message.documentMessage.directPath
+    assert await download() == Downloaded("failed")
     assert not path.exists()
 
 

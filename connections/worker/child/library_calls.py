@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from connections.worker.child import go_errors, sent_content
+from connections.worker.child import go_errors, media_size, sent_content
 from connections.worker.child import library_messages as messages
 from connections.worker.child.call_queue import CallQueue
 from connections.worker.child.go_errors import SendFailure
@@ -245,8 +245,10 @@ class LibraryCalls:
         self._downloads.put(run, lambda: answer("failed"))
 
     def _download(self, message: bytes, path: str, limit: int) -> tuple[int, str]:
-        mime_type, size = messages.media_of(message)
-        if size > limit:
+        part, media_type = messages.media_of(message)
+        if part is None:
+            raise CallFailed("failed")
+        if part.fileLength > limit or _real_size(part, media_type, limit) > limit:
             raise CallFailed("too_large")
         with self._call():
             answer = self._go.DownloadAny(self._client, message, len(message))
@@ -258,7 +260,17 @@ class LibraryCalls:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "wb") as file:
             file.write(data)
-        return len(data), mime_type
+        return len(data), part.mimetype
+
+
+def _real_size(part: Any, media_type: str, limit: int) -> int:
+    """Return how large media really is, as far as that can be asked. Raises CallFailed."""
+    try:
+        return media_size.real_size(part, media_type, limit) or 0
+    except media_size.MediaGone:
+        raise CallFailed("gone") from None
+    except OSError:
+        raise CallFailed("failed") from None
 
 
 def _failed_send(failure: SendFailure) -> Event:

@@ -24,6 +24,15 @@ SUBSCRIBED = bytes(
 UNLINKED = (LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST)
 # The library's error when none of the numbers is on WhatsApp.
 NOTHING_FOUND = "Function returned nothing."
+# The media host's names of what messages carry.
+MMS_TYPES = {
+    "imageMessage": "image",
+    "stickerMessage": "image",
+    "videoMessage": "video",
+    "ptvMessage": "video",
+    "audioMessage": "audio",
+    "documentMessage": "document",
+}
 PLAIN_EVENTS = {
     CONNECTED: "connected",
     KEEPALIVE_TIMEOUT: "silent",
@@ -131,14 +140,14 @@ def parse_stored_jid(data: bytes) -> str:
     return str(messages.GetJIDFromStoreReturnFunction.FromString(data).Jid.User)
 
 
-def media_of(message: bytes) -> tuple[str, int]:
-    """Return the type and the size in bytes that a message gives for its media."""
+def media_of(message: bytes) -> tuple[Any, str]:
+    """Return the part of a message that has media, and WhatsApp's type of it; None without."""
     from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
 
-    for _, part in e2e.Message.FromString(message).ListFields():
-        if hasattr(part, "mimetype"):
-            return str(part.mimetype), int(part.fileLength)
-    return "", 0
+    for field, part in e2e.Message.FromString(message).ListFields():
+        if field.name in MMS_TYPES:
+            return part, MMS_TYPES[field.name]
+    return None, ""
 
 
 def request_phone_code(go: Any, client: bytes, number: str) -> Event:
