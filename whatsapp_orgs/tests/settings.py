@@ -16,5 +16,12 @@ os.environ["SECRET_KEY"] = secrets.token_urlsafe(48)
 
 from whatsapp_orgs.settings import *  # noqa: E402, F403
 
+MIDDLEWARE = [
+    "whatsapp_orgs.tests.support.static_files.SharedStaticFiles"
+    if name == "whitenoise.middleware.WhiteNoiseMiddleware"
+    else name
+    for name in MIDDLEWARE  # noqa: F405
+]
+
 del os.environ["SECRET_KEY"]
 os.environ["DJANGO_SETTINGS_MODULE"] = "whatsapp_orgs.settings"
