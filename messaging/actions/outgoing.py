@@ -143,7 +143,6 @@ def resend(organization_id: int, message_id: int, actor: Actor) -> Message:
         type=earlier.type,
         content=earlier.content,
         media=media,
-        on_unknown=earlier.on_unknown,
         resends=earlier,
     )
     return _create(again, actor)

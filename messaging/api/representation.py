@@ -89,7 +89,7 @@ def _state(message: Message) -> Json:
         "waId": message.contact.wa_id if out else None,
         "whatsappId": message.whatsapp_id or None,
         "resends": message.resends.public_id if message.resends else None,
-        "onUnknown": message.on_unknown if out else None,
+        "onUnknown": _on_unknown(message) if out else None,
         "createdAt": _iso(message.created_at),
         "at": _iso(message.happened_at),
         "expiresAt": _iso(message.expires_at),
@@ -100,6 +100,12 @@ def _state(message: Message) -> Json:
         "playedAt": _iso(message.played_at),
         "endedAt": _iso(message.ended_at),
     }
+
+
+def _on_unknown(message: Message) -> str:
+    """Return what the sender asked for, also after it was done."""
+    choices = Message.OnUnknown
+    return choices.RESEND if message.on_unknown == choices.RESENT else message.on_unknown
 
 
 def _iso(time: datetime | None) -> str | None:

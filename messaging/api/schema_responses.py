@@ -7,13 +7,13 @@ from typing import Any
 from rest_framework import serializers
 
 from messaging.api.content import CONTENT
+from messaging.api.serializers import ON_UNKNOWN
 from messaging.models import Media, Message
 from messaging.reasons import SENTENCES
 from organizations.api.schema import TrueField
 
 MESSAGE_STATES = [str(state) for state in Message.State]
 DIRECTIONS = [str(direction) for direction in Message.Direction]
-ON_UNKNOWN = [str(choice) for choice in Message.OnUnknown]
 MEDIA_STATES = [str(state) for state in Media.State]
 REASONS = sorted(reason for reason in SENTENCES if reason)
 

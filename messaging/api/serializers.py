@@ -27,6 +27,9 @@ ANSWERS_NOTHING = _("A message of this type cannot answer another one.")
 BAD_CURSOR = _("It is not one that an earlier answer gave.")
 UNKNOWN_STATE = _("There is no state “{state}”.")
 
+# The third value is for the action alone.
+ON_UNKNOWN = [Message.OnUnknown.KEEP.value, Message.OnUnknown.RESEND.value]
+
 LID = re.compile(r"\d{1,30}@lid")
 
 
@@ -75,7 +78,7 @@ class NewMessageSerializer(serializers.Serializer[Any]):
         help_text="When it is of no use any more: in the future, within 24 hours. Default: 1 hour.",
     )
     onUnknown = serializers.ChoiceField(
-        Message.OnUnknown.values,
+        ON_UNKNOWN,
         default=Message.OnUnknown.KEEP.value,
         help_text="What happens when nobody knows whether it went out: it stays unknown, or it is "
         "sent once more and may arrive twice.",

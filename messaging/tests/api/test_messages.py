@@ -224,7 +224,8 @@ def test_resending_makes_a_new_message_that_names_the_old_one(
 
 
 def test_message_is_resent_once(sender: MessageApi, organization: Organization) -> None:
-    old = outgoing(organization, State.UNKNOWN)
+    old = outgoing(organization, State.UNKNOWN, on_unknown=Message.OnUnknown.RESENT)
+    assert sender("get", f"messages/{old.public_id}").json()["onUnknown"] == "resend"
     path = f"messages/{old.public_id}/resend"
     assert sender("post", path).status_code == 202
     assert error(sender("post", path))[:2] == (409, "not_resendable")

@@ -270,6 +270,7 @@ SOMEONE = "a" * 22
         ({"expiresAt": LONG_AGO}, "expiresAt: "),
         ({"expiresAt": MUCH_LATER}, "expiresAt: "),
         ({"onUnknown": "guess"}, "onUnknown: "),
+        ({"onUnknown": "resent"}, "onUnknown: "),
     ],
 )
 def test_bad_field_is_named_and_nothing_is_stored(
