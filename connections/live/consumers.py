@@ -21,9 +21,9 @@ class ConnectionConsumer(LiveConsumer):
     last_sent: Message | None = None
     may_operate: bool | None = None
 
-    def group_to_join(self) -> str:
+    def groups_to_join(self) -> tuple[str, ...]:
         self.organization_id = int(self.scope["url_route"]["kwargs"]["organization_id"])
-        return connection_group(self.organization_id)
+        return (connection_group(self.organization_id),)
 
     def messages(
         self, caller: Caller, requested: bool, changed: set[int], recheck: bool
@@ -56,11 +56,11 @@ def _without_clocks(message: Message) -> Message:
 class ConnectionsConsumer(LiveConsumer):
     """Summaries of all connections that the caller may see: first all, then each that changed."""
 
-    def group_to_join(self) -> str:
+    def groups_to_join(self) -> tuple[str, ...]:
         self.last_sent: dict[int, Message] = {}
         self.organizations: dict[int, Organization] = {}
         self.operable: set[int] = set()
-        return ALL_CONNECTIONS_GROUP
+        return (ALL_CONNECTIONS_GROUP,)
 
     def messages(
         self, caller: Caller, requested: bool, changed: set[int], recheck: bool

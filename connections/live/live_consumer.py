@@ -48,7 +48,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         scope: Any = self.scope
         self.identity: SocketIdentity = scope["identity"]
         self.language = language_of(scope)
-        self.group = self.group_to_join()
+        self.joined = self.groups_to_join()
         self.requested = True
         self.changed: set[int] = set()
         self.wakeup = asyncio.Event()
@@ -59,7 +59,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self.sender.cancel()
         with suppress(asyncio.CancelledError):
             await self.sender
-        await leave_group(self.channel_layer, self.group, self.channel_name)
+        for group in self.joined:
+            await leave_group(self.channel_layer, group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Send everything again. Clients ask now and then, to notice a dead socket or worker."""
@@ -75,7 +76,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self._send_loop()
         except AccessEnded as ended:
             # Stop the notifications, and give the client the reason in the close code.
-            await self.channel_layer.group_discard(self.group, self.channel_name)
+            for group in self.joined:
+                await self.channel_layer.group_discard(group, self.channel_name)
             await self.close(int(ended.code))
         except Exception:
             logger.exception("a socket failed")
@@ -89,7 +91,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             if recheck:
                 # Join before the read, or a change in between is missed. Join again and again: a
                 # membership expires after a day, and a channel layer can be restarted.
-                await self.channel_layer.group_add(self.group, self.channel_name)
+                for group in self.joined:
+                    await self.channel_layer.group_add(group, self.channel_name)
                 rechecked_at = clock()
             self.wakeup.clear()
             requested, self.requested = self.requested, False
@@ -109,8 +112,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
             messages = self.messages(caller, requested, changed, recheck)
             return [json.dumps(message) for message in messages]
 
-    def group_to_join(self) -> str:
-        """Return the group whose notifications this consumer gets."""
+    def groups_to_join(self) -> tuple[str, ...]:
+        """Return the groups whose notifications this consumer gets."""
         raise NotImplementedError
 
     def messages(

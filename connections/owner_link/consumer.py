@@ -37,10 +37,10 @@ class OwnerConsumer(LiveConsumer):
 
     last_sent: Message | None = None
 
-    def group_to_join(self) -> str:
+    def groups_to_join(self) -> tuple[str, ...]:
         scope: Any = self.scope
         self.cookie: str = scope["owner_link_cookie"]
-        return connection_group(scope["owner_link"].connection_id)
+        return (connection_group(scope["owner_link"].connection_id),)
 
     def _read(self, requested: bool, changed: set[int], recheck: bool) -> list[str]:
         link = links.find_by_cookie(self.cookie)

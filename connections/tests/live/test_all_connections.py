@@ -172,7 +172,7 @@ def test_number_of_queries_does_not_depend_on_the_organizations(
         Membership.objects.create(user=alice, organization=extra)
         Connection.objects.of(extra)
     consumer: Any = ConnectionsConsumer()
-    consumer.group_to_join()
+    consumer.groups_to_join()
     with django_assert_max_num_queries(6):
         (told,) = consumer.messages(for_user(alice), True, set(), True)
     assert len(told["connections"]) == 31
