@@ -297,6 +297,14 @@ def drop(organization_id: int) -> int:
     return statuses.change_all(organization_id, held, State.CANCELLED, "dropped")
 
 
+@transaction.atomic
+def discard_waiting(organization_id: int) -> int:
+    """Cancel what is queued. Return how many messages that were."""
+    outboxes.lock(organization_id)
+    waiting = Message.objects.filter(organization=organization_id, state=State.QUEUED)
+    return statuses.change_all(organization_id, waiting, State.CANCELLED, "cancelled")
+
+
 def _lock_held(organization_id: int) -> QuerySet[Message]:
     outboxes.lock(organization_id)
     return Message.objects.filter(organization=organization_id, state=State.HELD)

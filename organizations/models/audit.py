@@ -46,6 +46,16 @@ class AuditEntry(models.Model):
         RECOVERY_CODE_USED = "recovery_code_used", lazy("Recovery code used to log in")
         WORKER_DRAINED = "worker_drained", lazy("Worker drained")
         WORKER_RESUMED = "worker_resumed", lazy("Worker takes organizations again")
+        MESSAGE_SETTINGS_CHANGED = "message_settings_changed", lazy("Message settings changed")
+        SENDING_STOPPED = "sending_stopped", lazy("Sending of messages stopped")
+        SENDING_ALLOWED = "sending_allowed", lazy("Sending of messages allowed again")
+        HELD_MESSAGES_SENT = "held_messages_sent", lazy("Held messages sent")
+        HELD_MESSAGES_DROPPED = "held_messages_dropped", lazy("Held messages dropped")
+        WAITING_MESSAGES_DISCARDED = (
+            "waiting_messages_discarded",
+            lazy("Waiting messages discarded"),
+        )
+        TEXTS_OPENED = "texts_opened", lazy("Messages opened by an administrator")
 
     organization = models.ForeignKey(
         Organization,
