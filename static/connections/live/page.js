@@ -4,6 +4,7 @@ import { Clock, exact } from "./clock.js";
 import { Countdown } from "./countdown.js";
 import { PhoneCode } from "./phone_code.js";
 import { TEXTS, duration, fill } from "../shared/texts.js";
+import { showHead } from "../shared/head.js";
 import { Timeline } from "../history/timeline.js";
 import { Uptime } from "../history/uptime.js";
 
@@ -24,6 +25,7 @@ export class Page {
 
   show(snapshot) {
     this.clock.set(snapshot.now);
+    showHead(snapshot);
     if (this.root.dataset.panel !== snapshot.panel) this.notice("");
     Object.assign(this.root.dataset, { panel: snapshot.panel, reason: snapshot.reason, method: snapshot.method ?? "" });
     this.root.toggleAttribute("data-number", snapshot.number !== "");
