@@ -13,6 +13,7 @@ django_application = handler.application()
 
 # These imports need loaded apps.
 from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa: E402
+from messaging import routing as messaging  # noqa: E402
 from monitoring.endpoints import HealthMiddleware  # noqa: E402
 from organizations.sockets.authentication import AuthMiddleware  # noqa: E402
 from whatsapp_orgs.checks import refuse_bad_start  # noqa: E402
@@ -21,7 +22,9 @@ from whatsapp_orgs.server.proxy_headers import ProxyHeadersMiddleware  # noqa: E
 
 refuse_bad_start()
 
-authenticated: Any = AuthMiddleware(URLRouter(websocket_urlpatterns))
+authenticated: Any = AuthMiddleware(
+    URLRouter([*messaging.websocket_urlpatterns, *websocket_urlpatterns])
+)
 application = HealthMiddleware(
     ProxyHeadersMiddleware(
         ProtocolTypeRouter(

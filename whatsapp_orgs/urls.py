@@ -15,6 +15,7 @@ from django.views.i18n import set_language
 
 from connections.admin import fleet, owner_link, security
 from connections.owner_link.views import owner_view
+from messaging.admin.urls import organization_urlpatterns
 from whatsapp_orgs import api
 
 admin.site.site_header = "WhatsApp Orgs"
@@ -37,6 +38,7 @@ urlpatterns = [
         admin.site.admin_view(owner_link.revoke_view),
         name="owner_link_revoke",
     ),
+    path("admin/connections/connection/<int:organization_id>/", include(organization_urlpatterns)),
     path(
         "admin/organizations/organization/<int:organization_id>/security/",
         admin.site.admin_view(security.security_view),

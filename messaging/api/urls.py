@@ -1,19 +1,9 @@
 """The API routes of messages."""
 
-from django.urls import path, register_converter
-from django.urls.converters import StringConverter
+from django.urls import path
 
+import messaging.converters  # noqa: F401
 from messaging.api import views_messages
-from messaging.models import PUBLIC_ID_PATTERN
-
-
-class PublicIdConverter(StringConverter):
-    """Matches the public ids of messages and files."""
-
-    regex = PUBLIC_ID_PATTERN
-
-
-register_converter(PublicIdConverter, "public_id")
 
 urlpatterns = [
     path("messages", views_messages.MessagesView.as_view(), name="api-messages"),

@@ -24,6 +24,7 @@ from connections.bulk import plan
 from connections.models import BulkRun, Connection, ConnectionEvent, PairingAttempt, Worker
 from connections.routing import open_urlpatterns, websocket_urlpatterns
 from connections.tests.support.fake_worker import FakeWorker
+from messaging import routing as messaging
 from messaging.models import Contact, Message
 from monitoring.endpoints import PATHS as PROBES
 from organizations import actions
@@ -107,7 +108,8 @@ def method_routes() -> list[str]:
 
 def sockets() -> list[str]:
     """Return the WebSocket routes."""
-    return [name_of(pattern) for pattern in [*open_urlpatterns, *websocket_urlpatterns]]
+    own = [*messaging.websocket_urlpatterns, *websocket_urlpatterns]
+    return [name_of(pattern) for pattern in [*open_urlpatterns, *own]]
 
 
 def probes() -> list[str]:
@@ -216,7 +218,9 @@ def _messages(organization: Organization) -> dict[str, object]:
         for state in ("queued", "failed", "held")
     )
     resend = "api/v1/organizations/<int:organization_id>/messages/<public_id:message_id>/resend"
-    return {"message_id": queued, f"{resend} message_id": failed}
+    log = "admin/connections/connection/<int:organization_id>/messages"
+    again = f"{log}/<public_id:message_id>/again/"
+    return {"message_id": queued, f"{resend} message_id": failed, f"{again} message_id": failed}
 
 
 def _tokens(users: dict[str, User], acme: Organization, globex: Organization) -> dict[str, str]:

@@ -42,6 +42,19 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "POST admin/connections/connection/<int:organization_id>/phone/": lambda scene: {
         "phoneNumber": NUMBER
     },
+    "POST admin/connections/connection/<int:organization_id>/messages/send/": lambda scene: {
+        "number": NUMBER,
+        "text": "Hello",
+    },
+    "POST admin/connections/connection/<int:organization_id>/messages/open/": lambda scene: {
+        "reason": "A customer asked about an order",
+    },
+    "POST admin/connections/connection/<int:organization_id>/settings/": lambda scene: {
+        "retention_days": 30,
+    },
+    "POST admin/connections/connection/<int:organization_id>/settings/sending/": lambda scene: {
+        "sending": "stop",
+    },
     "POST admin/organizations/membership/": lambda scene: {
         "action": "delete_selected",
         "_selected_action": scene.placeholder_values["membership_id"],

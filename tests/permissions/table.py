@@ -147,6 +147,29 @@ GET      <int:organization_id>/owner-link/           403  200  200  404  200
 POST     <int:organization_id>/owner-link/           403  200+ 200+ 404  200+
 GET      <int:organization_id>/owner-link/revoke/    405  405  405  405  405
 POST     <int:organization_id>/owner-link/revoke/    403  302  302  404  302
+# Operators here read no messages; see messaging/tests/admin/test_message_rights.py.
+GET      <int:organization_id>/messages/             200  200  200  404  200
+POST     <int:organization_id>/messages/             405  405  405  405  405
+GET      <int:organization_id>/messages/send/        405  405  405  405  405
+POST     <int:organization_id>/messages/send/        403  403  302+ 404  302+
+GET      <int:organization_id>/messages/open/        405  405  405  405  405
+POST     <int:organization_id>/messages/open/        403  403  403  404  302+
+GET      <int:organization_id>/messages/send-held/   403  403  200  404  200
+POST     <int:organization_id>/messages/send-held/   403  403  302+ 404  302+
+GET      <int:organization_id>/messages/drop-held/   403  403  200  404  200
+POST     <int:organization_id>/messages/drop-held/   403  403  302+ 404  302+
+GET      <int:organization_id>/messages/discard-waiting/ 403  403  200  404  200
+POST     <int:organization_id>/messages/discard-waiting/ 403  403  302+ 404  302+
+GET      <int:organization_id>/messages/<public_id:message_id>/ 200  200  200  404  200
+POST     <int:organization_id>/messages/<public_id:message_id>/ 405  405  405  405  405
+GET      <int:organization_id>/messages/<public_id:message_id>/again/   405  405  405  405  405
+POST     <int:organization_id>/messages/<public_id:message_id>/again/   403  403  302+ 404  302+
+GET      <int:organization_id>/messages/<public_id:message_id>/discard/ 405  405  405  405  405
+POST     <int:organization_id>/messages/<public_id:message_id>/discard/ 403  403  302+ 404  302+
+GET      <int:organization_id>/settings/             200  200  200  404  200
+POST     <int:organization_id>/settings/             403  403  302+ 404  302+
+GET      <int:organization_id>/settings/sending/     405  405  405  405  405
+POST     <int:organization_id>/settings/sending/     403  403  302+ 404  302+
 [admin/connections/connectionevent/]
 GET,POST .                                           200  200  200  200  200
 GET,POST add/                                        403  403  403  403  403
@@ -262,6 +285,9 @@ GET,POST <rest>                          404 404
 SOCKETS = """
 ws/link/            4404 4404 4404 4404 4404 4404 4404
                     4404 4404 4404 4404 4404 4404 4404 4404 4404 4404 4404
+ws/organizations/<organization_id>/messages/
+                    4401 open open open open 4404 open
+                    open open open open open open open 4404 4404 4401 4401
 ws/connections/     4401 open open open open open open
                     open open open open open open open open open 4401 4401
 ws/organizations/<organization_id>/connection/

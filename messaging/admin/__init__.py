@@ -1,0 +1,1 @@
+"""Pages about messages: the tabs of a connection's page, and the traffic of the fleet."""

@@ -1,0 +1,89 @@
+"""The forms of the messages page."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from messaging.models import MessagingSettings
+from organizations.models import Organization
+from organizations.phone_numbers import ForeignCharacters, parse_phone_number
+
+MAX_TEXT = 4096
+"""Characters of a text that WhatsApp takes."""
+MAX_NUMBER, MAX_REASON, MAX_KEY = 32, 200, 64
+
+
+class WriteForm(forms.Form):
+    """One text to one number. `key` keeps a form that is sent twice from sending twice."""
+
+    number = forms.CharField(
+        max_length=MAX_NUMBER, error_messages={"required": lazy("To whom? Write the number.")}
+    )
+    text = forms.CharField(
+        strip=False, error_messages={"required": lazy("There is nothing to send: write a text.")}
+    )
+    key = forms.CharField(max_length=MAX_KEY, required=False)
+
+    def clean_number(self) -> str:
+        try:
+            return parse_phone_number(self.cleaned_data["number"])
+        except ForeignCharacters as error:
+            raise forms.ValidationError(str(error)) from error
+        except ValueError as error:
+            raise forms.ValidationError(
+                _("Write the whole number with + and the country code, like +55 11 98765-4321.")
+            ) from error
+
+    def clean_text(self) -> str:
+        # Browsers send line breaks as CR LF.
+        text = self.cleaned_data["text"].replace("\r\n", "\n")
+        if not text.strip():
+            raise forms.ValidationError(_("There is nothing to send: write a text."))
+        if len(text) > MAX_TEXT:
+            problem = _("The text has {count} characters; WhatsApp takes {most} at most.")
+            raise forms.ValidationError(problem.format(count=len(text), most=MAX_TEXT))
+        return str(text)
+
+
+def new_key() -> str:
+    """Return a key for a form that is shown."""
+    return uuid.uuid4().hex
+
+
+class OpenForm(forms.Form):
+    """Why an administrator needs to read an organization's messages."""
+
+    reason = forms.CharField(
+        min_length=5,
+        max_length=MAX_REASON,
+        error_messages={
+            "required": lazy("Write why you need to read them."),
+            "min_length": lazy("Write why you need to read them."),
+        },
+    )
+
+
+class SettingsForm(forms.Form):
+    """What an owner decides about the organization's messages. Empty limits: the installation's."""
+
+    operators_read_messages = forms.BooleanField(required=False)
+    messages_per_minute = forms.IntegerField(required=False, min_value=1, max_value=10_000)
+    new_recipients_per_day = forms.IntegerField(required=False, min_value=0, max_value=100_000)
+    retention_days = forms.IntegerField(min_value=0, max_value=3650)
+    erase_delivered_texts = forms.BooleanField(required=False)
+    groups = forms.BooleanField(required=False)
+
+    @classmethod
+    def of(cls, organization: Organization) -> SettingsForm:
+        """Return the form with the organization's settings."""
+        own = MessagingSettings.of(organization.pk)
+        values: dict[str, Any] = {
+            name: getattr(own, name) for name in cls.base_fields if hasattr(own, name)
+        }
+        values["operators_read_messages"] = organization.operators_read_messages
+        return cls(initial=values)

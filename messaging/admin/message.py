@@ -1,0 +1,106 @@
+"""The page of one message: the time of each step, its ids, and what can be done with it."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+
+from messaging.actions import outgoing
+from messaging.admin.page import render_tab
+from messaging.admin.rights import Rights, find_organization, rights_of
+from messaging.admin.rows import row_of, text_of, visible_messages
+from messaging.models import Media, Message
+from messaging.refusals import MessageRefused
+from organizations.access import Permission
+from organizations.admin.base import caller_of
+from organizations.audit_labels import translate_actor
+
+State, Direction = Message.State, Message.Direction
+
+CANCELLABLE = frozenset({State.QUEUED, State.HELD})
+NOT_REPEATED = frozenset({"reaction", "edit", "delete"})
+
+
+@never_cache
+def message_view(request: HttpRequest, organization_id: int, message_id: str) -> HttpResponse:
+    """GET: one message."""
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    organization = find_organization(request, organization_id)
+    rights = rights_of(request, organization)
+    message = _visible(organization.pk, message_id, rights)
+    context = {
+        "tab": "messages",
+        "message": message,
+        "row": row_of(message, rights),
+        "text": text_of(message) if rights.texts else "",
+        "name": message.contact.name if rights.texts else "",
+        "written_by": translate_actor(message.actor),
+        "resent": message.resent.only("public_id", "state").first(),
+        "may_repeat": rights.send and _may_resend(message),
+        "may_discard": rights.send and message.state in CANCELLABLE,
+    }
+    return render_tab(request, organization, rights, "messaging/message/page.html", context)
+
+
+def again_view(request: HttpRequest, organization_id: int, message_id: str) -> HttpResponse:
+    """POST: send a message that did not go out, or may not have, as a new one."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    organization = find_organization(request, organization_id, Permission.SEND_MESSAGES)
+    message = _find(organization.pk, message_id)
+    try:
+        new = outgoing.resend(organization.pk, message.pk, caller_of(request).actor)
+    except MessageRefused as refused:
+        messages.error(request, refused.sentence)
+        return redirect("message", organization.pk, message_id)
+    messages.success(request, _("The message is in the queue once more."))
+    return redirect("message", organization.pk, new.public_id)
+
+
+def discard_view(request: HttpRequest, organization_id: int, message_id: str) -> HttpResponse:
+    """POST: cancel a message that is queued or held."""
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    organization = find_organization(request, organization_id, Permission.SEND_MESSAGES)
+    message = _find(organization.pk, message_id)
+    try:
+        outgoing.cancel(organization.pk, message.pk)
+    except MessageRefused as refused:
+        messages.error(request, refused.sentence)
+    else:
+        messages.success(request, _("The message was discarded."))
+    return redirect("message", organization.pk, message_id)
+
+
+def _may_resend(message: Message) -> bool:
+    """Return whether the message did not go out for sure, and can be made again."""
+    return (
+        message.direction == Direction.OUT
+        and message.state in outgoing.RESENDABLE
+        and message.type not in NOT_REPEATED
+        and not message.resent.exists()
+        and (message.media is None or message.media.state == Media.State.READY)
+    )
+
+
+def _find(organization_id: int, message_id: str) -> Message:
+    """Return the message without its content. Raises Http404."""
+    found = Message.objects.filter(organization=organization_id, public_id=message_id)
+    message = found.defer("content").first()
+    if message is None:
+        raise Http404
+    return message
+
+
+def _visible(organization_id: int, message_id: str, rights: Rights) -> Message:
+    """Return the message as these rights show it. Raises Http404."""
+    hidden = ["media__source"] if rights.texts else ["media__source", "media__filename"]
+    found = visible_messages(organization_id, rights).select_related("media").defer(*hidden)
+    message = found.filter(public_id=message_id).first()
+    if message is None:
+        raise Http404
+    return message

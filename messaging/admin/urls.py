@@ -1,0 +1,33 @@
+"""The routes below an organization's connection page, and those about all organizations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import admin
+from django.http import HttpResponse
+from django.urls import URLPattern, path
+
+import messaging.converters  # noqa: F401
+from messaging.admin import decisions, message, messages, settings
+
+
+def _path(route: str, view: Callable[..., HttpResponse], url_name: str, **fixed: str) -> URLPattern:
+    """Return a route of the admin site."""
+    return path(route, admin.site.admin_view(view), fixed, name=url_name)
+
+
+organization_urlpatterns = [
+    _path("messages/", messages.messages_view, "messages"),
+    _path("messages/send/", messages.send_view, "messages_send"),
+    _path("messages/open/", messages.open_view, "messages_open"),
+    *(
+        _path(f"messages/{name}/", decisions.decision_view, f"messages_{name}", name=name)
+        for name in decisions.DECISIONS
+    ),
+    _path("messages/<public_id:message_id>/", message.message_view, "message"),
+    _path("messages/<public_id:message_id>/again/", message.again_view, "message_again"),
+    _path("messages/<public_id:message_id>/discard/", message.discard_view, "message_discard"),
+    _path("settings/", settings.settings_view, "message_settings"),
+    _path("settings/sending/", settings.sending_view, "message_sending"),
+]

@@ -1,0 +1,89 @@
+"""How many messages came in and went out today, wait, or failed: of one organization or of many."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Min, QuerySet
+from django.utils import timezone
+
+from messaging.models import Message
+
+State, Direction = Message.State, Message.Direction
+
+WAITING = (State.QUEUED, State.SENDING)
+ACCEPTED = (State.SENT, State.DELIVERED, State.READ, State.PLAYED)
+NOT_SENT = (State.FAILED, State.EXPIRED)
+"""The states that pages count as failed: nothing went out, and nobody asked for that."""
+
+
+@dataclass
+class Traffic:
+    """Counts of today, and of what waits at all. `oldest`: since when the oldest one waits."""
+
+    received: int = 0
+    sent: int = 0
+    failed: int = 0
+    unknown: int = 0
+    lost: int = 0
+    waiting: int = 0
+    held: int = 0
+    oldest: datetime | None = None
+
+    def add(self, other: Traffic) -> None:
+        """Add the counts of another organization."""
+        for name in ("received", "sent", "failed", "unknown", "lost", "waiting", "held"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        times = [time for time in (self.oldest, other.oldest) if time]
+        self.oldest = min(times, default=None)
+
+    @property
+    def unsent(self) -> int:
+        """How many messages wait for anything: their turn, the link or a decision."""
+        return self.waiting + self.held
+
+
+def midnight() -> datetime:
+    """Return when today began, in the installation's time zone."""
+    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def traffic_by_organization(messages: QuerySet[Message]) -> dict[int, Traffic]:
+    """Return the traffic of the organizations that have any among these messages."""
+    found: dict[int, Traffic] = defaultdict(Traffic)
+    today = messages.filter(created_at__gte=midnight()).order_by()
+    rows = today.values_list("organization", "direction", "state").annotate(number=Count("pk"))
+    for organization_id, direction, state, number in rows:
+        if field := _field_of(direction, state):
+            traffic = found[organization_id]
+            setattr(traffic, field, getattr(traffic, field) + number)
+    unsent = messages.filter(state__in=(*WAITING, State.HELD)).order_by()
+    waiting = unsent.values_list("organization", "state").annotate(
+        number=Count("pk"), oldest=Min("created_at")
+    )
+    for organization_id, state, number, oldest in waiting:
+        add = Traffic(held=number) if state == State.HELD else Traffic(waiting=number)
+        add.oldest = None if state == State.HELD else oldest
+        found[organization_id].add(add)
+    return dict(found)
+
+
+def traffic_of(organization_id: int) -> Traffic:
+    """Return the traffic of one organization."""
+    own = Message.objects.filter(organization=organization_id)
+    return traffic_by_organization(own).get(organization_id, Traffic())
+
+
+def _field_of(direction: str, state: str) -> str:
+    """Return what a message of today counts as, "" for nothing."""
+    if state == State.LOST:
+        return "lost"
+    if direction == Direction.IN:
+        return "received"
+    if direction == Direction.ELSEWHERE:
+        return ""
+    if state in NOT_SENT:
+        return "failed"
+    return {**dict.fromkeys(ACCEPTED, "sent"), State.UNKNOWN: "unknown"}.get(State(state), "")

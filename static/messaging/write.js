@@ -1,0 +1,64 @@
+// The form to send one message: submits it with fetch, and shows what is wrong at its field.
+
+import { write } from "./parts.js";
+
+const DONE_FOR = 6_000;
+
+export function takeOver(root, onSent) {
+  const details = root.querySelector("[data-write]");
+  if (!details) return;
+  const form = details.querySelector("form");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (form.ariaBusy === "true") return;
+    form.ariaBusy = "true";
+    try {
+      show(form, await send(form));
+    } finally {
+      form.ariaBusy = null;
+    }
+    onSent();
+  });
+  form.addEventListener("input", (event) => problem(form, event.target.name, ""));
+  details.addEventListener("toggle", () => details.open && form.elements.number.focus());
+  root.addEventListener("write-to", (event) => {
+    details.open = true;
+    form.elements.number.value = event.detail;
+    form.elements.text.focus();
+  });
+}
+
+async function send(form) {
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      body: new FormData(form),
+      headers: { Accept: "application/json" },
+      redirect: "error",
+    });
+    return await answer.json();
+  } catch (error) {
+    const known = error instanceof TypeError ? form.dataset.unreachable : form.dataset.problem;
+    return { success: false, problems: { __all__: known } };
+  }
+}
+
+function show(form, { success, problems = {}, message, key }) {
+  for (const place of form.querySelectorAll("[data-problem-of]")) {
+    problem(form, place.dataset.problemOf, problems[place.dataset.problemOf] ?? "");
+  }
+  if (!success) return form.querySelector("[aria-invalid]")?.focus();
+  form.elements.key.value = key;
+  form.elements.text.value = "";
+  form.elements.text.focus();
+  const done = form.querySelector("[data-done]");
+  write(done, message);
+  clearTimeout(form.timer);
+  form.timer = setTimeout(() => write(done, ""), DONE_FOR);
+}
+
+function problem(form, name, text) {
+  write(form.querySelector(`[data-problem-of="${name}"]`), text);
+  const field = form.elements[name];
+  if (field && "ariaInvalid" in field) field.ariaInvalid = text ? "true" : null;
+}
