@@ -15,7 +15,7 @@ from connections.worker.message_port import (
     SendOutcome,
     StoredSecret,
 )
-from messaging.actions import dispatch, incoming, lost, maintenance, outcomes, signals
+from messaging.actions import dispatch, incoming, lost, maintenance, outcomes, retention, signals
 
 
 class Messages:
@@ -67,6 +67,9 @@ class Messages:
 
     def record_secrets(self, fence: Fence, secrets: Sequence[StoredSecret], position: int) -> None:
         lost.record_secrets(fence, secrets, position)
+
+    def clean(self) -> None:
+        retention.clean()
 
     def maintain(self) -> None:
         maintenance.maintain()

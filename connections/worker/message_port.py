@@ -155,4 +155,7 @@ class MessagePort(Protocol):
         """Report messages of the table that were never stored, and keep the position."""
 
     def maintain(self) -> None:
-        """Expire what waited too long, and delete what is not kept any longer."""
+        """Expire what waited too long, and give up what stayed unreadable."""
+
+    def clean(self) -> None:
+        """Delete what is not kept any longer."""

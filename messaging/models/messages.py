@@ -93,6 +93,9 @@ class Message(models.Model):
         related_name="resent",
         help_text="The message that it sends once more.",
     )
+    erased_at = models.DateTimeField(
+        null=True, blank=True, help_text="When what it says was erased, as it had arrived."
+    )
     tries = models.PositiveSmallIntegerField(default=0)
     claim = models.PositiveBigIntegerField(
         default=0, help_text="The claim of the connection's owner that is sending it."

@@ -16,6 +16,7 @@ from connections.worker.traffic.outgoing import OutgoingTraffic
 from connections.worker.traffic.signals import Signals
 
 MAINTAIN_SECONDS = 5.0
+CLEAN_SECONDS = 300.0
 
 
 class MessageTraffic:
@@ -53,7 +54,13 @@ class MessageTraffic:
             "fetch media": self._downloads.run_round,
             "find lost messages": self._lost.run_round,
             "maintain messages": self._maintain,
+            "delete old messages": self._clean,
         }
+
+    async def _clean(self) -> None:
+        if self._context.lease_held():
+            await self._context.db(self._context.port.clean)
+        await asyncio.sleep(CLEAN_SECONDS)
 
     async def _maintain(self) -> None:
         await asyncio.sleep(MAINTAIN_SECONDS)

@@ -1,0 +1,85 @@
+"""What an organization does not keep is deleted, and nothing else."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from events.models import Event
+from messaging.actions import receipts, retention
+from messaging.models import Contact, Message, MessagingSettings
+from messaging.tests.support.linked import ANA, Linked, age, reread
+from messaging.tests.support.records import message as record
+from messaging.tests.support.records import receipt
+
+pytestmark = pytest.mark.django_db
+
+DAY = 24 * 60
+
+
+def keep(linked: Linked, **settings: object) -> None:
+    MessagingSettings.objects.create(organization=linked.organization, **settings)
+
+
+def make_old(linked: Linked, days: float) -> None:
+    """Make everything of an organization so many days older."""
+    earlier = timezone.now() - timedelta(days=days)
+    for message in linked.messages():
+        age(message, minutes=days * DAY)
+    Event.objects.filter(organization=linked.pk).update(at=earlier)
+    Contact.objects.filter(organization=linked.pk).update(
+        last_received_at=earlier, last_sent_at=earlier, first_written_at=earlier
+    )
+
+
+def test_messages_events_and_contacts_go_after_their_days(linked: Linked, other: Linked) -> None:
+    keep(linked, retention_days=7)
+    for one in (linked, other):
+        one.store(record(ANA))
+        make_old(one, days=8)
+    retention.clean()
+    assert (linked.messages(), linked.events()) == ([], [])
+    assert not Contact.objects.filter(organization=linked.pk).exists()
+    assert len(other.messages()) == len(other.events()) == 1, "it keeps them for 90 days"
+
+
+def test_everything_is_kept_for_ever_with_zero_days(linked: Linked) -> None:
+    keep(linked, retention_days=0)
+    linked.store(record(ANA))
+    make_old(linked, days=4000)
+    retention.clean()
+    assert len(linked.messages()) == len(linked.events()) == 1
+
+
+def test_sequence_goes_on_after_old_events_are_deleted(linked: Linked) -> None:
+    keep(linked, retention_days=7)
+    linked.store(record(ANA))
+    make_old(linked, days=8)
+    retention.clean()
+    linked.store(record(ANA))
+    assert [event.sequence for event in linked.events()] == [2]
+
+
+def test_waiting_message_is_never_deleted(linked: Linked) -> None:
+    keep(linked, retention_days=1)
+    waiting = linked.enqueue()
+    make_old(linked, days=2)
+    retention.clean()
+    assert linked.messages() == [waiting]
+
+
+def test_text_is_erased_once_it_has_arrived(linked: Linked) -> None:
+    keep(linked, erase_delivered_texts=True)
+    arrived, sent = linked.send(), linked.send()
+    receipts.apply(linked.pk, [receipt(arrived.whatsapp_id)])
+    retention.clean()
+    assert reread(arrived).content == {"text": {}, "context": None}
+    assert reread(arrived).erased_at is not None
+    assert reread(sent).content["text"] == {"body": "Olá"}
+
+
+def test_text_is_kept_without_the_setting(linked: Linked) -> None:
+    arrived = linked.send()
+    receipts.apply(linked.pk, [receipt(arrived.whatsapp_id)])
+    retention.clean()
+    assert Message.objects.get().content["text"] == {"body": "Olá"}
