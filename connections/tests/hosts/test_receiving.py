@@ -80,7 +80,7 @@ async def test_message_is_in_the_spool_before_it_is_confirmed(
     assert (line["account"], line["from_me"], line["secret"]) == (NUMBER, False, True)
     result = await client.send(text_to(PERSON, "answer"), SECONDS)
     await spooled_until(client, lambda: ("delivered", result.id) in receipts(spool))
-    assert await client.trim_spool(spool.stat().st_size, SECONDS) > 0
+    assert await client.trim_spool(spool.stat().st_size) > 0
     await client.close()
 
 
@@ -93,7 +93,7 @@ async def test_nothing_is_subscribed_without_a_spool(
         lambda: simulator.control.sent(NUMBER)[0]["state"] == "receipted", "the confirmation"
     )
     assert not client.spooled.is_set()
-    assert await client.trim_spool(1, SECONDS) == 0
+    assert await client.trim_spool(1) == 0
     await client.close()
 
 

@@ -196,17 +196,20 @@ class ClientHandle:
         """Show the chat that this account types, or does not any more."""
         self.host.send({"do": "typing", "chat": chat, "on": on, "ref": self.ref})
 
-    async def trim_spool(self, upto: int, seconds: float) -> int:
+    async def trim_spool(self, upto: int) -> int:
         """Drop the first bytes of the spool, which are stored. Return how many were dropped.
 
-        Call it again only after it has returned. Raises TimeoutError.
+        Without a deadline: a caller that gave up would not know where the unread lines begin. A
+        host that answers neither this nor pings is killed, which ends the wait.
         """
         if self._ended:
             return 0
-        answer = await self._ask({"do": "trim_spool", "upto": upto}, "spool_trimmed", "", seconds)
+        answer = await self._ask({"do": "trim_spool", "upto": upto}, "spool_trimmed", "", None)
         return int(answer.get("dropped", 0))
 
-    async def _ask(self, command: Event, event: str, key: str, seconds: float) -> Mapping[str, Any]:
+    async def _ask(
+        self, command: Event, event: str, key: str, seconds: float | None
+    ) -> Mapping[str, Any]:
         """Send a command and return its answer, empty if the client ends. Raises TimeoutError."""
         answer = self._answers.expect(event, key)
         self.host.send({**command, "ref": self.ref})

@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 # Stored lines are dropped when no more have come for so long, or when they are many.
 TRIM_SECONDS, TRIM_BYTES = 0.5, 1024 * 1024
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.2, 5.0
-TRIM_TIMEOUT_SECONDS = 5.0
 # How often spools without a client are looked for.
 LEFTOVER_SECONDS = 5.0
 
@@ -109,7 +108,7 @@ class IncomingTraffic:
             if reader.client.ended or reader.offset > TRIM_BYTES:
                 break
         if reader.offset and not reader.client.ended:
-            reader.offset -= await reader.client.trim_spool(reader.offset, TRIM_TIMEOUT_SECONDS)
+            reader.offset -= await reader.client.trim_spool(reader.offset)
 
     async def _store_from(self, connection_id: int, path: Path, offset: int) -> int:
         """Store a spool's lines from an offset on. Return the offset behind the last one."""
