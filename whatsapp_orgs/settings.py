@@ -333,6 +333,7 @@ SPECTACULAR_SETTINGS = {
         "ReasonEnum": "connections.api.schema_responses.REASONS",
         "MessageStateEnum": "messaging.api.schema_responses.MESSAGE_STATES",
         "MessageReasonEnum": "messaging.api.schema_responses.REASONS",
+        "EventTypeEnum": "messaging.api.schema_responses.EVENT_TYPES",
         "MediaStateEnum": "messaging.api.schema_responses.MEDIA_STATES",
     },
 }

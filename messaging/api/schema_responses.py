@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from events.models import EventType
 from messaging.api.content import CONTENT
 from messaging.api.serializers import ON_UNKNOWN
 from messaging.models import Media, Message
@@ -14,6 +15,7 @@ from organizations.api.schema import TrueField
 
 MESSAGE_STATES = [str(state) for state in Message.State]
 DIRECTIONS = [str(direction) for direction in Message.Direction]
+EVENT_TYPES = [str(kind) for kind in EventType]
 MEDIA_STATES = [str(state) for state in Media.State]
 REASONS = sorted(reason for reason in SENTENCES if reason)
 
@@ -131,3 +133,19 @@ class CountSerializer(serializers.Serializer[Any]):
 
     success = TrueField()
     count = serializers.IntegerField(min_value=0)
+
+
+class LogEventSerializer(serializers.Serializer[Any]):
+    """An event of the log."""
+
+    sequence = serializers.IntegerField(help_text="Counts up by one for each organization.")
+    type = serializers.ChoiceField(EVENT_TYPES)
+    at = serializers.DateTimeField()
+    data = serializers.DictField()  # type: ignore[assignment]
+
+
+class FeedSerializer(serializers.Serializer[Any]):
+    """Events, and the cursor behind them."""
+
+    events = LogEventSerializer(many=True)
+    next = serializers.IntegerField(help_text="What to ask for next, as `after`.")

@@ -13,6 +13,7 @@ from rest_framework.fields import empty
 from rest_framework.status import HTTP_400_BAD_REQUEST
 
 from connections.api.errors import Refused
+from events.models import EventType
 from messaging.actions.contacts import Address
 from messaging.api.content import ABOUT_MESSAGES, CONTENT, MessageIdField
 from messaging.models import Message
@@ -25,10 +26,13 @@ SEVERAL_PEOPLE = _(
 UNSUPPORTED_TYPE = _("Messages of the type “{type}” cannot be sent. These can: {types}.")
 ANSWERS_NOTHING = _("A message of this type cannot answer another one.")
 BAD_CURSOR = _("It is not one that an earlier answer gave.")
+UNKNOWN_EVENT = _("There are no events of the type “{type}”.")
 UNKNOWN_STATE = _("There is no state “{state}”.")
 
 # The third value is for the action alone.
 ON_UNKNOWN = [Message.OnUnknown.KEEP.value, Message.OnUnknown.RESEND.value]
+
+MAX_SEQUENCE = 2**63 - 1
 
 LID = re.compile(r"\d{1,30}@lid")
 
@@ -151,3 +155,30 @@ class MessageQuery(serializers.Serializer[Any]):
             return parse_cursor(value)
         except ValueError as error:
             raise serializers.ValidationError(gettext(BAD_CURSOR)) from error
+
+
+class FeedQuery(serializers.Serializer[Any]):
+    """Which events of the log, and how long to wait for one."""
+
+    after = serializers.IntegerField(
+        min_value=0,
+        max_value=MAX_SEQUENCE,
+        default=0,
+        help_text="`next` of the answer before; 0 begins with the oldest event that is kept.",
+    )
+    wait = serializers.FloatField(
+        min_value=0, max_value=25, default=0, help_text="Seconds to wait if there is no event yet."
+    )
+    types = StrictCharField(
+        max_length=400,
+        required=False,
+        help_text=f"Only these, separated by commas: {', '.join(EventType.values)}.",
+    )
+    limit = serializers.IntegerField(min_value=1, max_value=500, default=100)
+
+    def validate_types(self, value: str) -> list[str]:
+        types = [name.strip() for name in value.split(",")]
+        for name in types:
+            if name not in EventType.values:
+                raise serializers.ValidationError(gettext(UNKNOWN_EVENT).format(type=name[:40]))
+        return types

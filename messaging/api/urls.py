@@ -3,9 +3,10 @@
 from django.urls import path
 
 import messaging.converters  # noqa: F401
-from messaging.api import views_messages
+from messaging.api import views_feed, views_messages
 
 urlpatterns = [
+    path("feed", views_feed.FeedView.as_view(), name="api-feed"),
     path("messages", views_messages.MessagesView.as_view(), name="api-messages"),
     path("messages/release", views_messages.ReleaseView.as_view(), name="api-messages-release"),
     path("messages/drop", views_messages.DropView.as_view(), name="api-messages-drop"),

@@ -246,6 +246,7 @@ MESSAGES = """
 #                                     none; operator's (no owner allows it); owner's to send,
 #                                     to read; superuser's, Acme's; another organization's
 [api/v1/organizations/<int:organization_id>/]
+GET      feed                         403 403 403  200 200  200  404
 GET      messages                     403 403 200  200 200  200  404
 POST     messages                     403 403 202+ 403 202+ 202+ 404
 POST     messages/release             403 403 200+ 403 200+ 200+ 404
