@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
 from connections.actions import Fence, Superseded
@@ -26,9 +26,13 @@ MINUTE = timedelta(minutes=1)
 # How long an answer about a number counts.
 RESOLVED_FOR = timedelta(days=7)
 
-REPLIES = Q(contact__last_received_at__isnull=False)
-KNOWN = Q(contact__last_received_at=None, contact__first_written_at__isnull=False)
-NEW = Q(contact__last_received_at=None, contact__first_written_at=None)
+REPLY, KNOWN, NEW = range(3)
+PRIORITY = Case(
+    When(contact__last_received_at__isnull=False, then=REPLY),
+    When(contact__first_written_at__isnull=False, then=KNOWN),
+    default=NEW,
+)
+"""Answers leave first, then messages to people who were written to before."""
 
 
 def with_outgoing(connection_ids: Collection[int]) -> dict[int, datetime]:
@@ -49,6 +53,8 @@ def take(fence: Fence) -> Outgoing | None:
     if connection is None:
         raise Superseded
     outbox = outboxes.lock_linked(connection)
+    if outbox.store_name != connection.store_name:
+        return None  # More waits than one call fails or holds.
     expire_locked(connection.pk)
     message = _next_message(connection.pk, outbox)
     if message is None:
@@ -67,21 +73,29 @@ def _next_message(organization_id: int, outbox: Outbox) -> Message | None:
         outbox.next_send_at = free_at
         outbox.save(update_fields=["next_send_at"])
         return None
+    restricted = outbox.replies_only_until is not None and outbox.replies_only_until > now
+    full = own.new_per_day and new_recipients(organization_id) >= own.new_per_day
+    last = REPLY if restricted else KNOWN if full else NEW
+    queued = _ready(organization_id, now).annotate(priority=PRIORITY).filter(priority__lte=last)
+    return queued.select_related("contact", "media").order_by("priority", "pk").first()
+
+
+def _ready(organization_id: int, now: datetime) -> QuerySet[Message]:
+    """Return the queued messages that wait neither for something nor for an older message.
+
+    First in, first out for each contact: what an older message to it waits for, it waits for.
+    """
     waiting = Message.objects.filter(organization=organization_id)
-    later = Q(state=State.QUEUED) & (Q(not_before__gt=now) | Q(media__state=Media.State.PENDING))
-    # First in, first out for each contact: what an older message to it waits for, it waits for.
-    older = waiting.filter(later | Q(state=State.SENDING), contact=OuterRef("contact"))
-    queued = waiting.filter(~later, ~Exists(older.filter(pk__lt=OuterRef("pk"))))
-    queued = queued.filter(state=State.QUEUED).select_related("contact", "media")
-    classes = [REPLIES]
-    if outbox.replies_only_until is None or outbox.replies_only_until <= now:
-        classes.append(KNOWN)
-        if not own.new_per_day or new_recipients(organization_id) < own.new_per_day:
-            classes.append(NEW)
-    for wanted in classes:
-        if message := queued.filter(wanted).order_by("pk").first():
-            return message
-    return None
+    queued = waiting.filter(state=State.QUEUED)
+    pending = Q(media__state=Media.State.PENDING)
+    older = waiting.filter(
+        Q(state=State.SENDING) | Q(state=State.QUEUED) & (Q(not_before__gt=now) | pending),
+        contact=OuterRef("contact"),
+        pk__lt=OuterRef("pk"),
+        state__in=(State.QUEUED, State.SENDING),
+    )
+    due = Q(not_before=None) | Q(not_before__lte=now)
+    return queued.filter(due & ~pending & ~Exists(older), expires_at__gt=now)
 
 
 def _minute_full_until(organization_id: int, limit: int) -> datetime | None:

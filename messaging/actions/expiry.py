@@ -11,18 +11,26 @@ from messaging.models import Message
 State = Message.State
 
 
-@transaction.atomic
+# So many messages expire in one transaction, which takes about a second.
+AT_ONCE = 1000
+
+
 def expire(organization_id: int) -> None:
     """Expire the organization's messages whose time has passed."""
-    if outboxes.lock(organization_id) is not None:
-        expire_locked(organization_id)
+    while _expire(organization_id) == AT_ONCE:
+        pass
 
 
-def expire_locked(organization_id: int) -> None:
-    """Do so in an organization whose messages the caller has locked."""
+@transaction.atomic
+def _expire(organization_id: int) -> int:
+    return 0 if outboxes.lock(organization_id) is None else expire_locked(organization_id)
+
+
+def expire_locked(organization_id: int) -> int:
+    """Expire some messages of an organization that the caller has locked. Return how many."""
     late = Message.objects.filter(
         organization=organization_id,
         state__in=(State.QUEUED, State.HELD),
         expires_at__lte=timezone.now(),
     )
-    statuses.change_all(organization_id, late, State.EXPIRED, "expired")
+    return statuses.change_all(organization_id, late, State.EXPIRED, "expired", limit=AT_ONCE)

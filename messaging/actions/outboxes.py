@@ -22,6 +22,8 @@ State = Message.State
 
 # A message that is older when a phone is linked anew waits for a person's decision.
 OLD_AT_NEW_LINK = timedelta(minutes=10)
+# So many messages fail or are held in one transaction, which takes about a second.
+AT_ONCE = 1000
 
 
 def lock(organization_id: int) -> Outbox | None:
@@ -50,24 +52,31 @@ def _new(organization_id: int) -> Outbox:
 
 
 def lock_linked(connection: Connection) -> Outbox:
-    """Lock the messages of a connection whose row is locked; bring the outbox to its link."""
+    """Lock the messages of a connection whose row is locked; bring the outbox to its link.
+
+    While very many messages wait, that takes several calls; until then the outbox has the store of
+    the link before.
+    """
     outbox = lock(connection.pk)
     assert outbox is not None, "the connection's row keeps its organization"
-    if outbox.store_name != connection.store_name:
-        _follow_new_link(connection, outbox)
+    if outbox.store_name != connection.store_name and _follow_new_link(connection, outbox):
+        outbox.store_name, outbox.number = connection.store_name, connection.number
+        outbox.replies_only_until, outbox.checked_secrets = None, 0
+        outbox.save()
     return outbox
 
 
-def _follow_new_link(connection: Connection, outbox: Outbox) -> None:
-    """Fail what waits when another number was linked; else hold what is old."""
+def _follow_new_link(connection: Connection, outbox: Outbox) -> bool:
+    """Fail what waits when another number was linked; else hold what is old.
+
+    Return whether that is done for all of them.
+    """
     messages = Message.objects.filter(organization=connection.pk)
+    state, reason = State.HELD, "new_link"
     if outbox.number and not same_number(outbox.number, connection.number):
-        waiting = messages.filter(state__in=(State.QUEUED, State.HELD))
-        statuses.change_all(connection.pk, waiting, State.FAILED, "number_changed")
+        messages = messages.filter(state__in=(State.QUEUED, State.HELD))
+        state, reason = State.FAILED, "number_changed"
     else:
         old = timezone.now() - OLD_AT_NEW_LINK
-        waiting = messages.filter(state=State.QUEUED, created_at__lt=old)
-        statuses.change_all(connection.pk, waiting, State.HELD, "new_link")
-    outbox.store_name, outbox.number = connection.store_name, connection.number
-    outbox.replies_only_until, outbox.checked_secrets = None, 0
-    outbox.save()
+        messages = messages.filter(state=State.QUEUED, created_at__lt=old)
+    return statuses.change_all(connection.pk, messages, state, reason, limit=AT_ONCE) < AT_ONCE

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -34,7 +35,10 @@ STEPS = (State.SENDING, State.SENT, State.DELIVERED, State.READ, State.PLAYED)
 NEVER_SENT = (State.FAILED, State.EXPIRED, State.CANCELLED)
 """The states that say that nothing went out."""
 
-BATCH = 200
+ENDINGS = ("state", "reason", "ended_at")
+"""The columns that change for many messages at once."""
+
+BATCH = 500
 
 FIELDS = ["state", "reason", *dict.fromkeys(TIMES.values())]
 
@@ -79,8 +83,7 @@ def save(organization_id: int, messages: Iterable[Message], *fields: str) -> Non
     """Save messages of one organization whose state has changed, and append their events."""
     changed = list(messages)
     if changed:
-        # Small statements: the time for one grows with the square of its rows.
-        Message.objects.bulk_update(changed, [*FIELDS, *fields], batch_size=BATCH)
+        Message.objects.bulk_update(changed, [*FIELDS, *fields], batch_size=100)
         log.append(organization_id, [status_event(message) for message in changed])
 
 
@@ -90,13 +93,37 @@ def change_all(
     state: State,
     reason: str = "",
     expires_at: datetime | None = None,
+    limit: int | None = None,
 ) -> int:
-    """Set the state of messages of one organization, in their order. Return how many they were."""
+    """Set the state of messages of one organization, oldest first. Return how many they were.
+
+    `limit`: how many at most, so that the locks are not held for long.
+    """
     # Texts and names are not needed, and it takes time to decrypt them.
     rows = messages.select_related("contact").defer("content", "contact__name").order_by("pk")
-    changed = list(rows)
+    changed = list(rows[:limit])
+    now = timezone.now()
     for message in changed:
-        set_state(message, state, reason)
-        message.expires_at = expires_at or message.expires_at
-    save(organization_id, changed, "expires_at")
+        set_state(message, state, reason, now)
+    for start in range(0, len(changed), BATCH):
+        _save_batch(organization_id, changed[start : start + BATCH], expires_at)
     return len(changed)
+
+
+def _save_batch(
+    organization_id: int, messages: Sequence[Message], expires_at: datetime | None
+) -> None:
+    """Save messages with one statement for all that became the same, and append their events.
+
+    For thousands of messages `bulk_update` takes minutes.
+    """
+    same: dict[tuple[Any, ...], list[int]] = {}
+    for message in messages:
+        values = tuple(getattr(message, name) for name in ENDINGS)
+        same.setdefault(values, []).append(message.pk)
+    for values, ids in same.items():
+        changes = dict(zip(ENDINGS, values, strict=True))
+        if expires_at is not None:
+            changes["expires_at"] = expires_at
+        Message.objects.filter(pk__in=ids).update(**changes)
+    log.append(organization_id, [status_event(message) for message in messages])
