@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -67,3 +70,78 @@ def _use_phone(action: Callable[[ControlClient], object]) -> None:
         action(ControlClient(description()["control_url"]))
     except (ControlError, ImproperlyConfigured) as error:
         raise ScanFailed(str(error)) from error
+
+
+# --- A customer, who writes to a linked number ----------------------------------------------------
+
+CUSTOMER_NAME = "Ana"
+SHOWN_LINES = 30
+
+
+class CustomerFailed(Exception):
+    """The simulated customer could not write or read; the text says why."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One message on the customer's phone. `ticks`: 0 none, 1 sent, 2 delivered, 3 read."""
+
+    mine: bool
+    text: str
+    at: datetime
+    ticks: int = 0
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What a customer (digits) and a linked number have written to each other."""
+
+    customer: str
+    lines: list[Line]
+
+
+def write_as_customer(number: str, text: str) -> None:
+    """Let the customer write to a linked number (digits). Raises CustomerFailed."""
+    with _control() as control:
+        control.say(_customer(control), number, text)
+
+
+def read_conversation(number: str) -> Conversation:
+    """Return what the customer and a number wrote, the newest last. Raises CustomerFailed."""
+    with _control() as control:
+        customer = _customer(control)
+        sent = [line for line in control.sent(number) if line["from"] == customer]
+        received = [line for line in control.received(customer) if line["from"] == number]
+    lines = [_line(line, mine=True) for line in sent]
+    lines += [_line(line, mine=False) for line in received]
+    lines.sort(key=lambda line: line.at)
+    return Conversation(customer, lines[-SHOWN_LINES:])
+
+
+@contextmanager
+def _control() -> Iterator[ControlClient]:
+    from simulator.client import ControlClient, ControlError
+
+    try:
+        yield ControlClient(description()["control_url"])
+    except (ControlError, ImproperlyConfigured) as error:
+        raise CustomerFailed(str(error)) from error
+
+
+def _customer(control: ControlClient) -> str:
+    """Return the customer's number; at first the customer is made, with an open conversation."""
+    for person in control.people():
+        if person["name"] == CUSTOMER_NAME:
+            return str(person["number"])
+    return str(control.save_person(name=CUSTOMER_NAME, auto="read")["number"])
+
+
+def _line(message: Mapping[str, Any], mine: bool) -> Line:
+    kind = message["type"]
+    about = message.get(kind) or {}
+    text = about.get("body") or about.get("caption") or f"[{kind}]"
+    ticks = 0
+    if mine:
+        done = {"delivered": 2, "receipted": 2}.get(message["state"], 1)
+        ticks = 3 if message["read_at"] else done
+    return Line(mine, str(text), datetime.fromtimestamp(message["at"], UTC), ticks)

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.urls import URLPattern, path
 
 import messaging.converters  # noqa: F401
-from messaging.admin import decisions, message, messages, settings
+from messaging.admin import customer, decisions, message, messages, settings
 
 
 def _path(route: str, view: Callable[..., HttpResponse], url_name: str, **fixed: str) -> URLPattern:
@@ -21,6 +21,7 @@ organization_urlpatterns = [
     _path("messages/", messages.messages_view, "messages"),
     _path("messages/send/", messages.send_view, "messages_send"),
     _path("messages/open/", messages.open_view, "messages_open"),
+    _path("messages/customer/", customer.customer_view, "messages_customer"),
     *(
         _path(f"messages/{name}/", decisions.decision_view, f"messages_{name}", name=name)
         for name in decisions.DECISIONS

@@ -1,5 +1,6 @@
 // The messages page: reads itself again whenever its socket says that messages have changed.
 
+import { openCustomer } from "./customer.js";
 import { showHead } from "../connections/shared/head.js";
 import { LiveSocket } from "../connections/shared/socket.js";
 import { write } from "./parts.js";
@@ -38,6 +39,7 @@ socket.open();
 showTimes(root);
 setInterval(() => showTimes(root), 15_000);
 takeOver(root, () => refresher.soon());
+openCustomer(root);
 
 function warn(text) {
   sign.hidden = text !== "" || "older" in root.dataset;

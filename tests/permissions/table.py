@@ -154,6 +154,9 @@ GET      <int:organization_id>/messages/send/        405  405  405  405  405
 POST     <int:organization_id>/messages/send/        403  403  302+ 404  302+
 GET      <int:organization_id>/messages/open/        405  405  405  405  405
 POST     <int:organization_id>/messages/open/        403  403  403  404  302+
+# The simulated customer needs a linked phone to write to.
+GET      <int:organization_id>/messages/customer/    403  403  200  404  200
+POST     <int:organization_id>/messages/customer/    403  403  302  404  302
 GET      <int:organization_id>/messages/send-held/   403  403  200  404  200
 POST     <int:organization_id>/messages/send-held/   403  403  302+ 404  302+
 GET      <int:organization_id>/messages/drop-held/   403  403  200  404  200

@@ -21,6 +21,10 @@ from whatsapp_orgs.management.commands.serve import exit_process, serve
 
 DEMO_ORGANIZATIONS = ("Padaria Estrela", "Clínica Horizonte", "Oficina do Bairro")
 TOKEN_NAME = "make run"
+FIRST_STEPS = (
+    "  Try it: open an organization under Connections, press Reconnect and scan the code with the\n"
+    "  simulated phone. Then write as a customer on its Messages tab, and answer.\n\n"
+)
 
 
 class Command(BaseCommand):
@@ -93,6 +97,7 @@ class Command(BaseCommand):
             f"  API token          {run_info['token']}\n"
             f"  WhatsApp server    {run_info['whatsapp_server']}\n"
             f"  Data               {settings.DATA_DIR}\n\n"
+            f"{FIRST_STEPS if run_info['whatsapp_server'] == 'simulator' else ''}"
             "  Stop with Ctrl-C.\n"
         )
         self.stdout.flush()
