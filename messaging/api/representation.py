@@ -8,11 +8,12 @@ from typing import Any
 from messaging.limits import Limits
 from messaging.models import Contact, Media, Message
 from messaging.reasons import sentence
+from messaging.waiting import WaitingReasons
 
 Json = dict[str, Any]
 
 
-def state_of(message: Message) -> Json:
+def state_of(message: Message, waiting: WaitingReasons) -> Json:
     """Return a message without anything that it says, for those who may not read it.
 
     Of a person who wrote first, only the last digits of the number are told.
@@ -21,7 +22,7 @@ def state_of(message: Message) -> Json:
     masked = message.direction != Message.Direction.OUT
     phone = f"…{contact.number[-4:]}" if masked else f"+{contact.number}"
     return {
-        **_state(message),
+        **_state(message, waiting),
         "contact": {
             "phone": phone if contact.number else None,
             "lid": None if masked else contact.lid or None,
@@ -31,10 +32,10 @@ def state_of(message: Message) -> Json:
     }
 
 
-def full(message: Message) -> Json:
+def full(message: Message, waiting: WaitingReasons) -> Json:
     """Return a message with what it says."""
     return {
-        **_state(message),
+        **_state(message, waiting),
         "contact": contact_json(message.contact),
         "group": message.group or None,
         **message.content,
@@ -77,15 +78,16 @@ def limits_json(limits: Limits) -> Json:
     }
 
 
-def _state(message: Message) -> Json:
+def _state(message: Message, waiting: WaitingReasons) -> Json:
     out = message.direction == Message.Direction.OUT
+    reason = waiting.reason_of(message)
     return {
         "id": message.public_id,
         "direction": message.direction,
         "type": message.type,
         "state": message.state,
-        "reason": message.reason or None,
-        "sentence": sentence(message.reason) or None,
+        "reason": reason or None,
+        "sentence": sentence(reason) or None,
         "waId": message.contact.wa_id if out else None,
         "whatsappId": message.whatsapp_id or None,
         "resends": message.resends.public_id if message.resends else None,

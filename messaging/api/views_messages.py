@@ -23,6 +23,7 @@ from messaging.api.representation import full, limits_json, state_of
 from messaging.api.serializers import MessageQuery, NewMessageSerializer, cursor_of
 from messaging.limits import limits_of
 from messaging.models import Message
+from messaging.waiting import WaitingReasons
 from organizations.access import DENIED_MESSAGES, MESSAGE_PERMISSIONS, Permission
 from organizations.api.views import CallerView
 from organizations.models import Organization
@@ -32,7 +33,7 @@ KEY_LENGTH = 255
 BAD_KEY = _("It must have 1 to 255 printable ASCII characters.")
 NO_MESSAGE = _("There is no such message.")
 
-Represent = Callable[[Message], dict[str, Any]]
+Represent = Callable[[Message, WaitingReasons], dict[str, Any]]
 
 
 class MessagingView(CallerView):
@@ -85,7 +86,9 @@ class MessagesView(MessagingView):
         if len(found) > size:
             url = request.build_absolute_uri()
             next_url = replace_query_param(url, "cursor", cursor_of(found[size - 1].pk))
-        return Response({"next": next_url, "results": [represent(row) for row in found[:size]]})
+        waiting = WaitingReasons(organization.pk)
+        results = [represent(row, waiting) for row in found[:size]]
+        return Response({"next": next_url, "results": results})
 
     @schema.send_message
     def post(self, request: Request, organization_id: int) -> Response:
@@ -103,14 +106,14 @@ class MessageView(MessagingView):
     def get(self, request: Request, organization_id: int, message_id: str) -> Response:
         organization, represent = self.reader(organization_id)
         message = self.message(organization, message_id, represent)
-        return Response({"success": True, **represent(message)})
+        return Response({"success": True, **represent(message, WaitingReasons(organization.pk))})
 
     @schema.cancel_message
     def delete(self, request: Request, organization_id: int, message_id: str) -> Response:
         organization = self.sender(organization_id)
         message = self.message(organization, message_id)
         cancelled = outgoing.cancel(organization.pk, message.pk)
-        return Response({"success": True, **state_of(cancelled)})
+        return Response({"success": True, **state_of(cancelled, WaitingReasons(organization.pk))})
 
 
 class ResendView(MessagingView):
@@ -143,7 +146,8 @@ class DropView(MessagingView):
 
 def _accepted(message: Message) -> Response:
     limits = limits_json(limits_of(message.organization_id))
-    body = {"success": True, **state_of(message), "limits": limits}
+    told = state_of(message, WaitingReasons(message.organization_id))
+    body = {"success": True, **told, "limits": limits}
     return Response(body, status=http_status.HTTP_202_ACCEPTED)
 
 

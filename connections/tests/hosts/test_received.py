@@ -112,7 +112,7 @@ def test_text_has_both_addresses_without_devices() -> None:
         "edit": "",
         "retry": 1,
         "type": "text",
-        "text": {"body": "olá\n🚪", "preview_url": False},
+        "text": {"body": "olá\n🚪"},
         "context": None,
         "media": "",
         "secret": True,
@@ -155,7 +155,7 @@ UPLOAD = {
 }
 MIME = "application/x-test"
 SENT: dict[str, dict[str, Any]] = {
-    "text": {"body": "hello", "preview_url": False},
+    "text": {"body": "hello"},
     "reaction": {"target": TARGET, "emoji": "👍"},
     "edit": {"target": TARGET, "body": "better"},
     "delete": {"target": TARGET},

@@ -117,11 +117,11 @@ def _media(message: Any, name: str) -> Found:
 
 
 def _conversation(text: Any, _source: Any) -> tuple[str, Found]:
-    return "text", {"body": text, "preview_url": False}
+    return "text", {"body": text}
 
 
 def _extended_text(part: Any, _source: Any) -> tuple[str, Found]:
-    return "text", {"body": part.text, "preview_url": bool(part.matchedText)}
+    return "text", {"body": part.text}
 
 
 def _location(part: Any, _source: Any) -> tuple[str, Found]:
