@@ -128,6 +128,12 @@ class MessagePage(serializers.Serializer[Any]):
     results = MessageSerializer(many=True)
 
 
+class SignalledSerializer(serializers.Serializer[Any]):
+    """It is passed on."""
+
+    success = TrueField()
+
+
 class CountSerializer(serializers.Serializer[Any]):
     """How many messages that concerned."""
 

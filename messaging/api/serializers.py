@@ -105,6 +105,21 @@ class NewMessageSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+class ReadSerializer(serializers.Serializer[Any]):
+    """The body that marks a message as read, which may be left out."""
+
+    played = serializers.BooleanField(
+        default=False, help_text="A voice message was listened to, not only seen."
+    )
+
+
+class TypingSerializer(serializers.Serializer[Any]):
+    """The body that shows a person that an answer is being written."""
+
+    to = RecipientField(help_text=f"{NUMBER_HELP} Or `…@lid`.")
+    typing = serializers.BooleanField(default=True, help_text="False: not any more.")
+
+
 def cursor_of(number: int) -> str:
     """Return a number as a cursor."""
     return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")

@@ -3,7 +3,7 @@
 from django.urls import path
 
 import messaging.converters  # noqa: F401
-from messaging.api import views_feed, views_messages
+from messaging.api import views_feed, views_messages, views_signals
 
 urlpatterns = [
     path("feed", views_feed.FeedView.as_view(), name="api-feed"),
@@ -13,6 +13,12 @@ urlpatterns = [
     path(
         "messages/<public_id:message_id>", views_messages.MessageView.as_view(), name="api-message"
     ),
+    path(
+        "messages/<public_id:message_id>/read",
+        views_signals.ReadView.as_view(),
+        name="api-message-read",
+    ),
+    path("typing", views_signals.TypingView.as_view(), name="api-typing"),
     path(
         "messages/<public_id:message_id>/resend",
         views_messages.ResendView.as_view(),

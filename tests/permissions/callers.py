@@ -217,10 +217,25 @@ def _messages(organization: Organization) -> dict[str, object]:
         ).public_id
         for state in ("queued", "failed", "held")
     )
-    resend = "api/v1/organizations/<int:organization_id>/messages/<public_id:message_id>/resend"
+    received = Message.objects.create(
+        organization=organization,
+        contact=contact,
+        direction=Message.Direction.IN,
+        type="text",
+        content={"text": {"body": ACME}, "context": None},
+        state="received",
+        whatsapp_id="3EB0C767D097E9ECFE8B4A",
+    )
+    api = "api/v1/organizations/<int:organization_id>/messages/<public_id:message_id>"
     log = "admin/connections/connection/<int:organization_id>/messages"
     again = f"{log}/<public_id:message_id>/again/"
-    return {"message_id": queued, f"{resend} message_id": failed, f"{again} message_id": failed}
+    return {
+        "message_id": queued,
+        "contact": f"+{contact.number}",
+        f"{api}/resend message_id": failed,
+        f"{api}/read message_id": received.public_id,
+        f"{again} message_id": failed,
+    }
 
 
 def _tokens(users: dict[str, User], acme: Organization, globex: Organization) -> dict[str, str]:

@@ -133,6 +133,7 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
         "type": "text",
         "text": {"body": "Olá"},
     },
+    f"POST {ORGANIZATION}/typing": lambda scene: {"to": scene.placeholder_values["contact"]},
     f"POST {ORGANIZATION}/whatsapp/pairing-code": lambda scene: {"phoneNumber": NUMBER},
 }
 """By "METHOD route". Other requests have no data."""

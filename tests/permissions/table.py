@@ -257,6 +257,8 @@ POST     messages/drop                403 403 200+ 403 200+ 200+ 404
 GET      messages/<public_id:message_id> 403 403 200 200 200 200 404
 DELETE   messages/<public_id:message_id> 403 403 200+ 403 200+ 200+ 404
 POST     messages/<public_id:message_id>/resend 403 403 202+ 403 202+ 202+ 404
+POST     messages/<public_id:message_id>/read 403 403 200+ 403 200+ 200+ 404
+POST     typing                       403 403 200 403 200 200 404
 """
 
 # Whoever asks: first those who are no staff (all tokens, too), then staff in person.

@@ -9,7 +9,6 @@ from pytest_django import Settings
 from connections.tests.support.sockets import open_socket
 from tests.permissions.callers import (
     CALLERS,
-    TOKENS,
     Scene,
     all_rows,
     build,
@@ -53,7 +52,7 @@ def name(route: str) -> str:
 async def answer(scene: Scene, route: str, caller: str) -> str:
     """ "open" when something is told, or the code that it is closed with."""
     path = scene.address(route or "ws/nowhere/")
-    if caller in TOKENS:
+    if caller in scene.tokens:
         # A program of its own sends no Origin.
         socket = open_socket(path, token=scene.tokens[caller], origin=None)
     else:

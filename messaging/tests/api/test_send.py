@@ -41,7 +41,7 @@ def test_message_is_stored_and_answered_with_its_state(
     assert stored.content == {"text": {"body": "Olá!"}, "context": None}
     assert (stored.user, stored.token, stored.state) == (olivia, api.token, State.QUEUED)
     assert (answer["success"], answer["id"], answer["state"]) == (True, stored.public_id, "queued")
-    assert (answer["waId"], answer["whatsappId"], answer["reason"]) == (None, None, None)
+    assert (answer["waId"], answer["whatsappId"], answer["reason"]) == (None, None, "not_linked")
     assert answer["contact"]["phone"] == TO
     left = stored.expires_at - timezone.now() if stored.expires_at else timedelta(0)
     assert timedelta(minutes=59) < left <= timedelta(hours=1)
