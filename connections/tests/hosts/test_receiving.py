@@ -156,6 +156,27 @@ async def test_pairing_client_keeps_what_arrives_before_it_is_closed(
     pairing_host.kill()
 
 
+async def test_full_disk_is_reported_and_does_not_block_the_close(
+    host: HostHandle,
+    linked: Path,
+    simulator: Simulator,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "a.spool").symlink_to("/dev/full")
+    client = await open_linked(host, linked, tmp_path / "a.spool")
+    simulator.control.say(PERSON, NUMBER, "olá")
+
+    def reasons() -> list[str]:
+        failed = [record for record in caplog.records if "spool" in record.message]
+        return [vars(record)["why"] for record in failed]
+
+    await until(lambda: "ENOSPC" in reasons(), "the report")
+    await client.close()
+    assert not host.stuck and host.alive
+    assert reasons()[-1] == "given up"
+
+
 async def test_client_without_a_writable_spool_ends_with_the_reason(
     host: HostHandle, linked: Path, tmp_path: Path
 ) -> None:

@@ -36,12 +36,19 @@ class Receiver:
         self._emit({"event": "spooled"})
 
     def drain(self, since: float) -> None:
-        """Wait until nothing has come for a while, at the earliest since this time."""
+        """Wait until nothing has come for a while, at the earliest since this time.
+
+        The spool is closed if it is still not written then: its disk takes no line, and the
+        library cannot stop in a callback.
+        """
         deadline = time.monotonic() + DRAIN_SECONDS
         while (now := time.monotonic()) < deadline:
             if not self._writing and now - max(since, self._received_at) >= QUIET_SECONDS:
                 return
             time.sleep(DRAIN_POLL_SECONDS)
+        if self._writing:
+            self._report("given up")
+            self._spool.close()
 
     def trim(self, upto: int) -> int:
         """Drop the first bytes of the spool, which are stored. Return how many were dropped."""
