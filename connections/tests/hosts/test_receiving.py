@@ -78,6 +78,7 @@ async def test_message_is_in_the_spool_before_it_is_confirmed(
     assert (line["id"], line["text"]["body"]) == (message_id, "olá")
     assert (line["chat_alt"], line["push_name"]) == (f"{PERSON}@s.whatsapp.net", "Ana")
     assert (line["account"], line["from_me"], line["secret"]) == (NUMBER, False, True)
+    assert not client.spool_blocked
     result = await client.send(text_to(PERSON, "answer"), SECONDS)
     await spooled_until(client, lambda: ("delivered", result.id) in receipts(spool))
     assert await client.trim_spool(spool.stat().st_size) > 0
@@ -172,6 +173,7 @@ async def test_full_disk_is_reported_and_does_not_block_the_close(
         return [vars(record)["why"] for record in failed]
 
     await until(lambda: "ENOSPC" in reasons(), "the report")
+    assert client.spool_blocked
     await client.close()
     assert not host.stuck and host.alive
     assert reasons()[-1] == "given up"

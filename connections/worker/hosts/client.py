@@ -65,6 +65,7 @@ class ClientHandle:
         self._closed = False
         self._answers = Answers()
         self.spooled = asyncio.Event()  # the client has written to its spool
+        self.spool_blocked = False  # a line waits for the disk
 
     @property
     def ended(self) -> bool:
@@ -219,8 +220,10 @@ class ClientHandle:
     def _is_notice(self, event: Event) -> bool:
         """Return whether an event is no change of the client's state, and note it."""
         if event["event"] == "spooled":
+            self.spool_blocked = False
             self.spooled.set()
         elif event["event"] == "spool_failed":
+            self.spool_blocked = True
             logger.error("a spool cannot be written", extra={"why": event["error"]})
         elif event["event"] == "call_failed":
             why = {"what": event["what"], "why": event["error"]}

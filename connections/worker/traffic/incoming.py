@@ -37,8 +37,9 @@ class Reader:
 
     @property
     def drained(self) -> bool:
-        """Whether all lines that the host has announced are stored."""
-        return not self.busy and not self.client.spooled.is_set()
+        """Whether all lines that the host has announced are stored, and none waits for the disk."""
+        waits = self.client.spooled.is_set() or self.client.spool_blocked
+        return not self.busy and not waits
 
 
 class IncomingTraffic:
