@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import resource
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from connections.tests.support.linked_clients import (
     fork_server,
@@ -21,6 +23,7 @@ from connections.tests.support.linked_clients import (
     spooled_lines,
     text_to,
 )
+from connections.worker.hosts import handle
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.hosts.handle import HostHandle
@@ -123,6 +126,15 @@ async def write_to_all(simulator: Simulator, chance: random.Random, stop: asynci
     return count
 
 
+@pytest.fixture
+def long_lived_host(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one host take more starts than in the product, as many as the system has descriptors."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    settings.HOST_MAX_STARTS = settings.HOST_MAX_MEMORY_MB = 1_000_000
+    monkeypatch.setattr(handle, "MAX_DESCRIPTORS", allowed // 2)
+
+
+@pytest.mark.usefixtures("long_lived_host")
 async def test_clients_start_stop_send_and_receive_in_one_host(
     fork_server: ForkServer, simulator: Simulator, tmp_path: Path
 ) -> None:
