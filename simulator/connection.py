@@ -50,7 +50,7 @@ class Connection:
         self.refs_issued = 0
         self._deadline: float | None = None
         self._limit: asyncio.Timeout | None = None
-        self._channel = Channel(reader, writer)
+        self._channel = Channel(reader, writer, world.store.commit)
         self._cipher: Cipher | None = None
         self._delayed: deque[Node] = deque()
         self._last_due = 0.0

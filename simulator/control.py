@@ -56,16 +56,21 @@ class Control:
 
     async def handle(self, request: Request) -> Json:
         """Return the response to a request. Raises HttpError (4xx, 5xx)."""
-        route = self._routes.get((request.method, request.path))
-        if route is None:
-            people = self._people.answer(request)
-            if people is not None:
-                return people
+        answer = self._answer(request)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        self._world.store.commit()
+        return answer
+
+    def _answer(self, request: Request) -> Json | Awaitable[Json]:
+        if route := self._routes.get((request.method, request.path)):
+            return route(request)
+        answer = self._people.answer(request)
+        if answer is None:
             known = request.path in {path for _, path in self._routes}
             known = known or self._people.knows(request.path)
             raise HttpError(405 if known else 404, "no such call")
-        answer = route(request)
-        return await answer if inspect.isawaitable(answer) else answer
+        return answer
 
     def _health(self, request: Request) -> Json:
         return {"status": "ok", "pid": os.getpid(), "uptime": round(time.time() - self._started, 3)}

@@ -1,16 +1,12 @@
-"""Persistent phones, linked devices and settings, in one SQLite file.
-
-WAL with `synchronous=NORMAL`: a write takes less than a millisecond, and killing the process loses
-no commit (a power cut could).
-"""
+"""Persistent phones, linked devices and settings, in one SQLite file."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .database import Database
 from .jids import Jid
 from .phone import Phone
 from .signal.identity import Bundle
@@ -55,11 +51,12 @@ class Store:
     """The SQLite file of a World."""
 
     def __init__(self, path: Path) -> None:
-        self.database = sqlite3.connect(path, isolation_level=None)
-        path.chmod(0o600)
-        self.database.execute("PRAGMA journal_mode=WAL")
-        self.database.execute("PRAGMA synchronous=NORMAL")
-        self.database.executescript(_SCHEMA)
+        self.database = Database(path)
+        self.database.run(_SCHEMA)
+
+    def commit(self) -> None:
+        """Commit what was written in this turn of the event loop."""
+        self.database.commit()
 
     def close(self) -> None:
         """Close the file."""
@@ -67,17 +64,17 @@ class Store:
 
     def phones(self) -> Iterator[Phone]:
         """Yield all phones."""
-        for number, lid, seed, *rest in self.database.execute("SELECT * FROM phone"):
+        for number, lid, seed, *rest in self.database.read("SELECT * FROM phone"):
             yield Phone(number, lid, KeyPair(seed), *rest)
 
     def devices(self, phones: dict[str, Phone]) -> Iterator[Device]:
         """Yield all linked devices. `phones`: by number."""
-        for number, *rest in self.database.execute("SELECT * FROM device"):
+        for number, *rest in self.database.read("SELECT * FROM device"):
             yield Device(phones[number], *rest)
 
     def save_phone(self, phone: Phone) -> None:
         """Insert or replace a phone."""
-        self.database.execute(
+        self.database.write(
             "INSERT OR REPLACE INTO phone VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 phone.number,
@@ -92,7 +89,7 @@ class Store:
 
     def save_device(self, device: Device) -> None:
         """Insert or replace a linked device."""
-        self.database.execute(
+        self.database.write(
             "INSERT OR REPLACE INTO device VALUES (?, ?, ?, ?, ?, ?)",
             (
                 device.phone.number,
@@ -107,14 +104,14 @@ class Store:
     def delete_device(self, device: Device) -> None:
         """Delete a linked device."""
         for table in ("device", "bundle"):
-            self.database.execute(
+            self.database.write(
                 f"DELETE FROM {table} WHERE number = ? AND device = ?",
                 (device.phone.number, device.device),
             )
 
     def save_bundle(self, device: Device, bundle: Bundle, keys: bytes) -> None:
         """Insert or replace a linked device's bundle and one-time keys."""
-        self.database.execute(
+        self.database.write(
             "INSERT OR REPLACE INTO bundle VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 device.phone.number,
@@ -130,7 +127,7 @@ class Store:
 
     def bundle(self, device: Device) -> tuple[Bundle, bytes] | None:
         """Return a linked device's bundle and one-time keys, or None."""
-        row = self.database.execute(
+        row = self.database.read(
             "SELECT registration, identity, signed_id, signed, signature, keys FROM bundle "
             "WHERE number = ? AND device = ?",
             (device.phone.number, device.device),
@@ -139,15 +136,13 @@ class Store:
 
     def delete_all(self) -> None:
         """Delete all devices and phones, in one transaction."""
-        self.database.executescript(
-            "BEGIN; DELETE FROM device; DELETE FROM bundle; DELETE FROM phone; COMMIT;"
-        )
+        self.database.run("DELETE FROM device; DELETE FROM bundle; DELETE FROM phone")
 
     def setting(self, name: str) -> str | None:
         """Return a stored setting, or None."""
-        row = self.database.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+        row = self.database.read("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def save_setting(self, name: str, value: str) -> None:
         """Store a setting."""
-        self.database.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+        self.database.write("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))

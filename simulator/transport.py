@@ -6,7 +6,7 @@ import asyncio
 import logging
 import ssl
 from asyncio import sslproto
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -68,9 +68,16 @@ def status_line(status: int) -> str:
 class Channel:
     """A WebSocket over TLS that carries length-prefixed frames."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        before_write: Callable[[], None],
+    ) -> None:
         self._reader = reader
         self._writer = writer
+        self._before_write = before_write
+        self._unflushed = 0
         self._protocol = ServerProtocol(max_size=_MAX_FRAME, logger=_quiet)
         self._incoming = bytearray()
         self._frames: list[bytes] = []
@@ -78,8 +85,8 @@ class Channel:
 
     @property
     def backlog(self) -> int:
-        """Return how many bytes wait because the client does not read."""
-        return self._writer.transport.get_write_buffer_size()
+        """Return how many bytes wait because the client does not read, or for the next flush."""
+        return self._unflushed + self._writer.transport.get_write_buffer_size()
 
     def answer_proxy_request(self, status: str) -> None:
         """Answer the proxy request with a status line such as `200 Connection established`."""
@@ -125,12 +132,17 @@ class Channel:
         return self._frames.pop(0)
 
     def send(self, frame: bytes) -> None:
-        """Queue one frame; abort the connection of a client that does not read."""
+        """Queue one frame; abort the connection of a client that does not read.
+
+        The frames of one turn of the event loop are written together, with one system call.
+        """
         try:
             self._protocol.send_binary(len(frame).to_bytes(3, "big") + frame)
         except WebSocketException as error:
             raise TransportError("the WebSocket is closing") from error
-        self._flush()
+        if not self._unflushed:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unflushed += len(frame)
         if self.backlog > _MAX_UNSENT:
             self.abort()
 
@@ -143,11 +155,13 @@ class Channel:
         self._flush()
 
     def abort(self) -> None:
-        """Close the TCP connection now."""
+        """Close the TCP connection now; what was sent before may still arrive."""
+        self._flush()
         self._writer.transport.abort()
 
     async def finish(self) -> None:
         """Close the TCP connection after the queued data is sent."""
+        self._flush()
         try:
             self._writer.close()
             await self._writer.wait_closed()
@@ -182,9 +196,11 @@ class Channel:
             del buffer[: 3 + size]
 
     def _flush(self) -> None:
-        for data in self._protocol.data_to_send():
-            if data:
-                self._writer.write(data)
+        self._unflushed = 0
+        data = b"".join(self._protocol.data_to_send())
+        if data and not self._writer.transport.is_closing():
+            self._before_write()
+            self._writer.write(data)
 
 
 def _skip_prologue(buffer: bytearray) -> bool:

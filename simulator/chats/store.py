@@ -1,17 +1,14 @@
-"""The tables of messages: people, Signal sessions, waiting stanzas, and what was sent and received.
-
-Each write is a transaction of its own: what a client was sent or has confirmed survives a kill.
-"""
+"""The tables of messages: people, Signal sessions, waiting stanzas, what was sent and received."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.database import Database
 from simulator.jids import Jid
 
 _SCHEMA = """
@@ -70,65 +67,65 @@ class Sent:
 class ChatStore:
     """The tables of messages in the database of a `Store`."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: Database) -> None:
         self._db = database
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        (version,) = self._db.read("PRAGMA user_version").fetchone()
         if version != _VERSION:
             # Messages of an older simulator are not worth a migration.
-            drops = " ".join(f"DROP TABLE IF EXISTS {table};" for table in _TABLES)
-            self._db.executescript(f"BEGIN; {drops} COMMIT; PRAGMA user_version = {_VERSION};")
-        self._db.executescript(_SCHEMA)
+            drops = "; ".join(f"DROP TABLE IF EXISTS {table}" for table in _TABLES)
+            self._db.run(f"{drops}; PRAGMA user_version = {_VERSION}")
+        self._db.run(_SCHEMA)
 
     def people(self) -> Iterator[Person]:
         """Yield all people, in order of their numbers."""
-        rows = self._db.execute("SELECT number, by_lid, hide_number, auto FROM person")
+        rows = self._db.read("SELECT number, by_lid, hide_number, auto FROM person")
         for number, by_lid, hide_number, auto in rows:
             yield Person(number, bool(by_lid), bool(hide_number), auto)
 
     def save_person(self, person: Person) -> None:
         """Insert or replace a person."""
         row = (person.number, person.by_lid, person.hide_number, person.auto)
-        self._db.execute("INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?)", row)
+        self._db.write("INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?)", row)
 
     def session(self, number: str, peer: str) -> str | None:
         """Return an account's stored Signal sessions with a device, or None."""
-        row = self._db.execute(
+        row = self._db.read(
             "SELECT states FROM signal_session WHERE number = ? AND peer = ?", (number, peer)
         ).fetchone()
         return None if row is None else str(row[0])
 
     def save_session(self, number: str, peer: str, states: str) -> None:
         """Insert or replace an account's Signal sessions with a device."""
-        self._db.execute(
+        self._db.write(
             "INSERT OR REPLACE INTO signal_session VALUES (?, ?, ?)", (number, peer, states)
         )
 
     def delete_sessions(self, peer: str) -> None:
         """Delete all accounts' sessions with a device."""
-        self._db.execute("DELETE FROM signal_session WHERE peer = ?", (peer,))
+        self._db.write("DELETE FROM signal_session WHERE peer = ?", (peer,))
 
     def waiting(self) -> Iterator[tuple[int, str, bytes]]:
         """Yield the sequence number, device and encoded node of each waiting stanza, in order."""
-        yield from self._db.execute("SELECT seq, device, node FROM waiting ORDER BY seq")
+        yield from self._db.read("SELECT seq, device, node FROM waiting ORDER BY seq")
 
     def add_waiting(self, device: Jid, node: bytes) -> int:
         """Store a stanza for a device; return its sequence number."""
-        cursor = self._db.execute(
+        cursor = self._db.write(
             "INSERT INTO waiting (device, node) VALUES (?, ?)", (str(device), node)
         )
         return int(cursor.lastrowid or 0)
 
     def delete_waiting(self, seq: int) -> None:
         """Delete a stanza that its device has confirmed."""
-        self._db.execute("DELETE FROM waiting WHERE seq = ?", (seq,))
+        self._db.write("DELETE FROM waiting WHERE seq = ?", (seq,))
 
     def delete_all_waiting(self, device: Jid) -> None:
         """Delete all stanzas for a device."""
-        self._db.execute("DELETE FROM waiting WHERE device = ?", (str(device),))
+        self._db.write("DELETE FROM waiting WHERE device = ?", (str(device),))
 
     def add_sent(self, sent: Sent) -> None:
         """Store a message that a phone sends."""
-        self._db.execute(
+        self._db.write(
             "INSERT INTO sent (number, recipient, id, content, plain, at)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             (sent.number, sent.recipient, sent.id, sent.content, sent.plain, time.time()),
@@ -136,7 +133,7 @@ class ChatStore:
 
     def find_sent(self, number: str, message_id: str) -> Sent | None:
         """Return a message that a phone has sent, or None."""
-        row = self._db.execute(
+        row = self._db.read(
             "SELECT number, recipient, id, content, plain FROM sent WHERE number = ? AND id = ?",
             (number, message_id),
         ).fetchone()
@@ -144,14 +141,14 @@ class ChatStore:
 
     def find_received(self, number: str, message_id: str) -> dict[str, Any] | None:
         """Return the content of a message that a phone has received, or None."""
-        row = self._db.execute(
+        row = self._db.read(
             "SELECT content FROM received WHERE number = ? AND id = ?", (number, message_id)
         ).fetchone()
         return None if row is None else dict(json.loads(row[0]))
 
     def set_devices(self, sent: Sent, devices: int) -> None:
         """Store how many companions of the recipient get a copy of a message."""
-        self._db.execute(
+        self._db.write(
             "UPDATE sent SET devices = ? WHERE number = ? AND id = ?",
             (devices, sent.number, sent.id),
         )
@@ -159,14 +156,14 @@ class ChatStore:
     def mark_sent(self, number: str, message_id: str, column: str) -> None:
         """Set one of the times of a sent message to now, unless it is set."""
         assert column in _TIMES
-        self._db.execute(
+        self._db.write(
             f"UPDATE sent SET {column} = ? WHERE number = ? AND id = ? AND {column} IS NULL",
             (time.time(), number, message_id),
         )
 
     def sent(self, recipient: str, after: int, limit: int) -> list[dict[str, Any]]:
         """Return what phones have sent, to one account or (empty) to all, and its fate."""
-        rows = self._db.execute(
+        rows = self._db.read(
             f"SELECT seq, number, recipient, id, content, at, devices, {', '.join(_TIMES)}"
             " FROM sent WHERE seq > ? AND (? = '' OR recipient = ?) ORDER BY seq LIMIT ?",
             (after, recipient, recipient, limit),
@@ -175,7 +172,7 @@ class ChatStore:
 
     def add_received(self, number: str, sender: str, message_id: str, content: str) -> bool:
         """Store a message that a phone has decrypted; return whether it is the first copy."""
-        row = self._db.execute(
+        row = self._db.write(
             "INSERT INTO received (number, sender, id, content, at, copies, repeats)"
             " VALUES (?, ?, ?, ?, ?, 1, 0)"
             " ON CONFLICT DO UPDATE SET copies = copies + 1 RETURNING copies",
@@ -185,14 +182,14 @@ class ChatStore:
 
     def add_repeat(self, number: str, sender: str, message_id: str) -> None:
         """Count one more delivery of an encrypted message that was decrypted before."""
-        self._db.execute(
+        self._db.write(
             "UPDATE received SET repeats = repeats + 1 WHERE number = ? AND sender = ? AND id = ?",
             (number, sender, message_id),
         )
 
     def received(self, number: str, after: int, limit: int) -> list[dict[str, Any]]:
         """Return what a phone has received, oldest first, from a sequence number on."""
-        rows = self._db.execute(
+        rows = self._db.read(
             "SELECT seq, id, sender, content, at, copies, repeats FROM received"
             " WHERE number = ? AND seq > ? ORDER BY seq LIMIT ?",
             (number, after, limit),
@@ -212,8 +209,7 @@ class ChatStore:
 
     def delete_all(self) -> None:
         """Delete everything, in one transaction."""
-        deletions = " ".join(f"DELETE FROM {table};" for table in _TABLES)
-        self._db.executescript(f"BEGIN; {deletions} COMMIT;")
+        self._db.run("; ".join(f"DELETE FROM {table}" for table in _TABLES))
 
 
 def _sent(

@@ -183,7 +183,7 @@ def test_companion_uploads_new_keys_when_few_are_left(simulator: Simulator, data
 
 def test_tables_of_an_older_simulator_are_replaced(tmp_path: Path) -> None:
     store = Store(tmp_path / "world.db")
-    store.database.executescript("CREATE TABLE sent (number TEXT); CREATE TABLE waiting (x TEXT);")
+    store.database.run("CREATE TABLE sent (number TEXT); CREATE TABLE waiting (x TEXT)")
     chats = ChatStore(store.database)
     assert (chats.sent("", 0, 10), list(chats.waiting())) == ([], [])
     chats.save_person(Person(PERSON))

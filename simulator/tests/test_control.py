@@ -114,7 +114,7 @@ def test_state_is_private_and_ports_are_kept(tmp_path: Path) -> None:
     with start(state) as first:
         assert state.stat().st_mode & 0o777 == 0o700
         assert {f.name: f.stat().st_mode & 0o777 for f in state.iterdir()} == {
-            f.name: 0o600 for f in state.iterdir()
+            f.name: 0o700 if f.is_dir() else 0o600 for f in state.iterdir()
         }
         with pytest.raises(SimulatorError, match="another simulator"):
             start(state)
