@@ -95,6 +95,10 @@ class ControlClient:
         """Let a person report to an account that messages were read, or played."""
         self._object("POST", f"/people/{number}/read", {"to": to, "ids": ids, "played": played})
 
+    def send_receipt(self, number: str, to: str, ids: list[str], kind: str = "") -> None:
+        """Let a phone send a receipt of any type; without one, as delivered."""
+        self._object("POST", f"/people/{number}/receipt", {"to": to, "ids": ids, "type": kind})
+
     def set_typing(self, number: str, to: str, on: bool = True) -> None:
         """Let a person type, or stop typing, in the chat with an account."""
         self._object("POST", f"/people/{number}/typing", {"to": to, "on": on})

@@ -18,6 +18,7 @@ from .service import Chats
 from .store import Person
 
 _AUTO = ("none", "delivered", "read")
+_RECEIPTS = ("", "inactive", "read", "played", "read-self", "played-self", "server-error")
 _MAX_ROWS = 10_000
 
 Route = Callable[[Request, str], Json]
@@ -36,6 +37,8 @@ class PeopleControl:
             ("POST", "/phones/*/send"): self._send,
             ("POST", "/people/*/read"): self._read,
             ("POST", "/phones/*/read"): self._read,
+            ("POST", "/people/*/receipt"): self._report,
+            ("POST", "/phones/*/receipt"): self._report,
             ("POST", "/people/*/typing"): self._type,
             ("GET", "/people/*/media"): self._media,
             ("GET", "/people/*/messages"): self._messages,
@@ -77,6 +80,7 @@ class PeopleControl:
     def _send(self, request: Request, number: str) -> Json:
         phone = self._phone(number)
         message = dict(request.body)
+        params.reject_unknown(message, "to", "type", str(message.get("type")), "context")
         to = self._phone(params.digits(message, "to"))
         del message["to"]
         try:
@@ -91,6 +95,16 @@ class PeopleControl:
         phone, to = self._phone(number), self._phone(params.digits(body, "to"))
         ids = params.texts(body, "ids")
         kind = "played" if params.flag(body, "played", False) else "read"
+        self._chats.phones.send_receipts(phone, to, ids, kind)
+        return {"ids": ids}
+
+    def _report(self, request: Request, number: str) -> Json:
+        body = request.body
+        params.reject_unknown(body, "to", "ids", "type")
+        phone, to = self._phone(number), self._phone(params.digits(body, "to"))
+        ids, kind = params.texts(body, "ids"), params.text(body, "type", "")
+        if kind not in _RECEIPTS:
+            raise HttpError(400, f"type must be empty or one of: {', '.join(_RECEIPTS[1:])}")
         self._chats.phones.send_receipts(phone, to, ids, kind)
         return {"ids": ids}
 

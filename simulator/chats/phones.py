@@ -27,6 +27,8 @@ from .store import ChatStore, Person, Sent
 log = logging.getLogger(__name__)
 
 _MAX_RETRIES = 4
+_READ_RECEIPTS = ("read", "played")
+_SELF_RECEIPTS = ("read-self", "played-self")  # of accounts without read receipts
 
 
 class Phones:
@@ -130,10 +132,12 @@ class Phones:
             plain = content.encode_device_sent(str(recipient.lid_jid(0)), sent.plain)
         else:
             plain = sent.plain
-        self._send_copy(phone, device, sent, plain, retry.get("count"))
+        self._send_copy(phone, device, sent, plain, retry)
 
     def note_receipt(self, phone: Phone, ids: list[str], kind: str) -> None:
         """Record what a companion has reported about messages of a phone."""
+        if kind in _SELF_RECEIPTS or kind == "server-error":
+            return
         column = {"read": "read_at", "played": "played_at"}.get(kind, "receipted_at")
         for message_id in ids:
             self._store.mark_sent(phone.number, message_id, column)
@@ -154,9 +158,9 @@ class Phones:
             self._store.mark_sent(phone.number, node.get("id"), column)
 
     def send_receipts(self, phone: Phone, to: Phone, ids: list[str], kind: str = "") -> None:
-        """Report to all companions of an account about its messages: delivered, read or played.
+        """Report to all companions of an account about its messages, as delivered without a type.
 
-        The own companions learn what was read on the phone.
+        The own companions learn what was read or played on the phone.
         """
         attrs: dict[str, Attribute] = {"from": phone.lid_jid(0), "id": ids[0], "t": _now()}
         if kind:
@@ -164,9 +168,10 @@ class Phones:
             self.note_receipt(to, ids, kind)
         items = [Node("item", {"id": message_id}) for message_id in ids[1:]]
         lists = [Node("list", {}, items)] if items else None
-        for device in self._directory.companions(to):
-            self._mailboxes.of(device.jid).put(Node("receipt", attrs, lists))
-        if kind and to is not phone:
+        if kind not in _SELF_RECEIPTS:
+            for device in self._directory.companions(to):
+                self._mailboxes.of(device.jid).put(Node("receipt", attrs, lists))
+        if kind in _READ_RECEIPTS + _SELF_RECEIPTS and to is not phone:
             own = attrs | {"recipient": to.lid_jid(0)}
             for device in self._directory.companions(phone):
                 self._mailboxes.of(device.jid).put(Node("receipt", own, lists))
@@ -239,7 +244,7 @@ class Phones:
         self._mailboxes.of(sender.jid).put(receipt)
 
     def _send_copy(
-        self, phone: Phone, device: Device, sent: Sent, plain: bytes, count: str = ""
+        self, phone: Phone, device: Device, sent: Sent, plain: bytes, retry: Node | None = None
     ) -> bool:
         session = self._session(phone, device)
         if not session.exists:
@@ -251,12 +256,12 @@ class Phones:
         self._save(phone, device, session)
         attrs = self._addresses(phone, device, self._world.phones[sent.recipient])
         stanza, part = content.stanza_attributes(json.loads(sent.content))
-        attrs |= {"id": sent.id, "t": _now(), **stanza}
+        attrs |= {"id": sent.id, "t": (retry.get("t") if retry else "") or _now(), **stanza}
         if phone.name:
             attrs["notify"] = phone.name
         encrypted: dict[str, Attribute] = {"v": "2", "type": kind, **part}
-        if count:
-            encrypted["count"] = count
+        if retry:
+            encrypted["count"] = retry.get("count")
         self._mailboxes.of(device.jid).put(Node("message", attrs, [Node("enc", encrypted, data)]))
         return True
 

@@ -210,6 +210,33 @@ def test_person_reports_what_was_read(simulator: Simulator, org: Companion, play
     assert (receipt["ids"], receipt["type"]) == (ids, "PLAYED" if played else "READ")
 
 
+def test_receipts_of_other_types_arrive(simulator: Simulator, org: Companion) -> None:
+    control = simulator.control
+    control.save_person(PERSON, auto="none")
+    theirs = control.say(PERSON, NUMBER, "theirs")
+    mine = org.send_text(PERSON, "mine")
+    assert org.wait_all("Receipt", 1)[0]["type"] == "SENDER"
+    for kind, expected in (("", "DELIVERED"), ("inactive", "INACTIVE"), ("played", "PLAYED")):
+        control.send_receipt(PERSON, NUMBER, [mine], kind)
+        receipt = org.wait("Receipt")
+        assert (receipt["ids"], receipt["type"], receipt["IsFromMe"]) == ([mine], expected, False)
+    # neonize has a wrong name for the last type.
+    for kind, expected in (("read-self", "READ_SELF"), ("played-self", "SERVER_ERROR")):
+        control.send_receipt(NUMBER, PERSON, [theirs], kind)
+        receipt = org.wait("Receipt")
+        assert (receipt["ids"], receipt["type"], receipt["IsFromMe"]) == ([theirs], expected, True)
+    eventually(lambda: control.devices()[0]["waiting"], lambda waiting: waiting == 0)
+
+
+def test_server_error_receipt_ends_neonize(simulator: Simulator, org: Companion) -> None:
+    mine = org.send_text(PERSON, "mine")
+    org.wait_all("Receipt", 2)
+    simulator.control.send_receipt(PERSON, NUMBER, [mine], "server-error")
+    # neonize does not know the type and cannot encode the event, so `connect()` raises.
+    why = org.wait("raised", forbidden=("Receipt",))["why"]
+    assert "required field neonize.Receipt.Type not set" in why
+
+
 def test_typing_is_seen_on_both_sides(simulator: Simulator, org: Companion) -> None:
     org.send_text(PERSON, "hello")
     for on, state in ((True, 1), (False, 2)):
@@ -282,6 +309,7 @@ def test_upload_can_fail(simulator: Simulator, org: Companion) -> None:
         {"type": "contacts", "contacts": {}},
         {"type": "text", "text": {"body": "x"}, "context": "id"},
         {"type": "nothing", "nothing": {}},
+        {"type": "text", "text": {"body": "x"}, "contekst": {"id": "x"}},
         {},
     ],
 )
