@@ -23,6 +23,10 @@ from connections.lifecycle import (
     after,
 )
 from connections.models import DETAIL_LENGTH, Connection, ConnectionEvent, PairingAttempt
+from connections.reason_texts import REASON_TEXTS
+from events import log
+from events.log import NewEvent
+from events.models import EventType
 from organizations.access import Actor
 from organizations.audit import log_audit
 from organizations.models import AuditEntry
@@ -129,8 +133,20 @@ def apply_transition(
         attempt=attempt,
         **(actor.columns if actor else {}),
     )
+    log.append(connection.pk, [_changed_event(event)])
     transaction.on_commit(partial(_log, event, connection.generation))
     broadcast.notify_changed(connection.pk)
+
+
+def _changed_event(event: ConnectionEvent) -> NewEvent:
+    """Return what other software reads of it: without the detail, which may name a number."""
+    data = {
+        "state": event.state,
+        "stateBefore": event.state_before,
+        "reason": event.reason,
+        "sentence": REASON_TEXTS[Reason(event.reason)].english,
+    }
+    return NewEvent(EventType.CONNECTION_CHANGED, data, at=event.at)
 
 
 def _update_detail(connection: Connection, detail: str, retry_at: datetime | None) -> None:
