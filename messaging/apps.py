@@ -6,3 +6,6 @@ class MessagingConfig(AppConfig):
     name = "messaging"
     verbose_name = lazy("Messages")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from messaging import media_cleanup  # noqa: F401

@@ -15,7 +15,9 @@ from connections.worker.message_port import (
     SendOutcome,
     StoredSecret,
 )
+from messaging import media_files
 from messaging.actions import dispatch, incoming, lost, maintenance, outcomes, retention, signals
+from messaging.actions import media as media_actions
 
 
 class Messages:
@@ -45,13 +47,16 @@ class Messages:
         outcomes.record_interrupted(message, whatsapp_id)
 
     def read_media(self, name: str) -> bytes | None:
-        return None
+        try:
+            return media_files.read_all(name)
+        except FileNotFoundError:
+            return None
 
     def media_to_fetch(self, connection_ids: Collection[int], limit: int) -> list[MediaFetch]:
-        return []
+        return media_actions.to_fetch(connection_ids, limit)
 
     def record_media(self, media: MediaFetch, data: bytes, error: str) -> None:
-        return None
+        media_actions.record_fetched(media, data, error)
 
     def pending_marks(self, connection_ids: Collection[int]) -> list[ReadMark]:
         return signals.pending_marks(connection_ids)

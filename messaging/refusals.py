@@ -98,6 +98,21 @@ class MediaNotReady(MessageRefused):
     text = _("This file is not stored, so it cannot be sent.")
 
 
+class MediaInUse(MessageRefused):
+    code = "media_in_use"
+    text = _("A message that waits to be sent needs this file. Cancel it first.")
+
+
+class MediaReceived(MessageRefused):
+    code = "media_received"
+    text = _("A file that was received is kept as long as its message.")
+
+
+class StorageFull(MessageRefused):
+    code = "storage_full"
+    text = _("The files of this organization take all the space that it has. Delete some first.")
+
+
 class WrongMediaType(MessageRefused):
     status = 400
     code = "wrong_media_type"

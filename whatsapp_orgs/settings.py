@@ -296,6 +296,19 @@ TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True
 
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    # Files of messages, encrypted.
+    "media": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": DATA_DIR / "media",
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
+}
 STATIC_URL = "static/"
 # The target of `collectstatic` for a web server; if it is empty, the originals are served.
 STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
@@ -387,6 +400,9 @@ MESSAGE_GAP_SECONDS = positive_number("MESSAGE_GAP_SECONDS", 0.6)
 NEW_RECIPIENT_GAP_SECONDS = positive_number("NEW_RECIPIENT_GAP_SECONDS", 5)
 # Messages of an organization that may wait; more are refused.
 OUTBOX_LIMIT = whole_number("OUTBOX_LIMIT", 10_000)
+# Megabytes of one file, sent or received, and of all files of an organization.
+MEDIA_MAX_MB = whole_number("MEDIA_MAX_MB", 16)
+MEDIA_TOTAL_MB = whole_number("MEDIA_TOTAL_MB", 2048)
 # How long WhatsApp may take to accept a message before its outcome is unknown.
 SEND_TIMEOUT_SECONDS = positive_number("SEND_TIMEOUT_SECONDS", 30)
 # How long only answers are sent after WhatsApp has refused a first message (463).

@@ -16,6 +16,7 @@ from django.views.i18n import set_language
 from connections.admin import fleet, owner_link, security
 from connections.owner_link.views import owner_view
 from messaging.admin.urls import organization_urlpatterns
+from messaging.api.views_media import signed_file
 from whatsapp_orgs import api
 
 admin.site.site_header = "WhatsApp Orgs"
@@ -51,6 +52,7 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
     path("link/", owner_view, name="owner"),
+    path("media/<str:signed>", signed_file, name="media-file"),
     path("api/v1/", include("whatsapp_orgs.api")),
     re_path(r"^api/(?P<rest>(?s:.*))\Z", api.not_found),
 ]

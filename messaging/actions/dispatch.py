@@ -22,6 +22,7 @@ from messaging.models import Media, Message, MessagingSettings, Outbox
 
 State = Message.State
 
+VOICE_TYPE = "audio/ogg; codecs=opus"
 MINUTE = timedelta(minutes=1)
 # How long an answer about a number counts.
 RESOLVED_FOR = timedelta(days=7)
@@ -151,6 +152,8 @@ def _body(message: Message, to: dict[str, str]) -> dict[str, Any]:
         body["target"] = _target(target, to)
     if message.media is not None:
         body["mime_type"] = message.media.mime_type
+        if body.get("voice") and body["mime_type"] == "audio/ogg":
+            body["mime_type"] = VOICE_TYPE  # iPhones play no other.
         body.setdefault("filename", message.media.filename or "")
     return body
 

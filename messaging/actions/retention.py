@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from events.models import Event
 from messaging.actions import outboxes
-from messaging.models import Contact, Message, MessagingSettings
+from messaging.models import Contact, Media, Message, MessagingSettings
 from organizations.models import Organization
 
 State = Message.State
@@ -61,6 +61,9 @@ def delete_before(organization_id: int, before: datetime) -> None:
     Message.objects.filter(
         pk__in=list(old.order_by("pk").values_list("pk", flat=True)[:BATCH])
     ).delete()
+    # Files that no message carries any more; what is stored of them goes with the rows.
+    files = Media.objects.filter(organization=organization_id, created_at__lt=before, messages=None)
+    Media.objects.filter(pk__in=list(files.values_list("pk", flat=True)[:BATCH])).delete()
     events = Event.objects.filter(organization=organization_id, at__lt=before)
     newest = events.order_by("sequence").values_list("sequence", flat=True)[:BATCH]
     Event.objects.filter(organization=organization_id, sequence__in=list(newest)).delete()

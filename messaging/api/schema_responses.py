@@ -155,3 +155,10 @@ class FeedSerializer(serializers.Serializer[Any]):
 
     events = LogEventSerializer(many=True)
     next = serializers.IntegerField(help_text="What to ask for next, as `after`.")
+
+
+class StoredMediaSerializer(MediaSerializer):
+    """A file, and where to fetch it."""
+
+    success = TrueField()
+    url = serializers.URLField(allow_null=True, help_text="Valid for five minutes.")

@@ -32,6 +32,7 @@ UNKNOWN_STATE = _("There is no state “{state}”.")
 # The third value is for the action alone.
 ON_UNKNOWN = [Message.OnUnknown.KEEP.value, Message.OnUnknown.RESEND.value]
 
+FILENAME_LENGTH = 250
 MAX_SEQUENCE = 2**63 - 1
 
 LID = re.compile(r"\d{1,30}@lid")
@@ -197,3 +198,13 @@ class FeedQuery(serializers.Serializer[Any]):
             if name not in EventType.values:
                 raise serializers.ValidationError(gettext(UNKNOWN_EVENT).format(type=name[:40]))
         return types
+
+
+class UploadSerializer(serializers.Serializer[Any]):
+    """A file, as a part of a multipart form."""
+
+    file = serializers.FileField(
+        max_length=FILENAME_LENGTH,
+        allow_empty_file=False,
+        help_text="Its content must be what the part's Content-Type says.",
+    )

@@ -3,9 +3,16 @@
 from django.urls import path
 
 import messaging.converters  # noqa: F401
-from messaging.api import views_feed, views_messages, views_signals
+from messaging.api import views_feed, views_media, views_messages, views_signals
 
 urlpatterns = [
+    path("media", views_media.MediaUploadView.as_view(), name="api-media-upload"),
+    path("media/<public_id:media_id>", views_media.MediaView.as_view(), name="api-media"),
+    path(
+        "media/<public_id:media_id>/file",
+        views_media.MediaFileView.as_view(),
+        name="api-media-file",
+    ),
     path("feed", views_feed.FeedView.as_view(), name="api-feed"),
     path("messages", views_messages.MessagesView.as_view(), name="api-messages"),
     path("messages/release", views_messages.ReleaseView.as_view(), name="api-messages-release"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
-from django.utils.text import format_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as lazy
 from rest_framework import status
 from rest_framework.exceptions import APIException
@@ -26,10 +26,11 @@ Row = TypeVar("Row", bound=Model)
 
 class BodyTooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = format_lazy(
-        lazy("A request may carry {size} KB at most."), size=BODY_LIMIT // 1024
-    )
     default_code = "too_large"
+
+    def __init__(self, limit: int) -> None:
+        text = gettext("A request may carry {size} KB at most.")
+        super().__init__(text.format(size=limit // 1024))
 
 
 class LengthRequired(APIException):
@@ -75,10 +76,15 @@ def caller_of(request: Request) -> Caller:
 class CallerView(APIView):
     """A base view with the caller, a body limit and validation. Responses are not cached."""
 
+    @property
+    def body_limit(self) -> int:
+        """The bytes that a request to this view may carry."""
+        return BODY_LIMIT
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         length = request.META.get("CONTENT_LENGTH") or "0"
-        if not length.isdecimal() or int(length) > BODY_LIMIT:
-            raise BodyTooLarge
+        if not length.isdecimal() or int(length) > self.body_limit:
+            raise BodyTooLarge(self.body_limit)
         if "HTTP_TRANSFER_ENCODING" in request.META:
             raise LengthRequired
         super().initial(request, *args, **kwargs)
@@ -86,7 +92,7 @@ class CallerView(APIView):
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
-        response["Cache-Control"] = "no-store"
+        response.setdefault("Cache-Control", "no-store")
         return super().finalize_response(request, response, *args, **kwargs)
 
     @property

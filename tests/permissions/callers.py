@@ -24,8 +24,9 @@ from connections.bulk import plan
 from connections.models import BulkRun, Connection, ConnectionEvent, PairingAttempt, Worker
 from connections.routing import open_urlpatterns, websocket_urlpatterns
 from connections.tests.support.fake_worker import FakeWorker
+from messaging import media_files
 from messaging import routing as messaging
-from messaging.models import Contact, Message
+from messaging.models import Contact, Media, Message
 from monitoring.endpoints import PATHS as PROBES
 from organizations import actions
 from organizations.access import Actor, for_user
@@ -229,12 +230,18 @@ def _messages(organization: Organization) -> dict[str, object]:
     api = "api/v1/organizations/<int:organization_id>/messages/<public_id:message_id>"
     log = "admin/connections/connection/<int:organization_id>/messages"
     again = f"{log}/<public_id:message_id>/again/"
+    file = media_files.save([ACME.encode()], 100)
+    media = Media.objects.create(
+        organization=organization, state="ready", mime_type="text/plain", stored_as=file.name
+    )
     return {
         "message_id": queued,
         "contact": f"+{contact.number}",
         f"{api}/resend message_id": failed,
         f"{api}/read message_id": received.public_id,
         f"{again} message_id": failed,
+        "media_id": media.public_id,
+        "signed": "nowhere",
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from connections.models import Worker
 from tests.permissions.callers import Scene
 
@@ -128,6 +130,7 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     f"PATCH {ORGANIZATION}/members/<username:member>": lambda scene: {"role": "viewer"},
     f"POST {ORGANIZATION}/tokens": lambda scene: {"name": "New", "scope": "read"},
     "POST api/v1/tokens": lambda scene: {"name": "New", "scope": "read"},
+    f"POST {ORGANIZATION}/media": lambda scene: {"file": SimpleUploadedFile("a.txt", b"text")},
     f"POST {ORGANIZATION}/messages": lambda scene: {
         "to": NUMBER,
         "type": "text",

@@ -250,6 +250,10 @@ MESSAGES = """
 #                                     to read; superuser's, Acme's; another organization's
 [api/v1/organizations/<int:organization_id>/]
 GET      feed                         403 403 403  200 200  200  404
+POST     media                        403 403 201+ 403 201+ 201+ 404
+GET      media/<public_id:media_id>   403 403 403  200 200  200  404
+DELETE   media/<public_id:media_id>   403 403 204+ 403 204+ 204+ 404
+GET      media/<public_id:media_id>/file 403 403 403 200 200 200 404
 GET      messages                     403 403 200  200 200  200  404
 POST     messages                     403 403 202+ 403 202+ 202+ 404
 POST     messages/release             403 403 200+ 403 200+ 200+ 404
@@ -269,6 +273,9 @@ GET,POST language/                      302 302
 # Nobody of them holds a link; what one opens is in connections/tests/owner_link/test_owner_page.py.
 GET      link/                          200 200
 POST     link/                          410 410
+# Only a signature of ours opens a file.
+GET      media/<str:signed>             404 404
+POST     media/<str:signed>             405 405
 [admin/]
 GET      login/                         200 302
 POST     login/                         200 200

@@ -106,6 +106,8 @@ def answer(scene: Scene, caller: str, client: Client, row: Row, before: dict[str
     cookies = copy.copy(client.cookies)
     if row.method == "GET":
         response: Any = client.get(address, body)
+    elif "file" in body:
+        response = client.post(address, body)
     elif row.route.startswith("api/") or row.method != "POST":
         response = client.generic(row.method, address, json.dumps(body), "application/json")
     else:

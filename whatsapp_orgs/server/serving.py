@@ -7,6 +7,7 @@ read or not; so the application cannot set these limits itself.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from autobahn.websocket.types import ConnectionDeny
@@ -27,18 +28,35 @@ from whatsapp_orgs.server.http_channel import BoundedChannel
 MAX_MESSAGE_BYTES = 4096
 MAX_QUEUED_MESSAGES = 50
 
+# The path of uploaded files, and how many large ones are taken at a time.
+UPLOAD_PATH = re.compile(rb"/api/v1/organizations/\d+/media")
+MAX_UPLOADS = 4
+FORM_BYTES = 64 * 1024
+TOO_LARGE = b"413 Content Too Large"
+TOO_MANY_UPLOADS = b"503 Service Unavailable\r\nRetry-After: 5"
+uploads: set[Any] = set()
+
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]
     """A request that is refused with 413 when its body is too large.
 
     This limit is for all bodies; the API's own is lower (`organizations.api.views.BODY_LIMIT`).
+    Uploads of files have a higher one, and only a few are taken at a time: they are in memory.
     """
 
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)
         self._bytes_left = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        if length is not None and length > self._bytes_left:
+        if length is None or length <= self._bytes_left:
+            return
+        self._bytes_left = settings.MEDIA_MAX_MB * 1024 * 1024 + FORM_BYTES
+        if length > self._bytes_left or not UPLOAD_PATH.fullmatch(self.channel._path):
             self._refuse()
+        elif len(uploads) >= MAX_UPLOADS:
+            self._refuse(TOO_MANY_UPLOADS)
+        else:
+            uploads.add(self)
+            self.notifyFinish().addBoth(lambda _: uploads.discard(self))
 
     def handleContentChunk(self, data: bytes) -> None:
         self._bytes_left -= len(data)
@@ -53,10 +71,10 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         self.requestHeaders.removeHeader(b"daphne-root-path")
         return super().process()
 
-    def _refuse(self) -> None:
+    def _refuse(self, status: bytes = TOO_LARGE) -> None:
         if self.channel is not None:
             self.channel.transport.write(
-                b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+                b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
             )
             self.channel.loseConnection()
 

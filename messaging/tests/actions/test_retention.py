@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from events.models import Event
 from messaging.actions import receipts, retention
-from messaging.models import Contact, Message, MessagingSettings
+from messaging.models import Contact, Media, Message, MessagingSettings
 from messaging.tests.support.linked import ANA, Linked, age, reread
 from messaging.tests.support.records import message as record
 from messaging.tests.support.records import receipt
@@ -83,3 +83,21 @@ def test_text_is_kept_without_the_setting(linked: Linked) -> None:
     receipts.apply(linked.pk, [receipt(arrived.whatsapp_id)])
     retention.clean()
     assert Message.objects.get().content["text"] == {"body": "Olá"}
+
+
+@pytest.mark.parametrize("carried", [True, False])
+def test_file_goes_with_its_last_message(linked: Linked, carried: bool) -> None:
+    keep(linked, retention_days=7)
+    linked.store(record(ANA, type="image", image={"size": 5}, media="aGk="))
+    media = Media.objects.get()
+    if carried:
+        linked.enqueue(type="document", body={}, media=_ready(media))
+    make_old(linked, days=8)
+    Media.objects.update(created_at=timezone.now() - timedelta(days=8))
+    retention.clean()
+    assert Media.objects.exists() == carried
+
+
+def _ready(media: Media) -> str:
+    Media.objects.filter(pk=media.pk).update(state=Media.State.READY)
+    return media.public_id

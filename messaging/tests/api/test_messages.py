@@ -181,7 +181,7 @@ def test_number_of_queries_does_not_depend_on_rows(
             resends=message(organization),
         )
     for api in (reader, sender):
-        with django_assert_max_num_queries(7):
+        with django_assert_max_num_queries(8):
             assert len(ids(api)) == 10
 
 

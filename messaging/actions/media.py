@@ -1,0 +1,184 @@
+"""Writes files: those that software uploads, and those that are fetched from WhatsApp."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from connections.worker.message_port import MediaFetch
+from events import log
+from events.log import NewEvent
+from events.models import EventType
+from messaging import media_files, media_types
+from messaging.actions import outboxes
+from messaging.actions.outgoing import WAITING
+from messaging.media_files import StoredFile
+from messaging.models import Media, Message
+from messaging.refusals import MediaInUse, MediaReceived, StorageFull, UnknownMedia
+from organizations.access import Actor, Permission
+from organizations.models import Organization
+
+State = Media.State
+
+MEGABYTE = 1024 * 1024
+NAME_LENGTH = 250
+# WhatsApp keeps media for weeks, but a link of ours may be away for long.
+FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(hours=1)
+MAX_TRIES = 10
+FINAL_ERRORS = frozenset({"gone", "too_large"})
+
+
+def max_bytes() -> int:
+    """Return how many bytes one file may have."""
+    return settings.MEDIA_MAX_MB * MEGABYTE
+
+
+def upload(
+    organization_id: int, chunks: Iterable[bytes], claimed: str, filename: str, actor: Actor
+) -> Media:
+    """Store a file that is to be sent, and return it.
+
+    Raises media_files.TooLarge, media_types.Mismatch, StorageFull, and PermissionDenied when the
+    actor's right has ended.
+    """
+    file = media_files.save(chunks, max_bytes())
+    try:
+        mime_type = media_types.type_of(file.head, claimed)
+        return _store(organization_id, file, mime_type, filename, actor)
+    except BaseException:
+        media_files.delete(file.name)
+        raise
+
+
+@transaction.atomic
+def _store(
+    organization_id: int, file: StoredFile, mime_type: str, filename: str, actor: Actor
+) -> Media:
+    organization = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+    if actor.caller is not None:
+        actor.caller.reread().require(Permission.SEND_MESSAGES, organization)
+    if not _has_room(organization_id, file.size):
+        raise StorageFull
+    return Media.objects.create(
+        organization_id=organization_id,
+        state=State.READY,
+        filename=filename[:NAME_LENGTH] or None,
+        **_columns(file, mime_type),
+    )
+
+
+@transaction.atomic
+def delete(organization_id: int, public_id: str) -> None:
+    """Delete an uploaded file. Raises UnknownMedia, MediaInUse and MediaReceived."""
+    outboxes.lock(organization_id)
+    media = Media.objects.filter(organization=organization_id, public_id=public_id).first()
+    if media is None:
+        raise UnknownMedia
+    if media.messages.exclude(direction=Message.Direction.OUT).exists():
+        raise MediaReceived
+    if media.messages.filter(state__in=WAITING).exists():
+        raise MediaInUse
+    media.delete()
+
+
+def to_fetch(connection_ids: Collection[int], limit: int) -> list[MediaFetch]:
+    """Return media that is due, at most one for each of these organizations."""
+    due = Media.objects.filter(
+        organization__in=connection_ids, state=State.PENDING, next_try_at__lte=timezone.now()
+    )
+    rows = due.order_by("next_try_at", "pk").defer("filename")[: 10 * limit]
+    first: dict[int, Media] = {}
+    for media in rows:
+        first.setdefault(media.organization_id, media)
+    return [
+        MediaFetch(media.pk, media.organization_id, media.source or "", max_bytes())
+        for media in list(first.values())[:limit]
+    ]
+
+
+def record_fetched(fetch: MediaFetch, data: bytes, error: str) -> None:
+    """Store media that was fetched, or why it was not, with its event."""
+    if error:
+        return _record_failure(fetch.media_id, error)
+    if len(data) > max_bytes():
+        return _record_failure(fetch.media_id, "too_large")
+    file = media_files.save([data], max_bytes())
+    try:
+        kept = _keep(fetch.media_id, file)
+    except BaseException:
+        media_files.delete(file.name)
+        raise
+    if not kept:
+        media_files.delete(file.name)
+
+
+@transaction.atomic
+def _keep(media_id: int, file: StoredFile) -> bool:
+    """Store a fetched file. Return False when it is not kept."""
+    media = _lock_pending(media_id)
+    if media is None:
+        return False
+    if not _has_room(media.organization_id, file.size):
+        _end(media, State.NOT_KEPT, "storage_full")
+        return False
+    columns = _columns(file, media_types.type_of(file.head))
+    for name, value in columns.items():
+        setattr(media, name, value)
+    _end(media, State.READY, "")
+    return True
+
+
+@transaction.atomic
+def _record_failure(media_id: int, error: str) -> None:
+    """Try again later, or give up."""
+    media = _lock_pending(media_id)
+    if media is None:
+        return
+    media.tries += 1
+    if error in FINAL_ERRORS or media.tries >= MAX_TRIES:
+        return _end(media, State.FAILED, error)
+    wait = min(FIRST_RETRY * 2 ** (media.tries - 1), LONGEST_RETRY)
+    media.next_try_at = timezone.now() + wait
+    media.save(update_fields=["tries", "next_try_at"])
+
+
+def _lock_pending(media_id: int) -> Media | None:
+    pending = Media.objects.select_for_update().filter(pk=media_id, state=State.PENDING)
+    return pending.first()
+
+
+def _end(media: Media, state: Media.State, reason: str) -> None:
+    """Set the final state of media that was to be fetched, and append its event."""
+    media.state, media.reason, media.next_try_at, media.source = state, reason, None, None
+    media.save()
+    ready = state == State.READY
+    kind = EventType.MEDIA_READY if ready else EventType.MEDIA_FAILED
+    for message in media.messages.only("public_id", "organization"):
+        data: dict[str, Any] = {"id": media.public_id, "messageId": message.public_id}
+        if ready:
+            data |= {"mimeType": media.mime_type, "size": media.size, "sha256": media.sha256}
+        else:
+            data |= {"reason": reason}
+        log.append(media.organization_id, [NewEvent(kind, data, message.public_id)])
+
+
+def _has_room(organization_id: int, size: int) -> bool:
+    """Return whether an organization may store so many bytes more."""
+    stored = Media.objects.filter(organization=organization_id, state=State.READY)
+    used = stored.aggregate(sum=Sum("size"))["sum"] or 0
+    return bool(used + size <= settings.MEDIA_TOTAL_MB * MEGABYTE)
+
+
+def _columns(file: StoredFile, mime_type: str) -> dict[str, Any]:
+    return {
+        "mime_type": mime_type,
+        "size": file.size,
+        "sha256": file.sha256,
+        "stored_as": file.name,
+    }

@@ -1,0 +1,98 @@
+"""Stores files encrypted, under Django's storage API.
+
+A stored file is a line for each chunk: its place, whether it is the last one, and its content,
+encrypted together, so that a file that was cut or put together anew is not readable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.core.files import File
+from django.core.files.storage import Storage, storages
+
+from messaging.models import new_public_id
+from organizations.encryption import Undecryptable, decrypt, encrypt
+
+CHUNK_BYTES = 256 * 1024
+# What the sniffing of a type needs.
+HEAD_BYTES = 8 * 1024
+HEADER = struct.Struct(">QB")
+
+
+class TooLarge(Exception):
+    """A file has more bytes than are allowed."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in the storage. `head`: its first bytes."""
+
+    name: str
+    size: int
+    sha256: str
+    head: bytes
+
+
+def save(chunks: Iterable[bytes], limit: int) -> StoredFile:
+    """Store a file, and return its name in the storage. Raises TooLarge while reading."""
+    digest, size, head = hashlib.sha256(), 0, b""
+    with tempfile.SpooledTemporaryFile(CHUNK_BYTES) as encrypted:
+        pending, place = b"", 0
+        for chunk in chunks:
+            size += len(chunk)
+            if size > limit:
+                raise TooLarge
+            digest.update(chunk)
+            head = head or chunk[:HEAD_BYTES]
+            pending += chunk
+            while len(pending) > CHUNK_BYTES:
+                encrypted.write(_line(place, False, pending[:CHUNK_BYTES]))
+                pending, place = pending[CHUNK_BYTES:], place + 1
+        encrypted.write(_line(place, True, pending))
+        encrypted.seek(0)
+        name = storage().save(_new_name(), File(encrypted))
+    return StoredFile(name, size, digest.hexdigest(), head)
+
+
+def read(name: str) -> Iterator[bytes]:
+    """Yield the content of a stored file. Raises FileNotFoundError and Undecryptable."""
+    with storage().open(name) as file:
+        last = False
+        for expected, line in enumerate(file):
+            plain = decrypt(line.decode("ascii").rstrip("\n"))
+            place, last = HEADER.unpack_from(plain)
+            if place != expected:
+                raise Undecryptable("a stored file is damaged")
+            yield plain[HEADER.size :]
+        if not last:
+            raise Undecryptable("a stored file is incomplete")
+
+
+def read_all(name: str) -> bytes:
+    """Return the content of a stored file. Raises FileNotFoundError and Undecryptable."""
+    return b"".join(read(name))
+
+
+def delete(name: str) -> None:
+    """Delete a stored file, if it is there."""
+    storage().delete(name)
+
+
+def storage() -> Storage:
+    """Return the storage of files."""
+    return storages["media"]
+
+
+def _line(place: int, last: bool, content: bytes) -> bytes:
+    return encrypt(HEADER.pack(place, last) + content).encode() + b"\n"
+
+
+def _new_name() -> str:
+    """Return a new name in a folder of many, which says nothing."""
+    name = new_public_id()
+    return f"{name[:2]}/{name}"

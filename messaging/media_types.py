@@ -1,0 +1,72 @@
+"""What a file is, by its content: what is claimed of it counts only where it says more."""
+
+from __future__ import annotations
+
+import magic
+
+UNKNOWN = "application/octet-stream"
+MAX_LENGTH = 100
+
+# Other names of the same type.
+ALIASES = {
+    "application/ogg": "audio/ogg",
+    "application/x-empty": UNKNOWN,
+    "audio/mp3": "audio/mpeg",
+    "audio/opus": "audio/ogg",
+    "audio/wave": "audio/wav",
+    "audio/x-hx-aac-adts": "audio/aac",
+    "audio/x-m4a": "audio/mp4",
+    "audio/x-wav": "audio/wav",
+    "image/jpg": "image/jpeg",
+    "image/x-ms-bmp": "image/bmp",
+}
+# Containers of many types: a text may be CSV, and a ZIP a document of an office program.
+GENERIC = {
+    UNKNOWN,
+    "application/CDFV2",
+    "application/x-ole-storage",
+    "application/xml",
+    "application/zip",
+    "text/plain",
+    "text/xml",
+}
+# What these are claimed to be is shown to the recipient as it is, so it must be true.
+SHOWN = ("image/", "video/", "audio/")
+# One container holds either.
+AUDIO_IN_VIDEO = {("audio/mp4", "video/mp4"), ("audio/ogg", "video/ogg")}
+
+INLINE = frozenset(
+    {
+        *("image/jpeg", "image/png", "image/webp", "image/gif"),
+        *("video/mp4", "audio/ogg", "audio/mpeg", "audio/aac"),
+    }
+)
+"""What a browser may show itself; everything else is saved."""
+
+
+class Mismatch(Exception):
+    """A file is not what it is claimed to be. `found`: what it is."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__()
+        self.found = found
+
+
+def type_of(head: bytes, claimed: str = "") -> str:
+    """Return the MIME type of a file that begins like this. Raises Mismatch."""
+    found = _plain(magic.from_buffer(head, mime=True))
+    claimed = _plain(claimed)
+    if claimed in ("", UNKNOWN, found):
+        return found
+    generic = found in GENERIC and not claimed.startswith(SHOWN)
+    if generic or (claimed, found) in AUDIO_IN_VIDEO:
+        return claimed
+    raise Mismatch(found)
+
+
+def _plain(mime_type: str) -> str:
+    """Return a MIME type without its parameters, by its usual name."""
+    name = mime_type.partition(";")[0].strip().lower()
+    if len(name) > MAX_LENGTH or not name.isascii() or not name.isprintable():
+        return ""
+    return ALIASES.get(name, name)
