@@ -60,8 +60,9 @@ def record_secrets(fence: Fence, secrets: Sequence[StoredSecret], checked: int) 
     own = _own_secrets(fence.connection_id) if missing else set()
     lost = [secret for secret in missing if secret.secret not in own]
     log.append(fence.connection_id, [_record_lost(connection, secret) for secret in lost])
-    outbox.checked_secrets = checked
-    outbox.save(update_fields=["checked_secrets"])
+    if outbox.store_name == connection.store_name:
+        outbox.checked_secrets = checked
+        outbox.save(update_fields=["checked_secrets"])
 
 
 def _ids_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from messaging.actions import lost, outgoing
+from messaging.actions import lost, outboxes, outgoing
 from messaging.models import Message, Outbox
 from messaging.refusals import NotCancellable
 from messaging.tests.support.linked import ANA, BEA, Linked, age, reread
@@ -53,6 +53,28 @@ def test_other_number_fails_what_was_queued_before_any_message_was_sent(linked: 
     relink(linked, "551133334444")
     assert linked.take() is None
     assert reread(queued).reason == "number_changed"
+
+
+@pytest.mark.parametrize("number", ["", "551133334444"], ids=["same", "other"])
+def test_very_many_messages_fail_or_are_held_in_steps_and_none_is_sent(
+    linked: Linked, number: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outboxes, "AT_ONCE", 2)
+    old = [linked.enqueue(body=str(turn)) for turn in range(5)]
+    for message in old:
+        age(message, minutes=11)
+    relink(linked, number)
+    queued = Message.objects.filter(state=State.QUEUED)
+    assert linked.take() is None
+    assert queued.count() == 3
+    lost.record_secrets(linked.fence, [], 7)
+    assert (queued.count(), lost.position(linked.fence)) == (1, 0)
+    assert linked.take() is None
+    assert queued.count() == 0
+    lost.record_secrets(linked.fence, [], 7)
+    assert lost.position(linked.fence) == 7
+    new = linked.enqueue()
+    assert linked.take() == new
 
 
 def test_other_spelling_of_the_number_is_the_same_number(linked: Linked) -> None:

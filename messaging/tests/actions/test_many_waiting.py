@@ -1,0 +1,77 @@
+"""Thousands of messages that wait, beside thousands that were sent, slow nothing down."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from pytest_django import Settings
+
+from messaging.actions import dispatch, outgoing
+from messaging.models import Message
+from messaging.tests.support.linked import Linked
+from messaging.tests.support.records import message
+
+State = Message.State
+
+pytestmark = pytest.mark.django_db
+
+WAITING, SENT = 1500, 3000
+
+
+@pytest.fixture
+def many(linked: Linked) -> Linked:
+    """Return an organization in which many messages wait, to people who wrote long ago."""
+    linked.store(*(message(f"4915112{number:06}") for number in range(200)))
+    contacts = list(linked.organization.contacts.all())
+    now = timezone.now()
+    rows = [
+        Message(
+            organization=linked.organization,
+            contact=contacts[number % len(contacts)],
+            **{"direction": "out", "type": "text", "content": {"text": {"body": "Olá"}}},
+            state=State.QUEUED if number < WAITING else State.DELIVERED,
+            expires_at=now + timedelta(hours=1, seconds=number),
+            sending_at=None if number < WAITING else now - timedelta(minutes=2, seconds=number),
+        )
+        for number in range(WAITING + SENT)
+    ]
+    Message.objects.bulk_create(rows, batch_size=500)
+    return linked
+
+
+def test_limits_and_expiry_are_read_from_indexes(many: Linked, settings: Settings) -> None:
+    if database.vendor != "postgresql":
+        pytest.skip("its planner is asked")
+    settings.MESSAGES_PER_MINUTE = 60
+    with CaptureQueriesContext(database) as queries:
+        dispatch.with_outgoing([many.pk])
+        assert dispatch.take(many.fence) is not None
+    selects = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+    plans = {}
+    with database.cursor() as cursor:
+        cursor.execute("ANALYZE messaging_message")
+        for sql in selects:
+            cursor.execute(f"EXPLAIN {sql}")
+            plans[sql] = "\n".join(line for (line,) in cursor.fetchall())
+    for part, index in (
+        ('"sending_at" >', "messages_by_sending"),
+        ('ORDER BY "messaging_message"."id" ASC LIMIT 1000', "messages_to_expire"),
+    ):
+        [plan] = [plan for sql, plan in plans.items() if part in sql]
+        assert index in plan and "Seq Scan" not in plan
+
+
+def test_all_that_is_held_is_released_with_few_queries(many: Linked) -> None:
+    Message.objects.filter(state=State.QUEUED).update(state=State.HELD, reason="new_link")
+    with CaptureQueriesContext(database) as queries:
+        assert outgoing.release(many.pk) == WAITING
+    assert len(queries) < 60
+    assert not Message.objects.exclude(state__in=(State.QUEUED, State.DELIVERED)).filter(
+        direction="out"
+    )
+    told = many.events("message.status")
+    assert [event.data["state"] for event in told] == ["queued"] * WAITING
