@@ -590,6 +590,32 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(
+                condition=models.Q(("first_written_at__isnull", False)),
+                fields=["organization", "first_written_at"],
+                name="contacts_by_first_message",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="earlyreceipt",
+            index=models.Index(fields=["stored_at"], name="messaging_e_stored__f2cb64_idx"),
+        ),
+        migrations.AddIndex(
+            model_name="handledid",
+            index=models.Index(fields=["at"], name="messaging_h_at_fc4d18_idx"),
+        ),
+        migrations.AddIndex(
+            model_name="idempotencykey",
+            index=models.Index(fields=["created_at"], name="messaging_i_created_2dfd9b_idx"),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("state", "sending")), fields=["id"], name="messages_being_sent"
+            ),
+        ),
+        migrations.AddIndex(
             model_name="media",
             index=models.Index(
                 condition=models.Q(("state", "pending")),

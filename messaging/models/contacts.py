@@ -41,6 +41,13 @@ class Contact(models.Model):
     )
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["organization", "first_written_at"],
+                condition=Q(first_written_at__isnull=False),
+                name="contacts_by_first_message",
+            )
+        ]
         verbose_name = lazy("contact")
         verbose_name_plural = lazy("contacts")
         constraints = [

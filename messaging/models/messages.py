@@ -128,6 +128,7 @@ class Message(models.Model):
                 condition=Q(state__in=["queued", "held", "sending"]),
                 name="messages_waiting",
             ),
+            models.Index(fields=["id"], condition=Q(state="sending"), name="messages_being_sent"),
             models.Index(
                 fields=["created_at"], condition=Q(state="unreadable"), name="messages_unreadable"
             ),
@@ -197,6 +198,7 @@ class IdempotencyKey(models.Model):
                 fields=["organization", "key_hash"], name="one_message_per_idempotency_key"
             )
         ]
+        indexes = [models.Index(fields=["created_at"])]
 
     def __str__(self) -> str:
         return f"Key of message {self.message_id}"
@@ -218,6 +220,7 @@ class HandledId(models.Model):
                 fields=["organization", "whatsapp_id"], name="handled_once_per_id"
             )
         ]
+        indexes = [models.Index(fields=["at"])]
 
     def __str__(self) -> str:
         return f"Handled in {self.organization_id}"
@@ -233,7 +236,10 @@ class EarlyReceipt(models.Model):
     stored_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes = [models.Index(fields=["organization", "whatsapp_id"])]
+        indexes = [
+            models.Index(fields=["organization", "whatsapp_id"]),
+            models.Index(fields=["stored_at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.state} receipt"
