@@ -15,7 +15,7 @@ from django.views.i18n import set_language
 
 from connections.admin import fleet, owner_link, security
 from connections.owner_link.views import owner_view
-from messaging.admin.urls import organization_urlpatterns
+from messaging.admin.urls import fleet_urlpatterns, organization_urlpatterns
 from messaging.api.views_media import signed_file
 from whatsapp_orgs import api
 
@@ -50,6 +50,7 @@ urlpatterns = [
         admin.site.admin_view(security.revoke_view),
         name="security_revoke",
     ),
+    path("admin/messages/", include(fleet_urlpatterns)),
     path("admin/", admin.site.urls),
     path("link/", owner_view, name="owner"),
     path("media/<str:signed>", signed_file, name="media-file"),

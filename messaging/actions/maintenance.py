@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from messaging.actions import lost, receipts
+from messaging.actions import days, lost, receipts
 from messaging.actions.expiry import expire
 from messaging.actions.outgoing import KEEP_KEYS
 from messaging.models import HandledId, IdempotencyKey, Message
@@ -21,6 +21,7 @@ def maintain() -> None:
     for organization_id in _organizations_with_late_messages():
         expire(organization_id)
     lost.give_up_unreadable()
+    days.count_days()
     receipts.delete_old_early_receipts()
     now = timezone.now()
     IdempotencyKey.objects.filter(created_at__lt=now - KEEP_KEYS).delete()

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.urls import URLPattern, path
 
 import messaging.converters  # noqa: F401
-from messaging.admin import customer, decisions, message, messages, settings
+from messaging.admin import customer, decisions, message, messages, settings, traffic
 
 
 def _path(route: str, view: Callable[..., HttpResponse], url_name: str, **fixed: str) -> URLPattern:
@@ -31,4 +31,9 @@ organization_urlpatterns = [
     _path("messages/<public_id:message_id>/discard/", message.discard_view, "message_discard"),
     _path("settings/", settings.settings_view, "message_settings"),
     _path("settings/sending/", settings.sending_view, "message_sending"),
+]
+
+fleet_urlpatterns = [
+    _path("", traffic.traffic_view, "traffic"),
+    _path("today/", traffic.today_view, "traffic_today"),
 ]

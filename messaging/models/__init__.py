@@ -1,6 +1,7 @@
 """The models of messaging: contacts, messages, media, and each organization's settings."""
 
 from messaging.models.contacts import Contact
+from messaging.models.days import MessageDay
 from messaging.models.identifiers import PUBLIC_ID_PATTERN, new_public_id, storable_id
 from messaging.models.media import Media
 from messaging.models.messages import (
@@ -23,6 +24,7 @@ __all__ = [
     "IdempotencyKey",
     "Media",
     "Message",
+    "MessageDay",
     "MessagingSettings",
     "Outbox",
     "new_public_id",

@@ -151,6 +151,9 @@ class Message(models.Model):
             models.Index(fields=["organization", "whatsapp_id"]),
             models.Index(fields=["organization", "direction", "created_at"]),
             models.Index(fields=["contact", "-id"]),
+            # The counts of all organizations: of today, and of what is in a rare state.
+            models.Index(fields=["created_at"]),
+            models.Index(fields=["state", "organization", "created_at"]),
         ]
 
     def __str__(self) -> str:

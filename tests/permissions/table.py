@@ -195,6 +195,11 @@ GET,POST <path:object_id>/history/                   404  404  404  404  404
 GET,POST <path:object_id>/delete/                    404  404  404  404  404
 GET,POST <path:object_id>/change/                    404  404  404  404  404
 GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/messages/]
+GET      .                                           200  200  200  200  200
+POST     .                                           405  405  405  405  405
+GET      today/                                      200  200  200  200  200
+POST     today/                                      405  405  405  405  405
 [admin/]
 GET,POST <app_label>/                                200  200  200  200  200
 GET,POST <url>                                       404  404  404  404  404

@@ -1,0 +1,24 @@
+"""The traffic of messages on the fleet page, which knows nothing of messages itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from messaging.admin.traffic import FleetTraffic, fleet_traffic_of
+from organizations.admin.base import caller_of
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def fleet_traffic(context: dict[str, Any]) -> FleetTraffic:
+    """Return the traffic of the organizations that the person sees."""
+    return fleet_traffic_of(caller_of(context["request"]))
+
+
+@register.filter
+def consequence(traffic: FleetTraffic, organization_id: int) -> str:
+    """Return what waits in an organization, in words, "" for nothing."""
+    return traffic.consequence(organization_id)
