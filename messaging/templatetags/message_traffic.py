@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.utils.formats import number_format
 
 from messaging.admin.traffic import FleetTraffic, fleet_traffic_of
 from organizations.admin.base import caller_of
@@ -16,6 +17,12 @@ register = template.Library()
 def fleet_traffic(context: dict[str, Any]) -> FleetTraffic:
     """Return the traffic of the organizations that the person sees."""
     return fleet_traffic_of(caller_of(context["request"]))
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """Return a number with the language's separators: 12,480."""
+    return number_format(number, force_grouping=True)
 
 
 @register.filter
