@@ -6,6 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.chaos.faults import TABLE
+from tests.chaos.message_faults import LATER, RELINK, SOON
 from tests.chaos.run import run
 
 
@@ -15,13 +17,22 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600, help="how long faults are injected")
     parser.add_argument("--seed", type=int, help="a random one, which is printed, when not given")
     parser.add_argument("--pace", type=float, default=1.5, help="seconds between faults")
+    parser.add_argument("--messages", type=int, default=0, help="how many are written meanwhile")
     parser.add_argument("--keep", type=Path, help="a folder for the data, which is not deleted")
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         data = arguments.keep or Path(folder) / "data"
-        report = run(data, arguments.organizations, arguments.seconds, seed, arguments.pace)
+        report = run(
+            data,
+            arguments.organizations,
+            arguments.seconds,
+            seed,
+            arguments.pace,
+            [*TABLE, *SOON, *LATER, RELINK] if arguments.messages else TABLE,
+            messages=arguments.messages,
+        )
     print(report)
     return 1 if report.violations else 0
 

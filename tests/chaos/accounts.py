@@ -16,9 +16,11 @@ class Account:
 
     id: int
     phone: str
+    former_phones: list[str] = field(default_factory=list)
     desired: str = DISCONNECTED
     # The device that must stay linked; "" if a fault explains its loss.
     jid: str = ""
+    linked_at: float = 0.0  # Unix time from which it has had this device
     # Devices that WhatsApp may still list, because only the product was told of their end.
     ignored_devices: set[str] = field(default_factory=set)
     # The story of each device. A disconnected one must be gone at WhatsApp, too, unless the history
@@ -30,6 +32,8 @@ class Account:
     has_unclear_scan: bool = False
     last_scanned_code: str = ""  # the code that its phone has accepted last
     old_code: str = ""
+    # Some messages could not be decrypted at first, in either direction.
+    has_unreadable: bool = False
     # Held during an action, so that only one user acts on an organization at a time.
     busy: threading.Lock = field(default_factory=threading.Lock)
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=40))
@@ -77,7 +81,7 @@ class Account:
         with self._ledger:
             self.devices[jid] = f"{_now()} scanned"
             if self._losses_allowed == excuses_before and time.monotonic() > self._unclear_until:
-                self.jid = jid
+                self.jid, self.linked_at = jid, time.time()
             else:
                 self.ignored_devices.add(jid)
         self.log_note(f"scanned: {jid}")

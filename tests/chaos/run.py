@@ -8,15 +8,16 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from simulator.client import ControlError
-from tests.chaos import assertions
+from tests.chaos import assertions, message_check
 from tests.chaos.accounts import CONNECTED, Account
 from tests.chaos.faults import TABLE
 from tests.chaos.injector import Injector, Row
 from tests.chaos.log import FaultLog
+from tests.chaos.message_check import WRITE_SECONDS, MessageCheck
 from tests.chaos.monitor import ConnectionMonitor, Recoveries
 from tests.chaos.product import Finding, Findings, NoAnswer, Product
 from tests.chaos.users import RandomUser, act_as_expected
@@ -46,6 +47,7 @@ class Report:
     stops: list[tuple[int | None, float]]
     error_counts: Counter[str]
     violations: list[str]
+    messages: list[str] = field(default_factory=list)  # lines about them
 
     def __str__(self) -> str:
         injected = [f"  {kind:<22}{count:>5}" for kind, count in sorted(self.faults.items())]
@@ -69,6 +71,7 @@ class Report:
                 + (", ".join(f"{status} in {took:.1f}" for status, took in self.stops) or "none"),
                 "errors in the product's log:",
                 *(f"  {count:>5} {text}" for text, count in self.error_counts.most_common(12)),
+                *self.messages,
                 *problems,
                 f"{len(problems)} violations" if problems else "no violation",
             ]
@@ -83,8 +86,12 @@ def run(
     pace: float,
     table: Sequence[Row] = TABLE,
     users: int = USERS,
+    messages: int = 0,
 ) -> Report:
-    """Run on an empty data folder. `pace`: seconds between faults, on average."""
+    """Run on an empty data folder. `pace`: seconds between faults, on average.
+
+    `messages`: how many are written meanwhile, in both directions together.
+    """
     rng = random.Random(seed)
     findings, log = Findings(), FaultLog()
     with _application(data_dir) as application:
@@ -103,8 +110,12 @@ def run(
         monitor.start()
         injector = Injector(product, accounts, log, monitor, rng, table)
         crowd = [RandomUser(product, accounts, random.Random(rng.random())) for _ in range(users)]
+        check = MessageCheck(product, accounts, messages, seconds, rng.random())
+        check.traffic.start()
         _inject_faults(injector, crowd, seconds, pace)
+        check.traffic.join(WRITE_SECONDS)
         recovery_seconds = _wait_until_expected(product, accounts, SETTLE_SECONDS)
+        message_lines = _check_messages(product, check) if messages else []
         monitor.stopped.set()
         monitor.join()
         _record_problems(product, accounts, recovery_seconds is not None)
@@ -122,12 +133,23 @@ def run(
         product.stops,
         product.error_counts(),
         violations,
+        message_lines,
     )
+
+
+def _check_messages(product: Product, check: MessageCheck) -> list[str]:
+    """Record what is wrong with the messages. Return the lines about them for the report."""
+    result = check.settle()
+    for problem in result.problems:
+        product.findings.add(problem)
+    return result.report_lines()
 
 
 def _application(data_dir: Path) -> Application:
     return Application(
         data_dir,
+        (),
+        **message_check.SETTINGS,
         RECONNECTS_PER_ORGANIZATION="100000",
         RECONNECTS_PER_CALLER="1000000",
         OUTDATED_RETRY_SECONDS="2",

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -53,18 +54,19 @@ def ask(
     timeout: float = 30,
     body: dict[str, Any] | None = None,
     json_only: bool = True,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """Send a request to loopback on a new connection.
 
     Raises ValueError if the body is no JSON; without `json_only` the body is {} then.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
-    headers = {"Authorization": f"Bearer {token}"}
+    sent_headers = {**(headers or {}), "Authorization": f"Bearer {token}"}
     if body is not None:
-        headers["Content-Type"] = "application/json"
+        sent_headers["Content-Type"] = "application/json"
     started_at = time.perf_counter()
     try:
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        connection.request(method, path, None if body is None else json.dumps(body), sent_headers)
         response = connection.getresponse()
         content = response.read()
     finally:
@@ -207,11 +209,13 @@ class Application(ManagedProcess):
         timeout: float = 30,
         token: str = "",
         body: dict[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Call the API at any path."""
         port = urlsplit(self.url).port
         assert port is not None
-        return ask(port, method, path, token or self.facts["token"], timeout, body)
+        used = token or self.facts["token"]
+        return ask(port, method, path, used, timeout, body, headers=headers)
 
     def wait_for_state(self, organization: int, state: str, seconds: float = 15) -> dict[str, Any]:
         """Wait for a state. Returns the status."""

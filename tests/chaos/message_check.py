@@ -1,0 +1,136 @@
+"""Messages during a chaos run: the traffic, and the comparison with the simulator at its end."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from simulator.client import ControlClient, ControlError
+from tests.chaos.accounts import Account
+from tests.chaos.message_assertions import Result, Seen, compare
+from tests.chaos.message_tables import read_tables
+from tests.chaos.messages import MessageTraffic, Messenger, people_of
+from tests.chaos.product import Product
+from tests.support.application import Answer
+
+# From the end of the faults until nothing is missing: a lost ack is waited for for 75 s, and what
+# was lost is named by two looks 20 s apart.
+SETTLE_SECONDS = 240.0
+POLL_SECONDS = 2.0
+# What is there twice may come a little later.
+STABLE_SECONDS = 4.0
+# After the faults, until all that was to be written is written.
+WRITE_SECONDS = 300.0
+
+SETTINGS = {
+    "MESSAGES_PER_MINUTE": "1000000",
+    "NEW_RECIPIENTS_PER_DAY": "1000000",
+    "MESSAGE_GAP_SECONDS": "0.01",
+    "NEW_RECIPIENT_GAP_SECONDS": "0.02",
+    "SEND_TIMEOUT_SECONDS": "4",
+    "REPLIES_ONLY_SECONDS": "5",
+}
+"""No pacing, so that thousands of messages take minutes."""
+
+
+class ProductMessenger:
+    """The ways to a product in one process tree, which may be down at any time."""
+
+    def __init__(self, product: Product) -> None:
+        self._product = product
+
+    @property
+    def simulator(self) -> ControlClient:
+        return self._product.simulator
+
+    def call(
+        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
+    ) -> Answer:
+        application = self._product.application
+        return application.request(method, path, body=body, headers=headers)
+
+    def manage(self, *arguments: str) -> str:
+        return self._product.application.manage(*arguments)
+
+
+class MessageCheck:
+    """The messages of a run with these accounts."""
+
+    def __init__(
+        self, product: Product, accounts: list[Account], total: int, seconds: float, seed: float
+    ) -> None:
+        self._messenger = ProductMessenger(product)
+        self._accounts = {account.id: account for account in accounts}
+        self.traffic = MessageTraffic(
+            self._messenger,
+            list(self._accounts),
+            lambda organization: self._accounts[organization].phone,
+            total,
+            total / seconds,
+            random.Random(seed),
+        )
+
+    def settle(self) -> Result:
+        """Wait until the product and the simulator agree, and return the comparison."""
+        return settle(self._messenger, self.traffic, self._seen)
+
+    def _seen(self) -> Seen:
+        accounts = self._accounts.values()
+        owners = {phone: one.id for one in accounts for phone in (*one.former_phones, one.phone)}
+        linked_since = {one.id: one.linked_at for one in accounts if one.jid}
+        unreadable = {one.id for one in accounts if one.has_unreadable}
+        return look(
+            self._messenger.simulator, list(self._accounts), owners, linked_since, unreadable
+        )
+
+
+def look(
+    simulator: ControlClient,
+    organizations: Sequence[int],
+    owners: dict[str, int],
+    linked_since: dict[int, float],
+    unreadable: set[int],
+) -> Seen:
+    """Return what the simulator has seen until now."""
+    people = [person for organization in organizations for person in people_of(organization)]
+    sent = list(_pages(lambda after: simulator.sent(after=after)))
+    received = {
+        person: list(_pages(lambda after, of=person: simulator.received(of, after)))  # type: ignore[misc]
+        for person in people
+    }
+    return Seen(sent, received, owners, linked_since, unreadable)
+
+
+def _pages(read: Callable[[int], list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    page = read(0)
+    while page:
+        yield from page
+        page = read(page[-1]["index"])
+
+
+def settle(
+    messenger: Messenger,
+    traffic: MessageTraffic,
+    seen: Callable[[], Seen],
+    seconds: float = SETTLE_SECONDS,
+) -> Result:
+    """Compare until nothing is wrong, twice in a row, or until the time is over."""
+    deadline = time.monotonic() + seconds
+    clean_since: float | None = None
+    result = Result(["it was never compared"])
+    while (now := time.monotonic()) < deadline:
+        with suppress(ControlError):
+            at_simulator = seen()
+            result = compare(read_tables(messenger.manage), traffic.ledger.all(), at_simulator)
+            result.problems += traffic.problems
+        if result.problems:
+            clean_since = None
+        elif clean_since is None:
+            clean_since = now
+        elif now - clean_since > STABLE_SECONDS:
+            break
+        time.sleep(POLL_SECONDS)
+    return result
