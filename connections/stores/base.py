@@ -59,10 +59,12 @@ class StoreBackend(ABC):
         """
 
     @abstractmethod
-    def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str:
+    def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str | None:
         """Return WhatsApp's id of the message that was sent with a secret of our own, "" for none.
 
-        The library stores both right before it sends. Raises StoreDamaged, StoreUnusable.
+        The library stores both right before it sends, and deletes them with the device: None when
+        the store or its device is gone, as then nobody can tell. Raises StoreDamaged,
+        StoreUnusable.
         """
 
     @abstractmethod

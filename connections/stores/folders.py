@@ -61,10 +61,12 @@ class FolderBackend(StoreBackend):
         rows = self._read(organization_id, store, "SELECT jid FROM whatsmeow_device LIMIT 1")
         return number_of(rows[0][0]) if rows else ""
 
-    def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str:
+    def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str | None:
         query = "SELECT message_id FROM whatsmeow_message_secrets WHERE key = ?"
         rows = self._read(organization_id, store, query, secret)
-        return str(rows[0][0]) if rows else ""
+        if rows:
+            return str(rows[0][0])
+        return "" if self.linked_number(organization_id, store) else None
 
     def newest_secret(self, organization_id: int, store: str) -> int:
         query = "SELECT coalesce(max(rowid), 0) FROM whatsmeow_message_secrets"

@@ -82,10 +82,12 @@ class SchemaBackend(StoreBackend):
         rows = self._read(organization_id, store, "whatsmeow_device", query)
         return number_of(rows[0][0]) if rows else ""
 
-    def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str:
+    def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str | None:
         query = "SELECT message_id FROM {} WHERE key = %s"
         rows = self._read(organization_id, store, SECRETS_TABLE, query, secret)
-        return str(rows[0][0]) if rows else ""
+        if rows:
+            return str(rows[0][0])
+        return "" if self.linked_number(organization_id, store) else None
 
     def newest_secret(self, organization_id: int, store: str) -> int:
         self._number_secrets(organization_id, store)

@@ -125,9 +125,9 @@ class MessagePort(Protocol):
         """Return messages of this worker's or of nobody's connections that nobody follows."""
 
     def record_interrupted(self, message: Interrupted, whatsapp_id: str | None) -> None:
-        """Store what the table of secrets says: an id, or None when it was never sent.
+        """Store what the table of secrets says: an id, or "" when it was never sent.
 
-        "": the table cannot be read.
+        None: the table cannot be read, or its device is gone.
         """
 
     def read_media(self, name: str) -> bytes | None:

@@ -59,7 +59,8 @@ def lock_linked(connection: Connection) -> Outbox:
     """
     outbox = lock(connection.pk)
     assert outbox is not None, "the connection's row keeps its organization"
-    if outbox.store_name != connection.store_name and _follow_new_link(connection, outbox):
+    is_new = connection.store_name not in ("", outbox.store_name)  # "": there is no link
+    if is_new and _follow_new_link(connection, outbox):
         outbox.store_name, outbox.number = connection.store_name, connection.number
         outbox.replies_only_until, outbox.checked_secrets = None, 0
         outbox.save()
@@ -72,6 +73,9 @@ def _follow_new_link(connection: Connection, outbox: Outbox) -> bool:
     Return whether that is done for all of them.
     """
     messages = Message.objects.filter(organization=connection.pk)
+    # Their link is gone, and with it the table that says whether they left.
+    sending = messages.filter(state=State.SENDING)
+    statuses.change_all(connection.pk, sending, State.UNKNOWN, "host_gone")
     state, reason = State.HELD, "new_link"
     if outbox.number and not same_number(outbox.number, connection.number):
         messages = messages.filter(state__in=(State.QUEUED, State.HELD))

@@ -19,7 +19,7 @@ from messaging.actions import contacts, outboxes, receipts, statuses
 from messaging.actions.contacts import Address
 from messaging.actions.dispatch import outgoing_of
 from messaging.models import Message, Outbox
-from organizations.phone_numbers import spellings
+from organizations.phone_numbers import same_number, spellings
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,14 @@ def _set_unknown(message: Message, outcome: SendOutcome) -> None:
 
 
 def requeue(message: Message, reason: str, *fields: str) -> None:
-    """Queue a message again; the waits between the tries grow."""
+    """Queue a message again; the waits between the tries grow.
+
+    One that another number was to send fails instead.
+    """
+    outbox = Outbox.objects.get(pk=message.organization_id)
+    if message.number and not same_number(message.number, outbox.number):
+        statuses.set_state(message, State.FAILED, "number_changed")
+        return statuses.save(message.organization_id, [message], *fields)
     wait = min(FIRST_RETRY * 2 ** min(message.tries - 1, 10), LONGEST_RETRY)
     was_unknown = message.state == State.UNKNOWN
     statuses.set_state(message, State.QUEUED, reason)
@@ -164,10 +171,11 @@ def interrupted(worker_id: int, in_flight: Collection[int]) -> list[Interrupted]
         Interrupted(
             message.pk,
             message.organization_id,
-            message.organization.connection.store_name,
+            # Of the link that it was sent by: there may be a new one, whose table is another.
+            message.organization.outbox.store_name,
             message.secret,
         )
-        for message in left.select_related("organization__connection").order_by("pk")[:200]
+        for message in left.select_related("organization__outbox").order_by("pk")[:200]
     ]
 
 
@@ -175,15 +183,14 @@ def interrupted(worker_id: int, in_flight: Collection[int]) -> list[Interrupted]
 def record_interrupted(found: Interrupted, whatsapp_id: str | None) -> None:
     """Store what the library's table of secrets says about an interrupted message.
 
-    An id, or "" when the table cannot be read: it may have gone out. None: it never left, so it
-    is queued again.
+    An id, or None when the table is gone or cannot be read: it may have gone out. "": it never
+    left, so it is queued again.
     """
     message = _lock_sending(found.connection_id, found.message_id)
     # Another try has another secret.
     if message is None or message.secret != found.secret:
         return
-    if whatsapp_id is None:
-        requeue(message, "interrupted")
-    else:
-        fence = Fence(message.organization_id, message.claim, 0)
-        _set_unknown(message, SendOutcome(message.pk, fence, whatsapp_id, error="host_gone"))
+    if whatsapp_id == "":
+        return requeue(message, "interrupted")
+    fence = Fence(message.organization_id, message.claim, 0)
+    _set_unknown(message, SendOutcome(message.pk, fence, whatsapp_id or "", error="host_gone"))

@@ -51,9 +51,17 @@ def test_secrets_are_numbered_in_the_order_of_their_messages(stores: Stores) -> 
     assert store_backend().message_secrets(7, STORE, newest, newest + 10) == []
 
 
+def test_missing_id_proves_nothing_when_the_device_is_gone(stores: Stores) -> None:
+    assert store_backend().sent_message_id(8, STORE, b"a") is None
+    create_table(stores)
+    assert store_backend().sent_message_id(7, STORE, b"a") == ""
+    # The library deletes the secrets of a device with it, when the phone unlinks it.
+    stores.write(7, STORE, "DELETE FROM whatsmeow_device")
+    assert store_backend().sent_message_id(7, STORE, b"a") is None
+
+
 def test_missing_store_or_table_has_no_secrets(stores: Stores) -> None:
     assert store_backend().newest_secret(8, STORE) == 0
-    assert store_backend().sent_message_id(8, STORE, b"a") == ""
     assert store_backend().message_secrets(8, STORE, 0, 10) == []
     stores.link(7, STORE)
     assert store_backend().newest_secret(7, STORE) == 0

@@ -84,7 +84,7 @@ class OutgoingTraffic:
     async def _recover(self, message: Interrupted) -> None:
         if message.message_id in self._in_flight:
             return
-        context, found = self._context, ""
+        context = self._context
         try:
             found = await self._find_id(message.connection_id, message.store, message.secret)
         except StoreUnavailable:
@@ -94,11 +94,14 @@ class OutgoingTraffic:
             logger.exception(
                 "a store cannot be read", extra={"organization": message.connection_id}
             )
-            return await context.db(context.port.record_interrupted, message, "")
-        await context.db(context.port.record_interrupted, message, found or None)
+            found = None
+        await context.db(context.port.record_interrupted, message, found)
 
-    async def _find_id(self, connection_id: int, store: str, secret: bytes) -> str:
-        """Return WhatsApp's id of a message, "" if the library never got to sending it."""
+    async def _find_id(self, connection_id: int, store: str, secret: bytes) -> str | None:
+        """Return WhatsApp's id of a message, "" if the library never got to sending it.
+
+        None when nobody can tell, as the device is gone.
+        """
         stores = self._context.stores
         return await self._context.to_thread(stores.sent_message_id, connection_id, store, secret)
 
@@ -184,8 +187,8 @@ class OutgoingTraffic:
             if not done:
                 secret = bytes.fromhex(outgoing.content["secret"])
                 whatsapp_id = await self._find_id(outgoing.fence.connection_id, store, secret)
-                late = SendOutcome(outgoing.message_id, outgoing.fence, whatsapp_id, final=False)
-                late = replace(late, error="timed_out", maybe_sent=True)
+                late = SendOutcome(outgoing.message_id, outgoing.fence, whatsapp_id or "")
+                late = replace(late, final=False, error="timed_out", maybe_sent=True)
                 await self._context.db(record, late)
             await self._context.db(record, await sending)
         finally:
@@ -207,8 +210,8 @@ class OutgoingTraffic:
         secret = bytes.fromhex(outgoing.content["secret"])
         found = await self._find_id(outgoing.fence.connection_id, store, secret)
         # Without a row of a client that has ended, the library never got to sending it.
-        never = client.ended and not found
-        return replace(outcome, whatsapp_id=found, maybe_sent=not never)
+        never = client.ended and found == ""
+        return replace(outcome, whatsapp_id=found or "", maybe_sent=not never)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from connections.models import Connection, Worker
 from messaging.actions import outcomes
 from messaging.models import Message
 from messaging.tests.support.linked import Linked, ready, reread
-from messaging.tests.support.records import receipt, unique_id
+from messaging.tests.support.records import OWN_NUMBER, receipt, unique_id
 
 State = Message.State
 
@@ -37,13 +37,13 @@ def test_interrupted_message_with_an_id_is_unknown(linked: Linked, sending: Mess
 def test_interrupted_message_is_unknown_when_the_table_cannot_be_read(
     linked: Linked, sending: Message
 ) -> None:
-    recover(linked, "")
+    recover(linked, None)
     assert reread(sending).state == State.UNKNOWN
     assert linked.take() is None
 
 
 def test_interrupted_message_without_an_id_is_sent_later(linked: Linked, sending: Message) -> None:
-    recover(linked, None)
+    recover(linked, "")
     queued = reread(sending)
     assert (queued.state, queued.reason) == (State.QUEUED, "interrupted")
     ready(queued)
@@ -90,7 +90,7 @@ def test_finding_about_an_earlier_try_is_ignored(linked: Linked, sending: Messag
     [found] = outcomes.interrupted(linked.worker.pk, [])
     ready(linked.record(sending, error="not_connected"))
     assert linked.take() == sending
-    outcomes.record_interrupted(found, None)
+    outcomes.record_interrupted(found, "")
     assert reread(sending).state == State.SENDING
 
 
@@ -101,3 +101,32 @@ def test_receipt_that_came_first_is_applied_when_the_id_is_known(
     linked.store(receipt(whatsapp_id))
     recover(linked, whatsapp_id)
     assert linked.states(sending) == [("unknown", "host_gone"), ("delivered", None)]
+
+
+def test_interrupted_message_is_looked_up_in_the_store_that_sent_it(
+    linked: Linked, sending: Message
+) -> None:
+    linked.link("store-2", OWN_NUMBER + str(linked.pk))
+    [found] = outcomes.interrupted(linked.worker.pk, [])
+    assert found.store == "store-1"
+
+
+@pytest.mark.parametrize("number", ["same", "other"])
+def test_message_whose_link_has_ended_while_it_was_sent_is_unknown(
+    linked: Linked, sending: Message, number: str
+) -> None:
+    linked.link("store-2", OWN_NUMBER + str(linked.pk) if number == "same" else "551133334444")
+    assert linked.take() is None
+    assert linked.states(sending) == [("unknown", "host_gone")]
+    # Its call ends after that, and knows more.
+    assert linked.record(sending, whatsapp_id="3EB0A").state == State.SENT
+
+
+def test_message_that_did_not_leave_is_not_sent_by_another_number(
+    linked: Linked, sending: Message
+) -> None:
+    linked.link("store-2", "551133334444")
+    assert linked.take() is None
+    failed = linked.record(sending, error="not_connected")
+    assert (failed.state, failed.reason) == (State.FAILED, "number_changed")
+    assert linked.take() is None

@@ -167,3 +167,12 @@ def test_comparison_of_the_new_table_does_not_hide_the_new_link(linked: Linked) 
     lost.record_secrets(linked.fence, [], 3)
     assert linked.take() is None
     assert reread(queued).reason == "number_changed"
+
+
+def test_end_of_a_link_does_not_decide_about_what_waits(linked: Linked) -> None:
+    queued = linked.enqueue()
+    linked.link("", "")
+    lost.record_secrets(linked.fence, [], 3)
+    assert reread(queued).state == State.QUEUED
+    relink(linked)
+    assert linked.take() == queued
