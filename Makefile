@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format fuzz chaos attacks scale stress bench messages screenshots hashes clean
+.PHONY: help setup run test lint format fuzz chaos chaos-messages attacks scale stress bench messages screenshots hashes clean
 
 # pip and the browser need a home for their caches, also where HOME is unset or missing.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -75,6 +75,12 @@ chaos: ## Inject random faults into a fleet (CHAOS_ORGANIZATIONS=50 CHAOS_SECOND
 	$(SETUP) test
 	.venv/bin/python -m tests.chaos --organizations $${CHAOS_ORGANIZATIONS:-50} \
 		--seconds $${CHAOS_SECONDS:-300} $${CHAOS_SEED:+--seed $$CHAOS_SEED}
+
+chaos-messages: ## The same with messages both ways all the time (CHAOS_MESSAGES=10000 CHAOS_SECONDS=900)
+	$(SETUP) test
+	.venv/bin/python -m tests.chaos --organizations $${CHAOS_ORGANIZATIONS:-20} \
+		--seconds $${CHAOS_SECONDS:-900} --messages $${CHAOS_MESSAGES:-10000} \
+		$${CHAOS_SEED:+--seed $$CHAOS_SEED}
 
 attacks: ## Attack a server on loopback, and print the effect
 	$(SETUP) test

@@ -13,8 +13,7 @@ from tests.chaos.accounts import Account
 from tests.chaos.message_assertions import Result, Seen, compare
 from tests.chaos.message_tables import read_tables
 from tests.chaos.messages import MessageTraffic, Messenger, people_of
-from tests.chaos.product import Product
-from tests.support.application import Answer
+from tests.support.application import Answer, Application
 
 # From the end of the faults until nothing is missing: a lost ack is waited for for 75 s, and what
 # was lost is named by two looks 20 s apart.
@@ -36,33 +35,40 @@ SETTINGS = {
 """No pacing, so that thousands of messages take minutes."""
 
 
-class ProductMessenger:
+class ApplicationMessenger:
     """The ways to a product in one process tree, which may be down at any time."""
 
-    def __init__(self, product: Product) -> None:
-        self._product = product
+    def __init__(self, application: Application) -> None:
+        self._application = application
 
     @property
     def simulator(self) -> ControlClient:
-        return self._product.simulator
+        try:
+            return self._application.simulator
+        except (OSError, ValueError, KeyError) as error:
+            raise ControlError(0, f"no simulator: {error}") from error
 
     def call(
         self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
     ) -> Answer:
-        application = self._product.application
-        return application.request(method, path, body=body, headers=headers)
+        return self._application.request(method, path, body=body, headers=headers)
 
     def manage(self, *arguments: str) -> str:
-        return self._product.application.manage(*arguments)
+        return self._application.manage(*arguments)
 
 
 class MessageCheck:
     """The messages of a run with these accounts."""
 
     def __init__(
-        self, product: Product, accounts: list[Account], total: int, seconds: float, seed: float
+        self,
+        application: Application,
+        accounts: list[Account],
+        total: int,
+        seconds: float,
+        seed: float,
     ) -> None:
-        self._messenger = ProductMessenger(product)
+        self._messenger = ApplicationMessenger(application)
         self._accounts = {account.id: account for account in accounts}
         self.traffic = MessageTraffic(
             self._messenger,

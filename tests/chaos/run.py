@@ -110,7 +110,7 @@ def run(
         monitor.start()
         injector = Injector(product, accounts, log, monitor, rng, table)
         crowd = [RandomUser(product, accounts, random.Random(rng.random())) for _ in range(users)]
-        check = MessageCheck(product, accounts, messages, seconds, rng.random())
+        check = MessageCheck(application, accounts, messages, seconds, rng.random())
         check.traffic.start()
         _inject_faults(injector, crowd, seconds, pace)
         check.traffic.join(WRITE_SECONDS)
