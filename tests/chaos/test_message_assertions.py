@@ -69,8 +69,12 @@ def test_message_is_lost_honestly_when_its_event_says_so() -> None:
 
 
 def test_message_to_a_link_that_has_ended_may_be_missing() -> None:
-    seen = replace(SEEN, sent=[written("AC01", receipted_at=None)], linked_since={ORGANIZATION: 9})
+    missing = written("AC01", receipted_at=None)
+    seen = replace(SEEN, sent=[missing], linked_since={ORGANIZATION: 9})
     assert problems(replace(TABLES, events=[SENT]), seen) == ""
+    for state in ("no_devices", "dropped"):
+        seen = replace(SEEN, sent=[{**missing, "state": state}])
+        assert problems(replace(TABLES, events=[SENT]), seen) == ""
 
 
 @pytest.mark.parametrize("state", ["failed", "expired", "cancelled", "queued", "held"])
