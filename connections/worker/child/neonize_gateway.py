@@ -32,7 +32,7 @@ def preload(simulated: bool) -> None:
         raise ImportError("neonize is not installed; run `make setup`")
     _home = Path(spec.origin).parent
     package = types.ModuleType("neonize")
-    package.__path__ = [str(_home)]
+    package.__spec__, package.__path__ = spec, [str(_home)]
     sys.modules["neonize"] = package
     importlib.import_module("neonize.proto.Neonize_pb2")
     importlib.import_module("neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2")
