@@ -43,6 +43,7 @@ def many(linked: Linked) -> Linked:
     return linked
 
 
+@pytest.mark.skipif(database.vendor != "postgresql", reason="PostgreSQL's planner is asked")
 @pytest.mark.parametrize(
     ("part", "index"),
     [
@@ -56,8 +57,6 @@ def many(linked: Linked) -> Linked:
 def test_what_is_read_all_the_time_is_read_from_an_index(
     many: Linked, settings: Settings, part: str, index: str
 ) -> None:
-    if database.vendor != "postgresql":
-        pytest.skip("its planner is asked")
     settings.MESSAGES_PER_MINUTE, settings.NEW_RECIPIENTS_PER_DAY = 60, 50
     with CaptureQueriesContext(database) as queries:
         assert dispatch.take(many.fence) is not None
