@@ -61,8 +61,8 @@ class Messages:
     def pending_marks(self, connection_ids: Collection[int]) -> list[ReadMark]:
         return signals.pending_marks(connection_ids)
 
-    def end_marks(self, message_ids: Sequence[int]) -> None:
-        signals.end_marks(message_ids)
+    def end_marks(self, marks: Sequence[ReadMark]) -> None:
+        signals.end_marks(marks)
 
     def chat_of(self, connection_id: int, contact_id: int) -> str:
         return signals.chat_of(connection_id, contact_id)

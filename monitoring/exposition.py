@@ -117,6 +117,13 @@ def _fleet_metrics(gauges_read: Gauges) -> Iterator[Metric]:
     yield _gauge(
         "usable_owner_links", "Links for owners that can be used.", gauges_read.owner_links
     )
+    messages = {state.value: gauges_read.messages[state] for state in gauges.WAITING_STATES}
+    yield _gauges("waiting_messages", "Messages that are not sent yet.", "state", messages)
+    yield _gauge(
+        "oldest_queued_message_seconds",
+        "Age of the oldest message that waits for its turn.",
+        gauges_read.oldest_message_seconds,
+    )
 
 
 def _worker_metrics(gauges_read: Gauges) -> Iterator[Metric]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
-from django.db.models import BooleanField, Count, ExpressionWrapper, Q
+from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -19,11 +19,13 @@ from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker, Workforce
 from connections.models.conditions import not_started_q
 from connections.status import ConnectionStatus, status_of_row
+from messaging.models import Message
 from organizations.login import throttle
 from organizations.models import Organization
 
 # How long a silent worker is reported.
 SILENT_FOR = timedelta(hours=1)
+WAITING_STATES = (Message.State.QUEUED, Message.State.HELD, Message.State.SENDING)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -41,6 +43,9 @@ class Gauges:
     bulk_runs: int = 0
     bulk_items: int = 0
     owner_links: int = 0
+    messages: Counter[str] = field(default_factory=Counter)
+    """The messages that are not at their end, by state."""
+    oldest_message_seconds: float = 0.0
     logins: dict[str, int] = field(default_factory=dict)
     """All failed logins ("ever"), and the delayed names and networks."""
     database_seconds: float = 0.0
@@ -78,6 +83,7 @@ def read() -> Gauges:
             gauges.owned[status.connection.worker.pk] += count
     gauges.bulk_runs, gauges.bulk_items = _open_bulk()
     gauges.owner_links = _open_owner_links()
+    _read_messages(gauges)
     gauges.logins = throttle.totals()
     return gauges
 
@@ -138,6 +144,17 @@ def _connection_of_group(group: dict[str, Any], workers: dict[int, Worker]) -> C
         generation=1 if group["not_started"] else 0,
         worker=owner and workers.get(owner, Worker(pk=owner, heartbeat_at=LONG_AGO)),
     )
+
+
+def _read_messages(gauges: Gauges) -> None:
+    """Read the messages that wait or are being sent; their partial index holds no others."""
+    waiting = Message.objects.filter(state__in=WAITING_STATES).order_by()
+    rows = waiting.values_list("state").annotate(Count("pk"), Min("created_at"))
+    for state, count, oldest in rows:
+        gauges.messages[state] = count
+        if state == Message.State.QUEUED:
+            age = (timezone.now() - oldest).total_seconds()
+            gauges.oldest_message_seconds = max(0.0, age)
 
 
 def _open_bulk() -> tuple[int, int]:

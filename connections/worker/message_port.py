@@ -142,8 +142,8 @@ class MessagePort(Protocol):
     def pending_marks(self, connection_ids: Collection[int]) -> list[ReadMark]:
         """Return the read marks that WhatsApp was not told of yet."""
 
-    def end_marks(self, message_ids: Sequence[int]) -> None:
-        """Note that WhatsApp was told of these messages' read marks."""
+    def end_marks(self, marks: Sequence[ReadMark]) -> None:
+        """Note that WhatsApp was told of these read marks."""
 
     def chat_of(self, connection_id: int, contact_id: int) -> str:
         """Return the JID of the chat with a contact, "" if there is none."""

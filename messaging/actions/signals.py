@@ -67,9 +67,12 @@ def pending_marks(connection_ids: Collection[int]) -> list[ReadMark]:
     ]
 
 
-def end_marks(message_ids: Sequence[int]) -> None:
-    """Note that WhatsApp was told of these messages' read marks."""
-    Message.objects.filter(pk__in=message_ids).update(read_mark_pending=False)
+def end_marks(marks: Sequence[ReadMark]) -> None:
+    """Note that WhatsApp was told of these marks; one that was played meanwhile stays pending."""
+    for played in (False, True):
+        told = [mark.message_id for mark in marks if mark.played == played]
+        pending = Message.objects.filter(pk__in=told, played_at__isnull=not played)
+        pending.update(read_mark_pending=False)
 
 
 def chat_of(connection_id: int, contact_id: int) -> str:

@@ -127,8 +127,12 @@ class IncomingTraffic:
             return await context.db(context.port.store_incoming, connection_id, lines)
         except DATABASE_UNAVAILABLE:
             raise
-        except Exception:
-            logger.exception("records could not be stored", extra={"organization": connection_id})
+        except Exception as error:
+            # Not its text: a database quotes the values that it refuses.
+            logger.error(
+                "records could not be stored",
+                extra={"organization": connection_id, "why": type(error).__name__},
+            )
         for line in lines:
             try:
                 await context.db(context.port.store_incoming, connection_id, [line])

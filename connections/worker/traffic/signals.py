@@ -29,8 +29,7 @@ class Signals:
                 client = clients[first.connection_id]
                 client.mark_read(ids, first.chat, first.sender, first.played)
             if marks:
-                told = [mark.message_id for mark in marks]
-                await context.db(context.port.end_marks, told)
+                await context.db(context.port.end_marks, marks)
         await asyncio.sleep(LOOK_SECONDS)
 
     async def show_typing(self, connection_id: int, contact_id: int, typing: bool) -> None:
