@@ -55,3 +55,24 @@ def test_texts_to_one_person_arrive_in_their_order(chat: Chat) -> None:
         chat.send(text)
     until(lambda: len(chat.received()) == 5, 30, "five texts")
     assert [got["text"]["body"] for got in chat.received()] == texts
+
+
+def test_read_mark_reaches_the_person(chat: Chat) -> None:
+    whatsapp_id = chat.write("Vocês abrem amanhã?")
+    received = chat.wait_for_event("message.received")["data"]
+    answer = chat.request("POST", f"messages/{received['id']}/read", {})
+    assert (answer.status, answer.body) == (200, {"success": True})
+
+    def read() -> bool:
+        sent = chat.application.simulator.sent(chat.number)
+        return any(found["id"] == whatsapp_id and found["read_at"] for found in sent)
+
+    until(read, 10, "the read mark")
+
+
+def test_typing_is_shown_to_a_known_person_only(chat: Chat) -> None:
+    chat.write("Oi")
+    chat.wait_for_event("message.received")
+    assert chat.request("POST", "typing", {"to": f"+{chat.person}"}).status == 200
+    refused = chat.request("POST", "typing", {"to": "+5511900000001"})
+    assert (refused.status, refused.body["code"]) == (400, "unknown_contact")
