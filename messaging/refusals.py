@@ -79,6 +79,12 @@ class UnknownRecipient(MessageRefused):
     text = _("Nobody with this hidden identity (LID) has written to this organization.")
 
 
+class UnknownContact(MessageRefused):
+    status = 400
+    code = "unknown_contact"
+    text = _("Nobody with this address has written here, or was written to.")
+
+
 class NotResendable(MessageRefused):
     code = "not_resendable"
     text = _(

@@ -296,6 +296,8 @@ TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True
 
+# All web processes and workers of an installation need the same one.
+MEDIA_DIR = Path(env.str("MEDIA_DIR", default=str(DATA_DIR / "media"))).resolve()
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -303,7 +305,7 @@ STORAGES = {
     "media": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {
-            "location": DATA_DIR / "media",
+            "location": MEDIA_DIR,
             "file_permissions_mode": 0o600,
             "directory_permissions_mode": 0o700,
         },

@@ -128,12 +128,6 @@ class MessagePage(serializers.Serializer[Any]):
     results = MessageSerializer(many=True)
 
 
-class SignalledSerializer(serializers.Serializer[Any]):
-    """It is passed on."""
-
-    success = TrueField()
-
-
 class CountSerializer(serializers.Serializer[Any]):
     """How many messages that concerned."""
 
@@ -162,3 +156,9 @@ class StoredMediaSerializer(MediaSerializer):
 
     success = TrueField()
     url = serializers.URLField(allow_null=True, help_text="Valid for five minutes.")
+
+
+class SuccessSerializer(serializers.Serializer[Any]):
+    """It is done."""
+
+    success = TrueField()

@@ -6,8 +6,8 @@ from drf_spectacular.utils import extend_schema
 
 from messaging import refusals
 from messaging.api import schema_responses as responses
-from messaging.api import serializers
-from messaging.api.schema_messages import NO_MESSAGE, SENDERS_ONLY, TAGS, refusal
+from messaging.api.schema_messages import NO_MESSAGE, SENDERS_ONLY, refusal
+from messaging.api.serializers import SEVERAL_PEOPLE, ReadSerializer, TypingSerializer
 from organizations.api.schema import (
     BODY_ERRORS,
     ORGANIZATION_NOT_FOUND,
@@ -16,43 +16,46 @@ from organizations.api.schema import (
     example_response,
     invalid,
 )
-from organizations.phone_numbers import INVALID
 
+TAGS = ["messages"]
 DONE = {"success": True}
 
 mark_read = extend_schema(
     operation_id="markRead",
     summary="Mark a received message, and the older ones of its chat, as read",
-    description="WhatsApp is told as soon as the organization is connected.",
     tags=TAGS,
-    request=serializers.ReadSerializer,
-    examples=[example_request({}, "it was read"), example_request({"played": True}, "played")],
+    request=ReadSerializer,
+    examples=[example_request({"played": False})],
     responses={
-        200: example_response(responses.SignalledSerializer, "It is marked.", DONE),
+        200: example_response(
+            responses.SuccessSerializer, "WhatsApp is told as soon as it is connected.", DONE
+        ),
         **error_responses(
+            refusal(refusals.NotReceived),
             SENDERS_ONLY,
             ORGANIZATION_NOT_FOUND,
             NO_MESSAGE,
-            refusal(refusals.NotReceived),
             *BODY_ERRORS,
         ),
     },
 )
 show_typing = extend_schema(
     operation_id="showTyping",
-    summary="Show a person that an answer is being written, or is not any more",
-    description="Nothing is stored, and nobody is told while the organization is not connected. "
-    "WhatsApp ends it by itself after some seconds.",
+    summary="Show a person that an answer is being written, or no more",
     tags=TAGS,
-    request=serializers.TypingSerializer,
-    examples=[example_request({"to": "+5511987654321"}, "typing")],
+    request=TypingSerializer,
+    examples=[example_request({"to": "+5511987654321", "typing": True})],
     responses={
-        200: example_response(responses.SignalledSerializer, "It is passed on.", DONE),
+        200: example_response(
+            responses.SuccessSerializer,
+            "They see it if the number is connected now; WhatsApp forgets it after some seconds.",
+            DONE,
+        ),
         **error_responses(
-            invalid(f"to: {INVALID}"),
+            invalid(f"to: {SEVERAL_PEOPLE}"),
+            refusal(refusals.UnknownContact),
             SENDERS_ONLY,
             ORGANIZATION_NOT_FOUND,
-            refusal(refusals.UnknownRecipient),
             *BODY_ERRORS,
         ),
     },

@@ -17,7 +17,12 @@ from events.models import EventType
 from messaging.actions.contacts import Address
 from messaging.api.content import ABOUT_MESSAGES, CONTENT, MessageIdField
 from messaging.models import Message
-from organizations.api.serializers import NUMBER_HELP, PhoneNumberField, StrictCharField
+from organizations.api.serializers import (
+    NUMBER_HELP,
+    PhoneNumberField,
+    StrictBooleanField,
+    StrictCharField,
+)
 
 SEVERAL_PEOPLE = _(
     "Messages go to one person: give a phone number. Groups, broadcast lists, the status and "
@@ -104,21 +109,6 @@ class NewMessageSerializer(serializers.Serializer[Any]):
         if attrs.get("context") and kind in ABOUT_MESSAGES:
             raise serializers.ValidationError({"context": [gettext(ANSWERS_NOTHING)]})
         return attrs
-
-
-class ReadSerializer(serializers.Serializer[Any]):
-    """The body that marks a message as read, which may be left out."""
-
-    played = serializers.BooleanField(
-        default=False, help_text="A voice message was listened to, not only seen."
-    )
-
-
-class TypingSerializer(serializers.Serializer[Any]):
-    """The body that shows a person that an answer is being written."""
-
-    to = RecipientField(help_text=f"{NUMBER_HELP} Or `…@lid`.")
-    typing = serializers.BooleanField(default=True, help_text="False: not any more.")
 
 
 def cursor_of(number: int) -> str:
@@ -208,3 +198,18 @@ class UploadSerializer(serializers.Serializer[Any]):
         allow_empty_file=False,
         help_text="Its content must be what the part's Content-Type says.",
     )
+
+
+class ReadSerializer(serializers.Serializer[Any]):
+    """The body of a read mark, which may be left out."""
+
+    played = StrictBooleanField(
+        default=False, help_text="Whether a voice message was also listened to."
+    )
+
+
+class TypingSerializer(serializers.Serializer[Any]):
+    """The body that shows typing."""
+
+    to = RecipientField(help_text="Somebody who was written to, or who has written, before.")
+    typing = StrictBooleanField(default=True)

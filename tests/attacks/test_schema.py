@@ -27,10 +27,12 @@ from schemathesis.core.parameters import ParameterLocation
 from connections import actions
 from connections.models import Connection, Method
 from connections.tests.support.fake_worker import FakeWorker
+from messaging import media_files
+from messaging.models import Contact, Media, Message
 from organizations.access import Actor
 from organizations.actions import create_organization, create_token, set_active
 from organizations.invitations import LIFETIME
-from organizations.models import Invitation, Membership, Organization
+from organizations.models import ApiToken, Invitation, Membership, Organization
 
 # A few that are always the same; by `make fuzz` many, and others each time.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
@@ -75,7 +77,14 @@ class World:
             for row in Organization.objects.all()
         ]
         self.invitations = [self._invite(row, member) for row in Organization.objects.all()]
-        self._token, self._text = create_token(self.root, "the caller", THE_TESTS)
+        self.public_ids = [found for row in Organization.objects.all() for found in _messages(row)]
+        self._new_token()
+
+    def _new_token(self) -> None:
+        scopes = list(ApiToken.MessageScope)
+        self._token, self._text = create_token(
+            self.root, "the caller", THE_TESTS, message_scopes=scopes
+        )
 
     def _invite(self, organization: Organization, maker: User) -> str:
         expires_at = timezone.now() + LIFETIME
@@ -89,7 +98,7 @@ class World:
         """Credentials. Should a request have revoked the token: those of a new one."""
         self._token.refresh_from_db()
         if not self._token.is_valid:
-            self._token, self._text = create_token(self.root, "the caller", THE_TESTS)
+            self._new_token()
         return {"Authorization": f"Bearer {self._text}"}
 
     def send_to_what_exists(self, case: Case[Any]) -> None:
@@ -106,6 +115,11 @@ class World:
             known_invitations = dict(enumerate(self.invitations))
             chosen = int(given["invitationId"][-1], 16)
             given["invitationId"] = known_invitations.get(chosen, given["invitationId"])
+        for name in ("messageId", "mediaId"):
+            if name in given:
+                chosen = sum(map(ord, str(given[name]))) % (len(self.public_ids) + 1)
+                known_ids = dict(enumerate(self.public_ids))
+                given[name] = known_ids.get(chosen, given[name])
         if len(str(given.get("member", ""))) == 1:
             given["member"] = "bob"
 
@@ -118,6 +132,29 @@ class World:
         hand.link(of["linked"])
         hand.start_pairing(of["phone code"])
         set_active(of["inactive"].organization, False, THE_TESTS)
+
+
+def _messages(organization: Organization) -> Iterator[str]:
+    """Store messages in several states, and a file. Yield their public ids."""
+    contact = Contact.objects.create(organization=organization, number="5511912345678")
+    for direction, state in (("in", "received"), ("out", "queued"), ("out", "failed")):
+        yield Message.objects.create(
+            organization=organization,
+            contact=contact,
+            direction=direction,
+            state=state,
+            type="text",
+            content={"text": {"body": "Olá"}, "context": None},
+        ).public_id
+    file = media_files.save([b"text"], 100)
+    yield Media.objects.create(
+        organization=organization,
+        state="ready",
+        mime_type="text/plain",
+        stored_as=file.name,
+        size=file.size,
+        sha256=file.sha256,
+    ).public_id
 
 
 @pytest.fixture

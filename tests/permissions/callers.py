@@ -236,7 +236,6 @@ def _messages(organization: Organization) -> dict[str, object]:
     )
     return {
         "message_id": queued,
-        "contact": f"+{contact.number}",
         f"{api}/resend message_id": failed,
         f"{api}/read message_id": received.public_id,
         f"{again} message_id": failed,

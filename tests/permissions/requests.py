@@ -130,13 +130,13 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     f"PATCH {ORGANIZATION}/members/<username:member>": lambda scene: {"role": "viewer"},
     f"POST {ORGANIZATION}/tokens": lambda scene: {"name": "New", "scope": "read"},
     "POST api/v1/tokens": lambda scene: {"name": "New", "scope": "read"},
+    f"POST {ORGANIZATION}/typing": lambda scene: {"to": "+5511912345678"},
     f"POST {ORGANIZATION}/media": lambda scene: {"file": SimpleUploadedFile("a.txt", b"text")},
     f"POST {ORGANIZATION}/messages": lambda scene: {
         "to": NUMBER,
         "type": "text",
         "text": {"body": "Olá"},
     },
-    f"POST {ORGANIZATION}/typing": lambda scene: {"to": scene.placeholder_values["contact"]},
     f"POST {ORGANIZATION}/whatsapp/pairing-code": lambda scene: {"phoneNumber": NUMBER},
 }
 """By "METHOD route". Other requests have no data."""
