@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -9,7 +10,7 @@ import signal
 import sqlite3
 from contextlib import closing, suppress
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from simulator.client import ControlClient
 from tests.markers.http_browser import HttpBrowser
@@ -20,6 +21,7 @@ from tests.support.linking import decode
 from tests.support.raw_http import TEXT, RawConnection, RawResponse, frame
 
 LINKED, EXPECTED, TYPED = "5511983210951", "5511983210952", "5511983210953"
+CUSTOMER = "5511983210954"
 SECONDS = 30.0
 PROXY_REFUSES = "the proxy answered with HTTP status 407"
 
@@ -65,6 +67,7 @@ class Driver:
         self.link_by_qr()
         self.link_by_typed_code()
         self.use_tokens()
+        self.use_messages()
         self.log_in()
         self.use_owner_link()
         self.send_refused_requests()
@@ -148,6 +151,62 @@ class Driver:
         path = f"/api/v1/organizations/{self.linked}/tokens/{created['id']}"
         self.request(204, f"DELETE {path}", Authorization=bearer)
         self.request(401, status, Authorization=f"Bearer {created['token']}")
+
+    def use_messages(self) -> None:
+        """Receive a text and a file, answer with both, and be refused."""
+        new = self.markers.new
+        self.markers.add("number of a customer", CUSTOMER)
+        self.phone.save_person(CUSTOMER, new("name of a customer"))
+        self.phone.say(CUSTOMER, LINKED, new("text of a received message"))
+        content = new("content of a received file").encode()
+        file = {
+            "data": base64.b64encode(content).decode(),
+            "mime_type": "text/plain",
+            "filename": new("name of a received file"),
+        }
+        self.phone.say(CUSTOMER, LINKED, type="document", document=file)
+        self._wait_for_event("message.received", 2)
+        self._wait_for_event("media.ready", 1)
+        media = self._upload()
+        key = new("Idempotency-Key")
+        self._send(202, key, {"type": "text", "text": {"body": new("text of a sent message")}})
+        self._send(202, "", {"type": "document", "document": {"id": media}})
+        until(lambda: len(self.phone.received(CUSTOMER)) == 2, SECONDS, "both messages")
+        text = new("text of a refused message") * 200
+        self._send(400, "", {"type": "text", "text": {"body": text}})
+        self._send(400, "", {"type": new("type of a refused message"), "text": {"body": text}})
+
+    def _wait_for_event(self, kind: str, count: int) -> None:
+        path = f"organizations/{self.linked}/feed?types={kind}"
+        until(lambda: len(self.api("GET", path)["events"]) == count, SECONDS, kind)
+
+    def _send(self, status: int, key: str, content: dict[str, Any]) -> None:
+        body = json.dumps({"to": f"+{CUSTOMER}", **content}).encode()
+        headers = {"Idempotency_Key": key} if key else {}
+        path = f"/api/v1/organizations/{self.linked}/messages"
+        bearer = f"Bearer {self.application.facts['token']}"
+        kind = "application/json"
+        self.request(
+            status, f"POST {path}", body, Content_Type=kind, Authorization=bearer, **headers
+        )
+
+    def _upload(self) -> str:
+        """Upload a file, and fetch it by its address. Returns its id."""
+        name, content = self.markers.new("name of a sent file"), "content of a sent file"
+        form = (
+            f'--x\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+            f"Content-Type: text/plain\r\n\r\n{self.markers.new(content)}\r\n--x--\r\n"
+        ).encode()
+        path = f"/api/v1/organizations/{self.linked}/media"
+        bearer = f"Bearer {self.application.facts['token']}"
+        kind = "multipart/form-data; boundary=x"
+        answer = self.request(201, f"POST {path}", form, Content_Type=kind, Authorization=bearer)
+        media = json.loads(answer.body)
+        address = urlsplit(media["url"]).path
+        self.markers.add("address of a file", address.rpartition("/")[2])
+        self.request(200, f"GET {address}")
+        self.request(404, f"GET /media/{self.markers.new('wrong address of a file')}")
+        return str(media["id"])
 
     def log_in(self) -> None:
         agent = self.markers.new("User-Agent of a login")

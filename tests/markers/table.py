@@ -46,6 +46,9 @@ SECRETS: dict[str, frozenset[Place]] = {
     "API token of a user": NOWHERE,
     "API token of an organization": NOWHERE,
     "wrong API token": NOWHERE,
+    "Idempotency-Key": NOWHERE,
+    "address of a file": NOWHERE,
+    "wrong address of a file": NOWHERE,
     "link for the phone's owner": NOWHERE,
     "cookie of the phone's owner": NOWHERE,
     "wrong link for the phone's owner": NOWHERE,
@@ -65,6 +68,18 @@ SECRETS: dict[str, frozenset[Place]] = {
 TEXTS: dict[str, frozenset[Place]] = {
     "name of an organization": STORED | {Place.AUDIT},
     "name of a token": STORED | {Place.AUDIT},
+    # Only numbers of the messages of people are stored as they are.
+    "number of a customer": STORED,
+    "name of a customer": NOWHERE,
+    "text of a received message": NOWHERE,
+    "name of a received file": NOWHERE,
+    "content of a received file": NOWHERE,
+    "text of a sent message": NOWHERE,
+    "text of a refused message": NOWHERE,
+    # It is refused by its name.
+    "type of a refused message": frozenset({Place.PAGES}),
+    "content of a sent file": NOWHERE,
+    "name of a sent file": NOWHERE,
     "number of the linked phone": STORED,
     "expected number": STORED,
     "number typed for a code": STORED,
