@@ -21,14 +21,11 @@ from django.conf import settings
 from connections import actions, broadcast, simulator_bridge
 from connections.models import Worker
 from connections.stores import store_backend
-from connections.worker import single_worker, spools
+from connections.worker import single_worker
 from connections.worker.balancing import Balancer
+from connections.worker.clients import WorkerClients
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
-from connections.worker.hosts.client import ClientHandle
 from connections.worker.hosts.fork_server import ForkServer
-from connections.worker.hosts.handle import HostHandle
-from connections.worker.hosts.pool import HostPool
-from connections.worker.hosts.store_template import StoreTemplate
 from connections.worker.lease import Lease, Report
 from connections.worker.message_port import MessagePort
 from connections.worker.tasks.context import TaskContext
@@ -72,14 +69,15 @@ class Supervisor:
         # A connection of their own: a burst of messages delays no other write.
         self._message_database = Database()
         self._stores = store_backend()
-        self._hosts = HostPool(self.fork_server)
-        self._template = StoreTemplate()
+        self._clients = WorkerClients(
+            self.fork_server, self._stores, lambda *client: self.traffic.follow(*client)
+        )
         self.context = TaskContext(
             get_worker=lambda: self.worker,
             db=self.db,
             to_thread=asyncio.to_thread,
             stores=self._stores,
-            clients=self,
+            clients=self._clients,
         )
         self.connect_limiter = self.context.connect_limiter
         self.task_runner = TaskRunner(self.context, lambda: self.held, self._capacity, self.wake)
@@ -127,7 +125,9 @@ class Supervisor:
         self._woken.put_nowait(connection_id)
 
     def _report(self) -> Report:
-        return Report(self.connect_limiter.outdated_since, self.task_runner.load, self._hosts.count)
+        return Report(
+            self.connect_limiter.outdated_since, self.task_runner.load, self._clients.hosts.count
+        )
 
     async def run(self, stop: asyncio.Event, skip_drain: asyncio.Event | None = None) -> None:
         """Run until `stop` is set, then drain until `skip_drain` is set.
@@ -170,8 +170,8 @@ class Supervisor:
             ),
             "poll": self._poll,
             "lease": self._replace_lost_lease,
-            "recycle hosts": self._hosts.recycle,
-            "store template": self._make_template,
+            "recycle hosts": self._clients.hosts.recycle,
+            "store template": self._clients.make_template,
             "bulk runs": self._advance_bulk_runs,
             **self.traffic.background_tasks,
             **({"balance": self.balancer.run_once} if self.shared else {}),
@@ -182,17 +182,11 @@ class Supervisor:
         ]
         return [*tasks, asyncio.create_task(self._reconcile_woken(), name="reconcile")]
 
-    async def _make_template(self) -> None:
-        """Make the store template once, where stores are files; then wait for ever."""
-        if settings.AUTH_SESSIONS == "folders":
-            await self._template.make(self.fork_server)
-        await asyncio.get_running_loop().create_future()
-
     async def _replace_lost_lease(self) -> None:
         """Wait until the lease is lost; then close all sockets and register as a new worker."""
         await self._lease.wait_until_lost()
         logger.error("the lease is lost: all sockets are closed until the database answers")
-        self._hosts.kill()
+        self._clients.hosts.kill()
         self.fork_server.kill_warm_hosts()
         await self.task_runner.cancel_all()
         await self._lease.acquire()
@@ -228,7 +222,7 @@ class Supervisor:
                 await self.task_runner.close()
         except TimeoutError:
             logger.warning("some clients did not close in time; killing their processes")
-        self._hosts.kill()
+        self._clients.hosts.kill()
         await self._drain_spools()
         await self.fork_server.close()
         self._lease.stop()
@@ -310,30 +304,3 @@ class Supervisor:
             logger.exception(
                 "a connection could not be reconciled", extra={"organization": connection_id}
             )
-
-    # --- Clients (the `Clients` protocol of the tasks' context) ---------------------------------
-
-    async def open(self, connection_id: int, store: str, dedicated: bool = False) -> ClientHandle:
-        """Resume a store's device in a pooled host. Raises HostError."""
-        address = self._stores.database(connection_id, store)
-        await asyncio.to_thread(spools.publish_pairing, connection_id, store)
-        spool = spools.new_path(connection_id, store)
-        client = await self._hosts.open(address, dedicated, str(spool))
-        self.traffic.follow(connection_id, client, spool)
-        return client
-
-    def pairing_spool(self, connection_id: int, store: str) -> str:
-        """Return the path of a new spool for the client of a store's pairing."""
-        return str(spools.new_path(connection_id, store, pairing=True))
-
-    def evict(self, connection_id: int, store: str) -> bool:
-        """Kill hosts that may still hold a store's device. Return whether there were any."""
-        return self._hosts.evict(self._stores.database(connection_id, store))
-
-    async def take_host(self) -> HostHandle:
-        """Return a host process without clients. Raises HostError."""
-        return await self.fork_server.take()
-
-    def store_template(self) -> bytes:
-        """Return the file of a store that has its tables, b"" if there is none."""
-        return self._template.content
