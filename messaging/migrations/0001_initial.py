@@ -700,4 +700,49 @@ class Migration(migrations.Migration):
                 fields=("organization", "key_hash"), name="one_message_per_idempotency_key"
             ),
         ),
+        migrations.CreateModel(
+            name="MessageDay",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField(help_text="In the installation's time zone.")),
+                ("received", models.PositiveIntegerField(default=0)),
+                ("sent", models.PositiveIntegerField(default=0)),
+                (
+                    "first_received_at",
+                    models.DateTimeField(
+                        help_text="When the first message of the day came in.", null=True
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(fields=["created_at"], name="messaging_m_created_d51bc4_idx"),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(
+                fields=["state", "organization", "created_at"], name="messaging_m_state_c24401_idx"
+            ),
+        ),
+        migrations.AddField(
+            model_name="messageday",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="organizations.organization",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="messageday",
+            constraint=models.UniqueConstraint(
+                fields=("day", "organization"), name="one_row_per_day_and_organization"
+            ),
+        ),
     ]

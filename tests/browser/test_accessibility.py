@@ -29,6 +29,8 @@ PAGES = [
     *(f"{CONNECTION}{{{name}}}/change/" for name in ("logged_out", "wrong_number", "expired")),
     *(f"{CONNECTION}{{{name}}}/change/" for name in ("reconnecting", "banned", "connected")),
     *(f"{CONNECTION}{{connected}}/{page}/" for page in ("disconnect", "timeline")),
+    *(f"{CONNECTION}{{fresh}}/{page}/" for page in ("messages", "settings")),
+    *("admin/messages/", "admin/messages/?show=silent"),
     *("admin/connections/connectionevent/", "admin/connections/pairingattempt/"),
     *(ORGANIZATION, f"{ORGANIZATION}add/", f"{ORGANIZATION}{{connected}}/change/"),
     *(f"{ORGANIZATION}{{connected}}/history/", f"{ORGANIZATION}{{connected}}/deactivate/"),
@@ -116,6 +118,45 @@ def test_typed_code_panel_is_accessible(visitor: Visitor, scenes: Scenes) -> Non
     visitor.open(scenes.phone_code("Typing"))
     expect(panel(visitor.page, "phone_code")).to_be_visible()
     assert_accessible(visitor.page)
+
+
+def test_log_and_forms_of_messages_are_accessible(visitor: Visitor, ids: dict[str, int]) -> None:
+    page = visitor.page
+    page.goto(f"{visitor.application.url}{CONNECTION}{ids['connected']}/messages/")
+    for name in ("Write a message", "Write as a customer", "hidden from administrators"):
+        page.locator("summary", has_text=name).click()
+    page.get_by_label("What Ana writes").fill("Olá")
+    press(page, "Send as Ana")
+    expect(page.locator(".talk .mine")).to_be_visible()
+    press(page, "Send")
+    expect(page.get_by_text("To whom? Write the number.")).to_be_visible()
+    page.get_by_label("To", exact=True).fill("+55 11 98765-0009")
+    page.get_by_label("Text", exact=True).fill("Olá")
+    press(page, "Send")
+    expect(page.locator(".message-table tbody tr")).to_have_count(2)
+    assert_accessible(page)
+    page.locator(".message-table .when a").first.click()
+    assert_accessible(page)
+    visitor.at_ease()
+
+
+def test_waiting_messages_and_their_question_are_accessible(
+    visitor: Visitor, ids: dict[str, int]
+) -> None:
+    page = visitor.page
+    page.goto(f"{visitor.application.url}{CONNECTION}{ids['logged_out']}/messages/")
+    page.locator("summary", has_text="Write a message").click()
+    page.get_by_label("To", exact=True).fill("+55 11 98765-0009")
+    page.get_by_label("Text", exact=True).fill("Olá")
+    press(page, "Send")
+    expect(page.get_by_role("link", name="Discard…")).to_be_visible()
+    assert_accessible(page)
+    page.get_by_role("link", name="Discard…").click()
+    assert_accessible(page)
+    page.goto(f"{visitor.application.url}admin/connections/")
+    expect(page.get_by_text("1 message waits")).to_be_visible()
+    assert_accessible(page)
+    visitor.at_ease()
 
 
 def test_bulk_confirmation_and_progress_are_accessible(
