@@ -69,6 +69,7 @@ class Driver:
         self.use_tokens()
         self.use_messages()
         self.log_in()
+        self.use_messages_page()
         self.use_owner_link()
         self.send_refused_requests()
         self.use_sockets()
@@ -225,6 +226,17 @@ class Driver:
         self.staff.get("admin/")
         self.markers.add("session cookie", self.staff.cookies()["sessionid"])
         self.markers.add("CSRF cookie", self.staff.cookies()["csrftoken"])
+
+    def use_messages_page(self) -> None:
+        """Write a message on the page, be refused, and open the texts for a reason."""
+        new, page = self.markers.new, f"admin/connections/connection/{self.linked}/messages/"
+        text = new("text written on the page")
+        fields = {"number": f"+{CUSTOMER}", "text": text}
+        assert self.staff.post(f"{page}send/", fields, form=page)[0] == 200
+        refused = {"number": "12", "text": new("text refused on the page")}
+        assert self.staff.post(f"{page}send/", refused, form=page)[0] == 400
+        reason = {"reason": new("reason to open messages")}
+        assert text in self.staff.post(f"{page}open/", reason, form=page)[1]
 
     def use_owner_link(self) -> None:
         organization = self.organization()
