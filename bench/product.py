@@ -32,7 +32,9 @@ class Product(Service):
     def prepare(self) -> None:
         self._manage("migrate", "--verbosity=0")
         self._manage("createsuperuser", "--noinput", "--username=bench", "--email=b@example.org")
-        self.token = self._manage("create_token", "bench", "bench").strip()
+        scopes = ("manage", "messages:send", "messages:read")
+        named = [f"--scope={scope}" for scope in scopes]
+        self.token = self._manage("create_token", "bench", "bench", *named).strip()
 
     def _manage(self, *arguments: str) -> str:
         done = subprocess.run(

@@ -58,6 +58,7 @@ class MessageTraffic:
         total: int,
         per_second: float,
         rng: random.Random,
+        senders: int = SENDERS,
     ) -> None:
         self.ledger = MessageLedger()
         self.problems: list[str] = []
@@ -65,11 +66,12 @@ class MessageTraffic:
         self._left = {"in": total // 2, "out": total - total // 2}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        writers = max(WRITERS, senders // 3)
         rate = max(per_second, 0.001)
-        pause_in, pause_out = 2 * WRITERS / rate, 2 * SENDERS / rate
+        pause_in, pause_out = 2 * writers / rate, 2 * senders / rate
         self._threads = [
-            *(self._thread("in", self._write, pause_in, rng.random()) for _ in range(WRITERS)),
-            *(self._thread("out", self._send, pause_out, rng.random()) for _ in range(SENDERS)),
+            *(self._thread("in", self._write, pause_in, rng.random()) for _ in range(writers)),
+            *(self._thread("out", self._send, pause_out, rng.random()) for _ in range(senders)),
         ]
 
     def start(self) -> None:
@@ -79,6 +81,11 @@ class MessageTraffic:
                 self._messenger.simulator.save_person(number)
         for thread in self._threads:
             thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether there is more to write."""
+        return any(thread.is_alive() for thread in self._threads)
 
     def join(self, seconds: float) -> None:
         """Wait until all is written, or stop after `seconds`."""
