@@ -173,7 +173,9 @@ class Cluster:
         self.manage(
             *("createsuperuser", "--noinput", "--username", "admin", "--email", "a@example.com")
         )
-        return self.manage("create_token", "admin", "scale").split()[-1]
+        scopes = ("manage", "messages:send", "messages:read")
+        named = [f"--scope={scope}" for scope in scopes]
+        return self.manage("create_token", "admin", "scale", *named).split()[-1]
 
     # --- Queries ---------------------------------------------------------------------------------
 
