@@ -14,6 +14,7 @@ from messaging.admin.rights import Rights, find_organization, rights_of
 from messaging.admin.rows import row_of, text_of, visible_messages
 from messaging.models import Media, Message
 from messaging.refusals import MessageRefused
+from messaging.waiting import WaitingReasons
 from organizations.access import Permission
 from organizations.admin.base import caller_of
 from organizations.audit_labels import translate_actor
@@ -35,7 +36,7 @@ def message_view(request: HttpRequest, organization_id: int, message_id: str) ->
     context = {
         "tab": "messages",
         "message": message,
-        "row": row_of(message, rights),
+        "row": row_of(message, rights, WaitingReasons(organization.pk)),
         "text": text_of(message) if rights.texts else "",
         "name": message.contact.name if rights.texts else "",
         "written_by": translate_actor(message.actor),

@@ -31,6 +31,7 @@ from messaging.limits import limits_of
 from messaging.models import Message
 from messaging.refusals import KeyReused, MessageRefused
 from messaging.traffic import NOT_SENT, WAITING
+from messaging.waiting import WaitingReasons
 from organizations.access import Permission
 from organizations.admin.base import caller_of
 from organizations.models import Organization
@@ -80,13 +81,14 @@ def messages_page(
         found = found.filter(pk__lt=before)
     rows = list(found[: PAGE + 1])
     older = rows[PAGE - 1].pk if len(rows) > PAGE else None
+    waiting = WaitingReasons(organization.pk)
     context = {
         "tab": "messages",
         "overview": overview_of(organization.pk, rights),
         "limits": limits_of(organization.pk) if rights.send else None,
         "filters": [(value, _(name)) for value, (name, _condition) in FILTERS.items()],
         "show": show,
-        "rows": [row_of(message, rights) for message in rows[:PAGE]],
+        "rows": [row_of(message, rights, waiting) for message in rows[:PAGE]],
         "before": before,
         "older": urlencode({"show": show, "before": older}) if older else "",
         "write": write,

@@ -14,6 +14,7 @@ from messaging.admin.rights import Rights
 from messaging.admin.rows import MessageRow, row_of, visible_messages
 from messaging.models import Message, MessagingSettings, Outbox
 from messaging.traffic import ACCEPTED, NOT_SENT, Traffic, midnight, traffic_of
+from messaging.waiting import WaitingReasons
 
 State, Direction = Message.State, Message.Direction
 
@@ -45,11 +46,12 @@ def overview_of(organization_id: int, rights: Rights) -> Overview:
     )
     outbox = Outbox.objects.filter(organization=organization_id).first()
     until = outbox.replies_only_until if outbox else None
+    waiting = WaitingReasons(organization_id)
     return Overview(
         today=traffic_of(organization_id),
         failures=_failures(organization_id),
         unknown=own.filter(state=State.UNKNOWN, created_at__gte=midnight()).count(),
-        lost=[row_of(message, rights) for message in lost[:LOST_SHOWN]],
+        lost=[row_of(message, rights, waiting) for message in lost[:LOST_SHOWN]],
         lost_count=lost.count(),
         last_in=_newest(own.filter(direction=Direction.IN), "created_at"),
         last_out=_newest(own.filter(direction=Direction.OUT, state__in=ACCEPTED), "sent_at"),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop as _
 from messaging import reasons
 from messaging.admin.rights import Rights
 from messaging.models import Message
+from messaging.waiting import WaitingReasons
 from organizations.phone_numbers import format_phone_number
 
 State, Direction = Message.State, Message.Direction
@@ -75,10 +76,14 @@ class Step:
 
 @dataclass(frozen=True)
 class MessageRow:
-    """One message, with the texts of the table. `preview`: "" for those who may not read."""
+    """One message, with the texts of the table. `preview`: "" for those who may not read.
+
+    `why`: why it waits, failed or is unknown, "" for nothing to say.
+    """
 
     message: Message
     who: str
+    why: str
     kind: str
     preview: str
     steps: list[Step]
@@ -86,11 +91,6 @@ class MessageRow:
     @property
     def direction_name(self) -> str:
         return gettext(DIRECTION_NAMES[Direction(self.message.direction)])
-
-    @property
-    def why(self) -> str:
-        """Why it waits, failed or is unknown."""
-        return reasons.sentence(self.message.reason)
 
     @property
     def tone(self) -> str:
@@ -109,11 +109,12 @@ def visible_messages(organization_id: int, rights: Rights) -> QuerySet[Message]:
     return messages.defer(*hidden).order_by("-pk")
 
 
-def row_of(message: Message, rights: Rights) -> MessageRow:
+def row_of(message: Message, rights: Rights, waiting: WaitingReasons) -> MessageRow:
     """Return a message of `visible_messages` as the table shows it."""
     return MessageRow(
         message=message,
         who=other_number(message, rights),
+        why=reasons.sentence(waiting.reason_of(message)),
         kind=gettext(KINDS.get(message.type, OTHER_KIND)),
         preview=text_of(message)[:PREVIEW] if rights.texts else "",
         steps=list(_steps(message)),

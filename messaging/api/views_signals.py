@@ -5,14 +5,11 @@ from __future__ import annotations
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from messaging.actions import signals
-from messaging.actions.contacts import Address
+from messaging.actions import contacts, signals
 from messaging.api import schema_signals as schema
 from messaging.api.serializers import ReadSerializer, TypingSerializer
 from messaging.api.views_messages import MessagingView
-from messaging.models import Contact
 from messaging.refusals import UnknownContact
-from organizations.phone_numbers import spellings
 
 
 class ReadView(MessagingView):
@@ -36,18 +33,8 @@ class TypingView(MessagingView):
     def post(self, request: Request, organization_id: int) -> Response:
         organization = self.sender(organization_id)
         body = self.body(TypingSerializer, organization=organization)
-        signals.show_typing(_known(organization.pk, body["to"]), body["typing"])
+        contact = contacts.find(organization.pk, body["to"])
+        if contact is None:
+            raise UnknownContact
+        signals.show_typing(contact, body["typing"])
         return Response({"success": True})
-
-
-def _known(organization_id: int, address: Address) -> Contact:
-    """Return a contact in any spelling of its number, and join none. Raises UnknownContact."""
-    found = Contact.objects.filter(organization=organization_id)
-    if address.lid:
-        found = found.filter(lid=address.lid)
-    else:
-        found = found.filter(number__in=[address.number, *spellings(address.number)])
-    contact = found.first()
-    if contact is None:
-        raise UnknownContact
-    return contact
