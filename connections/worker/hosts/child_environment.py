@@ -12,6 +12,7 @@ import os
 WITHHELD = frozenset(
     {
         "AUTH_SESSIONS_URL",
+        "DATA_KEYS",
         "DATABASE_URL",
         "METRICS_TOKEN",
         "REDIS_URL",
