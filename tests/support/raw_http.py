@@ -60,6 +60,11 @@ class RawConnection:
         lines = [f"{first_line} HTTP/1.1", *(f"{name}: {of}" for name, of in named.items())]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
+    def wait_for(self, text: bytes) -> None:
+        """Receive until the server has sent this. Raises TimeoutError."""
+        while text not in self._received:
+            self._receive()
+
     def rest(self) -> RawResponse:
         """Receive until the server closes the connection. Raises TimeoutError."""
         started = time.monotonic()

@@ -1,0 +1,76 @@
+"""Uploads are the only large requests, and only a few are received at a time."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from tests.attacks.unchanged import bearer
+from tests.support.application import Application, until
+from tests.support.raw_http import RawConnection
+from whatsapp_orgs.server.serving import MAX_UPLOADS
+
+pytestmark = pytest.mark.servers
+
+MEGABYTE = 1024 * 1024
+SECONDS = 15.0
+FORM = {"Content_Type": "multipart/form-data; boundary=x"}
+
+
+def upload(content: bytes) -> bytes:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    return head + content + b"\r\n--x--\r\n"
+
+
+@pytest.fixture
+def line(organization: int) -> str:
+    return f"POST /api/v1/organizations/{organization}/media"
+
+
+def test_large_file_is_taken_on_the_path_of_uploads_alone(
+    application: Application, organization: int, line: str
+) -> None:
+    body = upload(bytes(3 * MEGABYTE))
+    headers = {**FORM, "Content_Length": str(len(body)), "Authorization": bearer(application)}
+    with RawConnection(application) as raw:
+        taken = raw.request(line, body, **headers)
+    assert taken.status == 201, taken.body
+    assert json.loads(taken.body)["size"] == 3 * MEGABYTE
+    for other in (f"{line}/x", f"POST /api/v1/organizations/{organization}/messages"):
+        with RawConnection(application) as raw:
+            raw.send(raw.head(other, **headers))
+            assert raw.rest().status == 413
+
+
+def test_file_above_the_limit_is_refused_before_it_is_received(
+    application: Application, line: str
+) -> None:
+    with RawConnection(application) as raw:
+        raw.send(raw.head(line, **FORM, Content_Length=str(17 * MEGABYTE)))
+        assert raw.rest().status == 413
+
+
+def test_more_uploads_than_places_get_503_until_one_ends(
+    application: Application, line: str
+) -> None:
+    body = upload(bytes(2 * MEGABYTE))
+    headers = {**FORM, "Content_Length": str(len(body)), "Authorization": bearer(application)}
+    with ExitStack() as stack:
+        for _ in range(MAX_UPLOADS):
+            slow = stack.enter_context(RawConnection(application))
+            # The server answers this once it has taken the headers.
+            slow.send(slow.head(line, **headers, Expect="100-continue"))
+            slow.wait_for(b"100 Continue")
+        with RawConnection(application) as raw:
+            raw.send(raw.head(line, **headers))
+            refused = raw.rest()
+        assert refused.status == 503 and b"Retry-After: 5" in refused.head
+
+    def is_taken() -> bool:
+        with RawConnection(application) as raw, suppress(ConnectionError):
+            return raw.request(line, body, **headers).status == 201
+        return False
+
+    until(is_taken, SECONDS, "a place")
