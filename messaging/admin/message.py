@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from messaging import file_addresses
 from messaging.actions import outgoing
 from messaging.admin.page import render_tab
 from messaging.admin.rights import Rights, find_organization, rights_of
@@ -75,6 +77,20 @@ def discard_view(request: HttpRequest, organization_id: int, message_id: str) ->
     else:
         messages.success(request, _("The message was discarded."))
     return redirect("message", organization.pk, message_id)
+
+
+def file_view(request: HttpRequest, organization_id: int, message_id: str) -> HttpResponse:
+    """GET: lead to the message's file, for those who read its text."""
+    if request.method not in ("GET", "HEAD"):
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    organization = find_organization(request, organization_id)
+    rights = rights_of(request, organization)
+    if not rights.texts:
+        raise PermissionDenied
+    media = _visible(organization.pk, message_id, rights).media
+    if media is None or media.state != Media.State.READY:
+        raise Http404
+    return redirect(file_addresses.path_of(media))
 
 
 def _may_resend(message: Message) -> bool:

@@ -27,6 +27,7 @@ organization_urlpatterns = [
         for name in decisions.DECISIONS
     ),
     _path("messages/<public_id:message_id>/", message.message_view, "message"),
+    _path("messages/<public_id:message_id>/file/", message.file_view, "message_file"),
     _path("messages/<public_id:message_id>/again/", message.again_view, "message_again"),
     _path("messages/<public_id:message_id>/discard/", message.discard_view, "message_discard"),
     _path("settings/", settings.settings_view, "message_settings"),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
@@ -19,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from connections.api.errors import Refused
-from messaging import media_files
+from messaging import file_addresses, media_files
 from messaging.actions import media as actions
 from messaging.api import schema_media as schema
 from messaging.api.representation import media_json
@@ -30,8 +28,6 @@ from messaging.refusals import UnknownMedia
 from organizations.access import Permission
 from organizations.api.views import CallerView
 
-URL_SECONDS = 300
-SIGNER = signing.TimestampSigner(salt="messaging.media")
 # A multipart body has more than its file.
 FORM_BYTES = 64 * 1024
 NO_MEDIA = _("There is no such file.")
@@ -105,10 +101,7 @@ class MediaFileView(CallerView):
 @require_safe
 def signed_file(request: HttpRequest, signed: str) -> HttpResponse:
     """Return the content of a file to whoever has its address, which is valid for minutes."""
-    try:
-        public_id = SIGNER.unsign(signed, max_age=URL_SECONDS)
-    except signing.BadSignature as error:
-        raise Http404 from error
+    public_id = file_addresses.public_id_in(signed)
     media = Media.objects.filter(public_id=public_id, state=Media.State.READY).first()
     if media is None:
         raise Http404
@@ -128,8 +121,7 @@ def _with_url(request: Request, media: Media, readable: bool) -> dict[str, Any]:
     """Return what is known of a file, with an address for those who may read it."""
     url = None
     if readable and media.state == Media.State.READY:
-        path = reverse("media-file", args=[SIGNER.sign(media.public_id)])
-        url = request.build_absolute_uri(path)
+        url = request.build_absolute_uri(file_addresses.path_of(media))
     return {"success": True, **media_json(media), "url": url}
 
 

@@ -165,6 +165,9 @@ GET      <int:organization_id>/messages/discard-waiting/ 403  403  200  404  200
 POST     <int:organization_id>/messages/discard-waiting/ 403  403  302+ 404  302+
 GET      <int:organization_id>/messages/<public_id:message_id>/ 200  200  200  404  200
 POST     <int:organization_id>/messages/<public_id:message_id>/ 405  405  405  405  405
+# This one has no file.
+GET      <int:organization_id>/messages/<public_id:message_id>/file/    403  403  404  404  403
+POST     <int:organization_id>/messages/<public_id:message_id>/file/    405  405  405  405  405
 GET      <int:organization_id>/messages/<public_id:message_id>/again/   405  405  405  405  405
 POST     <int:organization_id>/messages/<public_id:message_id>/again/   403  403  302+ 404  302+
 GET      <int:organization_id>/messages/<public_id:message_id>/discard/ 405  405  405  405  405

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from messaging.models import Message
+from messaging.models import Media, Message
 from messaging.tests.support.rows import ANA, make_message
 from organizations.models import AuditEntry, Organization
 from organizations.tests.support.adminpages import browser, shown
@@ -132,3 +132,18 @@ def test_lost_message_is_named_with_masked_number_for_viewers(
     assert f"A message from <strong>{NUMBER}</strong>" in shown(olga, log)
     assert f"A message from <strong>{LAST}</strong>" in shown(bob, log)
     assert ANA not in shown(bob, log)
+
+
+def test_file_is_for_those_who_read_texts(
+    olga: User, bob: User, root: User, message: Message, organization: Organization
+) -> None:
+    media = Media.objects.create(organization=organization, state=Media.State.READY)
+    Message.objects.update(media=media)
+    address = reverse("message_file", args=[organization.pk, message.public_id])
+    found = browser(olga).get(address)
+    assert found["Location"].startswith("/media/") and media.public_id in found["Location"]
+    for user in (bob, root):
+        assert browser(user).get(address).status_code == 403
+        assert "Open the file" not in shown(user, pages(message)[1])
+    Media.objects.update(state=Media.State.PENDING)
+    assert browser(olga).get(address).status_code == 404

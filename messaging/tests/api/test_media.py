@@ -16,9 +16,8 @@ from pytest_django import Settings
 
 from connections.worker.message_port import MediaFetch
 from events.models import Event
-from messaging import media_files
+from messaging import file_addresses, media_files
 from messaging.actions import media as actions
-from messaging.api import views_media
 from messaging.models import Media, Message
 from messaging.port import Messages
 from messaging.tests.support.api import READ, SEND, MessageApi, message
@@ -215,7 +214,7 @@ def test_signed_address_shows_the_file_without_a_token(api: MessageApi) -> None:
 
 def test_signed_address_ends(api: MessageApi, monkeypatch: pytest.MonkeyPatch) -> None:
     url = upload(api).json()["url"]
-    monkeypatch.setattr(views_media, "URL_SECONDS", -1)
+    monkeypatch.setattr(file_addresses, "SECONDS", -1)
     assert Client().get(url).status_code == 404
 
 
