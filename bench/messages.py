@@ -141,10 +141,9 @@ def load(
     traffic.join(1)
     written = time.monotonic() - started
     owners = {number: organization for organization, number in by_organization.items()}
-    owned = dict.fromkeys(by_organization, 0.0)
 
     def seen() -> Seen:
-        return look(product.simulator, list(by_organization), owners, owned, set())
+        return look(product.simulator, list(by_organization), owners)
 
     result = settle(product, traffic, seen, SETTLE_SECONDS)
     return samples, result, written

@@ -20,7 +20,6 @@ class Account:
     desired: str = DISCONNECTED
     # The device that must stay linked; "" if a fault explains its loss.
     jid: str = ""
-    linked_at: float = 0.0  # Unix time from which it has had this device
     # Devices that WhatsApp may still list, because only the product was told of their end.
     ignored_devices: set[str] = field(default_factory=set)
     # The story of each device. A disconnected one must be gone at WhatsApp, too, unless the history
@@ -81,7 +80,7 @@ class Account:
         with self._ledger:
             self.devices[jid] = f"{_now()} scanned"
             if self._losses_allowed == excuses_before and time.monotonic() > self._unclear_until:
-                self.jid, self.linked_at = jid, time.time()
+                self.jid = jid
             else:
                 self.ignored_devices.add(jid)
         self.log_note(f"scanned: {jid}")

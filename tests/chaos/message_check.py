@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -86,19 +86,15 @@ class MessageCheck:
     def _seen(self) -> Seen:
         accounts = self._accounts.values()
         owners = {phone: one.id for one in accounts for phone in (*one.former_phones, one.phone)}
-        linked_since = {one.id: one.linked_at for one in accounts if one.jid}
         unreadable = {one.id for one in accounts if one.has_unreadable}
-        return look(
-            self._messenger.simulator, list(self._accounts), owners, linked_since, unreadable
-        )
+        return look(self._messenger.simulator, list(self._accounts), owners, unreadable)
 
 
 def look(
     simulator: ControlClient,
     organizations: Sequence[int],
     owners: dict[str, int],
-    linked_since: dict[int, float],
-    unreadable: set[int],
+    unreadable: Collection[int] = (),
 ) -> Seen:
     """Return what the simulator has seen until now."""
     people = [person for organization in organizations for person in people_of(organization)]
@@ -107,7 +103,12 @@ def look(
         person: list(_pages(lambda after, of=person: simulator.received(of, after)))  # type: ignore[misc]
         for person in people
     }
-    return Seen(sent, received, owners, linked_since, unreadable)
+    waiting = {
+        owners[device["number"]]: int(device["waiting"])
+        for device in simulator.devices()
+        if device["online"] and device["number"] in owners
+    }
+    return Seen(sent, received, owners, waiting, unreadable)
 
 
 def _pages(read: Callable[[int], list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:

@@ -19,6 +19,8 @@ PEOPLE_PER_ORGANIZATION = 4
 WRITERS, SENDERS = 2, 6
 RETRY_SECONDS, TIMEOUT_SECONDS = 0.3, 180.0
 UNAVAILABLE = (OSError, http.client.HTTPException, ValueError)
+# How many of a hundred times a person writes much at once, and how much.
+BURSTS, BURST = 4, 15
 # How many of a hundred requests are cancelled, expire soon, go to nobody, or are made twice.
 CANCELLED, EXPIRING, TO_NOBODY, REPEATED = 2, 6, 2, 5
 
@@ -118,13 +120,24 @@ class MessageTraffic:
             return self._left[way] >= 0
 
     def _write(self, rng: random.Random) -> None:
-        """Let a person write. The simulator knows what was written if its answer is lost."""
+        """Let a person write, sometimes much at once."""
         organization = rng.choice(self._organizations)
         person = rng.choice(people_of(organization))
-        with suppress(ControlError):  # The simulator is away.
-            self._messenger.simulator.say(
-                person, self._account(organization), f"in {time.time_ns()}"
-            )
+        count = BURST if rng.randrange(100) < BURSTS else 1
+        for number in range(count):
+            if number == 0 or self._take("in"):
+                self._say(person, organization)
+
+    def _say(self, person: str, organization: int) -> None:
+        """Let a person write once; again while the simulator is away, which knows what it took."""
+        while not self._stopped.is_set():
+            try:
+                text = f"in {time.time_ns()}"
+                self._messenger.simulator.say(person, self._account(organization), text)
+            except ControlError:
+                self._stopped.wait(RETRY_SECONDS)
+            else:
+                return
 
     def _send(self, rng: random.Random) -> None:
         """Let software send a message; sometimes it asks twice, or cancels."""

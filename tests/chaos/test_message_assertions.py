@@ -29,7 +29,7 @@ ROW = MessageRow(ORGANIZATION, "m1", "out", "sent", "", "3EB01", 1, 1.0, 2.0, 0.
 SENT = entry(1, "message.status", "m1", "3EB01", "sent")
 RECEIVED = entry(2, "message.received", "i1", "AC01")
 COPY = {"id": "3EB01", "text": {"body": "out 1"}}
-SEEN = Seen([written("AC01")], {PERSON: [COPY]}, {ACCOUNT: ORGANIZATION}, {ORGANIZATION: 0.0})
+SEEN = Seen([written("AC01")], {PERSON: [COPY]}, {ACCOUNT: ORGANIZATION}, {ORGANIZATION: 1})
 TABLES = Tables([ROW], [SENT, RECEIVED])
 
 
@@ -70,7 +70,7 @@ def test_message_is_lost_honestly_when_its_event_says_so() -> None:
 
 def test_message_to_a_link_that_has_ended_may_be_missing() -> None:
     missing = written("AC01", receipted_at=None)
-    seen = replace(SEEN, sent=[missing], linked_since={ORGANIZATION: 9})
+    seen = replace(SEEN, sent=[missing], waiting={ORGANIZATION: 0})
     assert problems(replace(TABLES, events=[SENT]), seen) == ""
     for state in ("no_devices", "dropped"):
         seen = replace(SEEN, sent=[{**missing, "state": state}])

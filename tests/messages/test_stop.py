@@ -28,11 +28,10 @@ def test_stop_in_the_middle_of_a_burst_loses_nothing(tmp_path: Path) -> None:
         assert application.stop() == 0, application.log_text()[-2000:]
         application.start()
         traffic.join(SECONDS)
-        linked_since = dict.fromkeys(organizations, 0.0)
         result = settle(
             messenger,
             traffic,
-            lambda: look(messenger.simulator, organizations, owners, linked_since, set()),
+            lambda: look(messenger.simulator, organizations, owners),
             SECONDS,
         )
     print("\n".join(result.report_lines()))

@@ -82,11 +82,10 @@ def test_messages_survive_failures_of_workers_and_of_postgresql(tmp_path: Path) 
             wait_for_takeover(cluster, second, worker)
         cluster.wait_for_workers(2)
         traffic.join(SETTLE_SECONDS)
-        linked_since = dict.fromkeys(cluster.organizations, 0.0)
         result = settle(
             messenger,
             traffic,
-            lambda: look(messenger.simulator, cluster.organizations, owners, linked_since, set()),
+            lambda: look(messenger.simulator, cluster.organizations, owners),
             SETTLE_SECONDS,
         )
     print("\n".join(result.report_lines()))
