@@ -39,6 +39,18 @@ class QueueFull(MessageRefused):
     text = _("Too many messages wait already. Try again when some of them have left.")
 
 
+class TooManyForToken(MessageRefused):
+    status = 429
+    code = "too_many_messages"
+    text = _("This token has asked for too many messages. Wait a moment before the next one.")
+
+
+class TooManyToRecipient(MessageRefused):
+    status = 429
+    code = "too_many_to_recipient"
+    text = _("Too many messages were accepted for this person. Wait before the next one.")
+
+
 class KeyReused(MessageRefused):
     status = 422
     code = "idempotency_key_reused"

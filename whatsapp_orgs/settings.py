@@ -405,6 +405,11 @@ OUTBOX_LIMIT = whole_number("OUTBOX_LIMIT", 10_000)
 # Megabytes of one file, sent or received, and of all files of an organization.
 MEDIA_MAX_MB = whole_number("MEDIA_MAX_MB", 16)
 MEDIA_TOTAL_MB = whole_number("MEDIA_TOTAL_MB", 2048)
+# What one token may ask for within a minute, and what one person may be sent, within a minute and a
+# day; more is refused.
+MESSAGES_PER_TOKEN = whole_number("MESSAGES_PER_TOKEN", 6000)
+MESSAGES_PER_RECIPIENT = whole_number("MESSAGES_PER_RECIPIENT", 1000)
+MESSAGES_PER_RECIPIENT_A_DAY = whole_number("MESSAGES_PER_RECIPIENT_A_DAY", 5000)
 # How long WhatsApp may take to accept a message before its outcome is unknown.
 SEND_TIMEOUT_SECONDS = positive_number("SEND_TIMEOUT_SECONDS", 30)
 # How long only answers are sent after WhatsApp has refused a first message (463).

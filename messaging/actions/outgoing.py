@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from connections import broadcast
+from messaging import quotas
 from messaging.actions import contacts, outboxes, statuses
 from messaging.actions.contacts import Address
 from messaging.models import Contact, IdempotencyKey, Media, Message, MessagingSettings
@@ -93,11 +94,12 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
     organization = _lock(organization_id, actor)
     if new.key and (earlier := _earlier(organization_id, new)):
         return earlier
-    _require_room(organization)
+    _require_room(organization, actor)
     now = timezone.now()
     if new.expires_at is not None and not now < new.expires_at <= now + MAX_EXPIRY:
         raise BadExpiry
     contact = _recipient(organization_id, new.to)
+    quotas.check_recipient(contact)
     message = _create(
         Message(
             organization_id=organization_id,
@@ -126,7 +128,7 @@ def resend(organization_id: int, message_id: int, actor: Actor) -> Message:
 
     Raises Message.DoesNotExist, and what `enqueue` raises.
     """
-    _require_room(_lock(organization_id, actor))
+    _require_room(_lock(organization_id, actor), actor)
     found = Message.objects.select_related("contact", "media")
     earlier = found.get(organization=organization_id, pk=message_id)
     outgoing = earlier.direction == Message.Direction.OUT
@@ -160,8 +162,11 @@ def _lock(organization_id: int, actor: Actor) -> Organization:
     return organization
 
 
-def _require_room(organization: Organization) -> None:
-    """Raise Inactive, SendingStopped or QueueFull when the organization takes no message now."""
+def _require_room(organization: Organization, actor: Actor) -> None:
+    """Raise what refuses a message for now, whoever gets it.
+
+    That is Inactive, SendingStopped, QueueFull or TooManyForToken.
+    """
     if not organization.is_active:
         raise Inactive
     if MessagingSettings.of(organization.pk).sending_stopped_at is not None:
@@ -169,6 +174,7 @@ def _require_room(organization: Organization) -> None:
     waiting = Message.objects.filter(organization=organization.pk, state__in=WAITING)
     if waiting.count() >= settings.OUTBOX_LIMIT:
         raise QueueFull(retry_after=60)
+    quotas.check_token(actor)
 
 
 def _recipient(organization_id: int, to: Address) -> Contact:

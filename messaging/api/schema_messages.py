@@ -88,6 +88,7 @@ UNSUPPORTED = ErrorExample(
 )
 NOT_ACCEPTED = [refusal(kind) for kind in (refusals.Inactive, refusals.SendingStopped)]
 QUEUE_FULL = refusal(refusals.QueueFull)
+TOO_MANY = [refusal(kind) for kind in (refusals.TooManyForToken, refusals.TooManyToRecipient)]
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -211,6 +212,7 @@ send_message = extend_schema(
             ),
             *NOT_ACCEPTED,
             QUEUE_FULL,
+            *TOO_MANY,
             SENDERS_ONLY,
             ORGANIZATION_NOT_FOUND,
             *BODY_ERRORS,
@@ -263,6 +265,7 @@ resend_message = extend_schema(
             refusal(refusals.MediaNotReady),
             *NOT_ACCEPTED,
             QUEUE_FULL,
+            TOO_MANY[0],
         ),
     },
 )

@@ -147,6 +147,16 @@ class Message(models.Model):
                 condition=Q(read_mark_pending=True),
                 name="read_marks_pending",
             ),
+            models.Index(
+                fields=["token", "created_at"],
+                condition=Q(token__isnull=False),
+                name="messages_by_token",
+            ),
+            models.Index(
+                fields=["contact", "created_at"],
+                condition=Q(direction="out"),
+                name="messages_to_contact",
+            ),
             models.Index(fields=["organization", "-id"]),
             models.Index(fields=["organization", "whatsapp_id"]),
             models.Index(fields=["organization", "direction", "created_at"]),
