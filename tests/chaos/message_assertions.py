@@ -41,8 +41,15 @@ class Result:
 
     problems: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    accepted: int = 0
+    unknown: int = 0
     to_sent: list[float] = field(default_factory=list)  # seconds from accepted to sent
     to_log: list[float] = field(default_factory=list)  # seconds from written to in the log
+
+    @property
+    def unknown_part(self) -> float:
+        """The part of the accepted messages whose outcome is unknown."""
+        return self.unknown / self.accepted if self.accepted else 0.0
 
     def report_lines(self) -> list[str]:
         """Return the counts, and the percentiles of the latencies."""
@@ -50,6 +57,7 @@ class Result:
         return [
             "messages:",
             *counts,
+            f"  unknown: {self.unknown_part:.2%} of what was accepted",
             f"  from accepted to sent: {percentiles(self.to_sent)}",
             f"  from written to in the log: {percentiles(self.to_log)}",
         ]
@@ -183,6 +191,8 @@ def _check_state(
 ) -> None:
     result.counts[f"out: {row.state} {row.reason}".rstrip()] += 1
     result.counts["out: requests repeated"] += ask.attempts > 1
+    result.accepted += 1
+    result.unknown += row.state == "unknown"
     name = f"{row.organization}: {row.id} is {row.state} {row.reason} (try {row.tries})"
     count = len(copies)
     if row.state in WENT_OUT:

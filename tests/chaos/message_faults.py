@@ -55,6 +55,9 @@ SOON = [
 ]
 """Faults after which the library goes on at once."""
 
+NONE = [Row("nothing", lambda _: None)]
+"""No fault: nothing is killed, nothing may be unknown."""
+
 LATER = [
     *(Row(kind, partial(fault, kind)) for kind in ("no_ack", "ack_lost", "usync_silent")),
 ]

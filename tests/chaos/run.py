@@ -87,10 +87,12 @@ def run(
     table: Sequence[Row] = TABLE,
     users: int = USERS,
     messages: int = 0,
+    most_unknown: float = 1.0,
 ) -> Report:
     """Run on an empty data folder. `pace`: seconds between faults, on average.
 
-    `messages`: how many are written meanwhile, in both directions together.
+    `messages`: how many are written meanwhile, in both directions together. `most_unknown`: the
+    part of those that software sends whose outcome may be unknown at the end.
     """
     rng = random.Random(seed)
     findings, log = Findings(), FaultLog()
@@ -115,7 +117,7 @@ def run(
         _inject_faults(injector, crowd, seconds, pace)
         check.traffic.join(WRITE_SECONDS)
         recovery_seconds = _wait_until_expected(product, accounts, SETTLE_SECONDS)
-        message_lines = _check_messages(product, check) if messages else []
+        message_lines = _check_messages(product, check, most_unknown) if messages else []
         monitor.stopped.set()
         monitor.join()
         _record_problems(product, accounts, recovery_seconds is not None)
@@ -137,9 +139,11 @@ def run(
     )
 
 
-def _check_messages(product: Product, check: MessageCheck) -> list[str]:
+def _check_messages(product: Product, check: MessageCheck, most_unknown: float) -> list[str]:
     """Record what is wrong with the messages. Return the lines about them for the report."""
     result = check.settle()
+    if result.unknown_part > most_unknown:
+        product.findings.add(f"{result.unknown_part:.1%} of the messages are unknown")
     for problem in result.problems:
         product.findings.add(problem)
     return result.report_lines()
