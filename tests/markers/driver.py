@@ -234,7 +234,8 @@ class Driver:
         fields = {"number": f"+{CUSTOMER}", "text": text}
         assert self.staff.post(f"{page}send/", fields, form=page)[0] == 200
         refused = {"number": "12", "text": new("text refused on the page")}
-        assert self.staff.post(f"{page}send/", refused, form=page)[0] == 400
+        kind = "application/json"
+        assert self.staff.post(f"{page}send/", refused, accept=kind, form=page)[0] == 400
         reason = {"reason": new("reason to open messages")}
         assert text in self.staff.post(f"{page}open/", reason, form=page)[1]
 

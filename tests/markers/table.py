@@ -79,8 +79,7 @@ TEXTS: dict[str, frozenset[Place]] = {
     # It is refused by its name.
     "type of a refused message": frozenset({Place.PAGES}),
     "text written on the page": NOWHERE,
-    # The form shows it again, with what is wrong.
-    "text refused on the page": frozenset({Place.PAGES}),
+    "text refused on the page": NOWHERE,
     "reason to open messages": frozenset({Place.AUDIT}),
     "content of a sent file": NOWHERE,
     "name of a sent file": NOWHERE,
