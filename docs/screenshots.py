@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.demo_data import Demo, past
+from tests.browser.demo_data import Demo, past, talk
 from tests.browser.scenes import Scenes
 from tests.browser.visitor import Visitor, launch, panel
 from tests.support.application import Application
@@ -100,6 +100,23 @@ def connected(camera: Camera) -> None:
     camera.take("connection-connected", most=1400)
 
 
+def messages(camera: Camera) -> None:
+    """The log as someone sees it who reads texts, and the simulated customer beside it."""
+    talk(camera.visitor.application, camera.ids["connected"])
+    page = camera.open(f"{LIST}{camera.ids['connected']}/messages/")
+    page.locator("summary", has_text="hidden from administrators").click()
+    page.get_by_label("Why do you need to read them?").fill("A customer asked about an order")
+    page.get_by_role("button", name="Open for 30 minutes").click()
+    expect(page.locator(".steps .now", has_text="Read").first).to_be_visible()
+    expect(page.get_by_text("failed today")).to_be_visible()
+    camera.take("messages", most=1000)
+    page.locator("summary", has_text="Write as a customer").click()
+    page.get_by_label("What Ana writes").fill("Vocês entregam no domingo?")
+    page.get_by_role("button", name="Send as Ana").click()
+    expect(page.locator(".talk .mine")).to_be_visible()
+    camera.take("messages-customer", "light", most=1000)
+
+
 def waiting(camera: Camera) -> None:
     for name in ("reconnecting", "banned", "logged_out", "wrong_number"):
         camera.connection(name)
@@ -161,7 +178,7 @@ def new_code(browser: Browser) -> None:
 
 
 SCENES: dict[str, Callable[[Camera], None]] = {
-    each.__name__: each for each in (fleet, index, listed, bulk, connected, waiting, code)
+    each.__name__: each for each in (messages, fleet, index, listed, bulk, connected, waiting, code)
 }
 
 

@@ -93,3 +93,25 @@ def past(application: Application, demo: Demo) -> None:
     since |= {demo.ids["logged_out"]: 3.1, demo.ids["wrong_number"]: 0.3, demo.ids["expired"]: 19.0}
     facts = json.dumps({"lived": lived, "since": since})
     application.manage("shell", "-c", PAST.format(facts=facts))
+
+
+TALK = (
+    ("5511976540001", "Carla Mendes", "Bom dia! O pedido 1042 já saiu?", "Sim, chega até as 18h."),
+    ("5511976540002", "Rafael Lima", "Vocês têm mesa para seis hoje?", "Temos! Às 20h está bom?"),
+    ("5511976540003", "Dona Lúcia", "O bolo pode ser sem lactose?", "Pode, sim, sem custo a mais."),
+)
+NOBODY = "5511976549999"
+
+
+def talk(application: Application, organization: int) -> None:
+    """Let customers write to an organization and be answered; one message finds nobody."""
+    simulator = application.simulator
+    number = str(application.api("GET", organization, "status").body["number"])
+    path = f"/api/v1/organizations/{organization}/messages"
+    for customer, name, question, answer in TALK:
+        simulator.save_person(customer, name, auto="read")
+        simulator.say(customer, number, question)
+        body = {"to": f"+{customer}", "type": "text", "text": {"body": answer}}
+        assert application.request("POST", path, body=body).status == 202
+    body = {"to": f"+{NOBODY}", "type": "text", "text": {"body": "Olá!"}}
+    assert application.request("POST", path, body=body).status == 202
