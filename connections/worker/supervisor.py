@@ -25,6 +25,7 @@ from connections.worker import single_worker
 from connections.worker.balancing import Balancer
 from connections.worker.clients import WorkerClients
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
+from connections.worker.database_batches import BatchingDatabase
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.lease import Lease, Report
 from connections.worker.message_port import MessagePort
@@ -67,7 +68,7 @@ class Supervisor:
         self.fork_server = ForkServer(environment, settings.WARM_HOSTS, self._lease.descriptor)
         self._database = Database()
         # A connection of their own: a burst of messages delays no other write.
-        self._message_database = Database()
+        self._message_database = Database() if self.shared else BatchingDatabase()
         self._stores = store_backend()
         self._clients = WorkerClients(
             self.fork_server, self._stores, lambda *client: self.traffic.follow(*client)
