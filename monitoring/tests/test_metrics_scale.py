@@ -18,7 +18,7 @@ from organizations.models import Organization
 
 ORGANIZATIONS, ROUNDS, DOUBLED = 1000, 5, 3
 TIMES = ROUNDS * 2**DOUBLED
-QUERIES = 11
+QUERIES = 12
 
 
 def create_fleet(organizations: int, rounds: int) -> None:
