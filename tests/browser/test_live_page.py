@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.visitor import Visitor, digits, panel, press, qr_code, status
 from tests.support.application import Application, until
+from tests.support.linking import online
 
 
 def test_reconnect_scan_disconnect_and_reconnect_again(
@@ -58,11 +59,19 @@ def test_two_viewers_see_the_same_state(
     for page in pages:
         expect(panel(page, "code")).to_be_visible()
     assert qr_code(pages[0]) == qr_code(pages[1])
+    resumes = application.simulator.stats()["resumes"]
     press(pages[1], "Scan with the simulated phone")
     for page in pages:
         expect(panel(page, "connected")).to_be_visible()
-    assert digits(pages[0]) == digits(pages[1]) != ""
-    application.simulator.unlink(number=digits(pages[0]))
+    number = digits(pages[0])
+    assert number == digits(pages[1]) != ""
+    # While the new link moves to a session host, it is told as it comes back.
+    until(
+        lambda: application.simulator.stats()["resumes"] > resumes and online(application, number),
+        15,
+        "the move to a session host",
+    )
+    application.simulator.unlink(number=number)
     for page in pages:
         expect(status(page)).to_contain_text("The phone unlinked this device.")
     visitor.at_ease()
