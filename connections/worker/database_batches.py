@@ -1,7 +1,8 @@
 """Runs database functions of many connections in common transactions, for SQLite.
 
 SQLite has one writer at a time, and whoever waits for it tries again after a pause: a process with
-busy web threads gets few turns in a second. So each turn is used for all that waits.
+busy web threads gets few turns in a second. So each turn is used for all that waits
+(docs/performance.md).
 """
 
 from __future__ import annotations
