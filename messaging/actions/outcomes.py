@@ -98,16 +98,18 @@ def _fail(message: Message, outcome: SendOutcome) -> None:
 
 def _set_unknown(message: Message, outcome: SendOutcome) -> None:
     """Say that nobody knows; or send it once more, where the sender prefers that."""
-    known = message.state == State.UNKNOWN and message.whatsapp_id == outcome.whatsapp_id
     message.whatsapp_id = outcome.whatsapp_id or message.whatsapp_id
     if outcome.final and message.on_unknown == Message.OnUnknown.RESEND:
         # The sender's wish counts once, however often it could not be sent before.
         message.on_unknown = Message.OnUnknown.RESENT
         return requeue(message, "not_sent_yet", "whatsapp_id", "on_unknown")
-    if known:
-        return
-    statuses.set_state(message, State.UNKNOWN, UNKNOWN_REASONS.get(outcome.error, "host_gone"))
-    statuses.save(message.organization_id, [message], "whatsapp_id")
+    if message.state == State.UNKNOWN:
+        # It is in the log already; the id is found later than that.
+        message.save(update_fields=["whatsapp_id"])
+    else:
+        reason = UNKNOWN_REASONS.get(outcome.error, "host_gone")
+        statuses.set_state(message, State.UNKNOWN, reason)
+        statuses.save(message.organization_id, [message], "whatsapp_id")
     receipts.apply_early(message.organization_id, [message])
 
 

@@ -13,7 +13,7 @@ from connections.worker.message_port import SendOutcome
 from messaging.actions import outcomes
 from messaging.models import Message, Outbox
 from messaging.tests.support.linked import ANA, BEA, Linked, ready, reread
-from messaging.tests.support.records import message
+from messaging.tests.support.records import message, receipt
 
 State = Message.State
 
@@ -139,6 +139,17 @@ def test_timeout_of_a_message_that_never_left_is_told_as_queued(
     queued = linked.record(sending, error="not_connected")
     assert (queued.state, queued.ended_at) == (State.QUEUED, None)
     assert linked.states(sending) == [("unknown", "timed_out"), ("queued", "not_sent_yet")]
+
+
+def test_unknown_message_is_told_once_though_its_id_is_found_later(
+    linked: Linked, sending: Message
+) -> None:
+    linked.record(sending, **MAYBE, final=False)
+    linked.store(receipt("3EB0A"))
+    linked.record(sending, error="lost", maybe_sent=True)
+    assert linked.states(sending) == [("unknown", "timed_out")]
+    linked.record(sending, error="lost", maybe_sent=True, whatsapp_id="3EB0A")
+    assert linked.states(sending) == [("unknown", "timed_out"), ("delivered", None)]
 
 
 def test_outcome_of_another_claim_is_ignored(linked: Linked, sending: Message) -> None:
