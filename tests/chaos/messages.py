@@ -134,7 +134,9 @@ class MessageTraffic:
             try:
                 text = f"in {time.time_ns()}"
                 self._messenger.simulator.say(person, self._account(organization), text)
-            except ControlError:
+            except ControlError as error:
+                if error.status:
+                    return  # No phone has this number yet.
                 self._stopped.wait(RETRY_SECONDS)
             else:
                 return

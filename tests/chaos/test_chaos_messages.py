@@ -13,7 +13,7 @@ from tests.chaos.run import run
 from tests.support.faults import IN_FILES, NOT_IN_FILES
 
 pytestmark = pytest.mark.skipif(not IN_FILES, reason=NOT_IN_FILES)
-ORGANIZATIONS, SECONDS, SEED, PACE, MESSAGES = 5, 20.0, 20261127, 0.7, 200
+ORGANIZATIONS, SECONDS, SEED, PACE, MESSAGES = 4, 15.0, 20261127, 0.7, 150
 TABLE = [*SOON, RELINK, Row("killed", kill_product), Row("restarted", restart_product)]
 
 
