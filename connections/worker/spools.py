@@ -71,6 +71,11 @@ def remove_old_pairings() -> None:
             path.unlink(missing_ok=True)
 
 
+def of(connection_id: int) -> set[Path]:
+    """Return the spools of a connection, with or without a living client."""
+    return set((_root() / str(connection_id)).glob(f"*{SUFFIX}"))
+
+
 def leftovers() -> Iterator[Leftover]:
     """Yield the spools that no living client writes, oldest first for each connection."""
     for folder in sorted(_root().glob("*/")):

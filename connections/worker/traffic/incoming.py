@@ -58,9 +58,15 @@ class IncomingTraffic:
         task.add_done_callback(self._tasks.discard)
 
     def is_drained(self, connection_id: int) -> bool:
-        """Return whether all announced lines of a connection's spools are stored."""
-        readers = self._readers.values()
-        return all(reader.drained for reader in readers if reader.connection_id == connection_id)
+        """Return whether all announced lines of a connection's spools are stored.
+
+        A spool that was left over by an ended client counts, too.
+        """
+        readers = [
+            found for found in self._readers.values() if found.connection_id == connection_id
+        ]
+        followed = {reader.path for reader in readers}
+        return all(reader.drained for reader in readers) and followed >= spools.of(connection_id)
 
     async def close(self) -> None:
         """Stop to follow; what is not stored yet is left in the spools."""
