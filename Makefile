@@ -32,7 +32,7 @@ define LINT
 endef
 
 # Files go out in the order of pytest.ini, not by their number of tests.
-PYTEST_PROCESSES := -n $${TEST_PROCESSES:-3} --dist loadfile --no-loadscope-reorder
+PYTEST_PROCESSES := -n $${TEST_PROCESSES:-4} --dist loadfile --no-loadscope-reorder
 
 # Tests start hundreds of Pythons; without .pyc files each compiles the product and the tests again.
 test: export PYTHONDONTWRITEBYTECODE =

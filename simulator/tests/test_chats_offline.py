@@ -116,15 +116,17 @@ def test_fate_of_messages_to_an_unlinked_account_is_known(
 
 def test_receipts_wait_until_they_are_acknowledged(simulator: Simulator, database: Path) -> None:
     simulator.control.save_person(PERSON, auto="none")
+    devices = simulator.control.devices
     with linked(simulator, database, NUMBER) as org:
         message_id = org.send_text(PERSON, "hello")
         org.wait_all("Receipt", 1)
+        # Not only shown: what is not acknowledged yet would come again.
+        eventually(lambda: devices()[0]["waiting"], lambda count: count == 0)
     simulator.control.read(PERSON, NUMBER, [message_id])
     with companion(simulator, database) as org:
         receipt = org.wait("Receipt")
         assert (receipt["ids"], receipt["type"]) == ([message_id], "READ")
-        waiting = simulator.control.devices
-        eventually(lambda: waiting()[0]["waiting"], lambda count: count == 0)
+        eventually(lambda: devices()[0]["waiting"], lambda count: count == 0)
 
 
 def test_many_waiting_messages_reach_a_slow_reader(simulator: Simulator) -> None:
