@@ -113,9 +113,11 @@ def run(
         injector = Injector(product, accounts, log, monitor, rng, table)
         crowd = [RandomUser(product, accounts, random.Random(rng.random())) for _ in range(users)]
         check = MessageCheck(application, accounts, messages, seconds, rng.random())
-        check.traffic.start()
+        if messages:
+            check.traffic.start()
         _inject_faults(injector, crowd, seconds, pace)
-        check.traffic.join(WRITE_SECONDS)
+        if messages:
+            check.traffic.join(WRITE_SECONDS)
         recovery_seconds = _wait_until_expected(product, accounts, SETTLE_SECONDS)
         message_lines = _check_messages(product, check, most_unknown) if messages else []
         monitor.stopped.set()
