@@ -139,7 +139,7 @@ async def test_subscriber_gets_messages_after_a_restart_of_redis(
     await assert_receives(layer, channel, other)
     await asyncio.to_thread(redis.end, how)
     await until(lambda: "Redis is unavailable" in caplog.text)
-    await asyncio.to_thread(redis.start)
+    redis.start()
     await assert_receives(layer, channel, other)
     lines = [record.message for record in caplog.records if record.name.endswith("redis_layer")]
     outages = lines.count("Redis is unavailable")
@@ -153,7 +153,7 @@ async def test_subscription_during_an_outage_works_afterwards(
 ) -> None:
     await asyncio.to_thread(redis.end)
     channel = await member(layer)
-    await asyncio.to_thread(redis.start)
+    redis.start()
     await assert_receives(layer, channel, other)
 
 
@@ -163,7 +163,7 @@ async def test_unsubscription_during_an_outage_lasts_afterwards(
     left_channel, kept_channel = await member(layer, "left_channel"), await member(layer)
     await asyncio.to_thread(redis.end)
     await broadcast.leave_group(layer, "left_channel", left_channel)
-    await asyncio.to_thread(redis.start)
+    redis.start()
     await assert_receives(layer, kept_channel, layer)
     (shard,) = layer._shards
     await until(lambda: shard._subscribed_to == {kept_channel, "test__group__group"})
