@@ -36,6 +36,8 @@ class Account:
     # Held during an action, so that only one user acts on an organization at a time.
     busy: threading.Lock = field(default_factory=threading.Lock)
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=40))
+    # The device that a person disconnects, until the product says that this is done.
+    _leaving: str = ""
     _ledger: threading.Lock = field(default_factory=threading.Lock)
     _losses_allowed: int = 0
     _unclear_until: float = 0.0
@@ -54,15 +56,22 @@ class Account:
         with self._ledger:
             self._losses_allowed += 1
             self._unclear_until = max(self._unclear_until, time.monotonic() + seconds)
-            if self.jid and known_at_whatsapp:
-                self.ignored_devices.add(self.jid)
+            if known_at_whatsapp:
+                # A disconnect that is under way finds it unknown as well, and need not tell.
+                self.ignored_devices |= {self.jid, self._leaving} - {""}
             self._record_loss(why)
 
     def expect_disconnect(self, why: str) -> None:
         """Record that a user is about to disconnect it."""
         with self._ledger:
             self._losses_allowed += 1
+            self._leaving = self.jid or self._leaving
             self._record_loss(why)
+
+    def confirm_disconnect(self) -> None:
+        """Record that the product has finished a disconnect."""
+        with self._ledger:
+            self._leaving = ""
 
     def _record_loss(self, why: str) -> None:
         if self.jid:

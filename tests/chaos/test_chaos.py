@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.accounts import Account
 from tests.chaos.assertions import history_gaps
 from tests.chaos.injector import Injector, Row
 from tests.chaos.run import run
@@ -31,6 +32,25 @@ def test_unexpected_loss_is_a_violation(tmp_path: Path) -> None:
     report = run(tmp_path / "data", 2, 1, SEED, 2, table, users=0)
     assert any("nothing has unlinked it" in violation for violation in report.violations)
     assert report.recovery_seconds is not None, "people have linked them again"
+
+
+def test_device_that_a_fault_hides_from_a_disconnect_may_stay_listed() -> None:
+    """A login for the logout is refused as from an unknown device, so there is nothing to tell."""
+    account = Account(1, "5511970000001")
+    account.linked("device:1", account.losses_allowed)
+    account.expect_disconnect("a person disconnects it")
+    assert account.ignored_devices == set()
+    account.allow_loss("fault: failure 406", known_at_whatsapp=True)
+    assert account.ignored_devices == {"device:1"}
+
+
+def test_device_whose_disconnect_is_finished_may_not_stay_listed() -> None:
+    account = Account(1, "5511970000001")
+    account.linked("device:1", account.losses_allowed)
+    account.expect_disconnect("a person disconnects it")
+    account.confirm_disconnect()
+    account.allow_loss("fault: failure 406", known_at_whatsapp=True)
+    assert account.ignored_devices == set()
 
 
 def line(event: str, before: str, state: str) -> dict[str, Any]:

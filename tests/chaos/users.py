@@ -37,6 +37,8 @@ class User:
         self.account.expect_disconnect("a person disconnects it")
         answer, _ = self.product.request("DELETE", self.account.id, "disconnect")
         self._log_answer("disconnect", answer)
+        if answer.status == 200:
+            self.account.confirm_disconnect()
         self.account.desired = DISCONNECTED
 
     def cancel(self) -> None:
