@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,21 +55,25 @@ class ScanFailed(Exception):
 
 def scan(code: str) -> None:
     """Let the simulated phone scan a QR code. Raises ScanFailed."""
-    _use_phone(lambda phone: phone.scan(code))
+    with _control(ScanFailed) as phone:
+        phone.scan(code)
 
 
 def enter_code(number: str, code: str) -> None:
     """Type the code on the simulated phone with this number. Raises ScanFailed."""
-    _use_phone(lambda phone: phone.enter_code(number, code))
+    with _control(ScanFailed) as phone:
+        phone.enter_code(number, code)
 
 
-def _use_phone(action: Callable[[ControlClient], object]) -> None:
+@contextmanager
+def _control(failure: type[Exception]) -> Iterator[ControlClient]:
+    """Provide the simulator's control API; its errors become failures with its text."""
     from simulator.client import ControlClient, ControlError
 
     try:
-        action(ControlClient(description()["control_url"]))
+        yield ControlClient(description()["control_url"])
     except (ControlError, ImproperlyConfigured) as error:
-        raise ScanFailed(str(error)) from error
+        raise failure(str(error)) from error
 
 
 # --- A customer, who writes to a linked number ----------------------------------------------------
@@ -102,13 +106,13 @@ class Conversation:
 
 def write_as_customer(number: str, text: str) -> None:
     """Let the customer write to a linked number (digits). Raises CustomerFailed."""
-    with _control() as control:
+    with _control(CustomerFailed) as control:
         control.say(_customer(control), number, text)
 
 
 def read_conversation(number: str) -> Conversation:
     """Return what the customer and a number wrote, the newest last. Raises CustomerFailed."""
-    with _control() as control:
+    with _control(CustomerFailed) as control:
         customer = _customer(control)
         sent = [line for line in control.sent(number) if line["from"] == customer]
         received = [line for line in control.received(customer) if line["from"] == number]
@@ -116,16 +120,6 @@ def read_conversation(number: str) -> Conversation:
     lines += [_line(line, mine=False) for line in received]
     lines.sort(key=lambda line: line.at)
     return Conversation(customer, lines[-SHOWN_LINES:])
-
-
-@contextmanager
-def _control() -> Iterator[ControlClient]:
-    from simulator.client import ControlClient, ControlError
-
-    try:
-        yield ControlClient(description()["control_url"])
-    except (ControlError, ImproperlyConfigured) as error:
-        raise CustomerFailed(str(error)) from error
 
 
 def _customer(control: ControlClient) -> str:
