@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +23,7 @@ from bench.product import Product
 from tests.chaos.message_assertions import Result, Seen, percentiles
 from tests.chaos.message_check import SETTINGS, look, settle
 from tests.chaos.messages import MessageTraffic
-from tests.support.application import ROOT, Answer, ask, until
+from tests.support.application import Answer, ask, until
 
 BURST_SECONDS, SETTLE_SECONDS, TABLES_SECONDS = 600.0, 300.0, 600.0
 WARM_SECONDS, SAMPLE_SECONDS = 60.0, 10.0
@@ -34,6 +33,8 @@ SENDERS = 24
 class MessagingProduct(Product):
     """This product without pacing, and with all that the traffic of `tests.chaos` needs."""
 
+    manage_seconds = TABLES_SECONDS
+
     def settings(self) -> dict[str, str]:
         return {**super().settings(), **SETTINGS, "SEND_TIMEOUT_SECONDS": "30"}
 
@@ -41,17 +42,6 @@ class MessagingProduct(Product):
         self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
     ) -> Answer:
         return ask(self.port, method, path, self.token, 60, body, headers=headers)
-
-    def manage(self, *arguments: str) -> str:
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-            timeout=TABLES_SECONDS,
-        ).stdout
 
     def groups(self) -> dict[str, set[int]]:
         """Return the processes: web and worker in one, and the host processes."""

@@ -15,6 +15,7 @@ class Product(Service):
     """`manage.py serve` with the worker embedded."""
 
     name = "this product"
+    manage_seconds: float = PREPARE_SECONDS
 
     def command(self) -> list[str]:
         return [sys.executable, "manage.py", "serve", "--port", str(self.port)]
@@ -30,13 +31,14 @@ class Product(Service):
         }
 
     def prepare(self) -> None:
-        self._manage("migrate", "--verbosity=0")
-        self._manage("createsuperuser", "--noinput", "--username=bench", "--email=b@example.org")
+        self.manage("migrate", "--verbosity=0")
+        self.manage("createsuperuser", "--noinput", "--username=bench", "--email=b@example.org")
         scopes = ("manage", "messages:send", "messages:read")
         named = [f"--scope={scope}" for scope in scopes]
-        self.token = self._manage("create_token", "bench", "bench", *named).strip()
+        self.token = self.manage("create_token", "bench", "bench", *named).strip()
 
-    def _manage(self, *arguments: str) -> str:
+    def manage(self, *arguments: str) -> str:
+        """Run a management command on the same data. Return what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -44,6 +46,6 @@ class Product(Service):
             stdout=subprocess.PIPE,
             text=True,
             check=True,
-            timeout=PREPARE_SECONDS,
+            timeout=self.manage_seconds,
         )
         return done.stdout
