@@ -1,6 +1,6 @@
 // The simulated customer's phone: submits what she writes, and keeps her conversation up to date.
 
-import { markup, write } from "./parts.js";
+import { markup, post, write } from "./parts.js";
 import { showTimes } from "./times.js";
 
 const EVERY = 2_000;
@@ -30,13 +30,7 @@ export function openCustomer(root) {
 
 async function send(form) {
   try {
-    const answer = await fetch(form.action, {
-      method: "POST",
-      body: new FormData(form),
-      headers: { Accept: "application/json" },
-      redirect: "error",
-    });
-    return (await answer.json()).problem;
+    return (await post(form)).problem;
   } catch {
     return form.dataset.unreachable;
   }

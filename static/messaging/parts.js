@@ -9,3 +9,14 @@ export function write(element, text) {
 export function markup(element) {
   return element.outerHTML.replace(/(name="csrfmiddlewaretoken" value=")[^"]*/g, "$1");
 }
+
+// Submits a form, and returns the JSON that answers it. Throws what fetch and json() throw.
+export async function post(form) {
+  const answer = await fetch(form.action, {
+    method: "POST",
+    body: new FormData(form),
+    headers: { Accept: "application/json" },
+    redirect: "error",
+  });
+  return answer.json();
+}

@@ -1,6 +1,6 @@
 // The form to send one message: submits it with fetch, and shows what is wrong at its field.
 
-import { write } from "./parts.js";
+import { post, write } from "./parts.js";
 
 const DONE_FOR = 6_000;
 
@@ -30,13 +30,7 @@ export function takeOver(root, onSent) {
 
 async function send(form) {
   try {
-    const answer = await fetch(form.action, {
-      method: "POST",
-      body: new FormData(form),
-      headers: { Accept: "application/json" },
-      redirect: "error",
-    });
-    return await answer.json();
+    return await post(form);
   } catch (error) {
     const known = error instanceof TypeError ? form.dataset.unreachable : form.dataset.problem;
     return { success: false, problems: { __all__: known } };
