@@ -19,15 +19,6 @@ MAKE_OLD = (
 )
 
 
-@pytest.fixture
-def chat(application: Application, organization: int) -> Chat:
-    """A conversation that the person has begun."""
-    chat = Chat.start(application, organization, name="Ana")
-    chat.write("Oi")
-    chat.wait_for_event("message.received")
-    return chat
-
-
 def link_again(chat: Chat) -> None:
     """Link the same phone anew."""
     answer = chat.application.api("POST", chat.organization, "reconnect")

@@ -12,15 +12,6 @@ pytestmark = pytest.mark.servers
 UNKNOWN_NUMBER = "5511900000001"
 
 
-@pytest.fixture
-def chat(application: Application, organization: int) -> Chat:
-    """A conversation that the person has begun."""
-    chat = Chat.start(application, organization, name="Ana")
-    chat.write("Oi")
-    chat.wait_for_event("message.received")
-    return chat
-
-
 def texts(chat: Chat) -> list[str]:
     return [got["text"]["body"] for got in chat.received()]
 
