@@ -45,11 +45,12 @@ class FeedView(CallerView):
             page = _read(organization.pk, query)
             return page if page.events else None
 
-        page = wait_for(log_group(organization.pk), check, query["wait"])
-        if query["wait"]:
+        page = _read(organization.pk, query)
+        if query["wait"] and not page.events:
+            waited = wait_for(log_group(organization.pk), check, query["wait"])
             # The right may have ended during the wait.
             self.caller.reread().require(Permission.READ_MESSAGES, organization)
-        page = page or _read(organization.pk, query)
+            page = waited or _read(organization.pk, query)
         events = [event_json(event) for event in page.events]
         return Response({"events": events, "next": page.next})
 
