@@ -73,8 +73,14 @@ class Messages:
     def record_secrets(self, fence: Fence, secrets: Sequence[StoredSecret], position: int) -> None:
         lost.record_secrets(fence, secrets, position)
 
-    def clean(self) -> None:
-        retention.clean()
+    def forget(self) -> None:
+        maintenance.forget()
+
+    def organizations_to_clean(self) -> list[int]:
+        return retention.organizations()
+
+    def clean(self, organization_id: int) -> None:
+        retention.clean(organization_id)
 
     def maintain(self) -> None:
         maintenance.maintain()

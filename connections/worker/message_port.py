@@ -157,5 +157,11 @@ class MessagePort(Protocol):
     def maintain(self) -> None:
         """Expire what waited too long, and give up what stayed unreadable."""
 
-    def clean(self) -> None:
-        """Delete what is not kept any longer."""
+    def forget(self) -> None:
+        """Delete what is remembered for a time only; reads whole tables."""
+
+    def organizations_to_clean(self) -> list[int]:
+        """Return the organizations to clean."""
+
+    def clean(self, organization_id: int) -> None:
+        """Delete what an organization does not keep any longer."""

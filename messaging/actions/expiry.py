@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from messaging.actions import outboxes, statuses
-from messaging.models import Message
+from messaging.models import WAITING_STATES, Message
 
 State = Message.State
-
 
 # So many messages expire in one transaction, which takes about a second.
 AT_ONCE = 1000
 
 
-def expire(organization_id: int) -> None:
-    """Expire the organization's messages whose time has passed."""
-    while _expire(organization_id) == AT_ONCE:
-        pass
+def expire_all() -> None:
+    """Expire the messages of all organizations whose time has passed."""
+    found = _late().order_by().values_list("organization", flat=True).distinct()
+    for organization_id in list(found):
+        while _expire(organization_id) == AT_ONCE:
+            pass
 
 
 @transaction.atomic
@@ -28,9 +30,10 @@ def _expire(organization_id: int) -> int:
 
 def expire_locked(organization_id: int) -> int:
     """Expire some messages of an organization that the caller has locked. Return how many."""
-    late = Message.objects.filter(
-        organization=organization_id,
-        state__in=(State.QUEUED, State.HELD),
-        expires_at__lte=timezone.now(),
-    )
+    late = _late().filter(organization=organization_id)
     return statuses.change_all(organization_id, late, State.EXPIRED, "expired", limit=AT_ONCE)
+
+
+def _late() -> QuerySet[Message]:
+    """Return the messages whose time has passed."""
+    return Message.objects.filter(state__in=WAITING_STATES, expires_at__lte=timezone.now())

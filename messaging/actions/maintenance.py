@@ -1,4 +1,4 @@
-"""What is done now and then: expiry, retention, old keys."""
+"""What is done now and then for all organizations: expiry, old keys, days to count."""
 
 from __future__ import annotations
 
@@ -6,30 +6,26 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from messaging.actions import days, lost, receipts
-from messaging.actions.expiry import expire
+from messaging.actions import days, expiry, lost, receipts
 from messaging.actions.outgoing import KEEP_KEYS
-from messaging.models import HandledId, IdempotencyKey, Message
-
-State = Message.State
+from messaging.models import HandledId, IdempotencyKey
 
 KEEP_HANDLED = timedelta(days=60)
 
 
 def maintain() -> None:
-    """Expire what waited too long, and delete what is not kept any longer."""
-    for organization_id in _organizations_with_late_messages():
-        expire(organization_id)
+    """Expire what waited too long, and give up what stayed unreadable."""
+    expiry.expire_all()
     lost.give_up_unreadable()
+
+
+def forget() -> None:
+    """Delete what is remembered for a time only, and count the days that are over.
+
+    It reads whole tables, so it is not for every few seconds.
+    """
     days.count_days()
     receipts.delete_old_early_receipts()
     now = timezone.now()
     IdempotencyKey.objects.filter(created_at__lt=now - KEEP_KEYS).delete()
     HandledId.objects.filter(at__lt=now - KEEP_HANDLED).delete()
-
-
-def _organizations_with_late_messages() -> list[int]:
-    late = Message.objects.filter(
-        state__in=(State.QUEUED, State.HELD), expires_at__lte=timezone.now()
-    )
-    return list(late.order_by().values_list("organization", flat=True).distinct())

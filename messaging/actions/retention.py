@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from events.models import Event
 from messaging.actions import outboxes
-from messaging.models import Contact, Media, Message, MessagingSettings
+from messaging.models import UNSENT_STATES, Contact, Media, Message, MessagingSettings
 from organizations.models import Organization
 
 State = Message.State
@@ -20,16 +20,18 @@ BATCH = 1000
 ARRIVED = (State.DELIVERED, State.READ, State.PLAYED)
 
 
-def clean() -> None:
-    """Delete and erase, in every organization, what its settings do not keep."""
-    own = MessagingSettings.objects.in_bulk()
-    for organization_id in Organization.objects.order_by("pk").values_list("pk", flat=True):
-        settings = own.get(organization_id) or MessagingSettings(organization_id=organization_id)
-        if settings.erase_delivered_texts:
-            erase_delivered(organization_id)
-        if settings.retention_days:
-            before = timezone.now() - timedelta(days=settings.retention_days)
-            delete_before(organization_id, before)
+def organizations() -> list[int]:
+    """Return the organizations to clean; one at a time, so that messages go on in between."""
+    return list(Organization.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def clean(organization_id: int) -> None:
+    """Delete and erase what an organization's settings do not keep."""
+    own = MessagingSettings.of(organization_id)
+    if own.erase_delivered_texts:
+        erase_delivered(organization_id)
+    if own.retention_days:
+        delete_before(organization_id, timezone.now() - timedelta(days=own.retention_days))
 
 
 @transaction.atomic
@@ -57,7 +59,7 @@ def delete_before(organization_id: int, before: datetime) -> None:
     if outboxes.lock(organization_id) is None:
         return
     old = Message.objects.filter(organization=organization_id, created_at__lt=before)
-    old = old.exclude(state__in=(State.QUEUED, State.HELD, State.SENDING))
+    old = old.exclude(state__in=UNSENT_STATES)
     Message.objects.filter(
         pk__in=list(old.order_by("pk").values_list("pk", flat=True)[:BATCH])
     ).delete()

@@ -5,8 +5,11 @@ from messaging.models.days import MessageDay
 from messaging.models.identifiers import PUBLIC_ID_PATTERN, new_public_id, storable_id
 from messaging.models.media import Media
 from messaging.models.messages import (
+    ABOUT_MESSAGES,
     FILLABLE_STATES,
-    FINAL_STATES,
+    MEDIA_MESSAGES,
+    UNSENT_STATES,
+    WAITING_STATES,
     EarlyReceipt,
     HandledId,
     IdempotencyKey,
@@ -15,8 +18,11 @@ from messaging.models.messages import (
 from messaging.models.settings import MessagingSettings, Outbox
 
 __all__ = [
+    "ABOUT_MESSAGES",
     "FILLABLE_STATES",
-    "FINAL_STATES",
+    "MEDIA_MESSAGES",
+    "UNSENT_STATES",
+    "WAITING_STATES",
     "PUBLIC_ID_PATTERN",
     "Contact",
     "EarlyReceipt",

@@ -182,18 +182,20 @@ class Message(models.Model):
         return hashlib.sha256(f"message {self.public_id} try {number}".encode()).digest()
 
 
-FINAL_STATES = frozenset(
-    {
-        *(Message.State.SENT, Message.State.DELIVERED, Message.State.READ, Message.State.PLAYED),
-        *(Message.State.FAILED, Message.State.UNKNOWN),
-        *(Message.State.EXPIRED, Message.State.CANCELLED),
-    }
-)
-"""The states of an outgoing message that nothing is waiting for; receipts still move it on."""
+WAITING_STATES = (Message.State.QUEUED, Message.State.HELD)
+"""The states of an outgoing message that can be cancelled, and that expires."""
 
+UNSENT_STATES = (*WAITING_STATES, Message.State.SENDING)
+"""The states of an outgoing message of which nobody can say yet what becomes of it."""
 
 FILLABLE_STATES = frozenset({Message.State.UNREADABLE, Message.State.LOST})
 """The states of a received message whose text is not known, and may still come."""
+
+MEDIA_MESSAGES = frozenset({"image", "video", "audio", "document", "sticker"})
+"""The types of messages that carry a file."""
+
+ABOUT_MESSAGES = frozenset({"reaction", "edit", "delete"})
+"""The types of messages that are about another one."""
 
 
 class IdempotencyKey(models.Model):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings as project_settings
 from django.db import models
 from django.utils import timezone
@@ -84,3 +86,9 @@ class Outbox(models.Model):
 
     def __str__(self) -> str:
         return f"Outbox of {self.organization_id}"
+
+    @property
+    def answers_only_until(self) -> datetime | None:
+        """The end of the time in which only answers leave, None if everything may leave."""
+        until = self.replies_only_until
+        return until if until is not None and until > timezone.now() else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from connections.models import Worker
 from connections.stores.base import StoreBackend
+from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import MessagePort
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.context import RunFunction
@@ -23,3 +24,11 @@ class TrafficContext:
     db: RunFunction  # one by one; retries while the database is unavailable
     to_thread: RunFunction
     stores: StoreBackend
+
+    def connected_clients(self) -> dict[int, ClientHandle]:
+        """Return the clients that are connected now, by connection."""
+        return {
+            pk: task.client
+            for pk, task in self.tasks().items()
+            if task.client is not None and task.client.connected
+        }

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
-from pathlib import Path
-
-from django.conf import settings
 
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import MediaFetch
 from connections.worker.traffic.context import TrafficContext
+from connections.worker.traffic.media import new_file
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +26,7 @@ class Downloads:
     async def run_round(self) -> None:
         """Fetch what is due now, and sleep."""
         context = self._context
-        clients = {
-            pk: task.client
-            for pk, task in context.tasks().items()
-            if task.client is not None and task.client.connected
-        }
+        clients = context.connected_clients()
         if clients and context.lease_held():
             due = await context.db(context.port.media_to_fetch, list(clients), MAX_CONCURRENT)
             await asyncio.gather(
@@ -43,7 +36,7 @@ class Downloads:
 
     async def _fetch(self, client: ClientHandle, media: MediaFetch) -> None:
         context = self._context
-        path = await context.to_thread(_new_file)
+        path = await context.to_thread(new_file, "incoming")
         try:
             done = await client.download(media.source, str(path), media.limit, DOWNLOAD_SECONDS)
             data = await context.to_thread(path.read_bytes) if not done.error else b""
@@ -55,10 +48,3 @@ class Downloads:
             )
         finally:
             path.unlink(missing_ok=True)
-
-
-def _new_file() -> Path:
-    folder = settings.DATA_DIR / "incoming"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-        return Path(file.name)

@@ -128,28 +128,31 @@ class IncomingTraffic:
 
     async def _store(self, connection_id: int, lines: Sequence[Record]) -> None:
         """Store records; put aside those that the database refuses, so that they hold up nobody."""
+        if await self._is_stored(connection_id, lines):
+            return
+        for line in lines:
+            if not await self._is_stored(connection_id, [line]):
+                await self._context.to_thread(spools.put_aside, connection_id, json.dumps(line))
+
+    async def _is_stored(self, connection_id: int, lines: Sequence[Record]) -> bool:
+        """Store records. Return False if the database refuses one of them."""
         context = self._context
         try:
-            return await context.db(context.port.store_incoming, connection_id, lines)
+            await context.db(context.port.store_incoming, connection_id, lines)
         except DATABASE_UNAVAILABLE:
             raise
         except Exception as error:
             # Not its text: a database quotes the values that it refuses.
             logger.error(
                 "records could not be stored",
-                extra={"organization": connection_id, "why": type(error).__name__},
+                extra={
+                    "organization": connection_id,
+                    "records": len(lines),
+                    "why": type(error).__name__,
+                },
             )
-        for line in lines:
-            try:
-                await context.db(context.port.store_incoming, connection_id, [line])
-            except DATABASE_UNAVAILABLE:
-                raise
-            except Exception as error:
-                logger.error(
-                    "a record is put aside",
-                    extra={"organization": connection_id, "why": type(error).__name__},
-                )
-                await context.to_thread(spools.put_aside, connection_id, json.dumps(line))
+            return False
+        return True
 
     async def read_leftovers(self) -> None:
         """Read and remove the spools whose clients have ended, every few seconds."""

@@ -1,4 +1,4 @@
-"""Hands the content of a stored file to a host process, as a file that exists meanwhile."""
+"""Files through which a host process and its worker hand media to each other."""
 
 from __future__ import annotations
 
@@ -39,10 +39,16 @@ async def plain_file(context: TrafficContext, outgoing: Outgoing) -> AsyncIterat
         path.unlink(missing_ok=True)
 
 
-def _write(data: bytes) -> Path:
-    folder = settings.DATA_DIR / "outgoing"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=folder)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+def new_file(folder: str) -> Path:
+    """Make an empty file for this user only in a folder of DATA_DIR, and return its path."""
+    path = settings.DATA_DIR / folder
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path)
+    os.close(descriptor)
     return Path(name)
+
+
+def _write(data: bytes) -> Path:
+    path = new_file("outgoing")
+    path.write_bytes(data)
+    return path

@@ -105,6 +105,11 @@ class OutgoingTraffic:
         stores = self._context.stores
         return await self._context.to_thread(stores.sent_message_id, connection_id, store, secret)
 
+    async def _find_id_of(self, outgoing: Outgoing, store: str) -> str | None:
+        """Return WhatsApp's id of a message that is being sent. See `_find_id`."""
+        secret = bytes.fromhex(outgoing.content["secret"])
+        return await self._find_id(outgoing.fence.connection_id, store, secret)
+
     async def _start_senders(self) -> float:
         """Start a sender for each connection that may send now. Return the seconds until the next.
 
@@ -113,11 +118,11 @@ class OutgoingTraffic:
         context, now = self._context, loop_time()
         if not context.lease_held():
             return MAX_PAUSE_SECONDS
+        tasks, connected = context.tasks(), context.connected_clients()
         idle = {
-            pk: task
-            for pk, task in context.tasks().items()
+            pk: tasks[pk]
+            for pk in connected
             if pk not in self._senders
-            and (task.client is not None and task.client.connected)
             and (pk not in self._resting or self._resting[pk].until <= now)
         }
         if not idle:
@@ -185,8 +190,7 @@ class OutgoingTraffic:
         try:
             done, _ = await asyncio.wait([sending], timeout=settings.SEND_TIMEOUT_SECONDS)
             if not done:
-                secret = bytes.fromhex(outgoing.content["secret"])
-                whatsapp_id = await self._find_id(outgoing.fence.connection_id, store, secret)
+                whatsapp_id = await self._find_id_of(outgoing, store)
                 late = SendOutcome(outgoing.message_id, outgoing.fence, whatsapp_id or "")
                 late = replace(late, final=False, error="timed_out", maybe_sent=True)
                 await self._context.db(record, late)
@@ -207,8 +211,7 @@ class OutgoingTraffic:
         outcome = replace(outcome, error=sent.error, code=sent.code, maybe_sent=sent.maybe_sent)
         if not sent.maybe_sent:
             return replace(outcome, whatsapp_id=sent.id, at=sent.at)
-        secret = bytes.fromhex(outgoing.content["secret"])
-        found = await self._find_id(outgoing.fence.connection_id, store, secret)
+        found = await self._find_id_of(outgoing, store)
         # Without a row of a client that has ended, the library never got to sending it.
         never = client.ended and found == ""
         return replace(outcome, whatsapp_id=found or "", maybe_sent=not never)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from itertools import groupby
 
-from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import ReadMark
 from connections.worker.traffic.context import TrafficContext
 
@@ -20,7 +19,8 @@ class Signals:
 
     async def run_round(self) -> None:
         """Pass on the read marks that wait, and sleep."""
-        context, clients = self._context, self._connected()
+        context = self._context
+        clients = context.connected_clients()
         if clients and context.lease_held():
             marks = await context.db(context.port.pending_marks, list(clients))
             for _, found in groupby(marks, ReadMark.group_key):
@@ -34,15 +34,9 @@ class Signals:
 
     async def show_typing(self, connection_id: int, contact_id: int, typing: bool) -> None:
         """Show a contact that the organization types, if it is connected here."""
-        context, client = self._context, self._connected().get(connection_id)
+        context = self._context
+        client = context.connected_clients().get(connection_id)
         if client is not None:
             chat = await context.db(context.port.chat_of, connection_id, contact_id)
             if chat:
                 client.typing(chat, typing)
-
-    def _connected(self) -> dict[int, ClientHandle]:
-        return {
-            pk: task.client
-            for pk, task in self._context.tasks().items()
-            if task.client is not None and task.client.connected
-        }

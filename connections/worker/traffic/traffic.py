@@ -58,8 +58,11 @@ class MessageTraffic:
         }
 
     async def _clean(self) -> None:
-        if self._context.lease_held():
-            await self._context.db(self._context.port.clean)
+        context = self._context
+        if context.lease_held():
+            await context.db(context.port.forget)
+            for organization_id in await context.db(context.port.organizations_to_clean):
+                await context.db(context.port.clean, organization_id)
         await asyncio.sleep(CLEAN_SECONDS)
 
     async def _maintain(self) -> None:

@@ -97,10 +97,10 @@ def test_receipt_before_the_outcome_is_applied_with_it(linked: Linked) -> None:
 
 def test_early_receipt_waits_a_day(linked: Linked) -> None:
     linked.store(receipt("3EB0A"))
-    maintenance.maintain()
+    maintenance.forget()
     assert EarlyReceipt.objects.count() == 1
     EarlyReceipt.objects.update(stored_at=timezone.now() - timedelta(hours=25))
-    maintenance.maintain()
+    maintenance.forget()
     assert not EarlyReceipt.objects.exists()
 
 

@@ -21,6 +21,12 @@ def keep(linked: Linked, **settings: object) -> None:
     MessagingSettings.objects.create(organization=linked.organization, **settings)
 
 
+def clean() -> None:
+    """Clean all organizations, as a worker does."""
+    for organization_id in retention.organizations():
+        retention.clean(organization_id)
+
+
 def make_old(linked: Linked, days: float) -> None:
     """Make everything of an organization so many days older."""
     earlier = timezone.now() - timedelta(days=days)
@@ -37,7 +43,7 @@ def test_messages_events_and_contacts_go_after_their_days(linked: Linked, other:
     for one in (linked, other):
         one.store(record(ANA))
         make_old(one, days=8)
-    retention.clean()
+    clean()
     assert (linked.messages(), linked.events()) == ([], [])
     assert not Contact.objects.filter(organization=linked.pk).exists()
     assert len(other.messages()) == len(other.events()) == 1, "it keeps them for 90 days"
@@ -47,7 +53,7 @@ def test_everything_is_kept_for_ever_with_zero_days(linked: Linked) -> None:
     keep(linked, retention_days=0)
     linked.store(record(ANA))
     make_old(linked, days=4000)
-    retention.clean()
+    clean()
     assert len(linked.messages()) == len(linked.events()) == 1
 
 
@@ -55,7 +61,7 @@ def test_sequence_goes_on_after_old_events_are_deleted(linked: Linked) -> None:
     keep(linked, retention_days=7)
     linked.store(record(ANA))
     make_old(linked, days=8)
-    retention.clean()
+    clean()
     linked.store(record(ANA))
     assert [event.sequence for event in linked.events()] == [2]
 
@@ -64,7 +70,7 @@ def test_waiting_message_is_never_deleted(linked: Linked) -> None:
     keep(linked, retention_days=1)
     waiting = linked.enqueue()
     make_old(linked, days=2)
-    retention.clean()
+    clean()
     assert linked.messages() == [waiting]
 
 
@@ -72,7 +78,7 @@ def test_text_is_erased_once_it_has_arrived(linked: Linked) -> None:
     keep(linked, erase_delivered_texts=True)
     arrived, sent = linked.send(), linked.send()
     receipts.apply(linked.pk, [receipt(arrived.whatsapp_id)])
-    retention.clean()
+    clean()
     assert reread(arrived).content == {"text": {}, "context": None}
     assert reread(arrived).erased_at is not None
     assert reread(sent).content["text"] == {"body": "Olá"}
@@ -81,7 +87,7 @@ def test_text_is_erased_once_it_has_arrived(linked: Linked) -> None:
 def test_text_is_kept_without_the_setting(linked: Linked) -> None:
     arrived = linked.send()
     receipts.apply(linked.pk, [receipt(arrived.whatsapp_id)])
-    retention.clean()
+    clean()
     assert Message.objects.get().content["text"] == {"body": "Olá"}
 
 
@@ -94,7 +100,7 @@ def test_file_goes_with_its_last_message(linked: Linked, carried: bool) -> None:
         linked.enqueue(type="document", body={}, media=_ready(media))
     make_old(linked, days=8)
     Media.objects.update(created_at=timezone.now() - timedelta(days=8))
-    retention.clean()
+    clean()
     assert Media.objects.exists() == carried
 
 
