@@ -12,6 +12,9 @@ from messaging.models import Contact, Message, MessagingSettings, Outbox
 
 DAY = timedelta(days=1)
 
+TEXT_LENGTH = 4096
+"""Characters of a text that WhatsApp takes."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -28,15 +31,19 @@ def limits_of(organization_id: int) -> Limits:
     """Return the limits of an organization as they are now."""
     own = MessagingSettings.of(organization_id)
     outbox = Outbox.objects.filter(organization=organization_id).first()
-    until = outbox.replies_only_until if outbox else None
     waiting = Message.objects.filter(organization=organization_id, state=Message.State.QUEUED)
     return Limits(
         own.per_minute,
         own.new_per_day,
         new_recipients(organization_id),
         waiting.count(),
-        until if until and until > timezone.now() else None,
+        outbox.answers_only_until if outbox else None,
     )
+
+
+def is_day_full(own: MessagingSettings) -> bool:
+    """Return whether as many new people were written to as these settings allow in 24 hours."""
+    return bool(own.new_per_day) and new_recipients(own.organization_id) >= own.new_per_day
 
 
 def new_recipients(organization_id: int) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import Count, Min, QuerySet
 from django.utils import timezone
 
-from messaging.models import Message
+from messaging.models import UNSENT_STATES, Message
 
 State, Direction = Message.State, Message.Direction
 
@@ -59,7 +59,7 @@ def traffic_by_organization(messages: QuerySet[Message]) -> dict[int, Traffic]:
         if field := _field_of(direction, state):
             traffic = found[organization_id]
             setattr(traffic, field, getattr(traffic, field) + number)
-    unsent = messages.filter(state__in=(*WAITING, State.HELD)).order_by()
+    unsent = messages.filter(state__in=UNSENT_STATES).order_by()
     waiting = unsent.values_list("organization", "state").annotate(
         number=Count("pk"), oldest=Min("created_at")
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from connections.lifecycle import State as LinkState
 from connections.models import Connection
 from connections.status import get_status
-from messaging.limits import new_recipients
+from messaging.limits import is_day_full
 from messaging.models import Message, MessagingSettings, Outbox
 
 
@@ -30,7 +30,7 @@ class WaitingReasons:
             return message.reason
         contact = message.contact
         if contact.last_received_at is None:
-            if self._replies_only:
+            if self._answers_only:
                 return "replies_only"
             if contact.first_written_at is None and self._day_full:
                 return "day_full"
@@ -53,12 +53,10 @@ class WaitingReasons:
         return "" if connected else "not_connected"
 
     @cached_property
-    def _replies_only(self) -> bool:
+    def _answers_only(self) -> bool:
         outbox = Outbox.objects.filter(organization=self._organization_id).first()
-        until = outbox.replies_only_until if outbox else None
-        return until is not None and until > timezone.now()
+        return outbox is not None and outbox.answers_only_until is not None
 
     @cached_property
     def _day_full(self) -> bool:
-        limit = self._settings.new_per_day
-        return bool(limit) and new_recipients(self._organization_id) >= limit
+        return is_day_full(self._settings)

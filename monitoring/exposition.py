@@ -18,6 +18,7 @@ from prometheus_client.metrics_core import (
 from connections.display import Section
 from connections.lifecycle import RULES, Desired
 from connections.models import Method, PairingAttempt
+from messaging.models import UNSENT_STATES
 from monitoring import gauges
 from monitoring.counters import Histogram, Totals, TotalsReader
 from monitoring.gauges import Gauges
@@ -117,7 +118,7 @@ def _fleet_metrics(gauges_read: Gauges) -> Iterator[Metric]:
     yield _gauge(
         "usable_owner_links", "Links for owners that can be used.", gauges_read.owner_links
     )
-    messages = {state.value: gauges_read.messages[state] for state in gauges.WAITING_STATES}
+    messages = {state.value: gauges_read.messages[state] for state in UNSENT_STATES}
     yield _gauges("waiting_messages", "Messages that are not sent yet.", "state", messages)
     yield _gauge(
         "oldest_queued_message_seconds",

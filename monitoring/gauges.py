@@ -19,13 +19,12 @@ from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker, Workforce
 from connections.models.conditions import not_started_q
 from connections.status import ConnectionStatus, status_of_row
-from messaging.models import Message
+from messaging.models import UNSENT_STATES, Message
 from organizations.login import throttle
 from organizations.models import Organization
 
 # How long a silent worker is reported.
 SILENT_FOR = timedelta(hours=1)
-WAITING_STATES = (Message.State.QUEUED, Message.State.HELD, Message.State.SENDING)
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -148,7 +147,7 @@ def _connection_of_group(group: dict[str, Any], workers: dict[int, Worker]) -> C
 
 def _read_messages(gauges: Gauges) -> None:
     """Read the messages that wait or are being sent; their partial index holds no others."""
-    waiting = Message.objects.filter(state__in=WAITING_STATES).order_by()
+    waiting = Message.objects.filter(state__in=UNSENT_STATES).order_by()
     rows = waiting.values_list("state").annotate(Count("pk"), Min("created_at"))
     for state, count, oldest in rows:
         gauges.messages[state] = count

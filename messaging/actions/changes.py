@@ -8,7 +8,7 @@ from typing import Any
 
 from events.log import NewEvent
 from events.models import EventType
-from messaging.actions.descriptions import storable
+from messaging.actions.descriptions import describe_person, storable
 from messaging.models import Contact, Message, storable_id
 
 
@@ -45,12 +45,7 @@ def apply(
     data: dict[str, Any] = {
         "id": target.public_id if target else None,
         "whatsappId": named,
-        "from": {
-            "phone": f"+{contact.number}" if contact.number else None,
-            "lid": contact.lid or None,
-            "waId": contact.number or None,
-            "name": contact.name,
-        },
+        "from": describe_person(contact),
         "fromMe": record["from_me"],
     }
     subject = target.public_id if target else ""

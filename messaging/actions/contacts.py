@@ -41,6 +41,13 @@ class Address:
         return bool(self.number or self.lid)
 
 
+def jid_of(contact: Contact) -> str:
+    """Return the JID that WhatsApp prefers for a contact."""
+    if contact.lid:
+        return f"{contact.lid}@{LID_SERVER}"
+    return f"{contact.number}@{USER_SERVER}"
+
+
 def find(organization_id: int, address: Address) -> Contact | None:
     """Return the contact at an address, in any spelling of the number."""
     return Contacts(organization_id, [address]).get(address)

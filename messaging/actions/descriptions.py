@@ -1,4 +1,4 @@
-"""What a received message says, in the shape of the API."""
+"""What a received message says and who wrote it, in the shape of the API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from messaging.models import storable_id
+from messaging.models import Contact, storable_id
 
 # The oldest and the newest time of a message that is believed: WhatsApp did not exist before, and
 # a clock may be wrong by a day.
@@ -22,6 +22,16 @@ def describe_received(record: Mapping[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {kind: storable(record.get(kind) or {})}
     described["context"] = {"whatsappId": storable_id(context["id"])} if context else None
     return described
+
+
+def describe_person(contact: Contact) -> dict[str, Any]:
+    """Return a person whom WhatsApp has named, so that the number is in its own spelling."""
+    return {
+        "phone": f"+{contact.number}" if contact.number else None,
+        "lid": contact.lid or None,
+        "waId": contact.number or None,
+        "name": contact.name,
+    }
 
 
 def received_at(record: Mapping[str, Any]) -> datetime:

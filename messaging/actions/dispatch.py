@@ -16,8 +16,9 @@ from connections.actions import Fence, Superseded
 from connections.models import Connection
 from connections.worker.message_port import Outgoing
 from messaging.actions import outboxes, statuses
+from messaging.actions.contacts import jid_of
 from messaging.actions.expiry import expire_locked
-from messaging.limits import new_recipients
+from messaging.limits import is_day_full
 from messaging.models import Media, Message, MessagingSettings, Outbox
 
 State = Message.State
@@ -74,9 +75,7 @@ def _next_message(organization_id: int, outbox: Outbox) -> Message | None:
         outbox.next_send_at = free_at
         outbox.save(update_fields=["next_send_at"])
         return None
-    restricted = outbox.replies_only_until is not None and outbox.replies_only_until > now
-    full = own.new_per_day and new_recipients(organization_id) >= own.new_per_day
-    last = REPLY if restricted else KNOWN if full else NEW
+    last = REPLY if outbox.answers_only_until else KNOWN if is_day_full(own) else NEW
     if (message_id := _first_ready(organization_id, last, now)) is None:
         return None
     return Message.objects.select_related("contact", "media").get(pk=message_id)
@@ -142,24 +141,23 @@ def outgoing_of(message: Message, fence: Fence) -> Outgoing:
     contact = message.contact
     asked = contact.resolved_at is not None and contact.resolved_at > timezone.now() - RESOLVED_FOR
     resolve = "" if contact.lid or contact.last_received_at or asked else f"+{contact.number}"
-    to = {"user": contact.lid, "server": "lid"}
-    if not contact.lid:
-        to = {"user": contact.number, "server": "s.whatsapp.net"}
+    chat = jid_of(contact)
+    user, _, server = chat.partition("@")
     content: dict[str, Any] = {
-        "to": to,
+        "to": {"user": user, "server": server},
         "secret": message.secret.hex(),
         "type": message.type,
-        message.type: _body(message, to),
-        "context": _context(message, to),
+        message.type: _body(message, chat),
+        "context": _context(message, chat),
     }
     media = message.media.stored_as if message.media else ""
     return Outgoing(message.pk, fence, content, resolve, media)
 
 
-def _body(message: Message, to: dict[str, str]) -> dict[str, Any]:
+def _body(message: Message, chat: str) -> dict[str, Any]:
     body = dict(message.content[message.type])
     if target := body.get("target"):
-        body["target"] = _target(target, to)
+        body["target"] = _target(target, chat)
     if message.media is not None:
         body["mime_type"] = message.media.mime_type
         if body.get("voice") and body["mime_type"] == "audio/ogg":
@@ -168,11 +166,11 @@ def _body(message: Message, to: dict[str, str]) -> dict[str, Any]:
     return body
 
 
-def _context(message: Message, to: dict[str, str]) -> dict[str, Any] | None:
+def _context(message: Message, chat: str) -> dict[str, Any] | None:
     context = message.content.get("context")
-    return {**_target(context, to), "text": ""} if context else None
+    return {**_target(context, chat), "text": ""} if context else None
 
 
-def _target(reference: dict[str, Any], to: dict[str, str]) -> dict[str, Any]:
-    sender = "" if reference["fromMe"] else f"{to['user']}@{to['server']}"
+def _target(reference: dict[str, Any], chat: str) -> dict[str, Any]:
+    sender = "" if reference["fromMe"] else chat
     return {"id": reference["whatsappId"], "from_me": reference["fromMe"], "sender": sender}

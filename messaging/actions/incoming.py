@@ -14,9 +14,16 @@ from events.log import NewEvent
 from events.models import EventType
 from messaging.actions import changes, outboxes, receipts
 from messaging.actions.contacts import Address, Contacts
-from messaging.actions.descriptions import describe_received, received_at, storable
+from messaging.actions.descriptions import (
+    describe_person,
+    describe_received,
+    received_at,
+    storable,
+)
 from messaging.models import (
+    ABOUT_MESSAGES,
     FILLABLE_STATES,
+    MEDIA_MESSAGES,
     Contact,
     HandledId,
     Media,
@@ -32,8 +39,6 @@ Record = Mapping[str, Any]
 State = Message.State
 Direction = Message.Direction
 
-MEDIA_TYPES = frozenset({"image", "video", "audio", "document", "sticker"})
-CHANGE_TYPES = frozenset({"reaction", "edit", "delete"})
 # They carry nothing that a person wrote.
 SILENT_TYPES = frozenset({"protocol"})
 GROUP_SERVER = "@g.us"
@@ -116,7 +121,7 @@ class _Inbox:
         if whatsapp_id in self._handled:
             return
         contact = self._contact(record)
-        if record["kind"] == "message" and record.get("type") in CHANGE_TYPES:
+        if record["kind"] == "message" and record.get("type") in ABOUT_MESSAGES:
             self._mark_handled(record)
             change = changes.apply(contact, record, self._rows)
             self.events += change.events
@@ -187,7 +192,7 @@ class _Inbox:
             return
         message.state = State.SENT if from_me else State.RECEIVED
         message.sent_at = message.happened_at if from_me else None
-        if message.type in MEDIA_TYPES:
+        if message.type in MEDIA_MESSAGES:
             message.media = self._new_media(record)
         self.events.append(received_event(message, contact))
 
@@ -234,16 +239,10 @@ def _address(record: Record) -> Address:
 def received_event(message: Message, contact: Contact) -> NewEvent:
     """Return the event of a message that came in, or that was written on another device."""
     elsewhere = message.direction == Direction.ELSEWHERE
-    other = {
-        "phone": f"+{contact.number}" if contact.number else None,
-        "lid": contact.lid or None,
-        "waId": contact.number or None,
-        "name": contact.name,
-    }
     data = {
         "id": message.public_id,
         "whatsappId": message.whatsapp_id,
-        "to" if elsewhere else "from": other,
+        "to" if elsewhere else "from": describe_person(contact),
         "type": message.type,
         **message.content,
         "group": message.group or None,

@@ -21,6 +21,7 @@ from events.log import NewEvent
 from events.models import EventType
 from messaging.actions import contacts, outboxes
 from messaging.actions.contacts import Address
+from messaging.actions.descriptions import describe_person
 from messaging.models import HandledId, Message, Outbox, storable_id
 
 State = Message.State
@@ -118,12 +119,7 @@ def lost_event(message: Message, reason: str) -> NewEvent:
     data = {
         "id": message.public_id,
         "whatsappId": message.whatsapp_id,
-        "from": {
-            "phone": f"+{contact.number}" if contact.number else None,
-            "lid": contact.lid or None,
-            "waId": contact.number or None,
-            "name": contact.name,
-        },
+        "from": describe_person(contact),
         "fromMe": message.direction == Direction.ELSEWHERE,
         "reason": reason,
         "before": message.created_at.isoformat(),

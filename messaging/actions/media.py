@@ -17,12 +17,10 @@ from events.log import NewEvent
 from events.models import EventType
 from messaging import media_files, media_types
 from messaging.actions import outboxes
-from messaging.actions.outgoing import WAITING
 from messaging.media_files import StoredFile
-from messaging.models import Media, Message
+from messaging.models import UNSENT_STATES, Media, Message
 from messaging.refusals import MediaInUse, MediaReceived, StorageFull, UnknownMedia
-from organizations.access import Actor, Permission
-from organizations.models import Organization
+from organizations.access import Actor
 
 State = Media.State
 
@@ -60,9 +58,7 @@ def upload(
 def _store(
     organization_id: int, file: StoredFile, mime_type: str, filename: str, actor: Actor
 ) -> Media:
-    organization = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
-    if actor.caller is not None:
-        actor.caller.reread().require(Permission.SEND_MESSAGES, organization)
+    outboxes.lock_for_sender(organization_id, actor)
     if not _has_room(organization_id, file.size):
         raise StorageFull
     return Media.objects.create(
@@ -82,7 +78,7 @@ def delete(organization_id: int, public_id: str) -> None:
         raise UnknownMedia
     if media.messages.exclude(direction=Message.Direction.OUT).exists():
         raise MediaReceived
-    if media.messages.filter(state__in=WAITING).exists():
+    if media.messages.filter(state__in=UNSENT_STATES).exists():
         raise MediaInUse
     media.delete()
 

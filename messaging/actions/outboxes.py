@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from connections.models import Connection
 from messaging.actions import statuses
-from messaging.models import Message, Outbox
+from messaging.models import WAITING_STATES, Message, Outbox
+from organizations.access import Actor, Permission
 from organizations.models import Organization
 from organizations.phone_numbers import same_number
 
@@ -37,6 +38,19 @@ def lock(organization_id: int) -> Outbox | None:
         Outbox.objects.bulk_create([_new(organization_id)], ignore_conflicts=True)
         outbox = outboxes.first()
     return outbox
+
+
+def lock_for_sender(organization_id: int, actor: Actor) -> Organization:
+    """Lock an organization, in which the actor may still send, and return it reloaded.
+
+    It keeps a deactivation and a lost membership out. Unlike `organizations.locks` it does not lock
+    the user: all that one user sends would go one by one.
+    Raises Organization.DoesNotExist and PermissionDenied.
+    """
+    organization = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+    if actor.caller is not None:
+        actor.caller.reread().require(Permission.SEND_MESSAGES, organization)
+    return organization
 
 
 def _new(organization_id: int) -> Outbox:
@@ -78,7 +92,7 @@ def _follow_new_link(connection: Connection, outbox: Outbox) -> bool:
     statuses.change_all(connection.pk, sending, State.UNKNOWN, "host_gone")
     state, reason = State.HELD, "new_link"
     if outbox.number and not same_number(outbox.number, connection.number):
-        messages = messages.filter(state__in=(State.QUEUED, State.HELD))
+        messages = messages.filter(state__in=WAITING_STATES)
         state, reason = State.FAILED, "number_changed"
     else:
         old = timezone.now() - OLD_AT_NEW_LINK

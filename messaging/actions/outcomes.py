@@ -28,17 +28,15 @@ State = Message.State
 RESTRICTED = 463
 """WhatsApp's code for an account that may only answer for a while."""
 
-FAILURES = {
-    "refused": "refused",
-    "not_on_whatsapp": "not_on_whatsapp",
-    "upload_failed": "upload_failed",
-    "media_gone": "media_gone",
-    "unsupported": "unsupported",
-    "failed": "failed",
-}
-"""Errors after which nothing went out, and trying again does not help."""
+FAILURES = frozenset(
+    {
+        *("refused", "not_on_whatsapp", "upload_failed", "media_gone", "unsupported", "failed"),
+    }
+)
+"""Errors, and reasons, after which nothing went out, and trying again does not help."""
 
-UNKNOWN_REASONS = {"timed_out": "timed_out", "lost": "lost"}
+UNKNOWN_REASONS = frozenset({"timed_out", "lost"})
+"""Errors that are reasons as well; all others mean that nobody follows the message."""
 
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=2), timedelta(minutes=1)
 
@@ -87,7 +85,7 @@ def _accept(message: Message, outcome: SendOutcome) -> None:
 
 
 def _fail(message: Message, outcome: SendOutcome) -> None:
-    reason = FAILURES[outcome.error]
+    reason = outcome.error
     if reason == "refused" and outcome.code == RESTRICTED:
         reason = "restricted"
         until = timezone.now() + timedelta(seconds=settings.REPLIES_ONLY_SECONDS)
@@ -107,7 +105,7 @@ def _set_unknown(message: Message, outcome: SendOutcome) -> None:
         # It is in the log already; the id is found later than that.
         message.save(update_fields=["whatsapp_id"])
     else:
-        reason = UNKNOWN_REASONS.get(outcome.error, "host_gone")
+        reason = outcome.error if outcome.error in UNKNOWN_REASONS else "host_gone"
         statuses.set_state(message, State.UNKNOWN, reason)
         statuses.save(message.organization_id, [message], "whatsapp_id")
     receipts.apply_early(message.organization_id, [message])

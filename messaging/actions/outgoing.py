@@ -18,7 +18,16 @@ from connections import broadcast
 from messaging import quotas
 from messaging.actions import contacts, outboxes, statuses
 from messaging.actions.contacts import Address
-from messaging.models import Contact, IdempotencyKey, Media, Message, MessagingSettings
+from messaging.models import (
+    MEDIA_MESSAGES,
+    UNSENT_STATES,
+    WAITING_STATES,
+    Contact,
+    IdempotencyKey,
+    Media,
+    Message,
+    MessagingSettings,
+)
 from messaging.refusals import (
     BadExpiry,
     Inactive,
@@ -34,7 +43,7 @@ from messaging.refusals import (
     UnknownTarget,
     WrongMediaType,
 )
-from organizations.access import Actor, Permission
+from organizations.access import Actor
 from organizations.models import Organization
 
 State = Message.State
@@ -42,7 +51,6 @@ State = Message.State
 DEFAULT_EXPIRY = timedelta(hours=1)
 MAX_EXPIRY = timedelta(hours=24)
 KEEP_KEYS = timedelta(hours=48)
-WAITING = (State.QUEUED, State.HELD, State.SENDING)
 RESENDABLE = (State.UNKNOWN, State.FAILED, State.EXPIRED, State.CANCELLED)
 # WhatsApp's apps ignore later edits.
 EDITABLE_FOR = timedelta(minutes=15)
@@ -135,9 +143,7 @@ def resend(organization_id: int, message_id: int, actor: Actor) -> Message:
     if not outgoing or earlier.state not in RESENDABLE or earlier.resent.exists():
         raise NotResendable
     media = earlier.media
-    if earlier.type in (*MEDIA_TYPES, "document") and (
-        media is None or media.state != Media.State.READY
-    ):
+    if earlier.type in MEDIA_MESSAGES and (media is None or media.state != Media.State.READY):
         raise MediaNotReady
     again = Message(
         organization_id=organization_id,
@@ -151,13 +157,8 @@ def resend(organization_id: int, message_id: int, actor: Actor) -> Message:
 
 
 def _lock(organization_id: int, actor: Actor) -> Organization:
-    """Lock the organization and its messages, and check the actor's right again.
-
-    The locks keep two requests with one key apart, and a deactivation or a lost membership out.
-    """
-    organization = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
-    if actor.caller is not None:
-        actor.caller.reread().require(Permission.SEND_MESSAGES, organization)
+    """Lock the organization and its messages, so that two requests with one key are kept apart."""
+    organization = outboxes.lock_for_sender(organization_id, actor)
     outboxes.lock(organization_id)
     return organization
 
@@ -171,7 +172,7 @@ def _require_room(organization: Organization, actor: Actor) -> None:
         raise Inactive
     if MessagingSettings.of(organization.pk).sending_stopped_at is not None:
         raise SendingStopped
-    waiting = Message.objects.filter(organization=organization.pk, state__in=WAITING)
+    waiting = Message.objects.filter(organization=organization.pk, state__in=UNSENT_STATES)
     if waiting.count() >= settings.OUTBOX_LIMIT:
         raise QueueFull(retry_after=60)
     quotas.check_token(actor)
@@ -276,7 +277,7 @@ def cancel(organization_id: int, message_id: int) -> Message:
     outboxes.lock(organization_id)
     messages = Message.objects.select_related("contact", "media", "resends")
     message = messages.get(organization=organization_id, pk=message_id)
-    if message.state not in (State.QUEUED, State.HELD):
+    if message.state not in WAITING_STATES:
         raise NotCancellable
     statuses.set_state(message, State.CANCELLED, "cancelled")
     statuses.save(organization_id, [message])

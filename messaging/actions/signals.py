@@ -10,6 +10,7 @@ from django.utils import timezone
 from connections import broadcast
 from connections.worker.message_port import ReadMark
 from messaging.actions import outboxes
+from messaging.actions.contacts import jid_of
 from messaging.models import Contact, Message
 from messaging.refusals import NotReceived
 
@@ -79,8 +80,3 @@ def chat_of(connection_id: int, contact_id: int) -> str:
     """Return the JID of the chat with a contact of an organization, "" if there is none."""
     contact = Contact.objects.filter(pk=contact_id, organization=connection_id).first()
     return jid_of(contact) if contact else ""
-
-
-def jid_of(contact: Contact) -> str:
-    """Return the JID that WhatsApp prefers for a contact."""
-    return f"{contact.lid}@lid" if contact.lid else f"{contact.number}@s.whatsapp.net"

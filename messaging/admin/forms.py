@@ -9,12 +9,11 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from messaging.limits import TEXT_LENGTH
 from messaging.models import MessagingSettings
 from organizations.models import Organization
 from organizations.phone_numbers import ForeignCharacters, parse_phone_number
 
-MAX_TEXT = 4096
-"""Characters of a text that WhatsApp takes."""
 MAX_NUMBER, MAX_REASON, MAX_KEY = 32, 200, 64
 
 
@@ -44,9 +43,9 @@ class WriteForm(forms.Form):
         text = self.cleaned_data["text"].replace("\r\n", "\n")
         if not text.strip():
             raise forms.ValidationError(_("There is nothing to send: write a text."))
-        if len(text) > MAX_TEXT:
+        if len(text) > TEXT_LENGTH:
             problem = _("The text has {count} characters; WhatsApp takes {most} at most.")
-            raise forms.ValidationError(problem.format(count=len(text), most=MAX_TEXT))
+            raise forms.ValidationError(problem.format(count=len(text), most=TEXT_LENGTH))
         return str(text)
 
 

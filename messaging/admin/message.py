@@ -14,7 +14,7 @@ from messaging.actions import outgoing
 from messaging.admin.page import render_tab
 from messaging.admin.rights import Rights, find_organization, rights_of
 from messaging.admin.rows import row_of, text_of, visible_messages
-from messaging.models import Media, Message
+from messaging.models import ABOUT_MESSAGES, WAITING_STATES, Media, Message
 from messaging.refusals import MessageRefused
 from messaging.waiting import WaitingReasons
 from organizations.access import Permission
@@ -22,9 +22,6 @@ from organizations.admin.base import caller_of
 from organizations.audit_labels import translate_actor
 
 State, Direction = Message.State, Message.Direction
-
-CANCELLABLE = frozenset({State.QUEUED, State.HELD})
-NOT_REPEATED = frozenset({"reaction", "edit", "delete"})
 
 
 @never_cache
@@ -44,7 +41,7 @@ def message_view(request: HttpRequest, organization_id: int, message_id: str) ->
         "written_by": translate_actor(message.actor),
         "resent": message.resent.only("public_id", "state").first(),
         "may_repeat": rights.send and _may_resend(message),
-        "may_discard": rights.send and message.state in CANCELLABLE,
+        "may_discard": rights.send and message.state in WAITING_STATES,
     }
     return render_tab(request, organization, rights, "messaging/message/page.html", context)
 
@@ -98,7 +95,7 @@ def _may_resend(message: Message) -> bool:
     return (
         message.direction == Direction.OUT
         and message.state in outgoing.RESENDABLE
-        and message.type not in NOT_REPEATED
+        and message.type not in ABOUT_MESSAGES
         and not message.resent.exists()
         and (message.media is None or message.media.state == Media.State.READY)
     )

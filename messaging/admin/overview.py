@@ -45,7 +45,6 @@ def overview_of(organization_id: int, rights: Rights) -> Overview:
         state=State.LOST, created_at__gte=timezone.now() - NAME_LOST_FOR
     )
     outbox = Outbox.objects.filter(organization=organization_id).first()
-    until = outbox.replies_only_until if outbox else None
     waiting = WaitingReasons(organization_id)
     return Overview(
         today=traffic_of(organization_id),
@@ -56,7 +55,7 @@ def overview_of(organization_id: int, rights: Rights) -> Overview:
         last_in=_newest(own.filter(direction=Direction.IN), "created_at"),
         last_out=_newest(own.filter(direction=Direction.OUT, state__in=ACCEPTED), "sent_at"),
         stopped_at=MessagingSettings.of(organization_id).sending_stopped_at,
-        replies_only_until=until if until and until > timezone.now() else None,
+        replies_only_until=outbox.answers_only_until if outbox else None,
     )
 
 

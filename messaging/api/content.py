@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop as _
 from rest_framework import serializers
 
 from messaging.emoji import is_one_emoji
+from messaging.limits import TEXT_LENGTH
 from messaging.models import PUBLIC_ID_PATTERN
 from organizations.api.serializers import (
     NUMBER_HELP,
@@ -21,7 +22,7 @@ from organizations.api.serializers import (
 )
 from organizations.phone_numbers import format_phone_number
 
-TEXT_LENGTH, CAPTION_LENGTH, LINE_LENGTH = 4096, 1024, 250
+CAPTION_LENGTH, LINE_LENGTH = 1024, 250
 EMPTY_TEXT = _("Write something more than spaces.")
 ONE_EMOJI = _("It must be one emoji, or empty to take a reaction back.")
 NOT_A_NUMBER = _("It must be a number.")
@@ -161,9 +162,6 @@ CONTENT: dict[str, type[serializers.Serializer[Any]]] = {
     "delete": DeleteSerializer,
 }
 """The types of messages that can be sent, with the object of each."""
-
-ABOUT_MESSAGES = frozenset({"reaction", "edit", "delete"})
-"""Types that are about another message, and cannot answer one."""
 
 
 def vcard(name: str, numbers: list[str]) -> str:

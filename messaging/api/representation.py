@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from messaging.actions.descriptions import describe_person
 from messaging.limits import Limits
 from messaging.models import Contact, Media, Message
 from messaging.reasons import sentence
@@ -45,12 +46,7 @@ def full(message: Message, waiting: WaitingReasons) -> Json:
 
 def contact_json(contact: Contact) -> Json:
     """Return a person: both of their addresses, as far as they are known, and their name."""
-    return {
-        "phone": f"+{contact.number}" if contact.number else None,
-        "lid": contact.lid or None,
-        "waId": contact.wa_id,
-        "name": contact.name,
-    }
+    return {**describe_person(contact), "waId": contact.wa_id}
 
 
 def media_json(media: Media) -> Json:

@@ -15,8 +15,8 @@ from rest_framework.status import HTTP_400_BAD_REQUEST
 from connections.api.errors import Refused
 from events.models import EventType
 from messaging.actions.contacts import Address
-from messaging.api.content import ABOUT_MESSAGES, CONTENT, MessageIdField
-from messaging.models import Message
+from messaging.api.content import CONTENT, MessageIdField
+from messaging.models import ABOUT_MESSAGES, Message
 from organizations.api.serializers import (
     NUMBER_HELP,
     PhoneNumberField,
