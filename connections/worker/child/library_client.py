@@ -234,9 +234,9 @@ class Client:
         with self._stopping:
             self._over = True
         self._stop_if_requested()
-        # Go's error about an address that it cannot read has all of it.
         if self._receiver is not None:
             self._receiver.close()
+        # Go's error about an address that it cannot read has all of it.
         text = (error or b"").replace(self._database, b"the store").decode(errors="replace")
         self._emit({"event": "ended", "error": text, "cause": go_errors.cause_of(text)})
         self._called_back.set()
