@@ -20,6 +20,7 @@ from messaging.actions.descriptions import (
     received_at,
     storable,
 )
+from messaging.actions.row_updates import save_rows
 from messaging.models import (
     ABOUT_MESSAGES,
     FILLABLE_STATES,
@@ -47,7 +48,6 @@ FILLED = (
     *("happened_at", "sent_at"),
 )
 MAX_SIZE = 2**63 - 1
-BATCH = 200
 
 
 @transaction.atomic
@@ -59,7 +59,6 @@ def store(organization_id: int, records: Sequence[Record]) -> None:
     """
     if outboxes.lock(organization_id) is None:
         return
-    inbox = _Inbox(organization_id, records)
     for record in records:
         if record["kind"] in ("unparsed", "broken"):
             # Neither the library's event nor the damaged line is logged: they hold texts.
@@ -67,26 +66,32 @@ def store(organization_id: int, records: Sequence[Record]) -> None:
                 "a record cannot be read",
                 extra={"organization": organization_id, "record": record["kind"]},
             )
+    messages = [found for found in records if found["kind"] in ("message", "undecryptable")]
+    if messages:
+        _store_messages(organization_id, messages)
+    receipts.apply(organization_id, [found for found in records if found["kind"] == "receipt"])
+
+
+def _store_messages(organization_id: int, records: Sequence[Record]) -> None:
+    inbox = _Inbox(organization_id, records)
     for record in inbox.messages:
         inbox.store(record)
     inbox.save()
     log.append(organization_id, inbox.events)
-    receipts.apply(organization_id, [found for found in records if found["kind"] == "receipt"])
 
 
 class _Inbox:
-    """One batch of an organization's records. It reads and writes each table once."""
+    """One batch of an organization's messages. It reads and writes each table once."""
 
     def __init__(self, organization_id: int, records: Sequence[Record]) -> None:
         self._organization_id = organization_id
         self.events: list[NewEvent] = []
         self._groups = MessagingSettings.of(organization_id).groups
-        found = [record for record in records if record["kind"] in ("message", "undecryptable")]
-        ids = {storable_id(record["id"]) for record in found}
+        ids = {storable_id(record["id"]) for record in records}
         handled = HandledId.objects.filter(organization=organization_id, whatsapp_id__in=ids)
         self._handled = set(handled.values_list("whatsapp_id", flat=True))
         self._newly_handled: list[str] = []
-        self.messages = [record for record in found if self._is_kept(record)]
+        self.messages = [record for record in records if self._is_kept(record)]
         self._contacts = Contacts(organization_id, map(_address, self.messages))
         self._contacts.learn()
         self._changed_contacts: dict[int, Contact] = {}
@@ -220,14 +225,12 @@ class _Inbox:
             HandledId(organization_id=self._organization_id, whatsapp_id=whatsapp_id)
             for whatsapp_id in self._newly_handled
         )
-        Contact.objects.bulk_update(
-            self._changed_contacts.values(), ["last_received_at", "name"], batch_size=BATCH
-        )
+        save_rows(self._changed_contacts.values(), ["last_received_at", "name"])
         written = [*self._created, *self._changed.values()]
         media = [message.media for message in written if message.media is not None]
         Media.objects.bulk_create([found for found in media if found.pk is None])
         Message.objects.bulk_create(self._created)
-        Message.objects.bulk_update(self._changed.values(), FILLED, batch_size=BATCH)
+        save_rows(self._changed.values(), FILLED)
 
 
 def _address(record: Record) -> Address:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from events import log
 from events.log import NewEvent
 from events.models import EventType
+from messaging.actions.row_updates import save_rows
 from messaging.models import Message
 
 State = Message.State
@@ -83,7 +84,7 @@ def save(organization_id: int, messages: Iterable[Message], *fields: str) -> Non
     """Save messages of one organization whose state has changed, and append their events."""
     changed = list(messages)
     if changed:
-        Message.objects.bulk_update(changed, [*FIELDS, *fields], batch_size=100)
+        save_rows(changed, [*FIELDS, *fields])
         log.append(organization_id, [status_event(message) for message in changed])
 
 
