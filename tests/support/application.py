@@ -9,6 +9,7 @@ import hashlib
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from simulator.client import ControlClient
+from tests.support import migrated_database
 from tests.support.managed_process import ROOT, ManagedProcess, processes_of, until
 from tests.support.services import free_port
 from whatsapp_orgs.tests.support import isolation
@@ -86,13 +88,28 @@ class TestDatabase:
 
     @property
     def url(self) -> str:
-        return urlsplit(self.server)._replace(path=f"/{self.name}").geturl()
+        return self._url_of(self.name)
 
     def create(self) -> None:
-        """Create it unless an earlier start has."""
+        """Create it with all tables, unless an earlier start has."""
+        if not self._exists(self.name):
+            template = migrated_database.postgres_template(self._url_of, self._create)
+            statement = f"CREATE DATABASE {self.name} TEMPLATE {template}"
+            query_postgres(self.server, statement.encode())
+
+    def _create(self, name: str) -> bool:
+        """Create an empty database, and return True; False if it is there."""
+        if self._exists(name):
+            return False
+        query_postgres(self.server, f"CREATE DATABASE {name}".encode())
+        return True
+
+    def _exists(self, name: str) -> bool:
         query = b"SELECT datname FROM pg_database WHERE datname = %s"
-        if not query_postgres(self.server, query, self.name):
-            query_postgres(self.server, f"CREATE DATABASE {self.name}".encode())
+        return bool(query_postgres(self.server, query, name))
+
+    def _url_of(self, name: str) -> str:
+        return urlsplit(self.server)._replace(path=f"/{name}").geturl()
 
     def drop(self) -> None:
         query_postgres(self.server, f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)".encode())
@@ -130,8 +147,7 @@ class Application(ManagedProcess):
 
     def start(self) -> Self:
         """Start it and wait until it responds. Raises AssertionError with the end of its log."""
-        if self._database:
-            self._database.create()
+        self._create_tables()
         super().start()
         facts = self.data_dir / "run.json"
 
@@ -153,6 +169,16 @@ class Application(ManagedProcess):
             raise
         self.facts = json.loads(facts.read_text())
         return self
+
+    def _create_tables(self) -> None:
+        """Give a first start its tables, which it would take long to create."""
+        if self._database:
+            self._database.create()
+        own = self.data_dir / "db.sqlite3"
+        if not self.environment.get("DATABASE_URL") and not own.exists():
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copyfile(migrated_database.sqlite_file(), own)
+            own.chmod(0o600)
 
     @property
     def url(self) -> str:
