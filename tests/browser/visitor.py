@@ -46,6 +46,8 @@ class Visitor:
             viewport={"width": width, "height": 800},
             color_scheme="dark" if dark else "light",
             java_script_enabled=javascript,
+            # Endless animations keep a core busy, as a browser without a GPU draws each frame.
+            reduced_motion="reduce",
         )
         self.context.set_default_timeout(WAIT_MILLISECONDS)
         self.errors: list[str] = []
