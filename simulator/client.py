@@ -99,6 +99,11 @@ class ControlClient:
         """Let a phone send a receipt of any type; without one, as delivered."""
         self._object("POST", f"/people/{number}/receipt", {"to": to, "ids": ids, "type": kind})
 
+    def send_stanza(self, number: str, to: str, tag: str, **parts: Any) -> str:
+        """Let a person send a stanza as it is; return its id. `parts`: attrs, children, data."""
+        body = {"to": to, "stanza": {"tag": tag, **parts}}
+        return str(self._object("POST", f"/people/{number}/stanza", body)["id"])
+
     def set_typing(self, number: str, to: str, on: bool = True) -> None:
         """Let a person type, or stop typing, in the chat with an account."""
         self._object("POST", f"/people/{number}/typing", {"to": to, "on": on})

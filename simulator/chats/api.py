@@ -9,6 +9,7 @@ from typing import Any
 
 from simulator import params
 from simulator.http import HttpError, Json, Request
+from simulator.nodes import Node
 from simulator.phone import Phone
 from simulator.signal.primitives import Unreadable
 from simulator.world import World
@@ -20,6 +21,7 @@ from .store import Person
 _AUTO = ("none", "delivered", "read")
 _RECEIPTS = ("", "inactive", "read", "played", "read-self", "played-self", "server-error")
 _MAX_ROWS = 10_000
+_MAX_STANZA_DEPTH = 8
 
 Route = Callable[[Request, str], Json]
 
@@ -39,6 +41,7 @@ class PeopleControl:
             ("POST", "/phones/*/read"): self._read,
             ("POST", "/people/*/receipt"): self._report,
             ("POST", "/phones/*/receipt"): self._report,
+            ("POST", "/people/*/stanza"): self._stanza,
             ("POST", "/people/*/typing"): self._type,
             ("GET", "/people/*/media"): self._media,
             ("GET", "/people/*/messages"): self._messages,
@@ -108,6 +111,14 @@ class PeopleControl:
         self._chats.phones.send_receipts(phone, to, ids, kind)
         return {"ids": ids}
 
+    def _stanza(self, request: Request, number: str) -> Json:
+        body = request.body
+        params.reject_unknown(body, "to", "stanza")
+        phone, to = self._phone(number), self._phone(params.digits(body, "to"))
+        node = _node(body.get("stanza"))
+        self._chats.phones.send_stanza(phone, to, node)
+        return {"id": node.get("id")}
+
     def _type(self, request: Request, number: str) -> Json:
         body = request.body
         params.reject_unknown(body, "to", "on")
@@ -151,6 +162,25 @@ def _pattern(path: str) -> tuple[str, str]:
     if len(parts) == 4:
         return "/".join([*parts[:2], "*", parts[3]]), parts[2]
     return path, ""
+
+
+def _node(described: object, depth: int = 0) -> Node:
+    """Return the stanza that JSON describes: tag, attrs, children or data. Raises HttpError."""
+    if not isinstance(described, dict) or depth > _MAX_STANZA_DEPTH:
+        raise HttpError(400, "a stanza is an object, and not nested too deep")
+    params.reject_unknown(described, "tag", "attrs", "children", "data")
+    attrs, children = described.get("attrs", {}), described.get("children")
+    if not isinstance(attrs, dict) or not isinstance(children, list | None):
+        raise HttpError(400, "attrs must be an object, and children a list")
+    node = Node(params.text(described, "tag"), {name: str(attrs[name]) for name in attrs})
+    if children is not None:
+        node.content = [_node(child, depth + 1) for child in children]
+    elif "data" in described:
+        try:
+            node.content = base64.b64decode(params.text(described, "data"), validate=True)
+        except ValueError as error:
+            raise HttpError(400, "data must be base64") from error
+    return node
 
 
 def _page(request: Request) -> tuple[int, int]:

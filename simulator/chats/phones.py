@@ -176,6 +176,14 @@ class Phones:
             for device in self._directory.companions(phone):
                 self._mailboxes.of(device.jid).put(Node("receipt", own, lists))
 
+    def send_stanza(self, phone: Phone, to: Phone, node: Node) -> None:
+        """Send a stanza as it is to the companions of an account, with an id and a time."""
+        node.attrs.setdefault("id", "3A" + os.urandom(9).hex().upper())
+        node.attrs.setdefault("t", _now())
+        node.attrs.setdefault("from", phone.lid_jid(0))
+        for device in self._directory.companions(to):
+            self._mailboxes.of(device.jid).put(node)
+
     def send_typing(self, phone: Phone, to: Phone, on: bool) -> None:
         """Tell the companions of an account that the person types, or has stopped."""
         state = Node("composing" if on else "paused")

@@ -49,6 +49,7 @@ def call(
         ("GET", "/people/5511987654321/messages", "", 404),
         ("POST", "/people/5511987654321/read", "{}", 404),
         ("POST", "/people/5511987654321/nothing", "{}", 404),
+        ("POST", "/people/5511987654321/stanza", "{}", 404),
         ("POST", "/people", '{"number": "0911"}', 400),
         ("POST", "/people", '{"phone": "5511987654321"}', 400),
         ("GET", "/sent?after=x", "", 400),
@@ -160,3 +161,21 @@ def test_package_never_imports_neonize() -> None:
     )
     root = Path(__file__).resolve().parents[2]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root, env=os.environ, timeout=20)
+
+
+@pytest.mark.parametrize(
+    "stanza",
+    [
+        "x",
+        {},
+        {"tag": "receipt", "attrs": []},
+        {"tag": "receipt", "children": {}},
+        {"tag": "receipt", "children": ["x"]},
+        {"tag": "receipt", "data": "!"},
+        {"tag": "receipt", "other": 1},
+    ],
+)
+def test_wrong_stanza_is_refused(simulator: Simulator, stanza: object) -> None:
+    person = simulator.control.save_person()["number"]
+    body = json.dumps({"to": person, "stanza": stanza})
+    assert call(simulator, "POST", f"/people/{person}/stanza", body) == 400

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 CAUSES = {
-    # neonize cannot convert a receipt of a kind that it does not know, and ends the client.
+    # neonize cannot convert a receipt of a type that it does not know, and ends the client, where
+    # receipt_types.py could not prevent that.
     "receipt": re.compile(r"required field neonize\.Receipt"),
     "answer": re.compile(r"required field"),  # neonize cannot decode WhatsApp's answer
     "damaged": re.compile(r"malformed|not a database", re.I),

@@ -9,12 +9,13 @@ import sys
 import types
 from pathlib import Path
 
-from connections.worker.child import go_library
+from connections.worker.child import go_library, receipt_types
 from connections.worker.child.library_client import Client, Emit, Event
 
 __all__ = ["Client", "Event", "load", "open_client", "preload", "prepare"]
 
 _home = Path()
+_receipt_field: int | None = None
 _library: go_library.GoLibrary | None = None
 # Drops the library's log lines: they hold numbers and keys.
 _no_log = go_library.LogCallback(lambda _binary, _size: None)
@@ -26,7 +27,7 @@ def preload(simulated: bool) -> None:
     neonize runs a lot of code on import, so an empty module stands in for it, through which the
     real submodules are found.
     """
-    global _home
+    global _home, _receipt_field
     spec = importlib.util.find_spec("neonize")
     if spec is None or spec.origin is None:
         raise ImportError("neonize is not installed; run `make setup`")
@@ -37,6 +38,7 @@ def preload(simulated: bool) -> None:
     importlib.import_module("neonize.proto.Neonize_pb2")
     importlib.import_module("neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2")
     importlib.import_module("neonize.proto.waE2E.WAWebProtobufsE2E_pb2")
+    _receipt_field = receipt_types.find_field(go_library.path_in(_home))
     if simulated:
         importlib.import_module("simulator.trust")
 
@@ -44,7 +46,9 @@ def preload(simulated: bool) -> None:
 def load(noise_root: bytes | None) -> None:
     """Load the Go library, once in a process. `noise_root`: trust the simulator, not WhatsApp."""
     global _library
-    _library = go_library.GoLibrary(go_library.path_in(_home))
+    path = go_library.path_in(_home)
+    _library = go_library.GoLibrary(path)
+    receipt_types.make_optional(path, _receipt_field)
     if noise_root is not None:
         from simulator.trust import trust_simulator
 

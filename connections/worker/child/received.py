@@ -74,7 +74,7 @@ def _addressing(info: Any) -> Line:
 
 def _receipt(receipt: Any) -> Line:
     source = receipt.MessageSource
-    name = receipt.ReceiptType.Name(receipt.Type)
+    name = receipt.ReceiptType.Name(receipt.Type) if receipt.HasField("Type") else "unknown"
     return {
         "kind": "receipt",
         "ids": list(receipt.MessageIDs),
