@@ -76,9 +76,12 @@ def of(connection_id: int) -> set[Path]:
     return set((_root() / str(connection_id)).glob(f"*{SUFFIX}"))
 
 
-def leftovers() -> Iterator[Leftover]:
-    """Yield the spools that no living client writes, oldest first for each connection."""
-    for folder in sorted(_root().glob("*/")):
+def leftovers(connection_id: int | None = None) -> Iterator[Leftover]:
+    """Yield the spools that no living client writes, oldest first for each connection.
+
+    `connection_id`: those of one connection alone.
+    """
+    for folder in sorted(_root().glob("*/" if connection_id is None else f"{connection_id}/")):
         if not folder.name.isdecimal():
             continue
         for path in sorted(folder.glob(f"*{SUFFIX}"), key=_changed_at):

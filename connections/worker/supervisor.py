@@ -79,6 +79,7 @@ class Supervisor:
             to_thread=asyncio.to_thread,
             stores=self._stores,
             clients=self._clients,
+            find_lost=lambda *store: self.traffic.find_lost(*store),
         )
         self.connect_limiter = self.context.connect_limiter
         self.task_runner = TaskRunner(self.context, lambda: self.held, self._capacity, self.wake)

@@ -13,7 +13,7 @@ from tests.chaos.messages import MessageTraffic
 from tests.support.application import Application, until
 from tests.support.faults import processes
 from tests.support.host_processes import host_of
-from tests.support.linking import link, online
+from tests.support.linking import decode, link, online
 
 TOTAL, PER_SECOND, KILLS = 200, 60.0, 2
 SECONDS = 120.0
@@ -30,11 +30,21 @@ def kill_product(application: Application, organization: int) -> None:
     application.start()
 
 
+def kill_host_and_unlink(application: Application, organization: int) -> None:
+    """Kill the host process, let the phone unlink the device at once, and link it again."""
+    (device,) = application.simulator.devices()
+    kill_host(application, organization)
+    application.simulator.unlink(number=device["number"])
+    application.wait_for_state(organization, "action_needed", SECONDS)
+    answer = application.api("POST", organization, "reconnect")
+    application.simulator.scan(decode(answer), number=device["number"])
+
+
 def wait_until_written(application: Application, count: int) -> None:
     until(lambda: len(application.simulator.sent()) >= count, SECONDS, f"{count} messages")
 
 
-@pytest.mark.parametrize("kill", [kill_host, kill_product])
+@pytest.mark.parametrize("kill", [kill_host, kill_host_and_unlink, kill_product])
 def test_kill_in_the_middle_of_a_burst_loses_nothing_in_silence(
     tmp_path: Path, kill: Callable[[Application, int], None]
 ) -> None:

@@ -133,6 +133,8 @@ class ConnectionTask(OwnedConnection):
     async def _disconnect(self, connection: Connection) -> None:
         """Log out at WhatsApp within a time limit, then delete the credentials in any case."""
         self.uninterruptible = True
+        if self.client is None or self.client.ended:
+            await self.find_lost()
         problem = await log_out(self, connection)
         problem = await log_out_leftovers(self, {self.store_name}) or problem
         await self.change_stores(self.context.stores.delete)
@@ -177,6 +179,7 @@ class ConnectionTask(OwnedConnection):
         `invalid_reason`: why the saved credentials are invalid, if there were any. `first`: the
         request starts with this pairing.
         """
+        await self.find_lost()  # Another link ends the present one.
         lifetime = timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
         attempt: PairingAttempt = await self.db(
             actions.start_pairing, self.fence, lifetime, invalid_reason

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from connections.actions import Fence
 from connections.models import Worker
 from connections.stores.base import StoreBackend
 from connections.worker.hosts.client import ClientHandle
@@ -52,15 +53,25 @@ class Clients(Protocol):
         """Return the file of a store that has its tables, b"" if there is none."""
 
 
+async def find_nothing(fence: Fence, store: str) -> None:
+    """Do nothing: for a worker without messages."""
+
+
 @dataclass(frozen=True)
 class TaskContext:
-    """All that a task uses of its worker; tests inject their own."""
+    """All that a task uses of its worker; tests inject their own.
+
+    `find_lost`: stores what a connection's ended clients have left, and names the messages of its
+    store that were never stored. Called before anything may delete the store or its device: the
+    library does that when WhatsApp refuses a login.
+    """
 
     get_worker: Callable[[], Worker]  # a new one after a lost lease
     db: RunFunction  # one by one; retries while the database is unavailable
     to_thread: RunFunction
     stores: StoreBackend
     clients: Clients
+    find_lost: Callable[[Fence, str], Awaitable[None]] = find_nothing
     connect_limiter: ConnectLimiter = field(default_factory=ConnectLimiter)
     stability: defaultdict[int, Stability] = field(default_factory=lambda: defaultdict(Stability))
 

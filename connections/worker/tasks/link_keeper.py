@@ -83,6 +83,7 @@ class LinkKeeper:
         self._linked_client = LinkedClient(owned)
         if self._failures or self._stability.drops:
             await self._check_store()
+        await owned.find_lost()
         await self._limiter.acquire(urgent=owned.requested and not self._failures)
         try:
             dedicated = self._crashes >= DEDICATED_HOST_CRASHES

@@ -88,6 +88,11 @@ class OwnedConnection:
         """Return when WhatsApp's temporary ban ends, None if there is none."""
         return await self.db(_banned_until, self.id)
 
+    async def find_lost(self) -> None:
+        """Name the messages that were lost, if there is a login. Its client must have ended."""
+        if self.store_name:
+            await self.context.find_lost(self.fence, self.store_name)
+
     async def close(self) -> None:
         """Close the open client, if there is one."""
         if self.client is not None:

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 # Stored lines are dropped when no more have come for so long, or when they are many.
 TRIM_SECONDS, TRIM_BYTES = 0.5, 1024 * 1024
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.2, 5.0
+DRAIN_POLL_SECONDS = 0.05
 # How often spools without a client are looked for.
 LEFTOVER_SECONDS = 5.0
 
@@ -160,10 +161,17 @@ class IncomingTraffic:
         await self._context.to_thread(spools.remove_old_pairings)
         await asyncio.sleep(LEFTOVER_SECONDS)
 
-    async def drain_leftovers(self) -> None:
-        """Read and remove the spools whose clients have ended."""
+    async def drain_ended(self, connection_id: int) -> None:
+        """Wait until all that a connection's clients have left is stored; they have ended."""
+        await self.drain_leftovers(connection_id)
+        while not self.is_drained(connection_id):
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
+            await self.drain_leftovers(connection_id)
+
+    async def drain_leftovers(self, connection_id: int | None = None) -> None:
+        """Read and remove the spools whose clients have ended, of one connection or of all."""
         context = self._context
-        for found in await context.to_thread(lambda: list(spools.leftovers())):
+        for found in await context.to_thread(lambda: list(spools.leftovers(connection_id))):
             if found.path not in self._readers:
                 await self._store_from(found.connection_id, found.path, 0)
                 await context.to_thread(spools.remove, found.path)

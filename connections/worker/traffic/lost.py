@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from connections.actions import Fence
 from connections.stores import StoreDamaged, StoreUnavailable, StoreUnusable
+from connections.worker import spools
 from connections.worker.message_port import StoredSecret
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.traffic.context import TrafficContext
@@ -14,13 +16,16 @@ from connections.worker.traffic.incoming import IncomingTraffic
 logger = logging.getLogger(__name__)
 
 ROUND_SECONDS = 20.0
+# How long a login may wait for the comparison.
+BEFORE_LOGIN_SECONDS = 5.0
 
 
 class LostMessages:
     """Finds messages that were confirmed to WhatsApp and never stored.
 
     A row of the table is written right before its message reaches the spool. So a row that was
-    there in one round must have its message in the next, when all of the spool is stored.
+    there in one round must have its message in the next, when all of the spool is stored. Without
+    a client, it must have it at once.
     """
 
     def __init__(self, context: TrafficContext, incoming: IncomingTraffic) -> None:
@@ -28,6 +33,25 @@ class LostMessages:
         self._incoming = incoming
         self._newest: dict[tuple[int, str], int] = {}  # by connection and store, a round ago
         self._checked: dict[tuple[int, str], int] = {}
+
+    async def find_before_login(self, fence: Fence, store: str) -> None:
+        """Compare the table of a connection's login whose client has ended.
+
+        If the phone has unlinked the device meanwhile, the library deletes the table at the login.
+        A login that would wait for too long goes on without it; the rounds compare later.
+        """
+        key = (fence.connection_id, store)
+        try:
+            async with asyncio.timeout(BEFORE_LOGIN_SECONDS):
+                await self._context.to_thread(spools.publish_pairing, *key)
+                await self._incoming.drain_ended(fence.connection_id)
+                await self._compare_upto(key, fence, await self._newest_row(key))
+        except Exception as error:
+            # Not its text: a database quotes the values that it refuses.
+            logger.error(
+                "messages could not be compared before a login",
+                extra={"organization": fence.connection_id, "why": type(error).__name__},
+            )
 
     async def run_round(self) -> None:
         """Compare once, and sleep until the next round."""
@@ -51,23 +75,25 @@ class LostMessages:
                 logger.exception("a store cannot be read", extra={"organization": key[0]})
 
     async def _compare(self, key: tuple[int, str], task: ConnectionTask) -> None:
-        context = self._context
         drained = self._incoming.is_drained(task.id)
         upto, newest = self._newest.get(key), await self._newest_row(key)
         if drained:
             self._newest[key] = newest
-        if upto is None or not drained:
-            return
-        if key not in self._checked:
-            self._checked[key] = await context.db(context.port.secrets_position, task.fence)
-        while self._checked[key] < upto:
-            rows = await context.to_thread(
-                context.stores.message_secrets, *key, self._checked[key], upto
-            )
-            position = rows[-1].row if rows else upto
+        if upto is not None and drained:
+            await self._compare_upto(key, task.fence, upto)
+
+    async def _compare_upto(self, key: tuple[int, str], fence: Fence, upto: int) -> None:
+        """Compare the rows of a table that were not compared yet, up to one."""
+        context = self._context
+        checked = self._checked.get(key)
+        if checked is None:
+            checked = await context.db(context.port.secrets_position, fence)
+        while checked < upto:
+            rows = await context.to_thread(context.stores.message_secrets, *key, checked, upto)
+            checked = rows[-1].row if rows else upto
             secrets = [StoredSecret(*row) for row in rows]
-            await context.db(context.port.record_secrets, task.fence, secrets, position)
-            self._checked[key] = position
+            await context.db(context.port.record_secrets, fence, secrets, checked)
+        self._checked[key] = checked
 
     async def _newest_row(self, key: tuple[int, str]) -> int:
         return await self._context.to_thread(self._context.stores.newest_secret, *key)

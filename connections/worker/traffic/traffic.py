@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from connections.actions import Fence
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.traffic.context import TrafficContext
 from connections.worker.traffic.downloads import Downloads
@@ -42,6 +43,10 @@ class MessageTraffic:
     def follow(self, connection_id: int, client: ClientHandle, spool: Path) -> None:
         """Store what a new client's spool gets, as it comes."""
         self._incoming.follow(connection_id, client, spool)
+
+    async def find_lost(self, fence: Fence, store: str) -> None:
+        """Name the messages of a store without a client that were never stored."""
+        await self._lost.find_before_login(fence, store)
 
     @property
     def background_tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:

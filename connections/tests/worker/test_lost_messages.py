@@ -1,0 +1,118 @@
+"""The comparison of a store with the stored messages, before its next login."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from pytest_django import Settings
+
+from connections.actions import Fence
+from connections.stores import StoreDamaged
+from connections.stores.base import MessageSecret, StoreBackend
+from connections.worker import spools
+from connections.worker.message_port import MessagePort, Record, StoredSecret
+from connections.worker.traffic import lost
+from connections.worker.traffic.context import TrafficContext
+from connections.worker.traffic.incoming import IncomingTraffic
+from connections.worker.traffic.lost import LostMessages
+
+pytestmark = pytest.mark.sqlite_only
+
+FENCE = Fence(7, 1, 1)
+STORE = "attempt-1"
+
+
+class Recorder:
+    """A port and a store in one: keeps in order what it is asked to do."""
+
+    def __init__(self, rows: int = 0, checked: int = 0, error: Exception | None = None) -> None:
+        self.calls: list[object] = []
+        self._rows, self._checked, self._error = rows, checked, error
+
+    def store_incoming(self, connection_id: int, records: Sequence[Record]) -> None:
+        self.calls += [record["id"] for record in records]
+
+    def secrets_position(self, fence: Fence) -> int:
+        return self._checked
+
+    def record_secrets(self, fence: Fence, secrets: Sequence[StoredSecret], position: int) -> None:
+        self.calls.append([*(secret.row for secret in secrets), f"position {position}"])
+
+    def newest_secret(self, organization_id: int, store: str) -> int:
+        if self._error:
+            raise self._error
+        return self._rows
+
+    def message_secrets(self, _: int, store: str, after: int, upto: int) -> list[MessageSecret]:
+        wanted = range(after + 1, min(upto, after + 2) + 1)  # two at most
+        return [MessageSecret(row, "1@lid", "1@lid", str(row), b"") for row in wanted]
+
+    async def find(self) -> None:
+        """Compare before a login."""
+
+        async def call(function: Any, /, *arguments: object) -> Any:
+            return function(*arguments)
+
+        context = TrafficContext(
+            port=cast(MessagePort, self),
+            tasks=dict,
+            get_worker=lambda: cast(Any, None),
+            lease_held=lambda: True,
+            db=call,
+            to_thread=asyncio.to_thread,
+            stores=cast(StoreBackend, self),
+        )
+        await LostMessages(context, IncomingTraffic(context)).find_before_login(FENCE, STORE)
+
+
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path: Path, settings: Settings) -> Path:
+    settings.DATA_DIR = tmp_path
+    return tmp_path
+
+
+def spool(pairing: bool = False) -> Path:
+    path = spools.new_path(FENCE.connection_id, STORE, pairing)
+    path.write_text(json.dumps({"kind": "message", "id": "A"}) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("pairing", [False, True])
+async def test_left_lines_are_stored_before_the_table_is_compared(pairing: bool) -> None:
+    spool(pairing)
+    recorder = Recorder(rows=4, checked=1)
+    await recorder.find()
+    assert recorder.calls == ["A", [2, 3, "position 3"], [4, "position 4"]]
+
+
+async def test_nothing_new_is_not_compared() -> None:
+    recorder = Recorder(rows=4, checked=4)
+    await recorder.find()
+    assert recorder.calls == []
+
+
+async def test_login_does_not_wait_for_a_spool_that_stays_in_use(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its lines would be taken for lost messages, so nothing is compared."""
+    monkeypatch.setattr(lost, "BEFORE_LOGIN_SECONDS", 0.2)
+    recorder = Recorder(rows=4)
+    with spool().open() as in_use:
+        fcntl.flock(in_use, fcntl.LOCK_EX)
+        await recorder.find()
+    assert recorder.calls == []
+    assert "could not be compared" in caplog.text
+
+
+async def test_unreadable_store_does_not_hold_up_the_login(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await Recorder(error=StoreDamaged("a quoted value")).find()
+    assert "could not be compared" in caplog.text
+    assert "a quoted value" not in caplog.text
