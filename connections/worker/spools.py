@@ -19,6 +19,8 @@ from typing import Any
 
 from django.conf import settings
 
+from organizations.encryption import encrypt
+
 SUFFIX, PAIRING_SUFFIX = ".spool", ".pairing"
 # A pairing's spool whose store was not used for so long belongs to a phone that was refused.
 PAIRING_SECONDS = 3600.0
@@ -58,10 +60,13 @@ def publish_pairing(connection_id: int, store: str) -> None:
 
 
 def put_aside(connection_id: int, line: str) -> None:
-    """Keep a line that the database refuses, for a person to look at: CONNECTION/refused.jsonl."""
-    path = _root() / str(connection_id) / "refused.jsonl"
+    """Keep a line that the database refuses, for a person to look at: CONNECTION/refused.
+
+    It may stay for long, so it is encrypted, as texts in the database are.
+    """
+    path = _root() / str(connection_id) / "refused"
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
-        file.write(line + "\n")
+        file.write(encrypt(line.encode()) + "\n")
 
 
 def remove_old_pairings() -> None:

@@ -176,6 +176,14 @@ class Driver:
         text = new("text of a refused message") * 200
         self._send(400, "", {"type": "text", "text": {"body": text}})
         self._send(400, "", {"type": new("type of a refused message"), "text": {"body": text}})
+        self._spool({"text": {"body": new("text of a record that the database refuses")}})
+
+    def _spool(self, record: dict[str, Any]) -> None:
+        """Leave a record that cannot be stored, as it has no id, in the spool of a killed host."""
+        folder = self.application.data_dir / "spool" / str(self.linked)
+        spool = folder / "attempt-0.spool"
+        spool.write_text(json.dumps({"kind": "message", **record}) + "\n")
+        until(lambda: (folder / "refused").exists() and not spool.exists(), SECONDS, "its end")
 
     def _wait_for_event(self, kind: str, count: int) -> None:
         path = f"organizations/{self.linked}/feed?types={kind}"

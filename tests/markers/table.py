@@ -72,6 +72,8 @@ TEXTS: dict[str, frozenset[Place]] = {
     "number of a customer": STORED,
     "name of a customer": NOWHERE,
     "text of a received message": NOWHERE,
+    # In a spool until it is stored; put aside when the database refuses it.
+    "text of a record that the database refuses": NOWHERE,
     "name of a received file": NOWHERE,
     "content of a received file": NOWHERE,
     "text of a sent message": NOWHERE,

@@ -15,6 +15,7 @@ from connections.worker import spools
 from connections.worker.message_port import MessagePort, Record
 from connections.worker.traffic.context import TrafficContext
 from connections.worker.traffic.incoming import IncomingTraffic
+from organizations.encryption import decrypt
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -77,8 +78,8 @@ async def test_refused_record_is_put_aside_and_holds_up_no_other(
     spool(7, "A", "B", "C")
     await traffic(port).drain_leftovers()
     assert port.stored == ["A", "C"]
-    aside = (data_dir / "spool" / "7" / "refused.jsonl").read_text()
-    assert json.loads(aside) == {"kind": "message", "id": "B"}
+    aside = (data_dir / "spool" / "7" / "refused").read_text()
+    assert json.loads(decrypt(aside)) == {"kind": "message", "id": "B"}
     assert "a value that the database refuses" not in caplog.text
 
 
