@@ -12,7 +12,7 @@ from django.utils import timezone
 from events import log
 from events.log import NewEvent
 from events.models import EventType
-from messaging.actions import changes, outboxes, receipts
+from messaging.actions import changes, lost, outboxes, receipts
 from messaging.actions.contacts import Address, Contacts
 from messaging.actions.descriptions import (
     describe_person,
@@ -69,6 +69,8 @@ def store(organization_id: int, records: Sequence[Record]) -> None:
     messages = [found for found in records if found["kind"] in ("message", "undecryptable")]
     if messages:
         _store_messages(organization_id, messages)
+    repeated = [found for found in records if found["kind"] == "repeated"]
+    log.append(organization_id, lost.record_repeated(organization_id, repeated))
     receipts.apply(organization_id, [found for found in records if found["kind"] == "receipt"])
 
 

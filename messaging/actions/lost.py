@@ -6,8 +6,9 @@ of that table whose message was never stored belongs to one that was lost: its t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -64,6 +65,25 @@ def record_secrets(fence: Fence, secrets: Sequence[StoredSecret], checked: int) 
     if outbox.store_name == connection.store_name:
         outbox.checked_secrets = checked
         outbox.save(update_fields=["checked_secrets"])
+
+
+def record_repeated(organization_id: int, records: Sequence[Mapping[str, Any]]) -> list[NewEvent]:
+    """Store rows for messages that came again and were never stored. Return their events.
+
+    The library has dropped them. The caller holds the lock of outboxes.py.
+    """
+    connection = Connection.objects.filter(pk=organization_id).first() if records else None
+    if connection is None:
+        return []
+    ids = [storable_id(record["id"]) for record in records]
+    known = {*_ids_of(Message, organization_id, ids), *_ids_of(HandledId, organization_id, ids)}
+    events = []
+    for record, whatsapp_id in zip(records, ids, strict=True):
+        secret = StoredSecret(0, record["chat"], record["sender"], whatsapp_id, b"")
+        if whatsapp_id not in known and _concerns_a_person(secret, connection):
+            known.add(whatsapp_id)
+            events.append(_record_lost(connection, secret))
+    return events
 
 
 def _ids_of(

@@ -56,6 +56,18 @@ KNOWN = [
             "error": "invalid device identity HMAC in pair success message",
         },
     ),
+    (
+        CLIENT,
+        "Ignoring message 3EB0A from 123:4@lid in 123@lid: failed to decrypt normal message: "
+        "failed to get or create message keys: received message with old counter "
+        "(index: 3, count: 5)",
+        {"event": "repeated", "id": "3EB0A", "sender": "123:4@lid", "chat": "123@lid"},
+    ),
+    (
+        CLIENT,
+        "Ignoring message 3EB0A from 123@lid: received message with old counter",
+        {"event": "repeated", "id": "3EB0A", "sender": "123@lid", "chat": "123@lid"},
+    ),
     (RECEIVED, CODES, {"event": "codes", "count": 3}),
     (RECEIVED, PASSKEY, {"event": "passkey"}),
 ]
@@ -66,6 +78,11 @@ PHRASES = (
     "Error reconnecting after autoreconnect sleep: %v",
     "Failed to reconnect after 515 code: %v",
     "Got %d/%s connect failure, assuming automatic reconnect will handle it",
+    "Ignoring message %s from %s: %v",
+    "failed to decrypt normal message: %w",
+    "(index: %d, count: %d)",
+    "failed to decrypt prekey message: %w",
+    "received message with old counter",
     "Failed to pair device: %v",
     "invalid device identity HMAC in pair success message",
     "invalid device signature in pair success message",
@@ -78,6 +95,9 @@ IGNORED = [
     (CLIENT, "Error reconnecting after autoreconnect sleep"),
     (CLIENT, "Failed to handle it: Got 515 code, reconnecting..."),
     (CLIENT, "Got logged_out connect failure, sending LoggedOut event and deleting session"),
+    # An id that names another chat.
+    (CLIENT, "Ignoring message A from 9@lid: received message with old counter from 1@lid: x"),
+    (CLIENT, "Ignoring message A from 123@lid: event was already processed"),
     # These phrases count in stanzas only, and a stanza has no others.
     (CLIENT, CODES),
     (SENT, PASSKEY),

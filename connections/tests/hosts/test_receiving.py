@@ -85,6 +85,20 @@ async def test_message_is_in_the_spool_before_it_is_confirmed(
     await client.close()
 
 
+async def test_message_that_comes_again_is_noted_behind_the_first(
+    host: HostHandle, linked: Path, simulator: Simulator, tmp_path: Path
+) -> None:
+    spool = tmp_path / "a.spool"
+    client = await open_linked(host, linked, spool)
+    simulator.control.arm("deliver_twice", number=NUMBER, count=1, times=2)
+    message_id = simulator.control.say(PERSON, NUMBER, "twice")
+    await spooled_until(client, lambda: len(spooled_lines(spool)) == 2)
+    (first, again) = spooled_lines(spool)
+    assert (first["kind"], first["id"]) == ("message", message_id)
+    assert (again["kind"], again["id"], again["chat"]) == ("repeated", message_id, first["chat"])
+    await client.close()
+
+
 async def test_nothing_is_subscribed_without_a_spool(
     host: HostHandle, linked: Path, simulator: Simulator
 ) -> None:

@@ -44,7 +44,7 @@ class Client:
     replaced · outdated · banned (code, seconds) · failed (reason) · logout_done (error) ·
     spooled · spool_failed (error: a name of errno) · ended (error: why connecting failed, ""
     after a stop; cause: what failed, one of go_errors.CAUSES) · and those of `calls` and of
-    library_log.py but "restarting".
+    library_log.py but "restarting" and "repeated".
 
     `pairing`: it links a phone, so its log includes the stanzas. A linked client may not reconnect
     by itself before `allow_relink` (relinking.py), but once for a restart that WhatsApp asks for.
@@ -269,6 +269,10 @@ class Client:
             if self._may_restart and (proxy := relinking.configured_proxy()) is not None:
                 self._may_restart = False
                 self._set_proxy_soon(proxy)
+            return
+        if event["event"] == "repeated":
+            if self._receiver is not None:
+                self._receiver.keep_repeated(event, self._number)
             return
         if event["event"] == "authenticated":
             # Before the library has done anything else about this login.

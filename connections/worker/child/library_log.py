@@ -21,6 +21,13 @@ RELINK_FAILED = re.compile(
     re.DOTALL,
 )
 REFUSED = re.compile(r"Got (\d+)/.* connect failure, assuming automatic reconnect")
+# It confirms such a message once more, and drops it. The sender chooses the id.
+JID = r"[0-9A-Za-z_.:-]+@[a-z.]+"
+REPEATED = re.compile(
+    rf"Ignoring message ([0-9A-Za-z_.:-]+) from (?:({JID}) in )?({JID}): "
+    r"(?:failed [a-z ]+: )*received message with old counter"
+    r"(?: \(index: \d+, count: \d+\))?\Z"
+)
 NOT_PAIRED = re.compile(r"Failed to pair device: (.*)", re.DOTALL)
 CODES = re.compile(r"<iq [^>]*><pair-device>(.*)</pair-device>", re.DOTALL)
 PASSKEY = re.compile(r'<notification [^>]*\btype="passkey_prologue_request"')
@@ -30,7 +37,8 @@ def parse_line(module: str, message: str) -> Event | None:
     """Return the event that a log line reports, or None.
 
     authenticated · restarting · relink_failed (error) · failed (reason: the status as digits) ·
-    not_paired (error) · codes (count: how many QR codes WhatsApp gave) · passkey
+    repeated (id, sender, chat: of a message that was decrypted before) · not_paired (error) ·
+    codes (count: how many QR codes WhatsApp gave) · passkey
     """
     if module.endswith("/Recv"):
         return _parse_stanza(message)
@@ -40,6 +48,9 @@ def parse_line(module: str, message: str) -> Event | None:
         return {"event": "restarting"}
     if found := RELINK_FAILED.match(message):
         return {"event": "relink_failed", "error": found[1]}
+    if found := REPEATED.match(message):
+        message_id, sender, chat = found.groups()
+        return {"event": "repeated", "id": message_id, "sender": sender or chat, "chat": chat}
     if found := NOT_PAIRED.match(message):
         return {"event": "not_paired", "error": found[1]}
     if found := REFUSED.match(message):

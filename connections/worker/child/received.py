@@ -33,6 +33,13 @@ def spool_line(kind: int, data: bytes, account: str) -> bytes:
     return json.dumps(line, separators=(",", ":")).encode()
 
 
+def repeated_line(message: Line, account: str) -> bytes:
+    """Return a line about a message that came again, and that the library drops."""
+    about = {name: message[name] for name in ("id", "sender", "chat")}
+    line = {"kind": "repeated", **about, "at": time.time_ns() // 1_000_000, "account": account}
+    return json.dumps(line, separators=(",", ":")).encode()
+
+
 def _parse(kind: int, data: bytes) -> Line:
     from neonize.proto import Neonize_pb2 as messages
 

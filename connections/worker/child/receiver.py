@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,8 @@ from connections.worker.child.spool import Spool
 # has come for QUIET_SECONDS.
 DRAIN_SECONDS, QUIET_SECONDS = 3.0, 1.0
 DRAIN_POLL_SECONDS = 0.05
+# A message that comes again may still be on its way to its first callback.
+REPEATED_SECONDS = 1.0
 
 
 class Receiver:
@@ -24,6 +27,8 @@ class Receiver:
         self._spool = Spool(path, self._report)
         self._writing = 0  # callbacks that write to the spool
         self._received_at = 0.0  # by time.monotonic
+        self._repeated: list[bytes] = []
+        self._repeated_lock = threading.Lock()
 
     def keep(self, kind: int, data: bytes, account: str) -> None:
         """Write an event to the spool before anything else: WhatsApp believes that we have it."""
@@ -35,6 +40,27 @@ class Receiver:
             self._writing -= 1
         self._emit({"event": "spooled"})
 
+    def keep_repeated(self, message: dict[str, Any], account: str) -> None:
+        """Write soon that a message came again: if it was never stored, it is lost.
+
+        A process that was killed right after it had decrypted the message never passed it on.
+        """
+        with self._repeated_lock:
+            self._repeated.append(received.repeated_line(message, account))
+            is_first = len(self._repeated) == 1
+        if is_first:
+            timer = threading.Timer(REPEATED_SECONDS, self._write_repeated)
+            timer.daemon = True
+            timer.start()
+
+    def _write_repeated(self) -> None:
+        with self._repeated_lock:
+            lines, self._repeated = self._repeated, []
+        for line in lines:
+            self._spool.append(line)
+        if lines:
+            self._emit({"event": "spooled"})
+
     def drain(self, since: float) -> None:
         """Wait until nothing has come for a while, at the earliest since this time.
 
@@ -44,7 +70,7 @@ class Receiver:
         deadline = time.monotonic() + DRAIN_SECONDS
         while (now := time.monotonic()) < deadline:
             if not self._writing and now - max(since, self._received_at) >= QUIET_SECONDS:
-                return
+                return self._write_repeated()
             time.sleep(DRAIN_POLL_SECONDS)
         if self._writing:
             self._report("given up")

@@ -156,3 +156,24 @@ def test_other_organizations_messages_do_not_count(linked: Linked, other: Linked
     record = message(ANA)
     other.store(record)
     assert len(compare(linked, secret(record["id"]))) == 1
+
+
+def repeated(whatsapp_id: str, chat: str = number_jid(ANA)) -> dict[str, object]:
+    return {"kind": "repeated", "id": whatsapp_id, "chat": chat, "sender": chat}
+
+
+def test_message_that_came_again_and_was_never_stored_is_named_once(linked: Linked) -> None:
+    linked.store(repeated("3EB0A"), repeated("3EB0A"))
+    linked.store(repeated("3EB0A"))
+    [stored] = linked.messages()
+    assert (stored.state, stored.direction, stored.whatsapp_id) == (State.LOST, "in", "3EB0A")
+    [event] = linked.events("message.lost")
+    assert (event.data["whatsappId"], event.data["reason"]) == ("3EB0A", "not_stored")
+
+
+def test_stored_message_that_came_again_changes_nothing(linked: Linked) -> None:
+    linked.store(message(ANA, id="3EB0A"), repeated("3EB0A"))
+    linked.store(message(ANA, id="3EB0B", type="protocol"), repeated("3EB0B"))
+    linked.store(repeated("3EB0C", chat="120363@g.us"))
+    assert [stored.state for stored in linked.messages()] == [State.RECEIVED]
+    assert linked.events("message.lost") == []
