@@ -10,6 +10,8 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 
+from whatsapp_orgs.server.flow_control import FlowControl
+
 
 class BoundedChannel(HTTPChannel):
     """A connection that starts no request while the client has not read earlier responses.
@@ -20,6 +22,10 @@ class BoundedChannel(HTTPChannel):
     _paused_request: Any = None
     _timeout_call: Any = None
     _resume_call: Any = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flow_control = FlowControl()
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -54,7 +60,12 @@ class BoundedChannel(HTTPChannel):
         if not self._waitingForTransport:
             self._resume_call = _call_later(0, self._resume)
 
+    def pauseProducing(self) -> None:
+        self.flow_control.pauseProducing()
+        super().pauseProducing()
+
     def resumeProducing(self) -> None:
+        self.flow_control.resumeProducing()
         super().resumeProducing()
         if self._paused_request is not None and self._resume_call is None:
             self._resume_call = _call_later(0, self._resume)
@@ -66,6 +77,7 @@ class BoundedChannel(HTTPChannel):
             super().requestDone(request)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.flow_control.stopProducing()
         _cancel(self._timeout_call)
         _cancel(self._resume_call)
         if self._paused_request is not None:

@@ -6,7 +6,6 @@ read or not; so the application cannot set these limits itself.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
@@ -16,12 +15,12 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
-from twisted.internet import interfaces, tcp
+from twisted.internet import tcp
 from twisted.web.http import _GenericHTTPChannelProtocol
-from zope.interface import implementer
 
 from organizations.sockets.authentication import CloseCode
 from whatsapp_orgs.server.client_connections import ClientTransport, open_connections
+from whatsapp_orgs.server.flow_control import FlowControl
 from whatsapp_orgs.server.http_channel import BoundedChannel
 
 # Messages of a WebSocket client; the longest expected one is short.
@@ -71,6 +70,18 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
         self.requestHeaders.removeHeader(b"daphne-root-path")
         return super().process()
 
+    def handle_exception(self, exception: BaseException) -> None:
+        """Answer 500; once a response has begun, break it off, so that it is not taken as whole."""
+        if not self._response_started:
+            super().handle_exception(exception)
+        elif self.channel is not None:
+            self.channel.abortConnection()
+
+    async def wait_until_writable(self) -> None:
+        """Wait until the client has read enough of the response."""
+        if self.channel is not None:
+            await self.channel.flow_control.wait()
+
     def _refuse(self, status: bytes = TOO_LARGE) -> None:
         if self.channel is not None:
             self.channel.transport.write(
@@ -96,32 +107,6 @@ class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]
         protocol = super().buildProtocol(peer)
         protocol.requestFactory = BoundedRequest
         return protocol
-
-
-@implementer(interfaces.IPushProducer)
-class FlowControl:
-    """Tracks whether the client reads: the transport pauses it while the send buffer is full."""
-
-    def __init__(self) -> None:
-        self._writable = asyncio.Event()
-        self._writable.set()
-
-    @property
-    def is_writable(self) -> bool:
-        return self._writable.is_set()
-
-    async def wait(self) -> None:
-        await self._writable.wait()
-
-    def pauseProducing(self) -> None:
-        self._writable.clear()
-
-    def resumeProducing(self) -> None:
-        self._writable.set()
-
-    def stopProducing(self) -> None:
-        """Release the waiting senders: the client is gone."""
-        self._writable.set()
 
 
 class BoundedWebSocketProtocol(WebSocketProtocol):  # type: ignore[misc]
@@ -195,4 +180,6 @@ class BoundedServer(Server):  # type: ignore[misc]
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         if message["type"] == "websocket.send":
             await protocol.flow_control.wait()
+        elif message["type"] == "http.response.body":
+            await protocol.wait_until_writable()
         await super().handle_reply(protocol, message)

@@ -12,7 +12,7 @@ from asgiref.testing import ApplicationCommunicator
 from pytest_django import Settings
 
 from whatsapp_orgs.server import request_slots
-from whatsapp_orgs.server.handler import POOL_THREADS, ThreadHandler
+from whatsapp_orgs.server.handler import BLOCK_BYTES, POOL_THREADS, ThreadHandler
 from whatsapp_orgs.server.request_slots import RequestSlots, ServerBusy
 from whatsapp_orgs.tests.support import handler_urls
 
@@ -183,3 +183,61 @@ async def test_disconnect_within_the_body_calls_no_view(handler: ThreadHandler) 
     await request.send_input({"type": "http.disconnect"})
     await request.wait(SECONDS)
     assert request.output_queue.empty()
+
+
+async def start_large_stream(handler: ThreadHandler) -> tuple[Any, asyncio.Event, list[int]]:
+    """Start a large response to a client that reads once the event is set. Return what it read."""
+    reading, sizes = asyncio.Event(), list[int]()
+    requests: asyncio.Queue[Any] = asyncio.Queue()
+    requests.put_nowait({"type": "http.request"})
+
+    async def send(message: Any) -> None:
+        await reading.wait()
+        sizes.append(len(message.get("body", b"")))
+
+    scope = start_request(handler, "/large-stream").scope
+    request = asyncio.ensure_future(handler(scope, requests.get, send))
+    request.add_done_callback(lambda _: None)
+    return (request, requests), reading, sizes
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_large_stream_is_made_as_the_client_reads(handler: ThreadHandler) -> None:
+    (request, _), reading, sizes = await start_large_stream(handler)
+    await until(lambda: handler.slots.lent == 1)
+    assert len(handler_urls.produced) <= 3
+    assert handler.slots.taken == 0, "others may run while the client is waited for"
+    reading.set()
+    async with asyncio.timeout(SECONDS):
+        await request
+    assert sum(sizes) == handler_urls.LARGE_BLOCKS * BLOCK_BYTES
+    assert max(sizes) == BLOCK_BYTES
+    assert (handler.slots.taken, handler.slots.lent) == (0, 0)
+    await acquire(handler_urls.finished)
+
+
+async def test_stream_ends_when_the_client_disconnects(handler: ThreadHandler) -> None:
+    (request, requests), reading, _ = await start_large_stream(handler)
+    await until(lambda: handler.slots.lent == 1)
+    requests.put_nowait({"type": "http.disconnect"})
+    async with asyncio.timeout(SECONDS):
+        await request
+    reading.set()
+    await acquire(handler_urls.finished)
+    assert len(handler_urls.produced) <= 4
+    await until(lambda: (handler.slots.taken, handler.slots.lent) == (0, 0))
+
+
+async def test_stream_that_fails_is_never_complete(handler: ThreadHandler) -> None:
+    request = start_request(handler, "/broken-stream")
+    await request.send_input({"type": "http.request"})
+    with pytest.raises(ArithmeticError):
+        await request.wait(SECONDS)
+    parts = [request.output_queue.get_nowait() for _ in range(request.output_queue.qsize())]
+    assert [part["type"] for part in parts][0] == "http.response.start"
+    assert all(part.get("more_body", True) for part in parts)

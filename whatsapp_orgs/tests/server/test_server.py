@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from whatsapp_orgs.server.serving import BoundedServer, FlowControl
+import pytest
+
+from whatsapp_orgs.server.flow_control import FlowControl
+from whatsapp_orgs.server.serving import BoundedServer
 
 
 class Client:
@@ -18,6 +21,9 @@ class Client:
     def handle_reply(self, message: dict[str, Any]) -> None:
         self.sent.append(message)
 
+    async def wait_until_writable(self) -> None:
+        await self.flow_control.wait()
+
 
 def server_of(client: Client) -> BoundedServer:
     server = BoundedServer(application=None, endpoints=["none"])
@@ -25,10 +31,16 @@ def server_of(client: Client) -> BoundedServer:
     return server
 
 
-async def test_full_send_buffer_makes_the_sender_wait() -> None:
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "websocket.send", "text": "{}"},
+        {"type": "http.response.body", "body": b"a line", "more_body": True},
+    ],
+)
+async def test_full_send_buffer_makes_the_sender_wait(message: dict[str, Any]) -> None:
     client = Client()
     server = server_of(client)
-    message = {"type": "websocket.send", "text": "{}"}
     await server.handle_reply(client, message)
     client.flow_control.pauseProducing()
     sending = asyncio.create_task(server.handle_reply(client, message))
