@@ -59,6 +59,13 @@ class StoreBackend(ABC):
         """
 
     @abstractmethod
+    def linked_lid(self, organization_id: int, store: str) -> str:
+        """Return that number's LID (digits), "" for none.
+
+        Raises StoreDamaged, StoreUnusable.
+        """
+
+    @abstractmethod
     def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str | None:
         """Return WhatsApp's id of the message that was sent with a secret of our own, "" for none.
 

@@ -61,6 +61,10 @@ class FolderBackend(StoreBackend):
         rows = self._read(organization_id, store, "SELECT jid FROM whatsmeow_device LIMIT 1")
         return number_of(rows[0][0]) if rows else ""
 
+    def linked_lid(self, organization_id: int, store: str) -> str:
+        rows = self._read(organization_id, store, "SELECT lid FROM whatsmeow_device LIMIT 1")
+        return number_of(rows[0][0] or "") if rows else ""
+
     def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str | None:
         query = "SELECT message_id FROM whatsmeow_message_secrets WHERE key = ?"
         rows = self._read(organization_id, store, query, secret)

@@ -82,6 +82,11 @@ class SchemaBackend(StoreBackend):
         rows = self._read(organization_id, store, "whatsmeow_device", query)
         return number_of(rows[0][0]) if rows else ""
 
+    def linked_lid(self, organization_id: int, store: str) -> str:
+        query = "SELECT lid FROM {} LIMIT 1"
+        rows = self._read(organization_id, store, "whatsmeow_device", query)
+        return number_of(rows[0][0] or "") if rows else ""
+
     def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str | None:
         query = "SELECT message_id FROM {} WHERE key = %s"
         rows = self._read(organization_id, store, SECRETS_TABLE, query, secret)

@@ -51,6 +51,14 @@ def test_secrets_are_numbered_in_the_order_of_their_messages(stores: Stores) -> 
     assert store_backend().message_secrets(7, STORE, newest, newest + 10) == []
 
 
+def test_own_lid_is_read_without_its_device_number(stores: Stores) -> None:
+    assert store_backend().linked_lid(8, STORE) == ""
+    stores.link(7, STORE)
+    assert store_backend().linked_lid(7, STORE) == "1"
+    stores.write(7, STORE, "UPDATE whatsmeow_device SET lid = NULL")
+    assert store_backend().linked_lid(7, STORE) == ""
+
+
 def test_missing_id_proves_nothing_when_the_device_is_gone(stores: Stores) -> None:
     assert store_backend().sent_message_id(8, STORE, b"a") is None
     create_table(stores)

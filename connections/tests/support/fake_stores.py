@@ -47,6 +47,9 @@ class FakeStores(StoreBackend):
             raise StoreDamaged
         return self.content.get((organization_id, store), "")
 
+    def linked_lid(self, organization_id: int, store: str) -> str:
+        return ""
+
     def sent_message_id(self, organization_id: int, store: str, secret: bytes) -> str:
         return ""
 

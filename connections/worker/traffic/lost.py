@@ -7,6 +7,7 @@ import logging
 
 from connections.actions import Fence
 from connections.stores import StoreDamaged, StoreUnavailable, StoreUnusable
+from connections.stores.jids import number_of
 from connections.worker import spools
 from connections.worker.message_port import StoredSecret
 from connections.worker.tasks.connection_task import ConnectionTask
@@ -91,7 +92,9 @@ class LostMessages:
         while checked < upto:
             rows = await context.to_thread(context.stores.message_secrets, *key, checked, upto)
             checked = rows[-1].row if rows else upto
-            secrets = [StoredSecret(*row) for row in rows]
+            own = await context.to_thread(context.stores.linked_lid, *key)
+            # What one writes to oneself is no message of a person. That chat has the own LID.
+            secrets = [StoredSecret(*row) for row in rows if number_of(row.chat) != own]
             await context.db(context.port.record_secrets, fence, secrets, checked)
         self._checked[key] = checked
 
