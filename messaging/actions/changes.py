@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from events import log
 from events.log import NewEvent
 from events.models import EventType
 from messaging.actions.descriptions import describe_person, storable
@@ -62,6 +63,31 @@ def apply(
     return Change(
         [NewEvent(EventType.MESSAGE_EDITED, {**data, "text": {"body": body}}, subject)], target
     )
+
+
+def apply_own_edit(edit: Message) -> None:
+    """Store what a message of ours says after an edit of it was sent, with its event.
+
+    The caller holds the lock of outboxes.py. WhatsApp tells us of edits on other devices only.
+    """
+    body, reference = edit.content["edit"].get("body"), edit.content["edit"].get("target")
+    if body is None or reference is None:
+        return  # What it says was erased.
+    named = {"contact": edit.contact_id, "public_id": reference["messageId"]}
+    target = Message.objects.filter(**named, erased_at=None).first()
+    if target is None:
+        return
+    target.content = _edited(target, body)
+    target.save(update_fields=["content"])
+    data = {
+        "id": target.public_id,
+        "whatsappId": target.whatsapp_id,
+        "from": describe_person(edit.contact),
+        "fromMe": True,
+        "text": {"body": body},
+    }
+    event = NewEvent(EventType.MESSAGE_EDITED, data, target.public_id)
+    log.append(edit.organization_id, [event])
 
 
 def _target(contact: Contact, record: Mapping[str, Any], rows: Sequence[Message]) -> Message | None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from connections.actions import Fence
 from connections.models import Worker
 from connections.worker.message_port import Interrupted, Outgoing, SendOutcome
-from messaging.actions import contacts, outboxes, receipts, statuses
+from messaging.actions import changes, contacts, outboxes, receipts, statuses
 from messaging.actions.contacts import Address
 from messaging.actions.dispatch import outgoing_of
 from messaging.models import Message, Outbox
@@ -81,6 +81,8 @@ def _accept(message: Message, outcome: SendOutcome) -> None:
     message.contact.save(update_fields=["last_sent_at"])
     statuses.set_state(message, State.SENT)
     statuses.save(message.organization_id, [message], "whatsapp_id", "happened_at")
+    if message.type == "edit":
+        changes.apply_own_edit(message)
     receipts.apply_early(message.organization_id, [message])
 
 

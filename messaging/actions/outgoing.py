@@ -19,6 +19,7 @@ from messaging import quotas
 from messaging.actions import contacts, outboxes, statuses
 from messaging.actions.contacts import Address
 from messaging.models import (
+    ABOUT_MESSAGES,
     MEDIA_MESSAGES,
     UNSENT_STATES,
     WAITING_STATES,
@@ -33,6 +34,7 @@ from messaging.refusals import (
     Inactive,
     KeyReused,
     MediaNotReady,
+    MessageRefused,
     NotCancellable,
     NotResendable,
     QueueFull,
@@ -139,21 +141,30 @@ def resend(organization_id: int, message_id: int, actor: Actor) -> Message:
     _require_room(_lock(organization_id, actor), actor)
     found = Message.objects.select_related("contact", "media")
     earlier = found.get(organization=organization_id, pk=message_id)
-    outgoing = earlier.direction == Message.Direction.OUT
-    if not outgoing or earlier.state not in RESENDABLE or earlier.resent.exists():
-        raise NotResendable
-    media = earlier.media
-    if earlier.type in MEDIA_MESSAGES and (media is None or media.state != Media.State.READY):
-        raise MediaNotReady
+    if refusal := resend_refusal(earlier):
+        raise refusal
     again = Message(
         organization_id=organization_id,
         contact=earlier.contact,
         type=earlier.type,
         content=earlier.content,
-        media=media,
+        media=earlier.media,
         resends=earlier,
     )
     return _create(again, actor)
+
+
+def resend_refusal(message: Message) -> MessageRefused | None:
+    """Return why a message cannot be sent once more, None if it can."""
+    own = message.direction == Message.Direction.OUT and message.type not in ABOUT_MESSAGES
+    if not own or message.state not in RESENDABLE or message.erased_at is not None:
+        return NotResendable()
+    if message.resent.exists():
+        return NotResendable()
+    media = message.media
+    if message.type in MEDIA_MESSAGES and (media is None or media.state != Media.State.READY):
+        return MediaNotReady()
+    return None
 
 
 def _lock(organization_id: int, actor: Actor) -> Organization:

@@ -14,14 +14,12 @@ from messaging.actions import outgoing
 from messaging.admin.page import render_tab
 from messaging.admin.rights import Rights, find_organization, rights_of
 from messaging.admin.rows import row_of, text_of, visible_messages
-from messaging.models import ABOUT_MESSAGES, WAITING_STATES, Media, Message
+from messaging.models import WAITING_STATES, Media, Message
 from messaging.refusals import MessageRefused
 from messaging.waiting import WaitingReasons
 from organizations.access import Permission
 from organizations.admin.base import caller_of
 from organizations.audit_labels import translate_actor
-
-State, Direction = Message.State, Message.Direction
 
 
 @never_cache
@@ -40,7 +38,7 @@ def message_view(request: HttpRequest, organization_id: int, message_id: str) ->
         "name": message.contact.name if rights.texts else "",
         "written_by": translate_actor(message.actor),
         "resent": message.resent.only("public_id", "state").first(),
-        "may_repeat": rights.send and _may_resend(message),
+        "may_repeat": rights.send and outgoing.resend_refusal(message) is None,
         "may_discard": rights.send and message.state in WAITING_STATES,
     }
     return render_tab(request, organization, rights, "messaging/message/page.html", context)
@@ -88,17 +86,6 @@ def file_view(request: HttpRequest, organization_id: int, message_id: str) -> Ht
     if media is None or media.state != Media.State.READY:
         raise Http404
     return redirect(file_addresses.path_of(media))
-
-
-def _may_resend(message: Message) -> bool:
-    """Return whether the message did not go out for sure, and can be made again."""
-    return (
-        message.direction == Direction.OUT
-        and message.state in outgoing.RESENDABLE
-        and message.type not in ABOUT_MESSAGES
-        and not message.resent.exists()
-        and (message.media is None or message.media.state == Media.State.READY)
-    )
 
 
 def _find(organization_id: int, message_id: str) -> Message:

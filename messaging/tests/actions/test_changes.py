@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from messaging.models import Message, MessagingSettings
 from messaging.tests.support.linked import ANA, BEA, Linked, reread
@@ -134,3 +135,32 @@ def test_edit_without_a_text_or_target_holds_up_nothing(linked: Linked) -> None:
     linked.store(message(ANA, type="edit", edit={}), message(BEA, type="reaction", reaction=None))
     linked.store(message(ANA))
     assert Message.objects.count() == 1
+
+
+def test_own_edit_replaces_the_text_once_it_was_sent(linked: Linked) -> None:
+    sent = linked.send(ANA, "Oi")
+    edit = linked.enqueue(ANA, {"messageId": sent.public_id, "body": "Olá"}, type="edit")
+    linked.take()
+    assert reread(sent).content["text"]["body"] == "Oi"
+    linked.record(edit)
+    assert reread(sent).content["text"] == {"body": "Olá"}
+    told = only(linked)
+    assert (told["id"], told["fromMe"], told["text"]) == (sent.public_id, True, {"body": "Olá"})
+
+
+def test_own_edit_that_was_refused_changes_nothing(linked: Linked) -> None:
+    sent = linked.send(ANA, "Oi")
+    edit = linked.enqueue(ANA, {"messageId": sent.public_id, "body": "Olá"}, type="edit")
+    linked.take()
+    linked.record(edit, error="refused", code=400)
+    assert reread(sent).content["text"]["body"] == "Oi"
+    assert linked.events("message.edited") == []
+
+
+def test_own_edit_of_an_erased_text_does_not_bring_it_back(linked: Linked) -> None:
+    sent = linked.send(ANA, "Oi")
+    edit = linked.enqueue(ANA, {"messageId": sent.public_id, "body": "Olá"}, type="edit")
+    linked.take()
+    Message.objects.filter(pk=sent.pk).update(erased_at=timezone.now(), content={"text": {}})
+    linked.record(edit)
+    assert reread(sent).content == {"text": {}}
