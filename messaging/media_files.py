@@ -7,6 +7,7 @@ encrypted together, so that a file that was cut or put together anew is not read
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 
-from messaging.models import new_public_id
+from messaging.models import PUBLIC_ID_PATTERN, new_public_id
 from organizations.encryption import Undecryptable, decrypt, encrypt
 
 CHUNK_BYTES = 256 * 1024
@@ -96,3 +97,9 @@ def _new_name() -> str:
     """Return a new name in a folder of many, which says nothing."""
     name = new_public_id()
     return f"{name[:2]}/{name}"
+
+
+def is_name(name: str) -> bool:
+    """Return whether a name is one that a stored file gets."""
+    folder, _, file = name.partition("/")
+    return file[:2] == folder and re.fullmatch(PUBLIC_ID_PATTERN, file) is not None

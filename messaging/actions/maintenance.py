@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from messaging.actions import days, expiry, lost, receipts
+from messaging.actions import days, expiry, lost, receipts, stray_files
 from messaging.actions.outgoing import KEEP_KEYS
 from messaging.models import HandledId, IdempotencyKey
 
@@ -20,7 +20,7 @@ def maintain() -> None:
 
 
 def forget() -> None:
-    """Delete what is remembered for a time only, and count the days that are over.
+    """Delete what is remembered for a time only and stray files; count the days that are over.
 
     It reads whole tables, so it is not for every few seconds.
     """
@@ -29,3 +29,4 @@ def forget() -> None:
     now = timezone.now()
     IdempotencyKey.objects.filter(created_at__lt=now - KEEP_KEYS).delete()
     HandledId.objects.filter(at__lt=now - KEEP_HANDLED).delete()
+    stray_files.delete_some()

@@ -635,6 +635,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="media",
+            index=models.Index(fields=["stored_as"], name="media_by_stored_file"),
+        ),
+        migrations.AddIndex(
+            model_name="media",
             index=models.Index(
                 condition=models.Q(("state", "pending")),
                 fields=["next_try_at"],

@@ -44,7 +44,8 @@ class Media(models.Model):
         indexes = [
             models.Index(
                 fields=["next_try_at"], condition=models.Q(state="pending"), name="media_to_fetch"
-            )
+            ),
+            models.Index(fields=["stored_as"], name="media_by_stored_file"),
         ]
 
     def __str__(self) -> str:
