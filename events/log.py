@@ -58,6 +58,13 @@ def append(organization_id: int, events: Iterable[NewEvent]) -> list[Event]:
 
 def _reserve(organization_id: int, count: int) -> int:
     """Lock the counter and raise it. Return the sequence before the first new event."""
+    before = lock(organization_id)
+    EventCounter.objects.filter(organization=organization_id).update(last=before + count)
+    return before
+
+
+def lock(organization_id: int) -> int:
+    """Lock an organization's log until the transaction ends. Return its newest sequence."""
     counters = EventCounter.objects.select_for_update().filter(organization=organization_id)
     counter = counters.first()
     if counter is None:
@@ -65,9 +72,7 @@ def _reserve(organization_id: int, count: int) -> int:
             [EventCounter(organization_id=organization_id)], ignore_conflicts=True
         )
         counter = counters.get()
-    before = counter.last
-    counters.update(last=before + count)
-    return before
+    return counter.last
 
 
 def read(

@@ -8,4 +8,4 @@ class MessagingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from messaging import media_cleanup  # noqa: F401
+        from messaging import media_cleanup, organization_deletion  # noqa: F401

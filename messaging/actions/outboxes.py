@@ -3,7 +3,7 @@
 So a batch from WhatsApp, an outcome and a request never overlap in one organization: receipts meet
 the id that is being stored, contacts are merged once, and rows are locked in any order without a
 deadlock. Before it come, where they are needed, the locks of users, organization and connection;
-after it the counter of the log.
+after it the counter of the log. `messaging/organization_deletion.py` takes all of them.
 """
 
 from __future__ import annotations
