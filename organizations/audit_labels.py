@@ -18,6 +18,15 @@ CODE_LABELS = {
     "read": _("read"),
     "manage": _("manage"),
 }
+SETTING = re.compile(r"(?P<name>\w+): (?P<before>\w+) → (?P<after>\w+)")
+SETTING_LABELS = {
+    "messages_per_minute": _("Messages a minute"),
+    "new_recipients_per_day": _("New people in 24 hours"),
+    "retention_days": _("Days to keep messages"),
+    "erase_delivered_texts": _("Erase texts once they are delivered"),
+    "groups": _("Keep messages of groups"),
+}
+VALUE_LABELS = {"True": _("yes"), "False": _("no"), "None": _("as in the installation")}
 OF_MEMBERS = frozenset(
     ("member_added", "member_changed", "member_removed", "member_invited")
     + ("invitation_withdrawn", "invitation_declined")
@@ -61,12 +70,21 @@ def translate_detail(entry: AuditEntry) -> str:
     if entry.action in OF_MEMBERS:
         name, colon, roles = stored.rpartition(": ")
         return name + colon + _translate_each(roles, CODE_LABELS)
+    if entry.action == actions.MESSAGE_SETTINGS_CHANGED:
+        return SETTING.sub(_translate_setting, stored)
     if entry.action == actions.TOKEN_CREATED and (found := NEW_TOKEN.fullmatch(stored)):
         scope = gettext(CODE_LABELS[found["scope"]]) + found["more"]
         fields = found.groupdict() | {"scope": scope}
         text = gettext("{name} ({scope}) for {user}") if found["user"] else "{name} ({scope})"
         return text.format(**fields)
     return stored
+
+
+def _translate_setting(found: re.Match[str]) -> str:
+    """Return `name: old → new` with the setting's label, and with its values in words."""
+    name = gettext(SETTING_LABELS.get(found["name"], found["name"]))
+    values = (found["before"], found["after"])
+    return f"{name}: {ARROW.join(gettext(VALUE_LABELS.get(value, value)) for value in values)}"
 
 
 def _translate_each(stored: str, labels: dict[str, str]) -> str:

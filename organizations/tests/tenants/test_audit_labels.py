@@ -18,6 +18,21 @@ def newest() -> str:
     return audit_labels.translate_detail(AuditEntry.objects.all()[0])
 
 
+def test_changed_settings_have_the_labels_of_their_page(organization: Organization) -> None:
+    AuditEntry.objects.create(
+        organization=organization,
+        action=AuditEntry.Action.MESSAGE_SETTINGS_CHANGED,
+        detail="messages_per_minute: None → 20, groups: False → True, retired: 1 → 2",
+        actor="bob",
+    )
+    assert newest() == (
+        "Messages a minute: as in the installation → 20, Keep messages of groups: no → yes, "
+        "retired: 1 → 2"
+    )
+    with translation.override("pt-br"):
+        assert newest().startswith("Mensagens por minuto: ")
+
+
 def test_detail_is_translated(organization: Organization, bob: User) -> None:
     maker = Actor("bob", bob)
     with translation.override("pt-br"):
