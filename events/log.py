@@ -6,7 +6,7 @@ sequence never misses a smaller one that commits later, and a cursor is one numb
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,8 @@ from django.utils import timezone
 
 from events import notifications
 from events.models import Event, EventCounter, EventType
+
+REDACTED_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,19 @@ def last_sequence(organization_id: int) -> int:
     return counter.last if counter else 0
 
 
-def redact(organization_id: int, subject: str, keys: Collection[str]) -> None:
-    """Remove keys from the data of all events about a message, as when a text is erased."""
-    for event in Event.objects.filter(organization=organization_id, subject=subject):
-        event.data = {key: value for key, value in event.data.items() if key not in keys}
-        event.save(update_fields=["data"])
+def redact(
+    events: QuerySet[Event],
+    kept: Collection[str],
+    matches: Callable[[Mapping[str, Any]], bool] = lambda data: True,
+) -> None:
+    """Remove all but some keys from the data of events, as when texts are erased.
+
+    `matches`: whether an event with this data is one of them.
+    """
+    last = 0
+    while page := list(events.filter(pk__gt=last).order_by("pk")[:REDACTED_AT_ONCE]):
+        last = page[-1].pk
+        found = [event for event in page if matches(event.data)]
+        for event in found:
+            event.data = {key: value for key, value in event.data.items() if key in kept}
+        Event.objects.bulk_update(found, ["data"], batch_size=100)

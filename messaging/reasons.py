@@ -35,6 +35,7 @@ SENTENCES = {
     "expired": _("It could not be sent in time."),
     "cancelled": _("It was cancelled before it was sent."),
     "dropped": _("It was held after a new link, and dropped by a person."),
+    "erased": _("What it says was erased before it was sent."),
 }
 """The sentence of each reason."""
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from connections import broadcast
 from messaging.actions import outgoing
+from messaging.actions.erasure import require_owner
 from messaging.models import MessagingSettings
 from organizations.access import Actor, Permission
 from organizations.audit import Action, log_audit
@@ -69,6 +70,14 @@ def set_sending(organization: Organization, allowed: bool, actor: Actor) -> None
     log_audit(Action.SENDING_ALLOWED if allowed else Action.SENDING_STOPPED, locked, actor)
     if allowed:
         broadcast.notify_outbox(locked.pk)
+
+
+@transaction.atomic
+def record_export(organization: Organization, actor: Actor) -> None:
+    """Audit that an owner exports all messages. Raises PermissionDenied."""
+    locked = lock_organization(organization, actor, Permission.MANAGE)
+    require_owner(actor, locked)
+    log_audit(Action.MESSAGES_EXPORTED, locked, actor)
 
 
 @transaction.atomic

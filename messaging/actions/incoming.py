@@ -103,6 +103,8 @@ class _Inbox:
 
     def _is_kept(self, record: Record) -> bool:
         """Return whether a record is stored; remember the id of one that is dropped knowingly."""
+        if storable_id(record["id"]) in self._handled:
+            return False
         shared = record.get("group", False)
         wanted = not shared or (self._groups and record["chat"].endswith(GROUP_SERVER))
         silent = record.get("type") in SILENT_TYPES

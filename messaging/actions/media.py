@@ -101,12 +101,12 @@ def to_fetch(connection_ids: Collection[int], limit: int) -> list[MediaFetch]:
 def record_fetched(fetch: MediaFetch, data: bytes, error: str) -> None:
     """Store media that was fetched, or why it was not, with its event."""
     if error:
-        return _record_failure(fetch.media_id, error)
+        return _record_failure(fetch, error)
     if len(data) > max_bytes():
-        return _record_failure(fetch.media_id, "too_large")
+        return _record_failure(fetch, "too_large")
     file = media_files.save([data], max_bytes())
     try:
-        kept = _keep(fetch.media_id, file)
+        kept = _keep(fetch, file)
     except BaseException:
         media_files.delete(file.name)
         raise
@@ -115,9 +115,9 @@ def record_fetched(fetch: MediaFetch, data: bytes, error: str) -> None:
 
 
 @transaction.atomic
-def _keep(media_id: int, file: StoredFile) -> bool:
+def _keep(fetch: MediaFetch, file: StoredFile) -> bool:
     """Store a fetched file. Return False when it is not kept."""
-    media = _lock_pending(media_id)
+    media = _lock_pending(fetch)
     if media is None:
         return False
     if not _has_room(media.organization_id, file.size):
@@ -131,9 +131,9 @@ def _keep(media_id: int, file: StoredFile) -> bool:
 
 
 @transaction.atomic
-def _record_failure(media_id: int, error: str) -> None:
+def _record_failure(fetch: MediaFetch, error: str) -> None:
     """Try again later, or give up."""
-    media = _lock_pending(media_id)
+    media = _lock_pending(fetch)
     if media is None:
         return
     media.tries += 1
@@ -144,9 +144,11 @@ def _record_failure(media_id: int, error: str) -> None:
     media.save(update_fields=["tries", "next_try_at"])
 
 
-def _lock_pending(media_id: int) -> Media | None:
-    pending = Media.objects.select_for_update().filter(pk=media_id, state=State.PENDING)
-    return pending.first()
+def _lock_pending(fetch: MediaFetch) -> Media | None:
+    """Lock the organization's messages; return media that is still to be fetched."""
+    if outboxes.lock(fetch.connection_id) is None:
+        return None
+    return Media.objects.filter(pk=fetch.media_id, state=State.PENDING).first()
 
 
 def _end(media: Media, state: Media.State, reason: str) -> None:

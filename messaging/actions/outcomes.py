@@ -116,8 +116,11 @@ def _set_unknown(message: Message, outcome: SendOutcome) -> None:
 def requeue(message: Message, reason: str, *fields: str) -> None:
     """Queue a message again; the waits between the tries grow.
 
-    One that another number was to send fails instead.
+    One that another number was to send fails instead, and one that was erased is cancelled.
     """
+    if message.erased_at is not None:
+        statuses.set_state(message, State.CANCELLED, "erased")
+        return statuses.save(message.organization_id, [message], *fields)
     outbox = Outbox.objects.get(pk=message.organization_id)
     if message.number and not same_number(message.number, outbox.number):
         statuses.set_state(message, State.FAILED, "number_changed")
@@ -143,7 +146,7 @@ def record_resolved(
     message = _lock_sending(outgoing.fence.connection_id, outgoing.message_id)
     if message is None or message.claim != outgoing.fence.claim:
         return None
-    if error:
+    if error or message.erased_at is not None:
         requeue(message, "not_sent_yet")
         return None
     contact = message.contact

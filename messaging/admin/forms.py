@@ -17,16 +17,12 @@ from organizations.phone_numbers import ForeignCharacters, parse_phone_number
 MAX_NUMBER, MAX_REASON, MAX_KEY = 32, 200, 64
 
 
-class WriteForm(forms.Form):
-    """One text to one number. `key` keeps a form that is sent twice from sending twice."""
+class PersonForm(forms.Form):
+    """The number of a person."""
 
     number = forms.CharField(
-        max_length=MAX_NUMBER, error_messages={"required": lazy("To whom? Write the number.")}
+        max_length=MAX_NUMBER, error_messages={"required": lazy("Write the number.")}
     )
-    text = forms.CharField(
-        strip=False, error_messages={"required": lazy("There is nothing to send: write a text.")}
-    )
-    key = forms.CharField(max_length=MAX_KEY, required=False)
 
     def clean_number(self) -> str:
         try:
@@ -37,6 +33,18 @@ class WriteForm(forms.Form):
             raise forms.ValidationError(
                 _("Write the whole number with + and the country code, like +55 11 98765-4321.")
             ) from error
+
+
+class WriteForm(PersonForm):
+    """One text to one number. `key` keeps a form that is sent twice from sending twice."""
+
+    number = forms.CharField(
+        max_length=MAX_NUMBER, error_messages={"required": lazy("To whom? Write the number.")}
+    )
+    text = forms.CharField(
+        strip=False, error_messages={"required": lazy("There is nothing to send: write a text.")}
+    )
+    key = forms.CharField(max_length=MAX_KEY, required=False)
 
     def clean_text(self) -> str:
         # Browsers send line breaks as CR LF.
@@ -52,6 +60,22 @@ class WriteForm(forms.Form):
 def new_key() -> str:
     """Return a key for a form that is shown."""
     return uuid.uuid4().hex
+
+
+class EraseAllForm(forms.Form):
+    """The organization's name, typed: what follows cannot be undone."""
+
+    name = forms.CharField(required=False)
+
+    def __init__(self, organization: Organization, data: Any = None) -> None:
+        super().__init__(data)
+        self._organization = organization
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        if name != self._organization.name.strip():
+            raise forms.ValidationError(_("This is not the name of the organization."))
+        return name
 
 
 class OpenForm(forms.Form):

@@ -36,6 +36,7 @@ def message_view(request: HttpRequest, organization_id: int, message_id: str) ->
         "row": row_of(message, rights, WaitingReasons(organization.pk)),
         "text": text_of(message) if rights.texts else "",
         "name": message.contact.name if rights.texts else "",
+        "is_person": bool(message.contact.number or message.contact.lid) if rights.erase else False,
         "written_by": translate_actor(message.actor),
         "resent": message.resent.only("public_id", "state").first(),
         "may_repeat": rights.send and outgoing.resend_refusal(message) is None,

@@ -33,6 +33,11 @@ class Rights:
     may_open: bool = False
     opened_until: datetime | None = None
 
+    @property
+    def erase(self) -> bool:
+        """Whether the person exports and erases what is stored; who has opened it does not."""
+        return self.manage and self.texts and self.opened_until is None
+
 
 def find_organization(
     request: HttpRequest, organization_id: int, permission: Permission = Permission.SEE

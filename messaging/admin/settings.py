@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from messaging.actions import decisions
-from messaging.admin.forms import SettingsForm
+from messaging.admin.forms import PersonForm, SettingsForm
 from messaging.admin.page import render_tab
 from messaging.admin.rights import find_organization, rights_of
 from messaging.models import MessagingSettings
@@ -27,11 +27,11 @@ def settings_view(request: HttpRequest, organization_id: int) -> HttpResponse:
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     if request.method != "POST":
         organization = find_organization(request, organization_id)
-        return _page(request, organization, SettingsForm.of(organization))
+        return settings_page(request, organization)
     organization = find_organization(request, organization_id, Permission.MANAGE)
     form = SettingsForm(request.POST)
     if not form.is_valid():
-        return _page(request, organization, form, 400)
+        return settings_page(request, organization, form, status=400)
     values = dict(form.cleaned_data)
     actor = caller_of(request).actor
     allowed = values.pop("operators_read_messages")
@@ -53,12 +53,18 @@ def sending_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     return redirect("message_settings", organization.pk)
 
 
-def _page(
-    request: HttpRequest, organization: Organization, form: SettingsForm, status: int = 200
+def settings_page(
+    request: HttpRequest,
+    organization: Organization,
+    form: SettingsForm | None = None,
+    person: PersonForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
+    """Return the page, with a form that had a problem."""
     context = {
         "tab": "settings",
-        "form": form,
+        "form": form or SettingsForm.of(organization),
+        "person": person,
         "stopped_at": MessagingSettings.of(organization.pk).sending_stopped_at,
         "default_per_minute": project_settings.MESSAGES_PER_MINUTE,
         "default_new_per_day": project_settings.NEW_RECIPIENTS_PER_DAY,

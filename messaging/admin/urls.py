@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.contrib import admin
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 
 import messaging.converters  # noqa: F401
-from messaging.admin import customer, decisions, message, messages, settings, traffic
+from messaging.admin import customer, decisions, erasure, message, messages, settings, traffic
 
 
-def _path(route: str, view: Callable[..., HttpResponse], url_name: str, **fixed: str) -> URLPattern:
+def _path(
+    route: str, view: Callable[..., HttpResponseBase], url_name: str, **fixed: str
+) -> URLPattern:
     """Return a route of the admin site."""
     return path(route, admin.site.admin_view(view), fixed, name=url_name)
 
@@ -32,6 +34,10 @@ organization_urlpatterns = [
     _path("messages/<public_id:message_id>/discard/", message.discard_view, "message_discard"),
     _path("settings/", settings.settings_view, "message_settings"),
     _path("settings/sending/", settings.sending_view, "message_sending"),
+    _path("settings/erase/", erasure.erase_all_view, "messages_erase"),
+    _path("settings/export/", erasure.export_view, "messages_export"),
+    _path("settings/person/", erasure.person_view, "person_find"),
+    _path("settings/person/<int:contact_id>/", erasure.erase_person_view, "person_erase"),
 ]
 
 fleet_urlpatterns = [

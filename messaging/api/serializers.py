@@ -208,6 +208,15 @@ class ReadSerializer(serializers.Serializer[Any]):
     )
 
 
+class EraseContactSerializer(serializers.Serializer[Any]):
+    """The body that erases a person."""
+
+    contact = RecipientField(
+        help_text="A phone number in any spelling, or `…@lid`: somebody who was written to, or who "
+        "has written, before."
+    )
+
+
 class TypingSerializer(serializers.Serializer[Any]):
     """The body that shows typing."""
 

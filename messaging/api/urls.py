@@ -3,7 +3,7 @@
 from django.urls import path
 
 import messaging.converters  # noqa: F401
-from messaging.api import views_feed, views_media, views_messages, views_signals
+from messaging.api import views_data, views_feed, views_media, views_messages, views_signals
 
 urlpatterns = [
     path("media", views_media.MediaUploadView.as_view(), name="api-media-upload"),
@@ -13,6 +13,8 @@ urlpatterns = [
         views_media.MediaFileView.as_view(),
         name="api-media-file",
     ),
+    path("contacts/erase", views_data.EraseContactView.as_view(), name="api-contact-erase"),
+    path("export", views_data.ExportView.as_view(), name="api-export"),
     path("feed", views_feed.FeedView.as_view(), name="api-feed"),
     path("messages", views_messages.MessagesView.as_view(), name="api-messages"),
     path("messages/release", views_messages.ReleaseView.as_view(), name="api-messages-release"),

@@ -20,11 +20,11 @@ from connections.api.errors import Refused
 from messaging import file_addresses, media_files
 from messaging.actions import media as actions
 from messaging.api import schema_media as schema
-from messaging.api.representation import media_json
 from messaging.api.serializers import UploadSerializer
 from messaging.media_types import INLINE, UNKNOWN, Mismatch
 from messaging.models import Media
 from messaging.refusals import UnknownMedia
+from messaging.representation import media_json
 from organizations.access import Permission
 from organizations.api.views import CallerView
 

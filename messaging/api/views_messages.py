@@ -19,10 +19,10 @@ from messaging.actions import outgoing
 from messaging.actions.contacts import Address
 from messaging.actions.outgoing import NewMessage
 from messaging.api import schema_messages as schema
-from messaging.api.representation import full, limits_json, state_of
 from messaging.api.serializers import MessageQuery, NewMessageSerializer, cursor_of
 from messaging.limits import limits_of
 from messaging.models import Message
+from messaging.representation import full, limits_json, state_of
 from messaging.waiting import WaitingReasons
 from organizations.access import DENIED_MESSAGES, MESSAGE_PERMISSIONS, Permission
 from organizations.api.views import CallerView

@@ -443,7 +443,7 @@ class Migration(migrations.Migration):
                     "erased_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="When what it says was erased, as it had arrived.",
+                        help_text="When what it says was erased.",
                         null=True,
                     ),
                 ),

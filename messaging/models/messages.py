@@ -94,7 +94,7 @@ class Message(models.Model):
         help_text="The message that it sends once more.",
     )
     erased_at = models.DateTimeField(
-        null=True, blank=True, help_text="When what it says was erased, as it had arrived."
+        null=True, blank=True, help_text="When what it says was erased."
     )
     tries = models.PositiveSmallIntegerField(default=0)
     claim = models.PositiveBigIntegerField(

@@ -56,6 +56,9 @@ class AuditEntry(models.Model):
             lazy("Waiting messages discarded"),
         )
         TEXTS_OPENED = "texts_opened", lazy("Messages opened by an administrator")
+        CONTACT_ERASED = "contact_erased", lazy("Everything of one person erased")
+        MESSAGES_ERASED = "messages_erased", lazy("All messages erased")
+        MESSAGES_EXPORTED = "messages_exported", lazy("All messages exported")
 
     organization = models.ForeignKey(
         Organization,

@@ -240,6 +240,7 @@ def _messages(organization: Organization) -> dict[str, object]:
         f"{api}/read message_id": received.public_id,
         f"{again} message_id": failed,
         "media_id": media.public_id,
+        "contact_id": contact.pk,
         "signed": "nowhere",
     }
 

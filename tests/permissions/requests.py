@@ -54,6 +54,12 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "POST admin/connections/connection/<int:organization_id>/settings/": lambda scene: {
         "retention_days": 30,
     },
+    "POST admin/connections/connection/<int:organization_id>/settings/erase/": lambda scene: {
+        "name": scene.acme.name,
+    },
+    "POST admin/connections/connection/<int:organization_id>/settings/person/": lambda scene: {
+        "number": "+5511912345678",
+    },
     "POST admin/connections/connection/<int:organization_id>/settings/sending/": lambda scene: {
         "sending": "stop",
     },
@@ -130,6 +136,7 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     f"PATCH {ORGANIZATION}/members/<username:member>": lambda scene: {"role": "viewer"},
     f"POST {ORGANIZATION}/tokens": lambda scene: {"name": "New", "scope": "read"},
     "POST api/v1/tokens": lambda scene: {"name": "New", "scope": "read"},
+    f"POST {ORGANIZATION}/contacts/erase": lambda scene: {"contact": "+5511912345678"},
     f"POST {ORGANIZATION}/typing": lambda scene: {"to": "+5511912345678"},
     f"POST {ORGANIZATION}/media": lambda scene: {"file": SimpleUploadedFile("a.txt", b"text")},
     f"POST {ORGANIZATION}/messages": lambda scene: {

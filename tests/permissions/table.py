@@ -176,6 +176,14 @@ GET      <int:organization_id>/settings/             200  200  200  404  200
 POST     <int:organization_id>/settings/             403  403  302+ 404  302+
 GET      <int:organization_id>/settings/sending/     405  405  405  405  405
 POST     <int:organization_id>/settings/sending/     403  403  302+ 404  302+
+GET      <int:organization_id>/settings/erase/       403  403  200  404  403
+POST     <int:organization_id>/settings/erase/       403  403  302+ 404  403
+GET      <int:organization_id>/settings/export/      405  405  405  405  405
+POST     <int:organization_id>/settings/export/      403  403  200+ 404  403
+GET      <int:organization_id>/settings/person/      405  405  405  405  405
+POST     <int:organization_id>/settings/person/      403  403  302  404  403
+GET      <int:organization_id>/settings/person/<int:contact_id>/ 403  403  200  404  403
+POST     <int:organization_id>/settings/person/<int:contact_id>/ 403  403  302+ 404  403
 [admin/connections/connectionevent/]
 GET,POST .                                           200  200  200  200  200
 GET,POST add/                                        403  403  403  403  403
@@ -257,6 +265,8 @@ MESSAGES = """
 #                                     none; operator's (no owner allows it); owner's to send,
 #                                     to read; superuser's, Acme's; another organization's
 [api/v1/organizations/<int:organization_id>/]
+POST     contacts/erase               403 403 403 200+ 200+ 403  404
+GET      export                       403 403 403 200+ 200+ 403  404
 GET      feed                         403 403 403  200 200  200  404
 POST     media                        403 403 201+ 403 201+ 201+ 404
 GET      media/<public_id:media_id>   403 403 403  200 200  200  404

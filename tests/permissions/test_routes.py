@@ -115,5 +115,5 @@ def answer(scene: Scene, caller: str, client: Client, row: Row, before: dict[str
     client.cookies = cookies
     login = response.status_code == 302 and response["Location"].startswith("/admin/login/")
     changed = "+" if all_rows() != before else ""
-    leaked = "!" if leaks(caller, response.content.decode(errors="replace")) else ""
+    leaked = "!" if leaks(caller, response.getvalue().decode(errors="replace")) else ""
     return ("login" if login else str(response.status_code)) + changed + leaked
