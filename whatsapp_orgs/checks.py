@@ -70,6 +70,12 @@ def production_problems() -> Iterator[tuple[str, str]]:
     for origin in settings.CSRF_TRUSTED_ORIGINS:
         if not origin.startswith("https://"):
             yield "E007", f"CSRF_TRUSTED_ORIGINS has {origin!r}: name https:// origins only."
+    if settings.WEBHOOKS_ALLOW_PRIVATE and not settings.WEBHOOKS_ALLOWED_HOSTS:
+        yield (
+            "E008",
+            "WEBHOOKS_ALLOW_PRIVATE opens the whole network of this service to its users: name the "
+            "hosts in WEBHOOKS_ALLOWED_HOSTS.",
+        )
 
 
 def _key_problem(key: str) -> str | None:

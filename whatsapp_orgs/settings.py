@@ -415,6 +415,11 @@ SEND_TIMEOUT_SECONDS = positive_number("SEND_TIMEOUT_SECONDS", 30)
 # How long only answers are sent after WhatsApp has refused a first message (463).
 REPLIES_ONLY_SECONDS = positive_number("REPLIES_ONLY_SECONDS", 3600)
 
+# Whether webhooks and files by link may have addresses on our own network, and plain http; a list
+# of hosts limits that to those, and production needs one (outbound/policy.py).
+WEBHOOKS_ALLOW_PRIVATE = boolean("WEBHOOKS_ALLOW_PRIVATE", default=False)
+WEBHOOKS_ALLOWED_HOSTS = env.list("WEBHOOKS_ALLOWED_HOSTS", default=[])
+
 # --- Limits ---------------------------------------------------------------------------------------
 # New attempts within ten minutes. WhatsApp bans numbers with too many. Repeated requests for a
 # running attempt do not count.
@@ -476,6 +481,8 @@ LOGGING = {
         # Its lines hold the path and the query of a request.
         "daphne.http_protocol": {"level": "WARNING"},
         "daphne.server": {"level": "WARNING"},
+        # Their lines hold requests to webhooks, and what those answer.
+        "httpcore": {"level": "WARNING"},
         # Three lines with the server's address for each attempt; we log outages ourselves.
         "psycopg.pool": {"level": "ERROR"},
         # Four lines for each login at INFO; failed logins are warnings.

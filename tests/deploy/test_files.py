@@ -260,7 +260,7 @@ def test_image_has_every_import_and_no_secret() -> None:
     apps = {name.split(".")[0] for name in settings.INSTALLED_APPS}
     own = {name for name in apps if (ROOT / name).is_dir()}
     assert own <= taken
-    assert {"templates", "static", "manage.py", "requirements.lock"} <= taken
+    assert {"outbound", "templates", "static", "manage.py", "requirements.lock"} <= taken
     assert {".env", "deploy", "var", "tests"} & taken == set()
     assert all((ROOT / name).exists() for name in taken)
 

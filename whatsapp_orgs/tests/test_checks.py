@@ -81,6 +81,7 @@ def test_weak_key_is_refused(production: Settings, key: str, words: str) -> None
         ("WHATSAPP_SERVER", "simulator", "set WHATSAPP_SERVER=live"),
         ("SESSION_COOKIE_SECURE", False, "plain HTTP"),
         ("CSRF_COOKIE_SECURE", False, "plain HTTP"),
+        ("WEBHOOKS_ALLOW_PRIVATE", True, "in WEBHOOKS_ALLOWED_HOSTS"),
         ("CSRF_TRUSTED_ORIGINS", ["http://orgs.example.com"], "https:// origins only"),
     ],
 )
@@ -92,6 +93,12 @@ def test_unsafe_setting_is_refused(
     assert words in line and "\n" not in line
     with pytest.raises(ImproperlyConfigured, match="PRODUCTION is set, and this is not safe:\n  "):
         refuse_bad_start()
+
+
+def test_private_webhooks_to_named_hosts_are_accepted(production: Settings) -> None:
+    production.WEBHOOKS_ALLOW_PRIVATE = True
+    production.WEBHOOKS_ALLOWED_HOSTS = ["crm.internal.example.com"]
+    assert lines() == []
 
 
 @pytest.mark.parametrize("name", ["DATA_DIR", "AUTH_SESSIONS_DIR"])

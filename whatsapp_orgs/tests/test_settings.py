@@ -115,7 +115,11 @@ def test_unknown_whatsapp_server_is_refused(value: str, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "name", ["DEBUG", "EMBEDDED_WORKER", "PRODUCTION", "REQUIRE_SECOND_FACTOR", "TRUST_PROXY"]
+    "name",
+    [
+        *("DEBUG", "EMBEDDED_WORKER", "PRODUCTION", "REQUIRE_SECOND_FACTOR", "TRUST_PROXY"),
+        "WEBHOOKS_ALLOW_PRIVATE",
+    ],
 )
 def test_boolean_accepts_only_known_words(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for value, meaning in {"true": True, "1": True, "On": True, "no": False, "0": False}.items():
@@ -181,6 +185,7 @@ def test_defaults_are_safe(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["DEBUG"] is False
     assert "*" not in found["ALLOWED_HOSTS"]
     assert found["WHATSAPP_SERVER"] == "live"
+    assert found["WEBHOOKS_ALLOW_PRIVATE"] is False
     assert found["AUTH_SESSIONS_DIR"].parent == found["DATA_DIR"]
 
 
