@@ -65,5 +65,10 @@ def _check(check: Callable[[], T]) -> T:
     try:
         return check()
     finally:
-        if database.vendor != "sqlite" and not database.in_atomic_block:
-            database.close_if_unusable_or_obsolete()
+        free_database()
+
+
+def free_database() -> None:
+    """Return the database connection to its pool, unless a transaction runs."""
+    if database.vendor != "sqlite" and not database.in_atomic_block:
+        database.close_if_unusable_or_obsolete()

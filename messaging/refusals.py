@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+from outbound.errors import RequestFailed
+
 
 class MessageRefused(Exception):
     """A request that changes nothing. `status`: of HTTP; `code`: for software."""
@@ -114,6 +116,28 @@ class UnknownMedia(MessageRefused):
 class MediaNotReady(MessageRefused):
     code = "media_not_ready"
     text = _("This file is not stored, so it cannot be sent.")
+
+
+class LinkFailed(MessageRefused):
+    """The file at a link could not be fetched. `failure`: why."""
+
+    status = 422
+    code = "media_not_fetched"
+    text = _("The file at the link could not be fetched.")
+
+    def __init__(self, failure: RequestFailed) -> None:
+        super().__init__()
+        self.failure = failure
+
+    @property
+    def sentence(self) -> str:
+        return f"{super().sentence} {self.failure.sentence}"
+
+
+class TooManyLinks(MessageRefused):
+    status = 429
+    code = "too_many_links"
+    text = _("Too many files are fetched from links at the moment. Try again in a few seconds.")
 
 
 class MediaInUse(MessageRefused):

@@ -71,7 +71,8 @@ class NewMessage:
     """A message to send. `to`: the recipient; `body`: the object of its type, as the API takes it.
 
     `context`: the public id of the message that it answers, or "". `media`: the public id of the
-    file that it carries, or "". `key`: the caller's Idempotency-Key, or "".
+    file that it carries, or ""; `link`: where that file is to be fetched, or "" (links.py). `key`:
+    the caller's Idempotency-Key, or "".
     """
 
     to: Address
@@ -81,13 +82,14 @@ class NewMessage:
     expires_at: datetime | None = None
     on_unknown: str = Message.OnUnknown.KEEP.value
     media: str = ""
+    link: str = ""
     key: str = ""
 
     @property
     def body_hash(self) -> str:
         """Return the digest of all that the caller asked for."""
         asked = [
-            *(self.to.number, self.to.lid, self.type, dict(self.body), self.media),
+            *(self.to.number, self.to.lid, self.type, dict(self.body), self.link or self.media),
             *(self.context, self.on_unknown),
             self.expires_at.isoformat() if self.expires_at else "",
         ]
@@ -101,10 +103,8 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
 
     Raises messaging.refusals, and PermissionDenied when the actor's right has ended.
     """
-    organization = _lock(organization_id, actor)
-    if new.key and (earlier := _earlier(organization_id, new)):
+    if earlier := admit(organization_id, new, actor):
         return earlier
-    _require_room(organization, actor)
     now = timezone.now()
     if new.expires_at is not None and not now < new.expires_at <= now + MAX_EXPIRY:
         raise BadExpiry
@@ -130,6 +130,19 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
             message=message,
         )
     return message
+
+
+@transaction.atomic
+def admit(organization_id: int, new: NewMessage, actor: Actor) -> Message | None:
+    """Return the message that a request with this key made before, None if this is the first one.
+
+    Raises KeyReused, what refuses any message for now, and PermissionDenied.
+    """
+    organization = _lock(organization_id, actor)
+    earlier = _earlier(organization_id, new) if new.key else None
+    if earlier is None:
+        _require_room(organization, actor)
+    return earlier
 
 
 @transaction.atomic

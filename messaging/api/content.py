@@ -21,11 +21,13 @@ from organizations.api.serializers import (
     StrictCharField,
 )
 from organizations.phone_numbers import format_phone_number
+from outbound.addresses import MAX_URL_BYTES
 
 CAPTION_LENGTH, LINE_LENGTH = 1024, 250
 EMPTY_TEXT = _("Write something more than spaces.")
 ONE_EMOJI = _("It must be one emoji, or empty to take a reaction back.")
 NOT_A_NUMBER = _("It must be a number.")
+ID_OR_LINK = _("Give the id of an uploaded file, or a link to one, and not both.")
 
 
 class TextField(StrictCharField):
@@ -63,21 +65,33 @@ class TextSerializer(serializers.Serializer[Any]):
     body = TextField(max_length=TEXT_LENGTH)
 
 
-class UploadedFileSerializer(serializers.Serializer[Any]):
-    """A file that was uploaded before."""
+class FileSerializer(serializers.Serializer[Any]):
+    """A file: one that was uploaded before, or a link to one."""
 
     id = serializers.RegexField(
-        f"^{PUBLIC_ID_PATTERN}$", help_text="The id that the upload was answered with."
+        f"^{PUBLIC_ID_PATTERN}$",
+        required=False,
+        help_text="The id that the upload was answered with; or `link` instead.",
+    )
+    link = StrictCharField(
+        max_length=MAX_URL_BYTES,
+        required=False,
+        help_text="Where the file is: a public address with https, from which it is fetched now.",
     )
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("id" in attrs) == ("link" in attrs):
+            raise serializers.ValidationError({"id": [gettext(ID_OR_LINK)]})
+        return attrs
 
-class CaptionedSerializer(UploadedFileSerializer):
+
+class CaptionedSerializer(FileSerializer):
     """A picture or a film, with a text below it."""
 
     caption = TextField(max_length=CAPTION_LENGTH, required=False)
 
 
-class AudioSerializer(UploadedFileSerializer):
+class AudioSerializer(FileSerializer):
     """A sound."""
 
     voice = StrictBooleanField(
@@ -154,7 +168,7 @@ CONTENT: dict[str, type[serializers.Serializer[Any]]] = {
     "video": CaptionedSerializer,
     "audio": AudioSerializer,
     "document": DocumentSerializer,
-    "sticker": UploadedFileSerializer,
+    "sticker": FileSerializer,
     "location": LocationSerializer,
     "contacts": CardsSerializer,
     "reaction": ReactionSerializer,

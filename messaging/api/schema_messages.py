@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from django.utils.translation import override
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from messaging import refusals
 from messaging.api import schema_responses as responses
 from messaging.api import serializers
-from messaging.api.content import CONTENT, ONE_EMOJI
+from messaging.api.content import CONTENT, ID_OR_LINK, ONE_EMOJI
 from messaging.refusals import MessageRefused
 from organizations.access import DENIED_MESSAGES, Permission
 from organizations.api.schema import (
@@ -22,6 +25,7 @@ from organizations.api.schema import (
     invalid,
 )
 from organizations.phone_numbers import INVALID
+from outbound.errors import Kind, RequestFailed
 
 TAGS = ["messages"]
 
@@ -71,7 +75,7 @@ RECEIVED = {
 }
 
 
-def refusal(kind: type[MessageRefused]) -> ErrorExample:
+def refusal(kind: Callable[[], MessageRefused]) -> ErrorExample:
     """Return what the API answers to a request that is refused, in English."""
     with override(None):
         error = kind()
@@ -89,6 +93,10 @@ UNSUPPORTED = ErrorExample(
 NOT_ACCEPTED = [refusal(kind) for kind in (refusals.Inactive, refusals.SendingStopped)]
 QUEUE_FULL = refusal(refusals.QueueFull)
 TOO_MANY = [refusal(kind) for kind in (refusals.TooManyForToken, refusals.TooManyToRecipient)]
+LINKS = [
+    *(refusal(refusals.TooManyLinks), refusal(refusals.StorageFull)),
+    *(refusal(partial(refusals.LinkFailed, RequestFailed(kind))) for kind in Kind),
+]
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -140,6 +148,14 @@ send_message = extend_schema(
         example_request(
             {"to": "+5511987654321", "type": "image", "image": {"id": ID, "caption": "O cardápio"}},
             "a picture that was uploaded before",
+        ),
+        example_request(
+            {
+                "to": "+5511987654321",
+                "type": "image",
+                "image": {"link": "https://loja.example.com/cardapio.jpg"},
+            },
+            "a picture that is fetched from a link",
         ),
         example_request(
             {
@@ -201,6 +217,7 @@ send_message = extend_schema(
             invalid(f"to: {INVALID}"),
             invalid(f"to: {serializers.SEVERAL_PEOPLE}"),
             invalid(f"reaction.emoji: {ONE_EMOJI}"),
+            invalid(f"image.id: {ID_OR_LINK}"),
             UNSUPPORTED,
             *map(
                 refusal,
@@ -213,6 +230,7 @@ send_message = extend_schema(
             *NOT_ACCEPTED,
             QUEUE_FULL,
             *TOO_MANY,
+            *LINKS,
             SENDERS_ONLY,
             ORGANIZATION_NOT_FOUND,
             *BODY_ERRORS,

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from messaging.actions import outgoing
+from messaging.actions import links, outgoing
 from messaging.actions.contacts import Address
 from messaging.actions.outgoing import NewMessage
 from messaging.api import schema_messages as schema
@@ -95,7 +95,7 @@ class MessagesView(MessagingView):
         organization = self.sender(organization_id)
         key = _idempotency_key(request)
         body = self.body(NewMessageSerializer, organization=organization)
-        message = outgoing.enqueue(organization.pk, _new_message(body, key), self.caller.actor)
+        message = links.enqueue(organization.pk, _new_message(body, key), self.caller.actor)
         return _accepted(message)
 
 
@@ -172,6 +172,7 @@ def _new_message(body: dict[str, Any], key: str) -> NewMessage:
         expires_at=body.get("expiresAt"),
         on_unknown=body["onUnknown"],
         media=content.pop("id", ""),
+        link=content.pop("link", ""),
         key=key,
     )
 

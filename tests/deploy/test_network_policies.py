@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from outbound.addresses import PORTS as HTTPS
+from outbound.addresses import is_public
 from tests.deploy.files import KUBERNETES, manifests
 
 COMPONENT = "app.kubernetes.io/component"
@@ -53,13 +55,20 @@ NOT_PUBLIC = {
 def policies(component: str, direction: str) -> list[dict[str, Any]]:
     """The policies that select a component's pods, for Ingress or Egress."""
     found = [one["spec"] for one in manifests() if one["kind"] == "NetworkPolicy"]
-    labels = {COMPONENT: component}
+    labels = pod_labels(component)
     return [
         spec
         for spec in found
         if spec["podSelector"].get("matchLabels", {}).items() <= labels.items()
         and direction in spec["policyTypes"]
     ]
+
+
+def pod_labels(component: str) -> dict[str, str]:
+    """The labels of a component's pods."""
+    templates = (one.get("spec", {}).get("template") for one in manifests())
+    labels = (template["metadata"]["labels"] for template in templates if template)
+    return next(found for found in labels if found[COMPONENT] == component)
 
 
 def rules(component: str, direction: str) -> list[dict[str, Any]]:
@@ -107,28 +116,31 @@ def test_nothing_is_open_without_a_rule(component: str, direction: str) -> None:
         assert rule["from" if direction == "Ingress" else "to"]
 
 
+@pytest.mark.parametrize("component", ["web", "worker"])
 @pytest.mark.parametrize("network", NOT_PUBLIC)
-def test_worker_reaches_no_network_that_is_not_public(network: str) -> None:
+def test_no_network_that_is_not_public_is_reached(component: str, network: str) -> None:
     example = ipaddress.ip_address(NOT_PUBLIC[network])
     assert example in ipaddress.ip_network(network)
-    assert not reaches("worker", 443, network)
-    assert not reaches("worker", 443, f"{example}/{example.max_prefixlen}")
+    assert not is_public(example)
+    for port in HTTPS:
+        assert not reaches(component, port, network)
+        assert not reaches(component, port, f"{example}/{example.max_prefixlen}")
 
 
+@pytest.mark.parametrize("component", ["web", "worker"])
 @pytest.mark.parametrize("address", ["157.240.0.60/32", "8.8.8.8/32", "2a03:2880:f200::1/128"])
-def test_worker_reaches_the_internet_on_443_alone(address: str) -> None:
-    assert reaches("worker", 443, address)
-    tcp = {port for rule in rules("worker", "Egress") for port in ports(rule)}
-    assert {number for _, number in tcp} == {53, 443, 5432, 6379}
-    assert not any(reaches("worker", port, address) for port in (53, 5432, 6379))
+def test_internet_is_reached_with_https_alone(component: str, address: str) -> None:
+    assert all(reaches(component, port, address) for port in HTTPS)
+    tcp = {port for rule in rules(component, "Egress") for port in ports(rule)}
+    assert {number for _, number in tcp} == {53, 5432, 6379, *HTTPS}
+    assert not any(reaches(component, port, address) for port in (53, 5432, 6379))
 
 
-@pytest.mark.parametrize("component", ["web", "migrate"])
-def test_only_workers_reach_the_internet(component: str) -> None:
-    for port in (53, 443, 5432, 6379):
-        assert not reaches(component, port, "8.8.8.8/32")
-        assert not reaches(component, port, "2a03:2880:f200::1/128")
-    assert reaches(component, 5432, "10.1.2.3/32")
+def test_migrations_do_not_reach_the_internet() -> None:
+    for port in (53, 5432, 6379, *HTTPS):
+        assert not reaches("migrate", port, "8.8.8.8/32")
+        assert not reaches("migrate", port, "2a03:2880:f200::1/128")
+    assert reaches("migrate", 5432, "10.1.2.3/32")
 
 
 def test_only_controller_and_prometheus_reach_web_processes() -> None:

@@ -29,7 +29,7 @@ PLURALS = {
 APPS = {
     "organizations": ("organizations",),
     "connections": ("connections",),
-    "messaging": ("messaging",),
+    "messaging": ("messaging", "outbound"),
     "whatsapp_orgs": ("whatsapp_orgs", "templates"),
 }
 EXCLUDED_FOLDERS = {"tests", "migrations", "worker", "__pycache__"}
