@@ -26,6 +26,11 @@ def connection_group(connection_id: int) -> str:
     return f"connection.{connection_id}"
 
 
+def outbox_group(connection_id: int) -> str:
+    """Return the name of the group of those who watch what one organization sends."""
+    return f"outbox.{connection_id}"
+
+
 def notify_changed(connection_id: int) -> None:
     """Notify readers, on commit, that a connection has changed."""
     _on_commit(connection_id, connection_group(connection_id), ALL_CONNECTIONS_GROUP)
@@ -37,8 +42,8 @@ def notify_requested(connection_id: int) -> None:
 
 
 def notify_outbox(connection_id: int) -> None:
-    """Notify workers, on commit, that an organization has a message to send."""
-    _on_commit(connection_id, OUTBOXES)
+    """Notify workers and open pages, on commit, that an organization has a message to send."""
+    _on_commit(connection_id, OUTBOXES, outbox_group(connection_id))
 
 
 def notify_typing(connection_id: int, contact_id: int, typing: bool) -> None:

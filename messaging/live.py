@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connections.broadcast import connection_group
+from connections.broadcast import connection_group, outbox_group
 from connections.live.fleet import summarize
 from connections.live.live_consumer import AccessEnded, LiveConsumer, Message
 from connections.models import Connection
@@ -27,7 +27,9 @@ class MessagesConsumer(LiveConsumer):
 
     def groups_to_join(self) -> tuple[str, ...]:
         self.organization_id = int(self.scope["url_route"]["kwargs"]["organization_id"])
-        return (connection_group(self.organization_id), log_group(self.organization_id))
+        # A message that was only queued has no event in the log yet.
+        groups = (connection_group, log_group, outbox_group)
+        return tuple(group(self.organization_id) for group in groups)
 
     async def log_appended(self, message: Message) -> None:
         self.changed.add(message["organization"])

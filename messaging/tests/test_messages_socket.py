@@ -10,11 +10,15 @@ from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from connections.live import live_consumer
 from connections.tests.support.sockets import close_code, log_in, watching
 from events import log
 from events.log import NewEvent
 from events.models import EventType
+from messaging.actions.contacts import Address
+from messaging.actions.outgoing import NewMessage, enqueue
 from messaging.tests.support.rows import ANA, make_message
+from organizations.access import for_user
 from organizations.models import Membership, Organization
 from organizations.tests.support.users import clear_cache, member
 
@@ -56,6 +60,20 @@ async def test_message_that_comes_in_changes_the_cursor_and_is_not_sent(
         second = await receive(socket)
         assert second["cursor"] != first["cursor"]
         assert set(second) == {"type", "cursor", "panel", "panelName", "sentence", "detail"}
+        assert TEXT not in str(second) and ANA not in str(second)
+
+
+async def test_queued_message_changes_the_cursor_at_once(
+    organization: Organization, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_consumer, "RECHECK_SECONDS", 3600.0)
+    new = NewMessage(Address(number=ANA), "text", {"body": TEXT})
+    client = await sync_to_async(log_in)(owner)
+    async with watching(f"/ws/organizations/{organization.pk}/messages/", client) as socket:
+        first = await receive(socket)
+        await sync_to_async(enqueue)(organization.pk, new, for_user(owner).actor)
+        second = await receive(socket)
+        assert second["cursor"] != first["cursor"]
         assert TEXT not in str(second) and ANA not in str(second)
 
 
