@@ -9,12 +9,26 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from messaging.actions import media
+from messaging.admin.attachments import (
+    CAPTION_LENGTH,
+    LONG_CAPTION,
+    MISMATCH,
+    SOUND_WITH_TEXT,
+    TOO_LARGE,
+    Attachment,
+    max_megabytes,
+)
 from messaging.limits import TEXT_LENGTH
+from messaging.media_types import Mismatch
 from messaging.models import MessagingSettings
 from organizations.models import Organization
 from organizations.phone_numbers import ForeignCharacters, parse_phone_number
 
 MAX_NUMBER, MAX_REASON, MAX_KEY = 32, 200, 64
+
+
+NOTHING = lazy("There is nothing to send: write a text or attach a file.")
 
 
 class PersonForm(forms.Form):
@@ -36,25 +50,48 @@ class PersonForm(forms.Form):
 
 
 class WriteForm(PersonForm):
-    """One text to one number. `key` keeps a form that is sent twice from sending twice."""
+    """One text, one file or both to one number. `key`: a form that is sent twice sends once."""
 
     number = forms.CharField(
         max_length=MAX_NUMBER, error_messages={"required": lazy("To whom? Write the number.")}
     )
-    text = forms.CharField(
-        strip=False, error_messages={"required": lazy("There is nothing to send: write a text.")}
+    text = forms.CharField(strip=False, required=False)
+    attachment = forms.FileField(
+        required=False, error_messages={"empty": lazy("This file is empty.")}
     )
     key = forms.CharField(max_length=MAX_KEY, required=False)
 
     def clean_text(self) -> str:
         # Browsers send line breaks as CR LF.
         text = self.cleaned_data["text"].replace("\r\n", "\n")
-        if not text.strip():
-            raise forms.ValidationError(_("There is nothing to send: write a text."))
         if len(text) > TEXT_LENGTH:
             problem = _("The text has {count} characters; WhatsApp takes {most} at most.")
             raise forms.ValidationError(problem.format(count=len(text), most=TEXT_LENGTH))
         return str(text)
+
+    def clean_attachment(self) -> Attachment | None:
+        file = self.cleaned_data["attachment"]
+        if file is None:
+            return None
+        if file.size > media.max_bytes():
+            raise forms.ValidationError(_(TOO_LARGE).format(size=max_megabytes()))
+        try:
+            return Attachment.of(file)
+        except Mismatch as error:
+            raise forms.ValidationError(_(MISMATCH).format(found=error.found)) from error
+
+    def clean(self) -> None:
+        if "text" in self.errors or "attachment" in self.errors:
+            return
+        text, attachment = self.cleaned_data["text"], self.cleaned_data["attachment"]
+        if attachment is None:
+            if not text.strip():
+                self.add_error("text", NOTHING)
+        elif text.strip() and attachment.kind == "audio":
+            self.add_error("text", _(SOUND_WITH_TEXT))
+        elif len(text) > CAPTION_LENGTH:
+            problem = _(LONG_CAPTION).format(most=CAPTION_LENGTH, count=len(text))
+            self.add_error("text", problem)
 
 
 def new_key() -> str:

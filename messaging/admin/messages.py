@@ -19,9 +19,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
 
-from messaging.actions import decisions, outgoing
+from messaging.actions import decisions, media, outgoing
 from messaging.actions.contacts import Address
 from messaging.actions.outgoing import NewMessage
+from messaging.admin.attachments import TOO_LARGE, Attachment, max_megabytes
 from messaging.admin.forms import OpenForm, WriteForm, new_key
 from messaging.admin.overview import overview_of
 from messaging.admin.page import render_tab, wants_json
@@ -29,7 +30,7 @@ from messaging.admin.rights import find_organization, open_texts, rights_of
 from messaging.admin.rows import row_of, visible_messages
 from messaging.limits import limits_of
 from messaging.models import Message
-from messaging.refusals import KeyReused, MessageRefused
+from messaging.refusals import KeyReused, MessageRefused, StorageFull
 from messaging.traffic import NOT_SENT, WAITING
 from messaging.waiting import WaitingReasons
 from organizations.access import Permission
@@ -93,6 +94,8 @@ def messages_page(
         "older": urlencode({"show": show, "before": older}) if older else "",
         "write": write,
         "key": new_key(),
+        "max_megabytes": max_megabytes(),
+        "too_large": _(TOO_LARGE).format(size=max_megabytes()),
         "opening": opening,
     }
     template = "messaging/messages/page.html"
@@ -100,16 +103,18 @@ def messages_page(
 
 
 def send_view(request: HttpRequest, organization_id: int) -> HttpResponse:
-    """POST: queue one text."""
+    """POST: queue one text or file."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     organization = find_organization(request, organization_id, Permission.SEND_MESSAGES)
-    form = WriteForm(request.POST)
+    form = WriteForm(request.POST, request.FILES)
     if form.is_valid():
         try:
             _enqueue(request, organization, form.cleaned_data)
         except KeyReused:
             form.add_error(None, _(ALREADY_SENT))
+        except StorageFull as refused:
+            form.add_error("attachment", refused.sentence)
         except MessageRefused as refused:
             form.add_error(None, refused.sentence)
     if wants_json(request):
@@ -121,13 +126,22 @@ def send_view(request: HttpRequest, organization_id: int) -> HttpResponse:
 
 
 def _enqueue(request: HttpRequest, organization: Organization, data: dict[str, Any]) -> None:
+    actor = caller_of(request).actor
+    attachment: Attachment | None = data["attachment"]
+    file = attachment.upload(organization.pk, actor) if attachment else None
     new = NewMessage(
         to=Address(number=data["number"]),
-        type="text",
-        body={"body": data["text"]},
+        type=attachment.kind if attachment else "text",
+        body=attachment.body(data["text"]) if attachment else {"body": data["text"]},
+        media=file.public_id if file else "",
         key=f"page:{data['key']}" if data["key"] else "",
     )
-    outgoing.enqueue(organization.pk, new, caller_of(request).actor)
+    try:
+        outgoing.enqueue(organization.pk, new, actor)
+    except BaseException:
+        if file:
+            media.delete(organization.pk, file.public_id)
+        raise
 
 
 def _as_json(form: WriteForm) -> JsonResponse:

@@ -1,4 +1,4 @@
-// The form to send one message: submits it with fetch, and shows what is wrong at its field.
+// The form to send one message, with a file or without: submits it with fetch, and shows what is wrong at its field.
 
 import { post, write } from "./parts.js";
 
@@ -11,6 +11,7 @@ export function takeOver(root, onSent) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (form.ariaBusy === "true") return;
+    if (tooLarge(form)) return form.elements.attachment.focus();
     form.ariaBusy = "true";
     try {
       show(form, await send(form));
@@ -20,12 +21,35 @@ export function takeOver(root, onSent) {
     onSent();
   });
   form.addEventListener("input", (event) => problem(form, event.target.name, ""));
+  form.elements.attachment.addEventListener("change", () => showAttachment(form));
+  form.querySelector("[data-detach]").addEventListener("click", () => detach(form));
   details.addEventListener("toggle", () => details.open && form.elements.number.focus());
   root.addEventListener("write-to", (event) => {
     details.open = true;
     form.elements.number.value = event.detail;
     form.elements.text.focus();
   });
+}
+
+function detach(form) {
+  form.elements.attachment.value = "";
+  showAttachment(form);
+  form.elements.attachment.focus();
+}
+
+function showAttachment(form) {
+  form.querySelector("[data-detach]").hidden = form.elements.attachment.value === "";
+  tooLarge(form);
+  // What was wrong with the text may be right with another file, or without one.
+  problem(form, "text", "");
+}
+
+// The server refuses such a file before it has read the form, and so without words.
+function tooLarge(form) {
+  const [file] = form.elements.attachment.files;
+  const found = file !== undefined && file.size > Number(form.dataset.maxMegabytes) * 1024 * 1024;
+  problem(form, "attachment", found ? form.dataset.tooLarge : "");
+  return found;
 }
 
 async function send(form) {
@@ -44,6 +68,8 @@ function show(form, { success, problems = {}, message, key }) {
   if (!success) return form.querySelector("[aria-invalid]")?.focus();
   form.elements.key.value = key;
   form.elements.text.value = "";
+  form.elements.attachment.value = "";
+  showAttachment(form);
   form.elements.text.focus();
   const done = form.querySelector("[data-done]");
   write(done, message);

@@ -27,8 +27,10 @@ from whatsapp_orgs.server.http_channel import BoundedChannel
 MAX_MESSAGE_BYTES = 4096
 MAX_QUEUED_MESSAGES = 50
 
-# The path of uploaded files, and how many large ones are taken at a time.
-UPLOAD_PATH = re.compile(rb"/api/v1/organizations/\d+/media")
+# The paths that take files, and how many large ones are taken at a time.
+UPLOAD_PATH = re.compile(
+    rb"/api/v1/organizations/\d+/media|/admin/connections/connection/\d+/messages/send/"
+)
 MAX_UPLOADS = 4
 FORM_BYTES = 64 * 1024
 TOO_LARGE = b"413 Content Too Large"

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 from pytest_django import Settings
@@ -394,6 +395,7 @@ def test_file_that_is_gone_reads_as_none() -> None:
     assert Messages().read_media("ab/nothing") is None
 
 
-def test_path_in_this_api_is_the_one_of_the_server_limit() -> None:
-    """The server takes larger bodies on this path (whatsapp_orgs/server/serving.py)."""
-    assert serving.UPLOAD_PATH.fullmatch(f"{API}/organizations/7/media".encode())
+def test_paths_that_take_files_are_those_of_the_server_limit() -> None:
+    """The server takes larger bodies on these paths (whatsapp_orgs/server/serving.py)."""
+    for path in (f"{API}/organizations/7/media", reverse("messages_send", args=[7])):
+        assert serving.UPLOAD_PATH.fullmatch(path.encode())
