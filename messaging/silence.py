@@ -31,6 +31,7 @@ class Silence:
     """A connected number that got nothing today. `usual`: messages on such a day, on average."""
 
     organization_id: int
+    name: str
     usual: int
     last_received_at: datetime | None
 
@@ -46,9 +47,9 @@ def silent_numbers(
     candidates = [pk for pk in usual if pk not in received_today]
     connected = with_effective_state(Connection.objects.filter(pk__in=candidates))
     connected = connected.filter(Q(effective_state=State.CONNECTED))
-    ids = list(connected.values_list("pk", flat=True))
-    last = _last_received(ids)
-    found = [Silence(pk, usual[pk], last.get(pk)) for pk in ids]
+    names = dict(connected.values_list("pk", "organization__name"))
+    last = _last_received(names)
+    found = [Silence(pk, name, usual[pk], last.get(pk)) for pk, name in names.items()]
     return sorted(found, key=lambda each: (-each.usual, each.organization_id))
 
 
@@ -71,6 +72,8 @@ def _usual_by_now(organizations: QuerySet[Organization]) -> dict[int, int]:
 
 
 def _last_received(organizations: Collection[int]) -> dict[int, datetime]:
+    if not organizations:
+        return {}
     incoming = Message.objects.filter(
         organization__in=organizations, direction=Message.Direction.IN
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
 from messaging.models import UNSENT_STATES, Message
+from organizations.access import Caller
 
 State, Direction = Message.State, Message.Direction
 
@@ -17,6 +18,11 @@ WAITING = (State.QUEUED, State.SENDING)
 ACCEPTED = (State.SENT, State.DELIVERED, State.READ, State.PLAYED)
 NOT_SENT = (State.FAILED, State.EXPIRED)
 """The states that pages count as failed: nothing went out, and nobody asked for that."""
+
+
+RECEIVED = Q(direction=Direction.IN) & ~Q(state=State.LOST)
+SENT = Q(direction=Direction.OUT, state__in=ACCEPTED)
+"""What counts as in and out."""
 
 
 @dataclass
@@ -47,7 +53,19 @@ class Traffic:
 
 def midnight() -> datetime:
     """Return when today began, in the installation's time zone."""
-    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    return start_of_day(timezone.localdate())
+
+
+def start_of_day(day: date) -> datetime:
+    """Return when a day began, in the installation's time zone."""
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def visible_messages(caller: Caller) -> QuerySet[Message]:
+    """Return the messages of the organizations that this caller sees."""
+    if caller.is_superuser:
+        return Message.objects.all()
+    return Message.objects.filter(organization__in=caller.organizations)
 
 
 def traffic_by_organization(messages: QuerySet[Message]) -> dict[int, Traffic]:

@@ -97,7 +97,7 @@ def charts(connection_ids: list[int], connected: int, now: datetime) -> list[Cha
 
 def _chart(name: str, label: str, minutes: list[int], step: int, times: list[Tick]) -> Chart:
     values = [min(minutes[start : start + step]) for start in range(0, len(minutes), step)]
-    step_size = _tick_step(max(minutes))
+    step_size = tick_step(max(minutes))
     top = max(1, -(-max(minutes) // step_size)) * step_size
     line = f"M0 {top - values[0]}" + "".join(
         f"V{top - value}H{column}" for column, value in enumerate(values, 1)
@@ -119,7 +119,7 @@ def _chart(name: str, label: str, minutes: list[int], step: int, times: list[Tic
     )
 
 
-def _tick_step(most: int) -> int:
+def tick_step(most: int) -> int:
     """Return a round step with at most MAX_TICKS of it in `most`."""
     step_size = 1
     while most > step_size * MAX_TICKS:

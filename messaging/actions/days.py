@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min
 from django.utils import timezone
 
 from messaging.models import Message, MessageDay
+from messaging.traffic import RECEIVED, SENT, start_of_day
 
 KEPT_DAYS = 70
-
-RECEIVED = Q(direction=Message.Direction.IN)
-SENT = Q(direction=Message.Direction.OUT, sent_at__isnull=False)
 
 
 def count_days() -> None:
@@ -28,7 +26,9 @@ def count_days() -> None:
 
 def _next_day_with_messages(first: date, end: date) -> date | None:
     """Return the first day with messages from `first` on and before `end`."""
-    found = Message.objects.filter(created_at__gte=_start(first), created_at__lt=_start(end))
+    found = Message.objects.filter(
+        created_at__gte=start_of_day(first), created_at__lt=start_of_day(end)
+    )
     at = found.order_by("created_at").values_list("created_at", flat=True).first()
     return timezone.localdate(at) if at else None
 
@@ -36,7 +36,7 @@ def _next_day_with_messages(first: date, end: date) -> date | None:
 def _count(day: date) -> None:
     # By the times at its ends, and not by its date: SQLite would ask Python for the date of each.
     found = Message.objects.filter(
-        created_at__gte=_start(day), created_at__lt=_start(day + timedelta(days=1))
+        created_at__gte=start_of_day(day), created_at__lt=start_of_day(day + timedelta(days=1))
     )
     rows = (
         found.order_by()
@@ -58,7 +58,3 @@ def _count(day: date) -> None:
         for row in rows
     ]
     MessageDay.objects.bulk_create(counted, ignore_conflicts=True, batch_size=500)
-
-
-def _start(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))

@@ -14,22 +14,33 @@ from django.utils.translation import gettext_noop, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from messaging.models import Message
+from connections.live.fleet import operable_ids
 from messaging.silence import Silence, silent_numbers
-from messaging.traffic import Traffic, traffic_by_organization
+from messaging.traffic import Traffic, traffic_by_organization, visible_messages
 from organizations.access import Caller
 from organizations.admin.base import caller_of
 
 MOST_ROWS = 200
 
+SILENT_SHOWN = 10
+"""How many silent numbers the fleet page names; the list has them all."""
+
 
 @dataclass(frozen=True)
 class FleetTraffic:
-    """The traffic of the organizations that a person sees, together and each."""
+    """The traffic of the organizations that a person sees, together and each.
+
+    `testable`: those of the silent numbers to which the person may send a test message.
+    """
 
     total: Traffic
     by_organization: dict[int, Traffic]
     silent: list[Silence]
+    testable: set[int]
+
+    @property
+    def silent_shown(self) -> list[Silence]:
+        return self.silent[:SILENT_SHOWN]
 
     def consequence(self, organization_id: int) -> str:
         """Return what waits in an organization, in words, "" for nothing."""
@@ -80,24 +91,28 @@ LISTS = {
 
 def fleet_traffic_of(caller: Caller) -> FleetTraffic:
     """Return the traffic of the organizations that this caller sees, in few queries."""
-    messages = Message.objects.all()
-    if not caller.is_superuser:
-        messages = messages.filter(organization__in=caller.organizations)
-    by_organization = traffic_by_organization(messages)
+    by_organization = traffic_by_organization(visible_messages(caller))
     total = Traffic()
     for traffic in by_organization.values():
         total.add(traffic)
     active = {pk for pk, traffic in by_organization.items() if traffic.received}
     silent = silent_numbers(caller.organizations, active)
-    return FleetTraffic(total, by_organization, silent)
+    return FleetTraffic(total, by_organization, silent, _testable(caller, silent))
+
+
+def _testable(caller: Caller, silent: list[Silence]) -> set[int]:
+    if not silent:
+        return set()
+    ids = [each.organization_id for each in silent[:SILENT_SHOWN]]
+    return operable_ids(caller, caller.organizations.filter(pk__in=ids))
 
 
 @never_cache
 @require_safe
 def today_view(request: HttpRequest) -> HttpResponse:
-    """GET: the line of the fleet page, which its script takes again and again."""
+    """GET: the fleet page's line and its silent numbers, which its script takes again and again."""
     context = {"traffic": fleet_traffic_of(caller_of(request))}
-    return TemplateResponse(request, "messaging/traffic/strip.html", context)
+    return TemplateResponse(request, "messaging/traffic/today.html", context)
 
 
 @never_cache

@@ -7,6 +7,8 @@ from typing import Any
 from django import template
 from django.utils.formats import number_format
 
+from messaging.admin.chart import MessageChart
+from messaging.admin.chart import message_charts as charts_of
 from messaging.admin.traffic import FleetTraffic, fleet_traffic_of
 from organizations.admin.base import caller_of
 
@@ -17,6 +19,12 @@ register = template.Library()
 def fleet_traffic(context: dict[str, Any]) -> FleetTraffic:
     """Return the traffic of the organizations that the person sees."""
     return fleet_traffic_of(caller_of(context["request"]))
+
+
+@register.simple_tag(takes_context=True)
+def message_charts(context: dict[str, Any]) -> list[MessageChart]:
+    """Return the charts of the organizations that the person sees."""
+    return charts_of(caller_of(context["request"]))
 
 
 @register.filter

@@ -1,6 +1,9 @@
-// The line of today's messages on the fleet page, and what waits in each organization's row.
+// The fleet page's line of today's messages, its silent numbers, and what waits in each row.
+
+import { markup } from "./parts.js";
 
 const EVERY = 15_000;
+const STOPS = "a, button";
 
 const fleet = document.getElementById("fleet");
 let consequences = read();
@@ -15,21 +18,21 @@ async function refresh() {
     const answer = await fetch(fleet.querySelector("[data-traffic-address]").dataset.trafficAddress, { redirect: "error" });
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = page.querySelector("[data-traffic]");
-    if (fresh) replace(fleet.querySelector("[data-traffic]"), fresh);
+    if (!page.querySelector("[data-traffic]")) return;
+    for (const part of ["[data-traffic]", "[data-silent]"]) replace(fleet.querySelector(part), page.querySelector(part));
+    consequences = read();
+    showConsequences();
   } catch {
     // The fleet's socket already reports that the server is unreachable.
   }
 }
 
 function replace(place, fresh) {
-  if (place.innerHTML !== fresh.innerHTML) {
-    const at = [...place.querySelectorAll("a")].indexOf(document.activeElement);
-    place.replaceChildren(...fresh.childNodes);
-    if (at >= 0) place.querySelectorAll("a")[at]?.focus({ preventScroll: true });
-  }
-  consequences = read();
-  showConsequences();
+  if (markup(place) === markup(fresh)) return;
+  const at = [...place.querySelectorAll(STOPS)].indexOf(document.activeElement);
+  place.hidden = fresh.hidden;
+  place.replaceChildren(...fresh.childNodes);
+  if (at >= 0) place.querySelectorAll(STOPS)[at]?.focus({ preventScroll: true });
 }
 
 // The fleet's script makes and moves the rows.

@@ -25,7 +25,13 @@ from tests.support.application import ROOT, Application, free_port, until
 CONNECTION = "admin/connections/connection/"
 ORGANIZATION = "admin/organizations/organization/"
 PAGES = [
-    *("admin/", "admin/connections/", CONNECTION, f"{CONNECTION}{{fresh}}/change/"),
+    *(
+        "admin/",
+        "admin/connections/",
+        "admin/connections/?chart=messages",
+        CONNECTION,
+        f"{CONNECTION}{{fresh}}/change/",
+    ),
     *(f"{CONNECTION}{{{name}}}/change/" for name in ("logged_out", "wrong_number", "expired")),
     *(f"{CONNECTION}{{{name}}}/change/" for name in ("reconnecting", "banned", "connected")),
     *(f"{CONNECTION}{{connected}}/{page}/" for page in ("disconnect", "timeline")),

@@ -145,8 +145,45 @@ def test_list_of_silent_numbers_says_what_is_usual(
 ) -> None:
     live(organization)
     html = shown(bob, reverse("traffic") + "?show=silent")
-    assert "usually 20 on such a day" in html
+    assert "Connected, nothing in today, usually 20 on this day of the week." in html
     assert "1 silent number" in plain(shown(bob, reverse("traffic_today")))
+
+
+def test_fleet_names_silent_numbers_since_when(
+    friday: datetime, bob: User, organization: Organization, other_organization: Organization
+) -> None:
+    for each in (organization, other_organization):
+        live(each)
+    make_message(organization, created_at=NOW - timedelta(hours=26))
+    for address in (reverse("fleet"), reverse("traffic_today")):
+        section = silent_section(shown(bob, address))
+        assert plain(section).startswith(" Silent 1 ")
+        assert re.search(r"Connected, nothing in for \d+\s\w+, .*, usually 20 on", section)
+        assert f"{reverse('messages', args=[organization.pk])}?show=in" in section
+        assert other_organization.name not in section
+
+
+def test_test_button_is_for_those_who_may_press_it(
+    friday: datetime, bob: User, alice: User, organization: Organization
+) -> None:
+    live(organization)
+    address = reverse("admin:connections_connection_self_test", args=[organization.pk])
+    for user, shows in ((bob, False), (alice, True)):
+        section = silent_section(shown(user, reverse("fleet")))
+        assert organization.name in section
+        assert (f'action="{address}"' in section) == shows
+
+
+def test_fleet_without_silent_numbers_hides_the_section(
+    friday: datetime, bob: User, organization: Organization
+) -> None:
+    assert re.search(r"data-silent [^>]*hidden>", shown(bob, reverse("fleet")))
+
+
+def silent_section(html: str) -> str:
+    found = re.search(r'<section class="fleet-silent"((?! hidden)[^>])*>.*?</section>', html, re.S)
+    assert found
+    return found[0]
 
 
 # --- Past days ------------------------------------------------------------------------------------

@@ -66,13 +66,29 @@ function warn(text) {
 async function redrawCharts() {
   if (document.hidden) return;
   try {
-    const answer = await fetch(location.href, { redirect: "error" });
-    if (!answer.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const charts = page.querySelector("[data-charts]");
-    if (charts) root.querySelector("[data-charts]").replaceWith(charts);
+    await takeFrom(location.href, "[data-charts]");
   } catch {
     // The socket already reports that the server is unreachable.
   }
 }
+
+async function takeFrom(address, ...parts) {
+  const answer = await fetch(address, { redirect: "error" });
+  if (!answer.ok) throw new Error(answer.statusText);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of parts) root.querySelector(part).replaceWith(page.querySelector(part));
+}
+
+root.addEventListener("click", async (event) => {
+  const link = event.target.closest("[data-chart-title] a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  try {
+    await takeFrom(link.href, "[data-chart-title]", "[data-charts]");
+    history.replaceState(null, "", link.href);
+    root.querySelector("[data-chart-title] [aria-current]").focus({ preventScroll: true });
+  } catch {
+    location.assign(link.href);
+  }
+});
 setInterval(redrawCharts, CHART_EVERY);
