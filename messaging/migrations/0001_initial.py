@@ -443,7 +443,7 @@ class Migration(migrations.Migration):
                     "erased_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="When what it says was erased.",
+                        help_text="When what it says was erased, as it had arrived.",
                         null=True,
                     ),
                 ),
@@ -632,10 +632,6 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("organization", "whatsapp_id"), name="handled_once_per_id"
             ),
-        ),
-        migrations.AddIndex(
-            model_name="media",
-            index=models.Index(fields=["stored_as"], name="media_by_stored_file"),
         ),
         migrations.AddIndex(
             model_name="media",
