@@ -16,7 +16,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from whatsapp_orgs import backends, private_files
+from whatsapp_orgs import backends, media_storage, private_files
 from whatsapp_orgs.logging import formatters, redaction
 
 django_stubs_ext.monkeypatch()
@@ -296,20 +296,20 @@ TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True
 
-# All web processes and workers of an installation need the same one.
+# Files of messages, encrypted: in a folder that all web processes and workers share, or in S3.
+MEDIA_STORAGE = choice("MEDIA_STORAGE", "folder", ("folder", "s3"))
 MEDIA_DIR = Path(env.str("MEDIA_DIR", default=str(DATA_DIR / "media"))).resolve()
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    # Files of messages, encrypted.
-    "media": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {
-            "location": MEDIA_DIR,
-            "file_permissions_mode": 0o600,
-            "directory_permissions_mode": 0o700,
-        },
-    },
+    "media": media_storage.folder(MEDIA_DIR)
+    if MEDIA_STORAGE == "folder"
+    else media_storage.s3(
+        env.str("MEDIA_S3_BUCKET", default=""),
+        env.str("MEDIA_S3_ENDPOINT", default=""),
+        env.str("MEDIA_S3_REGION", default=""),
+        env.str("MEDIA_S3_PREFIX", default=""),
+    ),
 }
 STATIC_URL = "static/"
 # The target of `collectstatic` for a web server; if it is empty, the originals are served.
@@ -483,6 +483,8 @@ LOGGING = {
         "daphne.server": {"level": "WARNING"},
         # Their lines hold requests to webhooks, and what those answer.
         "httpcore": {"level": "WARNING"},
+        # Theirs hold signatures.
+        **dict.fromkeys(["boto3", "botocore", "s3transfer", "urllib3"], {"level": "WARNING"}),
         # Three lines with the server's address for each attempt; we log outages ourselves.
         "psycopg.pool": {"level": "ERROR"},
         # Four lines for each login at INFO; failed logins are warnings.

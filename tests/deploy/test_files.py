@@ -33,6 +33,8 @@ UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 TOOLS = Path(sys.executable).parent
 # Read by others than settings.py: images, Go and PostgreSQL's own.
 OTHERS = {"PATH", "PYTHON", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "SITE", "TAG"} | {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
     "POSTGRES_LOGIN",
     "POSTGRES_PASSWORD",
     "POSTGRES_ADMIN_PASSWORD",
@@ -240,6 +242,28 @@ def test_no_process_runs_as_root() -> None:
         assert given["capabilities"] == {"drop": ["ALL"]}
     for path in UNITS:
         assert re.search(r"^User=whatsapp-orgs$", path.read_text(), re.M), path.name
+
+
+def test_processes_share_the_files_of_messages() -> None:
+    environment = dict(re.findall(r"([A-Z_]+)=(\S+)", (DEPLOY / "Dockerfile").read_text()))
+    place = environment["MEDIA_DIR"]
+    services = compose()["services"]
+    for name in ("web", "worker"):
+        assert f"media:{place}" in services[name]["volumes"]
+    assert "media" in compose()["volumes"]
+    [claim] = [one for one in manifests() if one["kind"] == "PersistentVolumeClaim"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    name = claim["metadata"]["name"]
+    mounting = [
+        pod["containers"][0]["name"]
+        for pod in pods()
+        if {"name": "media", "persistentVolumeClaim": {"claimName": name}} in pod["volumes"]
+        and {"name": "media", "mountPath": place} in pod["containers"][0]["volumeMounts"]
+    ]
+    assert mounting == ["web", "worker"]
+    for unit in (path.read_text() for path in UNITS if "@" in path.name):
+        assert re.search(r"^StateDirectory=.* whatsapp-orgs/media$", unit, re.M)
+        assert re.search(r"^Environment=.*MEDIA_DIR=%S/whatsapp-orgs/media$", unit, re.M)
 
 
 def test_only_the_proxy_is_public() -> None:

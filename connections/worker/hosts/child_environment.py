@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 
-# Settings that open the service itself, its database or its Redis.
+# Settings that open the service itself, its database, its Redis or its bucket.
 WITHHELD = frozenset(
     {
         "AUTH_SESSIONS_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
         "DATA_KEYS",
         "DATABASE_URL",
         "METRICS_TOKEN",
