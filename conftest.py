@@ -13,7 +13,10 @@ from pytest_django import DjangoDbBlocker
 
 from whatsapp_orgs.tests.support import isolation
 
-APPS = ("organizations", "events", "connections", "messaging", "monitoring", "whatsapp_orgs")
+APPS = (
+    *("organizations", "events", "connections", "messaging", "webhooks"),
+    *("monitoring", "whatsapp_orgs"),
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

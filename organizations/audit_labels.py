@@ -42,6 +42,8 @@ ACTOR_LABELS = [
     (re.compile("command line"), _("command line")),
     (re.compile("anonymous"), _("anonymous")),
     (re.compile("account change"), _("account change")),
+    (re.compile("token expiry"), _("token expiry")),
+    (re.compile("delivery of webhooks"), _("delivery of webhooks")),
     (re.compile(r"API token (?P<token>.+)"), _("API token {token}")),
     (re.compile(r"(?P<user>.+) \(API token (?P<token>.+)\)"), _("{user} (API token {token})")),
     (

@@ -177,6 +177,7 @@ INSTALLED_APPS = [
     "events",
     "connections",
     "messaging",
+    "webhooks",
 ]
 
 MIDDLEWARE = [

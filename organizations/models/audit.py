@@ -59,6 +59,15 @@ class AuditEntry(models.Model):
         CONTACT_ERASED = "contact_erased", lazy("Everything of one person erased")
         MESSAGES_ERASED = "messages_erased", lazy("All messages erased")
         MESSAGES_EXPORTED = "messages_exported", lazy("All messages exported")
+        WEBHOOK_MADE = "webhook_made", lazy("Webhook made")
+        WEBHOOK_CHANGED = "webhook_changed", lazy("Webhook changed")
+        WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated", lazy("Secret of a webhook rotated")
+        WEBHOOK_PAUSED = "webhook_paused", lazy("Webhook paused")
+        WEBHOOK_ENABLED = "webhook_enabled", lazy("Webhook enabled")
+        WEBHOOK_DISABLED = "webhook_disabled", lazy("Webhook disabled by the service")
+        WEBHOOK_DELETED = "webhook_deleted", lazy("Webhook deleted")
+        WEBHOOK_REPLAYED = "webhook_replayed", lazy("Events sent to a webhook again")
+        WEBHOOK_EVENT_GIVEN_UP = "webhook_event_given_up", lazy("Event for a webhook given up")
 
     organization = models.ForeignKey(
         Organization,

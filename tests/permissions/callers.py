@@ -349,7 +349,7 @@ def all_rows() -> dict[str, list[tuple[object, ...]]]:
 def _row_queries() -> dict[str, str]:
     """Return each model's query as SQL, built once: the table needs it thousands of times."""
     queries = {}
-    for app in ("organizations", "connections", "events", "messaging", "auth", "admin"):
+    for app in ("organizations", "connections", "events", "messaging", "webhooks", "auth", "admin"):
         for model in apps.get_app_config(app).get_models():
             names = [field.attname for field in model._meta.concrete_fields]
             rows = model._base_manager.order_by("pk").values_list(*set(names) - VOLATILE_FIELDS)

@@ -30,6 +30,7 @@ APPS = {
     "organizations": ("organizations",),
     "connections": ("connections",),
     "messaging": ("messaging", "outbound"),
+    "webhooks": ("webhooks",),
     "whatsapp_orgs": ("whatsapp_orgs", "templates"),
 }
 EXCLUDED_FOLDERS = {"tests", "migrations", "worker", "__pycache__"}

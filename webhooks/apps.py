@@ -1,0 +1,14 @@
+import importlib
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as lazy
+
+
+class WebhooksConfig(AppConfig):
+    name = "webhooks"
+    verbose_name = lazy("Webhooks")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Importing the module connects its signal receivers.
+        importlib.import_module("webhooks.actions.lost_rights")
