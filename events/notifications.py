@@ -12,6 +12,10 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 
 
+ALL_LOGS_GROUP = "logs"
+"""Gets a message for every log: workers that deliver webhooks listen to it."""
+
+
 def log_group(organization_id: int) -> str:
     """Return the name of the group of one organization's log."""
     return f"log.{organization_id}"
@@ -39,8 +43,9 @@ async def _send(organization_id: int) -> None:
     layer = get_channel_layer()
     assert layer is not None, "CHANNEL_LAYERS has no default layer"
     message = {"type": "log.appended", "organization": organization_id}
-    try:
-        await layer.group_send(log_group(organization_id), message)
-    except Exception:
-        # The events are committed; readers find them at their next check.
-        logger.exception("channel layer did not take a message", extra={"log": organization_id})
+    for group in (log_group(organization_id), ALL_LOGS_GROUP):
+        try:
+            await layer.group_send(group, message)
+        except Exception:
+            # The events are committed; readers find them at their next check.
+            logger.exception("channel layer did not take a message", extra={"log": organization_id})

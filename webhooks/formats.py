@@ -97,6 +97,11 @@ def _signature(secret: str, content: bytes) -> str:
     return base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
 
 
+def new_verify_token() -> str:
+    """Return a new token that an address must know, for formats that have one."""
+    return secrets.token_urlsafe(24)
+
+
 FORMATS: dict[str, Format] = {}
 
 

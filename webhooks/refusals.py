@@ -6,6 +6,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from messaging.refusals import MessageRefused
+from outbound.errors import AddressRefused
 
 
 class WebhookRefused(MessageRefused):
@@ -36,7 +37,10 @@ class NotVerified(WebhookRefused):
 class BadAddress(WebhookRefused):
     status = 400
     code = "invalid"
-    text = _("url: This address cannot be used. It must be public, and begin with https://.")
+
+    @property
+    def sentence(self) -> str:
+        return f"url: {AddressRefused().sentence}"
 
 
 class UnknownEvents(WebhookRefused):

@@ -17,6 +17,7 @@ from connections.api.errors import Refused
 from connections.api.views_events import EventsView
 from connections.refusals import RequestRefused
 from messaging.refusals import MessageRefused
+from webhooks.api.urls import installation_urlpatterns, organization_urlpatterns
 from whatsapp_orgs.openapi import DocsView, SchemaView, YamlSchemaView
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -99,5 +100,7 @@ urlpatterns = [
     path("docs", DocsView.as_view(), name="api-docs"),
     path("organizations/<int:organization_id>/whatsapp/", include("connections.api.urls")),
     path("organizations/<int:organization_id>/", include("messaging.api.urls")),
+    path("organizations/<int:organization_id>/", include(organization_urlpatterns)),
+    path("", include(installation_urlpatterns)),
     re_path(r"^(?P<rest>(?s:.*))\Z", not_found),
 ]

@@ -351,6 +351,11 @@ SPECTACULAR_SETTINGS = {
         "MessageReasonEnum": "messaging.api.schema_responses.REASONS",
         "EventTypeEnum": "messaging.api.schema_responses.EVENT_TYPES",
         "MediaStateEnum": "messaging.api.schema_responses.MEDIA_STATES",
+        "WebhookStateEnum": "webhooks.api.schema_responses.WEBHOOK_STATES",
+        "WebhookReasonEnum": "webhooks.api.schema_responses.WEBHOOK_REASONS",
+        "DeliveryStateEnum": "webhooks.api.schema_responses.DELIVERY_STATES",
+        "DeliveryKindEnum": "webhooks.api.schema_responses.DELIVERY_KINDS",
+        "DeliveryFailureEnum": "webhooks.api.schema_responses.FAILURES",
     },
 }
 KNOX_TOKEN_MODEL = "organizations.ApiToken"
@@ -420,6 +425,13 @@ REPLIES_ONLY_SECONDS = positive_number("REPLIES_ONLY_SECONDS", 3600)
 # of hosts limits that to those, and production needs one (outbound/policy.py).
 WEBHOOKS_ALLOW_PRIVATE = boolean("WEBHOOKS_ALLOW_PRIVATE", default=False)
 WEBHOOKS_ALLOWED_HOSTS = env.list("WEBHOOKS_ALLOWED_HOSTS", default=[])
+
+# --- Webhooks -------------------------------------------------------------------------------------
+# Endpoints of an organization; so many of all organizations as well.
+WEBHOOKS_PER_ORGANIZATION = whole_number("WEBHOOKS_PER_ORGANIZATION", 20)
+# Requests under way in one worker, in all and to one host.
+WEBHOOK_SOCKETS = whole_number("WEBHOOK_SOCKETS", 300)
+WEBHOOK_SOCKETS_PER_HOST = whole_number("WEBHOOK_SOCKETS_PER_HOST", 20)
 
 # --- Limits ---------------------------------------------------------------------------------------
 # New attempts within ten minutes. WhatsApp bans numbers with too many. Repeated requests for a

@@ -7,15 +7,13 @@ notification only delays a request.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import IO, Any, TypeVar
 
-from channels.layers import get_channel_layer
 from django.conf import settings
 
 from connections import actions, broadcast, simulator_bridge
@@ -26,8 +24,10 @@ from connections.worker.balancing import Balancer
 from connections.worker.clients import WorkerClients
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
 from connections.worker.database_batches import BatchingDatabase
+from connections.worker.duties import Duty
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.lease import Lease, Report
+from connections.worker.listening import listen
 from connections.worker.message_port import MessagePort
 from connections.worker.tasks.context import TaskContext
 from connections.worker.tasks.self_test import send_pending_test
@@ -47,21 +47,23 @@ STEP_SECONDS = 0.2  # between steps of a bulk run, and of a drain
 CLOSE_TIMEOUT_SECONDS = 5.0
 DRAIN_SPOOLS_SECONDS = 1.5
 RECORD_STOP_SECONDS = 1.5
-REJOIN_SECONDS = 3600.0
 
 
 class Supervisor:
     """Runs the connections that this worker owns.
 
     `messages`: where their messages go. `drain_seconds`: how long a stop may take to hand them over
-    to other workers.
+    to other workers. `duties`: what else this worker does.
     """
 
-    def __init__(self, messages: MessagePort, drain_seconds: float = 0.0) -> None:
+    def __init__(
+        self, messages: MessagePort, drain_seconds: float = 0.0, duties: Sequence[Duty] = ()
+    ) -> None:
         # SQLite has a single worker, which holds a lock file.
         self.shared = Worker.are_shared()
         self._poll_seconds = POLL_SECONDS if self.shared else POLL_SINGLE_SECONDS
         self._drain_seconds = drain_seconds
+        self._duties = duties
         name = f"{socket.gethostname()}:{os.getpid()}"
         self._lease = Lease(name, self.shared, self._report)
         environment = simulator_bridge.host_environment()
@@ -166,10 +168,8 @@ class Supervisor:
 
     def _start_background_tasks(self) -> list[asyncio.Task[None]]:
         functions: dict[str, Callable[[], Awaitable[None]]] = {
-            "listen": partial(self._listen, broadcast.WORKERS, self._handle_request),
-            "listen for messages": partial(
-                self._listen, broadcast.OUTBOXES, self.traffic.notify_outbox
-            ),
+            "listen": partial(listen, broadcast.WORKERS, self._handle_request),
+            "listen for messages": partial(listen, broadcast.OUTBOXES, self.traffic.notify_outbox),
             "poll": self._poll,
             "lease": self._replace_lost_lease,
             "recycle hosts": self._clients.hosts.recycle,
@@ -178,6 +178,12 @@ class Supervisor:
             **self.traffic.background_tasks,
             **({"balance": self.balancer.run_once} if self.shared else {}),
         }
+        for duty in self._duties:
+            functions |= duty.background_tasks
+            functions |= {
+                f"listen to {group}": partial(listen, group, notify)
+                for group, notify in duty.listeners.items()
+            }
         tasks = [
             asyncio.create_task(self._run_forever(name, function), name=name)
             for name, function in functions.items()
@@ -221,7 +227,10 @@ class Supervisor:
         """Close all sockets without logging out, and end the host processes."""
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
-                await self.task_runner.close()
+                ends = (self.task_runner.close(), *(duty.close() for duty in self._duties))
+                for error in await asyncio.gather(*ends, return_exceptions=True):
+                    if isinstance(error, BaseException):
+                        logger.error("a part of the worker did not end well", exc_info=error)
         except TimeoutError:
             logger.warning("some clients did not close in time; killing their processes")
         self._clients.hosts.kill()
@@ -262,22 +271,6 @@ class Supervisor:
         await asyncio.sleep(STEP_SECONDS if busy else self._poll_seconds)
 
     # --- Requests -------------------------------------------------------------------------------
-
-    async def _listen(
-        self, group: str, notify: Callable[[Mapping[str, Any]], Awaitable[None]]
-    ) -> None:
-        """Call `notify` with each message to a group."""
-        layer = get_channel_layer()
-        assert layer is not None
-        channel = await layer.new_channel()
-        while True:
-            # Group memberships expire after a day.
-            await layer.group_add(group, channel)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(REJOIN_SECONDS):
-                    while True:
-                        message = await layer.receive(channel)
-                        await notify(message)
 
     async def _handle_request(self, message: Mapping[str, Any]) -> None:
         self.wake(message["connection"])

@@ -2,10 +2,11 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import messaging.models.identifiers
-import organizations.encryption
 from django.conf import settings
 from django.db import migrations, models
+
+import messaging.models.identifiers
+import organizations.encryption
 
 
 class Migration(migrations.Migration):

@@ -48,6 +48,7 @@ async def run_supervisor(drain_seconds: float) -> None:
     from connections.worker.single_worker import AlreadyRunning
     from connections.worker.supervisor import Supervisor
     from messaging.port import Messages
+    from webhooks.worker import WebhookDeliveries
 
     stop, stop_now = asyncio.Event(), asyncio.Event()
 
@@ -58,6 +59,6 @@ async def run_supervisor(drain_seconds: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     try:
-        await Supervisor(Messages(), drain_seconds).run(stop, stop_now)
+        await Supervisor(Messages(), drain_seconds, [WebhookDeliveries()]).run(stop, stop_now)
     except (AlreadyRunning, StoresNotIsolated) as error:
         raise CommandError(str(error)) from error

@@ -92,8 +92,9 @@ class _ServerProcess:
         if settings.EMBEDDED_WORKER:
             from connections.worker.supervisor import Supervisor
             from messaging.port import Messages
+            from webhooks.worker import WebhookDeliveries
 
-            running = Supervisor(Messages()).run(self._stop)
+            running = Supervisor(Messages(), duties=[WebhookDeliveries()]).run(self._stop)
             self._supervisor = asyncio.get_event_loop().create_task(running)
             self._supervisor.add_done_callback(self._on_supervisor_end)
 

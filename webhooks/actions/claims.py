@@ -1,0 +1,136 @@
+"""Leases of cursors: one worker at a time sends for a cursor.
+
+A claim asks for many cursors in one query, and a cursor without anything to send costs none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from webhooks.models import Cursor, Endpoint
+
+Kind = Cursor.Kind
+
+PASSES = 4
+"""Queries of one claim at most, when most of what is due is for hosts that have no more room."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many cursors a worker takes: those whose last attempt failed have room of their own.
+
+    `hosts`: how many it has of each host, `per_host`: how many it has of one at most.
+    """
+
+    sound: int
+    failing: int
+    hosts: Mapping[str, int]
+    per_host: int
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The cursors that were claimed. `more`: others are due as well, and there is no room."""
+
+    cursors: list[Cursor]
+    more: bool = False
+
+
+def claim(
+    owner: str,
+    lease: timedelta,
+    room: Room,
+    running: Collection[int],
+    organizations: Collection[int] | None = None,
+) -> Claimed:
+    """Lease cursors that are due, of all organizations (None) or of some. Each is read anew.
+
+    `running`: cursors that this worker still has in memory, whatever became of their leases.
+    """
+    due = _due().exclude(pk__in=running)
+    if organizations is not None:
+        due = due.filter(organization__in=organizations)
+    hosts = Counter(room.hosts)
+    sound, more = _choose(due.filter(failing=False), room.sound, hosts, room.per_host)
+    failing, _ = _choose(due.filter(failing=True), room.failing, hosts, room.per_host)
+    chosen = [*sound, *failing]
+    return Claimed(_lease(owner, lease, chosen) if chosen else [], more)
+
+
+def _choose(
+    due: QuerySet[Cursor], limit: int, hosts: Counter[str], per_host: int
+) -> tuple[list[int], bool]:
+    """Choose cursors, the longest waiting first. Return them, and whether others have no room."""
+    chosen: list[int] = []
+    left = False
+    for _ in range(PASSES):
+        wanted = limit - len(chosen)
+        if wanted <= 0:
+            return chosen, True
+        full = [host for host, count in hosts.items() if count >= per_host]
+        rows = due.exclude(endpoint__host__in=full).exclude(pk__in=chosen)
+        found = list(rows.order_by("due_at", "pk").values_list("pk", "endpoint__host")[:wanted])
+        for pk, host in found:
+            if hosts[host] < per_host:
+                hosts[host] += 1
+                chosen.append(pk)
+            else:
+                left = True
+        if len(found) < wanted:
+            return chosen, left
+    return chosen, True
+
+
+def _due() -> QuerySet[Cursor]:
+    """Return the cursors with something to send now, and without a worker."""
+    now = timezone.now()
+    enabled = Q(endpoint__state=Endpoint.State.ENABLED) | Q(kind=Kind.TEST)
+    follows = Q(end=None, organization__event_counter__last__gt=F("position"))
+    return Cursor.objects.filter(
+        enabled,
+        follows | Q(end__gt=F("position")),
+        Q(lease_until=None) | Q(lease_until__lt=now),
+        endpoint__deleted_at=None,
+        due_at__lte=now,
+    )
+
+
+@transaction.atomic
+def _lease(owner: str, lease: timedelta, ids: list[int]) -> list[Cursor]:
+    """Lease those of these cursors that are still due. Another worker may be quicker."""
+    now = timezone.now()
+    free = Cursor.objects.select_for_update(skip_locked=True).filter(
+        Q(lease_until=None) | Q(lease_until__lt=now), pk__in=ids, due_at__lte=now
+    )
+    got = list(free.values_list("pk", flat=True))
+    Cursor.objects.filter(pk__in=got).update(lease_owner=owner, lease_until=now + lease)
+    return list(Cursor.objects.filter(pk__in=got).select_related("endpoint").order_by("pk"))
+
+
+def renew(owner: str, lease: timedelta, ids: Collection[int]) -> set[int]:
+    """Renew leases of this worker. Return those that it still has and shall keep.
+
+    A lease is not kept for an endpoint that was paused or disabled.
+    """
+    held = Cursor.objects.filter(pk__in=ids, lease_owner=owner)
+    held.update(lease_until=timezone.now() + lease)
+    enabled = Q(endpoint__state=Endpoint.State.ENABLED) | Q(kind=Kind.TEST)
+    return set(held.filter(enabled).values_list("pk", flat=True))
+
+
+def release(owner: str, ids: Collection[int]) -> None:
+    """Give leases back."""
+    held = Cursor.objects.filter(pk__in=ids, lease_owner=owner)
+    held.update(lease_owner="", lease_until=None)
+
+
+def release_all() -> None:
+    """Give back the leases of a worker that is gone, where there is only one at a time."""
+    Cursor.objects.exclude(lease_until=None).update(lease_owner="", lease_until=None)

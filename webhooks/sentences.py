@@ -1,0 +1,75 @@
+"""What the API and the pages say about endpoints, deliveries and attempts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.timezone import localtime
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_noop as _
+
+from outbound.errors import SENTENCES as OUTBOUND_SENTENCES
+from outbound.errors import Kind
+from webhooks.models import Delivery, Endpoint
+from webhooks.outcomes import Failure
+from webhooks.schedule import MAX_TRIES
+
+Reason = Endpoint.Reason
+
+REASONS = {
+    Reason.PAUSED_BY_PERSON: _("It is paused. Events wait until it is enabled."),
+    Reason.MAKER_LOST_RIGHT: _(
+        "It is paused, because whoever made it may not do so any more, or their token has ended. "
+        "An owner who enables it answers for it from then on."
+    ),
+    Reason.NOT_VERIFIED: _(
+        "It is paused until its address confirms the verify token. Give the token to your "
+        "software, then enable it."
+    ),
+    Reason.GONE: _("It is disabled, because the server answered that it is gone (410)."),
+    Reason.FAILING: _("It is disabled, because every attempt failed for five days."),
+}
+FAILURES = {
+    Failure.STATUS: _("The server answered with status {status}."),
+    Failure.REDIRECT: _("The server sent us elsewhere ({status}), and redirects are not followed."),
+    Failure.GONE: _("The server answered that it is gone (410)."),
+    Failure.INTERNAL: _("A fault in this service. Its log says more."),
+}
+
+
+def state_sentence(endpoint: Endpoint) -> str:
+    """Return why nothing is sent, "" while it is enabled."""
+    return gettext(REASONS[Reason(endpoint.reason)]) if endpoint.reason else ""
+
+
+def failure_sentence(failure: str, status: int | None) -> str:
+    """Return why an attempt failed, "" for one that did not."""
+    if not failure:
+        return ""
+    if failure in Failure:
+        return gettext(FAILURES[Failure(failure)]).format(status=status)
+    return gettext(OUTBOUND_SENTENCES[Kind(failure)])
+
+
+def waiting_sentence(endpoint: Endpoint, events: int, head: Delivery | None) -> str:
+    """Return what waits and why. `head`: the failed delivery that later ones wait for."""
+    if endpoint.state != Endpoint.State.ENABLED:
+        return ngettext(
+            "{count} event waits until it is enabled.",
+            "{count} events wait until it is enabled.",
+            events,
+        ).format(count=events)
+    if not events:
+        return gettext("Nothing waits.")
+    if head is None or head.next_at is None:
+        text = ngettext("{count} event is on its way.", "{count} events are on their way.", events)
+        return text.format(count=events)
+    text = ngettext("{count} event waits.", "{count} events wait.", events).format(count=events)
+    retry = gettext("Try {number} of {all} is at {time}.").format(
+        number=head.tries + 1, all=MAX_TRIES, time=_time(head.next_at)
+    )
+    return f"{text} {failure_sentence(head.failure, head.status)} {retry}"
+
+
+def _time(at: datetime) -> str:
+    return f"{localtime(at):%Y-%m-%d %H:%M:%S %Z}"

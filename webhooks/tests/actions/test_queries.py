@@ -1,0 +1,133 @@
+"""A worker's turn needs as many queries for many cursors as for a few, and none for idle ones."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from organizations.models import Organization
+from webhooks.actions import claims, loading, results
+from webhooks.actions.claims import Room
+from webhooks.models import Cursor, Endpoint
+from webhooks.outcomes import Result, settle
+from webhooks.tests.delivery.test_many_endpoints import append_to_all, make_many
+from webhooks.worker.jobs import Job
+
+pytestmark = pytest.mark.django_db
+
+LEASE = timedelta(seconds=30)
+ROOM = Room(1000, 1000, {}, 1000)
+
+
+def turn(failure: str = "") -> tuple[int, int]:
+    """Claim, read and store as a worker does. Return how many cursors, and how many queries."""
+    with CaptureQueriesContext(connection) as queries:
+        cursors = claims.claim("worker", LEASE, ROOM, []).cursors
+        batches = loading.load(cursors)
+        jobs = [Job(cursor, 0.0) for cursor in cursors]
+        for job in jobs:
+            job.take(batches[job.cursor.pk])
+            for item in job.batch.items:
+                new = item.delivery.pk is None
+                result = Result(failure, 12, 500 if failure else 200)
+                job.note(item.delivery, settle(job.cursor, item.delivery, result, _now()), new)
+            job.release()
+        assert results.record("worker", [job.take_report() for job in jobs]) == set()
+    return len(cursors), len(queries)
+
+
+def _now() -> datetime:
+    return timezone.now()
+
+
+def due_again() -> None:
+    Cursor.objects.update(due_at=timezone.now())
+
+
+@pytest.mark.parametrize("failure", ["", "status"])
+def test_queries_of_a_turn_do_not_grow_with_the_cursors(failure: str) -> None:
+    counts = {}
+    for size in (3, 40):
+        organizations = make_many(["http://127.0.0.1:1/?"] * size)
+        append_to_all(organizations)
+        assert (found := turn(failure))[0] == size
+        due_again()
+        counts[size] = (found, turn(failure)[1])
+        Endpoint.objects.all().delete()
+    assert counts[3][0][1] == counts[40][0][1]
+    assert counts[3][1] == counts[40][1]
+    assert counts[40][0][1] < 20
+
+
+def test_idle_cursors_are_not_claimed() -> None:
+    organizations = make_many(["http://127.0.0.1:1/?"] * 40)
+    append_to_all(organizations[:1])
+    claimed, queries = turn()
+    assert claimed == 1
+    append_to_all(organizations)
+    assert turn() == (40, queries)
+
+
+def test_claim_of_organizations_without_anything_asks_once_for_each_kind_of_room() -> None:
+    organizations = make_many(["http://127.0.0.1:1/?"] * 5)
+    with CaptureQueriesContext(connection) as queries:
+        for wanted in ([each.pk for each in organizations], None):
+            assert claims.claim("worker", LEASE, ROOM, [], wanted).cursors == []
+    assert len(queries) == 4
+
+
+def test_one_host_does_not_take_all_room() -> None:
+    organizations = make_many(["http://127.0.0.1:1/?"] * 10)
+    Endpoint.objects.filter(organization__in=organizations[:8]).update(host="crowded.example")
+    append_to_all(organizations)
+    room = Room(sound=6, failing=0, hosts={"crowded.example": 1}, per_host=3)
+    claimed = claims.claim("worker", LEASE, room, [])
+    hosts = sorted(cursor.endpoint.host for cursor in claimed.cursors)
+    assert hosts.count("crowded.example") == 2
+    assert len(hosts) == 4 and claimed.more
+
+
+def test_another_worker_gets_a_cursor_when_its_lease_is_over() -> None:
+    organizations = make_many(["http://127.0.0.1:1/?"] * 2)
+    append_to_all(organizations)
+    assert len(claims.claim("first", LEASE, ROOM, []).cursors) == 2
+    assert claims.claim("second", LEASE, ROOM, []).cursors == []
+    over = timezone.now() - timedelta(seconds=1)
+    Cursor.objects.filter(organization=organizations[0]).update(lease_until=over)
+    (claimed,) = claims.claim("second", LEASE, ROOM, []).cursors
+    assert claimed.organization_id == organizations[0].pk
+    assert claims.renew("first", LEASE, [found.pk for found in Cursor.objects.all()]) == {
+        Cursor.objects.get(organization=organizations[1]).pk
+    }
+
+
+def test_report_of_a_lost_lease_is_not_stored() -> None:
+    organizations = make_many(["http://127.0.0.1:1/?"])
+    append_to_all(organizations)
+    (cursor,) = claims.claim("first", LEASE, ROOM, []).cursors
+    job = Job(cursor, 0.0)
+    job.take(loading.load([cursor])[cursor.pk])
+    (item,) = job.batch.items
+    job.note(item.delivery, settle(cursor, item.delivery, Result("", 1, 200), _now()), True)
+    Cursor.objects.update(lease_owner="second")
+    assert results.record("first", [job.take_report()]) == {cursor.pk}
+    assert Cursor.objects.get().position == 0
+
+
+def test_same_report_may_be_stored_twice() -> None:
+    organizations: list[Organization] = make_many(["http://127.0.0.1:1/?"])
+    append_to_all(organizations)
+    (cursor,) = claims.claim("first", LEASE, ROOM, []).cursors
+    job = Job(cursor, 0.0)
+    job.take(loading.load([cursor])[cursor.pk])
+    (item,) = job.batch.items
+    job.note(item.delivery, settle(cursor, item.delivery, Result("", 1, 200), _now()), True)
+    report = job.take_report()
+    for _ in range(2):
+        assert results.record("first", [report]) == set()
+    delivery = item.delivery
+    assert (delivery.attempts.count(), cursor.deliveries.count()) == (1, 1)

@@ -1,0 +1,86 @@
+"""Endpoints that hang do not slow the others.
+
+WEBHOOK_ENDPOINTS=1000 (`make webhooks`) makes so many endpoints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import transaction
+
+from connections.tests.support.waiting import async_until
+from events import log
+from events.log import NewEvent
+from events.models import EventCounter, EventType
+from organizations.models import Organization
+from webhooks.models import Cursor, Endpoint
+from webhooks.tests.support.receiver import HANG, Receiver
+from webhooks.tests.support.workers import working
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ENDPOINTS = int(os.environ.get("WEBHOOK_ENDPOINTS", "60"))
+ROUNDS = 3
+
+
+def make_many(urls: list[str]) -> list[Organization]:
+    """Make an organization with one endpoint for each address."""
+    organizations = Organization.objects.bulk_create(
+        Organization(name=f"Number {number}") for number in range(len(urls))
+    )
+    EventCounter.objects.bulk_create(EventCounter(organization=each) for each in organizations)
+    endpoints = Endpoint.objects.bulk_create(
+        Endpoint(
+            organization=each,
+            url=f"{url}&host={each.pk}",
+            # Each is a host of its own, as they would be.
+            host=f"{each.pk}.example",
+            secret="whsec_c2VjcmV0",
+            made_by="the tests",
+        )
+        for each, url in zip(organizations, urls, strict=True)
+    )
+    Cursor.objects.bulk_create(
+        Cursor(endpoint=endpoint, organization_id=endpoint.organization_id)
+        for endpoint in endpoints
+    )
+    return organizations
+
+
+def append_to_all(organizations: list[Organization]) -> None:
+    with transaction.atomic():
+        for each in organizations:
+            log.append(each.pk, [NewEvent(EventType.MESSAGE_RECEIVED, {"id": "m"})])
+
+
+async def test_half_that_hangs_does_not_slow_the_other_half(settings: Any) -> None:
+    settings.WEBHOOK_SOCKETS = max(12, ENDPOINTS // 4)
+    async with Receiver() as sound, Receiver(lambda received: HANG) as hanging:
+        urls = [(sound.url, hanging.url)[number % 2] for number in range(ENDPOINTS)]
+        organizations = await sync_to_async(make_many)(urls)
+        clock = asyncio.get_running_loop().time
+        async with working():
+            seconds = []
+            for number in range(1, ROUNDS + 1):
+                started = clock()
+                await sync_to_async(append_to_all)(organizations)
+                expected = number * (ENDPOINTS // 2)
+                # A request to one that hangs lasts ten seconds.
+                await _until_taken(sound, expected, 10.0 + ENDPOINTS / 20)
+                seconds.append(clock() - started)
+        print(f"\n{ENDPOINTS} endpoints, half of them hang: {seconds} s for a round")
+        assert all(taken == [1, 2, 3] for taken in sound.taken.values())
+        assert hanging.most_open <= settings.WEBHOOK_SOCKETS
+        assert sound.most_open + hanging.most_open <= 2 * settings.WEBHOOK_SOCKETS
+
+
+async def _until_taken(receiver: Receiver, count: int, seconds: float) -> None:
+    def taken() -> bool:
+        return sum(map(len, receiver.taken.values())) >= count
+
+    await async_until(taken, f"{count} events", seconds)

@@ -1,0 +1,105 @@
+"""What waits for endpoints, and how well they answer; for many of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Avg, Count, F, Q
+from django.utils import timezone
+
+from events.models import Event
+from webhooks.models import Attempt, Cursor, Delivery, Endpoint
+from webhooks.schedule import MAX_TRIES
+from webhooks.sentences import waiting_sentence
+
+Kind = Cursor.Kind
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many events wait for an endpoint, when it is tried again, and why in a sentence."""
+
+    events: int
+    next_at: datetime | None
+    tries: int
+    sentence: str
+    max_tries: int = MAX_TRIES
+
+
+@dataclass(frozen=True)
+class Health:
+    """The attempts at an endpoint since a time. `milliseconds`: the mean of the successful ones."""
+
+    attempts: int = 0
+    succeeded: int = 0
+    milliseconds: int | None = None
+
+
+def waiting_of(endpoints: Sequence[Endpoint]) -> dict[int, Waiting]:
+    """Return what waits for each endpoint, by its key."""
+    heads = _heads(endpoints)
+    behind = set(
+        Cursor.objects.filter(
+            endpoint__in=endpoints,
+            kind=Kind.LIVE,
+            organization__event_counter__last__gt=F("position"),
+        ).values_list("endpoint", flat=True)
+    )
+    found = {}
+    for endpoint in endpoints:
+        head = heads.get(endpoint.pk)
+        events = _count(endpoint) if endpoint.pk in behind else 0
+        found[endpoint.pk] = Waiting(
+            events,
+            head.next_at if head else None,
+            head.tries if head else 0,
+            waiting_sentence(endpoint, events, head),
+        )
+    return found
+
+
+def _heads(endpoints: Sequence[Endpoint]) -> dict[int, Delivery]:
+    """Return the failed delivery that others wait for, by endpoint; the next to be tried."""
+    retrying = Delivery.objects.filter(
+        endpoint__in=endpoints, state=Delivery.State.RETRYING, cursor__kind=Kind.LIVE
+    )
+    found: dict[int, Delivery] = {}
+    for delivery in retrying.order_by(F("next_at").asc(nulls_last=True)):
+        found.setdefault(delivery.endpoint_id, delivery)
+    return found
+
+
+def _count(endpoint: Endpoint) -> int:
+    """Count the events that an endpoint has not got yet."""
+    live = Q(
+        organization__webhook_cursors__endpoint=endpoint,
+        organization__webhook_cursors__kind=Kind.LIVE,
+        sequence__gt=F("organization__webhook_cursors__position"),
+    )
+    events = Event.objects.filter(live)
+    return (events.filter(type__in=endpoint.types) if endpoint.types else events).count()
+
+
+def health_of(endpoints: Sequence[Endpoint], since: datetime) -> dict[int, Health]:
+    """Return how the attempts since a time went, by endpoint."""
+    attempts = Attempt.objects.filter(endpoint__in=endpoints, at__gte=since, at__lte=timezone.now())
+    rows = (
+        attempts.order_by()
+        .values("endpoint")
+        .annotate(
+            attempts=Count("pk"),
+            succeeded=Count("pk", filter=Q(failure="")),
+            mean=Avg("milliseconds", filter=Q(failure="")),
+        )
+    )
+    found = {
+        row["endpoint"]: Health(
+            row["attempts"],
+            row["succeeded"],
+            None if row["mean"] is None else round(row["mean"]),
+        )
+        for row in rows
+    }
+    return {endpoint.pk: found.get(endpoint.pk, Health()) for endpoint in endpoints}

@@ -1,0 +1,303 @@
+"""Delivers webhooks: claims cursors, sends their events, and stores what came of it.
+
+All work on the database is done in turns, each for all jobs together: what they have done is
+stored, what they send next is read, and further cursors are claimed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import connections as databases
+from django.utils import timezone
+
+from connections.models import Worker
+from connections.worker.database import Database
+from events.notifications import ALL_LOGS_GROUP
+from outbound.client import open_client
+from outbound.policy import webhook_policy
+from webhooks.actions import claims, loading, maintenance, results
+from webhooks.actions.claims import Room
+from webhooks.actions.results import Report
+from webhooks.models import Cursor
+from webhooks.worker.jobs import Job
+from webhooks.worker.sending import Sender
+from webhooks.worker.sockets import Sockets
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LEASE_SECONDS = 30.0
+# The longest request, and some time to store what came of it.
+LEASE_MARGIN_SECONDS = 12.0
+# What is due is looked for so often, whatever the notifications say.
+POLL_SECONDS = 2.0
+# Results that no cursor waits for are stored together.
+STORE_SECONDS = 0.1
+FOLLOW_SECONDS = 5.0
+CLEAN_SECONDS = 300.0
+# A stop waits so long for the requests under way.
+CLOSE_SECONDS = 3.0
+JOBS_PER_SOCKET = 2
+# Beyond that, one query for all organizations is cheaper.
+MAX_WOKEN = 500
+
+
+class WebhookDeliveries:
+    """A worker's deliveries. The supervisor runs its background tasks and calls `close`."""
+
+    def __init__(self, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._owner = secrets.token_hex(16)
+        self._lease = timedelta(seconds=lease_seconds)
+        self._database = Database()
+        self._sockets = Sockets(settings.WEBHOOK_SOCKETS, settings.WEBHOOK_SOCKETS_PER_HOST)
+        self._jobs: dict[int, Job] = {}
+        self._woken: set[int] = set()
+        self._wake = asyncio.Event()
+        self._store_timer: asyncio.TimerHandle | None = None
+        self._polled_at = self._renewed_at = 0.0
+        self._more = self._released = False
+        self._unrecorded: list[Report] = []
+        self._resources = AsyncExitStack()
+        self._sender: Sender | None = None
+        self._closing = False
+
+    @property
+    def background_tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """The functions that the supervisor runs again and again, by name."""
+        return {
+            "deliver webhooks": self.run,
+            "follow new organizations": self._follow,
+            "delete old deliveries": self._clean,
+        }
+
+    @property
+    def listeners(self) -> dict[str, Callable[[Mapping[str, Any]], Awaitable[None]]]:
+        """What is called with each message to a group, by group."""
+        return {ALL_LOGS_GROUP: self.notify}
+
+    async def notify(self, message: Mapping[str, Any]) -> None:
+        """Look soon for what is due in an organization, or everywhere."""
+        if message["organization"] is None or len(self._woken) >= MAX_WOKEN:
+            self._polled_at = 0.0
+        else:
+            self._woken.add(message["organization"])
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver until it is cancelled. After an error nothing is left in memory."""
+        try:
+            await self._open()
+            while True:
+                self._wake.clear()
+                await self._turn()
+                if not self._wake.is_set():
+                    await self._wait()
+        except Exception:
+            self._abandon()
+            raise
+
+    async def close(self) -> None:
+        """Wait shortly for the requests under way, store the results and give the leases back."""
+        self._closing = True
+        jobs = list(self._jobs.values())
+        for job in jobs:
+            job.stopped = True
+        tasks = [job.task for job in jobs if job.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        reports = [*self._unrecorded, *(job.take_report() for job in jobs if job.has_report)]
+        try:
+            await self._database.run_once(results.record, self._owner, reports)
+            await self._database.run_once(claims.release, self._owner, list(self._jobs))
+        finally:
+            self._abandon()
+            await self._database.run_once(databases.close_all)
+            self._database.close()
+            await self._resources.aclose()
+
+    # --- Turns ----------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        if self._sender is not None:
+            return
+        if not Worker.are_shared():
+            await self._db(claims.release_all)
+        client = open_client(webhook_policy(), sockets=settings.WEBHOOK_SOCKETS)
+        opened = await self._resources.enter_async_context(client)
+        self._sender = Sender(opened, self._sockets, self._store_soon)
+
+    async def _turn(self) -> None:
+        """Store what was done, read what comes next, and claim what is due."""
+        finished = [job for job in self._jobs.values() if job.finished]
+        # While others wait for their turn, nobody sends two batches in a row.
+        over = [job for job in finished if job.stopped or job.is_over or self._more]
+        for job in over:
+            job.release(timezone.now())
+        await self._read_on([job for job in finished if not job.stopped])
+        reporting = [job for job in self._jobs.values() if job.has_report]
+        self._unrecorded += [job.take_report() for job in reporting]
+        released = {report.cursor_id for report in self._unrecorded if report.release}
+        if self._unrecorded:
+            gone = await self._db(results.record, self._owner, self._unrecorded)
+            self._unrecorded = []
+            for pk in gone - released:
+                self._stop(pk)
+        for pk in released:
+            job = self._jobs.pop(pk)
+            self._released = True
+            if job.cursor.organization_id is not None:
+                # Something may have come in between.
+                self._woken.add(job.cursor.organization_id)
+        for job in finished:
+            if job.cursor.pk in self._jobs and not job.stopped:
+                self._start(job)
+        await self._renew()
+        await self._claim()
+
+    async def _read_on(self, jobs: Sequence[Job]) -> None:
+        """Give finished jobs their next batch, or release those that have nothing to send."""
+        while jobs:
+            skips = [job.cursor.pk for job in jobs if job.skips]
+            cursors = [job.cursor for job in jobs]
+            batches = await self._db(loading.load, cursors, skips)
+            for job in jobs:
+                job.take(batches[job.cursor.pk])
+            empty = [job for job in jobs if not job.batch.items]
+            for job in empty:
+                job.finish()
+                if job.batch.drained:
+                    job.release(timezone.now())
+            jobs = [job for job in empty if not job.batch.drained]
+
+    async def _claim(self) -> None:
+        """Claim what is due: everywhere now and then, else where the log has grown."""
+        now = asyncio.get_running_loop().time()
+        poll = (self._more and self._released) or now - self._polled_at >= POLL_SECONDS
+        if self._closing or not (poll or self._woken):
+            return
+        organizations = None if poll else list(self._woken)
+        self._woken.clear()
+        self._released = False
+        if poll:
+            self._polled_at = now
+        claim = partial(claims.claim, self._owner, self._lease, self._room())
+        claimed = await self._db(claim, list(self._jobs), organizations)
+        self._more = claimed.more or (self._more and not poll)
+        jobs = [self._add(cursor, now) for cursor in claimed.cursors]
+        await self._read_on(jobs)
+        for job in jobs:
+            if not job.stopped:
+                self._start(job)
+        if any(job.stopped for job in jobs):
+            self._wake.set()
+
+    def _room(self) -> Room:
+        """Return how many further cursors fit into memory and have a chance of a socket soon."""
+        total = JOBS_PER_SOCKET * settings.WEBHOOK_SOCKETS
+        failing = sum(job.cursor.failing for job in self._jobs.values())
+        return Room(
+            total - (len(self._jobs) - failing),
+            total // 4 - failing,
+            Counter(job.cursor.endpoint.host for job in self._jobs.values()),
+            JOBS_PER_SOCKET * settings.WEBHOOK_SOCKETS_PER_HOST,
+        )
+
+    async def _renew(self) -> None:
+        """Renew the leases in time; stop what is not ours any more."""
+        now = asyncio.get_running_loop().time()
+        if not self._jobs or now - self._renewed_at < self._lease.total_seconds() / 3:
+            return
+        self._renewed_at = now
+        kept = await self._db(claims.renew, self._owner, self._lease, list(self._jobs))
+        for pk, job in self._jobs.items():
+            if pk in kept:
+                job.deadline = self._deadline(now)
+            else:
+                self._stop(pk)
+
+    # --- Jobs -----------------------------------------------------------------------------------
+
+    def _add(self, cursor: Cursor, claimed_at: float) -> Job:
+        job = self._jobs[cursor.pk] = Job(cursor, self._deadline(claimed_at))
+        return job
+
+    def _deadline(self, leased_at: float) -> float:
+        """Return until when a lease from that time lets requests begin."""
+        seconds = self._lease.total_seconds()
+        return leased_at + seconds - min(LEASE_MARGIN_SECONDS, seconds / 2)
+
+    def _start(self, job: Job) -> None:
+        assert self._sender is not None
+        job.task = asyncio.create_task(self._sender.send(job), name="webhook")
+        job.task.add_done_callback(partial(self._on_end, job))
+
+    def _on_end(self, job: Job, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            # A bug: the cursor stays where it is, and is tried again after a while.
+            logger.error("a webhook's events could not be sent", exc_info=error)
+            job.release(timezone.now() + self._lease)
+        self._wake.set()
+
+    def _stop(self, pk: int) -> None:
+        """Let a job end after the request under way."""
+        job = self._jobs.get(pk)
+        if job is None:
+            return
+        job.stopped = True
+        if job.task is None or job.task.done():
+            job.release()
+            self._wake.set()
+
+    def _abandon(self) -> None:
+        """Forget all jobs; their leases end by themselves."""
+        for job in self._jobs.values():
+            if job.task is not None:
+                job.task.cancel()
+        self._jobs.clear()
+        self._unrecorded = []
+
+    # --- Waiting --------------------------------------------------------------------------------
+
+    def _store_soon(self) -> None:
+        if self._store_timer is None:
+            loop = asyncio.get_running_loop()
+            self._store_timer = loop.call_later(STORE_SECONDS, self._store_now)
+
+    def _store_now(self) -> None:
+        self._store_timer = None
+        self._wake.set()
+
+    async def _wait(self) -> None:
+        """Wait until there is something to store or to look for, or for the next poll."""
+        remaining = self._polled_at + POLL_SECONDS - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(max(0.0, remaining)):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _db(self, function: Callable[..., T], *arguments: object) -> T:
+        return await self._database.run(function, *arguments)
+
+    async def _follow(self) -> None:
+        await self._db(maintenance.follow_new_organizations)
+        await asyncio.sleep(FOLLOW_SECONDS)
+
+    async def _clean(self) -> None:
+        while await self._db(maintenance.clean):
+            await asyncio.sleep(0)
+        await asyncio.sleep(CLEAN_SECONDS)
