@@ -33,6 +33,8 @@ from organizations.access import Actor, for_user
 from organizations.invitations import invite
 from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
 from organizations.models.second_factor import AuthenticatorApp
+from webhooks.actions import endpoints
+from webhooks.models import Delivery
 
 ACTOR = Actor("the tests", address="192.0.2.1")
 PASSWORD_HASH = "!"
@@ -182,7 +184,7 @@ def build() -> Scene:
     PairingAttempt.objects.update(code_expires_at=later)
     _run(users["operator"], acme)
     tokens = _tokens(users, acme, globex)
-    values = _placeholder_values(acme, users) | _messages(acme)
+    values = _placeholder_values(acme, users) | _messages(acme) | _webhooks(acme)
     return Scene(acme, users, tokens, values)
 
 
@@ -243,6 +245,36 @@ def _messages(organization: Organization) -> dict[str, object]:
         "contact_id": contact.pk,
         "signed": "nowhere",
     }
+
+
+def _webhooks(organization: Organization) -> dict[str, object]:
+    """Make webhooks of an organization, and of all. Return their values of placeholders."""
+    values: dict[str, object] = {}
+    before = {organization: "api/v1/organizations/<int:organization_id>/", None: "api/v1/"}
+    for owner, prefix in before.items():
+        enabled, paused = (
+            endpoints.create(owner, endpoints.NewEndpoint("https://crm.example.com/"), ACTOR)
+            for _ in range(2)
+        )
+        endpoints.pause(paused.endpoint, ACTOR)
+        delivery = Delivery.objects.create(
+            endpoint=enabled.endpoint,
+            organization=organization,
+            cursor=enabled.endpoint.cursors.get(organization=organization),
+            sequence=1,
+            type="connection.changed",
+            event_at=timezone.now(),
+            state=Delivery.State.DELIVERED,
+        )
+        one = f"{prefix}webhooks/<public_id:webhook_id>"
+        delivered = f"{one}/deliveries/<public_id:delivery_id>"
+        for route in ("", "/rotate", "/test", "/replay", "/deliveries"):
+            values[f"{one}{route} webhook_id"] = enabled.endpoint.public_id
+        for route in (delivered, f"{delivered}/resend"):
+            values[f"{route} webhook_id"] = enabled.endpoint.public_id
+            values[f"{route} delivery_id"] = delivery.public_id
+        values[f"{one}/enable webhook_id"] = paused.endpoint.public_id
+    return values
 
 
 def _tokens(users: dict[str, User], acme: Organization, globex: Organization) -> dict[str, str]:

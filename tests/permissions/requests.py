@@ -144,6 +144,17 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
         "type": "text",
         "text": {"body": "Olá"},
     },
+    **{
+        request: data
+        for prefix in (f"{ORGANIZATION}/webhooks", "api/v1/webhooks")
+        for request, data in {
+            f"POST {prefix}": lambda scene: {"url": "https://crm.example.com/"},
+            f"PATCH {prefix}/<public_id:webhook_id>": lambda scene: {"state": "paused"},
+            f"POST {prefix}/<public_id:webhook_id>/replay": lambda scene: {
+                "fromTime": "2020-01-01T00:00:00Z"
+            },
+        }.items()
+    },
     f"POST {ORGANIZATION}/whatsapp/pairing-code": lambda scene: {"phoneNumber": NUMBER},
 }
 """By "METHOD route". Other requests have no data."""

@@ -6,13 +6,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.permissions.callers import CALLERS, MESSAGE_TOKENS, SESSION_CALLERS, TOKENS
-from tests.permissions.table import ADMIN, API, MESSAGES, OPEN, PROBES, SOCKETS
+from tests.permissions.table import (
+    ADMIN,
+    ALL_WEBHOOKS,
+    API,
+    MESSAGES,
+    OPEN,
+    PROBES,
+    SOCKETS,
+    WEBHOOKS,
+)
 
 STAFF = ["viewer", "operator", "owner", "outsider", "superuser"]
 NO_STAFF = [caller for caller in CALLERS if caller not in STAFF]
 VALID = [token for token in TOKENS if token not in ("expired", "revoked")]
 NO_TOKEN = [*SESSION_CALLERS, "expired", "revoked"]
 FOREIGN = ["outsider_manage", "foreign_organization", "foreign_messages"]
+EVERY_TOKEN = [*VALID, *MESSAGE_TOKENS]
+# Those who only see the organization, who operate it too, manage it too, and read its messages too.
+BY_RIGHT = [
+    ["viewer_manage", "operator_read", "organization_read"],
+    ["operator_manage", "organization_manage", "operator_messages", "organization_messages"],
+    ["owner_manage", "superuser_manage", "owner_send"],
+    ["owner_read", "superuser_messages"],
+]
 WITHOUT_MESSAGES = [token for token in VALID if token not in FOREIGN]
 
 
@@ -41,6 +58,16 @@ def rows() -> dict[str, Row]:
             MESSAGES,
             [WITHOUT_MESSAGES, *([token] for token in MESSAGE_TOKENS if token not in FOREIGN)]
             + [FOREIGN],
+            dict.fromkeys(NO_TOKEN, "401"),
+        ),
+        *_read(WEBHOOKS, [*BY_RIGHT, FOREIGN], dict.fromkeys(NO_TOKEN, "401")),
+        *_read(
+            ALL_WEBHOOKS,
+            [
+                [token for token in EVERY_TOKEN if not token.startswith("superuser")],
+                ["superuser_manage"],
+                ["superuser_messages"],
+            ],
             dict.fromkeys(NO_TOKEN, "401"),
         ),
         *_read(OPEN, [NO_STAFF, STAFF], {}),

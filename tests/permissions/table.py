@@ -283,6 +283,43 @@ POST     messages/<public_id:message_id>/read 403 403 200+ 403 200+ 200+ 404
 POST     typing                       403 403 200 403 200 200 404
 """
 
+# Webhooks send texts: whoever gives an address manages the organization, and reads its messages.
+WEBHOOKS = """
+#                                             who sees the organization, operates it, manages it,
+#                                             reads its messages as well; another organization's
+[api/v1/organizations/<int:organization_id>/webhooks]
+GET     .                                                                  200  200  200  200  404
+POST    .                                                                  403  403  403  201+ 404
+GET     /<public_id:webhook_id>                                            200  200  200  200  404
+PATCH   /<public_id:webhook_id>                                            403  403  200+ 200+ 404
+DELETE  /<public_id:webhook_id>                                            403  403  204+ 204+ 404
+POST    /<public_id:webhook_id>/enable                                     403  403  403  200+ 404
+POST    /<public_id:webhook_id>/rotate                                     403  403  403  200+ 404
+POST    /<public_id:webhook_id>/test                                       403  202+ 202+ 202+ 404
+POST    /<public_id:webhook_id>/replay                                     403  202+ 202+ 202+ 404
+GET     /<public_id:webhook_id>/deliveries                                 200  200  200  200  404
+GET     /<public_id:webhook_id>/deliveries/<public_id:delivery_id>         200  200  200  200  404
+POST    /<public_id:webhook_id>/deliveries/<public_id:delivery_id>/resend  403  202+ 202+ 202+ 404
+"""
+
+# Those that get the events of all organizations.
+ALL_WEBHOOKS = """
+#                                             all; superusers' tokens, and such that read messages
+[api/v1/webhooks]
+GET     .                                                                  403  200  200
+POST    .                                                                  403  403  201+
+GET     /<public_id:webhook_id>                                            403  200  200
+PATCH   /<public_id:webhook_id>                                            403  200+ 200+
+DELETE  /<public_id:webhook_id>                                            403  204+ 204+
+POST    /<public_id:webhook_id>/enable                                     403  403  200+
+POST    /<public_id:webhook_id>/rotate                                     403  403  200+
+POST    /<public_id:webhook_id>/test                                       403  202+ 202+
+POST    /<public_id:webhook_id>/replay                                     403  202+ 202+
+GET     /<public_id:webhook_id>/deliveries                                 403  200  200
+GET     /<public_id:webhook_id>/deliveries/<public_id:delivery_id>         403  200  200
+POST    /<public_id:webhook_id>/deliveries/<public_id:delivery_id>/resend  403  202+ 202+
+"""
+
 # Whoever asks: first those who are no staff (all tokens, too), then staff in person.
 OPEN = """
 []

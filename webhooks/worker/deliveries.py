@@ -43,7 +43,7 @@ LEASE_MARGIN_SECONDS = 12.0
 # What is due is looked for so often, whatever the notifications say.
 POLL_SECONDS = 2.0
 # Results that no cursor waits for are stored together.
-STORE_SECONDS = 0.1
+STORE_SECONDS = 0.25
 FOLLOW_SECONDS = 5.0
 CLEAN_SECONDS = 300.0
 # A stop waits so long for the requests under way.

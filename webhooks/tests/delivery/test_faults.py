@@ -28,7 +28,7 @@ from webhooks.worker import WebhookDeliveries
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-EVENTS = int(os.environ.get("WEBHOOK_EVENTS", "300"))
+EVENTS = int(os.environ.get("WEBHOOK_EVENTS", "150"))
 SECONDS = 60.0 + EVENTS / 20
 FAULTS = [Reply(500), Reply(301), Reply(503, {"retry-after": "0"}), CLOSE, Reply(delay=0.02)]
 
