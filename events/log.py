@@ -13,12 +13,16 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.dispatch import Signal
 from django.utils import timezone
 
 from events import notifications
 from events.models import Event, EventCounter, EventType
 
 REDACTED_AT_ONCE = 500
+
+redacted = Signal()
+"""Keyword argument: `events`, whose data was removed. Other apps remove what they have of them."""
 
 
 @dataclass(frozen=True)
@@ -109,3 +113,4 @@ def redact(
         for event in found:
             event.data = {key: value for key, value in event.data.items() if key in kept}
         Event.objects.bulk_update(found, ["data"], batch_size=100)
+        redacted.send(sender=Event, events=found)

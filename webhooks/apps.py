@@ -10,5 +10,6 @@ class WebhooksConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Importing the module connects its signal receivers.
-        importlib.import_module("webhooks.actions.lost_rights")
+        # Importing the modules connects their signal receivers.
+        for module in ("lost_rights", "erasure"):
+            importlib.import_module(f"webhooks.actions.{module}")

@@ -46,9 +46,9 @@ def failure_sentence(failure: str, status: int | None) -> str:
     """Return why an attempt failed, "" for one that did not."""
     if not failure:
         return ""
-    if failure in Failure:
-        return gettext(FAILURES[Failure(failure)]).format(status=status)
-    return gettext(OUTBOUND_SENTENCES[Kind(failure)])
+    own = {str(kind): text for kind, text in FAILURES.items()}
+    text = own.get(failure) or OUTBOUND_SENTENCES[Kind(failure)]
+    return gettext(text).format(status=status)
 
 
 def waiting_sentence(endpoint: Endpoint, events: int, head: Delivery | None) -> str:
