@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format fuzz chaos chaos-messages attacks scale stress bench messages screenshots hashes clean
+.PHONY: help setup run test lint format fuzz chaos chaos-messages attacks scale stress bench webhooks messages screenshots hashes clean
 
 # pip and the browser need a home for their caches, also where HOME is unset or missing.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -85,6 +85,12 @@ chaos-messages: ## The same with messages both ways all the time (CHAOS_MESSAGES
 attacks: ## Attack a server on loopback, and print the effect
 	$(SETUP) test
 	.venv/bin/python -m tests.attacks
+
+webhooks: ## Deliver WEBHOOK_EVENTS=10000 events, and to WEBHOOK_ENDPOINTS=1000 of which half hang
+	$(SETUP) test
+	WEBHOOK_EVENTS=$${WEBHOOK_EVENTS:-10000} WEBHOOK_ENDPOINTS=$${WEBHOOK_ENDPOINTS:-1000} \
+		.venv/bin/python -m tests.support.services .venv/bin/python -m pytest -s \
+		webhooks/tests/delivery/test_faults.py webhooks/tests/delivery/test_many_endpoints.py
 
 bench: ## Compare with a Baileys peer, into docs/benchmarks.md (BENCH="--organizations 20")
 	$(SETUP) test

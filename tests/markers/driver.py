@@ -16,6 +16,7 @@ from simulator.client import ControlClient
 from tests.markers.http_browser import HttpBrowser
 from tests.markers.marker_set import Markers
 from tests.markers.table import INTENTIONAL_LEAK
+from tests.markers.webhook_receiver import receiving
 from tests.support.application import Application, until
 from tests.support.linking import decode
 from tests.support.raw_http import TEXT, RawConnection, RawResponse, frame
@@ -68,6 +69,7 @@ class Driver:
         self.link_by_typed_code()
         self.use_tokens()
         self.use_messages()
+        self.use_webhooks()
         self.log_in()
         self.use_messages_page()
         self.use_owner_link()
@@ -216,6 +218,24 @@ class Driver:
         self.request(200, f"GET {address}")
         self.request(404, f"GET /media/{self.markers.new('wrong address of a file')}")
         return str(media["id"])
+
+    def use_webhooks(self) -> None:
+        """Send a test event to a receiver that fails, and be refused another address."""
+        new, path = self.markers.new, f"organizations/{self.linked}/webhooks"
+        with receiving(new("answer of a receiver")) as address:
+            made = self.api("POST", path, {"url": f"{address}/{new('path of a webhook')}"})
+            key = made["secret"].removeprefix("whsec_")
+            self.markers.add("secret of a webhook", key, made["secret"])
+            test = self.api("POST", f"{path}/{made['id']}/test")
+            one = f"{path}/{made['id']}/deliveries/{test['id']}"
+            until(lambda: self.api("GET", one)["state"] == "dead", SECONDS, "the attempt")
+        self.api("PATCH", f"{path}/{made['id']}", {"state": "paused"})
+        refused = json.dumps({"url": f"ftp://localhost/{new('path of a refused webhook')}"})
+        bearer = f"Bearer {self.application.facts['token']}"
+        first_line, kind = f"POST /api/v1/{path}", "application/json"
+        self.request(
+            400, first_line, refused.encode(), Content_Type=kind, Authorization=bearer
+        )
 
     def log_in(self) -> None:
         agent = self.markers.new("User-Agent of a login")

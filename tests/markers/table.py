@@ -62,6 +62,9 @@ SECRETS: dict[str, frozenset[Place]] = {
     "QR code, shown": STORED,
     "typed code": NOWHERE,
     "typed code, shown": STORED,
+    "secret of a webhook": NOWHERE,
+    "path of a webhook": NOWHERE,
+    "path of a refused webhook": NOWHERE,
     "noise key of the credentials": NOWHERE,
     "identity key of the credentials": NOWHERE,
 }
@@ -80,6 +83,7 @@ TEXTS: dict[str, frozenset[Place]] = {
     "text of a refused message": NOWHERE,
     # It is refused by its name.
     "type of a refused message": frozenset({Place.PAGES}),
+    "answer of a receiver": NOWHERE,
     "text written on the page": NOWHERE,
     "text refused on the page": NOWHERE,
     "reason to open messages": frozenset({Place.AUDIT}),

@@ -74,6 +74,8 @@ def proxy_settings(simulator: process.Simulator, markers: Markers) -> dict[str, 
         "LOG_LEVEL": "DEBUG",
         "SECRET_KEY": markers.new("SECRET_KEY"),
         "METRICS_TOKEN": markers.new("METRICS_TOKEN", 20),
+        # The receiver of webhooks is on loopback.
+        "WEBHOOKS_ALLOW_PRIVATE": "true",
         "DATABASE_URL": "",
         "REDIS_URL": "",
     }
