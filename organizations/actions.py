@@ -41,6 +41,15 @@ class InactiveUser(Exception):
     """An inactive user cannot become a member."""
 
 
+INCOMPLETE_TOKEN = _(
+    "A token of the Cloud API needs an organization, a right to messages and an expiry."
+)
+
+
+class IncompleteToken(Exception):
+    """A token of the Cloud API lacks what limits it."""
+
+
 def _require_superuser(actor: Actor, organization: Organization | None = None) -> None:
     """Lock, and raise PermissionDenied unless the actor is still a superuser."""
     caller, _organization = lock(actor, organization)
@@ -206,13 +215,19 @@ def create_token(
     scope: ApiToken.Scope = ApiToken.Scope.MANAGE,
     message_scopes: Collection[ApiToken.MessageScope] = (),
     expires_at: datetime | None = None,
+    kind: ApiToken.Kind = ApiToken.Kind.REST,
 ) -> tuple[ApiToken, str]:
     """Create a token. Return it and its secret text, which is not stored.
 
     With `organization` it is that organization's own token; without, a personal token of `user`.
-    Revoking the token that the actor used, if any, revokes this one too. Raises PermissionDenied,
-    also for a message scope that the actor does not have.
+    Revoking the token that the actor used, if any, revokes this one too. Raises IncompleteToken,
+    and PermissionDenied, also for a message scope that the actor does not have.
     """
+    if kind == ApiToken.Kind.GRAPH:
+        if organization is None or not message_scopes or expires_at is None:
+            raise IncompleteToken(gettext(INCOMPLETE_TOKEN))
+        # It has to do with messages only.
+        scope = ApiToken.Scope.READ
     caller, organization = lock(actor, organization, user)
     if caller is not None:
         caller.require_tokens_of(user, organization)
@@ -224,6 +239,7 @@ def create_token(
         number=uuid.uuid4(),
         organization=organization,
         name=name,
+        kind=kind,
         scope=scope,
         sends_messages=ApiToken.MessageScope.SEND in message_scopes,
         reads_messages=ApiToken.MessageScope.READ in message_scopes,
@@ -234,7 +250,8 @@ def create_token(
         token.expiry = expires_at
         token.save(update_fields=["expiry"])
     suffix = "" if organization else f" for {user.get_username()}"
-    scopes = ", ".join([scope, *token.message_scopes])
+    own = [] if kind == ApiToken.Kind.REST else [kind]
+    scopes = ", ".join([scope, *token.message_scopes, *own])
     log_audit(Action.TOKEN_CREATED, organization, actor, f"{name} ({scopes}){suffix}")
     return token, text
 

@@ -33,7 +33,7 @@ OF_MEMBERS = frozenset(
 )
 ACCEPTED = re.compile(r"(?P<user>.*): (?P<role>viewer|operator|owner), invited by (?P<maker>.*)")
 NEW_TOKEN = re.compile(
-    r"(?P<name>.*) \((?P<scope>read|manage)(?P<more>(?:, messages:(?:send|read))*)\)"
+    r"(?P<name>.*) \((?P<scope>read|manage)(?P<more>(?:, messages:(?:send|read)|, graph)*)\)"
     r"(?: for (?P<user>.*))?"
 )
 

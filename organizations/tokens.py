@@ -25,14 +25,14 @@ from organizations.models import ApiToken
 LAST_USED_PRECISION = timedelta(minutes=1)
 
 
-def find_token(text: str) -> ApiToken | None:
-    """Return the valid token with this text, or None."""
+def find_token(text: str, kind: ApiToken.Kind = ApiToken.Kind.REST) -> ApiToken | None:
+    """Return the valid token of this kind with this text, or None."""
     # No token has these characters, and PostgreSQL refuses a NUL.
     if not text.isascii() or "\0" in text:
         return None
     digest = hash_token(text)
     candidates: QuerySet[ApiToken] = ApiToken.objects.filter(
-        token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH]
+        token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH], kind=kind
     )
     for token in candidates.select_related("user").order_by():
         if compare_digest(digest, token.digest) and token.is_valid:
@@ -61,17 +61,23 @@ class TooManyWrongTokens(APIException):
 class BearerTokenAuthentication(TokenAuthentication):
     """`Authorization: Bearer <token>`."""
 
+    kind = ApiToken.Kind.REST
+
     def authenticate(self, request: Request) -> tuple[User | AnonymousUser, ApiToken] | None:
         """Return user and token. Raises AuthenticationFailed (401) and TooManyWrongTokens (429)."""
         try:
-            authenticate: Any = super().authenticate
-            found: tuple[User | AnonymousUser, ApiToken] | None = authenticate(request)
+            return self.find(request)
         except AuthenticationFailed:
             try:
                 token_throttle.record_wrong_token(request.META.get("REMOTE_ADDR"))
             except token_throttle.Throttled as error:
                 raise TooManyWrongTokens(error) from error
             raise
+
+    def find(self, request: Request) -> tuple[User | AnonymousUser, ApiToken] | None:
+        """Return user and token, None without a token. Raises AuthenticationFailed (401)."""
+        authenticate: Any = super().authenticate
+        found: tuple[User | AnonymousUser, ApiToken] | None = authenticate(request)
         return found
 
     def authenticate_credentials(self, token: bytes) -> tuple[User | AnonymousUser, ApiToken]:
@@ -79,7 +85,7 @@ class BearerTokenAuthentication(TokenAuthentication):
 
         Raises AuthenticationFailed (401).
         """
-        found = find_token(token.decode("latin-1"))
+        found = find_token(token.decode("latin-1"), self.kind)
         if found is None:
             raise AuthenticationFailed(_("Invalid token."))
         mark_used(found)

@@ -1,6 +1,5 @@
 """The root of the REST API: its routes, and the format of its errors."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
@@ -10,13 +9,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
 from connections.api.errors import Refused
 from connections.api.views_events import EventsView
 from connections.refusals import RequestRefused
 from messaging.refusals import MessageRefused
+from organizations.api.error_texts import message_of
 from webhooks.api.urls import installation_urlpatterns, organization_urlpatterns
 from whatsapp_orgs.openapi import DocsView, SchemaView, YamlSchemaView
 
@@ -43,26 +42,8 @@ def error_response(error: Exception, context: dict[str, Any]) -> Response | None
     if response is None or not isinstance(error, exceptions.APIException):
         return None
     code = error.get_codes()
-    response.data = error_body(code if isinstance(code, str) else "invalid", _message_of(error))
+    response.data = error_body(code if isinstance(code, str) else "invalid", message_of(error))
     return response
-
-
-def _message_of(error: exceptions.APIException) -> str:
-    detail = error.detail
-    return " ".join(_field_messages("", detail))
-
-
-def _field_messages(name: str, found: Any) -> Iterator[str]:
-    """Yield the messages about a field and the fields within it: `text.body: …`."""
-    if isinstance(found, list) and any(isinstance(item, dict) for item in found):
-        found = {str(index): item for index, item in enumerate(found) if item}
-    if isinstance(found, dict):
-        for key, inner in found.items():
-            own = key == api_settings.NON_FIELD_ERRORS_KEY
-            yield from _field_messages(name if own else f"{name}.{key}".lstrip("."), inner)
-    else:
-        text = " ".join(map(str, found)) if isinstance(found, list) else str(found)
-        yield f"{name}: {text}" if name else text
 
 
 @csrf_exempt  # An unknown path gets 404, and not 403 for a missing cookie.

@@ -356,6 +356,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStateEnum": "webhooks.api.schema_responses.DELIVERY_STATES",
         "DeliveryKindEnum": "webhooks.api.schema_responses.DELIVERY_KINDS",
         "DeliveryFailureEnum": "webhooks.api.schema_responses.FAILURES",
+        "TokenKindEnum": "organizations.models.tokens.ApiToken.Kind",
     },
 }
 KNOX_TOKEN_MODEL = "organizations.ApiToken"

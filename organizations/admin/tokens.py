@@ -25,6 +25,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from organizations import actions
 from organizations.access import SCOPE_NOT_HELD, Caller
+from organizations.actions import INCOMPLETE_TOKEN
 from organizations.admin.base import (
     SINGLE_SAVE_BUTTON,
     ListAdmin,
@@ -43,6 +44,7 @@ REVOKE = lazy(
 
 FIELDS = [
     "name",
+    "kind",
     "scope",
     "sends_messages",
     "reads_messages",
@@ -61,6 +63,15 @@ def _message_scopes(cleaned: dict[str, Any]) -> list[ApiToken.MessageScope]:
 class NewTokenForm(forms.ModelForm[ApiToken]):
     """A form for an organization's token, or without an organization a personal token."""
 
+    kind = forms.ChoiceField(
+        label=lazy("Kind"),
+        choices=ApiToken.Kind.choices,
+        required=False,
+        help_text=lazy(
+            "One kind opens nothing of the other. A token of the Cloud API needs an organization, "
+            "a right to messages and an expiry; its scope is not looked at."
+        ),
+    )
     expires_in_days = forms.IntegerField(
         label=lazy("Expires in days"),
         min_value=1,
@@ -82,8 +93,13 @@ class NewTokenForm(forms.ModelForm[ApiToken]):
     caller: Caller
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse a right to messages that the caller does not have."""
+        """Refuse a right to messages that the caller does not have, and what lacks its limits."""
         cleaned = super().clean() or self.cleaned_data
+        limits = ("organization", "expires_in_days")
+        if cleaned.get("kind") == ApiToken.Kind.GRAPH and not (
+            _message_scopes(cleaned) and all(cleaned.get(name) for name in limits)
+        ):
+            raise forms.ValidationError(_(INCOMPLETE_TOKEN))
         if not self.caller.may_grant(_message_scopes(cleaned), cleaned.get("organization")):
             raise forms.ValidationError(_(SCOPE_NOT_HELD))
         return cleaned
@@ -95,7 +111,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
 
     list_display = ["called", "may", "whose", "expires", "last_used", "state", "revoking"]
     list_select_related = ["organization", "user"]
-    list_filter = [OrganizationFilter, "scope"]
+    list_filter = [OrganizationFilter, "kind", "scope"]
     search_fields = ["name", "token_key", "organization__name"]
     fields = [*FIELDS]
     autocomplete_fields = ["organization"]
@@ -119,6 +135,8 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
 
     @admin.display(description=lazy("Scope"), ordering="scope")
     def may(self, token: ApiToken) -> SafeString:
+        if token.kind == ApiToken.Kind.GRAPH:
+            return two_line_cell(_("Cloud API"), ", ".join(token.message_scopes))
         scope = _("Manage") if token.scope == ApiToken.Scope.MANAGE else _("Read")
         return two_line_cell(scope, ", ".join(token.message_scopes))
 
@@ -182,6 +200,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
             obj.name,
             caller.actor,
             organization=obj.organization,
+            kind=ApiToken.Kind(obj.kind),
             scope=ApiToken.Scope(obj.scope),
             message_scopes=obj.message_scopes,
             expires_at=timezone.now() + timedelta(days=days) if days else None,

@@ -26,6 +26,7 @@ TOKEN = {
     "id": "3f2b8c1e-5f0a-4b0e-9a3b-6c1d2e3f4a5b",
     "name": "billing system",
     "prefix": "wao_1a2b3c4d5e6",
+    "kind": "rest",
     "scope": "manage",
     "messageScopes": ["messages:send"],
     "createdAt": "2026-03-01T09:30:00Z",
@@ -42,6 +43,9 @@ NEW_TOKEN = {
 }
 
 BAD_EXPIRY = invalid("expiresAt: In the future, and within ten years.")
+INCOMPLETE = invalid(
+    "kind: A token of the Cloud API needs an organization, a right to messages and an expiry."
+)
 OUTLIVES = invalid("expiresAt: A token makes none that outlives it.")
 SCOPE_NOT_HELD = forbidden(access.SCOPE_NOT_HELD)
 NO_TOKEN = ErrorExample(404, "not_found", "There is no such token.")
@@ -78,7 +82,14 @@ create_organization_token = extend_schema(
     responses={
         **CREATED,
         **error_responses(
-            *(BAD_EXPIRY, OUTLIVES, OWNERS_ONLY, SCOPE_NOT_HELD, ORGANIZATION_NOT_FOUND),
+            *(
+                BAD_EXPIRY,
+                INCOMPLETE,
+                OUTLIVES,
+                OWNERS_ONLY,
+                SCOPE_NOT_HELD,
+                ORGANIZATION_NOT_FOUND,
+            ),
             *BODY_ERRORS,
         ),
     },
@@ -104,7 +115,10 @@ create_own_token = extend_schema(
     examples=[example_request(NEW_TOKEN)],
     responses={
         **CREATED,
-        **error_responses(BAD_EXPIRY, OUTLIVES, TOKEN_OWNERS_ONLY, SCOPE_NOT_HELD, *BODY_ERRORS),
+        **error_responses(
+            *(BAD_EXPIRY, INCOMPLETE, OUTLIVES, TOKEN_OWNERS_ONLY, SCOPE_NOT_HELD),
+            *BODY_ERRORS,
+        ),
     },
 )
 revoke_own_token = extend_schema(

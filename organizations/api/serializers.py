@@ -284,6 +284,7 @@ class TokenSerializer(serializers.ModelSerializer[ApiToken]):
             "id",
             "name",
             "prefix",
+            "kind",
             "scope",
             "messageScopes",
             "createdAt",
@@ -319,6 +320,13 @@ class NewToken(serializers.Serializer[Any]):
 
     name = StrictCharField(
         max_length=100, validators=[validate_name], help_text=f"What will use it. {NAME_HELP}"
+    )
+    kind = serializers.ChoiceField(
+        ApiToken.Kind.choices,
+        default=ApiToken.Kind.REST,
+        help_text="`graph`: for the addresses under `/graph/`, which software that was written for "
+        "Meta's Cloud API calls. It opens nothing under `/api/`, has `scope` `read`, and needs an "
+        "organization, `messageScopes` and `expiresAt`.",
     )
     scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.READ)
     messageScopes = serializers.ListField(

@@ -102,7 +102,7 @@ class CallerView(APIView):
     def query(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
         """Return the validated query parameters. Raises ValidationError (400)."""
         # A plain dict: in a QueryDict, DRF reads a missing boolean as an unticked checkbox.
-        return _validated(serializer(data=self.request.query_params.dict()))
+        return validated(serializer(data=self.request.query_params.dict()))
 
     def body(
         self,
@@ -116,7 +116,7 @@ class CallerView(APIView):
         `organization`: the organization of the request, for fields with a phone number.
         """
         context = {"organization": organization}
-        return _validated(serializer(data=self.request.data, partial=partial, context=context))
+        return validated(serializer(data=self.request.data, partial=partial, context=context))
 
     def page(
         self,
@@ -131,7 +131,8 @@ class CallerView(APIView):
         return pages.get_paginated_response(serializer(found, many=True, context=context).data)
 
 
-def _validated(serializer: Serializer[Any]) -> dict[str, Any]:
+def validated(serializer: Serializer[Any]) -> dict[str, Any]:
+    """Return the validated fields of a serializer. Raises ValidationError (400)."""
     serializer.is_valid(raise_exception=True)
     fields: dict[str, Any] = serializer.validated_data
     return fields

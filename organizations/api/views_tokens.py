@@ -38,15 +38,19 @@ class TokensView(CallerView):
         if maker_expiry is not None and (expires_at is None or expires_at > maker_expiry):
             # Otherwise a stolen token that expires soon could create one that never expires.
             raise ValidationError({"expiresAt": [gettext(OUTLIVES)]})
-        token, text = actions.create_token(
-            user,
-            body["name"],
-            self.caller.actor,
-            organization=organization,
-            scope=ApiToken.Scope(body["scope"]),
-            message_scopes=[ApiToken.MessageScope(scope) for scope in body["messageScopes"]],
-            expires_at=expires_at,
-        )
+        try:
+            token, text = actions.create_token(
+                user,
+                body["name"],
+                self.caller.actor,
+                organization=organization,
+                scope=ApiToken.Scope(body["scope"]),
+                message_scopes=[ApiToken.MessageScope(scope) for scope in body["messageScopes"]],
+                expires_at=expires_at,
+                kind=ApiToken.Kind(body["kind"]),
+            )
+        except actions.IncompleteToken as error:
+            raise ValidationError({"kind": [str(error)]}) from error
         serializer = TokenWithText(token, context={"text": text})
         return Response(serializer.data, status=status.HTTP_201_CREATED)
 

@@ -10,11 +10,16 @@ from organizations.names import validate_name
 
 
 class ApiToken(AbstractAuthToken):
-    """A token for the REST API. Only its hash and its first characters are stored.
+    """A token of the REST API or of the Cloud API. Only its hash and first characters are stored.
 
     With an organization it is that organization's own token, and `user` is who created it; without
-    one it is a personal token and has the rights of `user`.
+    one it is a personal token and has the rights of `user`. A token of one kind opens nothing of
+    the other kind.
     """
+
+    class Kind(models.TextChoices):
+        REST = "rest", lazy("REST API")
+        GRAPH = "graph", lazy("Cloud API, for software that was written for Meta's")
 
     class Scope(models.TextChoices):
         READ = "read", lazy("Read: sees status and history")
@@ -40,6 +45,14 @@ class ApiToken(AbstractAuthToken):
         max_length=100,
         help_text=lazy("What uses this token."),
         validators=[validate_name],
+    )
+    # With a default in the database: processes of the previous version go on during an upgrade.
+    kind = models.CharField(
+        lazy("kind"),
+        max_length=10,
+        choices=Kind.choices,
+        default=Kind.REST.value,
+        db_default=Kind.REST.value,
     )
     scope = models.CharField(
         lazy("scope"), max_length=10, choices=Scope.choices, default=Scope.MANAGE

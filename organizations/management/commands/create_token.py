@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from organizations.access import COMMAND_LINE
-from organizations.actions import create_token
+from organizations.actions import IncompleteToken, create_token
 from organizations.management.names import checked_name
 from organizations.models import ApiToken, Organization
 
@@ -34,6 +34,12 @@ class Command(BaseCommand):
             choices=[*ApiToken.Scope.values, *ApiToken.MessageScope.values],
             help="May be repeated. Default: manage, and no messages; with messages only: read.",
         )
+        parser.add_argument(
+            "--kind",
+            choices=ApiToken.Kind.values,
+            default=ApiToken.Kind.REST,
+            help="graph: for software that was written for Meta's Cloud API. Default: rest.",
+        )
         parser.add_argument("--expires-in-days", type=int, metavar="N")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,17 +47,21 @@ class Command(BaseCommand):
         if days is not None and not 1 <= days <= 3650:
             raise CommandError("--expires-in-days must be from 1 to 3650.")
         name = checked_name(options["name"], NAME_LENGTH)
-        _, text = create_token(
-            _user(options["username"]),
-            name,
-            COMMAND_LINE,
-            organization=_organization(options["organization"]),
-            scope=_scope(options["scope"] or []),
-            message_scopes=[
-                scope for scope in ApiToken.MessageScope if scope in (options["scope"] or [])
-            ],
-            expires_at=timezone.now() + timedelta(days=days) if days else None,
-        )
+        try:
+            _, text = create_token(
+                _user(options["username"]),
+                name,
+                COMMAND_LINE,
+                organization=_organization(options["organization"]),
+                scope=_scope(options["scope"] or []),
+                message_scopes=[
+                    scope for scope in ApiToken.MessageScope if scope in (options["scope"] or [])
+                ],
+                expires_at=timezone.now() + timedelta(days=days) if days else None,
+                kind=ApiToken.Kind(options["kind"]),
+            )
+        except IncompleteToken as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(text)
 
 

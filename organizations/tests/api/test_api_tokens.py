@@ -43,6 +43,7 @@ def test_token_text_is_returned_once(api: Api, path: str, organization: Organiza
         "id": str(token.number),
         "name": "billing",
         "prefix": created["token"][:15],
+        "kind": "rest",
         "scope": "read",
         "messageScopes": [],
         "createdAt": token.created.isoformat().replace("+00:00", "Z"),
