@@ -86,6 +86,7 @@ def _state(message: Message, waiting: WaitingReasons) -> Json:
         "sentence": sentence(reason) or None,
         "waId": message.contact.wa_id if out else None,
         "whatsappId": message.whatsapp_id or None,
+        "callbackData": message.callback_data if out else None,
         "resends": message.resends.public_id if message.resends else None,
         "onUnknown": _on_unknown(message) if out else None,
         "createdAt": _iso(message.created_at),

@@ -72,7 +72,8 @@ class NewMessage:
 
     `context`: the public id of the message that it answers, or "". `media`: the public id of the
     file that it carries, or ""; `link`: where that file is to be fetched, or "" (links.py). `key`:
-    the caller's Idempotency-Key, or "".
+    the caller's Idempotency-Key, or "". `callback_data`: what the caller wants back in each event
+    about the message, or "".
     """
 
     to: Address
@@ -84,13 +85,14 @@ class NewMessage:
     media: str = ""
     link: str = ""
     key: str = ""
+    callback_data: str = ""
 
     @property
     def body_hash(self) -> str:
         """Return the digest of all that the caller asked for."""
         asked = [
             *(self.to.number, self.to.lid, self.type, dict(self.body), self.link or self.media),
-            *(self.context, self.on_unknown),
+            *(self.context, self.on_unknown, self.callback_data),
             self.expires_at.isoformat() if self.expires_at else "",
         ]
         text = json.dumps(asked, sort_keys=True, default=str)
@@ -119,6 +121,7 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
             media=_media(organization_id, new),
             expires_at=new.expires_at,
             on_unknown=new.on_unknown,
+            callback_data=new.callback_data or None,
         ),
         actor,
     )
@@ -162,6 +165,7 @@ def resend(organization_id: int, message_id: int, actor: Actor) -> Message:
         type=earlier.type,
         content=earlier.content,
         media=earlier.media,
+        callback_data=earlier.callback_data,
         resends=earlier,
     )
     return _create(again, actor)

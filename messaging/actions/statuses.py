@@ -77,6 +77,8 @@ def status_event(message: Message) -> NewEvent:
         "whatsappId": message.whatsapp_id or None,
         "at": at.isoformat(),
     }
+    if message.callback_data is not None:
+        data["callbackData"] = message.callback_data
     return NewEvent(EventType.MESSAGE_STATUS, data, message.public_id)
 
 

@@ -137,6 +137,8 @@ class SettingsForm(forms.Form):
     retention_days = forms.IntegerField(min_value=0, max_value=3650)
     erase_delivered_texts = forms.BooleanField(required=False)
     groups = forms.BooleanField(required=False)
+    interactive_as_text = forms.BooleanField(required=False)
+    token_in_query = forms.BooleanField(required=False)
 
     @classmethod
     def of(cls, organization: Organization) -> SettingsForm:

@@ -42,6 +42,7 @@ STATE = {
     "sentence": None,
     "waId": None,
     "whatsappId": None,
+    "callbackData": None,
     "resends": None,
     "onUnknown": "keep",
     "createdAt": AT,

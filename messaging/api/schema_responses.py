@@ -57,6 +57,9 @@ class MessageStateSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="The recipient in WhatsApp's own spelling, once it is known."
     )
     whatsappId = serializers.CharField(allow_null=True)
+    callbackData = serializers.CharField(
+        allow_null=True, help_text="What its sender wants back with it."
+    )
     resends = serializers.CharField(
         allow_null=True, help_text="The id of the message that it sends once more."
     )

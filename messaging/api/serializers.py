@@ -37,6 +37,9 @@ UNKNOWN_STATE = _("There is no state “{state}”.")
 # The third value is for the action alone.
 ON_UNKNOWN = [Message.OnUnknown.KEEP.value, Message.OnUnknown.RESEND.value]
 
+CALLBACK_TOO_LONG = _("It may have {most} bytes at most.")
+CALLBACK_BYTES = 512
+
 FILENAME_LENGTH = 250
 MAX_SEQUENCE = 2**63 - 1
 
@@ -55,6 +58,20 @@ class RecipientField(PhoneNumberField):
                 raise serializers.ValidationError(gettext(SEVERAL_PEOPLE))
             return Address.of(data.strip())
         return Address(number=super().run_validation(data))
+
+
+class CallbackDataField(StrictCharField):
+    """A text that the sender wants back, of 512 bytes at most."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: object) -> str:
+        text = super().to_internal_value(data)
+        if len(text.encode(errors="surrogatepass")) > CALLBACK_BYTES:
+            message = gettext(CALLBACK_TOO_LONG).format(most=CALLBACK_BYTES)
+            raise serializers.ValidationError(message)
+        return text
 
 
 class ContextSerializer(serializers.Serializer[Any]):
@@ -94,6 +111,10 @@ class NewMessageSerializer(serializers.Serializer[Any]):
         "sent once more and may arrive twice.",
     )
 
+    callbackData = CallbackDataField(
+        required=False, help_text="It comes back in each `message.status` about the message."
+    )
+
     def to_internal_value(self, data: Any) -> Any:
         """Name a type that cannot be sent, whatever else is wrong."""
         kind = data.get("type") if isinstance(data, dict) else None
@@ -105,7 +126,9 @@ class NewMessageSerializer(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         kind = attrs["type"]
         if kind not in attrs:
-            raise serializers.ValidationError({kind: [gettext("This field is required.")]})
+            raise serializers.ValidationError(
+                {kind: [gettext("This field is required.")]}, code="required"
+            )
         if attrs.get("context") and kind in ABOUT_MESSAGES:
             raise serializers.ValidationError({"context": [gettext(ANSWERS_NOTHING)]})
         return attrs

@@ -93,9 +93,9 @@ class MessagesView(MessagingView):
     @schema.send_message
     def post(self, request: Request, organization_id: int) -> Response:
         organization = self.sender(organization_id)
-        key = _idempotency_key(request)
+        key = idempotency_key(request)
         body = self.body(NewMessageSerializer, organization=organization)
-        message = links.enqueue(organization.pk, _new_message(body, key), self.caller.actor)
+        message = links.enqueue(organization.pk, new_message(body, key), self.caller.actor)
         return _accepted(message)
 
 
@@ -151,7 +151,7 @@ def _accepted(message: Message) -> Response:
     return Response(body, status=http_status.HTTP_202_ACCEPTED)
 
 
-def _idempotency_key(request: Request) -> str:
+def idempotency_key(request: Request) -> str:
     """Return the caller's key, "" for none. Raises ValidationError."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
@@ -161,7 +161,8 @@ def _idempotency_key(request: Request) -> str:
     return key
 
 
-def _new_message(body: dict[str, Any], key: str) -> NewMessage:
+def new_message(body: dict[str, Any], key: str) -> NewMessage:
+    """Return what a validated body asks for."""
     kind = body["type"]
     content = dict(body[kind])
     return NewMessage(
@@ -174,6 +175,7 @@ def _new_message(body: dict[str, Any], key: str) -> NewMessage:
         media=content.pop("id", ""),
         link=content.pop("link", ""),
         key=key,
+        callback_data=body.get("callbackData", ""),
     )
 
 

@@ -54,6 +54,9 @@ class Message(models.Model):
     direction = models.CharField(max_length=10, choices=Direction.choices)
     type = models.CharField(max_length=20)
     content = EncryptedJSONField(help_text="The object of its type, and `context`, as JSON.")
+    callback_data = EncryptedJSONField(
+        null=True, help_text="What the sender wants back in each event about it, a text."
+    )
     media = models.ForeignKey(
         Media, on_delete=models.SET_NULL, null=True, blank=True, related_name="messages"
     )

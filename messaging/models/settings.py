@@ -37,6 +37,17 @@ class MessagingSettings(models.Model):
     new_recipients_per_day = models.PositiveIntegerField(
         null=True, blank=True, help_text="Empty: the installation's NEW_RECIPIENTS_PER_DAY."
     )
+    # With a default in the database: processes of the previous version go on during an upgrade.
+    token_in_query = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="The Cloud API takes its token as access_token in the address.",
+    )
+    interactive_as_text = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="The Cloud API sends buttons and lists as numbered text.",
+    )
 
     class Meta:
         verbose_name = lazy("message settings")

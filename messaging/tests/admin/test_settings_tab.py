@@ -16,6 +16,7 @@ DATA = {
     "new_recipients_per_day": "",
     "retention_days": "30",
     "groups": "on",
+    "interactive_as_text": "on",
 }
 
 

@@ -36,6 +36,11 @@ class Linked:
         self.pk = self.organization.pk
         self.link("store-1", OWN_NUMBER + str(self.pk))
 
+    @property
+    def number(self) -> str:
+        """Return the linked number, digits."""
+        return Connection.objects.get(pk=self.pk).number
+
     def link(self, store: str, number: str) -> None:
         """Link a phone, with new credentials."""
         Connection.objects.update_or_create(
