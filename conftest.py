@@ -14,7 +14,7 @@ from pytest_django import DjangoDbBlocker
 from whatsapp_orgs.tests.support import isolation
 
 APPS = (
-    *("organizations", "events", "connections", "messaging", "webhooks"),
+    *("organizations", "events", "connections", "messaging", "webhooks", "cloud_api"),
     *("monitoring", "whatsapp_orgs"),
 )
 

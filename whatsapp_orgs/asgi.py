@@ -12,6 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "whatsapp_orgs.settings")
 django_application = handler.application()
 
 # These imports need loaded apps.
+from cloud_api.query_secrets import QuerySecretsMiddleware  # noqa: E402
 from connections.routing import open_urlpatterns, websocket_urlpatterns  # noqa: E402
 from messaging import routing as messaging  # noqa: E402
 from monitoring.endpoints import HealthMiddleware  # noqa: E402
@@ -25,13 +26,15 @@ refuse_bad_start()
 authenticated: Any = AuthMiddleware(
     URLRouter([*messaging.websocket_urlpatterns, *websocket_urlpatterns])
 )
-application = HealthMiddleware(
-    ProxyHeadersMiddleware(
-        ProtocolTypeRouter(
-            {
-                "http": ServerBusyMiddleware(django_application),
-                "websocket": URLRouter([*open_urlpatterns, re_path(r"", authenticated)]),
-            }
+application = QuerySecretsMiddleware(
+    HealthMiddleware(
+        ProxyHeadersMiddleware(
+            ProtocolTypeRouter(
+                {
+                    "http": ServerBusyMiddleware(django_application),
+                    "websocket": URLRouter([*open_urlpatterns, re_path(r"", authenticated)]),
+                }
+            )
         )
     )
 )

@@ -21,7 +21,7 @@ def refuse_in_query(get_response: GetResponse) -> GetResponse:
     """Return the middleware that answers 400 to a page's query with a NUL."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        is_api = request.path.startswith("/api/")
+        is_api = request.path.startswith(("/api/", "/graph/"))
         if not is_api and "%00" in request.META.get("QUERY_STRING", ""):
             return bad_request(request, SuspiciousOperation())
         return get_response(request)

@@ -178,6 +178,7 @@ INSTALLED_APPS = [
     "connections",
     "messaging",
     "webhooks",
+    "cloud_api",
 ]
 
 MIDDLEWARE = [

@@ -1,6 +1,7 @@
 """The project's URLconf and error handlers."""
 
 import sys
+from typing import Protocol
 
 from django.contrib import admin
 from django.db import InterfaceError, OperationalError
@@ -13,6 +14,7 @@ from django.views.defaults import server_error as page_server_error
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
+from cloud_api import error_views as graph_errors
 from connections.admin import fleet, owner_link, security
 from connections.owner_link.views import owner_view
 from messaging.admin.urls import fleet_urlpatterns, organization_urlpatterns
@@ -54,25 +56,40 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("link/", owner_view, name="owner"),
     path("media/<str:signed>", signed_file, name="media-file"),
+    path("graph/", include("cloud_api.urls")),
     path("api/v1/", include("whatsapp_orgs.api")),
     re_path(r"^api/(?P<rest>(?s:.*))\Z", api.not_found),
 ]
 
 
+class JsonErrors(Protocol):
+    """The errors of an API, which Django calls for where no view is asked."""
+
+    def bad_request(self, request: HttpRequest) -> HttpResponse: ...
+    def unavailable(self, request: HttpRequest) -> HttpResponse: ...
+    def server_error(self, request: HttpRequest) -> HttpResponse: ...
+
+
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return 400 for a request that Django refuses, because of its Host header for instance."""
-    if request.path.startswith("/api/"):
-        return api.bad_request(request)
-    return page_bad_request(request, exception)
+    errors = _json_errors(request)
+    return errors.bad_request(request) if errors else page_bad_request(request, exception)
 
 
 def handler500(request: HttpRequest) -> HttpResponse:
-    """Return 500 for a bug, 503 for an unavailable database: as JSON under /api/, else a page."""
-    is_api = request.path.startswith("/api/")
+    """Return 500 for a bug, 503 for an unavailable database: as JSON to software, else a page."""
+    errors = _json_errors(request)
     # Django calls this within its except block.
     if isinstance(sys.exception(), OperationalError | InterfaceError):
-        if is_api:
-            return api.unavailable(request)
+        if errors:
+            return errors.unavailable(request)
         page = loader.render_to_string("503.html")
         return HttpResponse(page, status=503, headers={"Retry-After": str(api.RETRY_SECONDS)})
-    return api.server_error(request) if is_api else page_server_error(request)
+    return errors.server_error(request) if errors else page_server_error(request)
+
+
+def _json_errors(request: HttpRequest) -> JsonErrors | None:
+    """Return the errors of the API that a path belongs to, None for a page."""
+    if request.path.startswith("/api/"):
+        return api
+    return graph_errors if request.path.startswith(graph_errors.PREFIX) else None

@@ -64,12 +64,17 @@ MESSAGE_TOKENS = {
     "organization_messages": "organization_manage",
     "foreign_messages": "foreign_organization",
 }
-CALLERS = [*SESSION_CALLERS, *TOKENS, *MESSAGE_TOKENS]
+# Tokens of the Cloud API, which open nothing else.
+GRAPH_TOKENS = ["graph_send", "graph_read", "foreign_graph"]
+CALLERS = [*SESSION_CALLERS, *TOKENS, *MESSAGE_TOKENS, *GRAPH_TOKENS]
 
 # Names that occur only in data of one of the two organizations.
 ACME, GLOBEX = "Acme 7731", "Globex 9152"
 SEES_BOTH = {"superuser", "superuser_manage", "superuser_messages"}
-SEES_GLOBEX = {"outsider", "outsider_manage", "foreign_organization", "foreign_messages"}
+SEES_GLOBEX = {
+    *("outsider", "outsider_manage", "foreign_organization", "foreign_messages"),
+    "foreign_graph",
+}
 SEES_NEITHER = {"anonymous", "expired", "revoked"}
 
 
@@ -244,6 +249,7 @@ def _messages(organization: Organization) -> dict[str, object]:
         "media_id": media.public_id,
         "contact_id": contact.pk,
         "signed": "nowhere",
+        "version": "v23.0",
     }
 
 
@@ -284,7 +290,9 @@ def _tokens(users: dict[str, User], acme: Organization, globex: Organization) ->
         scope: str = "manage",
         organization: Organization | None = None,
         messages: Iterable[ApiToken.MessageScope] = (),
+        kind: ApiToken.Kind = ApiToken.Kind.REST,
     ) -> str:
+        graph = kind == ApiToken.Kind.GRAPH
         return actions.create_token(
             users[user],
             name,
@@ -292,9 +300,12 @@ def _tokens(users: dict[str, User], acme: Organization, globex: Organization) ->
             organization=organization,
             scope=ApiToken.Scope(scope),
             message_scopes=list(messages),
+            expires_at=timezone.now() + timedelta(days=1) if graph else None,
+            kind=kind,
         )[1]
 
     every = ApiToken.MessageScope
+    graph = ApiToken.Kind.GRAPH
     tokens = {
         "viewer_manage": make("viewer's", "viewer"),
         "operator_read": make("operator's reader", "operator", "read"),
@@ -312,6 +323,9 @@ def _tokens(users: dict[str, User], acme: Organization, globex: Organization) ->
         "superuser_messages": make("superuser's messages", "superuser", messages=every),
         "organization_messages": make(f"{ACME} messages", "owner", "manage", acme, every),
         "foreign_messages": make(f"{GLOBEX} messages", "outsider", "manage", globex, every),
+        "graph_send": make(f"{ACME} sender", "owner", "read", acme, [every.SEND], graph),
+        "graph_read": make(f"{ACME} reader of texts", "owner", "read", acme, [every.READ], graph),
+        "foreign_graph": make(f"{GLOBEX} software", "outsider", "read", globex, every, graph),
         "expired": make("expired", "owner"),
         "revoked": make("revoked", "owner"),
     }

@@ -11,12 +11,24 @@ from connections.models import Worker
 from tests.permissions.callers import Scene
 
 ORGANIZATION = "api/v1/organizations/<int:organization_id>"
+GRAPH = ["graph/<int:organization_id>", "graph/<graph_version:version>/<int:organization_id>"]
 NUMBER = "+5511987654321"
 
 
 def confirmed(scene: Scene) -> dict[str, Any]:
     """Return the confirmation of a page."""
     return {"confirmed": "yes"}
+
+
+def graph_message(scene: Scene) -> dict[str, Any]:
+    """Return a message in Meta's shape."""
+    text = {"type": "text", "text": {"body": "Olá"}}
+    return {"messaging_product": "whatsapp", "to": NUMBER, **text}
+
+
+def graph_file(scene: Scene) -> dict[str, Any]:
+    """Return a file in Meta's form."""
+    return {"messaging_product": "whatsapp", "file": SimpleUploadedFile("a.txt", b"text")}
 
 
 REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
@@ -156,5 +168,7 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
         }.items()
     },
     f"POST {ORGANIZATION}/whatsapp/pairing-code": lambda scene: {"phoneNumber": NUMBER},
+    **{f"POST {path}/messages": graph_message for path in GRAPH},
+    **{f"POST {path}/media": graph_file for path in GRAPH},
 }
 """By "METHOD route". Other requests have no data."""

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.permissions.callers import CALLERS, MESSAGE_TOKENS, SESSION_CALLERS, TOKENS
+from tests.permissions.callers import (
+    CALLERS,
+    GRAPH_TOKENS,
+    MESSAGE_TOKENS,
+    SESSION_CALLERS,
+    TOKENS,
+)
 from tests.permissions.table import (
     ADMIN,
     ALL_WEBHOOKS,
     API,
+    GRAPH,
     MESSAGES,
     OPEN,
     PROBES,
@@ -20,7 +27,8 @@ from tests.permissions.table import (
 STAFF = ["viewer", "operator", "owner", "outsider", "superuser"]
 NO_STAFF = [caller for caller in CALLERS if caller not in STAFF]
 VALID = [token for token in TOKENS if token not in ("expired", "revoked")]
-NO_TOKEN = [*SESSION_CALLERS, "expired", "revoked"]
+NO_TOKEN = [*SESSION_CALLERS, "expired", "revoked", *GRAPH_TOKENS]
+NO_GRAPH_TOKEN = [caller for caller in CALLERS if caller not in GRAPH_TOKENS]
 FOREIGN = ["outsider_manage", "foreign_organization", "foreign_messages"]
 EVERY_TOKEN = [*VALID, *MESSAGE_TOKENS]
 # Those who only see the organization, who operate it too, manage it too, and read its messages too.
@@ -70,6 +78,7 @@ def rows() -> dict[str, Row]:
             ],
             dict.fromkeys(NO_TOKEN, "401"),
         ),
+        *_read(GRAPH, [[token] for token in GRAPH_TOKENS], dict.fromkeys(NO_GRAPH_TOKEN, "401")),
         *_read(OPEN, [NO_STAFF, STAFF], {}),
     ]
     return {str(row): row for row in found}
@@ -107,6 +116,7 @@ def socket_rows() -> dict[str, dict[str, str]]:
     found = {route: dict(zip(callers, cells, strict=True)) for route, *cells in lines}
     for text in found.values():
         text.update({token: text[like] for token, like in MESSAGE_TOKENS.items()})
+        text.update(dict.fromkeys(GRAPH_TOKENS, text["revoked"]))
     return found
 
 

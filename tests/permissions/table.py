@@ -320,6 +320,38 @@ GET     /<public_id:webhook_id>/deliveries/<public_id:delivery_id>         403  
 POST    /<public_id:webhook_id>/deliveries/<public_id:delivery_id>/resend  403  202+ 202+
 """
 
+# Tokens of the Cloud API; everyone else, and every token of the REST API, is no one: 401. An
+# organization that a caller may not see is an unknown object: 400, as Meta answers.
+GRAPH = """
+#                                        Acme's to send, to read; another organization's
+[graph/]
+# They name no token to describe.
+GET      debug_token                     400  400  400
+GET      <int:organization_id>           200  200  400
+POST     <int:organization_id>/messages  200+ 403  400
+POST     <int:organization_id>/media     200+ 403  400
+GET      <int:organization_id>/phone_numbers      200 200 400
+GET      <int:organization_id>/message_templates  200 200 400
+GET      <int:organization_id>/subscribed_apps    200 200 400
+POST     <int:organization_id>/subscribed_apps    200 200 400
+DELETE   <int:organization_id>/subscribed_apps    403 403 400
+GET      <public_id:media_id>            403  200  400
+DELETE   <public_id:media_id>            200+ 403  400
+[graph/<graph_version:version>/]
+# They name no token to describe.
+GET      debug_token                     400  400  400
+GET      <int:organization_id>           200  200  400
+POST     <int:organization_id>/messages  200+ 403  400
+POST     <int:organization_id>/media     200+ 403  400
+GET      <int:organization_id>/phone_numbers      200 200 400
+GET      <int:organization_id>/message_templates  200 200 400
+GET      <int:organization_id>/subscribed_apps    200 200 400
+POST     <int:organization_id>/subscribed_apps    200 200 400
+DELETE   <int:organization_id>/subscribed_apps    403 403 400
+GET      <public_id:media_id>            403  200  400
+DELETE   <public_id:media_id>            200+ 403  400
+"""
+
 # Whoever asks: first those who are no staff (all tokens, too), then staff in person.
 OPEN = """
 []
@@ -344,6 +376,8 @@ GET      schema.yaml                    200 200
 GET      docs                           200 200
 GET,POST <rest>                          404 404
 [api/]
+GET,POST <rest>                          404 404
+[graph/]
 GET,POST <rest>                          404 404
 """
 

@@ -108,7 +108,7 @@ def answer(scene: Scene, caller: str, client: Client, row: Row, before: dict[str
         response: Any = client.get(address, body)
     elif "file" in body:
         response = client.post(address, body)
-    elif row.route.startswith("api/") or row.method != "POST":
+    elif row.route.startswith(("api/", "graph/")) or row.method != "POST":
         response = client.generic(row.method, address, json.dumps(body), "application/json")
     else:
         response = client.post(address, body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from cloud_api import error_views
 from whatsapp_orgs.api import RETRY_SECONDS, error_body
 from whatsapp_orgs.server.asgi_types import Application, Receive, Scope, Send
 from whatsapp_orgs.server.request_slots import ServerBusy
@@ -26,10 +27,15 @@ class ServerBusyMiddleware:
 
 
 async def _send_busy(scope: Scope, send: Send) -> None:
-    is_api = scope["path"].startswith("/api/")
-    body = json.dumps(error_body("busy", BUSY_MESSAGE)) if is_api else BUSY_MESSAGE
+    body, content_type = BUSY_MESSAGE, b"application/json"
+    if scope["path"].startswith("/api/"):
+        body = json.dumps(error_body("busy", BUSY_MESSAGE))
+    elif scope["path"].startswith(error_views.PREFIX):
+        body = json.dumps(error_views.busy_body())
+    else:
+        content_type = b"text/plain"
     headers = [
-        (b"content-type", b"application/json" if is_api else b"text/plain"),
+        (b"content-type", content_type),
         (b"content-length", str(len(body)).encode()),
         (b"retry-after", b"%d" % RETRY_SECONDS),
         (b"cache-control", b"no-store"),

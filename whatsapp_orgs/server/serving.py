@@ -6,6 +6,7 @@ read or not; so the application cannot set these limits itself.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -18,6 +19,7 @@ from django.conf import settings
 from twisted.internet import tcp
 from twisted.web.http import _GenericHTTPChannelProtocol
 
+from cloud_api import error_views
 from organizations.sockets.authentication import CloseCode
 from whatsapp_orgs.server.client_connections import ClientTransport, open_connections
 from whatsapp_orgs.server.flow_control import FlowControl
@@ -30,10 +32,12 @@ MAX_QUEUED_MESSAGES = 50
 # The paths that take files, and how many large ones are taken at a time.
 UPLOAD_PATH = re.compile(
     rb"/api/v1/organizations/\d+/media|/admin/connections/connection/\d+/messages/send/"
+    rb"|/graph/(?:v\d{1,3}\.\d{1,2}/)?\d+/media(?:\?.*)?"
 )
 MAX_UPLOADS = 4
 FORM_BYTES = 64 * 1024
 TOO_LARGE = b"413 Content Too Large"
+JSON_TYPE = b"\r\nContent-Type: application/json"
 TOO_MANY_UPLOADS = b"503 Service Unavailable\r\nRetry-After: 5"
 uploads: set[Any] = set()
 
@@ -85,11 +89,18 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]
             await self.channel.flow_control.wait()
 
     def _refuse(self, status: bytes = TOO_LARGE) -> None:
-        if self.channel is not None:
-            self.channel.transport.write(
-                b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-            )
-            self.channel.loseConnection()
+        if self.channel is None:
+            return
+        body = b""
+        if self.channel._path.startswith(error_views.PREFIX.encode()):
+            busy = status == TOO_MANY_UPLOADS
+            found = error_views.busy_body() if busy else error_views.too_large_body()
+            body, status = json.dumps(found).encode(), status + JSON_TYPE
+        length = b"Content-Length: %d\r\n\r\n" % len(body)
+        self.channel.transport.write(
+            b"HTTP/1.1 " + status + b"\r\nConnection: close\r\n" + length + body
+        )
+        self.channel.loseConnection()
 
 
 class BoundedHTTPFactory(HTTPFactory):  # type: ignore[misc]

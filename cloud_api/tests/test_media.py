@@ -1,0 +1,151 @@
+"""Files: uploaded, asked about, downloaded and deleted, as Meta's clients do."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from pytest_django import Settings
+
+from cloud_api import views_media
+from cloud_api.tests.support.graph import READ, SEND, Graph, details, error
+from connections.worker.message_port import MediaFetch
+from messaging import file_addresses
+from messaging.actions import media as actions
+from messaging.models import Media
+from messaging.tests.api.test_media import PNG
+from organizations.models import Organization
+
+
+@pytest.fixture(autouse=True)
+def stored_in(media_dir: Path) -> Path:
+    return media_dir
+
+
+def png(name: str = "a.png", claimed: str = "image/png") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, PNG, claimed)
+
+
+def pending(organization: Organization) -> Media:
+    return Media.objects.create(organization=organization, source="x")
+
+
+def test_file_goes_up_is_told_comes_down_and_goes(graph: Graph) -> None:
+    uploaded = graph.upload(file=png(), type="image/png")
+    assert uploaded.status_code == 200
+    media = Media.objects.get()
+    assert uploaded.json() == {"id": media.public_id}
+    for query in ("", f"?phone_number_id={graph.organization.pk}"):
+        about = graph("get", media.public_id + query).json()
+        assert about.pop("url").startswith("http://testserver/media/")
+        assert about == {
+            "mime_type": "image/png",
+            "sha256": media.sha256,
+            "file_size": len(PNG),
+            "id": media.public_id,
+            "messaging_product": "whatsapp",
+        }
+    deleted = graph("delete", media.public_id)
+    assert (deleted.status_code, deleted.json()) == (200, {"success": True})
+    assert error(graph("get", media.public_id)) == (400, 100)
+    assert error(graph("delete", media.public_id)) == (400, 100)
+
+
+def test_address_of_a_file_is_good_with_and_without_the_token(graph: Graph) -> None:
+    media_id = graph.upload(file=png()).json()["id"]
+    path = urlsplit(graph("get", media_id).json()["url"]).path
+    for client in (graph.client, Client()):
+        response = client.get(path)
+        assert (response.status_code, response.content) == (200, PNG)
+        assert response["Content-Type"] == "image/png"
+
+
+def test_address_of_a_file_ends(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    media_id = graph.upload(file=png()).json()["id"]
+    path = urlsplit(graph("get", media_id).json()["url"]).path
+    monkeypatch.setattr(file_addresses, "SECONDS", -1)
+    assert Client().get(path).status_code == 404
+
+
+def test_type_of_the_form_counts_where_the_part_has_none(graph: Graph) -> None:
+    generic = png(claimed="application/octet-stream")
+    assert graph.upload(file=generic, type="image/png").status_code == 200
+    generic = png(claimed="application/octet-stream")
+    assert error(graph.upload(file=generic, type="image/jpeg")) == (400, 131053)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
+    "no file": ({}, (400, 131008)),
+    "a text for a file": ({"file": "x"}, (400, 131008)),
+    "another type": ({"file": png(claimed="image/jpeg")}, (400, 131053)),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_upload_gets_its_code(graph: Graph, name: str) -> None:
+    form, expected = REFUSED[name]
+    assert error(graph.upload(**form)) == expected
+    assert not Media.objects.exists()
+
+
+def test_too_large_file_gets_413(graph: Graph, settings: Settings) -> None:
+    settings.MEDIA_MAX_MB = 1
+    large = SimpleUploadedFile("a.png", PNG + bytes(1024 * 1024), "image/png")
+    assert error(graph.upload(file=large)) == (413, 131053)
+
+
+def test_full_organization_stores_no_more(graph: Graph, settings: Settings) -> None:
+    settings.MEDIA_TOTAL_MB = 0
+    assert error(graph.upload(file=png())) == (400, 131053)
+
+
+def test_upload_of_json_gets_415(graph: Graph) -> None:
+    assert error(graph.of_number("post", "media", {"file": "x"})) == (415, 100)
+
+
+def test_rights_are_those_of_the_rest_api(graph: Graph, organization: Organization) -> None:
+    media_id = graph.upload(file=png()).json()["id"]
+    sender, reader = Graph(organization, SEND), Graph(organization, READ)
+    assert error(sender("get", media_id)) == (403, 10)
+    assert error(reader.upload(file=png())) == (403, 10)
+    assert error(reader("delete", media_id)) == (403, 10)
+    assert reader("get", media_id).status_code == 200
+
+
+def test_file_of_another_tenant_is_an_unknown_one(
+    graph: Graph, other_organization: Organization
+) -> None:
+    foreign = Media.objects.create(organization=other_organization, state="ready")
+    unknown = graph("get", "x" * 22)
+    for method in ("get", "delete"):
+        response = graph(method, foreign.public_id)
+        assert (error(response), details(response)) == ((400, 100), details(unknown))
+    own = graph.upload(file=png()).json()["id"]
+    elsewhere = graph("get", f"{own}?phone_number_id={other_organization.pk}")
+    assert error(elsewhere) == (400, 100)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_file_that_is_being_fetched_is_waited_for(graph: Graph) -> None:
+    media = pending(graph.organization)
+    fetch = MediaFetch(media.pk, graph.organization.pk, "x", 10_000)
+    timer = threading.Timer(0.2, actions.record_fetched, (fetch, PNG, ""))
+    timer.start()
+    response = graph("get", media.public_id)
+    timer.join()
+    assert (response.status_code, response.json()["mime_type"]) == (200, "image/png")
+
+
+def test_file_that_is_not_fetched_in_time_or_at_all_gets_131052(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views_media, "FETCH_SECONDS", 0.1)
+    media = pending(graph.organization)
+    assert error(graph("get", media.public_id)) == (400, 131052)
+    Media.objects.update(state="failed", reason="gone")
+    assert error(graph("get", media.public_id)) == (400, 131052)
