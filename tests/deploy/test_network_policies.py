@@ -181,7 +181,16 @@ def test_ingress_limits_the_login() -> None:
         for rule in one["spec"]["rules"]
         for path in rule["http"]["paths"]
     }
-    assert set(found) == {"/", "/admin/login/"}
+    assert set(found) == {"/", "/admin/login/", "/graph/"}
     limit = "nginx.ingress.kubernetes.io/limit-rpm"
     assert 0 < int(found["/admin/login/"][limit]) <= 60
     assert limit not in found["/"]
+
+
+def test_ingress_logs_no_address_of_the_cloud_api() -> None:
+    [annotations] = [
+        one["metadata"]["annotations"]
+        for one in yaml.safe_load_all((KUBERNETES / "ingress.yaml").read_text())
+        if one["metadata"]["name"] == "whatsapp-orgs-graph"
+    ]
+    assert annotations["nginx.ingress.kubernetes.io/enable-access-log"] == "false"

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import ssl
@@ -95,6 +96,7 @@ class Proxy:
     https: int
     plain: int
     trust: ssl.SSLContext
+    folder: Path
 
     def plain_socket(self) -> socket.socket:
         """A connection from an address that the web processes hear of from the proxy only."""
@@ -197,7 +199,7 @@ def proxy(
 ) -> Iterator[Proxy]:
     folder = tmp_path_factory.mktemp("proxy")
     trust = ssl.create_default_context(cafile=str(certificate / "fullchain.pem"))
-    found = Proxy(free_port(), free_port(), trust)
+    found = Proxy(free_port(), free_port(), trust, folder)
     command = request.param(folder, certificate, [web.port for web in installation.webs], found)
     environment = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
     with (folder / "log.txt").open("wb") as log:
@@ -231,6 +233,20 @@ def test_http_redirects_to_https(proxy: Proxy) -> None:
 def test_machine_endpoints_are_not_public(proxy: Proxy) -> None:
     for path in ("/healthz", "/readyz", "/metrics"):
         assert proxy.get(path).status == 404, path
+
+
+def test_token_in_a_query_is_in_no_log_of_the_proxy(proxy: Proxy) -> None:
+    secret = "wao_" + secrets.token_hex(12)
+    for path in ("message_templates", "messages", "media"):
+        path = f"/graph/v23.0/1/{path}"
+        assert proxy.get(f"{path}?access_token={secret}", "POST").status in (401, 405)
+
+    def logged() -> bytes:
+        return b"".join(file.read_bytes() for file in proxy.folder.glob("*log*"))
+
+    until(lambda: proxy.get("/admin/login/?q=seen").status == 200 and logged(), 10, "a log")
+    assert secret.encode() not in logged()
+    assert b"/admin/login/" in logged()
 
 
 def receive_state(socket: ClientConnection, state: str) -> None:

@@ -35,7 +35,7 @@ class LimitingProxy(Proxy):
 def proxy(certificate: Path, tmp_path: Path) -> Iterator[LimitingProxy]:
     """A proxy that takes a header's word for who its visitor is."""
     trust = ssl.create_default_context(cafile=str(certificate / "fullchain.pem"))
-    found = LimitingProxy(free_port(), free_port(), trust, (free_port(), free_port()))
+    found = LimitingProxy(free_port(), free_port(), trust, tmp_path, (free_port(), free_port()))
     command = nginx(tmp_path, certificate, list(found.upstreams), found)
     copy = tmp_path / "nginx.conf"
     visitors = "\nhttp { set_real_ip_from 127.0.0.0/8; real_ip_header X-Visitor;"
