@@ -9,6 +9,7 @@ import secrets
 import signal
 import sqlite3
 from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -23,6 +24,10 @@ from tests.support.raw_http import TEXT, RawConnection, RawResponse, frame
 
 LINKED, EXPECTED, TYPED = "5511983210951", "5511983210952", "5511983210953"
 CUSTOMER = "5511983210954"
+ALLOW_QUERY = (
+    "from messaging.models import MessagingSettings; MessagingSettings.objects.update_or_create("
+    "organization_id={organization}, defaults={{'token_in_query': True}})"
+)
 SECONDS = 30.0
 PROXY_REFUSES = "the proxy answered with HTTP status 407"
 
@@ -70,6 +75,7 @@ class Driver:
         self.use_tokens()
         self.use_messages()
         self.use_webhooks()
+        self.use_cloud_api()
         self.log_in()
         self.use_messages_page()
         self.use_owner_link()
@@ -236,6 +242,43 @@ class Driver:
         self.request(
             400, first_line, refused.encode(), Content_Type=kind, Authorization=bearer
         )
+
+    def use_cloud_api(self) -> None:
+        """Write with a token in the query, be refused with others, and describe them."""
+        created = self.api(
+            "POST",
+            f"organizations/{self.linked}/tokens",
+            {
+                "name": "software",
+                "kind": "graph",
+                "messageScopes": ["messages:send", "messages:read"],
+                "expiresAt": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
+            },
+        )
+        token = str(created["token"])
+        self.markers.add("token of the Cloud API", token)
+        graph, new = "/graph/v23.0", self.markers.new
+        templates = f"GET {graph}/{self.linked}/message_templates"
+        self.request(401, f"{templates}?access_token={token}")
+        self.application.manage("shell", "-c", ALLOW_QUERY.format(organization=self.linked))
+        self.request(200, f"{templates}?access_token={token}&limit=3")
+        self.request(401, f"{templates}?access_token=wao_{new('wrong token in a query')}")
+        self.request(404, f"GET {graph}/{self.linked}/nowhere?access_token={token}")
+        message = {
+            "messaging_product": "whatsapp",
+            "to": CUSTOMER,
+            "type": "text",
+            "text": {"body": new("text sent over the Cloud API")},
+            "biz_opaque_callback_data": new("callback data of a message"),
+        }
+        body, kind = json.dumps(message).encode(), "application/json"
+        path = f"{graph}/{self.linked}/messages?access_token={token}"
+        self.request(200, f"POST {path}", body, Content_Type=kind)
+        until(lambda: len(self.phone.received(CUSTOMER)) == 3, SECONDS, "the message")
+        wrong = f"wao_{new('wrong token to describe')}"
+        for described in (token, wrong):
+            query = f"input_token={described}&access_token={token}"
+            self.request(200, f"GET {graph}/debug_token?{query}")
 
     def log_in(self) -> None:
         agent = self.markers.new("User-Agent of a login")

@@ -46,6 +46,9 @@ SECRETS: dict[str, frozenset[Place]] = {
     "API token of a user": NOWHERE,
     "API token of an organization": NOWHERE,
     "wrong API token": NOWHERE,
+    "token of the Cloud API": NOWHERE,
+    "wrong token in a query": NOWHERE,
+    "wrong token to describe": NOWHERE,
     "Idempotency-Key": NOWHERE,
     "address of a file": NOWHERE,
     "wrong address of a file": NOWHERE,
@@ -80,6 +83,8 @@ TEXTS: dict[str, frozenset[Place]] = {
     "name of a received file": NOWHERE,
     "content of a received file": NOWHERE,
     "text of a sent message": NOWHERE,
+    "text sent over the Cloud API": NOWHERE,
+    "callback data of a message": NOWHERE,
     "text of a refused message": NOWHERE,
     # It is refused by its name.
     "type of a refused message": frozenset({Place.PAGES}),
