@@ -1,0 +1,1 @@
+"""Software that was written for Meta's Cloud API, unmodified, on a running product."""
