@@ -40,6 +40,8 @@ REFUSALS: dict[type[refusals.MessageRefused], Code] = {
     refusals.MediaNotReady: Code.MEDIA_NOT_UPLOADED,
     refusals.WrongMediaType: Code.MEDIA_NOT_UPLOADED,
     refusals.StorageFull: Code.MEDIA_NOT_UPLOADED,
+    refusals.LinkFailed: Code.MEDIA_NOT_FETCHED,
+    refusals.TooManyLinks: Code.QUEUE_FULL,
     refusals.MediaInUse: Code.INVALID,
     refusals.MediaReceived: Code.INVALID,
 }
@@ -112,11 +114,9 @@ def graph_error(error: Exception) -> GraphError | None:
 
 def _refusal(error: refusals.MessageRefused) -> GraphError:
     code = REFUSALS.get(type(error), Code.BAD_FIELD)
-    status = 403 if code is Code.NOT_ALLOWED else error.status
-    # Meta answers 400 where the REST API tells a conflict with the present state.
-    return GraphError(
-        code, error.sentence, 400 if status == 409 else status, wait=error.retry_after
-    )
+    # Meta answers 400 to all that a client should change.
+    status = 403 if code is Code.NOT_ALLOWED else 429 if error.status == 429 else 400
+    return GraphError(code, error.sentence, status, wait=error.retry_after)
 
 
 def _framework_error(error: exceptions.APIException) -> GraphError:

@@ -14,7 +14,7 @@ from cloud_api.errors import GraphError
 from cloud_api.identifiers import public_id_of, user_id_of, wa_id_of, wamid
 from cloud_api.views import GraphView
 from connections.models import Worker
-from messaging.actions import outgoing, signals
+from messaging.actions import links, signals
 from messaging.api.serializers import NewMessageSerializer
 from messaging.api.views_messages import idempotency_key, new_message
 from messaging.models import PUBLIC_ID_PATTERN, Message, MessagingSettings
@@ -53,7 +53,7 @@ class MessagesView(GraphView):
         new = new_message(validated(serializer), key)
         if not Worker.objects.alive().exists():
             raise GraphError(Code.UNAVAILABLE, NO_WORKER, 503, wait=RETRY_SECONDS)
-        return outgoing.enqueue(organization.pk, new, self.caller.actor)
+        return links.enqueue(organization.pk, new, self.caller.actor)
 
 
 def _mark_read(organization: Organization, asked: dict[str, Any]) -> Response:

@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from cloud_api.tests.support.graph import Graph, error
-from messaging.actions import outgoing
+from messaging.actions import links
 from whatsapp_orgs.server.busy_response import ServerBusyMiddleware
 from whatsapp_orgs.server.request_slots import ServerBusy
 from whatsapp_orgs.tests.support.asgi_client import ask
@@ -73,7 +73,7 @@ def test_failure_gets_5xx_without_its_text(
     graph: Graph, raised: Exception, expected: tuple[int, int]
 ) -> None:
     graph.client.raise_request_exception = False
-    with patch.object(outgoing, "enqueue", side_effect=raised):
+    with patch.object(links, "enqueue", side_effect=raised):
         response = graph.send()
     assert error(response) == expected
     assert str(raised) not in response.content.decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,8 +18,9 @@ from cloud_api.tests.support.graph import READ, SEND, Graph, details, error
 from connections.worker.message_port import MediaFetch
 from messaging import file_addresses
 from messaging.actions import media as actions
-from messaging.models import Media
+from messaging.models import Media, Message
 from messaging.tests.api.test_media import PNG
+from messaging.tests.support.file_server import FileServer, serving_files
 from organizations.models import Organization
 
 
@@ -149,3 +151,26 @@ def test_file_that_is_not_fetched_in_time_or_at_all_gets_131052(
     assert error(graph("get", media.public_id)) == (400, 131052)
     Media.objects.update(state="failed", reason="gone")
     assert error(graph("get", media.public_id)) == (400, 131052)
+
+
+@pytest.fixture
+def files(settings: Settings) -> Iterator[FileServer]:
+    """Return a server with files, to which links may lead."""
+    settings.WEBHOOKS_ALLOW_PRIVATE, settings.WEBHOOKS_ALLOWED_HOSTS = True, ["127.0.0.1"]
+    with serving_files() as server:
+        yield server
+
+
+def test_file_is_sent_by_its_link(graph: Graph, files: FileServer) -> None:
+    link = files.add("/a.png", PNG, "image/png")
+    response = graph.send(type="image", image={"link": link, "caption": "Bolo"})
+    assert response.status_code == 200
+    media = Message.objects.get().media
+    assert media is not None
+    assert (media.mime_type, media.size) == ("image/png", len(PNG))
+
+
+def test_link_that_leads_to_no_file_gets_131052(graph: Graph, files: FileServer) -> None:
+    refused = graph.send(type="image", image={"link": f"{files.url}/nowhere"})
+    assert error(refused) == (400, 131052)
+    assert not Message.objects.exists()

@@ -174,7 +174,7 @@ def test_same_idempotency_key_sends_once(graph: Graph) -> None:
     assert first.json() == again.json()
     assert Message.objects.count() == 1
     other = message(text={"body": "Outra"})
-    assert error(graph.of_number("post", "messages", other, **key)) == (422, 131009)
+    assert error(graph.of_number("post", "messages", other, **key)) == (400, 131009)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
