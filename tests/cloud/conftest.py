@@ -9,7 +9,15 @@ from pywa import WhatsApp
 
 from tests.cloud.account import Account
 from tests.cloud.pywa_client import client
+from tests.cloud.webhooks import SETTINGS
 from tests.support.application import Application
+
+
+@pytest.fixture(scope="session")
+def reachable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    """Return a running product that may send to this machine, and fetch from it."""
+    with Application(tmp_path_factory.mktemp("reachable"), (), **SETTINGS) as running:
+        yield running
 
 
 @pytest.fixture

@@ -239,9 +239,7 @@ class Driver:
         refused = json.dumps({"url": f"ftp://localhost/{new('path of a refused webhook')}"})
         bearer = f"Bearer {self.application.facts['token']}"
         first_line, kind = f"POST /api/v1/{path}", "application/json"
-        self.request(
-            400, first_line, refused.encode(), Content_Type=kind, Authorization=bearer
-        )
+        self.request(400, first_line, refused.encode(), Content_Type=kind, Authorization=bearer)
 
     def use_cloud_api(self) -> None:
         """Write with a token in the query, be refused with others, and describe them."""

@@ -1,0 +1,80 @@
+"""The format of webhooks in which Meta's Cloud API sends its notifications."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import secrets
+from datetime import datetime
+from urllib.parse import urlencode
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
+from cloud_api.notifications import notification, sample
+from events.models import Event
+from outbound.client import Answer, open_client
+from outbound.errors import RequestFailed
+from outbound.policy import webhook_policy
+from webhooks.formats import TEST_TYPE, Format, OutgoingRequest
+from webhooks.models import Endpoint
+from webhooks.refusals import NotVerified
+
+WRONG_STATUS = _("it answered with status {status}")
+WRONG_CHALLENGE = _("it did not answer with the challenge")
+
+
+class CloudFormat(Format):
+    """Meta's notifications, with `X-Hub-Signature-256` by the endpoint's app secret."""
+
+    name = "cloud"
+    has_verify_token = True
+
+    def new_secret(self) -> str:
+        # As long as Meta's app secrets.
+        return secrets.token_hex(16)
+
+    def requests(self, event: Event, endpoint: Endpoint) -> list[OutgoingRequest]:
+        if event.type == TEST_TYPE:
+            body = sample(str(event.organization_id or 0))
+        else:
+            body = notification(event)
+        if body is None:
+            return []
+        # In ASCII, as Meta writes it: some receivers sign a text that they have encoded again.
+        content = json.dumps(body, separators=(",", ":")).encode()
+        return [OutgoingRequest(content, {"content-type": "application/json"})]
+
+    def sign(
+        self, request: OutgoingRequest, endpoint: Endpoint, webhook_id: str, at: datetime
+    ) -> dict[str, str]:
+        # Meta's header has room for one signature: a new secret signs at once.
+        secret = endpoint.secrets_at(at)[0].encode()
+        signature = hmac.new(secret, request.body, hashlib.sha256).hexdigest()
+        return {"x-hub-signature-256": f"sha256={signature}"}
+
+    def verify(self, endpoint: Endpoint) -> None:
+        """Ask an address for the challenge, which it returns if it knows the verify token."""
+        # Digits only, as receivers may read it as a number.
+        challenge = str(secrets.randbelow(9 * 10**9) + 10**9)
+        query = {
+            "hub.mode": "subscribe",
+            "hub.challenge": challenge,
+            "hub.verify_token": endpoint.verify_token,
+        }
+        separator = "&" if "?" in endpoint.url else "?"
+        try:
+            answer = asyncio.run(_get(f"{endpoint.url}{separator}{urlencode(query)}"))
+        except RequestFailed as error:
+            raise NotVerified(error.sentence.rstrip(".")) from error
+        if answer.status != 200:
+            raise NotVerified(gettext(WRONG_STATUS).format(status=answer.status))
+        if not hmac.compare_digest(answer.text.strip().encode(), challenge.encode()):
+            raise NotVerified(gettext(WRONG_CHALLENGE))
+
+
+async def _get(url: str) -> Answer:
+    async with open_client(webhook_policy(), sockets=1) as client:
+        return await client.get(url)
