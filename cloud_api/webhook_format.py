@@ -37,10 +37,8 @@ class CloudFormat(Format):
         return secrets.token_hex(16)
 
     def requests(self, event: Event, endpoint: Endpoint) -> list[OutgoingRequest]:
-        if event.type == TEST_TYPE:
-            body = sample(str(event.organization_id or 0))
-        else:
-            body = notification(event)
+        is_test = event.type == TEST_TYPE
+        body = sample(str(event.organization_id or 0)) if is_test else notification(event)
         if body is None:
             return []
         # In ASCII, as Meta writes it: some receivers sign a text that they have encoded again.

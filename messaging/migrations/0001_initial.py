@@ -70,20 +70,6 @@ class Migration(migrations.Migration):
                         null=True,
                     ),
                 ),
-                (
-                    "token_in_query",
-                    models.BooleanField(
-                        default=False,
-                        help_text="The Cloud API takes its token as access_token in the address.",
-                    ),
-                ),
-                (
-                    "interactive_as_text",
-                    models.BooleanField(
-                        default=True,
-                        help_text="The Cloud API sends buttons and lists as numbered text.",
-                    ),
-                ),
             ],
             options={
                 "verbose_name": "message settings",
@@ -376,13 +362,6 @@ class Migration(migrations.Migration):
                     "content",
                     organizations.encryption.EncryptedJSONField(
                         help_text="The object of its type, and `context`, as JSON."
-                    ),
-                ),
-                (
-                    "callback_data",
-                    organizations.encryption.EncryptedJSONField(
-                        help_text="What the sender wants back in each event about it, a text.",
-                        null=True,
                     ),
                 ),
                 (

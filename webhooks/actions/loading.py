@@ -171,13 +171,10 @@ def _batch(
 
 
 def _test_event(cursor: Cursor, delivery: Delivery) -> Event:
-    return Event(
-        organization_id=cursor.organization_id,
-        sequence=0,
-        type=TEST_TYPE,
-        at=delivery.event_at,
-        data={"text": TEST_TEXT},
-    )
+    event = Event(sequence=0, type=TEST_TYPE, at=delivery.event_at, data={"text": TEST_TEXT})
+    if cursor.organization_id is not None:
+        event.organization_id = cursor.organization_id
+    return event
 
 
 def _requests(event: Event, cursor: Cursor) -> list[OutgoingRequest] | None:
