@@ -184,6 +184,8 @@ class Driver:
         text = new("text of a refused message") * 200
         self._send(400, "", {"type": "text", "text": {"body": text}})
         self._send(400, "", {"type": new("type of a refused message"), "text": {"body": text}})
+        link = f"https://127.0.0.1/{new('link to a file')}"
+        self._send(422, "", {"type": "image", "image": {"link": link}})
         self._spool({"text": {"body": new("text of a record that the database refuses")}})
 
     def _spool(self, record: dict[str, Any]) -> None:

@@ -89,6 +89,8 @@ TEXTS: dict[str, frozenset[Place]] = {
     # It is refused by its name.
     "type of a refused message": frozenset({Place.PAGES}),
     "answer of a receiver": NOWHERE,
+    # It is fetched, and not kept.
+    "link to a file": NOWHERE,
     "text written on the page": NOWHERE,
     "text refused on the page": NOWHERE,
     "reason to open messages": frozenset({Place.AUDIT}),
