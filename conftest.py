@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -11,12 +14,16 @@ from django.db import connection
 from django.utils import translation
 from pytest_django import DjangoDbBlocker
 
+from tests.support import migrated_database
+from tests.support.application import TestDatabase
 from whatsapp_orgs.tests.support import isolation
 
 APPS = (
     *("organizations", "events", "connections", "messaging", "webhooks", "cloud_api"),
     *("monitoring", "whatsapp_orgs"),
 )
+# Where Django's tests on SQLite have their tables.
+MEMORY = "file:memorydb_default?mode=memory&cache=shared"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,6 +39,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker and settings.REDIS_URL:
         settings.CACHES["default"]["KEY_PREFIX"] += f".{worker}"
         settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] += f".{worker}"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out modules without a test for servers: each process would import them for nothing."""
+    if config.option.markexpr != "servers" or collection_path.suffix != ".py":
+        return None
+    app = collection_path.relative_to(config.rootpath).parts[0]
+    text = collection_path.read_text()
+    runs = "pytestmark = pytest.mark.sqlite_only" not in text if app in APPS else "servers" in text
+    return None if runs else True
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # Before pytest chooses by markers.
@@ -64,6 +81,23 @@ def checkout_data_unused() -> Iterator[None]:
 def default_language() -> None:
     """Start in English: a request of the previous test may have activated a language."""
     translation.deactivate()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
+    """Start from a copy of a migrated database: the migrations take seconds in each process."""
+    options = connection.settings_dict["TEST"]
+    # The tables are there.
+    options["MIGRATE"] = False
+    if connection.vendor == "postgresql":
+        options["TEMPLATE"] = TestDatabase(os.environ["DATABASE_URL"], "").template()
+        yield
+        return
+    memory = sqlite3.connect(MEMORY, uri=True)
+    with closing(memory), closing(sqlite3.connect(migrated_database.sqlite_file())) as migrated:
+        migrated.backup(memory)
+        # Open until the end: the database ends with its last connection.
+        yield
 
 
 @pytest.fixture(scope="session")

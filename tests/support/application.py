@@ -93,9 +93,12 @@ class TestDatabase:
     def create(self) -> None:
         """Create it with all tables, unless an earlier start has."""
         if not self._exists(self.name):
-            template = migrated_database.postgres_template(self._url_of, self._create)
-            statement = f"CREATE DATABASE {self.name} TEMPLATE {template}"
+            statement = f"CREATE DATABASE {self.name} TEMPLATE {self.template()}"
             query_postgres(self.server, statement.encode())
+
+    def template(self) -> str:
+        """Return the name of a database with all tables on the same server."""
+        return migrated_database.postgres_template(self._url_of, self._create)
 
     def _create(self, name: str) -> bool:
         """Create an empty database, and return True; False if it is there."""
