@@ -57,17 +57,25 @@ def pytest_collection_modifyitems(
 ) -> Generator[None]:
     """Mark the tests of apps as `servers`, so that new files run on servers, too.
 
+    A module without a test that uses the database does not: its outcome would be the same.
+
     Files keep the order of pytest.ini, tests in them the order of pytest-django, which would start
     with all tests of the database, and leave the slow ones of running products to the end.
     """
+    stored = {item.path for item in items if _uses_database(item)}
     for item in items:
         app = item.path.relative_to(config.rootpath).parts[0]
-        if app in APPS and item.get_closest_marker("sqlite_only") is None:
+        if app in APPS and item.path in stored and item.get_closest_marker("sqlite_only") is None:
             item.add_marker(pytest.mark.servers)
     paths = dict.fromkeys(item.path for item in items)
     places = {path: place for place, path in enumerate(paths)}
     yield
     items.sort(key=lambda item: places[item.path])
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None
 
 
 @pytest.fixture(scope="session", autouse=True)
