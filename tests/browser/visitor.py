@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, expect
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Playwright,
+    StorageState,
+    expect,
+)
 
 from tests.browser.chromium import find_chromium
 from tests.support.application import Application
@@ -21,6 +29,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 WAIT_MILLISECONDS = 20_000
+# Cookies of the last login at each product; while they are good, the next visitor needs no login.
+_sessions: dict[str, StorageState] = {}
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -43,6 +53,7 @@ class Visitor:
     ) -> None:
         self.application = application
         self.context = browser.new_context(
+            storage_state=_sessions.get(application.url),
             viewport={"width": width, "height": 800},
             color_scheme="dark" if dark else "light",
             java_script_enabled=javascript,
@@ -54,10 +65,15 @@ class Visitor:
         self.hosts: set[str] = set()
         self.page = self.new_page()
         self.page.goto(f"{application.url}admin/")
-        self.page.get_by_label("Username").fill(application.facts["username"])
-        self.page.get_by_label("Password").fill(application.facts["password"])
+        if "/login/" in self.page.url:
+            self._log_in()
+
+    def _log_in(self) -> None:
+        self.page.get_by_label("Username").fill(self.application.facts["username"])
+        self.page.get_by_label("Password").fill(self.application.facts["password"])
         self.page.get_by_role("button", name="Log in").click()
         self.page.wait_for_url("**/admin/")
+        _sessions[self.application.url] = self.context.storage_state()
 
     def new_page(self) -> Page:
         """Another tab."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from simulator import process as simulator_process
+from tests.support import migrated_database
 from tests.support.application import ROOT, Application, free_port, until
 from tests.support.services import Redis
 from whatsapp_orgs.tests.support import isolation
@@ -22,9 +23,7 @@ SIGNALLED_WHEN_LISTENING = """
 import os, signal, sys
 import django
 django.setup()
-from django.core.management import call_command
 from whatsapp_orgs.management.commands.serve import serve
-call_command("migrate", verbosity=0)
 serve("127.0.0.1", int(sys.argv[1]), lambda: os.kill(os.getpid(), int(sys.argv[2])))
 print("stopped in order")
 """
@@ -48,6 +47,7 @@ def test_product_started_in_background_stops_on_signal(
 def test_signal_right_after_announcement_stops_in_order(
     tmp_path: Path, number: signal.Signals
 ) -> None:
+    migrated_database.copy_sqlite(tmp_path / "data")
     done = subprocess.run(
         [*SIGINT_IGNORED, sys.executable, "-c", SIGNALLED_WHEN_LISTENING]
         + [str(free_port()), str(int(number))],
@@ -66,7 +66,7 @@ def test_worker_started_in_background_stops_on_signal(
 ) -> None:
     with Redis() as redis, simulator_process.start(tmp_path / "simulator"):
         product = Application(tmp_path, DATABASE_URL="", REDIS_URL=redis.url)
-        product.manage("migrate", "--verbosity", "0")
+        migrated_database.copy_sqlite(tmp_path)
         with subprocess.Popen(
             [*SIGINT_IGNORED, sys.executable, "manage.py", "run_worker"],
             cwd=ROOT,

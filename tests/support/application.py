@@ -9,7 +9,6 @@ import hashlib
 import http.client
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -175,13 +174,15 @@ class Application(ManagedProcess):
 
     def _create_tables(self) -> None:
         """Give a first start its tables, which it would take long to create."""
+        url = self.environment.get("DATABASE_URL", "")
         if self._database:
             self._database.create()
-        own = self.data_dir / "db.sqlite3"
-        if not self.environment.get("DATABASE_URL") and not own.exists():
-            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            shutil.copyfile(migrated_database.sqlite_file(), own)
-            own.chmod(0o600)
+        elif not url:
+            migrated_database.copy_sqlite(self.data_dir)
+        elif not query_postgres(
+            url, b"SELECT 1 FROM pg_tables WHERE tablename = 'django_migrations'"
+        ):
+            migrated_database.fill_postgres(url)
 
     @property
     def url(self) -> str:

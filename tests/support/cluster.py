@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from websockets.sync.client import ClientConnection, connect
 
 from simulator import process as simulator_process
+from tests.support import migrated_database
 from tests.support.application import Answer, ask
 from tests.support.managed_process import ROOT, ManagedProcess, until
 from tests.support.qr_reading import read_url
@@ -106,7 +107,7 @@ class Cluster:
                 **self._extra_environment,
             }
             stack.callback(self._end)
-            self.manage("migrate", "--verbosity", "0")
+            migrated_database.fill_postgres(self.postgres.url)
             self.token = self._make_token()
             webs, workers = self._counts
             for _ in range(webs):

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from tests.support.services import postgres_program
 from whatsapp_orgs.tests.support import isolation
 
 FOLDER = isolation.ROOT / ".cache" / "migrated"
@@ -42,11 +43,29 @@ def sqlite_file() -> Path:
         if not path.exists():
             with tempfile.TemporaryDirectory() as folder:
                 _migrate(Path(folder), "")
-                # Renamed last, so that the file is whole wherever it is.
-                partial = path.with_suffix(".partial")
-                shutil.copyfile(Path(folder) / "db.sqlite3", partial)
-                partial.rename(path)
+                _store(path, (Path(folder) / "db.sqlite3").read_bytes())
     return path
+
+
+def copy_sqlite(data_dir: Path) -> None:
+    """Give a data folder its database, unless it has one."""
+    own = data_dir / "db.sqlite3"
+    if not own.exists():
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(sqlite_file(), own)
+        own.chmod(0o600)
+
+
+def fill_postgres(url: str) -> None:
+    """Create all tables in an empty PostgreSQL database, by a dump of an earlier one."""
+    dump = FOLDER / f"{state()}.sql"
+    with _locked("dump"):
+        if not dump.exists():
+            with tempfile.TemporaryDirectory() as folder:
+                _migrate(Path(folder), url)
+            _store(dump, _run("pg_dump", "--no-owner", "--dbname", url))
+            return
+    _run("psql", "-qX", "-v", "ON_ERROR_STOP=1", "--single-transaction", "-f", str(dump), url)
 
 
 def postgres_template(url_of: Callable[[str], str], create: Callable[[str], bool]) -> str:
@@ -55,10 +74,23 @@ def postgres_template(url_of: Callable[[str], str], create: Callable[[str], bool
     `url_of`: the URL of a database by its name. `create`: creates one, False if it was there.
     """
     name = f"migrated_{state()}"
-    with _locked("postgres"), tempfile.TemporaryDirectory() as folder:
+    with _locked("postgres"):
         if create(name):
-            _migrate(Path(folder), url_of(name))
+            fill_postgres(url_of(name))
     return name
+
+
+def _store(path: Path, content: bytes) -> None:
+    """Write a file that is whole wherever it is."""
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(content)
+    partial.rename(path)
+
+
+def _run(program: str, *arguments: str) -> bytes:
+    """Run a program of PostgreSQL. Returns what it printed."""
+    command = [postgres_program(program), *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=60).stdout
 
 
 def _migrate(data_dir: Path, database_url: str) -> None:
