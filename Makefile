@@ -34,6 +34,9 @@ endef
 # Files go out in the order of pytest.ini, not by their number of tests.
 PYTEST_PROCESSES := -n $${TEST_PROCESSES:-4} --dist loadfile --no-loadscope-reorder
 
+# Beside the linters, which use one core: else each process compiles all tests at the start.
+COMPILE_TESTS := .venv/bin/python -m pytest --collect-only -qq >/dev/null 2>&1 &
+
 # Tests start hundreds of Pythons; without .pyc files each compiles the product and the tests again.
 test: export PYTHONDONTWRITEBYTECODE =
 
@@ -53,6 +56,7 @@ run: ## Run everything on one port (WHATSAPP_SERVER=simulator PORT=8000 DATA_DIR
 
 test: ## Run the linters, then the tests, on SQLite and then on PostgreSQL and Redis
 	$(SETUP) test
+	@$(COMPILE_TESTS)
 	$(LINT)
 	DATABASE_URL= REDIS_URL= .venv/bin/python -m pytest $(PYTEST_PROCESSES)
 	.venv/bin/python -m tests.support.services .venv/bin/python \

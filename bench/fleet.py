@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench import load, measure
 from bench.linked import SAMPLE_SECONDS, TIMEOUT_SECONDS, Linked
-from tests.support.application import until
+from bench.waiting import until
 
 STATUS_CLIENTS = 8
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure import idle_percents, load_average, machine, memory_gib, pss_mib
-from tests.support.application import until
+from bench.waiting import until
 from tests.support.cluster import Cluster
 
 SIZES = (10, 100, 1000)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bench.service import Service
-from tests.support.application import until
+from bench.waiting import until
 from tests.support.qr_reading import read_url
 
 QUIET_SECONDS = 5.0

@@ -20,10 +20,11 @@ from typing import Any
 from bench.linked import Linked
 from bench.measure import cpu_seconds, load_average, machine, memory_gib, pss_mib
 from bench.product import Product
+from bench.waiting import until
 from tests.chaos.message_assertions import Result, Seen, percentiles
 from tests.chaos.message_check import SETTINGS, look, settle
 from tests.chaos.messages import MessageTraffic
-from tests.support.application import Answer, ask, until
+from tests.support.application import Answer, ask
 
 BURST_SECONDS, SETTLE_SECONDS, TABLES_SECONDS = 600.0, 300.0, 600.0
 WARM_SECONDS, SAMPLE_SECONDS = 60.0, 10.0

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import psycopg
 
-from tests.support.application import Application, until
+from bench.waiting import until
+from tests.support.application import Application
 from tests.support.linking import decode
 from tests.support.services import Postgres
 

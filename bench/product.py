@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from bench.service import Service
+from tests.support import migrated_database
 from tests.support.application import ROOT
 
 PREPARE_SECONDS = 120
@@ -31,7 +32,10 @@ class Product(Service):
         }
 
     def prepare(self) -> None:
-        self.manage("migrate", "--verbosity=0")
+        if self.environment().get("DATABASE_URL"):
+            self.manage("migrate", "--verbosity=0")
+        else:
+            migrated_database.copy_sqlite(self.folder)
         self.manage("createsuperuser", "--noinput", "--username=bench", "--email=b@example.org")
         scopes = ("manage", "messages:send", "messages:read")
         named = [f"--scope={scope}" for scope in scopes]

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from bench.waiting import until
 from simulator import process as simulator_process
 from simulator.client import ControlClient
-from tests.support.application import ROOT, Answer, ask, free_port, processes_of, until
+from tests.support.application import ROOT, Answer, ask, free_port, processes_of
 from whatsapp_orgs.tests.support import isolation
 
 START_SECONDS = 60.0

@@ -10,9 +10,13 @@ T = TypeVar("T")
 
 
 def eventually(read: Callable[[], T], reached: Callable[[T], bool], seconds: float = 10.0) -> T:
-    """Return what `read` returns as soon as it satisfies `reached`. Raises AssertionError."""
-    deadline = time.monotonic() + seconds
+    """Return what `read` returns as soon as it satisfies `reached`. Raises AssertionError.
+
+    A long wait reads less often, because most reads are requests.
+    """
+    started_at = time.monotonic()
     while not reached(state := read()):
-        assert time.monotonic() < deadline, f"not reached in {seconds} s: {state}"
-        time.sleep(0.02)
+        waited = time.monotonic() - started_at
+        assert waited < seconds, f"not reached in {seconds} s: {state}"
+        time.sleep(min(0.02 + waited / 10, 0.1))
     return state

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 GONE_SECONDS = 15.0
 
 
-def until(look: Callable[[], Any], seconds: float, what: str) -> Any:
+def until(look: Callable[[], Any], seconds: float, what: str, longest_pause: float = 0.1) -> Any:
     """Return the first true result of `look`. Raises AssertionError after `seconds`.
 
     Most looks are requests. A long wait asks less often: 30 requests a second keep a third of a
@@ -27,7 +27,7 @@ def until(look: Callable[[], Any], seconds: float, what: str) -> Any:
     while not (found := look()):
         waited = time.monotonic() - started_at
         assert waited < seconds, f"not within {seconds:g} s: {what}"
-        time.sleep(min(0.02 + waited / 10, 0.1))
+        time.sleep(min(0.02 + waited / 10, longest_pause))
     return found
 
 
