@@ -114,21 +114,28 @@ def _lease(owner: str, lease: timedelta, ids: list[int]) -> list[Cursor]:
     return list(Cursor.objects.filter(pk__in=got).select_related("endpoint").order_by("pk"))
 
 
+@transaction.atomic
 def renew(owner: str, lease: timedelta, ids: Collection[int]) -> set[int]:
     """Renew leases of this worker. Return those that it still has and shall keep.
 
     A lease is not kept for an endpoint that was paused or disabled.
     """
-    held = Cursor.objects.filter(pk__in=ids, lease_owner=owner)
+    held = Cursor.objects.filter(pk__in=lock(Cursor.objects.filter(pk__in=ids, lease_owner=owner)))
     held.update(lease_until=timezone.now() + lease)
     enabled = Q(endpoint__state=Endpoint.State.ENABLED) | Q(kind=Kind.TEST)
     return set(held.filter(enabled).values_list("pk", flat=True))
 
 
-def release(owner: str, ids: Collection[int]) -> None:
-    """Give leases back."""
-    held = Cursor.objects.filter(pk__in=ids, lease_owner=owner)
-    held.update(lease_owner="", lease_until=None)
+@transaction.atomic
+def release(owner: str) -> None:
+    """Give back all leases of a worker."""
+    held = lock(Cursor.objects.filter(lease_owner=owner))
+    Cursor.objects.filter(pk__in=held).update(lease_owner="", lease_until=None)
+
+
+def lock(cursors: QuerySet[Cursor]) -> list[int]:
+    """Lock cursors, in the order in which all do, so that no two wait for each other."""
+    return list(cursors.select_for_update().order_by("pk").values_list("pk", flat=True))
 
 
 def release_all() -> None:

@@ -19,6 +19,7 @@ from outbound.addresses import check_url
 from outbound.errors import AddressRefused
 from outbound.policy import webhook_policy
 from webhooks import refusals
+from webhooks.actions.claims import lock as lock_cursors
 from webhooks.actions.states import change_state
 from webhooks.formats import FORMATS, new_verify_token
 from webhooks.models import Cursor, Endpoint
@@ -201,7 +202,8 @@ def _enable(endpoint: Endpoint, actor: Actor) -> Endpoint:
     locked.failing_since = None
     locked.save(update_fields=["made_by", "token", "user", "failing_since"])
     change_state(locked, State.ENABLED, "", actor)
-    Cursor.objects.filter(endpoint=locked).update(due_at=timezone.now(), failing=False)
+    cursors = lock_cursors(Cursor.objects.filter(endpoint=locked))
+    Cursor.objects.filter(pk__in=cursors).update(due_at=timezone.now(), failing=False)
     wake_workers(locked.organization_id)
     return locked
 

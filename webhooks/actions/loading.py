@@ -21,6 +21,8 @@ READ = 20
 """Sequences that a cursor reads at a time: a worker that is killed sends so many again at most."""
 SKIP = 1000
 """So many after a part of the log without any event for it."""
+BATCH_BYTES = 128 * 1024
+"""A batch ends with the event that brings it to this size, as workers hold many of them."""
 CURSORS_PER_QUERY = 50
 OPEN_STATES = (Delivery.State.WAITING, Delivery.State.RETRYING)
 TEST_TEXT = "This is a test. It is in no log, and there is nothing to do about it."
@@ -150,11 +152,16 @@ def _batch(
     if cursor.kind == Kind.TEST:
         events = [_test_event(cursor, delivery) for delivery in pending.values()]
     repeated = originals.get((cursor.endpoint_id, cursor.organization_id or 0), {})
-    items = []
+    items: list[Item] = []
+    size, end = 0, window.end
     for event in events:
+        if size >= BATCH_BYTES:
+            end = items[-1].delivery.sequence
+            break
         requests = _requests(event, cursor)
         if requests == []:
             continue
+        size += sum(len(request.body) for request in requests or ())
         sequence = event.sequence or 1
         delivery = pending.pop(sequence, None) or Delivery(
             organization_id=cursor.organization_id,
@@ -166,8 +173,8 @@ def _batch(
         delivery.cursor, delivery.endpoint = cursor, cursor.endpoint
         items.append(Item(delivery, requests))
     # A delivery is behind the window only after the log was cut; then it is dropped later.
-    dropped = [found for sequence, found in pending.items() if sequence <= window.end]
-    return Batch(items, window.end, window.end >= window.last, dropped)
+    dropped = [found for sequence, found in pending.items() if sequence <= end]
+    return Batch(items, end, end >= window.last, dropped)
 
 
 def _test_event(cursor: Cursor, delivery: Delivery) -> Event:

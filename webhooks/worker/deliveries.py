@@ -49,6 +49,7 @@ CLEAN_SECONDS = 300.0
 # A stop waits so long for the requests under way.
 CLOSE_SECONDS = 3.0
 JOBS_PER_SOCKET = 2
+PARTS_PER_TURN = 10
 # Beyond that, one query for all organizations is cheaper.
 MAX_WOKEN = 500
 
@@ -122,7 +123,8 @@ class WebhookDeliveries:
         reports = [*self._unrecorded, *(job.take_report() for job in jobs if job.has_report)]
         try:
             await self._database.run_once(results.record, self._owner, reports)
-            await self._database.run_once(claims.release, self._owner, list(self._jobs))
+            # Also those of a claim whose answer was not waited for.
+            await self._database.run_once(claims.release, self._owner)
         finally:
             self._abandon()
             await self._database.run_once(databases.close_all)
@@ -169,8 +171,13 @@ class WebhookDeliveries:
         await self._claim()
 
     async def _read_on(self, jobs: Sequence[Job]) -> None:
-        """Give finished jobs their next batch, or release those that have nothing to send."""
-        while jobs:
+        """Give finished jobs their next batch, or release those that have nothing to send.
+
+        Those that find nothing in many parts of their log go on in the next turn.
+        """
+        for _ in range(PARTS_PER_TURN):
+            if not jobs:
+                return
             skips = [job.cursor.pk for job in jobs if job.skips]
             cursors = [job.cursor for job in jobs]
             batches = await self._db(loading.load, cursors, skips)

@@ -131,3 +131,17 @@ def test_same_report_may_be_stored_twice() -> None:
         assert results.record("first", [report]) == set()
     delivery = item.delivery
     assert (delivery.attempts.count(), cursor.deliveries.count()) == (1, 1)
+
+
+def test_batch_ends_when_it_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    organizations = make_many(["http://127.0.0.1:1/?"])
+    for _ in range(5):
+        append_to_all(organizations)
+    (cursor,) = claims.claim("first", LEASE, ROOM, []).cursors
+    monkeypatch.setattr(loading, "BATCH_BYTES", 150)
+    batch = loading.load([cursor])[cursor.pk]
+    assert [item.delivery.sequence for item in batch.items] == [1, 2]
+    assert (batch.end, batch.drained) == (2, False)
+    monkeypatch.undo()
+    batch = loading.load([cursor])[cursor.pk]
+    assert (len(batch.items), batch.end, batch.drained) == (5, 5, True)
