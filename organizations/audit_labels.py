@@ -25,6 +25,8 @@ SETTING_LABELS = {
     "retention_days": _("Days to keep messages"),
     "erase_delivered_texts": _("Erase texts once they are delivered"),
     "groups": _("Keep messages of groups"),
+    "interactive_as_text": _("Send buttons and lists as numbered text"),
+    "token_in_query": _("Take its token in the address, as access_token"),
 }
 VALUE_LABELS = {"True": _("yes"), "False": _("no"), "None": _("as in the installation")}
 OF_MEMBERS = frozenset(

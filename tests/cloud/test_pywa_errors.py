@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from cloud_api.errors import error_body
 from tests.cloud.account import graph_of, new_token
 from tests.cloud.pywa_client import VERSION, client
 from tests.support.application import Application
+from tests.support.raw_http import RawConnection
 
 TO = "5511987654321"
 # Nothing is linked: messages are accepted and wait.
@@ -111,10 +113,24 @@ def test_every_error_of_the_server_can_be_read(product: Application, path: str) 
         assert raised.details
 
 
-def test_upload_beyond_all_limits_can_be_read(product: Application, wa: WhatsApp) -> None:
-    large = bytes(17 * 1024 * 1024 + 64 * 1024)
-    with pytest.raises(errors.MediaUploadError):
-        wa.api.upload_media(str(wa.phone_id), large, "application/pdf", "a.pdf")
+def test_file_that_is_too_large_is_refused(wa: WhatsApp) -> None:
+    large = bytes(16 * 1024 * 1024 + 1)
+    with pytest.raises(errors.MediaUploadError) as raised:
+        wa.api.upload_media(str(wa.phone_id), large, "application/octet-stream", "a.bin")
+    assert raised.value.status_code == 413
+
+
+def test_body_that_the_server_does_not_read_gets_an_error_that_can_be_read(
+    product: Application,
+) -> None:
+    for path, megabytes in (("media", 17), ("messages", 2)):
+        with RawConnection(product) as raw:
+            length = str(megabytes * 1024 * 1024)
+            first_line = f"POST /graph/{VERSION}/1/{path}?access_token=x"
+            response = raw.request(first_line, Content_Length=length)
+        assert response.status == 413
+        raised = errors.WhatsAppError.from_dict(json.loads(response.body)["error"])
+        assert isinstance(raised, errors.MediaUploadError)
 
 
 # Those that pywa has no class for.

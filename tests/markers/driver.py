@@ -279,6 +279,18 @@ class Driver:
         for described in (token, wrong):
             query = f"input_token={described}&access_token={token}"
             self.request(200, f"GET {graph}/debug_token?{query}")
+        self.refuse_verification()
+
+    def refuse_verification(self) -> None:
+        """Make a webhook in Meta's format to an address that does not know the verify token."""
+        path = f"organizations/{self.linked}/webhooks"
+        with receiving("no challenge") as address:
+            made = self.api("POST", path, {"url": address, "format": "cloud"})
+            self.markers.add("app secret of a webhook", made["secret"])
+            self.markers.add("verify token of a webhook", made["verifyToken"])
+            bearer = f"Bearer {self.application.facts['token']}"
+            enable = f"POST /api/v1/{path}/{made['id']}/enable"
+            self.request(400, enable, Authorization=bearer)
 
     def log_in(self) -> None:
         agent = self.markers.new("User-Agent of a login")

@@ -47,6 +47,8 @@ SECRETS: dict[str, frozenset[Place]] = {
     "API token of an organization": NOWHERE,
     "wrong API token": NOWHERE,
     "token of the Cloud API": NOWHERE,
+    "app secret of a webhook": NOWHERE,
+    "verify token of a webhook": NOWHERE,
     "wrong token in a query": NOWHERE,
     "wrong token to describe": NOWHERE,
     "Idempotency-Key": NOWHERE,

@@ -77,6 +77,30 @@ def test_form_refuses_a_message_scope_that_the_user_lacks(
     assert not ApiToken.objects.exists()
 
 
+def test_token_of_the_cloud_api_is_shown_with_what_software_needs(
+    olga: User, organization: Organization
+) -> None:
+    limits = {"organization": organization.pk, "sends_messages": "on", "expires_in_days": 30}
+    page = make(browser(olga), kind="graph", scope="manage", **limits)
+    created = find_token(page.context["text"], ApiToken.Kind.GRAPH)
+    assert created is not None and created.scope == "read"
+    content = page.content.decode()
+    assert "http://testserver/graph" in content
+    assert f"<code>{organization.pk}</code>" in content
+    assert "Cloud API" in shown(olga, address("apitoken"))
+
+
+@pytest.mark.parametrize("missing", ["organization", "sends_messages", "expires_in_days"])
+def test_token_of_the_cloud_api_needs_its_limits(
+    olga: User, organization: Organization, missing: str
+) -> None:
+    limits = {"organization": organization.pk, "sends_messages": "on", "expires_in_days": 30}
+    del limits[missing]
+    response = make(browser(olga), kind="graph", **limits)
+    assert "needs an organization, a right to messages" in response.content.decode()
+    assert not ApiToken.objects.exists()
+
+
 def test_token_text_is_stored_nowhere(
     olga: User,
     organization: Organization,

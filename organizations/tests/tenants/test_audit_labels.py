@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
-from django.utils import translation
+from django.utils import timezone, translation
 
 from organizations import actions, audit_labels, invitations
 from organizations.access import COMMAND_LINE, Actor, for_user
@@ -47,6 +49,16 @@ def test_detail_is_translated(organization: Organization, bob: User) -> None:
         assert newest() == "crm (ler) para bob"
         actions.create_token(bob, "crm", maker, organization=organization)
         assert newest() == "crm (gerenciar)"
+        actions.create_token(
+            bob,
+            "crm",
+            maker,
+            organization=organization,
+            message_scopes=[ApiToken.MessageScope.SEND],
+            expires_at=timezone.now() + timedelta(days=1),
+            kind=ApiToken.Kind.GRAPH,
+        )
+        assert newest() == "crm (ler, messages:send, graph)"
         actions.rename_organization(organization, "any: owner → viewer", maker)
         assert newest() == "Acme → any: owner → viewer"
     stored = AuditEntry.objects.values_list("detail", flat=True)

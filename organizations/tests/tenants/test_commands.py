@@ -45,6 +45,14 @@ def test_options_set_organization_scope_and_expiry(alice: User, organization: Or
     assert timedelta(days=6, hours=23) < created.expiry - timezone.now() < timedelta(days=7)
 
 
+def test_kind_makes_a_token_of_the_cloud_api(alice: User, organization: Organization) -> None:
+    options = ["--kind", "graph", "--organization", str(organization.pk)]
+    options += ["--scope", "messages:send", "--expires-in-days", "7"]
+    text = run("create_token", "alice", "CRM", *options).strip()
+    assert find_token(text) is None
+    assert find_token(text, ApiToken.Kind.GRAPH) is not None
+
+
 @pytest.mark.parametrize(
     ("scopes", "expected"),
     [
@@ -70,6 +78,7 @@ def test_scope_may_be_repeated(
         (["alice", "CRM", "--scope", "read", "--scope", "manage"], "either read or manage"),
         (["alice", "CRM", "--expires-in-days", "0"], "from 1 to 3650"),
         (["alice", "CRM", "--expires-in-days", "soon"], "invalid int"),
+        (["alice", "CRM", "--kind", "graph"], "needs an organization, a right"),
         (["alice", ""], "1 to 100 characters"),
         (["alice", "x" * 101], "1 to 100 characters"),
         (["alice"], "NAME"),
