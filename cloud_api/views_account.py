@@ -29,6 +29,18 @@ NOT_A_TOKEN = "This is no valid access token of this organization."
 
 Json = dict[str, Any]
 
+NO_TEMPLATES = {
+    "data": [],
+    "paging": {"cursors": {"before": "", "after": ""}},
+    "summary": {
+        "total_count": 0,
+        "message_template_count": 0,
+        "message_template_limit": 0,
+        "are_translations_complete": True,
+    },
+}
+"""The page of templates, with the counts that clients read."""
+
 SCOPES = {
     ApiToken.MessageScope.SEND: "whatsapp_business_messaging",
     ApiToken.MessageScope.READ: "whatsapp_business_management",
@@ -61,7 +73,7 @@ class MessageTemplatesView(GraphView):
 
     def get(self, request: Request, organization_id: int) -> Response:
         self.caller.organization(organization_id)
-        return Response({"data": [], "paging": {"cursors": {"before": "", "after": ""}}})
+        return Response(NO_TEMPLATES)
 
 
 class SubscribedAppsView(GraphView):

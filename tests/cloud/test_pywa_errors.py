@@ -163,6 +163,10 @@ def test_every_code_has_its_class(code: Code) -> None:
     assert (raised.code, raised.details) == (code, "why")
 
 
-def test_tokens_and_texts_are_in_no_log(product: Application) -> None:
-    log = product.log_text()
-    assert "wao_" not in log and TO not in log
+def test_tokens_and_numbers_are_in_no_log(product: Application, number: int) -> None:
+    token = new_token(product, number)
+    with client(graph_of(product), str(number), token) as wa:
+        wa.send_message(TO, "Oi")
+        with pytest.raises(errors.InvalidParameter):
+            wa.send_message("hello", "Oi")
+    assert token not in product.log_text() and TO not in product.log_text()
