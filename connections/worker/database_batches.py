@@ -43,19 +43,30 @@ class BatchingDatabase(Database):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: deque[Call] = deque()
+        self._lanes: deque[deque[Call]] = deque()
+        self._default = self.new_lane()
         self._turns: asyncio.Task[None] | None = None
 
+    def new_lane(self) -> Lane:
+        """Return another way in. Lanes take turns, so what waits in one holds up no other."""
+        calls: deque[Call] = deque()
+        self._lanes.append(calls)
+        return Lane(self, calls)
+
     async def run_once(self, function: Callable[..., T], *arguments: object) -> T:
+        return await self._default.run_once(function, *arguments)
+
+    async def run_in(self, lane: deque[Call], function: Callable[..., T], *arguments: object) -> T:
+        """Run a function in the turns of a lane. See `run_once`."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Call(partial(function, *arguments), done))
+        lane.append(Call(partial(function, *arguments), done))
         if self._turns is None or self._turns.done():
             self._turns = asyncio.create_task(self._take_turns(), name="database turns")
         return await done
 
     async def _take_turns(self) -> None:
         """Run what waits, turn by turn, until nothing waits any more."""
-        while self._waiting:
+        while any(self._lanes):
             batch: list[Call] = []
             try:
                 await super().run_once(self._run_turn, batch)
@@ -84,8 +95,8 @@ class BatchingDatabase(Database):
         keep_connection()
         deadline = time.monotonic() + TURN_SECONDS
         with transaction.atomic():
-            while self._waiting and (not batch or time.monotonic() < deadline):
-                call = self._waiting.popleft()
+            while any(self._lanes) and (not batch or time.monotonic() < deadline):
+                call = self._next_call()
                 if call.done.cancelled():
                     continue
                 batch.append(call)
@@ -95,15 +106,36 @@ class BatchingDatabase(Database):
                 except Exception as error:
                     call.error = error
 
+    def _next_call(self) -> Call:
+        """Return the oldest call of the lane whose turn it is."""
+        while not self._lanes[0]:
+            self._lanes.rotate(-1)
+        call = self._lanes[0].popleft()
+        self._lanes.rotate(-1)
+        return call
+
     def _take_all(self) -> list[Call]:
-        found = list(self._waiting)
-        self._waiting.clear()
+        found = [call for lane in self._lanes for call in lane]
+        for lane in self._lanes:
+            lane.clear()
         return found
 
     def close(self) -> None:
         super().close()
         if self._turns is not None:
             self._turns.cancel()
+
+
+class Lane(Database):
+    """A way into the common transactions of a BatchingDatabase, which also ends it."""
+
+    def __init__(self, database: BatchingDatabase, calls: deque[Call]) -> None:
+        super().__init__()
+        self._database = database
+        self._calls = calls
+
+    async def run_once(self, function: Callable[..., T], *arguments: object) -> T:
+        return await self._database.run_in(self._calls, function, *arguments)
 
 
 def _finish(call: Call) -> None:

@@ -69,8 +69,8 @@ class Supervisor:
         environment = simulator_bridge.host_environment()
         self.fork_server = ForkServer(environment, settings.WARM_HOSTS, self._lease.descriptor)
         self._database = Database()
-        # A connection of their own: a burst of messages delays no other write.
-        self._message_database = Database() if self.shared else BatchingDatabase()
+        # Of their own: a burst of messages delays no other write, and none the other way.
+        self._outgoing_database, self._incoming_database = _message_databases(self.shared)
         self._stores = store_backend()
         self._clients = WorkerClients(
             self.fork_server, self._stores, lambda *client: self.traffic.follow(*client)
@@ -91,7 +91,8 @@ class Supervisor:
                 tasks=lambda: self.task_runner.tasks,
                 get_worker=lambda: self.worker,
                 lease_held=lambda: self.held,
-                db=self._message_database.run,
+                db=self._outgoing_database.run,
+                incoming_db=self._incoming_database.run,
                 to_thread=asyncio.to_thread,
                 stores=self._stores,
             )
@@ -243,7 +244,8 @@ class Supervisor:
         except (TimeoutError, *DATABASE_UNAVAILABLE):
             logger.warning("the stop could not be recorded; the heartbeat will expire")
         self._database.close()
-        self._message_database.close()
+        self._outgoing_database.close()
+        self._incoming_database.close()
         if self._lock_file is not None:
             self._lock_file.close()
         logger.info("supervisor stopped")
@@ -299,3 +301,11 @@ class Supervisor:
             logger.exception(
                 "a connection could not be reconciled", extra={"organization": connection_id}
             )
+
+
+def _message_databases(shared: bool) -> tuple[Database, Database]:
+    """Return the databases of messages that go out and that come in."""
+    if shared:
+        return Database(), Database()
+    database = BatchingDatabase()
+    return database, database.new_lane()

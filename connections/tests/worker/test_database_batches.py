@@ -60,6 +60,25 @@ async def test_results_come_in_their_order(database: BatchingDatabase) -> None:
     assert found == ["A", "B", {"A", "B"}]
 
 
+async def test_lanes_take_turns(database: BatchingDatabase) -> None:
+    other, order = database.new_lane(), list[str]()
+    entered, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        entered.set()
+        assert release.wait(SECONDS)
+
+    holding = asyncio.create_task(database.run_once(hold))
+    await asyncio.to_thread(entered.wait, SECONDS)
+    crowd = [database.run_once(order.append, f"crowd {number}") for number in range(4)]
+    late = [other.run_once(order.append, f"late {number}") for number in range(2)]
+    tasks = [asyncio.create_task(call) for call in (*crowd, *late)]
+    await asyncio.sleep(0)
+    release.set()
+    await asyncio.gather(holding, *tasks)
+    assert order == ["late 0", "crowd 0", "late 1", "crowd 1", "crowd 2", "crowd 3"]
+
+
 async def test_failed_function_undoes_its_own_changes_only(database: BatchingDatabase) -> None:
     def fail() -> None:
         create("lost")

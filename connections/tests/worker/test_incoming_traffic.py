@@ -52,6 +52,7 @@ def traffic(port: RecordingPort) -> IncomingTraffic:
             get_worker=lambda: cast(Any, None),
             lease_held=lambda: True,
             db=call,
+            incoming_db=call,
             to_thread=asyncio.to_thread,
             stores=cast(Any, None),
         )

@@ -53,6 +53,9 @@ class Recorder:
         wanted = range(after + 1, min(upto, after + 2) + 1)  # two at most
         return [MessageSecret(row, "1@lid", "1@lid", str(row), b"") for row in wanted]
 
+    def linked_lid(self, organization_id: int, store: str) -> str:
+        return "2"
+
     async def find(self) -> None:
         """Compare before a login."""
 
@@ -65,6 +68,7 @@ class Recorder:
             get_worker=lambda: cast(Any, None),
             lease_held=lambda: True,
             db=call,
+            incoming_db=call,
             to_thread=asyncio.to_thread,
             stores=cast(StoreBackend, self),
         )

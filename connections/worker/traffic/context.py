@@ -22,6 +22,7 @@ class TrafficContext:
     get_worker: Callable[[], Worker]
     lease_held: Callable[[], bool]
     db: RunFunction  # one by one; retries while the database is unavailable
+    incoming_db: RunFunction  # the same beside it, for what comes in
     to_thread: RunFunction
     stores: StoreBackend
 

@@ -139,7 +139,7 @@ class IncomingTraffic:
         """Store records. Return False if the database refuses one of them."""
         context = self._context
         try:
-            await context.db(context.port.store_incoming, connection_id, lines)
+            await context.incoming_db(context.port.store_incoming, connection_id, lines)
         except DATABASE_UNAVAILABLE:
             raise
         except Exception as error:
