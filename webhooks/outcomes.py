@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 
+from outbound.errors import Kind
 from webhooks.models import Attempt, Cursor, Delivery
 from webhooks.schedule import next_try, parse_retry_after
 
@@ -18,6 +19,10 @@ class Failure(StrEnum):
     REDIRECT = "redirect"
     GONE = "gone"  # 410: it wants no more
     INTERNAL = "internal"  # our own bug; the log says more
+
+
+SLOW_FAILURES = frozenset({Kind.TIMED_OUT.value, Kind.CONNECT.value})
+"""Failures that hold a socket for long."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def settle(cursor: Cursor, delivery: Delivery, result: Result, at: datetime) -> 
     delivery.tries += 1
     delivery.status, delivery.failure = result.status, result.failure
     delivery.milliseconds, delivery.next_at = result.milliseconds, None
-    cursor.failing = bool(result.failure)
+    cursor.slow = result.failure in SLOW_FAILURES
     if not result.failure:
         delivery.state = State.DELIVERED
     elif cursor.kind == Cursor.Kind.TEST:

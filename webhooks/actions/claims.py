@@ -30,7 +30,7 @@ class Room:
     """
 
     sound: int
-    failing: int
+    slow: int
     hosts: Mapping[str, int]
     per_host: int
 
@@ -58,9 +58,9 @@ def claim(
     if organizations is not None:
         due = due.filter(organization__in=organizations)
     hosts = Counter(room.hosts)
-    sound, more = _choose(due.filter(failing=False), room.sound, hosts, room.per_host)
-    failing, _ = _choose(due.filter(failing=True), room.failing, hosts, room.per_host)
-    chosen = [*sound, *failing]
+    sound, more = _choose(due.filter(slow=False), room.sound, hosts, room.per_host)
+    slow, _ = _choose(due.filter(slow=True), room.slow, hosts, room.per_host)
+    chosen = [*sound, *slow]
     return Claimed(_lease(owner, lease, chosen) if chosen else [], more)
 
 

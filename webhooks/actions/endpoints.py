@@ -203,7 +203,7 @@ def _enable(endpoint: Endpoint, actor: Actor) -> Endpoint:
     locked.save(update_fields=["made_by", "token", "user", "failing_since"])
     change_state(locked, State.ENABLED, "", actor)
     cursors = lock_cursors(Cursor.objects.filter(endpoint=locked))
-    Cursor.objects.filter(pk__in=cursors).update(due_at=timezone.now(), failing=False)
+    Cursor.objects.filter(pk__in=cursors).update(due_at=timezone.now(), slow=False)
     wake_workers(locked.organization_id)
     return locked
 

@@ -26,7 +26,7 @@ DELIVERY_FIELDS = (
     *("state", "tries", "next_at", "ended_at"),
     *("status", "failure", "milliseconds"),
 )
-CURSOR_FIELDS = ("position", "due_at", "failing", "lease_owner", "lease_until")
+CURSOR_FIELDS = ("position", "due_at", "slow", "lease_owner", "lease_until")
 SECRETS = ("url", "secret", "old_secret", "verify_token")
 
 
@@ -42,7 +42,7 @@ class Report:
     revision: int
     position: int
     due_at: datetime
-    failing: bool
+    slow: bool
     created: list[Delivery] = field(default_factory=list)
     updated: list[Delivery] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
@@ -111,7 +111,7 @@ def _store_deliveries(reports: Collection[Report]) -> None:
 
 
 def _move(cursor: Cursor, report: Report) -> None:
-    cursor.position, cursor.failing = report.position, report.failing
+    cursor.position, cursor.slow = report.position, report.slow
     # Not while it goes on: a person who enables the endpoint has set it to now.
     if report.release:
         cursor.due_at, cursor.lease_owner, cursor.lease_until = report.due_at, "", None

@@ -37,7 +37,9 @@ class Cursor(models.Model):
     due_at = models.DateTimeField(
         default=timezone.now, help_text="Nothing is sent before; after a failure the next try."
     )
-    failing = models.BooleanField(default=False, help_text="The last attempt failed.")
+    slow = models.BooleanField(
+        default=False, help_text="The last attempt got no answer in time; see worker/sockets.py."
+    )
     lease_owner = models.CharField(max_length=40, blank=True, help_text="The worker that sends.")
     lease_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)

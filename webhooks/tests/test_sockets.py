@@ -16,6 +16,8 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.02)
     monkeypatch.setattr(module, "SHORTEST_SECONDS", 0.05)
     monkeypatch.setattr(module, "RECHECK_SECONDS", 0.01)
+    # A busy machine of tests does not matter here.
+    monkeypatch.setattr(module, "LATE_SECONDS", 60.0)
 
 
 class Requests:
@@ -55,6 +57,24 @@ async def test_endpoints_that_failed_hold_their_own_share_only() -> None:
     await asyncio.sleep(0)
     async with asyncio.timeout(5), requests.sockets.place("sound.example", failing=False):
         assert requests.open == 2
+    await requests.end()
+
+
+async def test_endpoints_that_hang_again_are_ended_while_others_wait() -> None:
+    requests = Requests(Sockets(total=12, per_host=5))
+    requests.start(20, failing=True)
+    await async_until(lambda: requests.cut == 18, "the ends of all but the last two")
+    assert requests.open == 2
+    await requests.end()
+
+
+async def test_nobody_is_ended_in_a_process_that_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LATE_SECONDS", -1.0)
+    requests = Requests(Sockets(total=12, per_host=5))
+    requests.start(20)
+    requests.start(20, failing=True)
+    await asyncio.sleep(0.2)
+    assert requests.cut == 0
     await requests.end()
 
 
@@ -106,4 +126,4 @@ async def test_all_places_are_free_again_afterwards() -> None:
         await asyncio.sleep(0.1)
         await requests.end()
     assert sockets._first._value == 3 and sockets._failing._value == 1
-    assert not sockets._slow and not sockets._timers
+    assert not sockets._slow and sockets._failing_waits == 0

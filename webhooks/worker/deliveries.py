@@ -50,6 +50,8 @@ CLEAN_SECONDS = 300.0
 CLOSE_SECONDS = 3.0
 JOBS_PER_SOCKET = 2
 PARTS_PER_TURN = 10
+# So that no turn lasts for a large part of a lease.
+CLAIMS_PER_TURN = REPORTS_PER_TURN = 200
 # Beyond that, one query for all organizations is cheaper.
 MAX_WOKEN = 500
 
@@ -152,23 +154,28 @@ class WebhookDeliveries:
         await self._read_on([job for job in finished if not job.stopped])
         reporting = [job for job in self._jobs.values() if job.has_report]
         self._unrecorded += [job.take_report() for job in reporting]
-        released = {report.cursor_id for report in self._unrecorded if report.release}
-        if self._unrecorded:
-            gone = await self._db(results.record, self._owner, self._unrecorded)
-            self._unrecorded = []
-            for pk in gone - released:
-                self._stop(pk)
+        while self._unrecorded:
+            await self._renew()
+            await self._record(self._unrecorded[:REPORTS_PER_TURN])
+        for job in finished:
+            if job.cursor.pk in self._jobs and not job.stopped:
+                self._start(job)
+        await self._renew()
+        await self._claim()
+
+    async def _record(self, reports: list[Report]) -> None:
+        """Store the first of the reports, and forget the jobs whose leases they give back."""
+        gone = await self._db(results.record, self._owner, reports)
+        del self._unrecorded[: len(reports)]
+        released = {report.cursor_id for report in reports if report.release}
+        for pk in gone - released:
+            self._stop(pk)
         for pk in released:
             job = self._jobs.pop(pk)
             self._released = True
             if job.cursor.organization_id is not None:
                 # Something may have come in between.
                 self._woken.add(job.cursor.organization_id)
-        for job in finished:
-            if job.cursor.pk in self._jobs and not job.stopped:
-                self._start(job)
-        await self._renew()
-        await self._claim()
 
     async def _read_on(self, jobs: Sequence[Job]) -> None:
         """Give finished jobs their next batch, or release those that have nothing to send.
@@ -204,6 +211,8 @@ class WebhookDeliveries:
         claim = partial(claims.claim, self._owner, self._lease, self._room())
         claimed = await self._db(claim, list(self._jobs), organizations)
         self._more = claimed.more or (self._more and not poll)
+        if claimed.more and len(claimed.cursors) >= CLAIMS_PER_TURN:
+            self._polled_at = 0.0
         jobs = [self._add(cursor, now) for cursor in claimed.cursors]
         await self._read_on(jobs)
         for job in jobs:
@@ -215,10 +224,10 @@ class WebhookDeliveries:
     def _room(self) -> Room:
         """Return how many further cursors fit into memory and have a chance of a socket soon."""
         total = JOBS_PER_SOCKET * settings.WEBHOOK_SOCKETS
-        failing = sum(job.cursor.failing for job in self._jobs.values())
+        slow = sum(job.cursor.slow for job in self._jobs.values())
         return Room(
-            total - (len(self._jobs) - failing),
-            total // 4 - failing,
+            min(CLAIMS_PER_TURN, total - (len(self._jobs) - slow)),
+            total // 4 - slow,
             Counter(job.cursor.endpoint.host for job in self._jobs.values()),
             JOBS_PER_SOCKET * settings.WEBHOOK_SOCKETS_PER_HOST,
         )

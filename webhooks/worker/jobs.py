@@ -81,10 +81,10 @@ class Job:
                 cursor.endpoint.revision,
                 cursor.position,
                 cursor.due_at,
-                cursor.failing,
+                cursor.slow,
             )
         return self._report
 
     def _update(self, report: Report) -> None:
-        report.position, report.failing = self.cursor.position, self.cursor.failing
+        report.position, report.slow = self.cursor.position, self.cursor.slow
         report.due_at = self.cursor.due_at

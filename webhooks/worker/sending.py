@@ -61,7 +61,7 @@ class Sender:
         loop, endpoint = asyncio.get_running_loop(), cursor.endpoint
         at, started = timezone.now(), loop.time()
         try:
-            async with self._sockets.place(endpoint.host, cursor.failing):
+            async with self._sockets.place(endpoint.host, cursor.slow):
                 at, started = timezone.now(), loop.time()
                 signed = FORMATS[endpoint.format].sign(request, endpoint, delivery.webhook_id, at)
                 headers = {**request.headers, **signed}

@@ -84,7 +84,7 @@ def test_one_host_does_not_take_all_room() -> None:
     organizations = make_many(["http://127.0.0.1:1/?"] * 10)
     Endpoint.objects.filter(organization__in=organizations[:8]).update(host="crowded.example")
     append_to_all(organizations)
-    room = Room(sound=6, failing=0, hosts={"crowded.example": 1}, per_host=3)
+    room = Room(sound=6, slow=0, hosts={"crowded.example": 1}, per_host=3)
     claimed = claims.claim("worker", LEASE, room, [])
     hosts = sorted(cursor.endpoint.host for cursor in claimed.cursors)
     assert hosts.count("crowded.example") == 2
