@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from pywa import WhatsApp
+from pywa.client import WhatsApp
 
 from tests.cloud.account import Account
 from tests.cloud.pywa_client import client

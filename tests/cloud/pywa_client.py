@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-from pywa import WhatsApp
+from pywa.client import WhatsApp
 
 VERSION = "v23.0"
 

@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pywa import WhatsApp, types
+from pywa import handlers
+from pywa.client import WhatsApp
+from pywa.types.message import DeletedMessage, EditedMessage, Message, OutgoingMessage
+from pywa.types.message_status import MessageStatus
 
 
 def main() -> None:
@@ -28,8 +31,8 @@ def main() -> None:
         webhook_endpoint="/hook",
     )
 
-    @wa.on_message
-    def on_message(_: WhatsApp, message: types.Message) -> None:
+    def on_message(_: WhatsApp, message: Message) -> None:
+        replied, reaction = message.reply_to_message, message.reaction
         write(
             "message",
             id=message.id,
@@ -39,14 +42,11 @@ def main() -> None:
             text=message.text,
             caption=message.caption,
             media=message.media.id if message.media else None,
-            reply_to=message.reply_to_message.id if message.reply_to_message else None,
-            reaction=[message.reaction.message_id, message.reaction.emoji]
-            if message.reaction
-            else None,
+            reply_to=replied.id if replied else None,
+            reaction=[reaction.message_id, reaction.emoji] if reaction else None,
         )
 
-    @wa.on_message_status
-    def on_status(_: WhatsApp, status: types.MessageStatus[Any]) -> None:
+    def on_status(_: WhatsApp, status: MessageStatus[Any]) -> None:
         write(
             "status",
             id=status.id,
@@ -56,18 +56,22 @@ def main() -> None:
             error=type(status.error).__name__ if status.error else None,
         )
 
-    @wa.on_edited_message
-    def on_edit(_: WhatsApp, edited: types.EditedMessage) -> None:
+    def on_edit(_: WhatsApp, edited: EditedMessage) -> None:
         write("edit", original=edited.original_message_id, text=edited.message.text)
 
-    @wa.on_deleted_message
-    def on_deletion(_: WhatsApp, deleted: types.DeletedMessage) -> None:
+    def on_deletion(_: WhatsApp, deleted: DeletedMessage) -> None:
         write("deletion", original=deleted.original_message_id)
 
-    @wa.on_outgoing_message
-    def on_echo(_: WhatsApp, echo: types.OutgoingMessage) -> None:
+    def on_echo(_: WhatsApp, echo: OutgoingMessage) -> None:
         write("echo", user=echo.to_user.wa_id, text=echo.text)
 
+    wa.add_handlers(
+        handlers.MessageHandler(on_message),
+        handlers.MessageStatusHandler(on_status),
+        handlers.EditedMessageHandler(on_edit),
+        handlers.DeletedMessageHandler(on_deletion),
+        handlers.OutgoingMessageHandler(on_echo),
+    )
     wa.run(port=int(port), log_level="warning")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from pywa import WhatsApp, errors
+from pywa import errors
+from pywa.client import WhatsApp
 
 from cloud_api.codes import Code
 from cloud_api.errors import error_body

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from pywa import WhatsApp
+from pywa.client import WhatsApp
 from pywa.errors import MediaDownloadError, WhatsAppError
 
 from tests.cloud.account import Account

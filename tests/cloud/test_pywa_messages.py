@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pywa import WhatsApp, types
+from pywa.client import WhatsApp
+from pywa.types.callback import Button, Section, SectionList, SectionRow
+from pywa.types.others import Contact
 
 from tests.cloud.account import SECONDS, Account
 from tests.cloud.files import MP4, OGG, PDF, PNG, WEBP
@@ -70,9 +72,9 @@ def test_place_arrives(wa: WhatsApp, account: Account) -> None:
 
 
 def test_contact_card_arrives(wa: WhatsApp, account: Account) -> None:
-    card = types.Contact(
-        name=types.Contact.Name(formatted_name="Bea", first_name="Bea"),
-        phones=[types.Contact.Phone(phone="+55 11 98765-4321", type="CELL")],
+    card = Contact(
+        name=Contact.Name(formatted_name="Bea", first_name="Bea"),
+        phones=[Contact.Phone(phone="+55 11 98765-4321", type="CELL")],
     )
     wa.send_contact(account.chat.person, card)
     [found] = account.wait_for_message()["contacts"]["contacts"]
@@ -90,10 +92,10 @@ def test_reaction_is_added_and_removed(wa: WhatsApp, account: Account) -> None:
 
 
 def test_buttons_and_lists_arrive_as_numbered_text(wa: WhatsApp, account: Account) -> None:
-    buttons = [types.Button("Sim", callback_data="y"), types.Button("Não", callback_data="n")]
+    buttons = [Button("Sim", callback_data="y"), Button("Não", callback_data="n")]
     wa.send_message(account.chat.person, "Confirma?", footer="Padaria", buttons=buttons)
-    rows = [types.SectionRow("Francês", callback_data="f", description="1,00")]
-    menu = types.SectionList("Cardápio", sections=[types.Section("Pães", rows=rows)])
+    rows = [SectionRow("Francês", callback_data="f", description="1,00")]
+    menu = SectionList("Cardápio", sections=[Section("Pães", rows=rows)])
     wa.send_message(account.chat.person, "O que deseja?", buttons=menu)
     first, second = (found["text"]["body"] for found in account.wait_for_received(2))
     assert first == "Confirma?\n\n1. Sim\n2. Não\n\nPadaria"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pywa import WhatsApp
+from pywa.client import WhatsApp
 
 from tests.cloud.account import Account
 from tests.cloud.files import PNG
