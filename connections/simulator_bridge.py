@@ -139,3 +139,60 @@ def _line(message: Mapping[str, Any], mine: bool) -> Line:
         done = {"delivered": 2, "receipted": 2}.get(message["state"], 1)
         ticks = 3 if message["read_at"] else done
     return Line(mine, str(text), datetime.fromtimestamp(message["at"], UTC), ticks)
+
+
+# --- A receiver of webhooks, which shows what arrives ---------------------------------------------
+
+
+class ReceiverFailed(Exception):
+    """The simulated receiver could not be reached or changed; the text says why."""
+
+
+@dataclass(frozen=True)
+class Caught:
+    """A delivery that the receiver has got. `answered`: the HTTP status of its answer."""
+
+    at: datetime
+    id: str
+    body: str
+    verified: bool
+    answered: int
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """A receiver. `fails`: it answers 500 to everything."""
+
+    fails: bool
+    caught: list[Caught]
+
+
+def receivers_url() -> str:
+    """Return where receivers listen, without a name. Raises ReceiverFailed."""
+    try:
+        return str(description()["hooks_url"])
+    except (ImproperlyConfigured, KeyError) as error:
+        raise ReceiverFailed(str(error)) from error
+
+
+def set_receiver(name: str, *, secret: str | None = None, fails: bool | None = None) -> None:
+    """Make a receiver, or change its secret or answer. Raises ReceiverFailed."""
+    with _control(ReceiverFailed) as control:
+        control.set_hook(name, secret=secret, fails=fails)
+
+
+def read_receiver(name: str) -> Receiver:
+    """Return a receiver with what it caught, the newest first. Raises ReceiverFailed."""
+    with _control(ReceiverFailed) as control:
+        found = control.hook(name)
+    caught = [
+        Caught(
+            datetime.fromtimestamp(each["at"], UTC),
+            str(each["id"]),
+            str(each["body"]),
+            bool(each["verified"]),
+            int(each["answered"]),
+        )
+        for each in found["caught"]
+    ]
+    return Receiver(bool(found["fails"]), caught)

@@ -121,6 +121,21 @@ class ControlClient:
         """Return what people have sent, to one account or to all, and the fate of each message."""
         return self._list("GET", f"/sent?number={number}&after={after}")
 
+    def set_hook(
+        self, name: str, *, secret: str | None = None, fails: bool | None = None
+    ) -> dict[str, Any]:
+        """Make a receiver of webhooks, or change its secret or whether it answers 500."""
+        told = {"secret": secret, "fails": fails}
+        given = {key: value for key, value in told.items() if value is not None}
+        return self._object("POST", "/hooks", {"name": name, **given})
+
+    def hook(self, name: str) -> dict[str, Any]:
+        """Return a receiver: name, fails, and caught (at, id, body, verified, answered).
+
+        Raises ControlError 404 when there is none.
+        """
+        return self._object("GET", f"/hooks?name={name}")
+
     def scan(self, qr: str, *, number: str = "", name: str = "", platform: str = "") -> Linked:
         """Scan a QR code with a phone (a new one without `number`).
 

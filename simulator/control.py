@@ -17,6 +17,7 @@ from .http import HttpError, Json, Request
 from .live_faults import apply
 from .pairing import CompanionRefused, Pairing, RefUsed
 from .phone import BadCode, read_code
+from .receiver import Receiver
 from .roles import ClientConnection
 from .stanzas import device_removed
 from .store import Device
@@ -31,7 +32,7 @@ Route = Callable[[Request], Json | Awaitable[Json]]
 class Control:
     """Answers the requests of the control API for one world."""
 
-    def __init__(self, world: World, chats: Chats) -> None:
+    def __init__(self, world: World, chats: Chats, receiver: Receiver) -> None:
         self._world = world
         self._chats = chats
         self._people = PeopleControl(world, chats)
@@ -50,6 +51,8 @@ class Control:
             ("POST", "/enter-code"): self._enter_code,
             ("POST", "/unlink"): self._unlink,
             ("POST", "/drop"): self._drop,
+            ("GET", "/hooks"): receiver.read,
+            ("POST", "/hooks"): receiver.set,
             ("POST", "/settings"): self._set,
             ("POST", "/reset"): self._reset,
         }

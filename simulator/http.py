@@ -31,12 +31,17 @@ class HttpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A method, a path, its query, and the JSON object of the body (empty if none)."""
+    """A method, a path, its query, and the JSON object of the body (empty if none).
+
+    `headers`: names in lower case; `raw`: the bytes of the body.
+    """
 
     method: str
     path: str
     query: dict[str, str]
     body: dict[str, Any]
+    headers: dict[str, str]
+    raw: bytes
 
 
 Handler = Callable[[Request], Awaitable[Json]]
@@ -78,7 +83,8 @@ async def _read(reader: asyncio.StreamReader) -> Request:
         raise HttpError(413, f"the body needs a Content-Length of at most {_MAX_BODY}")
     raw = await reader.readexactly(int(length))
     target = urlsplit(request_line[1])
-    return Request(request_line[0], target.path, dict(parse_qsl(target.query)), _object(raw))
+    query = dict(parse_qsl(target.query))
+    return Request(request_line[0], target.path, query, _object(raw), headers, raw)
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class Simulator:
         self.process = process
         self.proxy_url: str = ready["proxy_url"]
         self.control_url: str = ready["control_url"]
+        self.hooks_url: str = ready["hooks_url"]
         self.ca_file: str = ready["ca_file"]
         self.noise_root = bytes.fromhex(ready["noise_root"])
         self.control = ControlClient(self.control_url)

@@ -1,4 +1,4 @@
-"""The simulator's process: two loopback listeners (proxy and control), start and stop."""
+"""The simulator's process: three loopback listeners (proxy, control, hooks), start and stop."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from .files import private_directory, write_private
 from .http import serve_request
 from .login import log_in, refused_by_fault
 from .pairing import Pairing
+from .receiver import Receiver
 from .roles import ClientConnection, Role
 from .store import Store
 from .transport import READ_LIMIT, ProxyRequest, TransportError, read_proxy_request
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 READY_FILE = "simulator.json"
+URLS = ("proxy_url", "control_url", "hooks_url")
 _BACKLOG = 2048
 _PARENT_POLL_SECONDS = 1.0
 _STOP_SECONDS = 1.0
@@ -73,7 +75,8 @@ async def _serve(options: Options, directory: Path, world: World, stop: asyncio.
     certificate = identity.chain()
     chats = Chats(world, MediaStore(directory / "media"))
     media = MediaHost(chats.media, world.faults, tls)
-    control, choose_role = Control(world, chats), _role_chooser(chats)
+    receiver = Receiver(world.store.database)
+    control, choose_role = Control(world, chats, receiver), _role_chooser(chats)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await _proxy_request(reader)
@@ -86,16 +89,21 @@ async def _serve(options: Options, directory: Path, world: World, stop: asyncio.
     async def request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await serve_request(control.handle, reader, writer)
 
+    async def delivery(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await serve_request(receiver.handle, reader, writer)
+
     last = _last_ports(directory)
     tasks: set[asyncio.Task[None]] = set()
     proxy = await _listen(_tracked(client, tasks), options.port, last.get("proxy_url", 0))
     api = await _listen(_tracked(request, tasks), options.control_port, last.get("control_url", 0))
-    _write_ready_file(directory, _url(proxy), _url(api), identity.root.public)
+    hooks = await _listen(_tracked(delivery, tasks), 0, last.get("hooks_url", 0))
+    urls = {"proxy_url": _url(proxy), "control_url": _url(api), "hooks_url": _url(hooks)}
+    _write_ready_file(directory, urls, identity.root.public)
     watcher = asyncio.create_task(_watch_parent(options.parent_pid, stop))
     await stop.wait()
     watcher.cancel()
-    proxy.close()
-    api.close()
+    for server in (proxy, api, hooks):
+        server.close()
     for task in tasks:
         task.cancel()
     if tasks:
@@ -167,7 +175,7 @@ def _url(server: asyncio.Server) -> str:
 def _last_ports(directory: Path) -> dict[str, int]:
     try:
         ready = json.loads((directory / READY_FILE).read_text())
-        return {name: int(ready[name].rpartition(":")[2]) for name in ("proxy_url", "control_url")}
+        return {name: int(ready[name].rpartition(":")[2]) for name in URLS if name in ready}
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, AttributeError, OSError) as error:
@@ -175,16 +183,16 @@ def _last_ports(directory: Path) -> dict[str, int]:
         return {}
 
 
-def _write_ready_file(directory: Path, proxy_url: str, control_url: str, root: bytes) -> None:
+def _write_ready_file(directory: Path, urls: dict[str, str], root: bytes) -> None:
     ready = {
         "pid": os.getpid(),
-        "proxy_url": proxy_url,
-        "control_url": control_url,
+        **urls,
         "ca_file": str(ca_file(directory).resolve()),
         "noise_root": root.hex(),
     }
     write_private(directory / READY_FILE, json.dumps(ready).encode())
-    print(f"WhatsApp simulator ready: proxy {proxy_url}, control {control_url}", flush=True)
+    addresses = f"proxy {urls['proxy_url']}, control {urls['control_url']}"
+    print(f"WhatsApp simulator ready: {addresses}", flush=True)
 
 
 @contextlib.contextmanager
