@@ -86,7 +86,7 @@ def check_url(url: str, policy: Policy) -> ParsedUrl:
     found = ParsedUrl(
         scheme, host, DEFAULT_PORTS[scheme] if port is None else port, parsed.raw_path.decode()
     )
-    if not policy.trusts(host):
+    if not policy.trusts(host, found.port):
         _check_public(found, policy)
     if not 0 < found.port < 65536:
         raise AddressRefused

@@ -43,7 +43,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Return a connection to a host. Raises RequestFailed and httpcore's errors."""
-        addresses = await self._addresses(host)
+        addresses = await self._addresses(host, port)
         loop = asyncio.get_running_loop()
         # Shared by the addresses, so that one that does not answer leaves time for the next.
         end = loop.time() + (timeout or SECONDS)
@@ -58,10 +58,10 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
                 failure = error
         raise failure
 
-    async def _addresses(self, host: str) -> list[Address]:
+    async def _addresses(self, host: str, port: int) -> list[Address]:
         """Return the addresses to try. Raises RequestFailed."""
         address = literal(host)
-        if self._policy.trusts(host):
+        if self._policy.trusts(host, port):
             return [address] if address else (await self._resolver.resolve(host))[:MAX_TRIED]
         # The dot keeps the resolver from completing it to a name of our own network.
         found = [address] if address else await self._resolver.resolve(f"{host}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -19,9 +20,13 @@ class Policy:
     allow_private: bool = False
     allowed_hosts: frozenset[str] = frozenset()
     own_hosts: frozenset[str] = frozenset()
+    sandbox: tuple[str, int] | None = None
+    """The host and port of the simulator's receiver of webhooks."""
 
-    def trusts(self, host: str) -> bool:
+    def trusts(self, host: str, port: int = 0) -> bool:
         """Return whether a host may have any address."""
+        if (host, port) == self.sandbox:
+            return True
         return self.allow_private and (not self.allowed_hosts or host in self.allowed_hosts)
 
     def is_own(self, host: str) -> bool:
@@ -40,7 +45,19 @@ def webhook_policy() -> Policy:
         settings.WEBHOOKS_ALLOW_PRIVATE,
         frozenset(map(name_of, settings.WEBHOOKS_ALLOWED_HOSTS)),
         frozenset(own) - {"", "*"},
+        _sandbox(),
     )
+
+
+def _sandbox() -> tuple[str, int] | None:
+    """Return where the simulator receives webhooks; None with WhatsApp itself, or without it."""
+    if settings.WHATSAPP_SERVER != "simulator":
+        return None
+    try:
+        url = urlsplit(json.loads(settings.SIMULATOR_STATE.read_text())["hooks_url"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return (url.hostname, url.port) if url.hostname and url.port else None
 
 
 def name_of(host: str) -> str:
