@@ -150,7 +150,7 @@ def _batch(
     originals: dict[Key, dict[int, int]],
 ) -> Batch:
     if cursor.kind == Kind.TEST:
-        events = [_test_event(cursor, delivery) for delivery in pending.values()]
+        events = [test_event(delivery) for delivery in pending.values()]
     repeated = originals.get((cursor.endpoint_id, cursor.organization_id or 0), {})
     items: list[Item] = []
     size, end = 0, window.end
@@ -177,10 +177,11 @@ def _batch(
     return Batch(items, end, end >= window.last, dropped)
 
 
-def _test_event(cursor: Cursor, delivery: Delivery) -> Event:
+def test_event(delivery: Delivery) -> Event:
+    """Return the event of a test, which is in no log."""
     event = Event(sequence=0, type=TEST_TYPE, at=delivery.event_at, data={"text": TEST_TEXT})
-    if cursor.organization_id is not None:
-        event.organization_id = cursor.organization_id
+    if delivery.organization_id is not None:
+        event.organization_id = delivery.organization_id
     return event
 
 

@@ -113,35 +113,48 @@ def replay(
     Raises PermissionDenied, Endpoint.DoesNotExist, and refusals: UnknownEvents, ReplayRunning.
     """
     locked = lock_endpoint(endpoint, actor, Right.REPEAT)
-    live = Cursor.objects.filter(endpoint=locked, kind=Kind.LIVE)
-    if organization is not None:
-        live = live.filter(organization=organization)
-    ends = dict(live.values_list("organization_id", "position"))
-    first = _first_sequences(locked, live, from_sequence, from_time)
-    starts = {pk: start for pk, start in first.items() if start <= ends[pk]}
-    if not starts:
-        raise refusals.UnknownEvents
-    running = Cursor.objects.filter(endpoint=locked, kind=Kind.REPLAY, position__lt=F("end"))
-    if running.filter(organization__in=starts).exists():
-        raise refusals.ReplayRunning
+    replays = plan(
+        locked, organization=organization, from_sequence=from_sequence, from_time=from_time
+    )
     Cursor.objects.bulk_create(
         Cursor(
             endpoint=locked,
-            organization_id=pk,
+            organization_id=found.organization_id,
             kind=Kind.REPLAY,
-            position=start - 1,
-            end=ends[pk],
+            position=found.from_sequence - 1,
+            end=found.to_sequence,
         )
-        for pk, start in starts.items()
+        for found in replays
     )
-    replays = [
-        Replay(pk, start, ends[pk], _events(locked, pk, start, ends[pk]).count())
-        for pk, start in starts.items()
-    ]
     detail = f"{locked.host}: {sum(found.events for found in replays)} events"
     log_audit(Action.WEBHOOK_REPLAYED, locked.organization, actor, detail)
     wake_workers(locked.organization_id)
     return replays
+
+
+def plan(
+    endpoint: Endpoint,
+    *,
+    organization: Organization | None = None,
+    from_sequence: int | None = None,
+    from_time: datetime | None = None,
+) -> list[Replay]:
+    """Return what `replay` would send again. Raises UnknownEvents and ReplayRunning."""
+    live = Cursor.objects.filter(endpoint=endpoint, kind=Kind.LIVE)
+    if organization is not None:
+        live = live.filter(organization=organization)
+    ends = dict(live.values_list("organization_id", "position"))
+    first = _first_sequences(endpoint, live, from_sequence, from_time)
+    starts = {pk: start for pk, start in first.items() if start <= ends[pk]}
+    if not starts:
+        raise refusals.UnknownEvents
+    running = Cursor.objects.filter(endpoint=endpoint, kind=Kind.REPLAY, position__lt=F("end"))
+    if running.filter(organization__in=starts).exists():
+        raise refusals.ReplayRunning
+    return [
+        Replay(pk, start, ends[pk], _events(endpoint, pk, start, ends[pk]).count())
+        for pk, start in starts.items()
+    ]
 
 
 def _first_sequences(
