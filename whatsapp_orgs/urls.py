@@ -19,6 +19,8 @@ from connections.admin import fleet, owner_link, security
 from connections.owner_link.views import owner_view
 from messaging.admin.urls import fleet_urlpatterns, organization_urlpatterns
 from messaging.api.views_media import signed_file
+from webhooks.admin.urls import installation_urlpatterns as webhook_urlpatterns
+from webhooks.admin.urls import organization_urlpatterns as organization_webhooks
 from whatsapp_orgs import api
 
 admin.site.site_header = "WhatsApp Orgs"
@@ -42,6 +44,7 @@ urlpatterns = [
         name="owner_link_revoke",
     ),
     path("admin/connections/connection/<int:organization_id>/", include(organization_urlpatterns)),
+    path("admin/connections/connection/<int:organization_id>/", include(organization_webhooks)),
     path(
         "admin/organizations/organization/<int:organization_id>/security/",
         admin.site.admin_view(security.security_view),
@@ -53,6 +56,7 @@ urlpatterns = [
         name="security_revoke",
     ),
     path("admin/messages/", include(fleet_urlpatterns)),
+    path("admin/webhooks/", include(webhook_urlpatterns)),
     path("admin/", admin.site.urls),
     path("link/", owner_view, name="owner"),
     path("media/<str:signed>", signed_file, name="media-file"),

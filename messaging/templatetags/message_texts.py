@@ -33,6 +33,12 @@ def plain_text(text: str) -> SafeString:
     return _with_signs(" ".join(text.split()))
 
 
+@register.filter
+def code_text(text: str) -> SafeString:
+    """Return a text as HTML for `pre`: with signs for invisible characters, without links."""
+    return _with_signs(text)
+
+
 def _parts(text: str) -> Iterator[SafeString]:
     end = 0
     for found in URL.finditer(text):

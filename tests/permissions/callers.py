@@ -253,11 +253,19 @@ def _messages(organization: Organization) -> dict[str, object]:
     }
 
 
+PAGE_ROUTES = ("/edit", "/pause", "/delete")
+"""Pages of a webhook whose names the API does not have."""
+
+
 def _webhooks(organization: Organization) -> dict[str, object]:
     """Make webhooks of an organization, and of all. Return their values of placeholders."""
     values: dict[str, object] = {}
-    before = {organization: "api/v1/organizations/<int:organization_id>/", None: "api/v1/"}
-    for owner, prefix in before.items():
+    organization_page = "admin/connections/connection/<int:organization_id>/webhooks"
+    before = {
+        organization: ("api/v1/organizations/<int:organization_id>/webhooks", organization_page),
+        None: ("api/v1/webhooks", "admin/webhooks"),
+    }
+    for owner, (api, page) in before.items():
         enabled, paused = (
             endpoints.create(owner, endpoints.NewEndpoint("https://crm.example.com/"), ACTOR)
             for _ in range(2)
@@ -272,14 +280,15 @@ def _webhooks(organization: Organization) -> dict[str, object]:
             event_at=timezone.now(),
             state=Delivery.State.DELIVERED,
         )
-        one = f"{prefix}webhooks/<public_id:webhook_id>"
-        delivered = f"{one}/deliveries/<public_id:delivery_id>"
-        for route in ("", "/rotate", "/test", "/replay", "/deliveries"):
-            values[f"{one}{route} webhook_id"] = enabled.endpoint.public_id
-        for route in (delivered, f"{delivered}/resend"):
-            values[f"{route} webhook_id"] = enabled.endpoint.public_id
-            values[f"{route} delivery_id"] = delivery.public_id
-        values[f"{one}/enable webhook_id"] = paused.endpoint.public_id
+        for prefix, end in ((api, ""), (page, "/")):
+            one = f"{prefix}/<public_id:webhook_id>"
+            delivered = f"{one}/deliveries/<public_id:delivery_id>"
+            for route in ("", "/rotate", "/test", "/replay", "/deliveries", *PAGE_ROUTES):
+                values[f"{one}{route}{end} webhook_id"] = enabled.endpoint.public_id
+            for route in (delivered, f"{delivered}/resend"):
+                values[f"{route}{end} webhook_id"] = enabled.endpoint.public_id
+                values[f"{route}{end} delivery_id"] = delivery.public_id
+            values[f"{one}/enable{end} webhook_id"] = paused.endpoint.public_id
     return values
 
 

@@ -167,6 +167,20 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
             },
         }.items()
     },
+    **{
+        request: data
+        for prefix in ("admin/connections/connection/<int:organization_id>/", "admin/")
+        for request, data in {
+            f"POST {prefix}webhooks/add/": lambda scene: {"url": "https://crm.example.com/"},
+            f"POST {prefix}webhooks/<public_id:webhook_id>/edit/": lambda scene: {
+                "url": "https://crm.example.com/",
+                "types": "message.received",
+            },
+            f"POST {prefix}webhooks/<public_id:webhook_id>/replay/": lambda scene: {
+                "time": "2020-01-01 00:00"
+            },
+        }.items()
+    },
     f"POST {ORGANIZATION}/whatsapp/pairing-code": lambda scene: {"phoneNumber": NUMBER},
     **{f"POST {path}/messages": graph_message for path in GRAPH},
     **{f"POST {path}/media": graph_file for path in GRAPH},

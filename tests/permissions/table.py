@@ -184,6 +184,37 @@ GET      <int:organization_id>/settings/person/      405  405  405  405  405
 POST     <int:organization_id>/settings/person/      403  403  302  404  403
 GET      <int:organization_id>/settings/person/<int:contact_id>/ 403  403  200  404  403
 POST     <int:organization_id>/settings/person/<int:contact_id>/ 403  403  302+ 404  403
+# Administrators of the service manage webhooks, but own only those of all organizations. And there
+# is no simulator to catch anything.
+[admin/connections/connection/<int:organization_id>/webhooks/]
+GET      .                                                                  200  200  200  404  200
+POST     .                                                                  405  405  405  405  405
+GET      add/                                                               403  403  200  404  403
+POST     add/                                                               403  403  200+ 404  403
+GET      catch/                                                             405  405  405  405  405
+POST     catch/                                                             403  403  302  404  302
+GET      catch/answer/                                                      405  405  405  405  405
+POST     catch/answer/                                                      403  403  302  404  302
+GET      <public_id:webhook_id>/                                            200  200  200  404  200
+POST     <public_id:webhook_id>/                                            405  405  405  405  405
+GET      <public_id:webhook_id>/edit/                                       403  403  200  404  403
+POST     <public_id:webhook_id>/edit/                                       403  403  302+ 404  403
+GET      <public_id:webhook_id>/test/                                       405  405  405  405  405
+POST     <public_id:webhook_id>/test/                                       403  302+ 302+ 404  302+
+GET      <public_id:webhook_id>/pause/                                      405  405  405  405  405
+POST     <public_id:webhook_id>/pause/                                      403  403  302+ 404  302+
+GET      <public_id:webhook_id>/enable/                                     405  405  405  405  405
+POST     <public_id:webhook_id>/enable/                                     403  403  302+ 404  403
+GET      <public_id:webhook_id>/rotate/                                     403  403  200  404  403
+POST     <public_id:webhook_id>/rotate/                                     403  403  200+ 404  403
+GET      <public_id:webhook_id>/delete/                                     403  403  200  404  200
+POST     <public_id:webhook_id>/delete/                                     403  403  302+ 404  302+
+GET      <public_id:webhook_id>/replay/                                     403  200  200  404  200
+POST     <public_id:webhook_id>/replay/                                     403  302+ 302+ 404  302+
+GET      <public_id:webhook_id>/deliveries/<public_id:delivery_id>/         200  200  200  404  200
+POST     <public_id:webhook_id>/deliveries/<public_id:delivery_id>/         405  405  405  405  405
+GET      <public_id:webhook_id>/deliveries/<public_id:delivery_id>/resend/  405  405  405  405  405
+POST     <public_id:webhook_id>/deliveries/<public_id:delivery_id>/resend/  403  302+ 302+ 404  302+
 [admin/connections/connectionevent/]
 GET,POST .                                           200  200  200  200  200
 GET,POST add/                                        403  403  403  403  403
@@ -211,6 +242,36 @@ GET      .                                           200  200  200  200  200
 POST     .                                           405  405  405  405  405
 GET      today/                                      200  200  200  200  200
 POST     today/                                      405  405  405  405  405
+# Anybody sees there which webhooks of their organizations fail.
+[admin/webhooks/]
+GET      .                                                                  200  200  200  200  200
+POST     .                                                                  405  405  405  405  405
+GET      add/                                                               403  403  403  403  200
+POST     add/                                                               403  403  403  403  200+
+GET      catch/                                                             405  405  405  405  405
+POST     catch/                                                             403  403  403  403  302
+GET      catch/answer/                                                      405  405  405  405  405
+POST     catch/answer/                                                      403  403  403  403  302
+GET      <public_id:webhook_id>/                                            403  403  403  403  200
+POST     <public_id:webhook_id>/                                            405  405  405  405  405
+GET      <public_id:webhook_id>/edit/                                       403  403  403  403  200
+POST     <public_id:webhook_id>/edit/                                       403  403  403  403  302+
+GET      <public_id:webhook_id>/test/                                       405  405  405  405  405
+POST     <public_id:webhook_id>/test/                                       403  403  403  403  302+
+GET      <public_id:webhook_id>/pause/                                      405  405  405  405  405
+POST     <public_id:webhook_id>/pause/                                      403  403  403  403  302+
+GET      <public_id:webhook_id>/enable/                                     405  405  405  405  405
+POST     <public_id:webhook_id>/enable/                                     403  403  403  403  302+
+GET      <public_id:webhook_id>/rotate/                                     403  403  403  403  200
+POST     <public_id:webhook_id>/rotate/                                     403  403  403  403  200+
+GET      <public_id:webhook_id>/delete/                                     403  403  403  403  200
+POST     <public_id:webhook_id>/delete/                                     403  403  403  403  302+
+GET      <public_id:webhook_id>/replay/                                     403  403  403  403  200
+POST     <public_id:webhook_id>/replay/                                     403  403  403  403  302+
+GET      <public_id:webhook_id>/deliveries/<public_id:delivery_id>/         403  403  403  403  200
+POST     <public_id:webhook_id>/deliveries/<public_id:delivery_id>/         405  405  405  405  405
+GET      <public_id:webhook_id>/deliveries/<public_id:delivery_id>/resend/  405  405  405  405  405
+POST     <public_id:webhook_id>/deliveries/<public_id:delivery_id>/resend/  403  403  403  403  302+
 [admin/]
 GET,POST <app_label>/                                200  200  200  200  200
 GET,POST <url>                                       404  404  404  404  404

@@ -238,7 +238,8 @@ def test_number_of_queries_does_not_depend_on_the_rows(
         with CaptureQueriesContext(database) as queries:
             assert client.get(address).status_code == 200
         asked.append(len(queries))
-    assert asked[0] == asked[1] <= 20
+    # One of them is about webhooks: what arrived today, and which endpoints fail.
+    assert asked[0] == asked[1] <= 21
 
 
 def test_number_of_queries_does_not_depend_on_unowned_rows(

@@ -1,0 +1,58 @@
+// The pages about webhooks: they read themselves again every few seconds.
+
+import { showHead } from "../connections/shared/head.js";
+import { LiveSocket } from "../connections/shared/socket.js";
+import { Refresher } from "../messaging/refresh.js";
+import { showTimes } from "../messaging/times.js";
+import { write } from "../messaging/parts.js";
+import { offerCopies } from "./copy.js";
+
+const SESSION_ENDED = 4401;
+const EVERY = 2_000;
+
+const root = document.querySelector("[data-webhooks]");
+const once = document.querySelector("[data-once]");
+
+if (once) {
+  // Reloading would submit the form again, and make another secret; it opens the webhook instead.
+  history.replaceState(null, "", once.dataset.once);
+}
+offerCopies(document);
+if (root) start();
+else showTimes(document.getElementById("content"));
+
+function start() {
+  const refresher = new Refresher(root);
+  showTimes(root);
+  setInterval(() => showTimes(root), 15_000);
+  if ("older" in root.dataset) return;
+  setInterval(() => document.hidden || refresher.soon(), EVERY);
+  document.addEventListener("visibilitychange", () => document.hidden || refresher.soon());
+  if (root.dataset.socket) follow();
+}
+
+// The socket tells the organization's state above the tabs, and that the session has ended.
+function follow() {
+  const banner = root.querySelector("[data-banner]");
+  const sign = document.querySelector("[data-live-sign]");
+  const address = new URL(root.dataset.socket, location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  new LiveSocket(address, {
+    snapshot: (message) => {
+      warn("");
+      showHead(message);
+    },
+    dropped: () => warn(banner.dataset.dropped),
+    ended: (code) => {
+      warn(code === SESSION_ENDED ? banner.dataset.ended : banner.dataset.gone);
+      banner.querySelector("[data-login]").hidden = code !== SESSION_ENDED;
+    },
+  }).open();
+
+  function warn(text) {
+    sign.hidden = text !== "";
+    root.toggleAttribute("data-stale", text !== "");
+    banner.hidden = text === "";
+    write(banner.querySelector("p"), text);
+  }
+}
