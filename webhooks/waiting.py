@@ -9,22 +9,25 @@ from datetime import datetime
 from django.db.models import Avg, Count, F, Q
 from django.utils import timezone
 
-from events.models import Event
 from webhooks.models import Attempt, Cursor, Delivery, Endpoint
 from webhooks.schedule import MAX_TRIES
-from webhooks.sentences import waiting_sentence
+from webhooks.sentences import failure_sentence, waiting_sentence
 
 Kind = Cursor.Kind
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many events wait for an endpoint, when it is tried again, and why in a sentence."""
+    """How many events wait for an endpoint, when it is tried again, and why in a sentence.
+
+    `why`: only why the last attempt failed, "" when it did not.
+    """
 
     events: int
     next_at: datetime | None
     tries: int
     sentence: str
+    why: str = ""
     max_tries: int = MAX_TRIES
 
 
@@ -40,22 +43,17 @@ class Health:
 def waiting_of(endpoints: Sequence[Endpoint]) -> dict[int, Waiting]:
     """Return what waits for each endpoint, by its key."""
     heads = _heads(endpoints)
-    behind = set(
-        Cursor.objects.filter(
-            endpoint__in=endpoints,
-            kind=Kind.LIVE,
-            organization__event_counter__last__gt=F("position"),
-        ).values_list("endpoint", flat=True)
-    )
+    counts = _counts(endpoints)
     found = {}
     for endpoint in endpoints:
         head = heads.get(endpoint.pk)
-        events = _count(endpoint) if endpoint.pk in behind else 0
+        events = counts.get(endpoint.pk, 0)
         found[endpoint.pk] = Waiting(
             events,
             head.next_at if head else None,
             head.tries if head else 0,
             waiting_sentence(endpoint, events, head),
+            failure_sentence(head.failure, head.status) if head else "",
         )
     return found
 
@@ -71,15 +69,17 @@ def _heads(endpoints: Sequence[Endpoint]) -> dict[int, Delivery]:
     return found
 
 
-def _count(endpoint: Endpoint) -> int:
-    """Count the events that an endpoint has not got yet."""
-    live = Q(
-        organization__webhook_cursors__endpoint=endpoint,
-        organization__webhook_cursors__kind=Kind.LIVE,
-        sequence__gt=F("organization__webhook_cursors__position"),
+def _counts(endpoints: Sequence[Endpoint]) -> dict[int, int]:
+    """Count the events that each endpoint has not got yet, by its key; none: it is left out."""
+    wanted = Q(endpoint__in=[endpoint for endpoint in endpoints if not endpoint.types])
+    for endpoint in endpoints:
+        if endpoint.types:
+            wanted |= Q(endpoint=endpoint, organization__log__type__in=endpoint.types)
+    behind = Cursor.objects.filter(
+        wanted, kind=Kind.LIVE, organization__log__sequence__gt=F("position")
     )
-    events = Event.objects.filter(live)
-    return (events.filter(type__in=endpoint.types) if endpoint.types else events).count()
+    counted = behind.order_by().values("endpoint").annotate(events=Count("organization__log"))
+    return dict(counted.values_list("endpoint", "events"))
 
 
 def health_of(endpoints: Sequence[Endpoint], since: datetime) -> dict[int, Health]:

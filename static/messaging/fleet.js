@@ -1,4 +1,4 @@
-// The fleet page's line of today's messages, its silent numbers, and what waits in each row.
+// The fleet page's line of today, its delivery trouble and silent numbers, and what waits in each row.
 
 import { markup } from "./parts.js";
 
@@ -19,7 +19,7 @@ async function refresh() {
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!page.querySelector("[data-traffic]")) return;
-    for (const part of ["[data-traffic]", "[data-silent]"]) replace(fleet.querySelector(part), page.querySelector(part));
+    for (const part of ["[data-traffic]", "[data-silent]", "[data-troubles]"]) replace(fleet.querySelector(part), page.querySelector(part));
     consequences = read();
     showConsequences();
   } catch {

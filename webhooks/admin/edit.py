@@ -21,6 +21,7 @@ from webhooks.admin.page import READ, ask, page_view, render
 from webhooks.admin.place import Place, find_endpoint, find_place
 from webhooks.models import Endpoint
 from webhooks.rights import Right
+from webhooks.sentences import state_sentence
 
 
 @page_view(*READ, "POST")
@@ -98,6 +99,7 @@ def show_secret(request: HttpRequest, place: Place, created: Created, done: str)
             "endpoint": created.endpoint,
             "secret": created.secret,
             "verify_token": created.verify_token,
+            "sentence": state_sentence(created.endpoint),
             "done": done,
         },
     )

@@ -14,7 +14,7 @@ from django.utils.translation import gettext, ngettext
 
 from messaging.traffic import midnight
 from organizations.access import Caller
-from webhooks.admin.rows import percentage
+from webhooks.admin.rows import percentage, waiting_text
 from webhooks.models import Attempt, Endpoint
 from webhooks.sentences import state_sentence
 from webhooks.waiting import Waiting, waiting_of
@@ -52,7 +52,8 @@ class Trouble:
     @property
     def sentence(self) -> str:
         """Why, and what waits."""
-        return f"{state_sentence(self.endpoint)} {self.waiting.sentence}".strip()
+        why = state_sentence(self.endpoint) or self.waiting.why
+        return " ".join(filter(None, (why, waiting_text(self.waiting.events))))
 
 
 @dataclass(frozen=True)

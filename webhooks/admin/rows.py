@@ -9,7 +9,7 @@ from statistics import median
 
 from django.utils import timezone
 from django.utils.formats import number_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
 from webhooks.models import Attempt, Cursor, Delivery, Endpoint
@@ -71,6 +71,18 @@ class EndpointRow:
         return state_sentence(self.endpoint)
 
     @property
+    def waiting_text(self) -> str:
+        """What waits and why, apart from the time of the next try; "" for nothing."""
+        if not self.is_enabled or not self.waiting.next_at:
+            return self.waiting.sentence
+        return f"{waiting_text(self.waiting.events)} {self.waiting.why}"
+
+    @property
+    def next_try(self) -> int:
+        """The number of the next try."""
+        return self.waiting.tries + 1
+
+    @property
     def share(self) -> str:
         """The part of the attempts that succeeded, "" for none."""
         return percentage(self.health.succeeded, self.health.attempts)
@@ -78,6 +90,13 @@ class EndpointRow:
     @property
     def is_enabled(self) -> bool:
         return self.endpoint.state == State.ENABLED
+
+
+def waiting_text(events: int) -> str:
+    """Return how many events wait, "" for none."""
+    if not events:
+        return ""
+    return ngettext("{count} event waits.", "{count} events wait.", events).format(count=events)
 
 
 def percentage(part: int, whole: int) -> str:

@@ -1,0 +1,134 @@
+"""The Webhooks tab in a real Chromium: deliveries arrive, signed, fail, and are sent again."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.test_messages_page import MEMBER, PASSWORD
+from tests.browser.visitor import Visitor
+from tests.support.application import Application
+from tests.support.linking import link
+
+
+def tab(application: Application, organization: int) -> str:
+    return f"{application.url}admin/connections/connection/{organization}/webhooks/"
+
+
+def owner_of(
+    browser: Browser, application: Application, organization: int, **options: object
+) -> Page:
+    """Return the Webhooks tab of an owner, in a browser profile of their own."""
+    name = f"owner-{organization}"
+    script = MEMBER.format(name=name, password=PASSWORD, organization=organization, role="owner")
+    application.manage("shell", "--no-imports", "-c", script)
+    page = browser.new_context(**options).new_page()  # type: ignore[arg-type]
+    address = tab(application, organization)
+    page.goto(f"{application.url}admin/login/?next={address.removeprefix(application.url[:-1])}")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(address)
+    return page
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_newcomer_sees_deliveries_fail_and_arrive(
+    browser: Browser, application: Application, organization: int, width: int, dark: bool
+) -> None:
+    scheme = "dark" if dark else "light"
+    size = {"width": width, "height": 800}
+    page = owner_of(browser, application, organization, viewport=size, color_scheme=scheme)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    number = link(application, organization)
+    page.get_by_role("button", name="Catch events here").click()
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    caught = page.locator(".caught li")
+    page.get_by_role("button", name="Answer 500").click()
+    expect(page.get_by_text("It answers 500.")).to_be_visible()
+    application.simulator.save_person("5511976540001", "Carla", auto="read")
+    application.simulator.say("5511976540001", number, "Olá <b>")
+    # Without a reload, with the retry after five seconds.
+    expect(caught.filter(has_text="answered 500").nth(1)).to_be_visible()
+    expect(caught.first).to_contain_text("✓ signature verified")
+    expect(page.locator(".endpoint .condition")).to_have_text("Failing")
+
+    page.get_by_role("button", name="Answer 200 again").click()
+    arrived = caught.filter(has_text="answered 200").filter(has_text="message.received")
+    expect(arrived.first).to_be_visible(timeout=60_000)
+    arrived.first.locator("summary").click()
+    expect(arrived.first.locator("pre")).to_contain_text('"body": "Olá <b>"')
+    expect(page.locator(".endpoint .condition")).to_have_text("OK")
+    # Reading the page again keeps what is open.
+    page.get_by_role("link", name="Its deliveries").focus()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+    page.get_by_role("link", name="Its deliveries").click()
+    row = page.locator(".delivery-table tbody tr").filter(has_text="message.received").first
+    expect(row).to_contain_text("Delivered")
+    expect(row).to_contain_text(re.compile(r"try \d of 11"))
+    row.locator("a").click()
+    expect(page.locator(".attempts li")).to_have_count(3)
+    page.get_by_role("button", name="Send again").click()
+    expect(page.locator(".message-card .now")).to_have_text("Delivered")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("link", name="←").click()
+    page.get_by_role("link", name="Replay from…").click()
+    page.get_by_label("Number of the event").fill("1")
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name=re.compile("^Send .* again$")).click()
+    expect(page.locator(".delivery-table .kind", has_text="Replay").first).to_be_visible()
+    assert errors == []
+    page.context.close()
+
+
+def test_secret_is_shown_once_and_can_be_copied(
+    browser: Browser, application: Application, organization: int
+) -> None:
+    page = owner_of(
+        browser,
+        application,
+        organization,
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page.get_by_role("link", name="Add a webhook").click()
+    page.get_by_label("Address").fill("https://crm.example.com/hooks?key=1")
+    page.get_by_label("A message came in").check()
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("button", name="Copy Secret").click()
+    expect(page.get_by_text("Copied.").first).to_be_visible()
+    secret = page.evaluate("navigator.clipboard.readText()")
+    assert secret.startswith("whsec_")
+    page.reload()
+    expect(page.get_by_role("heading", name="https://crm.example.com/hooks?key=1")).to_be_visible()
+    assert secret not in page.content()
+    page.context.close()
+
+
+def test_everything_works_without_javascript(
+    browser: Browser, application: Application, organization: int
+) -> None:
+    page = owner_of(browser, application, organization, java_script_enabled=False)
+    page.get_by_role("button", name="Catch events here").click()
+    page.get_by_role("link", name="Its deliveries").click()
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("It is paused. What happens meanwhile waits.")).to_be_visible()
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.get_by_role("link", name="Delete…").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("No webhooks yet.")).to_be_visible()
+    page.context.close()
+
+
+def test_administrator_finds_the_page_in_the_menu(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto(f"{visitor.application.url}admin/connections/")
+    page.locator("#nav-sidebar").get_by_role("link", name="Webhooks").click()
+    expect(page.get_by_role("heading", name="Delivery trouble")).to_be_visible()
+    expect(page.get_by_role("heading", name="Webhooks of all organizations")).to_be_visible()
+    visitor.at_ease()
