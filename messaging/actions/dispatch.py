@@ -17,7 +17,6 @@ from connections.models import Connection
 from connections.worker.message_port import Outgoing
 from messaging.actions import outboxes, statuses
 from messaging.actions.contacts import jid_of
-from messaging.actions.expiry import expire_locked
 from messaging.limits import is_day_full
 from messaging.models import Media, Message, MessagingSettings, Outbox
 
@@ -57,7 +56,6 @@ def take(fence: Fence) -> Outgoing | None:
     outbox = outboxes.lock_linked(connection)
     if outbox.store_name != connection.store_name:
         return None  # More waits than one call fails or holds.
-    expire_locked(connection.pk)
     message = _next_message(connection.pk, outbox)
     if message is None:
         return None
@@ -75,34 +73,38 @@ def _next_message(organization_id: int, outbox: Outbox) -> Message | None:
         outbox.next_send_at = free_at
         outbox.save(update_fields=["next_send_at"])
         return None
-    last = REPLY if outbox.answers_only_until else KNOWN if is_day_full(own) else NEW
-    if (message_id := _first_ready(organization_id, last, now)) is None:
+    last = REPLY if outbox.answers_only_until else NEW
+    message_id, priority = _first_ready(organization_id, last, now)
+    if priority == NEW and is_day_full(own):
+        message_id, _ = _first_ready(organization_id, KNOWN, now)
+    if message_id is None:
         return None
     return Message.objects.select_related("contact", "media").get(pk=message_id)
 
 
-def _first_ready(organization_id: int, last: int, now: datetime) -> int | None:
-    """Return the id of the message to send next, of a priority up to `last`.
+def _first_ready(organization_id: int, last: int, now: datetime) -> tuple[int | None, int | None]:
+    """Return the id and the priority of the message to send next, of a priority up to `last`.
 
     First in, first out for each contact: what its oldest message waits for, the others wait for.
     It is chosen here, as the time that a database takes for it may grow with the square.
     """
     due = Q(not_before=None) | Q(not_before__lte=now)
     media_ready = Q(media=None) | ~Q(media__state=Media.State.PENDING)
-    ready = Q(state=State.QUEUED, expires_at__gt=now) & due & media_ready
-    waiting = Message.objects.filter(
-        organization=organization_id, state__in=(State.QUEUED, State.SENDING)
-    )
+    ready = Q(state=State.QUEUED) & due & media_ready
+    # Late ones expire with the next maintenance, and hold up nobody until then.
+    in_time = Q(state=State.SENDING) | Q(state=State.QUEUED, expires_at__gt=now)
+    waiting = Message.objects.filter(in_time, organization=organization_id)
     rows = waiting.annotate(ready=Case(When(ready, then=True), default=False), priority=PRIORITY)
     seen: set[int] = set()
-    found, priority = None, last + 1
+    found: tuple[int | None, int | None] = (None, None)
+    priority = last + 1
     for message in rows.order_by("pk").values_list("pk", "contact", "ready", "priority"):
         message_id, contact_id, is_ready, own = message
         if contact_id in seen:
             continue
         seen.add(contact_id)
         if is_ready and own < priority:
-            found, priority = message_id, own
+            found, priority = (message_id, own), own
         if priority == REPLY:
             break
     return found

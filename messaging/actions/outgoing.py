@@ -105,7 +105,7 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
 
     Raises messaging.refusals, and PermissionDenied when the actor's right has ended.
     """
-    if earlier := admit(organization_id, new, actor):
+    if earlier := _admit(organization_id, new, actor):
         return earlier
     now = timezone.now()
     if new.expires_at is not None and not now < new.expires_at <= now + MAX_EXPIRY:
@@ -141,6 +141,10 @@ def admit(organization_id: int, new: NewMessage, actor: Actor) -> Message | None
 
     Raises KeyReused, what refuses any message for now, and PermissionDenied.
     """
+    return _admit(organization_id, new, actor)
+
+
+def _admit(organization_id: int, new: NewMessage, actor: Actor) -> Message | None:
     organization = _lock(organization_id, actor)
     earlier = _earlier(organization_id, new) if new.key else None
     if earlier is None:

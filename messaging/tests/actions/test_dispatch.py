@@ -184,6 +184,7 @@ def test_late_message_expires_and_is_never_taken(linked: Linked) -> None:
     late, other = linked.enqueue(ANA), linked.enqueue(ANA)
     age(late, minutes=0, expires_at=timezone.now())
     assert linked.take() == other
+    maintenance.maintain()
     late = reread(late)
     assert (late.state, late.reason) == (State.EXPIRED, "expired")
     assert late.ended_at is not None
@@ -196,9 +197,7 @@ def test_none_of_very_many_late_messages_is_taken(
     monkeypatch.setattr(expiry, "AT_ONCE", 2)
     late = [linked.enqueue(body=str(number)) for number in range(7)]
     Message.objects.update(expires_at=timezone.now())
-    for left in (5, 3):
-        assert linked.take() is None
-        assert Message.objects.filter(state=State.QUEUED).count() == left
+    assert linked.take() is None
     maintenance.maintain()
     assert {linked.states(found)[0] for found in late} == {("expired", "expired")}
     assert len(linked.events()) == len(late)

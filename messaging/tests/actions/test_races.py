@@ -17,7 +17,7 @@ from django.utils import timezone
 from events import log
 from events.log import NewEvent
 from events.models import EventType
-from messaging.actions import dispatch, incoming, lost, outcomes, outgoing
+from messaging.actions import dispatch, expiry, incoming, lost, outcomes, outgoing
 from messaging.models import Contact, EarlyReceipt, Message
 from messaging.refusals import NotCancellable
 from messaging.tests.support.linked import ANA, BEA, Linked, age, reread
@@ -155,6 +155,7 @@ def test_outcomes_receipts_batches_and_requests_at_once_never_deadlock(linked: L
             partial(dispatch.take, linked.fence),
             partial(lost.record_secrets, linked.fence, [], turn),
             partial(outgoing.release, linked.pk),
+            expiry.expire_all,
         )
         assert [reread(found).state for found in sent] == [State.DELIVERED] * 2
         assert reread(late).state == State.EXPIRED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from messaging.actions import outgoing
+from messaging.actions import maintenance, outgoing
 from messaging.models import Message
 from messaging.tests.support.linked import Linked, age, ready, reread
 from messaging.tests.support.records import receipt
@@ -67,6 +67,7 @@ def test_message_whose_first_try_may_have_gone_out_never_ends_as_not_sent(
     if end == "expire":
         age(resending, minutes=0, expires_at=timezone.now())
         assert linked.take() is None
+        maintenance.maintain()
     elif end == "cancel":
         outgoing.cancel(linked.pk, resending.pk)
     else:
