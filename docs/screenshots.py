@@ -117,6 +117,25 @@ def messages(camera: Camera) -> None:
     camera.take("messages-customer", "light", most=1000)
 
 
+def webhooks(camera: Camera) -> None:
+    """A receiver of this installation that fails at first, and the log of its deliveries."""
+    application, page = camera.visitor.application, camera.open("admin/webhooks/")
+    page.get_by_role("button", name="Catch events here").click()
+    page.get_by_role("button", name="Answer 500").click()
+    number = str(application.api("GET", camera.ids["connected"], "status").body["number"])
+    application.simulator.save_person("5511976540004", "Bruno Costa", auto="read")
+    application.simulator.say("5511976540004", number, "Vocês abrem no feriado?")
+    expect(page.locator(".caught")).to_contain_text("answered 500")
+    page.get_by_role("button", name="Answer 200 again").click()
+    arrived = page.locator(".caught li").filter(has_text="message.received")
+    expect(arrived.filter(has_text="answered 200")).to_be_visible(timeout=60_000)
+    arrived.filter(has_text="answered 200").locator("summary").click()
+    camera.take("webhooks", most=1200)
+    page.get_by_role("link", name="Its deliveries").click()
+    expect(page.locator(".delivery-table")).to_be_visible()
+    camera.take("webhook", "light", most=1000)
+
+
 def waiting(camera: Camera) -> None:
     for name in ("reconnecting", "banned", "logged_out", "wrong_number"):
         camera.connection(name)
@@ -178,7 +197,8 @@ def new_code(browser: Browser) -> None:
 
 
 SCENES: dict[str, Callable[[Camera], None]] = {
-    each.__name__: each for each in (messages, fleet, index, listed, bulk, connected, waiting, code)
+    each.__name__: each
+    for each in (messages, webhooks, fleet, index, listed, bulk, connected, waiting, code)
 }
 
 

@@ -6,6 +6,7 @@ import { showTimes } from "./times.js";
 // A burst of messages costs one request in so many milliseconds.
 const GATHER = 150;
 const PAUSE = 1_000;
+const STOPS = "a, button, summary";
 
 export class Refresher {
   constructor(root) {
@@ -51,11 +52,12 @@ export class Refresher {
 
   place(place, fresh) {
     showTimes(fresh);
+    keepOpen(place, fresh);
     if (markup(place) === markup(fresh)) return;
     const focused = place.contains(document.activeElement) ? document.activeElement : null;
-    const same = focused && [...place.querySelectorAll("a, button")].indexOf(focused);
+    const same = focused && [...place.querySelectorAll(STOPS)].indexOf(focused);
     place.replaceChildren(...fresh.childNodes);
-    if (focused) place.querySelectorAll("a, button")[same]?.focus({ preventScroll: true });
+    if (focused) place.querySelectorAll(STOPS)[same]?.focus({ preventScroll: true });
   }
 
   // Keeps the rows that have not changed, with the focus in them.
@@ -99,5 +101,13 @@ export class Refresher {
 
   keys(root) {
     return new Set([...root.querySelectorAll("[data-key]")].map((row) => row.dataset.key));
+  }
+}
+
+// Opens in a fresh copy what people have opened.
+function keepOpen(place, fresh) {
+  for (const open of place.querySelectorAll("[data-key] details[open]")) {
+    const key = CSS.escape(open.closest("[data-key]").dataset.key);
+    fresh.querySelector(`[data-key="${key}"] details`)?.setAttribute("open", "");
   }
 }

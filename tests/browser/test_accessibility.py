@@ -36,7 +36,8 @@ PAGES = [
     *(f"{CONNECTION}{{{name}}}/change/" for name in ("reconnecting", "banned", "connected")),
     *(f"{CONNECTION}{{connected}}/{page}/" for page in ("disconnect", "timeline")),
     *(f"{CONNECTION}{{fresh}}/{page}/" for page in ("messages", "settings")),
-    *("admin/messages/", "admin/messages/?show=silent"),
+    *("admin/messages/", "admin/messages/?show=silent", "admin/webhooks/", "admin/webhooks/add/"),
+    f"{CONNECTION}{{fresh}}/webhooks/",
     *("admin/connections/connectionevent/", "admin/connections/pairingattempt/"),
     *(ORGANIZATION, f"{ORGANIZATION}add/", f"{ORGANIZATION}{{connected}}/change/"),
     *(f"{ORGANIZATION}{{connected}}/history/", f"{ORGANIZATION}{{connected}}/deactivate/"),
@@ -141,6 +142,34 @@ def test_log_and_forms_of_messages_are_accessible(visitor: Visitor, ids: dict[st
     expect(page.get_by_text("1 message failed today.")).to_be_visible()
     assert_accessible(page)
     page.locator(".message-table .when a").first.click()
+    assert_accessible(page)
+    visitor.at_ease()
+
+
+def test_webhooks_with_their_deliveries_are_accessible(
+    visitor: Visitor, ids: dict[str, int]
+) -> None:
+    page = visitor.page
+    page.goto(f"{visitor.application.url}{CONNECTION}{ids['connected']}/webhooks/")
+    press(page, "Catch events here")
+    page.get_by_role("link", name="Its deliveries").click()
+    address = page.url
+    press(page, "Send a test event")
+    expect(page.locator(".delivery-table .now")).to_have_text("Delivered")
+    assert_accessible(page)
+    page.locator(".delivery-table .when a").click()
+    expect(page.locator(".attempts li")).to_contain_text("200")
+    assert_accessible(page)
+    page.goto(f"{visitor.application.url}{CONNECTION}{ids['connected']}/webhooks/")
+    page.locator(".caught summary").click()
+    assert_accessible(page)
+    press(page, "Answer 500")
+    expect(page.get_by_text("It answers 500.")).to_be_visible()
+    assert_accessible(page)
+    for question in ("replay", "edit", "delete", "rotate"):
+        page.goto(f"{address}{question}/")
+        assert_accessible(page)
+    press(page, "Rotate secret")
     assert_accessible(page)
     visitor.at_ease()
 

@@ -23,7 +23,8 @@ DEMO_ORGANIZATIONS = ("Padaria Estrela", "Clínica Horizonte", "Oficina do Bairr
 TOKEN_NAME = "make run"
 FIRST_STEPS = (
     "  Try it: open an organization under Connections, press Reconnect and scan the code with the\n"
-    "  simulated phone. Then write as a customer on its Messages tab, and answer.\n\n"
+    "  simulated phone. Then write as a customer on its Messages tab, and answer. On its Webhooks\n"
+    "  tab, catch the events that your software would get.\n\n"
 )
 
 
