@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 import signal
 import sqlite3
@@ -78,6 +79,7 @@ class Driver:
         self.use_cloud_api()
         self.log_in()
         self.use_messages_page()
+        self.use_webhooks_page()
         self.use_owner_link()
         self.send_refused_requests()
         self.use_sockets()
@@ -321,6 +323,24 @@ class Driver:
         assert self.staff.post(f"{page}send/", refused, accept=kind, form=page)[0] == 400
         reason = {"reason": new("reason to open messages")}
         assert text in self.staff.post(f"{page}open/", reason, form=page)[1]
+
+    def use_webhooks_page(self) -> None:
+        """Add a webhook of all organizations on the page, rotate its secret, and be refused."""
+        new, page = self.markers.new, "admin/webhooks/"
+        refused, pages = f"ftp://localhost/{new('path refused on the page')}", len(self.pages)
+        assert self.staff.post(f"{page}add/", {"url": refused})[0] == 400
+        # The form gives it back to who has typed it, with the cookie of their form.
+        del self.pages[pages:]
+        url = {"url": f"https://crm.example.com/{new('path typed on the page')}"}
+        added = self.staff.post(f"{page}add/", url)[1]
+        found = re.search(r'data-once="/([^"]+)"', added)
+        assert found is not None, added
+        rotated = self.staff.post(f"{found[1]}rotate/", {})[1]
+        for shown in (added, rotated):
+            secret = re.search(r">whsec_([^<]+)</pre>", shown)
+            assert secret is not None, shown
+            self.markers.add("secret shown on the page", secret[1])
+        assert self.staff.post(f"{found[1]}pause/", {}, form=found[1])[0] == 200
 
     def use_owner_link(self) -> None:
         organization = self.organization()

@@ -70,6 +70,9 @@ SECRETS: dict[str, frozenset[Place]] = {
     "secret of a webhook": NOWHERE,
     "path of a webhook": NOWHERE,
     "path of a refused webhook": NOWHERE,
+    "secret shown on the page": NOWHERE,
+    "path typed on the page": NOWHERE,
+    "path refused on the page": NOWHERE,
     "noise key of the credentials": NOWHERE,
     "identity key of the credentials": NOWHERE,
 }
