@@ -6,21 +6,29 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from bench import fleet, reconnect
+from bench import fleet, forwarding, reconnect
+from bench.forwarding import Talking, Times
 from bench.linked import Linked
+from bench.receiver import Receiver
 from bench.report import Report, Target
 from bench.service import Service
 
 Result = TypeVar("Result")
-Subject = TypeVar("Subject", Service, Linked)
+Subject = TypeVar("Subject", Service, Linked, Talking)
 
 UP_TO_20_PERCENT_MORE = Target(ratio=1.2)
 TWENTY_PERCENT_LESS = Target(ratio=0.8)
 NOT_MORE = Target(ratio=1.0)
 STATUS_RATE = Target(at_least=450)
+WAYS = {
+    "received": "message in → at the webhook",
+    "accepted": "API request → accepted",
+    "arrived": "API request → at the person",
+}
 OUTAGE_SECONDS = 22.0
 """whatsmeow reconnects 0, 2, 6, 12, 20 and 30 s after a drop: this is just after an attempt."""
 
@@ -38,6 +46,11 @@ class Plan:
     status_seconds: float = 5.0
     # Long enough for a keep-alive on each socket of both libraries.
     idle_seconds: float = 30.0
+    messages: int = 15
+    talking: int = 20
+    talking_seconds: float = 20.0
+    # Of each organization and each way, in a second.
+    talking_rate: float = 0.2
 
 
 def turns(
@@ -64,14 +77,49 @@ def running(kinds: Sequence[type[Service]]) -> Iterator[list[Service]]:
         yield [stack.enter_context(kind(place)) for kind, place in pairs]
 
 
-def compare(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
-    """Measure all figures, with fresh services for each half."""
+def links(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
+    """Measure all figures of links, with fresh services for each half."""
     with running(kinds) as services:
         codes(services, plan, report)
     with running(kinds) as services:
         fleets = [Linked(service, plan.quiet_seconds) for service in services]
         costs(fleets, plan, report)
         recoveries(fleets, plan, report)
+
+
+def messages(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
+    """Measure messages both ways: one after the other, and of many organizations at once."""
+    with Receiver() as receiver, running(kinds) as services:
+        talking = [Talking(service, receiver, plan.quiet_seconds) for service in services]
+        for one in talking:
+            one.talk(1)
+        times = turns(
+            talking, plan.rounds, lambda one: forwarding.one_at_a_time(one, plan.messages)
+        )
+        add_times(report, "one", "one at a time", times)
+        for one in talking:
+            one.talk(plan.talking)
+        rate = 2 * plan.talking * plan.talking_rate
+        what = f"{rate:g} a second, {plan.talking} organizations"
+        seconds = plan.talking_seconds
+        take = partial(forwarding.steadily, seconds=seconds, rate=plan.talking_rate)
+        add_times(report, "many", what, turns(talking, plan.rounds, take))
+
+
+def add_times(report: Report, key: str, how: str, times: Mapping[str, Sequence[Times]]) -> None:
+    """Add the medians, and the 95th percentiles of each round."""
+    for name, what in WAYS.items():
+        rounds = {
+            service: [getattr(one, name) for one in found] for service, found in times.items()
+        }
+        report.add(f"{key}_{name}", f"{what}, {how}", "ms", joined(rounds))
+        late = {service: [percentile(runs) for runs in found] for service, found in rounds.items()}
+        report.add(f"{key}_{name}_p95", f"{what}, {how}: 95th percentile", "ms", late)
+
+
+def percentile(runs: Sequence[float], percent: int = 95) -> float:
+    """Return the time within which so many of a hundred runs were done."""
+    return sorted(runs)[-(-percent * len(runs) // 100) - 1]
 
 
 def codes(services: Sequence[Service], plan: Plan, report: Report) -> None:

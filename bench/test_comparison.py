@@ -10,6 +10,7 @@ import pytest
 from bench import comparison
 from bench.comparison import Plan, turns
 from bench.fleet import peak
+from bench.forwarding import ForwardingProduct
 from bench.linked import Linked
 from bench.product import Product
 from bench.report import Report
@@ -23,6 +24,10 @@ SHORT = Plan(
     quiet_seconds=0.5,
     status_seconds=0.5,
     idle_seconds=0.5,
+    messages=2,
+    talking=2,
+    talking_seconds=2,
+    talking_rate=1,
 )
 PAIRING = ["reconnect", "crowd", "scan", "again_code", "again_connected"]
 COSTS = ["link_2", "memory_2", "status", "stop", "memory_restarted", "idle"]
@@ -42,6 +47,27 @@ def test_every_figure_of_this_product_is_measured() -> None:
     assert all(figure > 0 for figure in found.values()), found
     assert found["kill"] <= found["kill_status"]
     assert found["drop"] <= found["drop_status"]
+
+
+def test_messages_of_this_product_are_measured_both_ways() -> None:
+    report = Report()
+    comparison.messages([ForwardingProduct], SHORT, report)
+    ways = [(way, way + "_p95") for way in ("received", "accepted", "arrived")]
+    names = [name for pair in ways for name in pair]
+    assert [row.key for row in report.rows] == [
+        f"{how}_{x}" for how in ("one", "many") for x in names
+    ]
+    for row in report.rows:
+        runs = row.runs[ForwardingProduct.name]
+        several = 4 if row.key.startswith("many") else 2
+        assert len(runs) == (1 if row.key.endswith("_p95") else several), row
+        assert all(run > 0 for run in runs), row
+
+
+@pytest.mark.parametrize(("count", "place"), [(1, 0), (15, 14), (20, 18), (100, 94)])
+def test_percentile_is_the_time_within_which_so_many_were_done(count: int, place: int) -> None:
+    runs = [float(number) for number in range(count)]
+    assert comparison.percentile(runs[::-1]) == place
 
 
 def test_services_alternate_in_reversed_order(tmp_path: Path) -> None:

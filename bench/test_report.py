@@ -66,16 +66,31 @@ def test_json_keeps_every_run() -> None:
     assert (result["ratio"], result["target"], result["met"]) == (0.5, "≤ 0.8", True)
 
 
-def test_page_has_table_machine_and_command() -> None:
+def section(part: str, what: str) -> tuple[str, list[str]]:
+    """Return a part of the page with one row, and the lines of its table."""
     report = Report()
-    report.add("a", "A thing", "ms", {OURS: [1.0], PEER: [2.0]})
-    machine_facts = {**document.facts("0.10 0.20 0.30"), "Baileys peer": "Node v24"}
-    page = document.page(report, machine_facts, "make bench")
-    for line in report.table():
-        assert line in page
-    for text in ("processor", "GiB", "Linux", "Python", "neonize", "0.10 0.20 0.30", "Node v24"):
-        assert text in page
-    assert "| command | `make bench` |" in page
+    report.add("a", what, "ms", {OURS: [1.0], PEER: [2.0]})
+    facts = {**document.facts(), "load average before": "0.1 0.2 0.3", "Baileys peer": "Node v24"}
+    return document.section(part, report, facts, f"make {part}"), list(report.table())
+
+
+@pytest.mark.parametrize("part", document.PARTS)
+def test_section_has_table_machine_and_command(part: str) -> None:
+    text, table = section(part, "A thing")
+    for line in table:
+        assert line in text
+    for fact in ("processor", "GiB", "Linux", "Python", "neonize", "0.1 0.2 0.3", "Node v24"):
+        assert fact in text
+    assert f"| command | `make {part}` |" in text
+
+
+def test_part_that_was_not_measured_stays_in_the_page() -> None:
+    links, messages = section("links", "A link")[0], section("messages", "A message")[0]
+    whole = document.page({"links": links, "messages": messages})
+    assert links in whole and messages in whole
+    assert document.page({"messages": messages}, whole) == whole
+    newer = document.page({"links": section("links", "Another")[0]}, whole)
+    assert "Another" in newer and "A link" not in newer and messages in newer
 
 
 @pytest.mark.parametrize(
@@ -83,6 +98,7 @@ def test_page_has_table_machine_and_command() -> None:
     [
         ("", "make bench"),
         ("--json /tmp/a --document /tmp/b --rounds 3", "make bench"),
+        ("--only messages --talking 5", 'make bench BENCH="--talking 5 --only messages"'),
         ("--organizations 5 20 --outage", 'make bench BENCH="--organizations 5 20 --outage"'),
     ],
 )

@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import express from 'express'
 import QRCode from 'qrcode'
+import { send } from './forwarding.js'
 import { Session } from './session.js'
 import { Store } from './store.js'
 
@@ -48,19 +49,33 @@ app.post('/api/v1/organizations', express.json({ limit: '64kb' }), (request, res
   return response.status(201).json({ id: store.addOrganization(name.trim()), name: name.trim() })
 })
 
+const withSession = (request, response, next) => {
+  const id = Number(request.params.id)
+  if (!Number.isSafeInteger(id) || !(sessions.has(id) || store.hasOrganization(id))) {
+    return refuse(response, 404, 'not_found', 'There is no such organization')
+  }
+  request.session = sessionOf(id)
+  return next()
+}
 const whatsapp = express.Router()
-app.use(
-  '/api/v1/organizations/:id/whatsapp',
-  (request, response, next) => {
-    const id = Number(request.params.id)
-    if (!Number.isSafeInteger(id) || !(sessions.has(id) || store.hasOrganization(id))) {
-      return refuse(response, 404, 'not_found', 'There is no such organization')
-    }
-    request.session = sessionOf(id)
-    return next()
-  },
-  whatsapp
-)
+app.use('/api/v1/organizations/:id/whatsapp', withSession, whatsapp)
+
+const json = express.json({ limit: '64kb' })
+
+app.post('/api/v1/organizations/:id/messages', withSession, json, async (request, response) => {
+  const { session, body } = request
+  if (session.state !== 'connected') {
+    return refuse(response, 409, 'not_connected', 'WhatsApp is not connected')
+  }
+  const id = await send(session.socket, body.to, body.text.body)
+  return response.status(202).json({ success: true, id, state: 'sent' })
+})
+
+// Kept in memory only, as all of the forwarding.
+app.post('/api/v1/organizations/:id/webhooks', withSession, json, (request, response) => {
+  request.session.webhook = request.body.url
+  return response.status(201).json({ success: true, url: request.body.url })
+})
 
 const picture = session => QRCode.toDataURL(session.qr, { errorCorrectionLevel: 'L', scale: 8 })
 

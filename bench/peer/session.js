@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { DisconnectReason } from 'baileys'
+import { forward } from './forwarding.js'
 import { dial } from './whatsapp.js'
 
 const LOGOUT_MS = 8_000
@@ -23,6 +24,7 @@ export class Session {
     this.waiting = new Set()
     this.queue = Promise.resolve()
     this.socket = null
+    this.webhook = null
     this.become('disconnected', 'never_linked')
   }
 
@@ -107,6 +109,7 @@ export class Session {
     const mine = handle => update => this.socket === socket && handle(update)
     socket.ev.on('creds.update', mine(save))
     socket.ev.on('connection.update', mine(update => this.observe(update)))
+    socket.ev.on('messages.upsert', mine(update => forward(update, this.id, this.webhook)))
   }
 
   observe({ connection, lastDisconnect, qr }) {
