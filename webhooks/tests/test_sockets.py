@@ -17,7 +17,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SHORTEST_SECONDS", 0.05)
     monkeypatch.setattr(module, "RECHECK_SECONDS", 0.01)
     # A busy machine of tests does not matter here.
-    monkeypatch.setattr(module, "LATE_SECONDS", 60.0)
+    monkeypatch.setattr(module, "LATE_FACTOR", 0.0)
 
 
 class Requests:
@@ -68,8 +68,9 @@ async def test_endpoints_that_hang_again_are_ended_while_others_wait() -> None:
     await requests.end()
 
 
-async def test_nobody_is_ended_in_a_process_that_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LATE_SECONDS", -1.0)
+async def test_process_that_is_late_waits_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LATE_FACTOR", 1.0)
+    monkeypatch.setattr(module, "_lateness", lambda request: 60.0)
     requests = Requests(Sockets(total=12, per_host=5))
     requests.start(20)
     requests.start(20, failing=True)

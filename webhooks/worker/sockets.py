@@ -17,8 +17,8 @@ PATIENCE_SECONDS = 0.5
 # A request is not ended before that for want of sockets.
 SHORTEST_SECONDS = 2.0
 RECHECK_SECONDS = 0.1
-# A timer that is so late shows a busy process; then answers may be late for that reason alone.
-LATE_SECONDS = 0.3
+# A timer that is late shows a busy process, in which answers are late, too: so many times as much.
+LATE_FACTOR = 3.0
 
 
 @dataclass(eq=False)
@@ -98,12 +98,12 @@ class Sockets:
             return
         oldest = next((found for found in self._slow if not found.is_ended), None)
         if oldest is not None:
-            _end(oldest, late=_is_late(request))
+            _end(oldest, _lateness(request))
         self._look_later(request, RECHECK_SECONDS, self._move)
 
     def _end_if_others_wait(self, request: _Request) -> None:
         if self._failing_waits:
-            _end(request, late=_is_late(request))
+            _end(request, _lateness(request))
         if not request.is_ended:
             self._look_later(request, RECHECK_SECONDS, self._end_if_others_wait)
 
@@ -133,13 +133,14 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _is_late(request: _Request) -> bool:
-    return _now() - request.look_at > LATE_SECONDS
+def _lateness(request: _Request) -> float:
+    """Return how many seconds too late this look at a request is."""
+    return max(0.0, _now() - request.look_at)
 
 
-def _end(request: _Request, *, late: bool) -> None:
-    """End a request early, unless it is young, or the process is too busy to judge."""
-    if not late and _now() - request.started >= SHORTEST_SECONDS:
+def _end(request: _Request, lateness: float) -> None:
+    """End a request early, unless it is young; in a busy process requests stay young for longer."""
+    if _now() - request.started >= SHORTEST_SECONDS + LATE_FACTOR * lateness:
         request.is_ended = True
         request.timeout.reschedule(_now())
 

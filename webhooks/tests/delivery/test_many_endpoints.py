@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import transaction
+from django.db.models import F
 
 from connections.tests.support.waiting import async_until
-from events import log
-from events.log import NewEvent
-from events.models import EventCounter, EventType
+from events.models import Event, EventCounter, EventType
 from organizations.models import Organization
 from outbound import client
 from webhooks.models import Cursor, Endpoint
@@ -53,10 +52,20 @@ def make_many(urls: list[str]) -> list[Organization]:
     return organizations
 
 
+@transaction.atomic
 def append_to_all(organizations: list[Organization]) -> None:
-    with transaction.atomic():
-        for each in organizations:
-            log.append(each.pk, [NewEvent(EventType.MESSAGE_RECEIVED, {"id": "m"})])
+    """Append an event to each log at once. Nobody is notified; workers find it by themselves."""
+    counters = EventCounter.objects.filter(organization__in=organizations)
+    counters.update(last=F("last") + 1)
+    Event.objects.bulk_create(
+        Event(
+            organization_id=counter.organization_id,
+            sequence=counter.last,
+            type=EventType.MESSAGE_RECEIVED,
+            data={"id": "m"},
+        )
+        for counter in counters.all()
+    )
 
 
 async def test_half_that_hangs_does_not_slow_the_other_half(
@@ -69,16 +78,20 @@ async def test_half_that_hangs_does_not_slow_the_other_half(
         urls = [(sound.url, hanging.url)[number % 2] for number in range(ENDPOINTS)]
         organizations = await sync_to_async(make_many)(urls)
         clock = asyncio.get_running_loop().time
+        sound_half = organizations[::2]
         async with working():
             seconds = []
-            for number in range(1, ROUNDS + 1):
+            # First without those that hang, for comparison.
+            for number, part in enumerate([sound_half, *[organizations] * ROUNDS], start=1):
                 started = clock()
-                await sync_to_async(append_to_all)(organizations)
+                await sync_to_async(append_to_all)(part)
                 await _until_taken(sound, number, ENDPOINTS // 2, 30.0 + ENDPOINTS / 10)
-                seconds.append(clock() - started)
-        print(f"\n{ENDPOINTS} endpoints, half of them hang: {seconds} s for a round")
+                seconds.append(round(clock() - started, 2))
+        print(
+            f"\n{ENDPOINTS} endpoints: {seconds[0]} s, and {seconds[1:]} s while half of them hang"
+        )
         for taken in sound.taken.values():
-            assert list(dict.fromkeys(taken)) == [1, 2, 3]
+            assert list(dict.fromkeys(taken)) == list(range(1, ROUNDS + 2))
         assert hanging.most_open <= settings.WEBHOOK_SOCKETS
         assert sound.most_open + hanging.most_open <= 2 * settings.WEBHOOK_SOCKETS
 
