@@ -82,6 +82,9 @@ def _advance(
     for whatsapp_id, state, at in steps:
         message = messages.get(whatsapp_id)
         if message is not None and statuses.may_advance(message, state):
+            # Receipts tell whole seconds; no step is earlier than the one before it.
+            before = (message.sent_at, message.delivered_at, message.read_at)
+            at = max([at, *(time for time in before if time is not None)])
             statuses.set_state(message, state, at=at)
             message.sent_at = message.sent_at or at
             changed[message.pk] = message

@@ -39,8 +39,8 @@ def test_steps_are_skipped_and_never_go_back(linked: Linked) -> None:
 
 def test_step_has_the_time_of_its_receipt(linked: Linked) -> None:
     sent = linked.send()
-    linked.store(receipt(sent.whatsapp_id, timestamp=1_700_000_000_000))
-    assert reread(sent).delivered_at == datetime.fromtimestamp(1_700_000_000, UTC)
+    linked.store(receipt(sent.whatsapp_id, timestamp=4_000_000_000_000))
+    assert reread(sent).delivered_at == datetime.fromtimestamp(4_000_000_000, UTC)
 
 
 def test_steps_of_one_batch_are_told_once_with_the_last_state(linked: Linked) -> None:
@@ -130,3 +130,13 @@ def test_message_and_its_receipt_in_one_batch_are_both_stored(linked: Linked) ->
     written = message(ANA, from_me=True)
     linked.store(written, receipt(written["id"]))
     assert linked.messages()[0].state == State.DELIVERED
+
+
+def test_step_is_never_earlier_than_the_one_before(linked: Linked) -> None:
+    """Receipts tell whole seconds."""
+    sent = linked.send()
+    assert sent.sent_at is not None
+    second = int(sent.sent_at.timestamp()) * 1000
+    linked.store(receipt(sent.whatsapp_id, timestamp=second))
+    delivered = reread(sent)
+    assert delivered.delivered_at == sent.sent_at
