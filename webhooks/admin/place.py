@@ -52,11 +52,6 @@ class Place:
         """Whether the person may add endpoints, and sees whole addresses and new secrets."""
         return self._may(Right.EDIT)
 
-    @property
-    def texts(self) -> bool:
-        """Whether the person may read what is sent."""
-        return Permission.READ_MESSAGES in self._held
-
 
 def find_place(request: HttpRequest, organization_id: int | None, right: Right) -> Place:
     """Return a place where the person has this right.

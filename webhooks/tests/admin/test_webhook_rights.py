@@ -100,6 +100,19 @@ def test_administrator_owns_the_endpoints_of_the_installation(
     assert SECRET_PATH in html and buttons(html) == set(BUTTONS.values())
 
 
+def test_administrator_reads_what_the_installation_sent_only_for_a_reason(
+    root: User, organization: Organization, delivery: Delivery, pages: list[str]
+) -> None:
+    Endpoint.objects.update(organization=None)
+    page = reverse("webhook_delivery", args=[delivery.endpoint.public_id, delivery.public_id])
+    client = browser(root)
+    assert seen(client.get(page).content.decode()) == {HOST}
+    reason = {"reason": "A customer asked us to look."}
+    client.post(reverse("messages_open", args=[organization.pk]), reason)
+    html = client.get(page).content.decode()
+    assert TEXT in html and ANSWER in html
+
+
 def test_outsider_gets_404(charlie: User, pages: list[str]) -> None:
     for page in pages:
         assert browser(charlie).get(page).status_code == 404
