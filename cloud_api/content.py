@@ -20,6 +20,7 @@ UNSUPPORTED_TYPE = (
     "type: Only text, image, video, audio, document, sticker, location, contacts, reaction and "
     "interactive can be sent."
 )
+BOOLEANS = {"true": True, "false": False}
 NOT_AS_TEXT = "Buttons and lists cannot be sent. An owner can let them be sent as numbered text."
 
 
@@ -56,8 +57,17 @@ def _context(given: Any) -> Any:
     return {"messageId": public_id_of(given["message_id"])} if given.get("message_id") else None
 
 
-def _unchanged(given: Any) -> Any:
-    return given
+def _text(given: Any) -> Any:
+    """Return a text; some clients send its `preview_url` as a text or as null."""
+    if not isinstance(given, dict) or "preview_url" not in given:
+        return given
+    rest = {name: value for name, value in given.items() if name != "preview_url"}
+    wanted = given["preview_url"]
+    if wanted is None:
+        return rest
+    return rest | {
+        "preview_url": BOOLEANS.get(wanted, wanted) if isinstance(wanted, str) else wanted
+    }
 
 
 def _media(given: Any) -> Any:
@@ -118,7 +128,7 @@ def _reaction(given: Any) -> Any:
 
 
 CONTENT: dict[str, Callable[[Any], Any]] = {
-    "text": _unchanged,
+    "text": _text,
     **dict.fromkeys(["image", "video", "audio", "document", "sticker"], _media),
     "location": _location,
     "contacts": _contacts,

@@ -1,1 +1,1 @@
-"""The one way out for requests whose address somebody else has chosen: webhooks, files by link."""
+"""The one way out for requests whose address somebody else has chosen: webhooks, links."""

@@ -68,19 +68,27 @@ class Client:
         """Return the answer of a URL. A redirect is an answer like others."""
         return await self._ask("GET", url, headers or {}, None)
 
-    async def download(self, url: str, limit: int, max_redirects: int = 3) -> Downloaded:
-        """Return the file at a URL, of at most `limit` bytes, after so many redirects."""
+    async def download(
+        self, url: str, limit: int, max_redirects: int = 3, *, clipped: bool = False
+    ) -> Downloaded:
+        """Return the file at a URL, of at most `limit` bytes, after so many redirects.
+
+        `clipped`: of a larger file its beginning is enough.
+        """
         async with self._turn():
             for _ in range(max_redirects + 1):
                 parsed = check_url(url, self._policy)
                 async with self._open("GET", parsed, {}, None) as response:
                     headers = _headers(response)
                     if response.status in REDIRECTS and "location" in headers:
-                        url = urljoin(parsed.url, headers["location"])
+                        url = _resolve(parsed.url, headers["location"])
                         continue
                     if response.status != 200 or _is_encoded(headers):
                         raise RequestFailed(Kind.UNUSABLE, response.status)
-                    content = await _read_whole(response, headers, limit)
+                    if clipped:
+                        content, _ = await _read(response, limit)
+                    else:
+                        content = await _read_whole(response, headers, limit)
                     return Downloaded(content, headers.get("content-type", ""), parsed.url)
         raise RequestFailed(Kind.UNUSABLE, response.status)
 
@@ -176,6 +184,14 @@ def trusted_certificates() -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=certifi.where())
     context.load_default_certs()
     return context
+
+
+def _resolve(url: str, location: str) -> str:
+    """Return where a redirect leads. Raises AddressRefused."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise AddressRefused from None
 
 
 async def _read_whole(response: httpcore.Response, headers: Mapping[str, str], limit: int) -> bytes:

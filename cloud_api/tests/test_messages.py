@@ -68,7 +68,7 @@ def test_person_known_by_the_hidden_identity_is_answered_by_the_user_id(
 CONTENT: dict[str, tuple[Any, dict[str, Any]]] = {
     "text": (
         {"body": "Oi", "preview_url": True},
-        {"text": {"body": "Oi"}},
+        {"text": {"body": "Oi", "preview_url": True}},
     ),
     "location": (
         {"latitude": "-23.5", "longitude": 46, "name": "Loja", "address": None},
@@ -117,6 +117,20 @@ CONTENT: dict[str, tuple[Any, dict[str, Any]]] = {
 def test_content_of_each_type_is_stored(graph: Graph, kind: str) -> None:
     given, expected = CONTENT[kind]
     assert content_of(graph.send(type=kind, **{kind: given})) == expected | {"context": None}
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("true", {"preview_url": True}),
+        ("false", {"preview_url": False}),
+        (None, {}),
+    ],
+)
+def test_preview_is_wanted_in_each_spelling(graph: Graph, given: Any, stored: Any) -> None:
+    sent = graph.send(type="text", text={"body": "Oi", "preview_url": given})
+    assert content_of(sent)["text"] == {"body": "Oi", **stored}
+    assert error(graph.send(type="text", text={"body": "Oi", "preview_url": []}))[0] == 400
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ class Outgoing:
     """A message to hand to the library now; it is marked as being sent.
 
     `content`: for `ClientHandle.send`. `resolve`: the number to ask WhatsApp about first, as
-    `+5511…`, or "". `media`: the name of its file in the storage, or "".
+    `+5511…`, or "". `media`: the name of its file in the storage, or "". `link`: what it shows a
+    preview of, or "".
     """
 
     message_id: int
@@ -30,6 +31,7 @@ class Outgoing:
     content: dict[str, Any]
     resolve: str = ""
     media: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)

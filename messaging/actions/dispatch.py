@@ -19,6 +19,7 @@ from messaging.actions import outboxes, statuses
 from messaging.actions.contacts import jid_of
 from messaging.limits import is_day_full
 from messaging.models import Media, Message, MessagingSettings, Outbox
+from messaging.text_links import first_link
 
 State = Message.State
 
@@ -153,7 +154,10 @@ def outgoing_of(message: Message, fence: Fence) -> Outgoing:
         "context": _context(message, chat),
     }
     media = message.media.stored_as if message.media else ""
-    return Outgoing(message.pk, fence, content, resolve, media)
+    link = ""
+    if message.type == "text" and content["text"].pop("preview_url", False):
+        link = first_link(content["text"]["body"])
+    return Outgoing(message.pk, fence, content, resolve, media, link)
 
 
 def _body(message: Message, chat: str) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class WriteForm(PersonForm):
         max_length=MAX_NUMBER, error_messages={"required": lazy("To whom? Write the number.")}
     )
     text = forms.CharField(strip=False, required=False)
+    preview = forms.BooleanField(required=False)
     attachment = forms.FileField(
         required=False, error_messages={"empty": lazy("This file is empty.")}
     )

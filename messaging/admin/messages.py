@@ -129,10 +129,11 @@ def _enqueue(request: HttpRequest, organization: Organization, data: dict[str, A
     actor = caller_of(request).actor
     attachment: Attachment | None = data["attachment"]
     file = attachment.upload(organization.pk, actor) if attachment else None
+    text = {"body": data["text"], **({"preview_url": True} if data["preview"] else {})}
     new = NewMessage(
         to=Address(number=data["number"]),
         type=attachment.kind if attachment else "text",
-        body=attachment.body(data["text"]) if attachment else {"body": data["text"]},
+        body=attachment.body(data["text"]) if attachment else text,
         media=file.public_id if file else "",
         key=f"page:{data['key']}" if data["key"] else "",
     )

@@ -59,10 +59,21 @@ class MessageIdField(serializers.RegexField):
         super().__init__(f"^{PUBLIC_ID_PATTERN}$", **options)
 
 
-class TextSerializer(serializers.Serializer[Any]):
-    """A text."""
+class BodySerializer(serializers.Serializer[Any]):
+    """The text alone."""
 
     body = TextField(max_length=TEXT_LENGTH)
+
+
+class TextSerializer(BodySerializer):
+    """A text."""
+
+    preview_url = StrictBooleanField(
+        required=False,
+        help_text="Whether the first link in it is shown with title, description and picture of "
+        "its page (default: no). The page is fetched right before the message leaves; if it does "
+        "not answer within five seconds, the text goes without.",
+    )
 
 
 class FileSerializer(serializers.Serializer[Any]):
@@ -150,7 +161,7 @@ class ReactionSerializer(serializers.Serializer[Any]):
         return value
 
 
-class EditSerializer(TextSerializer):
+class EditSerializer(BodySerializer):
     """Another text for a message that was sent, within 15 minutes."""
 
     messageId = MessageIdField()

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator
 
 from django import template
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from organizations.names import BIDI_CONTROLS, FILLERS, JOINERS
+from messaging.text_links import find_links, is_hidden
 
 register = template.Library()
-
-URL = re.compile(r"https?://[^\s<>\"'`\\]+", re.IGNORECASE)
-# What ends a sentence belongs to the sentence.
-AFTER_URL = ".,;:!?)]}»”’"
-HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
-KEPT = frozenset("\n\t") | JOINERS
 
 
 @register.filter
@@ -41,29 +33,18 @@ def code_text(text: str) -> SafeString:
 
 def _parts(text: str) -> Iterator[SafeString]:
     end = 0
-    for found in URL.finditer(text):
-        url = found[0].rstrip(AFTER_URL)
-        # An address that reads differently than it leads is no link.
-        if any(_is_hidden(character) for character in url):
-            continue
-        yield _with_signs(text[end : found.start()])
+    for start, url in find_links(text):
+        yield _with_signs(text[end:start])
         yield format_html(
             '<a href="{}" rel="noopener noreferrer nofollow" target="_blank">{}</a>', url, url
         )
-        end = found.start() + len(url)
+        end = start + len(url)
     yield _with_signs(text[end:])
 
 
 def _with_signs(text: str) -> SafeString:
-    shown = "".join(_sign(each) if _is_hidden(each) else str(escape(each)) for each in text)
+    shown = "".join(_sign(each) if is_hidden(each) else str(escape(each)) for each in text)
     return SafeString(shown)
-
-
-def _is_hidden(character: str) -> bool:
-    if character in KEPT:
-        return False
-    hidden = unicodedata.category(character) in HIDDEN
-    return hidden or character in BIDI_CONTROLS or character in FILLERS
 
 
 def _sign(character: str) -> str:

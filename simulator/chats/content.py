@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import time
 from dataclasses import dataclass
@@ -214,7 +215,11 @@ def _decode_message(message: wire.Message) -> Content:
         return {"type": "text", "text": {"body": message.text(_CONVERSATION)}}
     if _EXTENDED_TEXT in message:
         part = message.message(_EXTENDED_TEXT)
-        return {"type": "text", "text": {"body": part.text(1)}} | _decode_context(part)
+        text: Content = {"body": part.text(1)}
+        if link := part.text(2):
+            names = {"url": link, "title": part.text(6), "description": part.text(5)}
+            text["preview"] = names | {"thumbnail": base64.b64encode(part.data(16)).decode()}
+        return {"type": "text", "text": text} | _decode_context(part)
     if _LOCATION in message:
         part = message.message(_LOCATION)
         location = {"latitude": part.double(1), "longitude": part.double(2)}

@@ -196,6 +196,18 @@ def test_each_type_that_is_sent_is_read_the_same(kind: str) -> None:
     assert (part.directPath, part.fileSHA256) == ("/v/1?a=b", SECRET)
 
 
+def test_text_with_a_preview_shows_what_is_behind_its_link() -> None:
+    preview = {"url": "https://a.example/", "title": "A", "description": "B"}
+    thumbnail = base64.b64encode(b"jpeg").decode()
+    part = build("text", {"body": "x", "preview": {**preview, "thumbnail": thumbnail}})
+    shown = part.extendedTextMessage
+    assert (shown.text, shown.matchedText) == ("x", "https://a.example/")
+    assert (shown.title, shown.description, shown.JPEGThumbnail) == ("A", "B", b"jpeg")
+    bare = {**preview, "description": "", "thumbnail": ""}
+    shown = build("text", {"body": "x", "preview": bare}).extendedTextMessage
+    assert not shown.HasField("description") and not shown.HasField("JPEGThumbnail")
+
+
 def test_several_contact_cards_are_one_message() -> None:
     cards = [{"name": name, "vcard": "BEGIN:VCARD"} for name in ("Ana", "Bia")]
     found = line(event(build("contacts", {"contacts": cards})))

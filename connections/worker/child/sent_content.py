@@ -1,10 +1,12 @@
 """Builds WhatsApp messages from the content that the worker wants sent (host_process.py).
 
-Nothing here fetches or opens anything: media is uploaded before, from bytes (library_calls.py).
+Nothing here fetches or opens anything: media is uploaded before, from bytes (library_calls.py),
+and the preview of a link comes with the content.
 """
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable
 from typing import Any
@@ -55,9 +57,17 @@ def _context(context: Content | None, own: str) -> Any:
 
 def _text(value: Content, context: Any, _chat: str, _upload: Any) -> Any:
     e2e = _e2e()
-    if context is None:
+    preview = value.get("preview")
+    if context is None and preview is None:
         return e2e.Message(conversation=value["body"])
     part = e2e.ExtendedTextMessage(text=value["body"], contextInfo=context)
+    if preview is not None:
+        part.matchedText = preview["url"]
+        part.title = preview["title"]
+        if preview["description"]:
+            part.description = preview["description"]
+        if preview["thumbnail"]:
+            part.JPEGThumbnail = base64.b64decode(preview["thumbnail"])
     return e2e.Message(extendedTextMessage=part)
 
 

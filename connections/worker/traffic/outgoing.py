@@ -18,6 +18,7 @@ from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.context import loop_time
 from connections.worker.traffic.context import TrafficContext
 from connections.worker.traffic.media import MediaGone, plain_file
+from connections.worker.traffic.previews import LinkPreviews
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class OutgoingTraffic:
         self._resting: dict[int, Rest] = {}
         self._senders: dict[int, asyncio.Task[None]] = {}
         self._in_flight: set[int] = set()
+        self._previews = LinkPreviews()
 
     def wake(self, connection_id: int) -> None:
         """Look at an outbox soon."""
@@ -172,7 +174,8 @@ class OutgoingTraffic:
         try:
             resolved = await self._resolve(client, outgoing) if outgoing.resolve else outgoing
             if resolved is not None:
-                await self._send(client, task.store_name, resolved)
+                shown = await self._previews.add(resolved)
+                await self._send(client, task.store_name, shown)
         finally:
             self._in_flight.discard(message_id)
         return True

@@ -150,3 +150,25 @@ def test_file_is_named_with_its_type(linked: Linked) -> None:
     assert taken.content["image"] == {
         **{"caption": "Bolo", "mime_type": "image/png", "filename": ""}
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "link"),
+    [
+        ("Veja https://a.example/x?y=1. E https://b.example", "https://a.example/x?y=1"),
+        ("(http://a.example/)", "http://a.example/"),
+        ("no link: ftp://a.example", ""),
+        ("https://a.example/\u202exyz", ""),
+    ],
+)
+def test_link_to_preview_is_the_first_one(linked: Linked, body: str, link: str) -> None:
+    linked.enqueue(body={"body": body, "preview_url": True})
+    taken = linked.take_outgoing()
+    assert (taken.link, taken.content["text"]) == (link, {"body": body})
+
+
+@pytest.mark.parametrize("wish", [{}, {"preview_url": False}])
+def test_no_link_is_previewed_without_the_wish(linked: Linked, wish: dict[str, bool]) -> None:
+    linked.enqueue(body={"body": "https://a.example/", **wish})
+    taken = linked.take_outgoing()
+    assert (taken.link, taken.content["text"]) == ("", {"body": "https://a.example/"})

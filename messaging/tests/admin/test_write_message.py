@@ -35,6 +35,19 @@ def test_text_is_queued_with_its_writer(olga: User, organization: Organization) 
     assert (message.actor, message.user) == ("olga", olga)
 
 
+def test_preview_is_asked_for_by_its_box(olga: User, organization: Organization) -> None:
+    asked: dict[str, Any] = {
+        "number": "+5511987654321",
+        "text": "https://a.example/",
+        "preview": "on",
+    }
+    assert send(browser(olga), organization, **asked).status_code == 200
+    text = {"body": "https://a.example/", "preview_url": True}
+    assert Message.objects.get().content["text"] == text
+    page = send(browser(olga), organization, json=False, **asked | {"number": ""})
+    assert 'name="preview" checked' in page.content.decode()
+
+
 def test_same_form_sent_twice_sends_once(olga: User, organization: Organization) -> None:
     client = browser(olga)
     for _ in range(2):

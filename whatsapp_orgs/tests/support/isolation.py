@@ -104,7 +104,8 @@ def _process_problem(command: Any, environment: Mapping[str, str] | None) -> str
     """Say what is wrong with starting a process, "" if nothing is."""
     words = [command] if isinstance(command, (str, bytes, os.PathLike)) else list(command)
     line = " ".join(map(os.fsdecode, words))
-    if "python" not in line:
+    # With -I it finds nothing of the project, so it reads no settings.
+    if "python" not in line or "-I" in words:
         return ""
     given = os.environ if environment is None else environment
     data_dir = Path(given.get("DATA_DIR", ""))
