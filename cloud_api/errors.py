@@ -42,6 +42,7 @@ REFUSALS: dict[type[refusals.MessageRefused], Code] = {
     refusals.StorageFull: Code.MEDIA_NOT_UPLOADED,
     refusals.LinkFailed: Code.MEDIA_NOT_FETCHED,
     refusals.TooManyLinks: Code.QUEUE_FULL,
+    refusals.StorageUnavailable: Code.UNAVAILABLE,
     refusals.MediaInUse: Code.INVALID,
     refusals.MediaReceived: Code.INVALID,
 }
@@ -115,7 +116,9 @@ def graph_error(error: Exception) -> GraphError | None:
 def _refusal(error: refusals.MessageRefused) -> GraphError:
     code = REFUSALS.get(type(error), Code.BAD_FIELD)
     # Meta answers 400 to all that a client should change.
-    status = 403 if code is Code.NOT_ALLOWED else 429 if error.status == 429 else 400
+    status = 403 if code is Code.NOT_ALLOWED else 400
+    if error.status in (429, 503):
+        status = error.status
     return GraphError(code, error.sentence, status, wait=error.retry_after)
 
 

@@ -1,8 +1,10 @@
-"""Deletes the stored file of a row that was deleted, whoever deleted it, after the commit."""
+"""Deletes the stored file of a row that was deleted, whoever deleted it, after the commit.
+
+One that the storage does not delete now is deleted later, as it has no row (stray_files.py).
+"""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -16,5 +18,11 @@ from messaging.models import Media
 @receiver(post_delete, sender=Media, dispatch_uid="delete_stored_file")
 def delete_stored_file(instance: Media, **kwargs: Any) -> None:
     """Delete the file with its row."""
-    if instance.stored_as:
-        transaction.on_commit(partial(media_files.delete, instance.stored_as))
+    name = instance.stored_as
+
+    # Django logs the name of a function that fails, so it is no partial.
+    def delete() -> None:
+        media_files.delete(name)
+
+    if name:
+        transaction.on_commit(delete, robust=True)

@@ -7,17 +7,22 @@ encrypted together, so that a file that was cut or put together anew is not read
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.core.files import File
 from django.core.files.storage import Storage, storages
 
 from messaging.models import PUBLIC_ID_PATTERN, new_public_id
+from messaging.refusals import StorageUnavailable
 from organizations.encryption import Undecryptable, decrypt, encrypt
+
+logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 256 * 1024
 # What the sniffing of a type needs.
@@ -40,7 +45,10 @@ class StoredFile:
 
 
 def save(chunks: Iterable[bytes], limit: int) -> StoredFile:
-    """Store a file, and return its name in the storage. Raises TooLarge while reading."""
+    """Store a file, and return its name in the storage.
+
+    Raises TooLarge while reading, and StorageUnavailable.
+    """
     digest, size, head = hashlib.sha256(), 0, b""
     with tempfile.SpooledTemporaryFile(CHUNK_BYTES) as encrypted:
         pending, place = b"", 0
@@ -56,13 +64,17 @@ def save(chunks: Iterable[bytes], limit: int) -> StoredFile:
                 pending, place = pending[CHUNK_BYTES:], place + 1
         encrypted.write(_line(place, True, pending))
         encrypted.seek(0)
-        name = storage().save(_new_name(), File(encrypted))
+        with _translated_failures():
+            name = storage().save(_new_name(), File(encrypted))
     return StoredFile(name, size, digest.hexdigest(), head)
 
 
 def read(name: str) -> Iterator[bytes]:
-    """Yield the content of a stored file. Raises FileNotFoundError and Undecryptable."""
-    with storage().open(name) as file:
+    """Yield the content of a stored file.
+
+    Raises FileNotFoundError, Undecryptable and StorageUnavailable.
+    """
+    with _translated_failures(), storage().open(name) as file:
         last = False
         for expected, line in enumerate(file):
             plain = decrypt(line.decode("ascii").rstrip("\n"))
@@ -75,18 +87,37 @@ def read(name: str) -> Iterator[bytes]:
 
 
 def read_all(name: str) -> bytes:
-    """Return the content of a stored file. Raises FileNotFoundError and Undecryptable."""
+    """Return the content of a stored file. Raises what `read` raises."""
     return b"".join(read(name))
 
 
 def delete(name: str) -> None:
-    """Delete a stored file, if it is there."""
-    storage().delete(name)
+    """Delete a stored file, if it is there. Raises StorageUnavailable."""
+    with _translated_failures():
+        storage().delete(name)
 
 
 def storage() -> Storage:
     """Return the storage of files."""
     return storages["media"]
+
+
+@contextmanager
+def _translated_failures() -> Iterator[None]:
+    """Raise StorageUnavailable for a storage that cannot be used: a bucket, or a full disk."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        # Takes a third of a second, so only here.
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if not isinstance(error, OSError | Boto3Error | BotoCoreError | ClientError):
+            raise
+        logger.warning("the storage of files failed", exc_info=True)
+        raise StorageUnavailable from error
 
 
 def _line(place: int, last: bool, content: bytes) -> bytes:

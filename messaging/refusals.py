@@ -155,6 +155,17 @@ class StorageFull(MessageRefused):
     text = _("The files of this organization take all the space that it has. Delete some first.")
 
 
+class StorageUnavailable(MessageRefused):
+    """The storage of files cannot be used now, whatever the reason; the log has it."""
+
+    status = 503
+    code = "storage_unavailable"
+    text = _("The storage of files does not answer at the moment. Try again in a few seconds.")
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=5)
+
+
 class WrongMediaType(MessageRefused):
     status = 400
     code = "wrong_media_type"

@@ -58,6 +58,16 @@ def test_file_goes_up_is_told_comes_down_and_goes(graph: Graph) -> None:
     assert error(graph("delete", media.public_id)) == (400, 100)
 
 
+def test_storage_that_cannot_be_used_is_a_service_that_is_unavailable(
+    graph: Graph, stored_in: Path
+) -> None:
+    stored_in.write_text("no folder")
+    refused = graph.upload(file=png())
+    assert error(refused) == (503, 131016)
+    assert refused["Retry-After"] == "5"
+    assert not Media.objects.exists()
+
+
 def test_address_of_a_file_is_good_with_and_without_the_token(graph: Graph) -> None:
     media_id = graph.upload(file=png()).json()["id"]
     path = urlsplit(graph("get", media_id).json()["url"]).path

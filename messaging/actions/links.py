@@ -64,7 +64,10 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
 
 
 def _fetch(organization_id: int, new: NewMessage, actor: Actor) -> Media:
-    """Store the file at a link, and return it. Raises LinkFailed, TooManyLinks, StorageFull."""
+    """Store the file at a link, and return it.
+
+    Raises LinkFailed, TooManyLinks, StorageFull and StorageUnavailable.
+    """
     limit = min(LIMITS[new.type], media_actions.max_bytes())
     free_database()
     try:

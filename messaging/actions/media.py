@@ -42,8 +42,8 @@ def upload(
 ) -> Media:
     """Store a file that is to be sent, and return it.
 
-    Raises media_files.TooLarge, media_types.Mismatch, StorageFull, and PermissionDenied when the
-    actor's right has ended.
+    Raises media_files.TooLarge, media_types.Mismatch, StorageFull, StorageUnavailable, and
+    PermissionDenied when the actor's right has ended.
     """
     file = media_files.save(chunks, max_bytes())
     try:

@@ -30,7 +30,7 @@ from messaging.admin.rights import find_organization, open_texts, rights_of
 from messaging.admin.rows import row_of, visible_messages
 from messaging.limits import limits_of
 from messaging.models import Message
-from messaging.refusals import KeyReused, MessageRefused, StorageFull
+from messaging.refusals import KeyReused, MessageRefused, StorageFull, StorageUnavailable
 from messaging.traffic import NOT_SENT, WAITING
 from messaging.waiting import WaitingReasons
 from organizations.access import Permission
@@ -113,7 +113,7 @@ def send_view(request: HttpRequest, organization_id: int) -> HttpResponse:
             _enqueue(request, organization, form.cleaned_data)
         except KeyReused:
             form.add_error(None, _(ALREADY_SENT))
-        except StorageFull as refused:
+        except (StorageFull, StorageUnavailable) as refused:
             form.add_error("attachment", refused.sentence)
         except MessageRefused as refused:
             form.add_error(None, refused.sentence)

@@ -32,6 +32,7 @@ MEDIA = {
     "url": f"https://orgs.example.com/media/{ID}:1w2x3y:Zt4pJc0mW9vQ",
 }
 NO_MEDIA = ErrorExample(404, "not_found", "There is no such file.")
+UNAVAILABLE = refusal(refusals.StorageUnavailable)
 UPLOAD_ERRORS = (
     invalid("file: No file was submitted."),
     invalid("file: This file is not what it says: its content is application/pdf."),
@@ -67,7 +68,11 @@ upload_media = extend_schema(
             MEDIA,
         ),
         **error_responses(
-            *UPLOAD_ERRORS, refusal(refusals.StorageFull), SENDERS_ONLY, ORGANIZATION_NOT_FOUND
+            *UPLOAD_ERRORS,
+            refusal(refusals.StorageFull),
+            UNAVAILABLE,
+            SENDERS_ONLY,
+            ORGANIZATION_NOT_FOUND,
         ),
     },
 )
@@ -114,6 +119,7 @@ read_media_file = extend_schema(
             ORGANIZATION_NOT_FOUND,
             NO_MEDIA,
             ErrorExample(409, "media_not_ready", "This file is not stored here."),
+            UNAVAILABLE,
         ),
     },
 )

@@ -23,7 +23,7 @@ from messaging.api import schema_media as schema
 from messaging.api.serializers import UploadSerializer
 from messaging.media_types import INLINE, UNKNOWN, Mismatch
 from messaging.models import Media
-from messaging.refusals import UnknownMedia
+from messaging.refusals import StorageUnavailable, UnknownMedia
 from messaging.representation import media_json
 from organizations.access import Permission
 from organizations.api.views import CallerView
@@ -105,7 +105,12 @@ def signed_file(request: HttpRequest, signed: str) -> HttpResponse:
     media = Media.objects.filter(public_id=public_id, state=Media.State.READY).first()
     if media is None:
         raise Http404
-    return _file_response(media)
+    try:
+        return _file_response(media)
+    except StorageUnavailable as error:
+        headers = {"Retry-After": str(error.retry_after), "Cache-Control": "no-store"}
+        text = error.sentence
+        return HttpResponse(text, content_type="text/plain", status=error.status, headers=headers)
 
 
 def _find(view: CallerView, organization_id: int, media_id: str) -> Media:

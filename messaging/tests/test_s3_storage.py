@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from moto.server import ThreadedMotoServer
 from PIL import Image
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from messaging import media_files
+from messaging import file_addresses, media_files
 from messaging.models import Media
+from messaging.refusals import StorageUnavailable
 from messaging.tests.support.api import READ, SEND, MessageApi
 from organizations.models import Organization
 from organizations.tests.support.api import olivia
@@ -84,6 +87,80 @@ def test_missing_file_is_not_found_and_can_be_deleted_again(bucket: Any) -> None
     media_files.delete("aa/gone")
 
 
+@pytest.fixture
+def closed_bucket(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Store files in a bucket behind a closed port."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key-of-the-tests")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-tests")
+    media = media_storage.s3(BUCKET, "http://127.0.0.1:1", "eu-west-1", PREFIX)
+    settings.STORAGES = settings.STORAGES | {"media": media}
+
+
+def picture() -> SimpleUploadedFile:
+    content = BytesIO()
+    Image.new("RGB", (8, 8), "red").save(content, "PNG")
+    return SimpleUploadedFile("a.png", content.getvalue(), "image/png")
+
+
+SENTENCE = "The storage of files does not answer at the moment. Try again in a few seconds."
+
+
+@pytest.mark.django_db
+def test_storage_that_does_not_answer_is_503_with_its_own_code(
+    closed_bucket: None,
+    olivia: User,
+    organization: Organization,
+    client: Client,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    api = MessageApi(olivia, organization, SEND, READ)
+    refused = api.upload({"file": picture()})
+    body = {"success": False, "code": "storage_unavailable", "message": SENTENCE}
+    assert (refused.status_code, refused.json(), refused["Retry-After"]) == (503, body, "5")
+    assert not Media.objects.exists()
+    assert "the storage of files failed" in caplog.text
+    assert "secret-of-the-tests" not in caplog.text
+    stored = Media.objects.create(
+        organization=organization, state=Media.State.READY, stored_as="aa/aaa", size=8
+    )
+    assert api.raw(f"media/{stored.public_id}/file").status_code == 503
+    opened = client.get(file_addresses.path_of(stored))
+    assert (opened.status_code, opened.content.decode()) == (503, SENTENCE)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_file_is_deleted_although_the_storage_does_not_answer(
+    closed_bucket: None, olivia: User, organization: Organization
+) -> None:
+    """Its content is deleted later, as it has no row any more."""
+    stored = Media.objects.create(
+        organization=organization, state=Media.State.READY, stored_as="aa/aaa", size=8
+    )
+    api = MessageApi(olivia, organization, SEND)
+    assert api("delete", f"media/{stored.public_id}").status_code == 204
+    assert not Media.objects.exists()
+
+
+@pytest.mark.django_db
+def test_missing_bucket_is_a_storage_that_cannot_be_used(
+    bucket: Any, settings: Settings, endpoint: str
+) -> None:
+    media = media_storage.s3("another-bucket", endpoint, "eu-west-1", PREFIX)
+    settings.STORAGES = settings.STORAGES | {"media": media}
+    with pytest.raises(StorageUnavailable):
+        media_files.save([b"x"], 1)
+
+
+def test_folder_that_cannot_be_written_is_a_storage_that_cannot_be_used(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "media").write_text("no folder")
+    media = media_storage.folder(tmp_path / "media")
+    settings.STORAGES = settings.STORAGES | {"media": media}
+    with pytest.raises(StorageUnavailable):
+        media_files.save([b"x"], 1)
+
+
 @pytest.mark.django_db
 def test_upload_is_stored_in_the_bucket_and_deleted_with_its_row(
     bucket: Any,
@@ -91,13 +168,13 @@ def test_upload_is_stored_in_the_bucket_and_deleted_with_its_row(
     organization: Organization,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    content = BytesIO()
-    Image.new("RGB", (8, 8), "red").save(content, "PNG")
     api = MessageApi(olivia, organization, SEND, READ)
-    file = SimpleUploadedFile("a.png", content.getvalue(), "image/png")
+    file = picture()
+    content = file.read()
+    file.seek(0)
     uploaded = api.upload({"file": file}).json()["id"]
     assert len(names(bucket)) == 1
-    assert api.raw(f"media/{uploaded}/file").content == content.getvalue()
+    assert api.raw(f"media/{uploaded}/file").content == content
     with django_capture_on_commit_callbacks(execute=True):
         assert api("delete", f"media/{uploaded}").status_code == 204
     assert names(bucket) == [] and not Media.objects.exists()

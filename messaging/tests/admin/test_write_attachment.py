@@ -126,6 +126,15 @@ def test_full_storage_is_said_at_the_file(
     assert not Message.objects.exists()
 
 
+def test_storage_that_cannot_be_used_is_said_at_the_file(
+    olga: User, organization: Organization, media_dir: Path
+) -> None:
+    media_dir.write_text("no folder")
+    problems = send(olga, organization, PNG).json()["problems"]
+    assert "does not answer at the moment" in problems["attachment"]
+    assert not Message.objects.exists()
+
+
 def test_file_of_a_refused_message_is_deleted(
     olga: User,
     organization: Organization,
