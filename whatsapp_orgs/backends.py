@@ -79,7 +79,7 @@ def _fail_waiting_clients(pool: Any) -> None:
 
 def _sqlite(folder: Path) -> dict[str, Any]:
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "whatsapp_orgs.sqlite",
         "NAME": folder / "db.sqlite3",
         # For the pool threads (server/handler.py): opening a connection costs more than a query.
         "CONN_MAX_AGE": 60,

@@ -1,0 +1,1 @@
+"""Django's database engine for SQLite, with turns for the writers of one process."""
