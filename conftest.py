@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Generator, Iterator
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +20,6 @@ APPS = (
     *("organizations", "events", "connections", "messaging", "webhooks", "cloud_api"),
     *("monitoring", "whatsapp_orgs"),
 )
-# Where Django's tests on SQLite have their tables.
-MEMORY = "file:memorydb_default?mode=memory&cache=shared"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -92,20 +88,21 @@ def default_language() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
+def django_db_keepdb() -> bool:
+    """Keep the file that is copied below: Django would remove it first."""
+    return connection.vendor == "sqlite"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
     """Start from a copy of a migrated database: the migrations take seconds in each process."""
     options = connection.settings_dict["TEST"]
     # The tables are there.
     options["MIGRATE"] = False
     if connection.vendor == "postgresql":
         options["TEMPLATE"] = TestDatabase(os.environ["DATABASE_URL"], "").template()
-        yield
-        return
-    memory = sqlite3.connect(MEMORY, uri=True)
-    with closing(memory), closing(sqlite3.connect(migrated_database.sqlite_file())) as migrated:
-        migrated.backup(memory)
-        # Open until the end: the database ends with its last connection.
-        yield
+    else:
+        shutil.copyfile(migrated_database.sqlite_file(), options["NAME"])
 
 
 @pytest.fixture(scope="session")

@@ -162,5 +162,6 @@ def test_product_of_tests_ignores_env_file(tmp_path: Path, monkeypatch: pytest.M
     assert "AUTH_SESSIONS_DIR" not in environment
 
 
+@pytest.mark.django_db
 def test_test_of_an_app_has_the_servers_marker(request: pytest.FixtureRequest) -> None:
     assert request.node.get_closest_marker("servers")
