@@ -1,15 +1,19 @@
-"""Helpers that start and control `neonize_companion.py`."""
+"""Helpers that start and control `neonize_companion.py`, by `companion_server.py`."""
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any, TypedDict
@@ -18,28 +22,74 @@ from simulator.process import Simulator
 
 ROOT = Path(__file__).resolve().parents[2]
 
+START_SECONDS = 30.0
+END_SECONDS = 5.0
+
 Event = dict[str, Any]
+
+
+class ForkServer:
+    """Starts companions of a simulator by forks of `companion_server.py`."""
+
+    def __init__(self, environment: tuple[tuple[str, str], ...]) -> None:
+        self._control, other_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(START_SECONDS)
+        with other_end:
+            command = [sys.executable, "-m", "simulator.tests.companion_server"]
+            self._process = subprocess.Popen(
+                [*command, str(other_end.fileno())],
+                cwd=ROOT,
+                # Go reads it from the process's start, so each simulator has its own server.
+                env={**os.environ, **dict(environment)},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[other_end.fileno()],
+            )
+
+    def fork(self, arguments: list[str], descriptors: list[int]) -> int:
+        """Start a companion, and return its pid."""
+        return int(self._ask({"fork": arguments}, descriptors))
+
+    def poll(self, pid: int) -> int | None:
+        """Return the exit code, None while it runs; once it is known, the pid is free."""
+        code: int | None = self._ask({"poll": pid})
+        return code
+
+    def close(self) -> None:
+        """End the server."""
+        self._control.close()
+        self._process.wait(END_SECONDS)
+
+    def _ask(self, request: dict[str, Any], descriptors: Sequence[int] = ()) -> Any:
+        message = json.dumps(request).encode()
+        if descriptors:
+            socket.send_fds(self._control, [message], descriptors)
+        else:
+            self._control.send(message)
+        return json.loads(self._control.recv(64))
+
+
+@cache
+def fork_server(environment: tuple[tuple[str, str], ...]) -> ForkServer:
+    """Return the server for a simulator's environment. It ends with this process."""
+    server = ForkServer(environment)
+    atexit.register(server.close)
+    return server
 
 
 class Companion:
     """A process that runs the real neonize with one client."""
 
     def __init__(self, simulator: Simulator, database: Path) -> None:
-        receiving, sending = os.pipe()
+        self._server = fork_server(tuple(simulator.environment().items()))
         self._events: Queue[Event] = Queue()
         self.seen: list[Event] = []
-        arguments = [str(database), simulator.noise_root.hex(), str(sending)]
-        log = open(database.with_suffix(".log"), "ab")  # noqa: SIM115
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "simulator.tests.neonize_companion", *arguments],
-            cwd=ROOT,
-            env={**os.environ, **simulator.environment()},
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            pass_fds=[sending],
-        )
-        log.close()
+        self._exit_code: int | None = None
+        receiving, sending = os.pipe()
+        commands, self._commands = os.pipe()
+        with open(database.with_suffix(".log"), "ab") as log:
+            descriptors = [commands, log.fileno(), sending]
+            self._pid = self._server.fork([str(database), simulator.noise_root.hex()], descriptors)
+        os.close(commands)
         os.close(sending)
         self._reader = threading.Thread(target=self._read, args=(receiving,), daemon=True)
         self._reader.start()
@@ -66,9 +116,7 @@ class Companion:
 
     def send_command(self, line: str) -> None:
         """Send a command."""
-        assert self.process.stdin
-        self.process.stdin.write(line.encode() + b"\n")
-        self.process.stdin.flush()
+        os.write(self._commands, line.encode() + b"\n")
 
     def chat(self, do: str, **fields: Any) -> None:
         """Send a command about messages."""
@@ -79,12 +127,22 @@ class Companion:
         self.chat("send", to=to, message={"conversation": text})
         return str(self.wait("sent", forbidden=("error",))["id"])
 
+    def wait_for_end(self, seconds: float = END_SECONDS) -> int:
+        """Return the exit code of the process once it has ended."""
+        deadline = time.monotonic() + seconds
+        while self._exit_code is None:
+            self._exit_code = self._server.poll(self._pid)
+            if self._exit_code is None:
+                assert time.monotonic() < deadline, f"it runs for more than {seconds} s"
+                time.sleep(0.01)
+        return self._exit_code
+
     def kill(self) -> None:
         """End the process (SIGKILL)."""
-        self.process.kill()
-        self.process.wait(5)
-        assert self.process.stdin
-        self.process.stdin.close()
+        if self._exit_code is None:
+            os.kill(self._pid, signal.SIGKILL)  # It keeps its pid until it is waited for.
+        self.wait_for_end()
+        os.close(self._commands)
         self._reader.join(5)
 
     def _names(self) -> list[str]:

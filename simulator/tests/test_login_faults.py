@@ -73,7 +73,7 @@ def test_failure_413_aborts_the_process(simulator: Simulator, database: Path) ->
     simulator.control.arm("failure", reason=413)
     with companion(simulator, database) as alice:
         # whatsmeow calls an unset (nil) function that refreshes Messenger's token.
-        assert alice.process.wait(10) == -signal.SIGABRT
+        assert alice.wait_for_end(10) == -signal.SIGABRT
     assert "handleConnectFailure" in database.with_suffix(".log").read_text()
 
 
