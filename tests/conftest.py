@@ -11,9 +11,12 @@ from tests.support.application import Application
 __all__ = ["clear_cache"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """A running product that tests share. Use a new organization in each test."""
+    """A running product that tests share. Use a new organization in each test.
+
+    It ends with the last of `tests/`: else it would use CPU time until all others have run.
+    """
     with Application(tmp_path_factory.mktemp("application")) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""Fixtures: a browser for each module, and a visitor."""
+"""Fixtures: a browser that all tests of this folder share, and a visitor."""
 
 from __future__ import annotations
 
@@ -11,13 +11,21 @@ from tests.browser.visitor import Visitor, launch
 from tests.support.application import Application
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Per module, because its event loop would disturb asynchronous tests.
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    # It ends with this folder, because its event loop would disturb asynchronous tests.
     with sync_playwright() as playwright:
-        chromium = launch(playwright)
-        yield chromium
-        chromium.close()
+        running = launch(playwright)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """The browser, of which each module closes all that it has opened."""
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
 
 
 @pytest.fixture

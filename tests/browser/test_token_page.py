@@ -1,22 +1,15 @@
 """The page that shows a new API token, in a real browser: once, and never again."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.browser.visitor import Visitor, launch
-from tests.support.application import Application
+from tests.browser.visitor import Visitor
 
 
 @pytest.fixture
-def visitor(application: Application) -> Iterator[Visitor]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        visitor = Visitor(browser, application)
-        visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        yield visitor
-        browser.close()
+def visitor(visitor: Visitor) -> Visitor:
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    return visitor
 
 
 def make(visitor: Visitor, name: str) -> str:

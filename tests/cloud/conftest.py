@@ -13,7 +13,7 @@ from tests.cloud.webhooks import SETTINGS
 from tests.support.application import Application
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reachable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     """Return a running product that may send to this machine, and fetch from it."""
     with Application(tmp_path_factory.mktemp("reachable"), (), **SETTINGS) as running:
