@@ -133,7 +133,10 @@ def _in_progress(connection: Connection) -> bool:
     if connection.started_generation < connection.generation:
         return True
     attempt = connection.open_attempt()
-    return connection.has_worker and (attempt is None or attempt.expires_at > timezone.now())
+    if not connection.has_worker:
+        # The next worker finds out whether the phone is linked, and goes on with that login.
+        return attempt is not None and connection.reason == Reason.FINISHING
+    return attempt is None or attempt.expires_at > timezone.now()
 
 
 def _save_request(

@@ -71,6 +71,21 @@ def test_reconnect_replaces_the_pairing_of_a_dead_worker(
     assert attempt.outcome == PairingAttempt.Outcome.CANCELLED
 
 
+def test_reconnect_leaves_an_accepted_code_to_the_next_worker(
+    connection: Connection, actor: Actor, hand: FakeWorker
+) -> None:
+    """Else the login that the phone has just made would be given up for another code."""
+    reconnect(connection, actor)
+    fence, attempt = hand.show_code(connection)
+    actions.record_event(fence, Observation.CODE_ACCEPTED)
+    hand.die()
+    before = everything()
+    assert reconnect(connection, actor).generation == 1
+    assert everything() == before
+    attempt.refresh_from_db()
+    assert attempt.outcome == ""
+
+
 def test_reconnect_replaces_a_pairing_past_its_deadline(
     connection: Connection, actor: Actor, hand: FakeWorker
 ) -> None:
