@@ -21,7 +21,7 @@ from django.db import connections as databases
 from django.utils import timezone
 
 from connections.models import Worker
-from connections.worker.database import Database
+from connections.worker.database import DATABASE_UNAVAILABLE, Database
 from events.notifications import ALL_LOGS_GROUP
 from outbound.client import open_client
 from outbound.policy import webhook_policy
@@ -46,8 +46,9 @@ POLL_SECONDS = 2.0
 STORE_SECONDS = 0.25
 FOLLOW_SECONDS = 5.0
 CLEAN_SECONDS = 300.0
-# A stop waits so long for the requests under way.
+# A stop waits so long for the requests under way, and then for the database.
 CLOSE_SECONDS = 3.0
+RECORD_SECONDS = 1.5
 JOBS_PER_SOCKET = 2
 PARTS_PER_TURN = 10
 # So that no turn lasts for a large part of a lease.
@@ -124,12 +125,15 @@ class WebhookDeliveries:
         await asyncio.gather(*tasks, return_exceptions=True)
         reports = [*self._unrecorded, *(job.take_report() for job in jobs if job.has_report)]
         try:
-            await self._database.run_once(results.record, self._owner, reports)
-            # Also those of a claim whose answer was not waited for.
-            await self._database.run_once(claims.release, self._owner)
+            async with asyncio.timeout(RECORD_SECONDS):
+                await self._database.run_once(results.record, self._owner, reports)
+                # Also those of a claim whose answer was not waited for.
+                await self._database.run_once(claims.release, self._owner)
+                await self._database.run_once(databases.close_all)
+        except (TimeoutError, *DATABASE_UNAVAILABLE):
+            logger.warning("what was delivered last could not be stored; it goes out again")
         finally:
             self._abandon()
-            await self._database.run_once(databases.close_all)
             self._database.close()
             await self._resources.aclose()
 
