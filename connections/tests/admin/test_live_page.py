@@ -360,5 +360,5 @@ def test_uptime_has_a_bar_and_a_row_for_each_day(
     hand.link(connection)
     connection.events.update(at=timezone.now() - timedelta(seconds=30))
     html = text(get(bob, page(connection.organization)))
-    assert html.count('<rect class="up"') == html.count('<th scope="row">') == 30
+    assert html.count('<rect class="up"') == html.count('<th scope="row"><time') == 30
     assert re.search(r"<strong>100 %</strong>\s+of the last 30 days", html)
