@@ -93,8 +93,9 @@ def _first_ready(organization_id: int, last: int, now: datetime) -> tuple[int | 
     media_ready = Q(media=None) | ~Q(media__state=Media.State.PENDING)
     ready = Q(state=State.QUEUED) & due & media_ready
     # Late ones expire with the next maintenance, and hold up nobody until then.
-    in_time = Q(state=State.SENDING) | Q(state=State.QUEUED, expires_at__gt=now)
-    waiting = Message.objects.filter(in_time, organization=organization_id)
+    in_time = Q(state=State.SENDING) | Q(expires_at__gt=now)
+    states = (State.QUEUED, State.SENDING)
+    waiting = Message.objects.filter(in_time, organization=organization_id, state__in=states)
     rows = waiting.annotate(ready=Case(When(ready, then=True), default=False), priority=PRIORITY)
     seen: set[int] = set()
     found: tuple[int | None, int | None] = (None, None)
