@@ -1,11 +1,11 @@
 // The pages about webhooks: they read themselves again every few seconds.
 
+import { offerCopies } from "../connections/shared/copy.js";
 import { showHead } from "../connections/shared/head.js";
 import { LiveSocket } from "../connections/shared/socket.js";
 import { Refresher } from "../messaging/refresh.js";
 import { showTimes } from "../messaging/times.js";
 import { write } from "../messaging/parts.js";
-import { offerCopies } from "./copy.js";
 
 const SESSION_ENDED = 4401;
 const EVERY = 2_000;
