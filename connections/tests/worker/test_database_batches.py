@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, NoReturn
 
 import pytest
@@ -40,6 +40,11 @@ def names() -> set[str]:
 
 async def run_together(database: BatchingDatabase, *functions: Callable[[], Any]) -> list[Any]:
     """Run functions that all wait behind a first one. Return their results and errors."""
+    return await run_behind(database, *map(database.run_once, functions))
+
+
+async def run_behind(database: BatchingDatabase, *calls: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Run calls that all wait behind a first one. Return their results and errors."""
     entered, release = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -48,7 +53,7 @@ async def run_together(database: BatchingDatabase, *functions: Callable[[], Any]
 
     holding = asyncio.create_task(database.run_once(hold))
     await asyncio.to_thread(entered.wait, SECONDS)
-    tasks = [asyncio.create_task(database.run_once(function)) for function in functions]
+    tasks = [asyncio.create_task(call) for call in calls]
     await asyncio.sleep(0)  # All tasks have begun to wait.
     release.set()
     _, *found = await asyncio.gather(holding, *tasks, return_exceptions=True)
@@ -62,20 +67,9 @@ async def test_results_come_in_their_order(database: BatchingDatabase) -> None:
 
 async def test_lanes_take_turns(database: BatchingDatabase) -> None:
     other, order = database.new_lane(), list[str]()
-    entered, release = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        entered.set()
-        assert release.wait(SECONDS)
-
-    holding = asyncio.create_task(database.run_once(hold))
-    await asyncio.to_thread(entered.wait, SECONDS)
     crowd = [database.run_once(order.append, f"crowd {number}") for number in range(4)]
     late = [other.run_once(order.append, f"late {number}") for number in range(2)]
-    tasks = [asyncio.create_task(call) for call in (*crowd, *late)]
-    await asyncio.sleep(0)
-    release.set()
-    await asyncio.gather(holding, *tasks)
+    assert await run_behind(database, *crowd, *late) == [None] * 6
     assert order == ["late 0", "crowd 0", "late 1", "crowd 1", "crowd 2", "crowd 3"]
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from pytest_django import Settings
 
+from connections.tests.support.traffic import traffic_context
 from connections.worker import spools
-from connections.worker.message_port import MessagePort, Record
-from connections.worker.traffic.context import TrafficContext
+from connections.worker.message_port import Record
 from connections.worker.traffic.incoming import IncomingTraffic
 from organizations.encryption import decrypt
 
@@ -40,23 +38,8 @@ def data_dir(tmp_path: Path, settings: Settings) -> Path:
     return tmp_path
 
 
-async def call(function: Any, /, *arguments: object) -> Any:
-    return function(*arguments)
-
-
 def traffic(port: RecordingPort) -> IncomingTraffic:
-    return IncomingTraffic(
-        TrafficContext(
-            port=cast(MessagePort, port),
-            tasks=dict,
-            get_worker=lambda: cast(Any, None),
-            lease_held=lambda: True,
-            db=call,
-            incoming_db=call,
-            to_thread=asyncio.to_thread,
-            stores=cast(Any, None),
-        )
-    )
+    return IncomingTraffic(traffic_context(port))
 
 
 def spool(connection_id: int, *ids: str) -> Path:

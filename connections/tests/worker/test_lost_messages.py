@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from pytest_django import Settings
 
 from connections.actions import Fence
 from connections.stores import StoreDamaged
-from connections.stores.base import MessageSecret, StoreBackend
+from connections.stores.base import MessageSecret
+from connections.tests.support.traffic import traffic_context
 from connections.worker import spools
-from connections.worker.message_port import MessagePort, Record, StoredSecret
+from connections.worker.message_port import Record, StoredSecret
 from connections.worker.traffic import lost
-from connections.worker.traffic.context import TrafficContext
 from connections.worker.traffic.incoming import IncomingTraffic
 from connections.worker.traffic.lost import LostMessages
 
@@ -59,19 +57,7 @@ class Recorder:
     async def find(self) -> None:
         """Compare before a login."""
 
-        async def call(function: Any, /, *arguments: object) -> Any:
-            return function(*arguments)
-
-        context = TrafficContext(
-            port=cast(MessagePort, self),
-            tasks=dict,
-            get_worker=lambda: cast(Any, None),
-            lease_held=lambda: True,
-            db=call,
-            incoming_db=call,
-            to_thread=asyncio.to_thread,
-            stores=cast(StoreBackend, self),
-        )
+        context = traffic_context(self, self)
         await LostMessages(context, IncomingTraffic(context)).find_before_login(FENCE, STORE)
 
 
