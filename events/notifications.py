@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -26,7 +27,7 @@ class _Appended:
     organization_id: int
 
     def __call__(self) -> None:
-        async_to_sync(_send)(self.organization_id)
+        async_to_sync(_send)(self.organization_id, log_group(self.organization_id), ALL_LOGS_GROUP)
 
 
 def notify_appended(organization_id: int) -> None:
@@ -39,11 +40,16 @@ def notify_appended(organization_id: int) -> None:
         transaction.on_commit(callback)
 
 
-async def _send(organization_id: int) -> None:
+def wake_workers(organization_id: int | None) -> None:
+    """Let workers look, on commit, for what is due in an organization; None: everywhere."""
+    transaction.on_commit(partial(async_to_sync(_send), organization_id, ALL_LOGS_GROUP))
+
+
+async def _send(organization_id: int | None, *groups: str) -> None:
     layer = get_channel_layer()
     assert layer is not None, "CHANNEL_LAYERS has no default layer"
     message = {"type": "log.appended", "organization": organization_id}
-    for group in (log_group(organization_id), ALL_LOGS_GROUP):
+    for group in groups:
         try:
             await layer.group_send(group, message)
         except Exception:

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from events.models import EventCounter
+from events.notifications import wake_workers
 from organizations.access import Actor
 from organizations.audit import Action, log_audit
 from organizations.models import Organization
@@ -24,7 +25,6 @@ from webhooks.actions.states import change_state
 from webhooks.formats import FORMATS, new_verify_token
 from webhooks.models import Cursor, Endpoint
 from webhooks.rights import Right, lock_and_require
-from webhooks.wake import wake_workers
 
 OLD_SECRET_LASTS = timedelta(hours=24)
 CURSORS_AT_ONCE = 1000

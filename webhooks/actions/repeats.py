@@ -10,6 +10,7 @@ from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from events.models import Event
+from events.notifications import wake_workers
 from organizations.access import Actor
 from organizations.audit import Action, log_audit
 from organizations.models import Organization
@@ -18,7 +19,6 @@ from webhooks.actions.endpoints import lock_endpoint
 from webhooks.formats import TEST_TYPE
 from webhooks.models import Cursor, Delivery, Endpoint
 from webhooks.rights import Right
-from webhooks.wake import wake_workers
 
 BY_HAND_AT_ONCE = 20
 """Tests and deliveries sent again of one endpoint that may be on their way."""
