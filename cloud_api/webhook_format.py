@@ -31,6 +31,8 @@ class CloudFormat(Format):
 
     name = "cloud"
     has_verify_token = True
+    # Meta's header has room for one signature: a new secret signs at once.
+    signs_twice = False
 
     def new_secret(self) -> str:
         # As long as Meta's app secrets.
@@ -48,7 +50,6 @@ class CloudFormat(Format):
     def sign(
         self, request: OutgoingRequest, endpoint: Endpoint, webhook_id: str, at: datetime
     ) -> dict[str, str]:
-        # Meta's header has room for one signature: a new secret signs at once.
         secret = endpoint.secrets_at(at)[0].encode()
         signature = hmac.new(secret, request.body, hashlib.sha256).hexdigest()
         return {"x-hub-signature-256": f"sha256={signature}"}

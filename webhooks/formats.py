@@ -37,6 +37,8 @@ class Format:
 
     name = ""
     has_verify_token = False
+    signs_twice = True
+    """Whether the old secret signs, too, while a new one is passed on."""
 
     def new_secret(self) -> str:
         """Return a new secret for an endpoint."""

@@ -157,13 +157,17 @@ def _change(endpoint: Endpoint, actor: Actor, changes: dict[str, object]) -> End
 
 @transaction.atomic
 def rotate(endpoint: Endpoint, actor: Actor) -> Created:
-    """Give an endpoint a new secret, and return it. The old one signs, too, for a day.
+    """Give an endpoint a new secret, and return it.
 
+    The old one signs, too, for a day, if the format has room for both signatures.
     Raises PermissionDenied and Endpoint.DoesNotExist.
     """
     locked = lock_endpoint(endpoint, actor, Right.EDIT)
-    locked.old_secret, locked.secret = locked.secret, FORMATS[locked.format].new_secret()
-    locked.old_secret_until = timezone.now() + OLD_SECRET_LASTS
+    form = FORMATS[locked.format]
+    if form.signs_twice:
+        locked.old_secret = locked.secret
+        locked.old_secret_until = timezone.now() + OLD_SECRET_LASTS
+    locked.secret = form.new_secret()
     locked.revision += 1
     locked.save(update_fields=["secret", "old_secret", "old_secret_until", "revision"])
     log_audit(Action.WEBHOOK_SECRET_ROTATED, locked.organization, actor, locked.host)

@@ -19,6 +19,7 @@ from webhooks.admin import catcher
 from webhooks.admin.forms import EndpointForm
 from webhooks.admin.page import READ, ask, page_view, render
 from webhooks.admin.place import Place, find_endpoint, find_place
+from webhooks.formats import FORMATS
 from webhooks.models import Endpoint
 from webhooks.rights import Right
 from webhooks.sentences import state_sentence
@@ -74,11 +75,17 @@ def rotate_view(
         created = endpoints.rotate(endpoint, caller_of(request).actor)
         catcher.pass_on(created)
         return show_secret(request, place, created, _("The secret is new."))
-    effects = [
-        _("The new secret is shown once, on the next page."),
-        _("For 24 hours each event carries two signatures, with the new and with the old secret."),
-        _("Give your software the new secret within that time."),
-    ]
+    effects = [_("The new secret is shown once, on the next page.")]
+    if FORMATS[endpoint.format].signs_twice:
+        effects += [
+            _(
+                "For 24 hours each event carries two signatures, with the new and with the old "
+                "secret."
+            ),
+            _("Give your software the new secret within that time."),
+        ]
+    else:
+        effects.append(_("It signs at once: until your software knows it, events are refused."))
     return ask(
         request,
         place,

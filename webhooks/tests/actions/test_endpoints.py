@@ -99,6 +99,17 @@ def test_there_are_only_so_many(organization: Organization, settings: Any) -> No
     make_endpoint(organization, URL)
 
 
+def test_old_secret_ends_at_once_where_there_is_room_for_one_signature(
+    organization: Organization,
+) -> None:
+    endpoint = make_endpoint(organization, URL)
+    Endpoint.objects.update(format="cloud")
+    endpoints.rotate(endpoint, THE_TESTS)
+    rotated = reread(endpoint)
+    assert rotated.secret != endpoint.secret
+    assert (rotated.old_secret, rotated.old_secret_until) == (None, None)
+
+
 def test_rotated_secret_is_new_and_the_old_one_lasts_a_day(organization: Organization) -> None:
     endpoint = make_endpoint(organization, URL)
     rotated = endpoints.rotate(endpoint, THE_TESTS)
