@@ -196,6 +196,8 @@ class ReconnectingRedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
             "address": url,
             "retry": Retry(NoBackoff(), 0),
             "socket_connect_timeout": TIMEOUT_SECONDS,
+            # Ends a command whose cancellation was lost: see `_cancellable`.
+            "socket_timeout": TIMEOUT_SECONDS,
             "health_check_interval": 10,
             **keepalive(url),
         }

@@ -6,12 +6,13 @@ import asyncio
 import pickle
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis as Client
+from redis.asyncio.connection import Connection
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
 from redis.retry import Retry
@@ -19,7 +20,11 @@ from redis.retry import Retry
 from connections import broadcast
 from tests.support.services import Redis
 from whatsapp_orgs import backends
-from whatsapp_orgs.server.redis_layer import FaultTolerantRedisCache, ReconnectingRedisLayer
+from whatsapp_orgs.server.redis_layer import (
+    TIMEOUT_SECONDS,
+    FaultTolerantRedisCache,
+    ReconnectingRedisLayer,
+)
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -194,6 +199,27 @@ async def test_send_returns_soon_while_redis_is_silent(
     finally:
         redis.process.send_signal(signal.SIGCONT)
     await assert_receives(layer, channel, layer)
+
+
+async def test_send_returns_soon_after_a_stall_while_redis_is_silent(
+    layer: ReconnectingRedisLayer, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine the time-out may come in the moment in which a command has been written."""
+    await member(layer)
+    await layer.group_send(GROUP, {"type": "word"})
+    write = Connection._send_packed_command
+
+    async def stalled(self: Connection, command: Iterable[bytes]) -> None:
+        time.sleep(1.1 * TIMEOUT_SECONDS)
+        await write(self, command)
+
+    assert redis.process is not None
+    redis.process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(Connection, "_send_packed_command", stalled)
+    try:
+        assert await seconds_of(layer.group_send(GROUP, {"type": "word"})) < MAX_DELAY
+    finally:
+        redis.process.send_signal(signal.SIGCONT)
 
 
 async def test_closed_channels_leave_no_state(layer: ReconnectingRedisLayer) -> None:
