@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -35,50 +35,59 @@ class NewEvent:
     at: datetime = field(default_factory=timezone.now)
 
 
-def append(organization_id: int, events: Iterable[NewEvent]) -> list[Event]:
-    """Append events to an organization's log, within the caller's transaction.
+def append(organization_id: int, events: Iterable[NewEvent]) -> None:
+    """Append events to an organization's log, within the caller's transaction."""
+    append_all({organization_id: list(events)})
 
-    Callers that write several organizations in one transaction go by their ids, upwards, so that
-    two of them never wait for each other.
+
+def append_all(events: Mapping[int, Sequence[NewEvent]]) -> None:
+    """Append events to the logs of organizations, by id, within the caller's transaction.
+
+    The counters are locked by their ids, upwards, so that two callers never wait for each other.
     """
-    new = list(events)
+    new = {organization_id: found for organization_id, found in events.items() if found}
     if not new:
-        return []
+        return
     assert transaction.get_connection().in_atomic_block, "append belongs into a transaction"
-    last = _reserve(organization_id, len(new))
-    rows = [
+    last = _lock(new)
+    Event.objects.bulk_create(
         Event(
             organization_id=organization_id,
-            sequence=last + number,
+            sequence=last[organization_id] + number,
             type=event.type,
             at=event.at,
             subject=event.subject,
             data=event.data,
         )
-        for number, event in enumerate(new, start=1)
-    ]
-    Event.objects.bulk_create(rows)
-    notifications.notify_appended(organization_id)
-    return rows
-
-
-def _reserve(organization_id: int, count: int) -> int:
-    """Lock the counter and raise it. Return the sequence before the first new event."""
-    before = lock(organization_id)
-    EventCounter.objects.filter(organization=organization_id).update(last=before + count)
-    return before
+        for organization_id in sorted(new)
+        for number, event in enumerate(new[organization_id], start=1)
+    )
+    by_count: dict[int, list[int]] = {}
+    for organization_id, found in new.items():
+        by_count.setdefault(len(found), []).append(organization_id)
+    for count, organization_ids in by_count.items():
+        counters = EventCounter.objects.filter(organization__in=organization_ids)
+        counters.update(last=F("last") + count)
+    notifications.notify_appended(new)
 
 
 def lock(organization_id: int) -> int:
     """Lock an organization's log until the transaction ends. Return its newest sequence."""
-    counters = EventCounter.objects.select_for_update().filter(organization=organization_id)
-    counter = counters.first()
-    if counter is None:
+    return _lock([organization_id])[organization_id]
+
+
+def _lock(organization_ids: Collection[int]) -> dict[int, int]:
+    """Lock the counters of organizations. Return the sequence of each one's newest event."""
+    counters = EventCounter.objects.select_for_update().filter(organization__in=organization_ids)
+    rows = counters.order_by("pk").values_list("pk", "last")
+    last = dict(rows)
+    if missing := [found for found in organization_ids if found not in last]:
         EventCounter.objects.bulk_create(
-            [EventCounter(organization_id=organization_id)], ignore_conflicts=True
+            [EventCounter(organization_id=found) for found in sorted(missing)],
+            ignore_conflicts=True,
         )
-        counter = counters.get()
-    return counter.last
+        last = dict(rows.all())
+    return last
 
 
 def read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,32 +25,43 @@ def log_group(organization_id: int) -> str:
 
 @dataclass(frozen=True)
 class _Appended:
-    organization_id: int
+    organization_ids: tuple[int, ...]
 
     def __call__(self) -> None:
-        async_to_sync(_send)(self.organization_id, log_group(self.organization_id), ALL_LOGS_GROUP)
+        messages = [
+            (group, organization_id)
+            for organization_id in self.organization_ids
+            for group in (log_group(organization_id), ALL_LOGS_GROUP)
+        ]
+        async_to_sync(_send)(*messages)
 
 
-def notify_appended(organization_id: int) -> None:
+def notify_appended(organization_ids: Iterable[int]) -> None:
     """Notify readers on commit, once for each organization of a transaction."""
-    callback, database = _Appended(organization_id), transaction.get_connection()
+    database = transaction.get_connection()
     # A callback of another savepoint may be dropped with it.
     savepoints = set(database.savepoint_ids)
-    pending = database.run_on_commit
-    if not any(found == callback and ids == savepoints for ids, found, _ in pending):
-        transaction.on_commit(callback)
+    pending = {
+        organization_id
+        for ids, found, _ in database.run_on_commit
+        if isinstance(found, _Appended) and ids == savepoints
+        for organization_id in found.organization_ids
+    }
+    if new := tuple(found for found in organization_ids if found not in pending):
+        transaction.on_commit(_Appended(new))
 
 
 def wake_workers(organization_id: int | None) -> None:
     """Let workers look, on commit, for what is due in an organization; None: everywhere."""
-    transaction.on_commit(partial(async_to_sync(_send), organization_id, ALL_LOGS_GROUP))
+    transaction.on_commit(partial(async_to_sync(_send), (ALL_LOGS_GROUP, organization_id)))
 
 
-async def _send(organization_id: int | None, *groups: str) -> None:
+async def _send(*messages: tuple[str, int | None]) -> None:
+    """Send each group the organization whose log has grown."""
     layer = get_channel_layer()
     assert layer is not None, "CHANNEL_LAYERS has no default layer"
-    message = {"type": "log.appended", "organization": organization_id}
-    for group in groups:
+    for group, organization_id in messages:
+        message = {"type": "log.appended", "organization": organization_id}
         try:
             await layer.group_send(group, message)
         except Exception:

@@ -23,22 +23,22 @@ from messaging.actions import media as media_actions
 class Messages:
     """Stores what comes in, and says what goes out. See `MessagePort`."""
 
-    def store_incoming(self, connection_id: int, records: Sequence[Record]) -> None:
-        incoming.store(connection_id, records)
+    def store_incoming(self, batches: Sequence[tuple[int, Sequence[Record]]]) -> None:
+        incoming.store(batches)
 
     def with_outgoing(self, connection_ids: Collection[int]) -> Mapping[int, datetime]:
         return dispatch.with_outgoing(connection_ids)
 
-    def take_outgoing(self, fence: Fence) -> Outgoing | None:
-        return dispatch.take(fence)
+    def take_outgoing(self, fences: Sequence[Fence]) -> Mapping[int, Outgoing | None]:
+        return dispatch.take(fences)
 
     def record_resolved(
         self, outgoing: Outgoing, found: Mapping[str, str] | None, error: str
     ) -> Outgoing | None:
         return outcomes.record_resolved(outgoing, found, error)
 
-    def record_outcome(self, outcome: SendOutcome) -> None:
-        outcomes.record(outcome)
+    def record_outcomes(self, found: Sequence[SendOutcome]) -> None:
+        outcomes.record(found)
 
     def interrupted(self, worker_id: int, in_flight: Collection[int]) -> list[Interrupted]:
         return outcomes.interrupted(worker_id, in_flight)

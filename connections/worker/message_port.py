@@ -1,7 +1,7 @@
 """What the worker needs to know of messages: it moves them, and does not know what they are.
 
 The commands that start a worker hand it an implementation (`messaging.port`). All methods are
-blocking and use the database; each does one transaction for each organization.
+blocking and use the database. What is stored a second time changes nothing.
 """
 
 from __future__ import annotations
@@ -103,16 +103,17 @@ class StoredSecret:
 class MessagePort(Protocol):
     """Stores what comes in, and says what goes out."""
 
-    def store_incoming(self, connection_id: int, records: Sequence[Record]) -> None:
-        """Store records of one organization, each once."""
+    def store_incoming(self, batches: Sequence[tuple[int, Sequence[Record]]]) -> None:
+        """Store records of organizations, each once."""
 
     def with_outgoing(self, connection_ids: Collection[int]) -> Mapping[int, datetime]:
         """Return those of these connections in which a message waits, and when one may leave."""
 
-    def take_outgoing(self, fence: Fence) -> Outgoing | None:
-        """Mark the next message of a connection as being sent, and return it.
+    def take_outgoing(self, fences: Sequence[Fence]) -> Mapping[int, Outgoing | None]:
+        """Mark the next message of each of these connections as being sent, and return them.
 
-        None when nothing is due: nothing waits, or pacing says later. Raises Superseded.
+        By connection. None: nothing is due, as nothing waits, or as pacing says later. Not there:
+        it can be tried again at once.
         """
 
     def record_resolved(
@@ -120,8 +121,8 @@ class MessagePort(Protocol):
     ) -> Outgoing | None:
         """Store what WhatsApp said about a number. Return what to send, None for nothing."""
 
-    def record_outcome(self, outcome: SendOutcome) -> None:
-        """Store the outcome of a message."""
+    def record_outcomes(self, found: Sequence[SendOutcome]) -> None:
+        """Store the outcomes of messages."""
 
     def interrupted(self, worker_id: int, in_flight: Collection[int]) -> list[Interrupted]:
         """Return messages of this worker's or of nobody's connections that nobody follows."""

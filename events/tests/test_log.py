@@ -35,6 +35,16 @@ def test_events_are_numbered_from_one_in_each_organization(organization: Organiz
     assert log.last_sequence(organization.pk) == 3
 
 
+def test_events_of_several_organizations_are_numbered_in_each(organization: Organization) -> None:
+    other = Organization.objects.create(name="Farmácia")
+    append(other, received("a"))
+    with transaction.atomic():
+        log.append_all({other.pk: [received("b"), received("c")], organization.pk: [received("d")]})
+    assert [event.sequence for event in log.read(other.pk, 0, 10)] == [1, 2, 3]
+    assert [event.sequence for event in log.read(organization.pk, 0, 10)] == [1]
+    assert (log.last_sequence(other.pk), log.last_sequence(organization.pk)) == (3, 1)
+
+
 def test_sequence_of_a_rolled_back_transaction_is_used_again(organization: Organization) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         log.append(organization.pk, [received("a")])

@@ -1,9 +1,9 @@
-"""Chooses the next message of an organization: pacing, replies first, first in, first out."""
+"""Chooses the next message of organizations: pacing, replies first, first in, first out."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,13 +12,15 @@ from django.db import transaction
 from django.db.models import Case, Exists, OuterRef, Q, When
 from django.utils import timezone
 
-from connections.actions import Fence, Superseded
+from connections.actions import Fence
 from connections.models import Connection
 from connections.worker.message_port import Outgoing
-from messaging.actions import outboxes, statuses
+from messaging.actions import statuses
 from messaging.actions.contacts import jid_of
+from messaging.actions.outboxes import follow, is_behind
+from messaging.actions.row_updates import save_rows
 from messaging.limits import is_day_full
-from messaging.models import Media, Message, MessagingSettings, Outbox
+from messaging.models import Contact, Media, Message, MessagingSettings, Outbox
 from messaging.text_links import first_link
 
 State = Message.State
@@ -27,6 +29,7 @@ VOICE_TYPE = "audio/ogg; codecs=opus"
 MINUTE = timedelta(minutes=1)
 # How long an answer about a number counts.
 RESOLVED_FOR = timedelta(days=7)
+LOOKED_AT_FIRST = 50
 
 REPLY, KNOWN, NEW = range(3)
 PRIORITY = Case(
@@ -45,42 +48,69 @@ def with_outgoing(connection_ids: Collection[int]) -> dict[int, datetime]:
 
 
 @transaction.atomic
-def take(fence: Fence) -> Outgoing | None:
-    """Mark the next message of an organization as being sent, and return it; None for nothing.
+def take(fences: Sequence[Fence]) -> dict[int, Outgoing | None]:
+    """Mark the next message of each of these connections as being sent, and return them.
 
-    Raises Superseded when another worker owns the connection.
+    By connection. None: nothing may leave now, or another worker owns the connection. Not there:
+    somebody else writes messages of it at this moment, so it can be tried again at once.
     """
-    owned = Connection.objects.select_for_update().filter(pk=fence.connection_id, claim=fence.claim)
-    connection = owned.first()
-    if connection is None:
-        raise Superseded
-    outbox = outboxes.lock_linked(connection)
-    if outbox.store_name != connection.store_name:
-        return None  # More waits than one call fails or holds.
-    message = _next_message(connection.pk, outbox)
-    if message is None:
-        return None
-    _mark_sending(message, outbox, connection, fence)
-    return outgoing_of(message, fence)
+    by_id = {fence.connection_id: fence for fence in fences}
+    rows = Connection.objects.select_for_update(skip_locked=True).filter(pk__in=by_id)
+    connections = {found.pk: found for found in rows.order_by("pk")}
+    owned = {pk: row for pk, row in connections.items() if row.claim == by_id[pk].claim}
+    taken: dict[int, Outgoing | None] = dict.fromkeys(connections.keys() - owned.keys())
+    outboxes = _lock_outboxes(owned)
+    # More waits than one call fails or holds where the store is still the one before.
+    present = [box for pk, box in outboxes.items() if box.store_name == owned[pk].store_name]
+    messages = _next_messages(present)
+    _mark_sending(messages, owned, outboxes)
+    taken |= dict.fromkeys(outboxes)
+    return taken | {
+        message.organization_id: outgoing_of(message, by_id[message.organization_id])
+        for message in messages
+    }
 
 
-def _next_message(organization_id: int, outbox: Outbox) -> Message | None:
-    """Return the message that may leave now, if there is one."""
+def _lock_outboxes(connections: Mapping[int, Connection]) -> dict[int, Outbox]:
+    """Lock the outboxes of connections, and bring them to the present link."""
+    rows = Outbox.objects.select_for_update(skip_locked=True).filter(pk__in=connections)
+    outboxes = {found.pk: found for found in rows.order_by("pk")}
+    behind = [found for pk, found in outboxes.items() if is_behind(found, connections[pk])]
+    if behind:
+        # One at a time, as that may take a second.
+        follow(behind[0], connections[behind[0].pk])
+        outboxes = {behind[0].pk: behind[0]}
+    return outboxes
+
+
+def _next_messages(outboxes: Collection[Outbox]) -> list[Message]:
+    """Return the message of each organization that may leave now, where there is one."""
     now = timezone.now()
-    own = MessagingSettings.of(organization_id)
-    if own.sending_stopped_at is not None or outbox.next_send_at > now:
-        return None
-    if free_at := _minute_full_until(organization_id, own.per_minute):
-        outbox.next_send_at = free_at
-        outbox.save(update_fields=["next_send_at"])
-        return None
+    settings_of = MessagingSettings.of_all([outbox.pk for outbox in outboxes])
+    free = [
+        outbox
+        for outbox in outboxes
+        if settings_of[outbox.pk].sending_stopped_at is None and outbox.next_send_at <= now
+    ]
+    full = _full_minutes({found.pk: settings_of[found.pk].per_minute for found in free})
+    chosen = []
+    for outbox in free:
+        if outbox.pk in full:
+            outbox.next_send_at = full[outbox.pk]
+            outbox.save(update_fields=["next_send_at"])
+        elif (message_id := _choose(outbox, settings_of[outbox.pk], now)) is not None:
+            chosen.append(message_id)
+    found = Message.objects.filter(pk__in=chosen).select_related("contact", "media")
+    return list(found.order_by("organization"))
+
+
+def _choose(outbox: Outbox, own: MessagingSettings, now: datetime) -> int | None:
+    """Return the id of an organization's message that may leave now, None for none."""
     last = REPLY if outbox.answers_only_until else NEW
-    message_id, priority = _first_ready(organization_id, last, now)
+    message_id, priority = _first_ready(outbox.pk, last, now)
     if priority == NEW and is_day_full(own):
-        message_id, _ = _first_ready(organization_id, KNOWN, now)
-    if message_id is None:
-        return None
-    return Message.objects.select_related("contact", "media").get(pk=message_id)
+        message_id, _ = _first_ready(outbox.pk, KNOWN, now)
+    return message_id
 
 
 def _first_ready(organization_id: int, last: int, now: datetime) -> tuple[int | None, int | None]:
@@ -97,11 +127,21 @@ def _first_ready(organization_id: int, last: int, now: datetime) -> tuple[int | 
     states = (State.QUEUED, State.SENDING)
     waiting = Message.objects.filter(in_time, organization=organization_id, state__in=states)
     rows = waiting.annotate(ready=Case(When(ready, then=True), default=False), priority=PRIORITY)
+    columns = rows.order_by("pk").values_list("pk", "contact", "ready", "priority")
+    # An answer is mostly among the first, and then the others need not be read.
+    first = list(columns[:LOOKED_AT_FIRST])
+    found = _best(first, last)
+    if len(first) < LOOKED_AT_FIRST or found[1] == REPLY:
+        return found
+    return _best(list(columns), last)
+
+
+def _best(rows: Iterable[tuple[int, int, bool, int]], last: int) -> tuple[int | None, int | None]:
+    """Return the id and the priority of the first ready message of the best priority."""
     seen: set[int] = set()
     found: tuple[int | None, int | None] = (None, None)
     priority = last + 1
-    for message in rows.order_by("pk").values_list("pk", "contact", "ready", "priority"):
-        message_id, contact_id, is_ready, own = message
+    for message_id, contact_id, is_ready, own in rows:
         if contact_id in seen:
             continue
         seen.add(contact_id)
@@ -112,32 +152,57 @@ def _first_ready(organization_id: int, last: int, now: datetime) -> tuple[int | 
     return found
 
 
-def _minute_full_until(organization_id: int, limit: int) -> datetime | None:
-    """Return when the next message may leave, if `limit` have left within a minute."""
-    since = timezone.now() - MINUTE
+def _full_minutes(limits: Mapping[int, int]) -> dict[int, datetime]:
+    """Return the organizations of which as many left within a minute as their limits allow.
+
+    With the time when the next may leave. `limits`: messages for a minute, 0 for no limit.
+    """
+    limited = {pk: limit for pk, limit in limits.items() if limit}
+    if not limited:
+        return {}
     left = Message.objects.filter(
-        organization=organization_id, direction=Message.Direction.OUT, sending_at__gt=since
+        organization__in=limited,
+        direction=Message.Direction.OUT,
+        sending_at__gt=timezone.now() - MINUTE,
     )
-    times = left.order_by("-sending_at").values_list("sending_at", flat=True)
-    oldest = list(times[limit - 1 : limit]) if limit else []
-    return oldest[0] + MINUTE if oldest and oldest[0] else None
+    times: dict[int, list[datetime]] = {}
+    for pk, at in left.order_by("-sending_at").values_list("organization", "sending_at"):
+        if at is not None:
+            times.setdefault(pk, []).append(at)
+    return {
+        pk: found[limited[pk] - 1] + MINUTE
+        for pk, found in times.items()
+        if len(found) >= limited[pk]
+    }
 
 
-def _mark_sending(message: Message, outbox: Outbox, connection: Connection, fence: Fence) -> None:
-    """Write down durably that a message is about to be handed to the library."""
+def _mark_sending(
+    messages: Sequence[Message],
+    connections: Mapping[int, Connection],
+    outboxes: Mapping[int, Outbox],
+) -> None:
+    """Write down durably that messages are about to be handed to the library."""
+    if not messages:
+        return
     now = timezone.now()
-    contact = message.contact
-    gap = settings.MESSAGE_GAP_SECONDS
-    if not contact.known:
-        gap = settings.NEW_RECIPIENT_GAP_SECONDS
-        contact.first_written_at = now
-        contact.save(update_fields=["first_written_at"])
-    statuses.set_state(message, State.SENDING, at=now)
-    message.tries += 1
-    message.claim, message.number = fence.claim, connection.number
-    message.save(update_fields=[*statuses.FIELDS, "tries", "claim", "number"])
-    outbox.next_send_at = now + timedelta(seconds=gap * random.uniform(0.5, 1.5))
-    outbox.save(update_fields=["next_send_at"])
+    new = [message.contact for message in messages if not message.contact.known]
+    for message in messages:
+        gap = settings.MESSAGE_GAP_SECONDS
+        if message.contact in new:
+            gap = settings.NEW_RECIPIENT_GAP_SECONDS
+        outbox = outboxes[message.organization_id]
+        outbox.next_send_at = now + timedelta(seconds=gap * random.uniform(0.5, 1.5))
+        connection = connections[message.organization_id]
+        statuses.set_state(message, State.SENDING, at=now)
+        message.tries += 1
+        message.claim, message.number = connection.claim, connection.number
+    if new:
+        ids = [contact.pk for contact in new]
+        Contact.objects.filter(pk__in=ids).update(first_written_at=now)
+        for contact in new:
+            contact.first_written_at = now
+    save_rows(messages, [*statuses.FIELDS, "tries", "claim", "number"])
+    save_rows([outboxes[found.organization_id] for found in messages], ["next_send_at"])
 
 
 def outgoing_of(message: Message, fence: Fence) -> Outgoing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 Record = Mapping[str, Any]
 
+Batch = tuple[int, Sequence[Record]]
+"""An organization, and records of its spools."""
+
 State = Message.State
 Direction = Message.Direction
 
@@ -51,35 +54,41 @@ MAX_SIZE = 2**63 - 1
 
 
 @transaction.atomic
-def store(organization_id: int, records: Sequence[Record]) -> None:
-    """Store records of one organization, as the host process spools them, in their order.
+def store(batches: Sequence[Batch]) -> None:
+    """Store records of organizations, as host processes spool them, in their order.
 
     A record that was stored before changes nothing, so a spool may be read again after a crash.
     An organization that is deleted meanwhile loses its records with everything else.
     """
-    if outboxes.lock(organization_id) is None:
-        return
-    for record in records:
-        if record["kind"] in ("unparsed", "broken"):
-            # Neither the library's event nor the damaged line is logged: they hold texts.
-            logger.error(
-                "a record cannot be read",
-                extra={"organization": organization_id, "record": record["kind"]},
-            )
-    messages = [found for found in records if found["kind"] in ("message", "undecryptable")]
-    if messages:
-        _store_messages(organization_id, messages)
-    repeated = [found for found in records if found["kind"] == "repeated"]
-    log.append(organization_id, lost.record_repeated(organization_id, repeated))
-    receipts.apply(organization_id, [found for found in records if found["kind"] == "receipt"])
+    records: dict[int, list[Record]] = {}
+    for organization_id, found in batches:
+        records.setdefault(organization_id, []).extend(found)
+    locked = {pk: records[pk] for pk in sorted(outboxes.lock_all(records))}
+    events = {pk: _store_messages(pk, found) for pk, found in locked.items()}
+    log.append_all(events)
+    receipts.apply({pk: _of_kind(found, "receipt") for pk, found in locked.items()})
 
 
-def _store_messages(organization_id: int, records: Sequence[Record]) -> None:
-    inbox = _Inbox(organization_id, records)
-    for record in inbox.messages:
-        inbox.store(record)
-    inbox.save()
-    log.append(organization_id, inbox.events)
+def _store_messages(organization_id: int, records: Sequence[Record]) -> list[NewEvent]:
+    """Store an organization's messages, and those that were lost. Return their events."""
+    for record in _of_kind(records, "unparsed", "broken"):
+        # Neither the library's event nor the damaged line is logged: they hold texts.
+        logger.error(
+            "a record cannot be read",
+            extra={"organization": organization_id, "record": record["kind"]},
+        )
+    events: list[NewEvent] = []
+    if messages := _of_kind(records, "message", "undecryptable"):
+        inbox = _Inbox(organization_id, messages)
+        for record in inbox.messages:
+            inbox.store(record)
+        inbox.save()
+        events += inbox.events
+    return events + lost.record_repeated(organization_id, _of_kind(records, "repeated"))
+
+
+def _of_kind(records: Iterable[Record], *kinds: str) -> list[Record]:
+    return [record for record in records if record["kind"] in kinds]
 
 
 class _Inbox:

@@ -8,6 +8,7 @@ after it the counter of the log. `messaging/organization_deletion.py` takes all 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.utils import timezone
@@ -32,12 +33,22 @@ def lock(organization_id: int) -> Outbox | None:
 
     None when the organization was deleted.
     """
-    outboxes = Outbox.objects.select_for_update().filter(organization=organization_id)
-    outbox = outboxes.first()
-    if outbox is None and Organization.objects.filter(pk=organization_id).exists():
-        Outbox.objects.bulk_create([_new(organization_id)], ignore_conflicts=True)
-        outbox = outboxes.first()
-    return outbox
+    return lock_all([organization_id]).get(organization_id)
+
+
+def lock_all(organization_ids: Collection[int]) -> dict[int, Outbox]:
+    """Lock the messages of organizations, and return their outboxes; none for deleted ones.
+
+    They are locked by their ids, upwards, so that two callers never wait for each other.
+    """
+    rows = Outbox.objects.select_for_update().filter(organization__in=organization_ids)
+    found = {outbox.pk: outbox for outbox in rows.order_by("pk")}
+    if len(found) < len(organization_ids):
+        existing = Organization.objects.filter(pk__in=set(organization_ids) - set(found))
+        missing = sorted(existing.values_list("pk", flat=True))
+        Outbox.objects.bulk_create(map(_new, missing), ignore_conflicts=True)
+        found |= {outbox.pk: outbox for outbox in rows.filter(pk__in=missing).order_by("pk")}
+    return found
 
 
 def lock_for_sender(organization_id: int, actor: Actor) -> Organization:
@@ -68,17 +79,30 @@ def _new(organization_id: int) -> Outbox:
 def lock_linked(connection: Connection) -> Outbox:
     """Lock the messages of a connection whose row is locked; bring the outbox to its link.
 
-    While very many messages wait, that takes several calls; until then the outbox has the store of
-    the link before.
+    See `follow`.
     """
     outbox = lock(connection.pk)
     assert outbox is not None, "the connection's row keeps its organization"
-    is_new = connection.store_name not in ("", outbox.store_name)  # "": there is no link
-    if is_new and _follow_new_link(connection, outbox):
+    if is_behind(outbox, connection):
+        follow(outbox, connection)
+    return outbox
+
+
+def is_behind(outbox: Outbox, connection: Connection) -> bool:
+    """Return whether an outbox belongs to a link before the present one."""
+    return connection.store_name not in ("", outbox.store_name)  # "": there is no link
+
+
+def follow(outbox: Outbox, connection: Connection) -> None:
+    """Bring an outbox, which is locked as is its connection, to a new link.
+
+    While very many messages wait, that takes several calls; until then the outbox has the store of
+    the link before.
+    """
+    if _follow_new_link(connection, outbox):
         outbox.store_name, outbox.number = connection.store_name, connection.number
         outbox.replies_only_until, outbox.checked_secrets = None, 0
         outbox.save()
-    return outbox
 
 
 def _follow_new_link(connection: Connection, outbox: Outbox) -> bool:

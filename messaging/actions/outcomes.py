@@ -1,9 +1,9 @@
-"""Stores what became of a message that was handed to the library."""
+"""Stores what became of messages that were handed to the library."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,7 @@ from connections.worker.message_port import Interrupted, Outgoing, SendOutcome
 from messaging.actions import changes, contacts, outboxes, receipts, statuses
 from messaging.actions.contacts import Address
 from messaging.actions.dispatch import outgoing_of
-from messaging.models import Message, Outbox
+from messaging.models import Contact, Message, Outbox
 from organizations.phone_numbers import same_number, spellings
 
 logger = logging.getLogger(__name__)
@@ -41,14 +41,47 @@ UNKNOWN_REASONS = frozenset({"timed_out", "lost"})
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=2), timedelta(minutes=1)
 
 
+def record(outcomes: Sequence[SendOutcome]) -> None:
+    """Store the outcomes of messages, each unless it was stored before."""
+    if accepted := [outcome for outcome in outcomes if not outcome.error]:
+        _record_accepted(accepted)
+    for outcome in outcomes:
+        if outcome.error:
+            _record_error(outcome)
+
+
 @transaction.atomic
-def record(outcome: SendOutcome) -> None:
-    """Store the outcome of a message, unless it was stored before."""
+def _record_accepted(outcomes: Sequence[SendOutcome]) -> None:
+    """Store that WhatsApp took messages, with a few statements for all of them."""
+    by_id = {outcome.message_id: outcome for outcome in outcomes}
+    locked = outboxes.lock_all({outcome.fence.connection_id for outcome in outcomes})
+    found = Message.objects.filter(
+        pk__in=by_id, organization__in=locked, state__in=(State.SENDING, State.UNKNOWN)
+    ).select_related("contact")
+    accepted, now = [], timezone.now()
+    for message in found.order_by("pk"):
+        outcome = by_id[message.pk]
+        if message.claim == outcome.fence.claim:
+            at = datetime.fromtimestamp(outcome.at, UTC) if outcome.at else now
+            message.whatsapp_id, message.happened_at = outcome.whatsapp_id, at
+            message.contact.last_sent_at = now
+            statuses.set_state(message, State.SENT)
+            accepted.append(message)
+    written_to = Contact.objects.filter(pk__in={message.contact_id for message in accepted})
+    written_to.update(last_sent_at=now)
+    statuses.save(accepted, "whatsapp_id", "happened_at")
+    for message in accepted:
+        if message.type == "edit":
+            changes.apply_own_edit(message)
+    receipts.apply_early(accepted)
+
+
+@transaction.atomic
+def _record_error(outcome: SendOutcome) -> None:
+    """Store that a message was not sent, or that nobody knows."""
     message = _lock_sending(outcome.fence.connection_id, outcome.message_id, State.UNKNOWN)
     if message is None or message.claim != outcome.fence.claim:
         return
-    if not outcome.error:
-        return _accept(message, outcome)
     logger.warning(
         "a message was not sent",
         extra={
@@ -74,18 +107,6 @@ def _lock_sending(organization_id: int, message_id: int, *others: State) -> Mess
     return found.select_related("contact", "media").first()
 
 
-def _accept(message: Message, outcome: SendOutcome) -> None:
-    at = datetime.fromtimestamp(outcome.at, UTC) if outcome.at else timezone.now()
-    message.whatsapp_id, message.happened_at = outcome.whatsapp_id, at
-    message.contact.last_sent_at = timezone.now()
-    message.contact.save(update_fields=["last_sent_at"])
-    statuses.set_state(message, State.SENT)
-    statuses.save(message.organization_id, [message], "whatsapp_id", "happened_at")
-    if message.type == "edit":
-        changes.apply_own_edit(message)
-    receipts.apply_early(message.organization_id, [message])
-
-
 def _fail(message: Message, outcome: SendOutcome) -> None:
     reason = outcome.error
     if reason == "refused" and outcome.code == RESTRICTED:
@@ -93,7 +114,7 @@ def _fail(message: Message, outcome: SendOutcome) -> None:
         until = timezone.now() + timedelta(seconds=settings.REPLIES_ONLY_SECONDS)
         Outbox.objects.filter(organization=message.organization_id).update(replies_only_until=until)
     statuses.set_state(message, State.FAILED, reason)
-    statuses.save(message.organization_id, [message])
+    statuses.save([message])
 
 
 def _set_unknown(message: Message, outcome: SendOutcome) -> None:
@@ -109,8 +130,8 @@ def _set_unknown(message: Message, outcome: SendOutcome) -> None:
     else:
         reason = outcome.error if outcome.error in UNKNOWN_REASONS else "host_gone"
         statuses.set_state(message, State.UNKNOWN, reason)
-        statuses.save(message.organization_id, [message], "whatsapp_id")
-    receipts.apply_early(message.organization_id, [message])
+        statuses.save([message], "whatsapp_id")
+    receipts.apply_early([message])
 
 
 def requeue(message: Message, reason: str, *fields: str) -> None:
@@ -120,18 +141,18 @@ def requeue(message: Message, reason: str, *fields: str) -> None:
     """
     if message.erased_at is not None:
         statuses.set_state(message, State.CANCELLED, "erased")
-        return statuses.save(message.organization_id, [message], *fields)
+        return statuses.save([message], *fields)
     outbox = Outbox.objects.get(pk=message.organization_id)
     if message.number and not same_number(message.number, outbox.number):
         statuses.set_state(message, State.FAILED, "number_changed")
-        return statuses.save(message.organization_id, [message], *fields)
+        return statuses.save([message], *fields)
     wait = min(FIRST_RETRY * 2 ** min(message.tries - 1, 10), LONGEST_RETRY)
     was_unknown = message.state == State.UNKNOWN
     statuses.set_state(message, State.QUEUED, reason)
     message.sending_at, message.not_before = None, timezone.now() + wait
     if was_unknown:
         # Readers of the log know it as unknown.
-        return statuses.save(message.organization_id, [message], "not_before", *fields)
+        return statuses.save([message], "not_before", *fields)
     message.save(update_fields=[*statuses.FIELDS, "not_before", *fields])
 
 
@@ -154,7 +175,7 @@ def record_resolved(
     contact.save(update_fields=["resolved_at", "on_whatsapp"])
     if found is None:
         statuses.set_state(message, State.FAILED, "not_on_whatsapp")
-        statuses.save(message.organization_id, [message])
+        statuses.save([message])
         return None
     account = found.get("phone", "")
     # The account's own spelling is what is written to, and what is shown.

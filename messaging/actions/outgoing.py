@@ -312,7 +312,7 @@ def cancel(organization_id: int, message_id: int) -> Message:
     if message.state not in WAITING_STATES:
         raise NotCancellable
     statuses.set_state(message, State.CANCELLED, "cancelled")
-    statuses.save(organization_id, [message])
+    statuses.save([message])
     return message
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from messaging.actions import statuses
@@ -13,6 +14,8 @@ from messaging.actions.descriptions import received_at
 from messaging.models import EarlyReceipt, Message, storable_id
 
 State = Message.State
+
+R = TypeVar("R", Message, EarlyReceipt)
 
 STATES = {
     "delivered": State.DELIVERED,
@@ -26,39 +29,44 @@ STATES = {
 KEEP_EARLY = timedelta(days=1)
 
 
-def apply(organization_id: int, receipts: Iterable[Mapping[str, Any]]) -> None:
-    """Apply receipts, as the host process spools them, in one organization.
+Key = tuple[int, str]
+"""An organization and WhatsApp's id of one of its messages."""
 
-    The caller holds the lock of outboxes.py, so no id is stored between the look for it and the
+Step = tuple[Key, State, datetime]
+
+
+def apply(receipts: Mapping[int, Iterable[Mapping[str, Any]]]) -> None:
+    """Apply receipts, as the host process spools them, by organization.
+
+    The caller holds the locks of outboxes.py, so no id is stored between the look for it and the
     storing of an early receipt.
     """
-    steps = [
-        (storable_id(whatsapp_id), STATES[receipt["type"]], received_at(receipt))
-        for receipt in receipts
+    steps: list[Step] = [
+        ((organization_id, storable_id(whatsapp_id)), STATES[receipt["type"]], received_at(receipt))
+        for organization_id, found in receipts.items()
+        for receipt in found
         if receipt["type"] in STATES and not receipt["from_me"]
         for whatsapp_id in receipt["ids"]
     ]
     if not steps:
         return
-    ids = {whatsapp_id for whatsapp_id, _, _ in steps}
-    found = _sent_messages(organization_id, ids)
-    changed = _advance(found, steps)
-    statuses.save(organization_id, changed)
+    sent = _sent_messages({key for key, _, _ in steps})
+    statuses.save(_advance(sent, steps))
     EarlyReceipt.objects.bulk_create(
-        EarlyReceipt(organization_id=organization_id, whatsapp_id=whatsapp_id, state=state, at=at)
-        for whatsapp_id, state, at in steps
-        if whatsapp_id not in found
+        EarlyReceipt(organization_id=key[0], whatsapp_id=key[1], state=state, at=at)
+        for key, state, at in steps
+        if key not in sent
     )
 
 
-def apply_early(organization_id: int, messages: Iterable[Message]) -> None:
+def apply_early(messages: Iterable[Message]) -> None:
     """Apply receipts that came before these messages' ids were stored."""
-    by_id = {message.whatsapp_id: message for message in messages if message.whatsapp_id}
-    early = EarlyReceipt.objects.filter(organization=organization_id, whatsapp_id__in=by_id)
-    steps = [(found.whatsapp_id, State(found.state), found.at) for found in early.order_by("pk")]
-    if steps:
-        statuses.save(organization_id, _advance(by_id, steps))
-        early.delete()
+    by_key = {_key(message): message for message in messages if message.whatsapp_id}
+    found = [row for row in _rows_of(EarlyReceipt, by_key).order_by("pk") if _key(row) in by_key]
+    if found:
+        steps = [(_key(row), State(row.state), row.at) for row in found]
+        statuses.save(_advance(by_key, steps))
+        EarlyReceipt.objects.filter(pk__in=[row.pk for row in found]).delete()
 
 
 def delete_old_early_receipts() -> None:
@@ -66,21 +74,28 @@ def delete_old_early_receipts() -> None:
     EarlyReceipt.objects.filter(stored_at__lt=timezone.now() - KEEP_EARLY).delete()
 
 
-def _sent_messages(organization_id: int, ids: set[str]) -> dict[str, Message]:
-    own = Message.objects.filter(organization=organization_id, whatsapp_id__in=ids)
-    own = own.exclude(direction=Message.Direction.IN).select_related("contact")
+def _key(row: Message | EarlyReceipt) -> Key:
+    return row.organization_id, row.whatsapp_id
+
+
+def _rows_of(model: type[R], keys: Collection[Key]) -> QuerySet[R]:
+    """Return the rows of these organizations with one of these ids: some more than asked."""
+    organizations, ids = {key[0] for key in keys}, {key[1] for key in keys}
+    return model._default_manager.filter(organization__in=organizations, whatsapp_id__in=ids)
+
+
+def _sent_messages(keys: set[Key]) -> dict[Key, Message]:
+    found = _rows_of(Message, keys).exclude(direction=Message.Direction.IN)
     # What we sent counts before a row of what was thought lost.
-    own = own.defer("content", "contact__name").order_by("direction", "pk")
-    return {message.whatsapp_id: message for message in own}
+    rows = found.select_related("contact").defer("content", "contact__name")
+    return {_key(message): message for message in rows.order_by("direction", "pk")}
 
 
-def _advance(
-    messages: Mapping[str, Message], steps: Iterable[tuple[str, State, datetime]]
-) -> list[Message]:
+def _advance(messages: Mapping[Key, Message], steps: Iterable[Step]) -> list[Message]:
     """Move messages on, and return those that changed."""
     changed: dict[int, Message] = {}
-    for whatsapp_id, state, at in steps:
-        message = messages.get(whatsapp_id)
+    for key, state, at in steps:
+        message = messages.get(key)
         if message is not None and statuses.may_advance(message, state):
             # Receipts tell whole seconds; no step is earlier than the one before it.
             before = (message.sent_at, message.delivered_at, message.read_at)

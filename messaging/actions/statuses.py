@@ -82,12 +82,14 @@ def status_event(message: Message) -> NewEvent:
     return NewEvent(EventType.MESSAGE_STATUS, data, message.public_id)
 
 
-def save(organization_id: int, messages: Iterable[Message], *fields: str) -> None:
-    """Save messages of one organization whose state has changed, and append their events."""
+def save(messages: Iterable[Message], *fields: str) -> None:
+    """Save messages whose state has changed, and append their events."""
     changed = list(messages)
-    if changed:
-        save_rows(changed, [*FIELDS, *fields])
-        log.append(organization_id, [status_event(message) for message in changed])
+    save_rows(changed, [*FIELDS, *fields])
+    events: dict[int, list[NewEvent]] = {}
+    for message in changed:
+        events.setdefault(message.organization_id, []).append(status_event(message))
+    log.append_all(events)
 
 
 def change_all(

@@ -25,8 +25,8 @@ class RecordingPort:
         self.stored: list[str] = []
         self._refused = refused
 
-    def store_incoming(self, connection_id: int, records: Sequence[Record]) -> None:
-        ids = [record["id"] for record in records]
+    def store_incoming(self, batches: Sequence[tuple[int, Sequence[Record]]]) -> None:
+        ids = [record["id"] for _, records in batches for record in records]
         if self._refused in ids:
             raise ValueError("a value that the database refuses")
         self.stored += ids

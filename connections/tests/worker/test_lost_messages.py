@@ -33,8 +33,8 @@ class Recorder:
         self.calls: list[object] = []
         self._rows, self._checked, self._error = rows, checked, error
 
-    def store_incoming(self, connection_id: int, records: Sequence[Record]) -> None:
-        self.calls += [record["id"] for record in records]
+    def store_incoming(self, batches: Sequence[tuple[int, Sequence[Record]]]) -> None:
+        self.calls += [record["id"] for _, records in batches for record in records]
 
     def secrets_position(self, fence: Fence) -> int:
         return self._checked

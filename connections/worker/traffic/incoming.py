@@ -15,6 +15,7 @@ from connections.worker.database import DATABASE_UNAVAILABLE
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import Record
 from connections.worker.traffic.context import TrafficContext
+from connections.worker.traffic.gathering import Gatherer
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,8 @@ logger = logging.getLogger(__name__)
 TRIM_SECONDS, TRIM_BYTES = 0.5, 1024 * 1024
 FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.2, 5.0
 DRAIN_POLL_SECONDS = 0.05
+# So many organizations' lines are stored in one transaction.
+ORGANIZATIONS_AT_ONCE = 20
 # How often spools without a client are looked for.
 LEFTOVER_SECONDS = 5.0
 
@@ -48,6 +51,9 @@ class IncomingTraffic:
 
     def __init__(self, context: TrafficContext) -> None:
         self._context = context
+        self._gatherer = Gatherer(
+            context.incoming_db, context.port.store_incoming, ORGANIZATIONS_AT_ONCE
+        )
         self._readers: dict[Path, Reader] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -137,9 +143,8 @@ class IncomingTraffic:
 
     async def _is_stored(self, connection_id: int, lines: Sequence[Record]) -> bool:
         """Store records. Return False if the database refuses one of them."""
-        context = self._context
         try:
-            await context.incoming_db(context.port.store_incoming, connection_id, lines)
+            await self._gatherer.store((connection_id, lines))
         except DATABASE_UNAVAILABLE:
             raise
         except Exception as error:

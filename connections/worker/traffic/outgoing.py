@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
-from connections.actions import Superseded
 from connections.stores import StoreDamaged, StoreUnavailable, StoreUnusable
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import Interrupted, Outgoing, SendOutcome
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.context import loop_time
 from connections.worker.traffic.context import TrafficContext
+from connections.worker.traffic.gathering import Gatherer
 from connections.worker.traffic.media import MediaGone, plain_file
 from connections.worker.traffic.previews import LinkPreviews
 
@@ -31,6 +33,8 @@ RECOVER_SECONDS = 5.0
 # The library gives up by itself after 75 s; a host that does not answer at all is killed earlier.
 LIBRARY_SECONDS = 90.0
 MAX_CONCURRENT = 200
+# How many messages are taken, and how many outcomes are stored, in one transaction.
+TAKEN_AT_ONCE, OUTCOMES_AT_ONCE = 50, 50
 # How long a stop waits for WhatsApp to accept what is being sent.
 FINISH_SECONDS = 1.5
 
@@ -40,9 +44,11 @@ class OutgoingTraffic:
 
     def __init__(self, context: TrafficContext) -> None:
         self._context = context
+        self._outcomes = Gatherer(context.db, context.port.record_outcomes, OUTCOMES_AT_ONCE)
         self._woken = asyncio.Event()
         self._resting: dict[int, Rest] = {}
         self._senders: dict[int, asyncio.Task[None]] = {}
+        self._taking: asyncio.Task[float] | None = None
         self._in_flight: set[int] = set()
         self._previews = LinkPreviews()
 
@@ -56,7 +62,9 @@ class OutgoingTraffic:
         try:
             while True:
                 self._woken.clear()
-                pause = await self._start_senders()
+                # A task of its own: what it takes is sent, also when this one is cancelled.
+                self._taking = asyncio.create_task(self._start_senders(), name="take messages")
+                pause = await asyncio.shield(self._taking)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(max(MIN_PAUSE_SECONDS, pause)):
                         await self._woken.wait()
@@ -65,12 +73,10 @@ class OutgoingTraffic:
 
     async def _finish(self) -> None:
         """Let the senders finish for a moment; the next worker looks up what they were sending."""
-        senders = list(self._senders.values())
-        if senders:
-            _, late = await asyncio.wait(senders, timeout=FINISH_SECONDS)
-            for sender in late:
-                sender.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        deadline = loop_time() + FINISH_SECONDS
+        if self._taking is not None:
+            await _finish_until(deadline, [self._taking])
+        await _finish_until(deadline, list(self._senders.values()))
 
     async def recover(self) -> None:
         """Look up the messages whose sending nobody follows any more, every few seconds."""
@@ -113,9 +119,10 @@ class OutgoingTraffic:
         return await self._find_id(outgoing.fence.connection_id, store, secret)
 
     async def _start_senders(self) -> float:
-        """Start a sender for each connection that may send now. Return the seconds until the next.
+        """Send the next messages of the connections that may send now.
 
-        A sender that ends, and a new message, wake the loop earlier.
+        Return the seconds until another may. A sender that ends, and a new message, wake the loop
+        earlier.
         """
         context, now = self._context, loop_time()
         if not context.lease_held():
@@ -130,55 +137,62 @@ class OutgoingTraffic:
         if not idle:
             return MAX_PAUSE_SECONDS
         waiting = await context.db(context.port.with_outgoing, list(idle))
-        pause = MAX_PAUSE_SECONDS
-        for pk, at in waiting.items():
-            seconds = (at - timezone.now()).total_seconds()
-            if seconds > 0:
-                pause = min(pause, seconds)
-            elif len(self._senders) < MAX_CONCURRENT:
-                self._start_sender(pk, idle[pk])
-        return pause
+        pauses = {pk: (at - timezone.now()).total_seconds() for pk, at in waiting.items()}
+        # Those that have waited longest first.
+        due = sorted((pk for pk in pauses if pauses[pk] <= 0), key=waiting.__getitem__)
+        free = min(MAX_CONCURRENT - len(self._senders), TAKEN_AT_ONCE)
+        if chosen := due[: max(0, free)]:
+            await self._take({pk: (idle[pk], connected[pk]) for pk in chosen})
+        pause = min([MAX_PAUSE_SECONDS, *(seconds for seconds in pauses.values() if seconds > 0)])
+        left = [pk for pk in due if pk not in self._senders and pk not in self._resting]
+        return MIN_PAUSE_SECONDS if left else pause
 
-    def _start_sender(self, pk: int, task: ConnectionTask) -> None:
+    async def _take(self, due: Mapping[int, tuple[ConnectionTask, ClientHandle]]) -> None:
+        """Take the next message of each of these connections, and start to send it."""
+        context = self._context
+        fences = [task.fence for task, _ in due.values()]
+        try:
+            taken = await context.db(context.port.take_outgoing, fences)
+        except Exception:
+            if len(due) > 1:  # One of them may fail; it keeps no other out.
+                for pk, found in due.items():
+                    await self._take({pk: found})
+                return
+            (pk,) = due
+            logger.exception("a message could not be taken", extra={"organization": pk})
+            taken = {pk: None}
+        for pk, outgoing in taken.items():
+            if outgoing is None:
+                self._resting[pk] = Rest.after(self._resting.get(pk))
+            else:
+                self._resting.pop(pk, None)
+                task, client = due[pk]
+                self._start_sender(task, task.client or client, outgoing)
+
+    def _start_sender(self, task: ConnectionTask, client: ClientHandle, outgoing: Outgoing) -> None:
         def end(_: object) -> None:
-            self._senders.pop(pk, None)
+            self._senders.pop(task.id, None)
+            self._in_flight.discard(outgoing.message_id)
             self._woken.set()
 
-        self._senders[pk] = asyncio.create_task(self._send_next(task), name=f"send {pk}")
-        self._senders[pk].add_done_callback(end)
+        self._in_flight.add(outgoing.message_id)
+        sending = asyncio.create_task(
+            self._send_taken(client, task.store_name, outgoing), name=f"send {task.id}"
+        )
+        self._senders[task.id] = sending
+        sending.add_done_callback(end)
 
-    async def _send_next(self, task: ConnectionTask) -> None:
-        """Send the next message of a connection, if one is due."""
-        try:
-            if await self._take_and_send(task):
-                self._resting.pop(task.id, None)
-            else:
-                self._resting[task.id] = Rest.after(self._resting.get(task.id))
-        except Superseded:
-            logger.info("another worker sends now", extra={"organization": task.id})
-        except Exception:
-            # `recover` looks the message up.
-            logger.exception("a message could not be sent", extra={"organization": task.id})
-            self._resting[task.id] = Rest.after(self._resting.get(task.id))
-
-    async def _take_and_send(self, task: ConnectionTask) -> bool:
-        """Send the next message. Return whether there was one that may leave."""
-        context, client = self._context, task.client
-        if client is None:
-            return False
-        outgoing = await context.db(context.port.take_outgoing, task.fence)
-        if outgoing is None:
-            return False
-        message_id = outgoing.message_id
-        self._in_flight.add(message_id)
+    async def _send_taken(self, client: ClientHandle, store: str, outgoing: Outgoing) -> None:
+        """Send a message that was taken."""
         try:
             resolved = await self._resolve(client, outgoing) if outgoing.resolve else outgoing
             if resolved is not None:
-                shown = await self._previews.add(resolved)
-                await self._send(client, task.store_name, shown)
-        finally:
-            self._in_flight.discard(message_id)
-        return True
+                await self._send(client, store, await self._previews.add(resolved))
+        except Exception:
+            # `recover` looks the message up.
+            pk = outgoing.fence.connection_id
+            logger.exception("a message could not be sent", extra={"organization": pk})
+            self._resting[pk] = Rest.after(self._resting.get(pk))
 
     async def _resolve(self, client: ClientHandle, outgoing: Outgoing) -> Outgoing | None:
         """Ask WhatsApp about the number first. Return what to send, None for nothing."""
@@ -188,7 +202,6 @@ class OutgoingTraffic:
 
     async def _send(self, client: ClientHandle, store: str, outgoing: Outgoing) -> None:
         """Send a message and record its outcome: unknown at our deadline, and what comes later."""
-        record = self._context.port.record_outcome
         sending = asyncio.create_task(self._call_library(client, store, outgoing))
         try:
             done, _ = await asyncio.wait([sending], timeout=settings.SEND_TIMEOUT_SECONDS)
@@ -196,8 +209,8 @@ class OutgoingTraffic:
                 whatsapp_id = await self._find_id_of(outgoing, store)
                 late = SendOutcome(outgoing.message_id, outgoing.fence, whatsapp_id or "")
                 late = replace(late, final=False, error="timed_out", maybe_sent=True)
-                await self._context.db(record, late)
-            await self._context.db(record, await sending)
+                await self._outcomes.store(late)
+            await self._outcomes.store(await sending)
         finally:
             sending.cancel()
 
@@ -218,6 +231,15 @@ class OutgoingTraffic:
         # Without a row of a client that has ended, the library never got to sending it.
         never = client.ended and found == ""
         return replace(outcome, whatsapp_id=found or "", maybe_sent=not never)
+
+
+async def _finish_until(deadline: float, tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Wait for tasks up to a time, then cancel them."""
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=max(0.0, deadline - loop_time()))
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from connections.actions import Fence, Superseded
+from connections.actions import Fence
 from messaging.actions import dispatch, expiry, maintenance
 from messaging.models import Contact, Media, Message, MessagingSettings, Outbox
 from messaging.tests.support.linked import ANA, BEA, CARL, Linked, age, reread
 from messaging.tests.support.records import message
+from organizations.models import Organization
 
 State = Message.State
 
@@ -205,8 +206,50 @@ def test_none_of_very_many_late_messages_is_taken(
 
 def test_other_worker_cannot_take(linked: Linked) -> None:
     linked.enqueue()
-    with pytest.raises(Superseded):
-        dispatch.take(Fence(linked.pk, claim=0, generation=0))
+    assert dispatch.take([Fence(linked.pk, claim=0, generation=0)]) == {linked.pk: None}
+    assert linked.take() is not None
+
+
+def test_one_call_takes_a_message_of_each_organization(linked: Linked, other: Linked) -> None:
+    silent = Linked(Organization.objects.create(name="Sorveteria"), linked.worker)
+    stranger = Fence(other.pk, claim=0, generation=0)
+    queued = [linked.enqueue(), other.enqueue()]
+    linked.enqueue()
+    silent.send()
+    taken = dispatch.take([linked.fence, stranger, silent.fence])
+    assert {pk: found and found.message_id for pk, found in taken.items()} == {
+        linked.pk: queued[0].pk,
+        other.pk: None,
+        silent.pk: None,
+    }
+    taken = dispatch.take([linked.fence, other.fence])
+    assert {pk: found and found.message_id for pk, found in taken.items()} == {
+        linked.pk: None,
+        other.pk: queued[1].pk,
+    }
+    assert [found.state for found in linked.messages()] == [State.SENDING, State.QUEUED]
+
+
+def test_minute_of_one_organization_holds_up_no_other(linked: Linked, other: Linked) -> None:
+    MessagingSettings.objects.create(organization=linked.organization, messages_per_minute=1)
+    linked.send()
+    linked.enqueue(BEA)
+    queued = other.enqueue()
+    taken = dispatch.take([linked.fence, other.fence])
+    assert {pk: found and found.message_id for pk, found in taken.items()} == {
+        linked.pk: None,
+        other.pk: queued.pk,
+    }
+
+
+def test_new_link_of_one_organization_is_followed_alone(linked: Linked, other: Linked) -> None:
+    old = linked.enqueue()
+    age(old, minutes=11)
+    other.enqueue()
+    linked.link("store-2", linked.number)
+    assert dispatch.take([linked.fence, other.fence]) == {linked.pk: None}
+    assert reread(old).state == State.HELD
+    assert dispatch.take([linked.fence, other.fence])[other.pk] is not None
 
 
 def test_organization_is_named_while_a_message_is_queued(linked: Linked, other: Linked) -> None:

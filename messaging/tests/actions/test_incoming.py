@@ -198,7 +198,7 @@ def test_message_of_nobody_is_dropped(linked: Linked) -> None:
 
 def test_organization_that_was_deleted_gets_nothing(linked: Linked) -> None:
     linked.organization.delete()
-    incoming.store(linked.pk, [message(ANA), receipt("3EB0A")])
+    incoming.store([(linked.pk, [message(ANA), receipt("3EB0A")])])
     assert not Message.objects.exists() and not Outbox.objects.exists()
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from messaging import limits
-from messaging.actions import dispatch, expiry, outcomes, outgoing
+from messaging.actions import expiry, outcomes, outgoing
 from messaging.models import Message, MessagingSettings
 from messaging.tests.support.linked import Linked
 from messaging.tests.support.records import message
@@ -60,7 +60,7 @@ def test_what_is_read_all_the_time_is_read_from_an_index(
 ) -> None:
     settings.MESSAGES_PER_MINUTE, settings.NEW_RECIPIENTS_PER_DAY = 60, 50
     with CaptureQueriesContext(database) as queries:
-        assert dispatch.take(many.fence) is not None
+        assert many.take_next() is not None
         assert not limits.is_day_full(MessagingSettings.of(many.pk))
         outcomes.interrupted(many.worker.pk, [])
         expiry.expire_locked(many.pk)

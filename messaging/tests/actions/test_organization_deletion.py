@@ -66,7 +66,7 @@ def test_deletion_waits_for_a_worker_that_changes_a_message(linked: Linked) -> N
             until_a_transaction_waits()
             queued = Message.objects.filter(organization=linked.pk, state="queued")
             statuses.change_all(linked.pk, queued, Message.State.CANCELLED, "cancelled")
-            incoming.store(linked.pk, [message(ANA)])
+            incoming.store([(linked.pk, [message(ANA)])])
         deleting.result(60)
     assert rows_left(linked.pk) == [0, 0, 0, 0]
 

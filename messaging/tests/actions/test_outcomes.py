@@ -154,7 +154,7 @@ def test_unknown_message_is_told_once_though_its_id_is_found_later(
 
 def test_outcome_of_another_claim_is_ignored(linked: Linked, sending: Message) -> None:
     fence = Fence(linked.pk, claim=0, generation=0)
-    outcomes.record(SendOutcome(sending.pk, fence, whatsapp_id="3EB0A"))
+    outcomes.record([SendOutcome(sending.pk, fence, whatsapp_id="3EB0A")])
     assert reread(sending).state == State.SENDING
     assert linked.events() == []
 
@@ -169,5 +169,22 @@ def test_second_outcome_of_a_sent_message_is_ignored(linked: Linked, sending: Me
 def test_outcome_of_a_deleted_organization_is_ignored(linked: Linked, sending: Message) -> None:
     fence = linked.fence
     linked.organization.delete()
-    outcomes.record(SendOutcome(sending.pk, fence, whatsapp_id="3EB0A"))
+    outcomes.record([SendOutcome(sending.pk, fence, whatsapp_id="3EB0A")])
     assert not Outbox.objects.exists()
+
+
+def test_outcomes_of_many_messages_are_stored_each(linked: Linked, other: Linked) -> None:
+    taken = [found.take_outgoing() for found in (linked, other) if found.enqueue()]
+    foreign = SendOutcome(taken[0].message_id, Fence(linked.pk, 0, 0), "3EB00")
+    outcomes.record([foreign, SendOutcome(taken[1].message_id, taken[1].fence, "3EB01")])
+    assert [found.messages()[0].state for found in (linked, other)] == ["sending", "sent"]
+    outcomes.record(
+        [
+            SendOutcome(taken[0].message_id, taken[0].fence, error="refused", code=400),
+            SendOutcome(taken[1].message_id, taken[1].fence, "3EB02"),
+        ]
+    )
+    (failed,), (sent,) = linked.messages(), other.messages()
+    assert (failed.state, failed.reason) == (State.FAILED, "refused")
+    assert (sent.state, sent.whatsapp_id) == (State.SENT, "3EB01"), "it was stored before"
+    assert len(linked.events()) == len(other.events()) == 1

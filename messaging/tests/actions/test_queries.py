@@ -7,10 +7,12 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
-from messaging.actions import dispatch
+from connections.worker.message_port import SendOutcome
+from messaging.actions import dispatch, incoming, outcomes
 from messaging.models import Contact, Message
 from messaging.tests.support.linked import ANA, Linked
 from messaging.tests.support.records import LID, Record, change, message, receipt
+from organizations.models import Organization
 
 pytestmark = pytest.mark.django_db
 
@@ -73,7 +75,35 @@ def test_taking_one_of_many_messages_takes_as_many_queries_as_one_of_few(
     for number in range(100):
         linked.enqueue(f"4915112{number:06}")
     with django_assert_max_num_queries(18):
-        assert dispatch.take(linked.fence) is not None
+        assert linked.take_next() is not None
+
+
+def count_queries_of_a_round(count: int) -> int:
+    """Return the queries of taking, of sending and of delivering a message of each of many."""
+    fleet = [Linked(Organization.objects.create(name=f"{count} {n}")) for n in range(count)]
+    for found in fleet:
+        found.store(message(ANA))
+        found.enqueue()
+    with CaptureQueriesContext(database) as queries:
+        taken = dispatch.take([found.fence for found in fleet])
+        outcomes.record(
+            [
+                SendOutcome(outgoing.message_id, outgoing.fence, f"3EB0{number}", 1_800_000_000)
+                for number, outgoing in enumerate(taken.values())
+                if outgoing is not None
+            ]
+        )
+        incoming.store([(found.pk, [receipt(f"3EB0{n}")]) for n, found in enumerate(fleet)])
+    assert {row.state for found in fleet for row in found.messages()} == {"delivered", "received"}
+    fences = count  # each is read in the test
+    return len(queries) - fences
+
+
+def test_messages_of_many_organizations_take_few_queries_each() -> None:
+    count_queries_of_a_round(1)
+    few, many = count_queries_of_a_round(5), count_queries_of_a_round(25)
+    # The message to take is looked for in each organization by a query of its own.
+    assert many - few <= 20
 
 
 def test_enqueue_takes_few_queries(

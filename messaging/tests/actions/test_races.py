@@ -17,7 +17,7 @@ from django.utils import timezone
 from events import log
 from events.log import NewEvent
 from events.models import EventType
-from messaging.actions import dispatch, expiry, incoming, lost, outcomes, outgoing
+from messaging.actions import expiry, incoming, lost, outcomes, outgoing
 from messaging.models import Contact, EarlyReceipt, Message
 from messaging.refusals import NotCancellable
 from messaging.tests.support.linked import ANA, BEA, Linked, age, reread
@@ -68,7 +68,7 @@ def test_messages_to_a_new_number_make_one_contact(linked: Linked) -> None:
 def test_message_is_taken_once(linked: Linked) -> None:
     for _ in range(ROUNDS):
         queued = linked.enqueue()
-        taken = at_the_same_time(*[partial(dispatch.take, linked.fence)] * 3)
+        taken = at_the_same_time(*[linked.take_next] * 3)
         assert [found.message_id for found in taken if found] == [queued.pk]
         linked.record(queued)
 
@@ -77,7 +77,7 @@ def test_message_is_either_taken_or_cancelled(linked: Linked) -> None:
     for _ in range(ROUNDS):
         queued = linked.enqueue()
         taken, cancelled = at_the_same_time(
-            partial(dispatch.take, linked.fence), partial(outgoing.cancel, linked.pk, queued.pk)
+            linked.take_next, partial(outgoing.cancel, linked.pk, queued.pk)
         )
         assert (taken is None) == isinstance(cancelled, Message)
         state = State.CANCELLED if taken is None else State.SENDING
@@ -90,13 +90,13 @@ def test_batches_of_two_organizations_do_not_wait_for_each_other(
     linked: Linked, other: Linked
 ) -> None:
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        incoming.store(linked.pk, [message(ANA)])
+        incoming.store([(linked.pk, [message(ANA)])])
         if database.vendor == "sqlite":
             return  # A transaction locks the whole database.
 
         def store() -> None:
             try:
-                incoming.store(other.pk, [message(ANA)])
+                incoming.store([(other.pk, [message(ANA)])])
             finally:
                 database.close()
 
@@ -152,7 +152,7 @@ def test_outcomes_receipts_batches_and_requests_at_once_never_deadlock(linked: L
             partial(linked.store, message(BEA), receipt(*reversed(ids)), message(ANA)),
             partial(linked.record, queued),
             partial(linked.enqueue, ANA, key=f"order-{turn}"),
-            partial(dispatch.take, linked.fence),
+            linked.take_next,
             partial(lost.record_secrets, linked.fence, [], turn),
             partial(outgoing.release, linked.pk),
             expiry.expire_all,

@@ -77,7 +77,7 @@ def test_waiting_message_is_never_deleted(linked: Linked) -> None:
 def test_text_is_erased_once_it_has_arrived(linked: Linked) -> None:
     keep(linked, erase_delivered_texts=True)
     arrived, sent = linked.send(), linked.send()
-    receipts.apply(linked.pk, [receipt(arrived.whatsapp_id)])
+    receipts.apply({linked.pk: [receipt(arrived.whatsapp_id)]})
     clean()
     assert reread(arrived).content == {"text": {}, "context": None}
     assert reread(arrived).erased_at is not None
@@ -86,7 +86,7 @@ def test_text_is_erased_once_it_has_arrived(linked: Linked) -> None:
 
 def test_text_is_kept_without_the_setting(linked: Linked) -> None:
     arrived = linked.send()
-    receipts.apply(linked.pk, [receipt(arrived.whatsapp_id)])
+    receipts.apply({linked.pk: [receipt(arrived.whatsapp_id)]})
     clean()
     assert Message.objects.get().content["text"] == {"body": "Olá"}
 

@@ -61,13 +61,17 @@ class Linked:
         about = {"body": body} if isinstance(body, str) else body
         return outgoing.enqueue(self.pk, NewMessage(Address(to), type, about, **options), ALICE)
 
+    def take_next(self) -> Outgoing | None:
+        """Take the next message, as a worker does. Return it as the worker gets it."""
+        return dispatch.take([self.fence]).get(self.pk)
+
     def take(self) -> Message | None:
         """Take the next message, as a worker does. Return it, None when nothing is due."""
-        found = dispatch.take(self.fence)
+        found = self.take_next()
         return Message.objects.get(pk=found.message_id) if found else None
 
     def take_outgoing(self) -> Outgoing:
-        found = dispatch.take(self.fence)
+        found = self.take_next()
         assert found is not None
         return found
 
@@ -75,7 +79,7 @@ class Linked:
         """Record what became of a message; by default that WhatsApp took it."""
         if not outcome.get("error"):
             outcome = {"whatsapp_id": unique_id(), "at": 1_800_000_000, **outcome}
-        outcomes.record(SendOutcome(message.pk, self.fence, **outcome))
+        outcomes.record([SendOutcome(message.pk, self.fence, **outcome)])
         return reread(message)
 
     def send_next(self) -> Message | None:
@@ -91,7 +95,7 @@ class Linked:
         return self.record(message)
 
     def store(self, *records: Record) -> None:
-        incoming.store(self.pk, records)
+        incoming.store([(self.pk, records)])
 
     def events(self, *types: str) -> list[Event]:
         return list(log.read(self.pk, 0, 100_000, types))
