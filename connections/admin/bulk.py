@@ -81,7 +81,7 @@ class BulkPages(ConnectionPage):
     def _plan(self, request: HttpRequest, action: str, chosen: set[int]) -> Plan:
         caller = caller_of(request)
         rows = self.visible(caller).select_related("organization", "worker")
-        ordered = rows.order_by("organization__name", "pk")
+        ordered = rows.order_by("organization__folded_name", "pk")
         # Filtered here and not by id__in: a database limits the number of parameters.
         return plan(caller, action, [row for row in ordered if row.pk in chosen])
 

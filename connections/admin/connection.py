@@ -19,12 +19,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from connections.admin.bulk import BulkPages, open_runs
-from connections.admin.filters import DownFilter, ReasonFilter, StateFilter, search_filter
+from connections.admin.filters import DownFilter, ReasonFilter, StateFilter
 from connections.live import fleet
 from connections.models import Connection
 from connections.status import with_effective_state
 from organizations.access import Caller
 from organizations.admin.base import caller_of
+from organizations.search import search_filter
 
 
 class ConnectionList(ChangeList):
@@ -47,9 +48,9 @@ class ConnectionAdmin(BulkPages):
     list_display_links = ["name"]
     list_select_related = ["organization", "worker"]
     list_filter = [StateFilter, DownFilter, ReasonFilter]
-    search_fields = ["organization__name", "number"]
+    search_fields = ["organization__folded_name", "number"]
     search_help_text = lazy("A name, or a number with or without its spaces.")
-    ordering = ["organization__name", "pk"]
+    ordering = ["organization__folded_name", "pk"]
     actions = ["bulk_reconnect", "bulk_disconnect"]
 
     class Media:
@@ -82,11 +83,11 @@ class ConnectionAdmin(BulkPages):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Connection], search_term: str
     ) -> tuple[QuerySet[Connection], bool]:
-        return queryset.filter(search_filter(search_term)), False
+        return queryset.filter(search_filter(search_term, "organization__", "")), False
 
     # --- The columns -----------------------------------------------------------------------------
 
-    @admin.display(description=lazy("Organization"), ordering="organization__name")
+    @admin.display(description=lazy("Organization"), ordering="organization__folded_name")
     def name(self, connection: Connection) -> str:
         return connection.organization.name
 

@@ -1,4 +1,4 @@
-"""The filters and the search of the list, by the status that readers see."""
+"""The filters of the list, by the status that readers see."""
 
 from __future__ import annotations
 
@@ -23,12 +23,8 @@ from connections.display import DISPLAYS, FILTER_NAMES
 from connections.lifecycle import Desired, Reason, State
 from connections.models import ConnectionEvent
 from connections.reason_texts import REASON_TEXTS
-from organizations.phone_numbers import spellings
 
 DOWN_HOURS = (1, 4, 24, 72)
-MAX_DIGITS = 20
-MIN_DIGITS = 3
-PHONE_CHARACTERS = frozenset("+-–().0123456789/ \u00a0\u202f\u2011")
 
 # --- The conditions -------------------------------------------------------------------------------
 
@@ -136,20 +132,3 @@ class ReasonFilter(ChosenFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.chosen(Reason)
         return queryset if chosen is None else queryset.filter(effective_reason=chosen)
-
-
-# --- The search ----------------------------------------------------------------------------------
-
-
-def search_filter(text: str) -> Q:
-    """Return the connections with each word in the name, or with the digits in the number."""
-    matches = Q()
-    for word in text.split():
-        matches &= Q(organization__name__icontains=word)
-    digits = "".join(character for character in text if character.isascii() and character.isdigit())
-    if set(text) <= PHONE_CHARACTERS and MIN_DIGITS <= len(digits) <= MAX_DIGITS:
-        # People also write an international number with 00.
-        number = digits.removeprefix("00") or digits
-        for spelling in (number, *spellings(number)):
-            matches |= Q(number__contains=spelling)
-    return matches

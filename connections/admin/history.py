@@ -56,7 +56,7 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
     list_select_related = ["connection__organization"]
     list_filter = [ConnectionFilter, "state", ReasonFilter]
     # Not the address: a search would reveal it.
-    search_fields = ["actor", "detail", "connection__organization__name"]
+    search_fields = ["actor", "detail", "connection__organization__folded_name"]
     date_hierarchy = "at"
 
     def visible(self, caller: Caller) -> QuerySet[ConnectionEvent]:
@@ -65,7 +65,7 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
         origin = Case(managed, default=None, output_field=GenericIPAddressField(null=True))
         return events.annotate(origin=origin)
 
-    @admin.display(description=lazy("Organization"), ordering="connection__organization__name")
+    @admin.display(description=lazy("Organization"), ordering="connection__organization__folded_name")
     def organization(self, event: ConnectionEvent) -> Organization:
         return event.connection.organization
 
@@ -91,14 +91,14 @@ class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
     list_display = ["begun", "organization", "method", "by", "codes", "ended", "outcome"]
     list_select_related = ["connection__organization"]
     list_filter = [ConnectionFilter, "method", "outcome"]
-    search_fields = ["started_by", "connection__organization__name"]
+    search_fields = ["started_by", "connection__organization__folded_name"]
     date_hierarchy = "started_at"
 
     def visible(self, caller: Caller) -> QuerySet[PairingAttempt]:
         attempts = PairingAttempt.objects.filter(connection__organization__in=caller.organizations)
         return attempts.defer("code", "phone_code", "phone_number")
 
-    @admin.display(description=lazy("Organization"), ordering="connection__organization__name")
+    @admin.display(description=lazy("Organization"), ordering="connection__organization__folded_name")
     def organization(self, attempt: PairingAttempt) -> Organization:
         return attempt.connection.organization
 

@@ -15,6 +15,7 @@ from connections.lifecycle import PAIRING
 from connections.models import Connection, Worker, Workforce
 from connections.status import ConnectionStatus, status_of_row
 from organizations.access import PERMISSIONS, Caller, Permission
+from organizations.folding import fold
 from organizations.models import Organization
 from organizations.phone_numbers import format_phone_number
 
@@ -137,7 +138,7 @@ def get_fleet(caller: Caller) -> Fleet:
 
 def _rows(summaries: Iterable[ConnectionSummary], section: Section) -> list[ConnectionSummary]:
     rows = [summary for summary in summaries if summary["section"] == section]
-    rows.sort(key=lambda summary: (summary["name"].lower(), summary["organization"]))
+    rows.sort(key=lambda summary: (fold(summary["name"]), summary["organization"]))
     if section in _NEWEST_FIRST:
         rows.sort(key=lambda summary: str(summary["since"]), reverse=True)
     return rows

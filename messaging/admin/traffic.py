@@ -19,6 +19,7 @@ from messaging.silence import Silence, silent_numbers
 from messaging.traffic import Traffic, traffic_by_organization, visible_messages
 from organizations.access import Caller
 from organizations.admin.base import caller_of
+from organizations.folding import fold
 
 MOST_ROWS = 200
 
@@ -151,4 +152,4 @@ def _rows(
         if pk in names
     ]
     shown = [row for row in found if order(row)]
-    return sorted(shown, key=lambda row: (-order(row), row.name.lower(), row.organization_id))
+    return sorted(shown, key=lambda row: (-order(row), fold(row.name), row.organization_id))

@@ -25,7 +25,7 @@ class AuditEntryAdmin(ListAdmin[AuditEntry]):
     list_display = ["when", "organization", "action", "changed", "who"]
     list_select_related = ["organization"]
     list_filter = [OrganizationFilter, "action"]
-    search_fields = ["detail", "actor", "organization__name"]
+    search_fields = ["detail", "actor", "organization__folded_name"]
     date_hierarchy = "at"
 
     def visible(self, caller: Caller) -> QuerySet[AuditEntry]:

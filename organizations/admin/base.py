@@ -14,7 +14,7 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -25,6 +25,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as lazy
 
 from organizations.access import Caller, for_user
+from organizations.folding import fold
 from organizations.models import Organization
 
 M = TypeVar("M", bound=Model)
@@ -80,6 +81,18 @@ class TenantAdmin(admin.ModelAdmin[M]):
         rows = self.visible(caller_of(request))
         ordering = self.get_ordering(request)
         return rows.order_by(*ordering) if ordering else rows
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[M], search_term: str
+    ) -> tuple[QuerySet[M], bool]:
+        """Find each word in one of the fields; names of organizations without accents and case."""
+        for word in search_term.split():
+            matches = Q()
+            for name in self.get_search_fields(request):
+                text = fold(word) if name.endswith("folded_name") else word
+                matches |= Q(**{f"{name}__icontains": text})
+            queryset = queryset.filter(matches)
+        return queryset, False
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -216,7 +229,7 @@ class OrganizationFilter(admin.SimpleListFilter):
     def lookups(
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
-        own = caller_of(request).organizations.order_by("name", "pk")
+        own = caller_of(request).organizations.order_by("folded_name", "pk")
         shown = list(own[:MAX_FILTER_CHOICES])
         chosen = self._chosen()
         if chosen is not None and chosen not in [organization.pk for organization in shown]:

@@ -77,7 +77,7 @@ class InvitationAdmin(ListAdmin[Invitation]):
     list_display = ["username", "organization", "role_name", "ends", "withdraw_link"]
     list_select_related = ["organization", "invited_by"]
     list_filter = [OrganizationFilter, "role"]
-    search_fields = ["username", "organization__name"]
+    search_fields = ["username", "organization__folded_name"]
     autocomplete_fields = ["organization"]
 
     def visible(self, caller: Caller) -> QuerySet[Invitation]:

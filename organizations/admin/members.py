@@ -98,8 +98,8 @@ class MembershipAdmin(TenantAdmin[Membership]):
     list_display_links = ["user"]
     list_select_related = ["user", "organization"]
     list_filter = [OrganizationFilter, "role"]
-    search_fields = ["user__username", "organization__name"]
-    ordering = ["organization__name", "organization_id", "user__username"]
+    search_fields = ["user__username", "organization__folded_name"]
+    ordering = ["organization__folded_name", "organization_id", "user__username"]
     autocomplete_fields = ["organization"]
 
     class Media:

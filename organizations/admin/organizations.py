@@ -22,6 +22,7 @@ from organizations.access import Caller, Permission
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
 from organizations.phone_numbers import format_phone_number, parse_phone_number
+from organizations.search import search_filter
 
 DEACTIVATE = lazy(
     "While it is deactivated, its WhatsApp connection rests and cannot be reconnected. "
@@ -64,8 +65,9 @@ class OrganizationAdmin(TenantAdmin[Organization]):
     form = OrganizationForm
 
     list_display = ["name", "status", "created_at", "connection_link"]
-    search_fields = ["name"]
-    ordering = ["name", "pk"]
+    search_fields = ["folded_name"]
+    search_help_text = lazy("A name, or a number with or without its spaces.")
+    ordering = ["folded_name", "pk"]
     readonly_fields = [
         "expected_number_text",
         "operators_read_messages_text",
@@ -95,6 +97,11 @@ class OrganizationAdmin(TenantAdmin[Organization]):
         number = "expected_number" if may_change else "expected_number_text"
         messages = "operators_read_messages" if may_change else "operators_read_messages_text"
         return ["name", number, messages, "status", "created_at"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Organization], search_term: str
+    ) -> tuple[QuerySet[Organization], bool]:
+        return queryset.filter(search_filter(search_term)), False
 
     # --- Columns ---------------------------------------------------------------------------------
 

@@ -112,7 +112,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
     list_display = ["called", "may", "whose", "expires", "last_used", "state", "revoking"]
     list_select_related = ["organization", "user"]
     list_filter = [OrganizationFilter, "kind", "scope"]
-    search_fields = ["name", "token_key", "organization__name"]
+    search_fields = ["name", "token_key", "organization__folded_name"]
     fields = [*FIELDS]
     autocomplete_fields = ["organization"]
     actions = ["revoke"]

@@ -101,15 +101,19 @@ class OrganizationQuery(PageQuery):
     """Which organizations, and in which order."""
 
     ORDERINGS = {
-        "name": ("name", "pk"),
-        "-name": ("-name", "-pk"),
+        "name": ("folded_name", "pk"),
+        "-name": ("-folded_name", "-pk"),
         "createdAt": ("created_at", "pk"),
         "-createdAt": ("-created_at", "-pk"),
     }
 
     active = serializers.BooleanField(required=False, help_text="Active ones, or the others.")
     q = serializers.CharField(
-        required=False, allow_blank=True, max_length=NAME_LENGTH, help_text="Part of the name."
+        required=False,
+        allow_blank=True,
+        max_length=NAME_LENGTH,
+        help_text="Words of the name, without regard to accents and case; or a part of the linked "
+        "or the expected number, in any spelling.",
     )
     ordering = serializers.ChoiceField(list(ORDERINGS), default="name")
 

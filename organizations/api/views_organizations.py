@@ -19,6 +19,7 @@ from organizations.api.serializers import (
 )
 from organizations.api.views import CallerView
 from organizations.models import Organization
+from organizations.search import search_filter
 
 
 class OrganizationsView(CallerView):
@@ -31,7 +32,7 @@ class OrganizationsView(CallerView):
         if "active" in query:
             rows = rows.filter(deactivated_at__isnull=query["active"])
         if query.get("q"):
-            rows = rows.filter(name__icontains=query["q"])
+            rows = rows.filter(search_filter(query["q"]))
         rows = rows.order_by(*OrganizationQuery.ORDERINGS[query["ordering"]])
         return self.page(rows, OrganizationSerializer, self.caller.roles)
 

@@ -187,6 +187,9 @@ def test_unowned_link_is_down_since_the_last_heartbeat(alice: User, hand: FakeWo
         ("5215512345678", ["Taqueria"]),
         ("bakery", ["Bakery North", "Bakery South"]),
         ("south bak", ["Bakery South"]),
+        ("ótica SAO", ["Ótica São José"]),
+        ("OTICA", ["Ótica São José"]),
+        ("+351 912 345 678", ["Ótica São José"]),  # expected, and not linked yet
         ("24", ["Shop 24"]),
         ("+1 202", []),
         ("%", []),
@@ -198,6 +201,8 @@ def test_list_is_searched_by_name_and_number(alice: User, text: str, found: list
     add(alice, "Bakery South", number="552198765432")
     add(alice, "Shop 24", number="4930123456")
     add(alice, "Taqueria", number="5215512345678")
+    expecting = add(alice, "Ótica São José").organization
+    Organization.objects.filter(pk=expecting.pk).update(expected_number="351912345678")
     assert names(alice, q=text) == found
 
 

@@ -43,6 +43,19 @@ def test_search_finds_no_foreign_organization(charlie: User) -> None:
     assert "Acme" not in page(charlie, f"{LIST}?q=ac")
 
 
+def test_search_finds_names_without_accents_and_numbers(
+    alice: User, organization: Organization
+) -> None:
+    organization.name, organization.expected_number = "Farmácia Ótima", "5511987654321"
+    organization.save()
+    for text in ("farmacia", "OTIMA", "%2B55 11 8765-4321"):
+        assert "Farmácia Ótima" in page(alice, f"{LIST}?q={text}"), text
+    assert "Farmácia Ótima" not in page(alice, f"{LIST}?q=%2B55 21")
+    # So do the lists of what organizations have.
+    members = "/admin/organizations/membership/?q=farmacia"
+    assert "alice" in page(User.objects.create_superuser("root"), members)
+
+
 def test_each_row_links_to_its_connection(alice: User, organization: Organization) -> None:
     assert reverse("admin:connections_connection_change", args=[organization.pk]) in page(alice)
 

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from connections.models import Connection
 from organizations.models import AuditEntry, Membership, Organization
 from organizations.tests.support.api import (
     OWNERS_ONLY,
@@ -36,6 +37,11 @@ def many(db: None) -> None:
     for name in ("Banco Azul", "banco verde", "100% Pão", "Ünïcode"):
         Organization.objects.create(name=name)
     Organization.objects.filter(name="Banco Azul").update(deactivated_at=timezone.now())
+    # The one is linked under WhatsApp's spelling, the other expects a phone.
+    Connection.objects.create(
+        organization=Organization.objects.get(name="100% Pão"), number="551187654321"
+    )
+    Organization.objects.filter(name="banco verde").update(expected_number="4930123456")
 
 
 # --- Lists ---------------------------------------------------------------------------------------
@@ -91,6 +97,10 @@ def test_role_matches_the_callers_permissions(
         ("?q=%25", ["100% Pão"]),
         ("?q=", ["100% Pão", "Banco Azul", "banco verde", "Ünïcode"]),
         ("?q=banco&active=true", ["banco verde"]),
+        ("?q=UNICODE", ["Ünïcode"]),
+        ("?q=p%C3%A3o", ["100% Pão"]),
+        ("?q=%2B55+11+98765-4321", ["100% Pão"]),
+        ("?q=%2B49+30+123456", ["banco verde"]),
         ("?ordering=-name", ["Ünïcode", "banco verde", "Banco Azul", "100% Pão"]),
         ("?ordering=createdAt", ["Banco Azul", "banco verde", "100% Pão", "Ünïcode"]),
         ("?ordering=-createdAt", ["Ünïcode", "100% Pão", "banco verde", "Banco Azul"]),

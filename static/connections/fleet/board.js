@@ -143,8 +143,13 @@ function listOf(section) {
   return section.querySelector("[data-rows]");
 }
 
+// The same order as in organizations/folding.py.
+function fold(text) {
+  return text.normalize("NFKD").replace(/\p{Mn}/gu, "").toLowerCase();
+}
+
 function byName(one, other) {
-  const [first, second] = [one, other].map((row) => row.name.toLowerCase());
+  const [first, second] = [one, other].map((row) => fold(row.name));
   if (first !== second) return first < second ? -1 : 1;
   return one.organization - other.organization;
 }
