@@ -11,6 +11,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from connections.bulk_texts import sum_up
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, Worker, Workforce
 from connections.reason_texts import REASON_TEXTS
@@ -79,20 +80,27 @@ class Plan:
     to_run: list[Connection] = field(default_factory=list)
     needs_phone: list[Connection] = field(default_factory=list)
     skipped: dict[BulkItem.Problem, list[Connection]] = field(default_factory=dict)
+    missing: int = 0
+    """How many were chosen that the person does not see (any more)."""
 
     @property
-    def chosen(self) -> list[Connection]:
-        """All chosen connections."""
-        skipped = [connection for group in self.skipped.values() for connection in group]
-        return [*self.to_run, *self.needs_phone, *skipped]
+    def sentence(self) -> str:
+        """How many were chosen, and what becomes of each group."""
+        groups: list[tuple[str, int]] = [
+            (Result.WAITING, len(self.to_run)),
+            (Result.PHONE, len(self.needs_phone)),
+            *((problem, len(rows)) for problem, rows in self.skipped.items()),
+            (Problem.GONE, self.missing),
+        ]
+        return sum_up(self.action, groups, planned=True)
 
 
-def plan(caller: Caller, action: str, connections: Iterable[Connection]) -> Plan:
+def plan(caller: Caller, action: str, connections: Iterable[Connection], missing: int = 0) -> Plan:
     """Plan a run. Each connection was read with its organization and worker."""
     rows = list(connections)
     roles = caller.roles(row.organization for row in rows)
     workforce = Worker.workforce()
-    new_plan = Plan(action)
+    new_plan = Plan(action, missing=missing)
     for row in rows:
         result, problem = decide(action, status_of_row(row, workforce))
         if Permission.OPERATE not in PERMISSIONS.get(roles.get(row.pk, ""), ()):
@@ -171,13 +179,12 @@ def result_sentence(item: BulkItem) -> str:
 
 def progress(run: BulkRun) -> dict[str, Any]:
     """Return the run's progress, ready for JSON."""
-    rows = run.items.order_by().values_list("result").annotate(Count("pk"))
-    counts: dict[str, int] = dict(rows)
-    total = sum(counts.values())
-    done = total - sum(counts.get(result, 0) for result in BulkItem.OPEN)
-    parts = [
-        f"{_result_name(result, run)}: {counts[result]}" for result in Result if counts.get(result)
-    ]
+    rows = list(run.items.order_by().values_list("result", "problem").annotate(Count("pk")))
+    order = list(Result)
+    rows.sort(key=lambda row: order.index(Result(row[0])))
+    groups = [(problem if result == Result.SKIPPED else result, n) for result, problem, n in rows]
+    total = sum(count for _group, count in groups)
+    done = total - sum(count for group, count in groups if group in BulkItem.OPEN)
     return {
         "done": done,
         "total": total,
@@ -185,7 +192,7 @@ def progress(run: BulkRun) -> dict[str, Any]:
         "stoppable": run.ended_at is None and run.stopped_at is None,
         "headline": _headline(run),
         "text": _("{done} of {total}").format(done=done, total=total),
-        "counts": " · ".join(parts),
+        "counts": sum_up(run.action, [*groups, (Problem.GONE, run.missing)]),
         "waiting": _waiting_reason(run),
     }
 

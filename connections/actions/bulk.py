@@ -41,7 +41,11 @@ def start_run(caller: Caller, plan: Plan) -> BulkRun:
         raise NothingToDo
     actor = caller.actor
     run = BulkRun.objects.create(
-        action=plan.action, actor=actor.short_label, user=actor.user, address=actor.address
+        action=plan.action,
+        missing=plan.missing,
+        actor=actor.short_label,
+        user=actor.user,
+        address=actor.address,
     )
     groups: list[tuple[Sequence[Connection], str, str]] = [
         (plan.to_run, Result.WAITING, ""),

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import (
     Http404,
@@ -27,6 +29,7 @@ from django.utils.translation import ngettext
 from connections import actions
 from connections.admin.page import ConnectionPage
 from connections.bulk import Plan, plan, progress, serialize_items, visible_runs
+from connections.id_sets import InvalidIds, format_ids, parse_ids
 from connections.models import BulkItem, BulkRun, Connection
 from organizations.access import PERMISSIONS, Permission
 from organizations.admin.base import caller_of
@@ -37,7 +40,8 @@ CONFIRM_ABOVE = 10
 """A disconnect of more than these is confirmed by typing their number."""
 # A change gets its time before its transaction commits.
 OVERLAP = timedelta(seconds=10)
-MAX_ID_DIGITS = 18
+ALL_IDS = "all_ids"
+"""The field of the list that carries the ids of all its pages."""
 
 
 class BulkPages(ConnectionPage):
@@ -69,24 +73,40 @@ class BulkPages(ConnectionPage):
 
     @admin.action(description=lazy("Reconnect…"))
     def bulk_reconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> HttpResponse:
-        return self._confirm(request, Action.RECONNECT, set(queryset.values_list("pk", flat=True)))
+        return self._confirm(request, Action.RECONNECT)
 
     @admin.action(description=lazy("Disconnect…"))
     def bulk_disconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> HttpResponse:
-        return self._confirm(request, Action.DISCONNECT, set(queryset.values_list("pk", flat=True)))
+        return self._confirm(request, Action.DISCONNECT)
 
-    def _confirm(self, request: HttpRequest, action: str, chosen: set[int]) -> HttpResponse:
-        return self._confirmation_page(request, self._plan(request, action, chosen))
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Answer a bulk action before Django filters the list.
 
-    def _plan(self, request: HttpRequest, action: str, chosen: set[int]) -> Plan:
-        caller = caller_of(request)
+        By then some of what was ticked may match the filter no more, or its page may be gone.
+        """
+        if request.method == "POST" and _chosen_ids(request):
+            name = request.POST.get("action", "")
+            if chosen := self.get_actions(request).get(name):
+                response: HttpResponse = chosen[0](self, request, self.model.objects.none())
+                return response
+        return super().changelist_view(request, extra_context)
+
+    def _confirm(self, request: HttpRequest, action: str) -> HttpResponse:
+        ids = _chosen_ids(request)
+        return self._confirmation_page(request, self._plan(request, action, ids), ids)
+
+    def _plan(self, request: HttpRequest, action: str, ids: list[int]) -> Plan:
+        caller, chosen = caller_of(request), set(ids)
         rows = self.visible(caller).select_related("organization", "worker")
         ordered = rows.order_by("organization__folded_name", "pk")
         # Filtered here and not by id__in: a database limits the number of parameters.
-        return plan(caller, action, [row for row in ordered if row.pk in chosen])
+        found = [row for row in ordered if row.pk in chosen]
+        return plan(caller, action, found, missing=len(chosen) - len(found))
 
     def _confirmation_page(
-        self, request: HttpRequest, new_plan: Plan, problem: str = ""
+        self, request: HttpRequest, new_plan: Plan, ids: list[int], problem: str = ""
     ) -> HttpResponse:
         count = len(new_plan.to_run)
         context = {
@@ -95,7 +115,8 @@ class BulkPages(ConnectionPage):
             "button": str(Action(new_plan.action).label),
             "disconnects": new_plan.action == Action.DISCONNECT,
             "skipped": [(problem.label, rows) for problem, rows in new_plan.skipped.items()],
-            "chosen": ",".join(str(row.pk) for row in new_plan.chosen),
+            "gone": str(BulkItem.Problem.GONE.label),
+            "chosen": format_ids(ids),
             "sure": count if new_plan.action == Action.DISCONNECT and count > CONFIRM_ABOVE else 0,
             "problem": problem,
         }
@@ -108,16 +129,17 @@ class BulkPages(ConnectionPage):
         action = request.POST.get("action", "")
         if action not in Action.values:
             return HttpResponseBadRequest()
-        new_plan = self._plan(request, action, _parse_ids(request.POST.get("chosen", "")))
+        ids = posted_ids(request, "chosen")
+        new_plan = self._plan(request, action, ids)
         count = len(new_plan.to_run)
         confirmed = request.POST.get("sure", "").strip() == str(count)
         if action == Action.DISCONNECT and count > CONFIRM_ABOVE and not confirmed:
             problem = _("Type {number} to confirm.").format(number=count)
-            return self._confirmation_page(request, new_plan, problem)
+            return self._confirmation_page(request, new_plan, ids, problem)
         try:
             run = actions.start_run(caller_of(request), new_plan)
         except actions.NothingToDo:
-            return self._confirmation_page(request, new_plan)
+            return self._confirmation_page(request, new_plan, ids)
         return redirect("admin:connections_connection_run", run.pk)
 
     # --- The run ---------------------------------------------------------------------------------
@@ -164,9 +186,22 @@ def open_runs(request: HttpRequest) -> list[BulkRun]:
     return list(visible_runs(caller_of(request)).filter(ended_at=None, user=request.user.pk or 0))
 
 
-def _parse_ids(text: str) -> set[int]:
-    parts = (part for part in text.split(",") if len(part) <= MAX_ID_DIGITS)
-    return {int(part) for part in parts if part.isascii() and part.isdigit()}
+def posted_ids(request: HttpRequest, field: str) -> list[int]:
+    """Return the ids in a field of the form. Raises BadRequest."""
+    try:
+        return parse_ids(request.POST.get(field, ""))
+    except InvalidIds as error:
+        raise BadRequest("these are not ids") from error
+
+
+def _chosen_ids(request: HttpRequest) -> list[int]:
+    """Return the ids that were ticked on the list, or all that it showed on all of its pages."""
+    if request.POST.get("select_across") == "1" and request.POST.get(ALL_IDS):
+        return posted_ids(request, ALL_IDS)
+    try:
+        return parse_ids(",".join(request.POST.getlist(ACTION_CHECKBOX_NAME)))
+    except InvalidIds as error:
+        raise BadRequest("these are not ids") from error
 
 
 def _parse_time(text: str) -> datetime | None:

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from connections.admin.bulk import BulkPages, open_runs
 from connections.admin.filters import DownFilter, ReasonFilter, StateFilter
+from connections.id_sets import format_ids
 from connections.live import fleet
 from connections.models import Connection
 from connections.status import with_effective_state
@@ -38,6 +39,11 @@ class ConnectionList(ChangeList):
         for row in rows:
             row.summary = summaries[row.pk]
         self.result_list = rows
+
+    @property
+    def all_ids(self) -> str:
+        """The ids on all pages, which the list carries: a filter may match others later."""
+        return format_ids(self.queryset.order_by().values_list("pk", flat=True))
 
 
 @admin.register(Connection)

@@ -23,6 +23,9 @@ class BulkRun(models.Model):
     next_at = models.DateTimeField(default=timezone.now, help_text="Not before is it its turn.")
     stopped_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    missing = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="How many were chosen that the person could not see."
+    )
     actor = models.CharField(max_length=ACTOR_LENGTH)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True

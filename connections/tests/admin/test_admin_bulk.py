@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from connections import actions
 from connections.admin.bulk import CONFIRM_ABOVE
+from connections.id_sets import parse_ids
 from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkItem, BulkRun, Connection
 from connections.tests.support.fake_worker import FakeWorker
@@ -65,9 +66,9 @@ def answer(user: User, action: str, chosen: list[Connection], **more: object) ->
 
 
 def chosen_in(html: str) -> set[int]:
-    found = re.search(r'name="chosen" value="([\d,]*)"', html)
+    found = re.search(r'name="chosen" value="([\d,-]*)"', html)
     assert found
-    return {int(part) for part in found[1].split(",") if part}
+    return set(parse_ids(found[1]))
 
 
 def page(run: BulkRun, action: str = "run") -> str:
@@ -91,6 +92,8 @@ def test_reconnect_confirmation_lists_each_group(
     )
     html = text(ask(alice, "bulk_reconnect", [*first, *up, connection]))
     assert "Reconnect: 2 organizations" in html
+    added = "4 ticked: 2 will be reconnected, 1 needs its phone, 1 is connected already."
+    assert added in html
     assert "<summary>Reconnect: 2</summary>" in html and "<li>North</li><li>South</li>" in html
     assert "<summary>Needs the phone: 1</summary>" in html
     assert reverse("admin:connections_connection_change", args=[connection.pk]) in html
@@ -119,26 +122,51 @@ def test_many_disconnects_are_confirmed_by_their_number(alice: User) -> None:
 
 
 def test_all_matches_can_be_chosen_across_pages(alice: User, admin_user: User) -> None:
-    down(alice, *(f"Shop {number:03}" for number in range(110)))
+    shops = down(alice, *(f"Shop {number:03}" for number in range(110)))
     made(alice, "Never linked")
     state = "?" + urlencode({"state": "action_needed"})
     html = text(browser(admin_user).get(LIST + state))
     assert "Select all 110 connections" in html
-    shown = list(Connection.objects.all()[:1])
-    html = text(ask(admin_user, "bulk_reconnect", shown, state, select_across=1))
+    carried = re.search(r'name="all_ids" value="([^"]*)"', html)
+    assert carried and set(parse_ids(carried[1])) == {row.pk for row in shops}
+    # Whatever the filter matches by now.
+    Connection.objects.filter(pk=shops[0].pk).update(state=State.DISCONNECTED)
+    across = {"select_across": 1, "all_ids": carried[1]}
+    html = text(ask(admin_user, "bulk_reconnect", shops[:1], state, **across))
     assert "Reconnect: 110 organizations" in html and "Never linked" not in html
+    assert "110 ticked: 110 will be reconnected." in html
     assert len(chosen_in(html)) == 110
+
+
+def test_ticked_connections_count_after_their_state_changed(alice: User, hand: FakeWorker) -> None:
+    chosen = down(alice, *(f"Shop {number:03}" for number in range(101)))
+    up = {"state": State.CONNECTED, "worker": hand.worker}
+    Connection.objects.exclude(pk=chosen[0].pk).update(**up)
+    Membership.objects.filter(organization=chosen[1].pk).delete()
+    # Neither the filter nor the second page of the list has them any more.
+    state = "?" + urlencode({"state": "action_needed", "p": 2})
+    html = text(ask(alice, "bulk_reconnect", chosen[:5], state))
+    added = "1 will be reconnected, 3 are connected already, 1 is no longer yours"
+    assert f"5 ticked: {added}." in html
+    assert "Shop 001" not in html
+    assert len(chosen_in(html)) == 5
+    answer(alice, "reconnect", chosen[:5])
+    html = text(browser(alice).get(page(BulkRun.objects.get())))
+    added = added.replace("will be reconnected", "waits for its turn")
+    assert f"5 ticked: {added}" in html
 
 
 def test_connection_of_others_cannot_be_chosen(
     alice: User, charlie: User, other_organization: Organization
 ) -> None:
     theirs = Connection.objects.of(other_organization)
-    html = text(answer(alice, "reconnect", [theirs]))
-    assert "There is nothing to do" in html and "Globex" not in html
-    assert chosen_in(html) == set()
-    html = text(ask(alice, "bulk_reconnect", [theirs]))
-    assert "Globex" not in html
+    for html in (
+        text(answer(alice, "reconnect", [theirs])),
+        text(ask(alice, "bulk_reconnect", [theirs])),
+    ):
+        assert "There is nothing to do" in html and "Globex" not in html
+        assert "1 ticked: 1 is no longer yours." in html
+    assert not BulkRun.objects.exists()
 
 
 def test_confirmation_names_connections_that_may_only_be_viewed(
@@ -160,12 +188,14 @@ def test_viewer_has_no_bulk_actions(alice: User, bob: User, connection: Connecti
     assert "credentials" not in text(browser(bob).post(LIST, form))
 
 
-@pytest.mark.parametrize("chosen", ["", ",,", "x", "-1", "9" * 400, "١", "1;2"])
-def test_invalid_choice_starts_no_run(alice: User, chosen: str) -> None:
-    form = {"action": "reconnect", "chosen": chosen}
-    assert "There is nothing to do" in text(browser(alice).post(BEGIN, form))
-    assert browser(alice).post(BEGIN, form | {"action": "x"}).status_code == 400
-    assert browser(alice).get(BEGIN).status_code == 405
+def test_invalid_choice_starts_no_run(alice: User) -> None:
+    client, form = browser(alice), {"action": "reconnect", "chosen": ""}
+    for empty in ("", ",,"):
+        assert "There is nothing to do" in text(client.post(BEGIN, form | {"chosen": empty}))
+    for invalid in ("x", "-1", "2-1", "1-2-3", "9" * 400, "1-999999", "١", "1;2"):
+        assert client.post(BEGIN, form | {"chosen": invalid}).status_code == 400
+    assert client.post(BEGIN, form | {"action": "x"}).status_code == 400
+    assert client.get(BEGIN).status_code == 405
 
 
 def test_form_without_csrf_token_starts_no_run(alice: User) -> None:
@@ -192,7 +222,7 @@ def run(alice: User, connection: Connection, hand: FakeWorker) -> BulkRun:
 def test_run_page_shows_each_result(run: BulkRun, alice: User) -> None:
     html = text(browser(alice).get(page(run)))
     assert '<progress max="3" value="1"' in html and "1 of 3" in html
-    assert "Waiting: 2 · Needs the phone: 1" in html
+    assert "3 ticked: 2 wait for their turn, 1 needs its phone" in html
     assert html.count("data-item=") == 3 and "has to scan a code" in html
     for item in run.items.all():
         assert reverse("admin:connections_connection_change", args=[item.connection_id]) in html
@@ -205,7 +235,7 @@ def test_run_page_without_javascript_reloads_until_the_end(run: BulkRun, alice: 
     actions.advance_runs()
     html = text(browser(alice).get(page(run)))
     assert "http-equiv" not in html and "bulk.js" not in html
-    assert "Finished" in html and "Connected: 2 · Needs the phone: 1" in html
+    assert "Finished" in html and "3 ticked: 2 reconnected, 1 needs its phone" in html
 
 
 def test_progress_has_the_items_that_changed(run: BulkRun, alice: User) -> None:
@@ -247,7 +277,7 @@ def test_run_can_be_stopped(run: BulkRun, alice: User) -> None:
     assert client.get(page(run, "run_stop")).status_code == 405
     assert client.post(page(run, "run_stop")).headers["Location"] == page(run)
     html = text(client.get(page(run)))
-    assert "Stopped: 2 · " not in html and "Needs the phone: 1 · Stopped: 2" in html
+    assert "1 needs its phone, 2 were stopped before their turn" in html
     assert "The run was stopped before its turn." in html
     assert not Connection.objects.filter(state=State.CONNECTING).exists()
 
