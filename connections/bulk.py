@@ -11,7 +11,8 @@ from django.db.models import Count, F, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from connections.bulk_texts import sum_up
+from connections.bulk_texts import phones_text, sum_up
+from connections.id_sets import format_ids
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, Worker, Workforce
 from connections.reason_texts import REASON_TEXTS
@@ -177,6 +178,12 @@ def result_sentence(item: BulkItem) -> str:
     return text.full if item.result in (Result.RETRYING, Result.FAILED) else text.sentence
 
 
+def phones_of(run: BulkRun) -> list[int]:
+    """Return the connections of a run whose phones have to scan a code."""
+    items = run.items.filter(result__in=(Result.PHONE, Result.SCAN))
+    return list(items.values_list("connection", flat=True))
+
+
 def progress(run: BulkRun) -> dict[str, Any]:
     """Return the run's progress, ready for JSON."""
     rows = list(run.items.order_by().values_list("result", "problem").annotate(Count("pk")))
@@ -194,6 +201,8 @@ def progress(run: BulkRun) -> dict[str, Any]:
         "text": _("{done} of {total}").format(done=done, total=total),
         "counts": sum_up(run.action, [*groups, (Problem.GONE, run.missing)]),
         "waiting": _waiting_reason(run),
+        "phones": format_ids(phones := phones_of(run)),
+        "phonesText": phones_text(len(phones)),
     }
 
 

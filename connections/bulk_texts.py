@@ -26,6 +26,14 @@ def sum_up(action: str, groups: Iterable[tuple[str, int]], *, planned: bool = Fa
     return f"{head}: {', '.join(parts)}" if parts else head
 
 
+def phones_text(count: int) -> str:
+    """Return the heading above the ways to link phones."""
+    text = ngettext(
+        "{count} organization needs its phone", "{count} organizations need their phones", count
+    )
+    return text.format(count=count)
+
+
 def _part(action: str, group: str, count: int, planned: bool) -> str:
     texts = _problems(count) | _results(count) | _outcomes(action, count, planned)
     return texts[group].format(count=count)

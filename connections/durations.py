@@ -1,7 +1,9 @@
-"""Durations as text."""
+"""Durations and times as text."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.utils import timezone
+from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
@@ -20,3 +22,11 @@ def format_duration(duration: timedelta) -> str:
         if parts and (not count or len(parts) == 2):
             break
     return " ".join(parts) or gettext(SECONDS).format(count=0)
+
+
+def format_time(moment: datetime) -> str:
+    """Return a time in the server's zone, with the day unless it is today."""
+    local = timezone.localtime(moment)
+    if local.date() == timezone.localdate():
+        return time_format(local, "TIME_FORMAT")
+    return date_format(local, "SHORT_DATETIME_FORMAT")

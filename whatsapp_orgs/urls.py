@@ -15,7 +15,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from cloud_api import error_views as graph_errors
-from connections.admin import fleet, owner_link, security
+from connections.admin import bulk_links, fleet, owner_link, security
 from connections.owner_link.views import owner_view
 from messaging.admin.urls import fleet_urlpatterns, organization_urlpatterns
 from messaging.api.views_media import signed_file
@@ -42,6 +42,11 @@ urlpatterns = [
         "admin/connections/connection/<int:organization_id>/owner-link/revoke/",
         admin.site.admin_view(owner_link.revoke_view),
         name="owner_link_revoke",
+    ),
+    path(
+        "admin/connections/connection/owner-links/",
+        admin.site.admin_view(bulk_links.links_view),
+        name="owner_links",
     ),
     path("admin/connections/connection/<int:organization_id>/", include(organization_urlpatterns)),
     path("admin/connections/connection/<int:organization_id>/", include(organization_webhooks)),

@@ -7,6 +7,7 @@ event to the history in the same transaction and notifies on commit.
 """
 
 from connections.actions.bulk import NothingToDo, advance_runs, start_run, stop_run
+from connections.actions.bulk_owner_links import LinkResult, make_owner_links
 from connections.actions.claims import (
     claim,
     drain_worker,
@@ -29,6 +30,7 @@ from connections.actions.events import (
 )
 from connections.actions.lost_rights import revoke_keys
 from connections.actions.owner_links import (
+    MAX_LIFETIME,
     make_owner_link,
     open_owner_link,
     revoke_owner_link,

@@ -36,6 +36,8 @@ from organizations.access import Actor
 from organizations.audit import Action, log_audit
 
 SECRET_BYTES = 20
+MAX_LIFETIME = timedelta(days=3)
+"""The longest time that an unused link may be valid."""
 
 
 def hash_secret(secret: str) -> str:
@@ -49,8 +51,12 @@ def owner_actor(link: OwnerLink, address: str | None = None) -> Actor:
 
 
 @transaction.atomic
-def make_owner_link(connection_id: int, actor: Actor) -> tuple[OwnerLink, str]:
+def make_owner_link(
+    connection_id: int, actor: Actor, lifetime: timedelta | None = None
+) -> tuple[OwnerLink, str]:
     """Create a link and revoke the one before. Return it with its secret, which is not stored.
+
+    `lifetime`: OWNER_LINK_SECONDS if it is not given, and at most MAX_LIFETIME.
 
     Raises AlreadyConnected, OrganizationInactive, TooManyLinks, and PermissionDenied when the
     actor's right has ended meanwhile.
@@ -64,14 +70,16 @@ def make_owner_link(connection_id: int, actor: Actor) -> tuple[OwnerLink, str]:
     _revoke_open(connection, actor)
     # Hexadecimal: chat programs cut a "-" or "_" off the end of a link.
     secret, now = secrets.token_hex(SECRET_BYTES), timezone.now()
+    lifetime = min(lifetime or timedelta(seconds=settings.OWNER_LINK_SECONDS), MAX_LIFETIME)
     link = OwnerLink.objects.create(
         connection=connection,
         secret_hash=hash_secret(secret),
         made_at=now,
-        expires_at=now + timedelta(seconds=settings.OWNER_LINK_SECONDS),
+        expires_at=now + lifetime,
         **actor.columns,
     )
-    log_audit(Action.OWNER_LINK_MADE, connection.organization, actor)
+    until = f"→ {link.expires_at:%Y-%m-%d %H:%M} UTC"
+    log_audit(Action.OWNER_LINK_MADE, connection.organization, actor, until)
     broadcast.notify_changed(connection.pk)
     return link, secret
 

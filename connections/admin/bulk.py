@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import (
     Http404,
@@ -27,9 +26,11 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from connections import actions
-from connections.admin.page import ConnectionPage
+from connections.admin.forms import ids_in, posted_ids
+from connections.admin.queue import QueuePages
 from connections.bulk import Plan, plan, progress, serialize_items, visible_runs
-from connections.id_sets import InvalidIds, format_ids, parse_ids
+from connections.bulk_texts import phones_text
+from connections.id_sets import format_ids
 from connections.models import BulkItem, BulkRun, Connection
 from organizations.access import PERMISSIONS, Permission
 from organizations.admin.base import caller_of
@@ -44,7 +45,7 @@ ALL_IDS = "all_ids"
 """The field of the list that carries the ids of all its pages."""
 
 
-class BulkPages(ConnectionPage):
+class BulkPages(QueuePages):
     """The list's two bulk actions. `actions` saves a run, and a worker carries it out."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -110,8 +111,10 @@ class BulkPages(ConnectionPage):
     ) -> HttpResponse:
         count = len(new_plan.to_run)
         context = {
-            "title": _title(new_plan.action, count),
+            "title": _title(new_plan.action, count, len(new_plan.needs_phone)),
             "plan": new_plan,
+            "phones": format_ids(row.pk for row in new_plan.needs_phone),
+            "phones_text": phones_text(len(new_plan.needs_phone)),
             "button": str(Action(new_plan.action).label),
             "disconnects": new_plan.action == Action.DISCONNECT,
             "skipped": [(problem.label, rows) for problem, rows in new_plan.skipped.items()],
@@ -186,22 +189,11 @@ def open_runs(request: HttpRequest) -> list[BulkRun]:
     return list(visible_runs(caller_of(request)).filter(ended_at=None, user=request.user.pk or 0))
 
 
-def posted_ids(request: HttpRequest, field: str) -> list[int]:
-    """Return the ids in a field of the form. Raises BadRequest."""
-    try:
-        return parse_ids(request.POST.get(field, ""))
-    except InvalidIds as error:
-        raise BadRequest("these are not ids") from error
-
-
 def _chosen_ids(request: HttpRequest) -> list[int]:
     """Return the ids that were ticked on the list, or all that it showed on all of its pages."""
     if request.POST.get("select_across") == "1" and request.POST.get(ALL_IDS):
         return posted_ids(request, ALL_IDS)
-    try:
-        return parse_ids(",".join(request.POST.getlist(ACTION_CHECKBOX_NAME)))
-    except InvalidIds as error:
-        raise BadRequest("these are not ids") from error
+    return ids_in(",".join(request.POST.getlist(ACTION_CHECKBOX_NAME)))
 
 
 def _parse_time(text: str) -> datetime | None:
@@ -212,7 +204,14 @@ def _parse_time(text: str) -> datetime | None:
     return time if time and timezone.is_aware(time) else None
 
 
-def _title(action: str, count: int) -> str:
+def _title(action: str, count: int, phones: int = 0) -> str:
+    if not count and phones:
+        text = ngettext(
+            "Reconnect: {count} organization needs its phone",
+            "Reconnect: {count} organizations need their phones",
+            phones,
+        )
+        return text.format(count=phones)
     if action == Action.RECONNECT:
         text = ngettext(
             "Reconnect: {count} organization", "Reconnect: {count} organizations", count

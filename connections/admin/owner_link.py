@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
@@ -36,7 +35,7 @@ def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
         link, secret = actions.make_owner_link(connection.pk, caller_of(request).actor)
     except RequestRefused as error:
         return _refused(request, connection, error.page_message)
-    url = f"{request.build_absolute_uri(reverse('owner'))}#{secret}"
+    url = links.url_of(request, secret)
     if _wants_json(request):
         return JsonResponse({"success": True, "url": url, "link": links.newest_as_json(connection)})
     context: dict[str, Any] = {

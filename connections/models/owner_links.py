@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.utils import timezone
 
 from connections.lifecycle import Reason, State
 from connections.models.core import Connection, ConnectionEvent, PairingAttempt
-from organizations.access import Permission, for_user
+from organizations.access import Caller, Permission
 from organizations.models import ACTOR_LENGTH, ApiToken
 
 
@@ -28,6 +30,8 @@ class OwnerLink(models.Model):
         FAILED = "failed", "Used: the phone was not linked"
         EXPIRED = "expired", "Expired"
         REVOKED = "revoked", "Revoked"
+
+    OPEN = (State.NEW, State.OPENED, State.IN_USE)
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="owner_links")
     secret_hash = models.CharField(max_length=64, unique=True)
@@ -65,9 +69,14 @@ class OwnerLink(models.Model):
 
     @property
     def maker_may_operate(self) -> bool:
-        """Whether its maker still has the right to operate the organization."""
-        may = self.user is not None and for_user(self.user).may
-        return bool(may and may(Permission.OPERATE, self.connection.organization))
+        """Whether its maker, a user or a token, still may operate the organization."""
+        if self.user is None and self.token is None:
+            return False
+        try:
+            maker = Caller(self.user or AnonymousUser(), self.token).reread()
+        except PermissionDenied:
+            return False
+        return maker.may(Permission.OPERATE, self.connection.organization)
 
     @property
     def is_unfinished(self) -> bool:
@@ -108,4 +117,4 @@ class OwnerLink(models.Model):
     @property
     def is_open(self) -> bool:
         """Whether it can be used, or is in use."""
-        return self.state in (self.State.NEW, self.State.OPENED, self.State.IN_USE)
+        return self.state in self.OPEN

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import time_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from connections.actions.owner_links import hash_secret
+from connections.actions.owner_links import MAX_LIFETIME, hash_secret
+from connections.durations import format_time
 from connections.models import Connection, OwnerLink
 
 # How long staff see a link after it was made, and its browser the outcome after its end.
@@ -64,19 +67,33 @@ SENTENCES = {
 }
 
 
+def lifetimes() -> list[timedelta]:
+    """Return how long staff may let a link be valid, the usual time first."""
+    usual = timedelta(seconds=settings.OWNER_LINK_SECONDS)
+    longer = (timedelta(hours=hours) for hours in (1, 4, 24, 72))
+    return [usual, *(each for each in longer if usual < each <= MAX_LIFETIME)]
+
+
+def url_of(request: HttpRequest, secret: str) -> str:
+    """Return the address to send to the phone's owner."""
+    return f"{request.build_absolute_uri(reverse('owner'))}#{secret}"
+
+
 def newest_as_json(connection: Connection) -> dict[str, Any] | None:
     """Return the newest link of a connection, ready for JSON; None if none was made lately."""
     newest = connection.owner_links.select_related("connection__organization", "user").first()
-    if newest is None or newest.made_at < timezone.now() - SHOWN_TO_STAFF_FOR:
+    if newest is None:
         return None
     state = newest.state
+    if newest.made_at < timezone.now() - SHOWN_TO_STAFF_FOR and state not in OwnerLink.OPEN:
+        return None
     return {
         "state": str(state),
         "sentence": gettext(SENTENCES[state]),
         "by": newest.actor,
         "madeAt": newest.made_at.isoformat(),
         "expiresAt": newest.expires_at.isoformat(),
-        "expiresText": time_format(timezone.localtime(newest.expires_at), "TIME_FORMAT"),
+        "expiresText": format_time(newest.expires_at),
         "openedAt": newest.opened_at.isoformat() if newest.opened_at else None,
         "usedAt": newest.used_at.isoformat() if newest.used_at else None,
         "canRevoke": newest.is_open,

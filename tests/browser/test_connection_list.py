@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.axe import assert_accessible
 from tests.browser.visitor import Visitor
 from tests.support.application import Application
 from tests.support.linking import link
@@ -61,4 +62,36 @@ def test_bulk_actions_reconnect_and_disconnect(visitor: Visitor, application: Ap
     ).to_be_visible()
     for organization in organizations:
         assert not application.has_credentials(organization)
+    visitor.at_ease()
+
+
+def test_phones_are_linked_one_after_the_other_or_by_their_owners(
+    visitor: Visitor, application: Application
+) -> None:
+    names = [f"Queue {word}" for word in ("one", "three", "two")]
+    application.new_organizations(*names)
+    page = open_list(visitor.page, application, q="Queue")
+    page.locator("#action-toggle").check()
+    page.get_by_role("button", name="Reconnect…").click()
+    page.get_by_role("button", name="One after the other").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(names[0])
+    page.get_by_role("button", name="Scan with the simulated phone").click()
+    # It goes on by itself.
+    expect(page.get_by_role("heading", level=1)).to_have_text(names[1])
+    expect(page.get_by_role("heading", name="One after the other: 2 of 3")).to_be_visible()
+    expect(page.locator("[data-qr][src]")).to_be_visible()
+    page.get_by_role("button", name="Skip").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(names[2])
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text("3 in the queue: 1 connected, 2 not.")).to_be_visible()
+    assert_accessible(page)
+
+    page.get_by_role("button", name="Make links for the owners").click()
+    expect(page.get_by_text("shown only this once")).to_be_visible()
+    assert_accessible(page)
+    shown = page.locator(".bulk-links code").all_inner_texts()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as CSV").click()
+    lines = download.value.path().read_text("utf-8-sig").splitlines()
+    assert [line.split(",")[2] for line in lines] == ["Link", *shown]
     visitor.at_ease()

@@ -131,6 +131,14 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
         "action": "disconnect",
         "chosen": scene.acme.pk,
     },
+    "GET admin/connections/connection/queue/<int:organization_id>/": lambda scene: {
+        "chosen": scene.acme.pk,
+    },
+    "POST admin/connections/connection/queue/": lambda scene: {"chosen": scene.acme.pk},
+    "POST admin/connections/connection/owner-links/": lambda scene: {
+        "chosen": scene.acme.pk,
+        "lifetime": 3600,
+    },
     "POST admin/connections/worker/": lambda scene: {
         "action": "drain",
         "_selected_action": Worker.objects.get().pk,

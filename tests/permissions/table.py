@@ -136,6 +136,13 @@ GET      bulk/<int:run_id>/progress/                 404  200  404  404  200
 POST     bulk/<int:run_id>/progress/                 405  405  405  405  405
 GET      bulk/<int:run_id>/stop/                     405  405  405  405  405
 POST     bulk/<int:run_id>/stop/                     404  302+ 404  404  302+
+GET      queue/                                      200  200  200  200  200
+# A code is being shown already.
+POST     queue/                                      302  302  302  302  302
+GET      queue/<int:organization_id>/                403  200  200  404  200
+POST     queue/<int:organization_id>/                405  405  405  405  405
+GET      owner-links/                                405  405  405  405  405
+POST     owner-links/                                200  200+ 200+ 200  200+
 GET,POST .                                           200  200  200  200  200
 GET,POST add/                                        403  403  403  403  403
 GET,POST <path:object_id>/history/                   404  404  404  404  404

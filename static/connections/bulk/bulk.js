@@ -49,6 +49,7 @@ function show(progress) {
   }
   root.querySelector("[data-field=waiting]").hidden = progress.waiting === "";
   showStop(progress.stoppable);
+  showPhones(progress);
   for (const item of progress.items) showItem(item);
   if (progress.ended || Date.now() - announcedAt > SAY_EVERY) {
     announcedAt = Date.now();
@@ -62,6 +63,13 @@ function showStop(stoppable) {
   stop.hidden = !stoppable;
   // Keep the keyboard focus beside the removed button.
   if (!stoppable && focused) root.querySelector("a.bulk-button").focus();
+}
+
+function showPhones({ phones, phonesText }) {
+  const part = root.querySelector("[data-phones]");
+  part.hidden = phones === "";
+  write(part.querySelector("[data-field=phonesText]"), phonesText);
+  for (const field of part.querySelectorAll("[name=chosen]")) field.value = phones;
 }
 
 function showItem(item) {

@@ -1,0 +1,21 @@
+"""What the forms of the bulk pages carry."""
+
+from __future__ import annotations
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest
+
+from connections.id_sets import InvalidIds, parse_ids
+
+
+def ids_in(text: str) -> list[int]:
+    """Return the ids that a form or an address carries. Raises BadRequest."""
+    try:
+        return parse_ids(text)
+    except InvalidIds as error:
+        raise BadRequest("these are not ids") from error
+
+
+def posted_ids(request: HttpRequest, field: str) -> list[int]:
+    """Return the ids in a field of the form. Raises BadRequest."""
+    return ids_in(request.POST.get(field, ""))
