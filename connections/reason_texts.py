@@ -66,7 +66,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     ),
     Reason.PAIRING_CANCELLED: ReasonText(
         _("Linking was cancelled."),
-        _("Press Reconnect to get a new QR code."),
+        _("No phone was linked, so nothing was disconnected. Press Reconnect to get a new code."),
         NextAction.RECONNECT,
     ),
     Reason.ORGANIZATION_INACTIVE: ReasonText(

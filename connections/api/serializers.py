@@ -112,6 +112,7 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "step": status.reason_text.step,
         "number": connection.number,
         "numberText": format_phone_number(connection.number),
+        "savedLogin": bool(connection.store_name),
         "since": status.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
         "refusedSince": refused.isoformat() if refused else None,
@@ -137,12 +138,15 @@ def _allowed(status: ConnectionStatus) -> dict[str, bool]:
     finishing = status.reason == Reason.FINISHING
     by_phone = connection.requested_method == Method.PHONE
     busy = status.state in PAIRING or connection.disconnecting
+    # A first pairing is cancelled: nothing is linked that could be disconnected.
+    something = status.has_client or connection.logout_pending or bool(connection.number)
+    disconnectable = something and (bool(connection.store_name) or not pairing)
     return {
+        "canCancel": pairing and not finishing,
         "canGetNewCode": new_code,
         "canKeepLogin": pairing and bool(connection.store_name) and not finishing,
         "canReconnect": status.can_reconnect and not busy,
-        "canDisconnect": not connection.disconnecting
-        and (status.has_client or connection.logout_pending or bool(connection.number)),
+        "canDisconnect": disconnectable and not connection.disconnecting,
         "canLinkByPhone": switchable and not finishing and not (pairing and by_phone),
         "canSelfTest": status.state == State.CONNECTED and not connection.disconnecting,
         "canShowQr": switchable and not finishing and pairing and by_phone,

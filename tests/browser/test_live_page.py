@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.visitor import Visitor, digits, panel, press, qr_code, status
+from tests.browser.visitor import Visitor, ask_to_disconnect, digits, panel, press, qr_code, status
 from tests.support.application import Application, until
 from tests.support.linking import online
 
@@ -28,11 +28,11 @@ def test_reconnect_scan_disconnect_and_reconnect_again(
     assert digits(page) == linked.number
     assert application.has_credentials(organization)
 
-    press(page, "Disconnect…")
+    ask_to_disconnect(page)
     expect(page.get_by_role("dialog")).to_contain_text("is unlinked at WhatsApp")
     press(page, "Keep it")
     expect(panel(page, "connected")).to_be_visible()
-    press(page, "Disconnect…")
+    press(page, "Disconnect…")  # "More" is still open.
     press(page, "Disconnect")
     expect(panel(page, "disconnected")).to_be_visible()
     expect(status(page)).to_contain_text("The credentials were deleted")
@@ -42,6 +42,11 @@ def test_reconnect_scan_disconnect_and_reconnect_again(
     press(page, "Reconnect")
     expect(panel(page, "code")).to_be_visible()
     assert qr_code(page) != first
+    expect(page.get_by_text("More", exact=True)).to_be_hidden()
+    press(page, "Cancel")
+    expect(status(page)).to_contain_text("so nothing was disconnected")
+    press(page, "Reconnect")
+    expect(panel(page, "code")).to_be_visible()
     press(page, "Scan with the simulated phone")
     expect(panel(page, "connected")).to_be_visible()
     number = application.api("GET", organization, "status").body["number"]
@@ -104,7 +109,7 @@ def test_page_recovers_after_server_is_killed(
     own_application.kill()
     banner = page.get_by_role("alert").filter(has_text="Live updates are interrupted")
     expect(banner).to_be_visible()
-    press(page, "Disconnect…")
+    ask_to_disconnect(page)
     press(page, "Disconnect")
     expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
 
@@ -152,7 +157,7 @@ def test_forms_work_without_javascript(
     visitor.open(organization)
     expect(status(page)).to_contain_text("WhatsApp is connected.")
 
-    press(page, "Disconnect…")
+    ask_to_disconnect(page)
     expect(page.get_by_text("needs a new QR code")).to_be_visible()
     press(page, "Disconnect")
     application.wait_for_state(organization, "disconnected")

@@ -12,7 +12,7 @@ from tests.browser.test_owner_link_page import Phone, copied_link, follow, stage
 from tests.browser.visitor import Visitor, digits, panel, press, qr_code, status
 from tests.support.application import Application
 
-NEW_CODE, KEEP = "Get a new code", "Stop, and keep the saved login"
+NEW_CODE, CANCEL = "Get a new code", "Cancel"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,8 @@ def test_refused_login_is_kept_until_a_new_link(visitor: Visitor, application: A
     press(page, NEW_CODE)
     expect(panel(page, "code")).to_be_visible()
     first = qr_code(page)
-    press(page, KEEP)
+    expect(page.get_by_text("The saved login is kept.", exact=True)).to_be_visible()
+    press(page, CANCEL)
     expect(panel(page, "reconnecting")).to_be_visible()
     assert "saved_login_kept" in reasons(application, organization)
     assert application.api("GET", organization, "status").body["number"] == number
@@ -51,7 +52,7 @@ def test_refused_login_is_kept_until_a_new_link(visitor: Visitor, application: A
     press(page, NEW_CODE)
     expect(panel(page, "code")).to_be_visible()
     assert qr_code(page) != first
-    expect(page.get_by_role("button", name=KEEP)).to_be_visible()
+    expect(page.get_by_role("button", name=CANCEL)).to_be_visible()
     linked = application.simulator.scan(qr_code(page))
     expect(panel(page, "connected")).to_be_visible()
     assert digits(page) == linked.number != number
@@ -83,7 +84,7 @@ def test_new_code_works_without_javascript(browser: Browser, application: Applic
     application.wait_for_state(organization, "awaiting_scan")
     page.reload()
     expect(panel(page, "code")).to_be_visible()
-    press(page, KEEP)
+    press(page, CANCEL)
     expect(page.get_by_text("Linking was cancelled.")).to_be_visible()
     assert "saved_login_kept" in reasons(application, organization)
     visitor.context.close()

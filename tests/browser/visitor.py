@@ -120,6 +120,12 @@ def press(page: Page, button: str) -> None:
     page.get_by_role("button", name=button, exact=True).click()
 
 
+def ask_to_disconnect(page: Page) -> None:
+    """Press the button that asks before it disconnects."""
+    page.get_by_text("More", exact=True).click()
+    press(page, "Disconnect…")
+
+
 def digits(page: Page) -> str:
     """The number that the page shows as connected."""
     return re.sub(r"\D", "", page.locator('[data-field="emblem"]').inner_text())

@@ -59,6 +59,18 @@ def resume(connection: Connection, hand: FakeWorker) -> None:
     actions.record_event(hand.begin(connection), Observation.RESUME_STARTED)
 
 
+def show_beside_a_login(connection: Connection, hand: FakeWorker) -> None:
+    lose(connection, hand)
+    actions.request_reconnect(connection.pk, ALICE, fresh_code=True)
+    hand.show_code(connection)
+
+
+def show_after_an_unlink(connection: Connection, hand: FakeWorker) -> None:
+    request(connection, hand)
+    actions.record_event(hand.link(connection), Reason.LOGGED_OUT_BY_PHONE)
+    show(connection, hand)
+
+
 def fail(connection: Connection, hand: FakeWorker) -> None:
     request(connection, hand)
     fence, _ = hand.show_code(connection)
@@ -91,41 +103,34 @@ def do_nothing(connection: Connection, hand: FakeWorker) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "panel", "reconnect", "disconnect"),
+    ("step", "panel", "offered"),
     [
-        (do_nothing, Panel.DISCONNECTED, True, False),
-        (request, Panel.PREPARING, False, True),
-        (prepare, Panel.PREPARING, False, True),
-        (show, Panel.CODE, False, True),
-        (accept, Panel.FINISHING, False, True),
-        (link, Panel.CONNECTED, False, True),
-        (lose, Panel.RECONNECTING, True, True),
-        (resume, Panel.RESUMING, False, True),
-        (fail, Panel.ACTION_NEEDED, True, False),
-        (leave, Panel.DISCONNECTING, False, False),
-        (leave_what_is_down, Panel.DISCONNECTING, False, False),
-        (fail_to_leave, Panel.ACTION_NEEDED, True, True),
-        (disconnect, Panel.DISCONNECTED, True, False),
+        (do_nothing, Panel.DISCONNECTED, {"canReconnect"}),
+        (request, Panel.PREPARING, {"canCancel"}),
+        (prepare, Panel.PREPARING, {"canCancel"}),
+        (show, Panel.CODE, {"canCancel"}),
+        (accept, Panel.FINISHING, set()),
+        (link, Panel.CONNECTED, {"canDisconnect"}),
+        (lose, Panel.RECONNECTING, {"canReconnect", "canDisconnect"}),
+        (resume, Panel.RESUMING, {"canDisconnect"}),
+        (show_beside_a_login, Panel.CODE, {"canCancel", "canDisconnect"}),
+        (show_after_an_unlink, Panel.CODE, {"canCancel"}),
+        (fail, Panel.ACTION_NEEDED, {"canReconnect"}),
+        (leave, Panel.DISCONNECTING, set()),
+        (leave_what_is_down, Panel.DISCONNECTING, set()),
+        (fail_to_leave, Panel.ACTION_NEEDED, {"canReconnect", "canDisconnect"}),
+        (disconnect, Panel.DISCONNECTED, {"canReconnect"}),
     ],
 )
 def test_page_shows_one_panel_and_the_useful_buttons(
-    connection: Connection,
-    hand: FakeWorker,
-    step: Step,
-    panel: Panel,
-    reconnect: bool,
-    disconnect: bool,
+    connection: Connection, hand: FakeWorker, step: Step, panel: Panel, offered: set[str]
 ) -> None:
     step(connection, hand)
+    buttons = ("canReconnect", "canCancel", "canDisconnect")
     data = snapshot(read_status(connection.pk), may_operate=True)
-    assert (data["panel"], data["canReconnect"], data["canDisconnect"]) == (
-        panel,
-        reconnect,
-        disconnect,
-    )
+    assert (data["panel"], {name for name in buttons if data[name]}) == (panel, offered)
     viewed = snapshot(read_status(connection.pk), may_operate=False)
-    assert not viewed["canReconnect"]
-    assert not viewed["canDisconnect"]
+    assert not [name for name in buttons if viewed[name]]
 
 
 def test_viewer_gets_no_code(connection: Connection, hand: FakeWorker) -> None:

@@ -28,7 +28,7 @@ export class Page {
     showHead(snapshot);
     if (this.root.dataset.panel !== snapshot.panel) this.notice("");
     Object.assign(this.root.dataset, { panel: snapshot.panel, reason: snapshot.reason, method: snapshot.method ?? "" });
-    this.root.toggleAttribute("data-number", snapshot.number !== "");
+    this.root.toggleAttribute("data-saved-login", snapshot.savedLogin);
     for (const name of ["panelName", "sentence", "detail", "nextStep", "numberText"]) {
       this.write(name, snapshot[name]);
     }
