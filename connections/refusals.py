@@ -15,6 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
 from connections.durations import format_duration
+from organizations.phone_numbers import format_phone_number
 
 
 class RequestRefused(Exception):
@@ -67,6 +68,19 @@ class UnexpectedNumber(RequestRefused):
     text = _(
         "This organization expects another number. Use its phone, or change the expected number."
     )
+
+    def __init__(self, expected: str = "") -> None:
+        super().__init__()
+        self.expected = expected
+
+    @property
+    def page_message(self) -> str:
+        if not self.expected:
+            return super().page_message
+        text = gettext(
+            "This organization expects {number}. Use that phone, or change the expected number."
+        )
+        return text.format(number=format_phone_number(self.expected))
 
     @property
     def owner_message(self) -> str:

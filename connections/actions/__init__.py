@@ -31,6 +31,7 @@ from connections.actions.events import (
 from connections.actions.lost_rights import revoke_keys
 from connections.actions.owner_links import (
     MAX_LIFETIME,
+    cancel_owner_attempt,
     make_owner_link,
     open_owner_link,
     revoke_owner_link,

@@ -74,9 +74,9 @@ def _pairings(**filters: Any) -> QuerySet[Connection]:
 
 
 def _links() -> QuerySet[OwnerLink]:
-    """Return the links that are neither revoked nor over."""
+    """Return the links that are neither revoked nor too old to be used, with those that linked."""
     now, pairing = timezone.now(), 2 * timedelta(seconds=settings.PAIRING_TIMEOUT_SECONDS)
-    running = Q(used_at=None, expires_at__gt=now) | Q(used_at__gt=now - pairing)
+    running = Q(expires_at__gt=now) | Q(used_at__gt=now - pairing)
     return OwnerLink.objects.filter(running, revoked_at=None)
 
 

@@ -24,7 +24,7 @@ from connections.actions.requests import (
 from connections.lifecycle import PAIRING, Desired, State
 from connections.limits import WINDOW
 from connections.models import Connection, Method, OwnerLink
-from connections.reason_texts import NEW_CODE_HELPS
+from connections.reason_texts import NO_CODE_FOLLOWS
 from connections.refusals import (
     AlreadyConnected,
     LinkOver,
@@ -113,28 +113,53 @@ def use_owner_link(
 ) -> None:
     """Request a connection with the link. From then on only this browser may use it.
 
-    `browser`: the browser's cookie. Without a `method`, join a pairing that is in progress. Raises
-    LinkOver and what request_reconnect raises; then nothing has changed.
+    `browser`: the browser's cookie. Without a `method`, join a pairing that is in progress. After
+    an attempt that failed, start another one. Raises LinkOver and what request_reconnect raises;
+    then nothing has changed.
     """
-    connection = lock_connection(link.connection_id)
-    link = OwnerLink.objects.get(pk=link.pk)
-    if not link.is_open or (link.used_at and link.browser_hash != hash_secret(browser)):
-        raise LinkOver
-    if link.used_at and method is None:
+    connection, link = _lock_open(link, browser)
+    in_use = link.state == OwnerLink.State.IN_USE
+    if in_use and method is None:
         return
     if method is None:
         method, number = _current_method(connection)
     actor = owner_actor(link, address)
-    fresh_code = connection.reason in NEW_CODE_HELPS
+    fresh_code = connection.reason in NO_CODE_FOLLOWS
     request_reconnect(connection.pk, actor, method, number, fresh_code)
-    if link.used_at:
+    if in_use:
         return
+    now = timezone.now()
+    if link.used_at is None:
+        # Who comes in the last minute has time to try again, too.
+        again_until = now + timedelta(seconds=settings.OWNER_LINK_SECONDS)
+        link.expires_at = max(link.expires_at, again_until)
     newest = connection.events.order_by("-pk").values_list("pk", flat=True).first()
     OwnerLink.objects.filter(pk=link.pk).update(
-        used_at=timezone.now(), browser_hash=hash_secret(browser), last_event=newest or 0
+        used_at=now,
+        expires_at=link.expires_at,
+        browser_hash=hash_secret(browser),
+        last_event=newest or 0,
     )
     log_audit(Action.OWNER_LINK_USED, connection.organization, actor)
     broadcast.notify_changed(connection.pk)
+
+
+@transaction.atomic
+def cancel_owner_attempt(link: OwnerLink, browser: str, address: str | None) -> None:
+    """End the attempt of the link, which may be tried again. Raises LinkOver."""
+    connection, link = _lock_open(link, browser)
+    if link.state == OwnerLink.State.IN_USE:
+        with suppress(NothingToCancel):
+            request_cancel(connection.pk, owner_actor(link, address))
+
+
+def _lock_open(link: OwnerLink, browser: str) -> tuple[Connection, OwnerLink]:
+    """Lock the link's connection. Return both, read again. Raises LinkOver for other browsers."""
+    connection = lock_connection(link.connection_id)
+    link = OwnerLink.objects.get(pk=link.pk)
+    if not link.is_open or (link.used_at and link.browser_hash != hash_secret(browser)):
+        raise LinkOver
+    return connection, link
 
 
 def _current_method(connection: Connection) -> tuple[Method, str]:
@@ -183,7 +208,7 @@ def revoke_unfinished(link: OwnerLink, connection: Connection, actor: Actor) -> 
 def _revoke(link: OwnerLink, connection: Connection, actor: Actor) -> None:
     OwnerLink.objects.filter(pk=link.pk).update(revoked_at=timezone.now())
     log_audit(Action.OWNER_LINK_REVOKED, connection.organization, actor)
-    if link.used_at:
+    if link.used_at and link.ending_event() is None:
         # The code on its page could still be scanned.
         with suppress(NothingToCancel):
             request_cancel(connection.pk, actor)

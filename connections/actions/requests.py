@@ -97,7 +97,7 @@ def _raise_if_refused(connection: Connection, number: str) -> None:
         raise OrganizationInactive
     expected = connection.organization.expected_number
     if number and expected and not same_number(expected, number):
-        raise UnexpectedNumber
+        raise UnexpectedNumber(expected)
     if connection.desired == Desired.CONNECTED:
         # Without a worker, the stored link is gone, and readers see it as unowned.
         if connection.state == State.CONNECTED and connection.has_worker:

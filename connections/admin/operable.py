@@ -10,10 +10,15 @@ from organizations.admin.base import caller_of
 from organizations.models import Organization
 
 
-def operable_connection(request: HttpRequest, organization_id: int) -> Connection:
-    """Return the connection. Raises Http404 for outsiders, PermissionDenied for viewers."""
+def operable_connection(
+    request: HttpRequest, organization_id: int, permission: Permission = Permission.OPERATE
+) -> Connection:
+    """Return the connection.
+
+    Raises Http404 for outsiders, PermissionDenied for members without the permission.
+    """
     try:
-        organization = caller_of(request).organization(organization_id, Permission.OPERATE)
+        organization = caller_of(request).organization(organization_id, permission)
     except Organization.DoesNotExist as error:
         raise Http404 from error
     return Connection.objects.of(organization)

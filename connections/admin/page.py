@@ -19,6 +19,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from connections import actions, simulator_bridge
+from connections.admin import number_fields
+from connections.admin.number_fields import Refused
 from connections.admin.operable import operable_connection
 from connections.admin.texts import page_texts
 from connections.admin.uptime_bars import uptime_bars
@@ -32,7 +34,6 @@ from connections.status import read_status
 from organizations.access import Actor, Permission
 from organizations.admin.base import TenantAdmin, caller_of
 from organizations.models import Organization
-from organizations.phone_numbers import ForeignCharacters, format_phone_number, parse_phone_number
 
 RECONNECTING = _("Reconnecting has begun.")
 CANCELLED = _("Linking was cancelled.")
@@ -42,26 +43,12 @@ TESTING = _("The test message is on its way.")
 SCANNED = _("The simulated phone has scanned the code.")
 TYPED = _("The code was typed on the simulated phone.")
 NO_CODE = _("There is no QR code to scan right now.")
-NO_NUMBER = _("Write the whole number with + and the country code, like +55 11 98765-4321.")
-
-
-class Refused(RequestRefused):
-    """A refusal of this page only. `text`: in the language of the person who asked."""
-
-    def __init__(self, text: str) -> None:
-        Exception.__init__(self, text)
-
-    @property
-    def page_message(self) -> str:
-        return str(self)
 
 
 Handler = Callable[[Connection, Actor, HttpRequest], str]
 """Carries out a button's request and returns the message to show. Raises RequestRefused."""
 
 
-# The field of the form for a typed code, and the most characters of it that are read.
-FIELD, MAX_CHARACTERS = "phoneNumber", 32
 # The field that the button for a new code beside a saved login sends.
 FRESH_CODE = "freshCode"
 
@@ -78,6 +65,7 @@ class ConnectionPage(TenantAdmin[Connection]):
             "scan": self.scan_view,
             "self_test": self.self_test_view,
             "timeline": self.timeline_view,
+            "expected_number": self.expected_number_view,
         }
         own = [
             path(
@@ -119,7 +107,8 @@ class ConnectionPage(TenantAdmin[Connection]):
             "lines": newest,
             "earlier": earlier,
             "uptime": uptime_bars(timeline.uptime(status)),
-            "phone": {"number": _suggested_number(status.connection)},
+            "fields": number_fields.fields(status.connection),
+            "may_manage": caller_of(request).may(Permission.MANAGE, organization),
             "simulator": simulator_bridge.enabled(),
         }
         return self.page(request, template, context | extra)
@@ -183,11 +172,22 @@ class ConnectionPage(TenantAdmin[Connection]):
         """POST: send a message to the linked number itself."""
         return self._handle(request, organization_id, _self_test)
 
-    def _handle(self, request: HttpRequest, organization_id: int, handle: Handler) -> HttpResponse:
+    def expected_number_view(self, request: HttpRequest, organization_id: int) -> HttpResponse:
+        """POST: set the only number that may be linked."""
+        change = number_fields.change_expected_number
+        return self._handle(request, organization_id, change, Permission.MANAGE)
+
+    def _handle(
+        self,
+        request: HttpRequest,
+        organization_id: int,
+        handle: Handler,
+        permission: Permission = Permission.OPERATE,
+    ) -> HttpResponse:
         """Carry out a button's request. The page's script gets JSON, a plain form the page."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        connection = operable_connection(request, organization_id)
+        connection = operable_connection(request, organization_id, permission)
         try:
             success, message = True, gettext(handle(connection, caller_of(request).actor, request))
         except RequestRefused as refused:
@@ -195,9 +195,8 @@ class ConnectionPage(TenantAdmin[Connection]):
         status = 200 if success else 409
         if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
             return JsonResponse({"success": success, "message": message}, status=status)
-        if not success and FIELD in request.POST:
-            phone = {"number": request.POST[FIELD], "error": message}
-            page = self._page(request, organization_id, "connections/live/page.html", phone=phone)
+        if not success and (fields := number_fields.refused_fields(request, message)):
+            page = self._page(request, organization_id, "connections/live/page.html", fields=fields)
             page.status_code = status
             return page
         messages.add_message(request, messages.SUCCESS if success else messages.ERROR, message)
@@ -220,12 +219,6 @@ def _with_times(content: dict[str, Any]) -> dict[str, Any]:
     return content | parsed | ages
 
 
-def _suggested_number(connection: Connection) -> str:
-    """Return the number that the form for a typed code suggests."""
-    expected = connection.organization.expected_number
-    return format_phone_number(expected or connection.requested_number or connection.number)
-
-
 def _reconnect(connection: Connection, actor: Actor, request: HttpRequest) -> str:
     _request(connection, actor, fresh_code=FRESH_CODE in request.POST)
     return RECONNECTING
@@ -237,13 +230,7 @@ def _cancel(connection: Connection, actor: Actor, request: HttpRequest) -> str:
 
 
 def _link_by_phone(connection: Connection, actor: Actor, request: HttpRequest) -> str:
-    typed = request.POST.get(FIELD, "")[:MAX_CHARACTERS]
-    try:
-        number = parse_phone_number(typed, *connection.organization.known_numbers)
-    except ForeignCharacters as error:
-        raise Refused(str(error)) from error
-    except ValueError as error:
-        raise Refused(gettext(NO_NUMBER)) from error
+    number = number_fields.typed_number(request, number_fields.PHONE, connection)
     # Typing a number asks for a code even beside a saved login.
     _request(connection, actor, Method.PHONE, number, fresh_code=True)
     return CODE_REQUESTED

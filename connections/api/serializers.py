@@ -112,6 +112,7 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "step": status.reason_text.step,
         "number": connection.number,
         "numberText": format_phone_number(connection.number),
+        "expectedText": _expected_text(status),
         "savedLogin": bool(connection.store_name),
         "since": status.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
@@ -151,6 +152,13 @@ def _allowed(status: ConnectionStatus) -> dict[str, bool]:
         "canSelfTest": status.state == State.CONNECTED and not connection.disconnecting,
         "canShowQr": switchable and not finishing and pairing and by_phone,
     }
+
+
+def _expected_text(status: ConnectionStatus) -> str:
+    """Return the only number that may be linked next; "" if any may, or a login is being used."""
+    if status.state in (State.CONNECTED, State.RECONNECTING):
+        return ""
+    return format_phone_number(status.connection.organization.expected_number)
 
 
 def _pairing(status: ConnectionStatus) -> dict[str, Any] | None:

@@ -17,21 +17,23 @@ from organizations.models import ACTOR_LENGTH, ApiToken
 
 
 class OwnerLink(models.Model):
-    """A link for the phone's owner: it links the phone without a login, in one attempt.
+    """A link for the phone's owner: it links one phone without a login.
 
-    Only hashes of its secrets are stored.
+    An attempt that ends without a linked phone may be tried again in the same browser, until the
+    link expires. Only hashes of its secrets are stored.
     """
 
     class State(models.TextChoices):
         NEW = "new", "Not opened yet"
         OPENED = "opened", "Opened"
         IN_USE = "in_use", "In use"
+        RETRY = "retry", "Not linked; may be tried again"
         LINKED = "linked", "Used: the phone was linked"
         FAILED = "failed", "Used: the phone was not linked"
         EXPIRED = "expired", "Expired"
         REVOKED = "revoked", "Revoked"
 
-    OPEN = (State.NEW, State.OPENED, State.IN_USE)
+    OPEN = frozenset({State.NEW, State.OPENED, State.IN_USE, State.RETRY})
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="owner_links")
     secret_hash = models.CharField(max_length=64, unique=True)
@@ -80,39 +82,45 @@ class OwnerLink(models.Model):
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it is neither revoked nor over. Unlike `is_open`, ignores its maker's rights."""
-        return (
-            self.revoked_at is None
-            and self.ends_at > timezone.now()
-            and self.ending_event() is None
-        )
+        """Whether it can be used, or is in use. Unlike `is_open`, ignores its maker's rights."""
+        return self._progress in self.OPEN
 
     def ending_event(self) -> ConnectionEvent | None:
-        """Return the event that ended its attempt, if it was started and has ended."""
+        """Return the event that ended its newest attempt, if it was started and has ended."""
         if self.used_at is None:
             return None
         over = models.Q(state__in=[State.CONNECTED, State.DISCONNECTED, State.ACTION_NEEDED])
         # The phone used the code and the link dropped then; or a logout was requested meanwhile.
         over |= models.Q(state=State.RECONNECTING, attempt__outcome=PairingAttempt.Outcome.LINKED)
-        over |= models.Q(reason=Reason.DISCONNECTING)
+        over |= models.Q(reason__in=[Reason.DISCONNECTING, Reason.SAVED_LOGIN_KEPT])
         later = self.connection.events.filter(over, pk__gt=self.last_event)
         return later.select_related("attempt").order_by("pk").first()
 
     @property
-    def state(self) -> State:
-        """Its state now. Only this decides whether the link can be used."""
+    def _progress(self) -> State:
+        """Its state, whatever its maker may do."""
         if self.revoked_at is not None:
             return self.State.REVOKED
-        if ending := self.ending_event():
-            linked = ending.state in (State.CONNECTED, State.RECONNECTING)
-            return self.State.LINKED if linked else self.State.FAILED
-        if not self.maker_may_operate:
-            return self.State.REVOKED
-        if self.ends_at <= timezone.now():
-            return self.State.FAILED if self.used_at else self.State.EXPIRED
-        if self.used_at:
+        now = timezone.now()
+        if self.used_at is None:
+            if self.expires_at <= now:
+                return self.State.EXPIRED
+            return self.State.OPENED if self.opened_at else self.State.NEW
+        ending = self.ending_event()
+        if ending is not None and ending.state in (State.CONNECTED, State.RECONNECTING):
+            if ending.reason != Reason.SAVED_LOGIN_KEPT:
+                return self.State.LINKED
+        elif ending is None and self.ends_at > now:
             return self.State.IN_USE
-        return self.State.OPENED if self.opened_at else self.State.NEW
+        return self.State.RETRY if self.expires_at > now else self.State.FAILED
+
+    @property
+    def state(self) -> State:
+        """Its state now. Only this decides whether the link can be used."""
+        state = self._progress
+        if state not in self.OPEN or self.maker_may_operate:
+            return state
+        return self.State.FAILED if state == self.State.RETRY else self.State.REVOKED
 
     @property
     def is_open(self) -> bool:

@@ -34,6 +34,12 @@ def find_by_secret(secret: str) -> OwnerLink | None:
     return links.filter(secret_hash=hash_secret(secret)).first()
 
 
+def cookie_lasts(link: OwnerLink) -> timedelta:
+    """Return how long the cookie of an opened link lasts: its tries, and the outcome after them."""
+    tries = timedelta(seconds=settings.OWNER_LINK_SECONDS)  # from the first one
+    return link.expires_at - timezone.now() + tries + OUTCOME_SHOWN_FOR
+
+
 def find_by_cookie(cookie: str) -> OwnerLink | None:
     """Return the link that a browser may open with this cookie, if any.
 
@@ -60,6 +66,7 @@ SENTENCES = {
     LinkState.NEW: _("The link has not been opened yet."),
     LinkState.OPENED: _("The link was opened. It has not been used yet."),
     LinkState.IN_USE: _("The phone's owner is using the link."),
+    LinkState.RETRY: _("No phone was linked. The phone's owner can try again with the same link."),
     LinkState.LINKED: _("The link was used: the phone is linked."),
     LinkState.FAILED: _("The link was used, but the phone was not linked. Make a new one."),
     LinkState.EXPIRED: _("The link expired before it was used. Make a new one."),

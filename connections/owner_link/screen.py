@@ -23,6 +23,7 @@ class Stage(StrEnum):
     """What the owner's page shows. Of the organization it shows nothing but the name."""
 
     READY = "ready"
+    RETRY = "retry"  # no phone was linked; the link can be used again
     RESTING = "resting"  # it cannot be connected now; the owner does not learn why
     CONNECTED = "connected"  # somebody else has connected it
     WAIT = "wait"
@@ -44,6 +45,31 @@ STAGES = {
 }
 FINISHING = _("The phone took the code. One moment more.")
 NOT_IN_TIME = _("The code was not used in time.")
+CANCELLED = _("Linking was cancelled. No phone was linked.")
+# Whoever has the link reads these, so they tell nothing of a number or of other organizations.
+FAILURES = {
+    Reason.CODES_EXPIRED: NOT_IN_TIME,
+    Reason.PAIRING_CANCELLED: CANCELLED,
+    Reason.SAVED_LOGIN_KEPT: CANCELLED,
+    Reason.WRONG_NUMBER: _(
+        "That phone has another number than this link is for. It was unlinked again."
+    ),
+    Reason.NUMBER_IN_USE: _("That phone cannot be used here. It was unlinked again."),
+    Reason.PAIRING_PASSKEY: _(
+        "The phone asks for a passkey, which only WhatsApp's own apps can answer."
+    ),
+}
+HINTS = {
+    Reason.WRONG_NUMBER: _(
+        "Use the phone with the right number. If you are not sure which one it is, ask whoever "
+        "sent you this link."
+    ),
+    Reason.NUMBER_IN_USE: _("Use another phone, or ask whoever sent you this link."),
+    Reason.PAIRING_PASSKEY: _(
+        "Remove the passkey on the phone under WhatsApp → Settings → Account → Passkeys, or use a "
+        "phone without a passkey."
+    ),
+}
 
 
 def screen(link: OwnerLink) -> dict[str, Any]:
@@ -55,6 +81,7 @@ def screen(link: OwnerLink) -> dict[str, Any]:
         "type": "screen",
         "stage": str(stage),
         "sentence": gettext(sentence),
+        "hint": _hint(link) if stage == Stage.RETRY else "",
         "attempt": None,
         "qr": None,
         "codeNumber": None,
@@ -87,6 +114,7 @@ def _allowed(stage: Stage, status: ConnectionStatus) -> dict[str, bool]:
     by_phone = connection.requested_method == Method.PHONE
     has_other_spelling = stage == Stage.TYPED and bool(spellings(connection.requested_number))
     return {
+        "canCancel": switchable,
         "canType": switchable,
         "canScan": switchable and by_phone,
         "canTryOtherSpelling": switchable and by_phone and has_other_spelling,
@@ -98,13 +126,27 @@ def _stage(link: OwnerLink, status: ConnectionStatus) -> tuple[Stage, str]:
     if state == LinkState.LINKED:
         return Stage.DONE, STAGES[Stage.DONE]
     if state == LinkState.FAILED:
-        end = link.ending_event()
-        expired = end is None or end.reason == Reason.CODES_EXPIRED
-        return Stage.OVER, NOT_IN_TIME if expired else STAGES[Stage.OVER]
+        return Stage.OVER, _failure(link)
     stage = _stage_in_use(status) if state == LinkState.IN_USE else _stage_before_use(status)
     if stage == Stage.WAIT and status.reason == Reason.FINISHING:
         return stage, FINISHING
+    if state == LinkState.RETRY and stage == Stage.READY:
+        return Stage.RETRY, _failure(link)
     return stage, STAGES[stage]
+
+
+def _failure(link: OwnerLink) -> str:
+    """Return why the link's newest attempt linked no phone."""
+    ending = link.ending_event()
+    if ending is None:
+        return NOT_IN_TIME
+    return FAILURES.get(Reason(ending.reason), STAGES[Stage.OVER])
+
+
+def _hint(link: OwnerLink) -> str:
+    ending = link.ending_event()
+    hint = HINTS.get(Reason(ending.reason)) if ending else None
+    return gettext(hint) if hint else ""
 
 
 def _stage_before_use(status: ConnectionStatus) -> Stage:

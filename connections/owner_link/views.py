@@ -9,7 +9,6 @@ browser. `actions` decides what a link allows.
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -87,7 +86,7 @@ def _open(request: HttpRequest) -> HttpResponse:
         response.set_cookie(
             name,
             cookie,
-            max_age=timedelta(seconds=settings.OWNER_LINK_SECONDS) + links.OUTCOME_SHOWN_FOR,
+            max_age=links.cookie_lasts(link),
             path=path,
             secure=settings.SESSION_COOKIE_SECURE,
             httponly=True,
@@ -102,6 +101,9 @@ def _request_code(request: HttpRequest) -> HttpResponse:
     if link is None:
         return _gone(request)
     try:
+        if request.POST.get("ask") == "cancel":
+            actions.cancel_owner_attempt(link, cookie, _address(request))
+            return redirect("owner")
         method, number = _requested_code(request, link)
         actions.use_owner_link(link, cookie, _address(request), method, number)
     except ForeignCharacters as error:

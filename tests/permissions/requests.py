@@ -56,6 +56,9 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "POST admin/connections/connection/<int:organization_id>/phone/": lambda scene: {
         "phoneNumber": NUMBER
     },
+    "POST admin/connections/connection/<int:organization_id>/expected-number/": lambda scene: {
+        "expectedNumber": NUMBER
+    },
     "POST admin/connections/connection/<int:organization_id>/messages/send/": lambda scene: {
         "number": NUMBER,
         "text": "Hello",

@@ -122,6 +122,8 @@ GET      <int:organization_id>/cancel/               405  405  405  405  405
 POST     <int:organization_id>/cancel/               403  302+ 302+ 404  302+
 GET      <int:organization_id>/self-test/            405  405  405  405  405
 POST     <int:organization_id>/self-test/            403  302  302  404  302
+GET      <int:organization_id>/expected-number/      405  405  405  405  405
+POST     <int:organization_id>/expected-number/      403  403  302+ 404  302+
 GET      <int:organization_id>/timeline/             200  200  200  404  200
 POST     <int:organization_id>/timeline/             405  405  405  405  405
 GET      <int:organization_id>/disconnect/           403  200  200  404  200

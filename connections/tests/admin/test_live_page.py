@@ -104,7 +104,7 @@ def test_unexpected_number_is_refused(connection: Connection, alice: User) -> No
     Organization.objects.filter(pk=connection.pk).update(expected_number="12025550123")
     assert 'value="+1 202-555-0123"' in text(get(alice, page(connection.organization)))
     html = text(ask_by_phone(alice, connection, WRITTEN))
-    assert "This organization expects another number." in html and f'value="{WRITTEN}"' in html
+    assert "This organization expects +1 202-555-0123." in html and f'value="{WRITTEN}"' in html
 
 
 def test_phone_code_request_needs_an_operator(

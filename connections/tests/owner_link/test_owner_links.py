@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from connections import actions
 from connections.actions.owner_links import hash_secret
-from connections.lifecycle import AnyObservation, Observation, Reason
+from connections.lifecycle import Observation
 from connections.models import Connection, Method, OwnerLink
 from connections.owner_link import links
 from connections.owner_link.screen import screen
@@ -132,35 +132,6 @@ def test_concurrent_uses_give_the_link_to_one_browser(connection: Connection, ac
     assert won.count(True) == 1
     assert links.find_by_cookie(held_by(secret, str(won.index(True)))) == link
     assert [action for action, *_ in audit()].count("owner_link_used") == 1
-
-
-@pytest.mark.parametrize(
-    "ending",
-    [Reason.CODES_EXPIRED, Reason.PAIRING_REFUSED, Reason.PAIRING_UNREACHABLE],
-)
-def test_link_is_used_up_after_one_attempt(
-    made: tuple[OwnerLink, str],
-    connection: Connection,
-    hand: FakeWorker,
-    actor: Actor,
-    ending: AnyObservation,
-) -> None:
-    link, secret = made
-    held = held_by(secret)
-    actions.use_owner_link(link, held, HERE)
-    fence, _ = hand.show_code(connection)
-    actions.record_event(fence, ending)
-    # What others begin later is nothing to this link, whether or not anyone has looked meanwhile.
-    actions.request_reconnect(connection.pk, actor)
-    hand.show_code(connection)
-    assert afresh(link).state == State.FAILED
-    told = screen(afresh(link))
-    assert (told["stage"], told["qr"], told["code"]) == ("over", None, None)
-    for method in (None, Method.QR, Method.PHONE):
-        with pytest.raises(actions.LinkOver):
-            actions.use_owner_link(link, held, HERE, method, NUMBER)
-    connection.events.update(at=timezone.now() - links.OUTCOME_SHOWN_FOR)
-    assert links.find_by_cookie(held) is None
 
 
 def test_link_joins_a_pairing_in_progress(

@@ -218,7 +218,7 @@ def test_owner_links_the_phone_by_qr_code(
     assert mine.post(LINK, {"ask": "connect"}).status_code == 410
 
 
-def test_ended_attempt_shows_one_sentence(
+def test_wrong_phone_is_told_and_may_try_again(
     connection: Connection, secret: str, hand: FakeWorker
 ) -> None:
     client = phone(secret)
@@ -226,11 +226,19 @@ def test_ended_attempt_shows_one_sentence(
     fence, _ = hand.show_code(connection)
     actions.record_event(fence, Reason.WRONG_NUMBER, "its number ends in 4321")
     page = client.get(LINK)
-    assert page.status_code == 410
-    assert "The phone could not be linked." in page.text
-    assert "Ask for a new link." in page.text
+    assert page.status_code == 200
+    assert "That phone has another number than this link is for." in page.text
+    assert "Try again" in page.text
     assert "ends in" not in page.text
-    assert "expects" not in page.text
+    client.post(LINK, {"ask": "connect"})
+    hand.show_code(connection)
+    assert "Scan the code" in client.get(LINK).text
+    client.post(LINK, {"ask": "cancel"})
+    assert "Linking was cancelled. No phone was linked." in client.get(LINK).text
+    OwnerLink.objects.update(expires_at=timezone.now())
+    over = client.get(LINK)
+    assert over.status_code == 410
+    assert "Ask for a new link." in over.text
 
 
 def test_phone_code_needs_a_number_unless_one_is_expected(
@@ -387,7 +395,8 @@ async def test_socket_sends_the_content_of_the_page(
         assert told["qr"].startswith("data:image/svg+xml")
         assert set(told) == {
             *("type", "stage", "sentence", "attempt", "qr", "codeNumber", "codeCount", "code"),
-            *("secondsLeft", "secondsInAll", "canType", "canScan", "canTryOtherSpelling"),
+            *("secondsLeft", "secondsInAll", "hint", "canCancel"),
+            *("canType", "canScan", "canTryOtherSpelling"),
         }
         await do(actions.revoke_owner_link, connection.pk, Actor("alice", alice))
         assert await close_code(socket) == 4404

@@ -29,7 +29,7 @@ export class Page {
     if (this.root.dataset.panel !== snapshot.panel) this.notice("");
     Object.assign(this.root.dataset, { panel: snapshot.panel, reason: snapshot.reason, method: snapshot.method ?? "" });
     this.root.toggleAttribute("data-saved-login", snapshot.savedLogin);
-    for (const name of ["panelName", "sentence", "detail", "nextStep", "numberText"]) {
+    for (const name of ["panelName", "sentence", "detail", "nextStep", "numberText", "expectedText"]) {
       this.write(name, snapshot[name]);
     }
     this.write("emblem", snapshot.panel === "connected" ? snapshot.numberText : "");

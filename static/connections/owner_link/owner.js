@@ -12,6 +12,7 @@ function show(snapshot) {
   const focused = document.activeElement;
   root.dataset.stage = snapshot.stage;
   write("[data-sentence]", snapshot.sentence);
+  write("[data-hint]", snapshot.hint);
   write("[data-notice]", "");
   for (const part of root.querySelectorAll("[data-can]")) part.hidden = !snapshot[part.dataset.can];
   const picture = root.querySelector("[data-qr]");
