@@ -15,7 +15,9 @@ from connections import actions
 from connections.admin.operable import operable_connection
 from connections.models import Connection
 from connections.owner_link import links
+from connections.owner_link_texts import newest_as_json
 from connections.refusals import RequestRefused
+from connections.status import read_status
 from organizations.admin.base import caller_of
 
 
@@ -27,7 +29,7 @@ def link_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     connection = operable_connection(request, organization_id)
     if request.method == "POST":
         return _make(request, connection)
-    return JsonResponse({"success": True, "link": links.newest_as_json(connection)})
+    return JsonResponse({"success": True, "link": _newest(connection)})
 
 
 def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
@@ -37,7 +39,7 @@ def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
         return _refused(request, connection, error.page_message)
     url = links.url_of(request, secret)
     if _wants_json(request):
-        return JsonResponse({"success": True, "url": url, "link": links.newest_as_json(connection)})
+        return JsonResponse({"success": True, "url": url, "link": _newest(connection)})
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": gettext("Link for the phone's owner"),
@@ -48,6 +50,10 @@ def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
     return TemplateResponse(request, "connections/owner_link/made.html", context)
 
 
+def _newest(connection: Connection) -> dict[str, Any] | None:
+    return newest_as_json(read_status(connection.pk))
+
+
 def revoke_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     """POST: revoke the open link, if there is one."""
     if request.method != "POST":
@@ -55,7 +61,7 @@ def revoke_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     connection = operable_connection(request, organization_id)
     actions.revoke_owner_link(connection.pk, caller_of(request).actor)
     if _wants_json(request):
-        return JsonResponse({"success": True, "link": links.newest_as_json(connection)})
+        return JsonResponse({"success": True, "link": _newest(connection)})
     messages.success(request, gettext("The link was revoked."))
     return _back(connection)
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 from rest_framework import serializers
 
-from connections import qr, self_test_texts
+from connections import owner_link_texts, qr, self_test_texts
 from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
 from connections.detail_messages import NO_PHONE_CODE
 from connections.display import PANEL_NAMES, Panel, display_of
@@ -123,6 +123,8 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "pairing": _pairing(status) if may_operate else None,
         "phoneCode": _phone_code(status) if may_operate else None,
         "otherSpelling": _other_spelling(status) if may_operate else None,
+        "ownerLink": owner_link_texts.newest_as_json(status) if may_operate else None,
+        "ownerLinking": owner_link_texts.linking_now(status),
         "selfTest": self_test_texts.newest_as_json(connection),
         **timeline.history_as_json(status),
     }

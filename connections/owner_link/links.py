@@ -1,31 +1,23 @@
-"""Links for the phone's owner: find one by its secret or cookie, and describe one to staff."""
+"""Links for the phone's owner: find one by its secret or cookie."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
-from django.utils.translation import gettext_noop as _
 
 from connections.actions.owner_links import MAX_LIFETIME, hash_secret
-from connections.durations import format_time
-from connections.models import Connection, OwnerLink
+from connections.models import OwnerLink
 
-# How long staff see a link after it was made, and its browser the outcome after its end.
-SHOWN_TO_STAFF_FOR = timedelta(days=1)
+# How long the link's browser sees the outcome after its end.
 OUTCOME_SHOWN_FOR = timedelta(hours=1)
 
 SEPARATOR = "."
 
 LinkState = OwnerLink.State
-
-
-# --- Finding a link -----------------------------------------------------------------------------
 
 
 def find_by_secret(secret: str) -> OwnerLink | None:
@@ -62,17 +54,6 @@ def find_by_cookie(cookie: str) -> OwnerLink | None:
 
 # --- For staff ----------------------------------------------------------------------------------
 
-SENTENCES = {
-    LinkState.NEW: _("The link has not been opened yet."),
-    LinkState.OPENED: _("The link was opened. It has not been used yet."),
-    LinkState.IN_USE: _("The phone's owner is using the link."),
-    LinkState.RETRY: _("No phone was linked. The phone's owner can try again with the same link."),
-    LinkState.LINKED: _("The link was used: the phone is linked."),
-    LinkState.FAILED: _("The link was used, but the phone was not linked. Make a new one."),
-    LinkState.EXPIRED: _("The link expired before it was used. Make a new one."),
-    LinkState.REVOKED: _("The link was revoked."),
-}
-
 
 def lifetimes() -> list[timedelta]:
     """Return how long staff may let a link be valid, the usual time first."""
@@ -84,24 +65,3 @@ def lifetimes() -> list[timedelta]:
 def url_of(request: HttpRequest, secret: str) -> str:
     """Return the address to send to the phone's owner."""
     return f"{request.build_absolute_uri(reverse('owner'))}#{secret}"
-
-
-def newest_as_json(connection: Connection) -> dict[str, Any] | None:
-    """Return the newest link of a connection, ready for JSON; None if none was made lately."""
-    newest = connection.owner_links.select_related("connection__organization", "user").first()
-    if newest is None:
-        return None
-    state = newest.state
-    if newest.made_at < timezone.now() - SHOWN_TO_STAFF_FOR and state not in OwnerLink.OPEN:
-        return None
-    return {
-        "state": str(state),
-        "sentence": gettext(SENTENCES[state]),
-        "by": newest.actor,
-        "madeAt": newest.made_at.isoformat(),
-        "expiresAt": newest.expires_at.isoformat(),
-        "expiresText": format_time(newest.expires_at),
-        "openedAt": newest.opened_at.isoformat() if newest.opened_at else None,
-        "usedAt": newest.used_at.isoformat() if newest.used_at else None,
-        "canRevoke": newest.is_open,
-    }

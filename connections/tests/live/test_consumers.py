@@ -45,6 +45,14 @@ async def test_snapshot_is_sent_first_and_after_each_change(
         assert told["history"][0]["actor"] == "alice"
 
 
+async def test_opening_an_owner_link_is_told_at_once(connection: Connection, alice: User) -> None:
+    link, _secret = await do(actions.make_owner_link, connection.pk, Actor("alice", alice))
+    async with watching(page_of(connection), await do(log_in, alice)) as socket:
+        assert (await socket.receive_json_from())["ownerLink"]["state"] == "new"
+        await do(actions.open_owner_link, link, None)
+        assert (await socket.receive_json_from())["ownerLink"]["state"] == "opened"
+
+
 async def test_operator_gets_the_code(shown: Connection, alice: User) -> None:
     async with watching(page_of(shown), await do(log_in, alice)) as socket:
         told = await socket.receive_json_from()

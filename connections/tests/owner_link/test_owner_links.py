@@ -263,19 +263,3 @@ def test_expired_code_is_not_shown(
     overdue(attempt)
     connection.attempts.update(code_expires_at=timezone.now())
     assert screen(afresh(link))["stage"] == "wait"
-
-
-def test_staff_see_the_state_of_the_newest_link(
-    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker
-) -> None:
-    link, secret = made
-    told = links.newest_as_json(connection)
-    assert told is not None and secret not in str(told)
-    assert (told["state"], told["by"], told["canRevoke"]) == ("new", "alice", True)
-    actions.use_owner_link(link, held_by(secret), HERE)
-    hand.link(connection)
-    told = links.newest_as_json(connection)
-    assert told is not None
-    assert (told["state"], told["canRevoke"]) == ("linked", False)
-    age(link, 25 * 3600)
-    assert links.newest_as_json(connection) is None

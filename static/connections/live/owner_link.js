@@ -8,9 +8,9 @@ const expires = part.querySelector("[data-link-expires]");
 const language = document.documentElement.lang || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long" });
-const ASK_EVERY = 5_000;
 // The server's time minus the browser's.
 let ahead = 0;
+let shown = null;
 
 // Returns whether no phone can be linked now.
 function isIdle(status) {
@@ -61,7 +61,13 @@ async function copy() {
   say(copied ? texts.copied : texts.notCopied);
 }
 
+// A snapshot from before a new link was made must not hide that one.
+function isOlder(link) {
+  return shown !== null && (link === null || link.madeAt < shown.madeAt);
+}
+
 function show(link) {
+  shown = link;
   const focused = document.activeElement;
   part.querySelector("[data-link-state]").hidden = !link;
   part.querySelector("[data-revoke]").hidden = !link?.canRevoke;
@@ -97,16 +103,10 @@ function write(selector, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// A snapshot of the connection does not tell what becomes of a usable link.
-setInterval(async () => {
-  if (document.hidden || part.querySelector("[data-revoke]").hidden) return;
-  const answer = await fetch(texts.askAt, { headers: { Accept: "application/json" }, redirect: "manual" }).catch(() => null);
-  if (answer?.ok) show((await answer.json()).link);
-}, ASK_EVERY);
-
 // The live page dispatches it for each snapshot that it shows (page.js).
 root.addEventListener("snapshot", ({ detail }) => {
   ahead = Date.parse(detail.now) - Date.now();
+  if (!isOlder(detail.ownerLink)) show(detail.ownerLink);
   part.querySelector("[data-make]").hidden = isIdle(detail);
   part.hidden = isIdle(detail) && part.querySelector("[data-link-state]").hidden;
 });

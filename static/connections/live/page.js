@@ -38,6 +38,8 @@ export class Page {
     }
     this.find("[data-number-row]").hidden = snapshot.number === "";
     this.clock.show(this.find("[data-since]"), snapshot.since);
+    this.write("ownerLinking", snapshot.ownerLinking);
+    this.find("[data-owner-linking]").hidden = snapshot.ownerLinking === "";
     this.showRetry(snapshot);
     this.showCodes(snapshot);
     this.showOtherSpelling(snapshot);
