@@ -11,9 +11,12 @@ from phonenumbers import (
     NumberParseException,
     PhoneNumber,
     PhoneNumberFormat,
+    PhoneNumberType,
+    example_number_for_type,
     format_number,
     is_valid_number,
     parse,
+    region_code_for_number,
 )
 
 INVALID = _("It must be a whole international number, like +5511987654321.")
@@ -93,26 +96,54 @@ def e164(number: str) -> str | None:
     return f"+{number}" if number else None
 
 
-def parse_phone_number(text: str, *known: str) -> str:
-    """Return the digits of an international phone number, in the spelling of the text.
+def parse_phone_number(text: str, *known: str, home: str = "") -> str:
+    """Return the digits of a phone number with its country code, in the spelling of the text.
 
     It may begin with `+` or `00`. It must be valid in one of its account's spellings, or be one of
-    the `known` numbers (digits), which need not be valid. Raises ForeignCharacters for letters and
+    the `known` numbers (digits), which need not be valid. Without `+` and `00` it may also be
+    written as within the country of `home` (digits). Raises ForeignCharacters for letters and
     extensions, and ValueError for any other text.
     """
-    written = _written_digits(text)
+    prefix, written = _written_digits(text)
     if any(same_number(written, number) for number in known):
         return written
-    number = _without_trunk_prefix(written)
-    for spelling in (number, *spellings(number)):
-        parsed = _parsed(spelling)
-        if parsed is not None and is_valid_number(parsed):
+    if not prefix and (region := _region(home)):
+        number = _digits_of(written, region)
+        if _is_valid(number):
             return number
+    number = _digits_of(f"+{written}") or written
+    if _is_valid(number):
+        return number
     raise ValueError(gettext(INVALID))
 
 
-def _written_digits(text: str) -> str:
-    """Return the digits of a text, without separators, `+` and `00`. Raises ValueError."""
+def example_number(home: str) -> str:
+    """Return a mobile number as it is written within the country of `home` (digits).
+
+    Return "" if that country is not known.
+    """
+    region = _region(home)
+    example = example_number_for_type(region, PhoneNumberType.MOBILE) if region else None
+    return format_number(example, PhoneNumberFormat.NATIONAL) if example else ""
+
+
+def _region(number: str) -> str | None:
+    """Return the country of a number (digits) as two letters, if it is known."""
+    for spelling in (number, *spellings(number)):
+        parsed = _parsed(spelling)
+        if parsed is not None and (region := region_code_for_number(parsed)):
+            return region
+    return None
+
+
+def _is_valid(number: str) -> bool:
+    """Return whether one of the spellings of a number (digits) is a valid number."""
+    found = (_parsed(spelling) for spelling in (number, *spellings(number)))
+    return any(parsed is not None and is_valid_number(parsed) for parsed in found)
+
+
+def _written_digits(text: str) -> tuple[str, str]:
+    """Return `+`, `00` or "", and the digits behind it, without separators. Raises ValueError."""
     compact, foreign = "", ""
     for character in unicodedata.normalize("NFKC", text).strip():
         if character.isdecimal():
@@ -126,10 +157,10 @@ def _written_digits(text: str) -> str:
             break
     if foreign and foreign.isprintable():
         raise ForeignCharacters(gettext(FOREIGN).format(part=foreign))
-    found = re.fullmatch(r"(?:\+|00)?(\d+)", compact)
+    found = re.fullmatch(r"(\+|00)?(\d+)", compact)
     if found is None or foreign:
         raise ValueError(gettext(INVALID))
-    return found[1]
+    return found[1] or "", found[2]
 
 
 def _is_separator(character: str) -> bool:
@@ -140,11 +171,16 @@ def _is_separator(character: str) -> bool:
     return character in SEPARATORS or unicodedata.category(character) in ("Zs", "Pd", "Cf")
 
 
-def _without_trunk_prefix(number: str) -> str:
-    """Return `491701234567` for `4901701234567`: a 0 is often written in parentheses there."""
-    parsed = _parsed(number)
-    if parsed is None:
-        return number
+def _digits_of(text: str, region: str | None = None) -> str:
+    """Return a number's digits with country code; "" if it is none.
+
+    `491701234567` for `+4901701234567`: a 0 is often written in parentheses there. `region`: the
+    country in which a text without + is written.
+    """
+    try:
+        parsed = parse(text, region)
+    except NumberParseException:
+        return ""
     return format_number(parsed, PhoneNumberFormat.E164).lstrip("+")
 
 

@@ -35,7 +35,8 @@ def typed_number(request: HttpRequest, field: str, connection: Connection) -> st
     """Return the digits of the number in a field. Raises Refused."""
     typed = request.POST.get(field, "")[:MAX_CHARACTERS]
     try:
-        return parse_phone_number(typed, *connection.organization.known_numbers)
+        known = connection.organization.known_numbers
+        return parse_phone_number(typed, *known, home=connection.home_number)
     except ForeignCharacters as error:
         raise Refused(str(error)) from error
     except ValueError as error:

@@ -146,6 +146,11 @@ class Connection(models.Model):
         return translate_detail(self.detail)
 
     @property
+    def home_number(self) -> str:
+        """The number (digits) in whose country phones are most likely; "" if none is known."""
+        return self.organization.expected_number or self.last_number or self.requested_number
+
+    @property
     def has_worker(self) -> bool:
         """Whether a living worker owns it, or will claim it for the request that waits."""
         return self.owned or conditions.has_worker(self, Worker.workforce())

@@ -25,7 +25,12 @@ from connections.owner_link import links
 from connections.owner_link.screen import Stage, screen
 from connections.refusals import RequestRefused, too_many_attempts
 from organizations import token_throttle
-from organizations.phone_numbers import ForeignCharacters, parse_phone_number, spellings
+from organizations.phone_numbers import (
+    ForeignCharacters,
+    example_number,
+    parse_phone_number,
+    spellings,
+)
 
 # One for the page and one for its socket, which has another path; both have the same value.
 COOKIES = {"owner_link": "/link/", "owner_link_socket": "/ws/link/"}
@@ -129,7 +134,7 @@ def _requested_code(request: HttpRequest, link: OwnerLink) -> tuple[Method | Non
             organization = link.connection.organization
             typed = request.POST.get("number", "")[:NUMBER_LENGTH]
             number = organization.expected_number or parse_phone_number(
-                typed, *organization.known_numbers
+                typed, *organization.known_numbers, home=link.connection.home_number
             )
             return Method.PHONE, number
         case "other-spelling":
@@ -158,6 +163,7 @@ def _page(request: HttpRequest, link: OwnerLink, status: int = 200, **texts: str
         "name": organization.name,
         "screen": content,
         "asks_number": not organization.expected_number,
+        "national_example": example_number(link.connection.home_number),
         "typed_number": request.POST.get("number", "")[:NUMBER_LENGTH],
         **texts,
     }

@@ -87,7 +87,7 @@ def test_typed_code_links_the_phone_and_uses_up_the_link(
     page = phone.page
     page.get_by_role("button", name="Connect WhatsApp").press("Enter")
     stage(page, "qr")
-    expect(staff.page.get_by_text("The phone's owner is using the link.")).to_be_visible()
+    expect(staff.page.locator("[data-owner-linking]")).to_contain_text("QR code is on their screen")
     # Who only looked is shown out at once.
     expect(other.page.get_by_text(GONE)).to_be_visible()
     page.reload()
@@ -161,6 +161,41 @@ def test_tablet_without_javascript_links_by_scan(
     stage(page, "done")
     tablet.context.close()
     staff.context.close()
+
+
+def test_wrong_phone_cancels_and_tries_again_under_the_same_link(
+    browser: Browser, application: Application
+) -> None:
+    (organization,), staff = application.new_organizations("Padaria"), Visitor(browser, application)
+    path = f"/api/v1/organizations/{organization}"
+    application.request("PATCH", path, body={"expectedNumber": f"+{NUMBER}"})
+    phone = Phone(browser, width=390, has_touch=True, is_mobile=True)
+    page = phone.page
+    follow(page, copied_link(staff, organization))
+    # A phone cannot scan itself: its number comes first, and is known already.
+    expect(page.get_by_role("button", name="Link with phone number")).to_be_visible()
+    page.get_by_role("button", name="WhatsApp is on another phone").click()
+    stage(page, "qr")
+    application.simulator.scan(qr_code(page), number="5511985550199")
+    expect(page.get_by_text("That phone has another number")).to_be_visible()
+    expect(staff.page.locator("[data-link-sentence]")).to_contain_text("another number than")
+    expect(staff.page.get_by_text("Only this number can be linked")).to_contain_text(NUMBER_TEXT)
+    expect(staff.page.locator("[data-owner-linking]")).to_be_hidden()
+    page.get_by_role("button", name="Try again").click()
+    stage(page, "qr")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Linking was cancelled. No phone was linked.")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    stage(page, "qr")
+    application.simulator.scan(qr_code(page), number=NUMBER)
+    stage(page, "done")
+    expect(staff.page.locator("[data-link-sentence]")).to_have_text(
+        "The link was used: the phone is linked."
+    )
+    assert not [end for end in ("0188", "0199") if end in page.content()]
+    phone.at_ease()
+    for each in (phone.context, staff.context):
+        each.close()
 
 
 def test_revoked_link_closes_the_page_and_voids_the_code(

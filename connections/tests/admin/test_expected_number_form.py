@@ -40,6 +40,9 @@ def test_wrong_phone_shows_the_expected_number_and_lets_owners_change_it(
     assert re.search(r'id="expected-problem"[^>]*>Write the whole number', text(refused))
     assert change_expected(owner, connection, WRITTEN, **JSON).json()["success"]
     assert told(connection)["expectedText"] == WRITTEN
+    # As it is written within the country of the expected number.
+    assert change_expected(owner, connection, "11 91234-5678", **JSON).json()["success"]
+    assert told(connection)["expectedText"] == "+55 11 91234-5678"
     assert change_expected(owner, connection, " ").status_code == 302
     assert told(connection)["expectedText"] == ""
 

@@ -241,6 +241,20 @@ def test_wrong_phone_is_told_and_may_try_again(
     assert "Ask for a new link." in over.text
 
 
+def test_number_may_be_written_as_in_the_country_of_the_last_phone(
+    connection: Connection, secret: str, hand: FakeWorker
+) -> None:
+    client = phone(secret)
+    assert 'placeholder="+55 11 98765-4321"' in client.get(LINK).text
+    assert client.post(LINK, {"ask": "phone", "number": "11 98765-4321"}).status_code == 400
+    Connection.objects.filter(pk=connection.pk).update(last_number=NUMBER)
+    page = client.get(LINK).text
+    assert 'placeholder="(11) 9' in page and NUMBER[-4:] not in page
+    assert client.post(LINK, {"ask": "phone", "number": "11 98765-4321"}).status_code == 302
+    connection.refresh_from_db()
+    assert connection.requested_number == NUMBER
+
+
 def test_phone_code_needs_a_number_unless_one_is_expected(
     connection: Connection, secret: str, hand: FakeWorker
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 from django.utils import translation
 
 from organizations.phone_numbers import (
+    example_number,
     FOREIGN,
     INVALID,
     ForeignCharacters,
@@ -209,3 +210,40 @@ def test_known_number_is_accepted_in_its_other_spelling() -> None:
 def test_known_number_does_not_allow_other_text(text: str) -> None:
     with pytest.raises(ValueError):
         parse_phone_number(text, UNKNOWN, "")
+
+
+BRAZIL, GERMANY, MEXICO = "5511987654321", "491701234567", "5215512345678"
+
+
+@pytest.mark.parametrize(
+    ("text", "home", "number"),
+    [
+        ("11 98765-4321", BRAZIL, "5511987654321"),
+        ("(011) 98765-4321", BRAZIL, "5511987654321"),
+        ("11 8765-4321", BRAZIL, "551187654321"),
+        # Digits that are also a number of Germany.
+        ("49 99123-4567", BRAZIL, "5549991234567"),
+        ("+49 170 1234567", BRAZIL, "491701234567"),
+        ("0049 170 1234567", BRAZIL, "491701234567"),
+        ("491701234567", BRAZIL, "491701234567"),
+        ("5511987654321", BRAZIL, "5511987654321"),
+        ("0170 1234567", GERMANY, "491701234567"),
+        ("55 1234 5678", MEXICO, "525512345678"),
+    ],
+)
+def test_number_may_be_written_as_within_the_country_of_home(
+    text: str, home: str, number: str
+) -> None:
+    assert parse_phone_number(text, home=home) == number
+
+
+@pytest.mark.parametrize("home", ["", "999999999999", GERMANY])
+def test_national_number_of_another_country_is_refused(home: str) -> None:
+    with pytest.raises(ValueError, match="whole international number"):
+        parse_phone_number("11 98765-4321", home=home)
+
+
+def test_example_is_written_as_within_the_country_of_home() -> None:
+    assert parse_phone_number(example_number(BRAZIL), home=BRAZIL).startswith("55")
+    assert example_number(GERMANY).startswith("0")
+    assert example_number("") == example_number("999999999999") == ""
