@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -14,13 +13,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
 from cloud_api.notifications import notification, sample
+from connections.long_poll import waiting_for_others
 from events.models import Event
-from outbound.client import Answer, open_client
-from outbound.errors import RequestFailed
-from outbound.policy import webhook_policy
+from outbound import waiting_requests
+from outbound.errors import RequestFailed, TooManyRequests
 from webhooks.formats import TEST_TYPE, Format, OutgoingRequest
 from webhooks.models import Endpoint
-from webhooks.refusals import NotVerified
+from webhooks.refusals import NotVerified, TooManyVerifications
 
 WRONG_STATUS = _("it answered with status {status}")
 WRONG_CHALLENGE = _("it did not answer with the challenge")
@@ -64,16 +63,15 @@ class CloudFormat(Format):
             "hub.verify_token": endpoint.verify_token,
         }
         separator = "&" if "?" in endpoint.url else "?"
+        url = f"{endpoint.url}{separator}{urlencode(query)}"
         try:
-            answer = asyncio.run(_get(f"{endpoint.url}{separator}{urlencode(query)}"))
+            with waiting_for_others():
+                answer = waiting_requests.get(url, endpoint.organization_id)
         except RequestFailed as error:
             raise NotVerified(error.sentence.rstrip(".")) from error
+        except TooManyRequests as error:
+            raise TooManyVerifications(retry_after=10) from error
         if answer.status != 200:
             raise NotVerified(gettext(WRONG_STATUS).format(status=answer.status))
         if not hmac.compare_digest(answer.text.strip().encode(), challenge.encode()):
             raise NotVerified(gettext(WRONG_CHALLENGE))
-
-
-async def _get(url: str) -> Answer:
-    async with open_client(webhook_policy(), sockets=1) as client:
-        return await client.get(url)

@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -66,6 +66,17 @@ def _check(check: Callable[[], T]) -> T:
         return check()
     finally:
         free_database()
+
+
+@contextmanager
+def waiting_for_others() -> Iterator[None]:
+    """Give back what a request holds, its slot and its database connection, while it waits.
+
+    It waits for something else than the database: for another server.
+    """
+    free_database()
+    with step_aside.get()():
+        yield
 
 
 def free_database() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +21,7 @@ import httpcore
 from outbound.addresses import ParsedUrl, check_url
 from outbound.errors import AddressRefused, Kind, RequestFailed
 from outbound.network import CheckedNetwork
-from outbound.policy import Policy, webhook_policy
+from outbound.policy import Policy
 from outbound.resolver import Resolver
 
 CONNECT_SECONDS, WHOLE_SECONDS = 3.0, 10.0
@@ -44,12 +44,28 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """What is known of a file. `content_type`: what its server calls it, or "".
+
+    `url`: after all redirects.
+    """
+
+    size: int
+    content_type: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Downloaded:
     """A file. `content_type`: what the server calls it, or ""; `url`: after all redirects."""
 
     content: bytes
     content_type: str
     url: str
+
+
+Write = Callable[[bytes], object]
+"""Takes a part of a body."""
 
 
 class Client:
@@ -75,6 +91,17 @@ class Client:
 
         `clipped`: of a larger file its beginning is enough.
         """
+        content = bytearray()
+        found = await self.save(url, limit, content.extend, max_redirects, clipped=clipped)
+        return Downloaded(bytes(content), found.content_type, found.url)
+
+    async def save(
+        self, url: str, limit: int, write: Write, max_redirects: int = 3, *, clipped: bool = False
+    ) -> Saved:
+        """Do what `download` does, but pass each part of the file on as it comes.
+
+        When it fails, some parts may have been passed on.
+        """
         async with self._turn():
             for _ in range(max_redirects + 1):
                 parsed = check_url(url, self._policy)
@@ -85,11 +112,12 @@ class Client:
                         continue
                     if response.status != 200 or _is_encoded(headers):
                         raise RequestFailed(Kind.UNUSABLE, response.status)
-                    if clipped:
-                        content, _ = await _read(response, limit)
-                    else:
-                        content = await _read_whole(response, headers, limit)
-                    return Downloaded(content, headers.get("content-type", ""), parsed.url)
+                    if not clipped and int(headers.get("content-length", "0")) > limit:
+                        raise RequestFailed(Kind.TOO_LARGE)
+                    size, complete = await _copy(response, limit, write)
+                    if not clipped and not complete:
+                        raise RequestFailed(Kind.TOO_LARGE)
+                    return Saved(size, headers.get("content-type", ""), parsed.url)
         raise RequestFailed(Kind.UNUSABLE, response.status)
 
     async def _ask(
@@ -100,7 +128,8 @@ class Client:
             started = loop.time()
             parsed = check_url(url, self._policy)
             async with self._open(method, parsed, headers, content) as response:
-                body, _ = await _read(response, ANSWER_BYTES)
+                body = bytearray()
+                await _copy(response, ANSWER_BYTES, body.extend)
             answered = _headers(response)
             text = "" if _is_encoded(answered) else body[:TEXT_BYTES].decode(errors="replace")
             return Answer(
@@ -168,16 +197,6 @@ async def open_client(
         resolver.close()
 
 
-def download_sync(url: str, limit: int) -> Downloaded:
-    """Return the file at a URL, for code without an event loop. Raises RequestFailed."""
-
-    async def download() -> Downloaded:
-        async with open_client(webhook_policy(), sockets=1) as client:
-            return await client.download(url, limit)
-
-    return asyncio.run(download())
-
-
 @lru_cache
 def trusted_certificates() -> ssl.SSLContext:
     """Return the certificates that are trusted: the usual ones, and those of SSL_CERT_FILE."""
@@ -194,26 +213,17 @@ def _resolve(url: str, location: str) -> str:
         raise AddressRefused from None
 
 
-async def _read_whole(response: httpcore.Response, headers: Mapping[str, str], limit: int) -> bytes:
-    """Return the body. Raises RequestFailed when it has more than `limit` bytes."""
-    if int(headers.get("content-length", "0")) > limit:
-        raise RequestFailed(Kind.TOO_LARGE)
-    content, complete = await _read(response, limit)
-    if not complete:
-        raise RequestFailed(Kind.TOO_LARGE)
-    return content
-
-
-async def _read(response: httpcore.Response, limit: int) -> tuple[bytes, bool]:
-    """Return at most `limit` bytes of the body, and whether those are all."""
-    body = bytearray()
+async def _copy(response: httpcore.Response, limit: int, write: Write) -> tuple[int, bool]:
+    """Pass at most `limit` bytes of the body on. Return how many, and whether those are all."""
+    size = 0
     stream = cast("AsyncGenerator[bytes, None]", response.aiter_stream())
     async with aclosing(stream):
         async for part in stream:
-            body += part
-            if len(body) > limit:
-                return bytes(body[:limit]), False
-    return bytes(body), True
+            write(part[: limit - size])
+            size += len(part)
+            if size > limit:
+                return limit, False
+    return size, True
 
 
 def _headers(response: httpcore.Response) -> dict[str, str]:

@@ -58,3 +58,7 @@ class AddressRefused(RequestFailed):
 
     def __init__(self) -> None:
         super().__init__(Kind.REFUSED)
+
+
+class TooManyRequests(Exception):
+    """So many requests of this process, or of one organization, are under way. Try again soon."""

@@ -57,7 +57,8 @@ class Format:
     def verify(self, endpoint: Endpoint) -> None:
         """Ask an address whether it wants these events, before the endpoint is saved or enabled.
 
-        It may take seconds, so it belongs outside of transactions. Raises refusals.NotVerified.
+        It may take seconds, so it belongs outside of transactions. Raises refusals.NotVerified and
+        TooManyVerifications.
         """
 
 

@@ -34,6 +34,17 @@ class NotVerified(WebhookRefused):
         return gettext(self.text).format(why=self.why)
 
 
+class TooManyVerifications(WebhookRefused):
+    """The address was not asked: so many other servers are waited for already."""
+
+    status = 429
+    code = "too_many_verifications"
+    text = _(
+        "Too many requests to other servers are under way, so the address was not asked. Try again "
+        "in a few seconds."
+    )
+
+
 class BadAddress(WebhookRefused):
     status = 400
     code = "invalid"

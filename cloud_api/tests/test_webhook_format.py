@@ -17,13 +17,15 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from connections import long_poll
 from events.models import Event, EventType
 from messaging.tests.support.linked import ANA, Linked
 from messaging.tests.support.records import message
 from organizations.models import Organization
+from outbound import waiting_requests
 from webhooks.formats import FORMATS, TEST_TYPE
 from webhooks.models import Endpoint
-from webhooks.refusals import NotVerified
+from webhooks.refusals import NotVerified, TooManyVerifications
 
 CLOUD = FORMATS["cloud"]
 VERIFY_TOKEN = "a token & more"
@@ -136,3 +138,30 @@ def test_address_that_cannot_be_reached_is_refused() -> None:
         pass
     with pytest.raises(NotVerified, match="not_verified"):
         CLOUD.verify(endpoint(url=url))
+
+
+def test_address_is_not_asked_while_too_many_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting_requests, "AT_ONCE", 0)
+    with answering(200) as (url, asked), pytest.raises(TooManyVerifications) as refused:
+        CLOUD.verify(endpoint(url=url))
+    assert (asked, refused.value.status, refused.value.retry_after) == ([], 429, 10)
+
+
+def test_slot_of_the_request_is_lent_while_an_address_is_asked() -> None:
+    lent: list[str] = []
+
+    @contextmanager
+    def lend() -> Iterator[None]:
+        lent.append("lent")
+        yield
+        lent.append("back")
+
+    token = long_poll.step_aside.set(lend)
+    try:
+        with answering(200) as (url, _):
+            CLOUD.verify(endpoint(url=url))
+    finally:
+        long_poll.step_aside.reset(token)
+    assert lent == ["lent", "back"]

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
+from tempfile import SpooledTemporaryFile
 from urllib.parse import unquote, urlsplit
 
-from connections.long_poll import free_database, step_aside
+from connections.long_poll import waiting_for_others
 from messaging import media_types
 from messaging.actions import media as media_actions
 from messaging.actions import outgoing
 from messaging.actions.outgoing import NewMessage
-from messaging.media_files import HEAD_BYTES
+from messaging.media_files import CHUNK_BYTES, HEAD_BYTES
 from messaging.models import Media, Message
 from messaging.refusals import LinkFailed, TooManyLinks
 from organizations.access import Actor
-from outbound.client import Downloaded, download_sync
-from outbound.errors import Kind, RequestFailed
-
-# Each fetch holds a thread of the web process for as long as the other server likes, at most 10 s.
-AT_ONCE, AT_ONCE_FOR_ONE = 8, 4
+from outbound import waiting_requests
+from outbound.errors import Kind, RequestFailed, TooManyRequests
 
 KILOBYTE = 1024
 LIMITS = {
@@ -34,9 +29,6 @@ LIMITS = {
     "sticker": 500 * KILOBYTE,
 }
 """Bytes of a file for a type of message, as far as MEDIA_MAX_MB allows."""
-
-_lock = threading.Lock()
-_running: Counter[int] = Counter()
 
 
 def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
@@ -69,43 +61,33 @@ def _fetch(organization_id: int, new: NewMessage, actor: Actor) -> Media:
     Raises LinkFailed, TooManyLinks, StorageFull and StorageUnavailable.
     """
     limit = min(LIMITS[new.type], media_actions.max_bytes())
-    free_database()
-    try:
-        with _slot(organization_id), step_aside.get()():
-            found = download_sync(new.link, limit)
-        if not found.content:
-            raise RequestFailed(Kind.UNUSABLE)
-    except RequestFailed as error:
-        raise LinkFailed(error) from error
-    mime_type = _type_of(found)
-    return media_actions.upload(organization_id, [found.content], mime_type, _name_of(found), actor)
+    with SpooledTemporaryFile(CHUNK_BYTES) as file:
+        try:
+            with waiting_for_others():
+                found = waiting_requests.save(new.link, limit, file, organization_id)
+            if not found.size:
+                raise RequestFailed(Kind.UNUSABLE)
+        except RequestFailed as error:
+            raise LinkFailed(error) from error
+        except TooManyRequests as error:
+            raise TooManyLinks(retry_after=10) from error
+        file.seek(0)
+        mime_type = _type_of(file.read(HEAD_BYTES), found.content_type)
+        file.seek(0)
+        chunks = iter(partial(file.read, CHUNK_BYTES), b"")
+        name = _name_of(found.url)
+        return media_actions.upload(organization_id, chunks, mime_type, name, actor)
 
 
-@contextmanager
-def _slot(organization_id: int) -> Iterator[None]:
-    """Count a fetch while it runs. Raises TooManyLinks."""
-    with _lock:
-        if _running.total() >= AT_ONCE or _running[organization_id] >= AT_ONCE_FOR_ONE:
-            raise TooManyLinks(retry_after=10)
-        _running[organization_id] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _running[organization_id] -= 1
-            if not _running[organization_id]:
-                del _running[organization_id]
-
-
-def _type_of(found: Downloaded) -> str:
+def _type_of(head: bytes, claimed: str) -> str:
     """Return what a file is. Servers often are wrong, so unlike in an upload that is no error."""
     try:
-        return media_types.type_of(found.content[:HEAD_BYTES], found.content_type)
+        return media_types.type_of(head, claimed)
     except media_types.Mismatch as mismatch:
         return mismatch.found
 
 
-def _name_of(found: Downloaded) -> str:
+def _name_of(url: str) -> str:
     """Return the name of a file in its URL, "" if that has none."""
-    name = unquote(PurePosixPath(urlsplit(found.url).path).name)
+    name = unquote(PurePosixPath(urlsplit(url).path).name)
     return name if "." in name and name.isprintable() else ""

@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from outbound.client import Downloaded, download_sync, open_client
+from outbound.client import Downloaded, open_client
 from outbound.errors import Kind, RequestFailed
 from outbound.tests.servers import LOOPBACK, Server, http, serving
 
@@ -84,9 +84,3 @@ async def test_redirect_to_an_address_that_is_not_allowed_is_refused(target: str
             failed = await failure(server)
     assert failed.kind == Kind.REFUSED
     assert inside.requests == []
-
-
-def test_code_without_an_event_loop_uses_the_policy_of_the_settings() -> None:
-    with pytest.raises(RequestFailed) as failed:
-        download_sync("https://127.0.0.1/", LIMIT)
-    assert failed.value.kind == Kind.REFUSED

@@ -58,7 +58,8 @@ class Created(NamedTuple):
 def create(organization: Organization | None, new: NewEndpoint, actor: Actor) -> Created:
     """Make an endpoint of an organization, or of all of them (None).
 
-    Raises PermissionDenied, and refusals: BadAddress, NotVerified, TooManyWebhooks.
+    Raises PermissionDenied, and refusals: BadAddress, NotVerified, TooManyVerifications,
+    TooManyWebhooks.
     """
     form = FORMATS[new.format]
     token = actor.token
@@ -127,7 +128,8 @@ def change(
 ) -> Endpoint:
     """Give an endpoint another address or other types of events, and return it.
 
-    Raises PermissionDenied, Endpoint.DoesNotExist, and refusals: BadAddress, NotVerified.
+    Raises PermissionDenied, Endpoint.DoesNotExist, and refusals: BadAddress, NotVerified,
+    TooManyVerifications.
     """
     changes: dict[str, object] = {}
     if url is not None and url != endpoint.url:
@@ -189,7 +191,7 @@ def pause(endpoint: Endpoint, actor: Actor) -> Endpoint:
 def enable(endpoint: Endpoint, actor: Actor) -> Endpoint:
     """Send again, at once, what waits. Who enables it answers for it from now on.
 
-    Raises PermissionDenied, Endpoint.DoesNotExist and refusals.NotVerified.
+    Raises PermissionDenied, Endpoint.DoesNotExist, and refusals: NotVerified, TooManyVerifications.
     """
     if endpoint.reason == Reason.NOT_VERIFIED:
         FORMATS[endpoint.format].verify(endpoint)

@@ -54,6 +54,7 @@ BAD_ADDRESS = refusal(refusals.BadAddress)
 NOT_VERIFIED = ErrorExample(
     400, "not_verified", refusals.NotVerified("it answered with status 404").sentence
 )
+TOO_MANY_VERIFICATIONS = refusal(refusals.TooManyVerifications)
 TOO_MANY_TESTS = refusal(refusals.TooManyTests)
 
 
@@ -126,6 +127,7 @@ def _endpoints(scope: _Scope) -> dict[str, Decorator]:
             },
             BAD_ADDRESS,
             NOT_VERIFIED,
+            TOO_MANY_VERIFICATIONS,
             invalid('types.0: "message.exploded" is not a valid choice.'),
             *scope.editors_only,
             refusal(refusals.TooManyWebhooks),
@@ -159,6 +161,7 @@ def _endpoint(scope: _Scope) -> dict[str, Decorator]:
             {200: _one(one, "The webhook as it is now.", webhook | PAUSED)},
             BAD_ADDRESS,
             NOT_VERIFIED,
+            TOO_MANY_VERIFICATIONS,
             *scope.editors_only,
             NO_WEBHOOK,
             *BODY_ERRORS,
@@ -180,6 +183,7 @@ def _endpoint(scope: _Scope) -> dict[str, Decorator]:
             "Send again what waits, from the first event that was not taken",
             {200: _one(one, "It is enabled. Who enables it answers for it.", webhook)},
             NOT_VERIFIED,
+            TOO_MANY_VERIFICATIONS,
             *scope.editors_only,
             NO_WEBHOOK,
             request=None,

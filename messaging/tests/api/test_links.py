@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import tracemalloc
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -23,10 +25,12 @@ from organizations.actions import set_active
 from organizations.models import Organization
 from organizations.tests.support.api import error, olivia
 from outbound import client as outbound_client
+from outbound import waiting_requests
 from outbound.errors import SENTENCES, Kind
 
 __all__ = ["olivia"]
 
+MEGABYTE = 1024 * 1024
 UNKNOWN_ID = "k0Yd1QmJ3wS8oF2bTzRxLw"
 
 
@@ -209,17 +213,26 @@ def once(admit: Any) -> Any:
 def test_too_many_fetches_at_a_time_are_refused(
     api: MessageApi, files: FileServer, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(links, limit, 0)
+    monkeypatch.setattr(waiting_requests, limit, 0)
     refused = send(api, files.add("/a.png", PNG))
     assert error(refused)[:2] == (429, "too_many_links") and refused["Retry-After"] == "10"
     assert files.asked == []
 
 
-def test_place_is_free_again_after_a_fetch(api: MessageApi, files: FileServer) -> None:
-    link = files.add("/a.png", PNG)
-    for _ in range(links.AT_ONCE_FOR_ONE + 1):
-        assert send(api, f"{files.url}/gone.png").status_code == 422
-    assert send(api, link).status_code == 202
+def test_large_file_is_never_in_memory_as_a_whole(api: MessageApi, files: FileServer) -> None:
+    content = b"%PDF-" + bytes(8 * MEGABYTE)
+    link = files.add("/a.pdf", content)
+    send(api, f"{files.url}/gone.pdf", "document")  # Imports what is imported late.
+    tracemalloc.start()
+    try:
+        assert send(api, link, "document").status_code == 202
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    media = Media.objects.get()
+    assert (media.size, media.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert media.mime_type == "application/pdf"
+    assert peak < 4 * MEGABYTE
 
 
 @pytest.mark.usefixtures("nothing_stored")
