@@ -47,8 +47,12 @@ class MessagesView(GraphView):
 
     def _send(self, organization: Organization, asked: dict[str, Any]) -> Message:
         key = idempotency_key(self.request)
-        own = MessagingSettings.of(organization.pk)
-        body = rest_body(asked, own.interactive_as_text)
+        # Read only where it counts: storing the message reads the settings anyway.
+        as_text = (
+            asked.get("type") != "interactive"
+            or MessagingSettings.of(organization.pk).interactive_as_text
+        )
+        body = rest_body(asked, as_text)
         serializer = NewMessageSerializer(data=body, context={"organization": organization})
         new = new_message(validated(serializer), key)
         if not Worker.objects.alive().exists():
