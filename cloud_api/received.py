@@ -11,6 +11,7 @@ from cloud_api.codes import TITLES, Code
 from cloud_api.identifiers import PREFIX, wamid
 from cloud_api.people import Json, address_of, own_number
 from events.models import Event
+from messaging import file_addresses
 from messaging.models import Message
 
 # `TEL;type=CELL;waid=5511987654321:+55 11 98765-4321`
@@ -112,17 +113,21 @@ def _text(data: Mapping[str, Any]) -> Json:
 
 
 def _media(data: Mapping[str, Any]) -> Json:
-    """Return a file: its id, by which it is fetched, and what its sender says of it."""
+    """Return a file: its id and address, by which it is fetched, and what its sender says of it."""
     kind = data["type"]
     about = data.get(kind) or {}
+    public_id = (data.get("media") or {}).get("id", "")
     described = {
-        "id": (data.get("media") or {}).get("id", ""),
+        "id": public_id,
         "mime_type": about.get("mime_type") or "application/octet-stream",
         "sha256": about.get("sha256") or "",
     }
     for name in ("caption", "filename"):
         if about.get(name):
             described[name] = about[name]
+    # Signed when the notification is built, so each try carries one that is good for minutes.
+    if public_id and (url := file_addresses.url_of(public_id)):
+        described["url"] = url
     if kind == "audio":
         described["voice"] = bool(about.get("voice"))
     return {kind: described}

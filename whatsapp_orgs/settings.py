@@ -76,6 +76,17 @@ def boolean(name: str, default: bool) -> bool:
     return value in ("true", "1", "yes", "on")
 
 
+def origin(name: str) -> str:
+    """Return a scheme and host, such as https://orgs.example.com, or "".
+
+    Raises ImproperlyConfigured.
+    """
+    value = env.str(name, default="").rstrip("/")
+    if value and not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+", value):
+        raise ImproperlyConfigured(f"{name} must be like https://orgs.example.com, not {value!r}.")
+    return str(value)
+
+
 def secret(name: str, length: int) -> str:
     """Return a secret of at least `length` characters, or "". Raises ImproperlyConfigured."""
     value = env.str(name, default="")
@@ -122,6 +133,8 @@ DATA_KEYS = data_keys()
 DEBUG = boolean("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Where people and software reach this service, for addresses that no request is asked for.
+SITE_URL = origin("SITE_URL")
 
 PRODUCTION = boolean("PRODUCTION", default=False)
 # Trust X-Forwarded-For and X-Forwarded-Proto of a proxy that terminates TLS.

@@ -13,10 +13,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import Settings
 
-from cloud_api import views_media
+from cloud_api import uploads
+from cloud_api.errors import GraphError
 from cloud_api.tests.support.graph import READ, SEND, Graph, details, error
+from connections import long_poll
 from connections.worker.message_port import MediaFetch
-from messaging import file_addresses
+from messaging import file_addresses, media_waiting
 from messaging.actions import media as actions
 from messaging.models import Media, Message
 from messaging.tests.api.test_media import PNG
@@ -91,6 +93,58 @@ def test_type_of_the_form_counts_where_the_part_has_none(graph: Graph) -> None:
     assert error(graph.upload(file=generic, type="image/jpeg")) == (400, 131053)
 
 
+WEBP = b"RIFF\0\0\0\0WEBP"
+STILL, MOVING = WEBP + b"VP8 " + bytes(20), WEBP + b"VP8X\x0a\0\0\0\x02" + bytes(20)
+# The content of a file with another type, by what is claimed of it.
+OTHER_TYPES = {
+    "text/csv": b"a,b\n1,2\n",
+    "image/gif": b"GIF89a" + bytes(20),
+    "text/html": b"<!doctype html><title>a</title>",
+    "application/zip": b"PK\3\4" + bytes(40),
+}
+# A file of a type, the number of bytes that it may have, and what Meta calls that.
+LARGEST = {
+    "image/png": (PNG, 5 * 1024**2, "5 MB"),
+    "video/mp4": (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", 16 * 1024**2, "16 MB"),
+    "audio/ogg": (b"OggS\0\2" + bytes(20) + b"\1\x13OpusHead\1\1", 16 * 1024**2, "16 MB"),
+    "image/webp": (MOVING, 500 * 1024, "500 KB"),
+}
+
+
+@pytest.mark.parametrize("claimed", OTHER_TYPES)
+def test_type_that_meta_does_not_take_gets_metas_error(graph: Graph, claimed: str) -> None:
+    refused = graph.upload(file=SimpleUploadedFile("a", OTHER_TYPES[claimed], claimed))
+    assert error(refused) == (400, 100)
+    text = details(refused)
+    assert text.startswith("Param file must be a file with one of the following types: audio/aac,")
+    assert text.endswith(f"Received file of type '{claimed}'.")
+    assert not Media.objects.exists()
+
+
+@pytest.mark.parametrize("claimed", LARGEST)
+def test_each_type_has_its_largest_size(settings: Settings, claimed: str) -> None:
+    settings.MEDIA_MAX_MB = 100
+    begin, limit, words = LARGEST[claimed]
+    largest = begin + bytes(limit - len(begin))
+    assert uploads.check(SimpleUploadedFile("a", largest, claimed), "") == claimed
+    with pytest.raises(GraphError) as refused:
+        uploads.check(SimpleUploadedFile("a", largest + b"0", claimed), "")
+    assert (refused.value.code, refused.value.status_code) == (131053, 400)
+    text = f"file: A file of the type {claimed} may have {words} at most."
+    assert refused.value.details == text
+
+
+def test_sticker_that_moves_may_be_larger(graph: Graph) -> None:
+    size = 100 * 1024 + 1
+    still, moving = (
+        SimpleUploadedFile("a", begin + bytes(size - len(begin)), "image/webp")
+        for begin in (STILL, MOVING)
+    )
+    assert error(graph.upload(file=still)) == (400, 131053)
+    assert not Media.objects.exists()
+    assert graph.upload(file=moving).status_code == 200
+
+
 REFUSED: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
     "no file": ({}, (400, 131008)),
     "a text for a file": ({"file": "x"}, (400, 131008)),
@@ -143,20 +197,27 @@ def test_file_of_another_tenant_is_an_unknown_one(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_file_that_is_being_fetched_is_waited_for(graph: Graph) -> None:
-    media = pending(graph.organization)
-    fetch = MediaFetch(media.pk, graph.organization.pk, "x", 10_000)
-    timer = threading.Timer(0.2, actions.record_fetched, (fetch, PNG, ""))
-    timer.start()
-    response = graph("get", media.public_id)
-    timer.join()
-    assert (response.status_code, response.json()["mime_type"]) == (200, "image/png")
+def test_file_that_is_being_fetched_is_waited_for(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(long_poll, "RECHECK_SECONDS", 0.1)
+    answers = []
+    for signed in (False, True):
+        media = pending(graph.organization)
+        fetch = MediaFetch(media.pk, graph.organization.pk, "x", 10_000)
+        timer = threading.Timer(0.2, actions.record_fetched, (fetch, PNG, ""))
+        timer.start()
+        path = file_addresses.path_of(media.public_id)
+        answers.append(Client().get(path) if signed else graph("get", media.public_id))
+        timer.join()
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert (answers[0].json()["mime_type"], answers[1].content) == ("image/png", PNG)
 
 
 def test_file_that_is_not_fetched_in_time_or_at_all_gets_131052(
     graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views_media, "FETCH_SECONDS", 0.1)
+    monkeypatch.setattr(media_waiting, "SECONDS", 0.1)
     media = pending(graph.organization)
     assert error(graph("get", media.public_id)) == (400, 131052)
     Media.objects.update(state="failed", reason="gone")

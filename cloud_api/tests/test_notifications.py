@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from cloud_api.notifications import notification
 from connections.models import Connection
 from events.models import Event, EventType
+from messaging import file_addresses
 from messaging.actions import expiry, lost, outgoing
 from messaging.models import Message
 from messaging.tests.support.linked import ANA, Linked, reread
@@ -114,6 +116,20 @@ def test_content_of_each_type_is_told(linked: Linked, kind: str) -> None:
     if kind != "location":
         expected = {"id": linked.messages()[0].media.public_id, **expected}  # type: ignore[union-attr]
     assert (found["type"], found[kind]) == (kind, expected)
+
+
+def test_file_is_told_with_its_address_where_the_site_has_one(
+    linked: Linked, settings: Settings
+) -> None:
+    settings.SITE_URL = "https://orgs.example.com"
+    linked.store(message(ANA, type="image", image=FILE, media="AAAA"))
+    linked.store(message(ANA, type="image", image=FILE, media="AAAA", from_me=True))
+    for event, kind in (("received", "messages"), ("sent_elsewhere", "message_echoes")):
+        [body] = told(linked, f"message.{event}")
+        image = value(body)[kind][0]["image"]
+        origin, _, signed = image["url"].partition("/media/")
+        assert origin == "https://orgs.example.com"
+        assert file_addresses.public_id_in(signed) == image["id"]
 
 
 def test_contact_card_is_told_with_its_numbers(linked: Linked) -> None:

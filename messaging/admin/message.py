@@ -86,7 +86,7 @@ def file_view(request: HttpRequest, organization_id: int, message_id: str) -> Ht
     media = _visible(organization.pk, message_id, rights).media
     if media is None or media.state != Media.State.READY:
         raise Http404
-    return redirect(file_addresses.path_of(media))
+    return redirect(file_addresses.path_of(media.public_id))
 
 
 def _find(organization_id: int, message_id: str) -> Message:

@@ -22,6 +22,7 @@ from messaging.actions import media as actions
 from messaging.api import schema_media as schema
 from messaging.api.serializers import UploadSerializer
 from messaging.media_types import INLINE, UNKNOWN, Mismatch
+from messaging.media_waiting import wait_until_fetched
 from messaging.models import Media
 from messaging.refusals import StorageUnavailable, UnknownMedia
 from messaging.representation import media_json
@@ -30,9 +31,12 @@ from organizations.api.views import CallerView
 
 # A multipart body has more than its file.
 FORM_BYTES = 64 * 1024
+RETRY_SECONDS = 10
+SERVED_STATES = (Media.State.READY, Media.State.PENDING)
 NO_MEDIA = _("There is no such file.")
 NOT_STORED = _("This file is not stored here.")
 MISMATCH = _("This file is not what it says: its content is {found}.")
+NOT_FETCHED_YET = _("This file is still being fetched from WhatsApp. Try again in a few seconds.")
 TOO_LARGE = _("A file may have {size} MB at most.")
 
 
@@ -100,17 +104,28 @@ class MediaFileView(CallerView):
 
 @require_safe
 def signed_file(request: HttpRequest, signed: str) -> HttpResponse:
-    """Return the content of a file to whoever has its address, which is valid for minutes."""
+    """Return the content of a file to whoever has its address, which is valid for minutes.
+
+    A file that is being fetched is waited for: a webhook names its address before that.
+    """
     public_id = file_addresses.public_id_in(signed)
-    media = Media.objects.filter(public_id=public_id, state=Media.State.READY).first()
-    if media is None:
+    media = Media.objects.filter(public_id=public_id, state__in=SERVED_STATES).first()
+    if media is not None:
+        media = wait_until_fetched(media)
+    if media is not None and media.state == Media.State.PENDING:
+        return _try_later(gettext(NOT_FETCHED_YET), RETRY_SECONDS)
+    if media is None or media.state != Media.State.READY:
         raise Http404
     try:
         return _file_response(media)
     except StorageUnavailable as error:
-        headers = {"Retry-After": str(error.retry_after), "Cache-Control": "no-store"}
-        text = error.sentence
-        return HttpResponse(text, content_type="text/plain", status=error.status, headers=headers)
+        return _try_later(error.sentence, error.retry_after)
+
+
+def _try_later(text: str, seconds: int | None) -> HttpResponse:
+    """Return 503 for a file that may be had soon."""
+    headers = {"Retry-After": str(seconds), "Cache-Control": "no-store"}
+    return HttpResponse(text, "text/plain; charset=utf-8", 503, headers=headers)
 
 
 def _find(view: CallerView, organization_id: int, media_id: str) -> Media:
@@ -126,7 +141,7 @@ def _with_url(request: Request, media: Media, readable: bool) -> dict[str, Any]:
     """Return what is known of a file, with an address for those who may read it."""
     url = None
     if readable and media.state == Media.State.READY:
-        url = request.build_absolute_uri(file_addresses.path_of(media))
+        url = request.build_absolute_uri(file_addresses.path_of(media.public_id))
     return {"success": True, **media_json(media), "url": url}
 
 

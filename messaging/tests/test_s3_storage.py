@@ -124,7 +124,7 @@ def test_storage_that_does_not_answer_is_503_with_its_own_code(
         organization=organization, state=Media.State.READY, stored_as="aa/aaa", size=8
     )
     assert api.raw(f"media/{stored.public_id}/file").status_code == 503
-    opened = client.get(file_addresses.path_of(stored))
+    opened = client.get(file_addresses.path_of(stored.public_id))
     assert (opened.status_code, opened.content.decode()) == (503, SENTENCE)
 
 

@@ -54,7 +54,8 @@ def assignments(path: Path) -> Iterator[str]:
 
 def read_by_settings() -> set[str]:
     """The variables that settings.py reads."""
-    readers = {"positive_number", "whole_number", "choice", "boolean", "secret", "str", "list"}
+    readers = {"positive_number", "whole_number", "choice", "boolean", "origin", "secret"}
+    readers |= {"str", "list"}
     found = set()
     for node in ast.walk(ast.parse((ROOT / "whatsapp_orgs" / "settings.py").read_text())):
         if isinstance(node, ast.Call) and node.args:

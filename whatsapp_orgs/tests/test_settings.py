@@ -109,6 +109,22 @@ def test_valid_numbers_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {found[name] for name in COUNTS} == {7}
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["orgs.example.com", "https://", "ftp://a", "https://a/b", "https://a?b", "https://a b"],
+)
+def test_address_of_the_site_is_a_scheme_and_a_host(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read()["SITE_URL"] == ""
+    for good in ("https://orgs.example.com", "http://[::1]:8000"):
+        monkeypatch.setenv("SITE_URL", f"{good}/")
+        assert read()["SITE_URL"] == good
+    monkeypatch.setenv("SITE_URL", value)
+    with pytest.raises(ImproperlyConfigured, match="^SITE_URL must be like https://"):
+        read()
+
+
 @pytest.mark.parametrize("value", ["prod", "LIVE", "simulator ", "https://web.whatsapp.com"])
 def test_unknown_whatsapp_server_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHATSAPP_SERVER", value)

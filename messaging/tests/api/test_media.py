@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from connections.worker.message_port import MediaFetch
 from events.models import Event
-from messaging import file_addresses, media_files
+from messaging import file_addresses, media_files, media_waiting
 from messaging.actions import media as actions
 from messaging.models import Media, Message
 from messaging.port import Messages
@@ -217,6 +217,18 @@ def test_signed_address_ends(api: MessageApi, monkeypatch: pytest.MonkeyPatch) -
     url = upload(api).json()["url"]
     monkeypatch.setattr(file_addresses, "SECONDS", -1)
     assert Client().get(url).status_code == 404
+
+
+def test_signed_address_of_a_file_that_is_not_fetched_yet_asks_to_come_again(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media_waiting, "SECONDS", 0.1)
+    media = Media.objects.create(organization=organization, source="x")
+    path = file_addresses.path_of(media.public_id)
+    early = Client().get(path)
+    assert (early.status_code, early["Retry-After"]) == (503, "10")
+    media.delete()
+    assert Client().get(path).status_code == 404
 
 
 def test_signed_address_of_a_deleted_file_shows_nothing(api: MessageApi) -> None:
