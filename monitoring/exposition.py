@@ -22,9 +22,13 @@ from messaging.models import UNSENT_STATES
 from monitoring import gauges
 from monitoring.counters import Histogram, Totals, TotalsReader
 from monitoring.gauges import Gauges
+from monitoring.webhook_gauges import STATES, WebhookFigures
+from webhooks.models import BOUNDS, Total
 
 PREFIX = "whatsapp_orgs_"
 STATUSES = ("alive", "draining", "silent")
+DELIVERIES = (Total.Kind.DELIVERED, Total.Kind.DEAD, Total.Kind.DROPPED)
+ATTEMPTS = (Total.Kind.TAKEN, Total.Kind.FAILED)
 
 
 class MetricsReader:
@@ -52,6 +56,7 @@ def text(
             *_fleet_metrics(gauges_read),
             *_worker_metrics(gauges_read),
             *_history_metrics(totals),
+            *_webhook_metrics(gauges_read.webhooks),
             *_login_metrics(gauges_read),
         ]
         metrics.append(_gauge("scrape_seconds", "Time to read these figures.", seconds))
@@ -150,6 +155,36 @@ def _worker_metrics(gauges_read: Gauges) -> Iterator[Metric]:
         "For how long WhatsApp has refused this version of the client; 0: it does not.",
         gauges_read.outdated_seconds(),
     )
+
+
+def _webhook_metrics(figures: WebhookFigures) -> Iterator[Metric]:
+    for name, help_text, values in (
+        ("webhooks", "Webhooks by state.", figures.webhooks),
+        ("waiting_webhook_events", "Events that webhooks have not got yet.", figures.waiting),
+        (
+            "oldest_waiting_webhook_event_seconds",
+            "Age of the oldest of them.",
+            figures.oldest_seconds,
+        ),
+    ):
+        yield _gauges(name, help_text, "state", {state: values.get(state, 0) for state in STATES})
+    deliveries = CounterMetricFamily(
+        PREFIX + "webhook_deliveries", "Deliveries that are over.", labels=["outcome"]
+    )
+    for kind in DELIVERIES:
+        deliveries.add_metric([kind], sum(row.count for row in figures.totals if row.kind == kind))
+    yield deliveries
+    attempts = HistogramMetricFamily(
+        PREFIX + "webhook_attempt_seconds", "From a request to its answer.", labels=["outcome"]
+    )
+    for kind in ATTEMPTS:
+        histogram = Histogram(BOUNDS)
+        for row in figures.totals:
+            if row.kind == kind:
+                histogram.counts[row.bucket] += row.count
+                histogram.total += row.milliseconds / 1000
+        _add_histogram(attempts, [kind], histogram)
+    yield attempts
 
 
 def _login_metrics(gauges_read: Gauges) -> Iterator[Metric]:

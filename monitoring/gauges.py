@@ -20,6 +20,8 @@ from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker,
 from connections.models.conditions import not_started_q
 from connections.status import ConnectionStatus, status_of_row
 from messaging.models import UNSENT_STATES, Message
+from monitoring import webhook_gauges
+from monitoring.webhook_gauges import WebhookFigures
 from organizations.login import throttle
 from organizations.models import Organization
 
@@ -45,6 +47,7 @@ class Gauges:
     messages: Counter[str] = field(default_factory=Counter)
     """The messages that are not at their end, by state."""
     oldest_message_seconds: float = 0.0
+    webhooks: WebhookFigures = field(default_factory=WebhookFigures)
     logins: dict[str, int] = field(default_factory=dict)
     """All failed logins ("ever"), and the delayed names and networks."""
     database_seconds: float = 0.0
@@ -83,6 +86,7 @@ def read() -> Gauges:
     gauges.bulk_runs, gauges.bulk_items = _open_bulk()
     gauges.owner_links = _open_owner_links()
     _read_messages(gauges)
+    gauges.webhooks = webhook_gauges.read()
     gauges.logins = throttle.totals()
     return gauges
 

@@ -13,12 +13,14 @@ from django.utils import timezone
 
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
+from events.models import Event, EventCounter
 from monitoring.exposition import MetricsReader
 from organizations.models import Organization
+from webhooks.models import Cursor, Endpoint
 
 ORGANIZATIONS, ROUNDS, DOUBLED = 1000, 5, 3
 TIMES = ROUNDS * 2**DOUBLED
-QUERIES = 12
+QUERIES = 15
 
 
 def create_fleet(organizations: int, rounds: int) -> None:
@@ -37,10 +39,28 @@ def create_fleet(organizations: int, rounds: int) -> None:
         )
         for organization in created
     )
+    create_webhook(created)
     now = timezone.now()
     for number in reversed(range(rounds)):
         create_attempts(created, number, now - timedelta(hours=number))
         create_events(created, number, now - timedelta(hours=number))
+
+
+def create_webhook(organizations: list[Organization]) -> None:
+    """Create a webhook of all organizations that has not got the last of their events."""
+    endpoint = Endpoint.objects.create(url="https://a.example/", host="a.example", secret="")
+    Event.objects.bulk_create(
+        Event(organization=organization, sequence=sequence, type="message.received", data={})
+        for organization in organizations
+        for sequence in (1, 2)
+    )
+    EventCounter.objects.bulk_create(
+        EventCounter(organization=organization, last=2) for organization in organizations
+    )
+    Cursor.objects.bulk_create(
+        Cursor(endpoint=endpoint, organization=organization, position=1)
+        for organization in organizations
+    )
 
 
 def create_attempts(organizations: list[Organization], number: int, at: datetime) -> None:
@@ -118,6 +138,7 @@ def test_scrape_of_a_long_history_is_fast(capsys: pytest.CaptureFixture[str]) ->
         durations.append(time.perf_counter() - started)
         assert len(captured) == QUERIES
         assert now.organizations == {(State.CONNECTED, Reason.RESUMED): ORGANIZATIONS}
+        assert now.webhooks.waiting == {"enabled": ORGANIZATIONS}
         assert sum(totals.events.values()) == ConnectionEvent.objects.count()
         assert sum(totals.recoveries.counts) == ORGANIZATIONS * TIMES
         assert totals.recoveries.total == pytest.approx(3.5 * ORGANIZATIONS * TIMES, rel=0.01)

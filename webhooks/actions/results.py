@@ -11,6 +11,7 @@ from django.db import transaction
 
 from organizations.access import Actor
 from organizations.audit import Action, log_audit
+from webhooks.actions import totals
 from webhooks.actions.states import change_state
 from webhooks.models import Attempt, Cursor, Delivery, Endpoint
 from webhooks.outcomes import Failure
@@ -57,7 +58,8 @@ class Report:
 def record(owner: str, reports: Sequence[Report]) -> set[int]:
     """Store reports of cursors that this worker leases. Return the cursors it shall not go on with.
 
-    Storing the same again changes nothing, so it may be tried again when a commit got no answer.
+    Storing the same again changes nothing but the totals of the metrics, so it may be tried again
+    when a commit got no answer.
     """
     endpoints = _lock_endpoints(report.endpoint_id for report in reports)
     ids = [report.cursor_id for report in reports]
@@ -82,6 +84,10 @@ def record(owner: str, reports: Sequence[Report]) -> set[int]:
         for report in kept
         if _may_go_on(cursors[report.cursor_id], endpoints[report.endpoint_id], report.revision)
     }
+    totals.add(
+        (delivery for report in kept for delivery in report.deliveries),
+        (attempt for report in kept for attempt in report.attempts),
+    )
     return set(ids) - going_on
 
 

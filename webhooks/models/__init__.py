@@ -1,7 +1,8 @@
-"""The models of webhooks: endpoints, their cursors in the logs, deliveries and attempts."""
+"""The models of webhooks: endpoints, their cursors in the logs, deliveries, attempts, totals."""
 
 from webhooks.models.cursors import Cursor
 from webhooks.models.deliveries import Attempt, Delivery
 from webhooks.models.endpoints import Endpoint
+from webhooks.models.totals import BOUNDS, Total
 
-__all__ = ["Attempt", "Cursor", "Delivery", "Endpoint"]
+__all__ = ["BOUNDS", "Attempt", "Cursor", "Delivery", "Endpoint", "Total"]

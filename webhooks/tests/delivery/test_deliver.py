@@ -9,7 +9,7 @@ from standardwebhooks.webhooks import Webhook
 from connections.tests.support.waiting import async_until
 from events.models import Event, EventType
 from organizations.models import Organization
-from webhooks.models import Attempt, Cursor, Delivery
+from webhooks.models import Attempt, Cursor, Delivery, Total
 from webhooks.tests.support.events import RECEIVED, STATUS, append, make_endpoint, reread
 from webhooks.tests.support.receiver import Receiver
 from webhooks.tests.support.rows import until_ended
@@ -34,6 +34,8 @@ async def test_event_is_sent_signed_and_its_attempt_is_kept(organization: Organi
     assert (attempt.number, attempt.status, attempt.failure) == (1, 200, "")
     assert attempt.delivery.webhook_id == received.id
     assert (await sync_to_async(reread)(endpoint)).last_success_at is not None
+    totals = Total.objects.order_by("kind").values_list("kind", "count")
+    assert [total async for total in totals] == [("delivered", 1), ("taken", 1)]
 
 
 async def test_events_before_the_endpoint_are_not_sent(organization: Organization) -> None:
