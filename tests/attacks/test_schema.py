@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,6 +34,11 @@ from organizations.access import Actor
 from organizations.actions import create_organization, create_token, set_active
 from organizations.invitations import LIFETIME
 from organizations.models import ApiToken, Invitation, Membership, Organization
+from outbound import client, resolver
+from outbound.addresses import Address
+from webhooks.models import Cursor, Endpoint
+from webhooks.tests.support.events import append, make_endpoint
+from webhooks.tests.support.past import deliver
 
 # A few that are always the same; by `make fuzz` many, and others each time.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
@@ -77,6 +83,7 @@ class World:
             for row in Organization.objects.all()
         ]
         self.invitations = [self._invite(row, member) for row in Organization.objects.all()]
+        self._webhooks: list[Endpoint] = []
         self.public_ids = [found for row in Organization.objects.all() for found in _messages(row)]
         self._new_token()
 
@@ -120,8 +127,28 @@ class World:
                 chosen = sum(map(ord, str(given[name]))) % (len(self.public_ids) + 1)
                 known_ids = dict(enumerate(self.public_ids))
                 given[name] = known_ids.get(chosen, given[name])
+        if "webhookId" in given:
+            self._send_to_a_webhook(given)
         if len(str(given.get("member", ""))) == 1:
             given["member"] = "bob"
+
+    def _send_to_a_webhook(self, given: dict[str, Any]) -> None:
+        """Name a webhook of an organization, or of all, and one of its deliveries; mostly."""
+        self._webhooks = self._webhooks or list(_webhooks(self.organizations))
+        within = "organizationId" in given
+        known = [found for found in self._webhooks if (found.organization_id is not None) == within]
+        chosen = sum(map(ord, str(given["webhookId"]))) % (len(known) + 1)
+        if chosen == len(known):
+            return
+        webhook = known[chosen]
+        given["webhookId"] = webhook.public_id
+        if within:
+            given["organizationId"] = webhook.organization_id
+        if "deliveryId" in given:
+            chosen = sum(map(ord, str(given["deliveryId"])))
+            deliveries = dict(enumerate(webhook.deliveries.order_by("pk")[:4]))
+            found = deliveries.get(chosen % (len(deliveries) + 1))
+            given["deliveryId"] = found.public_id if found else given["deliveryId"]
 
     def _bring_about(self, hand: FakeWorker) -> None:
         of = {row.name: Connection.objects.of(row) for row in Organization.objects.all()}
@@ -157,8 +184,29 @@ def _messages(organization: Organization) -> Iterator[str]:
     ).public_id
 
 
+def _webhooks(organizations: list[int]) -> Iterator[Endpoint]:
+    """Store webhooks in several states, of two organizations and of all, with deliveries."""
+    first, second, *_ = Organization.objects.filter(pk__in=organizations).order_by("pk")
+    for organization in (first, second):
+        append(organization, count=4)
+    for place, form in ((first, "standard"), (second, "cloud"), (None, "standard")):
+        endpoint = make_endpoint(place, "https://crm.example.com/", after=0, format=form)
+        if place is None:
+            Cursor.objects.filter(endpoint=endpoint).exclude(organization=first).delete()
+        for sequence, state in enumerate(("delivered", "dead", "dropped", "retrying"), 1):
+            deliver(endpoint, sequence, state=state, status=500)
+        yield endpoint
+
+
+def _look_up(name: str) -> list[Address]:
+    raise socket.gaierror(socket.EAI_NONAME)
+
+
 @pytest.fixture
-def world(db: None, settings: Settings) -> Iterator[World]:
+def world(db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    # No address that is made up is asked for.
+    monkeypatch.setattr(resolver, "look_up", _look_up)
+    monkeypatch.setattr(client, "REFUSED_SECONDS", 0.0)
     settings.RECONNECT_WAIT_SECONDS = settings.DISCONNECT_WAIT_SECONDS = 0.001
     settings.RECONNECTS_PER_ORGANIZATION = settings.RECONNECTS_PER_CALLER = 10**9
     settings.WRONG_TOKENS_PER_ADDRESS = 10**9
