@@ -17,17 +17,17 @@ from webhooks.schedule import MAX_TRIES
 Reason = Endpoint.Reason
 
 REASONS = {
-    Reason.PAUSED_BY_PERSON: _("It is paused. Events wait until it is enabled."),
+    Reason.PAUSED_BY_PERSON: _("It is paused. Events wait until it is turned on."),
     Reason.MAKER_LOST_RIGHT: _(
         "It is paused, because whoever made it may not do so any more, or their token has ended. "
-        "An owner who enables it answers for it from then on."
+        "An owner who turns it on answers for it from then on."
     ),
     Reason.NOT_VERIFIED: _(
         "It is paused until its address confirms the verify token. Give the token to your "
-        "software, then enable it."
+        "software, then turn it on."
     ),
-    Reason.GONE: _("It is disabled, because the server answered that it is gone (410)."),
-    Reason.FAILING: _("It is disabled, because every attempt failed for five days."),
+    Reason.GONE: _("It is turned off, because the server answered that it is gone (410)."),
+    Reason.FAILING: _("It is turned off, because every attempt failed for five days."),
 }
 FAILURES = {
     Failure.STATUS: _("The server answered with status {status}."),
@@ -55,8 +55,8 @@ def waiting_sentence(endpoint: Endpoint, events: int, head: Delivery | None) -> 
     """Return what waits and why. `head`: the failed delivery that later ones wait for."""
     if endpoint.state != Endpoint.State.ENABLED:
         return ngettext(
-            "{count} event waits until it is enabled.",
-            "{count} events wait until it is enabled.",
+            "{count} event waits until it is turned on.",
+            "{count} events wait until it is turned on.",
             events,
         ).format(count=events)
     if not events:

@@ -28,7 +28,7 @@ STATES = {
     "new": ("busy", _("Nothing sent yet")),
     "failing": ("bad", _("Failing")),
     State.PAUSED: ("warn", _("Paused")),
-    State.DISABLED: ("bad", _("Switched off")),
+    State.DISABLED: ("bad", _("Turned off")),
 }
 TONES = {
     Delivery.State.WAITING: "busy",

@@ -29,7 +29,7 @@ WEBHOOK: dict[str, Any] = {
 PAUSED = {
     "state": "paused",
     "reason": "paused_by_person",
-    "sentence": "It is paused. Events wait until it is enabled.",
+    "sentence": "It is paused. Events wait until it is turned on.",
 }
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw… (told only now)"
 DELIVERY: dict[str, Any] = {

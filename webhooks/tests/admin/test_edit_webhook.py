@@ -117,7 +117,7 @@ def test_pause_and_turn_on(olga: User, endpoint: Endpoint) -> None:
     page = reverse("webhook", args=[endpoint.organization_id, endpoint.public_id])
     html = shown(olga, page)
     assert ">Turn on<" in html and ">Pause<" not in html
-    assert "Events wait until it is enabled." in html
+    assert "Events wait until it is turned on." in html
     assert told(press(olga, endpoint, "webhook_enable"))[0].startswith("It is on.")
     endpoint.refresh_from_db()
     assert endpoint.state == "enabled"

@@ -86,7 +86,7 @@ def test_webhook_is_changed_paused_enabled_rotated_and_deleted(api: MessageApi) 
     assert (changed.json()["host"], changed.json()["types"]) == ("b.example", ["message.status"])
     paused = api("patch", path, {"state": "paused"}).json()
     assert (paused["state"], paused["reason"]) == ("paused", "paused_by_person")
-    assert paused["sentence"] == "It is paused. Events wait until it is enabled."
+    assert paused["sentence"] == "It is paused. Events wait until it is turned on."
     assert api("post", f"{path}/enable").json()["state"] == "enabled"
     rotated = api("post", f"{path}/rotate").json()
     assert rotated["secret"] != made["secret"] and rotated["oldSecretUntil"]
@@ -136,7 +136,7 @@ def test_what_waits_is_said_in_a_sentence(api: MessageApi, organization: Organiz
         f"Try 3 of 11 is at {at:%Y-%m-%d %H:%M:%S} UTC."
     )
     waiting = api("patch", path, {"state": "paused"}).json()["waiting"]
-    assert waiting["sentence"] == "3 events wait until it is enabled."
+    assert waiting["sentence"] == "3 events wait until it is turned on."
 
 
 def ended(organization: Organization, **fields: Any) -> Delivery:
