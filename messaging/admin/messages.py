@@ -15,8 +15,10 @@ from django.http import (
     JsonResponse,
 )
 from django.shortcuts import redirect
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_noop, pgettext_lazy
 from django.views.decorators.cache import never_cache
 
 from messaging.actions import decisions, media, outgoing
@@ -42,15 +44,15 @@ State, Direction = Message.State, Message.Direction
 PAGE = 50
 MAX_ID_DIGITS = 18
 
-FILTERS: dict[str, tuple[str, Q]] = {
-    "": (gettext_noop("All"), Q()),
-    "in": (gettext_noop("In"), Q(direction=Direction.IN)),
-    "out": (gettext_noop("Out"), Q(direction=Direction.OUT)),
-    "waiting": (gettext_noop("Waiting"), Q(state__in=WAITING)),
-    "held": (gettext_noop("Held"), Q(state=State.HELD)),
-    "failed": (gettext_noop("Failed"), Q(state__in=NOT_SENT)),
-    "unknown": (gettext_noop("Unclear"), Q(state=State.UNKNOWN)),
-    "lost": (gettext_noop("Lost"), Q(state=State.LOST)),
+FILTERS: dict[str, tuple[Promise, Q]] = {
+    "": (lazy("All"), Q()),
+    "in": (lazy("In"), Q(direction=Direction.IN)),
+    "out": (lazy("Out"), Q(direction=Direction.OUT)),
+    "waiting": (pgettext_lazy("messages", "Waiting"), Q(state__in=WAITING)),
+    "held": (pgettext_lazy("messages", "Held"), Q(state=State.HELD)),
+    "failed": (pgettext_lazy("messages", "Failed"), Q(state__in=NOT_SENT)),
+    "unknown": (pgettext_lazy("messages", "Unknown"), Q(state=State.UNKNOWN)),
+    "lost": (pgettext_lazy("messages", "Lost"), Q(state=State.LOST)),
 }
 
 QUEUED = gettext_noop("The message is in the queue.")
@@ -87,7 +89,7 @@ def messages_page(
         "tab": "messages",
         "overview": overview_of(organization.pk, rights),
         "limits": limits_of(organization.pk) if rights.send else None,
-        "filters": [(value, _(name)) for value, (name, _condition) in FILTERS.items()],
+        "filters": [(value, name) for value, (name, _condition) in FILTERS.items()],
         "show": show,
         "rows": [row_of(message, rights, waiting) for message in rows[:PAGE]],
         "before": before,

@@ -9,8 +9,10 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -72,20 +74,22 @@ class TrafficRow:
 class TrafficList:
     """A list behind a figure. `order`: the figure. `log`: which messages its links show."""
 
-    title: str
+    title: Promise
     order: Callable[[TrafficRow], int]
     log: str = field(default="")
 
 
 LISTS = {
-    "in": TrafficList(gettext_noop("In today"), lambda row: row.traffic.received, "in"),
-    "out": TrafficList(gettext_noop("Out today"), lambda row: row.traffic.sent, "out"),
-    "waiting": TrafficList(gettext_noop("Waiting"), lambda row: row.traffic.waiting, "waiting"),
-    "held": TrafficList(gettext_noop("Held"), lambda row: row.traffic.held, "held"),
-    "failed": TrafficList(gettext_noop("Failed today"), lambda row: row.traffic.failed, "failed"),
-    "lost": TrafficList(gettext_noop("Lost today"), lambda row: row.traffic.lost, "lost"),
+    "in": TrafficList(lazy("In today"), lambda row: row.traffic.received, "in"),
+    "out": TrafficList(lazy("Out today"), lambda row: row.traffic.sent, "out"),
+    "waiting": TrafficList(
+        pgettext_lazy("messages", "Waiting"), lambda row: row.traffic.waiting, "waiting"
+    ),
+    "held": TrafficList(pgettext_lazy("messages", "Held"), lambda row: row.traffic.held, "held"),
+    "failed": TrafficList(lazy("Failed today"), lambda row: row.traffic.failed, "failed"),
+    "lost": TrafficList(lazy("Lost today"), lambda row: row.traffic.lost, "lost"),
     "silent": TrafficList(
-        gettext_noop("Silent numbers"), lambda row: row.silence.usual if row.silence else 0, "in"
+        lazy("Silent numbers"), lambda row: row.silence.usual if row.silence else 0, "in"
     ),
 }
 
@@ -128,7 +132,7 @@ def traffic_view(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         **admin.site.each_context(request),
         "title": _("Messages"),
-        "lists": [(name, _(each.title)) for name, each in LISTS.items()],
+        "lists": [(name, each.title) for name, each in LISTS.items()],
         "show": show,
         "log": LISTS[show].log,
         "traffic": traffic,

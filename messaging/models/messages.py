@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import pgettext_lazy
 
 from messaging.models.contacts import Contact
 from messaging.models.identifiers import new_public_id
@@ -26,20 +27,20 @@ class Message(models.Model):
         ELSEWHERE = "elsewhere", lazy("Written on another device")
 
     class State(models.TextChoices):
-        QUEUED = "queued", lazy("Queued")
-        HELD = "held", lazy("Held")
-        SENDING = "sending", lazy("Sending")
-        SENT = "sent", lazy("Sent")
-        DELIVERED = "delivered", lazy("Delivered")
-        READ = "read", lazy("Read")
-        PLAYED = "played", lazy("Played")
-        FAILED = "failed", lazy("Failed")
-        UNKNOWN = "unknown", lazy("Unknown")
-        EXPIRED = "expired", lazy("Expired")
-        CANCELLED = "cancelled", lazy("Cancelled")
-        RECEIVED = "received", lazy("Received")
-        UNREADABLE = "unreadable", lazy("Not readable yet")
-        LOST = "lost", lazy("Lost here, on the phone only")
+        QUEUED = "queued", pgettext_lazy("message", "Queued")
+        HELD = "held", pgettext_lazy("message", "Held")
+        SENDING = "sending", pgettext_lazy("message", "Sending")
+        SENT = "sent", pgettext_lazy("message", "Sent")
+        DELIVERED = "delivered", pgettext_lazy("message", "Delivered")
+        READ = "read", pgettext_lazy("message", "Read")
+        PLAYED = "played", pgettext_lazy("message", "Played")
+        FAILED = "failed", pgettext_lazy("message", "Failed")
+        UNKNOWN = "unknown", pgettext_lazy("message", "Unknown")
+        EXPIRED = "expired", pgettext_lazy("message", "Expired")
+        CANCELLED = "cancelled", pgettext_lazy("message", "Cancelled")
+        RECEIVED = "received", pgettext_lazy("message", "Received")
+        UNREADABLE = "unreadable", pgettext_lazy("message", "Not readable yet")
+        LOST = "lost", pgettext_lazy("message", "Lost here, on the phone only")
 
     class OnUnknown(models.TextChoices):
         KEEP = "keep", lazy("Keep it unknown")

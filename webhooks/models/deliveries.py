@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import pgettext_lazy
 
 from messaging.models import new_public_id
 from organizations.encryption import EncryptedJSONField
@@ -21,11 +22,11 @@ class Delivery(models.Model):
     """
 
     class State(models.TextChoices):
-        WAITING = "waiting", lazy("Waiting")
-        RETRYING = "retrying", lazy("Trying again")
-        DELIVERED = "delivered", lazy("Delivered")
-        DEAD = "dead", lazy("Given up")
-        DROPPED = "dropped", lazy("Dropped")
+        WAITING = "waiting", pgettext_lazy("delivery", "Waiting")
+        RETRYING = "retrying", pgettext_lazy("delivery", "Trying again")
+        DELIVERED = "delivered", pgettext_lazy("delivery", "Delivered")
+        DEAD = "dead", pgettext_lazy("delivery", "Given up")
+        DROPPED = "dropped", pgettext_lazy("delivery", "Dropped")
 
     public_id = models.CharField(max_length=40, unique=True, default=new_public_id)
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")

@@ -140,3 +140,23 @@ def test_message_page_shows_times_ids_and_who_wrote(olga: User, organization: Or
     html = shown(olga, reverse("message", args=[organization.pk, message.public_id]))
     for text in ("Queued", "Sent", "Delivered", message.public_id, "3EB0AB12", "olga"):
         assert text in html
+
+
+@pytest.mark.parametrize(
+    ("language", "states", "filters"),
+    [
+        ("es", "Leído Fallido Sin_confirmar", "Retenidos Fallidos Sin_confirmar"),
+        ("pt-br", "Lida Falhou Sem_confirmação", "Retidas Falharam Sem_confirmação"),
+    ],
+)
+def test_states_agree_with_the_word_for_message(
+    bob: User, organization: Organization, language: str, states: str, filters: str
+) -> None:
+    for state in (State.UNKNOWN, State.FAILED, State.READ):
+        make_message(organization, state=state, read_at=timezone.now(), ended_at=timezone.now())
+    address = reverse("messages", args=[organization.pk])
+    html = browser(bob).get(address, headers={"accept-language": language}).content.decode()
+    last_steps = re.findall(r'class="now">([^<]+?) ?<', html)
+    assert [name.replace(" ", "_") for name in last_steps] == states.split()
+    links = re.findall(r'href="\?show=(?:held|failed|unknown)" >([^<]+)</a>', html)
+    assert [name.replace(" ", "_") for name in links] == filters.split()
