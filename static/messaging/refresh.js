@@ -9,8 +9,10 @@ const PAUSE = 1_000;
 const STOPS = "a, button, summary";
 
 export class Refresher {
-  constructor(root) {
+  // Calls `onRead(changed, milliseconds)` after each reading, also after one that failed.
+  constructor(root, onRead = () => {}) {
     this.root = root;
+    this.onRead = onRead;
     this.announcer = root.querySelector("[data-announcer]");
     this.known = this.keys(root);
     this.last = 0;
@@ -27,7 +29,8 @@ export class Refresher {
   async refresh() {
     this.timer = null;
     this.running = true;
-    this.again = false;
+    this.again = this.changed = false;
+    const start = Date.now();
     try {
       const answer = await fetch(location.href, { redirect: "error" });
       if (answer.ok) this.take(new DOMParser().parseFromString(await answer.text(), "text/html"));
@@ -36,6 +39,7 @@ export class Refresher {
     } finally {
       this.running = false;
       this.last = Date.now();
+      this.onRead(this.changed, this.last - start);
       if (this.again) this.soon();
     }
   }
@@ -54,6 +58,7 @@ export class Refresher {
     showTimes(fresh);
     keepOpen(place, fresh);
     if (markup(place) === markup(fresh)) return;
+    this.changed = true;
     const focused = place.contains(document.activeElement) ? document.activeElement : null;
     const same = focused && [...place.querySelectorAll(STOPS)].indexOf(focused);
     place.replaceChildren(...fresh.childNodes);
@@ -67,7 +72,7 @@ export class Refresher {
     else {
       const rows = new Map([...list.children].map((row) => [row.dataset.key, row]));
       const keys = new Set([...wanted.children].map((row) => row.dataset.key));
-      for (const [key, row] of rows) if (!keys.has(key)) row.remove();
+      for (const [key, row] of rows) if (!keys.has(key)) this.remove(row);
       [...wanted.children].forEach((row, at) => {
         const kept = this.kept(rows.get(row.dataset.key), row);
         if (list.children[at] !== kept) list.insertBefore(kept, list.children[at] ?? null);
@@ -76,15 +81,23 @@ export class Refresher {
     this.announce();
   }
 
+  remove(row) {
+    this.changed = true;
+    row.remove();
+  }
+
   kept(old, row) {
     if (!old) {
+      this.changed = true;
       row.classList.add("arrived");
       return row;
     }
     showTimes(row);
     for (const [at, cell] of [...row.children].entries()) {
       const place = old.children[at];
-      if (markup(place) !== markup(cell)) place.replaceChildren(...cell.childNodes);
+      if (markup(place) === markup(cell)) continue;
+      this.changed = true;
+      place.replaceChildren(...cell.childNodes);
     }
     old.dataset.tone = row.dataset.tone;
     return old;

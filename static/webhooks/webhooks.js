@@ -1,14 +1,13 @@
-// The pages about webhooks: they read themselves again every few seconds.
+// The pages about webhooks: they read themselves again when something has changed, or may have.
 
 import { offerCopies } from "../connections/shared/copy.js";
 import { showHead } from "../connections/shared/head.js";
 import { LiveSocket } from "../connections/shared/socket.js";
-import { Refresher } from "../messaging/refresh.js";
 import { showTimes } from "../messaging/times.js";
 import { write } from "../messaging/parts.js";
+import { Rereading } from "./rereading.js";
 
 const SESSION_ENDED = 4401;
-const EVERY = 2_000;
 
 const root = document.querySelector("[data-webhooks]");
 const once = document.querySelector("[data-once]");
@@ -22,17 +21,18 @@ if (root) start();
 else showTimes(document.getElementById("content"));
 
 function start() {
-  const refresher = new Refresher(root);
   showTimes(root);
   setInterval(() => showTimes(root), 15_000);
   if ("older" in root.dataset) return;
-  setInterval(() => document.hidden || refresher.soon(), EVERY);
-  document.addEventListener("visibilitychange", () => document.hidden || refresher.soon());
-  if (root.dataset.socket) follow();
+  const rereading = new Rereading(root);
+  rereading.start();
+  if (root.dataset.socket) follow(() => rereading.soon());
 }
 
-// The socket tells the organization's state above the tabs, and that the session has ended.
-function follow() {
+// The socket tells the organization's state above the tabs, that its log has grown, and that the
+// session has ended.
+function follow(onChange) {
+  let cursor = null;
   const banner = root.querySelector("[data-banner]");
   const sign = document.querySelector("[data-live-sign]");
   const address = new URL(root.dataset.socket, location.href);
@@ -41,6 +41,8 @@ function follow() {
     snapshot: (message) => {
       warn("");
       showHead(message);
+      if (message.cursor !== cursor) onChange();
+      cursor = message.cursor;
     },
     dropped: () => warn(banner.dataset.dropped),
     ended: (code) => {

@@ -133,3 +133,41 @@ def test_administrator_finds_the_page_in_the_menu(visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="Delivery trouble")).to_be_visible()
     expect(page.get_by_role("heading", name="Webhooks of all organizations")).to_be_visible()
     visitor.at_ease()
+
+
+HIDE = """hidden => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+# A fast clock would be far ahead of what a server answers.
+ANSWER_AT_ONCE = """
+  window.readings = 0;
+  window.fetch = async () => {
+    window.readings += 1;
+    return new Response(document.documentElement.outerHTML);
+  };
+"""
+
+
+def test_page_without_changes_is_read_ever_more_rarely_and_never_while_hidden(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    page.clock.install()
+    page.add_init_script(ANSWER_AT_ONCE)
+    page.goto(f"{visitor.application.url}admin/webhooks/")
+    expect(page.get_by_role("heading", name="Delivery trouble")).to_be_visible()
+
+    def readings(seconds: int) -> int:
+        """Return how often the page is read while so many seconds pass."""
+        before = int(page.evaluate("window.readings"))
+        for _ in range(seconds):
+            page.clock.run_for(1_000)
+        return int(page.evaluate("window.readings")) - before
+
+    assert readings(5) > 0
+    assert 2 <= readings(120) <= 8
+    page.evaluate(HIDE, True)
+    assert readings(60) == 0
+    page.evaluate(HIDE, False)
+    assert readings(1) == 1

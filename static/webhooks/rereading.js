@@ -1,0 +1,59 @@
+// Decides when a page about webhooks reads itself again.
+//
+// Workers do not announce deliveries, so that a delivery costs no more. So the page looks soon after
+// a change, at the time of a next try, and otherwise ever more rarely.
+
+import { Refresher } from "../messaging/refresh.js";
+
+const SHORTEST = 2_000;
+const LONGEST = 30_000;
+// A try takes a moment, too.
+const AFTER_A_TRY = 500;
+// A page takes at most about a tenth of the server's time, however busy its webhooks are.
+const REST = 10;
+
+export class Rereading {
+  constructor(root) {
+    this.root = root;
+    this.pause = SHORTEST;
+    this.least = SHORTEST;
+    this.refresher = new Refresher(root, (changed, milliseconds) => this.wasRead(changed, milliseconds));
+  }
+
+  start() {
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.stop() : this.soon()));
+    this.wait();
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+  }
+
+  // Something has changed: reads again at once, unless that was done just now.
+  soon() {
+    this.pause = SHORTEST;
+    this.wait(Math.max(0, this.refresher.last + this.least - Date.now()));
+  }
+
+  wasRead(changed, milliseconds) {
+    this.least = Math.max(SHORTEST, milliseconds * REST);
+    this.pause = changed ? SHORTEST : Math.min(this.pause * 2, LONGEST);
+    this.wait();
+  }
+
+  wait(milliseconds = Math.max(this.pause, this.least)) {
+    clearTimeout(this.timer);
+    if (document.hidden) return;
+    const untilTry = this.untilTry();
+    this.timer = setTimeout(() => {
+      if (untilTry < milliseconds) this.pause = SHORTEST / 2;
+      this.refresher.soon();
+    }, Math.min(milliseconds, untilTry));
+  }
+
+  // Returns how long it is until the next try that the page names, Infinity for none.
+  untilTry() {
+    const times = [...this.root.querySelectorAll("time[data-try]")].map((time) => new Date(time.dateTime) - Date.now());
+    return Math.min(...times.filter((left) => left > 0).map((left) => left + AFTER_A_TRY));
+  }
+}
