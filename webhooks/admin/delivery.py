@@ -18,6 +18,7 @@ from messaging.refusals import MessageRefused
 from organizations.admin.base import caller_of
 from webhooks.actions import repeats
 from webhooks.actions.loading import test_event
+from webhooks.admin.message_events import message_url
 from webhooks.admin.page import READ, page_view, render
 from webhooks.admin.place import Place, find_endpoint
 from webhooks.admin.rows import DeliveryRow
@@ -73,6 +74,7 @@ def delivery_view(
         "requests": _requests(place, delivery, event, found) if event else [],
         "texts": texts,
         "erased": texts and event is None,
+        "message_url": message_url(delivery),
         "repetitions": delivery.repetitions.only("public_id", "state").order_by("pk"),
         "may_resend": place.repeat
         and delivery.state in repeats.ENDED_STATES

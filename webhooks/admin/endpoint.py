@@ -8,14 +8,17 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import pgettext_lazy
 
 from messaging.refusals import MessageRefused
 from organizations.access import Actor
 from organizations.admin.base import caller_of
 from webhooks.actions import endpoints, repeats
 from webhooks.admin.failed import failed_of
+from webhooks.admin.message_events import of_message
 from webhooks.admin.page import READ, ask, page_view, render
 from webhooks.admin.place import find_endpoint
 from webhooks.admin.rows import DeliveryRow, endpoint_rows
@@ -23,14 +26,14 @@ from webhooks.models import Delivery, Endpoint
 from webhooks.rights import Right
 
 PAGE = 50
-MAX_ID_DIGITS = 18
+MAX_ID_DIGITS, MAX_MESSAGE_ID = 18, 40
 DeliveryState = Delivery.State
 
-FILTERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "": (gettext_noop("All"), ()),
-    "failed": (gettext_noop("Failed"), (DeliveryState.RETRYING, DeliveryState.DEAD)),
-    "dead": (gettext_noop("Given up"), (DeliveryState.DEAD,)),
-    "delivered": (gettext_noop("Delivered"), (DeliveryState.DELIVERED,)),
+FILTERS: dict[str, tuple[Promise, tuple[str, ...]]] = {
+    "": (lazy("All"), ()),
+    "failed": (pgettext_lazy("deliveries", "Failed"), (DeliveryState.RETRYING, DeliveryState.DEAD)),
+    "dead": (pgettext_lazy("deliveries", "Given up"), (DeliveryState.DEAD,)),
+    "delivered": (pgettext_lazy("deliveries", "Delivered"), (DeliveryState.DELIVERED,)),
 }
 
 
@@ -43,11 +46,15 @@ def endpoint_view(
     show = request.GET.get("show", "")
     show = show if show in FILTERS else ""
     before = _parse_id(request.GET.get("before", ""))
+    message_id = request.GET.get("message", "")[:MAX_MESSAGE_ID]
+    about = {"message": message_id} if message_id else {}
     found = Delivery.objects.filter(endpoint=endpoint).select_related(
         "cursor", "organization", "original"
     )
     if states := FILTERS[show][1]:
         found = found.filter(state__in=states)
+    if message_id:
+        found = found.filter(of_message(place, message_id))
     if before:
         found = found.filter(pk__lt=before)
     deliveries = list(found.order_by("-pk")[: PAGE + 1])
@@ -57,11 +64,12 @@ def endpoint_view(
         "endpoint": endpoint,
         "row": row,
         "failed": failed_of(endpoint),
-        "filters": [(value, _(name)) for value, (name, _states) in FILTERS.items()],
+        "filters": [(value, name) for value, (name, _states) in FILTERS.items()],
         "show": show,
+        "about": urlencode(about),
         "rows": [DeliveryRow(delivery) for delivery in deliveries[:PAGE]],
         "before": before,
-        "older": urlencode({"show": show, "before": older}) if older else "",
+        "older": urlencode({"show": show, **about, "before": older}) if older else "",
     }
     return render(request, place, "webhooks/endpoint/page.html", context)
 

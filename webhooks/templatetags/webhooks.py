@@ -6,8 +6,10 @@ from typing import Any
 
 from django import template
 
+from messaging.models import Message
 from organizations.admin.base import caller_of
 from webhooks.admin.fleet import FleetWebhooks, fleet_webhooks_of
+from webhooks.admin.message_events import MessageEvents, events_of
 from webhooks.admin.place import Place
 from webhooks.admin.signature_checks import CHECKS
 
@@ -30,3 +32,9 @@ def signature_check(form: str, language: str) -> str:
 def fleet_webhooks(context: dict[str, Any]) -> FleetWebhooks:
     """Return the webhooks that the person sees."""
     return fleet_webhooks_of(caller_of(context["request"]))
+
+
+@register.simple_tag(takes_context=True)
+def message_events(context: dict[str, Any], message: Message) -> MessageEvents:
+    """Return the events of a message, and their deliveries that the person sees."""
+    return events_of(message, caller_of(context["request"]))
