@@ -9,7 +9,16 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 
 import messaging.converters  # noqa: F401
-from messaging.admin import customer, decisions, erasure, message, messages, settings, traffic
+from messaging.admin import (
+    customer,
+    decisions,
+    erasure,
+    message,
+    messages,
+    newcomers,
+    settings,
+    traffic,
+)
 
 
 def _path(
@@ -43,4 +52,5 @@ organization_urlpatterns = [
 fleet_urlpatterns = [
     _path("", traffic.traffic_view, "traffic"),
     _path("today/", traffic.today_view, "traffic_today"),
+    _path("newcomer/put-away/", newcomers.put_away_view, "newcomer_put_away"),
 ]

@@ -15,6 +15,7 @@ from messaging.models.messages import (
     IdempotencyKey,
     Message,
 )
+from messaging.models.newcomers import PutAwayCard
 from messaging.models.settings import MessagingSettings, Outbox
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "MessageDay",
     "MessagingSettings",
     "Outbox",
+    "PutAwayCard",
     "new_public_id",
     "storable_id",
 ]

@@ -9,6 +9,7 @@ from django.utils.formats import number_format
 
 from messaging.admin.chart import MessageChart
 from messaging.admin.chart import message_charts as charts_of
+from messaging.admin.newcomers import Card, card_of
 from messaging.admin.traffic import FleetTraffic, fleet_traffic_of
 from organizations.admin.base import caller_of
 
@@ -25,6 +26,12 @@ def fleet_traffic(context: dict[str, Any]) -> FleetTraffic:
 def message_charts(context: dict[str, Any]) -> list[MessageChart]:
     """Return the charts of the organizations that the person sees."""
     return charts_of(caller_of(context["request"]))
+
+
+@register.simple_tag(takes_context=True)
+def newcomer_card(context: dict[str, Any]) -> Card | None:
+    """Return the newcomer's card, None for those who do not get one."""
+    return card_of(caller_of(context["request"]))
 
 
 @register.filter

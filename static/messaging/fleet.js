@@ -1,4 +1,5 @@
-// The fleet page's line of today, its delivery trouble and silent numbers, and what waits in each row.
+// The fleet page's newcomer's card, its line of today, its delivery trouble and silent numbers, and
+// what waits in each row.
 
 import { markup } from "./parts.js";
 
@@ -19,7 +20,7 @@ async function refresh() {
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!page.querySelector("[data-traffic]")) return;
-    for (const part of ["[data-traffic]", "[data-silent]", "[data-troubles]"]) replace(fleet.querySelector(part), page.querySelector(part));
+    for (const part of ["[data-newcomer]", "[data-traffic]", "[data-silent]", "[data-troubles]"]) replace(fleet.querySelector(part), page.querySelector(part));
     consequences = read();
     showConsequences();
   } catch {

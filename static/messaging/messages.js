@@ -40,6 +40,17 @@ showTimes(root);
 setInterval(() => showTimes(root), 15_000);
 takeOver(root, () => refresher.soon());
 openCustomer(root);
+openNamed();
+
+// A link from another page names a place within what is closed at first.
+function openNamed() {
+  const named = document.getElementById(location.hash.slice(1));
+  const closed = named?.closest("details");
+  if (!closed) return;
+  closed.open = true;
+  named.scrollIntoView({ block: "center" });
+  named.focus({ preventScroll: true });
+}
 
 function warn(text) {
   sign.hidden = text !== "" || "older" in root.dataset;

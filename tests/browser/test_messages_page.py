@@ -23,9 +23,12 @@ Membership.objects.get_or_create(user=user, organization_id={organization}, role
 PASSWORD = "planted-by-a-test"
 
 
-def open_messages(visitor: Visitor, organization: int, page: Page | None = None) -> Page:
+def open_messages(
+    visitor: Visitor, organization: int, page: Page | None = None, place: str = ""
+) -> Page:
     page = page or visitor.page
-    page.goto(f"{visitor.application.url}admin/connections/connection/{organization}/messages/")
+    tab = f"{visitor.application.url}admin/connections/connection/{organization}/messages/"
+    page.goto(tab + place)
     return page
 
 
@@ -58,10 +61,11 @@ def test_newcomer_writes_as_a_customer_and_answers(
 ) -> None:
     visitor = Visitor(browser, application, width=width, dark=dark)
     link(application, organization)
-    page = open_messages(visitor, organization)
+    page = open_messages(visitor, organization, place="#customer-text")
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
     expect(page.get_by_text("No messages yet.")).to_be_visible()
-    page.locator("summary", has_text="Write as a customer").click()
+    # The newcomer's card links there, into what is closed at first.
+    expect(page.get_by_label("What Ana writes")).to_be_visible()
     page.get_by_label("What Ana writes").fill("Vocês abrem hoje?")
     page.get_by_role("button", name="Send as Ana").click()
     row = page.locator(".message-table tbody tr").first

@@ -251,6 +251,8 @@ GET      .                                           200  200  200  200  200
 POST     .                                           405  405  405  405  405
 GET      today/                                      200  200  200  200  200
 POST     today/                                      405  405  405  405  405
+GET      newcomer/put-away/                          405  405  405  405  405
+POST     newcomer/put-away/                          302+ 302+ 302+ 302+ 302+
 # Anybody sees there which webhooks of their organizations fail.
 [admin/webhooks/]
 GET      .                                                                  200  200  200  200  200
