@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from connections.history.chart import Tick, tick_step
 from messaging.models import Message, MessageDay
-from messaging.traffic import RECEIVED, SENT, start_of_day, visible_messages
+from messaging.traffic import RECEIVED, SENT, since, start_of_day, visible_messages
 from organizations.access import Caller
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -96,7 +96,7 @@ def _hours(now: datetime) -> list[datetime]:
 
 
 def _by_hour(messages: QuerySet[Message], hours: list[datetime]) -> list[Column]:
-    rows = messages.filter(created_at__gte=hours[0]).order_by()
+    rows = since(messages, hours[0]).order_by()
     grouped = rows.values(hour=Hour(F("created_at"))).annotate(**COUNTS)
     found: dict[int, Any] = {row["hour"]: row for row in grouped}
     return [
@@ -115,10 +115,8 @@ def _by_day(caller: Caller, days: list[date]) -> list[Column]:
     found: dict[date, Any] = {row["day"]: row for row in totals}
     for day in days:
         if newest is None or day > newest:
-            messages = visible_messages(caller).filter(
-                created_at__gte=start_of_day(day), created_at__lt=start_of_day(day + DAY)
-            )
-            found[day] = messages.aggregate(**COUNTS)
+            messages = since(visible_messages(caller), start_of_day(day))
+            found[day] = messages.filter(created_at__lt=start_of_day(day + DAY)).aggregate(**COUNTS)
     return [_column(date_format(day, "l j"), found.get(day)) for day in days]
 
 

@@ -17,7 +17,7 @@ from messaging.actions.days import count_days
 from messaging.admin.traffic import fleet_traffic_of
 from messaging.models import Message, MessageDay
 from messaging.tests.support.rows import make_message
-from messaging.traffic import traffic_of
+from messaging.traffic import traffic_by_organization, traffic_of, visible_messages
 from organizations.access import for_user
 from organizations.models import Organization
 from organizations.tests.support.adminpages import browser, shown
@@ -93,6 +93,21 @@ def test_number_of_queries_does_not_grow_with_organizations(root: User) -> None:
                 client.get(reverse("traffic_today"))
             counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("user", ["bob", "root"])
+def test_messages_of_today_are_counted_without_their_rows(
+    user: str, organization: Organization, request: pytest.FixtureRequest
+) -> None:
+    make_message(organization)
+    caller = for_user(request.getfixturevalue(user))
+    with CaptureQueriesContext(connection) as queries:
+        traffic_by_organization(visible_messages(caller))
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {queries[0]['sql']}")
+        plan = str(cursor.fetchall())
+    index = "COVERING INDEX messages_by_time_and_state"
+    assert f"{index} (organization_id=? AND direction=? AND created_at>?)" in plan
 
 
 # --- Silent numbers -------------------------------------------------------------------------------
