@@ -51,9 +51,12 @@ class ControlClient:
         """Return the counters, and the current numbers of connections, devices and phones."""
         return self._object("GET", "/stats")
 
-    def connections(self) -> list[dict[str, Any]]:
-        """Return the live connections: id, state, jid, number, since (Unix time), refs_issued."""
-        return self._list("GET", "/connections")
+    def connections(self, *, qr: str = "", code_for: str = "") -> list[dict[str, Any]]:
+        """Return the live connections: id, state, jid, number, since (Unix time), refs_issued.
+
+        All, or only the one that shows a QR code, or a code to type for a number.
+        """
+        return self._list("GET", "/connections", _without_empty({"qr": qr, "code_for": code_for}))
 
     def devices(self) -> list[dict[str, Any]]:
         """Return the linked devices: jid, number, name, online."""
@@ -208,8 +211,10 @@ class ControlClient:
             raise ControlError(0, "the simulator's answer is not an object")
         return answer
 
-    def _list(self, method: str, path: str) -> list[dict[str, Any]]:
-        answer = self._call(method, path, None, _SECONDS)
+    def _list(
+        self, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        answer = self._call(method, path, body, _SECONDS)
         if not isinstance(answer, list):
             raise ControlError(0, "the simulator's answer is not a list")
         return answer

@@ -16,7 +16,7 @@ from .faults import Trigger
 from .http import HttpError, Json, Request
 from .live_faults import apply
 from .pairing import CompanionRefused, Pairing, RefUsed
-from .phone import BadCode, read_code
+from .phone import BadCode, Code, read_code
 from .receiver import Receiver
 from .roles import ClientConnection
 from .stanzas import device_removed
@@ -89,6 +89,7 @@ class Control:
         }
 
     def _connections(self, request: Request) -> Json:
+        params.reject_unknown(request.body, "qr", "code_for")
         return [
             {
                 "id": connection.id,
@@ -98,8 +99,18 @@ class Control:
                 "since": connection.since,
                 "refs_issued": connection.refs_issued,
             }
-            for connection in self._world.connections.values()
+            for connection in self._showing(request.body)
         ]
+
+    def _showing(self, body: params.Body) -> list[ClientConnection]:
+        """Return the connections that show a QR code, or a code for a number; else all."""
+        found = list(self._world.connections.values())
+        if qr := params.text(body, "qr", ""):
+            pairing = self._world.pairings.get(_read_code(qr).ref)
+            return [connection for connection in found if pairing and connection.role is pairing]
+        if number := params.digits(body, "code_for", ""):
+            return [connection for connection in found if _shows_code_for(connection, number)]
+        return found
 
     def _devices(self, request: Request) -> Json:
         return [
@@ -123,10 +134,7 @@ class Control:
     async def _scan(self, request: Request) -> Json:
         body = request.body
         params.reject_unknown(body, "qr", "number", "name", "platform")
-        try:
-            code = read_code(params.text(body, "qr"))
-        except BadCode as error:
-            raise HttpError(400, str(error)) from error
+        code = _read_code(params.text(body, "qr"))
         number = params.digits(body, "number", "") or None
         name, platform = params.text(body, "name", ""), params.text(body, "platform", "")
         pairing = self._world.pairings.get(code.ref)
@@ -258,3 +266,15 @@ class Control:
     def _is_online(self, device: Device) -> bool:
         live = self._world.online.get(device.jid)
         return live is not None and live.state == "online"
+
+
+def _read_code(text: str) -> Code:
+    """Read a QR code. Raises HttpError 400."""
+    try:
+        return read_code(text)
+    except BadCode as error:
+        raise HttpError(400, str(error)) from error
+
+
+def _shows_code_for(connection: ClientConnection, number: str) -> bool:
+    return isinstance(connection.role, Pairing) and connection.role.shows_code_for(number)

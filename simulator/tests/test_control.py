@@ -53,6 +53,8 @@ def call(
         ("POST", "/people", '{"number": "0911"}', 400),
         ("POST", "/people", '{"phone": "5511987654321"}', 400),
         ("GET", "/sent?after=x", "", 400),
+        ("GET", "/connections", '{"qr": "x"}', 400),
+        ("GET", "/connections", '{"number": "5511987654321"}', 400),
         ("POST", "/scan", "", 400),
         ("POST", "/scan", "{", 400),
         ("POST", "/scan", "[]", 400),

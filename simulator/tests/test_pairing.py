@@ -33,6 +33,9 @@ def test_typed_code_links_and_wrong_ones_are_refused(simulator: Simulator, datab
         alice.wait("qr")
         alice.send_command("code 5511987654321")
         code = alice.wait("code")["code"]
+        (shown,) = simulator.control.connections(code_for="5511987654321")
+        assert shown["state"] == "pairing"
+        assert simulator.control.connections(code_for="5511900000000") == []
         wrong = "1" + code[1:] if code[0] != "1" else "2" + code[1:]
         for number, attempt, status in [
             ("5511987654321", wrong, 409),

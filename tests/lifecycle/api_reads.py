@@ -40,11 +40,6 @@ def snapshot_of(application: Application, organization: int) -> dict[str, Any]:
     return snapshot
 
 
-def newest_connection(application: Application) -> str:
-    """Return the id of the connection that reached the simulator last."""
-    return str(max(application.simulator.connections(), key=lambda found: found["since"])["id"])
-
-
 def device_numbers(application: Application) -> list[str]:
     """Return the number of each device that is linked at the simulator."""
     return [device["number"] for device in application.simulator.devices()]

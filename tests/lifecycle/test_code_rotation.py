@@ -7,7 +7,7 @@ import time
 import pytest
 
 from simulator.client import ControlError
-from tests.lifecycle.api_reads import attempts_of, newest_connection, snapshot_of
+from tests.lifecycle.api_reads import attempts_of, snapshot_of
 from tests.support.application import Application, until
 from tests.support.linking import decode
 
@@ -44,16 +44,13 @@ def test_refreshed_codes_stay_valid_for_their_full_time_and_link(
     application = own_application
     by_qr, by_phone, by_old_code = (application.organization(number) for number in range(3))
     first = decode(application.api("POST", by_qr, "reconnect"))
-    qr_connection = newest_connection(application)
     typed, valid_before = typed_code(application, by_phone, SECOND)
-    phone_connection = newest_connection(application)
     old = decode(application.api("POST", by_old_code, "reconnect"))
-    old_connection = newest_connection(application)
-    assert len({qr_connection, phone_connection, old_connection}) == 3
     time.sleep(5)  # so that a lifetime that begins anew can be told from one that goes on
 
-    for connection in (qr_connection, phone_connection, old_connection):
-        refresh(application, connection)
+    for shown in ({"qr": first}, {"code_for": SECOND}, {"qr": old}):
+        (pairing,) = application.simulator.connections(**shown)
+        refresh(application, pairing["id"])
     refreshed_at = time.monotonic()
     until(lambda: shown_code(application, by_qr) != first, 5, "the code with another secret")
     second = shown_code(application, by_qr)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from simulator.client import ControlError
-from tests.lifecycle.api_reads import attempts_of, events_of, newest_connection, status_of
+from tests.lifecycle.api_reads import attempts_of, events_of, status_of
 from tests.lifecycle.test_pairing_code import ask
 from tests.support.application import Application, until
 from tests.support.linking import decode
@@ -20,14 +20,18 @@ QUIET_SECONDS = 3.0
 UseCode = Callable[[], object]
 
 
-def code_by(application: Application, organization: int, method: str, number: str) -> UseCode:
-    """Ask for a code. Return what uses it on the phone with this number."""
+def code_by(
+    application: Application, organization: int, method: str, number: str
+) -> tuple[UseCode, str]:
+    """Ask for a code. Return what uses it on the phone with this number, and its connection."""
     phone = application.simulator
     if method == "qr":
         qr = decode(application.api("POST", organization, "reconnect"))
-        return lambda: phone.scan(qr, number=number)
+        (pairing,) = phone.connections(qr=qr)
+        return lambda: phone.scan(qr, number=number), pairing["id"]
     typed = ask(application, organization, number)
-    return lambda: phone.enter_code(number, typed)
+    (pairing,) = phone.connections(code_for=number)
+    return lambda: phone.enter_code(number, typed), pairing["id"]
 
 
 @pytest.mark.parametrize("options", [1, 0], ids=["with options", "without options"])
@@ -36,8 +40,7 @@ def test_passkey_request_ends_the_attempt_and_the_next_one_links(
     application: Application, organization: int, method: str, options: int
 ) -> None:
     number = next(NUMBERS)
-    use_code = code_by(application, organization, method, number)
-    connection = newest_connection(application)
+    use_code, connection = code_by(application, organization, method, number)
     application.simulator.arm("passkey", number=number, count=1, options=options)
     with pytest.raises(ControlError, match="passkey"):
         use_code()
@@ -60,7 +63,7 @@ def test_passkey_request_ends_the_attempt_and_the_next_one_links(
     assert number not in application.log_text()
 
     application.simulator.clear_faults()
-    code_by(application, organization, method, number)()
+    code_by(application, organization, method, number)[0]()
     assert application.wait_for_state(organization, "connected")["number"] == number
     assert len(attempts_of(application, organization)) == 2
 
@@ -70,7 +73,7 @@ def test_phone_without_multi_device_keeps_the_code_and_links_with_it_later(
     application: Application, organization: int, method: str
 ) -> None:
     number = next(NUMBERS)
-    use_code = code_by(application, organization, method, number)
+    use_code, _ = code_by(application, organization, method, number)
     application.simulator.arm("downgrade_webclient", number=number, count=1)
     with pytest.raises(ControlError, match="multi-device"):
         use_code()
@@ -96,11 +99,11 @@ def test_wrongly_signed_answer_to_a_typed_code_is_unverified(
     application: Application, organization: int, fault: str
 ) -> None:
     number = next(NUMBERS)
-    use_code = code_by(application, organization, "phone", number)
+    use_code, _ = code_by(application, organization, "phone", number)
     application.simulator.arm(fault, number=number, count=1)
     with pytest.raises(ControlError):
         use_code()
     status = application.wait_for_state(organization, "action_needed")
     assert (status["reason"], status["detail"]) == ("pairing_unverified", "its signature is wrong")
-    code_by(application, organization, "phone", number)()
+    code_by(application, organization, "phone", number)[0]()
     assert application.wait_for_state(organization, "connected")["number"] == number

@@ -25,8 +25,8 @@ def test_wrongly_signed_answer_is_unverified(
 
 def test_drop_during_a_code_gives_a_new_code(application: Application, organization: int) -> None:
     code = decode(application.api("POST", organization, "reconnect"))
-    newest = max(application.simulator.connections(), key=lambda found: found["since"])
-    application.simulator.drop(connection=newest["id"])
+    (pairing,) = application.simulator.connections(qr=code)
+    application.simulator.drop(connection=pairing["id"])
 
     def another() -> str:
         answer = application.api("GET", organization, "qrcode")
