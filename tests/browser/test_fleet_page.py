@@ -101,23 +101,6 @@ def test_focus_stays_on_a_row_that_moves(
     visitor.context.close()
 
 
-def test_page_shows_server_outage_and_recovers(
-    browser: Browser, own_application: Application
-) -> None:
-    visitor = Visitor(browser, own_application)
-    page = open_fleet(visitor)
-    expect(page.get_by_text("Live", exact=True)).to_be_visible()
-    visitor.at_ease()
-    own_application.kill()
-    banner = page.get_by_role("alert").filter(has_text="Live updates are interrupted")
-    expect(banner).to_be_visible()
-    own_application.start()
-    expect(banner).to_be_hidden()
-    (organization,) = own_application.new_organizations("Came meanwhile")
-    expect(line(page, "disconnected", organization)).to_be_attached()
-    visitor.context.close()
-
-
 def test_page_is_complete_without_javascript(
     browser: Browser, application: Application, organization: int
 ) -> None:

@@ -1,8 +1,8 @@
-"""Each screen while life goes on: two people, a server that dies, browsers without JavaScript."""
+"""Each screen while life goes on: two people, browsers without JavaScript."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -37,82 +37,29 @@ def visitors(browser: Browser, application: Application) -> Iterator[list[Visito
         each.context.close()
 
 
-def agree_within_a_second(
-    visitors: list[Visitor], selector: str, text: str, change: Callable[[], object]
-) -> None:
-    """The text is drawn on both pages, the second time no more than a second after the first."""
-    for visitor in visitors:
-        expect(visitor.page.get_by_text("Live", exact=True)).to_be_visible()
-        visitor.page.evaluate(DRAWN, [selector, text])
-    change()
-    drawn = []
-    for visitor in visitors:
-        body = visitor.page.locator("body[data-drawn]")
-        expect(body).to_be_attached()
-        drawn.append(float(body.get_attribute("data-drawn") or "nan"))
-    assert abs(drawn[0] - drawn[1]) <= TOGETHER_MILLISECONDS
+def drawn_at(page: Page) -> float:
+    """Return when the text that `DRAWN` looks for was drawn, in milliseconds."""
+    body = page.locator("body[data-drawn]")
+    expect(body).to_be_attached()
+    return float(body.get_attribute("data-drawn") or "nan")
 
 
-def test_two_users_see_the_same_connection_page(
+def test_two_users_see_a_change_within_a_second_on_each_page(
     visitors: list[Visitor], application: Application, organization: int
 ) -> None:
     number = link(application, organization)
-    for visitor in visitors:
-        visitor.open(organization)
-    agree_within_a_second(
-        visitors,
-        '[data-field="sentence"]',
-        "The phone unlinked this device.",
-        lambda: application.simulator.unlink(number=number),
-    )
-
-
-def test_two_users_see_the_same_fleet_and_list(
-    visitors: list[Visitor], application: Application, organization: int
-) -> None:
-    number = link(application, organization)
-    visitors[0].page.goto(f"{application.url}admin/connections/")
-    visitors[1].page.goto(f"{application.url}{CONNECTION}?q={number}")
-    agree_within_a_second(
-        visitors,
-        f'[data-organization="{organization}"], tr:has([data-organization="{organization}"])',
-        "The phone unlinked this device.",
-        lambda: application.simulator.unlink(number=number),
-    )
-
-
-def test_list_and_owner_page_recover_after_server_restart(
-    browser: Browser, own_application: Application
-) -> None:
-    visitor = Visitor(browser, own_application)
-    organization = own_application.organization()
-    staff = visitor.open(organization)
-    press(staff, "Copy a link for the phone's owner")
-    expect(staff.locator("[data-url]")).not_to_have_value("")
-    phone = visitor.context.new_page()
-    phone.goto(staff.locator("[data-url]").input_value())
-    press(phone, "Connect WhatsApp")
-    expect(stage(phone, "qr")).to_be_visible()
-    picture = phone.get_by_role("img", name="QR code")
-    first = picture.get_attribute("src") or ""
-    staff.goto(own_application.url + CONNECTION)
-    expect(staff.get_by_text("Live", exact=True)).to_be_visible()
-    visitor.at_ease()
-
-    own_application.kill()
-    expect(staff.get_by_text("Live", exact=True)).to_be_hidden()
-    expect(phone.get_by_text("comes back by itself")).to_be_visible()
-    own_application.start()
-    expect(staff.get_by_text("Live", exact=True)).to_be_visible()
-    expect(phone.get_by_text("comes back by itself")).to_be_hidden()
-    # The code of the process that died is worth nothing; the page has the new one by itself.
-    expect(stage(phone, "qr")).to_be_visible()
-    expect(picture).not_to_have_attribute("src", first)
-    own_application.simulator.scan(qr_code(phone))
-    expect(stage(phone, "done")).to_be_visible()
-    row = staff.locator(f'tr:has([data-organization="{organization}"])')
-    expect(row).to_contain_text("Connected")
-    visitor.context.close()
+    change, row = "The phone unlinked this device.", f'[data-organization="{organization}"]'
+    fleet, listed = visitors[0].new_page(), visitors[1].new_page()
+    fleet.goto(f"{application.url}admin/connections/")
+    listed.goto(f"{application.url}{CONNECTION}?q={number}")
+    connections = [visitor.open(organization) for visitor in visitors]
+    for page in (fleet, listed, *connections):
+        expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        selector = '[data-field="sentence"]' if page in connections else f"{row}, tr:has({row})"
+        page.evaluate(DRAWN, [selector, change])
+    application.simulator.unlink(number=number)
+    for first, second in (connections, (fleet, listed)):
+        assert abs(drawn_at(first) - drawn_at(second)) <= TOGETHER_MILLISECONDS
 
 
 def stage(page: Page, name: str) -> Locator:

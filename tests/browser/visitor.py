@@ -29,7 +29,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 WAIT_MILLISECONDS = 20_000
-# Cookies of the last login at each product; while they are good, the next visitor needs no login.
+# Cookies of the login at each product, by its token: the next visitor needs no login.
 _sessions: dict[str, StorageState] = {}
 
 
@@ -53,7 +53,7 @@ class Visitor:
     ) -> None:
         self.application = application
         self.context = browser.new_context(
-            storage_state=_sessions.get(application.url),
+            storage_state=_sessions.get(application.facts["token"]),
             viewport={"width": width, "height": 800},
             color_scheme="dark" if dark else "light",
             java_script_enabled=javascript,
@@ -64,16 +64,21 @@ class Visitor:
         self.errors: list[str] = []
         self.hosts: set[str] = set()
         self.page = self.new_page()
-        self.page.goto(f"{application.url}admin/")
-        if "/login/" in self.page.url:
+        if application.facts["token"] not in _sessions:
             self._log_in()
 
     def _log_in(self) -> None:
+        self.page.goto(f"{self.application.url}admin/")
         self.page.get_by_label("Username").fill(self.application.facts["username"])
         self.page.get_by_label("Password").fill(self.application.facts["password"])
         self.page.get_by_role("button", name="Log in").click()
         self.page.wait_for_url("**/admin/")
-        _sessions[self.application.url] = self.context.storage_state()
+        _sessions[self.application.facts["token"]] = self.context.storage_state()
+
+    def log_out(self, page: Page) -> None:
+        """Log out on a page: the next visitor logs in again."""
+        press(page, "Log out")
+        del _sessions[self.application.facts["token"]]
 
     def new_page(self) -> Page:
         """Another tab."""
