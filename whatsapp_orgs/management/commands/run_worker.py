@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from whatsapp_orgs import garbage_collection
 from whatsapp_orgs.checks import refuse_bad_start
 from whatsapp_orgs.management.commands.serve import exit_process
 
@@ -50,6 +51,7 @@ async def run_supervisor(drain_seconds: float) -> None:
     from messaging.port import Messages
     from webhooks.worker import WebhookDeliveries
 
+    garbage_collection.resume()
     stop, stop_now = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:

@@ -20,6 +20,7 @@ from twisted.internet import defer
 from twisted.internet import reactor as installed_reactor
 
 from connections import long_poll
+from whatsapp_orgs import garbage_collection
 from whatsapp_orgs.server.serving import BoundedServer
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
         server_name="",
     )
     reactor.addSystemEventTrigger("before", "shutdown", process.on_shutdown)
+    garbage_collection.resume()
     server.run()
     if not process.is_listening:
         raise CommandError(f"cannot listen on {host}:{port}; is another program using that port?")
