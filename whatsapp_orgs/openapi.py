@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.renderers import JSONRenderer
@@ -17,6 +19,15 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the document, made once in a process: anyone may ask for it (docs/performance.md)."""
+    # Always in English: most of it has no translation.
+    with translation.override("en"):
+        made: dict[str, Any] = SchemaGenerator().get_schema(public=True)
+    return made
 
 
 class PublicView(APIView):
@@ -42,10 +53,8 @@ class SchemaView(PublicView, SpectacularAPIView):
     renderer_classes = [OpenApiJsonRenderer2, OpenApiYamlRenderer2]
 
     def _get_schema_response(self, request: Request) -> Response:
-        # Always in English: most of it has no translation.
-        with translation.override("en"):
-            response: Response = super()._get_schema_response(request)  # type: ignore[no-untyped-call]
-        return response
+        name: str = self._get_filename(request, "")  # type: ignore[no-untyped-call]
+        return Response(document(), headers={"Content-Disposition": f'inline; filename="{name}"'})
 
 
 class YamlSchemaView(SchemaView):

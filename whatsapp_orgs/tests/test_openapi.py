@@ -11,6 +11,7 @@ import yaml
 from django.core.management import call_command
 from django.test import Client
 from django.urls import URLPattern, URLResolver
+from drf_spectacular.generators import SchemaGenerator
 
 from whatsapp_orgs import api
 
@@ -71,6 +72,17 @@ def test_every_response_and_body_has_an_example(document: dict[str, Any]) -> Non
             if status >= "400":
                 for example in response["content"]["application/json"]["examples"].values():
                     assert set(example["value"]) == {"success", "code", "message"}, name
+
+
+def test_document_is_made_once_whatever_a_request_asks(
+    document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("it was made again")
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", fail)
+    for query in ("", "?lang=es", "?version=2"):
+        assert Client().get(f"/api/v1/schema{query}").json() == document
 
 
 @pytest.mark.parametrize(
