@@ -14,7 +14,7 @@ from tests.support.messages_api import Chat
 MAKE_OLD = (
     "from datetime import timedelta; from messaging.models import Message; "
     "from django.db.models import F; "
-    "Message.objects.filter(public_id='{message}').update("
+    "Message.objects.filter(public_id__in={messages}).update("
     "created_at=F('created_at') - timedelta(minutes=15))"
 )
 
@@ -30,8 +30,7 @@ def link_again(chat: Chat) -> None:
 def test_old_message_is_held_after_a_new_link_until_a_person_decides(chat: Chat) -> None:
     assert chat.application.api("DELETE", chat.organization, "disconnect").status == 200
     old, dropped = chat.send("Bom dia"), chat.send("Ainda quer?")
-    for message in (old, dropped):
-        chat.application.manage("shell", "-c", MAKE_OLD.format(message=message))
+    chat.application.manage("shell", "-c", MAKE_OLD.format(messages=[old, dropped]))
     link_again(chat)
     found = chat.wait_for_state(old, "held")
     assert found["reason"] == "new_link"
