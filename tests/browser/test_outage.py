@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.test_accessibility import CONNECTION
-from tests.browser.visitor import Visitor, panel, press, qr_code
+from tests.browser.visitor import Visitor, ask_to_disconnect, panel, press, qr_code
 from tests.support.application import Application
 
 
@@ -56,7 +56,7 @@ def test_every_live_page_shows_an_outage_and_recovers(
     for each in (messages, staff):
         expect(live_sign(each)).to_be_hidden()
     expect(phone.get_by_text("comes back by itself")).to_be_visible()
-    press(page, "Disconnect…")
+    ask_to_disconnect(page)
     press(page, "Disconnect")
     expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
 

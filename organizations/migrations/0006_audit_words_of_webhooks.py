@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("organizations", "0004_token_kind"),
+        ("organizations", "0005_folded_name"),
     ]
 
     operations = [
