@@ -65,7 +65,9 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
         origin = Case(managed, default=None, output_field=GenericIPAddressField(null=True))
         return events.annotate(origin=origin)
 
-    @admin.display(description=lazy("Organization"), ordering="connection__organization__folded_name")
+    @admin.display(
+        description=lazy("Organization"), ordering="connection__organization__folded_name"
+    )
     def organization(self, event: ConnectionEvent) -> Organization:
         return event.connection.organization
 
@@ -98,7 +100,9 @@ class PairingAttemptAdmin(ListAdmin[PairingAttempt]):
         attempts = PairingAttempt.objects.filter(connection__organization__in=caller.organizations)
         return attempts.defer("code", "phone_code", "phone_number")
 
-    @admin.display(description=lazy("Organization"), ordering="connection__organization__folded_name")
+    @admin.display(
+        description=lazy("Organization"), ordering="connection__organization__folded_name"
+    )
     def organization(self, attempt: PairingAttempt) -> Organization:
         return attempt.connection.organization
 

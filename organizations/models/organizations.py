@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -25,7 +25,9 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
             values["folded_name"] = folded_name(values["name"])
         return super().update(**values)
 
-    def bulk_create(self, objs: Iterable[Organization], *args: Any, **options: Any) -> Any:
+    def bulk_create(
+        self, objs: Iterable[Organization], *args: Any, **options: Any
+    ) -> list[Organization]:
         rows = list(objs)
         for organization in rows:
             organization.folded_name = folded_name(organization.name)
@@ -89,11 +91,12 @@ class Organization(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def save(self, *args: Any, update_fields: Collection[str] | None = None, **kw: Any) -> None:
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **options: Any) -> None:
         self.folded_name = folded_name(self.name)
-        if update_fields is not None and "name" in update_fields:
-            update_fields = {*update_fields, "folded_name"}
-        super().save(*args, update_fields=update_fields, **kw)
+        columns = None if update_fields is None else set(update_fields)
+        if columns is not None and "name" in columns:
+            columns.add("folded_name")
+        super().save(*args, update_fields=columns, **options)
 
     @property
     def is_active(self) -> bool:
