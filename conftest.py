@@ -1,20 +1,31 @@
 """Configuration for the tests of all apps."""
 
+import gc
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from django.conf import settings
+from django.contrib.contenttypes.management import create_contenttypes
 from django.db import connection
+from django.db.models.signals import post_migrate
 from django.utils import translation
 from pytest_django import DjangoDbBlocker
 
 from tests.support import migrated_database
 from tests.support.application import TestDatabase
+from whatsapp_orgs import garbage_collection
 from whatsapp_orgs.tests.support import isolation
+
+# The rows of these are the same for all tests.
+KEPT_TABLES = {"django_content_type", "auth_permission"}
+
+# Here, because most modules are still to come.
+garbage_collection.postpone()
 
 APPS = (
     *("organizations", "events", "connections", "messaging", "webhooks", "cloud_api"),
@@ -74,6 +85,11 @@ def _uses_database(item: pytest.Item) -> bool:
     return bool(fixtures) or item.get_closest_marker("django_db") is not None
 
 
+def pytest_collection_finish() -> None:
+    """Let no collection look at the modules and tests again."""
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def checkout_data_unused() -> Iterator[None]:
     """Fail the run if code under test caught the refusal to use the checkout's data."""
@@ -105,10 +121,24 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
         shutil.copyfile(migrated_database.sqlite_file(), options["NAME"])
 
 
+def delete_rows(style: object, tables: Iterable[str], **options: object) -> list[str]:
+    """Return the statements that empty tables; a TRUNCATE of them all makes new files."""
+    names = [connection.ops.quote_name(table) for table in tables if table not in KEPT_TABLES]
+    deletes = [f"DELETE FROM {name};" for name in names]
+    if connection.vendor == "postgresql":
+        # Without the checks of foreign keys: the order is any.
+        deletes.insert(0, "SET LOCAL session_replication_role = replica;")
+    return deletes
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Close leftover connections of test threads, so that PostgreSQL can drop the database."""
-    yield
+    # Flushing them, too, would fill them again after each test with transactions of its own.
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    with patch.object(connection.ops, "sql_flush", delete_rows):
+        yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute(
