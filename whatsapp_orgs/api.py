@@ -13,6 +13,7 @@ from rest_framework.views import exception_handler
 
 from connections.api.errors import Refused
 from connections.api.views_events import EventsView
+from connections.api.views_organizations import OrganizationsView, OrganizationView
 from connections.refusals import RequestRefused
 from messaging.refusals import MessageRefused
 from organizations.api.error_texts import message_of
@@ -75,6 +76,10 @@ def server_error(request: HttpRequest) -> JsonResponse:
 
 urlpatterns = [
     path("", include("organizations.api.urls")),
+    path("organizations", OrganizationsView.as_view(), name="api-organizations"),
+    path(
+        "organizations/<int:organization_id>", OrganizationView.as_view(), name="api-organization"
+    ),
     path("organizations/<int:organization_id>/events", EventsView.as_view(), name="api-events"),
     path("schema", SchemaView.as_view(), name="api-schema"),
     path("schema.yaml", YamlSchemaView.as_view(), name="api-schema-yaml"),

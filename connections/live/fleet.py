@@ -12,8 +12,8 @@ from django.utils.translation import gettext
 from connections.api.serializers import panel_of
 from connections.display import PANEL_NAMES, SECTION_NAMES, Section, display_of
 from connections.lifecycle import PAIRING
-from connections.models import Connection, Worker, Workforce
-from connections.status import ConnectionStatus, status_of_row
+from connections.models import Connection
+from connections.status import ConnectionStatus, read_statuses
 from organizations.access import PERMISSIONS, Caller, Permission
 from organizations.folding import fold
 from organizations.models import Organization
@@ -37,24 +37,8 @@ def get_summaries(
     organizations: Iterable[Organization], operable: set[int]
 ) -> dict[int, ConnectionSummary]:
     """Return the summary of each organization's connection, by the organization's id."""
-    by_id = {organization.pk: organization for organization in organizations}
-    if not by_id:
-        return {}
-    rows = Connection.objects.filter(pk__in=by_id).select_related("worker")
-    connections = {connection.pk: connection for connection in rows}
-    workforce = Worker.workforce()
-    absent = workforce == Workforce.ABSENT
-    last_worker = Worker.objects.order_by("-heartbeat_at").first() if absent else None
-    summaries = {}
-    for pk, organization in by_id.items():
-        # Created when first read: an organization that was never connected is disconnected.
-        connection = connections.get(pk) or Connection.objects.of(organization)
-        connection.organization = organization
-        status = status_of_row(connection, workforce)
-        # Read once for all rows: `since` of an unowned connection is the last heartbeat.
-        connection.worker = connection.worker or last_worker
-        summaries[pk] = summarize(status, pk in operable)
-    return summaries
+    statuses = read_statuses(organizations)
+    return {pk: summarize(status, pk in operable) for pk, status in statuses.items()}
 
 
 def summarize(status: ConnectionStatus, may_operate: bool) -> ConnectionSummary:

@@ -91,6 +91,17 @@ def forbidden(message: str) -> ErrorExample:
     return ErrorExample(403, "permission_denied", message)
 
 
+ORGANIZATION = {
+    "id": 1,
+    "name": "Padaria Estrela",
+    "expectedNumber": "+5511987654321",
+    "operatorsReadMessages": False,
+    "createdAt": "2026-03-01T09:30:00Z",
+    "isActive": True,
+    "role": "owner",
+}
+"""An organization in examples."""
+
 ORGANIZATION_NOT_FOUND = ErrorExample(404, "not_found", "Organization not found.")
 OWNERS_ONLY = forbidden(DENIED_MESSAGES[Permission.MANAGE])
 SUPERUSERS_ONLY = forbidden(SUPERUSER_REQUIRED)

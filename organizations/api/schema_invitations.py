@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from organizations.api.schema import (
     BAD_PAGE,
     NO_PAGE,
+    ORGANIZATION,
     ORGANIZATION_NOT_FOUND,
     OWNERS_ONLY,
     TOKEN_OWNERS_ONLY,
@@ -16,7 +17,6 @@ from organizations.api.schema import (
     example_response,
 )
 from organizations.api.schema_members import INVITATION
-from organizations.api.schema_organizations import ORGANIZATION
 from organizations.api.serializers import (
     InvitationPage,
     OrganizationSerializer,

@@ -97,27 +97,6 @@ class PageSerializer(serializers.Serializer[Any]):
 # --- Organizations ------------------------------------------------------------------------------
 
 
-class OrganizationQuery(PageQuery):
-    """Which organizations, and in which order."""
-
-    ORDERINGS = {
-        "name": ("folded_name", "pk"),
-        "-name": ("-folded_name", "-pk"),
-        "createdAt": ("created_at", "pk"),
-        "-createdAt": ("-created_at", "-pk"),
-    }
-
-    active = serializers.BooleanField(required=False, help_text="Active ones, or the others.")
-    q = serializers.CharField(
-        required=False,
-        allow_blank=True,
-        max_length=NAME_LENGTH,
-        help_text="Words of the name, without regard to accents and case; or a part of the linked "
-        "or the expected number, in any spelling.",
-    )
-    ordering = serializers.ChoiceField(list(ORDERINGS), default="name")
-
-
 class OrganizationSerializer(serializers.ModelSerializer[Organization]):
     """An organization, and what its reader may do there (`roles` in the context)."""
 
@@ -150,12 +129,6 @@ class OrganizationSerializer(serializers.ModelSerializer[Organization]):
 
     def get_role(self, organization: Organization) -> Role:
         return Role(self.context["roles"][organization.pk])
-
-
-class OrganizationPage(PageSerializer):
-    """Organizations."""
-
-    results = OrganizationSerializer(many=True)
 
 
 class NewOrganization(serializers.Serializer[Any]):

@@ -1,9 +1,9 @@
-"""The API routes of organizations, members, invitations and tokens."""
+"""The API routes of members, invitations and tokens."""
 
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from organizations.api import views_invitations, views_members, views_organizations, views_tokens
+from organizations.api import views_invitations, views_members, views_tokens
 
 
 class UsernameConverter(StringConverter):
@@ -15,14 +15,6 @@ class UsernameConverter(StringConverter):
 register_converter(UsernameConverter, "username")
 
 urlpatterns = [
-    path(
-        "organizations", views_organizations.OrganizationsView.as_view(), name="api-organizations"
-    ),
-    path(
-        "organizations/<int:organization_id>",
-        views_organizations.OrganizationView.as_view(),
-        name="api-organization",
-    ),
     path(
         "organizations/<int:organization_id>/members",
         views_members.MembersView.as_view(),

@@ -122,13 +122,13 @@ class CallerView(APIView):
         self,
         rows: QuerySet[Row],
         serializer: type[BaseSerializer[Any]],
-        roles: Callable[[list[Row]], dict[int, str]] | None = None,
+        context: Callable[[list[Row]], dict[str, Any]] | None = None,
     ) -> Response:
-        """Return one page of a list. `roles` returns the caller's role by organization id."""
+        """Return one page of a list. `context` returns the serializer's context for its rows."""
         pages = Pagination()
         found = list(pages.paginate_queryset(rows, self.request, self) or [])
-        context = {"roles": roles(found)} if roles else {}
-        return pages.get_paginated_response(serializer(found, many=True, context=context).data)
+        known = context(found) if context else {}
+        return pages.get_paginated_response(serializer(found, many=True, context=known).data)
 
 
 def validated(serializer: Serializer[Any]) -> dict[str, Any]:

@@ -63,6 +63,10 @@ def test_member_sees_their_organizations(
                 "createdAt": organization.created_at.isoformat().replace("+00:00", "Z"),
                 "isActive": True,
                 "role": "operator",
+                "number": None,
+                "state": "disconnected",
+                "reason": "never_connected",
+                "since": organization.connection.since.isoformat(),
             }
         ],
     }
@@ -152,7 +156,8 @@ def test_number_of_queries_does_not_depend_on_rows(
     for organization in Organization.objects.exclude(memberships__user=alice):
         Membership.objects.create(user=alice, organization=organization, role="viewer")
     api("get", "/organizations")
-    with django_assert_num_queries(4):  # the token, the count, the rows, the roles
+    # The token, missing connections, the count, the rows, the roles; connections and workers.
+    with django_assert_num_queries(8):
         assert len(names(api("get", "/organizations"))) == 5
 
 

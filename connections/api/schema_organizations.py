@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
+from connections.api.organization_serializers import (
+    ConnectedOrganizationSerializer,
+    OrganizationPage,
+    OrganizationQuery,
+)
 from organizations.api.schema import (
     BAD_PAGE,
     BODY_ERRORS,
     NO_PAGE,
+    ORGANIZATION,
     ORGANIZATION_NOT_FOUND,
     OWNERS_ONLY,
     SUPERUSERS_ONLY,
@@ -17,32 +23,26 @@ from organizations.api.schema import (
     example_response,
     invalid,
 )
-from organizations.api.serializers import (
-    NewOrganization,
-    OrganizationChange,
-    OrganizationPage,
-    OrganizationQuery,
-    OrganizationSerializer,
-)
+from organizations.api.serializers import NewOrganization, OrganizationChange
 from organizations.phone_numbers import FOREIGN, INVALID
 
-ORGANIZATION = {
-    "id": 1,
-    "name": "Padaria Estrela",
-    "expectedNumber": "+5511987654321",
-    "operatorsReadMessages": False,
-    "createdAt": "2026-03-01T09:30:00Z",
-    "isActive": True,
-    "role": "owner",
+CONNECTED = ORGANIZATION | {
+    "number": "5511987654321",
+    "state": "connected",
+    "reason": "linked",
+    "since": "2026-03-01T10:02:11+00:00",
 }
 
+BAD_STATE = invalid('state: "up" is not a valid choice.')
 BAD_NAME = invalid("name: Ensure this field has no more than 200 characters.")
 BAD_NUMBER = invalid(f"expectedNumber: {INVALID}")
 FOREIGN_NUMBER = invalid(f"expectedNumber: {FOREIGN.format(part='ext')}")
 
 TAGS = ["organizations"]
 CHANGED = {
-    200: example_response(OrganizationSerializer, "The organization as it is now.", ORGANIZATION)
+    200: example_response(
+        ConnectedOrganizationSerializer, "The organization as it is now.", CONNECTED
+    )
 }
 CHANGE_ERRORS = error_responses(
     BAD_NAME,
@@ -60,8 +60,8 @@ list_organizations = extend_schema(
     tags=TAGS,
     parameters=[OrganizationQuery],
     responses={
-        200: example_response(OrganizationPage, "A page of them.", example_page(ORGANIZATION)),
-        **error_responses(BAD_PAGE, NO_PAGE),
+        200: example_response(OrganizationPage, "A page of them.", example_page(CONNECTED)),
+        **error_responses(BAD_PAGE, BAD_STATE, NO_PAGE),
     },
 )
 create_organization = extend_schema(
@@ -73,7 +73,11 @@ create_organization = extend_schema(
         example_request({"name": "Padaria Estrela", "expectedNumber": "+5511987654321"}),
     ],
     responses={
-        201: example_response(OrganizationSerializer, "The new organization.", ORGANIZATION),
+        201: example_response(
+            ConnectedOrganizationSerializer,
+            "The new organization.",
+            CONNECTED | {"number": None, "state": "disconnected", "reason": "never_connected"},
+        ),
         **error_responses(BAD_NAME, BAD_NUMBER, FOREIGN_NUMBER, SUPERUSERS_ONLY, *BODY_ERRORS),
     },
 )

@@ -1,22 +1,24 @@
-"""REST API of organizations."""
+"""REST API of organizations, with the state of their connections."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from organizations import actions
-from organizations.access import Permission
-from organizations.api import schema_organizations as schema
-from organizations.api.serializers import (
-    NewOrganization,
-    OrganizationChange,
+from connections.api import schema_organizations as schema
+from connections.api.organization_serializers import (
+    ConnectedOrganizationSerializer,
     OrganizationQuery,
-    OrganizationSerializer,
 )
+from connections.models import Connection
+from connections.status import read_statuses, with_effective_state
+from organizations import actions
+from organizations.access import Caller, Permission
+from organizations.api.serializers import NewOrganization, OrganizationChange
 from organizations.api.views import CallerView
 from organizations.models import Organization
 from organizations.search import search_filter
@@ -29,12 +31,19 @@ class OrganizationsView(CallerView):
     def get(self, request: Request) -> Response:
         query = self.query(OrganizationQuery)
         rows = self.caller.organizations
+        # An organization has a connection from the first look at it on.
+        Connection.objects.create_missing(rows)
         if "active" in query:
             rows = rows.filter(deactivated_at__isnull=query["active"])
         if query.get("q"):
             rows = rows.filter(search_filter(query["q"]))
+        if filters := {
+            f"effective_{name}__in": query[name] for name in ("state", "reason") if name in query
+        }:
+            connections = with_effective_state(Connection.objects.all()).filter(**filters)
+            rows = rows.filter(connection__in=connections)
         rows = rows.order_by(*OrganizationQuery.ORDERINGS[query["ordering"]])
-        return self.page(rows, OrganizationSerializer, self.caller.roles)
+        return self.page(rows, ConnectedOrganizationSerializer, partial(_context, self.caller))
 
     @schema.create_organization
     def post(self, request: Request) -> Response:
@@ -87,5 +96,13 @@ class OrganizationView(CallerView):
 
 
 def _serialize(view: CallerView, organization: Organization) -> dict[str, Any]:
-    roles = view.caller.roles([organization])
-    return OrganizationSerializer(organization, context={"roles": roles}).data
+    context = _context(view.caller, [organization])
+    return ConnectedOrganizationSerializer(organization, context=context).data
+
+
+def _context(caller: Caller, organizations: list[Organization]) -> dict[str, Any]:
+    """Return what the serializer reads, in a number of queries that does not grow."""
+    return {
+        "roles": caller.roles(organizations),
+        "statuses": read_statuses(organizations),
+    }
