@@ -47,6 +47,21 @@ class PasswordView(LoginView):
 class OrgsAdminSite(AdminSite):
     """Registered as the default site (organizations/admin_config.py)."""
 
+    # The menu is `organizations/admin/menu.py`.
+    enable_nav_sidebar = False
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return Django's context and the reader's menu."""
+        # It imports models, and Django creates the site before models are loaded.
+        from organizations.admin import menu
+
+        context = super().each_context(request)
+        apps = context["available_apps"]
+        lists = {model["admin_url"] for app in apps for model in app["models"]}
+        entries = menu.entries(request.path, lists)
+        current = next((entry for entry in entries if entry.current), None)
+        return context | {"menu": entries, "menu_entry": current}
+
     def has_permission(self, request: HttpRequest) -> bool:
         if not super().has_permission(request):
             return False

@@ -15,7 +15,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from cloud_api import error_views as graph_errors
-from connections.admin import bulk_links, fleet, owner_link, security
+from connections.admin import bulk_links, fleet, owner_link, search, security
 from connections.owner_link.views import owner_view
 from messaging.admin.urls import fleet_urlpatterns, organization_urlpatterns
 from messaging.api.views_media import signed_file
@@ -31,8 +31,9 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("language/", set_language, name="set_language"),
     # Before admin.site.urls, so that they replace Django's pages at these two paths.
-    path("admin/", admin.site.admin_view(fleet.index_view)),
+    path("admin/", admin.site.admin_view(fleet.fleet_view)),
     path("admin/connections/", admin.site.admin_view(fleet.fleet_view), name="fleet"),
+    path("admin/search/", admin.site.admin_view(search.search_view), name="search"),
     path(
         "admin/connections/connection/<int:organization_id>/owner-link/",
         admin.site.admin_view(owner_link.link_view),

@@ -1,4 +1,4 @@
-"""The fleet in Django admin: the home page of the app, and its part of the admin's index."""
+"""The fleet in Django admin: the page on which people land."""
 
 from __future__ import annotations
 
@@ -77,26 +77,14 @@ def fleet_view(request: HttpRequest) -> HttpResponse:
         "refused_since": refused_since(),
         "charts": charts(connections, fleet.count(Section.CONNECTED), now),
         "connected": fleet.count(Section.CONNECTED),
+        "needing": fleet.count(Section.ACTION_NEEDED),
         "empty_row": _EMPTY_ROW,
         "shown": SHOWN,
         "invitations": received_by(request),
         "may_add": caller_of(request).is_superuser,
-        "models": _models(request),
     }
     request.current_app = admin.site.name
     return TemplateResponse(request, "connections/fleet/page.html", context)
-
-
-def index_view(request: HttpRequest) -> HttpResponse:
-    """The admin's index, with the counts of the fleet."""
-    context = _fleet_context(get_fleet(caller_of(request)), timezone.now())
-    return admin.site.index(request, context | {"invitations": received_by(request)})
-
-
-def _models(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the app's models as Django's own app page lists them."""
-    apps = admin.site.get_app_list(request, "connections")
-    return list(apps[0]["models"]) if apps else []
 
 
 def _fleet_context(fleet: Fleet, now: datetime) -> dict[str, Any]:

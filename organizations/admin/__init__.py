@@ -5,7 +5,7 @@ from organizations.admin.invitations import InvitationAdmin
 from organizations.admin.members import MembershipAdmin
 from organizations.admin.organizations import OrganizationAdmin
 from organizations.admin.tokens import ApiTokenAdmin
-from organizations.admin.users import OwnGroupAdmin, OwnUserAdmin
+from organizations.admin.users import OwnUserAdmin
 
 __all__ = [
     "ApiTokenAdmin",
@@ -13,6 +13,5 @@ __all__ = [
     "InvitationAdmin",
     "MembershipAdmin",
     "OrganizationAdmin",
-    "OwnGroupAdmin",
     "OwnUserAdmin",
 ]

@@ -1,10 +1,10 @@
-"""Users and groups in Django admin: for superusers only, whatever model permissions others have."""
+"""Users in Django admin: for superusers only. Groups and model permissions open nothing here."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
@@ -24,7 +24,8 @@ from organizations.models.second_factor import app_of
 from organizations.names import validate_name
 from organizations.second_factor import actions
 
-NAMES = ("username", "first_name", "last_name", "name")
+NAMES = ("username", "first_name", "last_name")
+WITHOUT_EFFECT = ("groups", "user_permissions")
 
 
 def _is_superuser(request: HttpRequest) -> bool:
@@ -41,7 +42,7 @@ class SuperusersOnly:
     def formfield_for_dbfield(
         self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> FormField | None:
-        """Validate names of users and groups like the names of organizations."""
+        """Validate names of users like the names of organizations."""
         field: FormField | None = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
         if field is not None and db_field.name in NAMES:
             field.validators.append(validate_name)
@@ -90,19 +91,27 @@ class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
     """
 
     form = OwnUserForm
+    list_filter = ("is_staff", "is_superuser", "is_active")
+    filter_horizontal = ()
     change_form_template = "admin/organizations/user/change_form.html"
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Users")} | (extra_context or {}))
+
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Add `revoke_tokens` below the permission fields."""
+        """Return Django's without what has no effect, and `revoke_tokens` below the status."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None:
             return fieldsets
-        return [
-            (title, options | {"fields": (*options["fields"], "revoke_tokens")})
-            if "is_active" in options["fields"]
-            else (title, options)
-            for title, options in fieldsets
-        ]
+        found = []
+        for title, options in fieldsets:
+            fields = [name for name in options["fields"] if name not in WITHOUT_EFFECT]
+            if "is_active" in fields:
+                fields.append("revoke_tokens")
+            found.append((title, options | {"fields": fields}))
+        return found
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -157,8 +166,3 @@ class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
         if actions.remove(user, caller_of(request).actor, by_other=True):
             messages.success(request, _("The second factor was reset."))
         return redirect("admin:auth_user_change", user.pk)
-
-
-@admin.register(Group)
-class OwnGroupAdmin(SuperusersOnly, GroupAdmin):
-    """Django's admin of groups."""

@@ -1,4 +1,4 @@
-// Gives the search boxes that Django's admin creates the accessible names of their labels.
+// The names of the search boxes that Django's admin creates, and the key of the search in the header.
 
 function name(container) {
   const select = container.previousElementSibling;
@@ -19,3 +19,13 @@ function nameAll() {
 // The search boxes are created some time after the page load, and with each added form row.
 nameAll();
 new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
+
+// "/" leads to the search in the header, unless somebody is writing.
+const search = document.getElementById("site-search");
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || !search) return;
+  if (event.target.closest?.("input, select, textarea, [contenteditable], dialog[open]")) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
+});

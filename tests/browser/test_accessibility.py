@@ -26,7 +26,7 @@ CONNECTION = "admin/connections/connection/"
 ORGANIZATION = "admin/organizations/organization/"
 # The fleet page, the Messages tab and the login are below, with more on them.
 PAGES = [
-    *("admin/", "admin/connections/?chart=messages", CONNECTION),
+    *("admin/auth/user/", "admin/connections/?chart=messages", CONNECTION),
     # One for each panel: all that needs action differs in its texts alone.
     *(f"{CONNECTION}{{{name}}}/change/" for name in ("fresh", "logged_out")),
     *(f"{CONNECTION}{{{name}}}/change/" for name in ("reconnecting", "connected")),

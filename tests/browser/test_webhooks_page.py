@@ -129,7 +129,7 @@ def test_everything_works_without_javascript(
 def test_administrator_finds_the_page_in_the_menu(visitor: Visitor) -> None:
     page = visitor.page
     page.goto(f"{visitor.application.url}admin/connections/")
-    page.locator("#nav-sidebar").get_by_role("link", name="Webhooks").click()
+    page.get_by_role("navigation", name="Menu").get_by_role("link", name="Webhooks").click()
     expect(page.get_by_role("heading", name="Delivery trouble")).to_be_visible()
     expect(page.get_by_role("heading", name="Webhooks of all organizations")).to_be_visible()
     visitor.at_ease()

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.admindocs.views import simplify_regex
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
@@ -369,7 +369,6 @@ def _placeholder_values(acme: Organization, users: dict[str, User]) -> dict[str,
         "apitoken object_id": token.pk,
         "auditentry object_id": AuditEntry.objects.filter(organization=acme)[0].pk,
         "user object_id": erin.pk,
-        "group object_id": Group.objects.create(name="Some").pk,
         "connection object_id": acme.pk,
         "run_id": BulkRun.objects.get().pk,
         "connectionevent object_id": ConnectionEvent.objects.filter(connection=acme.pk)[0].pk,

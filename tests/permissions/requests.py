@@ -123,8 +123,6 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
         "set-password": "1",
     },
     "POST admin/auth/user/<path:object_id>/delete/": lambda scene: {"post": "yes"},
-    "POST admin/auth/group/add/": lambda scene: {"name": "New"},
-    "POST admin/auth/group/<path:object_id>/change/": lambda scene: {"name": "New"},
     "POST admin/connections/connection/": lambda scene: {
         "action": "bulk_disconnect",
         "index": 0,
@@ -147,7 +145,6 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
         "_selected_action": Worker.objects.get().pk,
         "confirmed": "yes",
     },
-    "POST admin/auth/group/<path:object_id>/delete/": lambda scene: {"post": "yes"},
     "POST api/v1/organizations": lambda scene: {"name": "New", "expectedNumber": NUMBER},
     f"PATCH {ORGANIZATION}": lambda scene: {"expectedNumber": NUMBER},
     f"PUT {ORGANIZATION}": lambda scene: {

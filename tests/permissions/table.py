@@ -10,7 +10,10 @@ does not exist for whoever asks. A heading in brackets is what the routes below 
 ADMIN = """
 #                                                    viewer operator owner outsider superuser
 [admin/]
-GET,POST .                                           200  200  200  200  200
+GET      .                                           200  200  200  200  200
+POST     .                                           405  405  405  405  405
+GET      search/                                     302  302  302  302  302
+POST     search/                                     405  405  405  405  405
 GET      connections/                                200  200  200  200  200
 POST     connections/                                405  405  405  405  405
 GET,POST password_change/                            200  200  200  200  200
@@ -94,16 +97,6 @@ GET      <id>/password/                              403  403  403  403  200
 POST     <id>/password/                              403  403  403  403  302+
 GET      <int:user_id>/second-factor/                403  403  403  403  200
 POST     <int:user_id>/second-factor/                403  403  403  403  302+
-GET,POST .                                           403  403  403  403  200
-GET      add/                                        403  403  403  403  200
-POST     add/                                        403  403  403  403  302+
-GET,POST <path:object_id>/history/                   403  403  403  403  200
-GET      <path:object_id>/delete/                    403  403  403  403  200
-POST     <path:object_id>/delete/                    403  403  403  403  302+
-GET      <path:object_id>/change/                    403  403  403  403  200
-POST     <path:object_id>/change/                    403  403  403  403  302+
-GET,POST <path:object_id>/                           302  302  302  302  302
-[admin/auth/group/]
 GET,POST .                                           403  403  403  403  200
 GET      add/                                        403  403  403  403  200
 POST     add/                                        403  403  403  403  302+

@@ -84,23 +84,18 @@ def test_anonymous_and_non_staff_are_redirected_to_the_login(alice: User) -> Non
         assert response.headers["Location"] == f"/admin/login/?next={PAGE}"
 
 
-def test_app_heading_and_breadcrumbs_link_to_the_fleet(connection: Connection, alice: User) -> None:
-    index = text(look(alice, "/admin/"))
-    assert f'<a href="{PAGE}" class="section"' in index
-    assert f'<a href="{PAGE}">Connections</a>' in text(
-        look(alice, "/admin/connections/connectionevent/")
-    )
-
-
-def test_admin_index_has_the_counts(connection: Connection, hand: FakeWorker, bob: User) -> None:
+def test_people_land_on_the_fleet(connection: Connection, hand: FakeWorker, bob: User) -> None:
     actions.request_reconnect(connection.pk, ALICE)
     hand.link(connection)
     response = look(bob, "/admin/")
     counted = {section.name: section.count for section in response.context["sections"]}
     assert counted == dict.fromkeys(Section, 0) | {"connected": 1}
-    html = text(response)
-    assert '<strong data-count="connected">1</strong> Connected' in html
-    assert f'<a href="{PAGE}">See what needs you</a>' in html
+    assert '<strong data-count="connected">1</strong> Connected' in text(response)
+
+
+def test_without_any_organization_the_fleet_says_what_to_do_first(admin_user: User) -> None:
+    html = text(look(admin_user, "/admin/"))
+    assert 'data-mood="empty"' in html and "Add an organization" in html
 
 
 def test_fleet_shows_no_code(connection: Connection, alice: User, hand: FakeWorker) -> None:
