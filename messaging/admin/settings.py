@@ -63,6 +63,7 @@ def settings_page(
     """Return the page, with a form that had a problem."""
     context = {
         "tab": "settings",
+        "part": "messages",
         "form": form or SettingsForm.of(organization),
         "person": person,
         "stopped_at": MessagingSettings.of(organization.pk).sending_stopped_at,

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from organizations import actions
 from organizations.access import Caller, Permission
-from organizations.admin.base import TenantAdmin, caller_of
+from organizations.admin.base import SINGLE_SAVE_BUTTON, TenantAdmin, caller_of
 from organizations.models import Organization
 from organizations.phone_numbers import format_phone_number, parse_phone_number
 from organizations.search import search_filter
@@ -123,6 +123,11 @@ class OrganizationAdmin(TenantAdmin[Organization]):
         page = reverse("admin:connections_connection_change", args=[organization.pk])
         return format_html('<a href="{}">{}</a>', page, _("Connection"))
 
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().add_view(request, form_url, SINGLE_SAVE_BUTTON | (extra_context or {}))
+
     def change_view(
         self,
         request: HttpRequest,
@@ -132,7 +137,7 @@ class OrganizationAdmin(TenantAdmin[Organization]):
     ) -> HttpResponse:
         organization = self.get_object(request, object_id)
         may_manage = organization and caller_of(request).may(Permission.MANAGE, organization)
-        context = {
+        context = SINGLE_SAVE_BUTTON | {
             "may_manage": may_manage,
             "may_deactivate": self.has_activity_permission(request),
         }
@@ -164,6 +169,18 @@ class OrganizationAdmin(TenantAdmin[Organization]):
             actions.set_operators_read_messages(obj, obj.operators_read_messages, actor)
         else:
             obj.pk = actions.create_organization(obj.name, actor, obj.expected_number).pk
+
+    def response_post_save_add(
+        self, request: HttpRequest, obj: Organization
+    ) -> HttpResponseRedirect:
+        """Redirect to the connection of a new organization: a phone is linked there next."""
+        return redirect("admin:connections_connection_change", obj.pk)
+
+    def response_post_save_change(
+        self, request: HttpRequest, obj: Organization
+    ) -> HttpResponseRedirect:
+        """Return to the Settings tab, where the change shows."""
+        return redirect("admin:organizations_organization_change", obj.pk)
 
     def get_urls(self) -> list[URLPattern]:
         views = {"deactivate": self.deactivate_view, "reactivate": self.reactivate_view}
