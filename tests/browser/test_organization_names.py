@@ -42,7 +42,7 @@ def test_names_are_kept_and_shown_intact(application: Application, visitor: Visi
         assert (status, made["name"]) == (201, name)
         page = visitor.open(int(str(made["id"])))
         assert name in page.locator("#content").evaluate("node => node.textContent")
-        assert page.title().startswith(name[:100])
+        assert f" – {name[:100]}" in page.title()
         with RawConnection(application) as raw:
             raw.open_websocket("/ws/connections/", application.facts["token"])
             kind, told = raw.frame()

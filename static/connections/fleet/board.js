@@ -1,6 +1,7 @@
 // The sections of the fleet page: places each connection as the socket's messages say.
 
 import { Times } from "../shared/times.js";
+import { showCount } from "../shared/title.js";
 
 const NEWEST_FIRST = new Set(["action_needed", "reconnecting", "linking"]);
 // Combines concurrent changes into one redraw.
@@ -127,6 +128,7 @@ export class Board {
       const text = String(counts[field.dataset.count]);
       if (field.textContent !== text) field.textContent = text;
     }
+    showCount(counts.action_needed);
     this.root.dataset.mood = healthOf(counts, this.rows.size);
   }
 

@@ -2,6 +2,7 @@
 
 import { Times } from "../shared/times.js";
 import { LiveSocket } from "../shared/socket.js";
+import { showCount } from "../shared/title.js";
 
 const ASK_EVERY = 30_000;
 const SESSION_ENDED = 4401;
@@ -11,6 +12,8 @@ const AT_REST = new Set(["connected", "disconnected"]);
 const notes = document.querySelector("[data-list]");
 const banner = notes.querySelector("[data-banner]");
 const lines = new Map();
+// Those that need action, also those that the list does not show.
+const needing = new Set();
 for (const pill of document.querySelectorAll("#result_list [data-organization]")) {
   lines.set(Number(pill.dataset.organization), pill.closest("tr"));
 }
@@ -29,6 +32,7 @@ class ListSocket extends LiveSocket {
 function all({ now, connections }) {
   times.set(now);
   const listed = new Set();
+  needing.clear();
   for (const row of connections) {
     listed.add(row.organization);
     one(row);
@@ -37,6 +41,8 @@ function all({ now, connections }) {
 }
 
 function one(row) {
+  if (row.section === "action_needed") needing.add(row.organization);
+  else needing.delete(row.organization);
   const line = lines.get(row.organization);
   if (!line) return;
   const pill = line.querySelector("[data-organization]");
@@ -51,6 +57,7 @@ function one(row) {
 }
 
 function remove(organization) {
+  needing.delete(organization);
   const line = lines.get(organization);
   if (line) mark(line, notes.dataset.gone);
 }
@@ -104,6 +111,7 @@ new ListSocket(address, {
     if (message.type === "connections") all(message);
     else if (message.type === "connection") one(message.connection);
     else remove(message.organization);
+    showCount(needing.size);
   },
   dropped: () => warn(banner.dataset.dropped),
   ended: (code) => {

@@ -5,6 +5,7 @@ import { Countdown } from "./countdown.js";
 import { PhoneCode } from "./phone_code.js";
 import { TEXTS, duration, fill } from "../shared/texts.js";
 import { showHead } from "../shared/head.js";
+import { show as showTitle } from "../shared/title.js";
 import { Timeline } from "../history/timeline.js";
 import { Uptime } from "../history/uptime.js";
 
@@ -26,6 +27,7 @@ export class Page {
   show(snapshot) {
     this.clock.set(snapshot.now);
     showHead(snapshot);
+    showTitle(`${snapshot.panelName} – ${this.root.dataset.name}`);
     if (this.root.dataset.panel !== snapshot.panel) this.notice("");
     Object.assign(this.root.dataset, { panel: snapshot.panel, reason: snapshot.reason, method: snapshot.method ?? "" });
     this.root.toggleAttribute("data-saved-login", snapshot.savedLogin);

@@ -1,0 +1,81 @@
+"""The frame of the admin's pages: the search, the menu and the lists, on small screens too."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Browser, expect
+
+from tests.browser.visitor import Visitor
+from tests.support.application import Application
+from tests.support.linking import link
+
+LIST = "admin/connections/connection/"
+
+
+def test_slash_finds_an_organization_whose_state_the_title_tells(
+    visitor: Visitor, application: Application
+) -> None:
+    (organization,) = application.new_organizations("Farmácia Única")
+    page = visitor.page
+    page.goto(f"{application.url}admin/connections/")
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Find an organization")).to_be_focused()
+    page.keyboard.type("unica farmacia/")
+    expect(page.get_by_role("searchbox")).to_have_value("unica farmacia/")
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Enter")
+    expect(page).to_have_title(re.compile(" – Farmácia Única$"))
+    expect(page).to_have_url(re.compile(f"/{organization}/change/"))
+
+    # Pages that nobody looks at tell it in their titles.
+    fleet, listed = visitor.new_page(), visitor.new_page()
+    fleet.goto(f"{application.url}admin/")
+    listed.goto(f"{application.url}{LIST}?q=unica")
+    for other in (fleet, listed):
+        expect(other.get_by_text("Live", exact=True)).to_be_visible()
+    before = fleet.title()
+    number = link(application, organization)
+    expect(page).to_have_title("Connected – Farmácia Única")
+    application.simulator.unlink(number=number)
+    expect(page).to_have_title("Action needed – Farmácia Única")
+    known = re.match(r"\((\d+)\) ", before)
+    count = (int(known[1]) if known else 0) + 1
+    for other in (fleet, listed):
+        expect(other).to_have_title(re.compile(rf"^\({count}\) .*[cC]onnections"))
+    visitor.at_ease()
+
+
+def test_small_screen_has_menu_filter_and_bulk_buttons_in_reach(
+    browser: Browser, application: Application
+) -> None:
+    application.new_organizations(*(f"Small {number}" for number in range(9)))
+    visitor = Visitor(browser, application, width=390)
+    page = visitor.page
+    page.goto(f"{application.url}{LIST}?q=Small")
+    menu, filters = (page.get_by_role("navigation", name=name) for name in ("Menu", "Filter"))
+    expect(menu.get_by_role("link")).to_have_count(0)
+    expect(filters).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+    page.locator("#result_list tbody tr").last.scroll_into_view_if_needed()
+    button = page.get_by_role("button", name="Reconnect…")
+    expect(button).to_be_in_viewport()
+    page.locator(".list-filter > summary").click()
+    state = filters.get_by_role("link", name="Disconnected")
+    assert state.bounding_box()["y"] < page.locator("#result_list").bounding_box()["y"]  # type: ignore[index]
+    state.click()
+    expect(page).to_have_url(re.compile("state=disconnected"))
+    page.locator(".site-menu summary").click()
+    menu.get_by_role("link", name="History").click()
+    expect(page.get_by_role("heading", name="Connection events")).to_be_visible()
+
+    # Others have both before their eyes.
+    page.set_viewport_size({"width": 1280, "height": 500})
+    page.goto(f"{application.url}{LIST}?q=Small")
+    expect(menu.get_by_role("link", name="History")).to_be_visible()
+    expect(filters.get_by_role("link", name="Disconnected")).to_be_visible()
+    page.locator("#result_list tbody tr").last.scroll_into_view_if_needed()
+    expect(button).to_be_in_viewport()
+    visitor.at_ease()
+    visitor.context.close()
