@@ -226,7 +226,8 @@ def test_invited_user_sees_who_invites_where_and_accepts(
     }
     response = own("post", f"/invitations/{created['id']}/accept")
     assert response.status_code == 200
-    assert response.json() == own("get", path).json()
+    # Without the state of its connection.
+    assert response.json().items() <= own("get", path).json().items()
     assert (response.json()["name"], response.json()["role"]) == ("Acme", "operator")
     assert organization.memberships.get(user=erin).role == "operator"
     assert own("get", "/invitations").json()["count"] == 0
