@@ -54,7 +54,9 @@ def _outcomes(action: str, count: int, planned: bool) -> dict[str, str]:
 def _results(count: int) -> dict[str, str]:
     return {
         Result.ASKED: ngettext("{count} under way", "{count} under way", count),
-        Result.SCAN: ngettext("{count} waits for the scan", "{count} wait for the scan", count),
+        Result.SCAN: ngettext(
+            "{count} waits for its phone", "{count} wait for their phones", count
+        ),
         Result.PHONE: ngettext("{count} needs its phone", "{count} need their phones", count),
         Result.RETRYING: ngettext(
             "{count} is tried again by itself", "{count} are tried again by themselves", count

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import gettext_noop as _
-from django.utils.translation import pgettext_lazy
 
 from connections.lifecycle import Reason, State
 from connections.reason_texts import HELD, REASON_TEXTS, NextAction
@@ -41,7 +41,7 @@ PANEL_NAMES = {
     Panel.DISCONNECTED: _("Disconnected"),
     Panel.RESUMING: _("Connecting"),
     Panel.PREPARING: _("Preparing the code"),
-    Panel.CODE: _("Waiting for the scan"),
+    Panel.CODE: _("Waiting for the phone"),
     Panel.PHONE_CODE: _("Waiting for the phone"),
     Panel.HIDDEN: _("Waiting for the phone"),
     Panel.FINISHING: _("Finishing"),
@@ -49,10 +49,12 @@ PANEL_NAMES = {
     Panel.RECONNECTING: _("Reconnecting"),
     Panel.RETRYING: _("Trying again"),
     Panel.DISCONNECTING: _("Disconnecting"),
-    Panel.ACTION_NEEDED: _("Action needed"),
+    Panel.ACTION_NEEDED: _("Needs action"),
     Panel.OFFLINE: _("Service offline"),
     Panel.FULL: _("Service full"),
 }
+NEVER_LINKED_NAME = _("Never linked")
+"""The name of the panel `disconnected` where no phone has ever been linked."""
 
 
 class Section(StrEnum):
@@ -63,6 +65,7 @@ class Section(StrEnum):
     LINKING = "linking"
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
+    NEVER_LINKED = "never_linked"
     DEACTIVATED = "deactivated"
 
 
@@ -72,6 +75,7 @@ SECTION_NAMES = {
     Section.LINKING: pgettext_lazy("of organizations", "Linking"),
     Section.CONNECTED: pgettext_lazy("of organizations", "Connected"),
     Section.DISCONNECTED: pgettext_lazy("of organizations", "Disconnected"),
+    Section.NEVER_LINKED: pgettext_lazy("of organizations", "Never linked"),
     Section.DEACTIVATED: pgettext_lazy("of organizations", "Deactivated"),
 }
 
@@ -85,6 +89,7 @@ class ListFilter(StrEnum):
     AWAITING_SCAN = "awaiting_scan"
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
+    NEVER_LINKED = "never_linked"
     DEACTIVATED = "deactivated"
     OFFLINE = "offline"
 
@@ -96,6 +101,7 @@ FILTER_NAMES = {
     ListFilter.AWAITING_SCAN: lazy("Linking: waiting for the phone"),
     ListFilter.CONNECTED: lazy("Connected"),
     ListFilter.DISCONNECTED: lazy("Disconnected"),
+    ListFilter.NEVER_LINKED: lazy("Never linked"),
     ListFilter.DEACTIVATED: lazy("Deactivated"),
     ListFilter.OFFLINE: lazy("Service offline"),
 }
@@ -107,13 +113,15 @@ class Display:
     """How a state with a reason is shown.
 
     `panel`: before the code and the reader's rights are considered (serializers.panel_of).
-    `api_status`: one of the old service's three values.
+    `api_status`: one of the old service's three values. `outage`: it waits for the server or
+    WhatsApp, as others do, and nobody can do anything about this organization.
     """
 
     panel: Panel
     section: Section
     api_status: str
     filters: frozenset[ListFilter]
+    outage: bool
 
 
 OF_STATE: dict[State, tuple[Panel, Section, str]] = {
@@ -134,11 +142,14 @@ OWN_PANELS: dict[tuple[State, Reason], Panel] = {
 }
 
 
+OUTAGE_REASONS = frozenset(
+    reason for reason, text in REASON_TEXTS.items() if text.step == NextAction.CHECK_SERVER
+) - {Reason.ORGANIZATION_INACTIVE}
+"""What an administrator of the server has to end; the connections come back by themselves then."""
+
+
 def _display(state: State, reason: Reason) -> Display:
     panel, section, api_status = OF_STATE[state]
-    # The server's administrator is needed.
-    if REASON_TEXTS[reason].step == NextAction.CHECK_SERVER:
-        section = Section.ACTION_NEEDED
     if (state, reason) == (State.DISCONNECTED, Reason.ORGANIZATION_INACTIVE):
         section = Section.DEACTIVATED
     filters = {FILTER_OF_SECTION[section]}
@@ -151,6 +162,7 @@ def _display(state: State, reason: Reason) -> Display:
         section,
         "disconnected" if reason in HELD else api_status,
         frozenset(filters),
+        outage=reason in OUTAGE_REASONS and state != State.ACTION_NEEDED,
     )
 
 
@@ -159,4 +171,14 @@ DISPLAYS = {(state, reason): _display(state, reason) for state in State for reas
 
 def display_of(status: ConnectionStatus) -> Display:
     """Return how a connection is shown."""
-    return DISPLAYS[status.state, status.reason]
+    display = DISPLAYS[status.state, status.reason]
+    if display.section != Section.DISCONNECTED or not status.never_linked:
+        return display
+    filters = display.filters - {ListFilter.DISCONNECTED} | {ListFilter.NEVER_LINKED}
+    return replace(display, section=Section.NEVER_LINKED, filters=filters)
+
+
+def panel_name(status: ConnectionStatus, panel: Panel) -> str:
+    """Return the name of the state that the pages show, in the active language."""
+    never = panel == Panel.DISCONNECTED and display_of(status).section == Section.NEVER_LINKED
+    return gettext(NEVER_LINKED_NAME if never else PANEL_NAMES[panel])

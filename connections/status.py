@@ -54,6 +54,11 @@ class ConnectionStatus:
         return conditions.unowned(self.connection, self.has_worker)
 
     @property
+    def never_linked(self) -> bool:
+        """Whether no phone has ever been linked."""
+        return conditions.never_linked(self.connection)
+
+    @property
     def overridden(self) -> bool:
         """Whether readers see another state than the stored one."""
         return self.inactive or self.unowned
@@ -85,7 +90,7 @@ class ConnectionStatus:
             return connection.since
         if connection.worker is not None:
             return max(connection.since, connection.worker.heartbeat_at)
-        heartbeat = _last_heartbeat() if self.workforce == Workforce.ABSENT else None
+        heartbeat = last_heartbeat() if self.workforce == Workforce.ABSENT else None
         return max(connection.since, heartbeat) if heartbeat else connection.since
 
     @property
@@ -127,7 +132,7 @@ class ConnectionStatus:
         return self.state in (*PAIRING, State.CONNECTED, State.RECONNECTING)
 
 
-def _last_heartbeat() -> datetime | None:
+def last_heartbeat() -> datetime | None:
     """Return the last heartbeat of any worker."""
     last: datetime | None = Worker.objects.aggregate(last=Max("heartbeat_at"))["last"]
     return last

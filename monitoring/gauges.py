@@ -118,6 +118,9 @@ def _status_groups(gauges: Gauges) -> Iterator[tuple[ConnectionStatus, int]]:
         .values(
             *("connection__state", "connection__reason", "connection__desired"),
             *("connection__logout_pending", "connection__worker_id"),
+            never_linked=boolean_column(
+                Q(connection__number="", connection__last_number="", connection__store_name="")
+            ),
             inactive=boolean_column(Q(deactivated_at__isnull=False)),
             not_started=boolean_column(not_started_q("connection__")),
         )
@@ -136,7 +139,7 @@ def _connection_of_group(group: dict[str, Any], workers: dict[int, Worker]) -> C
     """Return a connection with the values of a group; a new one if there is no row."""
     organization = Organization(deactivated_at=LONG_AGO if group["inactive"] else None)
     if group["connection__state"] is None:
-        return Connection(organization=organization)
+        return Connection(organization=organization, last_number="")
     owner = group["connection__worker_id"]
     return Connection(
         organization=organization,
@@ -145,6 +148,7 @@ def _connection_of_group(group: dict[str, Any], workers: dict[int, Worker]) -> C
         desired=group["connection__desired"],
         logout_pending=group["connection__logout_pending"],
         generation=1 if group["not_started"] else 0,
+        last_number="" if group["never_linked"] else "linked before",
         worker=owner and workers.get(owner, Worker(pk=owner, heartbeat_at=LONG_AGO)),
     )
 

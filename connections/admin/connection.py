@@ -22,6 +22,7 @@ from connections.admin.bulk import BulkPages, open_runs
 from connections.admin.filters import DownFilter, ReasonFilter, StateFilter
 from connections.id_sets import format_ids
 from connections.live import fleet
+from connections.live.outages import find_outages
 from connections.models import Connection
 from connections.status import with_effective_state
 from organizations.access import Caller
@@ -60,7 +61,13 @@ class ConnectionAdmin(BulkPages):
     actions = ["bulk_reconnect", "bulk_disconnect"]
 
     class Media:
-        css = {"all": ["connections/shared/pill.css", "connections/list/list.css"]}
+        css = {
+            "all": [
+                "connections/shared/pill.css",
+                "connections/shared/outages.css",
+                "connections/list/list.css",
+            ]
+        }
 
     # --- Access ----------------------------------------------------------------------------------
 
@@ -83,6 +90,7 @@ class ConnectionAdmin(BulkPages):
             "now": timezone.now().isoformat(),
             "chosen": {key: request.GET.get(key, "") for key in ("state", "reason", "down")},
             "open_runs": open_runs(request),
+            "outages": find_outages(caller_of(request)),
         }
         return super().changelist_view(request, context | (extra_context or {}))
 
@@ -114,6 +122,8 @@ class ConnectionAdmin(BulkPages):
 
     @admin.display(description=lazy("Since"), ordering="since")
     def since_when(self, connection: Connection) -> SafeString:
+        if not _summary(connection)["since"]:
+            return format_html("<time data-since {}></time>", "hidden")
         since = datetime.fromisoformat(_summary(connection)["since"])
         return format_html(
             '<time data-since datetime="{}" title="{}">{}</time>',

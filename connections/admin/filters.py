@@ -19,9 +19,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from connections.display import DISPLAYS, FILTER_NAMES
+from connections.display import DISPLAYS, FILTER_NAMES, ListFilter
 from connections.lifecycle import Desired, Reason, State
 from connections.models import ConnectionEvent
+from connections.models.conditions import NEVER_LINKED
 from connections.reason_texts import REASON_TEXTS
 
 DOWN_HOURS = (1, 4, 24, 72)
@@ -31,6 +32,15 @@ DOWN_HOURS = (1, 4, 24, 72)
 
 def in_filter(value: str) -> Q:
     """Return the connections that the table shows under one choice of the state's filter."""
+    if value == ListFilter.NEVER_LINKED:
+        return in_pairs(ListFilter.DISCONNECTED) & NEVER_LINKED
+    if value == ListFilter.DISCONNECTED:
+        return in_pairs(value) & ~NEVER_LINKED
+    return in_pairs(value)
+
+
+def in_pairs(value: str) -> Q:
+    """Return the connections whose state and reason the table shows under this choice."""
     states_of: dict[tuple[Reason, ...], list[State]] = {}
     for state in State:
         reasons = tuple(reason for reason in Reason if value in DISPLAYS[state, reason].filters)

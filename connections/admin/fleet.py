@@ -19,15 +19,15 @@ from django.views.decorators.http import require_safe
 from connections.display import FILTER_OF_SECTION, Section
 from connections.history.chart import charts
 from connections.live.fleet import ConnectionSummary, Fleet, Group, get_fleet
+from connections.live.outages import find_outages
 from connections.reason_texts import NextAction
-from connections.status import refused_since
 from organizations.admin.base import caller_of
 from organizations.admin.invitations import received_by
 
 SHOWN = 50
 """How many rows of a section the page shows; the list has them all."""
 
-_COLLAPSED = (Section.DISCONNECTED, Section.DEACTIVATED)
+_COLLAPSED = (Section.DISCONNECTED, Section.NEVER_LINKED, Section.DEACTIVATED)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def fleet_view(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         **_fleet_context(fleet, now),
         "title": _("Connections"),
-        "refused_since": refused_since(),
+        "outages": find_outages(caller_of(request)),
         "charts": charts(connections, fleet.count(Section.CONNECTED), now),
         "connected": fleet.count(Section.CONNECTED),
         "needing": fleet.count(Section.ACTION_NEEDED),
@@ -97,11 +97,11 @@ def _fleet_context(fleet: Fleet, now: datetime) -> dict[str, Any]:
 
 def _row(summary: ConnectionSummary, now: datetime) -> dict[str, Any]:
     """Return a summary with its times as text, and whether it gets the Reconnect button."""
-    since = datetime.fromisoformat(summary["since"])
+    since = datetime.fromisoformat(summary["since"]) if summary["since"] else None
     retry = datetime.fromisoformat(summary["retryAt"]) if summary["retryAt"] else None
     return summary | {
         "sinceTime": since,
-        "sinceText": _ago(since, now),
+        "sinceText": _ago(since, now) if since else "",
         "retryTime": retry,
         "retryText": _next_try(retry, now) if retry else "",
         "reconnects": summary["canReconnect"] and summary["step"] == NextAction.RECONNECT,

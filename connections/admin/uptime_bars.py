@@ -10,7 +10,7 @@ from typing import Any
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
-from connections.durations import format_duration
+from connections.durations import format_duration, format_time
 from connections.history.timeline import Day, Uptime
 
 STEP, WIDTH, HEIGHT = 10, 8, 40
@@ -41,6 +41,7 @@ def uptime_bars(uptime: Uptime) -> dict[str, Any]:
         "width": WIDTH,
         "height": HEIGHT,
         "count": len(uptime.days),
+        "since": format_time(uptime.since) if uptime.since else "",
     }
 
 

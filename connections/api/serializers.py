@@ -12,7 +12,7 @@ from rest_framework import serializers
 from connections import owner_link_texts, qr, self_test_texts
 from connections.code_lifetimes import qr_code_seconds, seconds_to_the_last
 from connections.detail_messages import NO_PHONE_CODE
-from connections.display import PANEL_NAMES, Panel, display_of
+from connections.display import Panel, display_of, panel_name
 from connections.history import timeline
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, PairingAttempt
@@ -103,7 +103,7 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "type": "snapshot",
         "now": timezone.now().isoformat(),
         "panel": panel,
-        "panelName": gettext(PANEL_NAMES[panel]),
+        "panelName": panel_name(status, panel),
         "state": status.state,
         "reason": status.reason,
         "sentence": status.reason_text.sentence,

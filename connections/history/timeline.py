@@ -159,6 +159,8 @@ class Uptime:
     """The last days, the oldest first."""
 
     days: list[Day]
+    since: datetime | None = None
+    """Since when it counts, if that is later than the first day."""
 
     @property
     def share(self) -> float | None:
@@ -174,6 +176,7 @@ def uptime(status: ConnectionStatus, now: datetime | None = None) -> Uptime:
     today = timezone.localdate(now)
     midnights = [_midnight(today - timedelta(days=ago)) for ago in reversed(range(DAYS))]
     intervals = list(_intervals(status, midnights[0], now))
+    counted = [first for kind, first, last in intervals if kind != UptimeClass.OFF and last > first]
     days = []
     for begin, end in pairwise([*midnights, now]):
         lasted = {uptime_class: timedelta() for uptime_class in UptimeClass}
@@ -181,7 +184,8 @@ def uptime(status: ConnectionStatus, now: datetime | None = None) -> Uptime:
             lasted[uptime_class] += max(timedelta(), min(last, end) - max(first, begin))
         up = lasted[UptimeClass.UP]
         days.append(Day(timezone.localdate(begin), up, up + lasted[UptimeClass.DOWN]))
-    return Uptime(days)
+    late = bool(counted) and counted[0] > midnights[0]
+    return Uptime(days, counted[0] if late else None)
 
 
 def _midnight(day: date) -> datetime:

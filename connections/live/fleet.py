@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.utils.translation import gettext
-
 from connections.api.serializers import panel_of
-from connections.display import PANEL_NAMES, SECTION_NAMES, Section, display_of
-from connections.lifecycle import PAIRING
+from connections.display import SECTION_NAMES, Section, display_of, panel_name
+from connections.lifecycle import PAIRING, Reason
 from connections.models import Connection
 from connections.status import ConnectionStatus, read_statuses
 from organizations.access import PERMISSIONS, Caller, Permission
@@ -47,21 +45,25 @@ def summarize(status: ConnectionStatus, may_operate: bool) -> ConnectionSummary:
     busy = status.state in PAIRING or connection.disconnecting
     # Without its code, which only the connection's own page shows.
     panel = panel_of(status, may_operate=False)
+    display = display_of(status)
+    # A connection that nobody has asked for yet exists since somebody looked at it.
+    since = None if status.reason == Reason.NEVER_CONNECTED else status.since.isoformat()
     return {
         "organization": connection.pk,
         "name": connection.organization.name,
-        "section": display_of(status).section,
+        "section": display.section,
+        "outage": display.outage,
         "state": status.state,
         "reason": status.reason,
         "panel": panel,
-        "panelName": gettext(PANEL_NAMES[panel]),
+        "panelName": panel_name(status, panel),
         "sentence": status.reason_text.sentence,
         "detail": "" if status.overridden else connection.translated_detail,
         "nextStep": status.reason_text.next_step,
         "step": status.reason_text.step,
         "number": connection.number or None,
         "numberText": format_phone_number(connection.number),
-        "since": status.since.isoformat(),
+        "since": since,
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
         "mayOperate": may_operate,
         "canReconnect": may_operate and status.can_reconnect and not busy,

@@ -51,7 +51,7 @@ class BulkItem(models.Model):
         WAITING = "waiting", lazy("Waiting")
         ASKED = "asked", lazy("Under way")
         DONE = "done", lazy("Done")
-        SCAN = "scan", lazy("Waiting for the scan")
+        SCAN = "scan", lazy("Waiting for the phone")
         PHONE = "phone", lazy("Needs the phone")
         RETRYING = "retrying", lazy("Trying again by itself")
         SKIPPED = "skipped", lazy("Skipped")

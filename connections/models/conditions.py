@@ -65,6 +65,14 @@ def is_pairing(row: Row) -> bool:
 IS_PAIRING = Q(state__in=PAIRING) & (Q(store_name="") | Q(fresh_code=True))
 
 
+def never_linked(row: Row) -> bool:
+    """Whether no phone has ever been linked."""
+    return not (row.number or row.last_number or row.store_name)
+
+
+NEVER_LINKED = Q(number="", last_number="", store_name="")
+
+
 # --- Work for a worker --------------------------------------------------------------------------
 
 

@@ -22,10 +22,10 @@ DETAIL_LENGTH = 300
 STATE_NAMES = {
     State.DISCONNECTED: lazy("Disconnected"),
     State.CONNECTING: lazy("Connecting"),
-    State.AWAITING_SCAN: lazy("Awaiting scan"),
+    State.AWAITING_SCAN: lazy("Waiting for the phone"),
     State.CONNECTED: lazy("Connected"),
     State.RECONNECTING: lazy("Reconnecting"),
-    State.ACTION_NEEDED: lazy("Action needed"),
+    State.ACTION_NEEDED: lazy("Needs action"),
 }
 
 

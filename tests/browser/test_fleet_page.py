@@ -43,7 +43,7 @@ def test_two_users_see_rows_and_totals_change(
     pages = [open_fleet(visitor), open_fleet(other)]
     for page in pages:
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
-        expect(line(page, "disconnected", organization)).to_be_attached()
+        expect(line(page, "never_linked", organization)).to_be_attached()
     before = [count(pages[0], name) for name in ("connected", "action_needed")]
 
     number = link(application, organization)

@@ -67,7 +67,7 @@ def test_every_live_page_shows_an_outage_and_recovers(
         expect(live_sign(each)).to_be_visible()
     expect(panel(page, "connected")).to_be_visible()
     (late,) = own_application.new_organizations("Came meanwhile")
-    line = f'section[data-section="disconnected"] [data-organization="{late}"]'
+    line = f'section[data-section="never_linked"] [data-organization="{late}"]'
     expect(fleet.locator(line)).to_be_attached()
 
     # The code of the process that died is worth nothing; the page has the new one by itself.
@@ -78,4 +78,15 @@ def test_every_live_page_shows_an_outage_and_recovers(
     expect(stage(phone, "done")).to_be_visible()
     row = staff.locator(f'tr:has([data-organization="{linking}"])')
     expect(row).to_contain_text("Connected")
+
+    # WhatsApp goes away, too: one alarm, and a task for nobody.
+    own_application.simulator.arm("refuse_tcp")
+    own_application.simulator.drop()
+    alarms = [each.locator("[data-outages]") for each in (fleet, staff)]
+    for alarm in alarms:
+        expect(alarm).to_contain_text("WhatsApp cannot be reached from this server. 2 wait")
+    expect(fleet.locator('.fleet-counts [data-count="action_needed"]')).to_have_text("0")
+    own_application.simulator.clear_faults()
+    for alarm in alarms:
+        expect(alarm).to_be_hidden()
     visitor.context.close()

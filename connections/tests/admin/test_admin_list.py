@@ -75,6 +75,7 @@ def every_kind(workers: list[Worker | None]) -> None:
             generation=generation,
             logout_pending=leaving,
             worker=worker,
+            last_number="5511987654321" if at % 3 else "",
         )
 
 
@@ -90,7 +91,7 @@ def test_list_filter_finds_what_the_table_of_displays_names(db: None) -> None:
         assert set(found) == expected != set(), value
 
 
-@pytest.mark.parametrize("section", Section)
+@pytest.mark.parametrize("section", set(Section) - {Section.NEVER_LINKED})
 def test_filter_of_a_section_names_what_the_section_shows(section: Section) -> None:
     named = {pair for pair, its in DISPLAYS.items() if FILTER_OF_SECTION[section] in its.filters}
     assert named == {pair for pair, its in DISPLAYS.items() if its.section == section} != set()
@@ -107,10 +108,12 @@ def test_list_is_filtered_by_state_and_reason(alice: User, hand: FakeWorker) -> 
     add(alice, "Code", state=State.AWAITING_SCAN, reason=Reason.WAITING_FOR_SCAN, **up)
     assert names(alice) == ["Acme", "Code", "Down", "Server", "Up"]
     assert names(alice, state="connected") == ["Up"]
-    assert names(alice, state="action_needed") == ["Down", "Server"]
-    assert names(alice, state="reconnecting") == []
+    add(alice, "Left", state=State.DISCONNECTED, reason=Reason.DISCONNECTED, last_number="5511")
+    assert names(alice, state="action_needed") == ["Down"]
+    assert names(alice, state="reconnecting") == ["Server"]
     assert names(alice, state="connecting") == names(alice, state="awaiting_scan") == ["Code"]
-    assert names(alice, state="disconnected") == ["Acme"]
+    assert names(alice, state="disconnected") == ["Left"]
+    assert names(alice, state="never_linked") == ["Acme"]
     assert names(alice, state="offline") == []
     assert names(alice, reason="unreachable") == ["Server"]
     assert names(alice, reason="unreachable", state="connected") == []

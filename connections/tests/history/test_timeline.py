@@ -67,7 +67,7 @@ def test_uptime_without_a_history_counts_nothing(
     write: Callable[..., ConnectionStatus],
 ) -> None:
     uptime = timeline.uptime(write(), NOW)
-    assert uptime.share is None
+    assert uptime.share is None and uptime.since is None
     assert [day.share for day in uptime.days] == [None] * 30
     assert (uptime.days[0].date.isoformat(), uptime.days[-1].date.isoformat()) == (
         "2026-05-02",
@@ -88,6 +88,7 @@ def test_time_before_the_first_link_does_not_count(
     assert uptime.share == 1
     assert [day.share for day in uptime.days] == [None] * 29 + [1]
     assert uptime.days[-1].counted == 10 * HOUR
+    assert uptime.since == NOW - 10 * HOUR
 
 
 def test_link_from_before_the_window_counts_from_its_start(
@@ -97,6 +98,7 @@ def test_link_from_before_the_window_counts_from_its_start(
     uptime = timeline.uptime(status, NOW)
     assert sum((day.counted for day in uptime.days), timedelta()) == 29 * DAY + 12 * HOUR
     assert [day.share for day in uptime.days] == [1] * 29 + [0.75]
+    assert uptime.since is None
 
 
 def test_outage_from_before_the_window_counts_as_down(

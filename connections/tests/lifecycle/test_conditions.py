@@ -25,6 +25,7 @@ IS_PAIRING: dict[str, tuple[Callable[[Any], bool], Q]] = {
     "live": (conditions.live, conditions.IS_LIVE),
     "disconnecting": (conditions.disconnecting, conditions.DISCONNECTING),
     "is_pairing": (conditions.is_pairing, conditions.IS_PAIRING),
+    "never_linked": (conditions.never_linked, conditions.NEVER_LINKED),
     "holds_link": (conditions.holds_link, conditions.HOLDS_LINK),
     "needs_worker": (conditions.needs_worker, conditions.NEEDS_WORKER),
     "needs_task": (conditions.needs_task, conditions.NEEDS_TASK),

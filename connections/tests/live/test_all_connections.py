@@ -53,12 +53,13 @@ async def test_first_message_has_all_visible_connections(
         "reason": "never_connected",
     }
     assert set(told) == {
-        *("organization", "name", "section", "state", "reason", "panel", "panelName"),
+        *("organization", "name", "section", "outage", "state", "reason", "panel", "panelName"),
         *("sentence", "detail", "nextStep", "step", "number", "numberText", "since", "retryAt"),
         *("mayOperate", "canReconnect"),
     }
-    assert told["number"] is None
-    assert (told["section"], told["step"]) == ("disconnected", "reconnect")
+    assert told["number"] is None and told["since"] is None
+    assert (told["section"], told["panelName"]) == ("never_linked", "Never linked")
+    assert (told["step"], told["outage"]) == ("reconnect", False)
 
 
 async def test_superuser_gets_all_connections_and_an_outsider_none(

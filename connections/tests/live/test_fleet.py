@@ -71,9 +71,9 @@ def test_fleet_has_the_callers_organizations(
     charlie: User,
     admin_user: User,
 ) -> None:
-    assert shown(look(alice)) == {"disconnected": ["Acme"]}
-    assert shown(look(charlie)) == {"disconnected": ["Globex"]}
-    assert shown(look(admin_user)) == {"disconnected": ["Acme", "Globex"]}
+    assert shown(look(alice)) == {"never_linked": ["Acme"]}
+    assert shown(look(charlie)) == {"never_linked": ["Globex"]}
+    assert shown(look(admin_user)) == {"never_linked": ["Acme", "Globex"]}
     assert "Acme" not in text(look(charlie)) + text(look(charlie, "/admin/"))
 
 
@@ -114,16 +114,20 @@ def test_fleet_shows_no_code(connection: Connection, alice: User, hand: FakeWork
 def test_section_is_action_needed_where_only_a_person_helps(
     hand: FakeWorker, reason: Reason
 ) -> None:
-    only_the_server = REASON_TEXTS[reason].step == NextAction.CHECK_SERVER
     for state in State:
         if (state, reason) == (State.DISCONNECTED, Reason.ORGANIZATION_INACTIVE):
             continue  # Never stored: so a deactivated one is told.
         connection = new(f"{state} {reason}", state, reason)
-        in_need = display_of(read_status(connection.pk)).section == Section.ACTION_NEEDED
-        assert in_need == (state == State.ACTION_NEEDED or only_the_server), state
+        display = display_of(read_status(connection.pk))
+        in_need = display.section == Section.ACTION_NEEDED
+        assert in_need == (state == State.ACTION_NEEDED), state
+        # What the server or WhatsApp suffers is an alarm, and no task for each organization.
+        only_the_server = REASON_TEXTS[reason].step == NextAction.CHECK_SERVER
+        if reason != Reason.ORGANIZATION_INACTIVE:
+            assert display.outage == (only_the_server and not in_need), state
 
 
-def test_connections_without_a_worker_need_action(
+def test_connections_without_a_worker_are_one_alarm(
     connection: Connection, alice: User, hand: FakeWorker
 ) -> None:
     actions.request_reconnect(connection.pk, ALICE)
@@ -131,9 +135,8 @@ def test_connections_without_a_worker_need_action(
     assert shown(look(alice)) == {"connected": ["Acme"]}
     hand.die()
     response = look(alice)
-    assert shown(response) == {"action_needed": ["Acme"]}
-    assert "Ask the administrator to start the worker." in text(response)
-    (row,) = response.context["sections"][0].rows
+    assert shown(response) == {"reconnecting": ["Acme"]}
+    (row,) = response.context["sections"][1].rows
     died = timezone.now() - 2 * Worker.OFFLINE_AFTER
     assert abs(row["sinceTime"] - max(died, connection.since)) < timedelta(seconds=10)
 
@@ -170,7 +173,7 @@ def test_row_that_needs_the_administrator_has_no_button(
     later = timezone.now() + timedelta(minutes=5, seconds=30)
     actions.record_event(hand.link(connection), Reason.CLIENT_OUTDATED, retry_at=later)
     response = look(alice)
-    (row,) = response.context["sections"][0].rows
+    (row,) = response.context["sections"][1].rows
     assert (row["reconnects"], row["retryText"]) == (False, "Next try in 5\xa0minutes")
     assert "Ask the administrator to update the software" in text(response)
 
@@ -192,8 +195,8 @@ def many(hand: FakeWorker) -> None:
 
 def test_urgent_sections_are_newest_first_and_others_by_name(many: None, admin_user: User) -> None:
     assert list(shown(look(admin_user)).items()) == [
-        ("action_needed", ["New", "Server", "Old"]),
-        ("reconnecting", ["Retryable"]),
+        ("action_needed", ["New", "Old"]),
+        ("reconnecting", ["Retryable", "Server"]),
         ("linking", ["Scan"]),
         ("connected", ["alpha", "Zeta"]),
     ]
@@ -205,8 +208,7 @@ def test_each_count_links_to_the_filtered_list(many: None, admin_user: User) -> 
         found = look(admin_user, section.list_url).context["cl"].result_list
         names = {connection.organization.name for connection in found}
         assert names >= {row["name"] for row in section.rows}, section.name
-        # The list has what needs someone at the server under its state, too.
-        assert len(names) == section.count + ("Server" in names and section.name == "reconnecting")
+        assert len(names) == section.count
 
 
 def test_long_section_is_cut_and_links_to_the_list(hand: FakeWorker, admin_user: User) -> None:
@@ -233,8 +235,8 @@ def test_number_of_queries_does_not_depend_on_the_rows(
         with CaptureQueriesContext(database) as queries:
             assert client.get(address).status_code == 200
         asked.append(len(queries))
-    # One of them is about webhooks: what arrived today, and which endpoints fail.
-    assert asked[0] == asked[1] <= 21
+    # One is about webhooks: what arrived today, and which endpoints fail. Two are for the alarm.
+    assert asked[0] == asked[1] <= 23
 
 
 def test_number_of_queries_does_not_depend_on_unowned_rows(
@@ -250,18 +252,6 @@ def test_number_of_queries_does_not_depend_on_unowned_rows(
         summaries = fleet.get_summaries(wanted, set())
     assert {summary["reason"] for summary in summaries.values()} == {Reason.WORKER_OFFLINE}
     assert len(queries) == 3
-
-
-def test_page_has_the_alarm_about_an_outdated_client(
-    connection: Connection, alice: User, hand: FakeWorker
-) -> None:
-    told = "No organization can connect until it is updated."
-    alarm = re.compile(r"data-alarm (hidden)?")
-    for since, hidden in ((None, "hidden"), (timezone.now(), None)):
-        actions.heartbeat(hand.worker, since)
-        html = text(look(alice))
-        found = alarm.search(html)
-        assert told in html and found and found[1] == hidden
 
 
 # --- Nothing the matter, and nothing there ------------------------------------------------------

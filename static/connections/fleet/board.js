@@ -1,5 +1,6 @@
 // The sections of the fleet page: places each connection as the socket's messages say.
 
+import { Outages } from "../shared/outages.js";
 import { Times } from "../shared/times.js";
 import { showCount } from "../shared/title.js";
 
@@ -14,6 +15,7 @@ export class Board {
     this.onActionNeeded = onActionNeeded;
     this.times = new Times(root, root.dataset);
     this.times.set(root.dataset.now);
+    this.outages = new Outages(root);
     this.rows = null;
     this.sections = [...root.querySelectorAll("section[data-section]")];
     this.lines = new Map();
@@ -22,8 +24,7 @@ export class Board {
 
   all({ now, refusedSince, connections }) {
     this.times.set(now);
-    this.root.querySelector("[data-alarm]").hidden = !refusedSince;
-    this.times.show(this.root.querySelector("[data-alarm-since]"), refusedSince);
+    this.outages.refusedSince = refusedSince;
     const before = this.rows;
     this.rows = new Map(connections.map((row) => [row.organization, row]));
     if (before) for (const row of connections) this.compare(before.get(row.organization), row);
@@ -54,6 +55,7 @@ export class Board {
     this.leave(shown);
     for (const [section, rows] of shown) this.place(section, rows);
     this.count();
+    this.outages.show(this.rows.values());
     if (line && (document.activeElement !== focused || !focused.checkVisibility())) this.refocus(focused, line);
   }
 

@@ -47,7 +47,7 @@ socket.open();
 function changed(row) {
   board.one(row);
   // `refusedSince` comes only with the message that has all connections.
-  if (row.reason !== OUTDATED || !root.querySelector("[data-alarm]").hidden) return;
+  if (row.reason !== OUTDATED || board.outages.refusedSince) return;
   refreshTimer ??= setTimeout(() => {
     refreshTimer = null;
     socket.ask();

@@ -1,5 +1,6 @@
 // The list of connections: updates its rows. The server decides which rows there are.
 
+import { Outages } from "../shared/outages.js";
 import { Times } from "../shared/times.js";
 import { LiveSocket } from "../shared/socket.js";
 import { showCount } from "../shared/title.js";
@@ -19,6 +20,9 @@ for (const pill of document.querySelectorAll("#result_list [data-organization]")
 }
 const times = new Times(document.getElementById("changelist"), {});
 times.set(notes.dataset.now);
+const outages = new Outages(notes);
+// The summaries of all connections, also of those on other pages.
+const summaries = new Map();
 
 // Polls less often than the page of a single connection: the answer has all connections.
 class ListSocket extends LiveSocket {
@@ -29,8 +33,10 @@ class ListSocket extends LiveSocket {
   }
 }
 
-function all({ now, connections }) {
+function all({ now, refusedSince, connections }) {
   times.set(now);
+  outages.refusedSince = refusedSince;
+  summaries.clear();
   const listed = new Set();
   needing.clear();
   for (const row of connections) {
@@ -43,6 +49,7 @@ function all({ now, connections }) {
 function one(row) {
   if (row.section === "action_needed") needing.add(row.organization);
   else needing.delete(row.organization);
+  summaries.set(row.organization, row);
   const line = lines.get(row.organization);
   if (!line) return;
   const pill = line.querySelector("[data-organization]");
@@ -58,6 +65,7 @@ function one(row) {
 
 function remove(organization) {
   needing.delete(organization);
+  summaries.delete(organization);
   const line = lines.get(organization);
   if (line) mark(line, notes.dataset.gone);
 }
@@ -112,6 +120,7 @@ new ListSocket(address, {
     else if (message.type === "connection") one(message.connection);
     else remove(message.organization);
     showCount(needing.size);
+    outages.show(summaries.values());
   },
   dropped: () => warn(banner.dataset.dropped),
   ended: (code) => {

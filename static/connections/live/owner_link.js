@@ -8,6 +8,7 @@ const expires = part.querySelector("[data-link-expires]");
 const language = document.documentElement.lang || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long" });
+const UNITS = [[3_600, "hour"], [60, "minute"]];
 // The server's time minus the browser's.
 let ahead = 0;
 let shown = null;
@@ -88,7 +89,8 @@ function tick() {
   if (expires.hidden || !expires.dateTime) return;
   const at = Date.parse(expires.dateTime);
   const left = Math.max(0, (at - Date.now() - ahead) / 1000);
-  const when = left < 90 ? relative.format(Math.ceil(left), "second") : relative.format(Math.round(left / 60), "minute");
+  const [size, unit] = UNITS.find(([length]) => left >= 1.5 * length) ?? [1, "second"];
+  const when = relative.format(Math.round(left / size), unit);
   expires.title = exact.format(at);
   const text = texts.expires.replace("{when}", when);
   if (expires.textContent !== text) expires.textContent = text;
