@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from connections.api.errors import Refused
+from connections.api.urls import many_urlpatterns
 from connections.api.views_events import EventsView
 from connections.api.views_organizations import OrganizationsView, OrganizationView
 from connections.refusals import RequestRefused
@@ -85,6 +86,7 @@ urlpatterns = [
     path("schema.yaml", YamlSchemaView.as_view(), name="api-schema-yaml"),
     path("docs", DocsView.as_view(), name="api-docs"),
     path("organizations/<int:organization_id>/whatsapp/", include("connections.api.urls")),
+    path("whatsapp/", include(many_urlpatterns)),
     path("organizations/<int:organization_id>/", include("messaging.api.urls")),
     path("organizations/<int:organization_id>/", include(organization_urlpatterns)),
     path("", include(installation_urlpatterns)),

@@ -21,6 +21,7 @@ from connections.admin.forms import posted_ids
 from connections.bulk import Problem
 from connections.models import OwnerLink
 from connections.owner_link import links
+from connections.owner_urls import url_of
 from connections.refusals import RequestRefused
 from organizations.admin.base import caller_of
 from organizations.phone_numbers import format_phone_number
@@ -82,7 +83,7 @@ def _made_row(request: HttpRequest, result: LinkResult) -> dict[str, str]:
         "id": str(result.organization.pk),
         "name": result.organization.name,
         "number": format_phone_number(result.number),
-        "url": links.url_of(request, result.secret),
+        "url": url_of(request, result.secret),
         "expires": f"{localtime(result.link.expires_at):%Y-%m-%d %H:%M %Z}",
     }
 

@@ -14,8 +14,8 @@ from django.views.decorators.cache import never_cache
 from connections import actions
 from connections.admin.operable import operable_connection
 from connections.models import Connection
-from connections.owner_link import links
 from connections.owner_link_texts import newest_as_json
+from connections.owner_urls import url_of
 from connections.refusals import RequestRefused
 from connections.status import read_status
 from organizations.admin.base import caller_of
@@ -37,7 +37,7 @@ def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
         link, secret = actions.make_owner_link(connection.pk, caller_of(request).actor)
     except RequestRefused as error:
         return _refused(request, connection, error.page_message)
-    url = links.url_of(request, secret)
+    url = url_of(request, secret)
     if _wants_json(request):
         return JsonResponse({"success": True, "url": url, "link": _newest(connection)})
     context: dict[str, Any] = {

@@ -1,8 +1,10 @@
-"""The API routes of one organization's WhatsApp connection."""
+"""The API routes of one organization's WhatsApp connection, and of many at once."""
 
 from django.urls import path
 
 from connections.api import views, views_qr, views_reconnect
+from connections.api.views_many import ManyOwnerLinksView, ManyReconnectView
+from connections.api.views_owner_link import OwnerLinkView
 from connections.api.views_self_tests import SelfTestView
 
 urlpatterns = [
@@ -15,5 +17,11 @@ urlpatterns = [
     path("qrcode", views_qr.QrCodeView.as_view(), name="whatsapp-qrcode"),
     path("status", views.StatusView.as_view(), name="whatsapp-status"),
     path("test-message", SelfTestView.as_view(), name="whatsapp-test-message"),
+    path("owner-link", OwnerLinkView.as_view(), name="whatsapp-owner-link"),
     path("disconnect", views.DisconnectView.as_view(), name="whatsapp-disconnect"),
+]
+
+many_urlpatterns = [
+    path("reconnect", ManyReconnectView.as_view(), name="whatsapp-reconnect-many"),
+    path("owner-links", ManyOwnerLinksView.as_view(), name="whatsapp-owner-links"),
 ]

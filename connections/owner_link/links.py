@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
-from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 
 from connections.actions.owner_links import MAX_LIFETIME, hash_secret
@@ -60,8 +58,3 @@ def lifetimes() -> list[timedelta]:
     usual = timedelta(seconds=settings.OWNER_LINK_SECONDS)
     longer = (timedelta(hours=hours) for hours in (1, 4, 24, 72))
     return [usual, *(each for each in longer if usual < each <= MAX_LIFETIME)]
-
-
-def url_of(request: HttpRequest, secret: str) -> str:
-    """Return the address to send to the phone's owner."""
-    return f"{request.build_absolute_uri(reverse('owner'))}#{secret}"

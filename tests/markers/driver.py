@@ -345,6 +345,16 @@ class Driver:
     def use_owner_link(self) -> None:
         organization = self.organization()
         page = f"admin/connections/connection/{organization}/owner-link/"
+        made = self.api("POST", f"organizations/{organization}/whatsapp/owner-link")
+        secret = made["url"].partition("#")[2]
+        self.markers.add("link for the phone's owner, over the API", secret)
+        many = {"chosen": str(organization), "lifetime": "3600"}
+        shown = self.staff.post(
+            "admin/connections/connection/owner-links/", many, form="admin/password_change/"
+        )[1]
+        found = re.search(r"/link/#([0-9a-f]{40})", shown)
+        assert found is not None, shown
+        self.markers.add("links for the owners of many phones", found[1])
         status, body = self.staff.post(
             page, {}, accept="application/json", form="admin/password_change/"
         )

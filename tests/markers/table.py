@@ -55,6 +55,8 @@ SECRETS: dict[str, frozenset[Place]] = {
     "address of a file": NOWHERE,
     "wrong address of a file": NOWHERE,
     "link for the phone's owner": NOWHERE,
+    "links for the owners of many phones": NOWHERE,
+    "link for the phone's owner, over the API": NOWHERE,
     "cookie of the phone's owner": NOWHERE,
     "wrong link for the phone's owner": NOWHERE,
     # Django looks a session up by what the cookie says.

@@ -189,6 +189,8 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
             },
         }.items()
     },
+    "POST api/v1/whatsapp/reconnect": lambda scene: {"organizations": [scene.acme.pk]},
+    "POST api/v1/whatsapp/owner-links": lambda scene: {"organizations": [scene.acme.pk]},
     f"POST {ORGANIZATION}/whatsapp/pairing-code": lambda scene: {"phoneNumber": NUMBER},
     **{f"POST {path}/messages": graph_message for path in GRAPH},
     **{f"POST {path}/media": graph_file for path in GRAPH},

@@ -321,7 +321,13 @@ GET      qrcode                       403  403  200  200  200  403  200  404  40
 GET      status                       200  200  200  200  200  200  200  404  404
 GET      test-message                 200  200  200  200  200  200  200  404  404
 POST     test-message                 403  403  409  409  409  403  409  404  404
+POST     owner-link                   403  403  201+ 201+ 201+ 403  201+ 404  404
+DELETE   owner-link                   403  403  204  204  204  403  204  404  404
 DELETE   disconnect                   403  403  202+ 202+ 202+ 403  202+ 404  404
+# What becomes of each organization is in the answer. One of these is being linked already.
+[api/v1/whatsapp/]
+POST     reconnect                    200  200  200  200  200  200  200  200  200
+POST     owner-links                  200  200  200+ 200+ 200+ 200  200+ 200  200
 """
 
 # Tokens that may do something with messages; all others may not, whatever else they may do. To the
