@@ -15,6 +15,7 @@ CODE_LABELS = {
     "viewer": _("viewer"),
     "operator": _("operator"),
     "owner": _("owner"),
+    "administrator": _("administrator"),
     "read": _("read"),
     "manage": _("manage"),
 }
@@ -32,8 +33,11 @@ VALUE_LABELS = {"True": _("yes"), "False": _("no"), "None": _("as in the install
 OF_MEMBERS = frozenset(
     ("member_added", "member_changed", "member_removed", "member_invited")
     + ("invitation_withdrawn", "invitation_declined")
+    + ("colleague_invited", "colleague_invitation_revoked", "colleague_joined")
 )
-ACCEPTED = re.compile(r"(?P<user>.*): (?P<role>viewer|operator|owner), invited by (?P<maker>.*)")
+ACCEPTED = re.compile(
+    r"(?P<user>.*): (?P<role>viewer|operator|owner|administrator), invited by (?P<maker>.*)"
+)
 NEW_TOKEN = re.compile(
     r"(?P<name>.*) \((?P<scope>read|manage)(?P<more>(?:, messages:(?:send|read)|, graph)*)\)"
     r"(?: for (?P<user>.*))?"
@@ -68,7 +72,8 @@ def translate_detail(entry: AuditEntry) -> str:
     stored, actions = entry.detail, type(entry).Action
     if entry.action == actions.EXPECTED_NUMBER_CHANGED:
         return _translate_each(stored, {"any": ANY_NUMBER})
-    if entry.action == actions.MEMBER_ADDED and (found := ACCEPTED.fullmatch(stored)):
+    joined = (actions.MEMBER_ADDED, actions.COLLEAGUE_JOINED)
+    if entry.action in joined and (found := ACCEPTED.fullmatch(stored)):
         fields = found.groupdict() | {"role": gettext(CODE_LABELS[found["role"]])}
         return gettext("{user}: {role}, invited by {maker}").format(**fields)
     if entry.action in OF_MEMBERS:

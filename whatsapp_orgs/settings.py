@@ -300,6 +300,17 @@ AXES_VERBOSE = False
 # Logs have only the address, because users type passwords into the name field.
 AXES_CLIENT_STR_CALLABLE = "whatsapp_orgs.login.lockout.client_for_log"
 
+# --- Mail -----------------------------------------------------------------------------------------
+# Invitations of colleagues are mailed if this and SITE_URL are set.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+if EMAIL_URL:
+    vars().update(env.email_url("EMAIL_URL"))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+# Seconds that a mail server may take for each step.
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="WhatsApp Orgs <webmaster@localhost>")
+
 # --- Languages and static files -------------------------------------------------------------------
 # The language: of the cookie (menu in the header), else of Accept-Language.
 LANGUAGE_CODE = "en"

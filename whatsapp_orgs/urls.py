@@ -19,6 +19,8 @@ from connections.admin import bulk_links, fleet, owner_link, search, security
 from connections.owner_link.views import owner_view
 from messaging.admin.urls import fleet_urlpatterns, organization_urlpatterns
 from messaging.api.views_media import signed_file
+from organizations.colleagues.accept import accept_view
+from organizations.colleagues.views import again_view, colleagues_view, revoke_view
 from webhooks.admin.urls import installation_urlpatterns as webhook_urlpatterns
 from webhooks.admin.urls import organization_urlpatterns as organization_webhooks
 from whatsapp_orgs import api
@@ -61,10 +63,22 @@ urlpatterns = [
         admin.site.admin_view(security.revoke_view),
         name="security_revoke",
     ),
+    path("admin/colleagues/", admin.site.admin_view(colleagues_view), name="colleagues"),
+    path(
+        "admin/colleagues/<int:colleague_id>/again/",
+        admin.site.admin_view(again_view),
+        name="colleague_again",
+    ),
+    path(
+        "admin/colleagues/<int:colleague_id>/revoke/",
+        admin.site.admin_view(revoke_view),
+        name="colleague_revoke",
+    ),
     path("admin/messages/", include(fleet_urlpatterns)),
     path("admin/webhooks/", include(webhook_urlpatterns)),
     path("admin/", admin.site.urls),
     path("link/", owner_view, name="owner"),
+    path("invitation/", accept_view, name="invitation"),
     path("media/<str:signed>", signed_file, name="media-file"),
     path("graph/", include("cloud_api.urls")),
     path("api/v1/", include("whatsapp_orgs.api")),

@@ -1,6 +1,7 @@
 """The models: organizations, members, tokens, invitations, the audit, logins, second factors."""
 
 from organizations.models.audit import ACTOR_LENGTH, AuditEntry
+from organizations.models.colleagues import ColleagueInvitation
 from organizations.models.invitations import Invitation
 from organizations.models.login_counts import LoginCount
 from organizations.models.organizations import Membership, Organization
@@ -12,6 +13,7 @@ __all__ = [
     "ApiToken",
     "AuditEntry",
     "AuthenticatorApp",
+    "ColleagueInvitation",
     "Invitation",
     "LoginCount",
     "Membership",

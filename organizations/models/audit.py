@@ -32,6 +32,12 @@ class AuditEntry(models.Model):
         MEMBER_INVITED = "member_invited", lazy("Member invited")
         INVITATION_WITHDRAWN = "invitation_withdrawn", lazy("Invitation withdrawn")
         INVITATION_DECLINED = "invitation_declined", lazy("Invitation declined")
+        COLLEAGUE_INVITED = "colleague_invited", lazy("Colleague invited")
+        COLLEAGUE_INVITATION_REVOKED = (
+            "colleague_invitation_revoked",
+            lazy("Invitation of a colleague revoked"),
+        )
+        COLLEAGUE_JOINED = "colleague_joined", lazy("Colleague joined")
         TOKEN_CREATED = "token_created", lazy("API token created")
         TOKEN_REVOKED = "token_revoked", lazy("API token revoked")
         OWNER_LINK_MADE = "owner_link_made", lazy("Link for the phone's owner made")

@@ -81,6 +81,7 @@ class Driver:
         self.use_messages_page()
         self.use_webhooks_page()
         self.use_owner_link()
+        self.invite_a_colleague()
         self.send_refused_requests()
         self.use_sockets()
         self.crash_a_view()
@@ -373,6 +374,28 @@ class Driver:
             raw.open_websocket("/ws/link/", Cookie=f"owner_link_socket={cookie}")
             assert raw.frame()[0] == TEXT
         self.api("POST", f"organizations/{organization}/whatsapp/cancel")
+
+    def invite_a_colleague(self) -> None:
+        """Invite one, whom no mail reaches, and let them choose a password."""
+        new = self.markers.new
+        email = f"{new('mail address of a colleague').lower()}@example.com"
+        fields = {"name": new("name of a colleague"), "email": email}
+        status, page = self.staff.post(
+            "admin/colleagues/", {**fields, "role": "viewer", "extent": "all"}
+        )
+        found = re.search(r"/invitation/#([0-9a-f]{40})", page)
+        assert status == 200 and found is not None, page
+        self.markers.add("invitation of a colleague", found[1])
+        colleague = HttpBrowser(self.application, "a colleague", self.pages)
+        wrong = new("wrong invitation of a colleague")
+        colleague.post("invitation/", {"link": f"#{wrong}"})
+        assert colleague.post("invitation/", {"link": f"#{found[1]}"})[0] == 200
+        # Unlike the markers in name and address, or it is refused as too similar.
+        password = secrets.token_urlsafe(24)
+        self.markers.add("password of a colleague", password)
+        chosen = {"secret": found[1], "new_password1": password, "new_password2": password}
+        assert colleague.post("invitation/", chosen)[0] == 200
+        assert "sessionid" in colleague.cookies()
 
     def send_refused_requests(self) -> None:
         new = self.markers.new

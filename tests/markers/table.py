@@ -34,6 +34,7 @@ STORED = frozenset({Place.DATABASE})
 SETTINGS: dict[str, frozenset[Place]] = {
     "SECRET_KEY": SETTING,
     "METRICS_TOKEN": SETTING,
+    "password of the mail server": SETTING,
     # The processes that hold connections need the way out, and its password with it.
     "password of the proxy": SETTING | {Place.CHILD_ENVIRONMENT},
 }
@@ -59,6 +60,9 @@ SECRETS: dict[str, frozenset[Place]] = {
     "link for the phone's owner, over the API": NOWHERE,
     "cookie of the phone's owner": NOWHERE,
     "wrong link for the phone's owner": NOWHERE,
+    "invitation of a colleague": NOWHERE,
+    "wrong invitation of a colleague": NOWHERE,
+    "password of a colleague": NOWHERE,
     # Django looks a session up by what the cookie says.
     "session cookie": STORED,
     "CSRF cookie": NOWHERE,
@@ -81,6 +85,8 @@ SECRETS: dict[str, frozenset[Place]] = {
 TEXTS: dict[str, frozenset[Place]] = {
     "name of an organization": STORED | {Place.AUDIT},
     "name of a token": STORED | {Place.AUDIT},
+    "name of a colleague": STORED,
+    "mail address of a colleague": STORED | {Place.AUDIT},
     # Only numbers of the messages of people are stored as they are.
     "number of a customer": STORED,
     "name of a customer": NOWHERE,

@@ -74,6 +74,9 @@ def proxy_settings(simulator: process.Simulator, markers: Markers) -> dict[str, 
         "LOG_LEVEL": "DEBUG",
         "SECRET_KEY": markers.new("SECRET_KEY"),
         "METRICS_TOKEN": markers.new("METRICS_TOKEN", 20),
+        # Nothing listens there.
+        "EMAIL_URL": f"smtp://mail:{markers.new('password of the mail server')}@127.0.0.1:9",
+        "SITE_URL": "http://localhost",
         # The receiver of webhooks is on loopback.
         "WEBHOOKS_ALLOW_PRIVATE": "true",
         "DATABASE_URL": "",

@@ -30,8 +30,16 @@ from messaging.models import Contact, Media, Message
 from monitoring.endpoints import PATHS as PROBES
 from organizations import actions
 from organizations.access import Actor, for_user
+from organizations.colleagues import actions as colleagues
 from organizations.invitations import invite
-from organizations.models import ApiToken, AuditEntry, Invitation, Membership, Organization
+from organizations.models import (
+    ApiToken,
+    AuditEntry,
+    ColleagueInvitation,
+    Invitation,
+    Membership,
+    Organization,
+)
 from organizations.models.second_factor import AuthenticatorApp
 from webhooks.actions import endpoints
 from webhooks.models import Delivery
@@ -179,6 +187,8 @@ def build() -> Scene:
         actions.set_member(organization, users[name], role, ACTOR)
     users = {name: User.objects.get(username=name) for name in users}
     invite(acme, "superuser", Role.VIEWER, for_user(users["owner"]))
+    nina = colleagues.Colleague("Nina", "nina@example.com", ColleagueInvitation.Role.VIEWER, True)
+    colleagues.invite(nina, for_user(users["superuser"]).actor)
     AuthenticatorApp.objects.create(user=users["erin"], name="app", key="")
     worker = FakeWorker()
     for organization in (acme, globex):
@@ -352,6 +362,7 @@ def _placeholder_values(acme: Organization, users: dict[str, User]) -> dict[str,
         "organization_id": acme.pk,
         "membership_id": membership.pk,
         "member": "dora",
+        "colleague_id": ColleagueInvitation.objects.get().pk,
         "invitation_id": Invitation.objects.get().pk,
         "number": token.number,
         "api/v1/tokens/<uuid:number> number": ApiToken.objects.get(name="operator's spare").number,

@@ -38,6 +38,12 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
         "field_name": "organization",
         "term": "",
     },
+    "POST admin/colleagues/": lambda scene: {
+        "name": "Nora",
+        "email": "nora@example.com",
+        "role": "viewer",
+        "extent": "all",
+    },
     "POST admin/organizations/organization/": lambda scene: {
         "action": "deactivate",
         "_selected_action": scene.acme.pk,

@@ -106,6 +106,13 @@ POST     <path:object_id>/delete/                    403  403  403  403  302+
 GET      <path:object_id>/change/                    403  403  403  403  200
 POST     <path:object_id>/change/                    403  403  403  403  302+
 GET,POST <path:object_id>/                           302  302  302  302  302
+[admin/colleagues/]
+GET      .                                           403  403  403  403  200
+POST     .                                           403  403  403  403  200+
+GET      <int:colleague_id>/again/                   403  403  403  403  405
+POST     <int:colleague_id>/again/                   403  403  403  403  200+
+GET      <int:colleague_id>/revoke/                  403  403  403  403  405
+POST     <int:colleague_id>/revoke/                  403  403  403  403  302+
 [admin/connections/connection/]
 GET      <int:organization_id>/reconnect/            405  405  405  405  405
 POST     <int:organization_id>/reconnect/            403  302  302  404  302
@@ -431,6 +438,9 @@ GET,POST language/                      302 302
 # Nobody of them holds a link; what one opens is in connections/tests/owner_link/test_owner_page.py.
 GET      link/                          200 200
 POST     link/                          410 410
+# Nor an invitation; what one does is in organizations/tests/colleagues/.
+GET      invitation/                    200 200
+POST     invitation/                    410 410
 # Only a signature of ours opens a file.
 GET      media/<str:signed>             404 404
 POST     media/<str:signed>             405 405

@@ -125,6 +125,15 @@ def test_address_of_the_site_is_a_scheme_and_a_host(
         read()
 
 
+def test_mail_is_off_until_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EMAIL_URL", raising=False)
+    assert read()["EMAIL_BACKEND"] == "django.core.mail.backends.dummy.EmailBackend"
+    monkeypatch.setenv("EMAIL_URL", "smtp+tls://me:secret@mail.example.com:587")
+    found = read()
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == ("mail.example.com", 587)
+    assert found["EMAIL_USE_TLS"] is True
+
+
 @pytest.mark.parametrize("value", ["prod", "LIVE", "simulator ", "https://web.whatsapp.com"])
 def test_unknown_whatsapp_server_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHATSAPP_SERVER", value)

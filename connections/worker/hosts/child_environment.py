@@ -17,6 +17,7 @@ WITHHELD = frozenset(
         "AWS_SESSION_TOKEN",
         "DATA_KEYS",
         "DATABASE_URL",
+        "EMAIL_URL",
         "METRICS_TOKEN",
         "REDIS_URL",
         "SECRET_KEY",

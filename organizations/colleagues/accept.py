@@ -1,0 +1,105 @@
+"""The page behind an invitation's link: a colleague without an account chooses a password.
+
+The secret is in the link's fragment ("#"), which browsers do not send: it is in no log, no Referer
+and no preview of a chat program. The page's script submits it in a form and removes it from the
+address; without scripts, people paste the link into that form.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth import login
+from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+
+from organizations import token_throttle
+from organizations.colleagues import actions
+from organizations.login import known_browsers
+from organizations.models import ColleagueInvitation
+
+LINK_LENGTH = 500
+TEMPLATE = "organizations/colleagues/accept.html"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@never_cache
+@sensitive_post_parameters("link", "secret", "new_password1", "new_password2")
+def accept_view(request: HttpRequest) -> HttpResponse:
+    """GET: a page that submits its link. POST `link`: the form. POST `secret`: make the account."""
+    if request.method == "POST":
+        response = _open(request) if "link" in request.POST else _accept(request)
+    elif request.method in ("GET", "HEAD"):
+        response = _render(request)
+    else:
+        response = HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    # Browsers would send our own forms with a null origin under "no-referrer".
+    response["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def _open(request: HttpRequest) -> HttpResponse:
+    secret = request.POST["link"][:LINK_LENGTH].strip().rpartition("#")[2]
+    invitation = actions.find(secret)
+    if invitation is None:
+        return _refused(request)
+    return _form(request, invitation, secret, SetPasswordForm(_account(invitation)))
+
+
+def _accept(request: HttpRequest) -> HttpResponse:
+    secret = request.POST.get("secret", "")[:LINK_LENGTH]
+    invitation = actions.find(secret)
+    if invitation is None:
+        return _refused(request, counted=bool(secret))
+    form = SetPasswordForm(_account(invitation), request.POST)
+    if not form.is_valid():
+        return _form(request, invitation, secret, form)
+    try:
+        password = form.cleaned_data["new_password1"]
+        user = actions.accept(secret, password, request.META.get("REMOTE_ADDR") or None)
+    except (actions.InvitationOver, actions.MailTaken) as error:
+        return _closed(request, 410, str(error))
+    login(request, user, backend=BACKEND)
+    response = redirect("admin:index")
+    known_browsers.remember(request, response, user.get_username())
+    return response
+
+
+def _account(invitation: ColleagueInvitation) -> User:
+    """Return the account that is to be made, to compare the password with."""
+    email = invitation.email
+    return User(username=email, email=email, first_name=invitation.name)
+
+
+def _form(
+    request: HttpRequest,
+    invitation: ColleagueInvitation,
+    secret: str,
+    form: SetPasswordForm[User],
+) -> HttpResponse:
+    return _render(request, invitation=invitation, secret=secret, form=form)
+
+
+def _refused(request: HttpRequest, counted: bool = True) -> HttpResponse:
+    """Count a wrong link; return the same page for an unknown, used, expired or revoked one."""
+    try:
+        if counted:
+            token_throttle.record_wrong_token(request.META.get("REMOTE_ADDR") or None)
+    except token_throttle.Throttled as error:
+        response = _closed(request, 429, str(error))
+        response["Retry-After"] = str(error.wait)
+        return response
+    return _closed(request, 410, str(actions.InvitationOver()))
+
+
+def _closed(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
+    return _render(request, status, sentence=sentence)
+
+
+def _render(request: HttpRequest, status: int = 200, **context: object) -> HttpResponse:
+    shared = admin.site.each_context(request)
+    return render(request, TEMPLATE, shared | context, status=status)

@@ -1,0 +1,88 @@
+"""The pages of administrators who invite a colleague."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+from django.views.decorators.cache import never_cache
+
+from organizations.access import Actor
+from organizations.admin.base import caller_of
+from organizations.colleagues import actions, mail
+from organizations.colleagues.forms import ColleagueForm
+from organizations.models import ColleagueInvitation
+
+TITLE = _("Invite a colleague")
+NOT_OPEN = _("This invitation is not open any more.")
+
+
+def _administrator(request: HttpRequest) -> Actor:
+    caller = caller_of(request)
+    if not caller.is_superuser:
+        raise PermissionDenied
+    return caller.actor
+
+
+@never_cache
+def colleagues_view(request: HttpRequest) -> HttpResponse:
+    """GET: the form and the open invitations. POST: invite; the answer shows the link once."""
+    actor = _administrator(request)
+    if request.method not in ("GET", "HEAD", "POST"):
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    form = ColleagueForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _made(request, *actions.invite(form.colleague, actor))
+        except actions.MailTaken as error:
+            form.add_error("email", str(error))
+        except actions.TooManyInvitations as error:
+            form.add_error(None, str(error))
+    invitations = ColleagueInvitation.objects.select_related("invited_by")
+    context = {"form": form, "invitations": invitations, "mails": mail.is_configured()}
+    return _page(request, "organizations/colleagues/page.html", context)
+
+
+@never_cache
+def again_view(request: HttpRequest, colleague_id: int) -> HttpResponse:
+    """POST: make a new link for an invitation; the one before is void."""
+    actor = _administrator(request)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    try:
+        return _made(request, *actions.invite_again(colleague_id, actor))
+    except ColleagueInvitation.DoesNotExist:
+        messages.error(request, gettext(NOT_OPEN))
+    except actions.TooManyInvitations as error:
+        messages.error(request, str(error))
+    return redirect("colleagues")
+
+
+def revoke_view(request: HttpRequest, colleague_id: int) -> HttpResponse:
+    """POST: end an invitation."""
+    actor = _administrator(request)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    actions.revoke(colleague_id, actor)
+    messages.success(request, gettext("The invitation was revoked."))
+    return redirect("colleagues")
+
+
+def _made(request: HttpRequest, invitation: ColleagueInvitation, secret: str) -> HttpResponse:
+    """Show the link of a new invitation, and mail it if mails can be sent."""
+    mailed = mail.send(invitation, secret) if mail.is_configured() else None
+    url = f"{request.build_absolute_uri(reverse('invitation'))}#{secret}"
+    context = {"invitation": invitation, "url": url, "mailed": mailed}
+    return _page(request, "organizations/colleagues/made.html", context)
+
+
+def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> TemplateResponse:
+    shared = {**admin.site.each_context(request), "title": gettext(TITLE)}
+    return TemplateResponse(request, template, shared | context)
