@@ -6,6 +6,7 @@ import { showTimes } from "./times.js";
 // A burst of messages costs one request in so many milliseconds.
 const GATHER = 150;
 const PAUSE = 1_000;
+const DEADLINE = 20_000;
 const STOPS = "a, button, summary";
 
 export class Refresher {
@@ -32,7 +33,8 @@ export class Refresher {
     this.again = this.changed = false;
     const start = Date.now();
     try {
-      const answer = await fetch(location.href, { redirect: "error" });
+      const signal = AbortSignal.timeout(DEADLINE);
+      const answer = await fetch(location.href, { redirect: "error", signal });
       if (answer.ok) this.take(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
       // The socket already reports that the server is unreachable.

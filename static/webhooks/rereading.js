@@ -9,8 +9,10 @@ const SHORTEST = 2_000;
 const LONGEST = 30_000;
 // A try takes a moment, too.
 const AFTER_A_TRY = 500;
-// A page takes at most about a tenth of the server's time, however busy its webhooks are.
+// A page takes a tenth of the server's time, however busy its webhooks are; but where the server is
+// slow, what the page shows may not be much older.
 const REST = 10;
+const LONGEST_REST = 10_000;
 
 export class Rereading {
   constructor(root) {
@@ -36,7 +38,7 @@ export class Rereading {
   }
 
   wasRead(changed, milliseconds) {
-    this.least = Math.max(SHORTEST, milliseconds * REST);
+    this.least = Math.min(Math.max(SHORTEST, milliseconds * REST), LONGEST_REST);
     this.pause = changed ? SHORTEST : Math.min(this.pause * 2, LONGEST);
     this.wait();
   }

@@ -38,7 +38,7 @@ def test_slash_finds_an_organization_whose_state_the_title_tells(
     number = link(application, organization)
     expect(page).to_have_title("Connected – Farmácia Única")
     application.simulator.unlink(number=number)
-    expect(page).to_have_title("Action needed – Farmácia Única")
+    expect(page).to_have_title("Needs action – Farmácia Única")
     known = re.match(r"\((\d+)\) ", before)
     count = (int(known[1]) if known else 0) + 1
     for other in (fleet, listed):

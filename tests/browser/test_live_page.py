@@ -14,9 +14,8 @@ def test_reconnect_scan_disconnect_and_reconnect_again(
 ) -> None:
     page = visitor.page
     page.goto(f"{application.url}admin/")
-    page.locator("#content .model-organization").get_by_role("link", name="Organizations").click()
-    page.get_by_role("link", name="Organization of test_reconnect_scan_disconnect").click()
-    page.get_by_role("link", name="Connection", exact=True).click()
+    page.get_by_role("searchbox").first.fill("organization of test_reconnect_scan_disconnect")
+    page.keyboard.press("Enter")
     expect(status(page)).to_contain_text("has not been connected yet")
 
     press(page, "Reconnect")
