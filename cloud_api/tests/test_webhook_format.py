@@ -27,6 +27,9 @@ from webhooks.formats import FORMATS, TEST_TYPE
 from webhooks.models import Endpoint
 from webhooks.refusals import NotVerified, TooManyVerifications
 
+# A request that waits for another server lends its database connection.
+pytestmark = pytest.mark.django_db
+
 CLOUD = FORMATS["cloud"]
 VERIFY_TOKEN = "a token & more"
 
