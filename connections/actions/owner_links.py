@@ -6,7 +6,6 @@ request made with one, with a label of its own.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from contextlib import suppress
 from datetime import timedelta
@@ -34,15 +33,11 @@ from connections.refusals import (
 )
 from organizations.access import Actor
 from organizations.audit import Action, log_audit
+from organizations.secret_links import hash_secret
 
 SECRET_BYTES = 20
 MAX_LIFETIME = timedelta(days=3)
 """The longest time that an unused link may be valid."""
-
-
-def hash_secret(secret: str) -> str:
-    """Return the hash to store of a secret. It is too long to guess, so a fast hash is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def owner_actor(link: OwnerLink, address: str | None = None) -> Actor:

@@ -7,8 +7,9 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from connections.actions.owner_links import MAX_LIFETIME, hash_secret
+from connections.actions.owner_links import MAX_LIFETIME
 from connections.models import OwnerLink
+from organizations.secret_links import hash_secret
 
 # How long the link's browser sees the outcome after its end.
 OUTCOME_SHOWN_FOR = timedelta(hours=1)

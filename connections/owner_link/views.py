@@ -1,9 +1,7 @@
 """The owner's page, behind a link for the phone's owner: one address, no login.
 
-The secret is in the link's fragment ("#"), which browsers do not send: it is in no log, no Referer
-and no preview of a chat program. The page's script submits it in a form and removes it from the
-address; without scripts, people paste the link into that form. Then a cookie authenticates the
-browser. `actions` decides what a link allows.
+See organizations/secret_links.py. After the link was submitted, a cookie authenticates the browser.
+`actions` decides what a link allows.
 """
 
 from __future__ import annotations
@@ -31,12 +29,13 @@ from organizations.phone_numbers import (
     parse_phone_number,
     spellings,
 )
+from organizations.secret_links import keep_private, secret_of
 
 # One for the page and one for its socket, which has another path; both have the same value.
 COOKIES = {"owner_link": "/link/", "owner_link_socket": "/ws/link/"}
 BROWSER_BYTES = 20
-# The longest pasted link and the longest typed number that are read.
-LINK_LENGTH, NUMBER_LENGTH = 500, 32
+# The longest typed number that is read.
+NUMBER_LENGTH = 32
 
 NO_NUMBER = _("Write the whole number with + and the country code, like +55 11 98765-4321.")
 
@@ -51,10 +50,7 @@ def owner_view(request: HttpRequest) -> HttpResponse:
         response = _page_or_form(request)
     else:
         response = HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    response["X-Robots-Tag"] = "noindex, nofollow"
-    # Not "no-referrer": browsers would then send our own forms with a null origin, and they would
-    # be rejected as another site's. The address has no secret, and other hosts get no Referer.
-    response["Referrer-Policy"] = "same-origin"
+    keep_private(response)
     return response
 
 
@@ -69,8 +65,8 @@ def _page_or_form(request: HttpRequest) -> HttpResponse:
 
 def _open(request: HttpRequest) -> HttpResponse:
     """Give the browser the cookie of its link. Starts nothing: programs open links, too."""
-    pasted = request.POST["link"][:LINK_LENGTH].strip()
-    link = links.find_by_secret(pasted.rpartition("#")[2])
+    secret = secret_of(request.POST["link"])
+    link = links.find_by_secret(secret)
     address = _address(request)
     if link is None:
         try:
@@ -82,7 +78,7 @@ def _open(request: HttpRequest) -> HttpResponse:
     opened = links.find_by_cookie(_cookie(request))
     if opened is not None and opened.pk == link.pk:
         return redirect("owner")
-    cookie = f"{pasted.rpartition('#')[2]}{links.SEPARATOR}{secrets.token_hex(BROWSER_BYTES)}"
+    cookie = f"{secret}{links.SEPARATOR}{secrets.token_hex(BROWSER_BYTES)}"
     if links.find_by_cookie(cookie) is None:
         return _gone(request)
     actions.open_owner_link(link, address)

@@ -1,8 +1,6 @@
 """The page behind an invitation's link: a colleague without an account chooses a password.
 
-The secret is in the link's fragment ("#"), which browsers do not send: it is in no log, no Referer
-and no preview of a chat program. The page's script submits it in a form and removes it from the
-address; without scripts, people paste the link into that form.
+See organizations/secret_links.py.
 """
 
 from __future__ import annotations
@@ -20,8 +18,8 @@ from organizations import token_throttle
 from organizations.colleagues import actions
 from organizations.login import known_browsers
 from organizations.models import ColleagueInvitation
+from organizations.secret_links import LINK_LENGTH, keep_private, secret_of
 
-LINK_LENGTH = 500
 TEMPLATE = "organizations/colleagues/accept.html"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -36,14 +34,12 @@ def accept_view(request: HttpRequest) -> HttpResponse:
         response = _render(request)
     else:
         response = HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    response["X-Robots-Tag"] = "noindex, nofollow"
-    # Browsers would send our own forms with a null origin under "no-referrer".
-    response["Referrer-Policy"] = "same-origin"
+    keep_private(response)
     return response
 
 
 def _open(request: HttpRequest) -> HttpResponse:
-    secret = request.POST["link"][:LINK_LENGTH].strip().rpartition("#")[2]
+    secret = secret_of(request.POST["link"])
     invitation = actions.find(secret)
     if invitation is None:
         return _refused(request)

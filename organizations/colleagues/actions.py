@@ -6,7 +6,6 @@ again, under a lock.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from organizations.models import (
     Membership,
     Organization,
 )
+from organizations.secret_links import hash_secret
 
 LIFETIME = timedelta(days=3)
 RATE_WINDOW = timedelta(days=1)
@@ -80,11 +80,6 @@ class Colleague:
     role: ColleagueInvitation.Role
     all_organizations: bool = False
     organizations: Collection[Organization] = ()
-
-
-def hash_secret(secret: str) -> str:
-    """Return the hash to store of a secret. It is too long to guess, so a fast hash is enough."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def find(secret: str) -> ColleagueInvitation | None:

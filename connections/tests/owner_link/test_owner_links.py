@@ -12,7 +12,6 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from connections import actions
-from connections.actions.owner_links import hash_secret
 from connections.lifecycle import Observation
 from connections.models import Connection, Method, OwnerLink
 from connections.owner_link import links
@@ -20,6 +19,7 @@ from connections.owner_link.screen import screen
 from connections.tests.support.fake_worker import NUMBER, FakeWorker, overdue
 from organizations.access import Actor
 from organizations.models import AuditEntry, Membership
+from organizations.secret_links import hash_secret
 
 State = OwnerLink.State
 HERE = "192.0.2.9"
