@@ -39,7 +39,7 @@ def make_owner_links(
     Each is a transaction of its own: a refusal of one leaves the others alone.
     """
     chosen = set(ids)
-    organizations = caller.organizations.select_related("connection").order_by("name", "pk")
+    organizations = caller.organizations.select_related("connection")
     # Filtered here and not by pk__in: a database limits the number of parameters.
     return [_make(caller, row, lifetime) for row in organizations if row.pk in chosen]
 

@@ -117,8 +117,7 @@ class QueuePages(ConnectionPage):
 def _queued(caller: Caller, ids: list[int]) -> list[Organization]:
     """Return the organizations of the queue that this caller operates, by name."""
     chosen = set(ids)
-    visible = caller.organizations.order_by("name", "pk")
-    rows = [row for row in visible if row.pk in chosen]
+    rows = [row for row in caller.organizations if row.pk in chosen]
     operable = operable_ids(caller, rows)
     return [row for row in rows if row.pk in operable]
 

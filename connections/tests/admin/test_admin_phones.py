@@ -137,7 +137,7 @@ def test_links_are_refused_one_by_one(client: Client, alice: User, hand: FakeWor
 def test_queue_shows_one_code_after_the_other(
     client: Client, alice: User, hand: FakeWorker
 ) -> None:
-    rows = unlinked(alice, "Alpha", "Beta", "Gamma", "Omega")
+    rows = unlinked(alice, "Álamo", "Beta", "Gamma", "Omega")
     first, up, third, last = rows
     columns = {"desired": Desired.CONNECTED, "state": State.CONNECTED, "worker": hand.worker}
     Connection.objects.filter(pk=up.pk).update(**columns)
