@@ -45,9 +45,8 @@ TRY_AGAIN = _("They can try again with the same link.")
 MAKE_NEW = _("Make a new link.")
 
 
-def newest_as_json(status: ConnectionStatus) -> dict[str, Any] | None:
+def as_json(newest: OwnerLink | None, status: ConnectionStatus) -> dict[str, Any] | None:
     """Return the newest link of a connection, ready for JSON; None if none was made lately."""
-    newest = newest_link(status)
     if newest is None:
         return None
     state = newest.state
@@ -72,10 +71,9 @@ def newest_link(status: ConnectionStatus) -> OwnerLink | None:
     return links.first()
 
 
-def linking_now(status: ConnectionStatus) -> str:
+def linking_now(newest: OwnerLink | None, status: ConnectionStatus) -> str:
     """Return what the phone's owner sees at this moment; "" if they are not linking."""
-    newest = newest_link(status) if status.is_pairing else None
-    if newest is None or newest.state != LinkState.IN_USE:
+    if newest is None or not status.is_pairing or newest.state != LinkState.IN_USE:
         return ""
     return _progress(status)
 

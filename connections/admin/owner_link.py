@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from connections import actions
 from connections.admin.operable import operable_connection
 from connections.models import Connection
-from connections.owner_link_texts import newest_as_json
+from connections.owner_link_texts import as_json, newest_link
 from connections.owner_urls import url_of
 from connections.refusals import RequestRefused
 from connections.status import read_status
@@ -51,7 +51,8 @@ def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
 
 
 def _newest(connection: Connection) -> dict[str, Any] | None:
-    return newest_as_json(read_status(connection.pk))
+    status = read_status(connection.pk)
+    return as_json(newest_link(status), status)
 
 
 def revoke_view(request: HttpRequest, organization_id: int) -> HttpResponse:

@@ -99,6 +99,8 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
     connection = status.connection
     panel = panel_of(status, may_operate)
     refused = refused_since()
+    linkable = may_operate or status.is_pairing
+    newest_link = owner_link_texts.newest_link(status) if linkable else None
     return {
         "type": "snapshot",
         "now": timezone.now().isoformat(),
@@ -123,8 +125,8 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "pairing": _pairing(status) if may_operate else None,
         "phoneCode": _phone_code(status) if may_operate else None,
         "otherSpelling": _other_spelling(status) if may_operate else None,
-        "ownerLink": owner_link_texts.newest_as_json(status) if may_operate else None,
-        "ownerLinking": owner_link_texts.linking_now(status),
+        "ownerLink": owner_link_texts.as_json(newest_link, status) if may_operate else None,
+        "ownerLinking": owner_link_texts.linking_now(newest_link, status),
         "selfTest": self_test_texts.newest_as_json(connection),
         **timeline.history_as_json(status),
     }

@@ -13,8 +13,6 @@ const AT_REST = new Set(["connected", "disconnected"]);
 const notes = document.querySelector("[data-list]");
 const banner = notes.querySelector("[data-banner]");
 const lines = new Map();
-// Those that need action, also those that the list does not show.
-const needing = new Set();
 for (const pill of document.querySelectorAll("#result_list [data-organization]")) {
   lines.set(Number(pill.dataset.organization), pill.closest("tr"));
 }
@@ -38,7 +36,6 @@ function all({ now, refusedSince, connections }) {
   outages.refusedSince = refusedSince;
   summaries.clear();
   const listed = new Set();
-  needing.clear();
   for (const row of connections) {
     listed.add(row.organization);
     one(row);
@@ -47,8 +44,6 @@ function all({ now, refusedSince, connections }) {
 }
 
 function one(row) {
-  if (row.section === "action_needed") needing.add(row.organization);
-  else needing.delete(row.organization);
   summaries.set(row.organization, row);
   const line = lines.get(row.organization);
   if (!line) return;
@@ -64,7 +59,6 @@ function one(row) {
 }
 
 function remove(organization) {
-  needing.delete(organization);
   summaries.delete(organization);
   const line = lines.get(organization);
   if (line) mark(line, notes.dataset.gone);
@@ -119,7 +113,7 @@ new ListSocket(address, {
     if (message.type === "connections") all(message);
     else if (message.type === "connection") one(message.connection);
     else remove(message.organization);
-    showCount(needing.size);
+    showCount([...summaries.values()].filter((row) => row.section === "action_needed").length);
     outages.show(summaries.values());
   },
   dropped: () => warn(banner.dataset.dropped),
