@@ -6,7 +6,7 @@ Pages of other apps are known by the names of their routes: this app does not im
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -15,11 +15,15 @@ from django.utils.translation import gettext_lazy as lazy
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the menu. One of the admin site's lists is shown to those who may see it."""
+    """A page of the menu. One of the admin site's lists is shown to those who may see it.
+
+    `below`: the routes of pages below it that have other addresses.
+    """
 
     title: Promise | str
     route: str
     current: bool = False
+    below: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -68,7 +72,7 @@ ENTRIES = (
             Page(lazy("Members"), "admin:organizations_membership_changelist"),
             Page(lazy("Invitations"), "admin:organizations_invitation_changelist"),
             Page(lazy("API tokens"), "admin:organizations_apitoken_changelist"),
-            Page(lazy("Users"), "admin:auth_user_changelist"),
+            Page(lazy("Users"), "admin:auth_user_changelist", below=("colleagues",)),
         ),
     ),
     Entry(
@@ -99,13 +103,19 @@ def entries(path: str, lists: Collection[str]) -> list[Entry]:
         if (pages := [page for page in entry.pages if _visible(page, lists)])
     ]
     # The page that is open, or that is above it: the one with the longest address.
-    urls = [page.url for _entry, pages in shown for page in pages if path.startswith(page.url)]
-    open_url = max(urls, key=len, default="")
+    pages_above = {
+        url: page.url
+        for _entry, pages in shown
+        for page in pages
+        for url in (page.url, *map(reverse, page.below))
+        if path.startswith(url)
+    }
+    open_url = pages_above.get(max(pages_above, key=len, default=""), "")
     if path == reverse("admin:index"):
         open_url = reverse("fleet")
     found = []
     for entry, pages in shown:
-        marked = tuple(Page(page.title, page.route, page.url == open_url) for page in pages)
+        marked = tuple(replace(page, current=page.url == open_url) for page in pages)
         current = any(page.current for page in marked)
         found.append(Entry(entry.title, marked, entry.for_administrators, current))
     return found

@@ -3,6 +3,7 @@
 import re
 
 from django.contrib.auth.models import User
+from django.urls import reverse
 
 from organizations.access import Role
 from organizations.models import Membership, Organization
@@ -46,6 +47,15 @@ def test_pages_of_an_entry_are_tabs_above_them(
     assert titles(page, "Connections") == []
     assert titles(page, "Pages of this organization") == [
         *("Connection", "Messages", "Webhooks", "Settings*")
+    ]
+
+
+def test_page_with_an_address_of_its_own_is_below_its_list(admin_user: User) -> None:
+    page = shown(admin_user, reverse("colleagues"))
+    assert titles(page, "Menu")[3] == "People and tokens*"
+    crumbs = re.search(r'<div class="breadcrumbs">(.*?)</div>', page, re.DOTALL)
+    assert crumbs and re.findall(r"<a [^>]*>([^<]+)</a>", crumbs[1]) == [
+        *("People and tokens", "Users")
     ]
 
 
