@@ -60,11 +60,12 @@ def save(chunks: Iterable[bytes], limit: int) -> StoredFile:
             head = head or chunk[:HEAD_BYTES]
             pending += chunk
             while len(pending) > CHUNK_BYTES:
-                encrypted.write(_line(place, False, pending[:CHUNK_BYTES]))
+                with _translated_failures():
+                    encrypted.write(_line(place, False, pending[:CHUNK_BYTES]))
                 pending, place = pending[CHUNK_BYTES:], place + 1
-        encrypted.write(_line(place, True, pending))
-        encrypted.seek(0)
         with _translated_failures():
+            encrypted.write(_line(place, True, pending))
+            encrypted.seek(0)
             name = storage().save(_new_name(), File(encrypted))
     return StoredFile(name, size, digest.hexdigest(), head)
 
@@ -84,11 +85,6 @@ def read(name: str) -> Iterator[bytes]:
             yield plain[HEADER.size :]
         if not last:
             raise Undecryptable("a stored file is incomplete")
-
-
-def read_all(name: str) -> bytes:
-    """Return the content of a stored file. Raises what `read` raises."""
-    return b"".join(read(name))
 
 
 def delete(name: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from connections.actions import Fence
 from connections.worker.message_port import (
@@ -46,17 +47,17 @@ class Messages:
     def record_interrupted(self, message: Interrupted, whatsapp_id: str | None) -> None:
         outcomes.record_interrupted(message, whatsapp_id)
 
-    def read_media(self, name: str) -> bytes | None:
-        try:
-            return media_files.read_all(name)
-        except FileNotFoundError:
-            return None
+    def read_media(self, name: str) -> Iterator[bytes]:
+        return media_files.read(name)
 
     def media_to_fetch(self, connection_ids: Collection[int], limit: int) -> list[MediaFetch]:
         return media_actions.to_fetch(connection_ids, limit)
 
-    def record_media(self, media: MediaFetch, data: bytes, error: str) -> None:
-        media_actions.record_fetched(media, data, error)
+    def record_media(self, media: MediaFetch, path: Path) -> None:
+        media_actions.record_fetched(media, path)
+
+    def record_media_failure(self, media: MediaFetch, error: str) -> None:
+        media_actions.record_failure(media, error)
 
     def pending_marks(self, connection_ids: Collection[int]) -> list[ReadMark]:
         return signals.pending_marks(connection_ids)

@@ -75,7 +75,7 @@ def test_address_of_a_file_is_good_with_and_without_the_token(graph: Graph) -> N
     path = urlsplit(graph("get", media_id).json()["url"]).path
     for client in (graph.client, Client()):
         response = client.get(path)
-        assert (response.status_code, response.content) == (200, PNG)
+        assert (response.status_code, response.getvalue()) == (200, PNG)
         assert response["Content-Type"] == "image/png"
 
 
@@ -198,20 +198,22 @@ def test_file_of_another_tenant_is_an_unknown_one(
 
 @pytest.mark.django_db(transaction=True)
 def test_file_that_is_being_fetched_is_waited_for(
-    graph: Graph, monkeypatch: pytest.MonkeyPatch
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(long_poll, "RECHECK_SECONDS", 0.1)
+    fetched = tmp_path / "fetched"
+    fetched.write_bytes(PNG)
     answers = []
     for signed in (False, True):
         media = pending(graph.organization)
         fetch = MediaFetch(media.pk, graph.organization.pk, "x", 10_000)
-        timer = threading.Timer(0.2, actions.record_fetched, (fetch, PNG, ""))
+        timer = threading.Timer(0.2, actions.record_fetched, (fetch, fetched))
         timer.start()
         path = file_addresses.path_of(media.public_id)
         answers.append(Client().get(path) if signed else graph("get", media.public_id))
         timer.join()
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert (answers[0].json()["mime_type"], answers[1].content) == ("image/png", PNG)
+    assert (answers[0].json()["mime_type"], answers[1].getvalue()) == ("image/png", PNG)
 
 
 def test_file_that_is_not_fetched_in_time_or_at_all_gets_131052(

@@ -6,9 +6,10 @@ blocking and use the database. What is stored a second time changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from connections.actions import Fence
@@ -133,14 +134,17 @@ class MessagePort(Protocol):
         None: the table cannot be read, or its device is gone.
         """
 
-    def read_media(self, name: str) -> bytes | None:
-        """Return the content of a file in the storage, None when it is gone."""
+    def read_media(self, name: str) -> Iterator[bytes]:
+        """Yield the content of a file in the storage. Raises FileNotFoundError."""
 
     def media_to_fetch(self, connection_ids: Collection[int], limit: int) -> list[MediaFetch]:
         """Return media that is due, at most one for each of these connections."""
 
-    def record_media(self, media: MediaFetch, data: bytes, error: str) -> None:
-        """Store fetched media, or why it was not fetched: "gone", "too_large" or another."""
+    def record_media(self, media: MediaFetch, path: Path) -> None:
+        """Store media that was fetched into a file."""
+
+    def record_media_failure(self, media: MediaFetch, error: str) -> None:
+        """Store why media was not fetched: "gone", "too_large" or another."""
 
     def pending_marks(self, connection_ids: Collection[int]) -> list[ReadMark]:
         """Return the read marks that WhatsApp was not told of yet."""

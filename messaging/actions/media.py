@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.files import File
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
@@ -98,13 +100,13 @@ def to_fetch(connection_ids: Collection[int], limit: int) -> list[MediaFetch]:
     ]
 
 
-def record_fetched(fetch: MediaFetch, data: bytes, error: str) -> None:
-    """Store media that was fetched, or why it was not, with its event."""
-    if error:
-        return _record_failure(fetch, error)
-    if len(data) > max_bytes():
-        return _record_failure(fetch, "too_large")
-    file = media_files.save([data], max_bytes())
+def record_fetched(fetch: MediaFetch, path: Path) -> None:
+    """Store media that was fetched into a file, with its event."""
+    try:
+        with path.open("rb") as content:
+            file = media_files.save(File(content).chunks(), max_bytes())
+    except media_files.TooLarge:
+        return record_failure(fetch, "too_large")
     try:
         kept = _keep(fetch, file)
     except BaseException:
@@ -131,8 +133,8 @@ def _keep(fetch: MediaFetch, file: StoredFile) -> bool:
 
 
 @transaction.atomic
-def _record_failure(fetch: MediaFetch, error: str) -> None:
-    """Try again later, or give up."""
+def record_failure(fetch: MediaFetch, error: str) -> None:
+    """Try again later to fetch media, or give up, with an event."""
     media = _lock_pending(fetch)
     if media is None:
         return

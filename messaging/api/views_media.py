@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
@@ -95,7 +96,7 @@ class MediaFileView(CallerView):
     """`/organizations/{id}/media/{media}/file`: its content, for a token."""
 
     @schema.read_media_file
-    def get(self, request: Request, organization_id: int, media_id: str) -> HttpResponse:
+    def get(self, request: Request, organization_id: int, media_id: str) -> StreamingHttpResponse:
         media = _find(self, organization_id, media_id)
         if media.state != Media.State.READY:
             raise Refused(http_status.HTTP_409_CONFLICT, "media_not_ready", gettext(NOT_STORED))
@@ -103,7 +104,7 @@ class MediaFileView(CallerView):
 
 
 @require_safe
-def signed_file(request: HttpRequest, signed: str) -> HttpResponse:
+def signed_file(request: HttpRequest, signed: str) -> HttpResponse | StreamingHttpResponse:
     """Return the content of a file to whoever has its address, which is valid for minutes.
 
     A file that is being fetched is waited for: a webhook names its address before that.
@@ -145,14 +146,19 @@ def _with_url(request: Request, media: Media, readable: bool) -> dict[str, Any]:
     return {"success": True, **media_json(media), "url": url}
 
 
-def _file_response(media: Media) -> HttpResponse:
+def _file_response(media: Media) -> StreamingHttpResponse:
     """Return a file's content. Only pictures, films and sounds are shown by a browser."""
     shown = media.mime_type in INLINE
+    chunks = media_files.read(media.stored_as)
     try:
-        content = media_files.read_all(media.stored_as)
+        # What cannot be read at all has no response that began well.
+        first = next(chunks)
     except FileNotFoundError as error:
         raise Http404 from error
-    response = HttpResponse(content, content_type=media.mime_type if shown else UNKNOWN)
+    response = StreamingHttpResponse(
+        itertools.chain((first,), chunks), content_type=media.mime_type if shown else UNKNOWN
+    )
+    response["Content-Length"] = str(media.size)
     disposition = content_disposition_header(not shown, media.filename or media.public_id)
     response["Content-Disposition"] = disposition or "attachment"
     response["X-Content-Type-Options"] = "nosniff"

@@ -39,8 +39,10 @@ class Downloads:
         path = await context.to_thread(new_file, "incoming")
         try:
             done = await client.download(media.source, str(path), media.limit, DOWNLOAD_SECONDS)
-            data = await context.to_thread(path.read_bytes) if not done.error else b""
-            await context.db(context.port.record_media, media, data, done.error)
+            if done.error:
+                await context.db(context.port.record_media_failure, media, done.error)
+            else:
+                await context.db(context.port.record_media, media, path)
         except Exception:
             # It is due again later.
             logger.exception(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,9 @@ async def plain_file(context: TrafficContext, outgoing: Outgoing) -> AsyncIterat
     if not outgoing.media:
         yield outgoing.content
         return
-    data = await context.to_thread(context.port.read_media, outgoing.media)
-    if data is None:
-        raise MediaGone
-    path = await context.to_thread(_write, data)
+    path = await context.to_thread(new_file, "outgoing")
     try:
+        await context.to_thread(_write, path, context.port.read_media(outgoing.media))
         kind = outgoing.content["type"]
         yield {**outgoing.content, kind: {**outgoing.content[kind], "path": str(path)}}
     finally:
@@ -48,7 +46,9 @@ def new_file(folder: str) -> Path:
     return Path(name)
 
 
-def _write(data: bytes) -> Path:
-    path = new_file("outgoing")
-    path.write_bytes(data)
-    return path
+def _write(path: Path, chunks: Iterator[bytes]) -> None:
+    with path.open("wb") as file:
+        try:
+            file.writelines(chunks)
+        except FileNotFoundError as error:
+            raise MediaGone from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from messaging import limits, media_files
@@ -99,11 +101,13 @@ def test_files_of_the_person_are_deleted_and_shared_ones_stay(
     assert media_files.storage().exists(shared.stored_as)
 
 
-def test_file_that_is_being_fetched_is_not_kept(linked: Linked) -> None:
+def test_file_that_is_being_fetched_is_not_kept(linked: Linked, tmp_path: Path) -> None:
     linked.store(message(ANA, type="image", image={"size": 3}, media="c291cmNl"))
     [fetch] = media_actions.to_fetch([linked.pk], 5)
     erase(linked)
-    media_actions.record_fetched(fetch, b"abc", "")
+    fetched = tmp_path / "fetched"
+    fetched.write_bytes(b"abc")
+    media_actions.record_fetched(fetch, fetched)
     assert not Media.objects.exists()
     assert linked.events("media.ready") == []
 

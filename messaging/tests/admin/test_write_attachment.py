@@ -14,7 +14,7 @@ from django.utils import timezone
 from PIL import Image
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from messaging.media_files import read_all
+from messaging.media_files import read
 from messaging.models import Media, Message, MessagingSettings
 from organizations.models import Organization
 from organizations.tests.support.adminpages import browser
@@ -85,7 +85,7 @@ def test_file_is_queued_as_what_it_is(
     message = Message.objects.get()
     assert (message.type, message.content[kind]) == (kind, body)
     assert message.media is not None
-    assert read_all(message.media.stored_as) == content
+    assert b"".join(read(message.media.stored_as)) == content
 
 
 @pytest.mark.parametrize(

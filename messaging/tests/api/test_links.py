@@ -93,7 +93,7 @@ def test_file_is_fetched_and_stored_like_an_upload(api: MessageApi, files: FileS
     message, media = Message.objects.get(), Media.objects.get()
     assert message.media == media and message.content == {"image": {}, "context": None}
     assert (media.state, media.mime_type, media.size) == ("ready", "image/png", len(PNG))
-    assert (media.filename, media_files.read_all(media.stored_as)) == ("menu.png", PNG)
+    assert (media.filename, b"".join(media_files.read(media.stored_as))) == ("menu.png", PNG)
     [asked] = files.asked
     assert {"authorization", "cookie", "referer"}.isdisjoint(asked)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def test_file_is_stored_encrypted_for_its_user_only(api: MessageApi, media_dir: 
     assert b"PNG" not in path.read_bytes()
     assert path.read_bytes().startswith(b"secret-key:")
     assert path.stat().st_mode & 0o077 == 0
-    assert media_files.read_all(Media.objects.get().stored_as) == PNG
+    assert b"".join(media_files.read(Media.objects.get().stored_as)) == PNG
 
 
 @pytest.mark.parametrize("size", [1, media_files.CHUNK_BYTES, 3 * media_files.CHUNK_BYTES + 7])
@@ -94,7 +95,7 @@ def test_file_of_any_size_comes_back_whole(api: MessageApi, size: int) -> None:
     content = bytes(range(256)) * (size // 256 + 1)
     content = content[:size]
     assert upload(api, content, "application/octet-stream").status_code == 201
-    assert media_files.read_all(Media.objects.get().stored_as) == content
+    assert b"".join(media_files.read(Media.objects.get().stored_as)) == content
 
 
 @pytest.mark.parametrize(
@@ -207,10 +208,25 @@ def test_file_of_another_organization_is_unknown(
 def test_signed_address_shows_the_file_without_a_token(api: MessageApi) -> None:
     url = upload(api).json()["url"]
     response = Client().get(url)
-    assert (response.status_code, response.content) == (200, PNG)
+    assert (response.status_code, response.getvalue()) == (200, PNG)
+    assert response["Content-Length"] == str(len(PNG))
     assert Client().get(f"{url}x").status_code == 404
     assert Client().get(url.replace("/media/", "/media/x")).status_code == 404
     assert Client().post(url).status_code == 405
+
+
+def test_large_file_is_never_in_memory_as_a_whole(api: MessageApi) -> None:
+    content = b"%PDF-" + bytes(8 * MEGABYTE)
+    url = upload(api, content, "application/pdf").json()["url"]
+    Client().get(url).getvalue()  # Imports what is imported late.
+    tracemalloc.start()
+    try:
+        response = Client().get(url)
+        assert sum(map(len, response)) == len(content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * MEGABYTE
 
 
 def test_signed_address_ends(api: MessageApi, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +272,7 @@ def test_browser_runs_nothing_of_a_file(
         response: Any = Client().get(answer["url"])
     else:
         response = api.raw(f"media/{answer['id']}/file")
-    assert response.content == content
+    assert response.getvalue() == content
     assert response["Content-Type"] == shown_as
     kind = "inline" if shown_as == claimed else "attachment"
     assert response["Content-Disposition"].startswith(kind)
@@ -275,7 +291,7 @@ def test_damaged_file_is_not_served(api: MessageApi, media_dir: Path) -> None:
     for damaged in (lines[:-1], lines[1:], lines[::-1], [*lines, lines[-1]], []):
         path.write_bytes(b"".join(damaged))
         with pytest.raises(Undecryptable):
-            media_files.read_all(name)
+            list(media_files.read(name))
 
 
 # --- Deleting -----------------------------------------------------------------------------------
@@ -328,19 +344,25 @@ def received(organization: Organization) -> Message:
     return message(organization, type="image", media=media)
 
 
+def file_with(folder: Path, content: bytes) -> Path:
+    path = folder / "fetched"
+    path.write_bytes(content)
+    return path
+
+
 def due(organization: Organization) -> list[MediaFetch]:
     return Messages().media_to_fetch([organization.pk], 10)
 
 
 def test_fetched_media_is_stored_with_its_event(
-    organization: Organization, received: Message
+    organization: Organization, received: Message, tmp_path: Path
 ) -> None:
     [fetch] = due(organization)
     assert (fetch.source, fetch.limit) == ("aGk=", 16 * MEGABYTE)
-    Messages().record_media(fetch, PNG, "")
+    Messages().record_media(fetch, file_with(tmp_path, PNG))
     media = Media.objects.get()
     assert (media.state, media.mime_type, media.source) == ("ready", "image/png", None)
-    assert Messages().read_media(media.stored_as) == PNG
+    assert list(Messages().read_media(media.stored_as)) == [PNG]
     event = Event.objects.get()
     assert (event.type, event.subject) == ("media.ready", received.public_id)
     assert event.data == {
@@ -357,7 +379,7 @@ def test_fetched_media_is_stored_with_its_event(
 def test_media_that_cannot_be_had_fails_at_once(
     organization: Organization, received: Message, reason: str
 ) -> None:
-    Messages().record_media(due(organization)[0], b"", reason)
+    Messages().record_media_failure(due(organization)[0], reason)
     assert (Media.objects.get().state, Media.objects.get().reason) == ("failed", reason)
     assert (Event.objects.get().type, Event.objects.get().data["reason"]) == (
         "media.failed",
@@ -370,18 +392,22 @@ def test_other_failure_is_tried_again_and_given_up_at_last(
 ) -> None:
     [fetch] = due(organization)
     for _ in range(actions.MAX_TRIES - 1):
-        Messages().record_media(fetch, b"", "failed")
+        Messages().record_media_failure(fetch, "failed")
         assert due(organization) == [] and not Event.objects.exists()
-    Messages().record_media(fetch, b"", "failed")
+    Messages().record_media_failure(fetch, "failed")
     assert Media.objects.get().state == "failed"
 
 
 def test_media_without_room_is_not_kept_and_its_text_is(
-    organization: Organization, received: Message, media_dir: Path, settings: Settings
+    organization: Organization,
+    received: Message,
+    media_dir: Path,
+    tmp_path: Path,
+    settings: Settings,
 ) -> None:
     settings.MEDIA_TOTAL_MB = 1
     Media.objects.create(organization=organization, state="ready", size=MEGABYTE)
-    Messages().record_media(due(organization)[0], PNG, "")
+    Messages().record_media(due(organization)[0], file_with(tmp_path, PNG))
     received.refresh_from_db()
     assert received.media is not None
     assert (received.media.state, received.media.reason) == ("not_kept", "storage_full")
@@ -403,8 +429,13 @@ def test_media_is_fetched_one_at_a_time_for_each_organization(
     assert len(Messages().media_to_fetch(both, 1)) == 1
 
 
-def test_file_that_is_gone_reads_as_none() -> None:
-    assert Messages().read_media("ab/nothing") is None
+def test_fetched_media_that_is_too_large_fails_at_once(
+    organization: Organization, received: Message, tmp_path: Path, settings: Settings
+) -> None:
+    settings.MEDIA_MAX_MB = 1
+    path = file_with(tmp_path, PNG + bytes(MEGABYTE))
+    Messages().record_media(due(organization)[0], path)
+    assert (Media.objects.get().state, Media.objects.get().reason) == ("failed", "too_large")
 
 
 def test_paths_that_take_files_are_those_of_the_server_limit() -> None:
