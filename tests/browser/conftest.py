@@ -29,7 +29,13 @@ def browser(chromium: Browser) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visitor(browser: Browser, application: Application) -> Iterator[Visitor]:
-    visitor = Visitor(browser, application)
+def width() -> int:
+    """The width of a visitor's window in pixels."""
+    return 1280
+
+
+@pytest.fixture
+def visitor(browser: Browser, application: Application, width: int) -> Iterator[Visitor]:
+    visitor = Visitor(browser, application, width=width)
     yield visitor
     visitor.context.close()

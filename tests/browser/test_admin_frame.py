@@ -6,39 +6,40 @@ import re
 
 from playwright.sync_api import Browser, expect
 
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import BOTH_WIDTHS, Visitor
 from tests.support.application import Application
 from tests.support.linking import link
 
 LIST = "admin/connections/connection/"
 
 
+@BOTH_WIDTHS
 def test_slash_finds_an_organization_whose_state_the_title_tells(
-    visitor: Visitor, application: Application
+    visitor: Visitor, application: Application, width: int
 ) -> None:
-    (organization,) = application.new_organizations("Farmácia Única")
+    (organization,) = application.new_organizations(f"Farmácia Única {width}")
     page = visitor.page
     page.goto(f"{application.url}admin/connections/")
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox", name="Find an organization")).to_be_focused()
-    page.keyboard.type("unica farmacia/")
-    expect(page.get_by_role("searchbox")).to_have_value("unica farmacia/")
+    page.keyboard.type(f"{width} unica farmacia/")
+    expect(page.get_by_role("searchbox")).to_have_value(f"{width} unica farmacia/")
     page.keyboard.press("Backspace")
     page.keyboard.press("Enter")
-    expect(page).to_have_title(re.compile(" – Farmácia Única$"))
+    expect(page).to_have_title(re.compile(f" – Farmácia Única {width}$"))
     expect(page).to_have_url(re.compile(f"/{organization}/change/"))
 
     # Pages that nobody looks at tell it in their titles.
     fleet, listed = visitor.new_page(), visitor.new_page()
     fleet.goto(f"{application.url}admin/")
-    listed.goto(f"{application.url}{LIST}?q=unica")
+    listed.goto(f"{application.url}{LIST}?q=unica+{width}")
     for other in (fleet, listed):
         expect(other.get_by_text("Live", exact=True)).to_be_visible()
     before = fleet.title()
     number = link(application, organization)
-    expect(page).to_have_title("Connected – Farmácia Única")
+    expect(page).to_have_title(f"Connected – Farmácia Única {width}")
     application.simulator.unlink(number=number)
-    expect(page).to_have_title("Needs action – Farmácia Única")
+    expect(page).to_have_title(f"Needs action – Farmácia Única {width}")
     known = re.match(r"\((\d+)\) ", before)
     count = (int(known[1]) if known else 0) + 1
     for other in (fleet, listed):

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.axe import assert_accessible
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import BOTH_WIDTHS, Visitor
 from tests.support.application import Application
 from tests.support.linking import link
 
@@ -22,14 +22,18 @@ def row(page: Page, name: str) -> Locator:
     return page.locator("#result_list tbody tr").filter(has_text=name)
 
 
-def test_bulk_actions_reconnect_and_disconnect(visitor: Visitor, application: Application) -> None:
-    names = [f"Bulk {word}" for word in ("one", "two", "three")]
+@BOTH_WIDTHS
+def test_bulk_actions_reconnect_and_disconnect(
+    visitor: Visitor, application: Application, width: int
+) -> None:
+    bulk = f"Bulk{width}"
+    names = [f"{bulk} {word}" for word in ("one", "two", "three")]
     organizations = application.new_organizations(*names)
     first, second, unlinked = names
     numbers = [link(application, organization) for organization in organizations[:2]]
-    watching = open_list(visitor.new_page(), application, q="Bulk")
+    watching = open_list(visitor.new_page(), application, q=bulk)
     expect(row(watching, first)).to_contain_text("WhatsApp is connected.")
-    connected = open_list(visitor.page, application, q="Bulk", state="connected")
+    connected = open_list(visitor.page, application, q=bulk, state="connected")
     expect(connected.locator("#result_list tbody tr")).to_have_count(2)
 
     for number in numbers:
@@ -39,7 +43,7 @@ def test_bulk_actions_reconnect_and_disconnect(visitor: Visitor, application: Ap
         expect(row(connected, name)).to_contain_text("No longer matches the filter")
     expect(watching.get_by_text("No longer matches the filter")).to_have_count(0)
 
-    page = open_list(visitor.page, application, q="Bulk")
+    page = open_list(visitor.page, application, q=bulk)
     page.locator("#action-toggle").check()
     page.get_by_role("button", name="Reconnect…").click()
     expect(page.get_by_text("Needs the phone: 1")).to_be_visible()
@@ -65,12 +69,13 @@ def test_bulk_actions_reconnect_and_disconnect(visitor: Visitor, application: Ap
     visitor.at_ease()
 
 
+@BOTH_WIDTHS
 def test_phones_are_linked_one_after_the_other_or_by_their_owners(
-    visitor: Visitor, application: Application
+    visitor: Visitor, application: Application, width: int
 ) -> None:
-    names = [f"Queue {word}" for word in ("one", "three", "two")]
+    names = [f"Queue{width} {word}" for word in ("one", "three", "two")]
     application.new_organizations(*names)
-    page = open_list(visitor.page, application, q="Queue")
+    page = open_list(visitor.page, application, q=f"Queue{width}")
     page.locator("#action-toggle").check()
     page.get_by_role("button", name="Reconnect…").click()
     page.get_by_role("button", name="One after the other").click()

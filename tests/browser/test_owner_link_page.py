@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.visitor import WAIT_MILLISECONDS, Visitor, qr_code
+from tests.browser.visitor import BOTH_WIDTHS, WAIT_MILLISECONDS, Visitor, qr_code
 from tests.support.application import Application, until
 
 NUMBER, NUMBER_TEXT = "5511985550188", "+55 11 98555-0188"
@@ -164,10 +164,12 @@ def test_tablet_without_javascript_links_by_scan(
     staff.context.close()
 
 
+@BOTH_WIDTHS
 def test_wrong_phone_cancels_and_tries_again_under_the_same_link(
-    browser: Browser, application: Application
+    browser: Browser, application: Application, width: int
 ) -> None:
-    (organization,), staff = application.new_organizations("Padaria"), Visitor(browser, application)
+    (organization,) = application.new_organizations(f"Padaria {width}")
+    staff = Visitor(browser, application, width=width)
     path = f"/api/v1/organizations/{organization}"
     application.request("PATCH", path, body={"expectedNumber": f"+{RIGHT}"})
     phone = Phone(browser, width=390, has_touch=True, is_mobile=True)
@@ -195,6 +197,9 @@ def test_wrong_phone_cancels_and_tries_again_under_the_same_link(
     )
     assert not [end for end in (RIGHT[-4:], WRONG[-4:]) if end in page.content()]
     phone.at_ease()
+    # The test of the other width links this number.
+    application.api("DELETE", organization, "disconnect")
+    application.wait_for_state(organization, "disconnected")
     for each in (phone.context, staff.context):
         each.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
@@ -29,6 +30,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 WAIT_MILLISECONDS = 20_000
+# Roads that people take on both: the fixture `width` is 1280 for all other tests.
+BOTH_WIDTHS = pytest.mark.parametrize("width", [1280, 390])
 # Cookies of the login at each product, by its token: the next visitor needs no login.
 _sessions: dict[str, StorageState] = {}
 
