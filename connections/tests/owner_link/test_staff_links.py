@@ -1,0 +1,72 @@
+"""Staff make and revoke links for the owner of a phone."""
+
+from __future__ import annotations
+
+import re
+
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from connections.models import Connection, OwnerLink
+from connections.tests.support.owner_pages import (
+    LINK,
+    TESTS,
+    make,
+    phone,
+    staff,
+)
+from organizations.actions import set_active
+
+
+def test_only_operators_make_and_revoke_links(
+    connection: Connection, alice: User, bob: User, charlie: User
+) -> None:
+    for name in ("owner_link", "owner_link_revoke"):
+        address = reverse(name, args=[connection.pk])
+        answers = {user.username: staff(user).post(address).status_code for user in (bob, charlie)}
+        assert answers == {"bob": 403, "charlie": 404}
+        assert Client().post(address)["Location"].startswith("/admin/login/")
+        assert not OwnerLink.objects.exists()
+    told = make(staff(alice), connection).json()
+    assert re.fullmatch(r"http://testserver/link/#[0-9a-f]{40}", told["url"])
+    assert (told["link"]["state"], told["link"]["by"]) == ("new", "alice")
+    assert (
+        staff(alice).get(reverse("owner_link", args=[connection.pk])).json()["link"] == told["link"]
+    )
+    revoked = staff(alice).post(
+        reverse("owner_link_revoke", args=[connection.pk]), headers={"Accept": "application/json"}
+    )
+    assert revoked.json()["link"]["state"] == "revoked"
+
+
+def test_form_without_scripts_gets_a_page_with_the_link(
+    connection: Connection, alice: User
+) -> None:
+    client = staff(alice)
+    page = make(client, connection, "text/html")
+    assert "no-store" in page["Cache-Control"]
+    found = re.search(r"/link/#([0-9a-f]{40})", page.content.decode())
+    assert found is not None
+    assert phone(found[1]).get(LINK).status_code == 200
+    assert found[1] not in client.get(f"/admin/connections/connection/{connection.pk}/change/").text
+    page = client.get(f"/admin/connections/connection/{connection.pk}/change/")
+    assert "The link was opened. It has not been used yet." in page.text
+    answer = client.post(reverse("owner_link_revoke", args=[connection.pk]), follow=True)
+    assert "The link was revoked." in answer.text
+
+
+def test_refused_link_shows_the_reason(
+    connection: Connection, alice: User, settings: Settings
+) -> None:
+    settings.OWNER_LINKS_PER_ORGANIZATION = 1
+    client = staff(alice)
+    assert make(client, connection).status_code == 200
+    refused = make(client, connection)
+    assert refused.status_code == 409
+    assert "Too many links" in refused.json()["message"]
+    page = client.post(reverse("owner_link", args=[connection.pk]), follow=True)
+    assert "Too many links" in page.text
+    set_active(connection.organization, False, TESTS)
+    assert "deactivated" in make(client, connection).json()["message"]
