@@ -53,7 +53,8 @@ class OrganizationForm(forms.ModelForm[Organization]):
     def clean_expected_number(self) -> str:
         text = self.cleaned_data["expected_number"]
         try:
-            return parse_phone_number(text, *self.instance.known_numbers) if text else ""
+            known = self.instance.known_numbers
+            return parse_phone_number(text, *known, home=next(iter(known), "")) if text else ""
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
 

@@ -18,11 +18,12 @@ __all__ = ["olivia", "root"]
 E164, DIGITS, TEXT = "+5511987654321", "5511987654321", "+55 11 98765-4321"
 GERMAN, GERMAN_TEXT = "491701234567", "+49 170 1234567"
 UNKNOWN_NUMBER = "999999999999"  # no country has this code
+NATIONAL = "0170 1234567"
 NONSENSE = {
     "nonsense": FOREIGN.format(part="nonsense"),
     f"{E164} ext. 1": FOREIGN.format(part="ext"),
     f"{E164};ext=1": FOREIGN.format(part=";ext="),
-    **dict.fromkeys(["+55 11", f"+{UNKNOWN_NUMBER}", "+0 0", "0170 1234567"], INVALID),
+    **dict.fromkeys(["+55 11", f"+{UNKNOWN_NUMBER}", "+0 0", NATIONAL], INVALID),
 }
 
 
@@ -201,6 +202,16 @@ def test_owner_sets_and_clears_the_number_in_admin(
     assert (expected(organization), audit()[1:]) == ("", [f"{TEXT} → any"])
 
 
+def test_number_may_be_written_as_in_the_country_of_the_one_before(
+    olivia: User, organization: Organization
+) -> None:
+    path = address("organization", "change", organization.pk)
+    for typed, kept in (("+55 11 98765-4321", "5511987654321"), ("(21) 3456-7890", "552134567890")):
+        browser(olivia).post(path, {"name": organization.name, "expected_number": typed})
+        organization.refresh_from_db()
+        assert organization.expected_number == kept
+
+
 def test_superuser_creates_an_organization_with_a_number_in_admin(admin_client: Client) -> None:
     form = {"name": "Initech", "expected_number": TEXT}
     assert admin_client.post(address("organization", "add"), form).status_code == 302
@@ -208,7 +219,14 @@ def test_superuser_creates_an_organization_with_a_number_in_admin(admin_client: 
     assert audit() == [f"any → {TEXT}"]
 
 
-@pytest.mark.parametrize("text", [*NONSENSE, "+55 11 98765-4321 and more of it than fits"])
+# The number before is German, so one that is written as in Germany is none of these.
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(text for text in NONSENSE if text != NATIONAL),
+        "+55 11 98765-4321 and more of it than fits",
+    ],
+)
 def test_invalid_number_shows_an_error_in_the_form(
     olivia: User, organization: Organization, text: str
 ) -> None:
