@@ -24,6 +24,16 @@ pytestmark = pytest.mark.sqlite_only
 
 PERCENT = re.compile(r"%(?:\(\w+\))?[sd]")
 TAG = re.compile(r"</?[a-z]\w*[^>]*>")
+# Words and letters that the other language has, and this one has not.
+FOREIGN = {
+    "pt_BR": re.compile(
+        r"(?<![\w-])(archivos?|del|el|en|hay|las|lo|los|mensajes?|una?|y)(?!\w)|[ñ¿¡]|ción",
+        re.IGNORECASE,
+    ),
+    "es": re.compile(
+        r"(?<![\w.])(arquivos?|com|em|mensage(m|ns)|uma?|você)(?!\w)|[ãõç]", re.IGNORECASE
+    ),
+}
 HINT = "Run `make messages`, and translate what it names."
 
 CATALOGS = [(app, locale) for app in messages.APPS for locale in messages.LOCALES.values()]
@@ -67,6 +77,14 @@ def test_translation_has_the_placeholders_of_its_text(app: str, locale: str) -> 
             assert placeholders(form) == placeholders(english), form
             for end in "….:?":
                 assert form.endswith(end) == english.endswith(end), (english, form)
+
+
+@for_each_catalog
+def test_translation_is_in_the_language_of_its_catalog(app: str, locale: str) -> None:
+    forms = [
+        form for text in messages.texts(messages.read(app, locale)) for form in messages.forms(text)
+    ]
+    assert [form for form in forms if FOREIGN[locale].search(form)] == []
 
 
 @for_each_catalog
