@@ -305,7 +305,12 @@ class NewToken(serializers.Serializer[Any]):
         "Meta's Cloud API calls. It opens nothing under `/api/`, has `scope` `read`, and needs an "
         "organization, `messageScopes` and `expiresAt`.",
     )
-    scope = serializers.ChoiceField(ApiToken.Scope.choices, default=ApiToken.Scope.READ)
+    scope = serializers.ChoiceField(
+        ApiToken.Scope.choices,
+        default=ApiToken.Scope.READ,
+        help_text="`read`: sees states and history; `manage`: may also change what its user, or an "
+        "operator of its organization, may change.",
+    )
     messageScopes = serializers.ListField(
         child=serializers.ChoiceField(ApiToken.MessageScope.values),
         default=list,
@@ -313,7 +318,12 @@ class NewToken(serializers.Serializer[Any]):
         help_text="What it may do with messages: nothing unless it is named here. Nobody gives a "
         "token a right that they do not have themselves.",
     )
-    expiresAt = serializers.DateTimeField(required=False, allow_null=True)
+    expiresAt = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text=f"Without it: in {ApiToken.DEFAULT_LIFETIME.days} days, or with the token that "
+        "makes it, if that ends earlier. null: never.",
+    )
 
     def validate_expiresAt(self, value: datetime | None) -> datetime | None:
         now = timezone.now()

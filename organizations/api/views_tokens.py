@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 from rest_framework import status
@@ -33,8 +34,11 @@ class TokensView(CallerView):
 
     def create(self, user: User, organization: Organization | None = None) -> Response:
         body = self.body(NewToken)
-        expires_at = body.get("expiresAt")
         maker_expiry = self.caller.token.expiry if self.caller.token else None
+        expires_at = body.get("expiresAt")
+        if "expiresAt" not in body:
+            usual = timezone.now() + ApiToken.DEFAULT_LIFETIME
+            expires_at = min(usual, maker_expiry) if maker_expiry else usual
         if maker_expiry is not None and (expires_at is None or expires_at > maker_expiry):
             # Otherwise a stolen token that expires soon could create one that never expires.
             raise ValidationError({"expiresAt": [gettext(OUTLIVES)]})

@@ -1,5 +1,7 @@
 """API tokens, on top of django-rest-knox."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
@@ -28,6 +30,9 @@ class ApiToken(AbstractAuthToken):
     class MessageScope(models.TextChoices):
         SEND = "messages:send", lazy("Send messages")
         READ = "messages:read", lazy("Read messages")
+
+    DEFAULT_LIFETIME = timedelta(days=90)
+    """Of a token whose maker says nothing of its end."""
 
     organization = models.ForeignKey(
         Organization,

@@ -1,6 +1,6 @@
 """Tokens over the REST API: organizations' tokens for owners, and personal tokens."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -132,19 +132,29 @@ def test_token_expires_at_the_given_time(api: Api) -> None:
     assert find_token(created["token"]) is None
 
 
+def test_token_ends_after_90_days_unless_null_says_never(api: Api, path: str) -> None:
+    for url in (path, OWN):
+        created = api("post", url, {"name": "x"}).json()
+        assert (created["scope"], created["messageScopes"]) == ("read", [])
+        left = datetime.fromisoformat(created["expiresAt"]) - timezone.now()
+        assert timedelta(days=89, hours=23) < left < timedelta(days=90)
+        assert api("post", url, {"name": "x", "expiresAt": None}).json()["expiresAt"] is None
+
+
 def test_token_cannot_create_one_that_expires_later(api: Api, path: str) -> None:
     end = (timezone.now() + timedelta(hours=1)).replace(microsecond=0)
     ApiToken.objects.filter(pk=api.token.pk).update(expiry=end)
     later = (end + timedelta(seconds=1)).isoformat()
     for url in (path, OWN):
         for body in (
-            {"name": "x"},
             {"name": "x", "expiresAt": None},
             {"name": "x", "expiresAt": later},
         ):
             refused = error(api("post", url, body))
             assert refused == (400, "invalid", "expiresAt: A token makes none that outlives it.")
         assert api("post", url, {"name": "x", "expiresAt": end.isoformat()}).status_code == 201
+        # One whose end is not named ends with it.
+        assert api("post", url, {"name": "x"}).json()["expiresAt"] == f"{end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_token_gives_only_message_scopes_that_it_has(api: Api, path: str) -> None:
