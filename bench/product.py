@@ -39,7 +39,7 @@ class Product(Service):
         self.manage("createsuperuser", "--noinput", "--username=bench", "--email=b@example.org")
         scopes = ("manage", "messages:send", "messages:read")
         named = [f"--scope={scope}" for scope in scopes]
-        self.token = self.manage("create_token", "bench", "bench", *named).strip()
+        self.token = self.manage("create_token", "bench", "bench", "--personal", *named).strip()
 
     def manage(self, *arguments: str) -> str:
         """Run a management command on the same data. Return what it printed."""

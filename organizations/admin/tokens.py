@@ -13,7 +13,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -24,8 +24,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.debug import sensitive_variables
 
 from organizations import actions
-from organizations.access import SCOPE_NOT_HELD, Caller
-from organizations.actions import INCOMPLETE_TOKEN
+from organizations.access import Caller
 from organizations.admin.base import (
     SINGLE_SAVE_BUTTON,
     ListAdmin,
@@ -35,74 +34,13 @@ from organizations.admin.base import (
     hide_related_buttons,
     two_line_cell,
 )
+from organizations.admin.token_form import FIELDS, ORGANIZATION, USER, NewTokenForm
 from organizations.models import ApiToken
+from organizations.token_texts import describe
 
 REVOKE = lazy(
     "Whatever uses it, or a token made with it, is refused from now on. This cannot be undone."
 )
-
-
-FIELDS = [
-    "name",
-    "kind",
-    "scope",
-    "sends_messages",
-    "reads_messages",
-    "organization",
-    "expires_in_days",
-]
-
-
-def _message_scopes(cleaned: dict[str, Any]) -> list[ApiToken.MessageScope]:
-    """Return the message scopes that are ticked in the form."""
-    scopes = ApiToken.MessageScope
-    ticked = {"sends_messages": scopes.SEND, "reads_messages": scopes.READ}
-    return [scope for name, scope in ticked.items() if cleaned.get(name)]
-
-
-class NewTokenForm(forms.ModelForm[ApiToken]):
-    """A form for an organization's token, or without an organization a personal token."""
-
-    kind = forms.ChoiceField(
-        label=lazy("Kind"),
-        choices=ApiToken.Kind.choices,
-        required=False,
-        help_text=lazy(
-            "One kind opens nothing of the other. A token of the Cloud API needs an organization, "
-            "a right to messages and an expiry; its scope is not looked at."
-        ),
-    )
-    expires_in_days = forms.IntegerField(
-        label=lazy("Expires in days"),
-        min_value=1,
-        max_value=3650,
-        required=False,
-        help_text=lazy("Left empty, it does not expire."),
-    )
-
-    class Meta:
-        model = ApiToken
-        fields = FIELDS
-        help_texts = {
-            "organization": lazy(
-                "With one, the token is that organization's own. "
-                "Left empty, it stands for you and may do what you may."
-            ),
-        }
-
-    caller: Caller
-
-    def clean(self) -> dict[str, Any] | None:
-        """Refuse a right to messages that the caller does not have, and what lacks its limits."""
-        cleaned = super().clean() or self.cleaned_data
-        limits = ("organization", "expires_in_days")
-        if cleaned.get("kind") == ApiToken.Kind.GRAPH and not (
-            _message_scopes(cleaned) and all(cleaned.get(name) for name in limits)
-        ):
-            raise forms.ValidationError(_(INCOMPLETE_TOKEN))
-        if not self.caller.may_grant(_message_scopes(cleaned), cleaned.get("organization")):
-            raise forms.ValidationError(_(SCOPE_NOT_HELD))
-        return cleaned
 
 
 @admin.register(ApiToken)
@@ -182,6 +120,23 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
         form.caller = caller_of(request)  # type: ignore[attr-defined]
         return hide_related_buttons(form)
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Begin with one organization: that of the filtered list, or the only one there is.
+
+        A user who manages none can make personal tokens alone.
+        """
+        listed = QueryDict(request.GET.get("_changelist_filters", ""))
+        initial = super().get_changeform_initial_data(request)
+        managed = list(caller_of(request).managed().values_list("pk", flat=True)[:2])
+        initial.setdefault("reach", ORGANIZATION if managed else USER)
+        if "organization" not in initial:
+            chosen = listed.get(OrganizationFilter.parameter_name, "")
+            if chosen.isascii() and chosen.isdecimal() and len(chosen) < 19:
+                initial["organization"] = chosen
+            elif len(managed) == 1:
+                initial["organization"] = managed[0]
+        return initial
+
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -205,15 +160,22 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
             message_scopes=obj.message_scopes,
             expires_at=timezone.now() + timedelta(days=days) if days else None,
         )
-        # Only for response_add, which shows it; never stored.
-        obj.pk, obj.text_to_show = token.pk, text  # type: ignore[attr-defined]
+        # Only for response_add, which shows them; the text is never stored.
+        obj.pk, obj.created, obj.expiry = token.pk, token.created, token.expiry
+        obj.text_to_show = text  # type: ignore[attr-defined]
 
     @sensitive_variables()
     def response_add(
         self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
     ) -> HttpResponse:
         """Show the secret text once, in the response itself, so that it is stored nowhere."""
-        context = {"title": _("API token created"), "token": obj, "text": obj.text_to_show}  # type: ignore[attr-defined]
+        context = {
+            "title": _("API token created"),
+            "token": obj,
+            "text": obj.text_to_show,  # type: ignore[attr-defined]
+            "sentences": describe(obj),
+            "first_call": request.build_absolute_uri(reverse("api-organizations")),
+        }
         response = self.page(request, "admin/organizations/apitoken/created.html", context)
         response["Cache-Control"] = "no-store"
         return response

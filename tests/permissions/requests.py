@@ -109,6 +109,7 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     },
     "POST admin/organizations/apitoken/add/": lambda scene: {
         "name": "New",
+        "reach": "organization",
         "scope": "read",
         "organization": scene.acme.pk,
     },

@@ -1,4 +1,7 @@
-"""`manage.py create_token USERNAME NAME`: create an API token and print its secret once."""
+"""`manage.py create_token USERNAME NAME …`: create an API token and print its secret once.
+
+It reads one organization for 90 days, unless options ask for more.
+"""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -12,6 +15,7 @@ from organizations.access import COMMAND_LINE
 from organizations.actions import IncompleteToken, create_token
 from organizations.management.names import checked_name
 from organizations.models import ApiToken, Organization
+from organizations.token_texts import describe
 
 NAME_LENGTH = 100
 
@@ -22,17 +26,23 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username", metavar="USERNAME", help="Whom it stands for.")
         parser.add_argument("name", metavar="NAME", help="What uses it.")
-        parser.add_argument(
+        reach = parser.add_mutually_exclusive_group(required=True)
+        reach.add_argument(
             "--organization",
             type=int,
             metavar="ID",
-            help="Make it this organization's own, which stands for no user.",
+            help="It opens this organization alone, and stands for no user.",
+        )
+        reach.add_argument(
+            "--personal",
+            action="store_true",
+            help="It stands for the user, in all that the user may see.",
         )
         parser.add_argument(
             "--scope",
             action="append",
             choices=[*ApiToken.Scope.values, *ApiToken.MessageScope.values],
-            help="May be repeated. Default: manage, and no messages; with messages only: read.",
+            help="May be repeated. Default: read, and no messages.",
         )
         parser.add_argument(
             "--kind",
@@ -40,15 +50,24 @@ class Command(BaseCommand):
             default=ApiToken.Kind.REST,
             help="graph: for software that was written for Meta's Cloud API. Default: rest.",
         )
-        parser.add_argument("--expires-in-days", type=int, metavar="N")
+        expiry = parser.add_mutually_exclusive_group()
+        expiry.add_argument(
+            "--expires-in-days",
+            type=int,
+            metavar="N",
+            default=ApiToken.DEFAULT_LIFETIME.days,
+            help="Default: %(default)s.",
+        )
+        expiry.add_argument("--never-expires", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["expires_in_days"]
-        if days is not None and not 1 <= days <= 3650:
+        if not 1 <= days <= 3650:
             raise CommandError("--expires-in-days must be from 1 to 3650.")
+        expires_at = None if options["never_expires"] else timezone.now() + timedelta(days=days)
         name = checked_name(options["name"], NAME_LENGTH)
         try:
-            _, text = create_token(
+            token, text = create_token(
                 _user(options["username"]),
                 name,
                 COMMAND_LINE,
@@ -57,12 +76,15 @@ class Command(BaseCommand):
                 message_scopes=[
                     scope for scope in ApiToken.MessageScope if scope in (options["scope"] or [])
                 ],
-                expires_at=timezone.now() + timedelta(days=days) if days else None,
+                expires_at=expires_at,
                 kind=ApiToken.Kind(options["kind"]),
             )
         except IncompleteToken as error:
             raise CommandError(str(error)) from error
         self.stdout.write(text)
+        # Beside the output, so that scripts read the token alone.
+        for sentence in describe(token):
+            self.stderr.write(sentence, self.style.NOTICE)
 
 
 def _scope(given: list[str]) -> ApiToken.Scope:
@@ -70,7 +92,7 @@ def _scope(given: list[str]) -> ApiToken.Scope:
     found = [scope for scope in ApiToken.Scope if scope in given]
     if len(found) > 1:
         raise CommandError("--scope is either read or manage.")
-    return found[0] if found else ApiToken.Scope.READ if given else ApiToken.Scope.MANAGE
+    return found[0] if found else ApiToken.Scope.READ
 
 
 def _user(username: str) -> User:

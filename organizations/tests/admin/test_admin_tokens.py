@@ -29,8 +29,10 @@ def olga(organization: Organization) -> User:
 
 
 def make(client: Client, **new: object) -> Any:
-    """Submit the form for a new token and return the response."""
-    return client.post(address("apitoken", "add"), {"name": "CRM", "scope": "read"} | new)
+    """Submit the form for a new token, without an organization a personal one."""
+    reach = "organization" if "organization" in new else "user"
+    filled = {"name": "CRM", "scope": "read", "reach": reach}
+    return client.post(address("apitoken", "add"), filled | new)
 
 
 def names(user: User, **query: object) -> set[str]:
@@ -52,6 +54,68 @@ def test_owner_creates_a_token_for_the_organization(olga: User, organization: Or
     assert timedelta(days=29, hours=23) < created.expiry - timezone.now() < timedelta(days=30)
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.user, entry.address) == (Action.TOKEN_CREATED, olga, "127.0.0.1")
+
+
+def test_form_begins_with_one_organization_reading_and_90_days(
+    olga: User, organization: Organization, admin_user: User
+) -> None:
+    form = browser(olga).get(address("apitoken", "add")).context["adminform"].form
+    begun = {name: str(form[name].value()) for name in form.fields if name != "name"}
+    assert begun == {
+        **{"reach": "organization", "organization": str(organization.pk), "kind": "rest"},
+        **{"scope": "read", "sends_messages": "False", "reads_messages": "False"},
+        "expires_in_days": "90",
+    }
+    assert [sentence for _, holds, sentence in form.sentences() if holds] == [
+        "It opens one organization, and nothing of any other.",
+        "It reads states and history. It cannot connect, disconnect or change settings.",
+        "It neither sends nor reads messages.",
+        "Days until it ends by itself: <span data-days>90</span>.",
+    ]
+    # Of several organizations none is chosen, but the one whose tokens were listed.
+    Organization.objects.create(name="Another")
+    chosen = {"_changelist_filters": f"organization={organization.pk}"}
+    for query, expected in (({}, None), (chosen, str(organization.pk))):
+        page: Any = browser(admin_user).get(address("apitoken", "add"), query)
+        assert page.context["adminform"].form["organization"].value() == expected
+    response = make(browser(admin_user), reach="organization")
+    assert "Choose the organization that it opens." in response.content.decode()
+    assert not ApiToken.objects.exists()
+
+
+def test_more_than_that_is_chosen_and_said(olga: User, organization: Organization) -> None:
+    page = make(browser(olga), reach="user", organization=organization.pk, scope="manage")
+    created = find_token(page.context["text"])
+    assert created is not None
+    assert (created.organization, created.expiry) == (None, None)
+    assert page.context["sentences"] == [
+        "It stands for its user: it opens all organizations they may see, now and later.",
+        "It may do all that its user may, apart from messages: also manage members and make "
+        "further tokens.",
+        "It neither sends nor reads messages.",
+        "It never ends by itself: it works until it is revoked.",
+    ]
+    limits = {"organization": organization.pk, "reads_messages": "on", "expires_in_days": 7}
+    page = make(browser(olga), **limits)
+    assert page.context["sentences"][2:] == [
+        "It reads messages with their files and numbers, and sends none.",
+        "Days until it ends by itself: 7.",
+    ]
+    refused = make(browser(olga), **limits | {"expires_in_days": 0})
+    shown_again = refused.context["adminform"].form.sentences()
+    assert "reads_messages=yes" in " ".join(when for when, holds, _ in shown_again if holds)
+
+
+def test_pages_of_tokens_lead_to_the_api_docs(olga: User, organization: Organization) -> None:
+    link = '<p class="token-docs"><a href="/api/v1/docs" hreflang="en">'
+    created = make(browser(olga), organization=organization.pk).content.decode()
+    for page in (
+        shown(olga, address("apitoken")),
+        shown(olga, address("apitoken", "add")),
+        created,
+    ):
+        assert link in page
+    assert "http://testserver/api/v1/organizations</code>" in created
 
 
 def test_token_without_an_organization_is_personal(bob: User) -> None:

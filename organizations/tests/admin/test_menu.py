@@ -3,6 +3,7 @@
 import re
 
 from django.contrib.auth.models import User
+from django.test import Client
 from django.urls import reverse
 
 from organizations.access import Role
@@ -57,6 +58,13 @@ def test_page_with_an_address_of_its_own_is_below_its_list(admin_user: User) -> 
     assert crumbs and re.findall(r"<a [^>]*>([^<]+)</a>", crumbs[1]) == [
         *("People and tokens", "Users")
     ]
+
+
+def test_header_of_each_page_leads_to_the_api_docs(alice: User) -> None:
+    link = '<a href="/api/v1/docs" hreflang="en">'
+    for page in ("/admin/", address("apitoken"), reverse("admin:second_factor")):
+        assert link in shown(alice, page).split('id="user-tools"')[1], page
+    assert link not in Client().get("/admin/login/").content.decode()
 
 
 def test_groups_and_permission_pickers_are_gone(alice: User, admin_user: User) -> None:

@@ -125,7 +125,9 @@ def test_expiry_of_the_creating_token_revokes_nothing(tree: Tree) -> None:
 
 
 def test_token_created_without_a_token_has_no_parent(olivia: User) -> None:
-    browser(olivia).post(address("apitoken", "add"), {"name": "CRM", "scope": "manage"})
+    browser(olivia).post(
+        address("apitoken", "add"), {"name": "CRM", "scope": "manage", "reach": "user"}
+    )
     assert ApiToken.objects.get(name="CRM").made_by is None
 
 

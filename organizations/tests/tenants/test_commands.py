@@ -14,17 +14,19 @@ from organizations.tests.support.adminpages import token
 from organizations.tokens import find_token
 
 Action = AuditEntry.Action
+PERSONAL, READ = ["--personal"], ["--scope", "read"]
 
 
-def run(*arguments: str) -> str:
+def run(*arguments: str, error: io.StringIO | None = None) -> str:
     out = io.StringIO()
-    call_command(*arguments, stdout=out)
+    call_command(*arguments, stdout=out, stderr=error or io.StringIO())
     return out.getvalue()
 
 
 def test_create_token_prints_the_token_once(alice: User, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    printed = run("create_token", "alice", "CRM")
+    options = ["--personal", "--scope", "manage", "--never-expires"]
+    printed = run("create_token", "alice", "CRM", *options)
     text = printed.strip()
     assert printed == f"{text}\n"
     created = find_token(text)
@@ -35,6 +37,22 @@ def test_create_token_prints_the_token_once(alice: User, caplog: pytest.LogCaptu
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.actor) == (Action.TOKEN_CREATED, "command line")
     assert text not in entry.detail
+
+
+def test_token_reads_one_organization_for_90_days_unless_told_more(
+    alice: User, organization: Organization
+) -> None:
+    said = io.StringIO()
+    own = ["--organization", str(organization.pk)]
+    created = find_token(run("create_token", "alice", "CRM", *own, error=said).strip())
+    assert created is not None and created.expiry is not None
+    assert (created.organization, created.scope, created.message_scopes) == (
+        *(organization, "read"),
+        [],
+    )
+    assert timedelta(days=89, hours=23) < created.expiry - timezone.now() < timedelta(days=90)
+    assert "It opens one organization, and nothing of any other." in said.getvalue()
+    assert "Days until it ends by itself: 90." in said.getvalue()
 
 
 def test_options_set_organization_scope_and_expiry(alice: User, organization: Organization) -> None:
@@ -63,7 +81,7 @@ def test_kind_makes_a_token_of_the_cloud_api(alice: User, organization: Organiza
 def test_scope_may_be_repeated(
     alice: User, scopes: list[str], expected: tuple[str, list[str]]
 ) -> None:
-    options = [word for scope in scopes for word in ("--scope", scope)]
+    options = ["--personal", *(word for scope in scopes for word in ("--scope", scope))]
     created = find_token(run("create_token", "alice", "CRM", *options).strip())
     assert created is not None
     assert (created.scope, created.message_scopes) == expected
@@ -72,16 +90,18 @@ def test_scope_may_be_repeated(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nobody", "CRM"], "no user 'nobody'"),
+        (["nobody", "CRM", "--personal"], "no user 'nobody'"),
         (["alice", "CRM", "--organization", "999999"], "no organization 999999"),
-        (["alice", "CRM", "--scope", "everything"], "invalid choice"),
-        (["alice", "CRM", "--scope", "read", "--scope", "manage"], "either read or manage"),
-        (["alice", "CRM", "--expires-in-days", "0"], "from 1 to 3650"),
-        (["alice", "CRM", "--expires-in-days", "soon"], "invalid int"),
-        (["alice", "CRM", "--kind", "graph"], "needs an organization, a right"),
-        (["alice", ""], "1 to 100 characters"),
-        (["alice", "x" * 101], "1 to 100 characters"),
-        (["alice"], "NAME"),
+        (["alice", "CRM"], "one of the arguments --organization --personal is required"),
+        (["alice", "CRM", *PERSONAL, "--organization", "1"], "not allowed with"),
+        (["alice", "CRM", *PERSONAL, "--scope", "everything"], "invalid choice"),
+        (["alice", "CRM", *PERSONAL, *READ, "--scope", "manage"], "either read or manage"),
+        (["alice", "CRM", *PERSONAL, "--expires-in-days", "0"], "from 1 to 3650"),
+        (["alice", "CRM", *PERSONAL, "--expires-in-days", "soon"], "invalid int"),
+        (["alice", "CRM", *PERSONAL, "--kind", "graph"], "needs an organization, a right"),
+        (["alice", "", *PERSONAL], "1 to 100 characters"),
+        (["alice", "x" * 101, *PERSONAL], "1 to 100 characters"),
+        (["alice", *PERSONAL], "NAME"),
     ],
 )
 def test_invalid_arguments_print_an_error_and_create_nothing(
@@ -95,7 +115,7 @@ def test_invalid_arguments_print_an_error_and_create_nothing(
 def test_inactive_user_gets_no_token(alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_active=False)
     with pytest.raises(CommandError, match="not active"):
-        run("create_token", "alice", "CRM")
+        run("create_token", "alice", "CRM", *PERSONAL)
 
 
 def test_token_is_revoked_by_prefix_or_number(alice: User) -> None:

@@ -121,7 +121,7 @@ def test_admin_refuses_invalid_names(
     forms: list[tuple[str, dict[str, Any]]] = [
         (address("organization", "add"), {"name": name}),
         (address("organization", "change", organization.pk), {"name": name}),
-        (address("apitoken", "add"), {"name": name, "scope": "read"}),
+        (address("apitoken", "add"), {"name": name, "scope": "read", "reach": "user"}),
         (
             "/admin/auth/user/add/",
             {"username": name, "password1": "a long one 7", "password2": "a long one 7"},
@@ -143,7 +143,7 @@ def test_commands_refuse_invalid_names(alice: User, character: str, message: str
         call_command("create_organization", "fine", name, stdout=io.StringIO())
     assert str(refused.value) == f"{name!a} is no name. {sentence(character, message)}"
     with pytest.raises(CommandError) as refused:
-        call_command("create_token", "alice", name, stdout=io.StringIO())
+        call_command("create_token", "alice", name, "--personal", stdout=io.StringIO())
     assert str(refused.value) == f"{name!a} is no name. {sentence(character, message)}"
     assert not Organization.objects.filter(name="fine").exists()
     assert not ApiToken.objects.exists()
