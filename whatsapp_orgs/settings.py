@@ -358,16 +358,22 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "WhatsApp Orgs",
-    "DESCRIPTION": "One WhatsApp number for each organization: connect it, watch it, end it.",
+    "DESCRIPTION": (BASE_DIR / "whatsapp_orgs" / "introduction.md").read_text(encoding="utf-8"),
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "CAMELIZE_NAMES": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
-    # Swagger UI from the package, not from another host.
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "TAGS": [
+        {"name": "organizations", "description": "Who they are, and what happened to each."},
+        {"name": "whatsapp", "description": "The connection: status, codes, owner's links."},
+        {"name": "messages", "description": "What is sent and received, with files and events."},
+        {"name": "webhooks", "description": "The events, sent to an address of yours."},
+        {"name": "tokens", "description": "What opens the API: of organizations, and your own."},
+        {"name": "members", "description": "Who may do what in an organization."},
+        {"name": "invitations", "description": "Of people who are to become members."},
+    ],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "StateEnum": "connections.api.schema_responses.STATES",

@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import URLPattern, URLResolver
 from drf_spectacular.generators import SchemaGenerator
+from pytest_django import Settings
 
 from whatsapp_orgs import api
 
@@ -102,19 +103,36 @@ def test_document_is_served_as_json_and_yaml(
     assert yaml.safe_load(response.content) == document
 
 
-def test_page_loads_only_own_files() -> None:
-    response = Client().get("/api/v1/docs", headers={"Accept": "text/html"})
-    assert response.status_code == 200
-    assert "default-src 'self';" in response["Content-Security-Policy"]
-    assert "unsafe-eval" not in response["Content-Security-Policy"]
+def test_page_loads_only_own_files_in_english(settings: Settings) -> None:
+    headers = {"Accept": "text/html", "Accept-Language": "pt-BR"}
+    response = Client().get("/api/v1/docs", headers=headers)
+    assert (response.status_code, response["Cache-Control"]) == (200, "no-store")
+    # As all pages: no inline scripts, no inline styles.
+    assert "default-src 'self'" in response["Content-Security-Policy"]
+    assert "unsafe" not in response["Content-Security-Policy"]
     page = response.content.decode()
-    assert re.findall(r"<script>|\son\w+=|javascript:", page) == []
+    assert '<html lang="en">' in page
+    assert re.findall(r"<script>|<style|\son\w+=|javascript:", page) == []
     sources = re.findall(r'(?:src|href)="([^"]+)"', page)
-    assert len(sources) == 5
-    assert all(re.match(r"/(?!/)", source) for source in sources)
-    script = Client().get("/api/v1/docs?script=")
-    assert script["Content-Type"].startswith("application/javascript")
-    assert script["Cache-Control"] == "no-store"
+    assert all(re.match(r"/(?!/)|#/", source) for source in sources)
+    tags = [tag["name"] for tag in settings.SPECTACULAR_SETTINGS["TAGS"]]
+    assert [source[2:] for source in sources if source[0] == "#"] == tags
+
+
+def test_tags_of_operations_are_described(document: dict[str, Any]) -> None:
+    used = {tag for _, operation in operations(document) for tag in operation["tags"]}
+    assert {tag["name"] for tag in document["tags"]} == used
+
+
+def test_introduction_names_what_the_document_has(document: dict[str, Any]) -> None:
+    introduction = document["info"]["description"]
+    called = re.findall(r"\$ORG/([\w./-]+)", introduction)
+    known = {re.sub(r"{[^}]+}", "1", path) for path in document["paths"]}
+    assert called and {f"/api/v1/organizations/1/{path}" for path in called} <= known
+    errors = introduction.partition("## Errors")[2].partition("## Limits")[0]
+    codes = re.findall(r'"code": "(\w+)"', errors) + re.findall(r"`([a-z]+_[a-z]+)`", errors)
+    answers = str([operation["responses"] for _, operation in operations(document)])
+    assert len(codes) == 3 and all(f"'code': '{code}'" in answers for code in codes)
 
 
 @pytest.mark.parametrize(

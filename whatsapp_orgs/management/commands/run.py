@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
 
 from connections import file_lock
 from organizations.access import COMMAND_LINE
@@ -24,7 +25,9 @@ TOKEN_NAME = "make run"
 FIRST_STEPS = (
     "  Try it: open an organization under Connections, press Reconnect and scan the code with the\n"
     "  simulated phone. Then write as a customer on its Messages tab, and answer. On its Webhooks\n"
-    "  tab, catch the events that your software would get.\n\n"
+    "  tab, catch the events that your software would get.\n"
+    "  The API docs begin with first calls, which can be copied. To try an operation there, press\n"
+    "  Authorize and enter the token: it may do everything.\n\n"
 )
 
 
@@ -95,6 +98,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"\n  WhatsApp Orgs      {run_info['url']}admin/\n"
             f"  Login              {run_info['username']} / {run_info['password']}\n"
+            f"  API docs           {run_info['url']}{reverse('api-docs').lstrip('/')}\n"
             f"  API token          {run_info['token']}\n"
             f"  WhatsApp server    {run_info['whatsapp_server']}\n"
             f"  Data               {settings.DATA_DIR}\n\n"
