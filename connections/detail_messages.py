@@ -69,4 +69,5 @@ def _pattern(template: str) -> re.Pattern[str]:
     )
 
 
-_PATTERNS = [(template, _pattern(template)) for template in DETAILS]
+# Long ones first: the value of a short one could take in the rest of a long one.
+_PATTERNS = [(template, _pattern(template)) for template in sorted(DETAILS, key=len, reverse=True)]

@@ -53,8 +53,6 @@ PANEL_NAMES = {
     Panel.OFFLINE: _("Service offline"),
     Panel.FULL: _("Service full"),
 }
-NEVER_LINKED_NAME = _("Never linked")
-"""The name of the panel `disconnected` where no phone has ever been linked."""
 
 
 class Section(StrEnum):
@@ -106,6 +104,13 @@ FILTER_NAMES = {
     ListFilter.OFFLINE: lazy("Service offline"),
 }
 FILTER_OF_SECTION = {section: ListFilter[section.name] for section in Section}
+
+
+DISCONNECTED_NAMES = {
+    Section.NEVER_LINKED: _("Never linked"),
+    Section.DEACTIVATED: _("Deactivated"),
+}
+"""The names of the panel `disconnected` in the sections that say more."""
 
 
 @dataclass(frozen=True)
@@ -180,5 +185,7 @@ def display_of(status: ConnectionStatus) -> Display:
 
 def panel_name(status: ConnectionStatus, panel: Panel) -> str:
     """Return the name of the state that the pages show, in the active language."""
-    never = panel == Panel.DISCONNECTED and display_of(status).section == Section.NEVER_LINKED
-    return gettext(NEVER_LINKED_NAME if never else PANEL_NAMES[panel])
+    name = PANEL_NAMES[panel]
+    if panel == Panel.DISCONNECTED:
+        name = DISCONNECTED_NAMES.get(display_of(status).section, name)
+    return gettext(name)

@@ -47,7 +47,7 @@ class AliveFilter(admin.SimpleListFilter):
 class WorkerAdmin(ListAdmin[Worker]):
     """The workers, for superusers only: a worker holds connections of all tenants."""
 
-    list_display = ["name", "condition", "holds", "hosts", "begun", "heard"]
+    list_display = ["called", "condition", "holds", "hosts", "begun", "heard"]
     list_filter = [AliveFilter]
     ordering = ["-pk"]
     actions = ["drain", "resume"]
@@ -60,6 +60,10 @@ class WorkerAdmin(ListAdmin[Worker]):
 
     def has_view_permission(self, request: HttpRequest, obj: Worker | None = None) -> bool:
         return is_staff(request) and caller_of(request).is_superuser
+
+    @admin.display(description=lazy("Name"), ordering="name")
+    def called(self, worker: Worker) -> str:
+        return worker.name
 
     @admin.display(description=lazy("State"))
     def condition(self, worker: Worker) -> str:

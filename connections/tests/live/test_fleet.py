@@ -147,7 +147,11 @@ def test_deactivated_organization_has_its_own_section(
     actions.request_reconnect(connection.pk, ALICE)
     hand.begin(connection)
     set_active(connection.organization, False, ALICE)
-    assert shown(look(alice)) == {"deactivated": ["Acme"]}
+    response = look(alice)
+    assert shown(response) == {"deactivated": ["Acme"]}
+    # Its own page and the list call it the same.
+    (row,) = response.context["sections"][-1].rows
+    assert row["panelName"] == "Deactivated"
 
 
 def test_reconnect_button_is_for_operators(

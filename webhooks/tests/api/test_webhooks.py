@@ -137,6 +137,8 @@ def test_what_waits_is_said_in_a_sentence(api: MessageApi, organization: Organiz
     )
     waiting = api("patch", path, {"state": "paused"}).json()["waiting"]
     assert waiting["sentence"] == "3 events wait until it is turned on."
+    api("patch", path, {"types": ["media.ready"]})
+    assert api("get", path).json()["waiting"]["sentence"] == "Nothing waits."
 
 
 def ended(organization: Organization, **fields: Any) -> Delivery:
