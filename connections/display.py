@@ -67,6 +67,9 @@ class Section(StrEnum):
     DEACTIVATED = "deactivated"
 
 
+OLDEST_FIRST = (Section.ACTION_NEEDED, Section.RECONNECTING, Section.LINKING)
+"""Sections that show the longest trouble first; the others are sorted by name."""
+
 SECTION_NAMES = {
     Section.ACTION_NEEDED: pgettext_lazy("of organizations", "Needs action"),
     Section.RECONNECTING: pgettext_lazy("of organizations", "Reconnecting"),

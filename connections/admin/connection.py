@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as lazy
 
 from connections.admin.bulk import BulkPages, open_runs
 from connections.admin.filters import DownFilter, ReasonFilter, StateFilter
+from connections.admin.ordering import TROUBLE_FIRST, with_trouble
 from connections.id_sets import format_ids
 from connections.live import fleet
 from connections.live.outages import find_outages
@@ -57,7 +58,6 @@ class ConnectionAdmin(BulkPages):
     list_filter = [StateFilter, DownFilter, ReasonFilter]
     search_fields = ["organization__folded_name", "number"]
     search_help_text = lazy("A name, or a number with or without its spaces.")
-    ordering = ["organization__folded_name", "pk"]
     actions = ["bulk_reconnect", "bulk_disconnect"]
 
     class Media:
@@ -72,9 +72,12 @@ class ConnectionAdmin(BulkPages):
     # --- Access ----------------------------------------------------------------------------------
 
     def visible(self, caller: Caller) -> QuerySet[Connection]:
-        return with_effective_state(
-            Connection.objects.filter(organization__in=caller.organizations)
+        return with_trouble(
+            with_effective_state(Connection.objects.filter(organization__in=caller.organizations))
         )
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        return TROUBLE_FIRST
 
     # --- The list --------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from connections.api.serializers import panel_of
-from connections.display import SECTION_NAMES, Section, display_of, panel_name
+from connections.display import OLDEST_FIRST, SECTION_NAMES, Section, display_of, panel_name
 from connections.lifecycle import PAIRING, Reason
 from connections.models import Connection
 from connections.status import ConnectionStatus, read_statuses
@@ -19,10 +19,6 @@ from organizations.phone_numbers import format_phone_number
 
 ConnectionSummary = dict[str, Any]
 """The summary of a connection, ready for JSON, without anything that only operators may see."""
-
-
-# The other sections are sorted by name.
-_NEWEST_FIRST = (Section.ACTION_NEEDED, Section.RECONNECTING, Section.LINKING)
 
 
 def operable_ids(caller: Caller, organizations: Iterable[Organization]) -> set[int]:
@@ -125,6 +121,6 @@ def get_fleet(caller: Caller) -> Fleet:
 def _rows(summaries: Iterable[ConnectionSummary], section: Section) -> list[ConnectionSummary]:
     rows = [summary for summary in summaries if summary["section"] == section]
     rows.sort(key=lambda summary: (fold(summary["name"]), summary["organization"]))
-    if section in _NEWEST_FIRST:
-        rows.sort(key=lambda summary: str(summary["since"]), reverse=True)
+    if section in OLDEST_FIRST:
+        rows.sort(key=lambda summary: str(summary["since"]))
     return rows

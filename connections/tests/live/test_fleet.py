@@ -197,10 +197,12 @@ def many(hand: FakeWorker) -> None:
     new("Scan", State.AWAITING_SCAN, Reason.WAITING_FOR_SCAN, 1)
 
 
-def test_urgent_sections_are_newest_first_and_others_by_name(many: None, admin_user: User) -> None:
+def test_urgent_sections_have_the_longest_trouble_first_and_others_names(
+    many: None, admin_user: User
+) -> None:
     assert list(shown(look(admin_user)).items()) == [
-        ("action_needed", ["New", "Old"]),
-        ("reconnecting", ["Retryable", "Server"]),
+        ("action_needed", ["Old", "New"]),
+        ("reconnecting", ["Server", "Retryable"]),
         ("linking", ["Scan"]),
         ("connected", ["alpha", "Zeta"]),
     ]

@@ -4,7 +4,7 @@ import { Outages } from "../shared/outages.js";
 import { Times } from "../shared/times.js";
 import { showCount } from "../shared/title.js";
 
-const NEWEST_FIRST = new Set(["action_needed", "reconnecting", "linking"]);
+const OLDEST_FIRST = new Set(["action_needed", "reconnecting", "linking"]);
 // Combines concurrent changes into one redraw.
 const GATHER = 50;
 
@@ -61,7 +61,7 @@ export class Board {
 
   rowsOf(section) {
     const rows = [...this.rows.values()].filter((row) => row.section === section);
-    return rows.sort(NEWEST_FIRST.has(section) ? byAge : byName);
+    return rows.sort(OLDEST_FIRST.has(section) ? byAge : byName);
   }
 
   // Removes rows of other sections first, so that the remaining ones need not be moved.
@@ -159,7 +159,7 @@ function byName(one, other) {
 }
 
 function byAge(one, other) {
-  return Date.parse(other.since) - Date.parse(one.since) || byName(one, other);
+  return Date.parse(one.since) - Date.parse(other.since) || byName(one, other);
 }
 
 // The same rule as in connections/live/fleet.py.
