@@ -17,6 +17,10 @@ SENTENCES = {
     "day_full": _("As many new people as a day allows were written to; it waits."),
     "replies_only": _("WhatsApp only lets this number answer at the moment; it waits."),
     "new_link": _("A phone was linked anew meanwhile. Decide whether it is still to be sent."),
+    "restored": _(
+        "A backup was restored, and it may have been sent since that was made. Decide whether it "
+        "is still to be sent."
+    ),
     # Failed.
     "not_on_whatsapp": _("The number is not on WhatsApp."),
     "refused": _("WhatsApp refused the message."),
