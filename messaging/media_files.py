@@ -60,10 +60,10 @@ def save(chunks: Iterable[bytes], limit: int) -> StoredFile:
             head = head or chunk[:HEAD_BYTES]
             pending += chunk
             while len(pending) > CHUNK_BYTES:
-                with _translated_failures():
+                with translated_failures():
                     encrypted.write(_line(place, False, pending[:CHUNK_BYTES]))
                 pending, place = pending[CHUNK_BYTES:], place + 1
-        with _translated_failures():
+        with translated_failures():
             encrypted.write(_line(place, True, pending))
             encrypted.seek(0)
             name = storage().save(_new_name(), File(encrypted))
@@ -75,7 +75,7 @@ def read(name: str) -> Iterator[bytes]:
 
     Raises FileNotFoundError, Undecryptable and StorageUnavailable.
     """
-    with _translated_failures(), storage().open(name) as file:
+    with translated_failures(), storage().open(name) as file:
         last = False
         for expected, line in enumerate(file):
             plain = decrypt(line.decode("ascii").rstrip("\n"))
@@ -89,7 +89,7 @@ def read(name: str) -> Iterator[bytes]:
 
 def delete(name: str) -> None:
     """Delete a stored file, if it is there. Raises StorageUnavailable."""
-    with _translated_failures():
+    with translated_failures():
         storage().delete(name)
 
 
@@ -99,7 +99,7 @@ def storage() -> Storage:
 
 
 @contextmanager
-def _translated_failures() -> Iterator[None]:
+def translated_failures() -> Iterator[None]:
     """Raise StorageUnavailable for a storage that cannot be used: a bucket, or a full disk."""
     try:
         yield

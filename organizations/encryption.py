@@ -43,6 +43,20 @@ def decrypt(stored: str) -> bytes:
         raise Undecryptable("an encrypted value is damaged, or its key was replaced") from error
 
 
+def key_checks() -> dict[str, list[str]]:
+    """Return stored values by the ids of all keys: where they can be read, the keys are the same.
+
+    The derived key has one for SECRET_KEY, and one for each of SECRET_KEY_FALLBACKS.
+    """
+    checks = {key_id: [Fernet(key)] for key_id, key in settings.DATA_KEYS.items()}
+    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    checks[DERIVED_KEY_ID] = [Fernet(_derive(secret_key)) for secret_key in secrets]
+    return {
+        key_id: [f"{key_id}:{key.encrypt(b'').decode()}" for key in keys]
+        for key_id, keys in checks.items()
+    }
+
+
 def _keys() -> dict[str, MultiFernet]:
     """Return the keys by id, the one for new values first."""
     secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)

@@ -325,6 +325,8 @@ USE_TZ = True
 # Files of messages, encrypted: in a folder that all web processes and workers share, or in S3.
 MEDIA_STORAGE = choice("MEDIA_STORAGE", "folder", ("folder", "s3"))
 MEDIA_DIR = Path(env.str("MEDIA_DIR", default=str(DATA_DIR / "media"))).resolve()
+MEDIA_S3_ENDPOINT = env.str("MEDIA_S3_ENDPOINT", default="")
+MEDIA_S3_REGION = env.str("MEDIA_S3_REGION", default="")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -332,11 +334,14 @@ STORAGES = {
     if MEDIA_STORAGE == "folder"
     else media_storage.s3(
         env.str("MEDIA_S3_BUCKET", default=""),
-        env.str("MEDIA_S3_ENDPOINT", default=""),
-        env.str("MEDIA_S3_REGION", default=""),
+        MEDIA_S3_ENDPOINT,
+        MEDIA_S3_REGION,
         env.str("MEDIA_S3_PREFIX", default=""),
     ),
 }
+# Where `manage.py backup s3://…` finds its bucket; the credentials are boto3's own affair.
+BACKUP_S3_ENDPOINT = env.str("BACKUP_S3_ENDPOINT", default=MEDIA_S3_ENDPOINT)
+BACKUP_S3_REGION = env.str("BACKUP_S3_REGION", default=MEDIA_S3_REGION)
 STATIC_URL = "static/"
 # The target of `collectstatic` for a web server; if it is empty, the originals are served.
 STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
