@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import re
-import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +42,7 @@ OTHERS = {"PATH", "PYTHON", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "SITE
     "CADDY_IMAGE",
     "POSTGRES_IMAGE",
     "REDIS_IMAGE",
+    "BACKUPS",
 }
 
 
@@ -86,7 +85,8 @@ def test_caddyfile_is_valid() -> None:
 def test_kubernetes_manifests_are_valid() -> None:
     files = [path for path in KUBERNETES.glob("*.yaml") if path.name != "kustomization.yaml"]
     told = run(TOOLS / "kubernetes-validate", "--strict", *files)
-    assert told.count(" passed ") == len(manifests()) + 1  # The example of a Secret.
+    # The example of a Secret, and the CronJob, which needs the name of a bucket.
+    assert told.count(" passed ") == len(manifests()) + 2
 
 
 def test_kustomization_is_valid(tmp_path: Path) -> None:
@@ -112,8 +112,9 @@ def units(tmp_path: Path) -> list[Path]:
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    copies = [tmp_path / path.name.replace("@", "@8001") for path in UNITS]
-    for path, copy in zip(UNITS, copies, strict=True):
+    sources = [*UNITS, *(DEPLOY / "systemd").glob("*.timer")]
+    copies = [tmp_path / path.name.replace("@", "@8001") for path in sources]
+    for path, copy in zip(sources, copies, strict=True):
         copy.write_text(at_home(path.read_text(), tmp_path / "home"))
     return copies
 
@@ -122,13 +123,13 @@ def test_systemd_units_are_valid(units: list[Path]) -> None:
     analyze = installed("systemd-analyze")
     told = run(analyze, "verify", "--man=no", "--recursive-errors=no", *units)
     ours = [line for line in told.splitlines() if "whatsapp-orgs" in line]
-    assert len(units) == 4
+    assert len(units) == 6
     assert ours == []
 
 
 def test_systemd_units_are_confined(units: list[Path]) -> None:
     analyze = installed("systemd-analyze")
-    for unit in units:
+    for unit in (path for path in units if path.suffix == ".service"):
         # 10 is open to everything; systemd calls what is below 2 "OK".
         run(analyze, "security", "--offline=true", "--threshold=20", unit)
 
@@ -225,7 +226,7 @@ def test_stop_timeouts_cover_the_drain() -> None:
     assert periods["web"]["terminationGracePeriodSeconds"] > serve.STOP_SECONDS + 10
     stops = {path.stem: re.findall(r"TimeoutStopSec=(\d+)", path.read_text()) for path in UNITS}
     assert int(stops.pop("whatsapp-orgs-worker@")[0]) > drained + 10
-    assert stops.pop("whatsapp-orgs-migrate") == []
+    assert stops.pop("whatsapp-orgs-migrate") == stops.pop("whatsapp-orgs-backup") == []
     assert all(int(seconds) > serve.STOP_SECONDS + 5 for (seconds,) in stops.values())
 
 
@@ -309,29 +310,16 @@ def test_operations_page_names_only_what_exists() -> None:
     assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
 
 
-def test_backup_includes_the_write_ahead_log(tmp_path: Path) -> None:
-    """The lines of the page, on databases that are open, with rows in -wal only."""
-    installed("sqlite3")
-    data, backups = tmp_path / "data", tmp_path / "backups"
-    store = data / "auth_sessions/7/attempt-3/whatsmeow.sqlite3"
-    store.parent.mkdir(parents=True)
-    (data / "secret_key").write_text("kept")
-    [lines] = re.findall(r"```sh\n(umask 077; to=.*?)```", operations(), re.S)
-    lines = lines.replace("/var/backups/whatsapp-orgs", str(backups))
-    lines = lines.replace("/var/lib/whatsapp-orgs", str(data))
-    with contextlib.ExitStack() as stack:
-        for path in (data / "db.sqlite3", store):
-            database = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
-            database.execute("PRAGMA journal_mode=WAL")
-            database.execute("PRAGMA wal_autocheckpoint=0")
-            database.execute("CREATE TABLE kept (word TEXT)")
-            database.execute("INSERT INTO kept VALUES ('all')")
-            database.commit()
-        run("sh", "-euc", lines)
-    [made] = backups.iterdir()
-    assert (made / "secret_key").read_text() == "kept"
-    for path in (data / "db.sqlite3", store):
-        copy = made / path.relative_to(data)
-        assert copy.stat().st_mode & 0o077 == 0
-        with contextlib.closing(sqlite3.connect(copy)) as database:
-            assert database.execute("SELECT word FROM kept").fetchall() == [("all",)]
+def test_nightly_backups_are_as_confined_as_the_service_and_keep_the_same_number() -> None:
+    cron = yaml.safe_load((KUBERNETES / "backup.yaml").read_text())
+    pod = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    [worker] = [one for one in pods() if one["containers"][0]["name"] == "worker"]
+    assert pod["securityContext"] == worker["securityContext"]
+    [container], [serving] = pod["containers"], worker["containers"]
+    for name in ("image", "securityContext", "envFrom", "env"):
+        assert container[name] == serving[name]
+    service = compose()["services"]["backup"]
+    unit = (DEPLOY / "systemd/whatsapp-orgs-backup.service").read_text()
+    kept = [container["args"][-2:], service["command"][-2:], ["--keep", "14"]]
+    assert kept[0] == kept[1] == kept[2] and " --keep 14\n" in unit
+    assert service["profiles"] == ["backup"] and service["networks"] == ["inside"]
