@@ -77,9 +77,14 @@ def request_disconnect(connection_id: int, actor: Actor) -> Connection:
 
 
 @transaction.atomic
-def request_cancel(connection_id: int, actor: Actor) -> Connection:
-    """Request the end of a pairing. Raises NothingToCancel."""
+def request_cancel(connection_id: int, actor: Actor, generation: int | None = None) -> Connection:
+    """Request the end of a pairing, or only of the one of this generation.
+
+    Raises NothingToCancel.
+    """
     connection = lock_connection(connection_id)
+    if generation not in (None, connection.generation):
+        raise NothingToCancel
     if connection.desired != Desired.CONNECTED or not connection.is_pairing:
         raise NothingToCancel
     if not connection.store_name:
