@@ -72,6 +72,11 @@ def svg(text: str) -> bytes:
     return bytes(picture.to_string(encoding="UTF-8", xml_declaration=True))
 
 
+def modules(text: str) -> list[list[bool]]:
+    """Return the rows of the code's modules, True for dark ones, without a quiet zone."""
+    return [[bool(dark) for dark in row] for row in _encode(text).modules]
+
+
 def _encode(text: str) -> QRCode[Any]:
     """Return the code with its modules. Raises ValueError if the text is too long."""
     data = QRData(text)

@@ -47,6 +47,7 @@ def main() -> int:
             if purpose == "test":
                 ensure_chromium()
                 ensure_servers()
+                ensure_tmux()
     except SetupError as error:
         say(str(error))
         return 1
@@ -197,6 +198,12 @@ def ensure_servers() -> None:
             f"the tests need the programs of PostgreSQL and of Redis; on Debian and Ubuntu: "
             f"{as_root()}apt-get install postgresql redis-server; they need not run"
         )
+
+
+def ensure_tmux() -> None:
+    """Install tmux, in which the tests look at what commands draw. Raises SetupError."""
+    if not shutil.which("tmux") and not apt_install("tmux"):
+        raise SetupError(f"the tests need tmux; on Debian: {as_root()}apt-get install tmux")
 
 
 def has_servers() -> bool:

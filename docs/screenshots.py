@@ -18,7 +18,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.demo_data import Demo, past, talk
 from tests.browser.scenes import Scenes
 from tests.browser.visitor import Visitor, launch, panel
-from tests.support.application import Application
+from tests.support.application import Application, until
+from tests.support.terminal_picture import as_html
+from tests.support.tmux import Window
 
 IMAGES = Path(__file__).resolve().parent / "images"
 # Keeps rare colours in the palette, too.
@@ -27,6 +29,12 @@ FEW_KEPT, NO_DITHER = Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
 VARIANTS = {"light": (1280, False), "dark": (1280, True), "360": (360, False)}
 CONNECTIONS = "admin/connections/"
 LIST = f"{CONNECTIONS}connection/"
+TERMINAL_STYLE = """
+body { margin: 0 }
+pre { display: inline-block; margin: 0; padding: 12px 16px; background: #1e1e1e; color: #ddd }
+pre { font: 14px "DejaVu Sans Mono", monospace; line-height: normal }
+pre span { background: white; color: black }
+"""
 
 
 class Camera:
@@ -196,6 +204,25 @@ def new_code(browser: Browser) -> None:
         camera.take("connection-new-code", "light", most=1000)
 
 
+def terminal(camera: Camera, browser: Browser) -> None:
+    """A code of `manage.py whatsapp reconnect`, as a terminal shows it."""
+    application = camera.visitor.application
+    (pk,) = application.new_organizations("Padaria Estrela do Norte")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Window(application, Path(folder), 80, 36, "whatsapp", "reconnect", str(pk)) as window,
+    ):
+        until(lambda: "s left" in window.text(colours=False), 30, "a code in the terminal")
+        shown = window.text()
+    page = browser.new_page(viewport={"width": 720, "height": 400})
+    page.set_content(f"<style>{TERMINAL_STYLE}</style><pre>{as_html(shown)}</pre>")
+    taken = page.locator("pre").screenshot()
+    Image.open(io.BytesIO(taken)).convert("L").quantize(16).save(
+        IMAGES / "terminal.png", optimize=True
+    )
+    page.close()
+
+
 SCENES: dict[str, Callable[[Camera], None]] = {
     each.__name__: each
     for each in (messages, webhooks, fleet, index, listed, bulk, connected, waiting, code)
@@ -220,6 +247,8 @@ def main(names: list[str]) -> None:
             owner(camera, browser)
         if not names or "new_code" in names:
             new_code(browser)
+        if not names or "terminal" in names:
+            terminal(camera, browser)
         browser.close()
 
 

@@ -46,6 +46,7 @@ NEW_TOKEN = re.compile(
 # Actor labels; the first pattern that matches the whole label is used.
 ACTOR_LABELS = [
     (re.compile("command line"), _("command line")),
+    (re.compile("terminal"), _("terminal")),
     (re.compile("anonymous"), _("anonymous")),
     (re.compile("account change"), _("account change")),
     (re.compile("token expiry"), _("token expiry")),

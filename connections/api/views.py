@@ -85,7 +85,7 @@ class DisconnectView(ConnectionView):
             connection.state == State.CONNECTED and get_status(connection).state == State.CONNECTED
         )
         requested = actions.request_disconnect(connection.pk, self.caller.actor)
-        check = partial(_finished_disconnect, connection.pk, requested.generation)
+        check = partial(finished_disconnect, connection.pk, requested.generation)
         status = wait_for(connection_group(connection.pk), check, settings.DISCONNECT_WAIT_SECONDS)
         if status is None:
             return accepted_response(DISCONNECT_INITIALIZED, success=True)
@@ -93,10 +93,10 @@ class DisconnectView(ConnectionView):
             raise Refused(
                 http_status.HTTP_500_INTERNAL_SERVER_ERROR, status.reason, status.reason_text.full
             )
-        return Response({"success": True, "message": _disconnected_message(status, was_connected)})
+        return Response({"success": True, "message": disconnected_message(status, was_connected)})
 
 
-def _finished_disconnect(connection_id: int, generation: int) -> ConnectionStatus | None:
+def finished_disconnect(connection_id: int, generation: int) -> ConnectionStatus | None:
     """Return the status once the clean-up is done or has failed for good."""
     connection = Connection.objects.get(pk=connection_id)
     if connection.logout_pending:
@@ -106,7 +106,8 @@ def _finished_disconnect(connection_id: int, generation: int) -> ConnectionStatu
     return get_status(connection) if done else None
 
 
-def _disconnected_message(status: ConnectionStatus, was_connected: bool) -> str:
+def disconnected_message(status: ConnectionStatus, was_connected: bool) -> str:
+    """Return the sentence of a finished disconnect."""
     if status.reason == Reason.DISCONNECTED_UNCONFIRMED:
         return status.reason_text.full
     return DISCONNECTED if was_connected else WAS_NOT_CONNECTED
