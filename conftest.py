@@ -28,8 +28,8 @@ KEPT_TABLES = {"django_content_type", "auth_permission"}
 garbage_collection.postpone()
 
 APPS = (
-    *("organizations", "events", "connections", "messaging", "webhooks", "cloud_api"),
-    *("monitoring", "whatsapp_orgs"),
+    *("organizations", "events", "connections", "messaging", "webhooks", "notices"),
+    *("cloud_api", "monitoring", "whatsapp_orgs"),
 )
 
 

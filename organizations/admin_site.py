@@ -58,7 +58,8 @@ class OrgsAdminSite(AdminSite):
         context = super().each_context(request)
         apps = context["available_apps"]
         lists = {model["admin_url"] for app in apps for model in app["models"]}
-        entries = menu.entries(request.path, lists)
+        administrator = request.user.is_active and request.user.is_superuser
+        entries = menu.entries(request.path, lists, administrator=administrator)
         current = next((entry for entry in entries if entry.current), None)
         return context | {"menu": entries, "menu_entry": current}
 

@@ -35,12 +35,16 @@ HEADERS = {"User-Agent": "WhatsApp-Orgs", "Accept-Encoding": "identity", "Connec
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered. `headers`: names in lower case; `text`: the first kilobyte."""
+    """What a server answered. `headers`: names in lower case; `text`: the first kilobyte.
+
+    `content`: the body, of at most ANSWER_BYTES.
+    """
 
     status: int
     headers: Mapping[str, str]
     text: str
     milliseconds: int
+    content: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,12 @@ class Client:
     async def post(self, url: str, headers: Mapping[str, str], content: bytes) -> Answer:
         """Send a body, and return the answer. A redirect is an answer like others."""
         return await self._ask("POST", url, headers, content)
+
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes
+    ) -> Answer:
+        """Send a request with any method. A redirect is an answer like others."""
+        return await self._ask(method, url, headers, content)
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
         """Return the answer of a URL. A redirect is an answer like others."""
@@ -137,6 +147,7 @@ class Client:
                 answered,
                 text.replace("\0", "\N{REPLACEMENT CHARACTER}"),
                 round(1000 * (loop.time() - started)),
+                b"" if _is_encoded(answered) else bytes(body),
             )
 
     @asynccontextmanager

@@ -191,6 +191,7 @@ INSTALLED_APPS = [
     "connections",
     "messaging",
     "webhooks",
+    "notices",
     "cloud_api",
 ]
 
@@ -301,7 +302,7 @@ AXES_VERBOSE = False
 AXES_CLIENT_STR_CALLABLE = "whatsapp_orgs.login.lockout.client_for_log"
 
 # --- Mail -----------------------------------------------------------------------------------------
-# Invitations of colleagues are mailed if this and SITE_URL are set.
+# Notices, and invitations of colleagues, are mailed if this and SITE_URL are set.
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:
     vars().update(env.email_url("EMAIL_URL"))
@@ -533,6 +534,8 @@ LOGGING = {
         "daphne.server": {"level": "WARNING"},
         # Their lines hold requests to webhooks, and what those answer.
         "httpcore": {"level": "WARNING"},
+        # Its lines name the hosts of chats.
+        "apprise": {"level": "CRITICAL"},
         # Theirs hold signatures.
         **dict.fromkeys(["boto3", "botocore", "s3transfer", "urllib3"], {"level": "WARNING"}),
         # Three lines with the server's address for each attempt; we log outages ourselves.

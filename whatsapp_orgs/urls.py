@@ -19,6 +19,7 @@ from connections.admin import bulk_links, fleet, owner_link, search, security
 from connections.owner_link.views import owner_view
 from messaging.admin.urls import fleet_urlpatterns, organization_urlpatterns
 from messaging.api.views_media import signed_file
+from notices.admin import urls as notices
 from organizations.colleagues.accept import accept_view
 from organizations.colleagues.views import again_view, colleagues_view, revoke_view
 from webhooks.admin.urls import installation_urlpatterns as webhook_urlpatterns
@@ -54,6 +55,10 @@ urlpatterns = [
     path("admin/connections/connection/<int:organization_id>/", include(organization_urlpatterns)),
     path("admin/connections/connection/<int:organization_id>/", include(organization_webhooks)),
     path(
+        "admin/connections/connection/<int:organization_id>/",
+        include(notices.organization_urlpatterns),
+    ),
+    path(
         "admin/organizations/organization/<int:organization_id>/security/",
         admin.site.admin_view(security.security_view),
         name="security",
@@ -76,6 +81,8 @@ urlpatterns = [
     ),
     path("admin/messages/", include(fleet_urlpatterns)),
     path("admin/webhooks/", include(webhook_urlpatterns)),
+    path("admin/notices/", include(notices.installation_urlpatterns)),
+    path("notices/", include(notices.open_urlpatterns)),
     path("admin/", admin.site.urls),
     path("link/", owner_view, name="owner"),
     path("invitation/", accept_view, name="invitation"),

@@ -24,6 +24,7 @@ from connections.lifecycle import (
 )
 from connections.models import DETAIL_LENGTH, Connection, ConnectionEvent, PairingAttempt
 from connections.reason_texts import REASON_TEXTS
+from connections.signals import connection_changed
 from events import log
 from events.log import NewEvent
 from events.models import EventType
@@ -134,6 +135,7 @@ def apply_transition(
         **(actor.columns if actor else {}),
     )
     log.append(connection.pk, [_changed_event(event)])
+    connection_changed.send(sender=Connection, connection=connection, event=event)
     transaction.on_commit(partial(_log, event, connection.generation))
     broadcast.notify_changed(connection.pk)
 

@@ -17,13 +17,15 @@ from django.utils.translation import gettext_lazy as lazy
 class Page:
     """A page of the menu. One of the admin site's lists is shown to those who may see it.
 
-    `below`: the routes of pages below it that have other addresses.
+    `below`: the routes of pages below it that have other addresses. `for_administrators`: others do
+    not see it.
     """
 
     title: Promise | str
     route: str
     current: bool = False
     below: tuple[str, ...] = ()
+    for_administrators: bool = False
 
     @property
     def url(self) -> str:
@@ -83,6 +85,13 @@ ENTRIES = (
         ),
     ),
     Entry(
+        lazy("Notices"),
+        (
+            Page(lazy("Sent"), "notices", for_administrators=True),
+            Page(lazy("My notices"), "my_notices"),
+        ),
+    ),
+    Entry(
         lazy("Workers"),
         (Page(lazy("Workers"), "admin:connections_worker_changelist"),),
         for_administrators=True,
@@ -95,12 +104,12 @@ ENTRIES = (
 )
 
 
-def entries(path: str, lists: Collection[str]) -> list[Entry]:
+def entries(path: str, lists: Collection[str], *, administrator: bool) -> list[Entry]:
     """Return the menu for a reader who may see these lists (URLs). `path`: of the open page."""
     shown = [
         (entry, pages)
         for entry in ENTRIES
-        if (pages := [page for page in entry.pages if _visible(page, lists)])
+        if (pages := [page for page in entry.pages if _visible(page, lists, administrator)])
     ]
     # The page that is open, or that is above it: the one with the longest address.
     pages_above = {
@@ -121,5 +130,7 @@ def entries(path: str, lists: Collection[str]) -> list[Entry]:
     return found
 
 
-def _visible(page: Page, lists: Collection[str]) -> bool:
+def _visible(page: Page, lists: Collection[str], administrator: bool) -> bool:
+    if page.for_administrators and not administrator:
+        return False
     return not page.route.startswith("admin:") or page.url in lists

@@ -74,6 +74,10 @@ class AuditEntry(models.Model):
         WEBHOOK_DELETED = "webhook_deleted", lazy("Webhook deleted")
         WEBHOOK_REPLAYED = "webhook_replayed", lazy("Events sent to a webhook again")
         WEBHOOK_EVENT_GIVEN_UP = "webhook_event_given_up", lazy("Event for a webhook given up")
+        NOTICE_ADDRESS_ADDED = "notice_address_added", lazy("Address for notices added")
+        NOTICE_ADDRESS_REMOVED = "notice_address_removed", lazy("Address for notices removed")
+        NOTICE_ADDRESS_STOPPED = "notice_address_stopped", lazy("Notices to an address stopped")
+        NOTICES_CHANGED = "notices_changed", lazy("Notices to a member changed")
 
     organization = models.ForeignKey(
         Organization,

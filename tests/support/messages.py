@@ -31,6 +31,7 @@ APPS = {
     "connections": ("connections",),
     "messaging": ("messaging", "outbound"),
     "webhooks": ("webhooks",),
+    "notices": ("notices",),
     "cloud_api": ("cloud_api",),
     "whatsapp_orgs": ("whatsapp_orgs", "templates"),
 }

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from events import troubles
 from events.models import EventCounter
 from events.notifications import wake_workers
 from organizations.access import Actor
@@ -21,7 +22,7 @@ from outbound.errors import AddressRefused
 from outbound.policy import webhook_policy
 from webhooks import refusals
 from webhooks.actions.claims import lock as lock_cursors
-from webhooks.actions.states import change_state
+from webhooks.actions.states import TROUBLE, change_state
 from webhooks.formats import FORMATS, new_verify_token
 from webhooks.models import Cursor, Endpoint
 from webhooks.rights import Right, lock_and_require
@@ -226,6 +227,7 @@ def delete(endpoint: Endpoint, actor: Actor) -> None:
     locked.old_secret = locked.verify_token = None
     locked.revision += 1
     locked.save()
+    troubles.end(locked.organization_id, TROUBLE, locked.public_id, recovered=False)
     log_audit(Action.WEBHOOK_DELETED, locked.organization, actor, locked.host)
 
 

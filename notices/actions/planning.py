@@ -1,0 +1,274 @@
+"""Make notices of troubles: who is told of which, in how many notices, and when.
+
+One worker at a time plans, in one transaction, so that nobody is told the same twice.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from connections.display import OUTAGE_REASONS
+from connections.lifecycle import PAIRING
+from connections.models import Connection
+from connections.status import with_effective_state
+from notices.actions.troubles import CONNECTION, HOLDS_FOR
+from notices.models import Address, Notice, PlanLock, Telling, Trouble
+from notices.readers import MANY, Reader, find_readers
+
+Level, Kind = Trouble.Level, Notice.Kind
+
+GATHERED_FOR = timedelta(minutes=1)
+"""Who is told of many organizations waits so long for others in trouble."""
+
+
+def plan() -> None:
+    """Make the notices that are due. It takes one query while nothing is."""
+    now = timezone.now()
+    if Trouble.objects.filter(plan_at__lte=now).exists():
+        _plan(now)
+
+
+@transaction.atomic
+def _plan(now: datetime) -> None:
+    lock, _ = PlanLock.objects.get_or_create(pk=1)
+    if not PlanLock.objects.select_for_update(skip_locked=True).filter(pk=lock.pk).first():
+        return  # Another worker plans.
+    planned = Trouble.objects.exclude(plan_at=None).select_related("organization").order_by("pk")
+    rows = list(planned)
+    situation = Situation(now, rows)
+    for reader in find_readers(now):
+        _ReaderPlan(situation, reader).make()
+    for trouble in rows:
+        if trouble.plan_at is not None and trouble.plan_at <= now:
+            wake = situation.wake_at.get(trouble.pk)
+            Trouble.objects.filter(pk=trouble.pk).update(plan_at=wake)
+
+
+@dataclass
+class Situation:
+    """The troubles that there is something to tell of, and what was told of them before."""
+
+    now: datetime
+    rows: Iterable[Trouble]
+    wake_at: dict[int, datetime] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.open = [row for row in self.rows if row.ended_at is None]
+        self.over = [row for row in self.rows if row.ended_at is not None]
+        self._told: defaultdict[int, dict[int, Telling]] = defaultdict(dict)
+        told = Telling.objects.filter(trouble__in=[row.pk for row in self.rows])
+        for telling in told.select_related("notice"):
+            self._told[telling.address_id][telling.trouble_id] = telling
+        self._read_connections()
+
+    def _read_connections(self) -> None:
+        """Read what connections are now: a person may link a phone, or all workers be gone."""
+        ids = [row.organization_id for row in self.open if row.kind == CONNECTION]
+        found = with_effective_state(Connection.objects.filter(pk__in=ids))
+        self._states = {
+            pk: (state, reason)
+            for pk, state, reason in found.values_list(
+                "pk", F("effective_state"), F("effective_reason")
+            )
+        }
+
+    def told(self, address: Address) -> dict[int, Telling]:
+        """Return what an address was told, by trouble."""
+        return self._told[address.pk]
+
+    def is_due(self, trouble: Trouble) -> bool:
+        """Return whether people are told of an open trouble now, if they are at all."""
+        if trouble.due_at > self.now:
+            return False
+        if self._state(trouble)[0] in PAIRING:
+            self.wake(trouble, self.now + GATHERED_FOR)
+            return False
+        return True
+
+    def cause_of(self, trouble: Trouble) -> str:
+        """Return the outage for whose end a connection waits, "" for none."""
+        reason = self._state(trouble)[1]
+        waits = trouble.kind == CONNECTION and trouble.level == Level.WAITS
+        return reason if waits and reason in OUTAGE_REASONS else ""
+
+    def _state(self, trouble: Trouble) -> tuple[str, str]:
+        if trouble.kind != CONNECTION or trouble.organization_id is None:
+            return "", ""
+        return self._states.get(trouble.organization_id, ("", ""))
+
+    def wake(self, trouble: Trouble, at: datetime) -> None:
+        """Look at a trouble again at a time, or earlier."""
+        known = self.wake_at.get(trouble.pk)
+        self.wake_at[trouble.pk] = min(known, at) if known else at
+
+
+class _ReaderPlan:
+    """What one address is told now."""
+
+    def __init__(self, situation: Situation, reader: Reader) -> None:
+        self._now, self._situation, self._reader = situation.now, situation, reader
+        self._told = situation.told(reader.address)
+
+    def make(self) -> None:
+        """Make the notices of this address."""
+        fresh = [row for row in self._situation.open if self._is_fresh(row)]
+        over = [row for row in self._situation.over if self._tells_end(row)]
+        if quiet := self._reader.quiet_until:
+            for trouble in (*fresh, *over):
+                self._situation.wake(trouble, max(quiet, trouble.due_at))
+            return
+        over = [row for row in over if not self._goes_on(row, fresh)]
+        self._tell_troubles(self._tell_outages(fresh))
+        self._tell_ends(over)
+
+    def _is_fresh(self, trouble: Trouble) -> bool:
+        told = self._told.get(trouble.pk)
+        return self._reader.hears_of(trouble) and (told is None or told.level < trouble.level)
+
+    def _tells_end(self, trouble: Trouble) -> bool:
+        told = self._told.get(trouble.pk)
+        return trouble.recovered and told is not None and not told.closed
+
+    def _goes_on(self, trouble: Trouble, fresh: list[Trouble]) -> bool:
+        """Return whether a trouble has begun again before its end was told; it is told once."""
+        again = next((row for row in self._situation.open if _thing(row) == _thing(trouble)), None)
+        if again is None:
+            return False
+        told = self._told[trouble.pk]
+        Telling.objects.filter(pk=told.pk).update(closed=True)
+        if again in fresh and again.level <= told.level:
+            self._record(told.notice, [again])
+            fresh.remove(again)
+        return True
+
+    # --- Troubles -------------------------------------------------------------------------------
+
+    def _tell_outages(self, fresh: list[Trouble]) -> list[Trouble]:
+        """Tell of each outage in one notice. Return the troubles that remain."""
+        by_cause: defaultdict[str, list[Trouble]] = defaultdict(list)
+        for trouble in fresh:
+            by_cause[self._situation.cause_of(trouble)].append(trouble)
+        remaining = by_cause.pop("", [])
+        for cause, rows in by_cause.items():
+            ongoing = self._ongoing(cause)
+            due = [row for row in rows if self._situation.is_due(row)]
+            if ongoing is not None:
+                self._record(ongoing, rows)
+            elif due and len(rows) > 1:
+                self._notify(Kind.TROUBLE, rows, cause)
+            else:
+                remaining += rows
+        return remaining
+
+    def _ongoing(self, cause: str) -> Notice | None:
+        """Return the notice of an outage that this address was told of and that is not over."""
+        told = Telling.objects.filter(address=self._reader.address, notice__cause=cause)
+        found = told.filter(trouble__ended_at=None, level=Level.WAITS).select_related("notice")
+        newest = found.order_by("-pk").first()
+        return newest.notice if newest else None
+
+    def _tell_troubles(self, fresh: list[Trouble]) -> None:
+        """Tell of troubles: in one notice those of many organizations, else each in its own."""
+        due = [row for row in fresh if self._situation.is_due(row)]
+        if self._waits_for_others(due, [row.due_at for row in due]):
+            return
+        if _is_many(due):
+            self._notify(Kind.TROUBLE, due)
+        else:
+            for trouble in due:
+                self._notify(Kind.TROUBLE, [trouble])
+
+    def _waits_for_others(self, rows: Collection[Trouble], since: list[datetime]) -> bool:
+        """Return whether other organizations may follow, with which these are told."""
+        if not rows or not self._reader.gathers:
+            return False
+        end = min(since) + GATHERED_FOR
+        if self._now >= end:
+            return False
+        for trouble in rows:
+            self._situation.wake(trouble, end)
+        return True
+
+    # --- Their ends -----------------------------------------------------------------------------
+
+    def _tell_ends(self, over: list[Trouble]) -> None:
+        """Tell that troubles are over: of an outage when all of it is, else together if many."""
+        ready, since = [], []
+        by_outage: defaultdict[Notice, list[Trouble]] = defaultdict(list)
+        for trouble in over:
+            assert trouble.ended_at is not None
+            at = trouble.ended_at + HOLDS_FOR
+            notice = self._told[trouble.pk].notice
+            if at > self._now:
+                self._situation.wake(trouble, at)
+            elif notice.cause:
+                by_outage[notice].append(trouble)
+            else:
+                ready.append(trouble)
+                since.append(at)
+        for notice, rows in by_outage.items():
+            if self._is_ongoing(notice):
+                for trouble in rows:
+                    self._situation.wake(trouble, self._now + GATHERED_FOR)
+            else:
+                self._notify(Kind.RECOVERY, rows, notice.cause)
+        if self._waits_for_others(ready, since):
+            return
+        for rows in [ready] if _is_many(ready) else [[row] for row in ready]:
+            self._notify(Kind.RECOVERY, rows)
+
+    def _is_ongoing(self, outage: Notice) -> bool:
+        """Return whether a connection still waits for the end of an outage, or has just come back.
+
+        One that needs a person by now does not.
+        """
+        told = Telling.objects.filter(notice=outage, level=Level.WAITS)
+        recent = told.filter(trouble__ended_at__gt=self._now - HOLDS_FOR, trouble__recovered=True)
+        return (
+            recent.exists()
+            or told.filter(trouble__ended_at=None, trouble__level=Level.WAITS).exists()
+        )
+
+    # --- Rows -----------------------------------------------------------------------------------
+
+    def _notify(self, kind: Notice.Kind, rows: list[Trouble], cause: str = "") -> None:
+        """Make a notice of troubles, or of their ends."""
+        address = self._reader.address
+        notice = Notice.objects.create(
+            user=address.user,
+            address=address,
+            label=address.label,
+            kind=kind,
+            cause=cause,
+            created_at=self._now,
+            next_at=self._now,
+        )
+        if kind == Kind.TROUBLE:
+            self._record(notice, rows)
+            return
+        told = Telling.objects.filter(address=address, trouble__in=rows)
+        told.update(recovery=notice, closed=True)
+
+    def _record(self, notice: Notice, rows: list[Trouble]) -> None:
+        """Note that a notice tells of these troubles."""
+        for trouble in rows:
+            Telling.objects.update_or_create(
+                trouble=trouble,
+                address=self._reader.address,
+                defaults={"notice": notice, "level": trouble.level, "closed": False},
+            )
+
+
+def _is_many(rows: Collection[Trouble]) -> bool:
+    return len({row.organization_id for row in rows}) >= MANY
+
+
+def _thing(trouble: Trouble) -> tuple[int | None, str, str]:
+    return trouble.organization_id, trouble.kind, trouble.key

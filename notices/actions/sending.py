@@ -1,0 +1,142 @@
+"""Leases of notices, and what came of sending them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from connections.models import Connection
+from connections.status import with_effective_state
+from notices import schedule
+from notices.actions.troubles import CONNECTION
+from notices.failures import SendingFailed
+from notices.models import Notice, Telling, Total, Trouble
+from organizations.access import for_user
+
+logger = logging.getLogger(__name__)
+
+State, Kind = Notice.State, Notice.Kind
+
+
+@transaction.atomic
+def claim(owner: str, lease: timedelta, limit: int) -> list[Notice]:
+    """Lease notices that are due, the oldest first."""
+    now = timezone.now()
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    due = Notice.objects.filter(free, state=State.WAITING, next_at__lte=now)
+    locked = due.select_for_update(skip_locked=True).order_by("next_at", "pk")
+    ids = list(locked.values_list("pk", flat=True)[:limit])
+    if not ids:
+        return []
+    rows = Notice.objects.filter(pk__in=ids)
+    rows.update(lease_owner=owner, lease_until=now + lease)
+    related = rows.select_related("user__notice_preferences", "address")
+    return list(related.order_by("next_at", "pk"))
+
+
+def release(owner: str | None = None) -> None:
+    """Give back the leases of a worker, or all of them where there is only one worker at a time."""
+    held = Notice.objects.exclude(lease_until=None)
+    if owner is not None:
+        held = held.filter(lease_owner=owner)
+    held.update(lease_owner="", lease_until=None)
+
+
+def troubles_of(notice: Notice) -> list[Trouble]:
+    """Return the troubles that a notice is about, as far as its reader may see them.
+
+    Of those that it tells of, only the ones that are still there.
+    """
+    visible = for_user(notice.user).organizations
+    own = Q(organization__in=visible)
+    if notice.user.is_superuser:
+        own |= Q(organization=None)
+    if notice.kind == Kind.RECOVERY:
+        about = Trouble.objects.filter(own, tellings__recovery=notice)
+    else:
+        about = Trouble.objects.filter(own, tellings__notice=notice, ended_at=None)
+    found = list(about.select_related("organization").order_by("organization__folded_name", "pk"))
+    _read_reasons([row for row in found if row.kind == CONNECTION and row.ended_at is None])
+    return found
+
+
+def _read_reasons(troubles: Sequence[Trouble]) -> None:
+    """Set the reasons of open troubles to those that the pages of their connections show."""
+    rows = Connection.objects.filter(pk__in=[row.organization_id for row in troubles])
+    reasons = dict(with_effective_state(rows).values_list("pk", F("effective_reason")))
+    for trouble in troubles:
+        trouble.reason = reasons.get(trouble.organization_id, trouble.reason)
+
+
+def is_wanted(notice: Notice, troubles: Collection[Trouble]) -> bool:
+    """Return whether a notice is still to be sent."""
+    address = notice.address
+    if address is None or not notice.user.is_active:
+        return False
+    if notice.kind == Kind.CONFIRM:
+        return address.confirmed_at is None
+    if notice.kind == Kind.TEST:
+        return address.confirmed_at is not None
+    return address.is_on and bool(troubles)
+
+
+@transaction.atomic
+def drop(notice: Notice, owner: str) -> None:
+    """End a notice that is not to be sent. The end of what it would have told is not told, too."""
+    if _end(notice, owner, state=State.DROPPED):
+        Telling.objects.filter(notice=notice).update(closed=True)
+
+
+@transaction.atomic
+def record_sent(notice: Notice, owner: str) -> None:
+    """Store that a notice has left."""
+    _end(notice, owner, state=State.SENT, tries=notice.tries + 1, failure="", status=0)
+
+
+@transaction.atomic
+def record_failure(notice: Notice, owner: str, error: SendingFailed) -> None:
+    """Store that a notice did not leave; it is tried again, or given up."""
+    now = timezone.now()
+    tries = notice.tries + 1
+    next_at = None if error.lasting else schedule.next_try(tries, now)
+    what = {"tries": tries, "failure": error.failure.value, "status": error.status}
+    if next_at is None:
+        _end(notice, owner, state=State.FAILED, **what)
+        fields = {"notice": notice.pk, "failure": error.failure.value}
+        logger.warning("a notice is given up", extra=fields)
+        return
+    held = Notice.objects.filter(pk=notice.pk, lease_owner=owner, state=State.WAITING)
+    held.update(next_at=next_at, lease_owner="", lease_until=None, **what)
+
+
+def retry(notice_id: int) -> bool:
+    """Try a notice again that was given up. Return whether it was."""
+    failed = Notice.objects.filter(pk=notice_id, state=State.FAILED)
+    now = timezone.now()
+    return bool(failed.update(state=State.WAITING, next_at=now, tries=0, ended_at=None))
+
+
+def _end(notice: Notice, owner: str, *, state: str, **fields: object) -> bool:
+    """End a notice that this worker leases, and count it. Return whether it was."""
+    held = Notice.objects.filter(pk=notice.pk, lease_owner=owner, state=State.WAITING)
+    ended = held.update(
+        state=state, ended_at=timezone.now(), lease_owner="", lease_until=None, **fields
+    )
+    if ended:
+        _count(state)
+    return bool(ended)
+
+
+def _count(state: str) -> None:
+    table = Total._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (state, count) VALUES (%s, 1) "
+            f"ON CONFLICT (state) DO UPDATE SET count = {table}.count + 1",
+            [state],
+        )

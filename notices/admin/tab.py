@@ -1,0 +1,104 @@
+"""The tab Notices of an organization: who is told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from messaging.admin.page import render_tab
+from messaging.admin.rights import find_organization, rights_of
+from notices.actions import addresses
+from notices.admin.mine import own_preferences, person
+from notices.admin.page import READ, page_view
+from notices.admin.sent import NoticeRow, rows_of
+from notices.links import is_configured
+from notices.models import Address, Notice
+from notices.readers import is_told, preferences_of
+from organizations.access import Permission, for_user
+from organizations.admin.base import caller_of
+from organizations.models import Organization
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class AddressRow:
+    """An address on the tab. `quiet`: its person's quiet hours are now."""
+
+    address: Address
+    own: bool
+    told: bool
+    quiet: bool
+
+
+@page_view(*READ)
+def tab_view(request: HttpRequest, organization_id: int) -> HttpResponse:
+    """GET: who is told of an organization, when, and what was sent last."""
+    organization = find_organization(request, organization_id)
+    rights = rights_of(request, organization)
+    rows = _rows(request, organization)
+    own = [row for row in rows if row.own]
+    others = [row for row in rows if not row.own]
+    context: dict[str, Any] = {
+        "tab": "notices",
+        "own": own,
+        "others": others if rights.manage else [],
+        "others_told": sum(row.told and row.address.is_on for row in others),
+        "preferences": own_preferences(request),
+        "configured": is_configured(),
+        "last": _last(organization),
+    }
+    return render_tab(request, organization, rights, "notices/tab.html", context)
+
+
+@page_view("POST")
+def choose_view(request: HttpRequest, organization_id: int, address_id: int) -> HttpResponse:
+    """POST `told`: whether an address is told of an organization.
+
+    People choose for themselves; who manages the organization, for its members too.
+    """
+    organization = find_organization(request, organization_id)
+    address = Address.objects.filter(pk=address_id).select_related("user").first()
+    if address is None or not for_user(address.user).may(Permission.SEE, organization):
+        raise Http404
+    caller = caller_of(request)
+    if address.user != person(request) and not caller.may(Permission.MANAGE, organization):
+        raise Http404
+    told = request.POST.get("told") == "yes"
+    addresses.choose(address, organization, told, caller.actor)
+    return redirect("organization_notices", organization_id=organization_id)
+
+
+def _rows(request: HttpRequest, organization: Organization) -> list[AddressRow]:
+    """Return the addresses of all who see an organization, the reader's own first."""
+    now, user = timezone.now(), person(request)
+    members = organization.memberships.values("user")
+    found = Address.objects.filter(user__in=members) | Address.objects.filter(
+        user__is_superuser=True
+    )
+    return sorted(
+        (
+            AddressRow(
+                address,
+                address.user_id == user.pk,
+                is_told(address, organization),
+                preferences_of(address.user).quiet_end(now) is not None,
+            )
+            for address in found.filter(user__is_active=True).select_related(
+                "user__notice_preferences"
+            )
+        ),
+        key=lambda row: (not row.own, row.address.user.get_username(), row.address.pk),
+    )
+
+
+def _last(organization: Organization) -> list[NoticeRow]:
+    """Return the last notices about an organization; each stands for all who got it."""
+    about = Notice.objects.filter(tellings__trouble__organization=organization)
+    over = Notice.objects.filter(recoveries__trouble__organization=organization)
+    found = (about | over).distinct().order_by("-pk")
+    return rows_of(found[:SHOWN], organization)

@@ -1,0 +1,79 @@
+"""Who is told of what: the addresses, and the organizations of the people behind them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+
+from notices.models import Address, Choice, Preferences, Trouble
+from organizations.access import Caller, for_user
+from organizations.models import Organization
+
+MANY = 3
+"""So many organizations are told of in one notice."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An address that is told. `administrator`: also of what concerns no single organization."""
+
+    address: Address
+    organizations: frozenset[int]
+    administrator: bool
+    quiet_until: datetime | None
+
+    def hears_of(self, trouble: Trouble) -> bool:
+        """Return whether this address is told of a trouble that has begun by now."""
+        assert self.address.on_since is not None
+        if trouble.due_at < self.address.on_since:
+            return False
+        if trouble.organization_id is None:
+            return self.administrator
+        return trouble.organization_id in self.organizations
+
+    @property
+    def gathers(self) -> bool:
+        """Whether so many organizations may be in trouble at once that one waits for others."""
+        return len(self.organizations) >= MANY
+
+
+def find_readers(now: datetime) -> list[Reader]:
+    """Return all addresses that are told. It takes a query for each person."""
+    addresses = list(Address.objects.on().select_related("user__notice_preferences"))
+    choices: defaultdict[int, dict[int, bool]] = defaultdict(dict)
+    for choice in Choice.objects.filter(address__in=addresses):
+        choices[choice.address_id][choice.organization_id] = choice.told
+    visible: dict[int, frozenset[int]] = {}
+    readers = []
+    for address in addresses:
+        if address.user_id not in visible:
+            visible[address.user_id] = _active(for_user(address.user))
+        told = _told(address, visible[address.user_id], choices[address.pk])
+        quiet = preferences_of(address.user).quiet_end(now)
+        readers.append(Reader(address, told, address.user.is_superuser, quiet))
+    return readers
+
+
+def preferences_of(user: User) -> Preferences:
+    """Return how a person is told; what is not saved if they have chosen nothing."""
+    found: Preferences | None = getattr(user, "notice_preferences", None)
+    return found or Preferences(user=user)
+
+
+def is_told(address: Address, organization: Organization) -> bool:
+    """Return whether an address is told of an organization that its person sees."""
+    choice = address.choices.filter(organization=organization).first()
+    return choice.told if choice else address.everywhere
+
+
+def _active(caller: Caller) -> frozenset[int]:
+    rows = caller.organizations.filter(deactivated_at=None)
+    return frozenset(rows.order_by().values_list("pk", flat=True))
+
+
+def _told(address: Address, visible: frozenset[int], choices: Mapping[int, bool]) -> frozenset[int]:
+    return frozenset(pk for pk in visible if choices.get(pk, address.everywhere))

@@ -1,0 +1,127 @@
+"""The duty of workers that plans notices and sends them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+from django.db import connections as databases
+
+from connections.models import Worker
+from connections.worker.database import DATABASE_UNAVAILABLE, Database
+from notices import delivery
+from notices.actions import maintenance, planning, sending
+from notices.failures import Failure, SendingFailed
+from notices.models import Notice
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 2.0
+CLEAN_SECONDS = 3600.0
+# Longer than a server can take for all steps of a mail, each of which has a deadline.
+LEASE = timedelta(minutes=3)
+AT_ONCE = 8
+# A stop waits so long for what is being sent, and then for the database.
+CLOSE_SECONDS = 3.0
+RECORD_SECONDS = 1.5
+
+
+class NoticeDuty:
+    """A worker's notices. The supervisor runs its background tasks and calls `close`."""
+
+    def __init__(self) -> None:
+        self._owner = secrets.token_hex(16)
+        self._database = Database()
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="notices")
+        self._running: set[asyncio.Task[None]] = set()
+        self._opened = self._closing = False
+
+    @property
+    def background_tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """The functions that the supervisor runs again and again, by name."""
+        return {"send notices": self.run_once, "delete old notices": self._clean}
+
+    @property
+    def listeners(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]:
+        """What is called with each message to a group: nothing, as it polls."""
+        return {}
+
+    async def run_once(self) -> None:
+        """Plan what is due, begin to send what waits, and sleep."""
+        await self.advance()
+        await asyncio.sleep(POLL_SECONDS)
+
+    async def advance(self) -> None:
+        """Plan what is due, and begin to send what waits."""
+        if not self._opened:
+            if not Worker.are_shared():
+                await self._database.run(sending.release)
+            self._opened = True
+        await self._database.run(planning.plan)
+        free = AT_ONCE - len(self._running)
+        if free and not self._closing:
+            for notice in await self._database.run(sending.claim, self._owner, LEASE, free):
+                task = asyncio.create_task(self._send(notice), name="notice")
+                self._running.add(task)
+                task.add_done_callback(self._on_end)
+
+    async def until_sent(self) -> None:
+        """Wait for what is being sent."""
+        while self._running:
+            await asyncio.wait(self._running)
+
+    async def close(self) -> None:
+        """Wait shortly for what is being sent, and give the leases back."""
+        self._closing = True
+        if self._running:
+            await asyncio.wait(self._running, timeout=CLOSE_SECONDS)
+        for task in list(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        try:
+            async with asyncio.timeout(RECORD_SECONDS):
+                await self._database.run_once(sending.release, self._owner)
+                await self._database.run_once(databases.close_all)
+        except (TimeoutError, *DATABASE_UNAVAILABLE):
+            logger.warning("leases of notices could not be given back; they end by themselves")
+        finally:
+            self._database.close()
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _send(self, notice: Notice) -> None:
+        """Send a notice, and store what came of it."""
+        try:
+            send = await self._database.run(delivery.prepare, notice)
+            if send is None:
+                await self._database.run(sending.drop, notice, self._owner)
+                return
+            await asyncio.get_running_loop().run_in_executor(self._threads, send)
+        except SendingFailed as error:
+            await self._database.run(sending.record_failure, notice, self._owner, error)
+        except Exception:
+            # A bug. It is tried later, so that it is no loop.
+            logger.exception("a notice could not be sent", extra={"notice": notice.pk})
+            kind = Failure.MAIL_FAILED if _is_mail(notice) else Failure.CHAT_REFUSED
+            failed = SendingFailed(kind)
+            await self._database.run(sending.record_failure, notice, self._owner, failed)
+        else:
+            await self._database.run(sending.record_sent, notice, self._owner)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("what became of a notice could not be stored", exc_info=error)
+
+    async def _clean(self) -> None:
+        while await self._database.run(maintenance.clean):
+            await asyncio.sleep(0)
+        await asyncio.sleep(CLEAN_SECONDS)
+
+
+def _is_mail(notice: Notice) -> bool:
+    return notice.address is not None and notice.address.kind == "mail"
