@@ -147,6 +147,7 @@ OWN_PANELS: dict[tuple[State, Reason], Panel] = {
     **{(state, Reason.NO_ROOM): Panel.FULL for state in State},
     (State.CONNECTING, Reason.FINISHING): Panel.FINISHING,
     (State.CONNECTING, Reason.UNREACHABLE): Panel.RETRYING,
+    (State.CONNECTING, Reason.PROXY_UNREACHABLE): Panel.RETRYING,
 }
 
 

@@ -46,6 +46,10 @@ class Reason(StrEnum):
     NOT_ANSWERING = "not_answering"
     LINK_UNSTABLE = "link_unstable"
     UNREACHABLE = "unreachable"
+    PROXY_CHANGED = "proxy_changed"
+    PROXY_UNREACHABLE = "proxy_unreachable"
+    PROXY_REFUSED = "proxy_refused"
+    PROXY_UNTRUSTED = "proxy_untrusted"
     LOGIN_REFUSED = "login_refused"
     LOGIN_STILL_REFUSED = "login_still_refused"
     HOST_CRASHED = "host_crashed"
@@ -67,6 +71,7 @@ class Reason(StrEnum):
     PAIRING_TURNED_AWAY = "pairing_turned_away"
     PAIRING_OUTDATED = "pairing_outdated"
     PAIRING_UNREACHABLE = "pairing_unreachable"
+    PAIRING_PROXY_FAILED = "pairing_proxy_failed"
     PAIRING_INTERRUPTED = "pairing_interrupted"
     PAIRING_CRASHED = "pairing_crashed"
     PAIRING_TIMED_OUT = "pairing_timed_out"
@@ -100,6 +105,7 @@ class Observation(StrEnum):
     PHONE_CODE_SHOWN = "phone_code_shown"
     CODE_ACCEPTED = "code_accepted"
     DIAL_FAILED = "dial_failed"
+    PROXY_DIAL_FAILED = "proxy_dial_failed"
     PAUSED = "paused"
     LOGOUT_UNCONFIRMED = "left_untold"
 
@@ -140,6 +146,9 @@ _OBSERVATION_RULES: dict[AnyObservation, Rule] = {
     Observation.PHONE_CODE_SHOWN: Rule(State.AWAITING_SCAN, Reason.WAITING_FOR_ENTRY, PAIRING),
     Observation.CODE_ACCEPTED: Rule(State.CONNECTING, Reason.FINISHING, PAIRING),
     Observation.DIAL_FAILED: Rule(None, Reason.UNREACHABLE, frozenset({State.CONNECTING})),
+    Observation.PROXY_DIAL_FAILED: Rule(
+        None, Reason.PROXY_UNREACHABLE, frozenset({State.CONNECTING})
+    ),
     Observation.PAUSED: Rule(_R, Reason.ORGANIZATION_INACTIVE, LIVE),
     # The logout of an earlier link, while a new one has been requested already.
     Observation.LOGOUT_UNCONFIRMED: Rule(
@@ -158,6 +167,10 @@ _REASON_RULES = (
     Rule(_R, Reason.NOT_ANSWERING, frozenset({_C, _R})),
     Rule(_R, Reason.LINK_UNSTABLE, LIVE),
     Rule(_R, Reason.UNREACHABLE, LIVE),
+    Rule(_R, Reason.PROXY_CHANGED, LIVE),
+    Rule(_R, Reason.PROXY_UNREACHABLE, LIVE),
+    Rule(_R, Reason.PROXY_REFUSED, LIVE),
+    Rule(_R, Reason.PROXY_UNTRUSTED, LIVE),
     Rule(_R, Reason.LOGIN_REFUSED, LIVE),
     Rule(_R, Reason.LOGIN_STILL_REFUSED, LIVE),
     Rule(_R, Reason.HOST_CRASHED, LIVE),
@@ -180,6 +193,7 @@ _REASON_RULES = (
     Rule(_A, Reason.PAIRING_TURNED_AWAY, PAIRING, "refused"),
     Rule(_A, Reason.PAIRING_OUTDATED, PAIRING),
     Rule(_A, Reason.PAIRING_UNREACHABLE, PAIRING, "unreachable"),
+    Rule(_A, Reason.PAIRING_PROXY_FAILED, PAIRING, "unreachable"),
     Rule(_A, Reason.PAIRING_INTERRUPTED, PAIRING, "interrupted"),
     Rule(_A, Reason.PAIRING_CRASHED, PAIRING, "crashed"),
     Rule(_A, Reason.PAIRING_TIMED_OUT, PAIRING, "timed_out"),

@@ -18,6 +18,7 @@ class NextAction(StrEnum):
     RECONNECT = "reconnect"
     NEW_CODE = "new_code"
     CHECK_SERVER = "check_server"
+    CHECK_PROXY = "check_proxy"
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,38 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     Reason.SERVICE_RESTARTED: ReasonText(
         _("The service was restarted and is resuming the connection."), _BY_ITSELF, NextAction.WAIT
     ),
+    Reason.PROXY_CHANGED: ReasonText(
+        _("This organization's proxy was changed, so the connection is made again."),
+        _BY_ITSELF,
+        NextAction.WAIT,
+    ),
+    Reason.PROXY_UNREACHABLE: ReasonText(
+        _("This organization's proxy cannot be reached."),
+        _(
+            "Check that the proxy runs and that its address is right. It is tried again by itself, "
+            "and nothing goes out without the proxy."
+        ),
+        NextAction.CHECK_PROXY,
+        held=True,
+    ),
+    Reason.PROXY_REFUSED: ReasonText(
+        _("This organization's proxy refuses to connect to WhatsApp."),
+        _(
+            "Check its user and password, and that it allows web.whatsapp.com on port 443. It is "
+            "tried again by itself, and nothing goes out without the proxy."
+        ),
+        NextAction.CHECK_PROXY,
+        held=True,
+    ),
+    Reason.PROXY_UNTRUSTED: ReasonText(
+        _("Something other than WhatsApp answers through this organization's proxy."),
+        _(
+            "Do not trust this proxy: it may be reading or changing connections. Ask its "
+            "operator, or use another one. Nothing was sent."
+        ),
+        NextAction.CHECK_PROXY,
+        held=True,
+    ),
     Reason.SAVED_LOGIN_KEPT: ReasonText(
         _("No phone was linked with the new code, so the saved login is tried again."),
         _BY_ITSELF,
@@ -253,6 +286,11 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         _("WhatsApp cannot be reached from this server, so there is no QR code."),
         _("Check the server's internet connection, firewall and proxy. Then press Reconnect."),
         NextAction.CHECK_SERVER,
+    ),
+    Reason.PAIRING_PROXY_FAILED: ReasonText(
+        _("This organization's proxy does not lead to WhatsApp, so there is no code."),
+        _("Correct or try the proxy in the organization's settings. Then press Reconnect."),
+        NextAction.CHECK_PROXY,
     ),
     Reason.PAIRING_INTERRUPTED: ReasonText(
         _("Linking was interrupted by a restart or a pause of the service."),

@@ -210,6 +210,23 @@ class TooManyTests(TooManyRequests):
         return str(self)
 
 
+class ProxyIsTried(TooManyRequests):
+    """The organization's proxy is being tried already."""
+
+    @staticmethod
+    def message(wait: int) -> str:
+        text = ngettext(
+            "The proxy is being tried already. Try again in {wait} second.",
+            "The proxy is being tried already. Try again in {wait} seconds.",
+            wait,
+        )
+        return text.format(wait=wait)
+
+    @property
+    def page_message(self) -> str:
+        return str(self)
+
+
 def too_many_attempts(seconds: int) -> str:
     """Return the text on the owner's page after too many attempts of any kind."""
     text = gettext("Too many attempts. Try again in {duration}.")

@@ -82,7 +82,7 @@ def check_url(url: str, policy: Policy) -> ParsedUrl:
     scheme = parsed.scheme
     if scheme not in DEFAULT_PORTS or "@" in re.split("[/?#]", url.partition("//")[2])[0]:
         raise AddressRefused
-    host = _canonical(parsed.raw_host.decode())
+    host = canonical_host(parsed.raw_host.decode())
     found = ParsedUrl(
         scheme, host, DEFAULT_PORTS[scheme] if port is None else port, parsed.raw_path.decode()
     )
@@ -117,12 +117,16 @@ def _check_public(url: ParsedUrl, policy: Policy) -> None:
     if address is not None:
         if not is_public(address):
             raise AddressRefused
-    # A name without a dot is one of our own network.
-    elif "." not in url.host or f".{url.host}".endswith(tuple(f".{n}" for n in _LOCAL_NAMES)):
+    elif is_inner_name(url.host):
         raise AddressRefused
 
 
-def _canonical(host: str) -> str:
+def is_inner_name(name: str) -> bool:
+    """Return whether a name never is on the public internet: one without a dot is of our own."""
+    return "." not in name or f".{name}".endswith(tuple(f".{inner}" for inner in _LOCAL_NAMES))
+
+
+def canonical_host(host: str) -> str:
     """Return a host in its one spelling: an IPv4 address in every form becomes the dotted one.
 
     Raises AddressRefused for what is no host.

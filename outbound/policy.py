@@ -39,14 +39,19 @@ class Policy:
 
 def webhook_policy() -> Policy:
     """Return the policy of the settings."""
-    origins = (urlsplit(origin).netloc for origin in settings.CSRF_TRUSTED_ORIGINS)
-    own = (name_of(host) for host in (*settings.ALLOWED_HOSTS, *origins))
     return Policy(
         settings.WEBHOOKS_ALLOW_PRIVATE,
         frozenset(map(name_of, settings.WEBHOOKS_ALLOWED_HOSTS)),
-        frozenset(own) - {"", "*"},
+        own_hosts(),
         _sandbox(),
     )
+
+
+def own_hosts() -> frozenset[str]:
+    """Return the names of this service itself."""
+    origins = (urlsplit(origin).netloc for origin in settings.CSRF_TRUSTED_ORIGINS)
+    own = (name_of(host) for host in (*settings.ALLOWED_HOSTS, *origins))
+    return frozenset(own) - {"", "*"}
 
 
 def _sandbox() -> tuple[str, int] | None:

@@ -7,6 +7,7 @@ Both are created once and stored in the state directory: `ca.pem` (for clients t
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import json
 import ssl
 import time
@@ -24,7 +25,10 @@ from .xeddsa import KeyPair
 
 HOST = "web.whatsapp.com"
 MEDIA_HOST = "mmg.whatsapp.net"
-_NAMES = [x509.DNSName(HOST), x509.DNSName(MEDIA_HOST)]
+_NAMES: list[x509.GeneralName] = [x509.DNSName(HOST), x509.DNSName(MEDIA_HOST)]
+# The proxies in front of the simulator (proxies.py) have a CA of their own.
+_LOOPBACK = ipaddress.ip_address("127.0.0.1")
+_PROXY_NAMES: list[x509.GeneralName] = [x509.IPAddress(_LOOPBACK)]
 _DAY = 86_400
 _YEARS = 10 * 365
 
@@ -59,8 +63,31 @@ def noise_identity(directory: Path) -> NoiseIdentity:
 def tls_context(directory: Path) -> ssl.SSLContext:
     """Return the server's TLS context of a state directory, with its chain created if missing."""
     chain = directory / "tls.pem"
-    if not (chain.exists() and ca_file(directory).exists() and _names(chain) == _NAMES):
+    made = chain.exists() and ca_file(directory).exists() and _proxy_chain(directory).exists()
+    if not (made and _names(chain) == _NAMES):
         _make_tls(directory, chain)
+    return _context(chain)
+
+
+def proxy_tls_context(directory: Path) -> ssl.SSLContext:
+    """Return the TLS context of HTTPS proxies on 127.0.0.1. `tls_context` has made its chain."""
+    return _context(_proxy_chain(directory))
+
+
+def other_tls_context(directory: Path) -> ssl.SSLContext:
+    """Return a TLS context for the simulator's hosts that no client trusts."""
+    path = directory / "other.pem"
+    if not path.exists():
+        _ca, chain = _chain("Another CA", _NAMES, x509.NameConstraints(_NAMES, None))
+        write_private(path, chain)
+    return _context(path)
+
+
+def _proxy_chain(directory: Path) -> Path:
+    return directory / "proxy.pem"
+
+
+def _context(chain: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     # No session tickets: they cost memory for each client, and no client resumes a session.
@@ -88,27 +115,40 @@ def _names(chain: Path) -> list[x509.GeneralName]:
 
 
 def _make_tls(directory: Path, chain: Path) -> None:
+    ca, leaf = _chain("WhatsApp stand-in CA", _NAMES, x509.NameConstraints(_NAMES, None))
+    network = x509.IPAddress(ipaddress.ip_network(f"{_LOOPBACK}/32"))
+    proxy_ca, proxy = _chain(
+        "Proxy stand-in CA", _PROXY_NAMES, x509.NameConstraints([network], None)
+    )
+    write_private(chain, leaf)
+    write_private(_proxy_chain(directory), proxy)
+    write_private(ca_file(directory), ca + proxy_ca)
+
+
+def _chain(
+    name: str, names: list[x509.GeneralName], limits: x509.NameConstraints
+) -> tuple[bytes, bytes]:
+    """Return a CA's certificate, and a leaf's key and certificate for these names."""
     ca_key, leaf_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "WhatsApp stand-in CA")])
-    leaf_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    leaf_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(names[0].value))])
     ca = (
         _builder(ca_name, ca_name, ca_key, ca_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         # The CA's key is not stored, and the CA is limited to these hosts.
-        .add_extension(x509.NameConstraints(_NAMES, None), critical=True)
+        .add_extension(limits, critical=True)
         .sign(ca_key, hashes.SHA256())
     )
     leaf = (
         _builder(leaf_name, ca_name, leaf_key, ca_key)
-        .add_extension(x509.SubjectAlternativeName(_NAMES), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     key = leaf_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    write_private(chain, key + leaf.public_bytes(Encoding.PEM))
-    write_private(ca_file(directory), ca.public_bytes(Encoding.PEM))
+    return ca.public_bytes(Encoding.PEM), key + leaf.public_bytes(Encoding.PEM)
 
 
 def _builder(

@@ -139,6 +139,20 @@ class ControlClient:
         """
         return self._object("GET", f"/hooks?name={name}")
 
+    def set_proxy(
+        self, name: str = "", *, kind: str = "", mode: str = "", **settings: str | int
+    ) -> dict[str, Any]:
+        """Make a proxy, or change one; return name, kind, mode, url, asked.
+
+        `kind`: http, https or socks5; `mode`: as in the README; `settings`: username, password, ms.
+        """
+        given = _without_empty({"name": name, "kind": kind, "mode": mode})
+        return self._object("POST", "/proxies", given | settings)
+
+    def proxies(self) -> dict[str, dict[str, Any]]:
+        """Return the proxies by name; the simulator's own has none. `asked`: who wanted where."""
+        return {proxy["name"]: proxy for proxy in self._list("GET", "/proxies")}
+
     def scan(self, qr: str, *, number: str = "", name: str = "", platform: str = "") -> Linked:
         """Scan a QR code with a phone (a new one without `number`).
 

@@ -75,6 +75,11 @@ class Connection:
         return self.role.jid if self.role else ""
 
     @property
+    def proxy(self) -> str:
+        """Return the name of the proxy that it came through, empty for the simulator's own."""
+        return self._request.proxy
+
+    @property
     def backlog(self) -> int:
         """Return how many bytes the client has not read yet, beyond the network's buffers."""
         return self._channel.backlog

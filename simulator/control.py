@@ -17,6 +17,7 @@ from .http import HttpError, Json, Request
 from .live_faults import apply
 from .pairing import CompanionRefused, Pairing, RefUsed
 from .phone import BadCode, Code, read_code
+from .proxies import Proxies
 from .receiver import Receiver
 from .roles import ClientConnection
 from .stanzas import device_removed
@@ -32,8 +33,9 @@ Route = Callable[[Request], Json | Awaitable[Json]]
 class Control:
     """Answers the requests of the control API for one world."""
 
-    def __init__(self, world: World, chats: Chats, receiver: Receiver) -> None:
+    def __init__(self, world: World, chats: Chats, receiver: Receiver, proxies: Proxies) -> None:
         self._world = world
+        self._proxies = proxies
         self._chats = chats
         self._people = PeopleControl(world, chats)
         self._started = time.time()
@@ -53,6 +55,8 @@ class Control:
             ("POST", "/drop"): self._drop,
             ("GET", "/hooks"): receiver.read,
             ("POST", "/hooks"): receiver.set,
+            ("GET", "/proxies"): proxies.read,
+            ("POST", "/proxies"): proxies.set,
             ("POST", "/settings"): self._set,
             ("POST", "/reset"): self._reset,
         }
@@ -98,6 +102,7 @@ class Control:
                 "number": connection.number,
                 "since": connection.since,
                 "refs_issued": connection.refs_issued,
+                "proxy": connection.proxy,
             }
             for connection in self._showing(request.body)
         ]
@@ -243,10 +248,11 @@ class Control:
         self._world.set_refs(params.integer(request.body, "refs", 1, MAX_REFS))
         return dataclasses.asdict(self._world.settings)
 
-    def _reset(self, request: Request) -> Json:
+    async def _reset(self, request: Request) -> Json:
         params.reject_unknown(request.body)
         self._world.delete_all()
         self._chats.reset()
+        await self._proxies.reset()
         self._world.faults.clear()
         closed = list(self._world.connections.values())
         for connection in closed:

@@ -64,6 +64,10 @@ class ClientConnection(Protocol):
         """Return the device's address, empty while unknown."""
 
     @property
+    def proxy(self) -> str:
+        """Return the name of the proxy that it came through, empty for the simulator's own."""
+
+    @property
     def backlog(self) -> int:
         """Return how many bytes the client has not read yet, beyond the network's buffers."""
 

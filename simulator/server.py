@@ -10,10 +10,16 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .certificates import ca_file, noise_identity, tls_context
+from .certificates import (
+    ca_file,
+    noise_identity,
+    other_tls_context,
+    proxy_tls_context,
+    tls_context,
+)
 from .chats.media import MediaStore
 from .chats.media_host import MEDIA_TARGET, MediaHost
 from .chats.service import Chats
@@ -23,6 +29,7 @@ from .files import private_directory, write_private
 from .http import serve_request
 from .login import log_in, refused_by_fault
 from .pairing import Pairing
+from .proxies import Proxies
 from .receiver import Receiver
 from .roles import ClientConnection, Role
 from .store import Store
@@ -76,10 +83,18 @@ async def _serve(options: Options, directory: Path, world: World, stop: asyncio.
     chats = Chats(world, MediaStore(directory / "media"))
     media = MediaHost(chats.media, world.faults, tls)
     receiver = Receiver(world.store.database)
-    control, choose_role = Control(world, chats, receiver), _role_chooser(chats)
+    proxies = Proxies(
+        lambda: int(proxy.sockets[0].getsockname()[1]),
+        proxy_tls_context(directory),
+        other_tls_context(directory),
+    )
+    control, choose_role = Control(world, chats, receiver, proxies), _role_chooser(chats)
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await _proxy_request(reader)
+        if request:
+            peer_port = writer.get_extra_info("peername")[1]
+            request = replace(request, proxy=proxies.note(peer_port, request.target))
         if request and request.target == MEDIA_TARGET:
             await media.serve(reader, writer)
         elif request:
@@ -102,6 +117,7 @@ async def _serve(options: Options, directory: Path, world: World, stop: asyncio.
     watcher = asyncio.create_task(_watch_parent(options.parent_pid, stop))
     await stop.wait()
     watcher.cancel()
+    await proxies.reset()
     for server in (proxy, api, hooks):
         server.close()
     for task in tasks:

@@ -40,9 +40,10 @@ class TransportError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProxyRequest:
-    """A CONNECT request. `target`: the requested host:port."""
+    """A CONNECT request. `target`: the requested host:port; `proxy`: what it came through."""
 
     target: str
+    proxy: str = ""
 
 
 async def read_proxy_request(reader: asyncio.StreamReader) -> ProxyRequest:

@@ -76,6 +76,12 @@ def production_problems() -> Iterator[tuple[str, str]]:
             "WEBHOOKS_ALLOW_PRIVATE opens the whole network of this service to its users: name the "
             "hosts in WEBHOOKS_ALLOWED_HOSTS.",
         )
+    if settings.PROXIES_ALLOW_PRIVATE and not settings.PROXIES_ALLOWED_HOSTS:
+        yield (
+            "E009",
+            "PROXIES_ALLOW_PRIVATE opens the whole network of this service to its users: name the "
+            "hosts in PROXIES_ALLOWED_HOSTS.",
+        )
 
 
 def _key_problem(key: str) -> str | None:

@@ -464,6 +464,10 @@ REPLIES_ONLY_SECONDS = positive_number("REPLIES_ONLY_SECONDS", 3600)
 WEBHOOKS_ALLOW_PRIVATE = boolean("WEBHOOKS_ALLOW_PRIVATE", default=False)
 WEBHOOKS_ALLOWED_HOSTS = env.list("WEBHOOKS_ALLOWED_HOSTS", default=[])
 
+# The same for proxies of organizations, which may have any port anyway (outbound/proxies.py).
+PROXIES_ALLOW_PRIVATE = boolean("PROXIES_ALLOW_PRIVATE", default=False)
+PROXIES_ALLOWED_HOSTS = env.list("PROXIES_ALLOWED_HOSTS", default=[])
+
 # --- Webhooks -------------------------------------------------------------------------------------
 # Endpoints of an organization; so many of all organizations as well.
 WEBHOOKS_PER_ORGANIZATION = whole_number("WEBHOOKS_PER_ORGANIZATION", 20)

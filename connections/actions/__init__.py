@@ -37,6 +37,15 @@ from connections.actions.owner_links import (
     revoke_owner_link,
     use_owner_link,
 )
+from connections.actions.proxies import (
+    ProxyValues,
+    TryResult,
+    begin_try,
+    end_try,
+    proxy_of,
+    remove_proxy,
+    set_proxy,
+)
 from connections.actions.requests import (
     request_cancel,
     request_disconnect,
@@ -60,6 +69,7 @@ from connections.refusals import (
     NotConnected,
     NothingToCancel,
     OrganizationInactive,
+    ProxyIsTried,
     RequestRefused,
     TemporarilyBanned,
     TooManyLinks,

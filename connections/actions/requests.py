@@ -63,7 +63,7 @@ def request_reconnect(
     connection.fresh_code = fresh_code and bool(connection.store_name)
     if connection.state in PAIRING:
         connection.replaced_attempt = connection.open_attempt()
-    return _save_request(connection, Desired.CONNECTED, Observation.RECONNECT_REQUESTED, actor)
+    return save_request(connection, Desired.CONNECTED, Observation.RECONNECT_REQUESTED, actor)
 
 
 @transaction.atomic
@@ -73,7 +73,7 @@ def request_disconnect(connection_id: int, actor: Actor) -> Connection:
     if connection.desired == Desired.DISCONNECTED and connection.disconnecting:
         return connection
     connection.logout_pending, connection.fresh_code = True, False
-    return _save_request(connection, Desired.DISCONNECTED, Observation.DISCONNECT_REQUESTED, actor)
+    return save_request(connection, Desired.DISCONNECTED, Observation.DISCONNECT_REQUESTED, actor)
 
 
 @transaction.atomic
@@ -88,12 +88,12 @@ def request_cancel(connection_id: int, actor: Actor, generation: int | None = No
     if connection.desired != Desired.CONNECTED or not connection.is_pairing:
         raise NothingToCancel
     if not connection.store_name:
-        return _save_request(connection, Desired.DISCONNECTED, Observation.CANCEL_REQUESTED, actor)
+        return save_request(connection, Desired.DISCONNECTED, Observation.CANCEL_REQUESTED, actor)
     # Resume the saved login as after a restart: nobody waits for a code any more.
     connection.fresh_code = False
     connection.started_generation = connection.generation + 1
     connection.save(update_fields=["started_generation"])
-    return _save_request(connection, Desired.CONNECTED, Reason.SAVED_LOGIN_KEPT, actor)
+    return save_request(connection, Desired.CONNECTED, Reason.SAVED_LOGIN_KEPT, actor)
 
 
 def _raise_if_refused(connection: Connection, number: str) -> None:
@@ -144,9 +144,10 @@ def _in_progress(connection: Connection) -> bool:
     return attempt is None or attempt.expires_at > timezone.now()
 
 
-def _save_request(
+def save_request(
     connection: Connection, desired: Desired, observation: AnyObservation, actor: Actor
 ) -> Connection:
+    """Save a request on a locked connection, and notify workers."""
     # A disconnect during a ban must not try WhatsApp either.
     retry_at = connection.banned_until if desired == Desired.DISCONNECTED else None
     connection.desired = desired

@@ -1,4 +1,4 @@
-"""The models: connections, attempts, events, workers, bulk runs, owner links, self-tests."""
+"""The models: connections, attempts, events, workers, bulk runs, owner links, proxies and so on."""
 
 from connections.models.bulk import BulkItem, BulkRun
 from connections.models.core import (
@@ -10,6 +10,7 @@ from connections.models.core import (
     PairingAttempt,
 )
 from connections.models.owner_links import OwnerLink
+from connections.models.proxies import OrganizationProxy
 from connections.models.self_tests import SelfTest
 from connections.models.workers import Worker, Workforce
 
@@ -21,6 +22,7 @@ __all__ = [
     "ConnectionEvent",
     "ConnectionManager",
     "Method",
+    "OrganizationProxy",
     "OwnerLink",
     "PairingAttempt",
     "SelfTest",

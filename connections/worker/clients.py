@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from connections import actions
 from connections.stores.base import StoreBackend
 from connections.worker import spools
 from connections.worker.hosts.client import ClientHandle
@@ -15,6 +16,8 @@ from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.hosts.handle import HostHandle
 from connections.worker.hosts.pool import HostPool
 from connections.worker.hosts.store_template import StoreTemplate
+from connections.worker.tasks.context import RunFunction
+from outbound.proxies import checked_proxy
 
 
 class WorkerClients:
@@ -28,11 +31,13 @@ class WorkerClients:
         fork_server: ForkServer,
         stores: StoreBackend,
         follow: Callable[[int, ClientHandle, Path], None],
+        db: RunFunction,
     ) -> None:
         self.hosts = HostPool(fork_server)
         self._fork_server = fork_server
         self._stores = stores
         self._follow = follow
+        self._db = db
         self._template = StoreTemplate()
 
     async def make_template(self) -> None:
@@ -41,12 +46,19 @@ class WorkerClients:
             await self._template.make(self._fork_server)
         await asyncio.get_running_loop().create_future()
 
-    async def open(self, connection_id: int, store: str, dedicated: bool = False) -> ClientHandle:
+    async def find_proxy(self, connection_id: int) -> str:
+        """Return the URL of an organization's proxy, "" for none. Raises ProxyUnusable."""
+        proxy = await self._db(actions.proxy_of, connection_id)
+        return (await checked_proxy(proxy)).url if proxy else ""
+
+    async def open(
+        self, connection_id: int, store: str, dedicated: bool = False, proxy: str = ""
+    ) -> ClientHandle:
         """Resume a store's device in a pooled host. Raises HostError."""
         address = self._stores.database(connection_id, store)
         await asyncio.to_thread(spools.publish_pairing, connection_id, store)
         spool = spools.new_path(connection_id, store)
-        client = await self.hosts.open(address, dedicated, str(spool))
+        client = await self.hosts.open(address, dedicated, str(spool), proxy)
         self._follow(connection_id, client, spool)
         return client
 

@@ -73,7 +73,7 @@ class Supervisor:
         self._outgoing_database, self._incoming_database = _message_databases(self.shared)
         self._stores = store_backend()
         self._clients = WorkerClients(
-            self.fork_server, self._stores, lambda *client: self.traffic.follow(*client)
+            self.fork_server, self._stores, lambda *client: self.traffic.follow(*client), self.db
         )
         self.context = TaskContext(
             get_worker=lambda: self.worker,

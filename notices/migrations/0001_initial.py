@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("organizations", "0008_audit_actions_of_notices"),
+        ("organizations", "0008_audit_actions_of_operations"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -78,6 +78,8 @@ class AuditEntry(models.Model):
         NOTICE_ADDRESS_REMOVED = "notice_address_removed", lazy("Address for notices removed")
         NOTICE_ADDRESS_STOPPED = "notice_address_stopped", lazy("Notices to an address stopped")
         NOTICES_CHANGED = "notices_changed", lazy("Notices to a member changed")
+        PROXY_SET = "proxy_set", lazy("Proxy set")
+        PROXY_REMOVED = "proxy_removed", lazy("Proxy removed")
 
     organization = models.ForeignKey(
         Organization,

@@ -15,9 +15,15 @@ from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from connections import actions
 from connections.lifecycle import RULES, Observation, Reason, State
 from connections.models import ConnectionEvent, Method
-from connections.tests.support.convergence_machine import FAULTS, OBSERVED, ConvergenceMachine
+from connections.tests.support.convergence_machine import (
+    ALICE,
+    FAULTS,
+    OBSERVED,
+    ConvergenceMachine,
+)
 from connections.tests.support.fake_client import AFTER_SCAN, NUMBERS, OVERTIME
 from connections.tests.support.fake_world import World
 
@@ -84,6 +90,7 @@ def test_each_fault_alone_converges() -> None:
     paired_while_whatsapp_is_unreachable()
     reconnected_while_a_logout_fails()
     linked_anew_beside_a_dead_login()
+    dialled_through_a_faulty_proxy()
     assert set(RULES) == OBSERVED
 
 
@@ -264,6 +271,35 @@ def linked_anew_beside_a_dead_login() -> None:
     assert row.state == State.CONNECTED
     assert row.store_name != old
     assert machine.world.stores.keys() == {(row.pk, row.store_name)}
+    machine.teardown()
+
+
+def dialled_through_a_faulty_proxy() -> None:
+    machine = new_machine()
+    machine.world.proxied.add(machine.ids[0])
+    reasons = {
+        "proxy refuses": Reason.PROXY_REFUSED,
+        "proxy lies": Reason.PROXY_UNTRUSTED,
+        "proxy dead": Reason.PROXY_UNREACHABLE,
+    }
+    for fault in reasons:
+        machine.reconnect(0, Method.QR)
+        machine.run_into_fault(0, fault)
+        row = machine.row(0)
+        assert row.reason in (Reason.PAIRING_PROXY_FAILED, Reason.PROXY_UNREACHABLE), fault
+    machine.converge()
+    for fault, reason in reasons.items():
+        values = actions.ProxyValues(fault, "http", "proxy.example", 3128, ("user", fault))
+        actions.set_proxy(machine.organizations[0], values, ALICE)
+        row = machine.row(0)
+        assert (row.state, row.reason) == (State.RECONNECTING, Reason.PROXY_CHANGED)
+        machine.run_into_fault(0, fault)
+        row = machine.row(0)
+        assert (row.state, row.reason) == (State.RECONNECTING, reason)
+        machine.run_without_faults(0)
+        assert machine.row(0).state == State.CONNECTED
+    actions.remove_proxy(machine.organizations[0], ALICE)
+    machine.converge()
     machine.teardown()
 
 

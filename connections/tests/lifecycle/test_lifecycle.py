@@ -33,6 +33,11 @@ not_answering         not_answering         · · · r r ·
 link_unstable         link_unstable         · r r r r ·
 unreachable           unreachable           · r r r r ·
 dial_failed           unreachable           · c · · · ·
+proxy_changed         proxy_changed         · r r r r ·
+proxy_unreachable     proxy_unreachable     · r r r r ·
+proxy_refused         proxy_refused         · r r r r ·
+proxy_untrusted       proxy_untrusted       · r r r r ·
+proxy_dial_failed     proxy_unreachable     · c · · · ·
 login_refused         login_refused         · r r r r ·
 login_still_refused   login_still_refused   · r r r r ·
 host_crashed          host_crashed          · r r r r ·
@@ -55,6 +60,7 @@ pairing_unverified    pairing_unverified    · a a · · ·
 pairing_turned_away   pairing_turned_away   · a a · · ·
 pairing_outdated      pairing_outdated      · a a · · ·
 pairing_unreachable   pairing_unreachable   · a a · · ·
+pairing_proxy_failed  pairing_proxy_failed  · a a · · ·
 pairing_interrupted   pairing_interrupted   · a a · · ·
 pairing_crashed       pairing_crashed       · a a · · ·
 pairing_timed_out     pairing_timed_out     · a a · · ·
@@ -194,11 +200,13 @@ def test_action_needed_has_a_step_to_take() -> None:
     for observation, rule in RULES.items():
         step = REASON_TEXTS[rule.reason].step
         if rule.state == State.ACTION_NEEDED:
-            assert step in (NextAction.RECONNECT, NextAction.CHECK_SERVER), observation
+            checks = (NextAction.CHECK_SERVER, NextAction.CHECK_PROXY)
+            assert step in (NextAction.RECONNECT, *checks), observation
         elif rule.state == State.CONNECTED:
             assert step == NextAction.NONE, observation
         elif rule.state in WAITING_STATES:
-            steps = (NextAction.WAIT, NextAction.SCAN, NextAction.NEW_CODE, NextAction.CHECK_SERVER)
-            assert step in steps, observation
+            checks = (NextAction.CHECK_SERVER, NextAction.CHECK_PROXY)
+            steps = (NextAction.WAIT, NextAction.SCAN, NextAction.NEW_CODE)
+            assert step in (*steps, *checks), observation
         elif rule.state == State.DISCONNECTED:
             assert step == NextAction.RECONNECT, observation

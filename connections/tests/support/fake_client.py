@@ -55,6 +55,13 @@ DROPS: dict[str, list[Event]] = {
     "temporary ban": [_event("banned", seconds=BAN_DURATION.total_seconds())],
     "outdated": [_event("outdated")],
 }
+DIAL = 'failed to dial whatsapp web websocket: failed to send handshake request: Get "": '
+# Of organizations with a proxy of their own.
+PROXY_DROPS: dict[str, list[Event]] = {
+    "proxy dead": _ended("dial", f"{DIAL}proxyconnect tcp: dial tcp: connection refused"),
+    "proxy refuses": _ended("dial", f"{DIAL}Proxy Authentication Required"),
+    "proxy lies": _ended("dial", f"{DIAL}tls: failed to verify certificate: x509: unknown"),
+}
 BEFORE_CODE: dict[str, list[Event]] = {
     "no dial": DROPS["no dial"],
     "unreachable": DROPS["no dial"],
@@ -92,6 +99,7 @@ class ClientWorld(Protocol):
     banned: dict[Key, datetime]
     down_until: dict[int, datetime]
     scripts: dict[int, deque[str]]
+    proxied: set[int]
 
     @property
     def now(self) -> datetime: ...
@@ -159,10 +167,10 @@ class FakeClient:
                 return ("no dial",)
             if script := self._world.scripts.get(pk):
                 return (script[0],)
-            return (self._faultless_login(), *DROPS, *PERMANENT_ENDS)
+            return (self._faultless_login(), *DROPS, *PERMANENT_ENDS, *self._proxy_drops)
         if self.state == "no code":
             down = self._world.now < self._world.down_until.get(pk, self._world.now)
-            return ("no dial",) if down else ("code", *BEFORE_CODE, OVERTIME)
+            return ("no dial",) if down else ("code", *BEFORE_CODE, OVERTIME, *self._proxy_drops)
         if self.state == "code":
             if self._expiring:
                 return ("expired",)
@@ -179,6 +187,10 @@ class FakeClient:
             "closing": ("closed", OVERTIME),
         }.get(self.state, ())
 
+    @property
+    def _proxy_drops(self) -> tuple[str, ...]:
+        return tuple(PROXY_DROPS) if self.key[0] in self._world.proxied else ()
+
     def _faultless_login(self) -> str:
         if self.key in self._world.damaged:
             return "damaged"
@@ -192,6 +204,8 @@ class FakeClient:
             self._world.scripts[self.key[0]].popleft()
         if answer == OVERTIME:
             self._world.advance(settings.PAIRING_TIMEOUT_SECONDS)
+        elif answer in PROXY_DROPS:
+            self._send(PROXY_DROPS[answer])
         elif self.state in ("no code", "code", "scanned", "stored", "accepted"):
             self._pair(answer)
         elif answer in DROPS:

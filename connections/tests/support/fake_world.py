@@ -101,7 +101,9 @@ class FakeHost:
         self._world = world
         self._client: FakeClient | None = None
 
-    def open(self, database: str, pairing: bool = False, spool: str = "") -> ClientHandle:
+    def open(
+        self, database: str, pairing: bool = False, spool: str = "", proxy: str = ""
+    ) -> ClientHandle:
         organization, store = database.split(" ")
         self._client = self._world.start_client((int(organization), store), pairing)
         return self._client.handle
@@ -131,6 +133,7 @@ class World:
         self.damaged = self.backend.damaged
         self.devices: set[Key] = set()  # registered at WhatsApp
         self.banned: dict[Key, datetime] = {}  # to the end of the ban
+        self.proxied: set[int] = set()  # organizations with a proxy of their own
         self.clear_faults()
 
     def clear_faults(self) -> None:
@@ -197,7 +200,12 @@ class World:
         finally:
             self._calls.remove(call)
 
-    async def open(self, connection_id: int, store: str, dedicated: bool = False) -> ClientHandle:
+    async def find_proxy(self, connection_id: int) -> str:
+        return "http://proxy.example:3128" if connection_id in self.proxied else ""
+
+    async def open(
+        self, connection_id: int, store: str, dedicated: bool = False, proxy: str = ""
+    ) -> ClientHandle:
         start = partial(self.start_client, (connection_id, store), pairing=False)
         return (await self._call(start, HOST_FAILURES)).handle
 

@@ -42,7 +42,9 @@ class ScriptedHost:
         self.events = events
         self.killed = False
 
-    def open(self, database: str, pairing: bool = False, spool: str = "") -> ClientHandle:
+    def open(
+        self, database: str, pairing: bool = False, spool: str = "", proxy: str = ""
+    ) -> ClientHandle:
         client = ClientHandle(cast(HostHandle, self), 1, database)
         for event in self.events:
             client.receive(event)
@@ -61,7 +63,12 @@ class ScriptedClients:
     def __init__(self, host: ScriptedHost) -> None:
         self.host = host
 
-    async def open(self, connection_id: int, store: str, dedicated: bool = False) -> ClientHandle:
+    async def find_proxy(self, connection_id: int) -> str:
+        return ""
+
+    async def open(
+        self, connection_id: int, store: str, dedicated: bool = False, proxy: str = ""
+    ) -> ClientHandle:
         raise AssertionError("no login is resumed here")
 
     def evict(self, connection_id: int, store: str) -> bool:

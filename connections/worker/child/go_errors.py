@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# First, as the rest of such an error may be what a proxy or a stranger has answered.
+DIAL = re.compile(r"^failed to dial whatsapp web websocket|^noise handshake failed")
 CAUSES = {
     # neonize cannot convert a receipt of a type that it does not know, and ends the client, where
     # receipt_types.py could not prevent that.
@@ -31,6 +33,8 @@ CAUSES = {
 
 def cause_of(error: str) -> str:
     """Return the key of CAUSES for an error of the library."""
+    if DIAL.search(error):
+        return "dial"
     return next(cause for cause, pattern in CAUSES.items() if pattern.search(error))
 
 

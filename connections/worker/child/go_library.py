@@ -90,9 +90,18 @@ def address_of(database: str) -> bytes:
     return (database if is_url else quote(database) + PRAGMAS).encode()
 
 
-def proxy_settings(proxy: str) -> ProxySettings:
-    """Return settings with a proxy ("" for none) for connections, not for media."""
-    return ProxySettings(proxy.encode(), False, False, True)
+def proxy_settings(link: str, media: str | None = None) -> ProxySettings:
+    """Return settings with the proxies of connections and of media, "" for none.
+
+    Without `media`, its proxy is left as it is. Of two proxies one must be "".
+    """
+    proxy = link or media or ""
+    return ProxySettings(
+        proxy.encode(),
+        bool(proxy) and not link,
+        False,
+        media is None or (bool(proxy) and not media),
+    )
 
 
 class GoLibrary:

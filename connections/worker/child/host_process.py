@@ -5,7 +5,7 @@ each socket that the worker passes to it, which takes 30 ms instead of 500 and s
 host loads the Go library and then reads commands from its socket, one JSON line each:
 
     {"do": "open", "ref": 1, "database": "/…/whatsmeow.sqlite3", "device_name": "…",
-     "pairing": false, "spool": "/…/NAME.spool"}
+     "pairing": false, "spool": "/…/NAME.spool", "proxy": "socks5://…" or "" (the environment's)}
     {"do": "allow_relink", "ref": 1}
     {"do": "prepare", "ref": 1, "database": "/…/whatsmeow.sqlite3"}
     {"do": "pair_phone", "ref": 1, "number": "…"}
@@ -166,6 +166,7 @@ class Host:
                 emit,
                 command["pairing"],
                 command["spool"],
+                command["proxy"],
             )
         except OSError as error:
             what = f"the spool cannot be opened: {os.strerror(error.errno or 0)}"

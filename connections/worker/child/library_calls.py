@@ -49,13 +49,18 @@ class LibraryCalls:
         get_number: Callable[[], str],
         is_open: Callable[[], bool],
         emit: Callable[[Event], None],
+        media_proxy: str = "",
     ) -> None:
-        """`is_open`: returns whether the library knows the client. It ends the process if not."""
+        """`is_open`: returns whether the library knows the client. It ends the process if not.
+
+        `media_proxy`: the proxy that the library uses for media, a URL or "".
+        """
         self._go = library
         self._client = client
         self._get_number = get_number
         self._is_open = is_open
         self._emit = emit
+        self._media_proxy = media_proxy
         self._sends = CallQueue("send")
         self._queries = CallQueue("query")
         self._downloads = CallQueue("download")
@@ -248,7 +253,7 @@ class LibraryCalls:
         part, media_type = messages.media_of(message)
         if part is None:
             raise CallFailed("failed")
-        if part.fileLength > limit or _real_size(part, media_type, limit) > limit:
+        if part.fileLength > limit or self._real_size(part, media_type, limit) > limit:
             raise CallFailed("too_large")
         with self._call():
             answer = self._go.DownloadAny(self._client, message, len(message))
@@ -262,15 +267,14 @@ class LibraryCalls:
             file.write(data)
         return len(data), part.mimetype
 
-
-def _real_size(part: Any, media_type: str, limit: int) -> int:
-    """Return how large media really is, as far as that can be asked. Raises CallFailed."""
-    try:
-        return media_size.real_size(part, media_type, limit) or 0
-    except media_size.MediaGone:
-        raise CallFailed("gone") from None
-    except OSError:
-        raise CallFailed("failed") from None
+    def _real_size(self, part: Any, media_type: str, limit: int) -> int:
+        """Return about how large media really is. Raises CallFailed."""
+        try:
+            return media_size.real_size(part, media_type, limit, self._media_proxy)
+        except media_size.MediaGone:
+            raise CallFailed("gone") from None
+        except OSError:
+            raise CallFailed("failed") from None
 
 
 def _failed_send(failure: SendFailure) -> Event:

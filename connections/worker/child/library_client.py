@@ -16,7 +16,14 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from connections.worker.child import go_errors, go_library, library_log, received, relinking
+from connections.worker.child import (
+    go_errors,
+    go_library,
+    library_log,
+    received,
+    relinking,
+    routes,
+)
 from connections.worker.child import library_messages as messages
 from connections.worker.child.library_calls import LibraryCalls
 from connections.worker.child.library_lock import LIBRARY
@@ -49,6 +56,7 @@ class Client:
     `pairing`: it links a phone, so its log includes the stanzas. A linked client may not reconnect
     by itself before `allow_relink` (relinking.py), but once for a restart that WhatsApp asks for.
     `spool`: the path of the file for messages and receipts; without one, they are not subscribed.
+    `proxy`: the URL of its organization's proxy, for the link and media; "": the environment's.
     """
 
     def __init__(
@@ -59,6 +67,7 @@ class Client:
         emit: Emit,
         pairing: bool = False,
         spool: str = "",
+        proxy: str = "",
     ) -> None:
         self._go = library
         # A new one for each client: the library stops a client when another one has its name.
@@ -73,11 +82,18 @@ class Client:
         self._pairing = pairing
         self._may_restart = True
         self._registered: WatchedMemory | None = None
-        self._first_proxy: go_library.ProxySettings | None = None  # what `_registered` points to
+        self._route = routes.route_of(proxy)
+        # What `_registered` points to.
+        self._first_proxy = go_library.proxy_settings(self._route.link, self._route.media)
         self._receiver = Receiver(spool, emit) if spool else None
         self._linked = self._closing = self._stopped = False
         self.calls = LibraryCalls(
-            library, self._uuid, lambda: self._number, self._is_known_to_library, emit
+            library,
+            self._uuid,
+            lambda: self._number,
+            self._is_known_to_library,
+            emit,
+            self._route.media,
         )
         self._callbacks = (
             go_library.TextCallback(self._reporting_errors(self._on_code)),
@@ -91,9 +107,7 @@ class Client:
 
         The library reads the proxy's settings right after it has written its maps.
         """
-        proxy = None if self._pairing else relinking.configured_proxy()
-        if proxy is not None:
-            self._first_proxy = go_library.proxy_settings(proxy)
+        if not self._pairing:
             self._registered = WatchedMemory(bytes(self._first_proxy))
         with LIBRARY.exclusive():
             threading.Thread(target=self._run, name="neonize", daemon=True).start()
@@ -106,10 +120,8 @@ class Client:
 
     def allow_relink(self) -> None:
         """Let the library reconnect by itself, once, when the link is lost."""
-        proxy = relinking.configured_proxy()
-        if proxy is not None:
-            self._may_restart = True
-            self._set_proxy(proxy)
+        self._may_restart = True
+        self._set_proxy(self._route.link)
 
     def _set_proxy(self, proxy: str, timeout: float | None = None) -> None:
         """Set the proxy of the next connection, not of media. Raises TimeoutError."""
@@ -225,7 +237,7 @@ class Client:
             len(props),
             b"",
             0,
-            self._registered and self._registered.address,
+            self._registered.address if self._registered else ctypes.addressof(self._first_proxy),
         )
         if self._reached and not self._stopped:
             # It could not convert an event; what it gets from now on would be confirmed and lost.
@@ -238,7 +250,8 @@ class Client:
             self._receiver.close()
         # Go's error about an address that it cannot read has all of it.
         text = (error or b"").replace(self._database, b"the store").decode(errors="replace")
-        self._emit({"event": "ended", "error": text, "cause": go_errors.cause_of(text)})
+        cause = go_errors.cause_of(text)
+        self._emit({"event": "ended", "error": routes.scrub(text), "cause": cause})
         self._called_back.set()
 
     def _reporting_errors(
@@ -266,9 +279,9 @@ class Client:
         if event is None:
             return
         if event["event"] == "restarting":
-            if self._may_restart and (proxy := relinking.configured_proxy()) is not None:
+            if self._may_restart:
                 self._may_restart = False
-                self._set_proxy_soon(proxy)
+                self._set_proxy_soon(self._route.link)
             return
         if event["event"] == "repeated":
             if self._receiver is not None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from connections.worker.child.routes import scrub
+
 Event = dict[str, Any]
 
 # A linked client's log is read from INFO on. A pairing needs the stanzas, which are DEBUG.
@@ -47,7 +49,7 @@ def parse_line(module: str, message: str) -> Event | None:
     if message.startswith(RESTARTING):
         return {"event": "restarting"}
     if found := RELINK_FAILED.match(message):
-        return {"event": "relink_failed", "error": found[1]}
+        return {"event": "relink_failed", "error": scrub(found[1])}
     if found := REPEATED.match(message):
         message_id, sender, chat = found.groups()
         return {"event": "repeated", "id": message_id, "sender": sender or chat, "chat": chat}

@@ -8,61 +8,86 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import os
 import ssl
 import time
 from typing import Any
-from urllib import error, request
 
 from connections.worker.child import ca_bundle
+from connections.worker.child.routes import MEDIA_HOST
+from outbound import tunnel
 
-MEDIA_HOST = "https://mmg.whatsapp.net"
 ORIGIN = "https://web.whatsapp.com"
 SECONDS, READ_SECONDS = 15.0, 60.0
 CHUNK_BYTES = 64 * 1024
 # The host's files are encrypted: they end with up to 16 bytes of padding and 10 of a checksum.
 OVERHEAD_BYTES = 26
-# Python cannot use these; there the size in the message counts.
-UNUSABLE_PROXIES = ("socks",)
 
 
 class MediaGone(Exception):
     """The host does not have the file any more."""
 
 
-class _RefuseRedirects(request.HTTPRedirectHandler):
-    """Makes a redirect an error: the path of a file comes from a stranger."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def real_size(part: Any, media_type: str, limit: int) -> int | None:
-    """Return about how many bytes a message's media has; None if that cannot be asked.
+def real_size(part: Any, media_type: str, limit: int, proxy: str = "") -> int:
+    """Return about how many bytes a message's media has.
 
     `part`: the media message. `limit`: above it, the number may be too small, but not below it.
-    Raises MediaGone, OSError.
+    `proxy`: the one that the library uses for media. Raises MediaGone, OSError.
     """
-    if not part.directPath.startswith("/"):
+    path = part.directPath
+    if not path.startswith("/") or any(letter <= " " or letter > "~" for letter in path):
         raise OSError("this is no path on the media host")
-    if request.getproxies().get("https", "").startswith(UNUSABLE_PROXIES):
-        return None
     checksum = base64.urlsafe_b64encode(part.fileEncSHA256).decode()
-    url = f"{MEDIA_HOST}{part.directPath}&hash={checksum}&mms-type={media_type}&__wa-mms="
-    asked = request.Request(url, headers={"Origin": ORIGIN, "Referer": f"{ORIGIN}/"})
-    opener = request.build_opener(
-        request.HTTPSHandler(context=_trusted_roots()), _RefuseRedirects()
-    )
+    target = f"{path}&hash={checksum}&mms-type={media_type}&__wa-mms="
+    stream = _open(proxy)
     try:
-        with opener.open(asked, timeout=SECONDS) as answer:
-            return max(0, length_of(answer, limit + OVERHEAD_BYTES) - OVERHEAD_BYTES)
-    except error.HTTPError as failure:
-        failure.close()
-        if failure.code in (403, 404, 410):
-            raise MediaGone from None
-        raise
+        return max(0, _length_at(stream, target, limit + OVERHEAD_BYTES) - OVERHEAD_BYTES)
     except http.client.HTTPException as failure:
         raise OSError("the media host's answer cannot be read") from failure
+    finally:
+        stream.close()
+
+
+def _open(proxy: str) -> tunnel.Stream:
+    """Return a connection to the media host. Raises OSError."""
+    try:
+        used = tunnel.Proxy.parse(proxy) if proxy else None
+    except ValueError as error:
+        raise OSError(str(error)) from None
+    return tunnel.connect(used, MEDIA_HOST, 443, _trusted_roots(), SECONDS)
+
+
+def _length_at(stream: tunnel.Stream, target: str, limit: int) -> int:
+    """Return the length of the answer to GET. Raises MediaGone, OSError, HTTPException."""
+    lines = [f"GET {target} HTTP/1.1", f"Host: {MEDIA_HOST}", "Connection: close"]
+    lines += [f"Origin: {ORIGIN}", f"Referer: {ORIGIN}/", "Accept-Encoding: identity"]
+    stream.sendall("\r\n".join([*lines, "", ""]).encode())
+    answer = http.client.HTTPResponse(_Readable(stream))  # type: ignore[arg-type]
+    answer.begin()
+    if answer.status in (403, 404, 410):
+        raise MediaGone
+    if answer.status != 200:  # Redirects too: the path of a file comes from a stranger.
+        raise OSError("the media host refuses")
+    return length_of(answer, limit)
+
+
+class _Readable(io.RawIOBase):
+    """Makes a stream readable for http.client, which asks a socket for a file."""
+
+    def __init__(self, stream: tunnel.Stream) -> None:
+        self._stream = stream
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def length_of(answer: Any, limit: int) -> int:

@@ -64,10 +64,15 @@ def prepare(database: str) -> str:
 
 
 def open_client(
-    database: str, device_name: str, emit: Emit, pairing: bool = False, spool: str = ""
+    database: str,
+    device_name: str,
+    emit: Emit,
+    pairing: bool = False,
+    spool: str = "",
+    proxy: str = "",
 ) -> Client:
     """Return a client on a store, not started yet. See `Client`. Raises OSError for its spool."""
-    return Client(_loaded(), database, device_name, emit, pairing, spool)
+    return Client(_loaded(), database, device_name, emit, pairing, spool, proxy)
 
 
 def _loaded() -> go_library.GoLibrary:

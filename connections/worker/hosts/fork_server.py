@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from django.conf import settings
 
-from connections.worker.child import ca_bundle
+from connections.worker.child import ca_bundle, routes
 from connections.worker.hosts.child_environment import child_environment
 from connections.worker.hosts.handle import HostError, HostHandle
 
@@ -31,7 +31,7 @@ class ForkServer:
         # One running Go thread is enough for a host's clients. One malloc arena for all threads
         # saves memory: SQLite would fill one for each client.
         memory_saving = {"GOMAXPROCS": "1", "MALLOC_ARENA_MAX": "1"}
-        given = {**child_environment(), **environment}
+        given = routes.hide_proxies({**child_environment(), **environment})
         self._environment = {**memory_saving, **given, **ca_bundle.environment(given)}
         self._warm_target = warm_hosts
         self._process: subprocess.Popen[bytes] | None = None

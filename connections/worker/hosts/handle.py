@@ -99,15 +99,18 @@ class HostHandle:
             self._ping_until_stuck(), name=f"watch host {self.pid}"
         )
 
-    def open(self, database: str, pairing: bool = False, spool: str = "") -> ClientHandle:
+    def open(
+        self, database: str, pairing: bool = False, spool: str = "", proxy: str = ""
+    ) -> ClientHandle:
         """Start a client on a store: it resumes the store's device, or pairs when there is none.
 
         `database`: the store's address, which may hold a password. `pairing`: there is no device
         in it yet. `spool`: the file for what WhatsApp brings (spools.py); without one, messages
-        and receipts are confirmed and dropped.
+        and receipts are confirmed and dropped. `proxy`: the URL of its organization's proxy, which
+        holds its password; "": the environment's.
         """
         command = {"do": "open", "device_name": settings.DEVICE_NAME, "pairing": pairing}
-        return self._start_client(database, {**command, "spool": spool})
+        return self._start_client(database, {**command, "spool": spool, "proxy": proxy})
 
     async def prepare(self, database: str, seconds: float) -> None:
         """Create a store's tables without connecting. Raises HostError, TimeoutError."""

@@ -36,11 +36,13 @@ class HostPool:
         """Return the number of host processes."""
         return len(self._hosts)
 
-    async def open(self, database: str, dedicated: bool = False, spool: str = "") -> ClientHandle:
+    async def open(
+        self, database: str, dedicated: bool = False, spool: str = "", proxy: str = ""
+    ) -> ClientHandle:
         """Resume a store's device in a host with room. Raises HostError.
 
-        `dedicated`: in its own host, as this client may have crashed the last ones. `spool`: see
-        `HostHandle.open`.
+        `dedicated`: in its own host, as this client may have crashed the last ones. `spool`,
+        `proxy`: see `HostHandle.open`.
         """
         async with self._opening:
             host = None if dedicated else self._find_free()
@@ -48,7 +50,7 @@ class HostPool:
                 host = await self._fork_server.take()
                 host.dedicated = dedicated
                 self._hosts.append(host)
-            return host.open(database, spool=spool)
+            return host.open(database, spool=spool, proxy=proxy)
 
     def _find_free(self) -> HostHandle | None:
         self._kill_unused()

@@ -27,7 +27,9 @@ class RunFunction(Protocol):
 class PairingHost(Protocol):
     """A host process for one pairing."""
 
-    def open(self, database: str, pairing: bool = False, spool: str = "") -> ClientHandle:
+    def open(
+        self, database: str, pairing: bool = False, spool: str = "", proxy: str = ""
+    ) -> ClientHandle:
         """Start a client on a store."""
 
     def kill(self) -> None:
@@ -37,7 +39,12 @@ class PairingHost(Protocol):
 class Clients(Protocol):
     """Starts the clients of this worker."""
 
-    async def open(self, connection_id: int, store: str, dedicated: bool = False) -> ClientHandle:
+    async def find_proxy(self, connection_id: int) -> str:
+        """Return the URL of an organization's proxy, "" for none. Raises ProxyUnusable."""
+
+    async def open(
+        self, connection_id: int, store: str, dedicated: bool = False, proxy: str = ""
+    ) -> ClientHandle:
         """Resume a store's device in a pooled host. Raises HostError."""
 
     def evict(self, connection_id: int, store: str) -> bool:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from connections.actions import GONE_AT_WHATSAPP
 from connections.lifecycle import AnyObservation, Reason
 from connections.worker.hosts.client import Event
+from connections.worker.tasks.proxy_errors import SILENT, proxy_failure
 
 INVALID_CREDENTIALS = GONE_AT_WHATSAPP | {Reason.CREDENTIALS_DAMAGED}
 """After these the saved credentials are invalid; a request to reconnect leads to a code."""
@@ -73,8 +74,11 @@ class Permanent(Exception):
         self.detail = detail
 
 
-def failure_of(event: Event) -> Retryable | Permanent | None:
-    """Return the failure with which an event ends a client, None if it does not end it."""
+def failure_of(event: Event, proxied: bool = False) -> Retryable | Permanent | None:
+    """Return the failure with which an event ends a client, None if it does not end it.
+
+    `proxied`: it uses its organization's own proxy.
+    """
     kind = event["event"]
     if kind == "logged_out":
         if not event["while_offline"]:
@@ -98,8 +102,20 @@ def failure_of(event: Event) -> Retryable | Permanent | None:
     if kind == "host_gone":
         return Retryable(Reason.HOST_CRASHED, event["error"])
     if kind == "ended":
-        return _failure_of_end(event)
+        return _failure_of_end(event, proxied)
     return None
+
+
+def dial_failure(error: str, proxied: bool) -> Retryable:
+    """Return the failure of a dial, by the library's error."""
+    if proxied and (found := proxy_failure(error)):
+        return Retryable(*found)
+    return Retryable(Reason.UNREACHABLE, describe_dial_error(error))
+
+
+def silent_dial(proxied: bool) -> Retryable:
+    """Return the failure of a dial that nothing has answered."""
+    return Retryable(Reason.PROXY_UNREACHABLE if proxied else Reason.UNREACHABLE, SILENT)
 
 
 def describe_dial_error(error: str) -> str:
@@ -117,7 +133,7 @@ def describe_dial_error(error: str) -> str:
     return ""
 
 
-def _failure_of_end(event: Event) -> Retryable | Permanent:
+def _failure_of_end(event: Event, proxied: bool) -> Retryable | Permanent:
     """Return the failure of a client that could not start, or ended unasked."""
     if event["cause"] == "answer":
         return Retryable(Reason.LOGIN_REFUSED, "for a reason that is not known")
@@ -128,5 +144,5 @@ def _failure_of_end(event: Event) -> Retryable | Permanent:
     if event["cause"] == "store":
         return Retryable(Reason.STORE_UNUSABLE)
     if event["cause"] == "dial":
-        return Retryable(Reason.UNREACHABLE, describe_dial_error(event["error"]))
+        return dial_failure(event["error"], proxied)
     return Retryable(Reason.LINK_LOST)

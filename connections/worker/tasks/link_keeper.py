@@ -87,7 +87,10 @@ class LinkKeeper:
         await self._limiter.acquire(urgent=owned.requested and not self._failures)
         try:
             dedicated = self._crashes >= DEDICATED_HOST_CRASHES
-            owned.client = await owned.context.clients.open(owned.id, owned.store_name, dedicated)
+            proxy = await owned.find_proxy()
+            owned.client = await owned.context.clients.open(
+                owned.id, owned.store_name, dedicated, proxy
+            )
             await self._linked_client.follow(owned.client)
         except HostError as error:
             logger.exception("no host could be started", extra={"organization": owned.id})
@@ -132,7 +135,7 @@ class LinkKeeper:
             )
         elif not login_accepted:
             observation = self._name_refusal(observation)
-        if not login_accepted:
+        if not (login_accepted or self._owned.proxied):
             self._limiter.record_failure()
         retry_at = timezone.now() + timedelta(seconds=seconds)
         await self._owned.record_event(observation, detail, retry_at)
@@ -144,9 +147,9 @@ class LinkKeeper:
         observation = self._name_refusal(dropped.observation)
         if dropped.observation == Reason.HOST_CRASHED:
             self._crashes += 1
-        if isinstance(dropped, WhatsAppUnavailable) or (
-            not was_connected and observation in (Reason.UNREACHABLE, Reason.LINK_LOST)
-        ):
+        unreached = not was_connected and observation in (Reason.UNREACHABLE, Reason.LINK_LOST)
+        # What one organization's proxy does says nothing about WhatsApp.
+        if isinstance(dropped, WhatsAppUnavailable) or (unreached and not self._owned.proxied):
             self._limiter.record_failure()
         if observation == Reason.CLIENT_OUTDATED:
             self._limiter.record_outdated()

@@ -15,8 +15,9 @@ from connections.worker.tasks.context import loop_time
 from connections.worker.tasks.event_mapping import (
     Permanent,
     Retryable,
-    describe_dial_error,
+    dial_failure,
     failure_of,
+    silent_dial,
 )
 from connections.worker.tasks.owned_connection import OwnedConnection
 from connections.worker.tasks.stability import STABLE_SECONDS
@@ -95,8 +96,10 @@ class LinkedClient:
         if self._phase == Phase.DIALLING:
             # The dial continues; keep following it, but record that it takes long.
             self._enter_phase(Phase.DIALLING_LONG, MAX_DIAL_SECONDS)
-            self._limiter.record_failure()
-            await self._owned.record_event(Reason.UNREACHABLE, "it did not answer")
+            silent = silent_dial(self._owned.proxied)
+            if not self._owned.proxied:
+                self._limiter.record_failure()
+            await self._owned.record_event(silent.observation, silent.detail)
         elif self._phase == Phase.PROBATION:
             self._enter_phase(Phase.STABLE, None)
             self._stable = self.was_stable = True
@@ -108,7 +111,7 @@ class LinkedClient:
         elif self._phase == Phase.SILENT:
             raise Retryable(Reason.NOT_ANSWERING)
         else:
-            raise Retryable(Reason.UNREACHABLE)
+            raise silent_dial(True) if self._owned.proxied else Retryable(Reason.UNREACHABLE)
 
     async def _handle_event(self, event: Event) -> None:
         """Handle one event. Raises HostRecycled, Permanent, Retryable."""
@@ -133,7 +136,7 @@ class LinkedClient:
         elif kind == "code":
             # It waits for a phone: the store has no device any more.
             raise Permanent(Reason.FORGOTTEN)
-        elif ended := failure_of(event):
+        elif ended := failure_of(event, self._owned.proxied):
             if kind == "logged_out":
                 await asyncio.sleep(DEVICE_DELETION_SECONDS)
             if kind == "replaced" and self._evict_own_clients():
@@ -182,7 +185,7 @@ class LinkedClient:
     def _handle_relink_failed(self, error: str) -> None:
         """Handle a failed reconnect of the library. Raises Retryable."""
         if self._phase == Phase.RELINKING and not is_relink_refusal(error):
-            raise Retryable(Reason.UNREACHABLE, describe_dial_error(error))
+            raise dial_failure(error, self._owned.proxied)
         if self._phase == Phase.CUT_OFF:
             return  # The login may still be reported.
         raise Retryable(Reason.LINK_LOST)

@@ -86,7 +86,8 @@ async def log_out_store(owned: OwnedConnection, store: str) -> str | None:
     try:
         async with asyncio.timeout(settings.LOGOUT_TIMEOUT_SECONDS):
             await owned.context.connect_limiter.acquire(urgent=True)
-            client = await owned.context.clients.open(owned.id, store, dedicated=True)
+            proxy = await owned.find_proxy()
+            client = await owned.context.clients.open(owned.id, store, dedicated=True, proxy=proxy)
             await _wait_until_connected(client)
             return await client.logout(settings.LOGOUT_TIMEOUT_SECONDS) or None
     except TimeoutError:

@@ -15,12 +15,14 @@ from django.db import connection as database
 
 from connections import actions
 from connections.actions import Fence
-from connections.lifecycle import AnyObservation
+from connections.lifecycle import AnyObservation, Reason
 from connections.models import Connection
 from connections.outages import OutageLog, delays
 from connections.stores import StoreUnavailable
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.tasks.context import TaskContext
+from connections.worker.tasks.event_mapping import Retryable
+from outbound.proxies import ProxyUnusable
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class OwnedConnection:
         self.fence = Fence.of(connection)
         self.client = client
         self.store_name = connection.store_name
+        self.proxied = False  # the last client that was opened uses the organization's own proxy
         # A person waits for this request, and prefers a QR code to an explanation.
         self.requested = connection.started_generation < connection.generation
 
@@ -87,6 +90,16 @@ class OwnedConnection:
     async def banned_until(self) -> datetime | None:
         """Return when WhatsApp's temporary ban ends, None if there is none."""
         return await self.db(_banned_until, self.id)
+
+    async def find_proxy(self) -> str:
+        """Return the URL of the organization's own proxy, "" for none. Raises Retryable."""
+        try:
+            proxy = await self.context.clients.find_proxy(self.id)
+        except ProxyUnusable as error:
+            self.proxied = True
+            raise Retryable(Reason.PROXY_UNREACHABLE, str(error)) from error
+        self.proxied = bool(proxy)
+        return proxy
 
     async def find_lost(self) -> None:
         """Name the messages that were lost, if there is a login. Its client must have ended."""

@@ -15,6 +15,7 @@ from connections.stores import StoreDamaged, StoreUnusable
 from connections.worker.hosts.handle import HostError
 from connections.worker.tasks.connect_limiter import ClientOutdated
 from connections.worker.tasks.context import loop_time
+from connections.worker.tasks.event_mapping import Retryable
 from connections.worker.tasks.owned_connection import OwnedConnection
 from connections.worker.tasks.pairing_client import PairingClient, Progress
 from connections.worker.tasks.pairing_failures import (
@@ -24,6 +25,7 @@ from connections.worker.tasks.pairing_failures import (
     DialFailed,
     PairingFailed,
 )
+from connections.worker.tasks.proxy_errors import GIVEN_UP_AT_ONCE, PROXY_REASONS
 
 logger = logging.getLogger(__name__)
 
@@ -98,11 +100,8 @@ class Pairing:
             try:
                 return await self._pair_once()
             except DialFailed as failure:
-                self._limiter.record_failure()
                 wait = next(waits)
-                if loop_time() + wait > give_up_at:
-                    raise PairingFailed(Reason.PAIRING_UNREACHABLE, str(failure)) from failure
-                await self._owned.record_event(Observation.DIAL_FAILED, str(failure))
+                await self._record_failed_dial(failure, loop_time() + wait > give_up_at)
                 await asyncio.sleep(wait)
             except CodeLost as broken:
                 codes_lost += 1
@@ -118,6 +117,17 @@ class Pairing:
                 )
                 give_up_at, wait = loop_time() + GIVE_UP_SECONDS, 1.0
 
+    async def _record_failed_dial(self, failure: DialFailed, last: bool) -> None:
+        """Record that a dial failed. Raises PairingFailed after the `last` one."""
+        if failure.reason in PROXY_REASONS:
+            if last or failure.reason in GIVEN_UP_AT_ONCE:
+                raise PairingFailed(Reason.PAIRING_PROXY_FAILED, str(failure)) from failure
+            return await self._owned.record_event(Observation.PROXY_DIAL_FAILED, str(failure))
+        self._limiter.record_failure()
+        if last:
+            raise PairingFailed(Reason.PAIRING_UNREACHABLE, str(failure)) from failure
+        await self._owned.record_event(Observation.DIAL_FAILED, str(failure))
+
     async def _pair_once(self) -> None:
         """Connect once and follow the client.
 
@@ -128,13 +138,17 @@ class Pairing:
             await self._limiter.acquire(urgent=True)
         except ClientOutdated as error:
             raise PairingFailed(Reason.PAIRING_OUTDATED) from error
+        try:
+            proxy = await owned.find_proxy()
+        except Retryable as unusable:
+            raise DialFailed(unusable.detail, unusable.observation) from unusable
         store, template = self._attempt.store_name, context.clients.store_template()
         database = await owned.change_stores(context.stores.create, store, template)
         host = await context.clients.take_host()
         pairing_client = PairingClient(owned, self._attempt, self._progress)
         try:
             spool = context.clients.pairing_spool(owned.id, store)
-            client = host.open(database, pairing=True, spool=spool)
+            client = host.open(database, pairing=True, spool=spool, proxy=proxy)
             await pairing_client.follow(client)
             await client.close()
         finally:

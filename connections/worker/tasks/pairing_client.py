@@ -19,6 +19,7 @@ from connections.worker.tasks.event_mapping import (
     Retryable,
     StoreDatabaseUnavailable,
     failure_of,
+    silent_dial,
 )
 from connections.worker.tasks.owned_connection import OwnedConnection
 from connections.worker.tasks.pairing_failures import (
@@ -27,6 +28,7 @@ from connections.worker.tasks.pairing_failures import (
     PairingFailed,
     pairing_failure,
 )
+from connections.worker.tasks.proxy_errors import PROXY_REASONS
 from connections.worker.tasks.rotation import Rotation
 
 logger = logging.getLogger(__name__)
@@ -68,7 +70,9 @@ class PairingClient:
                 event = await client.next(self._seconds_left())
             except TimeoutError:
                 if not self._rotation.number:
-                    raise DialFailed from None
+                    silent = silent_dial(self._owned.proxied)
+                    detail = silent.detail if self._owned.proxied else ""
+                    raise DialFailed(detail, silent.observation) from None
                 if self._progress.accepted:
                     raise PairingFailed(Reason.PAIRING_TIMED_OUT) from None
                 raise CodeLost("no further code came") from None
@@ -124,7 +128,7 @@ class PairingClient:
             raise PairingFailed(Reason.PAIRING_CRASHED)
         elif kind == "lost" and not self._rotation.number:
             raise DialFailed
-        elif ended := failure_of(event):
+        elif ended := failure_of(event, self._owned.proxied):
             self._raise_failure(ended)
 
     async def _handle_code(self, client: ClientHandle, code: str) -> None:
@@ -233,5 +237,7 @@ class PairingClient:
         elif self._rotation.number and not accepted:
             raise CodeLost(ended.detail) from ended
         elif not accepted:
-            raise DialFailed(ended.detail) from ended
+            proxy_failed = observation in PROXY_REASONS
+            reason = observation if proxy_failed else Reason.UNREACHABLE
+            raise DialFailed(ended.detail, reason) from ended
         raise PairingFailed(observation, ended.detail, ended.until) from ended

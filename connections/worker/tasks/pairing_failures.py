@@ -27,7 +27,14 @@ class PairingFailed(Exception):
 
 
 class DialFailed(Exception):
-    """WhatsApp could not be reached; a retry may succeed. Its text has the detail, if any."""
+    """WhatsApp could not be reached; a retry may succeed. Its text has the detail, if any.
+
+    `reason`: UNREACHABLE, or what the organization's proxy did.
+    """
+
+    def __init__(self, detail: str = "", reason: AnyObservation = Reason.UNREACHABLE) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class CodeLost(Exception):

@@ -67,6 +67,8 @@ class Migration(migrations.Migration):
                     ("notice_address_removed", "Address for notices removed"),
                     ("notice_address_stopped", "Notices to an address stopped"),
                     ("notices_changed", "Notices to a member changed"),
+                    ("proxy_set", "Proxy set"),
+                    ("proxy_removed", "Proxy removed"),
                 ],
                 max_length=40,
                 verbose_name="action",
