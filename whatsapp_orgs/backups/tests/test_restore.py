@@ -32,7 +32,7 @@ def test_restore_brings_back_rows_credentials_and_files(
     assert "manage.py migrate" not in told
     states = empty.rows("SELECT state, reason FROM messaging_message ORDER BY id")
     assert states == [("sent", ""), ("held", "restored"), ("unknown", "host_gone")]
-    assert media_files.read_all(stored) == CONTENT
+    assert b"".join(media_files.read(stored)) == CONTENT
     store = empty.stores.path(organization.pk, STORE)
     assert empty.stores.linked_number(organization.pk, STORE) == "5511987654321"
     assert query(store, "SELECT count(*), min(rowid) FROM whatsmeow_message_secrets") == [(5, 5)]
