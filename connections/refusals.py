@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
@@ -108,7 +109,8 @@ class TemporarilyBanned(RequestRefused):
             "WhatsApp has banned this number until {time}. It comes back by itself then; trying "
             "earlier makes it longer."
         )
-        return text.format(time=f"{localtime(self.until):%Y-%m-%d %H:%M %Z}")
+        until = localtime(self.until)
+        return text.format(time=f"{date_format(until, 'SHORT_DATETIME_FORMAT')} {until:%Z}")
 
 
 class NothingToCancel(RequestRefused):

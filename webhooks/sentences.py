@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
@@ -53,14 +54,14 @@ def failure_sentence(failure: str, status: int | None) -> str:
 
 def waiting_sentence(endpoint: Endpoint, events: int, head: Delivery | None) -> str:
     """Return what waits and why. `head`: the failed delivery that later ones wait for."""
+    if not events:
+        return gettext("Nothing waits.")
     if endpoint.state != Endpoint.State.ENABLED:
         return ngettext(
             "{count} event waits until it is turned on.",
             "{count} events wait until it is turned on.",
             events,
         ).format(count=events)
-    if not events:
-        return gettext("Nothing waits.")
     if head is None or head.next_at is None:
         text = ngettext("{count} event is on its way.", "{count} events are on their way.", events)
         return text.format(count=events)
@@ -72,4 +73,5 @@ def waiting_sentence(endpoint: Endpoint, events: int, head: Delivery | None) -> 
 
 
 def _time(at: datetime) -> str:
-    return f"{localtime(at):%Y-%m-%d %H:%M:%S %Z}"
+    local = localtime(at)
+    return f"{date_format(local, 'TIMESTAMP_FORMAT')} {local:%Z}"

@@ -315,6 +315,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="WhatsApp Orgs <webma
 # --- Languages and static files -------------------------------------------------------------------
 # The language: of the cookie (menu in the header), else of Accept-Language.
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "whatsapp_orgs.formats"
 LANGUAGES = [("en", "English"), ("pt-br", "Português"), ("es", "Español")]
 LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = True, "Lax"
 LANGUAGE_COOKIE_SECURE = PRODUCTION

@@ -18,6 +18,7 @@ from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.forms import ModelChoiceField, ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -58,8 +59,8 @@ def hide_related_buttons(form: type[F]) -> type[F]:
 
 
 def format_timestamp(time: datetime | None) -> str:
-    """Return a local time as `2026-03-01 09:30:00`, or "" for None."""
-    return f"{localtime(time):%Y-%m-%d %H:%M:%S}" if time else ""
+    """Return a local time to the second, as the reader's language writes it, or "" for None."""
+    return date_format(localtime(time), "TIMESTAMP_FORMAT") if time else ""
 
 
 def two_line_cell(first: object, second: object) -> SafeString:

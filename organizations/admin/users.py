@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.forms import UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field
@@ -83,6 +83,14 @@ class OwnUserForm(UserChangeForm[User]):
     )
 
 
+class OwnPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+    """Django's form, with a help text that is translated whole."""
+
+    usable_password_help_text = lazy(  # type: ignore[assignment]
+        "Without a password, this user cannot log in."
+    )
+
+
 @admin.register(User)
 class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
     """Django's admin of users, with a button that resets the second factor.
@@ -91,6 +99,7 @@ class OwnUserAdmin(SuperusersOnly, UserAdmin[User]):
     """
 
     form = OwnUserForm
+    change_password_form = OwnPasswordForm
     list_filter = ("is_staff", "is_superuser", "is_active")
     filter_horizontal = ()
     change_form_template = "admin/organizations/user/change_form.html"

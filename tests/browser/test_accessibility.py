@@ -1,6 +1,7 @@
 """Access (WCAG 2.2 AA) on every page, in the light and the dark theme: axe, and what it cannot see.
 
-One application for all of it; each organization is brought into its state once.
+Each page is also measured at several widths, in Portuguese, whose texts are long. One application
+for all of it; each organization is brought into its state once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from django.template.loader import render_to_string
 from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.axe import assert_accessible, in_both_themes
+from tests.browser.layout import problems
 from tests.browser.scenes import Scenes
 from tests.browser.visitor import Visitor, panel, press
 from tests.support.application import ROOT, Application, free_port, until
@@ -39,8 +41,10 @@ PAGES = [
     *("admin/organizations/membership/", "admin/organizations/membership/add/"),
     *("admin/organizations/invitation/", "admin/organizations/invitation/received/"),
     *("admin/organizations/apitoken/", "admin/organizations/apitoken/add/"),
-    "admin/organizations/auditentry/",
+    *("admin/organizations/auditentry/", "admin/connections/worker/", "admin/colleagues/"),
+    f"{ORGANIZATION}{{connected}}/security/",
 ]
+LONG_NAME = "Associação dos Moradores do Jardim Corações Unidos do Paraná"
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +67,8 @@ def ids(scenes: Scenes) -> dict[str, int]:
             name: pool.submit(getattr(scenes, name), f"A {name.replace('_', ' ')} one")
             for name in ("logged_out", "reconnecting")
         }
-        made["connected"] = pool.submit(lambda: scenes.connected("Connected", tested=True)[0])
-        made["fresh"] = pool.submit(scenes.organization, "Fresh")
+        made["connected"] = pool.submit(lambda: scenes.connected(LONG_NAME, tested=True)[0])
+        made["fresh"] = pool.submit(scenes.organization, f"{LONG_NAME} Filial")
         return {name: future.result() for name, future in made.items()}
 
 
@@ -75,14 +79,27 @@ def visitor(browser: Browser, application: Application) -> Iterator[Visitor]:
     visitor.context.close()
 
 
+@pytest.fixture(scope="module")
+def brazilian(browser: Browser, application: Application) -> Iterator[Visitor]:
+    visitor = Visitor(browser, application)
+    visitor.context.add_cookies(
+        [{"name": "django_language", "value": "pt-br", "url": application.url}]
+    )
+    yield visitor
+    visitor.context.close()
+
+
 @pytest.mark.parametrize("path", PAGES)
-def test_page_is_accessible(visitor: Visitor, ids: dict[str, int], path: str) -> None:
-    page = visitor.page
-    page.goto(visitor.application.url + path.format(**ids))
+def test_page_is_accessible_and_nothing_is_cut(
+    brazilian: Visitor, ids: dict[str, int], path: str
+) -> None:
+    page = brazilian.page
+    page.goto(brazilian.application.url + path.format(**ids))
     if "{" in path and path.endswith("change/") and path.startswith(CONNECTION):
-        expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        expect(page.get_by_text("Ao vivo", exact=True)).to_be_visible()
     assert_accessible(page)
-    visitor.at_ease()
+    assert problems(page) == []
+    brazilian.at_ease()
 
 
 def test_login_is_accessible(browser: Browser, application: Application) -> None:

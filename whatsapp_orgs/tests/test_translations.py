@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from string import Formatter
 
 import pytest
@@ -14,9 +15,10 @@ from django.test import Client
 from django.utils import translation
 from django.utils.translation import gettext, ngettext, pgettext
 
-from connections.detail_messages import DETAILS
+from connections.detail_messages import DETAILS, translate_detail
 from connections.display import PANEL_NAMES
 from connections.reason_texts import REASON_TEXTS
+from organizations.admin.base import format_timestamp
 from organizations.sockets.authentication import language_of
 from tests.support import messages
 
@@ -126,6 +128,22 @@ def test_every_reason_detail_and_panel_is_translated(language: str) -> None:
     with translation.override(language):
         english = {text for text in table_texts() if gettext(text) == text}
     assert english == set()
+
+
+@for_each_language
+def test_stored_detail_is_translated_whole(language: str) -> None:
+    values = dict.fromkeys(("after", "before", "count", "digits", "seconds", "status", "time"), "7")
+    values["words"] = "go away"
+    with translation.override(language):
+        for template in DETAILS:
+            translated = gettext(template).format(**values)
+            assert translate_detail(template.format(**values)) == translated
+
+
+@for_each_language
+def test_times_of_tables_are_written_as_in_the_language(language: str) -> None:
+    with translation.override(language):
+        assert format_timestamp(datetime(2026, 3, 1, 9, 30, tzinfo=UTC)) == "01/03/2026 09:30:00"
 
 
 @for_each_language
