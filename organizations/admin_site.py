@@ -13,7 +13,9 @@ from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path, reverse
+from django.utils.cache import patch_cache_control
 from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
@@ -24,6 +26,8 @@ from organizations.second_factor.sessions import Need
 
 # Pages that staff can open before they set up a required second factor.
 ALLOWED_BEFORE_SET_UP = {"logout", "password_change", "password_change_done", "second_factor"}
+
+KEEP_TEXTS_SECONDS = 24 * 3600
 
 
 class PasswordView(LoginView):
@@ -96,15 +100,26 @@ class OrgsAdminSite(AdminSite):
         if not super().has_permission(request):
             return None
         need = sessions.need_of_request(request)
+        next_url = request.GET.get(REDIRECT_FIELD_NAME, "")
         if need is Need.NOTHING:
-            return redirect("admin:index")
+            # Another tab may have logged in since the link to this page was made.
+            hosts, secure = {request.get_host()}, request.is_secure()
+            safe = url_has_allowed_host_and_scheme(next_url, hosts, require_https=secure)
+            return redirect(next_url if safe else "admin:index")
         if need is Need.SET_UP:
-            next_url = request.GET.get(REDIRECT_FIELD_NAME, "")
             query = f"?{REDIRECT_FIELD_NAME}={quote(next_url)}" if next_url else ""
             return redirect(reverse("admin:second_factor") + query)
         # The session is missing the code of a second factor, so it is not valid any more.
         logout(request)
         return None
+
+    def i18n_javascript(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Return the texts of Django's scripts, which browsers keep: their address has a language."""
+        response = super().i18n_javascript(request, extra_context)
+        patch_cache_control(response, private=True, max_age=KEEP_TEXTS_SECONDS)
+        return response
 
     def get_urls(self) -> list[Any]:
         # The views import models, and Django creates the site before models are loaded.

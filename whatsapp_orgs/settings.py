@@ -16,7 +16,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from whatsapp_orgs import backends, media_storage, private_files
+from whatsapp_orgs import backends, media_storage, private_files, static_files
 from whatsapp_orgs.logging import formatters, redaction
 
 django_stubs_ext.monkeypatch()
@@ -201,6 +201,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whatsapp_orgs.permissions_policy.permissions_policy",
     "whatsapp_orgs.null_bytes.refuse_in_query",
+    "whatsapp_orgs.compression.CompressionMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "whatsapp_orgs.login.idle_sessions.extend_session",
@@ -344,12 +345,23 @@ STORAGES = {
 # Where `manage.py backup s3://…` finds its bucket; the credentials are boto3's own affair.
 BACKUP_S3_ENDPOINT = env.str("BACKUP_S3_ENDPOINT", default=MEDIA_S3_ENDPOINT)
 BACKUP_S3_REGION = env.str("BACKUP_S3_REGION", default=MEDIA_S3_REGION)
-STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "whatsapp_orgs.bundle_finder.BundleFinder",
+]
+# With DEBUG, files change while the process runs.
+STATIC_VERSION = "" if DEBUG else f"{static_files.version(STATICFILES_DIRS[0])}/"
+STATIC_URL = f"static/{STATIC_VERSION}"
 # The target of `collectstatic` for a web server; if it is empty, the originals are served.
 STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
-STATICFILES_DIRS = [BASE_DIR / "static"]
+if STATIC_ROOT:
+    STATIC_ROOT = str(Path(STATIC_ROOT) / STATIC_VERSION)
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+# Browsers keep these without asking again, as another content has another address.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/[0-9a-f]{12}/"
 
 # --- REST API -------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -24,7 +24,7 @@ from organizations.colleagues.accept import accept_view
 from organizations.colleagues.views import again_view, colleagues_view, revoke_view
 from webhooks.admin.urls import installation_urlpatterns as webhook_urlpatterns
 from webhooks.admin.urls import organization_urlpatterns as organization_webhooks
-from whatsapp_orgs import api
+from whatsapp_orgs import api, static_views
 
 admin.site.site_header = "WhatsApp Orgs"
 admin.site.site_title = "WhatsApp Orgs"
@@ -86,6 +86,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("link/", owner_view, name="owner"),
     path("invitation/", accept_view, name="invitation"),
+    path("static/<path:static_file>", static_views.other_version),
     path("media/<str:signed>", signed_file, name="media-file"),
     path("graph/", include("cloud_api.urls")),
     path("api/v1/", include("whatsapp_orgs.api")),

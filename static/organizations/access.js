@@ -1,4 +1,8 @@
-// The names of the search boxes that Django's admin creates, and the key of the search in the header.
+// What every page of the admin has: names of the search boxes that Django creates, the key of the
+// search in the header, the focus after a page load, and the login.
+
+import { keepFocus } from "./focus.js";
+import { watchLogin } from "./session.js";
 
 function name(container) {
   const select = container.previousElementSibling;
@@ -16,16 +20,24 @@ function nameAll() {
   document.querySelectorAll(".select2-container:not([data-named])").forEach(name);
 }
 
-// The search boxes are created some time after the page load, and with each added form row.
-nameAll();
-new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
-
 // "/" leads to the search in the header, unless somebody is writing.
-const search = document.getElementById("site-search");
 document.addEventListener("keydown", (event) => {
+  const search = document.getElementById("site-search");
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || !search) return;
   if (event.target.closest?.("input, select, textarea, [contenteditable], dialog[open]")) return;
   event.preventDefault();
   search.focus();
   search.select();
 });
+
+function start() {
+  // The search boxes are created some time after the page load, and with each added form row.
+  nameAll();
+  new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
+  keepFocus();
+  watchLogin();
+}
+
+// Nothing waits for this script, so it may run before the page is parsed, or after.
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+else start();

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.support.application import Application
+from tests.support.application import ROOT, Application
+from whatsapp_orgs import static_files
 
 CONNECTIONS = 3
 # 45 KB in all, which servers read at once.
 REQUESTS = 135
-PATH = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+FOLDER = f"/static/{static_files.version(ROOT / 'static')}/drf_spectacular_sidecar"
+PATH = f"{FOLDER}/swagger-ui-dist/swagger-ui-bundle.js"
 SECONDS = 10.0
 POLL_SECONDS = 0.1
 # So that each handled request is logged.

@@ -28,8 +28,9 @@ from cryptography.x509.oid import NameOID
 from websockets.sync.client import ClientConnection, connect
 
 from tests.deploy.files import DEPLOY, installed
-from tests.support.application import free_port, until
+from tests.support.application import ROOT, free_port, until
 from tests.support.cluster import Cluster
+from whatsapp_orgs import static_files
 
 SITE = "orgs.example.com"
 VISITOR = "127.0.0.2"
@@ -227,7 +228,8 @@ def test_http_redirects_to_https(proxy: Proxy) -> None:
     assert page.status == 200
     assert "secure" in page.headers["Set-Cookie"].lower()
     assert page.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
-    assert proxy.get("/static/admin/css/base.css").status == 200
+    folder = f"/static/{static_files.version(ROOT / 'static')}/"
+    assert proxy.get(f"{folder}admin/css/base.css").status == 200
 
 
 def test_machine_endpoints_are_not_public(proxy: Proxy) -> None:

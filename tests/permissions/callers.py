@@ -259,6 +259,7 @@ def _messages(organization: Organization) -> dict[str, object]:
         "media_id": media.public_id,
         "contact_id": contact.pk,
         "signed": "nowhere",
+        "static_file": "nowhere.css",
         "version": "v23.0",
     }
 

@@ -441,6 +441,9 @@ POST     link/                          410 410
 # Nor an invitation; what one does is in organizations/tests/colleagues/.
 GET      invitation/                    200 200
 POST     invitation/                    410 410
+# Files of a version that is not there.
+GET      static/<path:static_file>      404 404
+POST     static/<path:static_file>      405 405
 # Only a signature of ours opens a file.
 GET      media/<str:signed>             404 404
 POST     media/<str:signed>             405 405

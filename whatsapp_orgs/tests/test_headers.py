@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.templatetags.static import static
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -12,7 +13,7 @@ PAGES = [
     "/admin/login/",
     "/nowhere",
     "/api/v1/nothing",
-    "/static/connections/live/live.js",
+    static("connections/live/live.js"),
 ]
 
 
