@@ -25,7 +25,6 @@ def page_texts() -> dict[str, object]:
         "copied": _("Copied"),
         "notCopied": _("Copying is not allowed here. The code is selected now."),
         "interrupted": _("Live updates are interrupted. Reconnecting…"),
-        "sessionEnded": _("Your session has ended."),
         "notFound": _("This organization was not found, or is no longer yours to see."),
         "tooOld": _("This page is too old to be trusted. Reload it and try again."),
         "unreachable": _("The server cannot be reached. Try again when live updates are back."),

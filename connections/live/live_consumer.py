@@ -27,6 +27,8 @@ RECHECK_SECONDS = 15.0
 
 Message = dict[str, Any]
 
+PONG = json.dumps({"type": "pong"})
+
 
 class AccessEnded(Exception):
     """The caller may read no more. `code`: why, as the socket's close code."""
@@ -34,6 +36,14 @@ class AccessEnded(Exception):
     def __init__(self, code: CloseCode) -> None:
         super().__init__(code)
         self.code = code
+
+
+def _is_ping(text: str | None) -> bool:
+    try:
+        message = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(message, dict) and message.get("type") == "ping"
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
@@ -50,6 +60,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self.language = language_of(scope)
         self.joined = self.groups_to_join()
         self.requested = True
+        self.pinged = False
         self.changed: set[int] = set()
         self.wakeup = asyncio.Event()
         await self.accept()
@@ -63,9 +74,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await leave_group(self.channel_layer, group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Send everything again. Clients ask now and then, to notice a dead socket or worker."""
-        self.requested = True
-        self.wakeup.set()
+        """Send everything again, or answer a ping: clients ask now and then whether all is well.
+
+        A ping is answered by the next check of the caller's rights, and causes no other one.
+        """
+        if _is_ping(text_data):
+            self.pinged = True
+        else:
+            self.requested = True
+            self.wakeup.set()
 
     async def connection_changed(self, message: Message) -> None:
         self.changed.add(message["connection"])
@@ -97,8 +114,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
             self.wakeup.clear()
             requested, self.requested = self.requested, False
             changed, self.changed = self.changed, set()
+            pinged, self.pinged = self.pinged, False
             for text in await database_sync_to_async(self._read)(requested, changed, recheck):
                 await self.send(text_data=text)
+            if pinged:
+                await self.send(text_data=PONG)
             await asyncio.sleep(MIN_SEND_INTERVAL)
             with suppress(TimeoutError):
                 async with asyncio.timeout(ACCESS_CHECK_SECONDS):

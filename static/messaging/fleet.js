@@ -1,10 +1,9 @@
 // The fleet page's newcomer's card, its line of today, its delivery trouble and silent numbers, and
 // what waits in each row.
 
-import { markup } from "./parts.js";
+import { markup, replace } from "./parts.js";
 
 const EVERY = 15_000;
-const STOPS = "a, button";
 
 const fleet = document.getElementById("fleet");
 let consequences = read();
@@ -20,7 +19,7 @@ async function refresh() {
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!page.querySelector("[data-traffic]")) return;
-    for (const part of ["[data-newcomer]", "[data-traffic]", "[data-silent]", "[data-troubles]"]) replace(fleet.querySelector(part), page.querySelector(part));
+    for (const part of ["[data-newcomer]", "[data-traffic]", "[data-silent]", "[data-troubles]"]) take(fleet.querySelector(part), page.querySelector(part));
     consequences = read();
     showConsequences();
   } catch {
@@ -28,12 +27,10 @@ async function refresh() {
   }
 }
 
-function replace(place, fresh) {
+function take(place, fresh) {
   if (markup(place) === markup(fresh)) return;
-  const at = [...place.querySelectorAll(STOPS)].indexOf(document.activeElement);
   place.hidden = fresh.hidden;
-  place.replaceChildren(...fresh.childNodes);
-  if (at >= 0) place.querySelectorAll(STOPS)[at]?.focus({ preventScroll: true });
+  replace(place, fresh);
 }
 
 // The fleet's script makes and moves the rows.

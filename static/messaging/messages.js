@@ -2,38 +2,37 @@
 
 import { openCustomer } from "./customer.js";
 import { showHead } from "../connections/shared/head.js";
+import { LiveSign } from "../connections/shared/live_sign.js";
 import { LiveSocket } from "../connections/shared/socket.js";
-import { write } from "./parts.js";
 import { Refresher } from "./refresh.js";
 import { showTimes } from "./times.js";
 import { takeOver } from "./write.js";
 
-const SESSION_ENDED = 4401;
-
 const root = document.getElementById("messages");
-const banner = root.querySelector("[data-banner]");
-const sign = document.querySelector("[data-live-sign]");
-const refresher = new Refresher(root);
+const older = "older" in root.dataset;
+const sign = new LiveSign(root, root.querySelector("[data-banner]"), older ? null : document.querySelector("[data-live-sign]"));
+let connected = false;
+const refresher = new Refresher(root, (_changed, _milliseconds, read) => showLive(read));
 let cursor = null;
 let sentence = null;
 
-const address = new URL(root.dataset.socket, location.href);
-address.protocol = address.protocol.replace("http", "ws");
-
-const socket = new LiveSocket(address, {
+const socket = new LiveSocket(root.dataset.socket, {
   snapshot: (message) => {
-    warn("");
+    connected = true;
+    showLive(!refresher.failing);
     showHead(message);
     // The first message also reads again: something may have come since the server made the page.
     const changed = message.cursor !== cursor || message.sentence !== sentence;
     [cursor, sentence] = [message.cursor, message.sentence];
-    if (changed && !("older" in root.dataset)) refresher.soon();
+    if (!changed) return;
+    root.dispatchEvent(new Event("messageschange"));
+    if (!older) refresher.soon();
   },
-  dropped: () => warn(banner.dataset.dropped),
-  ended: (code) => {
-    warn(code === SESSION_ENDED ? banner.dataset.ended : banner.dataset.gone);
-    banner.querySelector("[data-login]").hidden = code !== SESSION_ENDED;
+  dropped: () => {
+    connected = false;
+    sign.interrupted();
   },
+  ended: (code) => sign.ended(code),
 });
 socket.open();
 showTimes(root);
@@ -52,9 +51,8 @@ function openNamed() {
   named.focus({ preventScroll: true });
 }
 
-function warn(text) {
-  sign.hidden = text !== "" || "older" in root.dataset;
-  root.toggleAttribute("data-stale", text !== "");
-  banner.hidden = text === "";
-  write(banner.querySelector("p"), text);
+// The socket may be there while the page cannot be read.
+function showLive(read) {
+  if (!read) sign.interrupted();
+  else if (connected) sign.live();
 }

@@ -10,6 +10,28 @@ export function markup(element) {
   return element.outerHTML.replace(/(name="csrfmiddlewaretoken" value=")[^"]*/g, "$1");
 }
 
+const STOPS = "a[href], button, summary, input, select, textarea";
+
+// Puts what a fresh element contains into a place. The focus stays on what was there before.
+export function replace(place, fresh) {
+  const focused = document.activeElement;
+  const at = place.contains(focused) ? stopsOf(place).indexOf(focused) : null;
+  place.replaceChildren(...fresh.childNodes);
+  if (at === null) return;
+  const stops = stopsOf(place);
+  focusOn(stops[Math.min(at, stops.length - 1)] ?? place.closest("tr")?.querySelector(STOPS) ?? place);
+}
+
+// Focuses an element, also one that the keyboard does not reach.
+export function focusOn(element) {
+  if (!element.matches(STOPS)) element.tabIndex = -1;
+  element.focus({ preventScroll: true });
+}
+
+export function stopsOf(place) {
+  return [...place.querySelectorAll(STOPS)];
+}
+
 // Submits a form, and returns the JSON that answers it. Throws what fetch and json() throw.
 export async function post(form) {
   const answer = await fetch(form.action, {

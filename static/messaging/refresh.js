@@ -1,16 +1,17 @@
 // Takes the parts that have changed from a fresh copy of the page, which the server makes.
 
-import { markup } from "./parts.js";
+import { focusOn, markup, replace, stopsOf } from "./parts.js";
 import { showTimes } from "./times.js";
 
 // A burst of messages costs one request in so many milliseconds.
 const GATHER = 150;
 const PAUSE = 1_000;
-const DEADLINE = 20_000;
-const STOPS = "a, button, summary";
+const DEADLINE = 10_000;
+// After a reading that failed.
+const TRY_AGAIN = 3_000;
 
 export class Refresher {
-  // Calls `onRead(changed, milliseconds)` after each reading, also after one that failed.
+  // Calls `onRead(changed, milliseconds, read)` after each reading; `read`: whether it succeeded.
   constructor(root, onRead = () => {}) {
     this.root = root;
     this.onRead = onRead;
@@ -19,6 +20,9 @@ export class Refresher {
     this.last = 0;
     this.running = false;
     this.again = false;
+    this.failing = false;
+    this.over = false;
+    document.addEventListener("sessionend", () => { this.over = true; });
   }
 
   // Refreshes within about a second, however often it is called.
@@ -29,20 +33,29 @@ export class Refresher {
 
   async refresh() {
     this.timer = null;
+    if (this.over) return;
     this.running = true;
     this.again = this.changed = false;
     const start = Date.now();
+    this.failing = !(await this.read());
+    this.running = false;
+    this.last = Date.now();
+    this.onRead(this.changed, this.last - start, !this.failing);
+    if (this.failing) this.timer ??= setTimeout(() => this.refresh(), TRY_AGAIN);
+    else if (this.again) this.soon();
+  }
+
+  // Returns whether the page could be read.
+  async read() {
     try {
       const signal = AbortSignal.timeout(DEADLINE);
-      const answer = await fetch(location.href, { redirect: "error", signal });
-      if (answer.ok) this.take(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      const answer = await fetch(location.href, { redirect: "manual", signal });
+      if (answer.type === "opaqueredirect") document.dispatchEvent(new Event("sessionend"));
+      if (!answer.ok) return false;
+      this.take(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      return true;
     } catch {
-      // The socket already reports that the server is unreachable.
-    } finally {
-      this.running = false;
-      this.last = Date.now();
-      this.onRead(this.changed, this.last - start);
-      if (this.again) this.soon();
+      return false;
     }
   }
 
@@ -61,10 +74,7 @@ export class Refresher {
     keepOpen(place, fresh);
     if (markup(place) === markup(fresh)) return;
     this.changed = true;
-    const focused = place.contains(document.activeElement) ? document.activeElement : null;
-    const same = focused && [...place.querySelectorAll(STOPS)].indexOf(focused);
-    place.replaceChildren(...fresh.childNodes);
-    if (focused) place.querySelectorAll(STOPS)[same]?.focus({ preventScroll: true });
+    replace(place, fresh);
   }
 
   // Keeps the rows that have not changed, with the focus in them.
@@ -85,7 +95,10 @@ export class Refresher {
 
   remove(row) {
     this.changed = true;
+    const focused = row.contains(document.activeElement);
+    const beside = row.nextElementSibling ?? row.previousElementSibling ?? row.closest("[data-fresh]");
     row.remove();
+    if (focused) focusOn(stopsOf(beside)[0] ?? beside);
   }
 
   kept(old, row) {
@@ -99,7 +112,7 @@ export class Refresher {
       const place = old.children[at];
       if (markup(place) === markup(cell)) continue;
       this.changed = true;
-      place.replaceChildren(...cell.childNodes);
+      replace(place, cell);
     }
     old.dataset.tone = row.dataset.tone;
     return old;

@@ -7,6 +7,8 @@ import { Refresher } from "../messaging/refresh.js";
 
 const SHORTEST = 2_000;
 const LONGEST = 30_000;
+// Without a socket, a page has to notice by reading that the server is not there.
+const LONGEST_ALONE = 5_000;
 // A try takes a moment, too.
 const AFTER_A_TRY = 500;
 // A page takes a tenth of the server's time, however busy its webhooks are; but where the server is
@@ -15,11 +17,15 @@ const REST = 10;
 const LONGEST_REST = 10_000;
 
 export class Rereading {
-  constructor(root) {
+  // `onRead(read)`: whether a reading succeeded. `alone`: no socket says whether the server is there.
+  constructor(root, onRead, alone) {
     this.root = root;
+    this.onRead = onRead;
+    this.longest = alone ? LONGEST_ALONE : LONGEST;
+    this.longestRest = Math.min(LONGEST_REST, this.longest);
     this.pause = SHORTEST;
     this.least = SHORTEST;
-    this.refresher = new Refresher(root, (changed, milliseconds) => this.wasRead(changed, milliseconds));
+    this.refresher = new Refresher(root, (...result) => this.wasRead(...result));
   }
 
   start() {
@@ -37,9 +43,10 @@ export class Rereading {
     this.wait(Math.max(0, this.refresher.last + this.least - Date.now()));
   }
 
-  wasRead(changed, milliseconds) {
-    this.least = Math.min(Math.max(SHORTEST, milliseconds * REST), LONGEST_REST);
-    this.pause = changed ? SHORTEST : Math.min(this.pause * 2, LONGEST);
+  wasRead(changed, milliseconds, read) {
+    this.onRead(read);
+    this.least = Math.min(Math.max(SHORTEST, milliseconds * REST), this.longestRest);
+    this.pause = changed ? SHORTEST : Math.min(this.pause * 2, this.longest);
     this.wait();
   }
 

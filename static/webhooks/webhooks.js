@@ -2,12 +2,10 @@
 
 import { offerCopies } from "../connections/shared/copy.js";
 import { showHead } from "../connections/shared/head.js";
+import { LiveSign } from "../connections/shared/live_sign.js";
 import { LiveSocket } from "../connections/shared/socket.js";
 import { showTimes } from "../messaging/times.js";
-import { write } from "../messaging/parts.js";
 import { Rereading } from "./rereading.js";
-
-const SESSION_ENDED = 4401;
 
 const root = document.querySelector("[data-webhooks]");
 const once = document.querySelector("[data-once]");
@@ -23,38 +21,37 @@ else showTimes(document.getElementById("content"));
 function start() {
   showTimes(root);
   setInterval(() => showTimes(root), 15_000);
-  if ("older" in root.dataset) return;
-  const rereading = new Rereading(root);
-  rereading.start();
-  if (root.dataset.socket) follow(() => rereading.soon());
+  // An older page of a list does not change.
+  const older = "older" in root.dataset;
+  const sign = new LiveSign(root, root.querySelector("[data-banner]"), older ? null : document.querySelector("[data-live-sign]"));
+  const address = root.dataset.socket;
+  let connected = !address;
+  let read = true;
+  const show = () => (connected && read ? sign.live() : sign.interrupted());
+  const rereading = new Rereading(root, (succeeded) => {
+    read = succeeded;
+    show();
+  }, !address);
+  if (!older) rereading.start();
+  if (!address) return show();
+  return follow(address, (code) => sign.ended(code), (isConnected, changed) => {
+    connected = isConnected;
+    show();
+    if (changed && !older) rereading.soon();
+  });
 }
 
-// The socket tells the organization's state above the tabs, that its log has grown, and that the
-// session has ended.
-function follow(onChange) {
+// The socket tells the organization's state above the tabs, and that its log has grown.
+function follow(address, ended, onNews) {
   let cursor = null;
-  const banner = root.querySelector("[data-banner]");
-  const sign = document.querySelector("[data-live-sign]");
-  const address = new URL(root.dataset.socket, location.href);
-  address.protocol = address.protocol.replace("http", "ws");
   new LiveSocket(address, {
     snapshot: (message) => {
-      warn("");
       showHead(message);
-      if (message.cursor !== cursor) onChange();
+      const changed = message.cursor !== cursor;
       cursor = message.cursor;
+      onNews(true, changed);
     },
-    dropped: () => warn(banner.dataset.dropped),
-    ended: (code) => {
-      warn(code === SESSION_ENDED ? banner.dataset.ended : banner.dataset.gone);
-      banner.querySelector("[data-login]").hidden = code !== SESSION_ENDED;
-    },
+    dropped: () => onNews(false, false),
+    ended,
   }).open();
-
-  function warn(text) {
-    sign.hidden = text !== "";
-    root.toggleAttribute("data-stale", text !== "");
-    banner.hidden = text === "";
-    write(banner.querySelector("p"), text);
-  }
 }

@@ -10,6 +10,7 @@ const root = document.getElementById("bulk");
 const bar = root.querySelector("progress");
 const announcer = root.querySelector("[data-announcer]");
 const trouble = root.querySelector("[data-trouble]");
+const sign = root.querySelector("[data-live-sign]");
 const lines = new Map();
 for (const line of root.querySelectorAll("[data-item]")) lines.set(Number(line.dataset.item), line);
 
@@ -31,10 +32,12 @@ async function follow() {
     const progress = await ask();
     if (!progress) return;
     trouble.hidden = true;
+    sign.hidden = progress.ended;
     show(progress);
     if (!progress.ended) setTimeout(follow, ASK_EVERY);
   } catch {
     trouble.hidden = false;
+    sign.hidden = true;
     setTimeout(follow, ASK_AGAIN);
   }
 }

@@ -2,46 +2,31 @@
 
 import { Announcer } from "./announcer.js";
 import { Board } from "./board.js";
+import { LiveSign } from "../shared/live_sign.js";
 import { LiveSocket } from "../shared/socket.js";
 
-const ASK_EVERY = 30_000;
+// The answer has all connections.
+const ASK_EVERY = 60_000;
 const GATHER = 1_000;
 const CHART_EVERY = 300_000;
-const SESSION_ENDED = 4401;
 const OUTDATED = "client_outdated";
-
-// Polls less often than the page of a single connection: the answer has all connections.
-class FleetSocket extends LiveSocket {
-  receive(message) {
-    super.receive(message);
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.ask(), ASK_EVERY);
-  }
-}
 
 let refreshTimer = null;
 const root = document.getElementById("fleet");
-const sign = document.querySelector("[data-live-sign]");
-const banner = root.querySelector("[data-banner]");
+const sign = new LiveSign(root, root.querySelector("[data-banner]"), document.querySelector("[data-live-sign]"));
 const announcer = new Announcer(root.querySelector("[data-announcer]"));
 const board = new Board(root, (name) => announcer.add(name));
 
-const address = new URL(root.dataset.socket, location.href);
-address.protocol = address.protocol.replace("http", "ws");
-
-const socket = new FleetSocket(address, {
+const socket = new LiveSocket(root.dataset.socket, {
   snapshot: (message) => {
-    warn("");
+    sign.live();
     if (message.type === "connections") board.all(message);
     else if (message.type === "connection") changed(message.connection);
     else board.remove(message.organization);
   },
-  dropped: () => warn(banner.dataset.dropped),
-  ended: (code) => {
-    warn(banner.dataset.ended);
-    banner.querySelector("[data-login]").hidden = code !== SESSION_ENDED;
-  },
-});
+  dropped: () => sign.interrupted(),
+  ended: (code) => sign.ended(code),
+}, ASK_EVERY);
 socket.open();
 
 function changed(row) {
@@ -52,14 +37,6 @@ function changed(row) {
     refreshTimer = null;
     socket.ask();
   }, GATHER);
-}
-
-function warn(text) {
-  root.toggleAttribute("data-stale", text !== "");
-  sign.hidden = text !== "";
-  banner.hidden = text === "";
-  const paragraph = banner.querySelector("p");
-  if (paragraph.textContent !== text) paragraph.textContent = text;
 }
 
 // The server draws the charts, which change slowly.

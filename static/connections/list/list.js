@@ -1,17 +1,18 @@
 // The list of connections: updates its rows. The server decides which rows there are.
 
+import { LiveSign } from "../shared/live_sign.js";
 import { Outages } from "../shared/outages.js";
 import { Times } from "../shared/times.js";
 import { LiveSocket } from "../shared/socket.js";
 import { showCount } from "../shared/title.js";
 
-const ASK_EVERY = 30_000;
-const SESSION_ENDED = 4401;
+// The answer has all connections.
+const ASK_EVERY = 60_000;
 const UNATTENDED = new Set(["worker_offline", "no_room", "service_restarted"]);
 const AT_REST = new Set(["connected", "disconnected"]);
 
 const notes = document.querySelector("[data-list]");
-const banner = notes.querySelector("[data-banner]");
+const sign = new LiveSign(notes, notes.querySelector("[data-banner]"), notes.querySelector("[data-live]"));
 const lines = new Map();
 for (const pill of document.querySelectorAll("#result_list [data-organization]")) {
   lines.set(Number(pill.dataset.organization), pill.closest("tr"));
@@ -21,15 +22,6 @@ times.set(notes.dataset.now);
 const outages = new Outages(notes);
 // The summaries of all connections, also of those on other pages.
 const summaries = new Map();
-
-// Polls less often than the page of a single connection: the answer has all connections.
-class ListSocket extends LiveSocket {
-  receive(message) {
-    super.receive(message);
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.ask(), ASK_EVERY);
-  }
-}
 
 function all({ now, refusedSince, connections }) {
   times.set(now);
@@ -98,27 +90,15 @@ function write(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }
 
-function warn(text) {
-  notes.querySelector("[data-live]").hidden = text !== "";
-  banner.hidden = text === "";
-  write(banner.querySelector("p"), text);
-}
-
-const address = new URL(notes.dataset.socket, location.href);
-address.protocol = address.protocol.replace("http", "ws");
-
-new ListSocket(address, {
+new LiveSocket(notes.dataset.socket, {
   snapshot: (message) => {
-    warn("");
+    sign.live();
     if (message.type === "connections") all(message);
     else if (message.type === "connection") one(message.connection);
     else remove(message.organization);
     showCount([...summaries.values()].filter((row) => row.section === "action_needed").length);
     outages.show(summaries.values());
   },
-  dropped: () => warn(banner.dataset.dropped),
-  ended: (code) => {
-    warn(banner.dataset.ended);
-    banner.querySelector("[data-login]").hidden = code !== SESSION_ENDED;
-  },
-}).open();
+  dropped: () => sign.interrupted(),
+  ended: (code) => sign.ended(code),
+}, ASK_EVERY).open();

@@ -8,10 +8,7 @@ const root = document.getElementById("connection");
 const page = new Page(root);
 page.show(JSON.parse(document.getElementById("connection-snapshot").textContent));
 
-const address = new URL(root.dataset.socket, location.href);
-address.protocol = address.protocol.replace("http", "ws");
-
-const socket = new LiveSocket(address, {
+const socket = new LiveSocket(root.dataset.socket, {
   snapshot: (snapshot) => {
     page.live();
     page.show(snapshot);

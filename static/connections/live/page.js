@@ -156,9 +156,8 @@ export class Page {
     this.countdown.stop();
     this.find("[data-qr]").removeAttribute("src");
     this.phoneCode.show(null);
-    const loggedOut = code === SESSION_ENDED;
-    this.banner(loggedOut ? TEXTS.sessionEnded : TEXTS.notFound);
-    this.find("[data-login]").hidden = !loggedOut;
+    // That a session has ended is said on all pages alike (organizations/session.js).
+    this.banner(code === SESSION_ENDED ? "" : TEXTS.notFound);
   }
 
   banner(text) {

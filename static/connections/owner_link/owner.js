@@ -73,9 +73,7 @@ addEventListener("pageshow", (event) => event.persisted && again());
 
 // --- Connection to the server
 
-const address = new URL(texts.socket, location.href);
-address.protocol = address.protocol.replace("http", "ws");
-const socket = new LiveSocket(address, {
+const socket = new LiveSocket(texts.socket, {
   snapshot: show,
   dropped: () => write("[data-notice]", texts.interrupted),
   ended: again,

@@ -1,19 +1,28 @@
-// A WebSocket that reconnects.
+// A WebSocket that reconnects, and that notices within 15 seconds that it is not live any more.
 
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 5_000;
-const ASK_EVERY = 10_000;
-const ANSWER_WITHIN = 5_000;
-const ENDINGS = new Set([4401, 4404]);
+const PROBE_EVERY = 6_000;
+// The server answers a ping within three seconds; the rest is for a slow network.
+const ANSWER_WITHIN = 8_000;
+// The first message may be long.
+const FIRST_WITHIN = 14_000;
+const SESSION_ENDED = 4401;
+const ENDINGS = new Set([SESSION_ENDED, 4404]);
 
 export class LiveSocket {
-  // `on` has three callbacks: snapshot(message), dropped(), ended(code).
-  constructor(address, on) {
-    this.address = address;
+  // `on` has three callbacks: snapshot(message), dropped(), ended(code). `askEvery`: milliseconds
+  // from one request for everything to the next; changes come without one.
+  constructor(address, on, askEvery = 10_000) {
+    this.address = new URL(address, location.href);
+    this.address.protocol = this.address.protocol.replace("http", "ws");
     this.on = on;
+    this.askEvery = askEvery;
     this.delay = FIRST_DELAY;
     this.over = false;
     addEventListener("online", () => this.hurry());
+    // The browser keeps the socket, although nothing comes through it.
+    addEventListener("offline", () => this.over || this.closed());
     addEventListener("pageshow", (event) => event.persisted && this.hurry());
     document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
     // Leaving the page also closes the socket; no warning is shown then.
@@ -24,17 +33,29 @@ export class LiveSocket {
     this.letGo();
     const socket = new WebSocket(this.address);
     this.socket = socket;
-    socket.onopen = () => this.expectAnswer();
+    // The server sends everything first.
+    this.askedAt = Date.now();
     socket.onmessage = (event) => this.receive(JSON.parse(event.data));
     socket.onclose = (event) => this.closed(event.code);
-    this.expectAnswer();
+    this.expectAnswer(FIRST_WITHIN);
   }
 
   // Requests a snapshot, which also shows that server and worker are alive.
   ask() {
+    this.askedAt = Date.now();
+    this.send({});
+  }
+
+  // Asks whether the server is there; a ping costs it nothing.
+  probe() {
+    if (Date.now() - this.askedAt >= this.askEvery) this.ask();
+    else this.send({ type: "ping" });
+  }
+
+  send(message) {
     if (this.socket?.readyState !== WebSocket.OPEN) return;
-    this.socket.send("{}");
-    this.expectAnswer();
+    this.socket.send(JSON.stringify(message));
+    this.expectAnswer(ANSWER_WITHIN);
   }
 
   // Reconnects without waiting for the delay, as a connection may work now.
@@ -44,17 +65,17 @@ export class LiveSocket {
     else if (this.socket?.readyState !== WebSocket.CONNECTING) this.open();
   }
 
-  receive(snapshot) {
+  receive(message) {
     this.delay = FIRST_DELAY;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.ask(), ASK_EVERY);
-    this.on.snapshot(snapshot);
+    this.timer = setTimeout(() => this.probe(), PROBE_EVERY);
+    if (message.type !== "pong") this.on.snapshot(message);
   }
 
   // Without an answer in time the connection is dead, even if the browser has not noticed.
-  expectAnswer() {
+  expectAnswer(milliseconds) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.closed(), ANSWER_WITHIN);
+    this.timer = setTimeout(() => this.closed(), milliseconds);
   }
 
   closed(code) {
@@ -62,6 +83,8 @@ export class LiveSocket {
     if (ENDINGS.has(code)) {
       this.over = true;
       this.on.ended(code);
+      // organizations/session.js says so, and goes on after the next login.
+      if (code === SESSION_ENDED) document.dispatchEvent(new Event("sessionend"));
       return;
     }
     this.on.dropped();
@@ -73,7 +96,7 @@ export class LiveSocket {
   letGo() {
     clearTimeout(this.timer);
     if (!this.socket) return;
-    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    this.socket.onmessage = this.socket.onclose = null;
     this.socket.close();
     this.socket = null;
   }
