@@ -49,12 +49,12 @@ def add_view(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         kind = Address.Kind(form.cleaned_data["kind"] or Address.Kind.MAIL)
         target = form.cleaned_data["target"].strip()
-        _remember_language(request)
         try:
             address = addresses.add(person(request), kind, target, _actor(request))
         except NoticeRefused as refused:
             form.add_error("target", refused.sentence)
         else:
+            _remember_language(request)
             text = _("A message is on its way to {address}. Open the link in it.")
             messages.success(request, text.format(address=address.label))
             return redirect("my_notices")

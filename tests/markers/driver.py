@@ -80,6 +80,7 @@ class Driver:
         self.log_in()
         self.use_messages_page()
         self.use_webhooks_page()
+        self.use_notices()
         self.use_owner_link()
         self.invite_a_colleague()
         self.send_refused_requests()
@@ -342,6 +343,23 @@ class Driver:
             assert secret is not None, shown
             self.markers.add("secret shown on the page", secret[1])
         assert self.staff.post(f"{found[1]}pause/", {}, form=found[1])[0] == 200
+
+    def use_notices(self) -> None:
+        """Add a mail address, a chat that takes nothing and one that is refused; open a link."""
+        new, page = self.markers.new, "admin/notices/mine/"
+        mail = {"kind": "mail", "target": f"{new('mail address for notices')}@example.com"}
+        assert self.staff.post(f"{page}add/", mail, form=page)[0] == 200
+        with receiving("nothing") as address:
+            chat = f"{address.replace('http', 'json')}/{new('address of a chat')}"
+            added = {"kind": "chat", "target": chat}
+            assert self.staff.post(f"{page}add/", added, form=page)[0] == 200
+            sent = "admin/notices/"
+            until(lambda: "(500)" in self.staff.get(sent)[1], SECONDS, "the attempt")
+        pages = len(self.pages)
+        refused = {"kind": "chat", "target": f"dbus://{new('address of a refused chat')}"}
+        assert self.staff.post(f"{page}add/", refused, form=page)[0] == 400
+        del self.pages[pages:]  # It gives the cookie of the form back to who has posted it.
+        self.request(410, f"GET /notices/confirm/{new('link that confirms an address')}/")
 
     def use_owner_link(self) -> None:
         organization = self.organization()

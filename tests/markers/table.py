@@ -79,6 +79,9 @@ SECRETS: dict[str, frozenset[Place]] = {
     "secret shown on the page": NOWHERE,
     "path typed on the page": NOWHERE,
     "path refused on the page": NOWHERE,
+    "address of a chat": NOWHERE,
+    "address of a refused chat": NOWHERE,
+    "link that confirms an address": NOWHERE,
     "noise key of the credentials": NOWHERE,
     "identity key of the credentials": NOWHERE,
 }
@@ -87,6 +90,8 @@ TEXTS: dict[str, frozenset[Place]] = {
     "name of a token": STORED | {Place.AUDIT},
     "name of a colleague": STORED,
     "mail address of a colleague": STORED | {Place.AUDIT},
+    # Only its domain is in the audit.
+    "mail address for notices": STORED,
     # Only numbers of the messages of people are stored as they are.
     "number of a customer": STORED,
     "name of a customer": NOWHERE,

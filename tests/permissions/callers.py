@@ -28,6 +28,7 @@ from messaging import media_files
 from messaging import routing as messaging
 from messaging.models import Contact, Media, Message
 from monitoring.endpoints import PATHS as PROBES
+from notices.models import Address, Notice
 from organizations import actions
 from organizations.access import Actor, for_user
 from organizations.colleagues import actions as colleagues
@@ -200,7 +201,25 @@ def build() -> Scene:
     _run(users["operator"], acme)
     tokens = _tokens(users, acme, globex)
     values = _placeholder_values(acme, users) | _messages(acme) | _webhooks(acme)
+    values |= _notices(users)
     return Scene(acme, users, tokens, values)
+
+
+def _notices(users: dict[str, User]) -> dict[str, object]:
+    """Create the operator's address, and a notice to it that could not be sent."""
+    now, operator = timezone.now(), users["operator"]
+    address = Address.objects.create(
+        user=operator,
+        kind="mail",
+        target="olive@example.com",
+        label="olive@example.com",
+        confirmed_at=now,
+        on_since=now,
+    )
+    notice = Notice.objects.create(
+        user=operator, address=address, label=address.label, kind="test", state="failed"
+    )
+    return {"address_id": address.pk, "notice_id": notice.pk}
 
 
 def _user(name: str) -> User:
@@ -415,7 +434,16 @@ def all_rows() -> dict[str, list[tuple[object, ...]]]:
 def _row_queries() -> dict[str, str]:
     """Return each model's query as SQL, built once: the table needs it thousands of times."""
     queries = {}
-    for app in ("organizations", "connections", "events", "messaging", "webhooks", "auth", "admin"):
+    for app in (
+        "organizations",
+        "connections",
+        "events",
+        "messaging",
+        "webhooks",
+        "notices",
+        "auth",
+        "admin",
+    ):
         for model in apps.get_app_config(app).get_models():
             names = [field.attname for field in model._meta.concrete_fields]
             rows = model._base_manager.order_by("pk").values_list(*set(names) - VOLATILE_FIELDS)

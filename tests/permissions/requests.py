@@ -84,6 +84,14 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "POST admin/connections/connection/<int:organization_id>/settings/sending/": lambda scene: {
         "sending": "stop",
     },
+    "POST admin/connections/connection/<int:organization_id>/notices/<int:address_id>/": (
+        lambda scene: {"told": "no"}
+    ),
+    "POST admin/notices/mine/": lambda scene: {
+        "language": "es",
+        "time_zone": "America/Sao_Paulo",
+    },
+    "POST admin/notices/mine/add/": lambda scene: {"kind": "mail", "target": "a@example.com"},
     "POST admin/organizations/membership/": lambda scene: {
         "action": "delete_selected",
         "_selected_action": scene.placeholder_values["membership_id"],

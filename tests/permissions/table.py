@@ -224,6 +224,12 @@ GET      <public_id:webhook_id>/deliveries/<public_id:delivery_id>/         200 
 POST     <public_id:webhook_id>/deliveries/<public_id:delivery_id>/         405  405  405  405  405
 GET      <public_id:webhook_id>/deliveries/<public_id:delivery_id>/resend/  405  405  405  405  405
 POST     <public_id:webhook_id>/deliveries/<public_id:delivery_id>/resend/  403  302+ 302+ 404  302+
+# The address is the operator's; members choose for themselves, owners for all.
+[admin/connections/connection/<int:organization_id>/]
+GET      notices/                  200  200  200  404  200
+POST     notices/                  405  405  405  405  405
+GET      notices/<int:address_id>/ 405  405  405  405  405
+POST     notices/<int:address_id>/ 404  302+ 302+ 404  302+
 [admin/connections/connectionevent/]
 GET,POST .                                           200  200  200  200  200
 GET,POST add/                                        403  403  403  403  403
@@ -283,6 +289,26 @@ GET      <public_id:webhook_id>/deliveries/<public_id:delivery_id>/         403 
 POST     <public_id:webhook_id>/deliveries/<public_id:delivery_id>/         405  405  405  405  405
 GET      <public_id:webhook_id>/deliveries/<public_id:delivery_id>/resend/  405  405  405  405  405
 POST     <public_id:webhook_id>/deliveries/<public_id:delivery_id>/resend/  403  403  403  403  302+
+# Everybody has their own; nothing can be added while SITE_URL is not set.
+[admin/notices/]
+GET      .                             403  403  403  403  200
+POST     .                             405  405  405  405  405
+GET      <int:notice_id>/retry/        405  405  405  405  405
+POST     <int:notice_id>/retry/        403  403  403  403  302+
+GET      mine/                         200  200  200  200  200
+POST     mine/                         302+ 302+ 302+ 302+ 302+
+GET      mine/add/                     405  405  405  405  405
+POST     mine/add/                     400  400  400  400  400
+GET      mine/<int:address_id>/again/  405  405  405  405  405
+POST     mine/<int:address_id>/again/  404  302  404  404  404
+GET      mine/<int:address_id>/test/   405  405  405  405  405
+POST     mine/<int:address_id>/test/   404  302+ 404  404  404
+GET      mine/<int:address_id>/off/    405  405  405  405  405
+POST     mine/<int:address_id>/off/    404  302+ 404  404  404
+GET      mine/<int:address_id>/on/     405  405  405  405  405
+POST     mine/<int:address_id>/on/     404  302  404  404  404
+GET      mine/<int:address_id>/remove/ 405  405  405  405  405
+POST     mine/<int:address_id>/remove/ 404  302+ 404  404  404
 [admin/]
 GET,POST <app_label>/                                200  200  200  200  200
 GET,POST <url>                                       404  404  404  404  404
@@ -447,6 +473,9 @@ POST     static/<path:static_file>      405 405
 # Only a signature of ours opens a file.
 GET      media/<str:signed>             404 404
 POST     media/<str:signed>             405 405
+# Signatures alone open these; what they do is in notices/tests/test_links.py.
+GET,POST notices/confirm/<str:signed>/   410 410
+GET,POST notices/stop/<str:signed>/      410 410
 [admin/]
 GET      login/                         200 302
 POST     login/                         200 200
