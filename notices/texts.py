@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_noop as _
 
 from connections.lifecycle import Reason
+from connections.live.outages import ADVICE, ADVICE_FOR_OTHERS
 from connections.reason_texts import REASON_TEXTS
 from notices.actions.troubles import CONNECTION
 from notices.links import absolute, confirm_url
@@ -18,6 +20,8 @@ from notices.models import Address, Notice, Trouble
 
 LISTED = 100
 """So many organizations are named in one notice; the others are counted."""
+
+BACK_BY_ITSELF = _("It comes back by itself when this is over.")
 
 Clean = Callable[[str], str]
 
@@ -59,12 +63,15 @@ def text_of(notice: Notice, troubles: Sequence[Trouble], clean: Clean) -> Text:
         return _confirmation(notice.address)
     if notice.kind == Notice.Kind.RECOVERY:
         return _recovery(notice, troubles, clean)
+    administrator = notice.user.is_superuser
     if notice.cause and len(troubles) > 1:
-        return _outage(Reason(notice.cause), troubles, clean)
-    return _one(troubles[0], clean) if len(troubles) == 1 else _many(troubles, clean)
+        return _outage(Reason(notice.cause), troubles, clean, administrator)
+    if len(troubles) == 1:
+        return _one(troubles[0], clean, administrator)
+    return _many(troubles, clean)
 
 
-def _one(trouble: Trouble, clean: Clean) -> Text:
+def _one(trouble: Trouble, clean: Clean, administrator: bool) -> Text:
     item, step = _item(trouble, clean), next_step_of(trouble)
     action = trouble.level == Trouble.Level.ACTION
     if trouble.kind != CONNECTION:
@@ -75,6 +82,8 @@ def _one(trouble: Trouble, clean: Clean) -> Text:
     else:
         what = gettext("WhatsApp has been away for a while: {why}")
         heading = what.format(why=_within_a_sentence(item.sentence))
+        if trouble.reason in ADVICE:
+            step = f"{gettext(BACK_BY_ITSELF)} {_advice(Reason(trouble.reason), administrator)}"
     return Text(
         subject=_about(item.name, heading.rstrip(".")),
         heading=heading,
@@ -107,13 +116,20 @@ def _many(troubles: Sequence[Trouble], clean: Clean) -> Text:
     )
 
 
-def _outage(cause: Reason, troubles: Sequence[Trouble], clean: Clean) -> Text:
+def _outage(cause: Reason, troubles: Sequence[Trouble], clean: Clean, administrator: bool) -> Text:
     sentence, count = REASON_TEXTS[cause].sentence, len(troubles)
     waiting = ngettext("{count} organization waits", "{count} organizations wait", count)
     heading = f"{sentence.rstrip('.')}: {waiting.format(count=count)}"
     intro = gettext("They come back by themselves when it is over. You are told then.")
-    step = REASON_TEXTS[cause].next_step
-    return _list(troubles, clean, heading, step=step, tone="warn", intro=intro)
+    step = _advice(cause, administrator)
+    found = _list(troubles, clean, heading, step=step, tone="warn", intro=intro)
+    # The heading says it for all.
+    return replace(found, items=tuple(replace(item, sentence="") for item in found.items))
+
+
+def _advice(cause: Reason, administrator: bool) -> str:
+    """Return what helps against an outage."""
+    return gettext(ADVICE[cause] if administrator else ADVICE_FOR_OTHERS)
 
 
 def _recovery(notice: Notice, troubles: Sequence[Trouble], clean: Clean) -> Text:
@@ -141,10 +157,10 @@ def _recovery(notice: Notice, troubles: Sequence[Trouble], clean: Clean) -> Text
     ).format(count=count)
     found = _list(troubles, clean, heading, step=gettext("Nothing to do."), tone="good")
     items = tuple(
-        Item(item.name, "", _back_since(trouble), item.url)
+        replace(item, sentence="", since=_back_since(trouble))
         for item, trouble in zip(found.items, troubles, strict=False)
     )
-    return Text(**{**vars(found), "items": items})
+    return replace(found, items=items)
 
 
 def _list(

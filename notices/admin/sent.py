@@ -50,7 +50,9 @@ class NoticeRow:
 
     @property
     def why(self) -> str:
-        """Why the last try failed, "" if it did not."""
+        """Why it was not sent, or the last try failed; "" if it is well."""
+        if self.notice.state == State.DROPPED:
+            return _("It was no longer true, or not wanted any more.")
         failure = self.notice.failure
         if not failure:
             return ""
@@ -69,7 +71,7 @@ def sent_view(request: HttpRequest) -> HttpResponse:
     counts = dict(Notice.objects.order_by().values_list("state").annotate(Count("pk")))
     page = Paginator(found, ON_A_PAGE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
-        "title": _("Notices"),
+        "title": _("Sent notices"),
         "page": page,
         "rows": rows_of(page.object_list),
         "state": state,

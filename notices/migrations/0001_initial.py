@@ -162,7 +162,7 @@ class Migration(migrations.Migration):
                             ("waiting", "Waits"),
                             ("sent", "Sent"),
                             ("failed", "Could not be sent"),
-                            ("dropped", "Not sent: no longer true, or not wanted any more"),
+                            ("dropped", "Not sent"),
                         ],
                         default="waiting",
                         max_length=10,

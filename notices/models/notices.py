@@ -24,7 +24,7 @@ class Notice(models.Model):
         WAITING = "waiting", lazy("Waits")
         SENT = "sent", lazy("Sent")
         FAILED = "failed", lazy("Could not be sent")
-        DROPPED = "dropped", lazy("Not sent: no longer true, or not wanted any more")
+        DROPPED = "dropped", lazy("Not sent")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notices"

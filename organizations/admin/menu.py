@@ -87,7 +87,7 @@ ENTRIES = (
     Entry(
         lazy("Notices"),
         (
-            Page(lazy("Sent"), "notices", for_administrators=True),
+            Page(lazy("Sent notices"), "notices", for_administrators=True),
             Page(lazy("My notices"), "my_notices"),
         ),
     ),
