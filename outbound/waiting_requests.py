@@ -7,17 +7,23 @@ one limit, and one organization cannot take all places.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from outbound.client import Answer, Saved, open_client
+from outbound import tunnel
+from outbound.client import Answer, Saved, open_client, trusted_certificates
 from outbound.errors import TooManyRequests
 from outbound.policy import webhook_policy
+from outbound.proxies import checked_proxy
+from outbound.tunnel import Proxy
 
 AT_ONCE, AT_ONCE_FOR_ONE = 8, 4
+TUNNEL_SECONDS = 10.0
 
 _lock = threading.Lock()
 _running: Counter[int | None] = Counter()
@@ -50,6 +56,22 @@ def save(url: str, limit: int, file: IO[bytes], organization_id: int | None) -> 
 
     with _place(organization_id):
         return asyncio.run(download())
+
+
+def reach(
+    proxy: Proxy, host: str, port: int, ca_file: str | None, organization_id: int | None
+) -> int:
+    """Connect to a host through a proxy; return the milliseconds until it has proved its name.
+
+    Nothing is sent to the host. `ca_file`: other certificates than the usual ones. Raises
+    ProxyUnusable, TunnelFailed and TooManyRequests.
+    """
+    with _place(organization_id):
+        checked = asyncio.run(checked_proxy(proxy))
+        trust = ssl.create_default_context(cafile=ca_file) if ca_file else trusted_certificates()
+        began = time.monotonic()
+        tunnel.connect(checked, host, port, trust, TUNNEL_SECONDS).close()
+        return round(1000 * (time.monotonic() - began))
 
 
 @contextmanager

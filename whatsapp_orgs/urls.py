@@ -15,7 +15,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from cloud_api import error_views as graph_errors
-from connections.admin import bulk_links, fleet, owner_link, search, security
+from connections.admin import bulk_links, fleet, owner_link, proxy, search, security
 from connections.owner_link.views import owner_view
 from messaging.admin.urls import fleet_urlpatterns, organization_urlpatterns
 from messaging.api.views_media import signed_file
@@ -67,6 +67,21 @@ urlpatterns = [
         "admin/organizations/organization/<int:organization_id>/security/<int:user_id>/revoke/",
         admin.site.admin_view(security.revoke_view),
         name="security_revoke",
+    ),
+    path(
+        "admin/organizations/organization/<int:organization_id>/proxy/",
+        admin.site.admin_view(proxy.proxy_view),
+        name="proxy",
+    ),
+    path(
+        "admin/organizations/organization/<int:organization_id>/proxy/try/",
+        admin.site.admin_view(proxy.try_view),
+        name="proxy_try",
+    ),
+    path(
+        "admin/organizations/organization/<int:organization_id>/proxy/remove/",
+        admin.site.admin_view(proxy.remove_view),
+        name="proxy_remove",
     ),
     path("admin/colleagues/", admin.site.admin_view(colleagues_view), name="colleagues"),
     path(

@@ -5,6 +5,7 @@ from django.urls import path
 from connections.api import views, views_qr, views_reconnect
 from connections.api.views_many import ManyOwnerLinksView, ManyReconnectView
 from connections.api.views_owner_link import OwnerLinkView
+from connections.api.views_proxy import ProxyView, TryProxyView
 from connections.api.views_self_tests import SelfTestView
 
 urlpatterns = [
@@ -18,6 +19,8 @@ urlpatterns = [
     path("status", views.StatusView.as_view(), name="whatsapp-status"),
     path("test-message", SelfTestView.as_view(), name="whatsapp-test-message"),
     path("owner-link", OwnerLinkView.as_view(), name="whatsapp-owner-link"),
+    path("proxy", ProxyView.as_view(), name="whatsapp-proxy"),
+    path("proxy/try", TryProxyView.as_view(), name="whatsapp-proxy-try"),
     path("disconnect", views.DisconnectView.as_view(), name="whatsapp-disconnect"),
 ]
 

@@ -85,6 +85,11 @@ ENTRIES = (
         ),
     ),
     Entry(
+        lazy("Proxies"),
+        (Page(lazy("Proxies"), "admin:connections_organizationproxy_changelist"),),
+        for_administrators=True,
+    ),
+    Entry(
         lazy("Notices"),
         (
             Page(lazy("Sent notices"), "notices", for_administrators=True),

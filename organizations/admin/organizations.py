@@ -140,6 +140,8 @@ class OrganizationAdmin(TenantAdmin[Organization]):
         may_manage = organization and caller_of(request).may(Permission.MANAGE, organization)
         context = SINGLE_SAVE_BUTTON | {
             "may_manage": may_manage,
+            "may_operate": organization
+            and caller_of(request).may(Permission.OPERATE, organization),
             "may_deactivate": self.has_activity_permission(request),
         }
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
