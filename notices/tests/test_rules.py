@@ -112,8 +112,8 @@ def test_quiet_hours_delay_what_still_holds_and_drop_the_rest(
     hand: FakeWorker, organization: Organization, other_organization: Organization, alice: User
 ) -> None:
     now = timezone.now()
-    quiet = {"quiet_from": now - timedelta(hours=1), "quiet_until": now + timedelta(hours=2)}
-    told_at(alice, **{name: time.time() for name, time in quiet.items()}, time_zone="UTC")
+    begin, end = now - timedelta(hours=1), now + timedelta(hours=2)
+    told_at(alice, quiet_from=begin.time(), quiet_until=end.time(), time_zone="UTC")
     Membership.objects.create(user=alice, organization=other_organization)
     lasting, passing = link(hand, organization), link(hand, other_organization)
     happens(lasting, Reason.LOGGED_OUT_BY_PHONE)

@@ -29,8 +29,12 @@ FAULTS = {
 @pytest.fixture
 def application(tmp_path: Path) -> Iterator[Application]:
     """A product that lets proxies be on loopback, and logs all it has to say."""
-    settings = {"PROXIES_ALLOW_PRIVATE": "true", "PROXIES_ALLOWED_HOSTS": "127.0.0.1"}
-    with Application(tmp_path / "application", LOG_LEVEL="DEBUG", **settings) as running:
+    with Application(
+        tmp_path / "application",
+        LOG_LEVEL="DEBUG",
+        PROXIES_ALLOW_PRIVATE="true",
+        PROXIES_ALLOWED_HOSTS="127.0.0.1",
+    ) as running:
         yield running
 
 
