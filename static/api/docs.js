@@ -58,9 +58,21 @@ function nameOf(select) {
   return parameter ?? (status ? `Example of an answer ${status}` : "Example of a body");
 }
 
+function openDialog(dialog) {
+  dialog.setAttribute("role", "dialog");
+  dialog.setAttribute("aria-modal", "true");
+  dialog.setAttribute("aria-label", dialog.querySelector("h3").textContent);
+  dialog.querySelector(".close-modal").setAttribute("aria-label", "Dismiss");
+  dialog.querySelector("input")?.focus();
+}
+
 function complete() {
+  for (const dialog of root.querySelectorAll(".modal-ux:not([role])")) openDialog(dialog);
   for (const select of root.querySelectorAll("select:not([aria-label])")) {
     select.setAttribute("aria-label", nameOf(select));
+  }
+  for (const body of root.querySelectorAll("textarea:not([aria-label])")) {
+    body.setAttribute("aria-label", "Body of the request");
   }
   for (const box of root.querySelectorAll("pre:not([tabindex])")) box.tabIndex = 0;
 }

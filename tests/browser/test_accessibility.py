@@ -219,6 +219,7 @@ def test_new_token_page_is_accessible(visitor: Visitor) -> None:
     page = visitor.page
     page.goto(f"{visitor.application.url}admin/organizations/apitoken/add/")
     page.get_by_label("Name").fill("A script")
+    page.get_by_label("All that you may see").check()
     press(page, "Save")
     expect(page.locator("[data-token]")).to_be_visible()
     assert_accessible(page)

@@ -17,6 +17,7 @@ def make(visitor: Visitor, name: str) -> str:
     page = visitor.page
     page.goto(f"{visitor.application.url}admin/organizations/apitoken/add/")
     page.get_by_label("Name").fill(name)
+    page.get_by_label("All that you may see").check()
     page.get_by_role("button", name="Save").click()
     shown = page.locator("[data-token]")
     expect(shown).to_be_visible()
@@ -33,6 +34,30 @@ def test_button_copies_the_token(visitor: Visitor) -> None:
     visitor.page.get_by_role("button", name="Copy").click()
     expect(visitor.page.get_by_text("Copied.")).to_be_visible()
     assert visitor.page.evaluate("navigator.clipboard.readText()") == token
+    visitor.at_ease()
+
+
+def test_form_says_what_the_token_may_do_while_it_is_filled_in(visitor: Visitor) -> None:
+    page = visitor.page
+    page.goto(f"{visitor.application.url}admin/organizations/apitoken/add/")
+    may = page.locator(".token-sentences li:visible")
+    assert may.all_inner_texts() == [
+        "It opens one organization, and nothing of any other.",
+        "It reads states and history. It cannot connect, disconnect or change settings.",
+        "It neither sends nor reads messages.",
+        "Days until it ends by itself: 90.",
+    ]
+    page.get_by_label("All that you may see").check()
+    expect(page.locator(".field-organization")).to_be_hidden()
+    page.get_by_label("Scope").select_option("manage")
+    page.get_by_label("Sends messages").check()
+    page.get_by_label("Expires in days").fill("7")
+    assert may.all_inner_texts()[2:] == [
+        "It sends messages, and reads none.",
+        "Days until it ends by itself: 7.",
+    ]
+    page.get_by_label("Expires in days").fill("")
+    assert may.last.inner_text().startswith("It never ends by itself")
     visitor.at_ease()
 
 
