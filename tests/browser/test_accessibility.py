@@ -42,6 +42,7 @@ PAGES = [
     *("admin/organizations/invitation/", "admin/organizations/invitation/received/"),
     *("admin/organizations/apitoken/", "admin/organizations/apitoken/add/"),
     *("admin/organizations/auditentry/", "admin/connections/worker/", "admin/colleagues/"),
+    "admin/password_change/",
     f"{ORGANIZATION}{{connected}}/security/",
 ]
 LONG_NAME = "Associação dos Moradores do Jardim Corações Unidos do Paraná"
