@@ -116,7 +116,7 @@ class OrgsAdminSite(AdminSite):
     def i18n_javascript(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Return the texts of Django's scripts, which browsers keep: the address has a language."""
+        """Return the texts of Django's scripts, which browsers keep for a while."""
         response = super().i18n_javascript(request, extra_context)
         patch_cache_control(response, private=True, max_age=KEEP_TEXTS_SECONDS)
         return response

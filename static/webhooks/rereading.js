@@ -7,8 +7,6 @@ import { Refresher } from "../messaging/refresh.js";
 
 const SHORTEST = 2_000;
 const LONGEST = 30_000;
-// Without a socket, a page has to notice by reading that the server is not there.
-const LONGEST_ALONE = 5_000;
 // A try takes a moment, too.
 const AFTER_A_TRY = 500;
 // A page takes a tenth of the server's time, however busy its webhooks are; but where the server is
@@ -17,12 +15,10 @@ const REST = 10;
 const LONGEST_REST = 10_000;
 
 export class Rereading {
-  // `onRead(read)`: whether a reading succeeded. `alone`: no socket says whether the server is there.
-  constructor(root, onRead, alone) {
+  // `onRead(read)`: whether a reading succeeded.
+  constructor(root, onRead) {
     this.root = root;
     this.onRead = onRead;
-    this.longest = alone ? LONGEST_ALONE : LONGEST;
-    this.longestRest = Math.min(LONGEST_REST, this.longest);
     this.pause = SHORTEST;
     this.least = SHORTEST;
     this.refresher = new Refresher(root, (...result) => this.wasRead(...result));
@@ -45,8 +41,8 @@ export class Rereading {
 
   wasRead(changed, milliseconds, read) {
     this.onRead(read);
-    this.least = Math.min(Math.max(SHORTEST, milliseconds * REST), this.longestRest);
-    this.pause = changed ? SHORTEST : Math.min(this.pause * 2, this.longest);
+    this.least = Math.min(Math.max(SHORTEST, milliseconds * REST), LONGEST_REST);
+    this.pause = changed ? SHORTEST : Math.min(this.pause * 2, LONGEST);
     this.wait();
   }
 

@@ -5,6 +5,7 @@ import { showHead } from "../connections/shared/head.js";
 import { LiveSign } from "../connections/shared/live_sign.js";
 import { LiveSocket } from "../connections/shared/socket.js";
 import { showTimes } from "../messaging/times.js";
+import { askForPresence } from "./presence.js";
 import { Rereading } from "./rereading.js";
 
 const root = document.querySelector("[data-webhooks]");
@@ -31,9 +32,15 @@ function start() {
   const rereading = new Rereading(root, (succeeded) => {
     read = succeeded;
     show();
-  }, !address);
+  });
   if (!older) rereading.start();
-  if (!address) return show();
+  if (!address) {
+    show();
+    return askForPresence(document.querySelector("[data-session]").dataset.ask, (there) => {
+      connected = there;
+      show();
+    });
+  }
   return follow(address, (code) => sign.ended(code), (isConnected, changed) => {
     connected = isConnected;
     show();

@@ -69,6 +69,26 @@ def test_bulk_actions_reconnect_and_disconnect(
     visitor.at_ease()
 
 
+def test_focus_stays_at_the_filter_and_at_the_outcome_of_a_form(
+    visitor: Visitor, application: Application
+) -> None:
+    page = open_list(visitor.page, application)
+    chosen = page.locator("#changelist-filter").get_by_role("link", name="Never linked")
+    chosen.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**state=never_linked**")
+    expect(chosen).to_be_focused()
+    count = page.locator(".paginator").inner_text().split()[0]
+    expect(page.locator("p.visually-hidden[role=status]").last).to_contain_text(count)
+
+    page.goto(
+        f"{application.url}admin/organizations/organization/{application.organization()}/change/"
+    )
+    page.get_by_role("button", name="Save").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".messagelist")).to_be_focused()
+
+
 @BOTH_WIDTHS
 def test_phones_are_linked_one_after_the_other_or_by_their_owners(
     visitor: Visitor, application: Application, width: int

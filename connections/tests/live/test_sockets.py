@@ -60,6 +60,16 @@ def test_access_check_keeps_the_promise_of_five_seconds() -> None:
     assert ACCESS_CHECK_SECONDS <= 4
 
 
+async def test_ping_is_answered_without_a_snapshot(connection: Connection, alice: User) -> None:
+    _, text = await do(create_token, alice, "mine", ALICE)
+    async with open_and_watch(page_of(connection), token=text, origin=None) as socket:
+        assert (await socket.receive_json_from())["type"] == "snapshot"
+        await socket.send_json_to({"type": "ping"})
+        assert await socket.receive_json_from() == {"type": "pong"}
+        await socket.send_to(text_data="no json")
+        assert (await socket.receive_json_from())["type"] == "snapshot"
+
+
 # --- Tokens --------------------------------------------------------------------------------------
 
 

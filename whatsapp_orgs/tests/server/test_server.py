@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from typing import Any
 
 import pytest
+from autobahn.exception import PayloadExceededError
+from autobahn.websocket.compress import PerMessageDeflate, PerMessageDeflateOffer
 
 from whatsapp_orgs.server.flow_control import FlowControl
-from whatsapp_orgs.server.serving import BoundedServer
+from whatsapp_orgs.server.serving import MAX_MESSAGE_BYTES, BoundedServer, accept_compression
 
 
 class Client:
@@ -71,3 +74,16 @@ async def test_close_message_does_not_wait_for_a_slow_client() -> None:
     async with asyncio.timeout(5):
         await server_of(client).handle_reply(client, message)
     assert client.sent == [message]
+
+
+def test_messages_are_compressed_for_browsers_and_a_bomb_is_not_unpacked() -> None:
+    offered = accept_compression([PerMessageDeflateOffer()])
+    assert offered.no_context_takeover and offered.request_no_context_takeover
+    server = PerMessageDeflate.create_from_offer_accept(True, offered)
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    bomb = packer.compress(bytes(MAX_MESSAGE_BYTES * 100)) + packer.flush(zlib.Z_SYNC_FLUSH)
+    server.start_decompress_message()
+    with pytest.raises(PayloadExceededError):
+        server.decompress_message_data(bomb[:-4])
+    assert accept_compression([PerMessageDeflateOffer(accept_no_context_takeover=False)]) is None
+    assert accept_compression([]) is None
