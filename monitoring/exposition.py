@@ -22,6 +22,7 @@ from messaging.models import UNSENT_STATES
 from monitoring import gauges
 from monitoring.counters import Histogram, Totals, TotalsReader
 from monitoring.gauges import Gauges
+from monitoring.notice_gauges import ENDS, NoticeFigures
 from monitoring.webhook_gauges import STATES, WebhookFigures
 from webhooks.models import BOUNDS, Total
 
@@ -57,6 +58,7 @@ def text(
             *_worker_metrics(gauges_read),
             *_history_metrics(totals),
             *_webhook_metrics(gauges_read.webhooks),
+            *_notice_metrics(gauges_read.notices),
             *_login_metrics(gauges_read),
         ]
         metrics.append(_gauge("scrape_seconds", "Time to read these figures.", seconds))
@@ -185,6 +187,15 @@ def _webhook_metrics(figures: WebhookFigures) -> Iterator[Metric]:
                 histogram.total += row.milliseconds / 1000
         _add_histogram(attempts, [kind], histogram)
     yield attempts
+
+
+def _notice_metrics(figures: NoticeFigures) -> Iterator[Metric]:
+    yield _gauge("waiting_notices", "Notices that have not left yet.", figures.open["waiting"])
+    yield _gauge("failed_notices", "Notices that were given up.", figures.open["failed"])
+    over = CounterMetricFamily(PREFIX + "notices", "Notices that are over.", labels=["state"])
+    for state in ENDS:
+        over.add_metric([state], figures.totals[state])
+    yield over
 
 
 def _login_metrics(gauges_read: Gauges) -> Iterator[Metric]:

@@ -20,7 +20,8 @@ from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker,
 from connections.models.conditions import not_started_q
 from connections.status import ConnectionStatus, status_of_row
 from messaging.models import UNSENT_STATES, Message
-from monitoring import webhook_gauges
+from monitoring import notice_gauges, webhook_gauges
+from monitoring.notice_gauges import NoticeFigures
 from monitoring.webhook_gauges import WebhookFigures
 from organizations.login import throttle
 from organizations.models import Organization
@@ -48,6 +49,7 @@ class Gauges:
     """The messages that are not at their end, by state."""
     oldest_message_seconds: float = 0.0
     webhooks: WebhookFigures = field(default_factory=WebhookFigures)
+    notices: NoticeFigures = field(default_factory=NoticeFigures)
     logins: dict[str, int] = field(default_factory=dict)
     """All failed logins ("ever"), and the delayed names and networks."""
     database_seconds: float = 0.0
@@ -87,6 +89,7 @@ def read() -> Gauges:
     gauges.owner_links = _open_owner_links()
     _read_messages(gauges)
     gauges.webhooks = webhook_gauges.read()
+    gauges.notices = notice_gauges.read()
     gauges.logins = throttle.totals()
     return gauges
 

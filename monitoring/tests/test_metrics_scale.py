@@ -20,7 +20,7 @@ from webhooks.models import Cursor, Endpoint
 
 ORGANIZATIONS, ROUNDS, DOUBLED = 1000, 5, 3
 TIMES = ROUNDS * 2**DOUBLED
-QUERIES = 15
+QUERIES = 17
 
 
 def create_fleet(organizations: int, rounds: int) -> None:

@@ -28,6 +28,7 @@ class MailServer:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.refuse = ""
+        self.port = 0
 
     async def handle_RCPT(
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
@@ -54,7 +55,7 @@ def mail_server() -> Iterator[MailServer]:
     controller = AnyPort(server, hostname="127.0.0.1", port=0)
     controller.start()
     try:
-        port = controller.port
+        port = server.port = controller.port
         with override_settings(
             EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
             EMAIL_URL=f"smtp://127.0.0.1:{port}",
