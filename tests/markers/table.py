@@ -81,7 +81,8 @@ SECRETS: dict[str, frozenset[Place]] = {
     "path refused on the page": NOWHERE,
     "address of a chat": NOWHERE,
     "address of a refused chat": NOWHERE,
-    "link that confirms an address": NOWHERE,
+    # The page's language menu leads back to itself.
+    "link that confirms an address": frozenset({Place.PAGES}),
     "noise key of the credentials": NOWHERE,
     "identity key of the credentials": NOWHERE,
 }

@@ -10,7 +10,7 @@ from organizations.access import Role
 from organizations.models import Membership, Organization
 from organizations.tests.support.adminpages import address, browser, shown
 
-WORK = ["Connections", "Messages", "Webhooks", "People and tokens", "History"]
+WORK = ["Connections", "Messages", "Webhooks", "People and tokens", "History", "Notices"]
 
 
 def titles(html: str, landmark: str) -> list[str]:
@@ -47,7 +47,7 @@ def test_pages_of_an_entry_are_tabs_above_them(
     assert titles(page, "Menu")[0] == "Connections*"
     assert titles(page, "Connections") == []
     assert titles(page, "Pages of this organization") == [
-        *("Connection", "Messages", "Webhooks", "Settings*")
+        *("Connection", "Messages", "Webhooks", "Notices", "Settings*")
     ]
 
 
