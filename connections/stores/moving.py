@@ -114,6 +114,23 @@ def move(
     return MoveResult(stores, row_count)
 
 
+def stage_copy(
+    organization_id: int,
+    store: str,
+    source: CopyBackend,
+    target: CopyBackend,
+    prepare: PrepareStore,
+) -> None:
+    """Copy a store to the target's staging area, and compare it with its source.
+
+    Raises NotMoved, StoreDamaged, StoreUnusable, StoreUnavailable, OSError.
+    """
+    _prepare(prepare, source.database(organization_id, store))
+    with source.tables(organization_id, store) as tables:
+        source_digest, _ = digest(tables)
+    _copy(organization_id, store, source, target, prepare, source_digest)
+
+
 def _is_copied(organization_id: int, store: str, current_digest: str, target: CopyBackend) -> bool:
     """Return whether the target has the source's current content, or newer one. Raises NotMoved.
 

@@ -20,7 +20,7 @@ def back_up(product: Application, folder: Path) -> Path:
     """Back up a running product into a folder. Return the file."""
     printed = product.manage("backup", f"{folder}/", "--json", "--keep", "1")
     written = json.loads(printed)
-    assert (written["ok"], written["warnings"], written["counts"]["stores"]) == (True, [], 1)
+    assert (written["success"], written["warnings"], written["counts"]["stores"]) == (True, [], 1)
     (file,) = folder.iterdir()
     assert written["place"] == str(file)
     assert file.stat().st_mode & 0o777 == 0o600

@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from whatsapp_orgs.backups.errors import BackupError
 PIPE = "-"
 NAMES = re.compile(r"whatsapp-orgs-\d{8}T\d{6}Z\.backup")
 """The names that backups get in a folder; only such files are ever removed."""
+LEFT = re.compile(rf"\.{NAMES.pattern}\.[0-9a-f]{{8}}")
+# A file of a backup that was killed is removed when it was not written for so long.
+LEFT_SECONDS = 24 * 3600.0
 
 
 def with_name(place: str, now: datetime) -> str:
@@ -95,16 +99,22 @@ def local_copy(place: str, folder: Path) -> Path:
     return path
 
 
+def _names(folder: Path) -> list[str]:
+    """Return the names of a folder's files, after the removal of those of killed backups."""
+    names = [path.name for path in folder.iterdir() if path.is_file()]
+    for name in filter(LEFT.fullmatch, names):
+        if time.time() - (folder / name).stat().st_mtime > LEFT_SECONDS:
+            (folder / name).unlink()
+    return names
+
+
 def remove_old(place: str, keep: int) -> list[str]:
     """Remove all but the newest backups beside a new one. Return the names of the removed ones.
 
     Only files whose names were given by `with_name` are looked at. Raises BackupError.
     """
     folder = place.rpartition("/")[0]
-    if s3.is_address(place):
-        names = s3.names(f"{folder}/")
-    else:
-        names = [path.name for path in Path(folder or ".").iterdir() if path.is_file()]
+    names = s3.names(f"{folder}/") if s3.is_address(place) else _names(Path(folder or "."))
     old = sorted(name for name in names if NAMES.fullmatch(name))[:-keep]
     for name in old:
         if s3.is_address(place):

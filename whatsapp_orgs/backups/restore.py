@@ -7,6 +7,7 @@ step is one rename or one commit. A failure undoes what was published before it.
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,6 +104,18 @@ def _alone() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _signals_ignored() -> Iterator[None]:
+    """Let no signal end the last step, of which nobody could tell then whether it was done."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class _Restorer:
     """One restore of a backup that was checked."""
 
@@ -154,7 +167,9 @@ class _Restorer:
             undo.append(("the credentials", self._credentials.undo))
             self._progress.step("credentials")
             self._credentials.publish(self._progress.count)
-            self._database.publish()
+            self._limit_positions()
+            with _signals_ignored():
+                self._database.publish()
         except BaseException as error:
             self._undo(undo, error)
             raise
@@ -175,6 +190,15 @@ class _Restorer:
                     self._database.fill(name, content)
                 self._progress.count(number, 0, "parts")
         return [self._database.execute(statement) for statement in HOLD_WAITING][-1]
+
+    def _limit_positions(self) -> None:
+        """Let no position in a library's table be behind its end: copies of schemas count anew."""
+        for number, store, newest in self._credentials.newest_secrets():
+            self._database.execute(
+                f"UPDATE messaging_outbox SET checked_secrets = {newest} WHERE"
+                f" organization_id = {number} AND store_name = '{store}'"
+                f" AND checked_secrets > {newest}"
+            )
 
     def _undo(self, steps: list[tuple[str, Any]], error: BaseException) -> None:
         """Undo steps, the last one first. Raises NotUndone for those that cannot be."""

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -16,14 +16,16 @@ from psycopg import sql
 from connections.stores import StoreDamaged, StoreUnusable, store_backend
 from connections.stores.base import StoreBackend
 from connections.stores.folder_copies import FolderCopyBackend
-from connections.stores.moving import NotMoved, move
+from connections.stores.moving import NotMoved, stage_copy
 from connections.stores.schema_copies import SchemaCopyBackend
-from connections.stores.schemas import FIND_SCHEMAS
+from connections.stores.schemas import DROP_SCHEMA, FIND_SCHEMAS
 from connections.worker.hosts.store_template import StorePreparer
 from whatsapp_orgs.backups.databases import Counted
 from whatsapp_orgs.backups.errors import BackupError
 from whatsapp_orgs.backups.sqlite_database import write_file
 
+# How the names of schemas begin: those in use, those that were, and copies (schema_copies.py).
+OWN, ASIDE, STAGED = "wa_", "replaced_wa_", "moving_"
 SESSION_TABLES = ("whatsmeow_sessions", "whatsmeow_sender_keys")
 
 
@@ -47,6 +49,12 @@ class RestoredCredentials(ABC):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_file(path, content)
         _forget_sessions(path)
+
+    def newest_secrets(self) -> Iterator[tuple[int, str, int]]:
+        """Yield each published store with the number of the newest row of its message secrets."""
+        for number in sorted(self.backend.organizations()):
+            for store in sorted(self.backend.stores(number)):
+                yield number, store, self.backend.newest_secret(number, store)
 
     @property
     def staged(self) -> list[int]:
@@ -83,6 +91,16 @@ class RestoredFolders(RestoredCredentials):
         self._root, self._aside = root, root / f".replaced-{tag}"
         self._published: list[int] = []
 
+    def content(self) -> list[str]:
+        for left in self._root.glob(".restoring-*"):  # by a kill
+            shutil.rmtree(left)
+        for left in self._root.glob(".replaced-*"):
+            raise BackupError(
+                f"a restore was killed at its last step: {left} has the older credentials. Move "
+                "what is in it back, or remove it"
+            )
+        return super().content()
+
     def publish(self, counted: Counted) -> None:
         for number in sorted(self.backend.organizations()):
             self._aside.mkdir(mode=0o700, exist_ok=True)
@@ -105,48 +123,59 @@ class RestoredFolders(RestoredCredentials):
 
 
 class RestoredSchemas(RestoredCredentials):
-    """In the PostgreSQL of AUTH_SESSIONS_URL."""
+    """In the PostgreSQL of AUTH_SESSIONS_URL, by renames in one transaction."""
 
     backend: SchemaCopyBackend
 
     def __init__(self, staging: Path) -> None:
         super().__init__(SchemaCopyBackend(settings.AUTH_SESSIONS_URL), staging)
-        self._published: list[int] = []
+        self._published = False
+
+    def content(self) -> list[str]:
+        if left := self._names(ASIDE):
+            raise BackupError(
+                f"a restore was killed at its last step: the schemas {', '.join(left)} have the "
+                "older credentials. Rename them back, or drop them"
+            )
+        return super().content()
 
     def publish(self, counted: Counted) -> None:
-        self._rename("wa_", "replaced_wa_")
         self.backend.remove_staged()
         staged = self.staged
         with StorePreparer() as prepare:
             for done, number in enumerate(staged, start=1):
-                self._published.append(number)
                 try:
-                    move(number, self._folders, self.backend, prepare)
+                    for store in self._folders.stores(number):
+                        stage_copy(number, store, self._folders, self.backend, prepare)
                 except (NotMoved, StoreDamaged, StoreUnusable) as error:
                     raise BackupError(
                         f"the credentials of organization {number}: {error}"
                     ) from error
                 counted(done, len(staged), "organizations")
+        self._rename((OWN, ASIDE), (STAGED, OWN))
+        self._published = True
 
     def undo(self) -> None:
+        if self._published:
+            self._rename((OWN, STAGED), (ASIDE, OWN))
         self.backend.remove_staged()
-        for number in self._published:
-            self.backend.delete(number)
-        self._rename("replaced_wa_", "wa_")
 
     def remove_replaced(self) -> None:
-        for name in self._names("replaced_wa_"):
+        for name in self._names(ASIDE):
             with self.backend.write_transaction() as db:
-                db.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+                db.execute(DROP_SCHEMA.format(sql.Identifier(name)))
 
-    def _rename(self, old: str, new: str) -> None:
-        names = self._names(old)
+    def _rename(self, *prefixes: tuple[str, str]) -> None:
+        """Rename all schemas with the first prefix of a pair, for each pair in its order."""
+        found = [(self._names(old), old, new) for old, new in prefixes]
         with self.backend.write_transaction() as db:
-            for name in names:
-                renamed = sql.Identifier(new + name.removeprefix(old))
-                db.execute(
-                    sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(sql.Identifier(name), renamed)
-                )
+            for names, old, new in found:
+                for name in names:
+                    before, after = (
+                        sql.Identifier(name),
+                        sql.Identifier(new + name.removeprefix(old)),
+                    )
+                    db.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(before, after))
 
     def _names(self, prefix: str) -> list[str]:
         with self.backend.connections.transaction() as db:

@@ -150,6 +150,8 @@ class SqliteTarget(Target):
     @contextmanager
     def restoring(self, manifest: dict[str, Any]) -> Iterator[None]:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in self._path.parent.glob(".restoring-*.sqlite3*"):  # by a kill
+            left.unlink()
         try:
             yield
         finally:

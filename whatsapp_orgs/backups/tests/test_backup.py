@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -73,8 +75,10 @@ def test_old_backups_are_removed_after_a_new_one_and_nothing_else(
     folder = tmp_path / "backups"
     folder.mkdir()
     old = [f"whatsapp-orgs-2026010{day}T000000Z.backup" for day in (1, 2, 3)]
-    for name in (*old, "my own file", "whatsapp-orgs-elsewhere.backup"):
+    killed = f".{old[0]}.0123abcd"
+    for name in (*old, killed, "my own file", "whatsapp-orgs-elsewhere.backup"):
         (folder / name).write_text("")
+    os.utime(folder / killed, (0, 0))
     assert json.loads(run("backup", folder, "--keep", 2, "--json"))["removed"] == old[:2]
     left = {path.name for path in folder.iterdir()}
     assert {"my own file", "whatsapp-orgs-elsewhere.backup", old[2]} < left and len(left) == 4
@@ -114,6 +118,17 @@ def test_failed_backup_leaves_no_file(machine: Machine, tmp_path: Path) -> None:
         run("backup", tmp_path / "failed")
     assert existing.read_text() == "kept"
     assert {path.name for path in tmp_path.iterdir()} == {"existing", "machine", "away"}
+    assert [path for path in machine.folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_signal_ends_a_backup_without_a_trace(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media_files, "storage", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(CommandError, match="No backup was written: interrupted") as raised:
+        run("backup", tmp_path / "a.backup")
+    assert raised.value.returncode == 128 + signal.SIGTERM
+    assert [path.name for path in tmp_path.iterdir()] == ["machine"]
     assert [path for path in machine.folder.iterdir() if path.name.startswith(".")] == []
 
 

@@ -111,7 +111,7 @@ def test_installation_in_use_or_with_content_is_refused(
     empty.link(77)
     empty.rows("DELETE FROM messaging_message")
     restored = json.loads(run("restore", backup, "--replace", "--json"))
-    assert (restored["ok"], restored["held_messages"]) == (True, 1)
+    assert (restored["success"], restored["held_messages"]) == (True, 1)
     assert empty.content().keys() == before.keys()
     assert empty.rows("SELECT count(*) FROM messaging_message") == [(3,)]
 

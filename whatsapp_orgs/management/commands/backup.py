@@ -13,12 +13,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from whatsapp_orgs.backups import places
+from whatsapp_orgs.backups.command import INCOMPLETE, reported
 from whatsapp_orgs.backups.create import Written, create
-from whatsapp_orgs.backups.errors import BackupError
 from whatsapp_orgs.backups.progress import Progress
-
-INCOMPLETE = 3
-"""The exit code when the backup is there, and something is not in it."""
 
 
 class Command(BaseCommand):
@@ -55,15 +52,10 @@ class Command(BaseCommand):
         # The backup itself has the standard output.
         out = self.stderr if piped else self.stdout
         out.style_func = None
-        try:
-            written = create(place, Progress(None if as_json else sys.stderr), options["keep"])
-        except BackupError as error:
-            if as_json:
-                out.write(json.dumps({"ok": False, "error": str(error)}))
-            raise CommandError(f"No backup was written: {error}.") from error
-        except OSError as error:
-            raise CommandError(f"No backup was written: {error}.") from error
-        out.write(json.dumps({"ok": True, **asdict(written)}) if as_json else _told(written))
+        progress = Progress(None if as_json else sys.stderr)
+        with reported(out, as_json, progress, "No backup was written"):
+            written = create(place, progress, options["keep"])
+        out.write(json.dumps({"success": True, **asdict(written)}) if as_json else _told(written))
         if written.warnings:
             raise CommandError("The backup is not complete, see above.", returncode=INCOMPLETE)
 

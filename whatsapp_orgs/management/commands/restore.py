@@ -8,14 +8,11 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from whatsapp_orgs.backups.errors import BackupError, NotUndone
+from whatsapp_orgs.backups.command import reported
 from whatsapp_orgs.backups.progress import Progress
 from whatsapp_orgs.backups.restore import Restored, restore
-
-HALF_DONE = 4
-"""The exit code when a failed restore left something changed."""
 
 MEANING = """\
 What the restored links are: as of {made_at}.
@@ -51,17 +48,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         as_json = options["json"]
         progress = Progress(None if as_json else sys.stderr)
-        try:
+        with reported(self.stdout, as_json, progress, "Nothing was changed"):
             restored = restore(options["place"], options["replace"], progress)
-        except (BackupError, NotUndone) as error:
-            progress.end()
-            if as_json:
-                self.stdout.write(json.dumps({"ok": False, "error": str(error)}))
-            if isinstance(error, NotUndone):
-                raise CommandError(f"{error}.", returncode=HALF_DONE) from error
-            raise CommandError(f"Nothing was changed: {error}.") from error
         if as_json:
-            self.stdout.write(json.dumps({"ok": True, **asdict(restored)}))
+            self.stdout.write(json.dumps({"success": True, **asdict(restored)}))
         else:
             self.stdout.write(_told(restored))
 
