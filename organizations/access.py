@@ -148,17 +148,17 @@ class Caller:
     def organizations(self) -> QuerySet[Organization]:
         """Return the organizations that this caller may see."""
         if self.token is not None and self.token.organization_id is not None:
-            return Organization.objects.filter(pk=self.token.organization_id)
+            return Organization.objects.present().filter(pk=self.token.organization_id)
         if not self.user.is_active:
             return Organization.objects.none()
         if self.user.is_superuser:
-            return Organization.objects.all()
-        return Organization.objects.filter(memberships__user_id=self.user.pk)
+            return Organization.objects.present()
+        return Organization.objects.present().filter(memberships__user_id=self.user.pk)
 
     def managed(self) -> QuerySet[Organization]:
         """Return the organizations whose members and tokens this caller manages."""
         if self.is_superuser:
-            return Organization.objects.all()
+            return Organization.objects.present()
         read_only = self.token is not None and self.token.scope != ApiToken.Scope.MANAGE
         if read_only or (self.token is not None and self.token.organization_id is not None):
             return Organization.objects.none()
@@ -166,8 +166,13 @@ class Caller:
         return self.organizations.filter(owned)
 
     def permissions(self, organization: Organization) -> frozenset[Permission]:
-        """Return what this caller may do in this organization; empty for outsiders."""
+        """Return what this caller may do in this organization; empty for outsiders.
+
+        Nobody may do anything in one that is being removed.
+        """
         token = self.token
+        if organization.removing_since is not None:
+            return frozenset()
         if token is not None and token.organization_id is not None:
             if token.organization_id != organization.pk:
                 return frozenset()

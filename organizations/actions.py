@@ -109,7 +109,8 @@ def set_active(organization: Organization, active: bool, actor: Actor) -> None:
     """Deactivate or reactivate an organization; repeating it changes nothing."""
     _require_superuser(actor, organization)
     deactivated_at = None if active else timezone.now()
-    changing = Organization.objects.filter(pk=organization.pk, deactivated_at__isnull=not active)
+    present = Organization.objects.present().filter(pk=organization.pk)
+    changing = present.filter(deactivated_at__isnull=not active)
     if changing.update(deactivated_at=deactivated_at):
         organization.deactivated_at = deactivated_at
         action = Action.ORGANIZATION_REACTIVATED if active else Action.ORGANIZATION_DEACTIVATED

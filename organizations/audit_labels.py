@@ -24,12 +24,31 @@ SETTING_LABELS = {
     "messages_per_minute": _("Messages a minute"),
     "new_recipients_per_day": _("New people in 24 hours"),
     "retention_days": _("Days to keep messages"),
+    "media_days": _("Days to keep media files"),
+    "delivery_days": _("Days to keep deliveries of webhooks"),
+    "history_days": _("Days to keep the history of the connection"),
     "erase_delivered_texts": _("Erase texts once they are delivered"),
     "groups": _("Keep messages of groups"),
     "interactive_as_text": _("Send buttons and lists as numbered text"),
     "token_in_query": _("Take its token in the address, as access_token"),
 }
 VALUE_LABELS = {"True": _("yes"), "False": _("no"), "None": _("as in the installation")}
+CONTENT_LABELS = {
+    "messages": _("messages"),
+    "people": _("people"),
+    "media": _("media files"),
+    "events": _("events of the feed"),
+    "webhooks": _("webhooks"),
+    "deliveries": _("deliveries of webhooks"),
+    "history": _("lines of the connection's history"),
+    "attempts": _("pairing attempts"),
+    "links": _("links for the phone's owner"),
+    "tokens": _("API tokens"),
+    "invitations": _("invitations"),
+    "members": _("members"),
+}
+"""What belongs to an organization, as it is counted before it is removed."""
+CONTENT = re.compile(r"(?P<name>\w+): (?P<count>\d+)")
 OF_MEMBERS = frozenset(
     ("member_added", "member_changed", "member_removed", "member_invited")
     + ("invitation_withdrawn", "invitation_declined")
@@ -80,14 +99,23 @@ def translate_detail(entry: AuditEntry) -> str:
     if entry.action in OF_MEMBERS:
         name, colon, roles = stored.rpartition(": ")
         return name + colon + _translate_each(roles, CODE_LABELS)
-    if entry.action == actions.MESSAGE_SETTINGS_CHANGED:
+    if entry.action in (actions.MESSAGE_SETTINGS_CHANGED, actions.RETENTION_CHANGED):
         return SETTING.sub(_translate_setting, stored)
+    if entry.action in (actions.REMOVAL_STARTED, actions.ORGANIZATION_REMOVED):
+        name, dash, counts = stored.rpartition(" – ")
+        return name + dash + CONTENT.sub(_translate_content, counts)
     if entry.action == actions.TOKEN_CREATED and (found := NEW_TOKEN.fullmatch(stored)):
         scope = gettext(CODE_LABELS[found["scope"]]) + found["more"]
         fields = found.groupdict() | {"scope": scope}
         text = gettext("{name} ({scope}) for {user}") if found["user"] else "{name} ({scope})"
         return text.format(**fields)
     return stored
+
+
+def _translate_content(found: re.Match[str]) -> str:
+    """Return `messages: 14` with the kind's label."""
+    label = gettext(CONTENT_LABELS.get(found["name"], found["name"]))
+    return f"{label}: {found['count']}"
 
 
 def _translate_setting(found: re.Match[str]) -> str:

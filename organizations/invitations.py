@@ -71,6 +71,7 @@ def valid() -> QuerySet[Invitation]:
         Q(token=None) | Q(token__revoked_at=None),
         invited_by__is_active=True,
         expires_at__gt=timezone.now(),
+        organization__removing_since=None,
     )
 
 

@@ -60,6 +60,11 @@ def whole_number(name: str, default: int) -> int:
     return int(value)
 
 
+def days_or_ever(name: str, default: int) -> int:
+    """Return a whole number of days, 0 for no end. Raises ImproperlyConfigured."""
+    return 0 if env.str(name, default=str(default)) == "0" else whole_number(name, default)
+
+
 def choice(name: str, default: str, choices: tuple[str, ...]) -> str:
     """Return one of `choices`. Raises ImproperlyConfigured."""
     value = env.str(name, default=default)
@@ -192,6 +197,7 @@ INSTALLED_APPS = [
     "messaging",
     "webhooks",
     "notices",
+    "removal",
     "cloud_api",
 ]
 
@@ -454,6 +460,11 @@ LOGIN_REFUSED_LONG_SECONDS = positive_number("LOGIN_REFUSED_LONG_SECONDS", 180)
 # The defaults of each organization; an owner can set others.
 MESSAGES_PER_MINUTE = whole_number("MESSAGES_PER_MINUTE", 60)
 NEW_RECIPIENTS_PER_DAY = whole_number("NEW_RECIPIENTS_PER_DAY", 50)
+# Days to keep things, 0 for ever; of media: as long as their messages.
+MESSAGE_RETENTION_DAYS = days_or_ever("MESSAGE_RETENTION_DAYS", 90)
+MEDIA_RETENTION_DAYS = days_or_ever("MEDIA_RETENTION_DAYS", 0)
+DELIVERY_RETENTION_DAYS = whole_number("DELIVERY_RETENTION_DAYS", 30)
+HISTORY_RETENTION_DAYS = days_or_ever("HISTORY_RETENTION_DAYS", 0)
 # Seconds between two messages of an organization, on average; before a first message to someone.
 MESSAGE_GAP_SECONDS = positive_number("MESSAGE_GAP_SECONDS", 0.6)
 NEW_RECIPIENT_GAP_SECONDS = positive_number("NEW_RECIPIENT_GAP_SECONDS", 5)

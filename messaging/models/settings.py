@@ -13,6 +13,11 @@ from django.utils.translation import gettext_lazy as lazy
 from organizations.models import Organization
 
 
+def default_retention_days() -> int:
+    """Return for how many days an organization keeps messages that has decided nothing."""
+    return int(project_settings.MESSAGE_RETENTION_DAYS)
+
+
 class MessagingSettings(models.Model):
     """What an owner decides about the messages of an organization. Without a row: the defaults."""
 
@@ -30,7 +35,9 @@ class MessagingSettings(models.Model):
         lazy("erase texts once they are delivered"), default=False
     )
     retention_days = models.PositiveSmallIntegerField(
-        lazy("days to keep messages"), default=90, help_text=lazy("0: for ever.")
+        lazy("days to keep messages"),
+        default=default_retention_days,
+        help_text=lazy("0: for ever."),
     )
     messages_per_minute = models.PositiveIntegerField(
         null=True, blank=True, help_text="Empty: the installation's MESSAGES_PER_MINUTE."

@@ -196,7 +196,7 @@ def _accept(secret: str, hashed: str, address: str | None) -> User:
 def _add_memberships(invitation: ColleagueInvitation, user: User, actor: Actor) -> None:
     everything = invitation.all_organizations
     chosen = Organization.objects.all() if everything else invitation.organizations.all()
-    organizations = list(chosen)
+    organizations = list(chosen.filter(removing_since=None))
     role = Membership.Role(invitation.role)
     Membership.objects.bulk_create(
         Membership(organization=each, user=user, role=role) for each in organizations

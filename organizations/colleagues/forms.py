@@ -45,7 +45,7 @@ class ColleagueForm(forms.Form):
     )
     organizations = forms.ModelMultipleChoiceField(
         label=lazy("Only these organizations"),
-        queryset=Organization.objects.all(),
+        queryset=Organization.objects.present(),
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )

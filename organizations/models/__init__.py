@@ -1,10 +1,11 @@
-"""The models: organizations, members, tokens, invitations, the audit, logins, second factors."""
+"""The models: organizations, members, tokens, invitations, audit, logins, second factors."""
 
 from organizations.models.audit import ACTOR_LENGTH, AuditEntry
 from organizations.models.colleagues import ColleagueInvitation
 from organizations.models.invitations import Invitation
 from organizations.models.login_counts import LoginCount
 from organizations.models.organizations import Membership, Organization
+from organizations.models.retention import Retention
 from organizations.models.second_factor import AuthenticatorApp, RecoveryCodes
 from organizations.models.tokens import ApiToken
 
@@ -19,4 +20,5 @@ __all__ = [
     "Membership",
     "Organization",
     "RecoveryCodes",
+    "Retention",
 ]

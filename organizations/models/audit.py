@@ -15,6 +15,7 @@ ACTOR_LENGTH = 200
 class AuditEntry(models.Model):
     """A change to an organization, its members or its tokens. Rows are never changed.
 
+    They stay, with its id, when the organization is removed; so the database checks no reference.
     Events of the WhatsApp connection are stored in `connections.ConnectionEvent`.
     """
 
@@ -26,6 +27,13 @@ class AuditEntry(models.Model):
         MESSAGES_CLOSED = "messages_closed", lazy("Messages closed to operators")
         ORGANIZATION_DEACTIVATED = "organization_deactivated", lazy("Organization deactivated")
         ORGANIZATION_REACTIVATED = "organization_reactivated", lazy("Organization reactivated")
+        REMOVAL_STARTED = "removal_started", lazy("Removal of the organization started")
+        REMOVAL_FORCED = "removal_forced", lazy("Removal without a confirmed logout")
+        ORGANIZATION_REMOVED = "organization_removed", lazy("Organization removed")
+        ORGANIZATION_EXPORTED = (
+            "organization_exported",
+            lazy("All data of the organization exported"),
+        )
         MEMBER_ADDED = "member_added", lazy("Member added")
         MEMBER_CHANGED = "member_changed", lazy("Member's role changed")
         MEMBER_REMOVED = "member_removed", lazy("Member removed")
@@ -53,6 +61,7 @@ class AuditEntry(models.Model):
         WORKER_DRAINED = "worker_drained", lazy("Worker drained")
         WORKER_RESUMED = "worker_resumed", lazy("Worker takes organizations again")
         MESSAGE_SETTINGS_CHANGED = "message_settings_changed", lazy("Message settings changed")
+        RETENTION_CHANGED = "retention_changed", lazy("Days to keep things changed")
         SENDING_STOPPED = "sending_stopped", lazy("Sending of messages stopped")
         SENDING_ALLOWED = "sending_allowed", lazy("Sending of messages allowed again")
         HELD_MESSAGES_SENT = "held_messages_sent", lazy("Held messages sent")
@@ -83,7 +92,8 @@ class AuditEntry(models.Model):
 
     organization = models.ForeignKey(
         Organization,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
         null=True,
         related_name="audit_entries",
         verbose_name=lazy("organization"),

@@ -43,6 +43,10 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
                 organization.folded_name = folded_name(organization.name)
         return super().bulk_update(rows, columns, *args, **options)
 
+    def present(self) -> OrganizationQuerySet:
+        """Return those that are not being removed."""
+        return self.filter(removing_since=None)
+
 
 def folded_name(name: object) -> str:
     """Return what `folded_name` stores for a name. Raises TypeError for an SQL expression."""
@@ -78,6 +82,11 @@ class Organization(models.Model):
         blank=True,
         editable=False,
         help_text=lazy("While it is set, the connection rests; its credentials are kept."),
+    )
+    removing_since = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="While it is set, nobody sees it, and a worker deletes it bit by bit.",
     )
 
     objects = OrganizationQuerySet.as_manager()

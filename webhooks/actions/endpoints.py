@@ -112,7 +112,7 @@ def _start(after: int | None, end: int) -> int:
 
 def _last_sequences(organization: Organization | None) -> dict[int, int]:
     """Return the last sequence of this organization's log, or of all of them."""
-    rows = Organization.objects.order_by("pk")
+    rows = Organization.objects.present().order_by("pk")
     if organization is not None:
         rows = rows.filter(pk=organization.pk)
     found = dict.fromkeys(rows.values_list("pk", flat=True), 0)

@@ -169,7 +169,7 @@ class ReplayView(WebhookView):
         body = self.body(ReplayEverywhereBody if organization_id is None else ReplayBody)
         organization = endpoint.organization
         if "organization" in body:
-            organization = Organization.objects.get(pk=body["organization"])
+            organization = Organization.objects.present().get(pk=body["organization"])
         replays = repeats.replay(
             endpoint,
             self.caller.actor,

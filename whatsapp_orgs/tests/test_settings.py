@@ -51,6 +51,7 @@ COUNTS = [
     "REQUEST_THREADS",
     "MESSAGES_PER_MINUTE",
     "NEW_RECIPIENTS_PER_DAY",
+    "DELIVERY_RETENTION_DAYS",
     "OUTBOX_LIMIT",
     "MESSAGES_PER_TOKEN",
     "MESSAGES_PER_RECIPIENT",
@@ -96,6 +97,16 @@ def test_value_that_is_no_positive_number_is_refused(
 def test_fraction_of_a_count_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "1.5")
     with pytest.raises(ImproperlyConfigured, match=f"^{name} must be a whole number, not 1.5.$"):
+        read()
+
+
+@pytest.mark.parametrize("name", ["MESSAGE", "MEDIA", "HISTORY"])
+def test_days_may_be_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"{name}_RETENTION_DAYS"
+    monkeypatch.setenv(name, "0")
+    assert read()[name] == 0
+    monkeypatch.setenv(name, "-1")
+    with pytest.raises(ImproperlyConfigured, match=f"^{name} must be "):
         read()
 
 

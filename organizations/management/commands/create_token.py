@@ -107,7 +107,7 @@ def _user(username: str) -> User:
 def _organization(number: int | None) -> Organization | None:
     if number is None:
         return None
-    organization = Organization.objects.filter(pk=number).first()
+    organization = Organization.objects.present().filter(pk=number).first()
     if organization is None:
         raise CommandError(f"There is no organization {number}.")
     return organization
