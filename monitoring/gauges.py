@@ -18,6 +18,7 @@ from connections.display import Section, display_of
 from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, OwnerLink, Worker, Workforce
 from connections.models.conditions import not_started_q
+from connections.phone_silence import ACTION_DAYS, last_heard_before
 from connections.status import ConnectionStatus, status_of_row
 from messaging.models import UNSENT_STATES, Message
 from monitoring import notice_gauges, webhook_gauges
@@ -117,7 +118,8 @@ def _status_groups(gauges: Gauges) -> Iterator[tuple[ConnectionStatus, int]]:
     workforce = Workforce.of(alive)
     workers = {worker.pk: worker for worker in gauges.workers}
     groups = (
-        Organization.objects.order_by()
+        Organization.objects.present()
+        .order_by()
         .values(
             *("connection__state", "connection__reason", "connection__desired"),
             *("connection__logout_pending", "connection__worker_id"),
@@ -126,6 +128,7 @@ def _status_groups(gauges: Gauges) -> Iterator[tuple[ConnectionStatus, int]]:
             ),
             inactive=boolean_column(Q(deactivated_at__isnull=False)),
             not_started=boolean_column(not_started_q("connection__")),
+            phone_silent=boolean_column(last_heard_before(ACTION_DAYS, "connection__")),
         )
         .annotate(count=Count("pk"))
     )
@@ -152,6 +155,7 @@ def _connection_of_group(group: dict[str, Any], workers: dict[int, Worker]) -> C
         logout_pending=group["connection__logout_pending"],
         generation=1 if group["not_started"] else 0,
         last_number="" if group["never_linked"] else "linked before",
+        phone_seen_at=LONG_AGO if group["phone_silent"] else None,
         worker=owner and workers.get(owner, Worker(pk=owner, heartbeat_at=LONG_AGO)),
     )
 

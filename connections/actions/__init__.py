@@ -24,6 +24,7 @@ from connections.actions.events import (
     lose_code,
     mark_started,
     record_event,
+    record_logout_problem,
     show_code,
     show_phone_code,
     start_pairing,
@@ -37,6 +38,12 @@ from connections.actions.owner_links import (
     revoke_owner_link,
     use_owner_link,
 )
+from connections.actions.phone_signs import STEP as PHONE_SIGN_STEP
+from connections.actions.phone_signs import (
+    announce_phone_silences,
+    phone_silent,
+    record_phone_sign,
+)
 from connections.actions.proxies import (
     ProxyValues,
     TryResult,
@@ -49,8 +56,10 @@ from connections.actions.proxies import (
 from connections.actions.requests import (
     request_cancel,
     request_disconnect,
+    request_final_disconnect,
     request_reconnect,
 )
+from connections.actions.retention import delete_old_history
 from connections.actions.self_tests import (
     end_self_test,
     request_self_test,

@@ -19,9 +19,10 @@ from connections.actions.transitions import (
     end_attempts,
     lock_fenced,
     resume_saved_login,
+    update_detail,
 )
 from connections.lifecycle import GONE_AT_WHATSAPP, AnyObservation, Desired, Observation, Reason
-from connections.models import Connection, PairingAttempt
+from connections.models import DETAIL_LENGTH, Connection, PairingAttempt
 
 
 @transaction.atomic
@@ -184,6 +185,13 @@ def link(
     number_change = adopt_store(connection, attempt, number)
     detail = "; ".join(filter(None, (number_change, detail)))
     apply_transition(connection, observation, detail=detail, attempt=attempt, retry_at=retry_at)
+
+
+@transaction.atomic
+def record_logout_problem(fence: Fence, problem: str) -> None:
+    """Record why WhatsApp has not confirmed a logout that is tried again. Raises Superseded."""
+    connection = lock_fenced(fence)
+    update_detail(connection, problem[:DETAIL_LENGTH], None)
 
 
 @transaction.atomic

@@ -77,6 +77,19 @@ def request_disconnect(connection_id: int, actor: Actor) -> Connection:
 
 
 @transaction.atomic
+def request_final_disconnect(connection_id: int, actor: Actor, *, confirmed: bool) -> Connection:
+    """Request the disconnect of an organization that is being removed, also once more.
+
+    `confirmed`: the credentials stay, and the logout is tried again, until WhatsApp confirms it.
+    """
+    connection = lock_connection(connection_id)
+    connection.logout_pending, connection.fresh_code = True, False
+    connection.logout_required = confirmed
+    connection.save(update_fields=["logout_required"])
+    return save_request(connection, Desired.DISCONNECTED, Observation.DISCONNECT_REQUESTED, actor)
+
+
+@transaction.atomic
 def request_cancel(connection_id: int, actor: Actor, generation: int | None = None) -> Connection:
     """Request the end of a pairing, or only of the one of this generation.
 

@@ -115,7 +115,7 @@ def apply_transition(
     same_reason = (before, connection.reason) == (state, reason)
     unchanged = same_reason and (connection.detail == detail or observation in REPEATED)
     if unchanged and actor is None:
-        _update_detail(connection, detail, retry_at)
+        update_detail(connection, detail, retry_at)
         return
     if state != before:
         connection.since = timezone.now()
@@ -151,7 +151,7 @@ def _changed_event(event: ConnectionEvent) -> NewEvent:
     return NewEvent(EventType.CONNECTION_CHANGED, data, at=event.at)
 
 
-def _update_detail(connection: Connection, detail: str, retry_at: datetime | None) -> None:
+def update_detail(connection: Connection, detail: str, retry_at: datetime | None) -> None:
     """Save a detail and a retry time that changed without an event."""
     if (connection.detail, connection.retry_at) == (detail, retry_at):
         return
@@ -194,7 +194,11 @@ def adopt_store(connection: Connection, attempt: PairingAttempt, number: str) ->
         # caller's transaction usable after the constraint has refused the second one.
         with transaction.atomic():
             Connection.objects.filter(pk=connection.pk).update(
-                store_name=attempt.store_name, number=number, last_number=number, fresh_code=False
+                store_name=attempt.store_name,
+                number=number,
+                last_number=number,
+                fresh_code=False,
+                phone_seen_at=timezone.now(),  # The phone itself has accepted the code.
             )
     except IntegrityError as error:
         raise in_use from error

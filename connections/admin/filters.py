@@ -23,6 +23,7 @@ from connections.display import DISPLAYS, FILTER_NAMES, ListFilter
 from connections.lifecycle import Desired, Reason, State
 from connections.models import ConnectionEvent
 from connections.models.conditions import NEVER_LINKED
+from connections.phone_silence import needs_action_q
 from connections.reason_texts import REASON_TEXTS
 
 DOWN_HOURS = (1, 4, 24, 72)
@@ -32,6 +33,10 @@ DOWN_HOURS = (1, 4, 24, 72)
 
 def in_filter(value: str) -> Q:
     """Return the connections that the table shows under one choice of the state's filter."""
+    if value == ListFilter.ACTION_NEEDED:
+        return in_pairs(value) | needs_action_q()
+    if value == ListFilter.CONNECTED:
+        return in_pairs(value) & ~needs_action_q()
     if value == ListFilter.NEVER_LINKED:
         return in_pairs(ListFilter.DISCONNECTED) & NEVER_LINKED
     if value == ListFilter.DISCONNECTED:

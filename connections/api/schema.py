@@ -133,6 +133,8 @@ read_status = extend_schema(
                 "number": "5511987654321",
                 "since": "2026-03-01T09:30:00+00:00",
                 "retryAt": None,
+                "phoneLastSeenAt": "2026-03-01T17:05:00+00:00",
+                "phoneSentence": "The phone was last heard from within a day.",
             },
         ),
         **error_responses(ORGANIZATION_NOT_FOUND),

@@ -95,6 +95,14 @@ class StatusSerializer(serializers.Serializer[Any]):
     retryAt = serializers.DateTimeField(
         allow_null=True, help_text="When it is tried again by itself, if that is known."
     )
+    phoneLastSeenAt = serializers.DateTimeField(
+        allow_null=True,
+        help_text="The last sign of the phone itself; null: none is known. WhatsApp unlinks the "
+        "devices of a phone that was off for 14 days.",
+    )
+    phoneSentence = serializers.CharField(
+        allow_null=True, help_text="The same for people; null while it is not connected."
+    )
 
 
 class ToldSelfTestSerializer(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -16,6 +17,7 @@ from connections.display import Panel, display_of, panel_name
 from connections.history import timeline
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, PairingAttempt
+from connections.phone_silence import phone_silence
 from connections.status import (
     ConnectionStatus,
     refused_since,
@@ -44,7 +46,7 @@ class PhoneNumberSerializer(ReconnectBodySerializer):
 
 def status_response(status: ConnectionStatus) -> dict[str, Any]:
     """Return the body of `GET status`: the old service's fields, then our own."""
-    connection = status.connection
+    connection, silence = status.connection, phone_silence(status)
     old = display_of(status).api_status
     return {
         "success": True,
@@ -63,6 +65,8 @@ def status_response(status: ConnectionStatus) -> dict[str, Any]:
         "number": connection.number or None,
         "since": connection.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
+        "phoneLastSeenAt": _iso(connection.phone_seen_at),
+        "phoneSentence": silence.sentence if silence else None,
     }
 
 
@@ -119,6 +123,7 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "since": status.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
         "refusedSince": refused.isoformat() if refused else None,
+        **_phone(status),
         "method": connection.requested_method if status.state in PAIRING else None,
         "mayOperate": may_operate,
         **{name: may_operate and allowed for name, allowed in _allowed(status).items()},
@@ -130,6 +135,18 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "selfTest": self_test_texts.newest_as_json(connection),
         **timeline.history_as_json(status),
     }
+
+
+def _phone(status: ConnectionStatus) -> dict[str, Any]:
+    """Return when the phone was heard from, and the warning of its silence, "" for none."""
+    silence = phone_silence(status)
+    warns = silence is not None and silence.warns
+    warning = f"{silence.sentence} {silence.next_step}" if silence and warns else ""
+    return {"phoneText": silence.sentence if silence else "", "phoneWarning": warning}
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
 
 
 def _allowed(status: ConnectionStatus) -> dict[str, bool]:

@@ -11,6 +11,7 @@ from connections.api.serializers import panel_of
 from connections.display import OLDEST_FIRST, SECTION_NAMES, Section, display_of, panel_name
 from connections.lifecycle import PAIRING, Reason
 from connections.models import Connection
+from connections.phone_silence import PhoneSilence, phone_silence
 from connections.status import ConnectionStatus, read_statuses
 from organizations.access import PERMISSIONS, Caller, Permission
 from organizations.folding import fold
@@ -43,6 +44,8 @@ def summarize(status: ConnectionStatus, may_operate: bool) -> ConnectionSummary:
     panel = panel_of(status, may_operate=False)
     display = display_of(status)
     # A connection that nobody has asked for yet exists since somebody looked at it.
+    silence = phone_silence(status)
+    needs_phone = silence is not None and silence.needs_action
     since = None if status.reason == Reason.NEVER_CONNECTED else status.since.isoformat()
     return {
         "organization": connection.pk,
@@ -53,9 +56,9 @@ def summarize(status: ConnectionStatus, may_operate: bool) -> ConnectionSummary:
         "reason": status.reason,
         "panel": panel,
         "panelName": panel_name(status, panel),
-        "sentence": status.reason_text.sentence,
-        "detail": "" if status.overridden else connection.translated_detail,
-        "nextStep": status.reason_text.next_step,
+        "sentence": silence.sentence if silence and needs_phone else status.reason_text.sentence,
+        "detail": _detail(status, None if needs_phone else silence),
+        "nextStep": silence.next_step if silence and needs_phone else status.reason_text.next_step,
         "step": status.reason_text.step,
         "number": connection.number or None,
         "numberText": format_phone_number(connection.number),
@@ -64,6 +67,13 @@ def summarize(status: ConnectionStatus, may_operate: bool) -> ConnectionSummary:
         "mayOperate": may_operate,
         "canReconnect": may_operate and status.can_reconnect and not busy,
     }
+
+
+def _detail(status: ConnectionStatus, silence: PhoneSilence | None) -> str:
+    """Return the detail of a reason, or the warning of a silent phone."""
+    if silence is not None and silence.warns:
+        return silence.sentence
+    return "" if status.overridden else status.connection.translated_detail
 
 
 class FleetHealth(StrEnum):

@@ -99,6 +99,11 @@ class Connection(models.Model):
     logout_pending = models.BooleanField(
         default=False, help_text="A disconnect was requested and its clean-up is not done yet."
     )
+    logout_required = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="That disconnect keeps the credentials and tries on until WhatsApp confirms it.",
+    )
     requested_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
     requested_method = models.CharField(
         max_length=10, choices=Method.choices, default=Method.QR.value
@@ -110,6 +115,12 @@ class Connection(models.Model):
         default=False,
         db_default=False,
         help_text="A new code was requested while the saved login is kept until a phone is linked.",
+    )
+    phone_seen_at = models.DateTimeField(
+        null=True, help_text="The last sign of the phone itself; empty: none is known."
+    )
+    phone_silence_told = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="The days of silence that were announced last."
     )
     worker = models.ForeignKey(Worker, on_delete=models.SET_NULL, null=True, blank=True)
     claim = models.PositiveBigIntegerField(

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -147,6 +148,11 @@ def remove(path: Path) -> bool:
         pass
     path.with_name(f"{path.name}.new").unlink(missing_ok=True)  # of a host killed in a trim
     return True
+
+
+def remove_all(connection_id: int) -> None:
+    """Remove all that is left of a connection that is being removed, on this machine."""
+    shutil.rmtree(_root() / str(connection_id), ignore_errors=True)
 
 
 def _root() -> Path:

@@ -42,6 +42,7 @@ T = TypeVar("T")
 POLL_SECONDS = 2.0
 # For a single worker, whose signals stay in this process and are never lost.
 POLL_SINGLE_SECONDS = 3.0
+PHONES_SECONDS = 300.0
 STEP_SECONDS = 0.2  # between steps of a bulk run, and of a drain
 # A stop ends within ten seconds: time to close the sockets, then to record the stop.
 CLOSE_TIMEOUT_SECONDS = 5.0
@@ -176,6 +177,7 @@ class Supervisor:
             "recycle hosts": self._clients.hosts.recycle,
             "store template": self._clients.make_template,
             "bulk runs": self._advance_bulk_runs,
+            "silent phones": self._watch_phones,
             **self.traffic.background_tasks,
             **({"balance": self.balancer.run_once} if self.shared else {}),
         }
@@ -271,6 +273,11 @@ class Supervisor:
         """Advance the bulk runs by one step, and sleep."""
         busy = await self.db(actions.advance_runs)
         await asyncio.sleep(STEP_SECONDS if busy else self._poll_seconds)
+
+    async def _watch_phones(self) -> None:
+        """Announce the phones that are silent for days, and sleep."""
+        await self.db(actions.announce_phone_silences)
+        await asyncio.sleep(PHONES_SECONDS)
 
     # --- Requests -------------------------------------------------------------------------------
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from PIL import Image
 
 from tests.support.application import Application, until
@@ -54,6 +56,26 @@ def test_message_written_on_the_phone_is_sent_elsewhere(chat: Chat) -> None:
     data = chat.wait_for_event("message.sent_elsewhere")["data"]
     assert data["text"] == {"body": "Já respondi"}
     assert data["to"]["phone"] == f"+{chat.person}"
+
+
+def test_message_written_on_the_phone_is_a_sign_of_the_phone(chat: Chat) -> None:
+    def last_seen() -> str:
+        status = chat.application.api("GET", chat.organization, "status").body
+        return str(status["phoneLastSeenAt"])
+
+    long_ago = timezone.now() - timedelta(days=13)
+    chat.application.manage(
+        *("shell", "-v0", "-c"),
+        "from connections.models import Connection;"
+        f"Connection.objects.filter(pk={chat.organization})"
+        f".update(phone_seen_at='{long_ago.isoformat()}')",
+    )
+    assert last_seen() == long_ago.isoformat()
+    chat.write("Oi")
+    chat.wait_for_event("message.received")
+    assert last_seen() == long_ago.isoformat(), "what others write says nothing of the phone"
+    chat.application.simulator.say(chat.number, chat.person, "Já respondi")
+    until(lambda: last_seen() > long_ago.isoformat(), 10, "the sign")
 
 
 def test_picture_is_fetched_and_ready(chat: Chat) -> None:

@@ -53,6 +53,10 @@ CASES = [
         "end_pairing",
         lambda fence, attempt: actions.end_pairing(fence, Reason.CODES_EXPIRED),
     ),
+    Case(
+        "record_logout_problem",
+        lambda fence, attempt: actions.record_logout_problem(fence, "too late"),
+    ),
     Case("lose_code", lambda fence, attempt: actions.lose_code(fence, attempt.pk)),
     Case("link", lambda fence, attempt: actions.link(fence, attempt, NUMBER)),
     *(
@@ -95,6 +99,8 @@ def test_table_has_every_write_with_a_fence() -> None:
     # message that was sent, see test_self_tests.py; what is done to stores, see
     # test_owned_stores.py.
     apart = {"forget_credentials", "take_self_test", "end_self_test", "as_owner"}
+    # A sign of the phone only goes forward; see test_phone_signs.py.
+    apart |= {"record_phone_sign"}
     assert written - apart == {case.name.split()[0] for case in CASES}
 
 

@@ -336,6 +336,8 @@ def test_status_of_a_fresh_organization(api: Client, connection: Connection) -> 
         "number": None,
         "since": reread(connection).since.isoformat(),
         "retryAt": None,
+        "phoneLastSeenAt": None,
+        "phoneSentence": None,
     }
 
 

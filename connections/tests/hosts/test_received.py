@@ -106,6 +106,7 @@ def test_text_has_both_addresses_without_devices() -> None:
         "sender": LID,
         "sender_alt": PERSON,
         "from_me": False,
+        "phone": False,
         "group": False,
         "push_name": "Ana",
         "category": "",
@@ -126,6 +127,21 @@ def test_own_message_from_the_phone_has_the_recipient_as_chat() -> None:
     found = line(event(e2e().Message(conversation="hello"), info(where)))
     assert (found["chat"], found["chat_alt"]) == (LID, PERSON)
     assert (found["sender"], found["from_me"]) == (f"{ACCOUNT}@s.whatsapp.net", True)
+
+
+@pytest.mark.parametrize(("device", "own"), [(0, True), (4, True), (0, False)])
+def test_only_device_zero_of_the_own_number_is_the_phone(device: int, own: bool) -> None:
+    where = source(Sender=jid(f"{ACCOUNT}@lid", device=device), IsFromMe=own)
+    found = line(event(e2e().Message(conversation="hello"), info(where)))
+    assert found["phone"] == (own and device == 0)
+    receipt = neonize().Receipt(
+        MessageSource=where,
+        MessageIDs=["A1"],
+        Timestamp=1_700_000_000,
+        Type=neonize().Receipt.ReceiptType.SENDER,
+    )
+    taken = line(receipt.SerializeToString(), received.RECEIPT)
+    assert taken["phone"] == found["phone"]
 
 
 @pytest.mark.parametrize("chat", ["1-2@g.us", "status@broadcast", "1@newsletter"])
@@ -278,6 +294,7 @@ def test_receipt_names_its_messages_and_type(name: str, expected: str) -> None:
         "chat": LID,
         "sender": LID,
         "from_me": False,
+        "phone": False,
     }
 
 

@@ -72,6 +72,7 @@ def _addressing(info: Any) -> Line:
         "sender": content.jid_text(source.Sender),
         "sender_alt": sender_alt,
         "from_me": source.IsFromMe,
+        "phone": _is_own_phone(source),
         "group": group,
         "push_name": info.Pushname,
         "category": info.Category,
@@ -90,4 +91,10 @@ def _receipt(receipt: Any) -> Line:
         "chat": content.jid_text(source.Chat),
         "sender": content.jid_text(source.Sender),
         "from_me": source.IsFromMe,
+        "phone": _is_own_phone(source),
     }
+
+
+def _is_own_phone(source: Any) -> bool:
+    """Return whether the own phone sent it: device 0 of the number, whose others are companions."""
+    return bool(source.IsFromMe and source.Sender.User and source.Sender.Device == 0)

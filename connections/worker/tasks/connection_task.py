@@ -17,7 +17,12 @@ from connections.stores import StoreDamaged, StoreUnusable
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.tasks.context import TaskContext
 from connections.worker.tasks.link_keeper import LinkKeeper
-from connections.worker.tasks.logout import log_out, log_out_leftovers, log_out_store
+from connections.worker.tasks.logout import (
+    NO_CREDENTIALS,
+    log_out,
+    log_out_leftovers,
+    log_out_store,
+)
 from connections.worker.tasks.owned_connection import OwnedConnection
 from connections.worker.tasks.pairing import Pairing
 
@@ -26,6 +31,8 @@ logger = logging.getLogger(__name__)
 # An unexpected error is retried a few times before it is recorded.
 MAX_TRIES = 4
 RETRY_PAUSE_SECONDS = 2.0
+# Before a removal a logout that WhatsApp has not confirmed is tried again, each time later.
+LOGOUT_PAUSE_SECONDS, MAX_LOGOUT_PAUSE_SECONDS = 5.0, 300.0
 
 
 class ConnectionTask(OwnedConnection):
@@ -131,18 +138,34 @@ class ConnectionTask(OwnedConnection):
         return None if number else Reason.CREDENTIALS_MISSING
 
     async def _disconnect(self, connection: Connection) -> None:
-        """Log out at WhatsApp within a time limit, then delete the credentials in any case."""
+        """Log out at WhatsApp within a time limit, then delete the credentials in any case.
+
+        Before a removal they are kept until WhatsApp has confirmed it, or a person decides.
+        """
         self.uninterruptible = True
         if self.client is None or self.client.ended:
             await self.find_lost()
-        problem = await log_out(self, connection)
-        problem = await log_out_leftovers(self, {self.store_name}) or problem
+        problem = await self._log_out(connection)
+        pause = LOGOUT_PAUSE_SECONDS
+        while connection.logout_required and problem not in (None, NO_CREDENTIALS):
+            await self.db(actions.record_logout_problem, self.fence, problem)
+            self.uninterruptible = False
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, MAX_LOGOUT_PAUSE_SECONDS)
+            self.uninterruptible = True
+            connection = await self.db(actions.mark_started, self.fence)
+            problem = await self._log_out(connection)
         await self.change_stores(self.context.stores.delete)
         confirmed = problem is None
         reason = Reason.DISCONNECTED if confirmed else Reason.DISCONNECTED_UNCONFIRMED
         await self.db(actions.forget_credentials, self.fence, reason, problem or "")
         self.store_name = ""
         self.uninterruptible = False
+
+    async def _log_out(self, connection: Connection) -> str | None:
+        """Log the device and those of abandoned attempts out. Return None, or the problem."""
+        problem = await log_out(self, connection)
+        return await log_out_leftovers(self, {self.store_name}) or problem
 
     async def _remove_leftovers(self, keep: set[str], unconfirmed: AnyObservation) -> None:
         """Log out and remove stores that an abandoned attempt has left.

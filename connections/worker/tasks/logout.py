@@ -18,6 +18,8 @@ from connections.worker.tasks.connect_limiter import ClientOutdated
 from connections.worker.tasks.event_mapping import Permanent, Retryable, failure_of
 from connections.worker.tasks.owned_connection import OwnedConnection
 
+NO_CREDENTIALS = "there were no saved credentials any more"
+
 
 async def log_out(owned: OwnedConnection, connection: Connection) -> str | None:
     """Log this connection's device out.
@@ -32,7 +34,7 @@ async def log_out(owned: OwnedConnection, connection: Connection) -> str | None:
             return "the number is banned for a while, so WhatsApp was not asked"
         try:
             if not await owned.linked_number(owned.store_name):
-                return "there were no saved credentials any more"
+                return NO_CREDENTIALS
         except (StoreDamaged, StoreUnusable):
             return "the saved credentials could not be read"
     return await _log_out(owned, owned.store_name)

@@ -16,6 +16,7 @@ from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import Record
 from connections.worker.traffic.context import TrafficContext
 from connections.worker.traffic.gathering import Gatherer
+from connections.worker.traffic.phone_signs import PhoneSigns
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class IncomingTraffic:
         self._gatherer = Gatherer(
             context.incoming_db, context.port.store_incoming, ORGANIZATIONS_AT_ONCE
         )
+        self._phone_signs = PhoneSigns(context)
         self._readers: dict[Path, Reader] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -135,11 +137,11 @@ class IncomingTraffic:
 
     async def _store(self, connection_id: int, lines: Sequence[Record]) -> None:
         """Store records; put aside those that the database refuses, so that they hold up nobody."""
-        if await self._is_stored(connection_id, lines):
-            return
-        for line in lines:
-            if not await self._is_stored(connection_id, [line]):
-                await self._context.to_thread(spools.put_aside, connection_id, json.dumps(line))
+        if not await self._is_stored(connection_id, lines):
+            for line in lines:
+                if not await self._is_stored(connection_id, [line]):
+                    await self._context.to_thread(spools.put_aside, connection_id, json.dumps(line))
+        await self._phone_signs.record(connection_id, lines)
 
     async def _is_stored(self, connection_id: int, lines: Sequence[Record]) -> bool:
         """Store records. Return False if the database refuses one of them."""

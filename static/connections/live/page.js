@@ -31,7 +31,7 @@ export class Page {
     if (this.root.dataset.panel !== snapshot.panel) this.notice("");
     Object.assign(this.root.dataset, { panel: snapshot.panel, reason: snapshot.reason, method: snapshot.method ?? "" });
     this.root.toggleAttribute("data-saved-login", snapshot.savedLogin);
-    for (const name of ["panelName", "sentence", "detail", "nextStep", "numberText", "expectedText"]) {
+    for (const name of ["panelName", "sentence", "detail", "nextStep", "numberText", "expectedText", "phoneText", "phoneWarning"]) {
       this.write(name, snapshot[name]);
     }
     this.write("emblem", snapshot.panel === "connected" ? snapshot.numberText : "");
@@ -39,6 +39,8 @@ export class Page {
       set(icon, "href", `#panel-${snapshot.panel}`);
     }
     this.find("[data-number-row]").hidden = snapshot.number === "";
+    this.find("[data-phone-row]").hidden = snapshot.phoneText === "";
+    this.find("[data-phone-warning]").hidden = snapshot.phoneWarning === "";
     this.clock.show(this.find("[data-since]"), snapshot.since);
     this.write("ownerLinking", snapshot.ownerLinking);
     this.find("[data-owner-linking]").hidden = snapshot.ownerLinking === "";

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("organizations", "0007_colleagues"),
+        ("organizations", "0008_audit_actions_of_operations"),
     ]
 
     operations = [
@@ -96,6 +96,12 @@ class Migration(migrations.Migration):
                     ("webhook_deleted", "Webhook deleted"),
                     ("webhook_replayed", "Events sent to a webhook again"),
                     ("webhook_event_given_up", "Event for a webhook given up"),
+                    ("notice_address_added", "Address for notices added"),
+                    ("notice_address_removed", "Address for notices removed"),
+                    ("notice_address_stopped", "Notices to an address stopped"),
+                    ("notices_changed", "Notices to a member changed"),
+                    ("proxy_set", "Proxy set"),
+                    ("proxy_removed", "Proxy removed"),
                 ],
                 max_length=40,
                 verbose_name="action",
