@@ -29,7 +29,7 @@ garbage_collection.postpone()
 
 APPS = (
     *("organizations", "events", "connections", "messaging", "webhooks", "notices"),
-    *("cloud_api", "monitoring", "whatsapp_orgs"),
+    *("removal", "cloud_api", "monitoring", "whatsapp_orgs"),
 )
 
 

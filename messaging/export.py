@@ -26,14 +26,14 @@ Row = TypeVar("Row", bound=Model)
 
 def export_response(organization: Organization) -> StreamingHttpResponse:
     """Return a response that is a file with everything. The caller audits it."""
-    response = StreamingHttpResponse(_lines(organization), content_type=CONTENT_TYPE)
+    response = StreamingHttpResponse(lines(organization), content_type=CONTENT_TYPE)
     name = f"messages-{organization.pk}-{timezone.localdate()}.ndjson"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "private, no-store"
     return response
 
 
-def _lines(organization: Organization) -> Iterator[bytes]:
+def lines(organization: Organization) -> Iterator[bytes]:
     """Yield the lines of an export; the last one says how many of each kind there are."""
     waiting = WaitingReasons(organization.pk)
     parts: tuple[tuple[str, QuerySet[Any], Callable[[Any], dict[str, Any]]], ...] = (
@@ -48,7 +48,7 @@ def _lines(organization: Organization) -> Iterator[bytes]:
     count = dict.fromkeys((kind for kind, _, _ in parts), 0)
     yield _line("organization", {"id": organization.pk, "name": organization.name})
     for kind, rows, represent in parts:
-        for row in _in_pages(rows.filter(organization=organization)):
+        for row in in_pages(rows.filter(organization=organization)):
             count[kind] += 1
             yield _line(kind, represent(row))
     yield _line("end", count)
@@ -62,7 +62,7 @@ def _contact(contact: Contact) -> dict[str, Any]:
     }
 
 
-def _in_pages(rows: QuerySet[Row]) -> Iterator[Row]:
+def in_pages(rows: QuerySet[Row]) -> Iterator[Row]:
     """Yield all rows by their ids, upwards."""
     last = 0
     while page := list(rows.filter(pk__gt=last).order_by("pk")[:PAGE]):

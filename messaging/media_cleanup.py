@@ -18,7 +18,11 @@ from messaging.models import Media
 @receiver(post_delete, sender=Media, dispatch_uid="delete_stored_file")
 def delete_stored_file(instance: Media, **kwargs: Any) -> None:
     """Delete the file with its row."""
-    name = instance.stored_as
+    delete_after_commit(instance.stored_as)
+
+
+def delete_after_commit(name: str) -> None:
+    """Delete a stored file once the transaction is committed; "" is none."""
 
     # Django logs the name of a function that fails, so it is no partial.
     def delete() -> None:

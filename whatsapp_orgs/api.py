@@ -82,6 +82,7 @@ urlpatterns = [
         "organizations/<int:organization_id>", OrganizationView.as_view(), name="api-organization"
     ),
     path("organizations/<int:organization_id>/events", EventsView.as_view(), name="api-events"),
+    path("", include("removal.api.urls")),
     path("schema", SchemaView.as_view(), name="api-schema"),
     path("schema.yaml", YamlSchemaView.as_view(), name="api-schema-yaml"),
     path("docs", DocsView.as_view(), name="api-docs"),

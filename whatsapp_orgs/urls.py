@@ -22,6 +22,8 @@ from messaging.api.views_media import signed_file
 from notices.admin import urls as notices
 from organizations.colleagues.accept import accept_view
 from organizations.colleagues.views import again_view, colleagues_view, revoke_view
+from removal.admin.urls import installation_urlpatterns as removals
+from removal.admin.urls import organization_urlpatterns as organization_removal
 from webhooks.admin.urls import installation_urlpatterns as webhook_urlpatterns
 from webhooks.admin.urls import organization_urlpatterns as organization_webhooks
 from whatsapp_orgs import api, static_views
@@ -54,6 +56,8 @@ urlpatterns = [
     ),
     path("admin/connections/connection/<int:organization_id>/", include(organization_urlpatterns)),
     path("admin/connections/connection/<int:organization_id>/", include(organization_webhooks)),
+    path("admin/connections/connection/<int:organization_id>/", include(organization_removal)),
+    path("admin/removals/", include(removals)),
     path(
         "admin/connections/connection/<int:organization_id>/",
         include(notices.organization_urlpatterns),

@@ -1,22 +1,25 @@
-"""Deletes what is not kept any longer, and erases texts that have reached their recipients."""
+"""Deletes what is kept no longer, and erases texts that have reached their recipients."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from connections import actions as connection_actions
 from events.models import Event
 from messaging.actions import outboxes
+from messaging.media_cleanup import delete_after_commit
 from messaging.models import UNSENT_STATES, Contact, Media, Message, MessagingSettings
-from organizations.models import Organization
+from organizations.models import Organization, Retention
 
 State = Message.State
 
 # What one run deletes or erases of an organization at most; the next one goes on.
 BATCH = 1000
+EXPIRED = "expired"
 ARRIVED = (State.DELIVERED, State.READ, State.PLAYED)
 
 
@@ -30,8 +33,15 @@ def clean(organization_id: int) -> None:
     own = MessagingSettings.of(organization_id)
     if own.erase_delivered_texts:
         erase_delivered(organization_id)
+    now = timezone.now()
     if own.retention_days:
-        delete_before(organization_id, timezone.now() - timedelta(days=own.retention_days))
+        delete_before(organization_id, now - timedelta(days=own.retention_days))
+    retention = Retention.of(organization_id)
+    if retention.media:
+        forget_files(organization_id, now - timedelta(days=retention.media))
+    if retention.history:
+        before = now - timedelta(days=retention.history)
+        connection_actions.delete_old_history(organization_id, before)
 
 
 @transaction.atomic
@@ -50,6 +60,31 @@ def erase_delivered(organization_id: int) -> None:
     Message.objects.bulk_update(found, ["content", "erased_at"])
 
 
+def old_messages(organization_id: int, before: datetime) -> QuerySet[Message]:
+    """Return the messages from before a time, but what still waits to be sent."""
+    old = Message.objects.filter(organization=organization_id, created_at__lt=before)
+    return old.exclude(state__in=UNSENT_STATES)
+
+
+def old_files(organization_id: int, before: datetime) -> QuerySet[Media]:
+    """Return the stored files from before a time, but those that are still to be sent."""
+    old = Media.objects.filter(organization=organization_id, created_at__lt=before)
+    return old.exclude(stored_as="").exclude(messages__state__in=UNSENT_STATES)
+
+
+@transaction.atomic
+def forget_files(organization_id: int, before: datetime) -> None:
+    """Delete the content of files from before a time. Their messages stay, without it."""
+    if outboxes.lock(organization_id) is None:
+        return
+    found = list(old_files(organization_id, before).order_by("pk")[:BATCH])
+    Media.objects.filter(pk__in=[media.pk for media in found]).update(
+        state=Media.State.NOT_KEPT, reason=EXPIRED, stored_as="", source=None
+    )
+    for media in found:
+        delete_after_commit(media.stored_as)
+
+
 @transaction.atomic
 def delete_before(organization_id: int, before: datetime) -> None:
     """Delete messages and events from before a time, and contacts that nothing is known of then.
@@ -58,8 +93,7 @@ def delete_before(organization_id: int, before: datetime) -> None:
     """
     if outboxes.lock(organization_id) is None:
         return
-    old = Message.objects.filter(organization=organization_id, created_at__lt=before)
-    old = old.exclude(state__in=UNSENT_STATES)
+    old = old_messages(organization_id, before)
     Message.objects.filter(
         pk__in=list(old.order_by("pk").values_list("pk", flat=True)[:BATCH])
     ).delete()

@@ -135,7 +135,6 @@ class SettingsForm(forms.Form):
     operators_read_messages = forms.BooleanField(required=False)
     messages_per_minute = forms.IntegerField(required=False, min_value=1, max_value=10_000)
     new_recipients_per_day = forms.IntegerField(required=False, min_value=0, max_value=100_000)
-    retention_days = forms.IntegerField(min_value=0, max_value=3650)
     erase_delivered_texts = forms.BooleanField(required=False)
     groups = forms.BooleanField(required=False)
     interactive_as_text = forms.BooleanField(required=False)

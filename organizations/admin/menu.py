@@ -63,7 +63,11 @@ ENTRIES = (
         (
             Page(lazy("Overview"), "fleet"),
             Page(lazy("List"), "admin:connections_connection_changelist"),
-            Page(lazy("Organizations"), "admin:organizations_organization_changelist"),
+            Page(
+                lazy("Organizations"),
+                "admin:organizations_organization_changelist",
+                below=("removals",),
+            ),
         ),
     ),
     Entry(lazy("Messages"), (Page(lazy("Messages"), "traffic"),)),

@@ -325,6 +325,9 @@ class Driver:
         assert self.staff.post(f"{page}send/", refused, accept=kind, form=page)[0] == 400
         reason = {"reason": new("reason to open messages")}
         assert text in self.staff.post(f"{page}open/", reason, form=page)[1]
+        archive = f"admin/connections/connection/{self.linked}/settings/archive/"
+        reason = {"reason": new("reason to export all data")}
+        assert "messages.ndjson" in self.staff.post(archive, reason, form=page)[1]
 
     def use_webhooks_page(self) -> None:
         """Add a webhook of all organizations on the page, rotate its secret, and be refused."""

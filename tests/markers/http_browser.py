@@ -44,7 +44,7 @@ class HttpBrowser:
         request.add_header("User-Agent", self._agent)
         try:
             with self._opener.open(request, timeout=SECONDS) as answer:
-                return answer.status, answer.read().decode()
+                return answer.status, answer.read().decode(errors="replace")
         except HTTPError as error:
             with error:
                 page = error.read()

@@ -113,6 +113,7 @@ TEXTS: dict[str, frozenset[Place]] = {
     "text written on the page": NOWHERE,
     "text refused on the page": NOWHERE,
     "reason to open messages": frozenset({Place.AUDIT}),
+    "reason to export all data": frozenset({Place.AUDIT}),
     "content of a sent file": NOWHERE,
     "name of a sent file": NOWHERE,
     "number of the linked phone": STORED,

@@ -42,6 +42,7 @@ from organizations.models import (
     Organization,
 )
 from organizations.models.second_factor import AuthenticatorApp
+from removal.models import Removal
 from webhooks.actions import endpoints
 from webhooks.models import Delivery
 
@@ -201,7 +202,7 @@ def build() -> Scene:
     _run(users["operator"], acme)
     tokens = _tokens(users, acme, globex)
     values = _placeholder_values(acme, users) | _messages(acme) | _webhooks(acme)
-    values |= _notices(users)
+    values |= _notices(users) | _removal()
     return Scene(acme, users, tokens, values)
 
 
@@ -374,6 +375,17 @@ def _tokens(users: dict[str, User], acme: Organization, globex: Organization) ->
     return tokens
 
 
+def _removal() -> dict[str, object]:
+    """Store a removal that is over. Return its values of placeholders."""
+    removal = Removal.objects.create(
+        organization_id=999_999, name="Gone", actor="root", finished_at=timezone.now()
+    )
+    routes = ("admin/removals/{}/", "admin/removals/{}/logout/", "api/v1/removals/{}")
+    return {
+        f"{route.format('<int:organization_id>')} organization_id": removal.pk for route in routes
+    }
+
+
 def _placeholder_values(acme: Organization, users: dict[str, User]) -> dict[str, object]:
     token = ApiToken.objects.get(name=f"{ACME} manager")
     erin = users["erin"]
@@ -435,14 +447,8 @@ def _row_queries() -> dict[str, str]:
     """Return each model's query as SQL, built once: the table needs it thousands of times."""
     queries = {}
     for app in (
-        "organizations",
-        "connections",
-        "events",
-        "messaging",
-        "webhooks",
-        "notices",
-        "auth",
-        "admin",
+        *("organizations", "connections", "events", "messaging", "webhooks", "notices"),
+        *("removal", "auth", "admin"),
     ):
         for model in apps.get_app_config(app).get_models():
             names = [field.attname for field in model._meta.concrete_fields]

@@ -73,11 +73,23 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
         "reason": "A customer asked about an order",
     },
     "POST admin/connections/connection/<int:organization_id>/settings/": lambda scene: {
-        "retention_days": 30,
+        "groups": "on",
     },
     "POST admin/connections/connection/<int:organization_id>/settings/erase/": lambda scene: {
         "name": scene.acme.name,
     },
+    "POST admin/connections/connection/<int:organization_id>/settings/remove/": lambda scene: {
+        "name": scene.acme.name,
+        "logout": "wait",
+    },
+    "POST admin/connections/connection/<int:organization_id>/settings/archive/": lambda scene: {
+        "reason": "The customer leaves",
+    },
+    "POST admin/connections/connection/<int:organization_id>/settings/retention/": lambda scene: {
+        "retention_days": 30,
+    },
+    f"POST {ORGANIZATION}/removal": lambda scene: {"name": scene.acme.name},
+    "PATCH api/v1/removals/<int:organization_id>": lambda scene: {"waitForLogout": True},
     "POST admin/connections/connection/<int:organization_id>/settings/person/": lambda scene: {
         "number": "+5511912345678",
     },

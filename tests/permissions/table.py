@@ -189,6 +189,12 @@ GET      <int:organization_id>/settings/erase/       403  403  200  404  403
 POST     <int:organization_id>/settings/erase/       403  403  302+ 404  403
 GET      <int:organization_id>/settings/export/      405  405  405  405  405
 POST     <int:organization_id>/settings/export/      403  403  200+ 404  403
+GET      <int:organization_id>/settings/remove/      403  403  403  404  200
+POST     <int:organization_id>/settings/remove/      403  403  403  404  302+
+GET      <int:organization_id>/settings/archive/     405  405  405  405  405
+POST     <int:organization_id>/settings/archive/     403  403  200+ 404  200+
+GET      <int:organization_id>/settings/retention/   200  200  200  404  200
+POST     <int:organization_id>/settings/retention/   403  403  302+ 404  302+
 GET      <int:organization_id>/settings/person/      405  405  405  405  405
 POST     <int:organization_id>/settings/person/      403  403  302  404  403
 GET      <int:organization_id>/settings/person/<int:contact_id>/ 403  403  200  404  403
@@ -252,6 +258,14 @@ GET,POST <path:object_id>/history/                   404  404  404  404  404
 GET,POST <path:object_id>/delete/                    404  404  404  404  404
 GET,POST <path:object_id>/change/                    404  404  404  404  404
 GET,POST <path:object_id>/                           302  302  302  302  302
+# Of one that is over.
+[admin/removals/]
+GET      .                                           403  403  403  403  200
+POST     .                                           403  403  403  403  405
+GET      <int:organization_id>/                      403  403  403  403  200
+POST     <int:organization_id>/                      403  403  403  403  405
+GET      <int:organization_id>/logout/               403  403  403  403  405
+POST     <int:organization_id>/logout/               403  403  403  403  302
 [admin/messages/]
 GET      .                                           200  200  200  200  200
 POST     .                                           405  405  405  405  405
@@ -343,6 +357,12 @@ GET      /tokens                      403  403  403  200  200  403  403  404  40
 POST     /tokens                      403  403  403  201+ 201+ 403  403  404  404
 DELETE   /tokens/<uuid:number>        403  403  403  204+ 204+ 403  403  404  404
 GET      /events                      200  200  200  200  200  200  200  404  404
+GET      /removal                     403  403  403  403  200  403  403  404  404
+POST     /removal                     403  403  403  403  202+ 403  403  404  404
+# Its logout is over.
+[api/v1/removals/<int:organization_id>]
+GET      .                            403  403  403  403  200  403  403  403  403
+PATCH    .                            403  403  403  403  409  403  403  403  403
 [api/v1/organizations/<int:organization_id>/whatsapp/]
 POST     reconnect                    403  403  200  200  200  403  200  404  404
 POST     init-baileys                 403  403  200  200  200  403  200  404  404

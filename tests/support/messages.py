@@ -32,6 +32,7 @@ APPS = {
     "messaging": ("messaging", "outbound"),
     "webhooks": ("webhooks",),
     "notices": ("notices",),
+    "removal": ("removal",),
     "cloud_api": ("cloud_api",),
     "whatsapp_orgs": ("whatsapp_orgs", "templates"),
 }

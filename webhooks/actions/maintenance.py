@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
-from organizations.models import Organization
+from organizations.models import Organization, Retention
 from webhooks.actions.lost_rights import pause_expired
 from webhooks.models import Attempt, Cursor, Delivery, Endpoint
 
-KEEP_DELIVERIES = timedelta(days=30)
 BATCH = 1000
 
 
@@ -20,12 +21,16 @@ def follow_new_organizations() -> None:
     """Let the endpoints of all organizations read the logs of new ones, from their begin."""
     everywhere = Endpoint.objects.present().filter(organization=None)
     counted = everywhere.order_by("pk").annotate(
-        known=Count("cursors__organization", distinct=True)
+        known=Count(
+            "cursors__organization",
+            filter=Q(cursors__organization__removing_since=None),
+            distinct=True,
+        )
     )
     found = dict(counted.values_list("pk", "known"))
     if not found:
         return
-    organizations = Organization.objects.count()
+    organizations = Organization.objects.present().count()
     for pk, known in found.items():
         if known < organizations:
             _follow(pk)
@@ -33,7 +38,7 @@ def follow_new_organizations() -> None:
 
 def _follow(endpoint_id: int) -> None:
     live = Cursor.objects.filter(endpoint=endpoint_id, kind=Cursor.Kind.LIVE)
-    new = Organization.objects.exclude(pk__in=live.values("organization"))
+    new = Organization.objects.present().exclude(pk__in=live.values("organization"))
     Cursor.objects.bulk_create(
         (
             Cursor(endpoint_id=endpoint_id, organization_id=pk)
@@ -46,7 +51,7 @@ def _follow(endpoint_id: int) -> None:
 def clean() -> bool:
     """Delete a part of what is not kept, and pause what has expired. Return whether more is left.
 
-    Deliveries are kept for 30 days after their end; those that wait are always kept.
+    Deliveries are kept for some days after their end; those that wait are always kept.
     """
     pause_expired()
     now = timezone.now()
@@ -54,14 +59,31 @@ def clean() -> bool:
         old_secret=None, old_secret_until=None
     )
     deleted = Endpoint.objects.exclude(deleted_at=None)
-    old = Delivery.objects.filter(ended_at__lt=now - KEEP_DELIVERIES)
-    more = _delete(old) or _delete(Delivery.objects.filter(endpoint__in=deleted))
-    if more:
+    leftover = Delivery.objects.filter(endpoint__in=deleted)
+    if any(_delete(old) for old in _old_deliveries(now)) or _delete(leftover):
         return True
     over = Cursor.objects.filter(position__gte=F("end"), deliveries=None)
-    over.filter(created_at__lt=now - KEEP_DELIVERIES).delete()
+    days = timedelta(days=settings.DELIVERY_RETENTION_DAYS)
+    over.filter(created_at__lt=now - days).delete()
     deleted.delete()
     return False
+
+
+def old_deliveries(organization_id: int, before: datetime) -> QuerySet[Delivery]:
+    """Return an organization's deliveries that ended before a time."""
+    return Delivery.objects.filter(organization=organization_id, ended_at__lt=before)
+
+
+def _old_deliveries(now: datetime) -> Iterator[QuerySet[Delivery]]:
+    """Yield the deliveries that are kept no longer: those with the default days, then others."""
+    own = Retention.objects.exclude(delivery_days=None)
+    decided = {retention.pk: retention.deliveries for retention in own}
+    ended = Delivery.objects.filter(
+        ended_at__lt=now - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
+    )
+    yield ended.exclude(organization__in=list(decided)) if decided else ended
+    for organization_id, days in decided.items():
+        yield old_deliveries(organization_id, now - timedelta(days=days))
 
 
 @transaction.atomic

@@ -14,7 +14,6 @@ DATA = {
     "operators_read_messages": "on",
     "messages_per_minute": "20",
     "new_recipients_per_day": "",
-    "retention_days": "30",
     "groups": "on",
     "interactive_as_text": "on",
     "token_in_query": "on",
@@ -27,15 +26,14 @@ def test_owner_changes_settings_and_the_audit_says_what(
     address = reverse("message_settings", args=[organization.pk])
     assert browser(olga).post(address, DATA).status_code == 302
     own = MessagingSettings.of(organization.pk)
-    assert (own.per_minute, own.new_recipients_per_day, own.retention_days) == (20, None, 30)
+    assert (own.per_minute, own.new_recipients_per_day) == (20, None)
     assert own.groups and not own.erase_delivered_texts
     assert own.interactive_as_text and own.token_in_query
     organization.refresh_from_db()
     assert organization.operators_read_messages
     entry = AuditEntry.objects.get(action=Action.MESSAGE_SETTINGS_CHANGED)
     assert entry.detail == (
-        "messages_per_minute: None → 20, retention_days: 90 → 30, groups: False → True, "
-        "token_in_query: False → True"
+        "messages_per_minute: None → 20, groups: False → True, token_in_query: False → True"
     )
     browser(olga).post(address, DATA)
     assert AuditEntry.objects.filter(action=Action.MESSAGE_SETTINGS_CHANGED).count() == 1

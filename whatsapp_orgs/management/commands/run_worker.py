@@ -46,12 +46,10 @@ class Command(BaseCommand):
 async def run_supervisor(drain_seconds: float) -> None:
     """Run a supervisor until SIGTERM or Ctrl-C. Raises CommandError."""
     from connections.stores import StoresNotIsolated
-    from connections.worker.duties import Duty
     from connections.worker.single_worker import AlreadyRunning
     from connections.worker.supervisor import Supervisor
     from messaging.port import Messages
-    from notices.worker import NoticeDuty
-    from webhooks.worker import WebhookDeliveries
+    from whatsapp_orgs.management.duties import duties
 
     garbage_collection.resume()
     stop, stop_now = asyncio.Event(), asyncio.Event()
@@ -63,7 +61,6 @@ async def run_supervisor(drain_seconds: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     try:
-        duties: list[Duty] = [WebhookDeliveries(), NoticeDuty()]
-        await Supervisor(Messages(), drain_seconds, duties).run(stop, stop_now)
+        await Supervisor(Messages(), drain_seconds, duties()).run(stop, stop_now)
     except (AlreadyRunning, StoresNotIsolated) as error:
         raise CommandError(str(error)) from error

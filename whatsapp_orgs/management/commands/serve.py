@@ -92,14 +92,11 @@ class _ServerProcess:
         self.is_listening = True
         self._on_listening()
         if settings.EMBEDDED_WORKER:
-            from connections.worker.duties import Duty
             from connections.worker.supervisor import Supervisor
             from messaging.port import Messages
-            from notices.worker import NoticeDuty
-            from webhooks.worker import WebhookDeliveries
+            from whatsapp_orgs.management.duties import duties
 
-            duties: list[Duty] = [WebhookDeliveries(), NoticeDuty()]
-            running = Supervisor(Messages(), duties=duties).run(self._stop)
+            running = Supervisor(Messages(), duties=duties()).run(self._stop)
             self._supervisor = asyncio.get_event_loop().create_task(running)
             self._supervisor.add_done_callback(self._on_supervisor_end)
 

@@ -1,0 +1,72 @@
+"""The duty of workers that carries out removals."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from django.db import connections as databases
+
+from connections.worker.database import DATABASE_UNAVAILABLE, Database
+from messaging.refusals import StorageUnavailable
+from removal import steps
+from removal.models import STORAGE_PROBLEM
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 3.0
+MAX_PAUSE_SECONDS = 300.0
+CLOSE_SECONDS = 1.5
+
+
+class Removals:
+    """Carries out removals. Several workers may do so at once: each part locks what it deletes."""
+
+    def __init__(self) -> None:
+        self._database = Database()
+        # How long to leave removals alone whose last part failed, and until when.
+        self._pauses: dict[int, tuple[float, float]] = {}
+
+    @property
+    def background_tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """The function that the supervisor runs again and again, by name."""
+        return {"remove organizations": self._run}
+
+    @property
+    def listeners(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]:
+        """No messages are needed: nobody waits for a removal."""
+        return {}
+
+    async def close(self) -> None:
+        """Let the database go. The next worker goes on with the next part."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._database.run_once(databases.close_all)
+        except (TimeoutError, *DATABASE_UNAVAILABLE):
+            logger.warning("a removal was interrupted by the stop; it goes on at the next start")
+        self._database.close()
+
+    async def _run(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for organization_id in await self._database.run(steps.unfinished):
+            _pause, until = self._pauses.get(organization_id, (0.0, 0.0))
+            if until <= now:
+                await self._advance(organization_id)
+        await asyncio.sleep(POLL_SECONDS)
+
+    async def _advance(self, organization_id: int) -> None:
+        """Carry a removal on as far as it goes; after a failure leave it alone for a while."""
+        try:
+            while await self._database.run(steps.advance, organization_id):
+                await asyncio.sleep(0)
+        except (StorageUnavailable, OSError):
+            pause, _until = self._pauses.get(organization_id, (POLL_SECONDS / 2, 0.0))
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
+            until = asyncio.get_running_loop().time() + pause
+            self._pauses[organization_id] = pause, until
+            logger.exception("a removal cannot go on", extra={"organization": organization_id})
+            await self._database.run(steps.record_problem, organization_id, STORAGE_PROBLEM)
+        else:
+            self._pauses.pop(organization_id, None)
