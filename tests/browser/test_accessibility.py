@@ -34,6 +34,7 @@ PAGES = [
     *(f"{CONNECTION}{{{name}}}/change/" for name in ("reconnecting", "connected")),
     *(f"{CONNECTION}{{connected}}/{page}/" for page in ("disconnect", "timeline")),
     *(f"{CONNECTION}{{fresh}}/{page}/" for page in ("settings", "webhooks", "notices")),
+    *(f"{CONNECTION}{{connected}}/settings/{page}/" for page in ("remove", "retention")),
     *("admin/messages/", "admin/messages/?show=silent", "admin/webhooks/", "admin/webhooks/add/"),
     *("admin/notices/", "admin/notices/mine/"),
     *("admin/connections/connectionevent/", "admin/connections/pairingattempt/"),
