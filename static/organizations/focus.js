@@ -15,6 +15,13 @@ function remember(event) {
   sessionStorage.setItem(KEY, JSON.stringify(saved));
 }
 
+// What a form has changed may be gone from the page.
+function rememberForm(event) {
+  if (event.defaultPrevented) return;
+  const saved = { path: location.pathname, place: "content-start", at: 0, text: null };
+  sessionStorage.setItem(KEY, JSON.stringify(saved));
+}
+
 function restore() {
   const saved = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
   sessionStorage.removeItem(KEY);
@@ -23,6 +30,7 @@ function restore() {
   if (message) return focusOn(message);
   const place = saved?.path === location.pathname && document.getElementById(saved.place);
   if (!place) return;
+  if (saved.text === null) return focusOn(place);
   const stops = stopsOf(place);
   focusOn(stops.find((stop) => textOf(stop) === saved.text) ?? stops[saved.at] ?? place);
   sayCount();
@@ -52,5 +60,6 @@ function textOf(element) {
 
 export function keepFocus() {
   document.addEventListener("click", remember);
+  document.addEventListener("submit", rememberForm);
   restore();
 }
