@@ -9,20 +9,19 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from connections.lifecycle import Observation
+from connections.lifecycle import Observation, Reason
 from connections.models import Connection, ConnectionEvent
 from connections.refusals import TooManyRequests
 from organizations.access import Actor
 
 WINDOW = timedelta(minutes=10)
+COUNTED = (Observation.RECONNECT_REQUESTED, Reason.PROXY_CHANGED)
 
 
 def check(connection: Connection, actor: Actor) -> None:
     """Raise TooManyRequests if the connection or the caller has reached a limit."""
     since = timezone.now() - WINDOW
-    requests = ConnectionEvent.objects.filter(
-        observation=Observation.RECONNECT_REQUESTED, at__gt=since
-    )
+    requests = ConnectionEvent.objects.filter(observation__in=COUNTED, at__gt=since)
     _raise_if_reached(requests.filter(connection=connection), settings.RECONNECTS_PER_ORGANIZATION)
     if actor.token is not None:
         _raise_if_reached(requests.filter(token=actor.token), settings.RECONNECTS_PER_CALLER)

@@ -70,6 +70,12 @@ def _is_login(text: str) -> bool:
     return len(text.encode(errors="replace")) <= LOGIN_LENGTH and text.isprintable()
 
 
+def name_of(organization: Organization) -> str:
+    """Return the name of an organization's proxy, "" if it has none."""
+    rows = OrganizationProxy.objects.filter(organization=organization)
+    return rows.values_list("name", flat=True).first() or ""
+
+
 def describe(proxy: OrganizationProxy, whole: bool) -> dict[str, Any]:
     """Return a proxy as the API shows it; without `whole`, not where it is."""
     return {
@@ -104,7 +110,7 @@ def sentence_of(result: TryResult) -> str:
         return text.format(milliseconds=result.milliseconds)
     sentence = REASON_TEXTS[REASONS[result.problem]].sentence
     detail = translate_detail(result.detail)
-    return f"{sentence} ({detail})" if detail else sentence
+    return f"{sentence.removesuffix('.')} ({detail})." if detail else sentence
 
 
 def try_proxy(organization: Organization) -> TryResult:

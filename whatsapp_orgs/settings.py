@@ -412,6 +412,8 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStateEnum": "webhooks.api.schema_responses.DELIVERY_STATES",
         "DeliveryKindEnum": "webhooks.api.schema_responses.DELIVERY_KINDS",
         "DeliveryFailureEnum": "webhooks.api.schema_responses.FAILURES",
+        "ProxyKindEnum": "connections.models.proxies.OrganizationProxy.Scheme",
+        "ProxyProblemEnum": "connections.api.proxy_serializers.PROBLEMS",
         "TokenKindEnum": "organizations.models.tokens.ApiToken.Kind",
     },
 }

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from connections import limits
 from connections.actions.requests import lock_connection, save_request
 from connections.lifecycle import LIVE, Desired, Observation, Reason, State
 from connections.models import Connection, OrganizationProxy
@@ -54,7 +55,8 @@ def proxy_of(organization_id: int) -> Proxy | None:
 def set_proxy(organization: Organization, values: ProxyValues, actor: Actor) -> OrganizationProxy:
     """Set an organization's proxy and reconnect through it; the same one again changes nothing.
 
-    The host must have been checked. Raises PermissionDenied.
+    The host must have been checked. Raises PermissionDenied, and TooManyRequests for a change that
+    would reconnect once too often.
     """
     lock_organization(organization, actor, Permission.MANAGE)
     stored = OrganizationProxy.objects.filter(organization=organization).first()
@@ -88,7 +90,7 @@ def set_proxy(organization: Organization, values: ProxyValues, actor: Actor) -> 
 def remove_proxy(organization: Organization, actor: Actor) -> None:
     """Remove an organization's proxy and reconnect without; without one, change nothing.
 
-    Raises PermissionDenied.
+    Raises PermissionDenied, TooManyRequests.
     """
     lock_organization(organization, actor, Permission.MANAGE)
     stored = OrganizationProxy.objects.filter(organization=organization).first()
@@ -135,12 +137,16 @@ def _described(proxy: OrganizationProxy) -> str:
 
 
 def _reconnect(organization: Organization, actor: Actor) -> None:
-    """Close what is connected, or being linked, and do it again. Nothing else is begun."""
+    """Close what is connected, or being linked, and do it again. Nothing else is begun.
+
+    Raises TooManyRequests.
+    """
     connection = lock_connection(Connection.objects.of(organization).pk)
     runs = connection.desired == Desired.CONNECTED and connection.state in LIVE
     # During a ban nothing is connected, and its end has to be remembered.
     if not runs or not organization.is_active or connection.banned_until is not None:
         return
+    limits.check(connection, actor)
     if connection.is_pairing or not connection.store_name:
         if connection.state in (State.CONNECTING, State.AWAITING_SCAN):
             save_request(connection, Desired.CONNECTED, Observation.RECONNECT_REQUESTED, actor)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from connections import actions, simulator_bridge
+from connections import actions, proxies, simulator_bridge
 from connections.admin import number_fields
 from connections.admin.number_fields import Refused
 from connections.admin.operable import operable_connection
@@ -109,6 +109,7 @@ class ConnectionPage(TenantAdmin[Connection]):
             "uptime": uptime_bars(timeline.uptime(status)),
             "fields": number_fields.fields(status.connection),
             "may_manage": caller_of(request).may(Permission.MANAGE, organization),
+            "proxy": proxies.name_of(organization) if may_operate else "",
             "simulator": simulator_bridge.enabled(),
         }
         return self.page(request, template, context | extra)

@@ -42,7 +42,7 @@ class OrganizationProxyAdmin(ListAdmin[OrganizationProxy]):
 
     @admin.display(description=lazy("Address"), ordering="host")
     def where(self, proxy: OrganizationProxy) -> SafeString:
-        return two_line_cell(f"{proxy.host}:{proxy.port}", proxy.get_scheme_display())
+        return two_line_cell(proxy.host, f"{proxy.get_scheme_display()} · {proxy.port}")
 
     @admin.display(description=lazy("State"))
     def connection_state(self, proxy: OrganizationProxy) -> str:

@@ -18,7 +18,7 @@ from connections.actions import ProxyValues
 from connections.models import OrganizationProxy
 from connections.models.proxies import HOST_LENGTH, LOGIN_LENGTH, NAME_LENGTH
 from connections.reason_texts import REASON_TEXTS
-from connections.refusals import ProxyIsTried
+from connections.refusals import ProxyIsTried, TooManyRequests
 from organizations.access import Permission
 from organizations.admin.base import caller_of
 from organizations.models import Organization
@@ -67,7 +67,11 @@ def proxy_view(request: HttpRequest, organization_id: int) -> HttpResponse:
     form = ProxyForm(request.POST)
     if not form.is_valid():
         return _page(request, organization, stored, form, status=400)
-    actions.set_proxy(organization, form.values, caller_of(request).actor)
+    try:
+        actions.set_proxy(organization, form.values, caller_of(request).actor)
+    except TooManyRequests as refused:
+        messages.error(request, refused.page_message)
+        return _page(request, organization, stored, form, status=429)
     messages.success(request, _("The proxy is saved. What is connected connects again through it."))
     return redirect("proxy", organization.pk)
 
@@ -104,8 +108,11 @@ def remove_view(request: HttpRequest, organization_id: int) -> HttpResponse:
         return _render(
             request, organization, "connections/proxy/remove.html", {"proxy": stored}, 200
         )
-    actions.remove_proxy(organization, caller_of(request).actor)
-    messages.success(request, _("The proxy is removed."))
+    try:
+        actions.remove_proxy(organization, caller_of(request).actor)
+        messages.success(request, _("The proxy is removed."))
+    except TooManyRequests as refused:
+        messages.error(request, refused.page_message)
     return redirect("proxy", organization.pk)
 
 

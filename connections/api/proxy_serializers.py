@@ -12,6 +12,11 @@ from connections.models.proxies import HOST_LENGTH, LOGIN_LENGTH, NAME_LENGTH
 from organizations.api.schema import TrueField
 from organizations.api.serializers import StrictCharField
 
+PROBLEMS = [
+    Reason.PROXY_UNREACHABLE.value,
+    Reason.PROXY_REFUSED.value,
+    Reason.PROXY_UNTRUSTED.value,
+]
 KEPT = (
     "Left out: what is stored is kept, while kind, host and port stay the same; with another one "
     "of them it is deleted. It is never shown again."
@@ -22,7 +27,7 @@ class ProxyBody(serializers.Serializer[Any]):
     """The body that sets a proxy."""
 
     name = StrictCharField(max_length=NAME_LENGTH, help_text="What operators see of it.")
-    kind = serializers.ChoiceField(OrganizationProxy.Scheme.values)
+    kind = serializers.ChoiceField(OrganizationProxy.Scheme.choices)
     host = StrictCharField(
         max_length=HOST_LENGTH, help_text="A name or an IP address on the public internet."
     )
@@ -50,14 +55,7 @@ class LastTrySerializer(serializers.Serializer[Any]):
 
     at = serializers.DateTimeField()
     milliseconds = serializers.IntegerField(allow_null=True, help_text="Until WhatsApp answered.")
-    problem = serializers.ChoiceField(
-        [
-            Reason.PROXY_UNREACHABLE.value,
-            Reason.PROXY_REFUSED.value,
-            Reason.PROXY_UNTRUSTED.value,
-        ],
-        allow_null=True,
-    )
+    problem = serializers.ChoiceField(PROBLEMS, allow_null=True)
     sentence = serializers.CharField()
 
 
@@ -65,7 +63,7 @@ class ShownProxySerializer(serializers.Serializer[Any]):
     """A proxy. Where it is, only owners and administrators see."""
 
     name = serializers.CharField()
-    kind = serializers.ChoiceField(OrganizationProxy.Scheme.values, allow_null=True)
+    kind = serializers.ChoiceField(OrganizationProxy.Scheme.choices, allow_null=True)
     host = serializers.CharField(allow_null=True)
     port = serializers.IntegerField(allow_null=True)
     hasLogin = serializers.BooleanField(allow_null=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
 from connections.api.proxy_serializers import ProxyBody, ProxySerializer, TriedSerializer
-from connections.api.schema import OPERATORS_ONLY, TAGS, refusal
+from connections.api.schema import OPERATORS_ONLY, TAGS, TOO_MANY_RECONNECTS, refusal
 from connections.lifecycle import Reason
 from connections.proxies import BAD_HOST, BAD_LOGIN, NO_USER
 from connections.reason_texts import REASON_TEXTS
@@ -80,6 +80,7 @@ set_proxy = extend_schema(
             invalid(f"username: {NO_USER}"),
             OWNERS_ONLY,
             ORGANIZATION_NOT_FOUND,
+            TOO_MANY_RECONNECTS,
             *BODY_ERRORS,
         ),
     },
@@ -90,7 +91,7 @@ remove_proxy = extend_schema(
     tags=TAGS,
     responses={
         204: OpenApiResponse(description="There is none any more."),
-        **error_responses(OWNERS_ONLY, ORGANIZATION_NOT_FOUND),
+        **error_responses(OWNERS_ONLY, ORGANIZATION_NOT_FOUND, TOO_MANY_RECONNECTS),
     },
 )
 try_proxy = extend_schema(

@@ -89,16 +89,16 @@ ENTRIES = (
         ),
     ),
     Entry(
-        lazy("Proxies"),
-        (Page(lazy("Proxies"), "admin:connections_organizationproxy_changelist"),),
-        for_administrators=True,
-    ),
-    Entry(
         lazy("Notices"),
         (
             Page(lazy("Sent notices"), "notices", for_administrators=True),
             Page(lazy("My notices"), "my_notices"),
         ),
+    ),
+    Entry(
+        lazy("Proxies"),
+        (Page(lazy("Proxies"), "admin:connections_organizationproxy_changelist"),),
+        for_administrators=True,
     ),
     Entry(
         lazy("Workers"),

@@ -83,6 +83,9 @@ SECRETS: dict[str, frozenset[Place]] = {
     "address of a refused chat": NOWHERE,
     # The page's language menu leads back to itself.
     "link that confirms an address": frozenset({Place.PAGES}),
+    "password of an organization's proxy": NOWHERE,
+    "user of an organization's proxy": NOWHERE,
+    "password of a refused proxy": NOWHERE,
     "noise key of the credentials": NOWHERE,
     "identity key of the credentials": NOWHERE,
 }

@@ -79,6 +79,8 @@ def proxy_settings(simulator: process.Simulator, markers: Markers) -> dict[str, 
         "SITE_URL": "http://localhost",
         # The receiver of webhooks is on loopback.
         "WEBHOOKS_ALLOW_PRIVATE": "true",
+        # So are the proxies of organizations.
+        "PROXIES_ALLOW_PRIVATE": "true",
         "DATABASE_URL": "",
         "REDIS_URL": "",
     }

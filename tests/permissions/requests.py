@@ -104,6 +104,12 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
         "time_zone": "America/Sao_Paulo",
     },
     "POST admin/notices/mine/add/": lambda scene: {"kind": "mail", "target": "a@example.com"},
+    "POST admin/organizations/organization/<int:organization_id>/proxy/": lambda scene: {
+        "name": "br-1",
+        "scheme": "socks5",
+        "host": "proxy.example.com",
+        "port": 1080,
+    },
     "POST admin/organizations/membership/": lambda scene: {
         "action": "delete_selected",
         "_selected_action": scene.placeholder_values["membership_id"],
@@ -218,6 +224,12 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     },
     "POST api/v1/whatsapp/reconnect": lambda scene: {"organizations": [scene.acme.pk]},
     "POST api/v1/whatsapp/owner-links": lambda scene: {"organizations": [scene.acme.pk]},
+    f"PUT {ORGANIZATION}/whatsapp/proxy": lambda scene: {
+        "name": "br-1",
+        "kind": "socks5",
+        "host": "proxy.example.com",
+        "port": 1080,
+    },
     f"POST {ORGANIZATION}/whatsapp/pairing-code": lambda scene: {"phoneNumber": NUMBER},
     **{f"POST {path}/messages": graph_message for path in GRAPH},
     **{f"POST {path}/media": graph_file for path in GRAPH},

@@ -81,6 +81,12 @@ GET      <int:organization_id>/security/             403  403  200  404  200
 POST     <int:organization_id>/security/             405  405  405  405  405
 GET      <int:organization_id>/security/<int:user_id>/revoke/  403  403  200  404  200
 POST     <int:organization_id>/security/<int:user_id>/revoke/  403  403  302+ 404  302+
+GET      <int:organization_id>/proxy/                403  200  200  404  200
+POST     <int:organization_id>/proxy/                403  403  302+ 404  302+
+# There is none to try or to remove.
+GET      <int:organization_id>/proxy/try/            405  405  405  405  405
+POST     <int:organization_id>/proxy/try/            403  302  302  404  302
+GET,POST <int:organization_id>/proxy/remove/         403  403  302  404  302
 [admin/organizations/apitoken/]
 GET      <uuid:number>/revoke/                       404  404  200  404  200
 POST     <uuid:number>/revoke/                       404  404  302+ 404  302+
@@ -266,6 +272,13 @@ GET      <int:organization_id>/                      403  403  403  403  200
 POST     <int:organization_id>/                      403  403  403  403  405
 GET      <int:organization_id>/logout/               403  403  403  403  405
 POST     <int:organization_id>/logout/               403  403  403  403  302
+[admin/connections/organizationproxy/]
+GET,POST .                                           403  403  403  403  200
+GET,POST add/                                        403  403  403  403  403
+GET,POST <path:object_id>/history/                   404  404  404  404  404
+GET,POST <path:object_id>/delete/                    404  404  404  404  404
+GET,POST <path:object_id>/change/                    404  404  404  404  404
+GET,POST <path:object_id>/                           302  302  302  302  302
 [admin/messages/]
 GET      .                                           200  200  200  200  200
 POST     .                                           405  405  405  405  405
@@ -376,6 +389,11 @@ GET      test-message                 200  200  200  200  200  200  200  404  40
 POST     test-message                 403  403  409  409  409  403  409  404  404
 POST     owner-link                   403  403  201+ 201+ 201+ 403  201+ 404  404
 DELETE   owner-link                   403  403  204  204  204  403  204  404  404
+GET      proxy                        403  403  200  200  200  403  200  404  404
+PUT      proxy                        403  403  403  200+ 200+ 403  403  404  404
+# There is none to remove or to try.
+DELETE   proxy                        403  403  403  204  204  403  403  404  404
+POST     proxy/try                    403  403  404  404  404  403  404  404  404
 DELETE   disconnect                   403  403  202+ 202+ 202+ 403  202+ 404  404
 # What becomes of each organization is in the answer. One of these is being linked already.
 [api/v1/whatsapp/]

@@ -82,6 +82,7 @@ def test_weak_key_is_refused(production: Settings, key: str, words: str) -> None
         ("SESSION_COOKIE_SECURE", False, "plain HTTP"),
         ("CSRF_COOKIE_SECURE", False, "plain HTTP"),
         ("WEBHOOKS_ALLOW_PRIVATE", True, "in WEBHOOKS_ALLOWED_HOSTS"),
+        ("PROXIES_ALLOW_PRIVATE", True, "in PROXIES_ALLOWED_HOSTS"),
         ("CSRF_TRUSTED_ORIGINS", ["http://orgs.example.com"], "https:// origins only"),
     ],
 )

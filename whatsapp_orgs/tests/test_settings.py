@@ -157,7 +157,7 @@ def test_unknown_whatsapp_server_is_refused(value: str, monkeypatch: pytest.Monk
     "name",
     [
         *("DEBUG", "EMBEDDED_WORKER", "PRODUCTION", "REQUIRE_SECOND_FACTOR", "TRUST_PROXY"),
-        "WEBHOOKS_ALLOW_PRIVATE",
+        *("WEBHOOKS_ALLOW_PRIVATE", "PROXIES_ALLOW_PRIVATE"),
     ],
 )
 def test_boolean_accepts_only_known_words(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,6 +225,7 @@ def test_defaults_are_safe(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "*" not in found["ALLOWED_HOSTS"]
     assert found["WHATSAPP_SERVER"] == "live"
     assert found["WEBHOOKS_ALLOW_PRIVATE"] is False
+    assert found["PROXIES_ALLOW_PRIVATE"] is False
     assert found["AUTH_SESSIONS_DIR"].parent == found["DATA_DIR"]
 
 

@@ -69,7 +69,7 @@ def test_hosts_have_the_proxies_of_the_environment_under_names_that_go_does_not_
     hidden = hide_proxies(given)
     assert hidden["HOME"] == "/root" and not given.keys() - {"HOME"} & hidden.keys()
     assert route_of("", hidden) == Route(link=PROXY, media="")
-    assert route_of("", {"HTTPS_PROXY": PROXY}) == Route("", "")
+    assert route_of("", {"HTTPS_PROXY": PROXY}) == Route(PROXY, PROXY), "a program that is no host"
 
 
 def test_organizations_proxy_replaces_those_of_the_environment() -> None:

@@ -44,7 +44,8 @@ def route_of(proxy: str, environment: Mapping[str, str] | None = None) -> Route:
     if proxy:
         return Route(proxy, proxy, own=True)
     env = os.environ if environment is None else environment
-    given = {name.removeprefix(_PREFIX): value for name, value in env.items() if _is_ours(name)}
+    # Hosts have the names with the prefix only; a program of ours that is no host has the others.
+    given = {name.removeprefix(_PREFIX): value for name, value in env.items()}
     return Route(configured_proxy(given), configured_proxy(given, MEDIA_HOST))
 
 
@@ -71,7 +72,3 @@ def hide_proxies(environment: Mapping[str, str]) -> dict[str, str]:
 def scrub(text: str) -> str:
     """Return a text without user and password of any URL, and without what a header holds."""
     return _ENCODED.sub("[hidden]", _CREDENTIALS.sub("[hidden]@", text))
-
-
-def _is_ours(name: str) -> bool:
-    return name.startswith(_PREFIX) and name.removeprefix(_PREFIX) in _HIDDEN

@@ -110,8 +110,10 @@ class LinkedClient:
             raise Retryable(Reason.LINK_LOST)
         elif self._phase == Phase.SILENT:
             raise Retryable(Reason.NOT_ANSWERING)
+        elif self._phase == Phase.DIALLING_LONG and self._owned.proxied:
+            raise silent_dial(True)
         else:
-            raise silent_dial(True) if self._owned.proxied else Retryable(Reason.UNREACHABLE)
+            raise Retryable(Reason.UNREACHABLE)
 
     async def _handle_event(self, event: Event) -> None:
         """Handle one event. Raises HostRecycled, Permanent, Retryable."""

@@ -25,7 +25,7 @@ def test_menu_is_in_the_order_of_work(
 ) -> None:
     assert titles(shown(alice, "/admin/"), "Menu") == ["Connections*", *WORK[1:]]
     assert titles(shown(admin_user, "/admin/"), "Menu") == [
-        *("Connections*", *WORK[1:], "Workers", "Audit")
+        *("Connections*", *WORK[1:], "Proxies", "Workers", "Audit")
     ]
     Membership.objects.update(role=Role.OWNER)
     assert titles(shown(alice, "/admin/messages/"), "Menu") == [
