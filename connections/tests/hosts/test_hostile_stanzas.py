@@ -19,7 +19,7 @@ from connections.tests.support.linked_clients import (
     simulator,
     spooled_lines,
 )
-from connections.worker.child import go_library, receipt_types
+from connections.worker.child import library_contract, receipt_types
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.hosts.handle import HostHandle
 from simulator.process import Simulator
@@ -143,8 +143,7 @@ def test_other_library_is_left_alone(tmp_path: Path) -> None:
     """Nothing is changed where the field does not stand exactly once."""
     for times in (0, 2):
         library = tmp_path / f"{times}.so"
-        library.write_bytes(b"\x00" + receipt_types.FIELD * times)
+        library.write_bytes(b"\x00" + library_contract.RECEIPT_TYPE_FIELD * times)
         assert receipt_types.find_field(library) is None
     assert not receipt_types.make_optional(library, None)
     assert not receipt_types.make_optional(library, 1)
-    assert go_library.VERSION == "0.5.2"  # the version whose description was read

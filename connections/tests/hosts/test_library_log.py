@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-from connections.worker.child import library_log
-from connections.worker.child.go_library import path_in
 from connections.worker.child.library_log import parse_line
 
 CLIENT, RECEIVED, SENT = "Client", "Client/Recv", "Client/Send"
@@ -71,24 +66,6 @@ KNOWN = [
     (RECEIVED, CODES, {"event": "codes", "count": 3}),
     (RECEIVED, PASSKEY, {"event": "passkey"}),
 ]
-# The constant parts of the phrases, as they are in the library.
-PHRASES = (
-    library_log.AUTHENTICATED,
-    library_log.RESTARTING,
-    "Error reconnecting after autoreconnect sleep: %v",
-    "Failed to reconnect after 515 code: %v",
-    "Got %d/%s connect failure, assuming automatic reconnect will handle it",
-    "Ignoring message %s from %s: %v",
-    "failed to decrypt normal message: %w",
-    "(index: %d, count: %d)",
-    "failed to decrypt prekey message: %w",
-    "received message with old counter",
-    "Failed to pair device: %v",
-    "invalid device identity HMAC in pair success message",
-    "invalid device signature in pair success message",
-    "passkey_prologue_request",
-    "pair-device",
-)
 IGNORED = [
     (CLIENT, ""),
     (CLIENT, "Successfully paired 5511987654321:1@s.whatsapp.net"),
@@ -127,10 +104,3 @@ def test_codes_are_counted(count: int) -> None:
     references = "<ref>32</ref>" * count
     stanza = f'<iq id="1" type="set"><pair-device>{references}</pair-device></iq>'
     assert parse_line(RECEIVED, stanza) == {"event": "codes", "count": count}
-
-
-def test_pinned_library_has_these_phrases() -> None:
-    spec = importlib.util.find_spec("neonize")
-    assert spec is not None and spec.origin is not None
-    library = path_in(Path(spec.origin).parent).read_bytes()
-    assert [phrase for phrase in PHRASES if phrase.encode() not in library] == []

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connections.worker.child import neonize_gateway, received, sent_content
+from connections.worker.child import library_contract, neonize_gateway, received, sent_content
 
 pytestmark = pytest.mark.sqlite_only
 
@@ -84,7 +84,7 @@ def event(message: Any, about: Any = None, retry: int = 0) -> bytes:
     return found
 
 
-def line(data: bytes, kind: int = received.MESSAGE) -> dict[str, Any]:
+def line(data: bytes, kind: int = library_contract.MESSAGE) -> dict[str, Any]:
     text = received.spool_line(kind, data, ACCOUNT)
     assert b"\n" not in text
     found: dict[str, Any] = json.loads(text)
@@ -284,7 +284,7 @@ def test_receipt_names_its_messages_and_type(name: str, expected: str) -> None:
         Timestamp=1_700_000_000,
         Type=neonize().Receipt.ReceiptType.Value(name),
     )
-    found = line(receipt.SerializeToString(), received.RECEIPT)
+    found = line(receipt.SerializeToString(), library_contract.RECEIPT)
     assert found.pop("at") and found == {
         "kind": "receipt",
         "account": ACCOUNT,
@@ -300,13 +300,13 @@ def test_receipt_names_its_messages_and_type(name: str, expected: str) -> None:
 
 def test_message_that_could_not_be_decrypted_keeps_its_address() -> None:
     failed = neonize().UndecryptableMessage(Info=info(), IsUnavailable=True, DecryptFailMode=1)
-    found = line(failed.SerializeToString(), received.UNDECRYPTABLE)
+    found = line(failed.SerializeToString(), library_contract.UNDECRYPTABLE)
     assert (found["kind"], found["unavailable"]) == ("undecryptable", True)
     assert (found["id"], found["chat"], found["chat_alt"]) == ("3EB0", LID, PERSON)
 
 
 def test_event_that_cannot_be_read_is_kept_as_it_is() -> None:
-    found = line(b"\xff\xff", received.MESSAGE)
-    assert (found["kind"], found["event"]) == ("unparsed", received.MESSAGE)
+    found = line(b"\xff\xff", library_contract.MESSAGE)
+    assert (found["kind"], found["event"]) == ("unparsed", library_contract.MESSAGE)
     assert base64.b64decode(found["data"]) == b"\xff\xff"
     assert found["account"] == ACCOUNT and found["at"]

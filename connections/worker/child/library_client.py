@@ -2,8 +2,8 @@
 
 It calls the library (go_library.py) rather than neonize's `NewClient`, for three measured reasons:
 importing all of neonize takes 0.5 s and twice the memory; `NewClient.connect` polls five times a
-second for each client; and only a private callback of it gets the outcome of a pairing. The version
-is pinned for this.
+second for each client; and only a private callback of it gets the outcome of a pairing. What
+depends on the version is in library_contract.py.
 
 The Go library keeps its clients in maps without a lock (library_lock.py).
 """
@@ -19,6 +19,7 @@ from typing import Any
 from connections.worker.child import (
     go_errors,
     go_library,
+    library_contract,
     library_log,
     received,
     relinking,
@@ -96,10 +97,10 @@ class Client:
             self._route.media,
         )
         self._callbacks = (
-            go_library.TextCallback(self._reporting_errors(self._on_code)),
-            go_library.TextCallback(self._reporting_errors(self._on_login_status)),
-            go_library.EventCallback(self._reporting_errors(self._on_event)),
-            go_library.LogCallback(self._reporting_errors(self._on_log, marks_start=False)),
+            library_contract.TextCallback(self._reporting_errors(self._on_code)),
+            library_contract.TextCallback(self._reporting_errors(self._on_login_status)),
+            library_contract.EventCallback(self._reporting_errors(self._on_event)),
+            library_contract.LogCallback(self._reporting_errors(self._on_log, marks_start=False)),
         )
 
     def start(self) -> None:
@@ -306,7 +307,7 @@ class Client:
         data = ctypes.string_at(binary, size)
         if kind in received.SUBSCRIBED and self._receiver is not None:
             return self._receiver.keep(kind, data, self._number)
-        if kind == messages.DEVICE:
+        if kind == library_contract.DEVICE:
             self._number = messages.number_of(data)
             with self._stopping:
                 self._reached = self._linked = True
@@ -315,7 +316,7 @@ class Client:
             self._stop_if_requested()
             return self._emit({"event": "reached"})
         event = messages.parse_event(kind, data)
-        if kind == messages.CONNECTED:
+        if kind == library_contract.CONNECTED:
             event["number"] = self._number
             self._linked = True
         elif kind in messages.UNLINKED:

@@ -1,7 +1,7 @@
 """Parses lines of the Go library's log for facts that none of its events carries.
 
 The lines hold numbers, codes and keys, so the host process reads and drops them. The phrases are
-those of the pinned version; `test_library_log` checks them against the library.
+those of the pinned version: library_contract.py lists them.
 """
 
 from __future__ import annotations

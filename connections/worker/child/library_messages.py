@@ -8,13 +8,22 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+from connections.worker.child.library_contract import (
+    BANNED,
+    CONNECTED,
+    FAILED,
+    KEEPALIVE_RESTORED,
+    KEEPALIVE_TIMEOUT,
+    LOGGED_OUT,
+    LOST,
+    OUTDATED,
+    REPLACED,
+)
+
 Event = dict[str, Any]
 
 # WhatsApp accepts only "Browser (System)" here, with a browser that it knows.
 BROWSER, CHROME = "Chrome (Linux)", 1
-# neonize's numbers for its events. DEVICE needs no subscription; it means WhatsApp was reached.
-DEVICE, CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED = 0, 3, 4, 5
-LOGGED_OUT, REPLACED, BANNED, FAILED, OUTDATED, LOST = 6, 7, 8, 9, 10, 12
 # A client without a spool (received.py) subscribes to these alone.
 SUBSCRIBED = bytes(
     [CONNECTED, KEEPALIVE_TIMEOUT, KEEPALIVE_RESTORED]

@@ -9,7 +9,7 @@ import sys
 import types
 from pathlib import Path
 
-from connections.worker.child import go_library, receipt_types
+from connections.worker.child import go_library, library_contract, receipt_types
 from connections.worker.child.library_client import Client, Emit, Event
 
 __all__ = ["Client", "Event", "load", "open_client", "preload", "prepare"]
@@ -18,7 +18,7 @@ _home = Path()
 _receipt_field: int | None = None
 _library: go_library.GoLibrary | None = None
 # Drops the library's log lines: they hold numbers and keys.
-_no_log = go_library.LogCallback(lambda _binary, _size: None)
+_no_log = library_contract.LogCallback(lambda _binary, _size: None)
 
 
 def preload(simulated: bool) -> None:

@@ -14,11 +14,8 @@ import mmap
 import sys
 from pathlib import Path
 
-# The field in the description (google.protobuf.FieldDescriptorProto): name, number, label, type.
-NAME_AND_NUMBER, LABEL = b"\n\x04Type\x18\x04", b" "
-REST = b"(\x0e2\x1c.neonize.Receipt.ReceiptType"
-OPTIONAL, REQUIRED = b"\x01", b"\x02"
-FIELD = NAME_AND_NUMBER + LABEL + REQUIRED + REST
+from connections.worker.child.library_contract import LABEL, NAME_AND_NUMBER, OPTIONAL
+from connections.worker.child.library_contract import RECEIPT_TYPE_FIELD as FIELD
 
 _Protect = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 

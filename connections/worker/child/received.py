@@ -11,11 +11,10 @@ import time
 from typing import Any
 
 from connections.worker.child import received_content as content
+from connections.worker.child.library_contract import MESSAGE, RECEIPT, UNDECRYPTABLE
 
 Line = dict[str, Any]
 
-# neonize's numbers of these events.
-MESSAGE, RECEIPT, UNDECRYPTABLE = 17, 18, 44
 SUBSCRIBED = bytes([MESSAGE, RECEIPT, UNDECRYPTABLE])
 # Servers of chats with several people, besides those that the library marks as groups.
 SHARED_SERVERS = ("g.us", "broadcast", "newsletter")
