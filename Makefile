@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format fuzz chaos chaos-messages attacks scale stress bench webhooks messages screenshots hashes clean
+.PHONY: help setup run test lint format fuzz chaos chaos-messages attacks scale stress bench webhooks messages screenshots hashes try-neonize clean
 
 # pip and the browser need a home for their caches, also where HOME is unset or missing.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -41,7 +41,7 @@ COMPILE_TESTS := .venv/bin/python -m pytest --collect-only -qq >/dev/null 2>&1 &
 test: export PYTHONDONTWRITEBYTECODE =
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 setup: ## Create .venv and check the system dependencies
 	$(SETUP) run
@@ -121,6 +121,10 @@ screenshots: ## Take the screenshots in docs/images
 hashes: ## Write the lock files: the versions of requirements*.txt with their hashes
 	$(SETUP) run
 	.venv/bin/python deploy/lock_requirements.py
+
+try-neonize: ## Say whether neonize VERSION=… may be pinned, in words
+	$(SETUP) test
+	@.venv/bin/python -m tests.upgrade "$(VERSION)"
 
 clean: ## Remove .venv and the caches, never the data in var/
 	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

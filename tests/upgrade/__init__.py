@@ -1,0 +1,1 @@
+"""`make try-neonize`: hold another version of neonize against what the product relies on."""
