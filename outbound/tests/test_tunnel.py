@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from outbound import proxies, tunnel
+from outbound import tunnel
 from outbound.errors import AddressRefused
 from outbound.policy import Policy
 from outbound.proxies import ProxyUnusable, check_proxy_host, checked_proxy
+from outbound.resolver import Resolver
 from outbound.tunnel import Proxy, TunnelFailed
 from simulator.process import Simulator, start
 
@@ -76,7 +77,7 @@ async def test_every_address_is_checked_and_the_checked_one_is_connected_to(
         assert name == "proxy.example.com."
         return [ip_address(each) for each in found]
 
-    monkeypatch.setattr(proxies.Resolver, "resolve", resolve)
+    monkeypatch.setattr(Resolver, "resolve", resolve)
     proxy = Proxy(scheme, "proxy.example.com", 3128)
     if address is None:
         with pytest.raises(ProxyUnusable, match="public internet"):

@@ -140,7 +140,7 @@ def test_only_device_zero_of_the_own_number_is_the_phone(device: int, own: bool)
         Timestamp=1_700_000_000,
         Type=neonize().Receipt.ReceiptType.SENDER,
     )
-    taken = line(receipt.SerializeToString(), received.RECEIPT)
+    taken = line(receipt.SerializeToString(), library_contract.RECEIPT)
     assert taken["phone"] == found["phone"]
 
 

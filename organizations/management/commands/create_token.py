@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username", metavar="USERNAME", help="Whom it stands for.")
         parser.add_argument("name", metavar="NAME", help="What uses it.")
-        reach = parser.add_mutually_exclusive_group(required=True)
+        reach = parser.add_mutually_exclusive_group()
         reach.add_argument(
             "--organization",
             type=int,
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         reach.add_argument(
             "--personal",
             action="store_true",
-            help="It stands for the user, in all that the user may see.",
+            help="It stands for the user, in all that the user may see. The default.",
         )
         parser.add_argument(
             "--scope",

@@ -25,7 +25,7 @@ def run(*arguments: str, error: io.StringIO | None = None) -> str:
 
 def test_create_token_prints_the_token_once(alice: User, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    options = ["--personal", "--scope", "manage", "--never-expires"]
+    options = ["--scope", "manage", "--never-expires"]
     printed = run("create_token", "alice", "CRM", *options)
     text = printed.strip()
     assert printed == f"{text}\n"
@@ -92,7 +92,6 @@ def test_scope_may_be_repeated(
     [
         (["nobody", "CRM", "--personal"], "no user 'nobody'"),
         (["alice", "CRM", "--organization", "999999"], "no organization 999999"),
-        (["alice", "CRM"], "one of the arguments --organization --personal is required"),
         (["alice", "CRM", *PERSONAL, "--organization", "1"], "not allowed with"),
         (["alice", "CRM", *PERSONAL, "--scope", "everything"], "invalid choice"),
         (["alice", "CRM", *PERSONAL, *READ, "--scope", "manage"], "either read or manage"),
