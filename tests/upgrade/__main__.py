@@ -92,7 +92,7 @@ def _install(wanted: str, packages: Path) -> None:
     )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        raise NotTried(" ".join(lines[-2:]) or "pip could not install it")
+        raise NotTried(lines[-1] if lines else "pip could not install it")
 
 
 def _copy(tree: Path) -> None:

@@ -161,5 +161,5 @@ def _of(case: ElementTree.Element) -> Behaviour:
 def _reason(message: str) -> str:
     """Return the beginning of an error in brackets, "" for none."""
     lines = message.removeprefix('failed on setup with "').splitlines()
-    text = lines[0].removeprefix("AssertionError: ")[:LONGEST].strip("'\" ") if lines else ""
+    text = lines[0].removeprefix("AssertionError: ")[:LONGEST].strip('" ') if lines else ""
     return f" ({text})" if text else ""
