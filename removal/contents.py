@@ -19,6 +19,7 @@ from messaging.models import (
     Message,
     MessageDay,
 )
+from notices.models import Choice, Trouble
 from organizations.audit_labels import CONTENT_LABELS
 from organizations.models import ApiToken, Invitation, Membership
 from webhooks.models import Cursor, Delivery, Endpoint
@@ -55,6 +56,8 @@ KINDS = (
     Kind("handled", HandledId),
     Kind("receipts", EarlyReceipt),
     Kind("days", MessageDay),
+    Kind("troubles", Trouble),
+    Kind("choices", Choice),
     Kind("events", Event),
     Kind("history", ConnectionEvent, CONNECTION),
     Kind("attempts", PairingAttempt, CONNECTION),

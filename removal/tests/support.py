@@ -19,6 +19,7 @@ from connections.models import (
     BulkRun,
     Connection,
     ConnectionEvent,
+    OrganizationProxy,
     OwnerLink,
     PairingAttempt,
     SelfTest,
@@ -27,6 +28,7 @@ from messaging import media_files
 from messaging.models import EarlyReceipt, HandledId, IdempotencyKey, Media, Message, MessageDay
 from messaging.tests.support.linked import ANA, Linked
 from messaging.tests.support.records import message
+from notices.models import Address, Choice, Trouble
 from organizations.access import Actor
 from organizations.actions import create_token
 from organizations.models import (
@@ -63,10 +65,14 @@ def fill(organization: Organization) -> Linked:
     MessageDay.objects.create(organization=organization, day=timezone.localdate())
     Retention.objects.create(organization=organization, media_days=7)
     _fill_webhooks(organization)
+    OrganizationProxy.objects.create(
+        organization=organization, name="br-1", scheme="http", host="proxy.example", port=3128
+    )
     _fill_connection(Connection.objects.get(pk=organization.pk))
     olivia = User.objects.create(username=f"olivia {organization.pk}", is_staff=True)
     owner = Membership.Role.OWNER
     Membership.objects.create(organization=organization, user=olivia, role=owner)
+    _fill_notices(organization, olivia)
     create_token(olivia, "crm", ALICE, organization=organization)
     until = timezone.now() + timedelta(days=7)
     Invitation.objects.create(
@@ -94,6 +100,15 @@ def _fill_webhooks(organization: Organization) -> None:
     )
     Attempt.objects.create(
         delivery=delivery, endpoint=endpoint, number=1, at=timezone.now(), milliseconds=5
+    )
+
+
+def _fill_notices(organization: Organization, user: User) -> None:
+    address = Address.objects.create(user=user, kind="mail", target="o@example.com", label="o")
+    Choice.objects.create(address=address, organization=organization, told=True)
+    now = timezone.now()
+    Trouble.objects.create(
+        organization=organization, kind="connection", level=1, began_at=now, due_at=now
     )
 
 

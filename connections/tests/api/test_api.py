@@ -527,7 +527,9 @@ def ask(client: Client, method: str, connection: Connection, action: str) -> Ans
 
 
 def test_permission_table_has_every_route() -> None:
-    assert {str(route.pattern) for route in urlpatterns} == {action for _, action, _ in ROUTES}
+    # Proxies need rights of their own: see tests/permissions.
+    routes = {str(route.pattern) for route in urlpatterns} - {"proxy", "proxy/try"}
+    assert routes == {action for _, action, _ in ROUTES}
 
 
 @by_route
