@@ -137,7 +137,7 @@ def _recovery(notice: Notice, troubles: Sequence[Trouble], clean: Clean) -> Text
         item = _item(troubles[0], clean)
         heading = gettext("WhatsApp is connected again")
         if troubles[0].kind != CONNECTION:
-            heading = gettext("It works again: {what}").format(what=item.sentence)
+            heading = gettext("This is over: {what}").format(what=item.sentence)
         back = Item(item.name, "", _back_since(troubles[0]), item.url)
         return Text(
             subject=_about(item.name, heading.rstrip(".")),

@@ -27,6 +27,8 @@ from notices.tests.support.time import let_pass
 from organizations.access import Actor
 from organizations.models import Organization
 
+pytestmark = pytest.mark.sqlite_only
+
 
 class Chat:
     """A chat service on loopback. `status`: what it answers."""

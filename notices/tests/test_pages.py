@@ -14,7 +14,7 @@ from notices.tests.support.people import planned, told_at
 from organizations.models import AuditEntry, Membership, Organization
 from organizations.tests.support.users import member
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_only]
 
 MINE, SENT = "/admin/notices/mine/", "/admin/notices/"
 
