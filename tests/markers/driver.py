@@ -30,6 +30,11 @@ ALLOW_QUERY = (
     "organization_id={organization}, defaults={{'token_in_query': True}})"
 )
 SECONDS = 30.0
+# Each says something else about the proxy, in other words of the library.
+PROXY_FAULTS = (
+    *(("http", "refuse"), ("https", "other_certificate")),
+    *(("socks5", "refuse"), ("socks5", "dead")),
+)
 PROXY_REFUSES = "the proxy answered with HTTP status 407"
 
 
@@ -289,35 +294,30 @@ class Driver:
     def use_proxies(self) -> None:
         """Let an organization dial through proxies with a login that refuse, lie and are dead."""
         new, organization = self.markers.new, self.organization()
-        user, password = (
-            new("user of an organization's proxy"),
-            "password of an organization's proxy",
-        )
-        secret = new(password)
-        login = base64.b64encode(f"{user}:{secret}".encode())
-        self.markers[password] += (login,)
+        user, kind_ = new("user of an organization's proxy"), "password of an organization's proxy"
+        secret = new(kind_)
+        self.markers[kind_] += (base64.b64encode(f"{user}:{secret}".encode()),)
         path = f"organizations/{organization}/whatsapp/proxy"
         refused = {"name": "br", "kind": "http", "host": "10.0.0.7", "port": 1, "username": "u"}
         body = json.dumps(refused | {"password": new("password of a refused proxy")}).encode()
         bearer, kind = f"Bearer {self.application.facts['token']}", "application/json"
         self.request(400, f"PUT /api/v1/{path}", body, Content_Type=kind, Authorization=bearer)
-        for scheme in ("http", "https", "socks5"):
-            for mode in ("refuse", "other_certificate", "dead"):
-                name = f"{scheme}-{mode}"
-                made = self.phone.set_proxy(
-                    name, kind=scheme, mode=mode, username=user, password=secret
-                )
-                port = int(made["url"].rpartition(":")[2])
-                proxy = {"name": name, "kind": scheme, "host": "127.0.0.1", "port": port}
-                self.api("PUT", path, proxy | {"username": user, "password": secret})
-                try_it = f"POST /api/v1/{path}/try"
-                self.request(503, try_it, Content_Length="0", Authorization=bearer)
-                self._dial_in_vain(organization)
+        for scheme, mode in PROXY_FAULTS:
+            name = f"{scheme}-{mode}"
+            made = self.phone.set_proxy(
+                name, kind=scheme, mode=mode, username=user, password=secret
+            )
+            port = int(made["url"].rpartition(":")[2])
+            proxy = {"name": name, "kind": scheme, "host": "127.0.0.1", "port": port}
+            self.api("PUT", path, proxy | {"username": user, "password": secret})
+            try_it = f"POST /api/v1/{path}/try"
+            self.request(503, try_it, Content_Length="0", Authorization=bearer)
+            self._dial_in_vain(organization)
 
     def _dial_in_vain(self, organization: int) -> None:
         """Request a code, and wait until it is clear that the proxy gives none."""
         reasons = ("proxy_unreachable", "pairing_proxy_failed")
-        self.application.api("POST", organization, "reconnect", token="")
+        self.application.api("POST", organization, "reconnect")
         path = f"organizations/{organization}/whatsapp/status"
         until(lambda: self.api("GET", path)["reason"] in reasons, SECONDS, "the proxy's fault")
 

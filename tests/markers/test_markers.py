@@ -81,6 +81,7 @@ def proxy_settings(simulator: process.Simulator, markers: Markers) -> dict[str, 
         "WEBHOOKS_ALLOW_PRIVATE": "true",
         # So are the proxies of organizations.
         "PROXIES_ALLOW_PRIVATE": "true",
+        "PROXIES_ALLOWED_HOSTS": "127.0.0.1",
         "DATABASE_URL": "",
         "REDIS_URL": "",
     }

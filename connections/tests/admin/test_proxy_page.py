@@ -75,9 +75,5 @@ def test_operator_sees_the_name_and_only_administrators_the_list(
     assert operator.get(everything).status_code == 403
     root = User.objects.create(username="root", is_staff=True, is_superuser=True)
     listed = client_of(root).get(everything).text
-    assert (
-        "proxy.example.com" in listed
-        and "SOCKS5 · 1080" in listed
-        and "br-1" in listed
-        and "padaria" not in listed
-    )
+    assert "proxy.example.com" in listed and "SOCKS5 · 1080" in listed and "br-1" in listed
+    assert "padaria" not in listed
