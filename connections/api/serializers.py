@@ -114,6 +114,7 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "reason": status.reason,
         "sentence": status.reason_text.sentence,
         "nextStep": status.reason_text.next_step,
+        **_phone(status),
         "detail": "" if status.overridden else connection.translated_detail,
         "step": status.reason_text.step,
         "number": connection.number,
@@ -123,7 +124,6 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "since": status.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
         "refusedSince": refused.isoformat() if refused else None,
-        **_phone(status),
         "method": connection.requested_method if status.state in PAIRING else None,
         "mayOperate": may_operate,
         **{name: may_operate and allowed for name, allowed in _allowed(status).items()},
@@ -138,11 +138,16 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
 
 
 def _phone(status: ConnectionStatus) -> dict[str, Any]:
-    """Return when the phone was heard from, and the warning of its silence, "" for none."""
+    """Return when the phone was heard from, and the warning of its silence, "" for none.
+
+    With a warning there is something to do although it is connected.
+    """
     silence = phone_silence(status)
-    warns = silence is not None and silence.warns
-    warning = f"{silence.sentence} {silence.next_step}" if silence and warns else ""
-    return {"phoneText": silence.sentence if silence else "", "phoneWarning": warning}
+    if silence is None:
+        return {"phoneText": "", "phoneWarning": ""}
+    if not silence.warns:
+        return {"phoneText": silence.sentence, "phoneWarning": ""}
+    return {"phoneText": "", "phoneWarning": silence.sentence, "nextStep": silence.next_step}
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -56,7 +56,7 @@ def removed_page(organization: Organization) -> str:
 
 def test_page_says_what_goes_and_asks_for_the_name(root: User, filled: Organization) -> None:
     html = shown(root, page(filled))
-    for text in ("<strong>2</strong> messages", "<strong>1</strong> media files", "21\xa0bytes"):
+    for text in ("Messages: <strong>2</strong>", "Media files: <strong>1</strong>", "21\xa0bytes"):
         assert text in html
     answer = browser(root).post(page(filled), {"name": "acme", "logout": "wait"})
     assert answer.status_code == 400
@@ -115,7 +115,7 @@ def test_unreachable_whatsapp_is_told_and_an_administrator_decides(
         pass
     html = client.get(removed_page(filled)).content.decode()
     assert "Not confirmed: the phone lists the device still" in html
-    assert "<strong>2</strong> messages" in html
+    assert "Messages: <strong>2</strong>" in html
     assert filled.name in shown(root, reverse("removals"))
     answer = client.post(decide, {"logout": "wait"}, follow=True)
     assert "there is nothing to decide any more" in answer.content.decode()
