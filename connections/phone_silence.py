@@ -28,6 +28,9 @@ WARN_DAYS, ACTION_DAYS, UNLINK_DAYS = 10, 12, 14
 
 UNKNOWN = _("The phone itself was not heard from yet.")
 TODAY = _("The phone was last heard from within a day.")
+NOTICE = _(
+    "The phone was not heard from for {days} days, and WhatsApp unlinks devices after {limit} days."
+)
 UNLINKS = _("WhatsApp unlinks devices after {days} days.")
 NEXT_STEP = _(
     "Open WhatsApp on the phone while it is online. If it is on anyway, send a test message: the "

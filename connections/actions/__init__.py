@@ -41,7 +41,6 @@ from connections.actions.owner_links import (
 from connections.actions.phone_signs import STEP as PHONE_SIGN_STEP
 from connections.actions.phone_signs import (
     announce_phone_silences,
-    phone_silent,
     record_phone_sign,
 )
 from connections.actions.proxies import (

@@ -6,21 +6,28 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
-from django.dispatch import Signal
+from django.urls import reverse
 
 from connections import broadcast
 from connections.actions.transitions import Fence
 from connections.lifecycle import State
 from connections.models import Connection, conditions
-from connections.phone_silence import WARN_DAYS, last_heard_before, threshold_of
+from connections.phone_silence import (
+    ACTION_DAYS,
+    NEXT_STEP,
+    NOTICE,
+    UNLINK_DAYS,
+    WARN_DAYS,
+    last_heard_before,
+    threshold_of,
+)
+from events import troubles
+from events.troubles import Trouble
 
 # A sign is written if it is so much newer than the one before.
 STEP = timedelta(hours=1)
 
-phone_silent = Signal()
-"""Sent once in the transaction that records it. Keyword arguments: `organization_id`; `days`, 10
-or 12, or 0 for a phone that was announced and is heard from again; `seen_at`. An exception in a
-receiver rolls it back, and it is sent again."""
+TROUBLE = "phone_silent"
 
 
 def record_phone_sign(fence: Fence, at: datetime) -> None:
@@ -36,7 +43,7 @@ def record_phone_sign(fence: Fence, at: datetime) -> None:
 
 
 def announce_phone_silences() -> None:
-    """Announce the phones that are silent for 10 or 12 days, and those that are back, each once."""
+    """Report the phones that are silent for 10 or 12 days, and those that are back, each once."""
     linked = Connection.objects.filter(conditions.ACTIVE, state=State.CONNECTED)
     silent = linked.filter(last_heard_before(WARN_DAYS))
     back = Connection.objects.exclude(phone_silence_told=0).exclude(last_heard_before(WARN_DAYS))
@@ -52,11 +59,21 @@ def _announce(connection_id: int) -> None:
     connection = Connection.objects.select_for_update().filter(pk=connection_id).first()
     if connection is None:
         return
-    seen_at = connection.phone_seen_at
-    days = threshold_of(seen_at)
+    days = threshold_of(connection.phone_seen_at)
     if days == connection.phone_silence_told:
         return
     connection.phone_silence_told = days
     connection.save(update_fields=["phone_silence_told"])
-    phone_silent.send(sender=Connection, organization_id=connection_id, days=days, seen_at=seen_at)
+    _report(connection_id, days)
     broadcast.notify_changed(connection_id)
+
+
+def _report(connection_id: int, days: int) -> None:
+    if not days:
+        troubles.end(connection_id, TROUBLE, recovered=True)
+        return
+    page = reverse("admin:connections_connection_change", args=[connection_id])
+    values = {"days": str(days), "limit": str(UNLINK_DAYS)}
+    needs_action = days >= ACTION_DAYS
+    trouble = Trouble(connection_id, TROUBLE, NOTICE, NEXT_STEP, page, "", values, needs_action)
+    troubles.begin(trouble)

@@ -15,6 +15,7 @@ from connections import actions
 from connections.actions import Fence
 from connections.models import Connection
 from connections.tests.support.fake_worker import FakeWorker
+from events.troubles import Trouble, trouble_began, trouble_ended
 from organizations.access import Actor
 from organizations.tests.support.adminpages import shown
 from organizations.tests.support.users import api_client
@@ -33,15 +34,21 @@ def linked(connection: Connection, hand: FakeWorker) -> Fence:
 
 @pytest.fixture
 def announced() -> Iterator[list[int]]:
-    """Return the days that are announced."""
+    """Return the days that are reported, 0 for the end."""
     found: list[int] = []
 
-    def note(sender: Any, organization_id: int, days: int, **kwargs: Any) -> None:
-        found.append(days)
+    def begin(sender: Any, trouble: Trouble, **kwargs: Any) -> None:
+        found.append(int(trouble.values["days"]))
+        assert trouble.needs_action == (found[-1] == 12)
 
-    actions.phone_silent.connect(note)
+    def end(sender: Any, **kwargs: Any) -> None:
+        found.append(0)
+
+    trouble_began.connect(begin)
+    trouble_ended.connect(end)
     yield found
-    actions.phone_silent.disconnect(note)
+    trouble_began.disconnect(begin)
+    trouble_ended.disconnect(end)
 
 
 def seen(fence: Fence, days: float | None) -> None:
@@ -88,12 +95,12 @@ def test_announcement_that_fails_is_repeated(linked: Fence, announced: list[int]
         raise RuntimeError
 
     seen(linked, 10.1)
-    actions.phone_silent.connect(fail)
+    trouble_began.connect(fail)
     try:
         with pytest.raises(RuntimeError):
             actions.announce_phone_silences()
     finally:
-        actions.phone_silent.disconnect(fail)
+        trouble_began.disconnect(fail)
     announced.clear()
     actions.announce_phone_silences()
     assert announced == [10]
