@@ -1,6 +1,6 @@
 """`manage.py create_token USERNAME NAME …`: create an API token and print its secret once.
 
-It reads one organization for 90 days, unless options ask for more.
+It reads for 90 days, unless options ask for more: with `--organization` that one alone.
 """
 
 from argparse import ArgumentParser
