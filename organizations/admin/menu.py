@@ -91,8 +91,8 @@ ENTRIES = (
     Entry(
         lazy("Notices"),
         (
-            Page(lazy("Sent notices"), "notices", for_administrators=True),
             Page(lazy("My notices"), "my_notices"),
+            Page(lazy("Sent notices"), "notices", for_administrators=True),
         ),
     ),
     Entry(

@@ -1,10 +1,10 @@
-// The page that shows a new token: copies it, and prevents a second submission by a reload.
+// The page that shows a secret once: copies it, and prevents a second submission by a reload.
 
 import { offerCopies } from "../connections/shared/copy.js";
 
 const page = document.querySelector("[data-list]");
 
-// Reloading would submit the form again and create a second token; it opens the list instead.
+// Reloading would submit the form again and make a second one; it opens the list instead.
 history.replaceState(null, "", page.dataset.list);
 
 offerCopies(page);

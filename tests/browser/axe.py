@@ -49,7 +49,8 @@ def in_both_themes(page: Page) -> list[str]:
 def assert_accessible(page: Page) -> None:
     """Check for serious or critical violations, and for horizontal scrolling at 320 px."""
     told = in_both_themes(page)
-    assert not [line for line in told if " serious " in line or " critical " in line]
+    found = [line for line in told if " serious " in line or " critical " in line]
+    assert not found, "\n".join(found)
     page.set_viewport_size({"width": NARROW, "height": 800})
     width = page.evaluate("document.documentElement.scrollWidth")
     page.set_viewport_size({"width": 1280, "height": 800})

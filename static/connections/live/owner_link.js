@@ -68,6 +68,8 @@ function isOlder(link) {
 }
 
 function show(link) {
+  // What was said is about a link that nobody has opened.
+  if (shown && link?.state !== shown.state) say("");
   shown = link;
   const focused = document.activeElement;
   part.querySelector("[data-link-state]").hidden = !link;
