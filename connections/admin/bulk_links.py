@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
+from django.utils.formats import get_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -54,9 +55,13 @@ def links_view(request: HttpRequest) -> HttpResponse:
 
 
 def to_csv(made: list[dict[str, str]]) -> str:
-    """Return the rows as the text of a CSV file, which no spreadsheet takes for formulas."""
+    """Return the rows as the text of a CSV file, which no spreadsheet takes for formulas.
+
+    Where numbers have a decimal comma, spreadsheets expect semicolons.
+    """
     file = StringIO()
-    writer = csv.writer(file)
+    comma = get_format("DECIMAL_SEPARATOR") == ","
+    writer = csv.writer(file, delimiter=";" if comma else ",")
     writer.writerow([_("Organization"), _("Number"), _("Link"), _("Expires")])
     for row in made:
         # Without its +, which begins a formula; with its spaces, so that it stays a text.

@@ -13,8 +13,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
+from connections.admin.bulk_links import to_csv
 from connections.id_sets import format_ids
 from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkRun, Connection, OwnerLink
@@ -119,6 +120,14 @@ def test_links_are_shown_once_with_a_csv_file(
     made = AuditEntry.objects.filter(action="owner_link_made")
     assert made.count() == 2 and not SECRET.search(str(made.values_list("detail", flat=True)))
     assert not SECRET.search(text(client.get(LIST)))
+
+
+def test_csv_has_semicolons_where_numbers_have_a_decimal_comma() -> None:
+    row = {"name": "Botica", "number": "+55 11 98765-4321", "url": "https://x/#a", "expires": "?"}
+    for language, separator in (("en", ","), ("pt-br", ";"), ("es", ";")):
+        with translation.override(language):
+            line = to_csv([row]).splitlines()[1]
+        assert line.split(separator) == ["Botica", "55 11 98765-4321", "https://x/#a", "?"]
 
 
 def test_links_are_refused_one_by_one(client: Client, alice: User, hand: FakeWorker) -> None:
