@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
-from messaging import media_files
 from organizations.models import Organization
 from organizations.tests.support.users import (
     alice,
@@ -16,17 +16,17 @@ from organizations.tests.support.users import (
     organization,
     other_organization,
 )
-from removal.tests.support import fill, stored_files
+from removal.tests.support import fill
 
 __all__ = ["alice", "bob", "charlie", "clear_cache", "organization", "other_organization"]
 
 
 @pytest.fixture(autouse=True)
-def no_files() -> Iterator[None]:
-    """Leave no stored file behind."""
-    yield
-    for name in stored_files():
-        media_files.delete(name)
+def media_dir(tmp_path: Path, settings: Settings) -> None:
+    """Store files in a folder of the test, which has no others."""
+    options = settings.STORAGES["media"]["OPTIONS"] | {"location": tmp_path / "media"}
+    media = settings.STORAGES["media"] | {"OPTIONS": options}
+    settings.STORAGES = settings.STORAGES | {"media": media}
 
 
 @pytest.fixture
