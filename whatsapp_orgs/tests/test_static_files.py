@@ -58,6 +58,7 @@ def test_page_is_compressed_but_neither_software_nor_new_secrets(
             "name": "made",
             "kind": "rest",
             "scope": "read",
+            "reach": "organization",
             "organization": organization.pk,
             "expires_in_days": "90",
         },
