@@ -45,7 +45,8 @@ PAGES = [
     *("admin/organizations/apitoken/", "admin/organizations/apitoken/add/"),
     *("admin/organizations/auditentry/", "admin/connections/worker/", "admin/colleagues/"),
     "admin/password_change/",
-    f"{ORGANIZATION}{{connected}}/security/",
+    *(f"{ORGANIZATION}{{connected}}/{page}/" for page in ("security", "proxy")),
+    *("admin/connections/organizationproxy/", "admin/removals/"),
 ]
 LONG_NAME = "Associação dos Moradores do Jardim Corações Unidos do Paraná"
 
