@@ -31,6 +31,13 @@ export class Refresher {
     else this.timer ??= setTimeout(() => this.refresh(), Math.max(GATHER, this.last + PAUSE - Date.now()));
   }
 
+  // Forgets a reading that has not begun.
+  cancel() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.again = false;
+  }
+
   async refresh() {
     this.timer = null;
     if (this.over) return;

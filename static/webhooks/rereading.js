@@ -31,6 +31,7 @@ export class Rereading {
 
   stop() {
     clearTimeout(this.timer);
+    this.refresher.cancel();
   }
 
   // Something has changed: reads again at once, unless that was done just now.
