@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from django.utils import timezone
@@ -10,6 +11,7 @@ from connections import actions
 from connections.actions import Superseded
 from connections.models import SelfTest
 from connections.worker.hosts.client import ClientHandle
+from connections.worker.tasks.context import loop_time
 from connections.worker.tasks.owned_connection import OwnedConnection
 
 logger = logging.getLogger(__name__)
@@ -18,6 +20,8 @@ Failure = SelfTest.Failure
 
 # Time to record the outcome before the test expires.
 RECORD_SECONDS = 1.5
+# A new link moves from the process that paired it to one that keeps it: nothing is connected then.
+MOVE_SECONDS, LOOK_SECONDS = 3.0, 0.1
 FAILURES = {"timed out": Failure.NO_ANSWER, "lost": Failure.LINK_LOST}
 
 
@@ -27,7 +31,7 @@ async def send_pending_test(owned: OwnedConnection) -> None:
         test = await owned.db(actions.take_self_test, owned.fence)
         if test is None:
             return
-        message_id, error = await _send(owned.client, test)
+        message_id, error = await _send(await _connected_client(owned), test)
         failure = FAILURES.get(error, Failure.REFUSED) if error else None
         if failure is not None:
             logger.warning(
@@ -38,8 +42,20 @@ async def send_pending_test(owned: OwnedConnection) -> None:
         logger.info("a newer request superseded this one", extra={"organization": owned.id})
 
 
+async def _connected_client(owned: OwnedConnection) -> ClientHandle | None:
+    """Return the client once it is connected, None if it is not after a moment."""
+    end = loop_time() + MOVE_SECONDS
+    while True:
+        client = owned.client
+        if client is not None and client.connected:
+            return client
+        if loop_time() >= end:
+            return None
+        await asyncio.sleep(LOOK_SECONDS)
+
+
 async def _send(client: ClientHandle | None, test: SelfTest) -> tuple[str, str]:
-    if client is None or not client.connected:
+    if client is None:
         return "", "lost"
     seconds = (test.expires_at - timezone.now()).total_seconds() - RECORD_SECONDS
     return await client.send_test(test.text, max(0.0, seconds))
