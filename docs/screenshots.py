@@ -85,11 +85,6 @@ def fleet(camera: Camera) -> None:
     camera.take("fleet", most=1800)
 
 
-def index(camera: Camera) -> None:
-    camera.open("admin/")
-    camera.take("index", "light")
-
-
 def listed(camera: Camera) -> None:
     page = camera.open(LIST)
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
@@ -225,7 +220,7 @@ def terminal(camera: Camera, browser: Browser) -> None:
 
 SCENES: dict[str, Callable[[Camera], None]] = {
     each.__name__: each
-    for each in (messages, webhooks, fleet, index, listed, bulk, connected, waiting, code)
+    for each in (messages, webhooks, fleet, listed, bulk, connected, waiting, code)
 }
 
 
