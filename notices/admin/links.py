@@ -12,9 +12,9 @@ from django.views.decorators.csrf import csrf_exempt
 
 from notices import links
 from notices.actions import addresses
-from notices.admin.page import READ, page_view
 from notices.models import Address
 from organizations.access import Actor
+from organizations.admin.pages import READ, page_view
 from organizations.secret_links import keep_private
 
 BY_LINK = Actor("link in a notice")

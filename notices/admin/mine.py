@@ -15,12 +15,13 @@ from django.utils.translation import gettext as _
 
 from notices.actions import addresses
 from notices.admin.forms import AddressForm, PreferencesForm, time_zones
-from notices.admin.page import READ, page_view, render
+from notices.admin.page import render
 from notices.links import is_configured
 from notices.models import Address, Preferences
 from notices.refusals import NoticeRefused
 from organizations.access import Actor
 from organizations.admin.base import caller_of
+from organizations.admin.pages import READ, page_view
 from organizations.models import Organization
 
 

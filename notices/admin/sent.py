@@ -15,13 +15,14 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from notices.actions import sending
-from notices.admin.page import READ, page_view, render
+from notices.admin.page import render
 from notices.failures import Failure
 from notices.links import is_configured
 from notices.models import Address, Notice, Trouble
 from notices.names import clean
 from notices.texts import text_of
 from organizations.admin.base import caller_of
+from organizations.admin.pages import READ, page_view
 from organizations.models import Organization
 
 State = Notice.State

@@ -13,13 +13,13 @@ from messaging.admin.page import render_tab
 from messaging.admin.rights import find_organization, rights_of
 from notices.actions import addresses
 from notices.admin.mine import own_preferences, person
-from notices.admin.page import READ, page_view
 from notices.admin.sent import NoticeRow, rows_of
 from notices.links import is_configured
 from notices.models import Address, Notice
 from notices.readers import is_told, preferences_of
 from organizations.access import Permission, for_user
 from organizations.admin.base import caller_of
+from organizations.admin.pages import READ, page_view
 from organizations.models import Organization
 
 SHOWN = 10

@@ -22,10 +22,10 @@ from connections.simulator_bridge import Caught, ReceiverFailed
 from messaging.refusals import MessageRefused
 from organizations.access import Caller
 from organizations.admin.base import caller_of
+from organizations.admin.pages import page_view
 from organizations.models import Organization
 from webhooks.actions import endpoints
 from webhooks.actions.endpoints import Created, NewEndpoint
-from webhooks.admin.page import page_view
 from webhooks.admin.place import Place, find_place
 from webhooks.models import Endpoint
 from webhooks.rights import Right

@@ -16,10 +16,11 @@ from events.models import Event
 from messaging.admin.rights import rights_of
 from messaging.refusals import MessageRefused
 from organizations.admin.base import caller_of
+from organizations.admin.pages import READ, page_view
 from webhooks.actions import repeats
 from webhooks.actions.loading import test_event
 from webhooks.admin.message_events import message_url
-from webhooks.admin.page import READ, page_view, render
+from webhooks.admin.page import render
 from webhooks.admin.place import Place, find_endpoint
 from webhooks.admin.rows import DeliveryRow
 from webhooks.formats import FORMATS, OutgoingRequest

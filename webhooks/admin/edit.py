@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 
 from messaging.refusals import MessageRefused
 from organizations.admin.base import caller_of
+from organizations.admin.pages import READ, page_view
 from outbound.errors import AddressRefused
 from webhooks import refusals
 from webhooks.actions import endpoints
 from webhooks.actions.endpoints import Created, NewEndpoint
 from webhooks.admin import catcher
 from webhooks.admin.forms import EndpointForm
-from webhooks.admin.page import READ, ask, page_view, render
+from webhooks.admin.page import ask, render
 from webhooks.admin.place import Place, find_endpoint, find_place
 from webhooks.formats import FORMATS
 from webhooks.models import Endpoint

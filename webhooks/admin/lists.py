@@ -8,9 +8,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from organizations.admin.base import caller_of
+from organizations.admin.pages import READ, page_view
 from webhooks.admin import catcher
 from webhooks.admin.fleet import troubles_of
-from webhooks.admin.page import READ, page_view, render
+from webhooks.admin.page import render
 from webhooks.admin.place import Place, find_place
 from webhooks.admin.rows import endpoint_rows
 from webhooks.models import Endpoint

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 
 from connections import simulator_bridge
 from messaging.admin.page import render_tab
 from messaging.admin.rights import rights_of
 from webhooks.admin.place import Place
-
-View = Callable[..., HttpResponse]
-
-READ = ("GET", "HEAD")
-
-
-def page_view(*methods: str) -> Callable[[View], View]:
-    """Return a decorator for a page that answers these methods only, and is never cached."""
-
-    def decorate(view: View) -> View:
-        @never_cache
-        @wraps(view)
-        def checked(request: HttpRequest, **ids: Any) -> HttpResponse:
-            if request.method not in methods:
-                return HttpResponseNotAllowed(methods)
-            return view(request, **ids)
-
-        return checked
-
-    return decorate
 
 
 def render(

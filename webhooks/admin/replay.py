@@ -12,10 +12,11 @@ from django.utils.translation import ngettext
 
 from messaging.refusals import MessageRefused
 from organizations.admin.base import caller_of
+from organizations.admin.pages import READ, page_view
 from webhooks.actions import repeats
 from webhooks.actions.repeats import Replay
 from webhooks.admin.forms import ReplayForm
-from webhooks.admin.page import READ, ask, page_view, render
+from webhooks.admin.page import ask, render
 from webhooks.admin.place import Place, find_endpoint
 from webhooks.models import Endpoint
 from webhooks.rights import Right
