@@ -1,19 +1,21 @@
-"""Lets the threads of a process write one after the other: who waits is woken, and does not poll.
+"""Lets threads write one after the other: who waits is woken, and does not poll.
 
 SQLite has one writer, and who waits for it sleeps for up to a tenth of a second before it looks
-again, while others come first (docs/performance.md). Other processes still wait in that way.
+again, while others come first (docs/performance.md). The web server shares the turns with the
+worker that it forks. Other processes still wait in that way.
 """
 
 from __future__ import annotations
 
-import threading
+import multiprocessing
 
 from django.db.backends.sqlite3 import base
 
 # As long as SQLite itself would wait (backends.py). Afterwards its own lock decides.
 TURN_SECONDS = 20.0
 
-_turn = threading.Lock()
+# In memory that a fork shares.
+_turn = multiprocessing.get_context("fork").Lock()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

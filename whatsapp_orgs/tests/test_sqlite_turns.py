@@ -1,7 +1,8 @@
-"""Threads of one process write to SQLite in turns, without waiting for SQLite's own lock."""
+"""Threads of related processes write to SQLite in turns, without waiting for SQLite's own lock."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, transaction
+
+from whatsapp_orgs.sqlite import base
 
 pytestmark = [pytest.mark.sqlite_only, pytest.mark.django_db(transaction=True)]
 
@@ -78,3 +81,19 @@ def test_failed_begin_ends_the_turn(thread: ThreadPoolExecutor) -> None:
         connection._start_transaction_under_autocommit()  # type: ignore[attr-defined]
     connection.rollback()
     thread.submit(_write, "second").result(SECONDS)
+
+
+def test_forked_process_waits_for_its_turn() -> None:
+    """As the worker and the web server do."""
+    with transaction.atomic():
+        Group.objects.create(name="first")
+        assert not _gets_turn_in_fork()
+    assert _gets_turn_in_fork()
+
+
+def _gets_turn_in_fork() -> bool:
+    if pid := os.fork():
+        return os.waitpid(pid, 0)[1] == 0
+    if got_turn := base._turn.acquire(timeout=0.1):
+        base._turn.release()
+    os._exit(0 if got_turn else 1)
