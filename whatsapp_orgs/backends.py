@@ -97,7 +97,7 @@ def _sqlite(folder: Path) -> dict[str, Any]:
 def channel_layer(url: str, prefix: str) -> dict[str, Any]:
     """Return the channel layer settings. Raises ImproperlyConfigured."""
     if not url:
-        return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+        return {"BACKEND": "whatsapp_orgs.server.relay.RelayedLayer", "CONFIG": {"capacity": 1000}}
     _check_redis_url(url)
     return {
         "BACKEND": "whatsapp_orgs.server.redis_layer.ReconnectingRedisLayer",

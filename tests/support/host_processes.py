@@ -14,11 +14,10 @@ FIND_SECONDS = 10.0
 
 def fork_server(application: Application) -> int:
     """Return the pid of the fork server."""
-    assert application.process is not None
-    parent = application.process.pid
 
     def look() -> list[int]:
-        return [pid for pid in _forking_and_forked(application) if _parent(pid) == parent]
+        workers = application.processes() - (forked := _forking_and_forked(application))
+        return [pid for pid in forked if _parent(pid) in workers]
 
     found: list[int] = until(look, FIND_SECONDS, "a process that forks hosts")
     return found[0]
@@ -26,9 +25,9 @@ def fork_server(application: Application) -> int:
 
 def host_processes(application: Application) -> set[int]:
     """Return the pids of all host processes: sessions, pairings and idle ones."""
-    assert application.process is not None
-    parent = application.process.pid
-    return {pid for pid in _forking_and_forked(application) if _parent(pid) not in (parent, None)}
+    forked = _forking_and_forked(application)
+    not_hosts = application.processes() - forked | {None}
+    return {pid for pid in forked if _parent(pid) not in not_hosts}
 
 
 def hosts_with_credentials(application: Application, organization: int) -> set[int]:

@@ -19,6 +19,7 @@ from organizations.models import ApiToken, Organization
 from organizations.tokens import find_token
 from whatsapp_orgs import private_files
 from whatsapp_orgs.management.commands.serve import exit_process, serve
+from whatsapp_orgs.server import fork
 
 DEMO_ORGANIZATIONS = ("Padaria Estrela", "Clínica Horizonte", "Oficina do Bairro")
 TOKEN_NAME = "make run"
@@ -49,7 +50,7 @@ class Command(BaseCommand):
             ) from error
 
     def _run(self, port: int) -> None:
-        call_command("migrate", verbosity=0)
+        _migrate()
         run_info = self._run_info(port)
         simulator = self._start_simulator() if settings.WHATSAPP_SERVER == "simulator" else None
         try:
@@ -106,6 +107,13 @@ class Command(BaseCommand):
             "  Stop with Ctrl-C.\n"
         )
         self.stdout.flush()
+
+
+def _migrate() -> None:
+    """Migrate in a process of its own: what it loads would stay in memory. Raises CommandError."""
+    child = fork.start(partial(call_command, "migrate", verbosity=0))
+    if (code := fork.wait(child)) != 0:
+        raise CommandError(f"the migration ended with code {code}: see its error above")
 
 
 def _has_every_scope(text: str) -> bool:

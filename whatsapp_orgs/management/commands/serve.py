@@ -1,14 +1,18 @@
-"""`manage.py serve`: run the web server and, with EMBEDDED_WORKER, the supervisor."""
+"""`manage.py serve`: run the web server and, with EMBEDDED_WORKER, start the worker beside it."""
+
+from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from argparse import ArgumentParser
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -21,7 +25,8 @@ from twisted.internet import reactor as installed_reactor
 
 from connections import long_poll
 from whatsapp_orgs import garbage_collection
-from whatsapp_orgs.server.serving import BoundedServer
+from whatsapp_orgs.checks import refuse_bad_start
+from whatsapp_orgs.server.embedded_worker import EmbeddedWorker
 
 logger = logging.getLogger(__name__)
 reactor: Any = installed_reactor
@@ -32,7 +37,7 @@ BACKLOG = 1024
 
 
 class Command(BaseCommand):
-    help = "Serve HTTP and WebSockets, and hold the WhatsApp connections in the same process."
+    help = "Serve HTTP and WebSockets, and start the worker that holds the WhatsApp connections."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
@@ -50,13 +55,30 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
             "This server speaks plain HTTP, and would send everyone to https:// for ever. "
             "Put a proxy that ends TLS in front of it, and set TRUST_PROXY=true."
         )
-    # The import refuses an unsafe start.
-    from whatsapp_orgs.asgi import application
+    refuse_bad_start()
+    _check_port(host, port)
+    worker = _start_worker() if settings.EMBEDDED_WORKER else None
+    try:
+        _serve(host, port, _ServerProcess(on_listening, worker))
+    finally:
+        if worker is not None:
+            worker.kill()
 
-    if settings.EMBEDDED_WORKER:
-        _mark_dead_workers()
+
+def _start_worker() -> EmbeddedWorker:
+    # Loaded before the fork, so that both share its memory.
+    from whatsapp_orgs.management.worker import run_supervisor
+
+    _mark_dead_workers()
+    return EmbeddedWorker(partial(run_supervisor, drain_seconds=0.0))
+
+
+def _serve(host: str, port: int, process: _ServerProcess) -> None:
+    # While the worker starts on another core.
+    from whatsapp_orgs.asgi import application
+    from whatsapp_orgs.server.serving import BoundedServer
+
     _stop_on_signals()
-    process = _ServerProcess(on_listening)
     server = BoundedServer(
         application=application,
         endpoints=[
@@ -73,46 +95,57 @@ def serve(host: str, port: int, on_listening: Callable[[], None] = lambda: None)
     garbage_collection.resume()
     server.run()
     if not process.is_listening:
-        raise CommandError(f"cannot listen on {host}:{port}; is another program using that port?")
-    if process.error is not None:
-        raise CommandError(f"the supervisor ended: {process.error}") from process.error
+        raise CommandError(_port_in_use(host, port))
+    if process.error:
+        raise CommandError(process.error)
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raise CommandError if the port is in use, before a worker opens any link."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise CommandError(_port_in_use(host, port)) from error
+
+
+def _port_in_use(host: str, port: int) -> str:
+    return f"cannot listen on {host}:{port}; is another program using that port?"
 
 
 class _ServerProcess:
-    """Starts the embedded supervisor with the server, and stops it before the server ends."""
+    """Watches the embedded worker while the server runs, and stops it before the server ends."""
 
-    def __init__(self, on_listening: Callable[[], None]) -> None:
+    def __init__(self, on_listening: Callable[[], None], worker: EmbeddedWorker | None) -> None:
         self._on_listening = on_listening
-        self._stop = asyncio.Event()
-        self._supervisor: asyncio.Task[None] | None = None
+        self._worker = worker
+        self._watching: asyncio.Task[None] | None = None
+        self._is_stopping = False
         self.is_listening = False
-        self.error: BaseException | None = None
+        self.error = ""
 
     def on_ready(self) -> None:
         self.is_listening = True
         self._on_listening()
-        if settings.EMBEDDED_WORKER:
-            from connections.worker.supervisor import Supervisor
-            from messaging.port import Messages
-            from whatsapp_orgs.management.duties import duties
-
-            running = Supervisor(Messages(), duties=duties()).run(self._stop)
-            self._supervisor = asyncio.get_event_loop().create_task(running)
-            self._supervisor.add_done_callback(self._on_supervisor_end)
+        if self._worker is not None:
+            self._watching = asyncio.get_event_loop().create_task(self._watch(self._worker))
 
     def on_shutdown(self) -> Any:
-        """Return a Deferred for the supervisor's end, or None if it does not run."""
-        _exit_after_timeout()
+        """Return a Deferred for the worker's end, or None if there is none."""
+        self._is_stopping = True
+        _exit_after_timeout(self._worker)
         long_poll.stopping.set()
-        self._stop.set()
-        if self._supervisor is None or self._supervisor.done():
+        if self._worker is None or self._watching is None or self._watching.done():
             return None
-        # `wait` ignores the outcome: on_supervisor_end handles it.
-        return defer.Deferred.fromFuture(asyncio.ensure_future(asyncio.wait([self._supervisor])))
+        self._worker.stop()
+        # `wait` ignores the outcome: `_watch` handles it.
+        return defer.Deferred.fromFuture(asyncio.ensure_future(asyncio.wait([self._watching])))
 
-    def _on_supervisor_end(self, task: "asyncio.Task[None]") -> None:
-        if not task.cancelled() and (error := task.exception()):
-            self.error = error
+    async def _watch(self, worker: EmbeddedWorker) -> None:
+        """Stop the server when the worker has ended by itself."""
+        code = await worker.wait()
+        if not self._is_stopping:
+            self.error = f"the worker ended with code {code}: see its error above"
             reactor.callFromThread(reactor.stop)
 
 
@@ -149,11 +182,13 @@ def exit_process() -> NoReturn:
     os._exit(0)
 
 
-def _exit_after_timeout() -> None:
+def _exit_after_timeout(worker: EmbeddedWorker | None) -> None:
     """End the process STOP_SECONDS later, even if something hangs, a query for instance."""
 
     def exit_now() -> None:
         logger.error("the stop timed out; the process ends now")
+        if worker is not None:
+            worker.kill()
         logging.shutdown()
         os._exit(1)
 

@@ -1,0 +1,45 @@
+"""The web server and the worker that it starts end together, whichever is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from tests.support import host_processes
+from tests.support.application import Application, until
+
+
+def worker_of(product: Application) -> int:
+    """Return the pid of the worker: the parent of the fork server."""
+    stat = Path(f"/proc/{host_processes.fork_server(product)}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def test_both_end_with_the_other(tmp_path: Path) -> None:
+    with Application(tmp_path / "data") as product:
+        assert product.process is not None
+        product.api("POST", product.organization(), "reconnect")
+        worker = worker_of(product)
+        assert worker != product.process.pid
+        os.kill(worker, signal.SIGKILL)
+        assert product.process.wait(Application.stop_seconds) == 1
+        assert "the worker ended with code -9" in product.log_text()
+        until(lambda: not product.processes(), Application.stop_seconds, "the end of its processes")
+
+        product.start()  # Nothing is left that would keep it from starting.
+        assert product.api("POST", product.organization(), "reconnect").status == 200
+        product.process.kill()
+        until(lambda: not product.processes(), Application.stop_seconds, "the end of its processes")
+
+
+def test_port_in_use_opens_no_link(tmp_path: Path) -> None:
+    with Application(tmp_path / "first") as first:
+        second = Application(tmp_path / "second", PORT=first.environment["PORT"])
+        try:
+            second.start()
+        except AssertionError as error:
+            assert "is another program using that port?" in str(error)
+        else:
+            raise AssertionError("it started on the other's port")
+        assert not (tmp_path / "second" / "worker.alive").exists()
