@@ -29,6 +29,7 @@ from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.lease import Lease, Report
 from connections.worker.listening import listen
 from connections.worker.message_port import MessagePort
+from connections.worker.reconciling import Reconciling
 from connections.worker.tasks.context import TaskContext
 from connections.worker.tasks.self_test import send_pending_test
 from connections.worker.tasks.task_runner import Capacity, TaskRunner
@@ -98,7 +99,7 @@ class Supervisor:
                 stores=self._stores,
             )
         )
-        self._woken: asyncio.Queue[int] = asyncio.Queue()
+        self._reconciling = Reconciling(self._reconcile_and_test)
         self.balancer = Balancer(self.context, self.task_runner)
         self._lock_file: IO[str] | None = None
 
@@ -128,7 +129,7 @@ class Supervisor:
 
     def wake(self, connection_id: int) -> None:
         """Reconcile a connection soon."""
-        self._woken.put_nowait(connection_id)
+        self._reconciling.request(connection_id)
 
     def _report(self) -> Report:
         return Report(
@@ -191,7 +192,7 @@ class Supervisor:
             asyncio.create_task(self._run_forever(name, function), name=name)
             for name, function in functions.items()
         ]
-        return [*tasks, asyncio.create_task(self._reconcile_woken(), name="reconcile")]
+        return [*tasks, asyncio.create_task(self._reconciling.run(), name="reconcile")]
 
     async def _replace_lost_lease(self) -> None:
         """Wait until the lease is lost; then close all sockets and register as a new worker."""
@@ -287,15 +288,8 @@ class Supervisor:
     async def _poll(self) -> None:
         if self.shared:
             await self.balancer.refresh()
-        for connection_id in await self.task_runner.find_work():
-            self.wake(connection_id)
+        self._reconciling.find(await self.task_runner.find_work())
         await asyncio.sleep(self._poll_seconds)
-
-    async def _reconcile_woken(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                connection_id = await self._woken.get()
-                tasks.create_task(self._reconcile_and_test(connection_id))
 
     async def _reconcile_and_test(self, connection_id: int) -> None:
         try:

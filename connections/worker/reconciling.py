@@ -1,0 +1,56 @@
+"""Calls a function for connections that were requested or found, each soon.
+
+What was requested goes at once. What a poll has found, hundreds after a restart, goes a few at a
+time, so that the first ones are connected while others wait to be claimed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+FOUND_AT_ONCE = 4
+# One that waits longer, for the end of a logout for instance, holds up no other.
+TURN_SECONDS = 1.0
+
+
+class Reconciling:
+    """The connections that wait to be reconciled."""
+
+    def __init__(self, reconcile: Callable[[int], Awaitable[None]]) -> None:
+        """`reconcile`: called with a connection's id, and raises nothing."""
+        self._reconcile = reconcile
+        self._requested: asyncio.Queue[int] = asyncio.Queue()
+        self._found: asyncio.Queue[int] = asyncio.Queue()
+        self._waiting: set[int] = set()
+
+    def request(self, connection_id: int) -> None:
+        """Reconcile a connection at once."""
+        self._requested.put_nowait(connection_id)
+
+    def find(self, connection_ids: Iterable[int]) -> None:
+        """Reconcile connections when it is their turn, those that wait already only once."""
+        for connection_id in connection_ids:
+            if connection_id not in self._waiting:
+                self._waiting.add(connection_id)
+                self._found.put_nowait(connection_id)
+
+    async def run(self) -> None:
+        """Reconcile until it is cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._run_requested(tasks))
+            for _ in range(FOUND_AT_ONCE):
+                tasks.create_task(self._run_found(tasks))
+
+    async def _run_requested(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            tasks.create_task(self._call(await self._requested.get()))
+
+    async def _run_found(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            connection_id = await self._found.get()
+            self._waiting.discard(connection_id)
+            await asyncio.wait([tasks.create_task(self._call(connection_id))], timeout=TURN_SECONDS)
+
+    async def _call(self, connection_id: int) -> None:
+        await self._reconcile(connection_id)
