@@ -63,12 +63,13 @@ class MessageTraffic:
         }
 
     async def _clean(self) -> None:
+        # First, as a start has more urgent work for the database.
+        await asyncio.sleep(CLEAN_SECONDS)
         context = self._context
         if context.lease_held():
             await context.db(context.port.forget)
             for organization_id in await context.db(context.port.organizations_to_clean):
                 await context.db(context.port.clean, organization_id)
-        await asyncio.sleep(CLEAN_SECONDS)
 
     async def _maintain(self) -> None:
         await asyncio.sleep(MAINTAIN_SECONDS)
