@@ -53,6 +53,11 @@ def notify_typing(connection_id: int, contact_id: int, typing: bool) -> None:
     async_to_sync(_send_to_group)(OUTBOXES, message)
 
 
+def reaches_others() -> bool:
+    """Return whether messages reach other processes now, as far as the running loop knows."""
+    return bool(getattr(get_channel_layer(), "is_available", True))
+
+
 async def leave_group(layer: Any, group: str, channel: str) -> None:
     """Remove a channel from its group and from the layer; the one in memory needs no `forget`."""
     await layer.group_discard(group, channel)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db.models import Count
 
-from connections import actions
+from connections import actions, broadcast
 from connections.models import Connection, Worker
 from connections.worker import process_liveness
 from connections.worker.tasks.context import TaskContext
@@ -78,7 +78,9 @@ class Balancer:
     async def run_once(self) -> None:
         """Refresh the loads, hand over excess connections, and sleep for BALANCE_SECONDS."""
         await self.refresh()
-        await self.hand_over_excess()
+        # Without signals the next owner would notice a link only at its next poll.
+        if broadcast.reaches_others():
+            await self.hand_over_excess()
         await asyncio.sleep(BALANCE_SECONDS)
 
     async def refresh(self) -> None:

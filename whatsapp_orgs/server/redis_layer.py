@@ -75,6 +75,11 @@ class ReconnectingShard(RedisSingleShardConnection):  # type: ignore[misc]
         self._retry_at = 0.0
         self._outage = OutageLog(logger, "Redis is unavailable", "Redis is available again")
 
+    @property
+    def is_available(self) -> bool:
+        """Return whether the last call succeeded."""
+        return not self._outage.ongoing
+
     async def publish(self, channel: str, message: bytes) -> None:
         """Publish a message; drop it if Redis is unavailable."""
         if self._now() < self._retry_at:
@@ -202,6 +207,11 @@ class ReconnectingRedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
             **keepalive(url),
         }
         super().__init__(hosts=[host], prefix=prefix)
+
+    @property
+    def is_available(self) -> bool:
+        """Return whether Redis takes messages at the moment, as far as the running loop knows."""
+        return all(shard.is_available for shard in self._get_layer()._shards)
 
     def _get_layer(self) -> ReconnectingLoopLayer:
         loop = asyncio.get_running_loop()

@@ -13,12 +13,13 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from pytest_django import Settings
 
-from connections import actions
+from connections import actions, broadcast
 from connections.lifecycle import Desired, State
 from connections.models import Connection, Worker
 from connections.stores import store_backend
 from connections.tests.support.fake_worker import nobody
 from connections.tests.support.waiting import async_until
+from connections.worker import balancing
 from connections.worker.database import Database
 from connections.worker.supervisor import Supervisor
 from connections.worker.tasks.connection_task import ConnectionTask
@@ -227,3 +228,23 @@ async def test_lost_lease_starts_no_waiting_task(monkeypatch: pytest.MonkeyPatch
         async with asyncio.timeout(SECONDS):
             await waiting
         assert tasks_of(connection_id) == [] and supervisor.task_runner.load == 0
+
+
+async def test_no_link_moves_while_signals_do_not_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(balancing, "BALANCE_SECONDS", 0.0)
+    worker = await sync_to_async(actions.start_worker)("w", 3, False)
+    async with supervisor_of(worker) as supervisor:
+        moves: list[bool] = []
+
+        async def hand_over_excess() -> None:
+            moves.append(True)
+
+        monkeypatch.setattr(supervisor.balancer, "hand_over_excess", hand_over_excess)
+        monkeypatch.setattr(broadcast, "reaches_others", lambda: False)
+        await supervisor.balancer.run_once()
+        assert moves == []
+        monkeypatch.setattr(broadcast, "reaches_others", lambda: True)
+        await supervisor.balancer.run_once()
+        assert moves == [True]

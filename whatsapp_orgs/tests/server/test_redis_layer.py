@@ -112,6 +112,18 @@ async def test_other_prefix_gets_no_message(layer: ReconnectingRedisLayer, redis
     await stranger.flush()
 
 
+async def test_outage_is_known_without_a_message(
+    layer: ReconnectingRedisLayer, redis: Redis
+) -> None:
+    """Workers move no links meanwhile."""
+    await assert_receives(layer, await member(layer), layer)
+    assert layer.is_available
+    redis.end()
+    await until(lambda: not layer.is_available)
+    redis.start()
+    await until(lambda: layer.is_available)
+
+
 @pytest.mark.parametrize("command", ["publish", "subscribe", "unsubscribe"])
 async def test_task_cancelled_at_any_step_ends(layer: ReconnectingRedisLayer, command: str) -> None:
     await assert_receives(layer, await member(layer), layer)
