@@ -181,6 +181,37 @@ def test_number_of_queries_does_not_depend_on_the_organizations(
         assert consumer.messages(for_user(alice), False, set(), False) == []
 
 
+async def test_change_is_sent_without_looking_at_all_others(
+    connection: Connection,
+    other_organization: Organization,
+    alice: User,
+    bob: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In an outage hundreds change, again and again."""
+    monkeypatch.setattr(live_consumer, "ACCESS_CHECK_SECONDS", 60.0)
+    async with (
+        open_and_watch(ALL, await do(log_in, alice)) as socket,
+        open_and_watch(ALL, await do(log_in, bob)) as no_more,
+    ):
+        await first(socket)
+        await first(no_more)
+        other = await do(Connection.objects.of, other_organization)
+        await do(Membership.objects.filter(user=bob).delete)
+        await do(Membership.objects.create, user=alice, organization=other_organization)
+        await do(actions.request_reconnect, connection.pk, ALICE)
+        told = await socket.receive_json_from()
+        assert told["connection"]["organization"] == connection.pk
+        assert await no_more.receive_json_from() == {
+            "type": "removed",
+            "organization": connection.pk,
+        }
+        assert await socket.receive_nothing(timeout=0.3)  # It has not looked at the other one.
+        await do(actions.request_reconnect, other.pk, ALICE)
+        told = await socket.receive_json_from()
+        assert told["connection"]["organization"] == other_organization.pk
+
+
 class SlowReader:
     """A client that takes one message and then no other until it is let."""
 
