@@ -10,17 +10,11 @@ from tests.support import host_processes
 from tests.support.application import Application, until
 
 
-def worker_of(product: Application) -> int:
-    """Return the pid of the worker: the parent of the fork server."""
-    stat = Path(f"/proc/{host_processes.fork_server(product)}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[1])
-
-
 def test_both_end_with_the_other(tmp_path: Path) -> None:
     with Application(tmp_path / "data") as product:
         assert product.process is not None
         product.api("POST", product.organization(), "reconnect")
-        worker = worker_of(product)
+        worker = host_processes.worker(product)
         assert worker != product.process.pid
         os.kill(worker, signal.SIGKILL)
         assert product.process.wait(Application.stop_seconds) == 1

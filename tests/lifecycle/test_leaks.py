@@ -124,28 +124,34 @@ def measure_settled(application: Application) -> Resources:
 
 
 def measure(application: Application) -> Resources:
-    assert application.process is not None
-    pid = application.process.pid
-    process = Path(f"/proc/{pid}")
-    status = (process / "status").read_text()
-    children = [Path(task) / "children" for task in (process / "task").iterdir()]
+    """Return what web server and worker use."""
+    found = [Path(f"/proc/{pid}") for pid in own_processes(application)]
+    statuses = [(process / "status").read_text() for process in found]
+    tasks = [task for process in found for task in (process / "task").iterdir()]
+    children = [task / "children" for task in tasks]
     return Resources(
-        descriptors=len(os.listdir(process / "fd")),
-        threads=field(status, "Threads"),
+        descriptors=sum(len(os.listdir(process / "fd")) for process in found),
+        threads=sum(field(status, "Threads") for status in statuses),
         children=sum(len(path.read_text().split()) for path in children if path.exists()),
         hosts=len(host_processes.host_processes(application)),
-        anonymous_kb=field(status, "RssAnon"),
+        anonymous_kb=sum(field(status, "RssAnon") for status in statuses),
     )
 
 
 def open_files(application: Application) -> Counter[str]:
     """Count the open descriptors by kind."""
-    assert application.process is not None
     found: Counter[str] = Counter()
-    for descriptor in Path(f"/proc/{application.process.pid}/fd").iterdir():
-        with suppress(OSError):
-            found[re.sub(r"\d+", "…", os.readlink(descriptor))] += 1
+    for pid in own_processes(application):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found[re.sub(r"\d+", "…", os.readlink(descriptor))] += 1
     return found
+
+
+def own_processes(application: Application) -> tuple[int, int]:
+    """Return the pids of the web server and its worker."""
+    assert application.process is not None
+    return application.process.pid, host_processes.worker(application)
 
 
 def field(status: str, name: str) -> int:

@@ -23,6 +23,13 @@ def fork_server(application: Application) -> int:
     return found[0]
 
 
+def worker(application: Application) -> int:
+    """Return the pid of the worker, which the web server has started."""
+    parent = _parent(fork_server(application))
+    assert parent is not None
+    return parent
+
+
 def host_processes(application: Application) -> set[int]:
     """Return the pids of all host processes: sessions, pairings and idle ones."""
     forked = _forking_and_forked(application)
