@@ -6,7 +6,7 @@ from simulator.client import ControlError
 from tests.support.application import Application, until
 from tests.support.linking import decode
 
-IDLE = 4  # web with supervisor, simulator, the fork server of hosts and the spare one
+IDLE = 5  # web server, worker, simulator, the fork server of hosts and the spare one
 NUMBERS = (f"55119876543{number}" for number in range(21, 99))
 
 

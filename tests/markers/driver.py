@@ -19,6 +19,7 @@ from tests.markers.http_browser import HttpBrowser
 from tests.markers.marker_set import Markers
 from tests.markers.table import INTENTIONAL_LEAK
 from tests.markers.webhook_receiver import receiving
+from tests.support import host_processes
 from tests.support.application import Application, until
 from tests.support.linking import decode
 from tests.support.raw_http import TEXT, RawConnection, RawResponse, frame
@@ -503,8 +504,7 @@ class Driver:
     def crash_hosts(self) -> None:
         """Crash the Go library in all host processes, so that it prints a traceback."""
         logins = self.phone.logins(LINKED)[0]["logins"]
-        assert self.application.process is not None
-        for number in self.application.processes() - {self.application.process.pid}:
+        for number in host_processes.host_processes(self.application):
             with suppress(ProcessLookupError):  # Hosts end with their parent.
                 os.kill(number, signal.SIGABRT)
         until(lambda: self.phone.logins(LINKED)[0]["logins"] > logins, SECONDS, "a new login")

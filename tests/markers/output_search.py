@@ -13,6 +13,7 @@ from typing import Any, Self
 from redis import Redis as Client
 
 from tests.markers.table import Place
+from tests.support import host_processes
 from tests.support.application import Application, until
 from tests.support.raw_http import RawConnection
 
@@ -91,8 +92,9 @@ class Channel:
 def processes(application: Application) -> Iterator[tuple[Place, bytes]]:
     """Yield the environments and command lines of all processes of the product."""
     assert application.process is not None
+    web_and_worker = (application.process.pid, host_processes.worker(application))
     for number in application.processes():
-        own = number == application.process.pid
+        own = number in web_and_worker
         try:
             environment = Path(f"/proc/{number}/environ").read_bytes()
             command_line = Path(f"/proc/{number}/cmdline").read_bytes()
