@@ -6,6 +6,8 @@ first visit has an empty cache, the second one that of the first.
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,12 +15,13 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
-from bench.measure import machine
+from bench.measure import load_average, machine
 from tests.browser.visitor import Visitor, launch
 from tests.support.application import Application
 
 LATENCY_MILLISECONDS, BYTES_PER_SECOND = 400, 50 * 1024
 CONNECTION = "admin/connections/connection/"
+OWNER = "owner"
 
 FILL = "from bench import pages_data; print(pages_data.fill({organization}))"
 
@@ -28,8 +31,19 @@ class Visit:
     """One visit to a page."""
 
     usable: float = 0.0
-    requests: list[str] = field(default_factory=list)
-    bytes: int = 0
+    # By the ids that the browser gives to requests: their URLs, their bytes with the headers, and
+    # the seconds when each was asked for and was there, on a clock of the browser's own.
+    requests: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    sent: dict[str, float] = field(default_factory=dict)
+    ended: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.sizes.values())
+
+
+Measured = Iterator[tuple[str, Visit, Visit]]
 
 
 def fill(application: Application) -> str:
@@ -72,11 +86,16 @@ def slow_page(context: BrowserContext, visit: Visit) -> Page:
         answer = event["response"]
         cached = answer.get("fromDiskCache") or event["requestId"] in kept
         if answer["url"].startswith("http") and not cached:
-            visit.requests.append(answer["url"])
+            visit.requests[event["requestId"]] = answer["url"]
 
     def finished(event: dict[str, Any]) -> None:
-        visit.bytes += int(event["encodedDataLength"])
+        visit.sizes[event["requestId"]] = int(event["encodedDataLength"])
+        visit.ended[event["requestId"]] = event["timestamp"]
 
+    def sent(event: dict[str, Any]) -> None:
+        visit.sent[event["requestId"]] = event["timestamp"]
+
+    session.on("Network.requestWillBeSent", sent)
     session.on("Network.responseReceived", received)
     session.on("Network.loadingFinished", finished)
     return page
@@ -120,6 +139,14 @@ def row(name: str, first: Visit, second: Visit) -> str:
     return f"| {name} | {cells[0]} | {cells[1]} |"
 
 
+def request_lines(visit: Visit) -> Iterator[str]:
+    """Yield a line for each request: when it was sent and was there in ms, its bytes, its URL."""
+    begun = min(visit.sent.values())
+    for key, url in visit.requests.items():
+        times = (1000 * (at - begun) for at in (visit.sent[key], visit.ended[key]))
+        yield "".join(f"{number:7.0f}" for number in (*times, visit.sizes[key])) + f"  {url}"
+
+
 def owner_page(browser: Browser, application: Application) -> tuple[Visit, Visit]:
     """Visit the page behind an owner's link, and once more without the link."""
     link = application.api("POST", application.organization(), "owner-link").body["url"]
@@ -139,24 +166,44 @@ def owner_page(browser: Browser, application: Application) -> tuple[Visit, Visit
     return first, second
 
 
+def arguments() -> Namespace:
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--pages", nargs="+", metavar="NAME", help="only these, by their names")
+    parser.add_argument("--requests", action="store_true", help="list what a first visit loads")
+    return parser.parse_args()
+
+
+def measure(browser: Browser, application: Application, wanted: list[str] | None) -> Measured:
+    """Visit the wanted pages, or all. Yields the name of each, and its two visits."""
+    pages = {"login": "admin/login/"} | paths(application, fill(application))
+    if unknown := set(wanted or ()) - {*pages, OWNER}:
+        raise SystemExit(f"No page {', '.join(sorted(unknown))}: {', '.join([*pages, OWNER])}")
+    visitor = Visitor(browser, application)
+    login = visitor.context.storage_state()
+    visitor.context.close()
+    for name, path in pages.items():
+        if not wanted or name in wanted:
+            state = None if name == "login" else login
+            yield name, *visits(browser, application.url + path, state)
+    if not wanted or OWNER in wanted:
+        yield OWNER, *owner_page(browser, application)
+
+
 def main() -> None:
+    chosen = arguments()
     with (
         TemporaryDirectory() as folder,
         Application(Path(folder) / "bench") as application,
         sync_playwright() as playwright,
     ):
-        webhook = fill(application)
         browser = launch(playwright)
-        visitor = Visitor(browser, application)
-        login = visitor.context.storage_state()
-        visitor.context.close()
-        print(machine(), flush=True)
+        print(f"{machine()}; load {load_average()}", flush=True)
         print("| page | usable | requests | bytes | usable again | requests | bytes |")
         print("|---|--:|--:|--:|--:|--:|--:|")
-        print(row("login", *visits(browser, f"{application.url}admin/login/", None)), flush=True)
-        for name, path in paths(application, webhook).items():
-            print(row(name, *visits(browser, application.url + path, login)), flush=True)
-        print(row("owner", *owner_page(browser, application)), flush=True)
+        for name, first, second in measure(browser, application, chosen.pages):
+            print(row(name, first, second), flush=True)
+            if chosen.requests:
+                print(*request_lines(first), sep="\n", flush=True)
         browser.close()
 
 
