@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
@@ -25,6 +27,28 @@ def document() -> dict[str, Any]:
     with translation.override("en"):
         made: dict[str, Any] = SchemaGenerator().get_schema(public=True)
     return made
+
+
+# How the introduction names them, for those who read the file.
+ADDRESS, RUN_FILE = "http://127.0.0.1:8000/", "var/run.json"
+
+
+def introduction(request: Request) -> str:
+    """Return the introduction with calls that work as they stand: of this address, and this token.
+
+    Only `make run` has the file with a token, and answers on loopback only; what is deployed does
+    not tell its folder.
+    """
+    text = str(settings.SPECTACULAR_SETTINGS["DESCRIPTION"])
+    text = text.replace(ADDRESS, request.build_absolute_uri("/"))
+    path = settings.DATA_DIR / "run.json"
+    if not path.is_file():
+        return text
+    # The reader's shell is in the folder of the project.
+    near = path.is_relative_to(settings.BASE_DIR)
+    return text.replace(
+        RUN_FILE, shlex.quote(str(path.relative_to(settings.BASE_DIR) if near else path))
+    )
 
 
 class PublicView(APIView):
@@ -51,7 +75,11 @@ class SchemaView(PublicView, SpectacularAPIView):
 
     def _get_schema_response(self, request: Request) -> Response:
         name: str = self._get_filename(request, "")  # type: ignore[no-untyped-call]
-        return Response(document(), headers={"Content-Disposition": f'inline; filename="{name}"'})
+        whole = document()
+        info = whole["info"] | {"description": introduction(request)}
+        return Response(
+            whole | {"info": info}, headers={"Content-Disposition": f'inline; filename="{name}"'}
+        )
 
 
 class YamlSchemaView(SchemaView):

@@ -124,6 +124,14 @@ def test_tags_of_operations_are_described(document: dict[str, Any]) -> None:
     assert {tag["name"] for tag in document["tags"]} == used
 
 
+def test_introduction_has_the_address_that_was_asked() -> None:
+    answer = Client().get("/api/v1/schema", headers={"Host": "localhost:9000"}).json()
+    introduction = answer["info"]["description"]
+    assert "API=http://localhost:9000/api/v1\n" in introduction and ":8000" not in introduction
+    # Only `make run` has the file; what is deployed does not tell where its data is.
+    assert "var/run.json" in introduction
+
+
 def test_introduction_names_what_the_document_has(document: dict[str, Any]) -> None:
     introduction = document["info"]["description"]
     called = re.findall(r"\$ORG/([\w./-]+)", introduction)

@@ -103,6 +103,7 @@ class Command(BaseCommand):
             f"  API token          {run_info['token']}\n"
             f"  WhatsApp server    {run_info['whatsapp_server']}\n"
             f"  Data               {settings.DATA_DIR}\n\n"
+            f"  First call         {first_call(run_info)}\n\n"
             f"{FIRST_STEPS if run_info['whatsapp_server'] == 'simulator' else ''}"
             "  Stop with Ctrl-C.\n"
         )
@@ -114,6 +115,12 @@ def _migrate() -> None:
     child = fork.start(partial(call_command, "migrate", verbosity=0))
     if (code := fork.wait(child)) != 0:
         raise CommandError(f"the migration ended with code {code}: see its error above")
+
+
+def first_call(run_info: dict[str, Any]) -> str:
+    """Return a line for a shell that lists the organizations."""
+    url = f"{run_info['url']}{reverse('api-organizations').lstrip('/')}"
+    return f'curl -H "Authorization: Bearer {run_info["token"]}" {url}'
 
 
 def _has_every_scope(text: str) -> bool:
