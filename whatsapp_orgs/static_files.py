@@ -22,8 +22,39 @@ BUNDLES = {
         "organizations/access.css",
         "organizations/frame.css",
     ),
+    "admin/css/list.css": (
+        "admin/css/changelists.css",
+        "organizations/lists.css",
+    ),
+    # The second one imports the first one, for which a browser would ask when it has the second.
+    "admin/css/form.css": (
+        "admin/css/widgets.css",
+        "admin/css/forms.css",
+        "organizations/forms.css",
+    ),
+    "connections/fleet.css": (
+        "connections/shared/pill.css",
+        "connections/fleet/fleet.css",
+        "connections/shared/outages.css",
+        "messaging/traffic.css",
+        "organizations/invitations.css",
+    ),
+    "connections/list.css": (
+        "connections/shared/pill.css",
+        "connections/shared/outages.css",
+        "connections/list/list.css",
+    ),
+    "connections/page.css": (
+        "connections/shared/pill.css",
+        "connections/shared/head.css",
+        "connections/live/live.css",
+        "connections/live/stage.css",
+        "connections/history/timeline.css",
+        "connections/live/owner_link.css",
+    ),
 }
-"""Stylesheets that are made of others (bundle_finder.py): what every page of the admin needs."""
+"""Stylesheets that are made of others (bundle_finder.py): of all pages, lists and forms of the
+admin, and of the fleet page, the list of connections and the page of one."""
 
 
 def version(folder: Path) -> str:

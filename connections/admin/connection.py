@@ -61,13 +61,7 @@ class ConnectionAdmin(BulkPages):
     actions = ["bulk_reconnect", "bulk_disconnect"]
 
     class Media:
-        css = {
-            "all": [
-                "connections/shared/pill.css",
-                "connections/shared/outages.css",
-                "connections/list/list.css",
-            ]
-        }
+        css = {"all": ["connections/list.css"]}
 
     # --- Access ----------------------------------------------------------------------------------
 

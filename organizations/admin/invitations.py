@@ -78,7 +78,6 @@ class InvitationAdmin(ListAdmin[Invitation]):
     list_select_related = ["organization", "invited_by"]
     list_filter = [OrganizationFilter, "role"]
     search_fields = ["username", "organization__folded_name"]
-    autocomplete_fields = ["organization"]
 
     def visible(self, caller: Caller) -> QuerySet[Invitation]:
         return invitations.sent(caller.managed())

@@ -100,10 +100,6 @@ class MembershipAdmin(TenantAdmin[Membership]):
     list_filter = [OrganizationFilter, "role"]
     search_fields = ["user__username", "organization__folded_name"]
     ordering = ["organization__folded_name", "organization_id", "user__username"]
-    autocomplete_fields = ["organization"]
-
-    class Media:
-        css = {"all": ["organizations/admin.css"]}
 
     def visible(self, caller: Caller) -> QuerySet[Membership]:
         return Membership.objects.filter(organization__in=caller.managed())

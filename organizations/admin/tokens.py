@@ -52,7 +52,6 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
     list_filter = [OrganizationFilter, "kind", "scope"]
     search_fields = ["name", "token_key", "organization__folded_name"]
     fields = [*FIELDS]
-    autocomplete_fields = ["organization"]
     actions = ["revoke"]
 
     def visible(self, caller: Caller) -> QuerySet[ApiToken]:
@@ -126,7 +125,7 @@ class ApiTokenAdmin(ListAdmin[ApiToken]):
         A user who manages none can make personal tokens alone.
         """
         listed = QueryDict(request.GET.get("_changelist_filters", ""))
-        initial = super().get_changeform_initial_data(request)
+        initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
         managed = list(caller_of(request).managed().values_list("pk", flat=True)[:2])
         initial.setdefault("reach", ORGANIZATION if managed else USER)
         if "organization" not in initial:

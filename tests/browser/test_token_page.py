@@ -3,7 +3,9 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.visitor import Visitor
+from tests.browser.axe import assert_accessible
+from tests.browser.visitor import Visitor, press
+from tests.support.application import Application
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def make(visitor: Visitor, name: str) -> str:
     """Fill in the form. Returns the token that the page shows."""
     page = visitor.page
     page.goto(f"{visitor.application.url}admin/organizations/apitoken/add/")
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("Name:").fill(name)
     page.get_by_label("All that you may see").check()
     page.get_by_role("button", name="Save").click()
     shown = page.locator("[data-token]")
@@ -58,6 +60,34 @@ def test_form_says_what_the_token_may_do_while_it_is_filled_in(visitor: Visitor)
     ]
     page.get_by_label("Expires in days").fill("")
     assert may.last.inner_text().startswith("It never ends by itself")
+    visitor.at_ease()
+
+
+def test_organization_is_found_without_a_mouse(visitor: Visitor, application: Application) -> None:
+    application.new_organizations(*(f"Açaí number {number}" for number in range(12)))
+    page = visitor.page
+    page.goto(f"{application.url}admin/organizations/apitoken/add/")
+    page.get_by_label("Name:").fill("Found")
+    page.get_by_label("One organization").focus()
+    page.keyboard.press("Tab")
+    search = page.get_by_role("searchbox", name="Search by name")
+    expect(search).to_be_focused()
+    page.keyboard.type("ACAI 1")
+    choice = page.get_by_label("Organization:")
+    expect(page.locator(".found")).to_have_text("Found: 3")
+    page.keyboard.press("ArrowDown")
+    expect(choice).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(choice.locator("option:checked")).to_have_text("Açaí number 10")
+    # What is chosen stays, and Enter in the search chooses and does not save.
+    search.fill("acai 7")
+    assert choice.locator("option").all_inner_texts() == ["Açaí number 10", "Açaí number 7"]
+    search.press("Enter")
+    expect(choice).to_be_focused()
+    expect(choice.locator("option:checked")).to_have_text("Açaí number 7")
+    assert_accessible(page)
+    press(page, "Save")
+    expect(page.locator(".new-token")).to_contain_text("Açaí number 7")
     visitor.at_ease()
 
 

@@ -1,5 +1,7 @@
 """Organizations in Django admin: renaming, creating, deactivating; deletion is not possible."""
 
+import re
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
@@ -147,6 +149,21 @@ def test_popups_and_searches_show_own_rows_only(
 ) -> None:
     assert other_organization not in rows(olga, address("organization", **query))
     assert "Globex" not in shown(olga, address("organization", **query))
+
+
+@pytest.mark.parametrize("model", ["apitoken", "invitation"])
+def test_forms_offer_own_organizations_by_name_without_scripts(
+    olga: User, organization: Organization, other_organization: Organization, model: str
+) -> None:
+    second = Organization.objects.create(name="Ábaco", folded_name="abaco")
+    Membership.objects.create(organization=second, user=olga, role=Membership.Role.OWNER)
+    html = shown(olga, f"{address(model)}add/")
+    select = re.search(r'<select name="organization".*?</select>', html, re.DOTALL)
+    assert select
+    assert re.findall(r'value="(\d+)"[^>]*>([^<]+)<', select[0]) == [
+        (str(second.pk), "Ábaco"),
+        (str(organization.pk), "Acme"),
+    ]
 
 
 def test_autocomplete_offers_own_organizations_and_no_users(
