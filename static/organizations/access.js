@@ -1,24 +1,8 @@
-// What every page of the admin has: names of the search boxes that Django creates, the key of the
-// search in the header, the focus after a page load, and the login.
+// What every page of the admin has: the key of the search in the header, menus that Escape closes,
+// the focus after a page load, and the login.
 
 import { keepFocus } from "./focus.js";
 import { watchLogin } from "./session.js";
-
-function name(container) {
-  const select = container.previousElementSibling;
-  const label = select?.id && document.querySelector(`label[for="${CSS.escape(select.id)}"]`);
-  if (!label) return;
-  container.dataset.named = "";
-  label.id ||= `${select.id}_label`;
-  for (const element of container.querySelectorAll('[role="combobox"], [role="textbox"]')) {
-    const own = element.querySelector(".select2-selection__rendered") ?? element;
-    element.setAttribute("aria-labelledby", own.id ? `${label.id} ${own.id}` : label.id);
-  }
-}
-
-function nameAll() {
-  document.querySelectorAll(".select2-container:not([data-named])").forEach(name);
-}
 
 // "/" leads to the search in the header, unless somebody is writing.
 document.addEventListener("keydown", (event) => {
@@ -30,10 +14,20 @@ document.addEventListener("keydown", (event) => {
   search.select();
 });
 
+// A menu is closed by Escape, which leads back to its button; one that covers the page also closes
+// when the focus leaves it.
+document.addEventListener("keydown", (event) => {
+  const menu = event.target.closest?.("details[data-menu][open]");
+  if (!menu || event.key !== "Escape" || event.isComposing) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+document.addEventListener("focusout", ({ target, relatedTarget }) => {
+  const menu = target.closest?.('details[data-menu="over"][open]');
+  if (menu && relatedTarget && !menu.contains(relatedTarget)) menu.open = false;
+});
+
 function start() {
-  // The search boxes are created some time after the page load, and with each added form row.
-  nameAll();
-  new MutationObserver(nameAll).observe(document.body, { childList: true, subtree: true });
   keepFocus();
   watchLogin();
 }

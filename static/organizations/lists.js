@@ -1,4 +1,5 @@
-// Gives each value of a list the name of its column, for small screens (lists.css).
+// For small screens: gives each value of a list the name of its column (lists.css), and puts the
+// filter before the list, where it is seen, so that Tab comes to it there.
 
 const table = document.getElementById("result_list");
 // The list of connections has an arrangement of its own.
@@ -14,4 +15,16 @@ if (table && !document.querySelector("[data-list]")) {
     });
   }
   table.classList.add("cards");
+}
+
+const filter = document.querySelector(".list-filter");
+const narrow = matchMedia("(max-width: 767px)");
+function placeFilter() {
+  const list = document.querySelector(".changelist-form-container");
+  if (narrow.matches) list.before(filter);
+  else list.after(filter);
+}
+if (filter) {
+  narrow.addEventListener("change", placeFilter);
+  placeFilter();
 }

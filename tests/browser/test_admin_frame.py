@@ -47,6 +47,39 @@ def test_slash_finds_an_organization_whose_state_the_title_tells(
     visitor.at_ease()
 
 
+def test_menus_are_left_by_escape_and_give_the_focus_back(
+    visitor: Visitor, application: Application, organization: int
+) -> None:
+    page = visitor.page
+    page.goto(f"{application.url}{LIST}{organization}/messages/")
+    menu = page.locator("#user-tools .languages")
+    button, form = menu.locator("summary"), menu.get_by_role("button", name="Español")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(form).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    expect(form).to_be_hidden()
+    expect(button).to_be_focused()
+    # It covers the page, so it does not stay open behind the focus.
+    page.keyboard.press("Space")
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    expect(form).to_be_hidden()
+
+    # So are forms that unfold, and what was written stays.
+    writing = page.locator("[data-write] > summary")
+    writing.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("To", exact=True)).to_be_focused()
+    page.keyboard.type("5511")
+    page.keyboard.press("Escape")
+    expect(writing).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("To", exact=True)).to_have_value("5511")
+    visitor.at_ease()
+
+
 def test_small_screen_has_menu_filter_and_bulk_buttons_in_reach(
     browser: Browser, application: Application
 ) -> None:
@@ -62,7 +95,17 @@ def test_small_screen_has_menu_filter_and_bulk_buttons_in_reach(
     page.locator("#result_list tbody tr").last.scroll_into_view_if_needed()
     button = page.get_by_role("button", name="Reconnect…")
     expect(button).to_be_in_viewport()
-    page.locator(".list-filter > summary").click()
+    # It is seen before the list, and the keyboard comes to it there.
+    page.locator("#searchbar").focus()
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator(".list-filter > summary")).to_be_focused()
+    # What sorts the list has no room, but is seen while it has the focus.
+    sorting = page.locator("#result_list th.column-state_now")
+    assert sorting.evaluate("each => getComputedStyle(each).clipPath") != "none"
+    sorting.get_by_role("link").focus()
+    assert sorting.evaluate("each => getComputedStyle(each).clipPath") == "none"
+    page.locator(".list-filter > summary").focus()
+    page.keyboard.press("Enter")
     state = filters.get_by_role("link", name="Disconnected")
     assert state.bounding_box()["y"] < page.locator("#result_list").bounding_box()["y"]  # type: ignore[index]
     state.click()
