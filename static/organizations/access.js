@@ -14,6 +14,13 @@ document.addEventListener("keydown", (event) => {
   search.select();
 });
 
+// Links that are buttons with scripts obey the space bar as buttons do.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== " " || !event.target.matches?.('a[role="button"]')) return;
+  event.preventDefault();
+  event.target.click();
+});
+
 // A menu is closed by Escape, which leads back to its button; one that covers the page also closes
 // when the focus leaves it.
 document.addEventListener("keydown", (event) => {

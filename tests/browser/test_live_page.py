@@ -156,5 +156,14 @@ def test_page_works_on_small_dark_screen_with_keyboard(
     assert picture is not None and picture["width"] >= 264
     application.simulator.scan(qr_code(page))
     expect(panel(page, "connected")).to_be_visible()
+    # The menu and the question in it, and all the way back.
+    page.get_by_text("More", exact=True).focus()
+    for key in ("Enter", "Tab", "Space"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Disconnect…")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("More", exact=True)).to_be_focused()
     visitor.at_ease()
     visitor.context.close()
