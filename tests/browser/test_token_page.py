@@ -1,5 +1,7 @@
 """The page that shows a new API token, in a real browser: once, and never again."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -94,6 +96,8 @@ def test_organization_is_found_without_a_mouse(visitor: Visitor, application: Ap
 def test_reload_does_not_show_or_create_a_token(visitor: Visitor) -> None:
     token = make(visitor, "Shown once")
     page = visitor.page
+    # Until the script has run, the browser would ask whether to submit the form once more.
+    expect(page).to_have_url(re.compile(r"/apitoken/$"))
     page.reload()
     expect(page.locator("#result_list")).to_be_visible()
     assert listed(page, "Shown once") == 1
