@@ -21,6 +21,7 @@ from outbound.addresses import check_url
 from outbound.errors import AddressRefused
 from outbound.policy import webhook_policy
 from webhooks import refusals
+from webhooks.actions import given_up
 from webhooks.actions.claims import lock as lock_cursors
 from webhooks.actions.states import TROUBLE, change_state
 from webhooks.formats import FORMATS, new_verify_token
@@ -228,6 +229,7 @@ def delete(endpoint: Endpoint, actor: Actor) -> None:
     locked.revision += 1
     locked.save()
     troubles.end(locked.organization_id, TROUBLE, locked.public_id, recovered=False)
+    given_up.end(locked, recovered=False)
     log_audit(Action.WEBHOOK_DELETED, locked.organization, actor, locked.host)
 
 

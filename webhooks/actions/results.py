@@ -11,7 +11,7 @@ from django.db import transaction
 
 from organizations.access import Actor
 from organizations.audit import Action, log_audit
-from webhooks.actions import totals
+from webhooks.actions import given_up, totals
 from webhooks.actions.states import change_state
 from webhooks.models import Attempt, Cursor, Delivery, Endpoint
 from webhooks.outcomes import Failure
@@ -76,9 +76,10 @@ def record(owner: str, reports: Sequence[Report]) -> set[int]:
     health = {endpoint.pk: _health(endpoint) for endpoint in endpoints.values()}
     for report in kept:
         _judge(endpoints[report.endpoint_id], cursors[report.cursor_id], report.attempts)
-    _audit_given_up(kept, endpoints)
+    for endpoint_id in _audit_given_up(kept, endpoints):
+        given_up.report(endpoints[endpoint_id])
     changed = [found for found in endpoints.values() if _health(found) != health[found.pk]]
-    Endpoint.objects.bulk_update(changed, ["failing_since", "last_success_at"])
+    Endpoint.objects.bulk_update(changed, ["failing_since", "last_success_at", "given_up_at"])
     going_on = {
         report.cursor_id
         for report in kept
@@ -123,8 +124,8 @@ def _move(cursor: Cursor, report: Report) -> None:
         cursor.due_at, cursor.lease_owner, cursor.lease_until = report.due_at, "", None
 
 
-def _health(endpoint: Endpoint) -> tuple[datetime | None, datetime | None]:
-    return endpoint.failing_since, endpoint.last_success_at
+def _health(endpoint: Endpoint) -> tuple[datetime | None, ...]:
+    return endpoint.failing_since, endpoint.last_success_at, endpoint.given_up_at
 
 
 def _judge(endpoint: Endpoint, cursor: Cursor, attempts: Iterable[Attempt]) -> None:
@@ -151,8 +152,9 @@ def _disable(endpoint: Endpoint, reason: str) -> None:
         change_state(endpoint, Endpoint.State.DISABLED, reason, SERVICE)
 
 
-def _audit_given_up(reports: Iterable[Report], endpoints: dict[int, Endpoint]) -> None:
-    """Announce the events that are given up."""
+def _audit_given_up(reports: Iterable[Report], endpoints: dict[int, Endpoint]) -> set[int]:
+    """Announce the events that are given up. Return the keys of their endpoints."""
+    found = set()
     for report in reports:
         for delivery in report.deliveries:
             if delivery.state != Delivery.State.DEAD or delivery.cursor.kind == Cursor.Kind.TEST:
@@ -167,6 +169,8 @@ def _audit_given_up(reports: Iterable[Report], endpoints: dict[int, Endpoint]) -
             logger.warning("an event for a webhook is given up", extra=fields)
             detail = f"{endpoint.host}: {delivery.sequence} ({delivery.type})"
             log_audit(Action.WEBHOOK_EVENT_GIVEN_UP, delivery.organization, SERVICE, detail)
+            found.add(endpoint.pk)
+    return found
 
 
 def _may_go_on(cursor: Cursor, endpoint: Endpoint, revision: int) -> bool:

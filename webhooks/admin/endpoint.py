@@ -18,11 +18,11 @@ from organizations.access import Actor
 from organizations.admin.base import caller_of
 from organizations.admin.pages import READ, page_view
 from webhooks.actions import endpoints, repeats
-from webhooks.admin.failed import failed_of
 from webhooks.admin.message_events import of_message
 from webhooks.admin.page import ask, render
 from webhooks.admin.place import find_endpoint
 from webhooks.admin.rows import DeliveryRow, endpoint_rows
+from webhooks.failed import failed_of
 from webhooks.models import Delivery, Endpoint
 from webhooks.rights import Right
 

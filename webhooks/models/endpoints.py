@@ -81,6 +81,10 @@ class Endpoint(models.Model):
         null=True, help_text="The first failure after the last success."
     )
     last_success_at = models.DateTimeField(null=True)
+    given_up_at = models.DateTimeField(
+        null=True,
+        help_text="When the last event was given up; empty once all of them have arrived.",
+    )
     deleted_at = models.DateTimeField(
         null=True, help_text="It is gone for people; a worker deletes its many rows bit by bit."
     )

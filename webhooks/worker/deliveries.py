@@ -25,7 +25,7 @@ from connections.worker.database import DATABASE_UNAVAILABLE, Database
 from events.notifications import ALL_LOGS_GROUP
 from outbound.client import open_client
 from outbound.policy import webhook_policy
-from webhooks.actions import claims, loading, maintenance, results
+from webhooks.actions import claims, given_up, loading, maintenance, results
 from webhooks.actions.claims import Room
 from webhooks.actions.results import Report
 from webhooks.models import Cursor
@@ -320,4 +320,5 @@ class WebhookDeliveries:
     async def _clean(self) -> None:
         while await self._db(maintenance.clean):
             await asyncio.sleep(0)
+        await self._db(given_up.end_all_arrived)
         await asyncio.sleep(CLEAN_SECONDS)

@@ -114,8 +114,9 @@ async def test_event_that_always_fails_is_given_up_and_the_rest_goes_on(
             ]
     assert receiver.sequences == [1, *[2] * MAX_TRIES, 3]
     entry = await AuditEntry.objects.aget(action="webhook_event_given_up")
-    host = (await Endpoint.objects.aget()).host
-    assert entry.detail == f"{host}: 2 (message.received)"
+    endpoint = await Endpoint.objects.aget()
+    assert entry.detail == f"{endpoint.host}: 2 (message.received)"
+    assert endpoint.given_up_at is not None  # Those who are told of it are told.
 
 
 async def test_endpoint_that_fails_for_five_days_is_disabled(organization: Organization) -> None:
