@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import gettext_noop as _
 
 from connections.lifecycle import Reason, State
-from connections.phone_silence import phone_silence
 from connections.reason_texts import HELD, REASON_TEXTS, NextAction
 from connections.status import REASON_WITHOUT_WORKER, ConnectionStatus
 
@@ -182,7 +181,7 @@ DISPLAYS = {(state, reason): _display(state, reason) for state in State for reas
 def display_of(status: ConnectionStatus) -> Display:
     """Return how a connection is shown."""
     display = DISPLAYS[status.state, status.reason]
-    silence = phone_silence(status)
+    silence = status.phone_silence
     if silence is not None and silence.needs_action:
         filters = display.filters - {ListFilter.CONNECTED} | {ListFilter.ACTION_NEEDED}
         return replace(display, section=Section.ACTION_NEEDED, filters=filters)

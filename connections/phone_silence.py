@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from django.db.models import Q
 from django.utils import timezone
@@ -22,7 +23,6 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
 from connections.lifecycle import State
-from connections.status import ConnectionStatus
 
 WARN_DAYS, ACTION_DAYS, UNLINK_DAYS = 10, 12, 14
 
@@ -38,11 +38,23 @@ NEXT_STEP = _(
 )
 
 
+class SilenceLevel(StrEnum):
+    """What the silence of a phone asks for, in the API."""
+
+    WARNING = "warning"
+    ACTION_NEEDED = "action_needed"
+
+
 @dataclass(frozen=True)
 class PhoneSilence:
     """For how many whole days a linked phone was not heard from, None if it never was."""
 
     days: int | None
+
+    @classmethod
+    def since(cls, seen_at: datetime | None) -> PhoneSilence:
+        """Return the silence of a linked phone by its last sign."""
+        return cls(None if seen_at is None else max(0, (timezone.now() - seen_at).days))
 
     @property
     def warns(self) -> bool:
@@ -53,6 +65,13 @@ class PhoneSilence:
     def needs_action(self) -> bool:
         """Whether somebody has to look after the phone."""
         return self.days is not None and self.days >= ACTION_DAYS
+
+    @property
+    def level(self) -> SilenceLevel | None:
+        """What it asks for, None for nothing."""
+        if self.needs_action:
+            return SilenceLevel.ACTION_NEEDED
+        return SilenceLevel.WARNING if self.warns else None
 
     @property
     def sentence(self) -> str:
@@ -74,14 +93,6 @@ class PhoneSilence:
         return gettext(NEXT_STEP) if self.warns else ""
 
 
-def phone_silence(status: ConnectionStatus) -> PhoneSilence | None:
-    """Return how long a phone was silent; None while it is not connected, as nothing arrives."""
-    if status.state != State.CONNECTED:
-        return None
-    seen_at = status.connection.phone_seen_at
-    return PhoneSilence(None if seen_at is None else max(0, (timezone.now() - seen_at).days))
-
-
 def last_heard_before(days: int, prefix: str = "") -> Q:
     """Return the condition that a sign is known, and is as many days old or older.
 
@@ -93,6 +104,17 @@ def last_heard_before(days: int, prefix: str = "") -> Q:
 def needs_action_q() -> Q:
     """Return `PhoneSilence.needs_action` in SQL, for rows with their effective state."""
     return Q(effective_state=State.CONNECTED) & last_heard_before(ACTION_DAYS)
+
+
+def level_q(level: SilenceLevel) -> Q:
+    """Return `PhoneSilence.level == level` in SQL, for rows with their effective state."""
+    if level == SilenceLevel.ACTION_NEEDED:
+        return needs_action_q()
+    return (
+        Q(effective_state=State.CONNECTED)
+        & last_heard_before(WARN_DAYS)
+        & ~last_heard_before(ACTION_DAYS)
+    )
 
 
 def threshold_of(seen_at: datetime | None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from django.db.models import (
     BooleanField,
@@ -23,6 +24,7 @@ from django.utils import timezone
 
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Connection, PairingAttempt, Worker, Workforce, conditions
+from connections.phone_silence import PhoneSilence
 from connections.reason_texts import REASON_TEXTS, ReasonText
 from organizations.models import Organization
 
@@ -96,6 +98,19 @@ class ConnectionStatus:
     @property
     def reason_text(self) -> ReasonText:
         return REASON_TEXTS[self.reason]
+
+    @cached_property
+    def phone_silence(self) -> PhoneSilence | None:
+        """How long the phone was silent; None while it is not connected, as nothing arrives."""
+        if self.state != State.CONNECTED:
+            return None
+        return PhoneSilence.since(self.connection.phone_seen_at)
+
+    @property
+    def next_step(self) -> str:
+        """What helps: with a phone that was silent for long there is something to do."""
+        silence = self.phone_silence
+        return silence.next_step if silence and silence.warns else self.reason_text.next_step
 
     @property
     def is_pairing(self) -> bool:

@@ -23,6 +23,12 @@ class EventType(models.TextChoices):
     MEDIA_READY = "media.ready"
     MEDIA_FAILED = "media.failed"
     CONNECTION_CHANGED = "connection.changed"
+    PHONE_SILENT = "phone.silent"
+    PHONE_SEEN = "phone.seen"
+
+
+CONNECTION_TYPES = (EventType.CONNECTION_CHANGED, EventType.PHONE_SILENT, EventType.PHONE_SEEN)
+"""Events about the link and the phone, which say nothing about a message or a person."""
 
 
 class Event(models.Model):

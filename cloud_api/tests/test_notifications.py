@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from cloud_api.notifications import notification
 from connections.models import Connection
-from events.models import Event, EventType
+from events.models import CONNECTION_TYPES, Event, EventType
 from messaging import file_addresses
 from messaging.actions import expiry, lost, outgoing
 from messaging.models import Message
@@ -293,8 +293,7 @@ def test_status_of_a_deleted_message_has_a_contact_still(linked: Linked) -> None
 
 
 def test_events_that_meta_does_not_have_are_not_told(linked: Linked) -> None:
-    known = {EventType.MEDIA_READY, EventType.MEDIA_FAILED, EventType.CONNECTION_CHANGED}
-    for kind in known:
+    for kind in (EventType.MEDIA_READY, EventType.MEDIA_FAILED, *CONNECTION_TYPES):
         event = Event(organization=linked.organization, sequence=1, type=kind, data={})
         assert notification(event) is None
     held = {"id": "x" * 22, "state": "held", "at": timezone.now().isoformat()}

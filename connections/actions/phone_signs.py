@@ -18,16 +18,20 @@ from connections.phone_silence import (
     NOTICE,
     UNLINK_DAYS,
     WARN_DAYS,
+    SilenceLevel,
     last_heard_before,
     threshold_of,
 )
-from events import troubles
+from events import log, troubles
+from events.log import NewEvent
+from events.models import EventType
 from events.troubles import Trouble
 
 # A sign is written if it is so much newer than the one before.
 STEP = timedelta(hours=1)
 
 TROUBLE = "phone_silent"
+SILENCE_FIELDS = ("pk", "store_name", "phone_seen_at", "phone_silence_told")
 
 
 def record_phone_sign(fence: Fence, at: datetime) -> None:
@@ -46,12 +50,18 @@ def announce_phone_silences() -> None:
     """Report the phones that are silent for 10 or 12 days, and those that are back, each once."""
     linked = Connection.objects.filter(conditions.ACTIVE, state=State.CONNECTED)
     silent = linked.filter(last_heard_before(WARN_DAYS))
-    back = Connection.objects.exclude(phone_silence_told=0).exclude(last_heard_before(WARN_DAYS))
-    for rows in (silent, back):
-        found = rows.order_by("pk").values_list("pk", "phone_seen_at", "phone_silence_told")
-        for pk, seen_at, told in found:
-            if threshold_of(seen_at) != told:
+    told = Connection.objects.exclude(phone_silence_told=0)
+    over = told.filter(~last_heard_before(WARN_DAYS) | Q(store_name=""))
+    for rows in (silent, over):
+        found = rows.order_by("pk").values_list(*SILENCE_FIELDS)
+        for pk, store_name, seen_at, told_days in found:
+            if _days_to_tell(store_name, seen_at) != told_days:
                 _announce(pk)
+
+
+def _days_to_tell(store_name: str, seen_at: datetime | None) -> int:
+    """Return the days of silence to announce; without a login there is no phone to look after."""
+    return threshold_of(seen_at) if store_name else 0
 
 
 @transaction.atomic
@@ -59,21 +69,39 @@ def _announce(connection_id: int) -> None:
     connection = Connection.objects.select_for_update().filter(pk=connection_id).first()
     if connection is None:
         return
-    days = threshold_of(connection.phone_seen_at)
+    days = _days_to_tell(connection.store_name, connection.phone_seen_at)
     if days == connection.phone_silence_told:
         return
     connection.phone_silence_told = days
     connection.save(update_fields=["phone_silence_told"])
-    _report(connection_id, days)
+    if days:
+        _report_silence(connection, days)
+    else:
+        _report_end(connection)
     broadcast.notify_changed(connection_id)
 
 
-def _report(connection_id: int, days: int) -> None:
-    if not days:
-        troubles.end(connection_id, TROUBLE, recovered=True)
-        return
-    page = reverse("admin:connections_connection_change", args=[connection_id])
+def _report_silence(connection: Connection, days: int) -> None:
+    seen_at = connection.phone_seen_at
+    assert seen_at is not None
     values = {"days": str(days), "limit": str(UNLINK_DAYS)}
+    data = {
+        "level": SilenceLevel.ACTION_NEEDED if days >= ACTION_DAYS else SilenceLevel.WARNING,
+        "days": days,
+        "phoneLastSeenAt": seen_at.isoformat(),
+        "sentence": NOTICE.format_map(values),
+    }
+    log.append(connection.pk, [NewEvent(EventType.PHONE_SILENT, data)])
+    page = reverse("admin:connections_connection_change", args=[connection.pk])
     needs_action = days >= ACTION_DAYS
-    trouble = Trouble(connection_id, TROUBLE, NOTICE, NEXT_STEP, page, "", values, needs_action)
+    trouble = Trouble(connection.pk, TROUBLE, NOTICE, NEXT_STEP, page, "", values, needs_action)
     troubles.begin(trouble)
+
+
+def _report_end(connection: Connection) -> None:
+    """Report that the phone was heard from; of one that is not linked any more, nothing."""
+    seen_at = connection.phone_seen_at if connection.store_name else None
+    if seen_at is not None:
+        data = {"phoneLastSeenAt": seen_at.isoformat()}
+        log.append(connection.pk, [NewEvent(EventType.PHONE_SEEN, data)])
+    troubles.end(connection.pk, TROUBLE, recovered=seen_at is not None)

@@ -7,7 +7,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from connections.api.schema_responses import REASONS, STATES
+from connections.api.schema_responses import (
+    PHONE_SILENCE_HELP,
+    REASONS,
+    SILENCE_LEVELS,
+    STATES,
+)
 from connections.status import ConnectionStatus
 from organizations.api.serializers import (
     NAME_LENGTH,
@@ -56,6 +61,11 @@ class OrganizationQuery(PageQuery):
     reason = SeveralChoices(
         REASONS, required=False, help_text="One, or several separated by commas: see `reason`."
     )
+    phoneSilence = SeveralChoices(
+        SILENCE_LEVELS,
+        required=False,
+        help_text="Those whose phone shows no sign: `warning`, `action_needed`, or both.",
+    )
     ordering = serializers.ChoiceField(list(ORDERINGS), default="name")
 
 
@@ -68,9 +78,13 @@ class ConnectedOrganizationSerializer(OrganizationSerializer):
     state = serializers.SerializerMethodField()
     reason = serializers.SerializerMethodField()
     since = serializers.SerializerMethodField(help_text="Since when it is in this state.")
+    phoneSilence = serializers.SerializerMethodField(help_text=PHONE_SILENCE_HELP)
 
     class Meta(OrganizationSerializer.Meta):
-        fields = [*OrganizationSerializer.Meta.fields, "number", "state", "reason", "since"]
+        fields = [
+            *OrganizationSerializer.Meta.fields,
+            *("number", "state", "reason", "since", "phoneSilence"),
+        ]
         read_only_fields = fields
 
     def _of(self, organization: Organization) -> ConnectionStatus:
@@ -91,6 +105,11 @@ class ConnectedOrganizationSerializer(OrganizationSerializer):
     @extend_schema_field(serializers.DateTimeField())
     def get_since(self, organization: Organization) -> str:
         return self._of(organization).since.isoformat()
+
+    @extend_schema_field(serializers.ChoiceField(SILENCE_LEVELS, allow_null=True))
+    def get_phoneSilence(self, organization: Organization) -> str | None:
+        silence = self._of(organization).phone_silence
+        return silence.level if silence else None
 
 
 class OrganizationPage(PageSerializer):

@@ -135,6 +135,7 @@ read_status = extend_schema(
                 "retryAt": None,
                 "phoneLastSeenAt": "2026-03-01T17:05:00+00:00",
                 "phoneSentence": "The phone was last heard from within a day.",
+                "phoneSilence": None,
             },
         ),
         **error_responses(ORGANIZATION_NOT_FOUND),

@@ -31,6 +31,7 @@ CONNECTED = ORGANIZATION | {
     "state": "connected",
     "reason": "linked",
     "since": "2026-03-01T10:02:11+00:00",
+    "phoneSilence": None,
 }
 
 BAD_STATE = invalid('state: "up" is not a valid choice.')

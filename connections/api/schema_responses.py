@@ -12,11 +12,17 @@ from rest_framework import serializers
 from connections.history.entries import AUDIT, CONNECTION, Position, parse_cursor
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Method, SelfTest
+from connections.phone_silence import SilenceLevel
 from organizations.api.schema import TrueField
 
 STATES = [str(state) for state in State]
 BAD_CURSOR = "It is not one that an earlier answer gave."
 REASONS = [str(reason) for reason in Reason]
+SILENCE_LEVELS = [str(level) for level in SilenceLevel]
+PHONE_SILENCE_HELP = (
+    "`warning` from the tenth day without a sign of the phone, `action_needed` from the twelfth, "
+    "when somebody has to look after it; null before, and while it is not connected."
+)
 
 
 class DoneSerializer(serializers.Serializer[Any]):
@@ -102,6 +108,9 @@ class StatusSerializer(serializers.Serializer[Any]):
     )
     phoneSentence = serializers.CharField(
         allow_null=True, help_text="The same for people; null while it is not connected."
+    )
+    phoneSilence = serializers.ChoiceField(
+        SILENCE_LEVELS, allow_null=True, help_text=PHONE_SILENCE_HELP
     )
 
 

@@ -17,7 +17,6 @@ from connections.display import Panel, display_of, panel_name
 from connections.history import timeline
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Method, PairingAttempt
-from connections.phone_silence import phone_silence
 from connections.status import (
     ConnectionStatus,
     refused_since,
@@ -46,7 +45,7 @@ class PhoneNumberSerializer(ReconnectBodySerializer):
 
 def status_response(status: ConnectionStatus) -> dict[str, Any]:
     """Return the body of `GET status`: the old service's fields, then our own."""
-    connection, silence = status.connection, phone_silence(status)
+    connection, silence = status.connection, status.phone_silence
     old = display_of(status).api_status
     return {
         "success": True,
@@ -61,12 +60,13 @@ def status_response(status: ConnectionStatus) -> dict[str, Any]:
         "reason": status.reason,
         "detail": connection.translated_detail,
         "sentence": status.reason_text.sentence,
-        "nextStep": status.reason_text.next_step,
+        "nextStep": status.next_step,
         "number": connection.number or None,
         "since": connection.since.isoformat(),
         "retryAt": connection.retry_at.isoformat() if connection.retry_at else None,
         "phoneLastSeenAt": _iso(connection.phone_seen_at),
         "phoneSentence": silence.sentence if silence else None,
+        "phoneSilence": silence.level if silence else None,
     }
 
 
@@ -113,7 +113,7 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "state": status.state,
         "reason": status.reason,
         "sentence": status.reason_text.sentence,
-        "nextStep": status.reason_text.next_step,
+        "nextStep": status.next_step,
         **_phone(status),
         "detail": "" if status.overridden else connection.translated_detail,
         "step": status.reason_text.step,
@@ -138,16 +138,13 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
 
 
 def _phone(status: ConnectionStatus) -> dict[str, Any]:
-    """Return when the phone was heard from, and the warning of its silence, "" for none.
-
-    With a warning there is something to do although it is connected.
-    """
-    silence = phone_silence(status)
+    """Return when the phone was heard from, and the warning of its silence, "" for none."""
+    silence = status.phone_silence
     if silence is None:
         return {"phoneText": "", "phoneWarning": ""}
     if not silence.warns:
         return {"phoneText": silence.sentence, "phoneWarning": ""}
-    return {"phoneText": "", "phoneWarning": silence.sentence, "nextStep": silence.next_step}
+    return {"phoneText": "", "phoneWarning": silence.sentence}
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import Any
 
+from django.db.models import Q
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +17,7 @@ from connections.api.organization_serializers import (
     OrganizationQuery,
 )
 from connections.models import Connection
+from connections.phone_silence import SilenceLevel, level_q
 from connections.status import read_statuses, with_effective_state
 from organizations import actions
 from organizations.access import Caller, Permission
@@ -37,10 +40,8 @@ class OrganizationsView(CallerView):
             rows = rows.filter(deactivated_at__isnull=query["active"])
         if query.get("q"):
             rows = rows.filter(search_filter(query["q"]))
-        if filters := {
-            f"effective_{name}__in": query[name] for name in ("state", "reason") if name in query
-        }:
-            connections = with_effective_state(Connection.objects.all()).filter(**filters)
+        if filters := _connection_filters(query):
+            connections = with_effective_state(Connection.objects.all()).filter(*filters)
             rows = rows.filter(connection__in=connections)
         rows = rows.order_by(*OrganizationQuery.ORDERINGS[query["ordering"]])
         return self.page(rows, ConnectedOrganizationSerializer, partial(_context, self.caller))
@@ -93,6 +94,16 @@ class OrganizationView(CallerView):
         self.caller.require_superuser()
         actions.set_active(organization, False, self.caller.actor)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _connection_filters(query: dict[str, Any]) -> list[Q]:
+    """Return the conditions of a list, for connections with their effective state."""
+    filters = [
+        Q(**{f"effective_{name}__in": query[name]}) for name in ("state", "reason") if name in query
+    ]
+    if levels := query.get("phoneSilence"):
+        filters.append(reduce(or_, (level_q(SilenceLevel(level)) for level in levels)))
+    return filters
 
 
 def _serialize(view: CallerView, organization: Organization) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from connections.api.serializers import panel_of
 from connections.display import OLDEST_FIRST, SECTION_NAMES, Section, display_of, panel_name
 from connections.lifecycle import PAIRING, Reason
 from connections.models import Connection
-from connections.phone_silence import PhoneSilence, phone_silence
+from connections.phone_silence import PhoneSilence
 from connections.status import ConnectionStatus, read_statuses
 from organizations.access import PERMISSIONS, Caller, Permission
 from organizations.folding import fold
@@ -44,7 +44,7 @@ def summarize(status: ConnectionStatus, may_operate: bool) -> ConnectionSummary:
     panel = panel_of(status, may_operate=False)
     display = display_of(status)
     # A connection that nobody has asked for yet exists since somebody looked at it.
-    silence = phone_silence(status)
+    silence = status.phone_silence
     needs_phone = silence is not None and silence.needs_action
     since = None if status.reason == Reason.NEVER_CONNECTED else status.since.isoformat()
     return {
@@ -58,7 +58,7 @@ def summarize(status: ConnectionStatus, may_operate: bool) -> ConnectionSummary:
         "panelName": panel_name(status, panel),
         "sentence": silence.sentence if silence and needs_phone else status.reason_text.sentence,
         "detail": _detail(status, None if needs_phone else silence),
-        "nextStep": silence.next_step if silence and needs_phone else status.reason_text.next_step,
+        "nextStep": status.next_step,
         "step": status.reason_text.step,
         "number": connection.number or None,
         "numberText": format_phone_number(connection.number),

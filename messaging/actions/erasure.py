@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from events import log
-from events.models import Event, EventType
+from events.models import CONNECTION_TYPES, Event, EventType
 from messaging.actions import contacts, outboxes, statuses
 from messaging.actions.contacts import Address
 from messaging.limits import DAY
@@ -116,7 +116,7 @@ class _Erasure:
             pass
         events = Event.objects.filter(organization=self._organization_id, sequence__lte=last)
         if (address := self._address) is None:
-            events = events.exclude(type=EventType.CONNECTION_CHANGED)
+            events = events.exclude(type__in=CONNECTION_TYPES)
             return log.redact(events, KEPT_OF_EVENTS)
         # Those about another person's message, or about one that is not known here.
         changes = events.filter(type__in=CHANGES)

@@ -28,6 +28,8 @@ TYPE_NAMES = {
     EventType.MEDIA_READY: gettext_noop("A file is there"),
     EventType.MEDIA_FAILED: gettext_noop("A file could not be fetched"),
     EventType.CONNECTION_CHANGED: gettext_noop("The connection to WhatsApp changed"),
+    EventType.PHONE_SILENT: gettext_noop("The phone was not heard from for days"),
+    EventType.PHONE_SEEN: gettext_noop("The phone was heard from again"),
 }
 FORMAT_NAMES = {
     "standard": gettext_noop("Standard Webhooks"),

@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from connections import actions
 from connections.actions import Fence
+from connections.lifecycle import Reason
 from connections.models import Connection
 from connections.tests.support.fake_worker import FakeWorker
+from events import log
 from events.troubles import Trouble, trouble_began, trouble_ended
 from organizations.access import Actor
 from organizations.tests.support.adminpages import shown
@@ -90,6 +92,34 @@ def test_silence_is_announced_once_on_each_day_and_the_end_too(
         assert announced == expected, days
 
 
+def test_silence_and_its_end_are_in_the_feed(linked: Fence) -> None:
+    before = log.last_sequence(linked.connection_id)
+    for days in (10.1, 11, 12.1, 0):
+        seen(linked, days)
+        actions.announce_phone_silences()
+    found = log.read(linked.connection_id, before, 9)
+    assert [(event.type, event.data.get("level"), event.data.get("days")) for event in found] == [
+        ("phone.silent", "warning", 10),
+        ("phone.silent", "action_needed", 12),
+        ("phone.seen", None, None),
+    ]
+    sentence = "The phone was not heard from for 12 days, and WhatsApp unlinks devices after 14"
+    assert found[1].data["sentence"] == f"{sentence} days."
+    assert found[2].data["phoneLastSeenAt"] == last_sign(linked).isoformat()
+
+
+def test_silence_of_a_phone_that_was_unlinked_is_over_without_a_sign(
+    linked: Fence, announced: list[int]
+) -> None:
+    seen(linked, 13)
+    actions.announce_phone_silences()
+    actions.record_event(linked, Reason.LOGGED_OUT_BY_PHONE)
+    before = log.last_sequence(linked.connection_id)
+    actions.announce_phone_silences()
+    assert announced == [12, 0]
+    assert log.last_sequence(linked.connection_id) == before
+
+
 def test_announcement_that_fails_is_repeated(linked: Fence, announced: list[int]) -> None:
     def fail(**kwargs: Any) -> None:
         raise RuntimeError
@@ -123,6 +153,14 @@ def test_silent_phone_is_told_on_the_page_the_list_and_in_the_api(
         seen(linked, days)
         status = api_client(alice).get(path).json()
         assert status["phoneSentence"] == sentence
+        level = "action_needed" if needs_action else "warning" if warns else None
+        assert status["phoneSilence"] == level
+        assert ("Open WhatsApp on the phone" in status["nextStep"]) == warns
+        [row] = api_client(alice).get("/api/v1/organizations").json()["results"]
+        assert (row["phoneSilence"], row["state"]) == (level, "connected")
+        for asked in ("warning", "action_needed", "warning,action_needed"):
+            answer = api_client(alice).get(f"/api/v1/organizations?phoneSilence={asked}").json()
+            assert answer["count"] == (level is not None and level in asked.split(",")), asked
         assert (status["phoneLastSeenAt"] is None) == (days is None)
         html = shown(alice, page)
         assert sentence in html
@@ -141,5 +179,6 @@ def test_nothing_is_said_of_a_phone_whose_connection_is_down(
     hand.die()
     path = f"/api/v1/organizations/{linked.connection_id}/whatsapp/status"
     status = api_client(alice).get(path).json()
-    assert status["state"] != "connected" and status["phoneSentence"] is None
+    assert status["state"] != "connected"
+    assert status["phoneSentence"] is None and status["phoneSilence"] is None
     assert status["phoneLastSeenAt"] is not None
