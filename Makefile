@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format fuzz chaos chaos-messages attacks scale stress bench webhooks messages screenshots hashes try-neonize clean
+.PHONY: help setup run test lint format fuzz chaos chaos-messages drill attacks scale stress bench webhooks messages screenshots hashes try-neonize clean
 
 # pip and the browser need a home for their caches, also where HOME is unset or missing.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -85,6 +85,11 @@ chaos-messages: ## The same with messages both ways all the time (CHAOS_MESSAGES
 	.venv/bin/python -m tests.chaos --organizations $${CHAOS_ORGANIZATIONS:-20} \
 		--seconds $${CHAOS_SECONDS:-900} --messages $${CHAOS_MESSAGES:-10000} \
 		$${CHAOS_SEED:+--seed $$CHAOS_SEED}
+
+drill: ## Take WhatsApp from a fleet, and compare who is told (DRILL_ORGANIZATIONS=60 DRILL_AWAY=600)
+	$(SETUP) test
+	.venv/bin/python -m tests.drill --organizations $${DRILL_ORGANIZATIONS:-60} \
+		--away $${DRILL_AWAY:-600}
 
 attacks: ## Attack a server on loopback, and print the effect
 	$(SETUP) test

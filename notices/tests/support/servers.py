@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, TypeVar
 
 from aiosmtpd.controller import Controller
 from django.test import override_settings
@@ -48,21 +48,32 @@ class MailServer:
         return [mail["Subject"] for mail in self.mails]
 
 
+Mails = TypeVar("Mails", bound=MailServer)
+
+
 @contextmanager
-def mail_server() -> Iterator[MailServer]:
-    """Run a mail server, to which Django sends in the block."""
-    server = MailServer()
+def running(server: Mails) -> Iterator[Mails]:
+    """Run a mail server on a free port."""
     controller = AnyPort(server, hostname="127.0.0.1", port=0)
     controller.start()
     try:
-        port = server.port = controller.port
-        with override_settings(
-            EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
-            EMAIL_URL=f"smtp://127.0.0.1:{port}",
-            EMAIL_HOST="127.0.0.1",
-            EMAIL_PORT=port,
-            SITE_URL="https://orgs.example.com",
-        ):
-            yield server
+        server.port = controller.port
+        yield server
     finally:
         controller.stop()
+
+
+@contextmanager
+def mail_server() -> Iterator[MailServer]:
+    """Run a mail server, to which Django sends in the block."""
+    with (
+        running(MailServer()) as server,
+        override_settings(
+            EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
+            EMAIL_URL=f"smtp://127.0.0.1:{server.port}",
+            EMAIL_HOST="127.0.0.1",
+            EMAIL_PORT=server.port,
+            SITE_URL="https://orgs.example.com",
+        ),
+    ):
+        yield server
