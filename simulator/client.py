@@ -111,6 +111,14 @@ class ControlClient:
         """Let a person type, or stop typing, in the chat with an account."""
         self._object("POST", f"/people/{number}/typing", {"to": to, "on": on})
 
+    def switch_phone(self, number: str, on: bool) -> None:
+        """Switch a phone off, or on again; its companions stay connected."""
+        self._object("POST", f"/phones/{number}/power", {"on": on})
+
+    def is_phone_on(self, number: str) -> bool:
+        """Return whether a phone is on."""
+        return bool(self._object("GET", f"/phones/{number}/power")["on"])
+
     def media(self, number: str, message_id: str) -> bytes:
         """Return the media of a message that a person has received."""
         answer = self._object("GET", f"/people/{number}/media?id={message_id}")

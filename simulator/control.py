@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable
 from . import linkcode, params
 from .chats.api import PeopleControl
 from .chats.service import Chats
+from .chats.switches import PhoneOff
 from .faults import Trigger
 from .http import HttpError, Json, Request
 from .live_faults import apply
 from .pairing import CompanionRefused, Pairing, RefUsed
-from .phone import BadCode, Code, read_code
+from .phone import BadCode, Code, Phone, read_code
 from .proxies import Proxies
 from .receiver import Receiver
 from .roles import ClientConnection
@@ -150,7 +151,7 @@ class Control:
             )
         if pairing.noise_key != code.noise_key:
             raise HttpError(400, "the code's keys are not those of its connection")
-        phone = self._world.phone(number, name, platform)
+        phone = self._phone_that_is_on(number, name, platform)
         return await self._link(pairing.link(phone, code))
 
     async def _enter_code(self, request: Request) -> Json:
@@ -166,8 +167,16 @@ class Control:
         if not waiting:
             raise HttpError(404, "no companion shows a code for this number")
         name, platform = params.text(body, "name", ""), params.text(body, "platform", "")
-        phone = self._world.phone(number, name, platform)
+        phone = self._phone_that_is_on(number, name, platform)
         return await self._link(waiting[-1].link_by_code(phone, code))
+
+    def _phone_that_is_on(self, number: str | None, name: str, platform: str) -> Phone:
+        phone = self._world.phone(number, name, platform)
+        try:
+            self._chats.switches.require_on(phone)
+        except PhoneOff as error:
+            raise HttpError(409, str(error)) from error
+        return phone
 
     async def _link(self, linking: Awaitable[Device]) -> Json:
         try:

@@ -17,6 +17,7 @@ from simulator.world import World
 from .content import BadContent
 from .service import Chats
 from .store import Person
+from .switches import PhoneOff
 
 _AUTO = ("none", "delivered", "read")
 _RECEIPTS = ("", "inactive", "read", "played", "read-self", "played-self", "server-error")
@@ -43,6 +44,8 @@ class PeopleControl:
             ("POST", "/phones/*/receipt"): self._report,
             ("POST", "/people/*/stanza"): self._stanza,
             ("POST", "/people/*/typing"): self._type,
+            ("GET", "/phones/*/power"): self._power,
+            ("POST", "/phones/*/power"): self._switch,
             ("GET", "/people/*/media"): self._media,
             ("GET", "/people/*/messages"): self._messages,
             ("GET", "/sent"): self._sent,
@@ -53,7 +56,10 @@ class PeopleControl:
         """Return the answer, or None for another call. Raises HttpError."""
         pattern, number = _pattern(request.path)
         route = self._routes.get((request.method, pattern))
-        return route(request, number) if route else None
+        try:
+            return route(request, number) if route else None
+        except PhoneOff as error:
+            raise HttpError(409, str(error)) from error
 
     def knows(self, path: str) -> bool:
         """Return whether the path exists, with another method."""
@@ -125,6 +131,15 @@ class PeopleControl:
         phone, to = self._phone(number), self._phone(params.digits(body, "to"))
         on = params.flag(body, "on", True)
         self._chats.phones.send_typing(phone, to, on)
+        return {"on": on}
+
+    def _power(self, request: Request, number: str) -> Json:
+        return {"on": not self._chats.switches.is_off(self._phone(number))}
+
+    def _switch(self, request: Request, number: str) -> Json:
+        params.reject_unknown(request.body, "on")
+        on = params.flag(request.body, "on", True)
+        self._chats.switch_phone(self._phone(number), on)
         return {"on": on}
 
     def _media(self, request: Request, number: str) -> Json:

@@ -23,6 +23,7 @@ from .content import Content
 from .directory import Directory, bundle_nodes, parse_bundle
 from .mailbox import Mailboxes
 from .store import ChatStore, Person, Sent
+from .switches import Switches
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,10 @@ class Phones:
         attachments: Attachments,
         directory: Directory,
         mailboxes: Mailboxes,
+        switches: Switches,
     ) -> None:
         self._world = world
+        self._switches = switches
         self._attachments = attachments
         self._store = store
         self._directory = directory
@@ -71,8 +74,9 @@ class Phones:
         """Send a message; return its id and the companions that get a copy.
 
         A companion that has not uploaded any keys yet gets none, and simulated phones need no
-        encryption among each other. Raises BadContent.
+        encryption among each other. Raises BadContent and PhoneOff.
         """
+        self._switches.require_on(phone)
         message, uploaded = self._attachments.upload(message)
         quoted = self._quoted(phone, to, message)
         plain = content.encode(message, str(to.lid_jid(0)), quoted, uploaded)
@@ -89,8 +93,24 @@ class Phones:
                 reached.append(str(device.jid))
         if to is not phone:
             received = content.decode(plain)[1] if to.number in self.people else message
-            self._record(to, phone.number, str(phone.jid(0)), message_id, received)
+            self._pass_plain(phone, to, message_id, received)
         return message_id, reached
+
+    def _pass_plain(self, phone: Phone, to: Phone, message_id: str, message: Content) -> None:
+        """Give another phone a message, at once or when it is on again."""
+        attrs: dict[str, Attribute] = {"id": message_id, "from": phone.jid(0)}
+        node = Node("message", attrs, [Node("plain", {}, json.dumps(message).encode())])
+        if self._switches.is_off(to):
+            self._switches.hold(to, node)
+        else:
+            self.receive_plain(to, node)
+
+    def receive_plain(self, phone: Phone, node: Node) -> None:
+        """Record a message of another phone."""
+        plain, sender = node.child("plain"), node.attrs.get("from")
+        if plain is not None and isinstance(sender, Jid):
+            message = json.loads(plain.data())
+            self._record(phone, sender.user, str(sender), node.get("id"), message)
 
     def receive(self, phone: Phone, sender: Device, node: Node, encrypted: Node) -> None:
         """Decrypt a copy that a companion has sent, record it, and confirm it."""
@@ -160,8 +180,9 @@ class Phones:
     def send_receipts(self, phone: Phone, to: Phone, ids: list[str], kind: str = "") -> None:
         """Report to all companions of an account about its messages, as delivered without a type.
 
-        The own companions learn what was read or played on the phone.
+        The own companions learn what was read or played on the phone. Raises PhoneOff.
         """
+        self._switches.require_on(phone)
         attrs: dict[str, Attribute] = {"from": phone.lid_jid(0), "id": ids[0], "t": _now()}
         if kind:
             attrs["type"] = kind
@@ -177,7 +198,11 @@ class Phones:
                 self._mailboxes.of(device.jid).put(Node("receipt", own, lists))
 
     def send_stanza(self, phone: Phone, to: Phone, node: Node) -> None:
-        """Send a stanza as it is to the companions of an account, with an id and a time."""
+        """Send a stanza as it is to the companions of an account, with an id and a time.
+
+        Raises PhoneOff.
+        """
+        self._switches.require_on(phone)
         node.attrs.setdefault("id", "3A" + os.urandom(9).hex().upper())
         node.attrs.setdefault("t", _now())
         node.attrs.setdefault("from", phone.lid_jid(0))
@@ -185,7 +210,11 @@ class Phones:
             self._mailboxes.of(device.jid).put(node)
 
     def send_typing(self, phone: Phone, to: Phone, on: bool) -> None:
-        """Tell the companions of an account that the person types, or has stopped."""
+        """Tell the companions of an account that the person types, or has stopped.
+
+        Raises PhoneOff.
+        """
+        self._switches.require_on(phone)
         state = Node("composing" if on else "paused")
         node = Node("chatstate", {"from": phone.lid_jid(0)}, [state])
         for device in self._directory.companions(to):

@@ -16,6 +16,7 @@ from .delivery import corrupted
 from .directory import Directory, participant_hash
 from .mailbox import Mailboxes, key
 from .phones import Phones
+from .switches import Switches
 
 _OWN_RECEIPTS = ("sender", "peer_msg", "hist_sync", "read-self", "played-self")
 _READ_RECEIPTS = ("read", "played")
@@ -25,12 +26,18 @@ class Router:
     """Passes messages, receipts and typing on to phones and companions."""
 
     def __init__(
-        self, world: World, directory: Directory, mailboxes: Mailboxes, phones: Phones
+        self,
+        world: World,
+        directory: Directory,
+        mailboxes: Mailboxes,
+        phones: Phones,
+        switches: Switches,
     ) -> None:
         self._world = world
         self._directory = directory
         self._mailboxes = mailboxes
         self._phones = phones
+        self._switches = switches
         self._awaited_acks: set[tuple[Jid, str]] = set()
         self.typing: dict[str, dict[str, str | bool]] = {}
 
@@ -90,7 +97,7 @@ class Router:
         if phone is None:
             return
         if jid.device == 0:
-            self._phones.receive(phone, sender, node, encrypted)
+            self._pass_to_phone(sender, node, phone, encrypted)
             return
         device = self._world.devices.get(phone.jid(jid.device))
         if device is None or device is sender:
@@ -104,6 +111,28 @@ class Router:
         self._mailboxes.of(device.jid).put(
             Node("message", attrs, [encrypted, *([identity] if identity else [])])
         )
+
+    def _pass_to_phone(
+        self, sender: Device, node: Node, phone: Phone, encrypted: Node | None = None
+    ) -> None:
+        """Pass a copy of a message, or a receipt that asks for one again, on to a phone."""
+        if self._switches.is_off(phone):
+            attrs: dict[str, Attribute] = {"id": node.get("id"), "from": sender.jid}
+            held = [encrypted] if encrypted else node.children()
+            self._switches.hold(phone, Node(node.tag, attrs, held))
+        elif encrypted:
+            self._phones.receive(phone, sender, node, encrypted)
+        else:
+            self._phones.resend(phone, sender, node)
+
+    def pass_held(self, phone: Phone, node: Node) -> None:
+        """Pass on to a phone what has waited for it."""
+        sender = node.attrs.get("from")
+        device = self._world.devices.get(sender) if isinstance(sender, Jid) else None
+        if node.child("plain"):
+            self._phones.receive_plain(phone, node)
+        elif device is not None:  # Else the companion was unlinked meanwhile.
+            self._pass_to_phone(device, node, phone, node.child("enc"))
 
     def _take_receipt(self, device: Device, node: Node, connection: ClientConnection) -> None:
         kind, to = node.get("type"), node.attrs.get("to", SERVER)
@@ -132,7 +161,7 @@ class Router:
 
     def _take_retry(self, device: Device, node: Node, phone: Phone, to: Jid) -> None:
         if to.device == 0:
-            self._phones.resend(phone, device, node)
+            self._pass_to_phone(device, node, phone)
         elif target := self._world.devices.get(phone.jid(to.device)):
             self._mailboxes.of(target.jid).put(_receipt(device, node, target.phone is device.phone))
 

@@ -6,6 +6,7 @@ import time
 
 from simulator.certificates import MEDIA_HOST
 from simulator.nodes import Attribute, Node
+from simulator.phone import Phone
 from simulator.roles import ClientConnection
 from simulator.stanzas import notification
 from simulator.store import Device
@@ -19,6 +20,7 @@ from .media import MediaStore
 from .phones import Phones
 from .router import Router
 from .store import ChatStore
+from .switches import Switches
 
 
 class Chats:
@@ -31,9 +33,13 @@ class Chats:
         self.directory = Directory(world)
         delivery = Delivery(world.faults, self._note_delivery)
         self._mailboxes = Mailboxes(self.store, delivery)
-        self.phones = Phones(world, self.store, Attachments(media), self.directory, self._mailboxes)
-        self._router = Router(world, self.directory, self._mailboxes, self.phones)
-        self._mailboxes.load({str(jid): jid for jid in world.devices})
+        self.switches = Switches(self.store, self._mailboxes)
+        self.phones = Phones(
+            world, self.store, Attachments(media), self.directory, self._mailboxes, self.switches
+        )
+        self._router = Router(world, self.directory, self._mailboxes, self.phones, self.switches)
+        off = [phone.jid(0) for phone in world.phones.values() if self.switches.is_off(phone)]
+        self._mailboxes.load({str(jid): jid for jid in (*world.devices, *off)})
         self._notified: set[Device] = set()
         world.on_link = self._linked
         world.on_unlink = self._unlinked
@@ -50,6 +56,14 @@ class Chats:
     def take(self, device: Device, node: Node, connection: ClientConnection) -> None:
         """Handle a companion's message, receipt, ack or typing."""
         self._router.take(device, node, connection)
+
+    def switch_phone(self, phone: Phone, on: bool) -> None:
+        """Switch a phone off, or on: then it gets what waited for it, and confirms that."""
+        if not on:
+            self.switches.turn_off(phone)
+        elif self.switches.is_off(phone):
+            for node in self.switches.turn_on(phone):
+                self._router.pass_held(phone, node)
 
     @property
     def typing(self) -> dict[str, dict[str, str | bool]]:
@@ -83,6 +97,7 @@ class Chats:
         self._router.clear()
         self._mailboxes.clear()
         self.phones.clear()
+        self.switches.clear()
 
     def _note_delivery(self, node: Node) -> None:
         self.phones.note_delivery(node)

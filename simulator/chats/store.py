@@ -33,9 +33,10 @@ CREATE TABLE IF NOT EXISTS received (
     repeats INTEGER NOT NULL, UNIQUE (number, sender, id));
 CREATE INDEX IF NOT EXISTS received_number ON received (number, seq);
 CREATE INDEX IF NOT EXISTS received_id ON received (number, id);
+CREATE TABLE IF NOT EXISTS phone_off (number TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-_VERSION = 1  # to be raised with each change of the schema
-_TABLES = ("person", "signal_session", "waiting", "sent", "received")
+_VERSION = 1  # to be raised when a table changes; a new one needs nothing
+_TABLES = ("person", "signal_session", "waiting", "sent", "received", "phone_off")
 _TIMES = ("delivered_at", "receipted_at", "read_at", "played_at", "dropped_at")
 
 
@@ -86,6 +87,19 @@ class ChatStore:
         """Insert or replace a person."""
         row = (person.number, person.by_lid, person.hide_number, person.auto)
         self._db.write("INSERT OR REPLACE INTO person VALUES (?, ?, ?, ?)", row)
+
+    def phones_off(self) -> Iterator[str]:
+        """Yield the numbers of the phones that are off."""
+        for (number,) in self._db.read("SELECT number FROM phone_off"):
+            yield number
+
+    def save_phone_off(self, number: str) -> None:
+        """Store that a phone is off."""
+        self._db.write("INSERT OR REPLACE INTO phone_off VALUES (?)", (number,))
+
+    def delete_phone_off(self, number: str) -> None:
+        """Store that a phone is on."""
+        self._db.write("DELETE FROM phone_off WHERE number = ?", (number,))
 
     def session(self, number: str, peer: str) -> str | None:
         """Return an account's stored Signal sessions with a device, or None."""
