@@ -71,7 +71,7 @@ def run(data_dir: Path, organizations: int, away: float, say: Say) -> Report:
             "RECONNECTS_PER_ORGANIZATION": "100000",
             "RECONNECTS_PER_CALLER": "1000000",
         }
-        with Application(data_dir, **settings) as application:
+        with Application(data_dir, (), **settings) as application:
             names = [f"Fleet {number:02}" for number in range(1, organizations + 1)]
             fleet = application.new_organizations(*names)
             _add_people(application, inbox, chat_port, fleet)
