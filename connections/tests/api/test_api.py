@@ -338,6 +338,7 @@ def test_status_of_a_fresh_organization(api: Client, connection: Connection) -> 
         "retryAt": None,
         "phoneLastSeenAt": None,
         "phoneSentence": None,
+        "phoneSilence": None,
     }
 
 

@@ -67,6 +67,7 @@ def test_member_sees_their_organizations(
                 "state": "disconnected",
                 "reason": "never_connected",
                 "since": organization.connection.since.isoformat(),
+                "phoneSilence": None,
             }
         ],
     }
