@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import quote
 
 from django.contrib.admin import AdminSite
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
@@ -20,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from organizations.login import known_browsers, throttle
+from organizations.login.forms import LoginForm
 from organizations.models.second_factor import app_of
 from organizations.second_factor import sessions
 from organizations.second_factor.sessions import Need
@@ -31,16 +31,16 @@ KEEP_TEXTS_SECONDS = 24 * 3600
 
 
 class PasswordView(LoginView):
-    """Checks username and password, and redirects users with a second factor to the second step."""
+    """Checks name and password, and redirects users with a second factor to the second step."""
 
     template_name = "admin/login.html"
-    authentication_form = AdminAuthenticationForm
+    authentication_form = LoginForm
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()
         name = user.get_username()
         if app_of(user) is not None:
-            throttle.refund(self.request, name)
+            throttle.refund(self.request)
             sessions.start_pending_login(self.request, user, self.get_success_url())
             return redirect("admin:second_factor_code")
         response = super().form_valid(form)

@@ -263,6 +263,7 @@ CACHES = {"default": backends.cache(REDIS_URL, REDIS_PREFIX)}
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "whatsapp_orgs.login.lockout.ThrottleBackend",
+    "whatsapp_orgs.login.mail_login.MailBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
 # Parallel password hashes in one process. Each takes a core (login/password_hashing.py).

@@ -7,12 +7,16 @@ from django.utils import timezone
 
 
 class LoginCount(models.Model):
-    """The number of failed logins from one network, for one username, or of one known browser.
+    """The number of failed logins from one network, by one name, of one account, or of one browser.
+
+    A user's name may be typed in several ways; an account counts them all. Only browsers in which
+    its user has logged in before have a count.
 
     The single row of kind "all" counts all failed logins ever.
     """
 
     class Kind(models.TextChoices):
+        ACCOUNT = "account"
         ALL = "all"
         BROWSER = "browser"
         NAME = "name"

@@ -31,7 +31,7 @@ def check_password(request: HttpRequest, user: User, password: str) -> None:
     found = authenticate(request, username=name, password=password)
     if found is None or found.pk != user.pk:
         raise Refused(_("This password is not right."))
-    throttle.refund(request, name)
+    throttle.refund(request)
 
 
 @sensitive_variables("typed", "code")
@@ -50,12 +50,12 @@ def check_code(request: HttpRequest, user: User, typed: str) -> bool:
         request.axes_locked_out = True  # type: ignore[attr-defined]
         request.axes_credentials = credentials  # type: ignore[attr-defined]
         raise Refused("")
-    if not throttle.allow_attempt(request, name):
+    if not throttle.allow_attempt(request, user):
         raise Refused("")
     if device is None or not django_otp.verify_token(user, device.persistent_id, code):
         user_login_failed.send(__name__, credentials=credentials, request=request)
         raise Refused(_("This code is not right, or it was used already."))
-    throttle.refund(request, name)
+    throttle.refund(request)
     return isinstance(device, RecoveryCodes)
 
 

@@ -33,7 +33,7 @@ class HashingMiddleware:
         """Return 503 for HashingBusy: JSON for API clients, a page for people."""
         if not isinstance(error, HashingBusy):
             return None
-        throttle.refund_unchecked(request)
+        throttle.refund(request)
         headers: dict[str, Any] = {**NO_STORE, "Retry-After": str(RETRY_SECONDS)}
         if request.path.startswith("/api/"):
             message = _("The service is busy at the moment. Try again in a few seconds.")

@@ -1,6 +1,7 @@
 """Refuse logins after too many failed ones, with a page that says when to try again.
 
-django-axes counts each name per network; organizations/login/throttle.py counts the rest.
+django-axes counts each name per network; organizations/login/throttle.py counts the rest. A mail
+address counts without its case, and the names of one account count together in the latter.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from datetime import timedelta
 from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
+from axes.helpers import get_credentials
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.core.exceptions import PermissionDenied
@@ -24,6 +27,7 @@ from django.utils.translation import gettext as _
 
 from organizations.client_network import UNKNOWN, network_of
 from organizations.login import throttle
+from organizations.login.accounts import find_account, login_name, spellings
 from organizations.login.throttle import keyed_hash
 
 # The length of the database column.
@@ -34,13 +38,25 @@ class ThrottleBackend:
     """Refuses throttled logins before the password is checked. Never returns a user."""
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, **credentials: Any
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **credentials: Any,
     ) -> None:
         """Raise PermissionDenied, which stops the other backends, if the login is throttled."""
         if request is None or username is None:
             return
-        if not throttle.allow_attempt(request, _clean(username)):
-            raise PermissionDenied
+        name = _clean(username)
+        try:
+            throttle.charge_attempt(request, name, find_account(name))
+        except throttle.AccountDelayed:
+            # Looks like a wrong password, and takes as long.
+            make_password(password)
+            raise PermissionDenied from None
+        except throttle.TooManyLogins as error:
+            throttle.refuse(request, error)
+            raise PermissionDenied from error
 
 
 class AxesHandler(AxesDatabaseHandler):  # type: ignore[misc]
@@ -54,14 +70,27 @@ class AxesHandler(AxesDatabaseHandler):  # type: ignore[misc]
         ip_or_username: bool = False,
     ) -> int:
         throttle.reset_counts(username, ip_address)
-        address, username = (
-            ip_address and _column_value(ip_address),
-            username and keyed_hash(username),
-        )
-        deleted: int = super().reset_attempts(
-            ip_address=address, username=username, ip_or_username=ip_or_username
-        )
+        address = ip_address and _column_value(ip_address)
+        account = find_account(username) if username else None
+        names: list[str | None] = [username and login_name(username)]
+        if account is not None:
+            names = list(spellings(account))
+        deleted = 0
+        for name in names:
+            deleted += super().reset_attempts(
+                ip_address=address,
+                username=name and keyed_hash(name),
+                ip_or_username=ip_or_username,
+            )
         return deleted
+
+    def user_logged_in(
+        self, sender: object, request: HttpRequest, user: User, **kwargs: Any
+    ) -> None:
+        """Reset what was counted for the user's other names, too."""
+        super().user_logged_in(sender, request, user, **kwargs)
+        for name in spellings(user):
+            self.reset_user_attempts(request, get_credentials(name))
 
 
 @receiver(user_login_failed)
@@ -73,7 +102,7 @@ def count_failure(request: HttpRequest | None = None, **_: Any) -> None:
 
 @receiver(user_logged_in)
 def reset_failures(request: HttpRequest, user: User, **_: Any) -> None:
-    throttle.reset(request, user.get_username())
+    throttle.reset(request, user)
 
 
 def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> str | None:
@@ -82,7 +111,7 @@ def counted_name(request: HttpRequest, credentials: dict[str, Any] | None) -> st
     People sometimes type a password into that field.
     """
     username = credentials.get("username") if credentials else request.POST.get("username")
-    return None if username is None else keyed_hash(_clean(username))
+    return None if username is None else keyed_hash(login_name(_clean(username)))
 
 
 def _clean(username: str) -> str:
