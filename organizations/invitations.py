@@ -1,8 +1,9 @@
 """Invitations: an owner invites a username to become a member; that user accepts or declines.
 
-The inviting owner must not learn whether the username exists. So no function looks the user up:
-reads, writes and answers are the same for each name. Owners see a declined invitation as an open
-one until it expires.
+The name may also be the mail address of their account, in any case. The inviting owner must not
+learn whether there is such an account. So no function that owners call looks the user up: reads,
+writes and answers are the same for each name. Owners see a declined invitation as an open one until
+it expires.
 
 Like `organizations.actions`, these writers lock, then read and check again.
 """
@@ -22,6 +23,7 @@ from django.utils.translation import gettext_noop as _
 from organizations.access import PERMISSIONS, Actor, Caller, Permission
 from organizations.audit import Action, log_audit
 from organizations.locks import lock, lock_organization
+from organizations.login.accounts import owns_address
 from organizations.models import Invitation, Membership, Organization
 
 LIFETIME = timedelta(days=14)
@@ -81,10 +83,15 @@ def sent(organizations: QuerySet[Organization]) -> QuerySet[Invitation]:
 
 
 def received(caller: Caller) -> QuerySet[Invitation]:
-    """Return the invitations that this user can accept or decline. Raises PermissionDenied."""
-    invitations = valid().filter(
-        username=caller.require_token_owner().get_username(), declined_at=None
-    )
+    """Return the invitations that this user can accept or decline. Raises PermissionDenied.
+
+    Those to a mail address are for the one account that it means at the login, too.
+    """
+    user = caller.require_token_owner()
+    names = Q(username=user.get_username())
+    if owns_address(user):
+        names |= Q(username__iexact=user.email)
+    invitations = valid().filter(names, declined_at=None)
     return invitations.select_related("organization", "invited_by")
 
 
@@ -101,11 +108,12 @@ def invite(
     the invitation that they have read. Raises AlreadyMember, TooManyOpen and TooManyInvitations.
     """
     locked = lock_organization(organization, caller.actor, Permission.MANAGE)
-    # Looks among the members only, whom the caller may see.
+    # Looks among the members only, whom the caller may see. Not at their mail addresses, which the
+    # caller may not.
     if locked.memberships.filter(user__username=username).exists():
         raise AlreadyMember(gettext(ALREADY_A_MEMBER))
     _check_limits(locked, username)
-    replaced_or_expired = Q(username=username) | Q(expires_at__lte=timezone.now())
+    replaced_or_expired = _same_name(username) | Q(expires_at__lte=timezone.now())
     locked.invitations.filter(replaced_or_expired).delete()
     invitation = Invitation.objects.create(
         organization=locked,
@@ -119,9 +127,14 @@ def invite(
     return invitation
 
 
+def _same_name(username: str) -> Q:
+    """Match the invitations of this name; case does not count in a mail address."""
+    return Q(username__iexact=username) if "@" in username else Q(username=username)
+
+
 def _check_limits(organization: Organization, username: str) -> None:
     """Raise TooManyOpen or TooManyInvitations if the organization has reached a limit."""
-    others = valid().filter(organization=organization).exclude(username=username)
+    others = valid().filter(organization=organization).exclude(_same_name(username))
     if others.count() >= OPEN_PER_ORGANIZATION:
         raise TooManyOpen(gettext(TOO_MANY_OPEN).format(number=OPEN_PER_ORGANIZATION))
     since = timezone.now() - RATE_WINDOW

@@ -53,10 +53,11 @@ class InvitationForm(forms.ModelForm[Invitation]):
         model = Invitation
         fields = ["organization", "username", "role"]
         field_classes = {"username": UsernameField}
+        labels = {"username": lazy("Username or mail address")}
         help_texts = {
             "username": lazy(
-                "The exact name that they log in with. They see the invitation when they log in, "
-                "and decide. You are not told here whether there is such a user."
+                "The exact name, or the mail address, of their account. They see the invitation "
+                "when they log in, and decide. You are not told here whether there is such a user."
             ),
         }
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -25,6 +24,7 @@ from organizations.admin.base import (
     caller_of,
     hide_related_buttons,
 )
+from organizations.login.accounts import find_account
 from organizations.models import ApiToken, Membership
 from organizations.revocation import organization_tokens
 
@@ -35,12 +35,12 @@ ALREADY_A_MEMBER = lazy(
 
 
 class NewMemberForm(forms.ModelForm[Membership]):
-    """Add a member by the exact username. For superusers, who see all users; owners invite."""
+    """Add a member by name or mail address. For superusers, who see all users; owners invite."""
 
     username = forms.CharField(
-        label=lazy("Username"),
-        max_length=150,
-        help_text=lazy("The exact name that they log in with."),
+        label=lazy("Username or mail address"),
+        max_length=254,
+        help_text=lazy("The exact name, or the mail address, that they log in with."),
     )
 
     class Meta:
@@ -49,13 +49,13 @@ class NewMemberForm(forms.ModelForm[Membership]):
 
     def clean_username(self) -> str:
         username = str(self.cleaned_data["username"])
-        user = User.objects.filter(username=username).first()
+        user = find_account(username)
         if user is None:
             raise forms.ValidationError(NO_SUCH_USER)
         if not user.is_active:
             raise forms.ValidationError(gettext(actions.INACTIVE_USER))
         self.instance.user = user
-        return username
+        return user.get_username()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -124,8 +124,9 @@ class MembershipAdmin(TenantAdmin[Membership]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show a button to invite to callers who cannot add members."""
-        context = {"may_invite": not self.has_add_permission(request)}
+        """Show the way to invite: owners a member, administrators a colleague."""
+        administrator = self.has_add_permission(request)
+        context = {"may_invite": not administrator, "may_invite_colleagues": administrator}
         return super().changelist_view(request, context | (extra_context or {}))
 
     # --- Forms -----------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def _open(request: HttpRequest) -> HttpResponse:
     secret = secret_of(request.POST["link"])
     invitation = actions.find(secret)
     if invitation is None:
-        return _refused(request)
+        return _refused(request, secret)
     return _form(request, invitation, secret, SetPasswordForm(_account(invitation)))
 
 
@@ -50,14 +50,16 @@ def _accept(request: HttpRequest) -> HttpResponse:
     secret = request.POST.get("secret", "")[:LINK_LENGTH]
     invitation = actions.find(secret)
     if invitation is None:
-        return _refused(request, counted=bool(secret))
+        return _refused(request, secret)
     form = SetPasswordForm(_account(invitation), request.POST)
     if not form.is_valid():
         return _form(request, invitation, secret, form)
     try:
         password = form.cleaned_data["new_password1"]
         user = actions.accept(secret, password, request.META.get("REMOTE_ADDR") or None)
-    except (actions.InvitationOver, actions.MailTaken) as error:
+    except actions.InvitationOver:
+        return _refused(request, secret)
+    except actions.MailTaken as error:
         return _closed(request, 410, str(error))
     login(request, user, backend=BACKEND)
     response = redirect("admin:index")
@@ -80,16 +82,19 @@ def _form(
     return _render(request, invitation=invitation, secret=secret, form=form)
 
 
-def _refused(request: HttpRequest, counted: bool = True) -> HttpResponse:
-    """Count a wrong link; return the same page for an unknown, used, expired or revoked one."""
+def _refused(request: HttpRequest, secret: str) -> HttpResponse:
+    """Say that the link was used or has expired; else count it, as one that was never made."""
+    over = actions.why_over(secret)
     try:
-        if counted:
+        if over is None and secret:
             token_throttle.record_wrong_token(request.META.get("REMOTE_ADDR") or None)
     except token_throttle.Throttled as error:
         response = _closed(request, 429, str(error))
         response["Retry-After"] = str(error.wait)
         return response
-    return _closed(request, 410, str(actions.InvitationOver()))
+    if isinstance(over, actions.InvitationUsed):
+        return _render(request, 410, used=True)
+    return _closed(request, 410, str(over or actions.InvitationOver()))
 
 
 def _closed(request: HttpRequest, status: int, sentence: str) -> HttpResponse:

@@ -17,6 +17,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
@@ -37,9 +39,12 @@ RATE_WINDOW = timedelta(days=1)
 PER_WINDOW = 100
 """Maximum number of invitations of all administrators in RATE_WINDOW, with those sent again."""
 SECRET_BYTES = 20
+USED_KEPT = timedelta(days=90)
+"""For so long the page of a link that was used says so."""
 
 MAIL_TAKEN = _("There is an account with this mail address already.")
 OVER = _("This invitation is no longer valid. Ask for a new one.")
+EXPIRED = _("This invitation was valid until {time}. Ask {name} for a new one.")
 
 Role = ColleagueInvitation.Role
 
@@ -56,6 +61,20 @@ class InvitationOver(Exception):
 
     def __init__(self) -> None:
         super().__init__(gettext(OVER))
+
+
+class InvitationUsed(InvitationOver):
+    """The account was made with this link already."""
+
+
+class InvitationExpired(InvitationOver):
+    """The link was not used in time. The message says who made it."""
+
+    def __init__(self, invitation: ColleagueInvitation) -> None:
+        inviter = invitation.invited_by
+        time = date_format(localtime(invitation.expires_at), "DATETIME_FORMAT")
+        name = inviter.get_full_name() or inviter.get_username()
+        Exception.__init__(self, gettext(EXPIRED).format(time=time, name=name))
 
 
 class TooManyInvitations(Exception):
@@ -87,6 +106,25 @@ def find(secret: str) -> ColleagueInvitation | None:
     return _valid().filter(secret_hash=hash_secret(secret)).first()
 
 
+def why_over(secret: str) -> InvitationOver | None:
+    """Return why a link cannot be accepted any more; None for one that was never made, or revoked.
+
+    Only who was sent the link knows its secret, so the answer tells nobody else of an account.
+    """
+    rows = ColleagueInvitation.objects.select_related("invited_by")
+    invitation = rows.filter(secret_hash=hash_secret(secret)).first()
+    if invitation is None:
+        return None
+    if invitation.accepted_at is not None:
+        return InvitationUsed()
+    return InvitationExpired(invitation) if invitation.expired else InvitationOver()
+
+
+def waiting() -> QuerySet[ColleagueInvitation]:
+    """Return the invitations that were neither used nor revoked, also those that have expired."""
+    return ColleagueInvitation.objects.filter(accepted_at=None).select_related("invited_by")
+
+
 def account_exists(email: str) -> bool:
     """Return whether an account has this mail address or username."""
     return User.objects.filter(Q(username__iexact=email) | Q(email__iexact=email)).exists()
@@ -104,7 +142,8 @@ def invite(colleague: Colleague, actor: Actor) -> tuple[ColleagueInvitation, str
     if account_exists(email):
         raise MailTaken
     _check_limit()
-    ColleagueInvitation.objects.filter(email=email).delete()
+    old = Q(accepted_at__lt=timezone.now() - USED_KEPT)
+    ColleagueInvitation.objects.filter(Q(email=email) | old).delete()
     secret, now = secrets.token_hex(SECRET_BYTES), timezone.now()
     invitation = ColleagueInvitation.objects.create(
         secret_hash=hash_secret(secret),
@@ -129,7 +168,9 @@ def invite_again(invitation_id: int, actor: Actor) -> tuple[ColleagueInvitation,
     Raises ColleagueInvitation.DoesNotExist, TooManyInvitations and PermissionDenied.
     """
     inviter = _require_administrator(actor)
-    invitation = ColleagueInvitation.objects.select_for_update().get(pk=invitation_id)
+    invitation = ColleagueInvitation.objects.select_for_update().get(
+        pk=invitation_id, accepted_at=None
+    )
     _check_limit()
     secret = secrets.token_hex(SECRET_BYTES)
     invitation.secret_hash = hash_secret(secret)
@@ -144,7 +185,8 @@ def invite_again(invitation_id: int, actor: Actor) -> tuple[ColleagueInvitation,
 def revoke(invitation_id: int, actor: Actor) -> None:
     """End an invitation; does nothing if it has ended. Raises PermissionDenied."""
     _require_administrator(actor)
-    for invitation in ColleagueInvitation.objects.select_for_update().filter(pk=invitation_id):
+    open_ones = ColleagueInvitation.objects.filter(pk=invitation_id, accepted_at=None)
+    for invitation in open_ones.select_for_update():
         log_audit(Action.COLLEAGUE_INVITATION_REVOKED, None, actor, _detail(invitation))
         invitation.delete()
 
@@ -189,7 +231,9 @@ def _accept(secret: str, hashed: str, address: str | None) -> User:
     log_audit(Action.COLLEAGUE_JOINED, None, actor, f"{_detail(invitation)}, invited by {inviter}")
     if not user.is_superuser:
         _add_memberships(invitation, user, actor)
-    invitation.delete()
+    invitation.organizations.clear()
+    invitation.accepted_at = timezone.now()
+    invitation.save(update_fields=["accepted_at"])
     return user
 
 
@@ -203,15 +247,15 @@ def _add_memberships(invitation: ColleagueInvitation, user: User, actor: Actor) 
     )
     # An open invitation would offer what the user already has.
     name = user.get_username()
-    Invitation.objects.filter(username=name, organization__in=organizations).delete()
+    Invitation.objects.filter(username__iexact=name, organization__in=organizations).delete()
     detail = f"{name}: {role}, invited by {invitation.invited_by.get_username()}"
     for each in organizations:
         log_audit(Action.MEMBER_ADDED, each, actor, detail)
 
 
 def _valid() -> QuerySet[ColleagueInvitation]:
-    """Return the unexpired invitations whose inviter is still an administrator."""
-    return ColleagueInvitation.objects.select_related("invited_by").filter(
+    """Return the unused, unexpired invitations whose inviter is still an administrator."""
+    return waiting().filter(
         expires_at__gt=timezone.now(), invited_by__is_active=True, invited_by__is_superuser=True
     )
 

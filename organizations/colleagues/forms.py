@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models import Case, When
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as lazy
 
 from organizations.colleagues.actions import Colleague
@@ -15,6 +17,15 @@ Role = ColleagueInvitation.Role
 
 ALL, CHOSEN = "all", "chosen"
 CHOOSE = lazy("Choose at least one organization, or all.")
+
+
+def _extents() -> list[tuple[str, str]]:
+    """Return the choices. They say how many organizations "all" are now."""
+    count = Organization.objects.present().count()
+    text = ngettext(
+        "The {count} organization of today", "All {count} organizations of today", count
+    )
+    return [(ALL, text.format(count=count)), (CHOSEN, gettext("Only these:"))]
 
 
 class ColleagueForm(forms.Form):
@@ -36,12 +47,14 @@ class ColleagueForm(forms.Form):
     )
     extent = forms.ChoiceField(
         label=lazy("Organizations"),
-        choices=[
-            (ALL, lazy("All that there are when they accept")),
-            (CHOSEN, lazy("Only these:")),
-        ],
+        choices=_extents,
         initial=ALL,
         widget=forms.RadioSelect,
+        help_text=lazy(
+            "“All” are those of today, and those that are made until the colleague accepts. Later "
+            "ones are not included: add the colleague there, under Members. An administrator has "
+            "all, always."
+        ),
     )
     organizations = forms.ModelMultipleChoiceField(
         label=lazy("Only these organizations"),
@@ -49,6 +62,15 @@ class ColleagueForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Show the organizations that are ticked from the beginning first: there may be many."""
+        super().__init__(*args, **kwargs)
+        if ticked := self.initial.get("organizations"):
+            field = self.fields["organizations"]
+            assert isinstance(field, forms.ModelMultipleChoiceField)
+            first = Case(When(pk__in=ticked, then=0), default=1)
+            field.queryset = field.queryset.order_by(first, "folded_name", "pk")
 
     def clean_email(self) -> str:
         email = str(self.cleaned_data["email"]).lower()

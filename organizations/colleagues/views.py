@@ -15,9 +15,9 @@ from django.utils.translation import gettext_noop as _
 from django.views.decorators.cache import never_cache
 
 from organizations.access import Actor
-from organizations.admin.base import caller_of
+from organizations.admin.base import MAX_ID_DIGITS, caller_of
 from organizations.colleagues import actions, mail
-from organizations.colleagues.forms import ColleagueForm
+from organizations.colleagues.forms import CHOSEN, ColleagueForm
 from organizations.models import ColleagueInvitation
 
 TITLE = _("Invite a colleague")
@@ -37,7 +37,8 @@ def colleagues_view(request: HttpRequest) -> HttpResponse:
     actor = _administrator(request)
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-    form = ColleagueForm(request.POST if request.method == "POST" else None)
+    posted = request.POST if request.method == "POST" else None
+    form = ColleagueForm(posted, initial=_chosen(request))
     if request.method == "POST" and form.is_valid():
         try:
             return _made(request, *actions.invite(form.colleague, actor))
@@ -45,9 +46,16 @@ def colleagues_view(request: HttpRequest) -> HttpResponse:
             form.add_error("email", str(error))
         except actions.TooManyInvitations as error:
             form.add_error(None, str(error))
-    invitations = ColleagueInvitation.objects.select_related("invited_by")
-    context = {"form": form, "invitations": invitations, "mails": mail.is_configured()}
+    context = {"form": form, "invitations": actions.waiting(), "mails": mail.is_configured()}
     return _page(request, "organizations/colleagues/page.html", context)
+
+
+def _chosen(request: HttpRequest) -> dict[str, Any]:
+    """Return the initial values of the form: `?organization=` ticks this one alone."""
+    value = request.GET.get("organization", "")
+    if not (value.isascii() and value.isdecimal() and len(value) <= MAX_ID_DIGITS):
+        return {}
+    return {"extent": CHOSEN, "organizations": [int(value)]}
 
 
 @never_cache

@@ -11,9 +11,10 @@ from organizations.models.organizations import Membership, Organization
 
 
 class ColleagueInvitation(models.Model):
-    """An account that is made when its link sets a password. The row is deleted when it ends.
+    """An account that is made when its link sets a password.
 
-    Only a hash of the link's secret is stored.
+    Only a hash of the link's secret is stored. A revoked one is deleted; one that was used stays
+    for a while, so that its page can say so.
     """
 
     class Role(models.TextChoices):
@@ -36,6 +37,7 @@ class ColleagueInvitation(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, help_text="When its account was made.")
 
     class Meta:
         ordering = ["-created_at", "-pk"]

@@ -81,7 +81,8 @@ def test_owner_sees_the_same_pages_for_known_unknown_and_inactive(
         r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d": "TIME",
         r'name="csrfmiddlewaretoken" value="\w+"': "TOKEN",
     }
-    for username in ("erin", "none", "idle"):
+    User.objects.filter(pk=erin.pk).update(email="known@example.com")
+    for username in ("erin", "none", "idle", "known@example.com", "other@example.com"):
         with CaptureQueriesContext(database) as queries:
             response = invite(client, organization, username)
         page = response.content.decode()
@@ -95,6 +96,7 @@ def test_owner_sees_the_same_pages_for_known_unknown_and_inactive(
         ]
         Invitation.objects.all().delete()
     assert actual["erin"] == actual["none"] == actual["idle"]
+    assert actual["known@example.com"] == actual["other@example.com"]
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,15 @@ def test_superuser_adds_a_member_by_exact_username(
     assert not LogEntry.objects.exists()
 
 
+def test_superuser_adds_a_member_by_mail_address(
+    admin_user: User, erin: User, organization: Organization
+) -> None:
+    User.objects.filter(pk=erin.pk).update(email="Erin@Example.com")
+    assert "was added successfully" in add(admin_user, organization, "erin@example.com")
+    assert Membership.objects.filter(user=erin).exists()
+    assert "member already" in add(admin_user, organization, "ERIN@example.com")
+
+
 @pytest.mark.parametrize("name", ["eri", "ERIN", "erin%", "nobody", ""])
 def test_inexact_username_finds_no_user(
     admin_user: User, erin: User, organization: Organization, name: str

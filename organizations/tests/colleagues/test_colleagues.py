@@ -28,7 +28,7 @@ OVER = "This invitation is no longer valid."
 
 @pytest.fixture
 def root(db: None) -> User:
-    return User.objects.create_superuser("root")
+    return User.objects.create_superuser("root", first_name="Rita", last_name="Root")
 
 
 def fields(**changed: Any) -> dict[str, Any]:
@@ -85,8 +85,9 @@ def test_colleague_gets_account_role_and_organizations(
         ("colleague_joined", MAIL, joined),
         *[("member_added", MAIL, joined)] * 3,
     ]
-    assert OVER in Client().post(LINK, {"link": secret}).text
-    assert OVER in accept(secret, "another one entirely").text
+    for over in (Client().post(LINK, {"link": secret}), accept(secret, "another one entirely")):
+        assert over.status_code == 410 and "was used already" in over.text
+        assert 'href="/admin/login/"' in over.text and MAIL not in over.text
     assert User.objects.get(username=MAIL).check_password(PASSWORD)
 
 
@@ -146,8 +147,9 @@ def test_link_that_has_ended_makes_no_account(root: User, how: str) -> None:
         assert "Expired" in browser(root).get(PAGE).text
     else:
         User.objects.filter(pk=root.pk).update(is_superuser=False)
+    text = "Ask Rita Root for a new one." if how == "expired" else OVER
     for answer in (Client().post(LINK, {"link": secret}), accept(secret)):
-        assert (answer.status_code, OVER in answer.text) == (410, True)
+        assert (answer.status_code, text in answer.text) == (410, True)
     assert not User.objects.filter(username=MAIL).exists()
 
 
@@ -198,6 +200,56 @@ def test_lost_right_before_the_action_changes_nothing(root: User) -> None:
     colleague = actions.Colleague("Nina", MAIL, actions.Role.VIEWER, True)
     with pytest.raises(PermissionDenied):
         actions.invite(colleague, actor)
+
+
+def test_used_links_are_no_guesses_and_end_for_good(root: User, settings: Settings) -> None:
+    settings.WRONG_TOKENS_PER_ADDRESS = 2
+    secret = invite(root)
+    accept(secret)
+    statuses = [Client().post(LINK, {"link": secret}).status_code for _ in range(5)]
+    assert statuses == [410] * 5
+    used = ColleagueInvitation.objects.get()
+    assert "Open invitations" not in browser(root).get(PAGE).text
+    for page in ("colleague_again", "colleague_revoke"):
+        assert browser(root).post(reverse(page, args=[used.pk])).status_code == 302
+    used.refresh_from_db()
+    assert used.accepted_at and not used.organizations.exists()
+    invite(root, email="other@example.com")
+    assert ColleagueInvitation.objects.count() == 2
+    ColleagueInvitation.objects.update(accepted_at=timezone.now() - timedelta(days=91))
+    invite(root, email="third@example.com")
+    assert ColleagueInvitation.objects.count() == 1
+
+
+def test_page_says_what_all_organizations_are(
+    root: User, organization: Organization, other_organization: Organization
+) -> None:
+    page = browser(root).get(PAGE).text
+    assert "All 2 organizations of today" in page
+    assert "Later ones are not included" in page
+    spanish = Client(headers={"Accept-Language": "es"})
+    spanish.force_login(root)
+    assert "Todas: las 2 organizaciones de hoy" in spanish.get(PAGE).text
+
+
+def test_page_is_opened_with_an_organization_ticked(
+    root: User, alice: User, organization: Organization, other_organization: Organization
+) -> None:
+    members = reverse("admin:organizations_membership_changelist")
+    of_one = f"?organization={other_organization.pk}"
+    assert f'href="{PAGE}{of_one}"' in browser(root).get(members + of_one).text
+    assert f'href="{PAGE}"' in browser(root).get(members).text
+    form = browser(root).get(PAGE + of_one).text
+    ticked = re.findall(r"<input[^>]* checked[^>]*>", form)
+    assert [re.findall(r'name="(\w+)" value="(\w+)"', each)[0] for each in ticked] == [
+        ("role", "operator"),
+        ("extent", "chosen"),
+        ("organizations", str(other_organization.pk)),
+    ]
+    # It is seen at once, however many there are.
+    assert form.index(other_organization.name) < form.index(organization.name)
+    for wrong in ("x", "9" * 30, "-1"):
+        assert browser(root).get(f"{PAGE}?organization={wrong}").status_code == 200
 
 
 # --- Mail ---------------------------------------------------------------------------------------

@@ -169,6 +169,55 @@ def test_user_added_meanwhile_keeps_the_role(
     assert not Invitation.objects.exists()
 
 
+# --- By mail address ------------------------------------------------------------------------------
+
+
+MAIL = "Erin.Lima@Example.com"
+
+
+@pytest.mark.parametrize("typed", [MAIL, "erin.lima@example.com"])
+def test_invitation_of_a_mail_address_is_for_its_account(
+    organization: Organization, olga: User, erin: User, typed: str
+) -> None:
+    invitation = invitations.invite(organization, typed, Role.VIEWER, for_user(olga))
+    assert not offered(erin).exists()
+    User.objects.filter(pk=erin.pk).update(email=MAIL)
+    erin.refresh_from_db()
+    assert list(offered(erin)) == [invitation]
+    assert waiting(organization) == [typed], "the owner learns no username"
+    invitations.accept(invitation.pk, for_user(erin))
+    assert organization.memberships.get(user=erin).role == Role.VIEWER
+    assert entries()[-1] == ("member_added", "erin", f"{typed}: viewer, invited by olga")
+
+
+def test_address_of_two_accounts_is_of_neither(
+    organization: Organization, olga: User, erin: User, charlie: User
+) -> None:
+    User.objects.filter(pk__in=[erin.pk, charlie.pk]).update(email=MAIL)
+    invitation = invitations.invite(organization, MAIL, Role.VIEWER, for_user(olga))
+    for user in User.objects.filter(email=MAIL):
+        assert not offered(user).exists()
+        with pytest.raises(Invitation.DoesNotExist):
+            invitations.accept(invitation.pk, for_user(user))
+
+
+def test_address_is_invited_once_in_any_case(organization: Organization, olga: User) -> None:
+    for typed in (MAIL, MAIL.lower()):
+        invitations.invite(organization, typed, Role.VIEWER, for_user(olga))
+    assert waiting(organization) == [MAIL.lower()]
+
+
+def test_address_of_a_member_is_invited_like_any_other(
+    organization: Organization, olga: User, bob: User
+) -> None:
+    """A refusal would tell owners the addresses of members."""
+    User.objects.filter(pk=bob.pk).update(email=MAIL)
+    bob.refresh_from_db()
+    invitation = invitations.invite(organization, MAIL, Role.OWNER, for_user(olga))
+    invitations.accept(invitation.pk, for_user(bob))
+    assert organization.memberships.get(user=bob).role == Role.VIEWER
+
+
 # --- Ending ---------------------------------------------------------------------------------------
 
 
@@ -307,6 +356,13 @@ def test_inviting_runs_the_same_queries_for_each_name(
     organization: Organization, olga: User, erin: User
 ) -> None:
     User.objects.create(username="idle", is_active=False)
+    User.objects.filter(pk=erin.pk).update(email=MAIL)
+    queries = {}
+    for name in (MAIL, "nobody@example.com"):
+        with CaptureQueriesContext(database) as captured:
+            invitations.invite(organization, name, Role.VIEWER, for_user(olga))
+        queries[name] = len(captured.captured_queries)
+    assert queries[MAIL] == queries["nobody@example.com"]
     queries = {}
     for name in ("erin", "idle", "nobody"):
         with CaptureQueriesContext(database) as captured:
