@@ -22,11 +22,23 @@ def search_filter(text: str, organization: str = "", connection: str = "connecti
     matches = Q()
     for word in fold(text).split():
         matches &= Q(**{f"{organization}folded_name__contains": word})
-    digits = "".join(character for character in text if character.isascii() and character.isdigit())
-    if set(text) <= PHONE_CHARACTERS and MIN_DIGITS <= len(digits) <= MAX_DIGITS:
+    if is_number(text):
+        digits = number_in(text)
         # People also write an international number with 00.
         number = digits.removeprefix("00") or digits
         for spelling in (number, *spellings(number)):
             matches |= Q(**{f"{connection}number__contains": spelling})
             matches |= Q(**{f"{organization}expected_number__contains": spelling})
     return matches
+
+
+def number_in(text: str) -> str:
+    """Return the digits of what looks like a number or a part of one, else ""."""
+    if not set(text) <= PHONE_CHARACTERS:
+        return ""
+    return "".join(character for character in text if character.isascii() and character.isdigit())
+
+
+def is_number(text: str) -> bool:
+    """Return whether the text is searched in numbers, too."""
+    return MIN_DIGITS <= len(number_in(text)) <= MAX_DIGITS

@@ -26,6 +26,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as lazy
 
 from organizations.access import Caller, for_user
+from organizations.admin.nothing_found import nothing_found
 from organizations.folding import fold
 from organizations.models import Organization
 
@@ -87,6 +88,8 @@ class TenantAdmin(admin.ModelAdmin[M]):
     """An admin of rows that the caller may see; Django's model permissions are not used."""
 
     actions: Sequence[Any] | None = None
+    lists_organizations = False
+    """Whether its list says what helps when it finds no organization."""
 
     @property
     def media(self) -> Media:
@@ -159,7 +162,16 @@ class TenantAdmin(admin.ModelAdmin[M]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         title = {"title": capfirst(self.opts.verbose_name_plural)}
-        return super().changelist_view(request, title | (extra_context or {}))
+        response = super().changelist_view(request, title | (extra_context or {}))
+        if self.lists_organizations and isinstance(response, TemplateResponse):
+            self._explain_nothing(request, response.context_data or {})
+        return response
+
+    def _explain_nothing(self, request: HttpRequest, context: dict[str, Any]) -> None:
+        changes: ChangeList | None = context.get("cl")
+        if changes is not None and changes.result_count == 0:
+            may_create = caller_of(request).is_superuser
+            context["nothing_found"] = nothing_found(request, changes, may_create=may_create)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

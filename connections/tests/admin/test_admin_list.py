@@ -210,6 +210,20 @@ def test_list_is_searched_by_name_and_number(alice: User, text: str, found: list
     assert names(alice, q=text) == found
 
 
+def test_empty_list_leads_to_what_other_states_have(alice: User, admin_user: User) -> None:
+    add(alice, "Padaria")
+    html = page(alice, q="padaria", state="connected")
+    assert "Nothing that matches the filter was found for “padaria”." in html
+    assert '<a class="button" href="?q=padaria">Search in all states (1 found)</a>' in html
+    assert "Create an organization" not in html and "result_list" not in html
+    html = page(alice, q="farmacia", state="connected")
+    assert "Nothing was found for “farmacia”." in html and "in all states" not in html
+    html = page(admin_user, state="connected")
+    assert "Nothing matches the filter." in html and "Each word" not in html
+    assert '<a class="button" href="?">Show all organizations</a>' in html
+    assert "Create an organization" in html
+
+
 def test_list_begins_with_the_longest_trouble_and_then_goes_by_name(
     alice: User, hand: FakeWorker
 ) -> None:

@@ -1,5 +1,7 @@
 """The list of organizations in Django admin shows users only their own."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -54,6 +56,33 @@ def test_search_finds_names_without_accents_and_numbers(
     # So do the lists of what organizations have.
     members = "/admin/organizations/membership/?q=farmacia"
     assert "alice" in page(User.objects.create_superuser("root"), members)
+
+
+def links(html: str) -> list[str]:
+    """Return the addresses to which a list without rows leads."""
+    part = html.partition('class="nothing-found"')[2].partition("</div>")[0]
+    return re.findall(r'href="([^"]*)"', part)
+
+
+def test_empty_search_says_how_it_searched_and_what_helps(alice: User) -> None:
+    root = User.objects.create_superuser("root")
+    shown = page(root, f"{LIST}?q=Padaria+%3Cb%3E")
+    assert "Nothing was found for “Padaria &lt;b&gt;”." in shown
+    assert "Each word has to be in the name" in shown
+    assert links(shown) == ["?", f"{LIST}add/?name=Padaria+%3Cb%3E"]
+    assert 'value="Padaria &lt;b&gt;"' in page(root, f"{LIST}add/?name=Padaria+%3Cb%3E")
+    assert links(page(alice, f"{LIST}?q=Padaria")) == ["?"]
+    for text, said in (
+        ("Padaria 11", "when it is typed alone"),
+        ("%2B55 11 5555", "in the linked and the expected numbers"),
+        ("99", "from 3 digits on"),
+    ):
+        shown = page(root, f"{LIST}?q={text}")
+        assert said in shown, text
+    assert links(shown) == ["?", f"{LIST}add/"], "a number is no name"
+    assert "nothing-found" not in page(alice)
+    Organization.objects.all().delete()
+    assert "There is no organization here yet." in page(root)
 
 
 def test_each_row_links_to_its_connection(alice: User, organization: Organization) -> None:
