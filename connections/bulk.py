@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from connections.bulk_texts import phones_text, sum_up
-from connections.id_sets import format_ids
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import BulkItem, BulkRun, Connection, Worker, Workforce
 from connections.reason_texts import REASON_TEXTS
 from connections.status import REASON_WITHOUT_WORKER, ConnectionStatus, status_of_row
 from organizations.access import PERMISSIONS, Caller, Permission
+from organizations.id_sets import format_ids
 
 Action, Result, Problem = BulkRun.Action, BulkItem.Result, BulkItem.Problem
 

@@ -65,6 +65,11 @@ def as_json(newest: OwnerLink | None, status: ConnectionStatus) -> dict[str, Any
     }
 
 
+def describe(link: OwnerLink, status: ConnectionStatus) -> str:
+    """Return what became of the newest link of a connection so far."""
+    return _sentence(link, link.state, status)
+
+
 def newest_link(status: ConnectionStatus) -> OwnerLink | None:
     """Return the newest link of a connection, if there is one."""
     links = status.connection.owner_links.select_related("connection__organization", "user")

@@ -182,6 +182,22 @@ class TooManyRequests(RequestRefused):
         return too_many_attempts(self.wait)
 
 
+class LinkMadeMeanwhile(RequestRefused):
+    """A link was made after the page that asks for one was shown; a new one would revoke it."""
+
+    code = "link_made_meanwhile"
+
+    def __init__(self, made_at: datetime, by: str) -> None:
+        Exception.__init__(self, "A link was made for it meanwhile.")
+        self.made_at, self.by = made_at, by
+
+    @property
+    def page_message(self) -> str:
+        text = gettext("Link made by {name}: {time}")
+        time = date_format(localtime(self.made_at), "TIMESTAMP_FORMAT")
+        return text.format(name=self.by, time=time)
+
+
 class TooManyLinks(TooManyRequests):
     """Too many links for the owner."""
 

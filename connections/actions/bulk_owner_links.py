@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
 
@@ -32,23 +32,29 @@ class LinkResult:
 
 
 def make_owner_links(
-    caller: Caller, ids: Collection[int], lifetime: timedelta | None = None
+    caller: Caller,
+    ids: Collection[int],
+    lifetime: timedelta | None = None,
+    seen: datetime | None = None,
 ) -> list[LinkResult]:
     """Create a link for each of these organizations that the caller sees, in the order of names.
 
-    Each is a transaction of its own: a refusal of one leaves the others alone.
+    `seen`: see `make_owner_link`. Each is a transaction of its own: a refusal of one leaves the
+    others alone.
     """
     chosen = set(ids)
     organizations = caller.organizations.select_related("connection")
     # Filtered here and not by pk__in: a database limits the number of parameters.
-    return [_make(caller, row, lifetime) for row in organizations if row.pk in chosen]
+    return [_make(caller, row, lifetime, seen) for row in organizations if row.pk in chosen]
 
 
-def _make(caller: Caller, organization: Organization, lifetime: timedelta | None) -> LinkResult:
+def _make(
+    caller: Caller, organization: Organization, lifetime: timedelta | None, seen: datetime | None
+) -> LinkResult:
     try:
         caller.require(Permission.OPERATE, organization)
         pk = Connection.objects.of(organization).pk
-        link, secret = make_owner_link(pk, caller.actor, lifetime)
+        link, secret = make_owner_link(pk, caller.actor, lifetime, seen)
     except (RequestRefused, PermissionDenied) as refusal:
         return LinkResult(organization, refusal=refusal)
     return LinkResult(organization, link, secret)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -26,6 +26,7 @@ from connections.models import Connection, Method, OwnerLink
 from connections.reason_texts import NO_CODE_FOLLOWS
 from connections.refusals import (
     AlreadyConnected,
+    LinkMadeMeanwhile,
     LinkOver,
     NothingToCancel,
     OrganizationInactive,
@@ -47,21 +48,28 @@ def owner_actor(link: OwnerLink, address: str | None = None) -> Actor:
 
 @transaction.atomic
 def make_owner_link(
-    connection_id: int, actor: Actor, lifetime: timedelta | None = None
+    connection_id: int,
+    actor: Actor,
+    lifetime: timedelta | None = None,
+    seen: datetime | None = None,
 ) -> tuple[OwnerLink, str]:
     """Create a link and revoke the one before. Return it with its secret, which is not stored.
 
-    `lifetime`: OWNER_LINK_SECONDS if it is not given, and at most MAX_LIFETIME.
+    `lifetime`: OWNER_LINK_SECONDS if it is not given, and at most MAX_LIFETIME. `seen`: when the
+    newest link that the actor knows of was made; a later one is not revoked.
 
-    Raises AlreadyConnected, OrganizationInactive, TooManyLinks, and PermissionDenied when the
-    actor's right has ended meanwhile.
+    Raises AlreadyConnected, OrganizationInactive, LinkMadeMeanwhile, TooManyLinks, and
+    PermissionDenied when the actor's right has ended meanwhile.
     """
     connection = lock_connection(connection_id, actor)
     if not connection.organization.is_active:
         raise OrganizationInactive
-    if _is_connected(connection):
+    if is_connected(connection):
         raise AlreadyConnected
-    _check_limit(connection)
+    newest = connection.owner_links.first()
+    if seen is not None and newest is not None and newest.made_at > seen:
+        raise LinkMadeMeanwhile(newest.made_at, newest.actor)
+    check_limit(connection)
     _revoke_open(connection, actor)
     # Hexadecimal: chat programs cut a "-" or "_" off the end of a link.
     secret, now = secrets.token_hex(SECRET_BYTES), timezone.now()
@@ -164,12 +172,13 @@ def _current_method(connection: Connection) -> tuple[Method, str]:
     return Method.QR, ""
 
 
-def _is_connected(connection: Connection) -> bool:
+def is_connected(connection: Connection) -> bool:
+    """Return whether there is nothing to link."""
     desired = connection.desired == Desired.CONNECTED
     return desired and connection.state == State.CONNECTED and connection.has_worker
 
 
-def _check_limit(connection: Connection) -> None:
+def check_limit(connection: Connection) -> None:
     """Raise TooManyLinks if OWNER_LINKS_PER_ORGANIZATION were made in WINDOW."""
     limit = settings.OWNER_LINKS_PER_ORGANIZATION
     recent = connection.owner_links.filter(made_at__gt=timezone.now() - WINDOW)

@@ -26,14 +26,15 @@ from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
 from connections import actions
+from connections.admin.bulk_links import question
 from connections.admin.forms import ids_in, posted_ids
 from connections.admin.queue import QueuePages
 from connections.bulk import Plan, plan, progress, serialize_items, visible_runs
 from connections.bulk_texts import phones_text
-from connections.id_sets import format_ids
 from connections.models import BulkItem, BulkRun, Connection
 from organizations.access import PERMISSIONS, Permission
 from organizations.admin.base import caller_of
+from organizations.id_sets import format_ids
 
 Action = BulkRun.Action
 
@@ -46,7 +47,7 @@ ALL_IDS = "all_ids"
 
 
 class BulkPages(QueuePages):
-    """The list's two bulk actions. `actions` saves a run, and a worker carries it out."""
+    """The list's bulk actions. `actions` saves a run, and a worker carries it out."""
 
     def get_urls(self) -> list[URLPattern]:
         views: dict[str, tuple[Callable[..., HttpResponse], str]] = {
@@ -79,6 +80,12 @@ class BulkPages(QueuePages):
     @admin.action(description=lazy("Disconnect…"))
     def bulk_disconnect(self, request: HttpRequest, queryset: QuerySet[Connection]) -> HttpResponse:
         return self._confirm(request, Action.DISCONNECT)
+
+    @admin.action(description=lazy("Links for owners…"))
+    def bulk_owner_links(
+        self, request: HttpRequest, queryset: QuerySet[Connection]
+    ) -> HttpResponse:
+        return question(request, _chosen_ids(request))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -1,9 +1,14 @@
-"""Links for the owners of many phones: made in one step, and shown once with a CSV file."""
+"""Links for the owners of many phones: a question, then the links, shown once with a CSV file.
+
+Only hashes of the links are stored, so they cannot be shown again. The form of the question makes
+links once: it carries when the newest one was made, and a later one is never replaced by it. So a
+page that is loaded again leaves the links alone that were copied from it, and asks.
+"""
 
 from __future__ import annotations
 
 import csv
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -18,13 +23,15 @@ from django.views.decorators.cache import never_cache
 
 from connections import actions
 from connections.actions import LinkResult
-from connections.admin.forms import posted_ids
+from connections.admin.forms import ids_in, posted_ids
 from connections.bulk import Problem
 from connections.models import OwnerLink
 from connections.owner_link import links
+from connections.owner_link_plan import plan_links
 from connections.owner_urls import url_of
-from connections.refusals import RequestRefused
+from connections.refusals import LinkMadeMeanwhile, RequestRefused
 from organizations.admin.base import caller_of
+from organizations.id_sets import format_ids
 from organizations.phone_numbers import format_phone_number
 
 MAX_LINKS = 500
@@ -35,23 +42,56 @@ BYTE_ORDER_MARK = "\ufeff"  # without it, Excel reads accents wrong
 
 @never_cache
 def links_view(request: HttpRequest) -> HttpResponse:
-    """POST: make a link for each chosen organization, and show them all, this only once."""
-    if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
-    ids, caller = posted_ids(request, "chosen"), caller_of(request)
-    results = actions.make_owner_links(caller, ids[:MAX_LINKS], _lifetime(request))
+    """GET, or POST without `seen`: ask. POST with it: make links, and show them, this only once."""
+    if request.method not in ("GET", "HEAD", "POST"):
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    if request.method == "POST" and "seen" in request.POST:
+        return _make(request, posted_ids(request, "chosen"))
+    sent = request.POST if request.method == "POST" else request.GET
+    return question(request, ids_in(sent.get("chosen", "")))
+
+
+def question(request: HttpRequest, ids: list[int]) -> TemplateResponse:
+    """Ask for how long links shall be valid, and say who would get one, and who none and why."""
+    plan = plan_links(caller_of(request), ids[:MAX_LINKS])
+    context = {
+        "plan": plan,
+        "seen": plan.seen.isoformat(),
+        "refused": list(plan.refused.items()),
+        "missing": plan.missing,
+        "chosen": format_ids(ids[:MAX_LINKS]),
+    }
+    return _page(request, "connections/bulk/links_question.html", ids, context)
+
+
+def _make(request: HttpRequest, ids: list[int]) -> TemplateResponse:
+    results = actions.make_owner_links(
+        caller_of(request), ids[:MAX_LINKS], _lifetime(request), _seen(request)
+    )
     made = [_made_row(request, result) for result in results if result.link]
-    context: dict[str, Any] = {
-        **admin.site.each_context(request),
-        "title": _("Links for the phones' owners"),
+    kept = [each for each in results if isinstance(each.refusal, LinkMadeMeanwhile)]
+    refused = [each for each in results if not each.link and each not in kept]
+    context = {
         "made": made,
-        "refused": [_refused_row(result) for result in results if not result.link],
+        "kept": [_refused_row(result) for result in kept],
+        "kept_ids": format_ids(result.organization.pk for result in kept),
+        "refused": [_refused_row(result) for result in refused],
         "missing": len(ids[:MAX_LINKS]) - len(results),
-        "left": max(0, len(ids) - MAX_LINKS),
-        "most": MAX_LINKS,
         "csv": to_csv(made),
     }
-    return TemplateResponse(request, "connections/bulk/links.html", context)
+    return _page(request, "connections/bulk/links.html", ids, context)
+
+
+def _page(
+    request: HttpRequest, template: str, ids: list[int], context: dict[str, Any]
+) -> TemplateResponse:
+    shared = {
+        **admin.site.each_context(request),
+        "title": _("Links for the phones' owners"),
+        "left": max(0, len(ids) - MAX_LINKS),
+        "most": MAX_LINKS,
+    }
+    return TemplateResponse(request, template, shared | context)
 
 
 def to_csv(made: list[dict[str, str]]) -> str:
@@ -80,6 +120,17 @@ def _lifetime(request: HttpRequest) -> timedelta:
         if chosen == str(int(lifetime.total_seconds())):
             return lifetime
     raise BadRequest("this lifetime cannot be chosen")
+
+
+def _seen(request: HttpRequest) -> datetime:
+    """Return when the newest link was made that the question knew of."""
+    try:
+        seen = datetime.fromisoformat(request.POST["seen"])
+    except ValueError as error:
+        raise BadRequest("this is no time") from error
+    if seen.tzinfo is None:
+        raise BadRequest("this time has no zone")
+    return seen
 
 
 def _made_row(request: HttpRequest, result: LinkResult) -> dict[str, str]:

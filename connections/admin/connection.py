@@ -21,13 +21,13 @@ from django.utils.translation import gettext_lazy as lazy
 from connections.admin.bulk import BulkPages, open_runs
 from connections.admin.filters import DownFilter, ReasonFilter, StateFilter
 from connections.admin.ordering import TROUBLE_FIRST, with_trouble
-from connections.id_sets import format_ids
 from connections.live import fleet
 from connections.live.outages import find_outages
 from connections.models import Connection
 from connections.status import with_effective_state
 from organizations.access import Caller
 from organizations.admin.base import caller_of
+from organizations.id_sets import format_ids
 from organizations.search import search_filter
 
 
@@ -52,13 +52,14 @@ class ConnectionList(ChangeList):
 class ConnectionAdmin(BulkPages):
     """The list of connections. Members need no Django permission."""
 
+    lists_organizations = True
     list_display = ["name", "state_now", "number_now", "since_when", "sentence_now"]
     list_display_links = ["name"]
     list_select_related = ["organization", "worker"]
     list_filter = [StateFilter, DownFilter, ReasonFilter]
     search_fields = ["organization__folded_name", "number"]
     search_help_text = lazy("A name, or a number with or without its spaces.")
-    actions = ["bulk_reconnect", "bulk_disconnect"]
+    actions = ["bulk_reconnect", "bulk_owner_links", "bulk_disconnect"]
 
     class Media:
         css = {"all": ["connections/list.css"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
 
-from connections.id_sets import InvalidIds, parse_ids
+from organizations.id_sets import InvalidIds, parse_ids
 
 
 def ids_in(text: str) -> list[int]:

@@ -19,13 +19,13 @@ from connections.admin.forms import ids_in, posted_ids
 from connections.admin.operable import operable_connection
 from connections.admin.page import ConnectionPage
 from connections.bulk_texts import phones_text
-from connections.id_sets import format_ids
 from connections.lifecycle import Reason, State
 from connections.live.fleet import get_summaries, operable_ids
 from connections.models import Connection
 from connections.refusals import AlreadyConnected, NothingToCancel, RequestRefused
 from organizations.access import Caller
 from organizations.admin.base import caller_of
+from organizations.id_sets import format_ids
 from organizations.models import Organization
 
 IDS = "chosen"

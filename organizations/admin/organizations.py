@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -18,8 +19,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from organizations import actions
-from organizations.access import Caller, Permission
+from organizations.access import PERMISSIONS, Caller, Permission
 from organizations.admin.base import SINGLE_SAVE_BUTTON, TenantAdmin, caller_of
+from organizations.id_sets import format_ids
 from organizations.models import Organization
 from organizations.phone_numbers import format_phone_number, parse_phone_number
 from organizations.search import search_filter
@@ -28,6 +30,8 @@ DEACTIVATE = lazy(
     "While it is deactivated, its WhatsApp connection rests and cannot be reconnected. "
     "Credentials, members and history are kept, and it can be reactivated."
 )
+MAX_IN_ADDRESS = 500
+"""The most ids that an address carries: servers limit its length."""
 REACTIVATE = lazy("Its connection works again as it did before.")
 
 
@@ -63,6 +67,7 @@ class OrganizationForm(forms.ModelForm[Organization]):
 class OrganizationAdmin(TenantAdmin[Organization]):
     """Organizations: members view, owners edit, superusers create and deactivate; none deletes."""
 
+    lists_organizations = True
     form = OrganizationForm
 
     list_display = ["name", "status", "created_at", "connection_link"]
@@ -75,7 +80,7 @@ class OrganizationAdmin(TenantAdmin[Organization]):
         "status",
         "created_at",
     ]
-    actions = ["deactivate", "reactivate"]
+    actions = ["owner_links", "deactivate", "reactivate"]
 
     def visible(self, caller: Caller) -> QuerySet[Organization]:
         return caller.organizations
@@ -86,6 +91,12 @@ class OrganizationAdmin(TenantAdmin[Organization]):
     def has_activity_permission(self, request: HttpRequest) -> bool:
         """Return whether this user may deactivate and reactivate; Django's actions ask for it."""
         return caller_of(request).is_superuser
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Return whether this user operates any organization; Django's actions ask for it."""
+        caller = caller_of(request)
+        roles = set() if caller.is_superuser else set(caller.roles(caller.organizations).values())
+        return caller.is_superuser or any(Permission.OPERATE in PERMISSIONS[role] for role in roles)
 
     def has_change_permission(self, request: HttpRequest, obj: Organization | None = None) -> bool:
         caller = caller_of(request)
@@ -238,6 +249,19 @@ class OrganizationAdmin(TenantAdmin[Organization]):
             [(organization.pk, organization.name) for organization in organizations],
             action,
         )
+
+    @admin.action(description=lazy("Links for owners…"), permissions=["operate"])
+    def owner_links(
+        self, request: HttpRequest, queryset: QuerySet[Organization]
+    ) -> HttpResponse | None:
+        """Lead to the question about links for the phones' owners."""
+        ids = list(queryset.order_by().values_list("pk", flat=True))
+        if len(ids) > MAX_IN_ADDRESS:
+            text = _("Choose at most {number} organizations for this.")
+            messages.error(request, text.format(number=MAX_IN_ADDRESS))
+            return None
+        # By URL name: this app does not import `connections`.
+        return redirect(f"{reverse('owner_links')}?{urlencode({'chosen': format_ids(ids)})}")
 
     @admin.action(description=lazy("Deactivate selected organizations"), permissions=["activity"])
     def deactivate(

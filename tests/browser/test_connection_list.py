@@ -111,7 +111,8 @@ def test_phones_are_linked_one_after_the_other_or_by_their_owners(
     expect(page.get_by_text("3 in the queue: 1 connected, 2 not.")).to_be_visible()
     assert_accessible(page)
 
-    page.get_by_role("button", name="Make links for the owners").click()
+    page.get_by_role("button", name="Links for owners…").click()
+    page.get_by_role("button", name="Make").click()
     expect(page.get_by_text("shown only this once")).to_be_visible()
     assert_accessible(page)
     shown = page.locator(".bulk-links code").all_inner_texts()
@@ -119,4 +120,10 @@ def test_phones_are_linked_one_after_the_other_or_by_their_owners(
         page.get_by_role("button", name="Download as CSV").click()
     lines = download.value.path().read_text("utf-8-sig").splitlines()
     assert [line.split(",")[2] for line in lines] == ["Link", *shown]
+    page.reload()
+    expect(page.get_by_text("The links were made already.")).to_be_visible()
+    assert_accessible(page)
+    page.get_by_role("button", name="Replace them by new links…").click()
+    expect(page.get_by_text("Have a link that still works: 2")).to_be_visible()
+    assert_accessible(page)
     visitor.at_ease()

@@ -172,6 +172,7 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "POST admin/connections/connection/owner-links/": lambda scene: {
         "chosen": scene.acme.pk,
         "lifetime": 3600,
+        "seen": "9999-01-01T00:00:00+00:00",
     },
     "POST admin/connections/worker/": lambda scene: {
         "action": "drain",

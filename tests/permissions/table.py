@@ -149,7 +149,7 @@ GET      queue/                                      200  200  200  200  200
 POST     queue/                                      302  302  302  302  302
 GET      queue/<int:organization_id>/                403  200  200  404  200
 POST     queue/<int:organization_id>/                405  405  405  405  405
-GET      owner-links/                                405  405  405  405  405
+GET      owner-links/                                200  200  200  200  200
 POST     owner-links/                                200  200+ 200+ 200  200+
 GET,POST .                                           200  200  200  200  200
 GET,POST add/                                        403  403  403  403  403

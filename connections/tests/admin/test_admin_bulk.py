@@ -13,10 +13,10 @@ from django.urls import reverse
 
 from connections import actions
 from connections.admin.bulk import CONFIRM_ABOVE
-from connections.id_sets import parse_ids
 from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkItem, BulkRun, Connection
 from connections.tests.support.fake_worker import FakeWorker
+from organizations.id_sets import parse_ids
 from organizations.models import Membership, Organization
 
 LIST = reverse("admin:connections_connection_changelist")
@@ -125,8 +125,10 @@ def test_all_matches_can_be_chosen_across_pages(alice: User, admin_user: User) -
     shops = down(alice, *(f"Shop {number:03}" for number in range(110)))
     made(alice, "Never linked")
     state = "?" + urlencode({"state": "action_needed"})
+    assert "data-scope" not in text(browser(alice).get(LIST + "?q=Shop 00"))
     html = text(browser(admin_user).get(LIST + state))
     assert "Select all 110 connections" in html
+    assert re.search(r'data-scope="on this page" ?>0 of 100 selected', html)
     carried = re.search(r'name="all_ids" value="([^"]*)"', html)
     assert carried and set(parse_ids(carried[1])) == {row.pk for row in shops}
     # Whatever the filter matches by now.

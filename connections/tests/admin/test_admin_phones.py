@@ -10,18 +10,22 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from connections.actions import make_owner_link
 from connections.admin.bulk_links import to_csv
-from connections.id_sets import format_ids
 from connections.lifecycle import Desired, Reason, State
 from connections.models import BulkRun, Connection, OwnerLink
 from connections.owner_link.links import find_by_secret
 from connections.tests.support.fake_worker import FakeWorker
+from organizations.access import for_user
+from organizations.id_sets import format_ids
 from organizations.models import AuditEntry, Membership, Organization
+from organizations.tests.support.users import member
 
 LIST = reverse("admin:connections_connection_changelist")
 RUN = reverse("admin:connections_connection_bulk")
@@ -55,7 +59,20 @@ def text(answer: Any) -> str:
 
 
 def post_links(client: Client, rows: list[Connection], lifetime: int = 86_400) -> Any:
-    return client.post(LINKS, {"chosen": ids(rows), "lifetime": lifetime})
+    """Answer the question whose page is loaded now."""
+    return client.post(LINKS, form_of(client, rows) | {"lifetime": lifetime})
+
+
+def form_of(client: Client, rows: list[Connection]) -> dict[str, str]:
+    """Return the hidden fields of the question."""
+    html = client.post(LINKS, {"chosen": ids(rows)}).content.decode()
+    found = dict(re.findall(r'type="hidden" name="(chosen|seen)" value="([^"]*)"', html))
+    assert set(found) == {"chosen", "seen"}
+    return found
+
+
+def secrets_in(answer: Any) -> set[str]:
+    return set(SECRET.findall(answer.content.decode()))
 
 
 def queued(rows: list[Connection], row: Connection) -> str:
@@ -73,7 +90,6 @@ def test_reconnect_of_phones_offers_both_ways(client: Client, alice: User) -> No
     for address in (LINKS, QUEUE):
         assert f'action="{address}"' in html
     assert html.count(f'name="chosen" value="{ids(rows)}"') == 3
-    assert '<option value="86400" selected>1 d</option>' in html
 
 
 def test_run_offers_both_ways_for_its_phones(client: Client, alice: User, hand: FakeWorker) -> None:
@@ -140,7 +156,109 @@ def test_links_are_refused_one_by_one(client: Client, alice: User, hand: FakeWor
     assert list(OwnerLink.objects.values_list("connection", flat=True)) == [fine.pk]
     for lifetime in (0, 60, 86_400 * 30):
         assert post_links(client, [fine], lifetime).status_code == 400
-    assert client.get(LINKS).status_code == 405
+    for seen in ("", "now", "2026-01-01", "2026-01-01T00:00"):
+        form = {"chosen": ids([fine]), "lifetime": 86_400, "seen": seen}
+        assert client.post(LINKS, form).status_code == 400
+    assert client.put(LINKS).status_code == 405
+
+
+# --- The question --------------------------------------------------------------------------------
+
+
+def test_question_says_who_gets_a_link_and_who_none(
+    client: Client, alice: User, other_organization: Organization, hand: FakeWorker
+) -> None:
+    up, looked_at, off, tired, fresh, has_one = rows = unlinked(
+        alice, "Up", "Looked at", "Off", "Tired", "Fresh", "Has one"
+    )
+    columns = {"desired": Desired.CONNECTED, "state": State.CONNECTED, "worker": hand.worker}
+    Connection.objects.filter(pk=up.pk).update(**columns)
+    Membership.objects.filter(organization=looked_at.pk).update(role=Membership.Role.VIEWER)
+    Organization.objects.filter(pk=off.pk).update(deactivated_at=timezone.now())
+    for _ in range(settings.OWNER_LINKS_PER_ORGANIZATION):
+        make_owner_link(tired.pk, for_user(alice).actor)
+    OwnerLink.objects.update(revoked_at=timezone.now())
+    make_owner_link(has_one.pk, for_user(alice).actor)
+    made = OwnerLink.objects.count()
+    foreign = Connection.objects.of(other_organization)
+    pages = [
+        client.get(LINKS, {"chosen": ids([*rows, foreign])}),
+        client.post(LINKS, {"chosen": ids([*rows, foreign])}),
+    ]
+    for html in map(text, pages):
+        assert "Get a link: 1</summary>" in html and "<li>Fresh</li>" in html
+        assert "Have a link that still works: 1" in html and "Has one</a>" in html
+        assert "Get no link: 1 <span>WhatsApp is already connected</span>" in html
+        assert "Get no link: 1 <span>Your role only allows" in html
+        assert "Get no link: 1 <span>This organization is deactivated.</span>" in html
+        assert "Get no link: 1 <span>Too many links in a short time." in html
+        assert "1 is no longer yours." in html and "Globex" not in html
+        assert '<option value="86400" selected>1 d</option>' in html
+        assert "Make 2 links</button>" in html
+    assert OwnerLink.objects.count() == made, "asking makes none"
+
+
+def test_list_leads_to_the_question_about_exactly_what_is_ticked(
+    client: Client, alice: User, bob: User
+) -> None:
+    rows = unlinked(alice, "Alpha", "Beta", "Gamma")
+    assert "Links for owners…</button>" in text(client.get(LIST))
+    form = {"action": "bulk_owner_links", "index": 0}
+    html = text(client.post(LIST, form | {"_selected_action": [row.pk for row in rows[:2]]}))
+    assert f'name="chosen" value="{ids(rows[:2])}"' in html and "Gamma" not in html
+    everything = {"select_across": 1, "all_ids": ids(rows), "_selected_action": rows[0].pk}
+    assert f'name="chosen" value="{ids(rows)}"' in text(client.post(LIST, form | everything))
+    viewer = Client()
+    viewer.force_login(bob)
+    assert "Links for owners…" not in text(viewer.get(LIST))
+
+
+def test_list_of_organizations_leads_there_too(client: Client, alice: User, bob: User) -> None:
+    page = reverse("admin:organizations_organization_changelist")
+    rows = unlinked(alice, "Alpha", "Beta", "Gamma")
+    form = {"action": "owner_links", "index": 0, "_selected_action": [rows[0].pk, rows[2].pk]}
+    answer = client.post(page, form)
+    assert answer.headers["Location"] == f"{LINKS}?chosen={rows[0].pk}%2C{rows[2].pk}"
+    html = text(client.get(answer.headers["Location"]))
+    assert "Get a link: 2" in html and "Beta" not in html
+    viewer = Client()
+    viewer.force_login(bob)
+    assert "owner_links" not in text(viewer.get(page))
+
+
+# --- Loading the page of links again -------------------------------------------------------------
+
+
+def test_page_of_links_loaded_again_keeps_them_and_asks(client: Client, alice: User) -> None:
+    rows = unlinked(alice, "Alpha", "Beta")
+    form = form_of(client, rows) | {"lifetime": "86400"}
+    copied = secrets_in(client.post(LINKS, form))
+    assert len(copied) == 2
+    again = client.post(LINKS, form)
+    html = text(again)
+    assert not secrets_in(again) and OwnerLink.objects.count() == 2
+    assert all(link.is_open for link in map(find_by_secret, copied) if link)
+    assert "The links were made already. Those that you have copied still work." in html
+    assert "cannot be shown again" in html and "Link made by alice: 2" in html
+    # Only who asks for it gets new ones, after a question that names the links there are.
+    html = text(client.post(LINKS, {"chosen": ids(rows)}))
+    assert "Have a link that still works: 2" in html and "The new link revokes it" in html
+    assert len(secrets_in(post_links(client, rows))) == 2
+    assert not any(link.is_open for link in map(find_by_secret, copied) if link)
+
+
+def test_link_that_a_colleague_made_meanwhile_is_kept(client: Client, alice: User) -> None:
+    rows = unlinked(alice, "Alpha", "Beta")
+    form = form_of(client, rows) | {"lifetime": "86400"}
+    carol = member("carol", rows[0].organization, Membership.Role.OPERATOR)
+    _link, secret = make_owner_link(rows[0].pk, for_user(carol).actor)
+    answer = client.post(LINKS, form)
+    html = text(answer)
+    assert len(secrets_in(answer)) == 1
+    assert "Made already: 1" in html and "Link made by carol: 2" in html
+    assert "were made already" not in html, "one of them is new"
+    link = find_by_secret(secret)
+    assert link and link.is_open
 
 
 def test_queue_shows_one_code_after_the_other(

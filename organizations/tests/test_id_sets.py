@@ -2,7 +2,7 @@
 
 import pytest
 
-from connections.id_sets import MAX_IDS, InvalidIds, format_ids, parse_ids
+from organizations.id_sets import MAX_IDS, InvalidIds, format_ids, parse_ids
 
 
 def test_neighbours_are_written_as_their_ends() -> None:
