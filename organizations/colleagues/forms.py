@@ -70,7 +70,8 @@ class ColleagueForm(forms.Form):
             field = self.fields["organizations"]
             assert isinstance(field, forms.ModelMultipleChoiceField)
             first = Case(When(pk__in=ticked, then=0), default=1)
-            field.queryset = field.queryset.order_by(first, "folded_name", "pk")
+            present = Organization.objects.present()
+            field.queryset = present.order_by(first, "folded_name", "pk")
 
     def clean_email(self) -> str:
         email = str(self.cleaned_data["email"]).lower()

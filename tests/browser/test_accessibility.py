@@ -29,6 +29,7 @@ ORGANIZATION = "admin/organizations/organization/"
 # The fleet page, the Messages tab and the login are below, with more on them.
 PAGES = [
     *("admin/auth/user/", "admin/connections/?chart=messages", CONNECTION),
+    *(f"{CONNECTION}?q=nobody", f"{CONNECTION}owner-links/?chosen={{fresh}}"),
     # One for each panel: all that needs action differs in its texts alone.
     *(f"{CONNECTION}{{{name}}}/change/" for name in ("fresh", "logged_out")),
     *(f"{CONNECTION}{{{name}}}/change/" for name in ("reconnecting", "connected")),

@@ -69,7 +69,8 @@ POST     <int:organization_id>/deactivate/           403  403  403  404  302+
 GET      <int:organization_id>/reactivate/           403  403  403  404  200
 POST     <int:organization_id>/reactivate/           403  403  403  404  302
 GET      .                                           200  200  200  200  200
-POST     .                                           200  200  200  200  302+
+# Operators have another action, so Django tells them that this one is not there.
+POST     .                                           200  302  302  302  302+
 GET      add/                                        403  403  403  403  200
 POST     add/                                        403  403  403  403  302+
 GET,POST <path:object_id>/history/                   403  403  302  404  302
