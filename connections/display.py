@@ -30,7 +30,9 @@ class Panel(StrEnum):
     FINISHING = "finishing"
     CONNECTED = "connected"
     RECONNECTING = "reconnecting"
-    RETRYING = "retrying"  # WhatsApp cannot be reached, so there is no code yet
+    RETRYING = (
+        "retrying"  # WhatsApp gives no code yet: it cannot be reached, or answers with an error
+    )
     DISCONNECTING = "disconnecting"
     ACTION_NEEDED = "action_needed"
     OFFLINE = "offline"
@@ -147,14 +149,15 @@ OWN_PANELS: dict[tuple[State, Reason], Panel] = {
     **{(state, Reason.NO_ROOM): Panel.FULL for state in State},
     (State.CONNECTING, Reason.FINISHING): Panel.FINISHING,
     (State.CONNECTING, Reason.UNREACHABLE): Panel.RETRYING,
+    (State.CONNECTING, Reason.UNAVAILABLE): Panel.RETRYING,
     (State.CONNECTING, Reason.PROXY_UNREACHABLE): Panel.RETRYING,
 }
 
 
 OUTAGE_REASONS = frozenset(
     reason for reason, text in REASON_TEXTS.items() if text.step == NextAction.CHECK_SERVER
-) - {Reason.ORGANIZATION_INACTIVE}
-"""What an administrator of the server has to end; the connections come back by themselves then."""
+) - {Reason.ORGANIZATION_INACTIVE} | {Reason.UNAVAILABLE}
+"""What the server or WhatsApp suffers; the connections come back by themselves afterwards."""
 
 
 def _display(state: State, reason: Reason) -> Display:

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     NOT_ANSWERING = "not_answering"
     LINK_UNSTABLE = "link_unstable"
     UNREACHABLE = "unreachable"
+    UNAVAILABLE = "unavailable"
     PROXY_CHANGED = "proxy_changed"
     PROXY_UNREACHABLE = "proxy_unreachable"
     PROXY_REFUSED = "proxy_refused"
@@ -71,6 +72,7 @@ class Reason(StrEnum):
     PAIRING_TURNED_AWAY = "pairing_turned_away"
     PAIRING_OUTDATED = "pairing_outdated"
     PAIRING_UNREACHABLE = "pairing_unreachable"
+    PAIRING_UNAVAILABLE = "pairing_unavailable"
     PAIRING_PROXY_FAILED = "pairing_proxy_failed"
     PAIRING_INTERRUPTED = "pairing_interrupted"
     PAIRING_CRASHED = "pairing_crashed"
@@ -105,6 +107,7 @@ class Observation(StrEnum):
     PHONE_CODE_SHOWN = "phone_code_shown"
     CODE_ACCEPTED = "code_accepted"
     DIAL_FAILED = "dial_failed"
+    DIAL_REFUSED = "dial_refused"
     PROXY_DIAL_FAILED = "proxy_dial_failed"
     PAUSED = "paused"
     LOGOUT_UNCONFIRMED = "left_untold"
@@ -146,6 +149,7 @@ _OBSERVATION_RULES: dict[AnyObservation, Rule] = {
     Observation.PHONE_CODE_SHOWN: Rule(State.AWAITING_SCAN, Reason.WAITING_FOR_ENTRY, PAIRING),
     Observation.CODE_ACCEPTED: Rule(State.CONNECTING, Reason.FINISHING, PAIRING),
     Observation.DIAL_FAILED: Rule(None, Reason.UNREACHABLE, frozenset({State.CONNECTING})),
+    Observation.DIAL_REFUSED: Rule(None, Reason.UNAVAILABLE, frozenset({State.CONNECTING})),
     Observation.PROXY_DIAL_FAILED: Rule(
         None, Reason.PROXY_UNREACHABLE, frozenset({State.CONNECTING})
     ),
@@ -167,6 +171,7 @@ _REASON_RULES = (
     Rule(_R, Reason.NOT_ANSWERING, frozenset({_C, _R})),
     Rule(_R, Reason.LINK_UNSTABLE, LIVE),
     Rule(_R, Reason.UNREACHABLE, LIVE),
+    Rule(_R, Reason.UNAVAILABLE, LIVE),
     Rule(_R, Reason.PROXY_CHANGED, LIVE),
     Rule(_R, Reason.PROXY_UNREACHABLE, LIVE),
     Rule(_R, Reason.PROXY_REFUSED, LIVE),
@@ -193,6 +198,7 @@ _REASON_RULES = (
     Rule(_A, Reason.PAIRING_TURNED_AWAY, PAIRING, "refused"),
     Rule(_A, Reason.PAIRING_OUTDATED, PAIRING),
     Rule(_A, Reason.PAIRING_UNREACHABLE, PAIRING, "unreachable"),
+    Rule(_A, Reason.PAIRING_UNAVAILABLE, PAIRING, "refused"),
     Rule(_A, Reason.PAIRING_PROXY_FAILED, PAIRING, "unreachable"),
     Rule(_A, Reason.PAIRING_INTERRUPTED, PAIRING, "interrupted"),
     Rule(_A, Reason.PAIRING_CRASHED, PAIRING, "crashed"),

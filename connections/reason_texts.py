@@ -30,6 +30,8 @@ class ReasonText:
     step: NextAction
     held: bool = False
     """It recovers by itself, but not soon: the API does not say "connecting"."""
+    english_administrator_step: str = ""
+    """The next step of the service's administrators, where others can only wait or ask them."""
 
     @property
     def sentence(self) -> str:
@@ -40,6 +42,12 @@ class ReasonText:
     def next_step(self) -> str:
         """The step that helps, or that nothing has to be done."""
         return gettext(self.english_next_step)
+
+    def next_step_for(self, administrator: bool) -> str:
+        """Return the next step; `administrator`: the reader can change the server."""
+        if administrator and self.english_administrator_step:
+            return gettext(self.english_administrator_step)
+        return self.next_step
 
     @property
     def full(self) -> str:
@@ -74,6 +82,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         _("This organization is deactivated, so its connection rests."),
         _("Ask the administrator to reactivate it. The credentials are kept."),
         NextAction.CHECK_SERVER,
+        english_administrator_step=_("Reactivate it in its settings. The credentials are kept."),
     ),
     Reason.WAITING_FOR_SCAN: ReasonText(
         _("A QR code is waiting to be scanned."),
@@ -130,11 +139,20 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
     ),
     Reason.UNREACHABLE: ReasonText(
         _("WhatsApp cannot be reached from this server."),
-        _(
-            "It is tried again by itself. If this lasts, check the server's internet connection, "
-            "firewall and proxy settings."
-        ),
+        _("It is tried again by itself. If this lasts, tell the administrator."),
         NextAction.CHECK_SERVER,
+        english_administrator_step=_(
+            "If this lasts, check the server's internet connection, firewall and proxy settings."
+        ),
+    ),
+    Reason.UNAVAILABLE: ReasonText(
+        _("WhatsApp can be reached, but answers with an error."),
+        _("Nothing to do here: the trouble is at WhatsApp. It is tried again by itself."),
+        NextAction.WAIT,
+        english_administrator_step=_(
+            "The trouble is at WhatsApp. If WhatsApp works elsewhere, it may be refusing this "
+            "server's address."
+        ),
     ),
     Reason.LOGIN_REFUSED: ReasonText(
         _("WhatsApp refused the login for now."), _("It is tried again by itself."), NextAction.WAIT
@@ -228,6 +246,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         _("Ask the administrator to update the software; it comes back by itself then."),
         NextAction.CHECK_SERVER,
         held=True,
+        english_administrator_step=_("Update the software."),
     ),
     Reason.CODES_EXPIRED: ReasonText(
         _("No one used the code in time."), _PRESS, NextAction.RECONNECT
@@ -281,11 +300,20 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         ),
         _("Ask the administrator to update the software. Then press Reconnect."),
         NextAction.CHECK_SERVER,
+        english_administrator_step=_("Update the software. Then press Reconnect."),
     ),
     Reason.PAIRING_UNREACHABLE: ReasonText(
         _("WhatsApp cannot be reached from this server, so there is no QR code."),
-        _("Check the server's internet connection, firewall and proxy. Then press Reconnect."),
+        _("Press Reconnect in a few minutes. If it happens again, tell the administrator."),
         NextAction.CHECK_SERVER,
+        english_administrator_step=_(
+            "Check the server's internet connection, firewall and proxy. Then press Reconnect."
+        ),
+    ),
+    Reason.PAIRING_UNAVAILABLE: ReasonText(
+        _("WhatsApp can be reached, but answers with an error, so there is no QR code."),
+        _("The trouble is at WhatsApp. Press Reconnect in a few minutes."),
+        NextAction.RECONNECT,
     ),
     Reason.PAIRING_PROXY_FAILED: ReasonText(
         _("This organization's proxy does not lead to WhatsApp, so there is no code."),
@@ -312,6 +340,9 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
             "then press Reconnect."
         ),
         NextAction.CHECK_SERVER,
+        english_administrator_step=_(
+            "Check the disk and the credentials folder, then press Reconnect."
+        ),
     ),
     Reason.STORE_UNUSABLE: ReasonText(
         _("The saved credentials cannot be opened on the server at the moment."),
@@ -321,6 +352,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         ),
         NextAction.CHECK_SERVER,
         held=True,
+        english_administrator_step=_("Check the disk and the credentials folder."),
     ),
     Reason.CREDENTIALS_DAMAGED: ReasonText(
         _("The saved credentials on the server are damaged."),
@@ -342,6 +374,7 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         _("An error in the service stopped this connection. Its log says which."),
         _("Press Reconnect. If it happens again, ask the administrator to look at the log."),
         NextAction.RECONNECT,
+        english_administrator_step=_("Press Reconnect. If it happens again, look at the log."),
     ),
     Reason.DISCONNECTING: ReasonText(
         _("Logging out at WhatsApp and deleting the credentials."),
@@ -365,11 +398,15 @@ REASON_TEXTS: dict[Reason, ReasonText] = {
         _("The service that holds the WhatsApp connections is not running."),
         _("Ask the administrator to start the worker. Requests are kept and carried out then."),
         NextAction.CHECK_SERVER,
+        english_administrator_step=_("Start the worker. Requests are kept and carried out then."),
     ),
     Reason.NO_ROOM: ReasonText(
         _("No worker has room for this connection: all are full or being drained."),
         _("Ask the administrator to start another worker. Requests are kept and carried out then."),
         NextAction.CHECK_SERVER,
+        english_administrator_step=_(
+            "Start another worker. Requests are kept and carried out then."
+        ),
     ),
 }
 

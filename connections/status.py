@@ -108,9 +108,14 @@ class ConnectionStatus:
 
     @property
     def next_step(self) -> str:
-        """What helps: with a phone that was silent for long there is something to do."""
-        silence = self.phone_silence
-        return silence.next_step if silence and silence.warns else self.reason_text.next_step
+        """What helps, for those who cannot change the server."""
+        return self.next_step_for(administrator=False)
+
+    def next_step_for(self, administrator: bool) -> str:
+        """Return what helps: with a phone that was silent for long there is something to do."""
+        if (silence := self.phone_silence) and silence.warns:
+            return silence.next_step
+        return self.reason_text.next_step_for(administrator)
 
     @property
     def is_pairing(self) -> bool:

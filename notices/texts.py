@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
 from connections.lifecycle import Reason
-from connections.live.outages import ADVICE, ADVICE_FOR_OTHERS
+from connections.live.outages import OUTAGES, advice_on
 from connections.reason_texts import REASON_TEXTS
 from notices.actions.troubles import CONNECTION
 from notices.links import absolute, confirm_url
@@ -82,8 +82,8 @@ def _one(trouble: Trouble, clean: Clean, administrator: bool) -> Text:
     else:
         what = gettext("WhatsApp has been away for a while: {why}")
         heading = what.format(why=_within_a_sentence(item.sentence))
-        if trouble.reason in ADVICE:
-            step = f"{gettext(BACK_BY_ITSELF)} {_advice(Reason(trouble.reason), administrator)}"
+        if trouble.reason in OUTAGES:
+            step = f"{gettext(BACK_BY_ITSELF)} {advice_on(Reason(trouble.reason), administrator)}"
     return Text(
         subject=_about(item.name, heading.rstrip(".")),
         heading=heading,
@@ -121,15 +121,10 @@ def _outage(cause: Reason, troubles: Sequence[Trouble], clean: Clean, administra
     waiting = ngettext("{count} organization waits", "{count} organizations wait", count)
     heading = f"{sentence.rstrip('.')}: {waiting.format(count=count)}"
     intro = gettext("They come back by themselves when it is over. You are told then.")
-    step = _advice(cause, administrator)
+    step = advice_on(cause, administrator)
     found = _list(troubles, clean, heading, step=step, tone="warn", intro=intro)
     # The heading says it for all.
     return replace(found, items=tuple(replace(item, sentence="") for item in found.items))
-
-
-def _advice(cause: Reason, administrator: bool) -> str:
-    """Return what helps against an outage."""
-    return gettext(ADVICE[cause] if administrator else ADVICE_FOR_OTHERS)
 
 
 def _recovery(notice: Notice, troubles: Sequence[Trouble], clean: Clean) -> Text:

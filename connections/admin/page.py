@@ -96,7 +96,7 @@ class ConnectionPage(TenantAdmin[Connection]):
     ) -> HttpResponse:
         organization, may_operate = self._visible(request, organization_id)
         status = read_status(Connection.objects.of(organization).pk)
-        content = snapshot(status, may_operate)
+        content = snapshot(status, may_operate, caller_of(request).is_superuser)
         newest, earlier = timeline.latest(status)
         context = {
             "title": organization.name,

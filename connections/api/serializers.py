@@ -95,10 +95,13 @@ def panel_of(status: ConnectionStatus, may_operate: bool) -> Panel:
     return panel
 
 
-def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
+def snapshot(
+    status: ConnectionStatus, may_operate: bool, administrator: bool = False
+) -> dict[str, Any]:
     """Return everything that the live page shows, ready for JSON.
 
-    Viewers get no code: it gives access to the organization's WhatsApp.
+    Viewers get no code: it gives access to the organization's WhatsApp. `administrator`: the reader
+    can change the server, and is told what to look at there.
     """
     connection = status.connection
     panel = panel_of(status, may_operate)
@@ -113,7 +116,7 @@ def snapshot(status: ConnectionStatus, may_operate: bool) -> dict[str, Any]:
         "state": status.state,
         "reason": status.reason,
         "sentence": status.reason_text.sentence,
-        "nextStep": status.next_step,
+        "nextStep": status.next_step_for(administrator),
         **_phone(status),
         "detail": "" if status.overridden else connection.translated_detail,
         "step": status.reason_text.step,

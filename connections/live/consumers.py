@@ -41,7 +41,7 @@ class ConnectionConsumer(LiveConsumer):
             return []
         self.may_operate = may_operate
         connection = Connection.objects.of(organization)
-        message = snapshot(get_status(connection), may_operate)
+        message = snapshot(get_status(connection), may_operate, caller.is_superuser)
         before, self.last_sent = self.last_sent, _without_clocks(message)
         return [message] if due or before != self.last_sent else []
 
@@ -76,7 +76,9 @@ class ConnectionsConsumer(LiveConsumer):
         else:
             self._look_at(caller, changed)
         if requested:
-            self.last_sent = fleet.get_summaries(self.organizations.values(), self.operable)
+            self.last_sent = fleet.get_summaries(
+                self.organizations.values(), self.operable, caller.is_superuser
+            )
             return [_all_connections(self.last_sent)]
         removed = [pk for pk in self.last_sent if pk not in self.organizations]
         for pk in removed:
@@ -89,7 +91,8 @@ class ConnectionsConsumer(LiveConsumer):
             for pk, organization in self.organizations.items()
             if recheck or pk in due or _differ(organizations_before.get(pk), organization)
         )
-        for pk, summary in fleet.get_summaries(candidates, self.operable).items():
+        found = fleet.get_summaries(candidates, self.operable, caller.is_superuser)
+        for pk, summary in found.items():
             if self.last_sent.get(pk) != summary:
                 self.last_sent[pk] = summary
                 messages.append({"type": "connection", "connection": summary})

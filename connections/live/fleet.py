@@ -29,15 +29,20 @@ def operable_ids(caller: Caller, organizations: Iterable[Organization]) -> set[i
 
 
 def get_summaries(
-    organizations: Iterable[Organization], operable: set[int]
+    organizations: Iterable[Organization], operable: set[int], administrator: bool = False
 ) -> dict[int, ConnectionSummary]:
     """Return the summary of each organization's connection, by the organization's id."""
     statuses = read_statuses(organizations)
-    return {pk: summarize(status, pk in operable) for pk, status in statuses.items()}
+    return {pk: summarize(status, pk in operable, administrator) for pk, status in statuses.items()}
 
 
-def summarize(status: ConnectionStatus, may_operate: bool) -> ConnectionSummary:
-    """Return the summary of one connection."""
+def summarize(
+    status: ConnectionStatus, may_operate: bool, administrator: bool = False
+) -> ConnectionSummary:
+    """Return the summary of one connection.
+
+    `administrator`: the reader can change the server, and is told what to look at there.
+    """
     connection = status.connection
     busy = status.state in PAIRING or connection.disconnecting
     # Without its code, which only the connection's own page shows.
@@ -58,7 +63,7 @@ def summarize(status: ConnectionStatus, may_operate: bool) -> ConnectionSummary:
         "panelName": panel_name(status, panel),
         "sentence": silence.sentence if silence and needs_phone else status.reason_text.sentence,
         "detail": _detail(status, None if needs_phone else silence),
-        "nextStep": status.next_step,
+        "nextStep": status.next_step_for(administrator),
         "step": status.reason_text.step,
         "number": connection.number or None,
         "numberText": format_phone_number(connection.number),
@@ -124,7 +129,8 @@ def get_fleet(caller: Caller) -> Fleet:
     """Return the fleet as this caller sees it, in a fixed number of queries."""
     Connection.objects.create_missing(caller.organizations)
     organizations = list(caller.organizations)
-    summaries = get_summaries(organizations, operable_ids(caller, organizations)).values()
+    operable = operable_ids(caller, organizations)
+    summaries = get_summaries(organizations, operable, caller.is_superuser).values()
     return Fleet([Group(section, _rows(summaries, section)) for section in Section])
 
 

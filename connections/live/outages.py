@@ -17,15 +17,21 @@ from connections.reason_texts import REASON_TEXTS
 from connections.status import last_heartbeat, refused_since, with_effective_state
 from organizations.access import Caller
 
-ADVICE = {
-    Reason.WORKER_OFFLINE: _("Start the worker. Requests are kept and carried out then."),
-    Reason.NO_ROOM: _("Start another worker. Requests are kept and carried out then."),
-    Reason.CLIENT_OUTDATED: _("Update the software."),
-    Reason.UNREACHABLE: _("Check the server's internet connection, firewall and proxy settings."),
-    Reason.STORE_UNUSABLE: _("Check the disk and the credentials folder."),
-}
-"""What helps, for administrators. The gravest first."""
+OUTAGES = (
+    Reason.WORKER_OFFLINE,
+    Reason.NO_ROOM,
+    Reason.CLIENT_OUTDATED,
+    Reason.UNREACHABLE,
+    Reason.UNAVAILABLE,
+    Reason.STORE_UNUSABLE,
+)
+"""The gravest first."""
 ADVICE_FOR_OTHERS = _("Only an administrator of this service can end it.")
+# Those that may also end by themselves.
+OWN_ADVICE_FOR_OTHERS = {
+    Reason.UNREACHABLE: _("If this lasts, tell an administrator of this service."),
+    Reason.UNAVAILABLE: _("The trouble is at WhatsApp: there is nothing to do here."),
+}
 
 
 @dataclass(frozen=True)
@@ -67,12 +73,18 @@ class Outage:
 def find_outages(caller: Caller) -> list[Outage]:
     """Return all reasons, those that are in order last, without a time."""
     counts = _counts(caller)
-    advice = {
-        reason: gettext(text if caller.is_superuser else ADVICE_FOR_OTHERS)
-        for reason, text in ADVICE.items()
-    }
-    found = [Outage(reason, *counts.get(reason, (0, None)), advice[reason]) for reason in ADVICE]
+    found = [
+        Outage(reason, *counts.get(reason, (0, None)), advice_on(reason, caller.is_superuser))
+        for reason in OUTAGES
+    ]
     return sorted(found, key=lambda outage: outage.since is None)
+
+
+def advice_on(reason: Reason, administrator: bool) -> str:
+    """Return what helps against an outage, for administrators of the service or for others."""
+    if administrator:
+        return REASON_TEXTS[reason].next_step_for(administrator)
+    return gettext(OWN_ADVICE_FOR_OTHERS.get(reason, ADVICE_FOR_OTHERS))
 
 
 def _counts(caller: Caller) -> dict[Reason, tuple[int, datetime | None]]:

@@ -22,6 +22,8 @@ RESTARTED = (_R, Reason.SERVICE_RESTARTED)
 UNCONFIRMED = (State.DISCONNECTED, Reason.DISCONNECTED_UNCONFIRMED)
 CODE_LOST = (_C, Reason.CODE_LOST)
 NO_CODE_YET = (_C, Reason.UNREACHABLE)
+FAILING = (_R, Reason.UNAVAILABLE)
+FAILING_BEFORE_CODE = (_C, Reason.UNAVAILABLE)
 
 _linked = partial(Row, Phase.LINKED)
 _outage = partial(Row, Phase.LINKED, within=60, expected_within=40, has_duration=True)
@@ -82,7 +84,7 @@ LINKED = (
     _linked("lost_restart", "the same, and the restart fails", LOST, within=30, expected_within=30),
     _outage("refuse", "the proxy or firewall refuses connections", CUT_OFF),
     _outage("refuse_407", "the proxy wants a password: 407", CUT_OFF),
-    _outage("http_503", "WhatsApp answers the dial with HTTP 503", CUT_OFF),
+    _outage("http_503", "WhatsApp answers the dial with HTTP 503", FAILING),
     _outage("no_server_hello", "WhatsApp accepts the dial and says nothing", CUT_OFF),
     _outage("cut_login", "logins are cut off", LOST),
     _outage("mute_login", "logins stay unanswered", CUT_OFF),
@@ -231,7 +233,7 @@ PAIRING = (
     _failing("passkey", "the phone asks for a passkey", (_A, Reason.PAIRING_PASSKEY)),
     _dialling("refuse", "the proxy or firewall refuses connections"),
     _dialling("refuse_407", "the proxy wants a password: 407"),
-    _dialling("http_503", "WhatsApp answers the dial with HTTP 503"),
+    _dialling("http_503", "WhatsApp answers the dial with HTTP 503", expected=FAILING_BEFORE_CODE),
     _dialling("no_server_hello", "WhatsApp accepts and says nothing"),
     _failing(
         "refuse_long",
@@ -240,12 +242,12 @@ PAIRING = (
         expected_within=120,
         before_code=True,
     ),
-    _dialling("failure_503", "WhatsApp gives no code: 503"),
-    _dialling("failure_501", "WhatsApp gives no code: 501"),
+    _dialling("failure_503", "WhatsApp gives no code: 503", expected=FAILING_BEFORE_CODE),
+    _dialling("failure_501", "WhatsApp gives no code: 501", expected=FAILING_BEFORE_CODE),
     _failing(
         "failure_501_long",
         "the same, for more than 90 s",
-        (_A, Reason.PAIRING_UNREACHABLE),
+        (_A, Reason.PAIRING_UNAVAILABLE),
         expected_within=120,
         before_code=True,
     ),

@@ -184,7 +184,7 @@ def test_failed_reconnect_gets_503_with_the_reason(
     assert answer.result().json() == refusal(
         "pairing_unreachable",
         "WhatsApp cannot be reached from this server, so there is no QR code. "
-        "Check the server's internet connection, firewall and proxy. Then press Reconnect.",
+        "Press Reconnect in a few minutes. If it happens again, tell the administrator.",
     )
     assert answer.result()["Retry-After"] == "3"
 

@@ -33,6 +33,8 @@ not_answering         not_answering         · · · r r ·
 link_unstable         link_unstable         · r r r r ·
 unreachable           unreachable           · r r r r ·
 dial_failed           unreachable           · c · · · ·
+unavailable           unavailable           · r r r r ·
+dial_refused          unavailable           · c · · · ·
 proxy_changed         proxy_changed         · r r r r ·
 proxy_unreachable     proxy_unreachable     · r r r r ·
 proxy_refused         proxy_refused         · r r r r ·
@@ -60,6 +62,7 @@ pairing_unverified    pairing_unverified    · a a · · ·
 pairing_turned_away   pairing_turned_away   · a a · · ·
 pairing_outdated      pairing_outdated      · a a · · ·
 pairing_unreachable   pairing_unreachable   · a a · · ·
+pairing_unavailable   pairing_unavailable   · a a · · ·
 pairing_proxy_failed  pairing_proxy_failed  · a a · · ·
 pairing_interrupted   pairing_interrupted   · a a · · ·
 pairing_crashed       pairing_crashed       · a a · · ·

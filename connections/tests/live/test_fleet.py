@@ -123,6 +123,7 @@ def test_section_is_action_needed_where_only_a_person_helps(
         assert in_need == (state == State.ACTION_NEEDED), state
         # What the server or WhatsApp suffers is an alarm, and no task for each organization.
         only_the_server = REASON_TEXTS[reason].step == NextAction.CHECK_SERVER
+        only_the_server |= reason == Reason.UNAVAILABLE
         if reason != Reason.ORGANIZATION_INACTIVE:
             assert display.outage == (only_the_server and not in_need), state
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from connections.lifecycle import Desired, Reason, State
 from connections.live.fleet import get_fleet
 from connections.live.outages import find_outages
 from connections.models import Connection, Worker
+from connections.reason_texts import REASON_TEXTS
 from connections.tests.support.fake_worker import FakeWorker
 from organizations.access import for_user
 from organizations.models import Organization
@@ -31,7 +33,7 @@ def shown(user: User, page: str) -> dict[str, str]:
     html = client.get(page).content.decode()
     alarm = re.search(r'class="outages" data-outages (hidden)?', html)
     lines = {
-        reason: " ".join(re.sub(r"<[^>]+>", " ", text).split())
+        reason: " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split())
         for reason, hidden, text in LINE.findall(html)
         if not hidden
     }
@@ -91,6 +93,51 @@ def test_outage_tells_others_that_administrators_end_it(
     connection.refresh_from_db()
     assert offline.since
     assert abs(offline.since - max(died, connection.since)) < timedelta(seconds=10)
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence", "for_administrators", "for_others"),
+    [
+        (
+            Reason.UNREACHABLE,
+            "WhatsApp cannot be reached from this server.",
+            "If this lasts, check the server's internet connection, firewall and proxy settings.",
+            "If this lasts, tell an administrator of this service.",
+        ),
+        (
+            Reason.UNAVAILABLE,
+            "WhatsApp can be reached, but answers with an error.",
+            "If WhatsApp works elsewhere, it may be refusing this server's address.",
+            "The trouble is at WhatsApp: there is nothing to do here.",
+        ),
+    ],
+)
+def test_outages_of_network_and_of_whatsapp_have_texts_for_each_reader(
+    connection: Connection,
+    alice: User,
+    admin_user: User,
+    hand: FakeWorker,
+    reason: Reason,
+    sentence: str,
+    for_administrators: str,
+    for_others: str,
+) -> None:
+    actions.request_reconnect(connection.pk, for_user(alice).actor)
+    actions.record_event(hand.link(connection), reason)
+    for page in PAGES:
+        for user, advice in ((admin_user, for_administrators), (alice, for_others)):
+            (text,) = shown(user, page).values()
+            assert text.startswith(f"{sentence} 1 waits") and text.endswith(advice)
+    path = f"/admin/connections/connection/{connection.pk}/change/"
+    for user, step in (
+        (admin_user, for_administrators),
+        (alice, REASON_TEXTS[reason].next_step),
+    ):
+        client = Client()
+        client.force_login(user)
+        html = unescape(client.get(path).content.decode())
+        assert sentence in html and step in html
+        assert (for_administrators in html) == (user == admin_user)
 
 
 def test_refused_version_is_an_alarm_before_anything_drops(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from connections.worker.tasks.event_mapping import describe_dial_error
+from connections.lifecycle import Reason
+from connections.worker.tasks.event_mapping import describe_dial_error, dial_failure
 
 GET = 'failed to send handshake request: Get "https://web.whatsapp.com/ws/chat": '
 DIALLED = f"failed to dial whatsapp web websocket: failed to WebSocket dial: {GET}"
@@ -58,6 +59,20 @@ DIALLED = f"failed to dial whatsapp web websocket: failed to WebSocket dial: {GE
 )
 def test_dial_error_has_a_description(error: str, message: str) -> None:
     assert describe_dial_error(DIALLED + error) == message
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (f"{DIALLED}EOF", Reason.UNREACHABLE),
+        # The server's proxy: WhatsApp has said nothing.
+        (f"{DIALLED}Service Unavailable", Reason.UNREACHABLE),
+        (f"{DIALLED}dial tcp 192.0.2.1:443: i/o timeout", Reason.UNREACHABLE),
+        ("expected handshake response status code 101 but got 503", Reason.UNAVAILABLE),
+    ],
+)
+def test_only_an_answer_of_whatsapp_is_its_error(error: str, reason: Reason) -> None:
+    assert dial_failure(error, proxied=False).observation == reason
 
 
 def test_refused_websocket_names_its_http_status() -> None:

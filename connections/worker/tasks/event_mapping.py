@@ -24,10 +24,11 @@ PHRASES = {status.phrase: str(int(status)) for status in HTTPStatus}
 PROXY_REFUSAL = re.compile(r'failed to send handshake request: Get "[^"]*": ([^":]*)$')
 MAX_PHRASE_LENGTH = 60
 # whatsmeow's errors, as operators should read them.
+_HTTP_STATUS = re.compile(r"status code 101 but got (\d{3})")
 DIAL_ERRORS = (
     # First, as the rest of such an error is about the proxy, not about WhatsApp.
     (re.compile(r"proxyconnect"), "the proxy cannot be reached"),
-    (re.compile(r"status code 101 but got (\d{3})"), r"it answered with HTTP status \1"),
+    (_HTTP_STATUS, r"it answered with HTTP status \1"),
     (re.compile(r"waiting for handshake|i/o timeout|deadline exceeded"), "it did not answer"),
     (re.compile(r"no such host|server misbehaving"), "its name cannot be looked up (DNS)"),
     (re.compile(r"x509|certificate"), "its certificate is not trusted"),
@@ -110,7 +111,9 @@ def dial_failure(error: str, proxied: bool) -> Retryable:
     """Return the failure of a dial, by the library's error."""
     if proxied and (found := proxy_failure(error)):
         return Retryable(*found)
-    return Retryable(Reason.UNREACHABLE, describe_dial_error(error))
+    # With another status than that of a WebSocket, WhatsApp itself answers, and with an error.
+    reason = Reason.UNAVAILABLE if _HTTP_STATUS.search(error) else Reason.UNREACHABLE
+    return Retryable(reason, describe_dial_error(error))
 
 
 def silent_dial(proxied: bool) -> Retryable:

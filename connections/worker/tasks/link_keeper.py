@@ -31,6 +31,8 @@ MAX_BACKOFF_SECONDS = 60.0
 # After so many crashes in a row an organization may cause them, and gets its own host.
 DEDICATED_HOST_CRASHES = 2
 # The reasons of a dropped connection.
+# There was no login that WhatsApp could have refused.
+NO_LOGIN = (Reason.UNREACHABLE, Reason.UNAVAILABLE)
 DROP_REASONS = (Reason.LINK_LOST, Reason.NOT_ANSWERING)
 
 
@@ -147,7 +149,7 @@ class LinkKeeper:
         observation = self._name_refusal(dropped.observation)
         if dropped.observation == Reason.HOST_CRASHED:
             self._crashes += 1
-        unreached = not was_connected and observation in (Reason.UNREACHABLE, Reason.LINK_LOST)
+        unreached = not was_connected and observation in (*NO_LOGIN, Reason.LINK_LOST)
         # What one organization's proxy does says nothing about WhatsApp.
         if isinstance(dropped, WhatsAppUnavailable) or (unreached and not self._owned.proxied):
             self._limiter.record_failure()
@@ -162,7 +164,7 @@ class LinkKeeper:
         if dropped.until is not None:
             await self._wait_until(dropped.until)
         elif not at_once:
-            await self._limiter.pause(wait, until_outage_ends=observation == Reason.UNREACHABLE)
+            await self._limiter.pause(wait, until_outage_ends=observation in NO_LOGIN)
 
     def _name_refusal(self, observation: AnyObservation) -> AnyObservation:
         """Return LOGIN_STILL_REFUSED for a login that has been refused for long."""

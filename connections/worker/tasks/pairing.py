@@ -124,9 +124,12 @@ class Pairing:
                 raise PairingFailed(Reason.PAIRING_PROXY_FAILED, str(failure)) from failure
             return await self._owned.record_event(Observation.PROXY_DIAL_FAILED, str(failure))
         self._limiter.record_failure()
+        answered = failure.reason == Reason.UNAVAILABLE
         if last:
-            raise PairingFailed(Reason.PAIRING_UNREACHABLE, str(failure)) from failure
-        await self._owned.record_event(Observation.DIAL_FAILED, str(failure))
+            reason = Reason.PAIRING_UNAVAILABLE if answered else Reason.PAIRING_UNREACHABLE
+            raise PairingFailed(reason, str(failure)) from failure
+        observation = Observation.DIAL_REFUSED if answered else Observation.DIAL_FAILED
+        await self._owned.record_event(observation, str(failure))
 
     async def _pair_once(self) -> None:
         """Connect once and follow the client.

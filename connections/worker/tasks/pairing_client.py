@@ -40,6 +40,7 @@ CODE_GRACE_SECONDS = 10.0
 TIMER_TOLERANCE_SECONDS = 1.0
 # So long after the outcome the library may report its reason.
 REASON_TIMEOUT_SECONDS = 2.0
+NO_CODE_ISSUED = "it refused to issue a code"
 
 
 @dataclass
@@ -194,11 +195,11 @@ class PairingClient:
             why = await self._wait_for_reason(client)
             if self._rotation.number:
                 raise PairingFailed(Reason.PAIRING_TURNED_AWAY, why)
-            raise DialFailed(why or "it refused to issue a code")
+            raise DialFailed(why or NO_CODE_ISSUED, Reason.UNAVAILABLE)
         if outcome != "timeout":
             raise PairingFailed(Reason.PAIRING_REFUSED, f"it said: {outcome}")
         if not self._rotation.number:
-            raise DialFailed("it refused to issue a code")
+            raise DialFailed(NO_CODE_ISSUED, Reason.UNAVAILABLE)
         # whatsmeow also reports a timeout when the connection drops while a code is shown.
         if loop_time() < self._codes_end_at - TIMER_TOLERANCE_SECONDS:
             raise CodeLost("the connection dropped")
@@ -237,7 +238,13 @@ class PairingClient:
         elif self._rotation.number and not accepted:
             raise CodeLost(ended.detail) from ended
         elif not accepted:
-            proxy_failed = observation in PROXY_REASONS
-            reason = observation if proxy_failed else Reason.UNREACHABLE
-            raise DialFailed(ended.detail, reason) from ended
+            raise DialFailed(ended.detail, _reason_of_dial(observation)) from ended
         raise PairingFailed(observation, ended.detail, ended.until) from ended
+
+
+def _reason_of_dial(observation: AnyObservation) -> AnyObservation:
+    """Return the reason of a client that ended before it had a code."""
+    if observation == Reason.LOGIN_REFUSED:
+        return Reason.UNAVAILABLE  # It answered, and there is no login yet that it could refuse.
+    answered = observation in PROXY_REASONS or observation == Reason.UNAVAILABLE
+    return observation if answered else Reason.UNREACHABLE

@@ -27,9 +27,9 @@ class PairingFailed(Exception):
 
 
 class DialFailed(Exception):
-    """WhatsApp could not be reached; a retry may succeed. Its text has the detail, if any.
+    """WhatsApp gave no code; a retry may succeed. Its text has the detail, if any.
 
-    `reason`: UNREACHABLE, or what the organization's proxy did.
+    `reason`: UNREACHABLE, UNAVAILABLE if it answered, or what the organization's proxy did.
     """
 
     def __init__(self, detail: str = "", reason: AnyObservation = Reason.UNREACHABLE) -> None:
