@@ -25,6 +25,7 @@ SENTENCES = {
     LinkState.EXPIRED: _("The link expired before it was used. Make a new one."),
     LinkState.REVOKED: _("The link was revoked."),
 }
+LINKED_OTHERWISE = _("The phone was linked without the link, which has ended with that.")
 PREPARING = _("The phone's owner is linking now: a code is on its way to their screen.")
 QR_SHOWN = _("The phone's owner is linking now: the QR code is on their screen.")
 CODE_SHOWN = _("The phone's owner is linking now: the code to type is on their screen.")
@@ -89,6 +90,8 @@ def _sentence(link: OwnerLink, state: OwnerLink.State, status: ConnectionStatus)
     if state in (LinkState.RETRY, LinkState.FAILED):
         next_step = TRY_AGAIN if state == LinkState.RETRY else MAKE_NEW
         return f"{gettext(_failure(link.ending_event()))} {gettext(next_step)}"
+    if state == LinkState.LINKED and link.used_at is None:
+        return gettext(LINKED_OTHERWISE)
     return gettext(SENTENCES[state])
 
 

@@ -28,7 +28,7 @@ class OwnerLink(models.Model):
         OPENED = "opened", "Opened"
         IN_USE = "in_use", "In use"
         RETRY = "retry", "Not linked; may be tried again"
-        LINKED = "linked", "Used: the phone was linked"
+        LINKED = "linked", "Used up: a phone was linked"
         FAILED = "failed", "Used: the phone was not linked"
         EXPIRED = "expired", "Expired"
         REVOKED = "revoked", "Revoked"
@@ -85,6 +85,14 @@ class OwnerLink(models.Model):
         """Whether it can be used, or is in use. Unlike `is_open`, ignores its maker's rights."""
         return self._progress in self.OPEN
 
+    @property
+    def linked_at(self) -> datetime | None:
+        """When a phone was linked since the link was made, whoever asked for its code."""
+        linked = self.connection.attempts.filter(
+            outcome=PairingAttempt.Outcome.LINKED, ended_at__gte=self.made_at
+        )
+        return linked.order_by("ended_at").values_list("ended_at", flat=True).first()
+
     def ending_event(self) -> ConnectionEvent | None:
         """Return the event that ended its newest attempt, if it was started and has ended."""
         if self.used_at is None:
@@ -101,6 +109,8 @@ class OwnerLink(models.Model):
         """Its state, whatever its maker may do."""
         if self.revoked_at is not None:
             return self.State.REVOKED
+        if self.linked_at is not None:
+            return self.State.LINKED
         now = timezone.now()
         if self.used_at is None:
             if self.expires_at <= now:

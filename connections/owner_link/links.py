@@ -35,19 +35,20 @@ def find_by_cookie(cookie: str) -> OwnerLink | None:
     """Return the link that a browser may open with this cookie, if any.
 
     `cookie`: the link's secret, the separator and the browser's own secret. Until a link is used,
-    every browser with its secret may open it; then only the one that used it, which also sees the
+    every browser with its secret may open it; then only the one that used it. Both also see the
     outcome for OUTCOME_SHOWN_FOR.
     """
     link = find_by_secret(cookie.partition(SEPARATOR)[0])
     if link is None:
         return None
-    if link.used_at is not None:
-        if link.browser_hash != hash_secret(cookie):
-            return None
+    if link.used_at is not None and link.browser_hash != hash_secret(cookie):
+        return None
+    if link.used_at is None and link.opened_at is None and not link.is_open:
+        return None  # Nobody waits for its outcome.
+    if link.revoked_at is None and link.state in (LinkState.LINKED, LinkState.FAILED):
         ending = link.ending_event()
-        ended_at = ending.at if ending else link.ends_at
-        if link.revoked_at is None and link.state in (LinkState.LINKED, LinkState.FAILED):
-            return link if timezone.now() < ended_at + OUTCOME_SHOWN_FOR else None
+        ended_at = link.linked_at or (ending.at if ending else link.ends_at)
+        return link if timezone.now() < ended_at + OUTCOME_SHOWN_FOR else None
     return link if link.is_open else None
 
 

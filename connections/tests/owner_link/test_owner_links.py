@@ -11,11 +11,12 @@ from django.db import connection as database
 from django.utils import timezone
 from pytest_django import Settings
 
-from connections import actions
-from connections.lifecycle import Observation
-from connections.models import Connection, Method, OwnerLink
+from connections import actions, owner_link_texts
+from connections.lifecycle import Observation, Reason
+from connections.models import Connection, Method, OwnerLink, PairingAttempt
 from connections.owner_link import links
 from connections.owner_link.screen import screen
+from connections.status import read_status
 from connections.tests.support.fake_worker import NUMBER, FakeWorker, overdue
 from organizations.access import Actor
 from organizations.models import AuditEntry, Membership
@@ -247,11 +248,59 @@ def test_link_for_a_connected_or_inactive_organization_is_refused(
     hand.link(connection)
     with pytest.raises(actions.AlreadyConnected):
         actions.make_owner_link(connection.pk, actor)
-    with pytest.raises(actions.AlreadyConnected):
+    with pytest.raises(actions.LinkOver):
         actions.use_owner_link(link, held_by(secret), HERE)
     assert afresh(link).used_at is None
-    assert screen(link)["stage"] == "connected"
     assert NUMBER not in str(screen(link))
+
+
+def test_link_ends_when_staff_have_linked_the_phone(
+    connection: Connection, actor: Actor, hand: FakeWorker, made: tuple[OwnerLink, str]
+) -> None:
+    link, secret = made
+    opened, never_opened = held_by(secret), "linked without"
+    actions.open_owner_link(link, HERE)
+    assert links.find_by_cookie(opened) == link
+    actions.request_reconnect(connection.pk, actor)
+    fence = hand.link(connection)
+    link = afresh(link)
+    assert (link.state, link.is_open, link.used_at) == (State.LINKED, False, None)
+    # The page that is open says so, and that it can be closed; also when the number drops later.
+    assert links.find_by_cookie(opened) == link
+    assert screen(link)["stage"] == "done"
+    newest = owner_link_texts.as_json(link, read_status(connection.pk))
+    assert newest and never_opened in newest["sentence"] and not newest["canRevoke"]
+    actions.record_event(fence, Reason.LOGGED_OUT_BY_PHONE)
+    assert screen(afresh(link))["stage"] == "done"
+    with pytest.raises(actions.LinkOver):
+        actions.use_owner_link(link, opened, HERE)
+    assert not actions.revoke_owner_link(connection.pk, actor)
+    PairingAttempt.objects.update(ended_at=timezone.now() - links.OUTCOME_SHOWN_FOR)
+    OwnerLink.objects.update(made_at=timezone.now() - timedelta(days=1))
+    assert links.find_by_cookie(opened) is None
+
+
+def test_link_that_was_tried_ends_when_staff_have_linked_the_phone(
+    connection: Connection, actor: Actor, hand: FakeWorker, made: tuple[OwnerLink, str]
+) -> None:
+    link, secret = made
+    actions.use_owner_link(link, held_by(secret), HERE)
+    hand.show_code(connection)
+    actions.cancel_owner_attempt(link, held_by(secret), HERE)
+    assert afresh(link).state == State.RETRY
+    actions.request_reconnect(connection.pk, actor)
+    hand.link(connection)
+    assert afresh(link).state == State.LINKED
+    assert screen(afresh(link))["stage"] == "done"
+
+
+def test_link_that_nobody_opened_shows_no_outcome(
+    connection: Connection, actor: Actor, hand: FakeWorker, made: tuple[OwnerLink, str]
+) -> None:
+    link, secret = made
+    actions.request_reconnect(connection.pk, actor)
+    hand.link(connection)
+    assert links.find_by_cookie(held_by(secret)) is None
 
 
 def test_expired_code_is_not_shown(

@@ -111,11 +111,11 @@ def test_owner_may_cancel_and_try_again(
 
 
 def test_cancelled_code_beside_a_saved_login_can_be_tried_again(
-    made: tuple[OwnerLink, str], connection: Connection, hand: FakeWorker, actor: Actor
+    connection: Connection, hand: FakeWorker, actor: Actor
 ) -> None:
     actions.request_reconnect(connection.pk, actor)
     actions.record_event(hand.link(connection), Reason.LOGIN_STILL_REFUSED)
-    link, secret = made
+    link, secret = actions.make_owner_link(connection.pk, actor)
     for _ in range(2):
         actions.use_owner_link(link, held_by(secret), HERE)
         hand.show_code(connection)
