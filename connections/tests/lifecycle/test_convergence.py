@@ -208,13 +208,17 @@ def new_machine() -> ConvergenceMachine:
 
 
 def paired_while_whatsapp_is_unreachable() -> None:
-    machine = new_machine()
-    machine.reconnect(0, Method.QR)
-    machine.run_into_fault(0, "unreachable")
-    machine.run_without_faults(0)
-    row = machine.row(0)
-    assert (row.state, row.reason) == (State.ACTION_NEEDED, Reason.PAIRING_UNREACHABLE)
-    machine.teardown()
+    for fault, reason in (
+        ("unreachable", Reason.PAIRING_UNREACHABLE),
+        ("unavailable", Reason.PAIRING_UNAVAILABLE),
+    ):
+        machine = new_machine()
+        machine.reconnect(0, Method.QR)
+        machine.run_into_fault(0, fault)
+        machine.run_without_faults(0)
+        row = machine.row(0)
+        assert (row.state, row.reason) == (State.ACTION_NEEDED, reason)
+        machine.teardown()
 
 
 def reconnected_while_a_logout_fails() -> None:

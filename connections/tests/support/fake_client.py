@@ -46,6 +46,7 @@ PERMANENT_ENDS = {
 }
 DROPS: dict[str, list[Event]] = {
     "no dial": _ended("dial", "connection refused"),
+    "http error": _ended("dial", "expected handshake response status code 101 but got 503"),
     "lost": [_event("reached"), _event("lost")],
     "dropped again": [*LOGIN_ACCEPTED, _event("connected", number=""), _event("lost")],
     "refused": [_event("failed", reason="CONFLICT")],
@@ -65,6 +66,8 @@ PROXY_DROPS: dict[str, list[Event]] = {
 BEFORE_CODE: dict[str, list[Event]] = {
     "no dial": DROPS["no dial"],
     "unreachable": DROPS["no dial"],
+    "http error": DROPS["http error"],
+    "unavailable": DROPS["http error"],
     "lost": [_event("lost")],
     "outdated": [_event("outdated")],
     "no disk": DROPS["no disk"],
@@ -95,6 +98,7 @@ class ClientWorld(Protocol):
 
     stores: dict[Key, str]
     damaged: set[Key]
+    down_with: dict[int, str]
     devices: set[Key]
     banned: dict[Key, datetime]
     down_until: dict[int, datetime]
@@ -164,13 +168,17 @@ class FakeClient:
         pk = self.key[0]
         if self.state == "dialling":
             if self._world.now < self._world.down_until.get(pk, self._world.now):
-                return ("no dial",)
+                return (self._world.down_with[pk],)
             if script := self._world.scripts.get(pk):
                 return (script[0],)
             return (self._faultless_login(), *DROPS, *PERMANENT_ENDS, *self._proxy_drops)
         if self.state == "no code":
             down = self._world.now < self._world.down_until.get(pk, self._world.now)
-            return ("no dial",) if down else ("code", *BEFORE_CODE, OVERTIME, *self._proxy_drops)
+            return (
+                (self._world.down_with[pk],)
+                if down
+                else ("code", *BEFORE_CODE, OVERTIME, *self._proxy_drops)
+            )
         if self.state == "code":
             if self._expiring:
                 return ("expired",)
@@ -298,8 +306,10 @@ class FakeClient:
         elif self.state == "accepted":
             self._drop(answer) if answer in DROPS else self._end_permanently(answer)
         elif self.state == "no code":
-            if answer == "unreachable":
-                world.down_until[self.key[0]] = world.now + DOWN_DURATION
+            if answer in ("unreachable", "unavailable"):
+                pk = self.key[0]
+                world.down_until[pk] = world.now + DOWN_DURATION
+                world.down_with[pk] = "no dial" if answer == "unreachable" else "http error"
             self._send(BEFORE_CODE[answer])
         else:
             self._send(BEFORE_SCAN[answer])

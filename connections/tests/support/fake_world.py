@@ -139,6 +139,7 @@ class World:
     def clear_faults(self) -> None:
         """Remove all planned faults."""
         self.down_until: dict[int, datetime] = {}
+        self.down_with: dict[int, str] = {}
         self.scripts: dict[int, deque[str]] = {}  # the results of the next dials
         self.failing_calls: dict[int, tuple[str, int]] = {}  # failure and remaining count
 

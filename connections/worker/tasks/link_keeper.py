@@ -30,9 +30,9 @@ logger = logging.getLogger(__name__)
 MAX_BACKOFF_SECONDS = 60.0
 # After so many crashes in a row an organization may cause them, and gets its own host.
 DEDICATED_HOST_CRASHES = 2
-# The reasons of a dropped connection.
 # There was no login that WhatsApp could have refused.
 NO_LOGIN = (Reason.UNREACHABLE, Reason.UNAVAILABLE)
+# The reasons of a dropped connection.
 DROP_REASONS = (Reason.LINK_LOST, Reason.NOT_ANSWERING)
 
 
