@@ -51,6 +51,18 @@ def test_superuser_creates_an_organization(admin_client: Client) -> None:
     assert (entry.action, entry.organization) == (Action.ORGANIZATION_CREATED, created)
 
 
+def test_what_ends_an_organization_stands_apart_at_the_end(
+    admin_client: Client, olga: User, organization: Organization
+) -> None:
+    change = address("organization", "change", organization.pk)
+    html = admin_client.get(change).content.decode()
+    above, zone = html.split('<section class="danger-zone"')
+    for page in ("Deactivate…", "Remove…"):
+        assert page in zone and page not in above
+    assert 'class="submit-row"' in above
+    assert "danger-zone" not in shown(olga, change)
+
+
 @pytest.mark.parametrize(("page", "active"), [("deactivate", False), ("reactivate", True)])
 def test_button_asks_for_confirmation(
     admin_client: Client, organization: Organization, page: str, active: bool
