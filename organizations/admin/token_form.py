@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from organizations.access import SCOPE_NOT_HELD, Caller
-from organizations.actions import INCOMPLETE_TOKEN
 from organizations.models import ApiToken
 from organizations.token_texts import SENTENCES, values_of
 
@@ -27,6 +26,13 @@ FIELDS = [
 ]
 ORGANIZATION, USER = "organization", "user"
 CHOOSE_ORGANIZATION = lazy("Choose the organization that it opens.")
+NEEDS_ORGANIZATION = lazy("A token of the Cloud API opens one organization.")
+NEEDS_RIGHT = lazy("A token of the Cloud API needs a right to messages.")
+NEEDS_EXPIRY = lazy("A token of the Cloud API needs an expiry.")
+FIELD_OF_SCOPE = {
+    ApiToken.MessageScope.SEND: "sends_messages",
+    ApiToken.MessageScope.READ: "reads_messages",
+}
 
 
 class NewTokenForm(forms.ModelForm[ApiToken]):
@@ -69,21 +75,39 @@ class NewTokenForm(forms.ModelForm[ApiToken]):
 
     caller: Caller
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Marked as such wherever it is shown: what stands for a user hides it.
+        self.fields["organization"].required = True
+        self.fields["organization"].error_messages["required"] = str(CHOOSE_ORGANIZATION)
+
+    def full_clean(self) -> None:
+        """Require an organization only for what opens one."""
+        organization = self.fields["organization"]
+        organization.required = self["reach"].value() != USER
+        super().full_clean()
+        organization.required = True
+
     def clean(self) -> dict[str, Any] | None:
         """Refuse a right to messages that the caller does not have, and what lacks its limits."""
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("reach") == USER:
             cleaned["organization"] = None
-        elif not cleaned.get("organization") and "organization" not in self.errors:
-            self.add_error("organization", str(CHOOSE_ORGANIZATION))
-        limits = ("organization", "expires_in_days")
-        if cleaned.get("kind") == ApiToken.Kind.GRAPH and not (
-            message_scopes(cleaned) and all(cleaned.get(name) for name in limits)
-        ):
-            raise forms.ValidationError(_(INCOMPLETE_TOKEN))
-        if not self.caller.may_grant(message_scopes(cleaned), cleaned.get("organization")):
-            raise forms.ValidationError(_(SCOPE_NOT_HELD))
+        if cleaned.get("kind") == ApiToken.Kind.GRAPH:
+            self._check_cloud_api(cleaned)
+        scopes = message_scopes(cleaned)
+        if not self.caller.may_grant(scopes, cleaned.get("organization")):
+            self.add_error(FIELD_OF_SCOPE[scopes[0]], _(SCOPE_NOT_HELD))
         return cleaned
+
+    def _check_cloud_api(self, cleaned: dict[str, Any]) -> None:
+        """Refuse a token of the Cloud API that lacks one of its limits, at the field of each."""
+        if cleaned.get("reach") == USER:
+            self.add_error("reach", str(NEEDS_ORGANIZATION))
+        if not message_scopes(cleaned):
+            self.add_error("sends_messages", str(NEEDS_RIGHT))
+        if not cleaned.get("expires_in_days") and "expires_in_days" not in self.errors:
+            self.add_error("expires_in_days", str(NEEDS_EXPIRY))
 
     def sentences(self) -> list[tuple[str, bool, SafeString]]:
         """Return what tokens may do: the condition, whether it holds as filled in, the sentence."""
@@ -105,6 +129,4 @@ class NewTokenForm(forms.ModelForm[ApiToken]):
 
 def message_scopes(cleaned: dict[str, Any]) -> list[ApiToken.MessageScope]:
     """Return the message scopes that are ticked in the form."""
-    scopes = ApiToken.MessageScope
-    ticked = {"sends_messages": scopes.SEND, "reads_messages": scopes.READ}
-    return [scope for name, scope in ticked.items() if cleaned.get(name)]
+    return [scope for scope, name in FIELD_OF_SCOPE.items() if cleaned.get(name)]

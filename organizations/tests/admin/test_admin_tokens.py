@@ -80,7 +80,11 @@ def test_form_begins_with_one_organization_reading_and_90_days(
         page: Any = browser(admin_user).get(address("apitoken", "add"), query)
         assert page.context["adminform"].form["organization"].value() == expected
     response = make(browser(admin_user), reach="organization")
-    assert "Choose the organization that it opens." in response.content.decode()
+    assert response.context["adminform"].form.errors == {
+        "organization": ["Choose the organization that it opens."]
+    }
+    # Marked like all that is required: without one there is no such token.
+    assert '<label class="required" for="id_organization">' in response.content.decode()
     assert not ApiToken.objects.exists()
 
 
@@ -138,7 +142,8 @@ def test_form_refuses_a_message_scope_that_the_user_lacks(
 ) -> None:
     for own in ({}, {"organization": organization.pk}):
         response = make(admin_client, reads_messages="on", **own)
-        assert "do not have yourself" in response.content.decode()
+        (field, (sentence,)) = response.context["adminform"].form.errors.popitem()
+        assert field == "reads_messages" and "do not have yourself" in sentence
     assert not ApiToken.objects.exists()
 
 
@@ -155,14 +160,21 @@ def test_token_of_the_cloud_api_is_shown_with_what_software_needs(
     assert "Cloud API" in shown(olga, address("apitoken"))
 
 
-@pytest.mark.parametrize("missing", ["organization", "sends_messages", "expires_in_days"])
+@pytest.mark.parametrize(
+    ("missing", "field", "sentence"),
+    [
+        ("organization", "reach", "A token of the Cloud API opens one organization."),
+        ("sends_messages", "sends_messages", "A token of the Cloud API needs a right to messages."),
+        ("expires_in_days", "expires_in_days", "A token of the Cloud API needs an expiry."),
+    ],
+)
 def test_token_of_the_cloud_api_needs_its_limits(
-    olga: User, organization: Organization, missing: str
+    olga: User, organization: Organization, missing: str, field: str, sentence: str
 ) -> None:
     limits = {"organization": organization.pk, "sends_messages": "on", "expires_in_days": 30}
     del limits[missing]
     response = make(browser(olga), kind="graph", **limits)
-    assert "needs an organization, a right to messages" in response.content.decode()
+    assert response.context["adminform"].form.errors == {field: [sentence]}
     assert not ApiToken.objects.exists()
 
 
