@@ -1,7 +1,10 @@
 """The details of reasons: stored in English, translated when they are read."""
 
 import re
+from contextlib import suppress
+from datetime import datetime
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
@@ -60,9 +63,17 @@ def translate_detail(detail: str) -> str:
     """Return a stored detail in the active language."""
     for template, pattern in _PATTERNS:
         if match := pattern.fullmatch(detail):
-            return gettext(template).format(**match.groupdict())
+            return gettext(template).format(**_localized(match.groupdict()))
     # A reason's sentence, or a message of the operating system or the Go library.
     return gettext(detail) if detail else ""
+
+
+def _localized(values: dict[str, str]) -> dict[str, str]:
+    """Return the values of a detail, with a time in the reader's format. Its zone stays."""
+    with suppress(KeyError, ValueError):
+        moment = datetime.strptime(values["time"], "%Y-%m-%d %H:%M")
+        return values | {"time": date_format(moment, "SHORT_DATETIME_FORMAT")}
+    return values
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -94,7 +94,7 @@ def _page(
     return TemplateResponse(request, template, shared | context)
 
 
-def to_csv(made: list[dict[str, str]]) -> str:
+def to_csv(made: list[dict[str, Any]]) -> str:
     """Return the rows as the text of a CSV file, which no spreadsheet takes for formulas.
 
     Where numbers have a decimal comma, spreadsheets expect semicolons.
@@ -133,13 +133,15 @@ def _seen(request: HttpRequest) -> datetime:
     return seen
 
 
-def _made_row(request: HttpRequest, result: LinkResult) -> dict[str, str]:
+def _made_row(request: HttpRequest, result: LinkResult) -> dict[str, Any]:
     assert isinstance(result.link, OwnerLink)
     return {
         "id": str(result.organization.pk),
         "name": result.organization.name,
         "number": format_phone_number(result.number),
         "url": url_of(request, result.secret),
+        "expires_at": result.link.expires_at,
+        # For spreadsheets, which know no reader's zone.
         "expires": f"{localtime(result.link.expires_at):%Y-%m-%d %H:%M %Z}",
     }
 

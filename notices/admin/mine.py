@@ -140,6 +140,7 @@ def _page(
     request: HttpRequest, form: PreferencesForm, new: AddressForm, status: int = 200
 ) -> HttpResponse:
     rows = Address.objects.filter(user=person(request)).prefetch_related("choices__organization")
+    count = len(rows)
     visible = caller_of(request).organizations
     context: dict[str, Any] = {
         "title": _("My notices"),
@@ -148,8 +149,11 @@ def _page(
         "addresses": [(row, _exceptions(row, visible)) for row in rows],
         "time_zones": time_zones(),
         "configured": is_configured(),
-        "mails": bool(settings.EMAIL_URL),
-        "most": addresses.MAX_ADDRESSES,
+        "may_add": is_configured() and count < addresses.MAX_ADDRESSES,
+        # Until a person has quiet hours, or has chosen a zone, the page begins with the browser's.
+        "guess_zone": not form.is_bound
+        and form.instance.quiet_from is None
+        and form.instance.time_zone == settings.TIME_ZONE,
     }
     return render(request, "notices/mine.html", context, status)
 

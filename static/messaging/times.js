@@ -1,9 +1,10 @@
 // Shows the times of the page in the reader's language and time zone.
 
 const LANGUAGE = document.documentElement.lang || "en";
-const CLOCK = new Intl.DateTimeFormat(LANGUAGE, { timeStyle: "medium" });
+// As the server writes them, also where the language has an "AM".
+const CLOCK = new Intl.DateTimeFormat(LANGUAGE, { timeStyle: "medium", hourCycle: "h23" });
 const DAY = new Intl.DateTimeFormat(LANGUAGE, { day: "numeric", month: "short" });
-const EXACT = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long", timeStyle: "long" });
+const EXACT = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long", timeStyle: "long", hourCycle: "h23" });
 const RELATIVE = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
 

@@ -3,7 +3,7 @@
 const LANGUAGE = document.documentElement.lang || "en";
 const RELATIVE = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "always" });
 const DAYS = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
-const EXACT = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long", timeStyle: "long" });
+const EXACT = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long", timeStyle: "long", hourCycle: "h23" });
 const TIME = new Intl.DateTimeFormat(LANGUAGE, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const DATE = new Intl.DateTimeFormat(LANGUAGE, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];

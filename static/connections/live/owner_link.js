@@ -7,7 +7,7 @@ const url = part.querySelector("[data-url]");
 const expires = part.querySelector("[data-link-expires]");
 const language = document.documentElement.lang || "en";
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
-const exact = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long" });
+const exact = new Intl.DateTimeFormat(language, { dateStyle: "long", timeStyle: "long", hourCycle: "h23" });
 const UNITS = [[3_600, "hour"], [60, "minute"]];
 // The server's time minus the browser's.
 let ahead = 0;

@@ -1,8 +1,8 @@
 // The one alarm for what the server or WhatsApp suffers: its causes, how many wait, since when.
 
 const LANGUAGE = document.documentElement.lang || "en";
-const TIME = new Intl.DateTimeFormat(LANGUAGE, { timeStyle: "short" });
-const DAY_AND_TIME = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "short", timeStyle: "short" });
+const TIME = new Intl.DateTimeFormat(LANGUAGE, { timeStyle: "short", hourCycle: "h23" });
+const DAY_AND_TIME = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "short", timeStyle: "short", hourCycle: "h23" });
 const OUTDATED = "client_outdated";
 
 export class Outages {

@@ -3,7 +3,7 @@
 const LANGUAGE = document.documentElement.lang || "en";
 const RELATIVE = new Intl.RelativeTimeFormat(LANGUAGE);
 const NOW = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" }).format(0, "second");
-const EXACT = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long", timeStyle: "long" });
+const EXACT = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long", timeStyle: "long", hourCycle: "h23" });
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
 
 export class Times {

@@ -1,4 +1,5 @@
 """English: dates without a name of a month are read alike in all its countries."""
 
-SHORT_DATETIME_FORMAT = "Y-m-d H:i"
+DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "Y-m-d H:i"
+TIME_FORMAT = "H:i"
 TIMESTAMP_FORMAT = "Y-m-d H:i:s"
