@@ -14,6 +14,9 @@ class Problem(StrEnum):
     NOT_CONFIGURED = _(
         "Notices cannot be sent yet: an administrator has to set SITE_URL, and EMAIL_URL for mails."
     )
+    NO_MAIL = _(
+        "No mails can be sent yet: an administrator has to set EMAIL_URL. A chat can be added."
+    )
     BAD_CHAT = _(
         "This is no address of a chat that can be used. Write it as its service shows it, or as "
         "Apprise does, without other parameters."

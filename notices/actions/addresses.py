@@ -30,8 +30,10 @@ ASKED_FOR, ASKED_WITHIN = 10, timedelta(hours=1)
 @transaction.atomic
 def add(user: User, kind: Address.Kind, target: str, actor: Actor) -> Address:
     """Add an address of a person, and ask it to confirm itself. Raises NoticeRefused."""
-    if not is_configured() or (kind == Kind.MAIL and not settings.EMAIL_URL):
+    if not is_configured():
         raise NoticeRefused(Problem.NOT_CONFIGURED)
+    if kind == Kind.MAIL and not settings.EMAIL_URL:
+        raise NoticeRefused(Problem.NO_MAIL)
     label = _mail_label(target) if kind == Kind.MAIL else _chat_label(target)
     # Locked, so that two requests at once count each other.
     User.objects.select_for_update(no_key=True).get(pk=user.pk)

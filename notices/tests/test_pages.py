@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import Settings
 
 from connections.lifecycle import Reason
 from connections.tests.support.fake_worker import FakeWorker
+from notices.actions.addresses import MAX_ADDRESSES
 from notices.models import Address, Choice, Notice, Preferences
 from notices.tests.support.links import happens, link
 from notices.tests.support.people import planned, told_at
@@ -61,6 +63,46 @@ def test_person_adds_tests_stops_and_removes_an_address(alice: User) -> None:
     assert not Address.objects.exists()
     actions = AuditEntry.objects.order_by("pk").values_list("action", flat=True)
     assert list(actions) == [f"notice_address_{word}" for word in ("added", "stopped", "removed")]
+
+
+@pytest.mark.parametrize(
+    ("missing", "kind", "sentence", "form"),
+    [
+        ("SITE_URL", "mail", "an administrator has to set SITE_URL", False),
+        ("EMAIL_URL", "mail", "No mails can be sent yet", True),
+        ("", "mail", "You have as many addresses as are possible.", False),
+        ("", "chat", "This is no address of a chat that can be used.", True),
+    ],
+)
+def test_refused_address_is_told_where_it_can_be_read(
+    alice: User, settings: Settings, missing: str, kind: str, sentence: str, form: bool
+) -> None:
+    if missing:
+        setattr(settings, missing, "")
+    elif not form:
+        for number in range(MAX_ADDRESSES):
+            Address.objects.create(user=alice, kind="mail", target=f"{number}@example.com")
+    page: Any = browser(alice).post(f"{MINE}add/", {"kind": kind, "target": "a@example.com"})
+    html = page.content.decode()
+    assert page.status_code == 400 and html.count(sentence) == 1
+    assert ('id="notice-target"' in html) is form and ('aria-invalid="true"' in html) is form
+
+
+def test_times_are_shown_in_the_readers_zone(
+    alice: User, root: User, organization: Organization, hand: FakeWorker
+) -> None:
+    told_at(alice)
+    happens(link(hand, organization), Reason.LOGGED_OUT_BY_PHONE)
+    (told,) = planned()
+    for user, page in ((alice, tab(organization)), (root, SENT)):
+        html = browser(user).get(page).content.decode()
+        assert f'<time datetime="{told.created_at.isoformat()}">' in html, page
+        assert "messaging/page_times.js" in html
+    # The zone of quiet hours begins with the browser's, until one is chosen.
+    client = browser(alice)
+    assert 'name="time_zone" data-guess>' in client.get(MINE).content.decode()
+    client.post(MINE, {"language": "en", "time_zone": "America/Sao_Paulo"})
+    assert "data-guess" not in client.get(MINE).content.decode()
 
 
 def test_nobody_is_flooded_with_confirmations(alice: User) -> None:
