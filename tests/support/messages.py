@@ -19,9 +19,10 @@ from django.utils.translation import templatize
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 LOCALES = {"pt-br": "pt_BR", "es": "es"}
-# The plural rules of Django's catalogs: catalogs with other rules cannot be merged.
+# Catalogs of one language have one rule, or Django looks a text up in each of them.
 PLURALS = {
-    "pt_BR": "nplurals=2; plural=(n > 1);",
+    # Zero is plural, other than in Django's catalog: "0 mensagens".
+    "pt_BR": "nplurals=2; plural=(n != 1);",
     "es": "nplurals=3; plural=n == 1 ? 0 : n != 0 && n % 1000000 == 0 ? 1 : 2;",
 }
 
