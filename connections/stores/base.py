@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import NamedTuple
 
+SECRETS_TABLE = "whatsmeow_message_secrets"
 SECRETS_LIMIT = 500
 
 
@@ -78,7 +79,7 @@ class StoreBackend(ABC):
     def newest_secret(self, organization_id: int, store: str) -> int:
         """Return the number of the newest message secret in a store, 0 for none.
 
-        The numbers grow. Raises StoreDamaged, StoreUnusable.
+        The numbers grow, and a store that is moved keeps them. Raises StoreDamaged, StoreUnusable.
         """
 
     @abstractmethod

@@ -18,10 +18,15 @@ TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'wha
 
 
 class SqliteTables:
-    """The tables of a SQLite file."""
+    """The tables of a SQLite file, which numbers all rows by itself."""
+
+    number_column = "rowid"
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+
+    def has_numbers(self) -> bool:
+        return True
 
     def columns(self) -> dict[str, list[str]]:
         tables = [str(name) for (name,) in self._db.execute(TABLES)]
@@ -33,7 +38,7 @@ class SqliteTables:
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
         types = self._types(table)
-        kinds = [types[column] for column in columns]
+        kinds = [types.get(column, "INTEGER") for column in columns]
         for row in self._db.execute(f"SELECT {_quoted_list(columns)} FROM {table}"):
             yield [_as_declared(value, kind) for value, kind in zip(row, kinds, strict=True)]
 

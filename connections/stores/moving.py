@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from connections.stores.base import StoreBackend
+from connections.stores.base import SECRETS_TABLE, StoreBackend
 
 Value = str | int | bytes | None
 Row = Sequence[Value]
@@ -35,6 +35,13 @@ class NotMoved(Exception):
 class Tables(Protocol):
     """The tables of one store."""
 
+    number_column: str
+    """The column with the numbers of message secrets, which `columns` leaves out."""
+
+    def has_numbers(self) -> bool:
+        """Return whether message secrets are numbered."""
+        ...
+
     def columns(self) -> dict[str, list[str]]:
         """Return the tables and their columns, in the order of their names."""
         ...
@@ -44,8 +51,20 @@ class Tables(Protocol):
         ...
 
     def fill(self, table: str, columns: Sequence[str], rows: Iterator[Row]) -> None:
-        """Replace all rows."""
+        """Replace all rows. Numbers message secrets when `number_column` is given."""
         ...
+
+
+def copy_table(old: Tables, new: Tables, table: str, columns: Sequence[str]) -> None:
+    """Replace a table's rows by those of another store. Message secrets keep their numbers.
+
+    The messages that were compared with them are known by these (`Outbox.checked_secrets`).
+    """
+    if table == SECRETS_TABLE and old.has_numbers():
+        rows = old.rows(table, [*columns, old.number_column])
+        new.fill(table, [*columns, new.number_column], rows)
+    else:
+        new.fill(table, columns, old.rows(table, columns))
 
 
 class CopyBackend(StoreBackend):
@@ -173,7 +192,7 @@ def _copy(
         for table in sorted(
             columns, key=lambda name: PARENT_TABLES.index(name) if name in PARENT_TABLES else 9
         ):
-            new.fill(table, columns[table], old.rows(table, columns[table]))
+            copy_table(old, new, table, columns[table])
     with target.tables(organization_id, store, staged=True) as tables:
         staged_digest, _ = digest(tables)
     if staged_digest != source_digest:

@@ -8,13 +8,16 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import sql
 
+from connections.stores.base import SECRETS_TABLE
 from connections.stores.errors import StoreUnusable
 from connections.stores.moving import CopyBackend, Row, Value
 from connections.stores.postgres import STATEMENT_SECONDS, host_url
 from connections.stores.schemas import (
+    ADD_ROW_NUMBERS,
     CREATE_VERSION_TABLE,
     DROP_SCHEMA,
     FIND_SCHEMAS,
+    HAS_ROW_NUMBERS,
     SchemaBackend,
     error_message,
     schema_of,
@@ -26,15 +29,25 @@ COLUMNS = """
     WHERE table_schema = %s AND table_name LIKE 'whatsmeow%%'
       AND column_name <> 'row_number' ORDER BY 1, 2
 """
+CONTINUE_NUMBERS = sql.SQL(
+    "SELECT setval(pg_get_serial_sequence(%s, 'row_number'), max(row_number)) FROM {}"
+)
 READ_COMMENT = "SELECT obj_description(to_regnamespace(%s)::oid, 'pg_namespace')"
 
 
 class SchemaTables:
     """The tables of a schema."""
 
+    number_column = "row_number"
+
     def __init__(self, db: psycopg.Connection, schema: str) -> None:
         self._db = db
         self._schema = schema
+
+    def has_numbers(self) -> bool:
+        table = f"{self._schema}.{SECRETS_TABLE}"
+        row = self._db.execute(f"SELECT {HAS_ROW_NUMBERS}", (table,)).fetchone()
+        return bool(row and row[0])
 
     def columns(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -52,11 +65,16 @@ class SchemaTables:
 
     def fill(self, table: str, columns: Sequence[str], rows: Iterator[Row]) -> None:
         listed, name = self._identifiers(table, columns)
+        numbered = self.number_column in columns
+        if numbered and not self.has_numbers():
+            self._db.execute(ADD_ROW_NUMBERS.format(name))
         self._db.execute(sql.SQL("DELETE FROM {}").format(name))
         into = sql.SQL("COPY {} ({}) FROM STDIN").format(name, listed)
         with self._db.cursor() as cursor, cursor.copy(into) as copy:
             for row in rows:
                 copy.write_row(row)
+        if numbered:
+            self._db.execute(CONTINUE_NUMBERS.format(name), (f"{self._schema}.{table}",))
 
     def _identifiers(
         self, table: str, columns: Sequence[str]

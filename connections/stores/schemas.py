@@ -19,7 +19,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import errors, sql
 
-from connections.stores.base import SECRETS_LIMIT, MessageSecret, StoreBackend
+from connections.stores.base import SECRETS_LIMIT, SECRETS_TABLE, MessageSecret, StoreBackend
 from connections.stores.errors import StoreDamaged, StoreUnavailable, StoreUnusable
 from connections.stores.jids import number_of
 from connections.stores.postgres import Connections, host_url
@@ -29,9 +29,11 @@ FIND_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)"
 CREATE_VERSION_TABLE = sql.SQL(
     "CREATE TABLE {}.whatsmeow_version (version INTEGER, compat INTEGER)"
 )
-SECRETS_TABLE = "whatsmeow_message_secrets"
 ADD_ROW_NUMBERS = sql.SQL("ALTER TABLE {} ADD COLUMN row_number BIGSERIAL")
 """The name of the new column is also in `schema_copies.COLUMNS`: a move leaves it out."""
+HAS_ROW_NUMBERS = (
+    "EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = 'row_number')"
+)
 DROP_SCHEMA = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE")
 
 
@@ -116,10 +118,7 @@ class SchemaBackend(StoreBackend):
         SQLite numbers rows by itself. The library names its columns in each statement.
         """
         table = f"{schema_of(organization_id, store)}.{SECRETS_TABLE}"
-        query = (
-            "SELECT to_regclass(%s) IS NULL OR EXISTS (SELECT FROM pg_attribute"
-            " WHERE attrelid = to_regclass(%s) AND attname = 'row_number')"
-        )
+        query = f"SELECT to_regclass(%s) IS NULL OR {HAS_ROW_NUMBERS}"
         with self.write_transaction() as db:
             row = db.execute(query, (table, table)).fetchone()
             if row and not row[0]:

@@ -18,6 +18,7 @@ from django.conf import settings
 
 from connections.stores import StoreBackend, store_backend
 from connections.stores.folder_copies import SqliteTables
+from connections.stores.moving import copy_table
 from connections.stores.postgres import CONNECT_SECONDS
 from connections.stores.schema_copies import SchemaTables
 from connections.stores.schemas import schema_of
@@ -132,7 +133,7 @@ def _copy_schema(schema: str, snapshot: str, target: Path) -> None:
                     "organization is connected again"
                 )
             for table, names in columns.items():
-                new.fill(table, names, old.rows(table, names))
+                copy_table(old, new, table, names)
             db.rollback()
     except psycopg.errors.UndefinedTable as error:
         raise Gone from error

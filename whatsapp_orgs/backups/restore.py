@@ -167,7 +167,6 @@ class _Restorer:
             undo.append(("the credentials", self._credentials.undo))
             self._progress.step("credentials")
             self._credentials.publish(self._progress.count)
-            self._limit_positions()
             with _signals_ignored():
                 self._database.publish()
         except BaseException as error:
@@ -190,15 +189,6 @@ class _Restorer:
                     self._database.fill(name, content)
                 self._progress.count(number, 0, "parts")
         return [self._database.execute(statement) for statement in HOLD_WAITING][-1]
-
-    def _limit_positions(self) -> None:
-        """Let no position in a library's table be behind its end: copies of schemas count anew."""
-        for number, store, newest in self._credentials.newest_secrets():
-            self._database.execute(
-                f"UPDATE messaging_outbox SET checked_secrets = {newest} WHERE"
-                f" organization_id = {number} AND store_name = '{store}'"
-                f" AND checked_secrets > {newest}"
-            )
 
     def _undo(self, steps: list[tuple[str, Any]], error: BaseException) -> None:
         """Undo steps, the last one first. Raises NotUndone for those that cannot be."""

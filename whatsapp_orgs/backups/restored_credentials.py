@@ -6,7 +6,7 @@ import secrets
 import shutil
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -49,12 +49,6 @@ class RestoredCredentials(ABC):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_file(path, content)
         _forget_sessions(path)
-
-    def newest_secrets(self) -> Iterator[tuple[int, str, int]]:
-        """Yield each published store with the number of the newest row of its message secrets."""
-        for number in sorted(self.backend.organizations()):
-            for store in sorted(self.backend.stores(number)):
-                yield number, store, self.backend.newest_secret(number, store)
 
     @property
     def staged(self) -> list[int]:

@@ -8,11 +8,19 @@ from typing import Any
 
 import pytest
 
+from connections.stores.base import SECRETS_TABLE
 from connections.stores.folder_copies import FolderCopyBackend
 from connections.stores.moving import CopyBackend, NotMoved, move
 from connections.stores.schema_copies import SchemaCopyBackend
 from connections.tests.support.store_backends import DatabaseStores, database, postgres
-from connections.tests.support.whatsmeow_store import digest_of, use_store, write
+from connections.tests.support.whatsmeow_store import (
+    digest_of,
+    insert_secret,
+    secrets_of,
+    use_store,
+    write,
+    write_secrets,
+)
 from connections.worker.hosts.store_template import StorePreparer
 
 __all__ = ["database", "postgres"]
@@ -76,6 +84,22 @@ def test_move_there_and_back_restores_the_content(
     move(7, target, source, prepare)
     assert digest_of(source, 7, STORE) == old
     assert target.organizations() == set()
+
+
+@pytest.mark.parametrize("to", ["database", "folders"])
+def test_moved_message_secrets_keep_their_numbers(
+    backends: Backends, prepare: StorePreparer, to: str
+) -> None:
+    """The messages that were compared are known by them: others would be taken for lost."""
+    source, target = source_and_target(backends, to)
+    write(source, 7, STORE, prekeys=1)
+    write_secrets(source, 7, STORE, range(50, 10, -10))
+    move(7, source, target, prepare)
+    assert secrets_of(target, 7, STORE) == {number: str(number) for number in (20, 30, 40, 50)}
+    schema = "wa_7_attempt_3." if to == "database" else ""
+    with target.tables(7, STORE) as tables:
+        insert_secret(tables._db, f"{schema}{SECRETS_TABLE}", "next")  # type: ignore[attr-defined]
+    assert secrets_of(target, 7, STORE)[51] == "next"
 
 
 class Killed(BaseException):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from connections.stores.base import SECRETS_TABLE
 from connections.stores.moving import CopyBackend, digest
 from connections.worker.hosts.store_template import StorePreparer
 
 JID = "5511987654321:3@s.whatsapp.net"
 EVERY_BYTE = bytes(range(256))
+
+SECRET_COLUMNS = ("our_jid", "chat_jid", "sender_jid", "message_id", "key")
 
 Content = dict[str, list[dict[str, Any]]]
 
@@ -69,6 +72,28 @@ def write(backend: CopyBackend, organization: int, store: str, prekeys: int = 90
         for table, rows in store_content(prekeys).items():
             columns = list(rows[0])
             tables.fill(table, columns, (list(row.values()) for row in rows))
+
+
+def write_secrets(backend: CopyBackend, organization: int, store: str, numbers: range) -> None:
+    """Write message secrets with these numbers, the message "n" with n."""
+    with backend.tables(organization, store) as tables:
+        rows = ([JID, "1@lid", "1@lid", str(number), bytes(32), number] for number in numbers)
+        tables.fill(SECRETS_TABLE, [*SECRET_COLUMNS, tables.number_column], rows)
+
+
+def insert_secret(database: Any, table: str, message_id: str) -> None:
+    """Write a message secret as the library does: the table numbers it."""
+    database.execute(
+        f"INSERT INTO {table} ({', '.join(SECRET_COLUMNS)})"
+        f" VALUES ('{JID}', '1@lid', '1@lid', '{message_id}', 'key')"
+    )
+
+
+def secrets_of(backend: CopyBackend, organization: int, store: str) -> dict[int, str]:
+    """Return the ids of the messages with secrets, by their numbers."""
+    newest = backend.newest_secret(organization, store)
+    found = backend.message_secrets(organization, store, 0, newest)
+    return {secret.row: secret.message_id for secret in found}
 
 
 def use_store(backend: CopyBackend, organization: int, store: str, key: int) -> None:

@@ -87,6 +87,15 @@ async def test_nothing_new_is_not_compared() -> None:
     assert recorder.calls == []
 
 
+async def test_position_behind_a_table_that_counts_anew_moves_to_its_end() -> None:
+    recorder = Recorder(rows=4, checked=9)
+    await recorder.find()
+    assert recorder.calls == [["position 4"]]
+    gone = Recorder(rows=0, checked=9)
+    await gone.find()
+    assert gone.calls == []
+
+
 async def test_login_does_not_wait_for_a_spool_that_stays_in_use(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

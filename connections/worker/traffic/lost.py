@@ -88,7 +88,7 @@ class LostMessages:
         context = self._context
         checked = self._checked.get(key)
         if checked is None:
-            checked = await context.db(context.port.secrets_position, fence)
+            checked = await self._position(key, fence)
         while checked < upto:
             rows = await context.to_thread(context.stores.message_secrets, *key, checked, upto)
             checked = rows[-1].row if rows else upto
@@ -97,6 +97,21 @@ class LostMessages:
             secrets = [StoredSecret(*row) for row in rows if number_of(row.chat) != own]
             await context.db(context.port.record_secrets, fence, secrets, checked)
         self._checked[key] = checked
+
+    async def _position(self, key: tuple[int, str], fence: Fence) -> int:
+        """Return the newest row that an earlier process compared.
+
+        A copy that an earlier version made has counted its rows anew: all of them were compared.
+        """
+        context = self._context
+        checked, newest = (
+            await context.db(context.port.secrets_position, fence),
+            await self._newest_row(key),
+        )
+        if 0 < newest < checked:
+            checked = newest
+            await context.db(context.port.record_secrets, fence, [], checked)
+        return checked
 
     async def _newest_row(self, key: tuple[int, str]) -> int:
         return await self._context.to_thread(self._context.stores.newest_secret, *key)

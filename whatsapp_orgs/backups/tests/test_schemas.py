@@ -10,7 +10,13 @@ from pytest_django import Settings
 from connections.stores.folder_copies import FolderCopyBackend
 from connections.stores.schema_copies import SchemaCopyBackend
 from connections.tests.support.store_backends import DatabaseStores, database, postgres
-from connections.tests.support.whatsmeow_store import digest_of, use_store, write
+from connections.tests.support.whatsmeow_store import (
+    digest_of,
+    secrets_of,
+    use_store,
+    write,
+    write_secrets,
+)
 from whatsapp_orgs.backups.credentials import copied_stores
 from whatsapp_orgs.backups.errors import BackupError
 from whatsapp_orgs.backups.restored_credentials import RestoredSchemas
@@ -37,6 +43,7 @@ def test_schemas_are_copied_and_published_or_put_back(
 ) -> None:
     backend = SchemaCopyBackend(database.url)
     write(backend, 7, STORE, prekeys=20)
+    write_secrets(backend, 7, STORE, range(40, 10, -10))
     whole = digest_of(backend, 7, STORE)
     copies = FolderCopyBackend(tmp_path / "copies")
     temporary = tmp_path / "temporary"
@@ -44,6 +51,8 @@ def test_schemas_are_copied_and_published_or_put_back(
     for number, store, path in copied_stores(temporary, "", lambda *_: None, unexpected):
         copies.create(number, store, path.read_bytes())
     assert digest_of(copies, 7, STORE) == whole
+    numbers = {number: str(number) for number in (20, 30, 40)}
+    assert secrets_of(copies, 7, STORE) == numbers
 
     use_store(backend, 7, STORE, key=1)
     write(backend, 9, STORE, prekeys=1)
@@ -63,6 +72,7 @@ def test_schemas_are_copied_and_published_or_put_back(
     restored.publish(lambda *_: None)
     restored.remove_replaced()
     assert database.content() == {(7, STORE)}
+    assert secrets_of(backend, 7, STORE) == numbers
     assert restored.content() == ["the credentials of 1 organizations"]
     restored.close()
     backend.close()
