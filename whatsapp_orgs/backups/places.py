@@ -87,6 +87,8 @@ def local_copy(place: str, folder: Path) -> Path:
     """
     copy = folder / "backup"
     if place == PIPE:
+        if sys.stdin.isatty():
+            raise BackupError("- is standard input, and nothing is piped into it")
         with open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
         return copy

@@ -28,15 +28,19 @@ class Machine:
         self.database = folder / "db.sqlite3"
 
     def use(self, database: Path | None = None) -> Machine:
-        """Let the settings name this machine. `database`: elsewhere than in its folder."""
+        """Let the settings name this machine. `database`: elsewhere than in its folder.
+
+        That of PostgreSQL stays as it is.
+        """
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self._settings.DATA_DIR = self.folder
         self._settings.AUTH_SESSIONS = "folders"
         self._settings.AUTH_SESSIONS_DIR = self.folder / "auth_sessions"
         media = media_storage.folder(self.folder / "media")
         self._settings.STORAGES = django_settings.STORAGES | {"media": media}
-        name = database or self.database
-        self._monkeypatch.setitem(django_settings.DATABASES["default"], "NAME", name)
+        if not django_settings.DATABASE_URL:
+            name = database or self.database
+            self._monkeypatch.setitem(django_settings.DATABASES["default"], "NAME", name)
         return self
 
     @property

@@ -56,13 +56,15 @@ MISFITS: list[tuple[dict[str, Any], str]] = [
 
 
 def test_backup_that_does_not_fit_changes_nothing(
-    backup: Path, empty: Machine, tmp_path: Path
+    backup: Path, empty: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     empty.use()
     for number, (manifest, error) in enumerate(MISFITS):
         other = rewrite(backup, tmp_path / f"{number}.backup", **manifest)
         refused(other, error)
     refused(tmp_path / "missing", "there is no file")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    refused(Path("-"), "nothing is piped")
     content = backup.read_bytes()
     (tmp_path / "cut.backup").write_bytes(content[: len(content) // 2])
     refused(tmp_path / "cut.backup", "damaged or incomplete")
