@@ -7,6 +7,8 @@ from organizations.models import AuditEntry, Organization
 
 Action = AuditEntry.Action
 DETAIL_LENGTH = 500
+MIN_REASON, MAX_REASON = 5, 200
+"""The length of a reason that an administrator gives for reading what is others'."""
 
 
 def log_audit(

@@ -16,9 +16,13 @@ from organizations.access import Actor, Permission
 from organizations.audit import Action, log_audit
 from organizations.locks import lock_organization
 from organizations.models import Organization, Retention
+from removal.refusals import HistoryTooShort
 from webhooks.actions.maintenance import old_deliveries
 
 NAMES = ("retention_days", "media_days", "delivery_days", "history_days")
+LONGEST_DAYS, LONGEST_DELIVERY_DAYS = 3650, 365
+# The timeline and the uptime read so far back.
+SHORTEST_HISTORY_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,12 @@ def stored_days(organization_id: int) -> dict[str, int | None]:
         "delivery_days": own.delivery_days,
         "history_days": own.history_days,
     }
+
+
+def check_history_days(days: int | None) -> None:
+    """Raise HistoryTooShort if the pages would lack days that they show."""
+    if days and days < SHORTEST_HISTORY_DAYS:
+        raise HistoryTooShort(SHORTEST_HISTORY_DAYS)
 
 
 def effective(organization_id: int, decided: Mapping[str, int | None]) -> Days:

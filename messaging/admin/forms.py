@@ -22,10 +22,11 @@ from messaging.admin.attachments import (
 from messaging.limits import TEXT_LENGTH
 from messaging.media_types import Mismatch
 from messaging.models import MessagingSettings
+from organizations.audit import MAX_REASON, MIN_REASON
 from organizations.models import Organization
 from organizations.phone_numbers import ForeignCharacters, parse_phone_number
 
-MAX_NUMBER, MAX_REASON, MAX_KEY = 32, 200, 64
+MAX_NUMBER, MAX_KEY = 32, 64
 
 
 NOTHING = lazy("There is nothing to send: write a text or attach a file.")
@@ -120,7 +121,7 @@ class OpenForm(forms.Form):
     """Why an administrator needs to read an organization's messages."""
 
     reason = forms.CharField(
-        min_length=5,
+        min_length=MIN_REASON,
         max_length=MAX_REASON,
         error_messages={
             "required": lazy("Write why you need to read them."),

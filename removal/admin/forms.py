@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from django import forms
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from messaging.admin.forms import EraseAllForm
+from removal.refusals import HistoryTooShort
+from removal.retention import LONGEST_DAYS, LONGEST_DELIVERY_DAYS, check_history_days
 
 WAIT, ANYWAY = "wait", "anyway"
-# The timeline and the uptime read so far back.
-SHORTEST_HISTORY_DAYS = 30
 
 
 class RemoveForm(EraseAllForm):
@@ -28,14 +27,15 @@ class RemoveForm(EraseAllForm):
 class RetentionForm(forms.Form):
     """The days to keep things. 0: for ever; empty: as in the installation."""
 
-    retention_days = forms.IntegerField(min_value=0, max_value=3650)
-    media_days = forms.IntegerField(required=False, min_value=0, max_value=3650)
-    delivery_days = forms.IntegerField(required=False, min_value=1, max_value=365)
-    history_days = forms.IntegerField(required=False, min_value=0, max_value=3650)
+    retention_days = forms.IntegerField(min_value=0, max_value=LONGEST_DAYS)
+    media_days = forms.IntegerField(required=False, min_value=0, max_value=LONGEST_DAYS)
+    delivery_days = forms.IntegerField(required=False, min_value=1, max_value=LONGEST_DELIVERY_DAYS)
+    history_days = forms.IntegerField(required=False, min_value=0, max_value=LONGEST_DAYS)
 
     def clean_history_days(self) -> int | None:
         days: int | None = self.cleaned_data["history_days"]
-        if days and days < SHORTEST_HISTORY_DAYS:
-            problem = _("The page shows {days} days, so keep at least so many, or 0 for ever.")
-            raise forms.ValidationError(problem.format(days=SHORTEST_HISTORY_DAYS))
+        try:
+            check_history_days(days)
+        except HistoryTooShort as refused:
+            raise forms.ValidationError(str(refused)) from refused
         return days

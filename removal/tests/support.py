@@ -137,6 +137,16 @@ def end_logout(organization_id: int, confirmed: bool = True) -> None:
     connection_actions.forget_credentials(fence, reason)
 
 
+def age(organization: Organization, days: float) -> None:
+    """Make all that an organization has so many days older."""
+    then = timezone.now() - timedelta(days=days)
+    Message.objects.filter(organization=organization).update(created_at=then)
+    Media.objects.filter(organization=organization).update(created_at=then)
+    Delivery.objects.filter(organization=organization).update(ended_at=then)
+    ConnectionEvent.objects.filter(connection=organization.pk).update(at=then)
+    PairingAttempt.objects.filter(connection=organization.pk).update(ended_at=then)
+
+
 def owning_models() -> Iterator[tuple[type[Model], str]]:
     """Yield each model with a reference to an organization or its connection, and its field."""
     for model in apps.get_models():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
@@ -15,23 +13,13 @@ from messaging.actions import retention as messages_retention
 from messaging.models import Media, Message, MessagingSettings
 from organizations.models import AuditEntry, Membership, Organization, Retention
 from organizations.tests.support.adminpages import browser, shown
-from removal.tests.support import fill, stored_files
+from removal.tests.support import age, fill, stored_files
 from webhooks.actions import maintenance
 from webhooks.models import Delivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DATA = {"retention_days": "60", "media_days": "20", "delivery_days": "5", "history_days": "40"}
-
-
-def age(organization: Organization, days: float) -> None:
-    """Make all that an organization has so many days older."""
-    then = timezone.now() - timedelta(days=days)
-    Message.objects.filter(organization=organization).update(created_at=then)
-    Media.objects.filter(organization=organization).update(created_at=then)
-    Delivery.objects.filter(organization=organization).update(ended_at=then)
-    ConnectionEvent.objects.filter(connection=organization.pk).update(at=then)
-    PairingAttempt.objects.filter(connection=organization.pk).update(ended_at=then)
 
 
 def clean(organization: Organization) -> None:

@@ -88,6 +88,8 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "POST admin/connections/connection/<int:organization_id>/settings/retention/": lambda scene: {
         "retention_days": 30,
     },
+    f"PATCH {ORGANIZATION}/retention": lambda scene: {"mediaDays": 30},
+    f"POST {ORGANIZATION}/archive": lambda scene: {"reason": "The customer leaves"},
     f"POST {ORGANIZATION}/removal": lambda scene: {"name": scene.acme.name},
     "PATCH api/v1/removals/<int:organization_id>": lambda scene: {"waitForLogout": True},
     "POST admin/connections/connection/<int:organization_id>/settings/person/": lambda scene: {

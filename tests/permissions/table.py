@@ -373,6 +373,8 @@ DELETE   /tokens/<uuid:number>        403  403  403  204+ 204+ 403  403  404  40
 GET      /events                      200  200  200  200  200  200  200  404  404
 GET      /removal                     403  403  403  403  200  403  403  404  404
 POST     /removal                     403  403  403  403  202+ 403  403  404  404
+GET      /retention                   200  200  200  200  200  200  200  404  404
+PATCH    /retention                   403  403  403  200+ 200+ 403  403  404  404
 # Its logout is over.
 [api/v1/removals/<int:organization_id>]
 GET      .                            403  403  403  403  200  403  403  403  403
@@ -410,6 +412,7 @@ MESSAGES = """
 [api/v1/organizations/<int:organization_id>/]
 POST     contacts/erase               403 403 403 200+ 200+ 403  404
 GET      export                       403 403 403 200+ 200+ 403  404
+POST     archive                      403 403 403 200+ 200+ 403  404
 GET      feed                         403 403 403  200 200  200  404
 POST     media                        403 403 201+ 403 201+ 201+ 404
 GET      media/<public_id:media_id>   403 403 403  200 200  200  404
