@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connections.stores.base import SECRETS_TABLE
-from connections.stores.moving import CopyBackend, digest
+from connections.stores.moving import CopyBackend, Row, digest
 from connections.worker.hosts.store_template import StorePreparer
 
 JID = "5511987654321:3@s.whatsapp.net"
@@ -77,8 +77,10 @@ def write(backend: CopyBackend, organization: int, store: str, prekeys: int = 90
 def write_secrets(backend: CopyBackend, organization: int, store: str, numbers: range) -> None:
     """Write message secrets with these numbers, the message "n" with n."""
     with backend.tables(organization, store) as tables:
-        rows = ([JID, "1@lid", "1@lid", str(number), bytes(32), number] for number in numbers)
-        tables.fill(SECRETS_TABLE, [*SECRET_COLUMNS, tables.number_column], rows)
+        rows: list[Row] = [
+            [JID, "1@lid", "1@lid", str(number), bytes(32), number] for number in numbers
+        ]
+        tables.fill(SECRETS_TABLE, [*SECRET_COLUMNS, tables.number_column], iter(rows))
 
 
 def insert_secret(database: Any, table: str, message_id: str) -> None:
