@@ -6,14 +6,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from connections import actions as connection_actions
-from connections.models import Connection
+from connections.models import Connection, Worker
 from organizations.access import Actor, Permission
 from organizations.audit import Action, log_audit
 from organizations.locks import lock, lock_organization
 from organizations.models import Invitation, Organization
 from organizations.revocation import organization_tokens, revoke_trees
 from removal import contents
-from removal.models import Removal
+from removal.models import Removal, is_logging_out
 from removal.refusals import NothingToDecide
 
 
@@ -60,7 +60,27 @@ def _close(
     Organization.objects.filter(pk=organization.pk).update(
         removing_since=now, deactivated_at=organization.deactivated_at or now
     )
-    connection_actions.request_final_disconnect(connection.pk, actor, confirmed=wait_for_logout)
+    _request_logout(connection.pk, actor, wait_for_logout)
+
+
+def _request_logout(organization_id: int, actor: Actor, wait_for_logout: bool) -> None:
+    """Request a removal's logout, or leave that to `request_left_logout`.
+
+    A worker of an earlier version, which runs during an upgrade, would delete the credentials after
+    one try.
+    """
+    linked = Connection.objects.filter(pk=organization_id).exclude(store_name="").exists()
+    if linked and wait_for_logout and Worker.objects.alive().of_earlier_version().exists():
+        return
+    connection_actions.request_final_disconnect(organization_id, actor, confirmed=wait_for_logout)
+
+
+@transaction.atomic
+def request_left_logout(organization_id: int) -> None:
+    """Request the logout of a removal that could not be requested at its start, if it can now."""
+    removal = Removal.objects.select_for_update().get(pk=organization_id)
+    if not Connection.objects.filter(pk=organization_id, logout_pending=True).exists():
+        _request_logout(organization_id, removal.requester, removal.logout_required)
 
 
 @transaction.atomic
@@ -86,13 +106,13 @@ def decide_logout(organization_id: int, actor: Actor, *, wait_for_logout: bool) 
     if caller is not None:
         caller.require_superuser()
     removal = Removal.objects.select_for_update().get(pk=organization_id)
-    pending = Connection.objects.filter(pk=organization_id, logout_pending=True)
-    if not pending.exists():
+    connection = Connection.objects.filter(pk=organization_id).first()
+    if connection is None or not is_logging_out(connection):
         raise NothingToDecide
     if removal.logout_required and not wait_for_logout:
         organization = Organization.objects.get(pk=organization_id)
         log_audit(Action.REMOVAL_FORCED, organization, actor, removal.name)
     removal.logout_required = wait_for_logout
     removal.save(update_fields=["logout_required"])
-    connection_actions.request_final_disconnect(organization_id, actor, confirmed=wait_for_logout)
+    _request_logout(organization_id, actor, wait_for_logout)
     return removal

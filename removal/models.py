@@ -9,11 +9,20 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 
+from connections.models import Connection
 from organizations.access import Actor
 from organizations.models import ACTOR_LENGTH
 
 STORAGE_PROBLEM = "storage"
 """The code for a storage of files that does not answer."""
+
+
+def is_logging_out(connection: Connection) -> bool:
+    """Return whether the logout of a connection that is being removed is not over.
+
+    The credentials are named until then, also before the logout is requested.
+    """
+    return connection.logout_pending or bool(connection.store_name)
 
 
 class RemovalQuerySet(models.QuerySet["Removal"]):

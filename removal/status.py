@@ -12,7 +12,7 @@ from connections.detail_messages import translate_detail
 from connections.lifecycle import Reason
 from connections.models import Connection, Worker, Workforce
 from organizations.audit_labels import CONTENT_LABELS
-from removal.models import STORAGE_PROBLEM, Removal
+from removal.models import STORAGE_PROBLEM, Removal, is_logging_out
 
 
 class Stage(StrEnum):
@@ -65,7 +65,7 @@ def status_of(removal: Removal) -> RemovalStatus:
     if removal.finished_at is not None:
         return RemovalStatus(removal, Stage.REMOVED, "")
     connection = Connection.objects.filter(pk=removal.organization_id).first()
-    logging_out = connection is not None and connection.logout_pending
+    logging_out = connection is not None and is_logging_out(connection)
     stage = Stage.LOGGING_OUT if logging_out else Stage.DELETING
     return RemovalStatus(removal, stage, _problem(removal, connection if logging_out else None))
 
@@ -78,6 +78,11 @@ def _problem(removal: Removal, leaving: Connection | None) -> str:
         return _("The storage of files does not answer. It is tried again.")
     if leaving is None:
         return ""
+    if not leaving.logout_pending and Worker.objects.alive().of_earlier_version().exists():
+        return _(
+            "A worker of an earlier version runs, which would delete the credentials without "
+            "waiting. The logout begins when the upgrade is over."
+        )
     if leaving.reason == Reason.DISCONNECTING:
         return translate_detail(leaving.detail)
     return leaving.reason_text.sentence

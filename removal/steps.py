@@ -19,8 +19,9 @@ from messaging.actions import outboxes
 from messaging.models import Media
 from organizations.audit import DETAIL_LENGTH
 from organizations.models import AuditEntry, Organization
+from removal import actions
 from removal.contents import KINDS, Kind, describe
-from removal.models import Removal
+from removal.models import Removal, is_logging_out
 
 # So many rows go in one transaction; fewer files, as each is a request to the storage.
 BATCH, FILES_AT_ONCE = 1000, 50
@@ -37,7 +38,10 @@ def advance(organization_id: int) -> bool:
 
     Raises StorageUnavailable, StoreUnavailable and OSError; then nothing is lost or half done.
     """
-    if Connection.objects.filter(pk=organization_id, logout_pending=True).exists():
+    connection = Connection.objects.filter(pk=organization_id).first()
+    if connection is not None and is_logging_out(connection):
+        if not connection.logout_pending:
+            actions.request_left_logout(organization_id)
         return False  # The connection's worker logs out and deletes the credentials.
     _record_logout(organization_id)
     for kind in KINDS:
@@ -115,6 +119,22 @@ def _finish(organization_id: int) -> None:
         detail=describe(removal.name, removal.counts)[:DETAIL_LENGTH],
         **removal.requester.columns,
     )
+
+
+def remove_remains() -> int:
+    """Remove what is on this machine of organizations whose removals are over. Return of how many.
+
+    Another machine's worker has finished the removal: while this one's did not run, or had handed
+    the organization over. Raises StoreUnavailable and OSError.
+    """
+    backend = store_backend()
+    found = spools.connections() | backend.organizations()
+    over = Removal.objects.filter(pk__in=found).exclude(finished_at=None)
+    numbers = list(over.values_list("pk", flat=True))
+    for number in numbers:
+        backend.delete(number)
+        spools.remove_all(number)
+    return len(numbers)
 
 
 @transaction.atomic

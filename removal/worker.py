@@ -17,6 +17,7 @@ from removal.models import STORAGE_PROBLEM
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 3.0
+REMAINS_SECONDS = 60.0
 MAX_PAUSE_SECONDS = 300.0
 CLOSE_SECONDS = 1.5
 
@@ -31,8 +32,8 @@ class Removals:
 
     @property
     def background_tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
-        """The function that the supervisor runs again and again, by name."""
-        return {"remove organizations": self._run}
+        """The functions that the supervisor runs again and again, by name."""
+        return {"remove organizations": self._run, "remove remains": self._remove_remains}
 
     @property
     def listeners(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]:
@@ -55,6 +56,15 @@ class Removals:
             if until <= now:
                 await self._advance(organization_id)
         await asyncio.sleep(POLL_SECONDS)
+
+    async def _remove_remains(self) -> None:
+        """Remove what removed organizations have left on this machine, and sleep."""
+        try:
+            if count := await self._database.run(steps.remove_remains):
+                logger.info("removed the rest of organizations", extra={"organizations": count})
+        except OSError:
+            logger.exception("the rest of removed organizations could not be deleted")
+        await asyncio.sleep(REMAINS_SECONDS)
 
     async def _advance(self, organization_id: int) -> None:
         """Carry a removal on as far as it goes; after a failure leave it alone for a while."""

@@ -34,6 +34,10 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         """Return the workers with a recent heartbeat, by the database's clock."""
         return self.filter(stopped_at=None, heartbeat_at__gte=Now() - Worker.OFFLINE_AFTER)
 
+    def of_earlier_version(self) -> WorkerQuerySet:
+        """Return those that do not know all that this version requests of workers."""
+        return self.filter(protocol__lt=Worker.PROTOCOL)
+
 
 class Worker(models.Model):
     """A process that holds sockets. One heartbeat counts for all connections that it owns.
@@ -43,6 +47,8 @@ class Worker(models.Model):
     """
 
     OFFLINE_AFTER = timedelta(seconds=10)
+    PROTOCOL = 1
+    """What workers know of requests. 1: a logout that is required keeps the credentials."""
 
     name = models.CharField(max_length=200)
     started_at = models.DateTimeField(lazy("started"), auto_now_add=True)
@@ -78,6 +84,11 @@ class Worker(models.Model):
         default=0,
         db_default=0,
         help_text="How many it had at its last sign of life.",
+    )
+    protocol = models.PositiveSmallIntegerField(
+        default=PROTOCOL,
+        db_default=0,
+        help_text="What it knows of requests; workers of earlier versions write none, which is 0.",
     )
     outdated_since = models.DateTimeField(
         null=True, blank=True, help_text="WhatsApp refuses the version of all its clients."

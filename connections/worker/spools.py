@@ -82,6 +82,11 @@ def of(connection_id: int) -> set[Path]:
     return set((_root() / str(connection_id)).glob(f"*{SUFFIX}"))
 
 
+def connections() -> set[int]:
+    """Return the connections of which there is anything, also lines that were put aside."""
+    return {int(folder.name) for folder in _root().glob("*/") if folder.name.isdecimal()}
+
+
 def leftovers(connection_id: int | None = None) -> Iterator[Leftover]:
     """Yield the spools that no living client writes, oldest first for each connection.
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.db import connection as database
+from django.utils import timezone
+from pytest_django import Settings
 
-from connections.models import Connection
+from connections.models import Connection, Worker
 from connections.stores import store_backend
+from connections.worker import spools
 from messaging import media_files
 from messaging.models import Media
 from messaging.refusals import StorageUnavailable
 from organizations.models import AuditEntry, Organization
-from removal import actions, contents, steps
+from removal import actions, contents, steps, worker
 from removal.contents import KINDS
 from removal.models import STORAGE_PROBLEM, Removal
+from removal.status import status_of
 from removal.tests.support import (
     ALICE,
     FILE,
@@ -142,3 +149,79 @@ def test_storage_that_fails_keeps_the_rows_of_its_files(filled: Organization) ->
     assert Removal.objects.get().problem == "storage"
     run(organization_id)
     assert (Removal.objects.get().problem, stored_files()) == ("", [])
+
+
+def test_worker_removes_what_another_machine_has_left(
+    filled: Organization,
+    other_organization: Organization,
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its worker was down while that of another machine carried the removal out."""
+    run(removing(filled))
+    settings.DATA_DIR, settings.AUTH_SESSIONS = tmp_path, "folders"
+    settings.AUTH_SESSIONS_DIR = tmp_path / "auth_sessions"
+    monkeypatch.setattr(worker, "REMAINS_SECONDS", 0)
+    backend = store_backend()
+    unknown = 999_999
+    numbers = (filled.pk, other_organization.pk, unknown)
+    for number in numbers:
+        backend.create(number, "attempt-1")
+        for pairing in (True, False):
+            spools.new_path(number, "attempt-1", pairing).write_text("a line\n")
+        spools.put_aside(number, "a refused line")
+
+    async def run_once() -> None:
+        removals = worker.Removals()
+        await removals.background_tasks["remove remains"]()
+        await removals.close()
+
+    asyncio.run(run_once())
+    # Only what is known to be removed: a wrong DATABASE_URL must cost no credentials.
+    assert spools.connections() == backend.organizations() == {other_organization.pk, unknown}
+    assert steps.remove_remains() == 0
+    actions.start_removal(other_organization, ALICE, wait_for_logout=True)
+    assert steps.remove_remains() == 0
+
+
+def earlier_worker() -> int:
+    """Register a worker of an earlier version, which does not know the column. Return its id."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO connections_worker (name, started_at, heartbeat_at)"
+            " VALUES ('earlier', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)"
+        )
+    return Worker.objects.get(name="earlier").pk
+
+
+def test_logout_waits_for_the_end_of_workers_that_would_not_wait(
+    filled: Organization, other_organization: Organization
+) -> None:
+    fill(other_organization)
+    earlier = Worker.objects.filter(pk=earlier_worker())
+    for organization in (filled, other_organization):
+        actions.start_removal(organization, ALICE, wait_for_logout=True)
+        run(organization.pk)
+        connection = Connection.objects.get(pk=organization.pk)
+        assert connection.store_name and not connection.logout_pending
+        status = status_of(Removal.objects.get(pk=organization.pk))
+        assert (status.stage, status.is_stuck) == ("logging_out", True)
+        assert "A worker of an earlier version runs" in status.problem
+        assert Organization.objects.get(pk=organization.pk).deactivated_at is not None
+    # An administrator may decide not to wait: that is what such a worker does.
+    actions.decide_logout(other_organization.pk, ALICE, wait_for_logout=True)
+    assert not Connection.objects.get(pk=other_organization.pk).logout_pending
+    actions.decide_logout(other_organization.pk, ALICE, wait_for_logout=False)
+    assert Connection.objects.get(pk=other_organization.pk).logout_pending
+
+    earlier.update(stopped_at=timezone.now())
+    assert not steps.advance(filled.pk)
+    connection = Connection.objects.get(pk=filled.pk)
+    assert connection.logout_pending and connection.logout_required
+    generation = connection.generation
+    steps.advance(filled.pk)
+    assert Connection.objects.get(pk=filled.pk).generation == generation
+    end_logout(filled.pk)
+    run(filled.pk)
+    assert Removal.objects.get(pk=filled.pk).logout == "confirmed"
