@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connections.reason_texts import REASON_TEXTS
+from tests.faults.proxy_faults import ROWS as PROXY_ROWS
 from tests.faults.row import Credentials, Phase, Recovery, Row
 from tests.faults.shutdown_cases import SHUTDOWN_CASES, STOP_SECONDS
 from tests.faults.table import LINKED, PAIRING
@@ -14,7 +15,8 @@ INTRODUCTION = """\
 
 Every line is played by `tests/faults/test_table.py`, on the product itself with the real neonize
 against the simulator, and this page is printed from the same table (`tests/faults/table.py`). The
-sentences are those of `connections/reason_texts.py`.
+lines of an organization's own proxy are played by `tests/faults/test_own_proxy.py`. The sentences
+are those of `connections/reason_texts.py`.
 
 `FAULTS_LONG=1 .venv/bin/python -m pytest tests/faults/test_table.py` plays outages of a minute,
 rather than of seconds, and what takes minutes.
@@ -34,6 +36,12 @@ PAIRING_INTRODUCTION = """
 
 Until a phone has scanned there are no credentials. A pairing works on a store of its own, which
 becomes the organization's when a phone is linked, and is thrown away otherwise.
+"""
+
+PROXY_INTRODUCTION = """
+## At an organization's own proxy
+
+Nothing goes around it, whatever happens: linking, the link and media wait for it.
 """
 
 STOPPING_INTRODUCTION = f"""
@@ -57,6 +65,8 @@ def text() -> str:
         table(LINKED),
         PAIRING_INTRODUCTION,
         table(PAIRING),
+        PROXY_INTRODUCTION,
+        table(PROXY_ROWS),
         STOPPING_INTRODUCTION,
         "\n" + ",\n".join(f"- {stop.what}" for stop in SHUTDOWN_CASES) + ".\n",
     )

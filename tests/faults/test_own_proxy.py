@@ -9,21 +9,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from simulator.client import ControlClient
+from tests.faults.proxy_faults import LINKED, PAIRING, SECONDS
 from tests.faults.test_proxy_refusal import visible_output, wait_for_detail
 from tests.lifecycle.api_reads import events_of, status_of
 from tests.support.application import Answer, Application, until
 from tests.support.linking import link
 
 USER, PASSWORD = "padaria", "pr0xy/s3cret@1"
-SECONDS = 60.0
-FAULTS = {
-    # Kind and mode of the proxy: the reason, and the detail.
-    ("http", "refuse"): ("proxy_refused", "it answered with HTTP status 407"),
-    ("http", "garbage"): ("proxy_untrusted", "it is no such proxy"),
-    ("socks5", "refuse"): ("proxy_refused", "it did not accept user and password"),
-    ("socks5", "other_certificate"): ("proxy_untrusted", "its certificate is not trusted"),
-    ("socks5", "dead"): ("proxy_unreachable", "the connection was refused"),
-}
 
 
 @pytest.fixture
@@ -83,21 +75,24 @@ def test_link_follows_the_proxy_and_each_of_its_faults_is_named(application: App
     assert (tried.status, tried.body["success"]) == (200, True), tried
 
     output = visible_output(application, organization)
-    for (kind, mode), (reason, detail) in FAULTS.items():
-        set_proxy(application, organization, f"{kind}-{mode}", kind, mode)
-        status = wait_for_detail(application, organization, detail)
-        assert (status["state"], status["reason"]) == ("reconnecting", reason)
+    for fault in LINKED:
+        set_proxy(application, organization, f"{fault.kind}-{fault.mode}", fault.kind, fault.mode)
+        status = wait_for_detail(application, organization, fault.detail)
+        assert (status["state"], status["reason"]) == fault.row.expected
         tried = application.request("POST", f"{path}/try")
-        assert (tried.status, tried.body["code"]) == (503, reason), tried
+        assert (tried.status, tried.body["code"]) == (503, status["reason"]), tried
         output += visible_output(application, organization)
 
-    set_proxy(application, pairing, "refusing", "http", "refuse")
+    set_proxy(application, pairing, "refusing", PAIRING.kind, PAIRING.mode)
     assert application.api("POST", pairing, "reconnect").status in (202, 503)
+    assert PAIRING.row.expected is not None
+    state, reason = PAIRING.row.expected
     until(
-        lambda: status_of(application, pairing)["reason"] == "pairing_proxy_failed",
+        lambda: status_of(application, pairing)["reason"] == reason,
         SECONDS,
         "the end of the pairing",
     )
+    assert status_of(application, pairing)["state"] == state
     output += visible_output(application, organization, pairing)
     assert directly(control) == 0, "nothing went around the proxies"
 
