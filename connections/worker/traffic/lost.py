@@ -104,10 +104,8 @@ class LostMessages:
         A copy that an earlier version made has counted its rows anew: all of them were compared.
         """
         context = self._context
-        checked, newest = (
-            await context.db(context.port.secrets_position, fence),
-            await self._newest_row(key),
-        )
+        checked = await context.db(context.port.secrets_position, fence)
+        newest = await self._newest_row(key)
         if 0 < newest < checked:
             checked = newest
             await context.db(context.port.record_secrets, fence, [], checked)
