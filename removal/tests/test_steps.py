@@ -160,6 +160,7 @@ def test_worker_removes_what_another_machine_has_left(
 ) -> None:
     """Its worker was down while that of another machine carried the removal out."""
     run(removing(filled))
+    store_backend().close()
     settings.DATA_DIR, settings.AUTH_SESSIONS = tmp_path, "folders"
     settings.AUTH_SESSIONS_DIR = tmp_path / "auth_sessions"
     monkeypatch.setattr(worker, "REMAINS_SECONDS", 0)
