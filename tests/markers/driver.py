@@ -365,6 +365,12 @@ class Driver:
         archive = f"admin/connections/connection/{self.linked}/settings/archive/"
         reason = {"reason": new("reason to export all data")}
         assert "messages.ndjson" in self.staff.post(archive, reason, form=page)[1]
+        reason = {"reason": new("reason to export over the API")}
+        first_line = f"POST /api/v1/organizations/{self.linked}/archive"
+        bearer = f"Bearer {self.application.facts['token']}"
+        self.request(
+            200, first_line, json.dumps(reason).encode(), Content_Type=kind, Authorization=bearer
+        )
 
     def use_webhooks_page(self) -> None:
         """Add a webhook of all organizations on the page, rotate its secret, and be refused."""

@@ -117,6 +117,7 @@ TEXTS: dict[str, frozenset[Place]] = {
     "text refused on the page": NOWHERE,
     "reason to open messages": frozenset({Place.AUDIT}),
     "reason to export all data": frozenset({Place.AUDIT}),
+    "reason to export over the API": frozenset({Place.AUDIT}),
     "content of a sent file": NOWHERE,
     "name of a sent file": NOWHERE,
     "number of the linked phone": STORED,
