@@ -17,7 +17,12 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applicatio
 
     It ends with the last of `tests/`: else it would use CPU time until all others have run.
     """
-    with Application(tmp_path_factory.mktemp("application")) as running:
+    with Application(
+        tmp_path_factory.mktemp("application"),
+        # The proxies of organizations, which the simulator has there.
+        PROXIES_ALLOW_PRIVATE="true",
+        PROXIES_ALLOWED_HOSTS="127.0.0.1",
+    ) as running:
         yield running
 
 
