@@ -11,11 +11,12 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.demo_data import Demo, past, talk
+from tests.browser.demo_data import Demo, past, talk, tell
 from tests.browser.scenes import Scenes
 from tests.browser.visitor import Visitor, launch, panel
 from tests.support.application import Application, until
@@ -27,6 +28,13 @@ IMAGES = Path(__file__).resolve().parent / "images"
 FEW_KEPT, NO_DITHER = Image.Quantize.MAXCOVERAGE, Image.Dither.NONE
 # Variants: width, and whether the theme is dark.
 VARIANTS = {"light": (1280, False), "dark": (1280, True), "360": (360, False)}
+# The proxies of the simulator are on loopback. No mail is sent.
+SETTINGS = {
+    "PROXIES_ALLOW_PRIVATE": "true",
+    "PROXIES_ALLOWED_HOSTS": "127.0.0.1",
+    "SITE_URL": "https://whatsapp.example.com",
+    "EMAIL_URL": "consolemail://",
+}
 CONNECTIONS = "admin/connections/"
 LIST = f"{CONNECTIONS}connection/"
 TERMINAL_STYLE = """
@@ -139,6 +147,43 @@ def webhooks(camera: Camera) -> None:
     camera.take("webhook", "light", most=1000)
 
 
+def proxy(camera: Camera) -> None:
+    """A proxy of the simulator, through which WhatsApp was reached."""
+    application, organization = camera.visitor.application, camera.ids["connected"]
+    port = urlsplit(application.simulator.set_proxy("br-1", kind="socks5")["url"]).port
+    address = f"admin/organizations/organization/{organization}/proxy/"
+    page = camera.open(address)
+    page.get_by_label("Name", exact=True).fill("br-1")
+    page.get_by_label("Kind", exact=True).select_option("socks5")
+    page.get_by_label("Host", exact=True).fill("127.0.0.1")
+    page.get_by_label("Port", exact=True).fill(str(port))
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator(".message-card")).to_contain_text("Reached WhatsApp in")
+    application.wait_for_state(organization, "connected", 30)
+    camera.open(address)
+    camera.take("proxy", most=1100)
+    page.get_by_role("link", name="Remove…").click()
+    page.get_by_role("button", name="Remove the proxy").click()
+
+
+def notices(camera: Camera) -> None:
+    """Where an administrator is told, and who is told of one organization."""
+    tell(camera.visitor.application, camera.ids["connected"])
+    page = camera.open("admin/notices/mine/")
+    expect(page.get_by_text("On", exact=True).first).to_be_visible()
+    camera.take("notices", most=1300)
+    camera.open(f"{LIST}{camera.ids['connected']}/notices/")
+    camera.take("notices-organization", "light", most=1000)
+
+
+def removal(camera: Camera) -> None:
+    """What goes with an organization, and the question."""
+    page = camera.open(f"{LIST}{camera.ids['connected']}/settings/remove/")
+    expect(page.get_by_role("heading", name="What goes for good")).to_be_visible()
+    camera.take("removal", most=1300)
+
+
 def waiting(camera: Camera) -> None:
     for name in ("reconnecting", "banned", "logged_out", "wrong_number"):
         camera.connection(name)
@@ -221,6 +266,7 @@ def terminal(camera: Camera, browser: Browser) -> None:
 SCENES: dict[str, Callable[[Camera], None]] = {
     each.__name__: each
     for each in (messages, webhooks, fleet, listed, bulk, connected, waiting, code)
+    + (proxy, notices, removal)
 }
 
 
@@ -228,7 +274,7 @@ def main(names: list[str]) -> None:
     IMAGES.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Application(Path(folder) / "data") as application,
+        Application(Path(folder) / "data", (), **SETTINGS) as application,
         sync_playwright() as playwright,
     ):
         demo = Demo(application)

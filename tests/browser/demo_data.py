@@ -115,3 +115,34 @@ def talk(application: Application, organization: int) -> None:
         assert application.request("POST", path, body=body).status == 202
     body = {"to": f"+{NOBODY}", "type": "text", "text": {"body": "Olá!"}}
     assert application.request("POST", path, body=body).status == 202
+
+
+TELL = """
+from datetime import time
+from django.contrib.auth.models import User
+from django.utils import timezone
+from notices.models import Address, Preferences
+from organizations.models import Membership
+
+now = timezone.now()
+staff = User.objects.get(username="{username}")
+owner = User.objects.create(username="marina.alves", is_staff=True)
+Membership.objects.create(user=owner, organization_id={organization}, role="owner")
+for user, kind, label in (
+    (staff, "mail", "operations@example.com"),
+    (staff, "chat", "Telegram"),
+    (owner, "mail", "marina.alves@example.com"),
+):
+    Address.objects.create(
+        user=user, kind=kind, target=label, label=label, confirmed_at=now, on_since=now
+    )
+Preferences.objects.create(
+    user=staff, time_zone="America/Sao_Paulo", quiet_from=time(22), quiet_until=time(7)
+)
+"""
+
+
+def tell(application: Application, organization: int) -> None:
+    """Let an administrator and an owner be told of an organization."""
+    script = TELL.format(username=application.facts["username"], organization=organization)
+    application.manage("shell", "--no-imports", "-c", script)
