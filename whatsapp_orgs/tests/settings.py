@@ -23,5 +23,7 @@ MIDDLEWARE = [
     for name in MIDDLEWARE  # noqa: F405
 ]
 
+PASSWORD_HASHERS = ["whatsapp_orgs.tests.support.quick_hashing.QuickPasswordHasher"]
+
 del os.environ["SECRET_KEY"]
 os.environ["DJANGO_SETTINGS_MODULE"] = "whatsapp_orgs.settings"

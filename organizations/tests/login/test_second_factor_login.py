@@ -31,11 +31,6 @@ LOGIN, CODE = "/admin/login/", "/admin/login/code/"
 PAGES = ["/admin/", "/admin/connections/", "/admin/organizations/organization/", "/admin/jsi18n/"]
 
 
-@pytest.fixture(autouse=True)
-def quick(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def alice(alice: User) -> User:
     alice.set_password(PASSWORD)

@@ -32,11 +32,6 @@ OWN, CODES = "/admin/second-factor/", "/admin/second-factor/codes/"
 REMOVE = "/admin/second-factor/remove/"
 
 
-@pytest.fixture(autouse=True)
-def quick(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def alice(alice: User) -> User:
     alice.set_password(PASSWORD)

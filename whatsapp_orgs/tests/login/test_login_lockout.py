@@ -21,12 +21,6 @@ PASSWORD = "correct horse battery staple"
 WRONG = "Tr0ub4dor&3 is wrong"
 
 
-@pytest.fixture(autouse=True)
-def cheap_hashes(settings: Settings) -> None:
-    """Use a hasher that is cheap to check."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def alice(alice: User) -> User:
     alice.set_password(PASSWORD)

@@ -29,8 +29,7 @@ WRONG = "Tr0ub4dor&3 is wrong"
 
 
 @pytest.fixture(autouse=True)
-def cheap_hashes(settings: Settings) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def few_attempts(settings: Settings) -> None:
     settings.LOGIN_ATTEMPTS_PER_NETWORK = 6
     settings.LOGIN_ATTEMPTS_PER_NAME = 3
 

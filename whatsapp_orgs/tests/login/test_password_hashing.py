@@ -20,8 +20,10 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest import MonkeyPatch
+from pytest_django import Settings
 
 from organizations.models import LoginCount
+from whatsapp_orgs import settings as product
 from whatsapp_orgs.login import password_hashing
 from whatsapp_orgs.login.hashing_middleware import HashingMiddleware
 from whatsapp_orgs.login.password_hashing import MAX_QUEUED, HashingBusy, HashingSlots
@@ -31,8 +33,9 @@ SECONDS = 30.0
 
 
 @pytest.fixture(autouse=True)
-def slots(monkeypatch: MonkeyPatch) -> HashingSlots:
-    """Use one slot, and cheap hashes."""
+def slots(monkeypatch: MonkeyPatch, settings: Settings) -> HashingSlots:
+    """Use the product's hasher with one slot, and cheap hashes."""
+    settings.PASSWORD_HASHERS = product.PASSWORD_HASHERS
     monkeypatch.setattr(PBKDF2PasswordHasher, "iterations", 1000)
     hashing_slots = HashingSlots(1)
     monkeypatch.setattr(password_hashing, "slots", hashing_slots)
