@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.test import Client
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from connections.models import Worker
 from tests.permissions.callers import (
@@ -33,6 +34,28 @@ from tests.permissions.rows import Row, rows
 
 TABLE = rows()
 GROUPS = sorted({row.group for row in TABLE.values()})
+
+
+@pytest.fixture(scope="module")
+def scene(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Scene]:
+    """The data of all tests here, made once: each request is undone.
+
+    No test may have the mark `django_db`, which would close the connection.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield build()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def clients(scene: Scene) -> dict[str, Client]:
+    return {caller: scene.client(caller) for caller in CALLERS}
+
+
+@pytest.fixture(scope="module")
+def before(clients: dict[str, Client]) -> dict[str, Any]:
+    """All rows, which no request may change for the next one."""
+    return all_rows()
 
 
 @pytest.fixture(autouse=True)
@@ -62,12 +85,10 @@ def test_size_of_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> Non
         print(f"\npermission table: {len(routes())} routes, {len(TABLE)} rows, {cells} cells")
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group or "/")
-def test_each_caller_gets_the_response_in_the_table(group: str) -> None:
-    scene = build()
-    clients = {caller: scene.client(caller) for caller in CALLERS}
-    before = all_rows()
+def test_each_caller_gets_the_response_in_the_table(
+    scene: Scene, clients: dict[str, Client], before: dict[str, Any], group: str
+) -> None:
     wrong = []
     for row in TABLE.values():
         if row.group != group:
@@ -81,18 +102,19 @@ def test_each_caller_gets_the_response_in_the_table(group: str) -> None:
             if text != expected:
                 wrong.append(f"{row}: {caller} got {text} instead of {expected}")
     assert not wrong, "\n".join(wrong)
+    assert all_rows() == before
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("caller", ["superuser", "superuser_manage", "outsider"])
-def test_unlisted_method_changes_nothing(caller: str) -> None:
-    scene = build()
-    client, before = scene.client(caller), all_rows()
+def test_unlisted_method_changes_nothing(
+    scene: Scene, clients: dict[str, Client], before: dict[str, Any], caller: str
+) -> None:
     changing = []
     for route, view in routes().items():
         for method in {"PUT", "PATCH", "DELETE"} - set(methods(view)):
             with transaction.atomic():
-                text = answer(scene, caller, client, Row("", method, route, {}), before)
+                row = Row("", method, route, {})
+                text = answer(scene, caller, clients[caller], row, before)
                 transaction.set_rollback(True)
             if not text.isdigit() and text != "login":
                 changing.append(f"{method} {route}: {text}")
