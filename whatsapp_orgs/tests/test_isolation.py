@@ -118,6 +118,7 @@ def run_in(checkout: Path, *command: str, **environment: str) -> subprocess.Comp
     )
 
 
+@pytest.mark.sqlite_only
 def test_checks_ignore_env_file_and_data_of_the_checkout(hostile_checkout: Path) -> None:
     done = run_in(hostile_checkout, "manage.py", "check", SECRET_KEY="given")
     assert "RECONNECT_WAIT_SECONDS must be a number, not 'nonsense'" in done.stderr
