@@ -169,7 +169,8 @@ def ensure_chromium() -> None:
         return
     if os.environ.get("CHROMIUM"):
         raise SetupError(f"CHROMIUM is {os.environ['CHROMIUM']!r}, not a browser that starts.")
-    if apt_install("chromium") and has_chromium():
+    # Ubuntu has none of the first.
+    if apt_install("chromium-headless-shell", "chromium") and has_chromium():
         return
     say("asking Playwright for a Chromium.")
     if succeeds(str(VENV_PYTHON), "-m", "playwright", "install", "chromium") and has_chromium():
