@@ -42,7 +42,8 @@ class Peer(Service):
             "PORT": str(self.port),
             "API_TOKEN": self.token,
             "HTTPS_PROXY": self.simulator_server.proxy_url,
-            "SSL_CERT_FILE": self.simulator_server.ca_file,
+            # As Node's users trust a further CA, beside those that Node has.
+            "NODE_EXTRA_CA_CERTS": self.simulator_server.ca_file,
             "WHATSAPP_NOISE_ROOT": self.simulator_server.noise_root.hex(),
         }
 

@@ -2,85 +2,37 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
 
-from bench import fleet, forwarding, reconnect
+from bench import fleet, forwarding, polling, reconnect, traffic
 from bench.forwarding import Talking, Times
 from bench.linked import Linked
+from bench.plan import Plan, joined, part, running, turns
 from bench.receiver import Receiver
 from bench.report import Report, Target
 from bench.service import Service
 
-Result = TypeVar("Result")
-Subject = TypeVar("Subject", Service, Linked, Talking)
-
-UP_TO_20_PERCENT_MORE = Target(ratio=1.2)
-TWENTY_PERCENT_LESS = Target(ratio=0.8)
+KEPT = Target(ratio=0.7)
 NOT_MORE = Target(ratio=1.0)
-STATUS_RATE = Target(at_least=450)
 WAYS = {
     "received": "message in → at the webhook",
     "accepted": "API request → accepted",
     "arrived": "API request → at the person",
 }
+GOALS = {"one_received": Target(ratio=1.5), "one_arrived": Target(ratio=1.5)}
 OUTAGE_SECONDS = 22.0
 """whatsmeow reconnects 0, 2, 6, 12, 20 and 30 s after a drop: this is just after an attempt."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The extent of a measurement."""
-
-    sizes: tuple[int, ...] = (50, 200)
-    rounds: int = 3
-    each: int = 7
-    crowd: int = 50
-    outage: bool = False
-    quiet_seconds: float = 5.0
-    status_seconds: float = 5.0
-    # Long enough for a keep-alive on each socket of both libraries.
-    idle_seconds: float = 30.0
-    messages: int = 15
-    talking: int = 20
-    talking_seconds: float = 20.0
-    # Of each organization and each way, in a second.
-    talking_rate: float = 0.2
-
-
-def turns(
-    subjects: Sequence[Subject], rounds: int, take: Callable[[Subject], Result]
-) -> dict[str, list[Result]]:
-    """Measure each subject in each round. They alternate, so that noise affects all of them."""
-    results: dict[str, list[Result]] = {name_of(subject): [] for subject in subjects}
-    for number in range(rounds):
-        for subject in subjects if number % 2 == 0 else list(reversed(subjects)):
-            results[name_of(subject)].append(take(subject))
-    return results
-
-
-def name_of(subject: Service | Linked) -> str:
-    return subject.service.name if isinstance(subject, Linked) else subject.name
-
-
-@contextmanager
-def running(kinds: Sequence[type[Service]]) -> Iterator[list[Service]]:
-    """Yield a running service of each kind, each with a data folder."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
-        places = [Path(folder) / kind.__name__.lower() for kind in kinds]
-        pairs = zip(kinds, places, strict=True)
-        yield [stack.enter_context(kind(place)) for kind, place in pairs]
+def pairing(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
+    """Measure codes and scans."""
+    with running(kinds) as services:
+        codes(services, plan, report)
 
 
 def links(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
-    """Measure all figures of links, with fresh services for each half."""
-    with running(kinds) as services:
-        codes(services, plan, report)
+    """Measure the cost of many links, and their recovery."""
     with running(kinds) as services:
         fleets = [Linked(service, plan.quiet_seconds) for service in services]
         costs(fleets, plan, report)
@@ -112,7 +64,8 @@ def add_times(report: Report, key: str, how: str, times: Mapping[str, Sequence[T
         rounds = {
             service: [getattr(one, name) for one in found] for service, found in times.items()
         }
-        report.add(f"{key}_{name}", f"{what}, {how}", "ms", joined(rounds))
+        goal = GOALS.get(f"{key}_{name}")
+        report.add(f"{key}_{name}", f"{what}, {how}", "ms", joined(rounds), goal)
         late = {service: [percentile(runs) for runs in found] for service, found in rounds.items()}
         report.add(f"{key}_{name}_p95", f"{what}, {how}: 95th percentile", "ms", late)
 
@@ -130,21 +83,21 @@ def codes(services: Sequence[Service], plan: Plan, report: Report) -> None:
         reconnect.scanned(service, 1)
     each = turns(services, plan.rounds, lambda one: reconnect.one_at_a_time(one, plan.each))
     what = "POST reconnect → answer with a QR code, one at a time"
-    report.add("reconnect", what, "ms", joined(each), UP_TO_20_PERCENT_MORE)
+    report.add("reconnect", what, "ms", joined(each), NOT_MORE)
 
     crowds = turns(services, plan.rounds, lambda one: reconnect.at_once(one, plan.crowd))
     what = f"{plan.crowd} POST reconnect at once → all answered with a QR code"
-    report.add("crowd", what, "s", part(crowds, 0), TWENTY_PERCENT_LESS)
+    report.add("crowd", what, "s", part(crowds, 0), Target(ratio=0.9))
 
     scans = turns(services, plan.rounds, lambda one: reconnect.scanned(one, plan.each))
     what = "scan → the status says connected"
-    report.add("scan", what, "ms", joined(part(scans, 0)), TWENTY_PERCENT_LESS)
+    report.add("scan", what, "ms", joined(part(scans, 0)), KEPT)
 
     shown = turns(services, plan.rounds, lambda one: reconnect.code_again(one, plan.each))
     what = "disconnect → reconnect → QR code, from a shown code"
-    report.add("again_code", what, "ms", joined(shown), UP_TO_20_PERCENT_MORE)
+    report.add("again_code", what, "ms", joined(shown), NOT_MORE)
     what = "disconnect → reconnect → QR code, from connected"
-    report.add("again_connected", what, "ms", joined(part(scans, 1)), UP_TO_20_PERCENT_MORE)
+    report.add("again_connected", what, "ms", joined(part(scans, 1)), NOT_MORE)
 
 
 def costs(fleets: Sequence[Linked], plan: Plan, report: Report) -> None:
@@ -154,48 +107,55 @@ def costs(fleets: Sequence[Linked], plan: Plan, report: Report) -> None:
         link = turns(fleets, 1, lambda one, size=size: fleet.link(one, size))  # type: ignore[misc]
         report.add(f"link_{size}", f"linking {fresh}, four at a time", "s", link)
         what = f"memory of the whole tree (PSS), {size} just paired"
-        report.add(
-            f"memory_{size}", what, "MiB", turns(fleets, 1, fleet.memory), TWENTY_PERCENT_LESS
-        )
+        report.add(f"memory_{size}", what, "MiB", turns(fleets, 1, fleet.memory), KEPT)
     size = plan.sizes[-1]
     # After linking, so that the service is warm.
-    rates = turns(fleets, plan.rounds, lambda one: fleet.statuses(one, plan.status_seconds))
-    what = f"GET status, {fleet.STATUS_CLIENTS} clients, each another organization"
-    report.add("status", what, "answers/s", rates, STATUS_RATE)
+    found = turns(fleets, plan.rounds, lambda one: fleet.statuses(one, plan.status_seconds))
+    polling.add_statuses(report, "status", f"{size} linked, each once a second", found)
     report.add("stop", "stop in order", "s", turns(fleets, 1, fleet.restart))
     what = f"memory of the whole tree (PSS), {size} after a restart"
-    report.add("memory_restarted", what, "MiB", turns(fleets, 1, fleet.memory), TWENTY_PERCENT_LESS)
+    report.add("memory_restarted", what, "MiB", turns(fleets, 1, fleet.memory), KEPT)
     what = f"idle CPU with {size}"
     idle = fleet.idle(fleets, plan.rounds, plan.idle_seconds)
     report.add("idle", what, "% of core", idle, NOT_MORE)
 
 
 def recoveries(fleets: Sequence[Linked], plan: Plan, report: Report) -> None:
-    """Measure recoveries."""
-    size = fleets[0].size
-    kills = turns(fleets, plan.rounds, fleet.kill)
-    report.add("kill", f"kill -9 → all {size} online", "s", part(kills, 0), TWENTY_PERCENT_LESS)
-    report.add("kill_status", "kill -9 → the status says so for all", "s", part(kills, 1))
-    drops = turns(fleets, plan.rounds, fleet.drop)
-    what = f"all {size} dropped at once → all online"
-    report.add("drop", what, "s", part(drops, 0), TWENTY_PERCENT_LESS)
-    what = f"all {size} dropped at once → the status says so for all"
-    report.add("drop_status", what, "s", part(drops, 1), TWENTY_PERCENT_LESS)
+    """Measure recoveries, while each organization's software asks for its status."""
+    size, poll = fleets[0].size, plan.poll_seconds
+    kills = turns(fleets, plan.rounds, lambda one: fleet.kill(one, poll))
+    first = Target(ratio=3.0, at_most=2.0)
+    report.add("kill_first", "kill -9 → the first one online", "s", part(kills, 0), first)
+    what = f"kill -9 → all {size} online"
+    report.add("kill", what, "s", part(kills, 1), Target(ratio=0.6))
+    report.add("kill_status", "kill -9 → the status says so for all", "s", part(kills, 2))
+    drops = turns(fleets, plan.rounds, lambda one: fleet.drop(one, poll))
+    report.add("drop", f"all {size} dropped at once → all online", "s", drops, KEPT)
+    seen = turns(fleets, plan.rounds, fleet.drop_seen)
+    what = f"all {size} dropped at once → {fleet.STATUS_CLIENTS} clients that ask for all see it"
+    report.add("drop_seen", what, "s", seen, Target(ratio=0.5))
     if plan.outage:
-        outages = turns(fleets, 1, lambda one: fleet.outage(one, OUTAGE_SECONDS))
+        outages = turns(fleets, 1, lambda one: fleet.outage(one, OUTAGE_SECONDS, poll))
         what = f"end of an outage of {OUTAGE_SECONDS:.0f} s → all online"
         report.add("outage", what, "s", part(outages, 0))
         what = "most dials within a second after that outage"
         report.add("outage_peak", what, "", part(outages, 1))
 
 
-def joined(results: dict[str, list[list[float]]]) -> dict[str, list[float]]:
-    """Return the runs of all rounds in one list."""
-    return {name: [run for runs in rounds for run in runs] for name, rounds in results.items()}
-
-
-def part(
-    results: Mapping[str, Sequence[tuple[Result, ...]]], index: int
-) -> dict[str, list[Result]]:
-    """Return one of two figures that were measured together."""
-    return {name: [pair[index] for pair in pairs] for name, pairs in results.items()}
+def busy(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
+    """Measure the cost of messages in many organizations at once, both ways."""
+    with Receiver() as receiver, running(kinds) as services:
+        talking = [Talking(service, receiver, plan.quiet_seconds) for service in services]
+        for one in talking:
+            one.talk(plan.busy)
+        take = partial(traffic.measure_traffic, seconds=plan.busy_seconds, rate=plan.busy_rate)
+        found = turns(talking, plan.busy_rounds, take)
+        what = f"{plan.busy} organizations, {plan.busy_rate:g} a second each way"
+        goal = Target(ratio=1.5)
+        report.add("busy_cpu", f"CPU of a message, {what}", "ms", part(found, 0), goal)
+        goal = Target(ratio=0.8)
+        report.add("busy_memory", f"memory, {what}", "MiB", part(found, 1), goal)
+        what = "… the last one arrived after the last was written"
+        report.add("busy_late", what, "s", part(found, 2))
+        what = "… CPU of the simulator, for each message"
+        report.add("busy_simulator", what, "ms", part(found, 3))

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from bench import load, measure
 from bench.linked import SAMPLE_SECONDS, TIMEOUT_SECONDS, Linked
+from bench.service import Service
 from bench.waiting import until
 
 STATUS_CLIENTS = 8
+
+
+class Statuses(NamedTuple):
+    """Answers a second, the median milliseconds of one, and its milliseconds of CPU."""
+
+    rate: float
+    latency: float
+    cpu: float
 
 
 def link(fleet: Linked, count: int) -> float:
@@ -23,7 +34,7 @@ def link(fleet: Linked, count: int) -> float:
 
 def memory(fleet: Linked) -> float:
     """Return the PSS of the whole process tree in MiB."""
-    return measure.pss_mib(fleet.service.processes())
+    return measure.pss_mib(fleet.service.all_processes())
 
 
 def restart(fleet: Linked) -> float:
@@ -41,43 +52,76 @@ def restart(fleet: Linked) -> float:
 
 def idle(fleets: Sequence[Linked], rounds: int, seconds: float) -> dict[str, list[float]]:
     """Return the idle CPU of all services in the same period, in % of a core."""
-    groups = {one.service.name: one.service.processes for one in fleets}
+    groups = {one.service.name: one.service.all_processes for one in fleets}
     found = [measure.idle_percents(groups, seconds) for _ in range(rounds)]
     return {name: [percents[name] for percents in found] for name in groups}
 
 
-def statuses(fleet: Linked, seconds: float) -> float:
-    """Return the responses to `GET status` per second, with several busy clients."""
-    service, numbers = fleet.service, fleet.organizations
-    return load.statuses(service.port, service.token, numbers, STATUS_CLIENTS, seconds)
+def statuses(fleet: Linked, seconds: float) -> Statuses:
+    """Let eight clients ask for every organization, each once a second at most."""
+    return ask_statuses(fleet.service, fleet.organizations, seconds)
 
 
-def kill(fleet: Linked) -> tuple[float, float]:
-    """Return the seconds from kill -9 until all are online, and until every status is."""
-    logins = fleet.service.simulator.stats()["logins"]
-    killed = time.time()
-    fleet.service.kill()
-    fleet.service.start()
-    online = fleet.wait_online(logins)
-    _, status_at = fleet.wait_status(killed)
+def ask_statuses(service: Service, organizations: Sequence[int], seconds: float) -> Statuses:
+    """Return what the answers to eight clients cost."""
+    with measure.cpu_of(service.all_processes) as spent:
+        answered = load.statuses(service, organizations, STATUS_CLIENTS, seconds)
+    milliseconds = 1000 * spent[0] / answered.answers
+    return Statuses(answered.rate, answered.median, milliseconds)
+
+
+def kill(fleet: Linked, poll_seconds: float) -> tuple[float, float, float]:
+    """Return the seconds from kill -9 until one is online, all are, and every status says so.
+
+    Each organization's software goes on asking for its status.
+    """
+    service = fleet.service
+    logins = service.simulator.stats()["logins"]
+    with load.polling(service, fleet.organizations, poll_seconds):
+        killed = time.time()
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(fleet.wait_login, logins)
+            service.kill()
+            service.start()
+            online = fleet.wait_online(logins)
+            _, status_at = fleet.wait_status(killed)
     fleet.settle()
-    return online - killed, status_at - killed
+    return first.result() - killed, online - killed, status_at - killed
 
 
-def drop(fleet: Linked) -> tuple[float, float]:
-    """Return the seconds from a drop until all are online, and until every status is."""
+def drop(fleet: Linked, poll_seconds: float) -> float:
+    """Return the seconds from a drop until all are online, while their software asks."""
     simulator = fleet.service.simulator
     logins = simulator.stats()["logins"]
-    dropped = time.time()
-    assert simulator.drop() == fleet.size
-    online = fleet.wait_online(logins)
-    _, status_at = fleet.wait_status(dropped)
+    with load.polling(fleet.service, fleet.organizations, poll_seconds):
+        dropped = time.time()
+        assert simulator.drop() == fleet.size
+        online = fleet.wait_online(logins)
+        fleet.wait_status(dropped)
     fleet.settle()
-    return online - dropped, status_at - dropped
+    return online - dropped
 
 
-def outage(fleet: Linked, seconds: float) -> tuple[float, float]:
-    """Drop all connections and refuse dials for `seconds`.
+def drop_seen(fleet: Linked) -> float:
+    """Return the seconds from a drop until eight clients have seen every status connected again."""
+    service = fleet.service
+    if not fleet.monitors:
+        fleet.monitors = service.new_tokens(STATUS_CLIENTS)
+    dropped = 0.0
+
+    def fault() -> float:
+        nonlocal dropped
+        dropped = time.time()
+        assert service.simulator.drop() == fleet.size
+        return dropped
+
+    seen = load.seen_by_all(service, fleet.organizations, fleet.monitors, fault)
+    fleet.settle()
+    return seen - dropped
+
+
+def outage(fleet: Linked, seconds: float, poll_seconds: float) -> tuple[float, float]:
+    """Drop all connections and refuse dials for `seconds`, while their software asks.
 
     Returns the seconds from the end until all are online, and the most dials within one second.
     """
@@ -95,7 +139,8 @@ def outage(fleet: Linked, seconds: float) -> tuple[float, float]:
         again = stats["logins"] - before["logins"] >= fleet.size
         return again and stats["online"] == fleet.size
 
-    until(all_online, seconds + TIMEOUT_SECONDS, "all online after an outage")
+    with load.polling(fleet.service, fleet.organizations, poll_seconds):
+        until(all_online, seconds + TIMEOUT_SECONDS, "all online after an outage")
     during = [sample for sample in samples if sample[0] <= end]
     after = [during[-1], *(sample for sample in samples if sample[0] > end)]
     fleet.settle()

@@ -12,29 +12,40 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from bench.linked import TIMEOUT_SECONDS, Linked
-from bench.product import Product
+from bench.product import Product, Production
 from bench.receiver import Receiver
 from bench.service import Service
 from bench.waiting import until
 
+ALL_SECONDS = 300.0
 # At random, so that no pause of a service keeps step with it.
 PAUSES = (0.2, 1.0)
+
+
+FORWARDING = {
+    "MESSAGES_PER_MINUTE": "1000000",
+    "NEW_RECIPIENTS_PER_DAY": "1000000",
+    "MESSAGE_GAP_SECONDS": "0.001",
+    "NEW_RECIPIENT_GAP_SECONDS": "0.001",
+    "WEBHOOKS_ALLOW_PRIVATE": "true",
+}
 
 
 class ForwardingProduct(Product):
     """This product as it is shipped, but without pacing, and with a receiver on loopback."""
 
     def settings(self) -> dict[str, str]:
-        return {
-            **super().settings(),
-            "MESSAGES_PER_MINUTE": "1000000",
-            "NEW_RECIPIENTS_PER_DAY": "1000000",
-            "MESSAGE_GAP_SECONDS": "0.001",
-            "NEW_RECIPIENT_GAP_SECONDS": "0.001",
-            "WEBHOOKS_ALLOW_PRIVATE": "true",
-        }
+        return {**super().settings(), **FORWARDING}
+
+
+class ForwardingProduction(Production):
+    """The same with the processes of a production."""
+
+    def settings(self) -> dict[str, str]:
+        return {**super().settings(), **FORWARDING}
 
 
 @dataclass(frozen=True)
@@ -44,6 +55,16 @@ class Chat:
     organization: int
     number: str
     person: str
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message that the API accepted after so many milliseconds. `at`: when it was requested."""
+
+    chat: Chat
+    text: str
+    at: float
+    accepted: float
 
 
 @dataclass
@@ -71,7 +92,8 @@ class Talking(Linked):
             chat = Chat(organization, number, str(self.service.simulator.save_person()["number"]))
             body = {"url": self._receiver.url, "types": ["message.received"]}
             path = f"/api/v1/organizations/{organization}/webhooks"
-            answer = self.service.request("POST", path, body=body)
+            token = self.service.tokens[organization]
+            answer = self.service.request("POST", path, body=body, token=token)
             assert answer.status == 201, answer
             self.chats.append(chat)
             self.wait_received(chat, self.write(chat))
@@ -96,7 +118,8 @@ class Talking(Linked):
         text, started = secrets.token_hex(8), time.time()
         body = {"to": f"+{chat.person}", "type": "text", "text": {"body": text}}
         path = f"/api/v1/organizations/{chat.organization}/messages"
-        answer = self.service.request("POST", path, body=body)
+        token = self.service.tokens[chat.organization]
+        answer = self.service.request("POST", path, body=body, token=token)
         assert answer.status == 202, answer
         return started, text, 1000 * (time.time() - started)
 
@@ -108,6 +131,21 @@ class Talking(Linked):
             return next((float(row["at"]) for row in rows if row["text"]["body"] == text), None)
 
         return float(until(look, TIMEOUT_SECONDS, "a message at its recipient"))
+
+    def wait_until_all_arrived(self, written: list[tuple[Chat, str]], sent: list[Sent]) -> None:
+        """Wait until all messages are at the receiver and at their recipients."""
+        simulator = self.service.simulator
+        for _, text in written:
+            self._receiver.wait_for(text, ALL_SECONDS)
+        missing: dict[str, set[str]] = {}
+        for one in sent:
+            missing.setdefault(one.chat.person, set()).add(one.text)
+
+        def has_all(person: str) -> bool:
+            return missing[person] <= {row["text"]["body"] for row in simulator.received(person)}
+
+        for person in missing:
+            until(partial(has_all, person), ALL_SECONDS, "all messages at a recipient")
 
 
 def one_at_a_time(talking: Talking, count: int) -> Times:
@@ -125,18 +163,29 @@ def one_at_a_time(talking: Talking, count: int) -> Times:
 
 def steadily(talking: Talking, seconds: float, rate: float) -> Times:
     """Let all write and send at once, each so many a second, whatever has not arrived yet."""
-    times, rng = Times(), random.Random(1)
+    written, sent = write_and_send(talking, seconds, rate)
+    return Times(
+        received=[talking.wait_received(*one) for one in written],
+        accepted=[one.accepted for one in sent],
+        arrived=[1000 * (talking.wait_arrived(one.chat, one.text) - one.at) for one in sent],
+    )
+
+
+def write_and_send(
+    talking: Talking, seconds: float, rate: float
+) -> tuple[list[tuple[Chat, str]], list[Sent]]:
+    """Let all write and send at once. Return what was written and what was sent."""
+    rng = random.Random(1)
     written: list[tuple[Chat, str]] = []
-    sent: list[tuple[Chat, str, float]] = []
+    sent: list[Sent] = []
     errors: list[Exception] = []
 
     def write(chat: Chat) -> None:
         written.append((chat, talking.write(chat)))
 
     def send(chat: Chat) -> None:
-        started, text, accepted = talking.send(chat)
-        sent.append((chat, text, started))
-        times.accepted.append(accepted)
+        at, text, accepted = talking.send(chat)
+        sent.append(Sent(chat, text, at, accepted))
 
     def run(act: Callable[[Chat], None], chat: Chat, moments: list[float]) -> None:
         try:
@@ -156,9 +205,7 @@ def steadily(talking: Talking, seconds: float, rate: float) -> Times:
         thread.join(seconds + TIMEOUT_SECONDS)
     if errors:
         raise errors[0]
-    times.received = [talking.wait_received(*one) for one in written]
-    times.arrived = [1000 * (talking.wait_arrived(chat, text) - at) for chat, text, at in sent]
-    return times
+    return written, sent
 
 
 def paced(moments: list[float]) -> Iterator[None]:

@@ -12,7 +12,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.measure import idle_percents, load_average, machine, memory_gib, pss_mib
+from bench.measure import (
+    idle_percents,
+    load_average,
+    machine,
+    memory_gib,
+    pss_mib,
+    with_children,
+)
 from bench.waiting import until
 from tests.support.cluster import Cluster
 
@@ -129,15 +136,7 @@ def transactions(cluster: Cluster) -> int:
 def postgres(cluster: Cluster) -> set[int]:
     """Return the pids of the server's processes."""
     assert cluster.postgres.process is not None
-    parent = str(cluster.postgres.process.pid)
-    found = {int(parent)}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            if path.read_text().rpartition(")")[2].split()[1] == parent:
-                found.add(int(path.parent.name))
-        except OSError:
-            continue  # It ended meanwhile.
-    return found
+    return with_children(cluster.postgres.process.pid)
 
 
 def table(sizes: list[Size]) -> str:

@@ -27,6 +27,8 @@ class Linked:
         self.service = service
         self.quiet_seconds = quiet_seconds
         self.organizations: list[int] = []
+        self.monitors: list[str] = []
+        """Tokens of clients that ask for all organizations."""
 
     @property
     def size(self) -> int:
@@ -59,6 +61,12 @@ class Linked:
             return again and stats["online"] == stats["connections"] == self.size
 
         until(all_online, TIMEOUT_SECONDS, f"all devices of {self.service.name} online")
+        return time.time()
+
+    def wait_login(self, logins: int) -> float:
+        """Wait until one has logged in again. Returns the time."""
+        simulator = self.service.simulator
+        until(lambda: simulator.stats()["logins"] > logins, TIMEOUT_SECONDS, "a login")
         return time.time()
 
     def wait_status(self, after: float) -> tuple[float, float]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -51,6 +52,18 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def with_children(parent: int) -> set[int]:
+    """Return the pids of a process and of its children, such as PostgreSQL's."""
+    found = {parent}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if path.read_text().rpartition(")")[2].split()[1] == str(parent):
+                found.add(int(path.parent.name))
+        except OSError:
+            continue  # It ended meanwhile.
+    return found
+
+
 def idle_percents(groups: Mapping[str, Callable[[], set[int]]], seconds: float) -> dict[str, float]:
     """Return the CPU use of each group of processes in the same period, in % of a core."""
     before = {name: _cpu_seconds_of(list_processes()) for name, list_processes in groups.items()}
@@ -59,6 +72,18 @@ def idle_percents(groups: Mapping[str, Callable[[], set[int]]], seconds: float) 
     now = {name: _cpu_seconds_of(list_processes()) for name, list_processes in groups.items()}
     duration = time.monotonic() - started
     return {name: 100 * _used(before[name], now[name]) / duration for name in groups}
+
+
+@contextmanager
+def cpu_of(list_processes: Callable[[], set[int]]) -> Iterator[list[float]]:
+    """Yield a list that has the CPU seconds of these processes during the block afterwards.
+
+    A process that ends meanwhile is not counted, one that starts from its start.
+    """
+    before = _cpu_seconds_of(list_processes())
+    spent: list[float] = []
+    yield spent
+    spent.append(_used(before, _cpu_seconds_of(list_processes())))
 
 
 def _cpu_seconds_of(processes: set[int]) -> dict[int, float]:

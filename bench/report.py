@@ -3,62 +3,85 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-WIDTH = 62
+WIDTH = 76
+
+
+PEER = "Baileys peer"
 
 
 @dataclass(frozen=True)
 class Target:
-    """The target of a figure: a maximum ratio to the peer, or an absolute minimum."""
+    """The target of a figure: a maximum ratio to the peer, and an absolute maximum."""
 
     ratio: float | None = None
-    at_least: float | None = None
+    at_most: float | None = None
 
-    def as_text(self) -> str:
-        if self.ratio is not None:
-            return f"≤ {self.ratio:g}"
-        return "" if self.at_least is None else f"≥ {self.at_least:,.0f}"
+    def as_text(self, unit: str) -> str:
+        absolute = "" if self.at_most is None else f"≤ {self.at_most:g} {unit}"
+        relative = "" if self.ratio is None else f"≤ {self.ratio:g}"
+        return ", ".join(text for text in (absolute, relative) if text)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A figure of each service, ours first."""
+    """A figure of each service, ours first. `peer`: the one that the others are divided by."""
 
     key: str
     what: str
     unit: str
     runs: dict[str, list[float]]
     target: Target = Target()
+    peer: str = PEER
 
     def median(self, name: str) -> float:
         return statistics.median(self.runs[name])
 
     @property
+    def ours(self) -> str:
+        return next(iter(self.runs))
+
+    @property
     def ratio(self) -> float | None:
         """Our median divided by the peer's; None without a peer."""
-        if len(self.runs) < 2:
+        return self.ratio_of(self.ours)
+
+    def ratio_of(self, name: str) -> float | None:
+        if name not in self.runs or self.peer not in self.runs or name == self.peer:
             return None
-        ours, peers = (self.median(name) for name in list(self.runs)[:2])
-        return ours / peers if peers else None
+        return self.median(name) / self.median(self.peer) if self.median(self.peer) else None
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None without a target or a peer."""
-        if self.target.at_least is not None:
-            return self.median(next(iter(self.runs))) >= self.target.at_least
-        if self.target.ratio is None or self.ratio is None:
-            return None
-        return self.ratio <= self.target.ratio
+        """Whether the target is met; None without a target, or where there is no ratio for it."""
+        verdicts = []
+        if self.target.at_most is not None:
+            verdicts.append(self.median(self.ours) <= self.target.at_most)
+        if self.target.ratio is not None:
+            if self.ratio is None:
+                return None
+            verdicts.append(self.ratio <= self.target.ratio)
+        return all(verdicts) if verdicts else None
 
-    def cells(self) -> list[str]:
-        """Return the table cells: figures, ratio, target, and whether it is met."""
-        figures = [format_runs(runs) for runs in self.runs.values()]
-        ratio = [] if len(self.runs) < 2 else ["" if self.ratio is None else f"{self.ratio:.2f}"]
+    def cells(self, names: Sequence[str] = ()) -> list[str]:
+        """Return the table cells: figures, ratios, target, and whether it is met.
+
+        `names`: the services of the table, where this row lacks some.
+        """
+        names = names or list(self.runs)
+        figures = [format_runs(self.runs[name]) if name in self.runs else "" for name in names]
+        compared = [name for name in names if name != self.peer] if self.peer in names else []
+        ratios = [self._ratio_text(name) for name in compared]
         verdict = {True: "met", False: "**missed**", None: ""}[self.met]
-        return [self.what, self.unit, *figures, *ratio, self.target.as_text(), verdict]
+        target = self.target.as_text(self.unit)
+        return [self.what, self.unit, *figures, *ratios, target, verdict]
+
+    def _ratio_text(self, name: str) -> str:
+        ratio = self.ratio_of(name)
+        return "" if ratio is None else f"{ratio:.2f}"
 
     def as_json(self) -> dict[str, Any]:
         services = {
@@ -72,7 +95,7 @@ class Row:
         }
         ratio = None if self.ratio is None else round(self.ratio, 3)
         named = {"key": self.key, "what": self.what, "unit": self.unit, "services": services}
-        return {**named, "ratio": ratio, "target": self.target.as_text(), "met": self.met}
+        return {**named, "ratio": ratio, "target": self.target.as_text(self.unit), "met": self.met}
 
 
 @dataclass
@@ -80,6 +103,7 @@ class Report:
     """Collects the rows, and prints each one when it is added."""
 
     rows: list[Row] = field(default_factory=list)
+    peer: str = PEER
 
     def add(
         self,
@@ -89,7 +113,7 @@ class Report:
         runs: dict[str, list[float]],
         target: Target | None = None,
     ) -> None:
-        row = Row(key, what, unit, runs, target or Target())
+        row = Row(key, what, unit, runs, target or Target(), self.peer)
         self.rows.append(row)
         _, _, *figures = row.cells()
         shown = "  ".join(cell.replace("*", "") for cell in figures if cell)
@@ -97,14 +121,14 @@ class Report:
 
     def table(self) -> Iterator[str]:
         """Yield the lines of a Markdown table."""
-        names = list(self.rows[0].runs)
-        ratio = ["ratio"] if len(names) > 1 else []
-        heading = ["", "unit", *names, *ratio, "target", ""]
-        figures = ["--:"] * (len(names) + len(ratio))
-        yield line(heading)
+        names = list(dict.fromkeys(name for row in self.rows for name in row.runs))
+        compared = [name for name in names if name != self.peer] if self.peer in names else []
+        ratios = ["ratio", *(f"ratio {name}" for name in compared[1:])] if compared else []
+        figures = ["--:"] * (len(names) + len(ratios))
+        yield line(["", "unit", *names, *ratios, "target", ""])
         yield line(["---", "---", *figures, "---", "---"])
         for row in self.rows:
-            yield line(row.cells())
+            yield line(row.cells(names))
 
     def as_json(self) -> list[dict[str, Any]]:
         return [row.as_json() for row in self.rows]

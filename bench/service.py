@@ -9,6 +9,7 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -21,6 +22,9 @@ from whatsapp_orgs.tests.support import isolation
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
+"""Those of this machine; each service gets what its users set, and nothing else."""
+TOKEN_RIGHTS = {"scope": "manage", "messageScopes": ["messages:send", "messages:read"]}
 
 
 class Service(ABC):
@@ -34,9 +38,10 @@ class Service(ABC):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "data"
-        self.port = free_port()
+        self.ports = [free_port()]
         self.token = ""
-        self.process: subprocess.Popen[bytes] | None = None
+        self.tokens: dict[int, str] = {}
+        self.started: list[subprocess.Popen[bytes]] = []
         self.log = folder / "log.txt"
         self.simulator_folder = folder / "simulator"
         self.folder.mkdir(mode=0o700, parents=True)
@@ -79,44 +84,70 @@ class Service(ABC):
         return self.simulator_server.control
 
     def environment(self) -> dict[str, str]:
-        return {**isolation.environment(self.folder), **self.settings()}
+        inherited = isolation.environment(self.folder)
+        kept = {
+            name: value for name, value in inherited.items() if name not in CERTIFICATE_VARIABLES
+        }
+        return {**kept, **self.settings()}
+
+    @property
+    def port(self) -> int:
+        """The port that is asked next."""
+        return self.ports[0]
 
     # --- The process ----------------------------------------------------------------------------
+
+    def commands(self) -> list[tuple[list[str], dict[str, str]]]:
+        """Return the command and the environment of each process that is started."""
+        return [(self.command(), self.environment())]
+
+    @property
+    def process(self) -> subprocess.Popen[bytes] | None:
+        """The first process that was started."""
+        return self.started[0] if self.started else None
 
     def start(self) -> None:
         """Start it and wait until it responds. Raises AssertionError with the end of its log."""
         with self.log.open("ab") as log:
-            self.process = process = subprocess.Popen(
-                self.command(),
-                cwd=ROOT,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self.started = [
+                subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
+                for command, environment in self.commands()
+            ]
+        for port in self.ports:
+            until(partial(self._answers, port), START_SECONDS, f"an answer of {self.name}")
 
-        def answers() -> bool:
-            assert process.poll() is None, f"{self.name} ended:\n{self.log_tail()}"
-            with suppress(OSError, http.client.HTTPException):
-                return self.request("GET", "/healthz").status < 500
-            return False
-
-        until(answers, START_SECONDS, f"an answer of {self.name}")
+    def _answers(self, port: int) -> bool:
+        ended = any(process.poll() is not None for process in self.started)
+        assert not ended, f"{self.name} ended:\n{self.log_tail()}"
+        with suppress(OSError, http.client.HTTPException):
+            return ask(port, "GET", "/healthz", self.token, json_only=False).status < 500
+        return False
 
     def kill(self) -> None:
         """Kill it with SIGKILL, and wait until all its processes have ended."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(STOP_SECONDS)
-        until(lambda: not self.processes(), STOP_SECONDS, "no process left after kill -9")
+        for process in self.started:
+            process.kill()
+        self._wait_until_ended("kill -9")
 
     def stop(self) -> None:
         """Stop it with SIGTERM, and wait until all its processes have ended."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.terminate()
-        self.process.wait(STOP_SECONDS)
-        until(lambda: not self.processes(), STOP_SECONDS, "no process left after SIGTERM")
+        running = [process for process in self.started if process.poll() is None]
+        for process in running:
+            process.terminate()
+        if running:
+            self._wait_until_ended("SIGTERM")
+
+    def _wait_until_ended(self, why: str) -> None:
+        for process in self.started:
+            process.wait(STOP_SECONDS)
+        until(lambda: not self.processes(), STOP_SECONDS, f"no process left after {why}")
 
     def end(self) -> None:
         """Stop it and its simulator, and kill remaining processes."""
@@ -135,26 +166,52 @@ class Service(ABC):
         """Return the pids of all processes with this data folder."""
         return processes_of(self.folder)
 
+    def all_processes(self) -> set[int]:
+        """Return the pids of all processes that it needs, also of its database's server."""
+        return self.processes()
+
     # --- The REST contract ----------------------------------------------------------------------
 
     def api(self, method: str, organization: int, action: str, timeout: float = 30) -> Answer:
-        """Call `/api/v1/organizations/{organization}/whatsapp/{action}`."""
-        return self.request(method, path_of(organization, action), timeout)
+        """Call `/api/v1/organizations/{organization}/whatsapp/{action}` with its own token."""
+        token = self.tokens[organization]
+        return self.request(method, path_of(organization, action), timeout, token=token)
 
     def request(
-        self, method: str, path: str, timeout: float = 30, body: dict[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        timeout: float = 30,
+        body: dict[str, Any] | None = None,
+        token: str = "",
     ) -> Answer:
-        """Send a request on a new connection."""
-        return ask(self.port, method, path, self.token, timeout, body, json_only=False)
+        """Send a request on a new connection, by default with the administrator's token."""
+        used = token or self.token
+        return ask(self.port, method, path, used, timeout, body, json_only=False)
 
     def new_organizations(self, count: int) -> list[int]:
-        """Create organizations. Returns their ids."""
+        """Create organizations with a token of their own each. Returns their ids."""
         return [self._new_organization(f"Bench {number}") for number in range(count)]
 
+    def many_organizations(self, count: int) -> list[int]:
+        """Create organizations that nobody links, with tokens, as fast as the service can."""
+        return self.new_organizations(count)
+
+    def new_tokens(self, count: int) -> list[str]:
+        """Create tokens that open every organization."""
+        bodies = ({"name": f"bench {number}"} for number in range(count))
+        return [self._created("/api/v1/tokens", body)["token"] for body in bodies]
+
     def _new_organization(self, name: str) -> int:
-        answer = self.request("POST", "/api/v1/organizations", body={"name": name})
+        number = int(self._created("/api/v1/organizations", {"name": name})["id"])
+        path = f"/api/v1/organizations/{number}/tokens"
+        self.tokens[number] = self._created(path, {"name": "bench", **TOKEN_RIGHTS})["token"]
+        return number
+
+    def _created(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self.request("POST", path, body=body)
         assert answer.status == 201, answer
-        return int(answer.body["id"])
+        return answer.body
 
 
 def path_of(organization: int, action: str) -> str:

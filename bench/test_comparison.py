@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import comparison
-from bench.comparison import Plan, turns
+from bench import comparison, history, polling
 from bench.fleet import peak
 from bench.forwarding import ForwardingProduct
 from bench.linked import Linked
+from bench.plan import Plan, running, turns
 from bench.product import Product
 from bench.report import Report
 from bench.service import Service
@@ -28,15 +28,24 @@ SHORT = Plan(
     talking=2,
     talking_seconds=2,
     talking_rate=1,
+    many=4,
+    poll_seconds=0.5,
+    busy=2,
+    busy_seconds=1,
+    busy_rounds=1,
+    history=600,
+    history_organizations=3,
+    page_rounds=3,
 )
 PAIRING = ["reconnect", "crowd", "scan", "again_code", "again_connected"]
-COSTS = ["link_2", "memory_2", "status", "stop", "memory_restarted", "idle"]
-RECOVERIES = ["kill", "kill_status", "drop", "drop_status"]
+STATUS = ["status_cpu", "status_rate", "status_latency"]
+COSTS = ["link_2", "memory_2", *STATUS, "stop", "memory_restarted", "idle"]
+RECOVERIES = ["kill_first", "kill", "kill_status", "drop", "drop_seen"]
 
 
 def test_every_figure_of_this_product_is_measured() -> None:
     report = Report()
-    with comparison.running([Product]) as services:
+    with running([Product]) as services:
         comparison.codes(services, SHORT, report)
         fleets = [Linked(service, SHORT.quiet_seconds) for service in services]
         comparison.costs(fleets, SHORT, report)
@@ -45,8 +54,7 @@ def test_every_figure_of_this_product_is_measured() -> None:
     found = {row.key: row.median(Product.name) for row in report.rows}
     assert found.pop("idle") >= 0
     assert all(figure > 0 for figure in found.values()), found
-    assert found["kill"] <= found["kill_status"]
-    assert found["drop"] <= found["drop_status"]
+    assert found["kill_first"] <= found["kill"] <= found["kill_status"]
 
 
 def test_messages_of_this_product_are_measured_both_ways() -> None:
@@ -62,6 +70,32 @@ def test_messages_of_this_product_are_measured_both_ways() -> None:
         several = 4 if row.key.startswith("many") else 2
         assert len(runs) == (1 if row.key.endswith("_p95") else several), row
         assert all(run > 0 for run in runs), row
+
+
+def test_traffic_of_this_product_is_measured() -> None:
+    report = Report()
+    comparison.busy([ForwardingProduct], SHORT, report)
+    found = {row.key: row.median(ForwardingProduct.name) for row in report.rows}
+    assert list(found) == ["busy_cpu", "busy_memory", "busy_late", "busy_simulator"]
+    assert all(figure > 0 for figure in found.values()), found
+
+
+def test_statuses_of_many_are_measured() -> None:
+    report = Report()
+    polling.many([Product], SHORT, report)
+    assert [row.key for row in report.rows] == ["many_cpu", "many_rate", "many_latency"]
+    # Each of four organizations is asked for at most once a second.
+    rate = report.rows[1].median(Product.name)
+    assert 0 < rate * SHORT.status_seconds <= 4
+
+
+def test_pages_with_a_history_are_measured() -> None:
+    report = Report(peer=history.Empty.name)
+    history.pages(history.KINDS, SHORT, report)
+    assert all(row.ratio and row.ratio > 0 for row in report.rows if row.key != "made")
+    assert {"page_fleet", "page_timeline", "page_feed", "page_metrics"} <= {
+        row.key for row in report.rows
+    }
 
 
 @pytest.mark.parametrize(("count", "place"), [(1, 0), (15, 14), (20, 18), (100, 94)])
@@ -101,7 +135,7 @@ def test_failed_start_shows_the_log_and_leaves_no_process(
 
 
 def test_failure_shows_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(RuntimeError), comparison.running([Other]) as (other,):
+    with pytest.raises(RuntimeError), running([Other]) as (other,):
         other.log.write_text("the last words")
         began = other.processes()
         raise RuntimeError

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from bench import load
+from bench.load import Job
 
+EMPTY = (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",)
 PIECES = (b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 4\r\n\r\nab", b"cd")
 
 
 class Server:
     """Answers every request on every connection with the same pieces, some time apart."""
 
-    def __init__(self, pieces: tuple[bytes, ...]) -> None:
+    def __init__(self, pieces: tuple[bytes, ...], port: int = 0) -> None:
         self.pieces = pieces
         self.by_connection: list[list[bytes]] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.port = self.listener.getsockname()[1]
         self.threads = [threading.Thread(target=self._accept, daemon=True)]
         self.threads[0].start()
@@ -31,9 +38,13 @@ class Server:
         """All requests, of all connections."""
         return [request for requests in self.by_connection for request in requests]
 
+    def paths(self) -> list[list[bytes]]:
+        """Return the paths of each connection."""
+        return [[request.split()[1] for request in requests] for requests in self.by_connection]
+
     def shared_paths(self) -> set[bytes]:
         """Return the paths that came on more than one connection."""
-        paths = [{request.split()[1] for request in requests} for requests in self.by_connection]
+        paths = [set(found) for found in self.paths()]
         return {path for path in set().union(*paths) if sum(path in one for one in paths) > 1}
 
     def _accept(self) -> None:
@@ -69,39 +80,84 @@ def servers() -> Iterator[list[Server]]:
         server.close()
 
 
+def job(kind: str, server: Server, organizations: list[int], **changes: Any) -> Job:
+    tokens = [f"token-{organization}" for organization in organizations]
+    usual: dict[str, Any] = {"clients": 3, "seconds": 0.4, "interval": 0.0}
+    return Job(kind, [server.port], organizations, tokens, **usual | changes)
+
+
 def test_response_in_pieces_is_counted_once(servers: list[Server]) -> None:
     servers.append(server := Server(PIECES))
-    rate = load.statuses(server.port, "a-token", [7, 8, 9], clients=2, seconds=0.5)
-    assert 0 < rate * 0.5 <= len(server.received_requests)
+    answered = load.count(job("count", server, [7, 8, 9]))
+    assert 0 < answered.answers <= len(server.received_requests)
+    assert len(answered.milliseconds) == answered.answers and answered.median >= 2
     assert all(request.count(b"\r\n\r\n") == 1 for request in server.received_requests)
-    assert all(
-        b"Authorization: Bearer a-token\r\n" in request for request in server.received_requests
-    )
-    paths = {request.split()[1] for request in server.received_requests}
-    assert paths == {b"/api/v1/organizations/%d/whatsapp/status" % number for number in (7, 8, 9)}
 
 
-def test_clients_share_no_organization_and_no_request(servers: list[Server]) -> None:
-    servers.append(server := Server((b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",)))
-    load.count(server.port, "a-token", list(range(10, 17)), clients=3, seconds=0.5)
-    assert len(server.received_requests) > 7
-    assert len(set(server.received_requests)) == len(server.received_requests)
-    assert server.shared_paths() == set()
+def test_each_organization_is_asked_for_with_its_own_token(servers: list[Server]) -> None:
+    servers.append(server := Server(EMPTY))
+    load.count(job("count", server, [7, 8, 9, 10]))
+    for request in server.received_requests:
+        number = request.split(b"/")[4]
+        assert b"Authorization: Bearer token-%s\r\n" % number in request
+    assert len(server.by_connection) == 3 and server.shared_paths() == set()
 
 
-def test_more_clients_than_organizations_are_not_connected(servers: list[Server]) -> None:
-    servers.append(server := Server((b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",)))
-    load.count(server.port, "a-token", [1, 2], clients=8, seconds=0.2)
-    assert len(server.by_connection) == 2
+def test_same_question_is_asked_again_after_its_interval_only(servers: list[Server]) -> None:
+    servers.append(server := Server(EMPTY))
+    load.count(job("count", server, [1, 2], interval=0.3, seconds=0.5))
+    assert Counter(path for paths in server.paths() for path in paths) == {
+        b"/api/v1/organizations/%d/whatsapp/status" % number: 2 for number in (1, 2)
+    }
 
 
 def test_error_response_raises(servers: list[Server]) -> None:
     servers.append(server := Server((b"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n",)))
     with pytest.raises(AssertionError, match="429"):
-        load.count(server.port, "a-token", [1], clients=1, seconds=0.5)
+        load.count(job("count", server, [1]))
 
 
 def test_response_without_length_raises(servers: list[Server]) -> None:
     servers.append(server := Server((b"HTTP/1.1 200 OK\r\n\r\n",)))
     with pytest.raises(AssertionError, match="without its length"):
-        load.count(server.port, "a-token", [1], clients=1, seconds=0.5)
+        load.count(job("count", server, [1]))
+
+
+def test_poll_goes_on_after_a_refusal(servers: list[Server]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    stopped = threading.Event()
+    results: list[load.Answered] = []
+    polled = Job("poll", [port], [1], ["token"], 1, interval=0.0)
+    thread = threading.Thread(target=lambda: results.append(load.poll(polled, stopped)))
+    thread.start()
+    time.sleep(0.1)
+    servers.append(server := Server(EMPTY, port))
+    time.sleep(2 * load.RETRY_SECONDS)
+    stopped.set()
+    thread.join(5)
+    assert results[0].errors >= 1 and results[0].answers >= 1
+    assert len(server.received_requests) >= results[0].answers
+
+
+def test_watch_ends_when_each_client_has_seen_all_connected(servers: list[Server]) -> None:
+    fault = datetime.now(UTC)
+    since = (fault + timedelta(seconds=1)).isoformat()
+    body = json.dumps({"state": "connected", "since": since}).encode()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    servers.append(server := Server((answer,)))
+    load.watch(job("watch", server, [1, 2, 3]), lambda: fault.timestamp())
+    assert len(server.received_requests) == 9
+    assert len({tuple(paths) for paths in server.paths()}) == 3  # Each begins elsewhere.
+
+
+def test_watch_asks_again_for_what_was_connected_before(
+    servers: list[Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "WATCH_SECONDS", 0.3)
+    body = json.dumps({"state": "connected", "since": "2026-01-01T00:00:00+00:00"}).encode()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    servers.append(server := Server((answer,)))
+    with pytest.raises(AssertionError, match="2 statuses did not say connected"):
+        load.watch(replace(job("watch", server, [1, 2]), tokens=["one"]), time.time)
+    assert len(server.received_requests) > 2

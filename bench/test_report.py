@@ -9,6 +9,7 @@ from bench import document
 from bench.report import Report, Row, Target
 
 OURS, PEER = "this product", "Baileys peer"
+NOT_MORE = Target(ratio=1.0)
 
 
 def row(ours: list[float], peer: list[float] | None, target: Target) -> Row:
@@ -25,10 +26,18 @@ def test_ratio_is_compared_with_its_target(ours: float, peer: float, met: bool) 
     assert found.met is met
 
 
-@pytest.mark.parametrize(("ours", "met"), [(1000.0, True), (999.0, False)])
+@pytest.mark.parametrize(("ours", "met"), [(2.0, True), (2.1, False)])
 def test_absolute_target_needs_no_peer(ours: float, met: bool) -> None:
-    assert row([ours], None, Target(at_least=1000)).met is met
-    assert row([ours], [9.9e9], Target(at_least=1000)).met is met
+    assert row([ours], None, Target(at_most=2)).met is met
+    assert row([ours], [0.001], Target(at_most=2)).met is met
+
+
+@pytest.mark.parametrize(
+    ("ours", "peer", "met"), [(2.0, 1.0, True), (2.1, 1.0, False), (2.0, 0.5, False)]
+)
+def test_target_with_two_limits_needs_both(ours: float, peer: float, met: bool) -> None:
+    assert row([ours], [peer], Target(ratio=3.0, at_most=2.0)).met is met
+    assert row([ours], None, Target(ratio=3.0, at_most=2.0)).met is None
 
 
 def test_incomparable_figures_have_no_verdict() -> None:
@@ -55,8 +64,28 @@ def test_table_has_medians_spreads_ratios_and_verdicts(
 
 def test_table_of_one_service_has_no_ratio() -> None:
     report = Report()
-    report.add("a", "A thing", "answers/s", {OURS: [1234.5]}, Target(at_least=1000))
-    assert list(report.table())[-1] == "| A thing | answers/s | 1,234 | ≥ 1,000 | met |"
+    report.add("a", "A thing", "ms", {OURS: [1234.5]}, Target(at_most=2000))
+    assert list(report.table())[-1] == "| A thing | ms | 1,234 | ≤ 2000 ms | met |"
+
+
+def test_each_shape_has_a_ratio_and_gaps_are_empty() -> None:
+    report = Report()
+    report.add("a", "A thing", "ms", {OURS: [1.0], PEER: [2.0], "in production": [3.0]}, NOT_MORE)
+    report.add("b", "Another", "×", {"in production": [1.5]})
+    assert list(report.table()) == [
+        "|  | unit | this product | Baileys peer | in production | ratio | ratio in production |"
+        " target |  |",
+        "| --- | --- | --: | --: | --: | --: | --: | --- | --- |",
+        "| A thing | ms | 1.00 | 2.00 | 3.00 | 0.50 | 1.50 | ≤ 1 | met |",
+        "| Another | × |  |  | 1.50 |  |  |  |  |",
+    ]
+
+
+def test_rows_are_compared_with_the_peer_of_the_report() -> None:
+    report = Report(peer="empty")
+    report.add("a", "A page", "ms", {"after a year": [3.0], "empty": [2.0]}, Target(ratio=1.5))
+    assert report.rows[0].ratio == 1.5
+    assert report.rows[0].met
 
 
 def test_json_keeps_every_run() -> None:
@@ -84,6 +113,14 @@ def test_section_has_table_machine_and_command(part: str) -> None:
     assert f"| command | `make {part}` |" in text
 
 
+def test_section_says_whom_its_rows_flatter() -> None:
+    report = Report()
+    report.add("drop_seen", "what", "s", {OURS: [1.0], PEER: [2.0]})
+    report.add("unbiased", "what", "s", {OURS: [1.0], PEER: [2.0]})
+    assert document.biases(report).startswith("\nWhom a row flatters:\n\n- Eight clients flatter")
+    assert document.biases(Report()) == ""
+
+
 def test_part_that_was_not_measured_stays_in_the_page() -> None:
     links, messages = section("links", "A link")[0], section("messages", "A message")[0]
     whole = document.page({"links": links, "messages": messages})
@@ -98,7 +135,10 @@ def test_part_that_was_not_measured_stays_in_the_page() -> None:
     [
         ("", "make bench"),
         ("--json /tmp/a --document /tmp/b --rounds 3", "make bench"),
-        ("--only messages --talking 5", 'make bench BENCH="--talking 5 --only messages"'),
+        (
+            "--only messages codes --busy-seconds 5",
+            'make bench BENCH="--busy-seconds 5.0 --only messages codes"',
+        ),
         ("--organizations 5 20 --outage", 'make bench BENCH="--organizations 5 20 --outage"'),
     ],
 )

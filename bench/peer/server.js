@@ -1,6 +1,6 @@
 // The REST service: the same contract as the product, all Baileys sockets in this one process.
 
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import express from 'express'
@@ -26,8 +26,15 @@ const sessionOf = id => {
   return sessions.get(id)
 }
 
-const digest = text => createHash('sha256').update(text).digest()
-const wanted = digest(`Bearer ${API_TOKEN}`)
+// Digests of tokens: of one organization, or of all of them (null).
+const digest = token => createHash('sha256').update(token).digest('base64')
+const tokens = new Map([...store.tokens(), [digest(API_TOKEN), null]])
+const newToken = organization => {
+  const token = randomBytes(32).toString('base64url')
+  store.addToken(digest(token), organization)
+  tokens.set(digest(token), organization)
+  return token
+}
 const refuse = (response, status, code, message) =>
   response.status(status).json({ success: false, code, message })
 
@@ -35,13 +42,23 @@ const app = express()
 app.disable('x-powered-by')
 app.disable('etag')
 app.use((request, response, next) => {
-  const isCaller = timingSafeEqual(digest(request.get('Authorization') ?? ''), wanted)
-  return isCaller ? next() : refuse(response, 401, 'not_authenticated', 'A token is needed')
+  const organization = tokens.get(digest((request.get('Authorization') ?? '').slice('Bearer '.length)))
+  if (organization === undefined) {
+    return refuse(response, 401, 'not_authenticated', 'A token is needed')
+  }
+  request.organization = organization
+  return next()
 })
 
 app.get('/healthz', (request, response) => response.json({ status: 'ok', pid: process.pid }))
 
-app.post('/api/v1/organizations', express.json({ limit: '64kb' }), (request, response) => {
+const onlyForAll = (request, response, next) =>
+  request.organization === null ? next() : refuse(response, 403, 'denied', 'It may not do this')
+
+app.post('/api/v1/tokens', onlyForAll, (request, response) =>
+  response.status(201).json({ token: newToken(null) }))
+
+app.post('/api/v1/organizations', onlyForAll, express.json({ limit: '64kb' }), (request, response) => {
   const name = request.body?.name
   if (typeof name !== 'string' || !name.trim()) {
     return refuse(response, 400, 'invalid', 'name: this is needed')
@@ -51,7 +68,8 @@ app.post('/api/v1/organizations', express.json({ limit: '64kb' }), (request, res
 
 const withSession = (request, response, next) => {
   const id = Number(request.params.id)
-  if (!Number.isSafeInteger(id) || !(sessions.has(id) || store.hasOrganization(id))) {
+  const isForeign = request.organization !== null && request.organization !== id
+  if (isForeign || !Number.isSafeInteger(id) || !(sessions.has(id) || store.hasOrganization(id))) {
     return refuse(response, 404, 'not_found', 'There is no such organization')
   }
   request.session = sessionOf(id)
@@ -59,6 +77,9 @@ const withSession = (request, response, next) => {
 }
 const whatsapp = express.Router()
 app.use('/api/v1/organizations/:id/whatsapp', withSession, whatsapp)
+
+app.post('/api/v1/organizations/:id/tokens', withSession, onlyForAll, (request, response) =>
+  response.status(201).json({ token: newToken(request.session.id) }))
 
 const json = express.json({ limit: '64kb' })
 

@@ -18,6 +18,8 @@ const SCHEMA = `
     organization INTEGER NOT NULL REFERENCES organizations,
     type TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (organization, type, id)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS tokens (
+    digest TEXT PRIMARY KEY, organization INTEGER REFERENCES organizations) WITHOUT ROWID;
 `
 
 const encode = value => JSON.stringify(value, BufferJSON.replacer)
@@ -39,12 +41,23 @@ export class Store {
         'SELECT value FROM keys WHERE organization = ? AND type = ? AND id = ?'),
       writeKey: database.prepare('INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?)'),
       deleteKey: database.prepare('DELETE FROM keys WHERE organization = ? AND type = ? AND id = ?'),
+      addToken: database.prepare('INSERT INTO tokens VALUES (?, ?)'),
+      tokens: database.prepare('SELECT digest, organization FROM tokens'),
       forgetKeys: database.prepare('DELETE FROM keys WHERE organization = ?')
     }
   }
 
   addOrganization(name) {
     return Number(this.sql.add.run(name).lastInsertRowid)
+  }
+
+  // For one organization, or for all of them (null).
+  addToken(digest, organization) {
+    this.sql.addToken.run(digest, organization)
+  }
+
+  tokens() {
+    return this.sql.tokens.all().map(row => [row.digest, row.organization])
   }
 
   hasOrganization(id) {
