@@ -92,8 +92,8 @@ class Talking(Linked):
             chat = Chat(organization, number, str(self.service.simulator.save_person()["number"]))
             body = {"url": self._receiver.url, "types": ["message.received"]}
             path = f"/api/v1/organizations/{organization}/webhooks"
-            token = self.service.tokens[organization]
-            answer = self.service.request("POST", path, body=body, token=token)
+            # Only an owner may: the token of an organization is none.
+            answer = self.service.request("POST", path, body=body)
             assert answer.status == 201, answer
             self.chats.append(chat)
             self.wait_received(chat, self.write(chat))

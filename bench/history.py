@@ -106,8 +106,11 @@ class Empty(Filled):
 KINDS = (Year, Empty, FirstPage)
 
 
-def paths(organization: int, last: int) -> dict[str, tuple[str, str]]:
-    """Return what is asked for, by the key of its row: its name and its path."""
+def paths(organization: int) -> dict[str, tuple[str, str]]:
+    """Return what is asked for, by the key of its row: its name and its path.
+
+    `{last}` in a path: the event before the newest hundred.
+    """
     page = f"/admin/connections/connection/{organization}"
     api = f"/api/v1/organizations/{organization}"
     return {
@@ -117,7 +120,7 @@ def paths(organization: int, last: int) -> dict[str, tuple[str, str]]:
         "messages": ("page of messages", f"{page}/messages/"),
         "events": ("API: events of the connection", f"{api}/events"),
         "feed": ("API: feed from the beginning", f"{api}/feed?after=0&limit=100"),
-        "feed_end": ("API: feed, its last hundred", f"{api}/feed?after={last}&limit=100"),
+        "feed_end": ("API: feed, its last hundred", f"{api}/feed?after={{last}}&limit=100"),
         "metrics": ("metrics, from the second scrape on", "/metrics"),
     }
 
@@ -135,8 +138,7 @@ def pages(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
         first = joined(turns(filled, 1, partial(_several, path="/metrics")))
         report.add("page_metrics_first", "first scrape of metrics after a start", "ms", first)
         organization = min(ORGANIZATION, plan.history_organizations)
-        last = max(0, plan.history // plan.history_organizations - 100)
-        for key, (name, path) in paths(organization, last).items():
+        for key, (name, path) in paths(organization).items():
             take = partial(_several, path=path)
             turns(filled, 1, take)  # Warm up.
             found = joined(turns(filled, 3, partial(take, times=plan.page_rounds // 3)))
@@ -145,4 +147,5 @@ def pages(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
 
 def _several(service: Service, path: str, times: int = 1) -> list[float]:
     assert isinstance(service, Filled)
-    return [service.page(path) for _ in range(times)]
+    last = max(0, service.count // service.organizations - 100)
+    return [service.page(path.format(last=last)) for _ in range(times)]
