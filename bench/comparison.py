@@ -40,22 +40,24 @@ def links(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
 
 
 def messages(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
-    """Measure messages both ways: one after the other, and of many organizations at once."""
+    """Measure the times of messages both ways, of fresh services."""
     with Receiver() as receiver, running(kinds) as services:
         talking = [Talking(service, receiver, plan.quiet_seconds) for service in services]
-        for one in talking:
-            one.talk(1)
-        times = turns(
-            talking, plan.rounds, lambda one: forwarding.one_at_a_time(one, plan.messages)
-        )
-        add_times(report, "one", "one at a time", times)
-        for one in talking:
-            one.talk(plan.talking)
-        rate = 2 * plan.talking * plan.talking_rate
-        what = f"{rate:g} a second, {plan.talking} organizations"
-        seconds = plan.talking_seconds
-        take = partial(forwarding.steadily, seconds=seconds, rate=plan.talking_rate)
-        add_times(report, "many", what, turns(talking, plan.rounds, take))
+        times_of_messages(talking, plan, report)
+
+
+def times_of_messages(talking: Sequence[Talking], plan: Plan, report: Report) -> None:
+    """Measure the times of messages one after the other, and of many organizations at once."""
+    for one in talking:
+        one.talk(1)
+    times = turns(talking, plan.rounds, lambda one: forwarding.one_at_a_time(one, plan.messages))
+    add_times(report, "one", "one at a time", times)
+    for one in talking:
+        one.talk(plan.talking)
+    rate = 2 * plan.talking * plan.talking_rate
+    what = f"{rate:g} a second, {plan.talking} organizations"
+    take = partial(forwarding.steadily, seconds=plan.talking_seconds, rate=plan.talking_rate)
+    add_times(report, "many", what, turns(talking, plan.rounds, take))
 
 
 def add_times(report: Report, key: str, how: str, times: Mapping[str, Sequence[Times]]) -> None:
@@ -143,19 +145,24 @@ def recoveries(fleets: Sequence[Linked], plan: Plan, report: Report) -> None:
 
 
 def busy(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
-    """Measure the cost of messages in many organizations at once, both ways."""
+    """Measure the cost of messages in many organizations at once, of fresh services."""
     with Receiver() as receiver, running(kinds) as services:
         talking = [Talking(service, receiver, plan.quiet_seconds) for service in services]
-        for one in talking:
-            one.talk(plan.busy)
-        take = partial(traffic.measure_traffic, seconds=plan.busy_seconds, rate=plan.busy_rate)
-        found = turns(talking, plan.busy_rounds, take)
-        what = f"{plan.busy} organizations, {plan.busy_rate:g} a second each way"
-        goal = Target(ratio=1.5)
-        report.add("busy_cpu", f"CPU of a message, {what}", "ms", part(found, 0), goal)
-        goal = Target(ratio=0.8)
-        report.add("busy_memory", f"memory, {what}", "MiB", part(found, 1), goal)
-        what = "… the last one arrived after the last was written"
-        report.add("busy_late", what, "s", part(found, 2))
-        what = "… CPU of the simulator, for each message"
-        report.add("busy_simulator", what, "ms", part(found, 3))
+        cost_of_messages(talking, plan, report)
+
+
+def cost_of_messages(talking: Sequence[Talking], plan: Plan, report: Report) -> None:
+    """Measure the cost of messages in many organizations at once, both ways."""
+    for one in talking:
+        one.talk(plan.busy)
+    take = partial(traffic.measure_traffic, seconds=plan.busy_seconds, rate=plan.busy_rate)
+    found = turns(talking, plan.busy_rounds, take)
+    what = f"{plan.busy} organizations, {plan.busy_rate:g} a second each way"
+    goal = Target(ratio=1.5)
+    report.add("busy_cpu", f"CPU of a message, {what}", "ms", part(found, 0), goal)
+    goal = Target(ratio=0.8)
+    report.add("busy_memory", f"memory, {what}", "MiB", part(found, 1), goal)
+    what = "… the last one arrived after the last was written"
+    report.add("busy_late", what, "s", part(found, 2))
+    what = "… CPU of the simulator, for each message"
+    report.add("busy_simulator", what, "ms", part(found, 3))

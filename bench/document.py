@@ -131,7 +131,8 @@ BIASES = {
     "kill_first": (
         "kill -9 is followed by a start at once, when no process is left; systemd's "
         "`RestartSec` is not in it. It flatters the peer, which has one process to start and "
-        "reads one small table."
+        "reads one small table. In production all four processes are killed and started at "
+        "once, on two cores, where in life one of them dies and the others go on."
     ),
     "kill": (
         "kill -9, all: the peer dials all at once, this product at most `CONNECTS_PER_SECOND`."

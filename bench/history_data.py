@@ -32,9 +32,10 @@ def fill(organizations: int, count: int) -> None:
     Prints the seconds.
     """
     started = time.monotonic()
-    with connection.cursor() as cursor:
-        # If this is interrupted, the database is thrown away.
-        cursor.execute("PRAGMA synchronous = OFF")
+    if not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            # If this is interrupted, the database is thrown away.
+            cursor.execute("PRAGMA synchronous = OFF")
     with transaction.atomic():
         _organizations(organizations)
         if count:

@@ -18,15 +18,20 @@ CPU_GOAL = Target(at_most=2.0)
 
 
 def many(kinds: Sequence[type[Service]], plan: Plan, report: Report) -> None:
-    """Measure the answers for organizations without a link."""
+    """Measure the answers for organizations without a link, of fresh services."""
     with running(kinds) as services:
-        organizations = {one.name: one.many_organizations(plan.many) for one in services}
+        statuses_of_many(services, plan, report)
 
-        def take(service: Service) -> Statuses:
-            return fleet.ask_statuses(service, organizations[service.name], plan.status_seconds)
 
-        turns(services, 1, take)  # Warm up.
-        found = turns(services, plan.rounds, take)
+def statuses_of_many(services: Sequence[Service], plan: Plan, report: Report) -> None:
+    """Measure the answers for organizations without a link."""
+    organizations = {one.name: one.many_organizations(plan.many) for one in services}
+
+    def take(service: Service) -> Statuses:
+        return fleet.ask_statuses(service, organizations[service.name], plan.status_seconds)
+
+    turns(services, 1, take)  # Warm up.
+    found = turns(services, plan.rounds, take)
     add_statuses(report, "many", f"{plan.many:,} not linked", found)
     if Production.name in found and OneWeb.name in found:
         rates = zip(found[Production.name], found[OneWeb.name], strict=True)

@@ -9,10 +9,11 @@ import pytest
 
 from bench import comparison, history, polling
 from bench.fleet import peak
-from bench.forwarding import ForwardingProduct
+from bench.forwarding import ForwardingProduct, Talking
 from bench.linked import Linked
 from bench.plan import Plan, running, turns
 from bench.product import Product
+from bench.receiver import Receiver
 from bench.report import Report
 from bench.service import Service
 
@@ -41,6 +42,8 @@ PAIRING = ["reconnect", "crowd", "scan", "again_code", "again_connected"]
 STATUS = ["status_cpu", "status_rate", "status_latency"]
 COSTS = ["link_2", "memory_2", *STATUS, "stop", "memory_restarted", "idle"]
 RECOVERIES = ["kill_first", "kill", "kill_status", "drop", "drop_seen"]
+MANY = ["many_cpu", "many_rate", "many_latency"]
+BUSY = ["busy_cpu", "busy_memory", "busy_late", "busy_simulator"]
 
 
 def test_every_figure_of_this_product_is_measured() -> None:
@@ -50,52 +53,42 @@ def test_every_figure_of_this_product_is_measured() -> None:
         fleets = [Linked(service, SHORT.quiet_seconds) for service in services]
         comparison.costs(fleets, SHORT, report)
         comparison.recoveries(fleets, SHORT, report)
-    assert [row.key for row in report.rows] == PAIRING + COSTS + RECOVERIES
+        polling.statuses_of_many(services, SHORT, report)
+    assert [row.key for row in report.rows] == PAIRING + COSTS + RECOVERIES + MANY
     found = {row.key: row.median(Product.name) for row in report.rows}
     assert found.pop("idle") >= 0
     assert all(figure > 0 for figure in found.values()), found
+    # Each of four organizations is asked for at most once a second.
+    assert found["many_rate"] * SHORT.status_seconds <= 4
     assert found["kill_first"] <= found["kill"] <= found["kill_status"]
 
 
 def test_messages_of_this_product_are_measured_both_ways() -> None:
     report = Report()
-    comparison.messages([ForwardingProduct], SHORT, report)
+    with Receiver() as receiver, running([ForwardingProduct]) as services:
+        talking = [Talking(service, receiver, SHORT.quiet_seconds) for service in services]
+        comparison.times_of_messages(talking, SHORT, report)
+        times = list(report.rows)
+        comparison.cost_of_messages(talking, SHORT, report)
     ways = [(way, way + "_p95") for way in ("received", "accepted", "arrived")]
     names = [name for pair in ways for name in pair]
-    assert [row.key for row in report.rows] == [
-        f"{how}_{x}" for how in ("one", "many") for x in names
-    ]
-    for row in report.rows:
+    assert [row.key for row in times] == [f"{how}_{x}" for how in ("one", "many") for x in names]
+    for row in times:
         runs = row.runs[ForwardingProduct.name]
         several = 4 if row.key.startswith("many") else 2
         assert len(runs) == (1 if row.key.endswith("_p95") else several), row
         assert all(run > 0 for run in runs), row
-
-
-def test_traffic_of_this_product_is_measured() -> None:
-    report = Report()
-    comparison.busy([ForwardingProduct], SHORT, report)
-    found = {row.key: row.median(ForwardingProduct.name) for row in report.rows}
-    assert list(found) == ["busy_cpu", "busy_memory", "busy_late", "busy_simulator"]
-    assert all(figure > 0 for figure in found.values()), found
-
-
-def test_statuses_of_many_are_measured() -> None:
-    report = Report()
-    polling.many([Product], SHORT, report)
-    assert [row.key for row in report.rows] == ["many_cpu", "many_rate", "many_latency"]
-    # Each of four organizations is asked for at most once a second.
-    rate = report.rows[1].median(Product.name)
-    assert 0 < rate * SHORT.status_seconds <= 4
+    costs = {row.key: row.median(ForwardingProduct.name) for row in report.rows[len(times) :]}
+    assert list(costs) == BUSY
+    assert all(figure > 0 for figure in costs.values()), costs
 
 
 def test_pages_with_a_history_are_measured() -> None:
     report = Report(peer=history.Empty.name)
-    history.pages(history.KINDS, SHORT, report)
-    assert all(row.ratio and row.ratio > 0 for row in report.rows if row.key != "made")
-    assert {"page_fleet", "page_timeline", "page_feed", "page_metrics"} <= {
-        row.key for row in report.rows
-    }
+    history.pages([history.Year], SHORT, report)
+    keys = [row.key for row in report.rows]
+    assert keys == ["made", "page_metrics_first", *(f"page_{key}" for key in history.paths(1))]
+    assert all(row.median(history.Year.name) > 0 for row in report.rows)
 
 
 @pytest.mark.parametrize(("count", "place"), [(1, 0), (15, 14), (20, 18), (100, 94)])
