@@ -119,8 +119,14 @@ class Talking(Linked):
         body = {"to": f"+{chat.person}", "type": "text", "text": {"body": text}}
         path = f"/api/v1/organizations/{chat.organization}/messages"
         token = self.service.tokens[chat.organization]
-        answer = self.service.request("POST", path, body=body, token=token)
-        assert answer.status == 202, answer
+
+        def accepted() -> bool:
+            answer = self.service.request("POST", path, TIMEOUT_SECONDS, body, token)
+            # As its documentation says: a service that is busy is asked again.
+            assert answer.status in (202, 503), answer
+            return answer.status == 202
+
+        until(accepted, TIMEOUT_SECONDS, "a message that was accepted", longest_pause=1.0)
         return started, text, 1000 * (time.time() - started)
 
     def wait_arrived(self, chat: Chat, text: str) -> float:

@@ -38,6 +38,8 @@ class Product(Service):
             # One caller requests hundreds of codes here; the peer has no limits.
             "RECONNECTS_PER_CALLER": "100000",
             "RECONNECTS_PER_ORGANIZATION": "1000",
+            # The callers of all organizations have one address here.
+            "CONNECTIONS_PER_ADDRESS": "1000",
         }
 
     def command_environment(self) -> dict[str, str]:
