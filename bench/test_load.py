@@ -17,6 +17,7 @@ import pytest
 
 from bench import load
 from bench.load import Job
+from bench.status_client import RETRY_SECONDS, Answered
 
 EMPTY = (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",)
 PIECES = (b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 4\r\n\r\nab", b"cd")
@@ -127,13 +128,13 @@ def test_poll_goes_on_after_a_refusal(servers: list[Server]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     stopped = threading.Event()
-    results: list[load.Answered] = []
+    results: list[Answered] = []
     polled = Job("poll", [port], [1], ["token"], 1, interval=0.0)
     thread = threading.Thread(target=lambda: results.append(load.poll(polled, stopped)))
     thread.start()
     time.sleep(0.1)
     servers.append(server := Server(EMPTY, port))
-    time.sleep(2 * load.RETRY_SECONDS)
+    time.sleep(2 * RETRY_SECONDS)
     stopped.set()
     thread.join(5)
     assert results[0].errors >= 1 and results[0].answers >= 1

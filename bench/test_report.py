@@ -136,8 +136,8 @@ def test_part_that_was_not_measured_stays_in_the_page() -> None:
         ("", "make bench"),
         ("--json /tmp/a --document /tmp/b --rounds 3", "make bench"),
         (
-            "--only messages codes --busy-seconds 5",
-            'make bench BENCH="--busy-seconds 5.0 --only messages codes"',
+            "--only messages codes --busy-seconds 7",
+            'make bench BENCH="--busy-seconds 7.0 --only messages codes"',
         ),
         ("--organizations 5 20 --outage", 'make bench BENCH="--organizations 5 20 --outage"'),
     ],
