@@ -190,6 +190,9 @@ class Client:
         def call() -> None:
             with LIBRARY.call():
                 answer: bytes = self._go.Logout(self._uuid)
+            if not answer:
+                # As after an unlinking by the phone: a stop need not wait for what comes last.
+                self._linked = False
             self._emit({"event": "logout_done", "error": answer.decode(errors="replace")})
 
         threading.Thread(target=call, name="logout", daemon=True).start()
