@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from messaging.models import Contact, Message, MessagingSettings, Outbox
+from messaging.models import Contact, MessagingSettings
 
 DAY = timedelta(days=1)
 
@@ -25,20 +25,6 @@ class Limits:
     new_recipients_today: int
     waiting: int
     replies_only_until: datetime | None
-
-
-def limits_of(organization_id: int) -> Limits:
-    """Return the limits of an organization as they are now."""
-    own = MessagingSettings.of(organization_id)
-    outbox = Outbox.objects.filter(organization=organization_id).first()
-    waiting = Message.objects.filter(organization=organization_id, state=Message.State.QUEUED)
-    return Limits(
-        own.per_minute,
-        own.new_per_day,
-        new_recipients(organization_id),
-        waiting.count(),
-        outbox.answers_only_until if outbox else None,
-    )
 
 
 def is_day_full(own: MessagingSettings) -> bool:

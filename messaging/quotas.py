@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from messaging.models import Contact, Message
@@ -29,8 +29,14 @@ def check_token(actor: Actor) -> None:
 def check_recipient(contact: Contact) -> None:
     """Raise TooManyToRecipient if too many messages for this person were accepted."""
     sent = contact.messages.filter(direction=Message.Direction.OUT)
-    _check(sent, MINUTE, settings.MESSAGES_PER_RECIPIENT, TooManyToRecipient)
-    _check(sent, DAY, settings.MESSAGES_PER_RECIPIENT_A_DAY, TooManyToRecipient)
+    now = timezone.now()
+    counts = sent.filter(created_at__gt=now - DAY).aggregate(
+        minute=Count("pk", filter=Q(created_at__gt=now - MINUTE)), day=Count("pk")
+    )
+    if counts["minute"] >= settings.MESSAGES_PER_RECIPIENT:
+        _check(sent, MINUTE, settings.MESSAGES_PER_RECIPIENT, TooManyToRecipient)
+    if counts["day"] >= settings.MESSAGES_PER_RECIPIENT_A_DAY:
+        _check(sent, DAY, settings.MESSAGES_PER_RECIPIENT_A_DAY, TooManyToRecipient)
 
 
 def _check(

@@ -1,4 +1,4 @@
-"""Why a queued message has not left yet, as it is now: a reason of reasons.py."""
+"""Why a queued message has not left yet, as it is now: a reason of reasons.py. And the limits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from django.utils import timezone
 from connections.lifecycle import State as LinkState
 from connections.models import Connection
 from connections.status import get_status
-from messaging.limits import is_day_full
+from messaging.limits import Limits, new_recipients
 from messaging.models import Message, MessagingSettings, Outbox
+from organizations.models import Organization
 
 
 class WaitingReasons:
-    """Tells why the queued messages of one organization wait; reads what it needs only once."""
+    """Tells why the queued messages of one organization wait, and how many it may send.
+
+    It reads what it needs only once.
+    """
 
     def __init__(self, organization_id: int) -> None:
         self._organization_id = organization_id
@@ -36,27 +40,54 @@ class WaitingReasons:
                 return "day_full"
         return "its_turn"
 
+    def limits(self) -> Limits:
+        """Return the limits of the organization."""
+        queued = Message.objects.filter(
+            organization=self._organization_id, state=Message.State.QUEUED
+        )
+        return Limits(
+            self._settings.per_minute,
+            self._settings.new_per_day,
+            self._new_recipients,
+            queued.count(),
+            self._outbox.answers_only_until if self._outbox else None,
+        )
+
     @cached_property
+    def _organization(self) -> Organization | None:
+        related = ("messaging_settings", "outbox", "connection__worker")
+        found = Organization.objects.select_related(*related)
+        return found.filter(pk=self._organization_id).first()
+
+    @property
     def _settings(self) -> MessagingSettings:
-        return MessagingSettings.of(self._organization_id)
+        own: MessagingSettings | None = getattr(self._organization, "messaging_settings", None)
+        return own or MessagingSettings(organization_id=self._organization_id)
+
+    @property
+    def _outbox(self) -> Outbox | None:
+        return getattr(self._organization, "outbox", None)
 
     @cached_property
     def _common(self) -> str:
         """What all messages of the organization wait for, "" for nothing."""
         if self._settings.sending_stopped_at is not None:
             return "sending_stopped"
-        connections = Connection.objects.select_related("organization", "worker")
-        connection = connections.filter(pk=self._organization_id).first()
+        connection: Connection | None = getattr(self._organization, "connection", None)
         if connection is None or not connection.store_name:
             return "not_linked"
         connected = get_status(connection).state == LinkState.CONNECTED
         return "" if connected else "not_connected"
 
-    @cached_property
+    @property
     def _answers_only(self) -> bool:
-        outbox = Outbox.objects.filter(organization=self._organization_id).first()
-        return outbox is not None and outbox.answers_only_until is not None
+        return self._outbox is not None and self._outbox.answers_only_until is not None
 
     @cached_property
+    def _new_recipients(self) -> int:
+        return new_recipients(self._organization_id)
+
+    @property
     def _day_full(self) -> bool:
-        return is_day_full(self._settings)
+        limit = self._settings.new_per_day
+        return bool(limit) and self._new_recipients >= limit

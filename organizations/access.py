@@ -129,6 +129,8 @@ class Caller:
             token = ApiToken.objects.select_related("user").filter(pk=token.pk).first()
             if token is None or not token.is_valid:
                 raise PermissionDenied(gettext(CREDENTIALS_ENDED))
+            if token.organization_id is None and token.user_id == user.pk:
+                return Caller(token.user, token, self.address)  # `is_valid` has looked at the user.
         if isinstance(user, User):
             user = User.objects.filter(pk=user.pk, is_active=True).first() or AnonymousUser()
             if not user.is_active:

@@ -30,7 +30,6 @@ from messaging.admin.overview import overview_of
 from messaging.admin.page import render_tab, wants_json
 from messaging.admin.rights import find_organization, open_texts, rights_of
 from messaging.admin.rows import row_of, visible_messages
-from messaging.limits import limits_of
 from messaging.models import Message
 from messaging.refusals import KeyReused, MessageRefused, StorageFull, StorageUnavailable
 from messaging.traffic import NOT_SENT, WAITING
@@ -88,7 +87,7 @@ def messages_page(
     context = {
         "tab": "messages",
         "overview": overview_of(organization.pk, rights),
-        "limits": limits_of(organization.pk) if rights.send else None,
+        "limits": waiting.limits() if rights.send else None,
         "filters": [(value, name) for value, (name, _condition) in FILTERS.items()],
         "show": show,
         "rows": [row_of(message, rights, waiting) for message in rows[:PAGE]],

@@ -20,7 +20,6 @@ from messaging.actions.contacts import Address
 from messaging.actions.outgoing import NewMessage
 from messaging.api import schema_messages as schema
 from messaging.api.serializers import MessageQuery, NewMessageSerializer, cursor_of
-from messaging.limits import limits_of
 from messaging.models import Message
 from messaging.representation import full, limits_json, state_of
 from messaging.waiting import WaitingReasons
@@ -39,9 +38,9 @@ Represent = Callable[[Message, WaitingReasons], dict[str, Any]]
 class MessagingView(CallerView):
     """A view of an organization's messages."""
 
-    def sender(self, organization_id: int) -> Organization:
-        """Return the organization. Raises Organization.DoesNotExist, PermissionDenied."""
-        return self.caller.organization(organization_id, Permission.SEND_MESSAGES)
+    def sender(self, organization_id: int, *related: str) -> Organization:
+        """Return the organization, with what is read along. See `Caller.organization`."""
+        return self.caller.organization(organization_id, Permission.SEND_MESSAGES, *related)
 
     def reader(self, organization_id: int) -> tuple[Organization, Represent]:
         """Return the organization, and how its messages are told to this caller.
@@ -92,7 +91,7 @@ class MessagesView(MessagingView):
 
     @schema.send_message
     def post(self, request: Request, organization_id: int) -> Response:
-        organization = self.sender(organization_id)
+        organization = self.sender(organization_id, "connection")  # It knows the own numbers.
         key = idempotency_key(request)
         body = self.body(NewMessageSerializer, organization=organization)
         message = links.enqueue(organization.pk, new_message(body, key), self.caller.actor)
@@ -145,9 +144,9 @@ class DropView(MessagingView):
 
 
 def _accepted(message: Message) -> Response:
-    limits = limits_json(limits_of(message.organization_id))
-    told = state_of(message, WaitingReasons(message.organization_id))
-    body = {"success": True, **told, "limits": limits}
+    waiting = WaitingReasons(message.organization_id)
+    limits = limits_json(waiting.limits())
+    body = {"success": True, **state_of(message, waiting), "limits": limits}
     return Response(body, status=http_status.HTTP_202_ACCEPTED)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from messaging.actions import outgoing
 from messaging.models import Media, Message, MessagingSettings
@@ -52,6 +52,17 @@ def test_message_is_stored_and_answered_with_its_state(
         "waiting": 1,
         "repliesOnlyUntil": None,
     }
+
+
+def test_message_takes_no_more_queries_than_it_needs(
+    api: MessageApi, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    api.send()
+    # Token and organization; in a transaction (2) the organization, token and role again, outbox,
+    # settings, the count of what waits, two quotas, contact and message; for the answer the
+    # organization with all that it depends on, and two counts.
+    with django_assert_num_queries(17):
+        assert api.send().status_code == 202
 
 
 def test_text_is_not_in_the_answer(api: MessageApi) -> None:
