@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from django.db import transaction
@@ -97,7 +98,6 @@ class _Inbox:
     def __init__(self, organization_id: int, records: Sequence[Record]) -> None:
         self._organization_id = organization_id
         self.events: list[NewEvent] = []
-        self._groups = MessagingSettings.of(organization_id).groups
         ids = {storable_id(record["id"]) for record in records}
         handled = HandledId.objects.filter(organization=organization_id, whatsapp_id__in=ids)
         self._handled = set(handled.values_list("whatsapp_id", flat=True))
@@ -110,12 +110,16 @@ class _Inbox:
         self._created: list[Message] = []
         self._changed: dict[int, Message] = {}
 
+    @cached_property
+    def _keeps_groups(self) -> bool:
+        return MessagingSettings.of(self._organization_id).groups
+
     def _is_kept(self, record: Record) -> bool:
         """Return whether a record is stored; remember the id of one that is dropped knowingly."""
         if storable_id(record["id"]) in self._handled:
             return False
         shared = record.get("group", False)
-        wanted = not shared or (self._groups and record["chat"].endswith(GROUP_SERVER))
+        wanted = not shared or (record["chat"].endswith(GROUP_SERVER) and self._keeps_groups)
         silent = record.get("type") in SILENT_TYPES
         if wanted and not silent and _address(record).names_person:
             return True
