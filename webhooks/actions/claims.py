@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import itemgetter
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -57,34 +58,36 @@ def claim(
     due = _due().exclude(pk__in=running)
     if organizations is not None:
         due = due.filter(organization__in=organizations)
-    hosts = Counter(room.hosts)
-    sound, more = _choose(due.filter(slow=False), room.sound, hosts, room.per_host)
-    slow, _ = _choose(due.filter(slow=True), room.slow, hosts, room.per_host)
-    chosen = [*sound, *slow]
+    chosen, more = _choose(due, room)
     return Claimed(_lease(owner, lease, chosen) if chosen else [], more)
 
 
-def _choose(
-    due: QuerySet[Cursor], limit: int, hosts: Counter[str], per_host: int
-) -> tuple[list[int], bool]:
-    """Choose cursors, the longest waiting first. Return them, and whether others have no room."""
+def _choose(due: QuerySet[Cursor], room: Room) -> tuple[list[int], bool]:
+    """Choose cursors, the longest waiting first, and of those that are read the sound ones.
+
+    Return them, and whether other sound ones have no room.
+    """
     chosen: list[int] = []
-    left = False
+    hosts, more = Counter(room.hosts), False
+    left = {False: room.sound, True: room.slow}
     for _ in range(PASSES):
-        wanted = limit - len(chosen)
-        if wanted <= 0:
+        kinds = [slow for slow, count in left.items() if count > 0]
+        if not kinds:
             return chosen, True
-        full = [host for host, count in hosts.items() if count >= per_host]
-        rows = due.exclude(endpoint__host__in=full).exclude(pk__in=chosen)
-        found = list(rows.order_by("due_at", "pk").values_list("pk", "endpoint__host")[:wanted])
-        for pk, host in found:
-            if hosts[host] < per_host:
+        full = [host for host, count in hosts.items() if count >= room.per_host]
+        rows = due.filter(slow__in=kinds).exclude(endpoint__host__in=full).exclude(pk__in=chosen)
+        wanted = sum(left[slow] for slow in kinds)
+        columns = rows.order_by("due_at", "pk").values_list("slow", "pk", "endpoint__host")
+        found = list(columns[:wanted])
+        for slow, pk, host in sorted(found, key=itemgetter(0)):
+            if left[slow] > 0 and hosts[host] < room.per_host:
                 hosts[host] += 1
+                left[slow] -= 1
                 chosen.append(pk)
             else:
-                left = True
+                more = more or not slow
         if len(found) < wanted:
-            return chosen, left
+            return chosen, more or left[False] <= 0
     return chosen, True
 
 
@@ -106,12 +109,16 @@ def _due() -> QuerySet[Cursor]:
 def _lease(owner: str, lease: timedelta, ids: list[int]) -> list[Cursor]:
     """Lease those of these cursors that are still due. Another worker may be quicker."""
     now = timezone.now()
-    free = Cursor.objects.select_for_update(skip_locked=True).filter(
+    free = Cursor.objects.select_for_update(skip_locked=True, of=("self",)).filter(
         Q(lease_until=None) | Q(lease_until__lt=now), pk__in=ids, due_at__lte=now
     )
-    got = list(free.values_list("pk", flat=True))
-    Cursor.objects.filter(pk__in=got).update(lease_owner=owner, lease_until=now + lease)
-    return list(Cursor.objects.filter(pk__in=got).select_related("endpoint").order_by("pk"))
+    got = list(free.select_related("endpoint").order_by("pk"))
+    for cursor in got:
+        cursor.lease_owner, cursor.lease_until = owner, now + lease
+    Cursor.objects.filter(pk__in=[cursor.pk for cursor in got]).update(
+        lease_owner=owner, lease_until=now + lease
+    )
+    return got
 
 
 @transaction.atomic

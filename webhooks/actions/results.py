@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from messaging.actions.row_updates import save_rows
 from organizations.access import Actor
 from organizations.audit import Action, log_audit
 from webhooks.actions import given_up, totals
@@ -72,14 +73,14 @@ def record(owner: str, reports: Sequence[Report]) -> set[int]:
     _store_deliveries(kept)
     for report in kept:
         _move(cursors[report.cursor_id], report)
-    Cursor.objects.bulk_update(cursors.values(), CURSOR_FIELDS)
+    save_rows(cursors.values(), CURSOR_FIELDS)
     health = {endpoint.pk: _health(endpoint) for endpoint in endpoints.values()}
     for report in kept:
         _judge(endpoints[report.endpoint_id], cursors[report.cursor_id], report.attempts)
     for endpoint_id in _audit_given_up(kept, endpoints):
         given_up.report(endpoints[endpoint_id])
     changed = [found for found in endpoints.values() if _health(found) != health[found.pk]]
-    Endpoint.objects.bulk_update(changed, ["failing_since", "last_success_at", "given_up_at"])
+    save_rows(changed, ["failing_since", "last_success_at", "given_up_at"])
     going_on = {
         report.cursor_id
         for report in kept

@@ -155,6 +155,9 @@ class WebhookDeliveries:
         over = [job for job in finished if job.stopped or job.is_over or self._more]
         for job in over:
             job.release(timezone.now())
+        for job in finished:
+            if not job.stopped and self._is_drained(job):
+                job.release_drained()
         await self._read_on([job for job in finished if not job.stopped])
         reporting = [job for job in self._jobs.values() if job.has_report]
         self._unrecorded += [job.take_report() for job in reporting]
@@ -177,9 +180,14 @@ class WebhookDeliveries:
         for pk in released:
             job = self._jobs.pop(pk)
             self._released = True
-            if job.cursor.organization_id is not None:
-                # Something may have come in between.
+            # What comes after the last look at a log wakes its organization by itself.
+            if job.cursor.organization_id is not None and not job.drained:
                 self._woken.add(job.cursor.organization_id)
+
+    def _is_drained(self, job: Job) -> bool:
+        """Return whether nothing has come for a job since its batch was read."""
+        woken = job.log_has_grown or job.cursor.organization_id in self._woken
+        return job.batch.drained and not woken
 
     async def _read_on(self, jobs: Sequence[Job]) -> None:
         """Give finished jobs their next batch, or release those that have nothing to send.
@@ -191,6 +199,8 @@ class WebhookDeliveries:
                 return
             skips = [job.cursor.pk for job in jobs if job.skips]
             cursors = [job.cursor for job in jobs]
+            for job in jobs:
+                job.log_has_grown = False
             batches = await self._db(loading.load, cursors, skips)
             for job in jobs:
                 job.take(batches[job.cursor.pk])
@@ -198,7 +208,7 @@ class WebhookDeliveries:
             for job in empty:
                 job.finish()
                 if job.batch.drained:
-                    job.release(timezone.now())
+                    job.release_drained()
             jobs = [job for job in empty if not job.batch.drained]
 
     async def _claim(self) -> None:
@@ -208,6 +218,9 @@ class WebhookDeliveries:
         if self._closing or not (poll or self._woken):
             return
         organizations = None if poll else list(self._woken)
+        for job in self._jobs.values():
+            if poll or job.cursor.organization_id in self._woken:
+                job.log_has_grown = True
         self._woken.clear()
         self._released = False
         if poll:

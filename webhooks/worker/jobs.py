@@ -26,6 +26,10 @@ class Job:
         """Whether the batch is done and the cursor may read on."""
         self.skips = False
         """Whether the last part of the log had nothing for it."""
+        self.log_has_grown = False
+        """Whether its log may have grown since the batch was read."""
+        self.drained = False
+        """Whether it was released because there was nothing more to send."""
         self._report: Report | None = None
 
     def take(self, batch: Batch) -> None:
@@ -48,6 +52,11 @@ class Job:
         self.cursor.position = max(self.cursor.position, self.batch.end)
         self.finished = True
         self._update(self._pending)
+
+    def release_drained(self) -> None:
+        """Give the lease back with the next report: the next notification brings it back."""
+        self.drained = True
+        self.release(timezone.now())
 
     def release(self, due_at: datetime | None = None) -> None:
         """Give the lease back with the next report. `due_at`: when to go on, if not as it is."""

@@ -51,16 +51,16 @@ def due_again() -> None:
 @pytest.mark.parametrize("failure", ["", "status"])
 def test_queries_of_a_turn_do_not_grow_with_the_cursors(failure: str) -> None:
     counts = {}
-    for size in (3, 40):
+    for size in (5, 40):  # A few rows are written one by one.
         organizations = make_many(["http://127.0.0.1:1/?"] * size)
         append_to_all(organizations)
         assert (found := turn(failure))[0] == size
         due_again()
         counts[size] = (found, turn(failure)[1])
         Endpoint.objects.all().delete()
-    assert counts[3][0][1] == counts[40][0][1]
-    assert counts[3][1] == counts[40][1]
-    assert counts[40][0][1] < 20
+    assert counts[5][0][1] == counts[40][0][1]
+    assert counts[5][1] == counts[40][1]
+    assert counts[40][0][1] < 18
 
 
 def test_idle_cursors_are_not_claimed() -> None:
@@ -72,12 +72,12 @@ def test_idle_cursors_are_not_claimed() -> None:
     assert turn() == (40, queries)
 
 
-def test_claim_of_organizations_without_anything_asks_once_for_each_kind_of_room() -> None:
+def test_claim_of_organizations_without_anything_asks_once() -> None:
     organizations = make_many(["http://127.0.0.1:1/?"] * 5)
     with CaptureQueriesContext(connection) as queries:
         for wanted in ([each.pk for each in organizations], None):
             assert claims.claim("worker", LEASE, ROOM, [], wanted).cursors == []
-    assert len(queries) == 4
+    assert len(queries) == 2
 
 
 def test_one_host_does_not_take_all_room() -> None:
