@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from asgiref.sync import sync_to_async
 from standardwebhooks.webhooks import Webhook
@@ -9,11 +12,13 @@ from standardwebhooks.webhooks import Webhook
 from connections.tests.support.waiting import async_until
 from events.models import Event, EventType
 from organizations.models import Organization
+from webhooks.actions import claims, loading
 from webhooks.models import Attempt, Cursor, Delivery, Total
 from webhooks.tests.support.events import RECEIVED, STATUS, append, make_endpoint, reread
 from webhooks.tests.support.receiver import Receiver
 from webhooks.tests.support.rows import until_ended
 from webhooks.tests.support.workers import working
+from webhooks.worker import deliveries
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,6 +41,31 @@ async def test_event_is_sent_signed_and_its_attempt_is_kept(organization: Organi
     assert (await sync_to_async(reread)(endpoint)).last_success_at is not None
     totals = Total.objects.order_by("kind").values_list("kind", "count")
     assert [total async for total in totals] == [("delivered", 1), ("taken", 1)]
+
+
+async def test_event_takes_one_claim_and_one_look_at_its_log(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: object) -> Any:
+            calls.append(function.__name__)
+            return function(*arguments)
+
+        return call
+
+    async with Receiver() as receiver:
+        await sync_to_async(make_endpoint)(organization, receiver.url)
+        monkeypatch.setattr(deliveries, "POLL_SECONDS", 60.0)
+        monkeypatch.setattr(claims, "claim", counted(claims.claim))
+        monkeypatch.setattr(loading, "load", counted(loading.load))
+        async with working():
+            await async_until(lambda: calls == ["claim"], "the first poll")
+            for count in (1, 2):
+                await sync_to_async(append)(organization)
+                await until_ended(organization, count)
+    assert calls == ["claim", *(2 * ["claim", "load"])]
 
 
 async def test_events_before_the_endpoint_are_not_sent(organization: Organization) -> None:
