@@ -8,7 +8,7 @@ page that is loaded again leaves the links alone that were copied from it, and a
 from __future__ import annotations
 
 import csv
-from datetime import datetime, timedelta
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -23,7 +23,7 @@ from django.views.decorators.cache import never_cache
 
 from connections import actions
 from connections.actions import LinkResult
-from connections.admin.forms import ids_in, posted_ids
+from connections.admin.forms import ids_in, posted_ids, posted_time
 from connections.bulk import Problem
 from connections.models import OwnerLink
 from connections.owner_link import links
@@ -66,7 +66,7 @@ def question(request: HttpRequest, ids: list[int]) -> TemplateResponse:
 
 def _make(request: HttpRequest, ids: list[int]) -> TemplateResponse:
     results = actions.make_owner_links(
-        caller_of(request), ids[:MAX_LINKS], _lifetime(request), _seen(request)
+        caller_of(request), ids[:MAX_LINKS], _lifetime(request), posted_time(request, "seen")
     )
     made = [_made_row(request, result) for result in results if result.link]
     kept = [each for each in results if isinstance(each.refusal, LinkMadeMeanwhile)]
@@ -120,17 +120,6 @@ def _lifetime(request: HttpRequest) -> timedelta:
         if chosen == str(int(lifetime.total_seconds())):
             return lifetime
     raise BadRequest("this lifetime cannot be chosen")
-
-
-def _seen(request: HttpRequest) -> datetime:
-    """Return when the newest link was made that the question knew of."""
-    try:
-        seen = datetime.fromisoformat(request.POST["seen"])
-    except ValueError as error:
-        raise BadRequest("this is no time") from error
-    if seen.tzinfo is None:
-        raise BadRequest("this time has no zone")
-    return seen
 
 
 def _made_row(request: HttpRequest, result: LinkResult) -> dict[str, Any]:

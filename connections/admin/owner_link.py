@@ -1,4 +1,8 @@
-"""Staff's views of owner links: make one, which is shown once, and revoke it."""
+"""Staff's views of owner links: make one, which is shown once, and revoke it.
+
+A form without scripts carries when its page was made, and a later link is never replaced by it: a
+page that is loaded again leaves the link alone that was copied from it, and asks.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +12,27 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
 from connections import actions
+from connections.admin.forms import posted_time
 from connections.admin.operable import operable_connection
 from connections.models import Connection
-from connections.owner_link_texts import as_json, newest_link
+from connections.owner_link_texts import as_json, describe, newest_link
 from connections.owner_urls import url_of
-from connections.refusals import RequestRefused
+from connections.refusals import LinkMadeMeanwhile, RequestRefused
 from connections.status import read_status
 from organizations.admin.base import caller_of
 
 
 @never_cache
 def link_view(request: HttpRequest, organization_id: int) -> HttpResponse:
-    """GET: the newest link's state. POST: make one; a script gets JSON, a plain form a page."""
+    """GET: the newest link's state. POST: make one; a script gets JSON, a plain form a page.
+
+    A plain form without `seen` only asks.
+    """
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     connection = operable_connection(request, organization_id)
@@ -33,21 +42,46 @@ def link_view(request: HttpRequest, organization_id: int) -> HttpResponse:
 
 
 def _make(request: HttpRequest, connection: Connection) -> HttpResponse:
+    by_script = _wants_json(request)
+    if not by_script and "seen" not in request.POST:
+        return _question(request, connection)
+    # No reload repeats what a script has posted.
+    seen = None if by_script else posted_time(request, "seen")
     try:
-        link, secret = actions.make_owner_link(connection.pk, caller_of(request).actor)
+        link, secret = actions.make_owner_link(connection.pk, caller_of(request).actor, seen=seen)
+    except LinkMadeMeanwhile:
+        return _question(request, connection)
     except RequestRefused as error:
         return _refused(request, connection, error.page_message)
     url = url_of(request, secret)
-    if _wants_json(request):
+    if by_script:
         return JsonResponse({"success": True, "url": url, "link": _newest(connection)})
-    context: dict[str, Any] = {
+    return _page(request, connection, "made.html", url=url, link=link)
+
+
+def _question(request: HttpRequest, connection: Connection) -> HttpResponse:
+    """Say what became of the newest link, and ask before it is replaced."""
+    status = read_status(connection.pk)
+    link = newest_link(status)
+    if link is None:
+        seen, lines = timezone.now(), []
+    else:
+        seen = link.made_at
+        made = LinkMadeMeanwhile(link.made_at, link.actor).page_message
+        lines = [made, describe(link, status)]
+    context = {"seen": seen.isoformat(), "lines": lines, "works": bool(link and link.is_open)}
+    return _page(request, connection, "question.html", **context)
+
+
+def _page(
+    request: HttpRequest, connection: Connection, template: str, **context: Any
+) -> TemplateResponse:
+    shared = {
         **admin.site.each_context(request),
         "title": gettext("Link for the phone's owner"),
         "organization": connection.organization,
-        "url": url,
-        "link": link,
     }
-    return TemplateResponse(request, "connections/owner_link/made.html", context)
+    return TemplateResponse(request, f"connections/owner_link/{template}", shared | context)
 
 
 def _newest(connection: Connection) -> dict[str, Any] | None:

@@ -77,6 +77,14 @@ class InvitationExpired(InvitationOver):
         Exception.__init__(self, gettext(EXPIRED).format(time=time, name=name))
 
 
+class LinkMadeMeanwhile(Exception):
+    """A link was made after the page that asks for one; a new one would make it void."""
+
+    def __init__(self, invitation: ColleagueInvitation) -> None:
+        super().__init__()
+        self.invitation = invitation
+
+
 class TooManyInvitations(Exception):
     """PER_WINDOW invitations were made in RATE_WINDOW."""
 
@@ -131,16 +139,21 @@ def account_exists(email: str) -> bool:
 
 
 @transaction.atomic
-def invite(colleague: Colleague, actor: Actor) -> tuple[ColleagueInvitation, str]:
+def invite(
+    colleague: Colleague, actor: Actor, seen: str | None = None
+) -> tuple[ColleagueInvitation, str]:
     """Invite a colleague. Return the invitation with its secret, which is not stored.
 
-    Replaces an earlier invitation of the same address. Raises MailTaken, TooManyInvitations and
-    PermissionDenied.
+    Replaces an earlier invitation of the same address. `seen`: the `link_version` of that one, ""
+    if the actor knows of none; a link that works and is another one is not replaced.
+
+    Raises MailTaken, LinkMadeMeanwhile, TooManyInvitations and PermissionDenied.
     """
     inviter = _require_administrator(actor)
     email = colleague.email.lower()
     if account_exists(email):
         raise MailTaken
+    _check_seen(_valid().filter(email=email).first(), seen)
     _check_limit()
     old = Q(accepted_at__lt=timezone.now() - USED_KEPT)
     ColleagueInvitation.objects.filter(Q(email=email) | old).delete()
@@ -162,15 +175,19 @@ def invite(colleague: Colleague, actor: Actor) -> tuple[ColleagueInvitation, str
 
 
 @transaction.atomic
-def invite_again(invitation_id: int, actor: Actor) -> tuple[ColleagueInvitation, str]:
+def invite_again(
+    invitation_id: int, actor: Actor, seen: str | None = None
+) -> tuple[ColleagueInvitation, str]:
     """Give an invitation a new secret and its whole lifetime; the link before is void.
 
-    Raises ColleagueInvitation.DoesNotExist, TooManyInvitations and PermissionDenied.
+    `seen`: see `invite`. Raises ColleagueInvitation.DoesNotExist, LinkMadeMeanwhile,
+    TooManyInvitations and PermissionDenied.
     """
     inviter = _require_administrator(actor)
     invitation = ColleagueInvitation.objects.select_for_update().get(
         pk=invitation_id, accepted_at=None
     )
+    _check_seen(invitation, seen)
     _check_limit()
     secret = secrets.token_hex(SECRET_BYTES)
     invitation.secret_hash = hash_secret(secret)
@@ -267,6 +284,12 @@ def _require_administrator(actor: Actor) -> User:
         raise PermissionDenied(gettext(SUPERUSER_REQUIRED))
     caller.require_superuser()
     return actor.user
+
+
+def _check_seen(invitation: ColleagueInvitation | None, seen: str | None) -> None:
+    """Raise LinkMadeMeanwhile if the link is another one than the actor knows of."""
+    if invitation is not None and seen is not None and invitation.link_version != seen:
+        raise LinkMadeMeanwhile(invitation)
 
 
 def _check_limit() -> None:

@@ -1,4 +1,9 @@
-"""The pages of administrators who invite a colleague."""
+"""The pages of administrators who invite a colleague.
+
+Only a hash of a link is stored, so it cannot be shown again. Each form carries which link it knows
+of, and makes no other one void: a page that is loaded again leaves the link alone that was copied
+from it, and asks.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 from django.views.decorators.cache import never_cache
@@ -21,6 +28,14 @@ from organizations.colleagues.forms import CHOSEN, ColleagueForm
 from organizations.models import ColleagueInvitation
 
 TITLE = _("Invite a colleague")
+OPEN_ALREADY = _(
+    "{name} invited {email} already. That link works until {time} and cannot be shown again. To "
+    "replace it by a new one, invite again."
+)
+MADE_ALREADY = _(
+    "The new link for {email} was made already. It works until {time} and cannot be shown again. "
+    "To replace it by another one, send again."
+)
 NOT_OPEN = _("This invitation is not open any more.")
 
 
@@ -38,15 +53,24 @@ def colleagues_view(request: HttpRequest) -> HttpResponse:
     if request.method not in ("GET", "HEAD", "POST"):
         return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     posted = request.POST if request.method == "POST" else None
-    form = ColleagueForm(posted, initial=_chosen(request))
+    form, seen = ColleagueForm(posted, initial=_chosen(request)), ""
     if request.method == "POST" and form.is_valid():
         try:
-            return _made(request, *actions.invite(form.colleague, actor))
+            invited = actions.invite(form.colleague, actor, request.POST.get("seen", ""))
+            return _made(request, *invited)
+        except actions.LinkMadeMeanwhile as error:
+            form.add_error("email", _message(OPEN_ALREADY, error.invitation))
+            seen = error.invitation.link_version
         except actions.MailTaken as error:
             form.add_error("email", str(error))
         except actions.TooManyInvitations as error:
             form.add_error(None, str(error))
-    context = {"form": form, "invitations": actions.waiting(), "mails": mail.is_configured()}
+    context = {
+        "form": form,
+        "seen": seen,
+        "invitations": actions.waiting(),
+        "mails": mail.is_configured(),
+    }
     return _page(request, "organizations/colleagues/page.html", context)
 
 
@@ -60,12 +84,15 @@ def _chosen(request: HttpRequest) -> dict[str, Any]:
 
 @never_cache
 def again_view(request: HttpRequest, colleague_id: int) -> HttpResponse:
-    """POST: make a new link for an invitation; the one before is void."""
+    """POST: make a new link for an invitation; the one before, `seen`, is void."""
     actor = _administrator(request)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     try:
-        return _made(request, *actions.invite_again(colleague_id, actor))
+        invited = actions.invite_again(colleague_id, actor, request.POST.get("seen", ""))
+        return _made(request, *invited)
+    except actions.LinkMadeMeanwhile as error:
+        messages.warning(request, _message(MADE_ALREADY, error.invitation))
     except ColleagueInvitation.DoesNotExist:
         messages.error(request, gettext(NOT_OPEN))
     except actions.TooManyInvitations as error:
@@ -81,6 +108,14 @@ def revoke_view(request: HttpRequest, colleague_id: int) -> HttpResponse:
     actions.revoke(colleague_id, actor)
     messages.success(request, gettext("The invitation was revoked."))
     return redirect("colleagues")
+
+
+def _message(text: str, invitation: ColleagueInvitation) -> str:
+    return gettext(text).format(
+        name=invitation.invited_by.get_username(),
+        email=invitation.email,
+        time=date_format(localtime(invitation.expires_at), "DATETIME_FORMAT"),
+    )
 
 
 def _made(request: HttpRequest, invitation: ColleagueInvitation, secret: str) -> HttpResponse:

@@ -48,3 +48,8 @@ class ColleagueInvitation(models.Model):
     @property
     def expired(self) -> bool:
         return self.expires_at <= timezone.now()
+
+    @property
+    def link_version(self) -> str:
+        """Tell its link from the ones before and after. No secret."""
+        return self.expires_at.isoformat()

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from connections.models import Worker
+from organizations.models import ColleagueInvitation
 from tests.permissions.callers import Scene
 
 ORGANIZATION = "api/v1/organizations/<int:organization_id>"
@@ -44,6 +46,9 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
         "role": "viewer",
         "extent": "all",
     },
+    "POST admin/colleagues/<int:colleague_id>/again/": lambda scene: {
+        "seen": ColleagueInvitation.objects.get().link_version
+    },
     "POST admin/organizations/organization/": lambda scene: {
         "action": "deactivate",
         "_selected_action": scene.acme.pk,
@@ -61,6 +66,9 @@ REQUEST_DATA: dict[str, Callable[[Scene], dict[str, Any]]] = {
     "POST admin/organizations/organization/<int:organization_id>/reactivate/": confirmed,
     "POST admin/connections/connection/<int:organization_id>/phone/": lambda scene: {
         "phoneNumber": NUMBER
+    },
+    "POST admin/connections/connection/<int:organization_id>/owner-link/": lambda scene: {
+        "seen": timezone.now().isoformat()
     },
     "POST admin/connections/connection/<int:organization_id>/expected-number/": lambda scene: {
         "expectedNumber": NUMBER

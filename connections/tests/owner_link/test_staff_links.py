@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from connections.models import Connection, OwnerLink
@@ -18,6 +20,9 @@ from connections.tests.support.owner_pages import (
     staff,
 )
 from organizations.actions import set_active
+
+SEEN = re.compile(r'name="seen" value="([^"]+)"')
+SECRET = re.compile(r"/link/#([0-9a-f]{40})")
 
 
 def test_only_operators_make_and_revoke_links(
@@ -57,6 +62,26 @@ def test_form_without_scripts_gets_a_page_with_the_link(
     assert "The link was revoked." in answer.text
 
 
+def test_page_of_a_link_loaded_again_keeps_it_and_asks(connection: Connection, alice: User) -> None:
+    client, address = staff(alice), reverse("owner_link", args=[connection.pk])
+    page: Any = client.get(f"/admin/connections/connection/{connection.pk}/change/")
+    form = {"seen": SEEN.findall(page.text)[0]}
+    copied = SECRET.findall(client.post(address, form).text)[0]
+    for answer in (client.post(address, form), client.post(address)):
+        assert answer.status_code == 200 and not SECRET.search(answer.text)
+        assert "Link made by alice: " in answer.text and "it still works" in answer.text
+        assert "The link has not been opened yet." in answer.text
+    assert OwnerLink.objects.count() == 1
+    assert phone(copied).get(LINK).status_code == 200
+    # The question knows the link, so its button replaces it: once.
+    form = {"seen": SEEN.findall(answer.text)[0]}
+    assert SECRET.search(client.post(address, form).text)
+    assert not SECRET.search(client.post(address, form).text)
+    assert OwnerLink.objects.count() == 2
+    for seen in ("", "now", "2026-01-01T00:00"):
+        assert client.post(address, {"seen": seen}).status_code == 400
+
+
 def test_refused_link_shows_the_reason(
     connection: Connection, alice: User, settings: Settings
 ) -> None:
@@ -66,7 +91,8 @@ def test_refused_link_shows_the_reason(
     refused = make(client, connection)
     assert refused.status_code == 409
     assert "Too many links" in refused.json()["message"]
-    page = client.post(reverse("owner_link", args=[connection.pk]), follow=True)
+    form = {"seen": timezone.now().isoformat()}
+    page = client.post(reverse("owner_link", args=[connection.pk]), form, follow=True)
     assert "Too many links" in page.text
     set_active(connection.organization, False, TESTS)
     assert "deactivated" in make(client, connection).json()["message"]

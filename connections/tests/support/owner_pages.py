@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from connections.models import Connection
 from organizations.access import Actor
@@ -40,5 +41,7 @@ def staff(user: User) -> Client:
 
 
 def make(client: Client, connection: Connection, accept: str = "application/json") -> Any:
+    """Press the button, with a script or without one, on a page that was loaded just now."""
     address = reverse("owner_link", args=[connection.pk])
-    return client.post(address, headers={"Accept": accept})
+    form = {} if accept == "application/json" else {"seen": timezone.now().isoformat()}
+    return client.post(address, form, headers={"Accept": accept})

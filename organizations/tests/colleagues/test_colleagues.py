@@ -42,11 +42,32 @@ def fields(**changed: Any) -> dict[str, Any]:
 
 def invite(root: User, **changed: Any) -> str:
     """Invite on the page. Return the secret of the link that it shows."""
-    page = browser(root).post(PAGE, fields(**changed))
+    page = press_invite(root, **changed)
     assert page.status_code == 200 and "no-store" in page["Cache-Control"]
     found = re.search(r"/invitation/#([0-9a-f]{40})", page.text)
     assert found is not None, page.text
     return found[1]
+
+
+def press_invite(root: User, **changed: Any) -> Any:
+    """Press *Invite*, and again where the page asks before it replaces a link."""
+    page: Any = browser(root).post(PAGE, fields(**changed))
+    if seen := seen_in(page):
+        page = browser(root).post(PAGE, fields(**changed) | {"seen": seen})
+    return page
+
+
+def seen_in(page: Any) -> str:
+    """Return the link that the page's form would replace; "" for none."""
+    return "".join(
+        re.findall(r'novalidate>\s*<input[^>]*>\s*<input[^>]*value="([^"]*)"', page.text)
+    )
+
+
+def press_again(root: User, invitation: ColleagueInvitation) -> Any:
+    """Press *Send again* on a page that was loaded just now."""
+    form = {"seen": invitation.link_version}
+    return browser(root).post(reverse("colleague_again", args=[invitation.pk]), form, follow=True)
 
 
 def accept(secret: str, password: str = PASSWORD, client: Client | None = None) -> Any:
@@ -140,7 +161,7 @@ def test_link_that_has_ended_makes_no_account(root: User, how: str) -> None:
         browser(root).post(reverse("colleague_revoke", args=[invitation.pk]))
         assert audit()[-1] == ("colleague_invitation_revoked", "root", f"{MAIL}: operator")
     elif how == "sent again":
-        answer = browser(root).post(reverse("colleague_again", args=[invitation.pk]))
+        answer = press_again(root, invitation)
         assert "/invitation/#" in answer.text and secret not in answer.text
     elif how == "expired":
         ColleagueInvitation.objects.update(expires_at=timezone.now())
@@ -177,15 +198,49 @@ def test_new_invitation_of_an_address_replaces_the_one_before(root: User) -> Non
     assert accept(after).status_code == 302
 
 
+def test_page_of_a_link_loaded_again_keeps_it_and_asks(root: User) -> None:
+    copied = invite(root)
+    client = browser(root)
+    again: Any = client.post(PAGE, fields())
+    assert "/invitation/#" not in again.text
+    assert f"root invited {MAIL} already" in str(again.context["form"].errors["email"])
+    assert actions.find(copied)
+    # The question knows the link, so its form replaces it: once.
+    form = fields() | {"seen": seen_in(again)}
+    assert "/invitation/#" in client.post(PAGE, form).text and not actions.find(copied)
+    assert "/invitation/#" not in client.post(PAGE, form).text
+    assert ColleagueInvitation.objects.count() == 1
+
+
+def test_send_again_loaded_again_keeps_the_link_and_asks(root: User) -> None:
+    invite(root)
+    invitation = ColleagueInvitation.objects.get()
+    copied = re.findall(r"/invitation/#([0-9a-f]{40})", press_again(root, invitation).text)[0]
+    answer = press_again(root, invitation)
+    assert answer.redirect_chain == [(PAGE, 302)]
+    assert f"The new link for {MAIL} was made already" in answer.text
+    assert actions.find(copied)
+    invitation.refresh_from_db()
+    assert f'name="seen" value="{invitation.link_version}"' in answer.text
+    assert "/invitation/#" in press_again(root, invitation).text and not actions.find(copied)
+
+
+def test_link_that_no_longer_works_is_replaced_without_a_question(root: User) -> None:
+    invite(root)
+    ColleagueInvitation.objects.update(expires_at=timezone.now())
+    assert "/invitation/#" in browser(root).post(PAGE, fields()).text
+
+
 def test_invitations_are_limited(root: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "PER_WINDOW", 2)
     invite(root)
-    again = reverse("colleague_again", args=[ColleagueInvitation.objects.get().pk])
-    assert browser(root).post(again).status_code == 200
-    assert "Too many invitations" in browser(root).post(again, follow=True).text
+    invitation = ColleagueInvitation.objects.get()
+    assert "/invitation/#" in press_again(root, invitation).text
+    invitation.refresh_from_db()
+    assert "Too many invitations" in press_again(root, invitation).text
     assert "Too many invitations" in browser(root).post(PAGE, fields(email="o@example.com")).text
     AuditEntry.objects.update(at=timezone.now() - timedelta(days=1))
-    assert browser(root).post(again).status_code == 200
+    assert "/invitation/#" in press_again(root, invitation).text
 
 
 def test_wrong_links_are_throttled(settings: Settings, db: None) -> None:
