@@ -81,6 +81,9 @@ def test_newcomer_writes_as_a_customer_and_answers_on_a_small_dark_screen(
     expect(page.locator(".figure").nth(0)).to_have_text("1 in")
     expect(page.locator(".figure").nth(1)).to_have_text("1 out")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_label("What Ana writes").press("Escape")
+    expect(page.get_by_label("What Ana writes")).to_be_hidden()
+    expect(page.locator("summary", has_text="Write as a customer")).to_be_focused()
     visitor.at_ease()
     visitor.context.close()
 

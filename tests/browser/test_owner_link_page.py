@@ -88,12 +88,19 @@ def test_typed_code_links_the_phone_and_uses_up_the_link(
     page = phone.page
     page.get_by_role("button", name="Connect WhatsApp").press("Enter")
     stage(page, "qr")
+    # Each form loads the page again, and the keyboard goes on from what came of it.
+    expect(page.locator("[data-sentence]")).to_be_focused()
     expect(staff.page.locator("[data-owner-linking]")).to_contain_text("QR code is on their screen")
     # Who only looked is shown out at once.
     expect(other.page.get_by_text(GONE)).to_be_visible()
     page.reload()
     stage(page, "qr")
-    page.get_by_role("textbox", name="Phone number with country code").fill(f"+{NUMBER}")
+    number = page.get_by_role("textbox", name="Phone number with country code")
+    number.fill("12")
+    number.press("Enter")
+    expect(number).to_have_attribute("aria-invalid", "true")
+    expect(number).to_be_focused()
+    number.fill(f"+{NUMBER}")
     page.get_by_role("button", name="Link with phone number").click()
     stage(page, "typed")
     first = typed(page)
@@ -120,6 +127,7 @@ def test_typed_code_links_the_phone_and_uses_up_the_link(
     assert {urlsplit(line).netloc for line in phone.asked if line.startswith("http")} == {
         urlsplit(application.url).netloc
     }
+    assert "400 (Bad Request)" in phone.wrong.pop(0), "the refused number"
     phone.at_ease()
     log = application.log_text()
     assert "django.request: Gone" in log

@@ -62,11 +62,19 @@ if (navigator.clipboard) {
 
 // --- Submitting once
 
+const SUBMITTED = "owner-form-submitted";
 for (const form of root.querySelectorAll("form")) {
   form.addEventListener("submit", (event) => {
     if (form.ariaBusy === "true") event.preventDefault();
     form.ariaBusy = "true";
+    sessionStorage.setItem(SUBMITTED, "yes");
   });
+}
+// Each form loads the page again: the keyboard focus goes to what came of it.
+if (sessionStorage.getItem(SUBMITTED)) {
+  sessionStorage.removeItem(SUBMITTED);
+  const fields = [...root.querySelectorAll('[aria-invalid="true"]')];
+  (fields.find((field) => field.checkVisibility()) ?? root.querySelector("[data-sentence]")).focus();
 }
 // Restored from the back/forward cache: the earlier submission is over.
 addEventListener("pageshow", (event) => event.persisted && again());
