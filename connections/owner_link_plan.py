@@ -18,13 +18,24 @@ NO_LINK_YET = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
+class Refused:
+    """Organizations that would get no link for the same reason."""
+
+    reason: str
+    rows: list[Connection] = field(default_factory=list)
+    wait: int = 0
+    """The longest of their waits, in seconds."""
+
+
+@dataclass
 class LinkPlan:
     """Who would get a link, whose link would be revoked by it, and who would get none and why."""
 
     new: list[Connection] = field(default_factory=list)
     replaced: list[tuple[Connection, str]] = field(default_factory=list)
     """With what became of the link so far."""
-    refused: dict[str, list[Connection]] = field(default_factory=dict)
+    refused: dict[str, Refused] = field(default_factory=dict)
+    """By the code of the refusal: the waits in its texts differ by seconds."""
     missing: int = 0
     """How many were chosen that the caller does not see (any more)."""
     seen: datetime = NO_LINK_YET
@@ -48,7 +59,8 @@ def plan_links(caller: Caller, ids: Collection[int]) -> LinkPlan:
     roles = caller.roles(row.organization for row in rows)
     for row in rows:
         if Permission.OPERATE not in PERMISSIONS.get(roles.get(row.pk, ""), ()):
-            plan.refused.setdefault(str(Problem.NO_RIGHT.label), []).append(row)
+            group = plan.refused.setdefault(Problem.NO_RIGHT, Refused(str(Problem.NO_RIGHT.label)))
+            group.rows.append(row)
         else:
             _plan_one(plan, row, workforce)
     return plan
@@ -65,7 +77,10 @@ def _plan_one(plan: LinkPlan, row: Connection, workforce: Workforce) -> None:
             raise AlreadyConnected
         check_limit(row)
     except RequestRefused as refusal:
-        plan.refused.setdefault(refusal.page_message, []).append(row)
+        group = plan.refused.setdefault(refusal.code, Refused(refusal.page_message))
+        group.rows.append(row)
+        if (refusal.wait or 0) > group.wait:
+            group.wait, group.reason = refusal.wait or 0, refusal.page_message
         return
     if link is None or not link.is_open:
         plan.new.append(row)

@@ -57,7 +57,7 @@ def question(request: HttpRequest, ids: list[int]) -> TemplateResponse:
     context = {
         "plan": plan,
         "seen": plan.seen.isoformat(),
-        "refused": list(plan.refused.items()),
+        "refused": list(plan.refused.values()),
         "missing": plan.missing,
         "chosen": format_ids(ids[:MAX_LINKS]),
     }

@@ -25,15 +25,17 @@ function searchBoxes(search) {
 
 // One choice: a short list of Django's stays as it is.
 function searchOptions(select) {
+  if (select.options.length <= LONG) return;
+  select.size = 8;
+  // A list that shows its options needs none that says that nothing is chosen.
+  select.querySelector('option[value=""]')?.remove();
   const options = [...select.options];
-  if (options.length <= LONG) return;
   const search = document.createElement("input");
   const found = document.createElement("p");
   Object.assign(search, { type: "search", className: "find", autocomplete: "off", placeholder: select.dataset.search });
   search.setAttribute("aria-label", select.dataset.search);
   found.setAttribute("role", "status");
   found.className = "found";
-  select.size = 8;
   select.before(search);
   select.after(found);
   // Django puts the focus on the first field of a form.

@@ -74,6 +74,10 @@ def test_organization_is_found_without_a_mouse(visitor: Visitor, application: Ap
     page.keyboard.press("Tab")
     search = page.get_by_role("searchbox", name="Search by name")
     expect(search).to_be_focused()
+    # Fields of one form look alike, and nothing is chosen from the beginning.
+    expect(search).to_have_css("border-radius", "4px")
+    assert page.locator("#id_organization").input_value() == ""
+    expect(page.locator('#id_organization option[value=""]')).to_have_count(0)
     page.keyboard.type("ACAI 1")
     choice = page.get_by_label("Organization:")
     expect(page.locator(".found")).to_have_text("Found: 3")

@@ -198,6 +198,17 @@ def test_question_says_who_gets_a_link_and_who_none(
     assert OwnerLink.objects.count() == made, "asking makes none"
 
 
+def test_question_names_the_longest_wait_once(client: Client, alice: User) -> None:
+    rows = unlinked(alice, "Tired", "As tired")
+    for row, minutes in zip(rows, (8, 2.5), strict=True):
+        for _ in range(settings.OWNER_LINKS_PER_ORGANIZATION):
+            make_owner_link(row.pk, for_user(alice).actor)
+        row.owner_links.update(made_at=timezone.now() - timedelta(minutes=minutes))
+    html = text(client.post(LINKS, {"chosen": ids(rows)}))
+    assert html.count("Get no link: ") == 1
+    assert "Get no link: 2 <span>Too many links in a short time. Try again in 7" in html
+
+
 def test_list_leads_to_the_question_about_exactly_what_is_ticked(
     client: Client, alice: User, bob: User
 ) -> None:
