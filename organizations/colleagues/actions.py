@@ -72,7 +72,7 @@ class InvitationExpired(InvitationOver):
 
     def __init__(self, invitation: ColleagueInvitation) -> None:
         inviter = invitation.invited_by
-        time = date_format(localtime(invitation.expires_at), "DATETIME_FORMAT")
+        time = date_format(localtime(invitation.expires_at), "SHORT_DATETIME_FORMAT")
         name = inviter.get_full_name() or inviter.get_username()
         Exception.__init__(self, gettext(EXPIRED).format(time=time, name=name))
 

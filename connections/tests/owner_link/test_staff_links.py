@@ -54,6 +54,7 @@ def test_form_without_scripts_gets_a_page_with_the_link(
     assert "no-store" in page["Cache-Control"]
     found = re.search(r"/link/#([0-9a-f]{40})", page.content.decode())
     assert found is not None
+    assert re.search(r"has to be used before \d\d:\d\d\.<", page.content.decode())
     assert phone(found[1]).get(LINK).status_code == 200
     assert found[1] not in client.get(f"/admin/connections/connection/{connection.pk}/change/").text
     page = client.get(f"/admin/connections/connection/{connection.pk}/change/")
