@@ -24,6 +24,7 @@ from bench.waiting import until
 from tests.chaos.message_assertions import Result, Seen, percentiles
 from tests.chaos.message_check import SETTINGS, look, settle
 from tests.chaos.messages import MessageTraffic
+from tests.support import host_processes
 from tests.support.application import Answer, ask
 
 BURST_SECONDS, SETTLE_SECONDS, TABLES_SECONDS = 600.0, 300.0, 600.0
@@ -45,10 +46,11 @@ class MessagingProduct(Product):
         return ask(self.port, method, path, self.token, 60, body, headers=headers)
 
     def groups(self) -> dict[str, set[int]]:
-        """Return the processes: web and worker in one, and the host processes."""
+        """Return the processes: web server, worker with its fork server, and host processes."""
         assert self.process is not None
-        web = {self.process.pid}
-        return {"web and worker": web, "hosts": self.processes() - web}
+        web, hosts = {self.process.pid}, host_processes.host_processes(self)
+        worker = {host_processes.worker(self), host_processes.fork_server(self)}
+        return {"web": web, "worker": worker, "hosts": hosts}
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,21 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from tests.support.application import Application, until
 
 FIND_SECONDS = 10.0
 
 
-def fork_server(application: Application) -> int:
+class Running(Protocol):
+    """A running product, or one of its workers."""
+
+    def processes(self) -> set[int]:
+        """Return the pids of all its processes."""
+
+
+def fork_server(application: Running) -> int:
     """Return the pid of the fork server."""
 
     def look() -> list[int]:
@@ -23,14 +31,14 @@ def fork_server(application: Application) -> int:
     return found[0]
 
 
-def worker(application: Application) -> int:
+def worker(application: Running) -> int:
     """Return the pid of the worker, which the web server has started."""
     parent = _parent(fork_server(application))
     assert parent is not None
     return parent
 
 
-def host_processes(application: Application) -> set[int]:
+def host_processes(application: Running) -> set[int]:
     """Return the pids of all host processes: sessions, pairings and idle ones."""
     forked = _forking_and_forked(application)
     not_hosts = application.processes() - forked | {None}
@@ -80,7 +88,7 @@ def credentials_folder(application: Application) -> Path:
     return Path(given) if given else application.data_dir / "auth_sessions"
 
 
-def _forking_and_forked(application: Application) -> set[int]:
+def _forking_and_forked(application: Running) -> set[int]:
     """Return the fork server and the hosts, which have the same command line."""
     found = set()
     for pid in application.processes():
