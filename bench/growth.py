@@ -1,110 +1,152 @@
 """`python -m bench.growth`: measure 10, 100 and 1,000 linked organizations on a cluster.
 
-One web process and two workers on PostgreSQL and Redis, all on this machine. For each size: memory,
-idle CPU, database load, and the recovery after both workers were killed and started again.
+One web process and two workers on PostgreSQL and Redis, all on this machine. For each size: what
+they use at rest and with traffic, and the recovery after both workers were killed and started
+again. `--idle` leaves out the traffic. All messages are compared with the simulator.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
+import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench.measure import (
-    idle_percents,
-    load_average,
-    machine,
-    memory_gib,
-    pss_mib,
-    with_children,
-)
+from bench import cluster_sample
+from bench.cluster_sample import Window, between, take
+from bench.measure import load_average, machine, memory_gib
+from bench.steady_traffic import SteadyTraffic
 from bench.waiting import until
-from tests.support.cluster import Cluster
+from tests.chaos.message_check import SETTINGS, settle
+from tests.chaos.message_tables import read_tables
+from tests.support.cluster import PARALLEL_LINKS, Cluster
+from tests.support.cluster_messenger import ClusterMessenger
 
 SIZES = (10, 100, 1000)
 TIMEOUT_SECONDS = 600.0
 QUIET_SECONDS = 20.0
+# No sum of processes times DATABASE_CONNECTIONS is above this: docs/postgresql.md.
+POSTGRES = {"max_connections": "400"}
+GROUPS = ("web", "workers", "hosts", "postgres", "redis", "simulator")
+_BACKLOG = (
+    "SELECT count(*) FROM messaging_message WHERE direction = 'out'"
+    " AND state IN ('queued', 'held', 'sending')"
+)
+
+Figures = dict[str, float | str]
+"""The figures of a size by the heading of their row."""
 
 
-@dataclass(frozen=True)
-class Size:
-    """The figures for a number of organizations."""
-
-    organizations: int
-    link_seconds: float
-    workers_mib: float
-    web_mib: float
-    postgres_mib: float
-    hosts: int
-    idle_workers: float
-    idle_web: float
-    idle_postgres: float
-    transactions: float
-    connections: int
-    resume_seconds: float
-    dials_peak: int
-
-
-HEADINGS = {
-    "organizations": "organizations",
-    "link_seconds": "linking the new ones, s",
-    "workers_mib": "two workers with their hosts, PSS MiB",
-    "hosts": "host processes",
-    "web_mib": "web process, PSS MiB",
-    "postgres_mib": "PostgreSQL, PSS MiB",
-    "connections": "connections to PostgreSQL, at rest",
-    "idle_workers": "workers at rest, % of a core",
-    "idle_web": "web process at rest, % of a core",
-    "idle_postgres": "PostgreSQL at rest, % of a core",
-    "transactions": "transactions a second, at rest",
-    "resume_seconds": "kill -9 of both workers and a start, until all are online, s",
-    "dials_peak": "most logins in a second meanwhile",
-}
-
-
-def measure(cluster: Cluster, organizations: int, idle_seconds: float) -> Size:
-    """Link up to `organizations`, and measure."""
-    started = time.monotonic()
-    cluster.link(organizations - len(cluster.organizations))
-    linked = time.monotonic() - started
-    resumed, peak = resume(cluster)
+def measure(cluster: Cluster, traffic: SteadyTraffic, size: int, options: Options) -> Figures:
+    """Link up to `size` organizations, and measure."""
+    fresh, started = size - len(cluster.organizations), time.monotonic()
+    cluster.link(fresh, options.parallel)
+    figures: Figures = {"organizations": size}
+    figures["linking the new ones, s"] = time.monotonic() - started
+    figures |= resume(cluster)
     time.sleep(QUIET_SECONDS)
-    before, at = transactions(cluster), time.monotonic()
-    idle = idle_percents(
-        {
-            "workers": lambda: set().union(*(one.processes() for one in cluster.workers)),
-            "web": cluster.webs[0].processes,
-            "postgres": lambda: postgres(cluster),
-        },
-        idle_seconds,
-    )
-    rate = (transactions(cluster) - before) / (time.monotonic() - at)
-    workers = set().union(*(one.processes() for one in cluster.workers))
+    first = take(cluster)
+    time.sleep(options.idle_seconds)
+    rest = between(first, take(cluster))
+    figures |= at_rest(cluster, rest, size)
+    if not options.idle:
+        figures |= with_traffic(cluster, traffic, rest, options)
+    return figures
+
+
+def at_rest(cluster: Cluster, rest: Window, size: int) -> Figures:
+    """Return what a cluster uses that does nothing."""
     count = cluster.postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL")
-    hosts = cluster.postgres.sql(
-        "SELECT coalesce(sum(hosts), 0) FROM connections_worker WHERE stopped_at IS NULL"
-        " AND heartbeat_at > now() - interval '10 seconds'"
-    )
-    return Size(
-        organizations=organizations,
-        link_seconds=linked,
-        workers_mib=pss_mib(workers),
-        web_mib=pss_mib(cluster.webs[0].processes()),
-        postgres_mib=pss_mib(postgres(cluster)),
-        hosts=int(str(hosts[0][0])),
-        idle_workers=idle["workers"],
-        idle_web=idle["web"],
-        idle_postgres=idle["postgres"],
-        transactions=rate,
-        connections=int(str(count[0][0])),
-        resume_seconds=resumed,
-        dials_peak=peak,
-    )
+    figures: Figures = {
+        "host processes": len(cluster_sample.groups(cluster)["hosts"]),
+        "connections to PostgreSQL, at rest": int(str(count[0][0])),
+        "PostgreSQL on disk, MB": _database_bytes(cluster) / 1e6,
+    }
+    for name, mib in cluster_sample.memory(cluster).items():
+        figures[f"{name} at rest, PSS MiB"] = mib
+    for name in GROUPS:
+        figures[f"{name} at rest, % of a core"] = rest.percent(name)
+    figures["transactions a second, at rest"] = rest.rate("transactions")
+    figures["Redis commands a second, at rest"] = rest.rate("redis_commands")
+    if "whatsapp_bytes" in rest.counters:
+        in_a_minute = 60 * rest.rate("whatsapp_bytes") / size
+        figures["bytes to and from WhatsApp a minute, a link at rest"] = in_a_minute
+    return figures
 
 
-def resume(cluster: Cluster) -> tuple[float, int]:
+def with_traffic(
+    cluster: Cluster, traffic: SteadyTraffic, rest: Window, options: Options
+) -> Figures:
+    """Let all organizations get and send messages, and return what that costs."""
+    numbers = {
+        one: str(cluster.webs[0].whatsapp("GET", one, "status").body["number"])
+        for one in cluster.organizations
+    }
+    traffic.start(numbers, options.rate, options.warm_seconds + options.seconds)
+    time.sleep(options.warm_seconds)
+    first, start = take(cluster), time.time()
+    time.sleep(options.seconds)
+    busy, end = between(first, take(cluster)), time.time()
+    memory = cluster_sample.memory(cluster)
+    left, left_at = backlog(cluster, traffic), time.monotonic()
+    traffic.join()
+    until(lambda: sum(backlog(cluster, traffic)) == 0, TIMEOUT_SECONDS, "no backlog")
+    emptied = time.monotonic() - left_at
+    messenger = ClusterMessenger(cluster)
+    result = settle(messenger, traffic, lambda: traffic.seen(numbers))
+    for problem in result.problems[:20]:
+        print(f"WRONG: {problem}", file=sys.stderr, flush=True)
+    found = traffic.latencies(read_tables(messenger.manage), traffic.seen(numbers), start, end)
+    messages = traffic.count(start, end)
+    return {
+        "messages a second": messages / busy.seconds,
+        **costs(busy, rest, messages),
+        "API request → accepted, ms": milliseconds(found.to_accepted),
+        "accepted → at the person, ms": milliseconds(found.to_person),
+        "written by a person → in the log, ms": milliseconds(found.to_log),
+        "backlog at the end: requests, outbox, at WhatsApp": " · ".join(map(str, left)),
+        "until the backlog is gone, s": emptied,
+        **{f"{name} with traffic, PSS MiB": mib for name, mib in memory.items()},
+        "wrong": len(result.problems),
+    }
+
+
+def costs(busy: Window, rest: Window, messages: int) -> Figures:
+    """Return the CPU, and what each message costs beyond what the cluster uses at rest."""
+    figures: Figures = {}
+    for name in GROUPS:
+        figures[f"{name} with traffic, % of a core"] = busy.percent(name)
+    for name in GROUPS:
+        extra = busy.cpu[name] - rest.cpu[name] * busy.seconds / rest.seconds
+        figures[f"{name}: CPU of a message, ms"] = 1000 * extra / messages
+    for counter, heading in (
+        ("transactions", "transactions"),
+        ("inserted", "rows inserted"),
+        ("updated", "rows updated"),
+        ("deleted", "rows deleted"),
+        ("wal_bytes", "bytes of WAL"),
+        ("database_bytes", "bytes on PostgreSQL's disk"),
+        ("redis_commands", "Redis commands"),
+        ("redis_bytes", "bytes to and from Redis"),
+        ("whatsapp_bytes", "bytes to and from WhatsApp"),
+    ):
+        if counter in busy.counters and counter in rest.counters:
+            extra = busy.counters[counter] - rest.rate(counter) * busy.seconds
+            figures[f"{heading}, a message"] = extra / messages
+    return figures
+
+
+def backlog(cluster: Cluster, traffic: SteadyTraffic) -> tuple[int, int, int]:
+    """Return the requests without an answer, the rows to send, and what waits at WhatsApp."""
+    rows = int(str(cluster.postgres.sql(_BACKLOG)[0][0]))
+    waiting = sum(int(device["waiting"]) for device in cluster.simulator.devices())
+    return traffic.unanswered, rows, waiting
+
+
+def resume(cluster: Cluster) -> Figures:
     """Kill both workers and start them. Returns the seconds until all are online, and the peak."""
     for worker in cluster.workers:
         worker.kill()
@@ -124,46 +166,81 @@ def resume(cluster: Cluster) -> tuple[float, int]:
     duration = time.monotonic() - started
     until(cluster.settled, TIMEOUT_SECONDS, "all connected")
     peak = max(n - min(m for at, m in seen if at > now - 1.0) for now, n in seen)
-    return duration, peak
+    return {
+        "`kill -9` of both workers and a start, until all are online, s": duration,
+        "most logins in a second meanwhile": peak,
+    }
 
 
-def transactions(cluster: Cluster) -> int:
-    """Return the number of transactions that PostgreSQL has committed."""
-    rows = cluster.postgres.sql("SELECT sum(xact_commit) FROM pg_stat_database")
-    return int(str(rows[0][0]))
+def milliseconds(seconds: Sequence[float]) -> str:
+    """Return the median, the 95th and the 99th percentile and the longest."""
+    if len(seconds) < 2:
+        return "too few"
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
+    parts = (cuts[49], cuts[94], cuts[98], max(seconds))
+    return " · ".join(f"{1000 * part:,.0f}" for part in parts)
 
 
-def postgres(cluster: Cluster) -> set[int]:
-    """Return the pids of the server's processes."""
-    assert cluster.postgres.process is not None
-    return with_children(cluster.postgres.process.pid)
-
-
-def table(sizes: list[Size]) -> str:
+def table(sizes: Sequence[Figures]) -> str:
     """Return a Markdown table: a row for each figure, a column for each size."""
     lines = []
-    for name, heading in HEADINGS.items():
-        values = [getattr(size, name) for size in sizes]
-        cells = [f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" for value in values]
+    for heading in dict.fromkeys(name for size in sizes for name in size):
+        cells = [_cell(size.get(heading, "–")) for size in sizes]
         lines.append(f"| {heading} | " + " | ".join(cells) + " |")
-        if name == "organizations":
+        if heading == "organizations":
             lines.append("|---|" + "--:|" * len(sizes))
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--organizations", type=int, nargs="+", default=SIZES)
+def _cell(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _database_bytes(cluster: Cluster) -> int:
+    return int(
+        str(cluster.postgres.sql("SELECT sum(pg_database_size(oid)) FROM pg_database")[0][0])
+    )
+
+
+class Options(argparse.Namespace):
+    """The command line."""
+
+    sizes: list[int]
+    idle: bool
+    idle_seconds: float
+    rate: float
+    seconds: float
+    warm_seconds: float
+    parallel: int
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--idle", action="store_true", help="no traffic")
     parser.add_argument("--idle-seconds", type=float, default=60.0)
-    options = parser.parse_args()
+    parser.add_argument("--rate", type=float, default=1.0, help="each way, of each, in a minute")
+    parser.add_argument("--seconds", type=float, default=180.0, help="of traffic that is measured")
+    parser.add_argument("--warm-seconds", type=float, default=60.0, help="of traffic before that")
+    parser.add_argument("--parallel", type=int, default=PARALLEL_LINKS, help="links at a time")
+    options = parser.parse_args(namespace=Options())
     print(f"{machine()}, {memory_gib():.0f} GiB; load {load_average()}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="growth-"))
-    sizes: list[Size] = []
-    with Cluster(folder, webs=1, workers=2) as cluster:
-        for organizations in sorted(options.organizations):
-            sizes.append(measure(cluster, organizations, options.idle_seconds))
-            print(f"\n{table(sizes)}", flush=True)
+    settings = {
+        **SETTINGS,
+        "SEND_TIMEOUT_SECONDS": "30",
+        "WORKER_CAPACITY": str(max(1000, *options.sizes)),
+    }
+    sizes: list[Figures] = []
+    with Cluster(folder, webs=1, workers=2, postgres_settings=POSTGRES, **settings) as cluster:
+        traffic = SteadyTraffic(ClusterMessenger(cluster))
+        for size in sorted(options.sizes):
+            sizes.append(measure(cluster, traffic, size, options))
+            print(f"\n{table(sizes)}\n\nload {load_average()}", flush=True)
+    return 1 if any(size.get("wrong") for size in sizes) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -42,14 +42,17 @@ def _pss_kib(pid: int) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the user and system CPU time of a process."""
+def cpu_seconds(pid: int, ended_children: bool = False) -> float:
+    """Return the user and system CPU time of a process.
+
+    `ended_children`: with that of the children it has waited for, and of theirs.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0  # It ended meanwhile.
     fields = text.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return sum(map(int, fields[11 : 15 if ended_children else 13])) / TICKS
 
 
 def with_children(parent: int) -> set[int]:

@@ -6,13 +6,19 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from simulator.client import ControlClient, ControlError
 from tests.chaos.accounts import Account
 from tests.chaos.message_assertions import Result, Seen, compare
+from tests.chaos.message_ledger import MessageLedger
 from tests.chaos.message_tables import read_tables
-from tests.chaos.messages import MessageTraffic, Messenger, people_of
+from tests.chaos.messages import (
+    PEOPLE_PER_ORGANIZATION,
+    MessageTraffic,
+    Messenger,
+    people_of,
+)
 from tests.support.application import Answer, Application
 
 # From the end of the faults until nothing is missing: a lost ack is waited for for 75 s, and what
@@ -33,6 +39,16 @@ SETTINGS = {
     "REPLIES_ONLY_SECONDS": "5",
 }
 """No pacing, so that thousands of messages take minutes."""
+
+
+class CheckedTraffic(Protocol):
+    """Traffic that is over: what it asked for, and what went wrong in the driver itself."""
+
+    @property
+    def ledger(self) -> MessageLedger: ...
+
+    @property
+    def problems(self) -> list[str]: ...
 
 
 class ApplicationMessenger:
@@ -95,9 +111,12 @@ def look(
     organizations: Sequence[int],
     owners: dict[str, int],
     unreadable: Collection[int] = (),
+    people_each: int = PEOPLE_PER_ORGANIZATION,
 ) -> Seen:
     """Return what the simulator has seen until now."""
-    people = [person for organization in organizations for person in people_of(organization)]
+    people = [
+        person for organization in organizations for person in people_of(organization)[:people_each]
+    ]
     sent = list(_pages(lambda after: simulator.sent(after=after)))
     received = {
         person: list(_pages(lambda after, of=person: simulator.received(of, after)))  # type: ignore[misc]
@@ -120,7 +139,7 @@ def _pages(read: Callable[[int], list[dict[str, Any]]]) -> Iterator[dict[str, An
 
 def settle(
     messenger: Messenger,
-    traffic: MessageTraffic,
+    traffic: CheckedTraffic,
     seen: Callable[[], Seen],
     seconds: float = SETTLE_SECONDS,
 ) -> Result:

@@ -6,13 +6,12 @@ import os
 import random
 import signal
 from pathlib import Path
-from typing import Any
 
-from simulator.client import ControlClient
 from tests.chaos.message_check import SETTINGS, look, settle
 from tests.chaos.messages import MessageTraffic
-from tests.support.application import Answer, ask, until
+from tests.support.application import until
 from tests.support.cluster import Cluster, Member
+from tests.support.cluster_messenger import ClusterMessenger
 from tests.support.faults import processes, servers
 
 ORGANIZATIONS = int(os.environ.get("SCALE_ORGANIZATIONS", "6"))
@@ -20,26 +19,6 @@ MESSAGES = int(os.environ.get("SCALE_MESSAGES", "240"))
 PER_SECOND = 12.0
 # The longest takeover from a dead worker, and from the last failure until all is settled.
 TAKEOVER_SECONDS, SETTLE_SECONDS = 15.0, 150.0
-
-
-class ClusterMessenger:
-    """The ways to a cluster."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-
-    @property
-    def simulator(self) -> ControlClient:
-        return self._cluster.simulator
-
-    def call(
-        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
-    ) -> Answer:
-        port, token = self._cluster.webs[0].port, self._cluster.token
-        return ask(port, method, path, token, 60, body, headers=headers)
-
-    def manage(self, *arguments: str) -> str:
-        return self._cluster.manage(*arguments)
 
 
 def wait_for_takeover(cluster: Cluster, member: Member, worker: int) -> None:

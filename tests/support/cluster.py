@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -75,10 +76,18 @@ class Web(Member):
 class Cluster:
     """An installation. A context manager that ends all its processes."""
 
-    def __init__(self, folder: Path, webs: int, workers: int, **environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        webs: int,
+        workers: int,
+        postgres_settings: Mapping[str, str] | None = None,
+        **environment: str,
+    ) -> None:
         self.folder = folder
         self._stack = ExitStack()
         self._counts = (webs, workers)
+        self._postgres_settings = postgres_settings or {}
         self._extra_environment = environment
         self.environment: dict[str, str] = {}
         self.token = ""
@@ -88,7 +97,7 @@ class Cluster:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self.postgres = stack.enter_context(Postgres())
+            self.postgres = stack.enter_context(Postgres(**self._postgres_settings))
             self.redis = stack.enter_context(Redis())
             state = self.folder / "simulator"
             self._simulator = stack.enter_context(
@@ -228,11 +237,11 @@ class Cluster:
 
     # --- Actions ---------------------------------------------------------------------------------
 
-    def link(self, count: int) -> None:
+    def link(self, count: int, parallel: int = PARALLEL_LINKS) -> None:
         """Create and link organizations, some in parallel, over all web processes."""
         names = [f"Client {len(self.organizations) + n + 1}" for n in range(count)]
         fresh = [int(line) for line in self.manage("create_organization", *names).split()]
-        with ThreadPoolExecutor(PARALLEL_LINKS) as pool:
+        with ThreadPoolExecutor(parallel) as pool:
             list(pool.map(self.link_one, fresh))
         self.organizations += fresh
 
