@@ -20,4 +20,6 @@ def test_burst_and_load_arrive_without_a_lost_link(tmp_path: Path) -> None:
     print("\n".join(lines))
     assert not result.problems, result.problems
     assert "  links lost: 0" in lines
+    parts = [line.split(":")[0].strip() for line in lines if line.endswith("% of a core")]
+    assert parts == ["web", "worker", "hosts", "simulator"]
     assert result.counts["in: received"] == 36
