@@ -14,7 +14,8 @@ from bench.measure import cpu_seconds, pss_mib
 from tests.support import host_processes
 from tests.support.cluster import Cluster
 
-# The own look at PostgreSQL's statistics is a transaction of three statements at most.
+# Backends report their statistics up to some ten seconds late: short windows with few messages are
+# not exact.
 _DATABASE_COUNTERS = """
 SELECT sum(xact_commit), sum(tup_inserted), sum(tup_updated), sum(tup_deleted),
        pg_current_wal_lsn() - '0/0'::pg_lsn, sum(pg_database_size(datid))

@@ -12,8 +12,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from bench import cluster_sample
 from bench.cluster_sample import Window, between, take
@@ -28,13 +29,18 @@ from tests.support.cluster_messenger import ClusterMessenger
 SIZES = (10, 100, 1000)
 TIMEOUT_SECONDS = 600.0
 QUIET_SECONDS = 20.0
-# No sum of processes times DATABASE_CONNECTIONS is above this: docs/postgresql.md.
-POSTGRES = {"max_connections": "400"}
 GROUPS = ("web", "workers", "hosts", "postgres", "redis", "simulator")
 _BACKLOG = (
     "SELECT count(*) FROM messaging_message WHERE direction = 'out'"
     " AND state IN ('queued', 'held', 'sending')"
 )
+
+
+class LargeCluster(Cluster):
+    """A cluster for 1,000 organizations: docs/postgresql.md."""
+
+    postgres_settings: ClassVar[Mapping[str, str]] = {"max_connections": "400"}
+
 
 Figures = dict[str, float | str]
 """The figures of a size by the heading of their row."""
@@ -234,7 +240,7 @@ def main() -> int:
         "WORKER_CAPACITY": str(max(1000, *options.sizes)),
     }
     sizes: list[Figures] = []
-    with Cluster(folder, webs=1, workers=2, postgres_settings=POSTGRES, **settings) as cluster:
+    with LargeCluster(folder, webs=1, workers=2, **settings) as cluster:
         traffic = SteadyTraffic(ClusterMessenger(cluster))
         for size in sorted(options.sizes):
             sizes.append(measure(cluster, traffic, size, options))

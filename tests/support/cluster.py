@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
 from websockets.sync.client import ClientConnection, connect
@@ -76,18 +76,12 @@ class Web(Member):
 class Cluster:
     """An installation. A context manager that ends all its processes."""
 
-    def __init__(
-        self,
-        folder: Path,
-        webs: int,
-        workers: int,
-        postgres_settings: Mapping[str, str] | None = None,
-        **environment: str,
-    ) -> None:
+    postgres_settings: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, folder: Path, webs: int, workers: int, **environment: str) -> None:
         self.folder = folder
         self._stack = ExitStack()
         self._counts = (webs, workers)
-        self._postgres_settings = postgres_settings or {}
         self._extra_environment = environment
         self.environment: dict[str, str] = {}
         self.token = ""
@@ -97,7 +91,7 @@ class Cluster:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self.postgres = stack.enter_context(Postgres(**self._postgres_settings))
+            self.postgres = stack.enter_context(Postgres(**self.postgres_settings))
             self.redis = stack.enter_context(Redis())
             state = self.folder / "simulator"
             self._simulator = stack.enter_context(
