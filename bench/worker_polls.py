@@ -1,4 +1,4 @@
-"""`python -m bench.polling`: what workers ask PostgreSQL again and again, with many organizations.
+"""`python -m bench.worker_polls`: what workers ask PostgreSQL again and again, with many organizations.
 
 Fills a PostgreSQL with connected organizations, 1,000 of each worker, without any links, and prints
 the time of each query of one worker. Takes a minute for 100,000.
@@ -21,11 +21,11 @@ from whatsapp_orgs.tests.support import isolation
 
 SIZES = (1_000, 10_000, 100_000)
 TIMEOUT_SECONDS = 400.0
-_MEASURE = "from bench import polling_queries; polling_queries.measure({})"
+_MEASURE = "from bench import worker_poll_queries; worker_poll_queries.measure({})"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.polling", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.worker_polls", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     sizes = sorted(parser.parse_args().sizes)
     print(f"{machine()}; load {load_average()}", flush=True)

@@ -1,4 +1,4 @@
-"""The rows and the queries of `bench.polling`; `manage.py shell` imports it."""
+"""The rows and the queries of `bench.worker_polls`; `manage.py shell` imports it."""
 
 from __future__ import annotations
 
