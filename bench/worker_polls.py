@@ -1,4 +1,4 @@
-"""`python -m bench.worker_polls`: what workers ask PostgreSQL again and again, with many organizations.
+"""`python -m bench.worker_polls`: what workers ask PostgreSQL again and again, with many rows.
 
 Fills a PostgreSQL with connected organizations, 1,000 of each worker, without any links, and prints
 the time of each query of one worker. Takes a minute for 100,000.
