@@ -34,7 +34,7 @@ def test_unreachable_whatsapp_is_reported_without_hanging(unreachable_product: A
     assert time.monotonic() - started < 30
     assert status["reason"] == "unreachable"
     assert "cannot be reached" in status["sentence"]
-    assert "proxy" in status["nextStep"]
+    assert "tell the administrator" in status["nextStep"]
     assert unreachable_product.api("GET", organization, "qrcode").body["code"] == "qr_not_available"
 
     gone = unreachable_product.api("DELETE", organization, "disconnect")
