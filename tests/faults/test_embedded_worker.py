@@ -18,7 +18,7 @@ def test_both_end_with_the_other(tmp_path: Path) -> None:
         assert worker != product.process.pid
         os.kill(worker, signal.SIGKILL)
         assert product.process.wait(Application.stop_seconds) == 1
-        assert "the worker ended with code -9" in product.log_text()
+        assert "the worker was ended by signal 9" in product.log_text()
         until(lambda: not product.processes(), Application.stop_seconds, "the end of its processes")
 
         product.start()  # Nothing is left that would keep it from starting.

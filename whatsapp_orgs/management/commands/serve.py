@@ -96,8 +96,16 @@ def _serve(host: str, port: int, process: _ServerProcess) -> None:
     server.run()
     if not process.is_listening:
         raise CommandError(_port_in_use(host, port))
-    if process.error:
-        raise CommandError(process.error)
+    if process.worker_code is not None:
+        _report_end(process.worker_code)
+
+
+def _report_end(worker_code: int) -> NoReturn:
+    """Raise CommandError; or end silently after an error that the worker has printed."""
+    if worker_code > 0:
+        sys.exit(worker_code)
+    how = f"was ended by signal {-worker_code}" if worker_code else "has stopped"
+    raise CommandError(f"the worker {how}, and the web server with it")
 
 
 def _check_port(host: str, port: int) -> None:
@@ -122,7 +130,8 @@ class _ServerProcess:
         self._watching: asyncio.Task[None] | None = None
         self._is_stopping = False
         self.is_listening = False
-        self.error = ""
+        self.worker_code: int | None = None
+        """How the worker ended by itself."""
 
     def on_ready(self) -> None:
         self.is_listening = True
@@ -145,7 +154,7 @@ class _ServerProcess:
         """Stop the server when the worker has ended by itself."""
         code = await worker.wait()
         if not self._is_stopping:
-            self.error = f"the worker ended with code {code}: see its error above"
+            self.worker_code = code
             reactor.callFromThread(reactor.stop)
 
 
