@@ -86,11 +86,13 @@ def kill(fleet: Linked, poll_seconds: float) -> tuple[float, float, float]:
             online = fleet.wait_online(logins)
             _, status_at = fleet.wait_status(killed)
     fleet.settle()
-    return first.result() - killed, online - killed, status_at - killed
+    # Both look now and then; one that looks later sees no later login.
+    return min(first.result(), online) - killed, online - killed, status_at - killed
 
 
 def drop(fleet: Linked, poll_seconds: float) -> float:
     """Return the seconds from a drop until all are online, while their software asks."""
+    fleet.wait_stable()
     simulator = fleet.service.simulator
     logins = simulator.stats()["logins"]
     with load.polling(fleet.service, fleet.organizations, poll_seconds):
@@ -105,6 +107,7 @@ def drop(fleet: Linked, poll_seconds: float) -> float:
 def drop_seen(fleet: Linked) -> float:
     """Return the seconds from a drop until eight clients have seen every status connected again."""
     service = fleet.service
+    fleet.wait_stable()
     if not fleet.monitors:
         fleet.monitors = service.new_tokens(STATUS_CLIENTS)
     dropped = 0.0
@@ -115,7 +118,9 @@ def drop_seen(fleet: Linked) -> float:
         assert service.simulator.drop() == fleet.size
         return dropped
 
+    logins = service.simulator.stats()["logins"]
     seen = load.seen_by_all(service, fleet.organizations, fleet.monitors, fault)
+    fleet.wait_online(logins)
     fleet.settle()
     return seen - dropped
 
@@ -125,6 +130,7 @@ def outage(fleet: Linked, seconds: float, poll_seconds: float) -> tuple[float, f
 
     Returns the seconds from the end until all are online, and the most dials within one second.
     """
+    fleet.wait_stable()
     simulator = fleet.service.simulator
     before, started = simulator.stats(), time.time()
     simulator.arm("refuse", seconds=seconds)

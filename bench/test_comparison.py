@@ -50,7 +50,7 @@ def test_every_figure_of_this_product_is_measured() -> None:
     report = Report()
     with running([Product]) as services:
         comparison.codes(services, SHORT, report)
-        fleets = [Linked(service, SHORT.quiet_seconds) for service in services]
+        fleets = [Linked(service, SHORT.quiet_seconds, stable_seconds=0) for service in services]
         comparison.costs(fleets, SHORT, report)
         comparison.recoveries(fleets, SHORT, report)
         polling.statuses_of_many(services, SHORT, report)
