@@ -7,7 +7,8 @@ time, so that the first ones are connected while others wait to be claimed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 FOUND_AT_ONCE = 4
 # One that waits longer, for the end of a logout for instance, holds up no other.
@@ -17,7 +18,7 @@ TURN_SECONDS = 1.0
 class Reconciling:
     """The connections that wait to be reconciled."""
 
-    def __init__(self, reconcile: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(self, reconcile: Callable[[int], Coroutine[Any, Any, None]]) -> None:
         """`reconcile`: called with a connection's id, and raises nothing."""
         self._reconcile = reconcile
         self._requested: asyncio.Queue[int] = asyncio.Queue()
@@ -44,13 +45,11 @@ class Reconciling:
 
     async def _run_requested(self, tasks: asyncio.TaskGroup) -> None:
         while True:
-            tasks.create_task(self._call(await self._requested.get()))
+            tasks.create_task(self._reconcile(await self._requested.get()))
 
     async def _run_found(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             connection_id = await self._found.get()
             self._waiting.discard(connection_id)
-            await asyncio.wait([tasks.create_task(self._call(connection_id))], timeout=TURN_SECONDS)
-
-    async def _call(self, connection_id: int) -> None:
-        await self._reconcile(connection_id)
+            reconciling = tasks.create_task(self._reconcile(connection_id))
+            await asyncio.wait([reconciling], timeout=TURN_SECONDS)

@@ -32,9 +32,7 @@ class EmbeddedWorker:
     async def wait(self) -> int:
         """Exchange signals until the process ends. Returns its exit code, negative for a signal."""
         await self._relay.run()
-        code = await asyncio.to_thread(fork.wait, self._pid)
-        self._ended = True
-        return code
+        return await asyncio.to_thread(self._wait)
 
     def stop(self) -> None:
         """Let the process end regularly."""
@@ -43,6 +41,12 @@ class EmbeddedWorker:
     def kill(self) -> None:
         """End the process now, if it has not ended."""
         self._signal(signal.SIGKILL)
+
+    def _wait(self) -> int:
+        code = fork.wait(self._pid)
+        # At once: from now on another process may get this id.
+        self._ended = True
+        return code
 
     def _signal(self, number: signal.Signals) -> None:
         if not self._ended:
