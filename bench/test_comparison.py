@@ -80,6 +80,8 @@ def test_messages_of_this_product_are_measured_both_ways() -> None:
         assert all(run > 0 for run in runs), row
     costs = {row.key: row.median(ForwardingProduct.name) for row in report.rows[len(times) :]}
     assert list(costs) == BUSY
+    # Clock ticks of 10 ms: a few messages may cost the simulator none.
+    assert costs.pop("busy_simulator") >= 0
     assert all(figure > 0 for figure in costs.values()), costs
 
 
