@@ -2,7 +2,8 @@
 
 After each failure all organizations are connected again without a scan or logout, no request is
 lost, and WhatsApp never sees two clients of one device. Results are printed (`pytest -s`);
-SCALE_ORGANIZATIONS and SCALE_LONG=1 make a longer run (`make scale`).
+SCALE_ORGANIZATIONS and SCALE_LONG=1 make a longer run (`make scale`), with messages on all links
+from its first test to its last: none is lost, and none is there twice.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from contextlib import contextmanager
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from tests.chaos.message_check import SETTINGS, SETTLE_SECONDS
+from tests.scale.cluster_traffic import ClusterTraffic, assert_complete
 from tests.scale.socket_monitor import SocketMonitor
 from tests.support.application import until
 from tests.support.cluster import Cluster, Member
@@ -30,17 +33,31 @@ LONG = os.environ.get("SCALE_LONG") == "1"
 # The longest takeover from a dead worker.
 TAKEOVER_SECONDS = 15.0
 TIMEOUT_SECONDS = 60.0
+# Of a long run: both ways together, and more than it has time to write.
+MESSAGES_PER_SECOND, MESSAGES = 6.0, 1_000_000
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster(tmp_path_factory.mktemp("scale"), webs=2, workers=3) as running:
+    settings = SETTINGS if LONG else {}
+    with Cluster(tmp_path_factory.mktemp("scale"), webs=2, workers=3, **settings) as running:
         running.link(ORGANIZATIONS)
         yield running
 
 
+@pytest.fixture(scope="module")
+def traffic(cluster: Cluster) -> ClusterTraffic | None:
+    """The messages of a long run."""
+    if not LONG:
+        return None
+    until(cluster.at_rest, TIMEOUT_SECONDS, "all connected before the first message")
+    return ClusterTraffic(cluster, MESSAGES, MESSAGES_PER_SECOND)
+
+
 @pytest.fixture
-def monitor(cluster: Cluster) -> Iterator[Callable[[], SocketMonitor]]:
+def monitor(
+    cluster: Cluster, traffic: ClusterTraffic | None
+) -> Iterator[Callable[[], SocketMonitor]]:
     """Monitor sockets in a test. All organizations are connected before and after it."""
     until(cluster.at_rest, TIMEOUT_SECONDS, "all connected before")
     pairings = cluster.simulator.stats()["pairings"]
@@ -255,3 +272,9 @@ def test_isolated_worker_closes_its_sockets(
         finally:
             isolated.kill()
             cluster.workers.remove(isolated)
+
+
+@pytest.mark.skipif(not LONG, reason="test_messages.py has messages and failures in a short run")
+def test_no_message_of_the_run_was_lost_or_sent_twice(traffic: ClusterTraffic) -> None:
+    """It is the last one: the messages were there during all failures above."""
+    assert_complete(traffic.settle(0, SETTLE_SECONDS))

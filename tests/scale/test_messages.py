@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 from pathlib import Path
 
-from tests.chaos.message_check import SETTINGS, look, settle
-from tests.chaos.messages import MessageTraffic
+from tests.chaos.message_check import SETTINGS
+from tests.scale.cluster_traffic import ClusterTraffic, assert_complete
 from tests.support.application import until
 from tests.support.cluster import Cluster, Member
-from tests.support.cluster_messenger import ClusterMessenger
 from tests.support.faults import processes, servers
 
 ORGANIZATIONS = int(os.environ.get("SCALE_ORGANIZATIONS", "6"))
@@ -31,23 +29,7 @@ def test_messages_survive_failures_of_workers_and_of_postgresql(tmp_path: Path) 
     with Cluster(tmp_path, 1, 2, **SETTINGS) as cluster:
         cluster.link(ORGANIZATIONS)
         until(cluster.at_rest, SETTLE_SECONDS, "all connected")
-        numbers = {
-            organization: str(
-                cluster.webs[0].whatsapp("GET", organization, "status").body["number"]
-            )
-            for organization in cluster.organizations
-        }
-        owners = {number: organization for organization, number in numbers.items()}
-        messenger = ClusterMessenger(cluster)
-        traffic = MessageTraffic(
-            messenger,
-            cluster.organizations,
-            numbers.__getitem__,
-            MESSAGES,
-            PER_SECOND,
-            random.Random(1),
-        )
-        traffic.start()
+        traffic = ClusterTraffic(cluster, MESSAGES, PER_SECOND)
         first, second = cluster.workers
         worker = cluster.worker_of(first)
         with processes.killed(first):
@@ -60,13 +42,5 @@ def test_messages_survive_failures_of_workers_and_of_postgresql(tmp_path: Path) 
         with processes.stopped(*second.processes()):
             wait_for_takeover(cluster, second, worker)
         cluster.wait_for_workers(2)
-        traffic.join(SETTLE_SECONDS)
-        result = settle(
-            messenger,
-            traffic,
-            lambda: look(messenger.simulator, cluster.organizations, owners),
-            SETTLE_SECONDS,
-        )
-    print("\n".join(result.report_lines()))
-    assert not result.problems, "\n".join(result.problems)
-    assert result.counts["in: received"] and result.counts["out: delivered"]
+        result = traffic.settle(SETTLE_SECONDS, SETTLE_SECONDS)
+    assert_complete(result)
