@@ -119,6 +119,7 @@ def main() -> None:
         machine_facts |= document.peer_facts()
     for name, value in machine_facts.items():
         print(f"{name}: {value}")
+    old = options.document.read_text() if options.document.exists() else ""
     started = time.monotonic()
     rows: list[dict[str, Any]] = []
     sections: dict[str, str] = {}
@@ -137,13 +138,12 @@ def main() -> None:
         facts["took"] = f"{(time.monotonic() - part_started) / 60:.1f} minutes"
         print(f"  took {facts['took']}", flush=True)
         rows += report.as_json()
-        sections[name] = document.section(name, report, facts, command(options))
+        sections[name] = document.section(name, report, facts, command(options), old)
     print(f"\nTook {(time.monotonic() - started) / 60:.0f} minutes.")
     if options.json:
         result = {"machine": machine_facts, "rows": rows}
         options.json.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     if not options.without_peer:
-        old = options.document.read_text() if options.document.exists() else ""
         options.document.write_text(document.page(sections, old))
         print(f"Written: {options.document}")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import sqlite3
 import textwrap
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from bench import baileys, measure
+from bench import baileys, earlier, measure
 from bench.report import Report
 
 INTRODUCTION = """\
@@ -31,7 +32,9 @@ TLS in front; PostgreSQL and Redis count in its memory and CPU.
 Tables have medians, with the smallest and the largest run in brackets. A ratio is a figure of ours
 by the peer's: below 1 ours is faster or smaller, but for answers per second, where above 1 is
 better. Targets are for this product. The load average before the first figure of a part says how
-quiet the machine was: on a busy one all times are longer, and the ratios less sure.
+quiet the machine was: on a busy one all times are longer, and the ratios less sure. "Before" is the
+ratio of the run that this one replaced, perhaps of an earlier release, and ≠ says that the two
+differ by more than a fifth.
 """
 
 CODES = """\
@@ -164,6 +167,7 @@ FACTS = """
 {facts}
 """
 
+MEASURED = re.compile(r"^\| measured \| (.+?) \|$", re.MULTILINE)
 PACKAGES = ("neonize", "Django", "daphne")
 
 
@@ -186,8 +190,10 @@ def peer_facts() -> dict[str, str]:
     return {"Baileys peer": f"Node {baileys.version(baileys.node())}, {packages}"}
 
 
-def section(part: str, report: Report, machine_facts: dict[str, str], command: str) -> str:
-    """Return a part of the page, from its heading on."""
+def section(
+    part: str, report: Report, machine_facts: dict[str, str], command: str, old: str = ""
+) -> str:
+    """Return a part of the page, from its heading on. `old`: the page that it replaces."""
     now = datetime.now(UTC)
     rows = {
         **machine_facts,
@@ -196,7 +202,10 @@ def section(part: str, report: Report, machine_facts: dict[str, str], command: s
         "command": f"`{command}`",
     }
     heading, text = PARTS[part]
-    table = "\n".join(report.table())
+    before = _section_of(part, old)
+    table = "\n".join(report.table(earlier.ratios(before)))
+    if replaced := MEASURED.search(before):
+        rows["before"] = f"measured {replaced[1]}"
     facts_table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     described = f"{text.format(table=table)}{biases(report)}{FACTS.format(facts=facts_table)}"
     return f"{heading}\n\n{described}"

@@ -22,7 +22,7 @@ class Plan:
     """The extent of a measurement. All times are seconds."""
 
     sizes: tuple[int, ...] = (50, 200)
-    rounds: int = 3
+    rounds: int = 2
     each: int = 7
     crowd: int = 50
     outage: bool = False

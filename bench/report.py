@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from bench.earlier import agree
 
 WIDTH = 76
 
@@ -66,15 +68,20 @@ class Row:
             verdicts.append(self.ratio <= self.target.ratio)
         return all(verdicts) if verdicts else None
 
-    def cells(self, names: Sequence[str] = ()) -> list[str]:
+    def cells(
+        self, names: Sequence[str] = (), before: Mapping[str, float] | None = None
+    ) -> list[str]:
         """Return the table cells: figures, ratios, target, and whether it is met.
 
-        `names`: the services of the table, where this row lacks some.
+        `names`: the services of the table, where this row lacks some. `before`: earlier ratios of
+        ours; with them there is a cell for it.
         """
         names = names or list(self.runs)
         figures = [format_runs(self.runs[name]) if name in self.runs else "" for name in names]
         compared = [name for name in names if name != self.peer] if self.peer in names else []
         ratios = [self._ratio_text(name) for name in compared]
+        if before is not None:
+            ratios.insert(1, self._before_text(before.get(self.what)))
         verdict = {True: "met", False: "**missed**", None: ""}[self.met]
         target = self.target.as_text(self.unit)
         return [self.what, self.unit, *figures, *ratios, target, verdict]
@@ -82,6 +89,11 @@ class Row:
     def _ratio_text(self, name: str) -> str:
         ratio = self.ratio_of(name)
         return "" if ratio is None else f"{ratio:.2f}"
+
+    def _before_text(self, before: float | None) -> str:
+        if before is None or self.ratio is None:
+            return ""
+        return f"{before:.2f}" if agree(self.ratio, before) else f"{before:.2f} ≠"
 
     def as_json(self) -> dict[str, Any]:
         services = {
@@ -119,16 +131,20 @@ class Report:
         shown = "  ".join(cell.replace("*", "") for cell in figures if cell)
         print(f"  {what:<{WIDTH}} {unit:<10} {shown}".rstrip(), flush=True)
 
-    def table(self) -> Iterator[str]:
-        """Yield the lines of a Markdown table."""
+    def table(self, before: Mapping[str, float] | None = None) -> Iterator[str]:
+        """Yield the lines of a Markdown table. `before`: earlier ratios, by what a row measures."""
         names = list(dict.fromkeys(name for row in self.rows for name in row.runs))
         compared = [name for name in names if name != self.peer] if self.peer in names else []
         ratios = ["ratio", *(f"ratio {name}" for name in compared[1:])] if compared else []
+        if not (before and compared):
+            before = None
+        else:
+            ratios.insert(1, "before")
         figures = ["--:"] * (len(names) + len(ratios))
         yield line(["", "unit", *names, *ratios, "target", ""])
         yield line(["---", "---", *figures, "---", "---"])
         for row in self.rows:
-            yield line(row.cells(names))
+            yield line(row.cells(names, before))
 
     def as_json(self) -> list[dict[str, Any]]:
         return [row.as_json() for row in self.rows]

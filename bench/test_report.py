@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench import __main__ as program
-from bench import document
+from bench import document, earlier
 from bench.report import Report, Row, Target
 
 OURS, PEER = "this product", "Baileys peer"
@@ -60,6 +60,23 @@ def test_table_has_medians_spreads_ratios_and_verdicts(
     ]
     printed = capsys.readouterr().out
     assert "A thing" in printed and "missed" in printed and "*" not in printed
+
+
+def test_ratios_of_the_page_before_stand_beside_those_of_a_run() -> None:
+    report = Report()
+    for key, ours in (("a", 1.0), ("b", 1.19), ("c", 1.21), ("d", 1.0)):
+        report.add(key, f"Thing {key}", "ms", {OURS: [ours], PEER: [1.0]})
+    first = document.section("codes", report, {"load average before": "1.00"}, "make bench")
+    assert earlier.ratios(first) == {"Thing a": 1, "Thing b": 1.19, "Thing c": 1.21, "Thing d": 1}
+    again = Report()
+    for key in ("a", "b", "c", "new"):
+        again.add(key, f"Thing {key}", "ms", {OURS: [1.0], PEER: [1.0]})
+    second = document.section("codes", again, {}, "make bench", first)
+    assert "| --- | --- | --: | --: | --: | --: | --- | --- |" in second
+    for before in ("Thing a | ms | 1.00 | 1.00 | 1.00 | 1.00 |", "| 1.00 | 1.19 |"):
+        assert before in second
+    assert "| 1.00 | 1.21 ≠ |" in second and "Thing new | ms | 1.00 | 1.00 | 1.00 |  |" in second
+    assert "| before | measured 20" in second and "| before |" not in first
 
 
 def test_table_of_one_service_has_no_ratio() -> None:
@@ -134,7 +151,7 @@ def test_part_that_was_not_measured_stays_in_the_page() -> None:
     ("arguments", "command"),
     [
         ("", "make bench"),
-        ("--json /tmp/a --document /tmp/b --rounds 3", "make bench"),
+        ("--json /tmp/a --document /tmp/b --rounds 2", "make bench"),
         (
             "--only messages codes --busy-seconds 7",
             'make bench BENCH="--busy-seconds 7.0 --only messages codes"',
