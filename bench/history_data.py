@@ -18,6 +18,7 @@ from connections.lifecycle import Reason, State
 from connections.models import Connection, ConnectionEvent
 from events.models import Event, EventCounter
 from messaging.models import Contact, Message, MessageDay
+from monitoring.counters import TotalsReader
 from organizations.models import Organization
 
 DAYS = 365
@@ -45,6 +46,8 @@ def fill(organizations: int, count: int) -> None:
             EventCounter.objects.bulk_create(
                 EventCounter(organization_id=pk, last=count // organizations) for pk in counters
             )
+    # The metrics' counts, as the scrapes of that year would have stored them.
+    TotalsReader().read()
     print(f"filled in {time.monotonic() - started:.1f}")
 
 

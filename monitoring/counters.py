@@ -1,117 +1,65 @@
-"""Counters over the history, computed from rows that are never deleted.
+"""Counters over the history: each of its rows is counted once.
 
-So all web processes report the same values, and a restart resets none. Rows that no longer change
-are counted once and kept as totals; each scrape reads only the newest ones (docs/performance.md).
+Rows that no longer change are counted once and kept as totals, in the process and in the database;
+each scrape reads only the newest ones (docs/performance.md). So all web processes report the same
+values, and neither a restart nor the deletion of old rows resets them.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import accumulate
+import time
+from datetime import timedelta
 
 from django.db.models import Count, Q
 from django.utils import timezone
 
 from connections.lifecycle import State
 from connections.models import ConnectionEvent, PairingAttempt
+from monitoring import stored_totals
 from monitoring.gauges import boolean_column
+from monitoring.totals import Totals
 
 # Longer than any transaction: rows with smaller ids cannot appear after this time.
 SETTLED_AFTER = timedelta(minutes=5)
 # The maximum number of rows for one query, and of rows fetched at a time.
 MAX_ROWS = 100_000
 CHUNK = 2000
-CODE_BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0, 60.0)
-RECOVERY_BOUNDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0)
-
-
-@dataclass
-class Histogram:
-    """Counts durations in buckets."""
-
-    bounds: tuple[float, ...]
-    counts: list[int] = field(default_factory=list)
-    total: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.counts = self.counts or [0] * (len(self.bounds) + 1)
-
-    def add(self, seconds: float) -> None:
-        self.counts[bisect_left(self.bounds, seconds)] += 1
-        self.total += seconds
-
-    def plus(self, other: Histogram) -> Histogram:
-        counts = [one + more for one, more in zip(self.counts, other.counts, strict=True)]
-        return Histogram(self.bounds, counts, self.total + other.total)
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """Return Prometheus' cumulative buckets: upper bound and count."""
-        names = [*map(str, self.bounds), "+Inf"]
-        return list(zip(names, map(float, accumulate(self.counts)), strict=True))
-
-
-def _histogram(bounds: tuple[float, ...]) -> Callable[[], Histogram]:
-    return lambda: Histogram(bounds)
-
-
-@dataclass
-class Totals:
-    """Counts of the history's and the attempts' rows, up to `last_event` and `last_attempt`."""
-
-    events: Counter[str] = field(default_factory=Counter)
-    recoveries: Histogram = field(default_factory=_histogram(RECOVERY_BOUNDS))
-    attempts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By method and outcome; "" is the outcome of an open attempt."""
-    codes: dict[str, Histogram] = field(default_factory=dict)
-    """By method: seconds from the start of an attempt to its first code."""
-    reconnecting_since: dict[int, datetime] = field(default_factory=dict)
-    """Start times of the outages under way, by connection id."""
-    open_attempts: set[int] = field(default_factory=set)
-    """The ids of open attempts, which are read again."""
-    last_event: int = 0
-    last_attempt: int = 0
-
-    def code_seconds(self, method: str) -> Histogram:
-        return self.codes.setdefault(method, Histogram(CODE_BOUNDS))
-
-    def plus(self, newest: Totals) -> Totals:
-        """Return the sum of both, up to the last rows of `newest`. Changes neither."""
-        methods = self.codes.keys() | newest.codes.keys()
-        none = Histogram(CODE_BOUNDS)
-        return Totals(
-            self.events + newest.events,
-            self.recoveries.plus(newest.recoveries),
-            self.attempts + newest.attempts,
-            {m: self.codes.get(m, none).plus(newest.codes.get(m, none)) for m in methods},
-            newest.reconnecting_since,
-            newest.open_attempts,
-            newest.last_event,
-            newest.last_attempt,
-        )
+# The totals are stored after so many rows, or so long after the last time.
+STORE_ROWS = 1000
+STORE_SECONDS = 300.0
 
 
 class TotalsReader:
     """Reads the totals and keeps those of settled rows. Not safe for two threads at a time."""
 
     def __init__(self) -> None:
-        self._kept = Totals()
+        self._kept: Totals | None = None
+        self._stored_rows = 0
+        """`rows` of what was last stored or loaded."""
+        self._stored_at = time.monotonic()
 
     def read(self) -> Totals:
         """Return the totals up to now."""
-        events, attempts = _settled_events(), _settled_attempts()
-        if events < self._kept.last_event or attempts < self._kept.last_attempt:
-            # Rows are missing: the database was restored from a backup.
-            self._kept = Totals()
+        if self._kept is None:
+            self._kept = stored_totals.load()
+            self._stored_rows = self._kept.rows
+        # Rows that were counted may be deleted meanwhile, the newest among them.
+        events = max(_settled_events(), self._kept.last_event)
+        attempts = max(_settled_attempts(), self._kept.last_attempt)
         while True:
-            kept = self._kept
-            span = _Span(kept, events, attempts)
-            self._kept = kept.plus(span.settled)
+            span = _Span(self._kept, events, attempts)
+            self._kept = self._kept.plus(span.settled)
+            self._store(self._kept)
             if span.reaches_now:
                 return self._kept.plus(span.newest)
+
+    def _store(self, totals: Totals) -> None:
+        """Store the totals if there are enough new rows, or if some are new for a while."""
+        new = totals.rows - self._stored_rows
+        now = time.monotonic()
+        if new >= STORE_ROWS or (new and now - self._stored_at >= STORE_SECONDS):
+            stored_totals.store(totals)
+            self._stored_rows, self._stored_at = totals.rows, now
 
 
 class _Span:

@@ -20,9 +20,10 @@ from connections.lifecycle import RULES, Desired
 from connections.models import Method, PairingAttempt
 from messaging.models import UNSENT_STATES
 from monitoring import gauges
-from monitoring.counters import Histogram, Totals, TotalsReader
+from monitoring.counters import TotalsReader
 from monitoring.gauges import Gauges
 from monitoring.notice_gauges import ENDS, NoticeFigures
+from monitoring.totals import Histogram, Totals
 from monitoring.webhook_gauges import STATES, WebhookFigures
 from webhooks.models import BOUNDS, Total
 

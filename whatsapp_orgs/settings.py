@@ -199,6 +199,7 @@ INSTALLED_APPS = [
     "notices",
     "removal",
     "cloud_api",
+    "monitoring",
 ]
 
 MIDDLEWARE = [

@@ -17,8 +17,8 @@ from django.conf import settings
 from connections.lifecycle import RULES, Reason, State
 from connections.models import Worker
 from monitoring import exposition
-from monitoring.counters import Totals
 from monitoring.gauges import Gauges
+from monitoring.totals import Totals
 
 pytestmark = pytest.mark.sqlite_only
 

@@ -17,11 +17,12 @@ from connections import actions
 from connections.display import Section
 from connections.lifecycle import Desired, Reason, State
 from connections.live.fleet import get_fleet
-from connections.models import Connection, ConnectionEvent, PairingAttempt, Worker
+from connections.models import Connection, ConnectionEvent, Method, PairingAttempt, Worker
 from connections.tests.support.fake_worker import NUMBER, FakeWorker
-from monitoring import counters, gauges, health
+from monitoring import counters, gauges, health, stored_totals
 from monitoring.counters import TotalsReader
 from monitoring.endpoints import HealthMiddleware
+from monitoring.models import HistoryTotals
 from organizations.access import Actor, for_user
 from organizations.models import Organization
 from organizations.tests.support.users import member
@@ -311,17 +312,79 @@ def test_attempt_that_ends_late_is_counted_once(db: None, clock: Callable[[float
         assert sum(totals.code_seconds("qr").counts) == 1
 
 
-def test_restored_database_is_counted_from_the_start(
-    db: None, clock: Callable[[float], None]
+@pytest.mark.parametrize("max_rows", [2, 100_000])
+def test_new_process_goes_on_from_the_stored_totals(
+    db: None, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch, max_rows: int
 ) -> None:
-    connection = _connection("one")
-    reader = TotalsReader()
-    for _ in range(3):
-        _event(connection, C, R, timezone.now())
+    monkeypatch.setattr(counters, "MAX_ROWS", max_rows)
+    monkeypatch.setattr(counters, "STORE_ROWS", 1)
+    connection, start = _connection("one"), timezone.now()
+    for before, state in ((C, R), (R, C), (C, R)):
+        _event(connection, before, state, start)
+    for method in Method:
+        PairingAttempt.objects.create(
+            connection=connection,
+            generation=1,
+            expires_at=start,
+            started_at=start,
+            first_code_at=start + timedelta(seconds=0.3),
+            method=method,
+            ended_at=start,
+            outcome="linked",
+        )
+    open_one = PairingAttempt.objects.create(connection=connection, generation=2, expires_at=start)
     clock(3600)
-    assert sum(reader.read().events.values()) == 3
-    ConnectionEvent.objects.order_by("-pk")[0].delete()
-    assert sum(reader.read().events.values()) == 2
+    running = TotalsReader()
+    counted = running.read()
+    # The retention deletes old events, and a removal the newest ones.
+    ConnectionEvent.objects.all().delete()
+    for reader in (running, TotalsReader()):
+        totals = reader.read()
+        assert (totals.events, totals.recoveries) == (counted.events, counted.recoveries)
+        assert (totals.attempts, totals.codes) == (counted.attempts, counted.codes)
+    # What was open at the time is counted once it has ended.
+    _event(connection, R, C, start + timedelta(seconds=60))
+    PairingAttempt.objects.filter(pk=open_one.pk).update(outcome="expired", ended_at=start)
+    for reader in (running, TotalsReader()):
+        totals = reader.read()
+        assert totals.events == {"link_lost": 2, "resumed": 2}
+        assert sum(totals.recoveries.counts) == 2
+        assert totals.recoveries.total == pytest.approx(60)
+        assert totals.attempts == {
+            ("qr", "linked"): 1,
+            ("phone", "linked"): 1,
+            ("qr", "expired"): 1,
+        }
+
+
+def test_totals_of_other_buckets_are_counted_again(
+    db: None, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "STORE_ROWS", 1)
+    _event(_connection("one"), C, R, timezone.now())
+    clock(3600)
+    assert TotalsReader().read().events == {"link_lost": 1}
+    row = HistoryTotals.objects.get()
+    HistoryTotals.objects.update(counts=row.counts | {"bounds": [1.0], "events": {"banned": 7}})
+    assert TotalsReader().read().events == {"link_lost": 1}
+    assert HistoryTotals.objects.get().counts["events"] == {"link_lost": 1}
+
+
+def test_totals_are_read_while_the_database_takes_no_writes(
+    db: None,
+    clock: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(*_: object) -> None:
+        _raise_database_error()
+
+    monkeypatch.setattr(counters, "STORE_ROWS", 1)
+    monkeypatch.setattr(stored_totals, "_counts", refuse)
+    _event(_connection("one"), C, R, timezone.now())
+    clock(3600)
+    assert TotalsReader().read().events == {"link_lost": 1}
+    assert "could not be stored" in caplog.text and "password" not in caplog.text
 
 
 # --- Outages --------------------------------------------------------------------------------------

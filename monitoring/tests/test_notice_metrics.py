@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from monitoring import exposition, gauges
-from monitoring.counters import Totals
 from monitoring.tests.test_metrics import value, values_of
+from monitoring.totals import Totals
 from notices.actions import sending
 from notices.failures import Failure, SendingFailed
 from notices.models import Notice

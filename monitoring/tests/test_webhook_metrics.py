@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from events.models import Event
 from monitoring import exposition, gauges
-from monitoring.counters import Totals
 from monitoring.tests.test_metrics import value, values_of
+from monitoring.totals import Totals
 from organizations.models import Organization
 from organizations.tests.support.users import organization
 from webhooks.actions import totals
