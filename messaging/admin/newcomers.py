@@ -19,7 +19,7 @@ from django.utils.translation import pgettext
 from connections import simulator_bridge
 from connections.models import Connection
 from messaging.actions.newcomers import put_card_away
-from messaging.models import Message, PutAwayCard
+from messaging.models import Contact, Message, PutAwayCard
 from organizations.access import Caller, Permission
 from organizations.admin.base import caller_of
 from organizations.models import Membership, Organization
@@ -96,14 +96,17 @@ def _usable(caller: Caller) -> QuerySet[Organization]:
 def _steps(usable: QuerySet[Organization], organization: Organization) -> Iterator[Step]:
     """Return the steps, each done if it was done in any of the usable organizations."""
     connections = Connection.objects.filter(organization__in=usable)
-    messages = Message.objects.filter(organization__in=usable)
-    incoming = messages.filter(direction=Direction.IN)
-    answers = messages.filter(direction=Direction.OUT, contact__last_received_at__isnull=False)
+    incoming = Message.objects.filter(organization__in=usable, direction=Direction.IN)
+    # From the people to the messages, whose index begins with the person: the other way round,
+    # a year of messages to people who never wrote would be read.
+    writers = Contact.objects.filter(organization__in=usable, last_received_at__isnull=False)
+    answers = Message.objects.filter(contact=OuterRef("pk"), direction=Direction.OUT)
+    answered = writers.filter(Exists(answers)).exists()
+    seen = answered and writers.filter(Exists(answers.filter(state__in=ARRIVED))).exists()
     log = reverse("messages", args=[organization.pk])
     connection = reverse("admin:connections_connection_change", args=[organization.pk])
     yield Step(_("Link a phone"), connection, connections.exclude(number="").exists())
     yield Step(_("Write as a customer"), f"{log}#customer-text", incoming.exists())
     yield Step(_("See it arrive"), log, incoming.exclude(state=State.LOST).exists())
-    yield Step(pgettext("newcomer", "Answer"), f"{log}#customer-answer", answers.exists())
-    seen = answers.filter(state__in=ARRIVED).exists()
+    yield Step(pgettext("newcomer", "Answer"), f"{log}#customer-answer", answered)
     yield Step(_("See it on the phone"), f"{log}#customer-talk", seen)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
@@ -78,6 +80,18 @@ def test_each_step_is_ticked_when_it_was_done_and_then_the_card_is_gone(
     for happen, expected in happens:
         happen()
         assert steps(olga) == expected
+
+
+def test_messages_to_people_who_never_wrote_are_not_read(
+    olga: User, organization: Organization
+) -> None:
+    link(organization)
+    make_message(organization, state=State.READ)
+    with CaptureQueriesContext(connection) as captured:
+        assert steps(olga) == (1, 2)
+    asked = [query["sql"] for query in captured if "last_received_at" in query["sql"]]
+    # From the people who wrote, and only then to their messages.
+    assert asked and all('AS "a" FROM "messaging_contact"' in sql for sql in asked)
 
 
 def test_card_leads_to_where_each_step_is_done(
