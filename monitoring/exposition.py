@@ -30,6 +30,7 @@ from webhooks.models import BOUNDS, Total
 PREFIX = "whatsapp_orgs_"
 STATUSES = ("alive", "draining", "silent")
 DELIVERIES = (Total.Kind.DELIVERED, Total.Kind.DEAD, Total.Kind.DROPPED)
+LOGIN_LIMITS = ("name", "account", "browser", "network")
 ATTEMPTS = (Total.Kind.TAKEN, Total.Kind.FAILED)
 
 
@@ -200,13 +201,11 @@ def _notice_metrics(figures: NoticeFigures) -> Iterator[Metric]:
 
 
 def _login_metrics(gauges_read: Gauges) -> Iterator[Metric]:
-    total = gauges_read.logins.get("ever", 0)
+    total = gauges_read.logins.get("all", 0)
     yield CounterMetricFamily(PREFIX + "failed_logins", "Wrong passwords and codes.", total)
-    limited = {
-        "name": gauges_read.logins.get("names", 0),
-        "network": gauges_read.logins.get("networks", 0),
-    }
-    yield _gauges("limited_logins", "Names and networks that wait with a login.", "limit", limited)
+    limited = {kind: gauges_read.logins.get(kind, 0) for kind in LOGIN_LIMITS}
+    help_text = "Names, accounts, browsers and networks that wait with a login."
+    yield _gauges("limited_logins", help_text, "limit", limited)
 
 
 def _history_metrics(totals: Totals) -> Iterator[Metric]:

@@ -52,7 +52,7 @@ class Gauges:
     webhooks: WebhookFigures = field(default_factory=WebhookFigures)
     notices: NoticeFigures = field(default_factory=NoticeFigures)
     logins: dict[str, int] = field(default_factory=dict)
-    """All failed logins ("ever"), and the delayed names and networks."""
+    """All failed logins ("all"), and what is limited, by kind."""
     database_seconds: float = 0.0
 
     def heartbeat_age(self, worker: Worker) -> float:

@@ -25,7 +25,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -151,23 +151,26 @@ def reset_counts(name: str | None = None, address: str | None = None) -> int:
 
 
 def totals() -> dict[str, int]:
-    """Return the number of failed logins ever, and of names and networks that must wait now."""
+    """Return the number of failed logins ever ("all"), and of what is limited now, by kind.
+
+    Names, accounts and browsers are limited as long as the longest wait lasts.
+    """
     now = timezone.now()
     longest_wait_ago = now - timedelta(seconds=settings.LOGIN_MAX_DELAY_SECONDS)
-    name = Q(
-        kind=Kind.NAME,
-        failures__gte=settings.LOGIN_ATTEMPTS_PER_NAME,
-        last_at__gt=longest_wait_ago,
-    )
+    delayed = Q(failures__gte=settings.LOGIN_ATTEMPTS_PER_NAME, last_at__gt=longest_wait_ago)
+    # An unknown name has a count of an account, too, with the name's own key (`_keys`).
+    unknown = LoginCount.objects.filter(kind=Kind.NAME, key=OuterRef("key"))
     network = Q(
         kind=Kind.NETWORK,
         failures__gte=settings.LOGIN_ATTEMPTS_PER_NETWORK,
         started_at__gt=now - settings.AXES_COOLOFF_TIME,
     )
     found: dict[str, Any] = LoginCount.objects.aggregate(
-        ever=Max("failures", filter=Q(kind=Kind.ALL)),
-        names=Count("pk", filter=name),
-        networks=Count("pk", filter=network),
+        all=Max("failures", filter=Q(kind=Kind.ALL)),
+        name=Count("pk", filter=Q(delayed, kind=Kind.NAME)),
+        account=Count("pk", filter=Q(delayed, ~Exists(unknown), kind=Kind.ACCOUNT)),
+        browser=Count("pk", filter=Q(delayed, kind=Kind.BROWSER)),
+        network=Count("pk", filter=network),
     )
     return {key: count or 0 for key, count in found.items()}
 

@@ -215,9 +215,9 @@ def test_metrics_count_failures_and_limited_names_and_networks(alice: User) -> N
     guess_from_everywhere(5)
     for number in range(8):
         log_in(WRONG, f"user{number}")
-    assert gauges.read().logins == {"ever": 9, "names": 1, "networks": 1}
+    assert gauges.read().logins == {"all": 9, "name": 1, "account": 1, "browser": 0, "network": 1}
     call_command("axes_reset", verbosity=0)
-    assert gauges.read().logins == {"ever": 9, "names": 0, "networks": 0}
+    assert gauges.read().logins == {"all": 9, "name": 0, "account": 0, "browser": 0, "network": 0}
 
 
 def test_typed_names_are_not_stored_and_a_limit_is_logged_once(

@@ -160,7 +160,10 @@ def test_all_names_of_an_account_count_together(alice: User, settings: Settings)
     for name in ("alice", MAIL):
         answer = log_in(name, PASSWORD, "198.51.100.1")
         assert (answer.status_code, user_of(answer)) == (200, None)
+    totals = throttle.totals()
+    assert [totals[kind] for kind in ("name", "account", "browser")] == [0, 1, 0]
     LoginCount.objects.filter(kind="account").update(last_at="2020-01-01T00:00Z")
+    assert throttle.totals()["account"] == 0
     assert log_in(MAIL, PASSWORD, "198.51.100.2").status_code == 302
 
 
@@ -178,6 +181,13 @@ def test_login_resets_nothing_of_an_address_that_is_not_its_own(alice: User, bob
     log_in(MAIL, WRONG)
     assert log_in("bob").status_code == 302
     assert LoginCount.objects.filter(kind="name", failures=1).exists()
+
+
+def test_unknown_name_counts_as_a_name_only(alice: User, settings: Settings) -> None:
+    settings.LOGIN_ATTEMPTS_PER_NAME = 2
+    guess(["nobody"] * 2)
+    totals = throttle.totals()
+    assert (totals["name"], totals["account"], totals["all"]) == (1, 0, 2)
 
 
 def test_known_browser_is_known_by_the_address_too(alice: User, settings: Settings) -> None:
@@ -213,7 +223,8 @@ def test_other_accounts_are_not_delayed(alice: User, organization: Any, settings
     with_mail(member("erin", organization, "viewer"), "erin@example.com")  # type: ignore[arg-type]
     guess([MAIL, "alice"] * 4)
     assert log_in("Erin@example.com", address="198.51.100.1").status_code == 302
-    assert throttle.totals()["names"] == 2
+    totals = throttle.totals()
+    assert (totals["name"], totals["account"]) == (2, 1)
     erin = User.objects.get(username="erin")
     for name in (str(erin.pk), f"account {erin.pk}"):
         guess([name] * 4)
