@@ -96,12 +96,17 @@ def panel_of(status: ConnectionStatus, may_operate: bool) -> Panel:
 
 
 def snapshot(
-    status: ConnectionStatus, may_operate: bool, administrator: bool = False
+    status: ConnectionStatus,
+    may_operate: bool,
+    administrator: bool = False,
+    *,
+    with_history: bool = True,
 ) -> dict[str, Any]:
     """Return everything that the live page shows, ready for JSON.
 
     Viewers get no code: it gives access to the organization's WhatsApp. `administrator`: the reader
-    can change the server, and is told what to look at there.
+    can change the server, and is told what to look at there. `with_history`: the other tabs of an
+    organization show its state alone.
     """
     connection = status.connection
     panel = panel_of(status, may_operate)
@@ -136,7 +141,7 @@ def snapshot(
         "ownerLink": owner_link_texts.as_json(newest_link, status) if may_operate else None,
         "ownerLinking": owner_link_texts.linking_now(newest_link, status),
         "selfTest": self_test_texts.newest_as_json(connection),
-        **timeline.history_as_json(status),
+        **(timeline.history_as_json(status) if with_history else {}),
     }
 
 

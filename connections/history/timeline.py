@@ -9,7 +9,8 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, DateTimeField, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -75,8 +76,11 @@ def lines(connection_id: int, before: Position | None = None) -> tuple[list[Line
 
 def _with_endings(events: QuerySet[ConnectionEvent]) -> QuerySet[ConnectionEvent]:
     """Annotate `until`: when another state followed."""
-    later = Q(at__gt=OuterRef("at")) | Q(at=OuterRef("at"), pk__gt=OuterRef("pk"))
-    following = ConnectionEvent.objects.filter(later, connection=OuterRef("connection"))
+    later = Q(at__gt=OuterRef("at")) | Q(pk__gt=OuterRef("pk"))
+    # By itself, so that the index begins there and not at the connection's first event.
+    following = ConnectionEvent.objects.filter(
+        later, connection=OuterRef("connection"), at__gte=OuterRef("at")
+    )
     changes = following.exclude(state=OuterRef("state")).order_by("at", "pk")
     return events.annotate(until=Subquery(changes.values("at")[:1]))
 
@@ -222,7 +226,7 @@ def _classify(state: str, reason: str, linked: bool) -> UptimeClass:
 def _boundary_events(
     connection_id: int, start: datetime
 ) -> QuerySet[ConnectionEvent, tuple[datetime, str, str, str | None, datetime | None]]:
-    """Return the events since the start, and the last one before it.
+    """Return the events since the start, and the last one (of one time) before it.
 
     `linked_before`: the last of connected and disconnected before the start. `silent`: the last
     heartbeat of a stopped worker, for an event after a restart.
@@ -232,8 +236,10 @@ def _boundary_events(
     link = before.filter(state__in=[State.CONNECTED, State.DISCONNECTED]).values("state")[:1]
     gone = Worker.objects.filter(stopped_at__lte=OuterRef("at")).order_by("-heartbeat_at")
     silence = When(reason=Reason.SERVICE_RESTARTED, then=Subquery(gone.values("heartbeat_at")[:1]))
+    # One lower bound, so that only the end of the index is read.
+    first = Coalesce(Subquery(before.values("at")[:1]), Value(start, DateTimeField()))
     return (
-        events.filter(Q(at__gte=start) | Q(pk=Subquery(before.values("pk")[:1])))
+        events.filter(at__gte=first)
         .annotate(linked_before=Subquery(link), silent=Case(silence, default=None))
         .order_by("at", "pk")
         .values_list("at", "state", "reason", "linked_before", F("silent"))

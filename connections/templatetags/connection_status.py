@@ -18,4 +18,4 @@ register = template.Library()
 def head_status(organization: Organization) -> dict[str, Any]:
     """Return what `connections/head.html` shows as `status`."""
     status = read_status(Connection.objects.of(organization).pk)
-    return snapshot(status, may_operate=False)
+    return snapshot(status, may_operate=False, with_history=False)

@@ -32,7 +32,7 @@ def render_tab(
         "title": organization.name,
         "organization": organization,
         "rights": rights,
-        "status": snapshot(connection, may_operate=False),
+        "status": snapshot(connection, may_operate=False, with_history=False),
         "connected": connection.state == State.CONNECTED,
         "number": connection.connection.number,
         "simulator": simulator_bridge.enabled(),

@@ -268,3 +268,22 @@ def test_current_line_is_read_from_the_worker(connection: Connection) -> None:
     Connection.objects.filter(pk=connection.pk).update(desired=Desired.CONNECTED, state=C)
     present = timeline.current_line(read_status(connection.pk))
     assert present is not None and present.reason == Reason.WORKER_OFFLINE
+
+
+# --- A long history -----------------------------------------------------------------------------
+
+
+@pytest.mark.sqlite_only
+def test_only_the_end_of_a_long_history_is_read(write: Callable[..., ConnectionStatus]) -> None:
+    status = write((DAY * 40, C, LINKED), (DAY, R, LOST), (HOUR, C, Reason.RESUMED))
+    with CaptureQueriesContext(database) as captured:
+        timeline.lines(status.connection.pk)
+        timeline.uptime(status, NOW)
+    lines, uptime = (query["sql"] for query in captured if "connectionevent" in query["sql"])
+    # The end of each line's state, and the events of 30 days, begin within the index.
+    for sql, table in ((lines, "U0"), (uptime, "connections_connectionevent")):
+        with database.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            plan = [row[3] for row in cursor.fetchall()]
+        searched = [step for step in plan if step.startswith(f"SEARCH {table} ")]
+        assert searched and all("(connection_id=? AND at>?)" in step for step in searched), plan
