@@ -2,16 +2,18 @@
 
 import re
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
+_ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 NO_PHONE_CODE = _("WhatsApp issued no code for this number")
 
 DETAILS = (
-    _("until {time} UTC"),
+    _("until {time}"),
     _("its number ends in {digits}"),
     _("it was dropped {count} times in a row, within {seconds} s of the login"),
     _(
@@ -60,19 +62,32 @@ DETAILS = (
 
 
 def translate_detail(detail: str) -> str:
-    """Return a stored detail in the active language."""
+    """Return a stored detail in the active language. A time in it is in ISO 8601.
+
+    Pages write such a time for their readers: `write_times`, and in scripts `shared/moments.js`.
+    """
     for template, pattern in _PATTERNS:
         if match := pattern.fullmatch(detail):
-            return gettext(template).format(**_localized(match.groupdict()))
+            return gettext(template).format(**_with_iso_time(match.groupdict()))
     # A reason's sentence, or a message of the operating system or the Go library.
     return gettext(detail) if detail else ""
 
 
-def _localized(values: dict[str, str]) -> dict[str, str]:
-    """Return the values of a detail, with a time in the reader's format. Its zone stays."""
+def write_times(text: str) -> str:
+    """Return a text with its ISO times in the server's zone and the reader's format."""
+    return _ISO_TIME.sub(lambda match: _local(datetime.fromisoformat(match[0])), text)
+
+
+def _local(moment: datetime) -> str:
+    local = localtime(moment)
+    return f"{date_format(local, 'TIMESTAMP_FORMAT')} {local:%Z}"
+
+
+def _with_iso_time(values: dict[str, str]) -> dict[str, str]:
+    """Return the values of a detail, with its time, as the worker stores it, in ISO 8601."""
     with suppress(KeyError, ValueError):
-        moment = datetime.strptime(values["time"], "%Y-%m-%d %H:%M")
-        return values | {"time": date_format(moment, "SHORT_DATETIME_FORMAT")}
+        moment = datetime.strptime(values["time"], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
+        return values | {"time": moment.isoformat()}
     return values
 
 

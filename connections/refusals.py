@@ -95,10 +95,11 @@ class TemporarilyBanned(RequestRefused):
     problem = "banned"
 
     def __init__(self, until: datetime) -> None:
+        time = until.isoformat(timespec="seconds")
         Exception.__init__(
             self,
-            f"WhatsApp has banned this number until {until:%Y-%m-%d %H:%M} UTC. It comes back by "
-            "itself then; trying earlier makes it longer.",
+            f"WhatsApp has banned this number until {time}. It comes back by itself then; trying "
+            "earlier makes it longer.",
         )
         self.until = until
         self.wait = max(1, ceil((until - timezone.now()).total_seconds()))
@@ -110,7 +111,7 @@ class TemporarilyBanned(RequestRefused):
             "earlier makes it longer."
         )
         until = localtime(self.until)
-        return text.format(time=f"{date_format(until, 'SHORT_DATETIME_FORMAT')} {until:%Z}")
+        return text.format(time=f"{date_format(until, 'TIMESTAMP_FORMAT')} {until:%Z}")
 
 
 class NothingToCancel(RequestRefused):

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as lazy
 from connections.admin.bulk import BulkPages, open_runs
 from connections.admin.filters import DownFilter, ReasonFilter, StateFilter
 from connections.admin.ordering import TROUBLE_FIRST, with_trouble
+from connections.detail_messages import write_times
 from connections.live import fleet
 from connections.live.outages import find_outages
 from connections.models import Connection
@@ -137,7 +138,7 @@ class ConnectionAdmin(BulkPages):
             '<span data-field="sentence">{}</span> '
             '<span class="list-detail" data-field="detail">{}</span>',
             summary["sentence"],
-            summary["detail"],
+            write_times(summary["detail"]),
         )
 
 

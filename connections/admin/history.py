@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from connections.detail_messages import write_times
 from connections.lifecycle import Reason
 from connections.models import ConnectionEvent, PairingAttempt
 from connections.reason_texts import REASON_TEXTS
@@ -77,7 +78,7 @@ class ConnectionEventAdmin(ListAdmin[ConnectionEvent]):
 
     @admin.display(description=lazy("What"), ordering="reason")
     def what(self, event: ConnectionEvent) -> SafeString:
-        return two_line_cell(event.sentence, event.translated_detail)
+        return two_line_cell(event.sentence, write_times(event.translated_detail))
 
     @admin.display(description=lazy("Who, from where"), ordering="actor")
     def who(self, event: ConnectionEvent) -> SafeString:

@@ -9,6 +9,7 @@ from django.utils.timezone import localtime
 from connections import actions
 from connections.api.serializers import status_response
 from connections.api.views import disconnected_message, finished_disconnect
+from connections.detail_messages import write_times
 from connections.lifecycle import Reason, State
 from connections.models import Connection
 from connections.models.core import STATE_NAMES
@@ -44,7 +45,7 @@ def _described(organization: Organization, status: ConnectionStatus) -> str:
         f"{organization.name} ({organization.pk})",
         f"{STATE_NAMES[status.state]} {since}{', ' if number else ''}{number}",
         status.reason_text.sentence,
-        "" if status.overridden else connection.translated_detail,
+        "" if status.overridden else write_times(connection.translated_detail),
         status.reason_text.next_step,
     ]
     if connection.retry_at and not status.overridden:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.urls import reverse
 from django.utils import timezone, translation
+from pytest_django import Settings
 
 from connections import actions
 from connections.actions import Fence
 from connections.api.serializers import snapshot
-from connections.detail_messages import NO_PHONE_CODE
+from connections.detail_messages import NO_PHONE_CODE, translate_detail, write_times
 from connections.lifecycle import Reason
 from connections.models import Connection, ConnectionEvent, Method, SelfTest, Worker
 from connections.status import read_status
@@ -24,9 +26,11 @@ from organizations.access import Actor
 from organizations.actions import set_active
 from organizations.models import Organization
 from organizations.phone_numbers import format_phone_number, spellings
+from organizations.tests.support.api import Api
 
 ALICE = Actor("alice")
 PHONE_CODE = "ABCD-1234"
+LISTS = ("connection", "connectionevent")
 WRITTEN = "+55 11 98765-4321"
 
 
@@ -313,6 +317,29 @@ def test_next_try_is_shown_without_javascript(
     assert "The ban ends:" in text(get(alice, page(connection.organization)))
     answer = browser(alice).post(page(connection.organization, "reconnect"), headers=JSON)
     assert "has banned this number until" in answer.json()["message"]
+
+
+def test_end_of_a_ban_is_iso_for_programs_and_a_time_of_the_zone_for_readers(
+    connection: Connection, alice: User, hand: FakeWorker, settings: Settings
+) -> None:
+    settings.TIME_ZONE = "America/Sao_Paulo"
+    actions.request_reconnect(connection.pk, ALICE)
+    fence = hand.link(connection)
+    until = datetime(2030, 1, 1, 12, 30, tzinfo=UTC)
+    detail = "until 2030-01-01 12:30 UTC"
+    actions.record_event(fence, Reason.TEMPORARILY_BANNED, detail, retry_at=until)
+    shown, iso = "until 2030-01-01 09:30:00 -03", "until 2030-01-01T12:30:00+00:00"
+    assert told(connection)["detail"] == iso
+    events = Api(alice)("get", f"/organizations/{connection.pk}/events").json()["results"]
+    assert iso in [line["detail"] for line in events]
+    lists = [reverse(f"admin:connections_{name}_changelist") for name in LISTS]
+    pages = [page(connection.organization), reverse("fleet"), *lists]
+    for address in pages:
+        html = text(get(alice, address))
+        assert shown in html
+        assert "12:30 UTC" not in html
+    with translation.override("pt-br"):
+        assert write_times(translate_detail(detail)) == "até 01/01/2030 09:30:00 -03"
 
 
 def test_scripts_use_the_texts_of_the_page(connection: Connection, alice: User) -> None:

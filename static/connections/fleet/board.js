@@ -1,5 +1,6 @@
 // The sections of the fleet page: places each connection as the socket's messages say.
 
+import { writeTimes } from "../shared/moments.js";
 import { Outages } from "../shared/outages.js";
 import { Times } from "../shared/times.js";
 import { showCount } from "../shared/title.js";
@@ -113,7 +114,8 @@ export class Board {
       line.querySelector("use").setAttribute("href", `#panel-${row.panel}`);
     }
     for (const field of line.querySelectorAll("[data-field]")) {
-      const text = row[field.dataset.field];
+      const name = field.dataset.field;
+      const text = name === "detail" ? writeTimes(row.detail) : row[name];
       if (field.textContent !== text) field.textContent = text;
     }
     this.times.show(line.querySelector("[data-since]"), row.since);

@@ -1,6 +1,7 @@
 // The history, grouped by day in the reader's time zone. The socket sends the newest events;
 // earlier ones are loaded from the page of the link.
 
+import { writeTimes } from "../shared/moments.js";
 import { TEXTS, duration, fill } from "../shared/texts.js";
 
 export class Timeline {
@@ -43,6 +44,8 @@ export class Timeline {
   }
 
   adopt(element) {
+    const detail = element.querySelector("[data-detail]");
+    if (detail) detail.textContent = writeTimes(detail.dataset.detail);
     this.lines.set(element.dataset.lineId, element);
   }
 
@@ -67,9 +70,10 @@ export class Timeline {
     if (time.dateTime !== line.at) this.laid = "";
     time.dateTime = line.at;
     const text = element.querySelector("p");
-    if (text.textContent.trim() !== `${line.sentence} ${line.detail}`.trim()) {
-      const detail = Object.assign(document.createElement("span"), { className: "detail", textContent: line.detail });
-      text.replaceChildren(line.sentence, ...(line.detail ? [" ", detail] : []));
+    const words = writeTimes(line.detail);
+    if (text.textContent.trim() !== `${line.sentence} ${words}`.trim()) {
+      const detail = Object.assign(document.createElement("span"), { className: "detail", textContent: words });
+      text.replaceChildren(line.sentence, ...(words ? [" ", detail] : []));
     }
     if (line.began) this.updateDuration(element.querySelector(".lasted"), line);
   }

@@ -1,6 +1,7 @@
 // The list of connections: updates its rows. The server decides which rows there are.
 
 import { LiveSign } from "../shared/live_sign.js";
+import { writeTimes } from "../shared/moments.js";
 import { Outages } from "../shared/outages.js";
 import { Times } from "../shared/times.js";
 import { LiveSocket } from "../shared/socket.js";
@@ -44,7 +45,7 @@ function one(row) {
   write(pill, row.panelName);
   write(line.querySelector("[data-field=numberText]"), row.numberText || "–");
   write(line.querySelector("[data-field=sentence]"), row.sentence);
-  write(line.querySelector("[data-field=detail]"), row.detail);
+  write(line.querySelector("[data-field=detail]"), writeTimes(row.detail));
   write(line.querySelector("th.field-name a, td.field-name a"), row.name);
   times.show(line.querySelector("[data-since]"), row.since);
   mark(line, matches(row, line) ? "" : notes.dataset.left);

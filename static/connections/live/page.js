@@ -4,6 +4,7 @@ import { Clock, exact } from "./clock.js";
 import { Countdown } from "./countdown.js";
 import { PhoneCode } from "./phone_code.js";
 import { TEXTS, duration, fill } from "../shared/texts.js";
+import { writeTimes } from "../shared/moments.js";
 import { showHead } from "../shared/head.js";
 import { show as showTitle } from "../shared/title.js";
 import { Timeline } from "../history/timeline.js";
@@ -31,9 +32,10 @@ export class Page {
     if (this.root.dataset.panel !== snapshot.panel) this.notice("");
     Object.assign(this.root.dataset, { panel: snapshot.panel, reason: snapshot.reason, method: snapshot.method ?? "" });
     this.root.toggleAttribute("data-saved-login", snapshot.savedLogin);
-    for (const name of ["panelName", "sentence", "detail", "nextStep", "numberText", "expectedText", "phoneText", "phoneWarning"]) {
+    for (const name of ["panelName", "sentence", "nextStep", "numberText", "expectedText", "phoneText", "phoneWarning"]) {
       this.write(name, snapshot[name]);
     }
+    this.write("detail", writeTimes(snapshot.detail));
     this.write("emblem", snapshot.panel === "connected" ? snapshot.numberText : "");
     for (const icon of this.root.querySelectorAll("[data-icon]")) {
       set(icon, "href", `#panel-${snapshot.panel}`);
