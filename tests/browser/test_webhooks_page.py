@@ -7,8 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.test_accessibility import OUTLINED
 from tests.browser.test_messages_page import MEMBER, PASSWORD
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import BOTH_WIDTHS, Visitor
 from tests.support.application import Application
 from tests.support.linking import link
 
@@ -124,6 +125,49 @@ def test_everything_works_without_javascript(
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("No webhooks yet.")).to_be_visible()
     page.context.close()
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab up to the element of this text, and see the focus on the way."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        text = page.evaluate("document.activeElement.textContent.trim().replace(/\\s+/g, ' ')")
+        assert page.evaluate(OUTLINED), text
+        if text == name:
+            return
+    raise AssertionError(f"Tab does not reach {name!r}")
+
+
+@BOTH_WIDTHS
+def test_webhook_is_paused_turned_on_and_given_a_secret_by_keyboard(
+    visitor: Visitor, application: Application
+) -> None:
+    body = {"url": "https://crm.example.com/hooks"}
+    made = application.request("POST", "/api/v1/webhooks", body=body)
+    assert made.status == 201
+    page = visitor.page
+    page.goto(f"{application.url}admin/webhooks/{made.body['id']}/")
+    outcome = page.locator(".messagelist")
+    tab_to(page, "Pause")
+    page.keyboard.press("Enter")
+    expect(outcome.filter(has_text="It is paused.")).to_be_focused()
+    tab_to(page, "Turn on")
+    page.keyboard.press("Space")
+    expect(outcome.filter(has_text="It is on.")).to_be_focused()
+    tab_to(page, "Rotate secret…")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/rotate/")
+    tab_to(page, "Rotate secret")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="The secret is new.")).to_be_visible()
+    expect(page.locator("#content-start")).to_be_focused()
+    tab_to(page, "I have copied it")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Deliveries")).to_be_visible()
+    tab_to(page, "Check the signature in your software")
+    page.keyboard.press("Space")
+    tab_to(page, "Copy Python")
+    visitor.at_ease()
 
 
 def test_administrator_finds_the_page_in_the_menu(visitor: Visitor) -> None:
