@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from itertools import pairwise
 from typing import Any
 
 from django.db.models import Case, DateTimeField, F, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -181,15 +180,29 @@ def uptime(status: ConnectionStatus, now: datetime | None = None) -> Uptime:
     midnights = [_midnight(today - timedelta(days=ago)) for ago in reversed(range(DAYS))]
     intervals = list(_intervals(status, midnights[0], now))
     counted = [first for kind, first, last in intervals if kind != UptimeClass.OFF and last > first]
-    days = []
-    for begin, end in pairwise([*midnights, now]):
-        lasted = {uptime_class: timedelta() for uptime_class in UptimeClass}
-        for uptime_class, first, last in intervals:
-            lasted[uptime_class] += max(timedelta(), min(last, end) - max(first, begin))
-        up = lasted[UptimeClass.UP]
-        days.append(Day(timezone.localdate(begin), up, up + lasted[UptimeClass.DOWN]))
+    ends = [*midnights[1:], now]
+    days = [
+        Day(timezone.localdate(begin), up, up + down)
+        for begin, (up, down) in zip(midnights, _per_day(intervals, ends), strict=True)
+    ]
     late = bool(counted) and counted[0] > midnights[0]
     return Uptime(days, counted[0] if late else None)
+
+
+def _per_day(
+    intervals: list[tuple[UptimeClass, datetime, datetime]], ends: list[datetime]
+) -> list[tuple[timedelta, timedelta]]:
+    """Return how long it was up and down on each day. Intervals and days follow each other."""
+    days = [dict.fromkeys(UptimeClass, timedelta()) for _ in ends]
+    day = 0
+    for uptime_class, first, last in intervals:
+        while first < last:
+            while ends[day] <= first:
+                day += 1
+            end = min(last, ends[day])
+            days[day][uptime_class] += end - first
+            first = end
+    return [(lasted[UptimeClass.UP], lasted[UptimeClass.DOWN]) for lasted in days]
 
 
 def _midnight(day: date) -> datetime:
