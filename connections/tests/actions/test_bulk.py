@@ -52,9 +52,15 @@ def hand(time: Time, db: None) -> FakeWorker:
 
 
 @pytest.fixture
-def many(alice: User, hand: FakeWorker) -> list[Connection]:
+def four(alice: User, hand: FakeWorker) -> list[Connection]:
+    """Four of Alice's that were linked and then dropped."""
+    return [dropped(alice, hand, number) for number in range(4)]
+
+
+@pytest.fixture
+def many(alice: User, four: list[Connection], hand: FakeWorker) -> list[Connection]:
     """Twelve of Alice's that were linked and then dropped."""
-    return [dropped(alice, hand, number) for number in range(12)]
+    return four + [dropped(alice, hand, number) for number in range(4, 12)]
 
 
 def dropped(user: User, hand: FakeWorker, number: int) -> Connection:
@@ -123,12 +129,12 @@ def test_run_requests_each_connection_and_saves_its_result(
 
 
 def test_each_request_of_a_run_names_its_person_in_the_history(
-    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+    four: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
     time.pass_by(LONG_AGO)
-    run = begin(alice, many[:1])
+    run = begin(alice, four[:1])
     step(hand, time)
-    event = ConnectionEvent.objects.filter(connection=many[0], at__gte=run.created_at).get()
+    event = ConnectionEvent.objects.filter(connection=four[0], at__gte=run.created_at).get()
     assert event.observation == Observation.RECONNECT_REQUESTED
     assert (event.actor, event.user, event.address) == ("alice", alice, "192.0.2.7")
 
@@ -205,20 +211,20 @@ def test_two_runs_alternate(
 
 
 def test_disconnect_is_done_when_the_credentials_are_deleted(
-    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+    four: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
-    run = begin(alice, many[:2], Action.DISCONNECT)
+    run = begin(alice, four[:2], Action.DISCONNECT)
     step(hand, time, 3)
     assert results(run) == ["asked", "asked"]
     for connection, seen in zip(
-        many, (Reason.DISCONNECTED, Reason.DISCONNECTED_UNCONFIRMED), strict=False
+        four, (Reason.DISCONNECTED, Reason.DISCONNECTED_UNCONFIRMED), strict=False
     ):
         actions.forget_credentials(hand.begin(connection), seen)
     step(hand, time)
     assert results(run) == ["done", "done"] and over(run)
     assert [item.reason for item in run.items.all()] == ["disconnected", "disconnected_untold"]
-    many[0].refresh_from_db()
-    assert (many[0].desired, many[0].store_name) == (Desired.DISCONNECTED, "")
+    four[0].refresh_from_db()
+    assert (four[0].desired, four[0].store_name) == (Desired.DISCONNECTED, "")
 
 
 @pytest.mark.parametrize(
@@ -231,55 +237,55 @@ def test_disconnect_is_done_when_the_credentials_are_deleted(
     ],
 )
 def test_failed_item_shows_the_reason(
-    many: list[Connection],
+    four: list[Connection],
     alice: User,
     hand: FakeWorker,
     time: Time,
     seen: AnyObservation,
     result: str,
 ) -> None:
-    run = begin(alice, many[:1])
+    run = begin(alice, four[:1])
     step(hand, time)
-    fence = hand.begin(many[0])
+    fence = hand.begin(four[0])
     actions.record_event(fence, Observation.RESUME_STARTED)
     step(hand, time)
     assert results(run) == ["asked"]
     actions.record_event(fence, seen)
     step(hand, time)
     assert results(run) == [result] and over(run)
-    many[0].refresh_from_db()
-    assert bulk.result_sentence(of(run, many[0])) == many[0].reason_text.full
+    four[0].refresh_from_db()
+    assert bulk.result_sentence(of(run, four[0])) == four[0].reason_text.full
 
 
 def test_newer_request_of_somebody_else_supersedes_the_item(
-    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+    four: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
-    run = begin(alice, many[:1])
+    run = begin(alice, four[:1])
     step(hand, time)
-    actions.request_disconnect(many[0].pk, Actor("bob"))
+    actions.request_disconnect(four[0].pk, Actor("bob"))
     step(hand, time)
-    assert of(run, many[0]).problem == Problem.SUPERSEDED and over(run)
+    assert of(run, four[0]).problem == Problem.SUPERSEDED and over(run)
 
 
 def test_request_without_a_result_times_out(
-    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+    four: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
-    run = begin(alice, many[:1])
+    run = begin(alice, four[:1])
     step(hand, time)
     time.pass_by(REQUEST_TIMEOUT - 3 * REQUEST_INTERVAL)
     step(hand, time)
     assert results(run) == ["asked"]
     step(hand, time, 3)
-    assert of(run, many[0]).problem == Problem.TIMED_OUT and over(run)
+    assert of(run, four[0]).problem == Problem.TIMED_OUT and over(run)
 
 
 # --- What is left alone --------------------------------------------------------------------------
 
 
 def test_connection_without_a_saved_login_is_not_requested(
-    many: list[Connection], connection: Connection, alice: User, hand: FakeWorker, time: Time
+    four: list[Connection], connection: Connection, alice: User, hand: FakeWorker, time: Time
 ) -> None:
-    run = begin(alice, [*many[:1], connection])
+    run = begin(alice, [*four[:1], connection])
     step(hand, time, 3)
     assert of(run, connection).result == Result.PHONE
     connection.refresh_from_db()
@@ -317,12 +323,12 @@ def test_plan_without_requests_starts_no_run(connection: Connection, alice: User
 
 
 def test_change_after_the_confirmation_skips_the_item(
-    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+    four: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
-    run = begin(alice, many[:4])
-    actions.request_reconnect(many[0].pk, Actor("bob"))
-    Organization.objects.filter(pk=many[1].pk).update(deactivated_at=time.now())
-    Connection.objects.filter(pk=many[2].pk).update(store_name="")
+    run = begin(alice, four[:4])
+    actions.request_reconnect(four[0].pk, Actor("bob"))
+    Organization.objects.filter(pk=four[1].pk).update(deactivated_at=time.now())
+    Connection.objects.filter(pk=four[2].pk).update(store_name="")
     step(hand, time, 4)
     assert [(item.result, item.problem) for item in run.items.all()] == [
         ("skipped", "connecting"),
@@ -336,12 +342,12 @@ def test_change_after_the_confirmation_skips_the_item(
 
 
 def test_lost_right_skips_the_remaining_items(
-    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+    four: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
-    run = begin(alice, many[:3])
+    run = begin(alice, four[:3])
     places = Membership.objects.filter(user=alice)
-    places.filter(organization=many[0].pk).delete()
-    places.filter(organization=many[1].pk).update(role=Membership.Role.VIEWER)
+    places.filter(organization=four[0].pk).delete()
+    places.filter(organization=four[1].pk).update(role=Membership.Role.VIEWER)
     step(hand, time, 3)
     assert [item.problem for item in run.items.all()] == [Problem.GONE, Problem.NO_RIGHT, ""]
     assert results(run) == ["skipped", "skipped", "asked"]
@@ -349,50 +355,50 @@ def test_lost_right_skips_the_remaining_items(
 
 @pytest.mark.parametrize("lost", ["is_active", "is_staff"])
 def test_run_of_a_person_who_is_not_staff_any_more_is_skipped(
-    many: list[Connection], alice: User, hand: FakeWorker, time: Time, lost: str
+    four: list[Connection], alice: User, hand: FakeWorker, time: Time, lost: str
 ) -> None:
     time.pass_by(LONG_AGO)
-    run = begin(alice, many[:2])
+    run = begin(alice, four[:2])
     User.objects.filter(pk=alice.pk).update(**{lost: False})
     step(hand, time, 2)
     assert results(run) == ["skipped", "skipped"] and over(run)
     assert not ConnectionEvent.objects.filter(at__gte=run.created_at).exists()
 
 
-def test_plan_of_a_viewer_skips_everything(many: list[Connection], bob: User) -> None:
+def test_plan_of_a_viewer_skips_everything(four: list[Connection], bob: User) -> None:
     Membership.objects.create(
-        user=bob, organization=many[0].organization, role=Membership.Role.VIEWER
+        user=bob, organization=four[0].organization, role=Membership.Role.VIEWER
     )
-    found = bulk.plan(for_user(bob), Action.RECONNECT, [many[0]])
-    assert found.skipped == {Problem.NO_RIGHT: [many[0]]} and not found.to_run
+    found = bulk.plan(for_user(bob), Action.RECONNECT, [four[0]])
+    assert found.skipped == {Problem.NO_RIGHT: [four[0]]} and not found.to_run
 
 
 # --- What does not end it ------------------------------------------------------------------------
 
 
 def test_run_goes_on_after_a_restart(
-    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+    four: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
-    run = begin(alice, many[:3])
+    run = begin(alice, four[:3])
     step(hand, time)
     actions.stop_worker(hand.worker)
     time.pass_by(LONG_AGO)
     successor = FakeWorker()
     step(successor, time)
     assert results(run) == ["asked", "asked", "waiting"], "a new worker gets its time"
-    resume(successor, of(run, many[0]))
+    resume(successor, of(run, four[0]))
     step(successor, time)
     assert results(run) == ["done", "asked", "asked"]
 
 
 def test_stop_leaves_waiting_items_unrequested(
-    many: list[Connection], alice: User, hand: FakeWorker, time: Time
+    four: list[Connection], alice: User, hand: FakeWorker, time: Time
 ) -> None:
-    run = begin(alice, many[:3])
+    run = begin(alice, four[:3])
     step(hand, time)
     actions.stop_run(run.pk)
     assert results(run) == ["asked", "stopped", "stopped"] and not over(run)
-    resume(hand, of(run, many[0]))
+    resume(hand, of(run, four[0]))
     step(hand, time, 3)
     assert results(run) == ["done", "stopped", "stopped"] and over(run)
     stopped_at = run.stopped_at
@@ -402,24 +408,24 @@ def test_stop_leaves_waiting_items_unrequested(
 
 
 def test_rate_limited_item_is_tried_later(
-    many: list[Connection], alice: User, hand: FakeWorker, time: Time, settings: Settings
+    four: list[Connection], alice: User, hand: FakeWorker, time: Time, settings: Settings
 ) -> None:
     settings.RECONNECTS_PER_CALLER = 2
-    run = begin(alice, many[:3])
+    run = begin(alice, four[:3])
     for _ in range(3):
         step(hand, time)
         for asked in run.items.filter(result=Result.ASKED):
             resume(hand, asked)
     step(hand, time)
     assert results(run) == ["done", "done", "waiting"] and not over(run)
-    assert of(run, many[2]).problem == Problem.TOO_MANY
+    assert of(run, four[2]).problem == Problem.TOO_MANY
     time.pass_by(timedelta(minutes=10))
     step(hand, time)
-    assert of(run, many[2]).result == Result.ASKED
+    assert of(run, four[2]).result == Result.ASKED
 
 
 def test_unexpected_error_fails_one_item_and_not_the_run(
-    many: list[Connection],
+    four: list[Connection],
     alice: User,
     hand: FakeWorker,
     time: Time,
@@ -427,12 +433,12 @@ def test_unexpected_error_fails_one_item_and_not_the_run(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def broken(connection_id: int, actor: Actor) -> Connection:
-        if connection_id == many[0].pk:
+        if connection_id == four[0].pk:
             raise ZeroDivisionError
         return actions.request_reconnect(connection_id, actor)
 
     monkeypatch.setattr("connections.actions.bulk.request_reconnect", broken)
-    run = begin(alice, many[:2])
+    run = begin(alice, four[:2])
     step(hand, time, 2)
     assert [item.problem for item in run.items.all()] == [Problem.BROKE, ""]
     assert results(run) == ["failed", "asked"]
@@ -440,10 +446,10 @@ def test_unexpected_error_fails_one_item_and_not_the_run(
 
 
 def test_every_result_and_problem_has_a_sentence(
-    many: list[Connection], alice: User, hand: FakeWorker
+    four: list[Connection], alice: User, hand: FakeWorker
 ) -> None:
-    run = begin(alice, many[:1])
-    item = of(run, many[0])
+    run = begin(alice, four[:1])
+    item = of(run, four[0])
     for problem in Problem:
         item.problem = problem
         assert bulk.result_sentence(item).endswith(".")
