@@ -4,6 +4,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint format fuzz chaos chaos-messages drill attacks scale stress bench webhooks messages screenshots hashes try-neonize clean
+.PHONY: lint-structure test-compile test-structure test-products test-apps
 
 # pip and the browser need a home for their caches, also where HOME is unset or missing.
 ifeq ($(and $(HOME),$(wildcard $(HOME)/.)),)
@@ -24,18 +25,30 @@ fi; \
 "$$python" deploy/setup_environment.py
 endef
 
-define LINT
+define LINT_STYLE
 .venv/bin/ruff check
 .venv/bin/ruff format --check
+endef
+
+define LINT_STRUCTURE
 .venv/bin/mypy
 .venv/bin/lint-imports --no-logo
 endef
 
 # Files go out in the order of pytest.ini, not by their number of tests.
-PYTEST_PROCESSES := -n $${TEST_PROCESSES:-4} --dist loadfile --no-loadscope-reorder
+PYTEST := -m pytest --dist loadfile --no-loadscope-reorder
+# Tests of whole products wait much; those of apps run beside them and take what CPU time is left.
+PRODUCTS := tests bench simulator
+APPS := $(filter-out $(PRODUCTS),$(shell sed -n 's/^testpaths = //p' pytest.ini))
+OF_PRODUCTS := -n $${TEST_PROCESSES:-4} $(PRODUCTS)
+OF_APPS := -n $${TEST_APP_PROCESSES:-2} $(APPS)
+ON_SQLITE := env DATABASE_URL= REDIS_URL= .venv/bin/python
+ON_SERVERS := .venv/bin/python -m tests.support.services .venv/bin/python
 
-# Beside the linters, which use one core: else each process compiles all tests at the start.
-COMPILE_TESTS := .venv/bin/python -m pytest --collect-only -qq >/dev/null 2>&1 &
+# Print the output of a shell command when it ends: that of test-products is shown all the time.
+define LATER
+@mkdir -p .cache; { $(1); } >.cache/$@.log 2>&1; code=$$?; cat .cache/$@.log; exit $$code
+endef
 
 # Tests start hundreds of Pythons; without .pyc files each compiles the product and the tests again.
 test: export PYTHONDONTWRITEBYTECODE =
@@ -56,15 +69,30 @@ run: ## Run everything on one port (WHATSAPP_SERVER=simulator PORT=8000 DATA_DIR
 
 test: ## Run the linters, then the tests, on SQLite and then on PostgreSQL and Redis
 	$(SETUP) test
-	@$(COMPILE_TESTS)
-	$(LINT)
-	DATABASE_URL= REDIS_URL= .venv/bin/python -m pytest $(PYTEST_PROCESSES)
-	.venv/bin/python -m tests.support.services .venv/bin/python \
-		-m pytest $(PYTEST_PROCESSES) -m servers
+	$(LINT_STYLE)
+	@$(MAKE) -j 3 test-structure test-products test-apps
+
+test-structure:
+	$(call LATER,$(MAKE) lint-structure)
+
+test-products: test-compile
+	$(ON_SQLITE) $(PYTEST) $(OF_PRODUCTS)
+	$(ON_SERVERS) $(PYTEST) $(OF_PRODUCTS) -m servers
+
+test-apps: test-compile
+	$(call LATER,nice -n 5 $(ON_SQLITE) $(PYTEST) $(OF_APPS) && nice -n 5 $(ON_SERVERS) $(PYTEST) $(OF_APPS) -m servers)
+
+# Else each test process compiles all tests at the start.
+test-compile:
+	@.venv/bin/python -m pytest --collect-only -qq >/dev/null 2>&1 || true
 
 lint: ## Run the linters
 	$(SETUP) run
-	$(LINT)
+	$(LINT_STYLE)
+	$(LINT_STRUCTURE)
+
+lint-structure:
+	$(LINT_STRUCTURE)
 
 format: ## Format the code and sort its imports
 	$(SETUP) run
