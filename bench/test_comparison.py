@@ -56,7 +56,8 @@ def test_every_figure_of_this_product_is_measured() -> None:
         polling.statuses_of_many(services, SHORT, report)
     assert [row.key for row in report.rows] == PAIRING + COSTS + RECOVERIES + MANY
     found = {row.key: row.median(Product.name) for row in report.rows}
-    assert found.pop("idle") >= 0
+    # Clock ticks of 10 ms: an idle product may use none, nor a few answers within half a second.
+    assert all(found.pop(key) >= 0 for key in ("idle", "status_cpu", "many_cpu"))
     assert all(figure > 0 for figure in found.values()), found
     # Each of four organizations is asked for at most once a second.
     assert found["many_rate"] * SHORT.status_seconds <= 4
