@@ -17,11 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 GONE_SECONDS = 15.0
 
 
-def until(look: Callable[[], Any], seconds: float, what: str, longest_pause: float = 0.1) -> Any:
+def until(look: Callable[[], Any], seconds: float, what: str, longest_pause: float = 0.25) -> Any:
     """Return the first true result of `look`. Raises AssertionError after `seconds`.
 
     Most looks are requests. A long wait asks less often: 30 requests a second keep a third of a
-    core busy.
+    core busy. The pause is a tenth of the wait so far, and `longest_pause` seconds at most.
     """
     started_at = time.monotonic()
     while not (found := look()):
