@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urljoin
@@ -44,7 +44,7 @@ def test_unstable_links_are_retried_with_pauses_and_recover(
     fault = simulator.arm("drop_after_login")
     started = time.monotonic()
     simulator.arm("drop")
-    until(lambda: reasons(application, numbers) == {"link_unstable"}, 30, "all told as unstable")
+    wait_for_all(lambda: reasons(application, numbers) == {"link_unstable"}, 30, "unstable")
     one = application.api("GET", min(numbers), "status").body
     assert (one["state"], one["isConnected"]) == ("reconnecting", False)
     assert re.search(r"dropped \d+ times in a row", one["detail"])
@@ -57,7 +57,7 @@ def test_unstable_links_are_retried_with_pauses_and_recover(
     used = (cpu_seconds(application) - cpu) / seconds
     simulator.clear_faults(fault)
     ended = time.monotonic()
-    until(lambda: states(application, numbers) == {"connected"}, BACK_SECONDS, "all are back")
+    wait_for_all(lambda: states(application, numbers) == {"connected"}, BACK_SECONDS, "back")
     print(
         f"{tried / ORGANIZATIONS:.1f} logins of each of {ORGANIZATIONS} in {seconds:.0f} s, "
         f"{used:.1%} of a core, all back after {time.monotonic() - ended:.0f} s"
@@ -66,6 +66,11 @@ def test_unstable_links_are_retried_with_pauses_and_recover(
     assert used < MOST_CPU
     for organization in numbers:
         assert lines_since_the_link(application, organization) <= 6
+
+
+def wait_for_all(look: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for a state of all: each look is a request for each of them."""
+    until(look, seconds, f"all are {what}", longest_pause=1.0)
 
 
 def states(application: Application, organizations: dict[int, str]) -> set[str]:
