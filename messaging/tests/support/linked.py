@@ -78,7 +78,9 @@ class Linked:
     def record(self, message: Message, **outcome: Any) -> Message:
         """Record what became of a message; by default that WhatsApp took it."""
         if not outcome.get("error"):
-            outcome = {"whatsapp_id": unique_id(), "at": 1_800_000_000, **outcome}
+            # In whole seconds, as WhatsApp says it.
+            at = int(timezone.now().timestamp())
+            outcome = {"whatsapp_id": unique_id(), "at": at, **outcome}
         outcomes.record([SendOutcome(message.pk, self.fence, **outcome)])
         return reread(message)
 
