@@ -97,9 +97,14 @@ class SchemaBackend(StoreBackend):
         return "" if self.linked_number(organization_id, store) else None
 
     def newest_secret(self, organization_id: int, store: str) -> int:
-        self._number_secrets(organization_id, store)
         query = "SELECT coalesce(max(row_number), 0) FROM {}"
-        rows = self._read(organization_id, store, SECRETS_TABLE, query)
+        try:
+            rows = self._read(organization_id, store, SECRETS_TABLE, query)
+        except StoreUnusable as error:
+            if not isinstance(error.__cause__, errors.UndefinedColumn):
+                raise
+            self._number_secrets(organization_id, store)
+            rows = self._read(organization_id, store, SECRETS_TABLE, query)
         return int(rows[0][0]) if rows else 0
 
     def message_secrets(
