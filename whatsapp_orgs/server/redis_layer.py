@@ -34,8 +34,8 @@ T = TypeVar("T")
 # The longest wait for Redis; after a failure no call is made for RETRY_DELAY_SECONDS.
 TIMEOUT_SECONDS = 1.0
 RETRY_DELAY_SECONDS = 1.0
-RECEIVE_SECONDS = 0.5
-IDLE_SECONDS = 0.1
+# How long a receiver waits before it compares its subscriptions with the wanted ones.
+RECEIVE_SECONDS = 2.0
 UNAVAILABLE_ERRORS = (RedisError, OSError, TimeoutError)
 
 
@@ -72,6 +72,7 @@ class ReconnectingShard(RedisSingleShardConnection):  # type: ignore[misc]
     def __init__(self, host: dict[str, Any], channel_layer: RedisPubSubLoopLayer) -> None:
         super().__init__(host, channel_layer)
         self._wanted_channels: set[str] = set()
+        self._subscribed = asyncio.Event()  # there is something to receive
         self._retry_at = 0.0
         self._outage = OutageLog(logger, "Redis is unavailable", "Redis is available again")
 
@@ -103,6 +104,7 @@ class ReconnectingShard(RedisSingleShardConnection):  # type: ignore[misc]
                 await super().subscribe(channel)
         except UNAVAILABLE_ERRORS as error:
             await self._drop_connections(error)
+        self._subscribed.set()
 
     async def unsubscribe(self, channel: str) -> None:
         """Unsubscribe now, or as soon as Redis is available again."""
@@ -130,7 +132,10 @@ class ReconnectingShard(RedisSingleShardConnection):  # type: ignore[misc]
                         )
                     self._receive_message(message)
                 else:
-                    await asyncio.sleep(IDLE_SECONDS)
+                    self._subscribed.clear()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(RECEIVE_SECONDS):
+                            await self._subscribed.wait()
             # Any error: without this task the process receives no message any more. A connection
             # that another task closes raises something else than UNAVAILABLE_ERRORS here.
             except Exception as error:
