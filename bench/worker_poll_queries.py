@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, Worker
-from connections.worker.balancing import read_workers
+from connections.worker.balancing import mark_dead_workers, read_workers
 from connections.worker.pending_work import pending_connections, unowned_connections
 from messaging.actions.dispatch import with_outgoing
 from messaging.models import Outbox
@@ -31,9 +31,10 @@ def measure(size: int) -> None:
     own = frozenset(Connection.objects.filter(worker=worker).values_list("pk", flat=True))
     assert len(own) == min(EACH, size)
     queries: dict[str, Callable[[], object]] = {
-        "own connections with work, every 2 s": lambda: pending_connections(worker, own),
-        "connections without a worker, every 2 s": unowned_connections,
-        "all workers and their loads, every 3 s": read_workers,
+        "the living workers, every 2 s": mark_dead_workers,
+        "own connections with work, every 5 s": lambda: pending_connections(worker, own),
+        "connections without a worker, every 5 s": unowned_connections,
+        "all workers and their loads, every 5 s": read_workers,
         "own outboxes, at each message to send of anybody": lambda: with_outgoing(own),
     }
     print(json.dumps({name: _least(query) for name, query in queries.items()}))
