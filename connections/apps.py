@@ -10,5 +10,6 @@ class ConnectionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # Its receivers are connected on import.
-        importlib.import_module("connections.actions.lost_rights")
+        # Their receivers are connected on import.
+        for module in ("lost_rights", "activity"):
+            importlib.import_module(f"connections.actions.{module}")

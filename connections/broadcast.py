@@ -6,6 +6,7 @@ also reads by itself now and then.
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 WORKERS = "workers"
 OUTBOXES = "outboxes"
 """Workers listen to it for messages to send."""
+WORK = "work"
+"""Workers listen to it for work of other kinds (connections/worker/polling.py)."""
 ALL_CONNECTIONS_GROUP = "connections"
 """Gets a message for every connection; each consumer decides what its client may see."""
 
@@ -51,6 +54,12 @@ def notify_typing(connection_id: int, contact_id: int, typing: bool) -> None:
     message = {"type": "outbox.typing", "connection": connection_id}
     message |= {"contact": contact_id, "typing": typing}
     async_to_sync(_send_to_group)(OUTBOXES, message)
+
+
+def notify_work(kind: str) -> None:
+    """Let workers look, on commit, for work of a kind: see the keys of `WorkPolls`."""
+    message = {"type": "work.waits", "kind": kind}
+    transaction.on_commit(partial(async_to_sync(_send_to_group), WORK, message))
 
 
 def reaches_others() -> bool:

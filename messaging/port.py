@@ -50,7 +50,9 @@ class Messages:
     def read_media(self, name: str) -> Iterator[bytes]:
         return media_files.read(name)
 
-    def media_to_fetch(self, connection_ids: Collection[int], limit: int) -> list[MediaFetch]:
+    def media_to_fetch(
+        self, connection_ids: Collection[int], limit: int
+    ) -> tuple[list[MediaFetch], datetime | None]:
         return media_actions.to_fetch(connection_ids, limit)
 
     def record_media(self, media: MediaFetch, path: Path) -> None:
@@ -83,5 +85,5 @@ class Messages:
     def clean(self, organization_id: int) -> None:
         retention.clean(organization_id)
 
-    def maintain(self) -> None:
-        maintenance.maintain()
+    def maintain(self) -> datetime | None:
+        return maintenance.maintain()

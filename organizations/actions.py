@@ -24,6 +24,7 @@ from organizations.locks import lock, lock_organization
 from organizations.models import ApiToken, Invitation, Membership, Organization
 from organizations.phone_numbers import format_phone_number
 from organizations.revocation import organization_tokens, revoke_lost_access, revoke_trees
+from organizations.signals import activity_changed
 
 LAST_OWNER = _(
     "An organization with members keeps at least one owner. Make someone else an owner first."
@@ -115,6 +116,7 @@ def set_active(organization: Organization, active: bool, actor: Actor) -> None:
         organization.deactivated_at = deactivated_at
         action = Action.ORGANIZATION_REACTIVATED if active else Action.ORGANIZATION_DEACTIVATED
         log_audit(action, organization, actor)
+        activity_changed.send(sender=Organization)
 
 
 # --- Members ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from connections import actions as connection_actions
+from connections import broadcast
 from connections.models import Connection, Worker
 from organizations.access import Actor, Permission
 from organizations.audit import Action, log_audit
@@ -15,6 +16,9 @@ from organizations.revocation import organization_tokens, revoke_trees
 from removal import contents
 from removal.models import Removal, is_logging_out
 from removal.refusals import NothingToDecide
+
+REMOVALS = "removals"
+"""The kind of work that workers are notified of (`broadcast.notify_work`)."""
 
 
 @transaction.atomic
@@ -45,6 +49,7 @@ def start_removal(organization: Organization, actor: Actor, *, wait_for_logout: 
         address=actor.address,
     )
     _close(locked, connection, actor, wait_for_logout)
+    broadcast.notify_work(REMOVALS)
     return removal
 
 

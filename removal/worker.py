@@ -10,13 +10,14 @@ from typing import Any
 from django.db import connections as databases
 
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
+from connections.worker.polling import PollTimer
 from messaging.refusals import StorageUnavailable
-from removal import steps
+from removal import actions, steps
 from removal.models import STORAGE_PROBLEM
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 3.0
+PAUSE_SECONDS = 3.0
 REMAINS_SECONDS = 60.0
 MAX_PAUSE_SECONDS = 300.0
 CLOSE_SECONDS = 1.5
@@ -27,6 +28,7 @@ class Removals:
 
     def __init__(self) -> None:
         self._database = Database()
+        self._timer = PollTimer(PAUSE_SECONDS)
         # How long to leave removals alone whose last part failed, and until when.
         self._pauses: dict[int, tuple[float, float]] = {}
 
@@ -37,8 +39,13 @@ class Removals:
 
     @property
     def listeners(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]:
-        """No messages are needed: nobody waits for a removal."""
+        """No messages of its own: see `wakers`."""
         return {}
+
+    @property
+    def wakers(self) -> Mapping[str, Callable[[], None]]:
+        """What lets it look for removals."""
+        return {actions.REMOVALS: self._timer.wake}
 
     async def close(self) -> None:
         """Let the database go. The next worker goes on with the next part."""
@@ -51,11 +58,12 @@ class Removals:
 
     async def _run(self) -> None:
         now = asyncio.get_running_loop().time()
-        for organization_id in await self._database.run(steps.unfinished):
+        unfinished = await self._database.run(steps.unfinished)
+        for organization_id in unfinished:
             _pause, until = self._pauses.get(organization_id, (0.0, 0.0))
             if until <= now:
                 await self._advance(organization_id)
-        await asyncio.sleep(POLL_SECONDS)
+        await self._timer.wait(0.0 if unfinished else None)
 
     async def _remove_remains(self) -> None:
         """Remove what removed organizations have left on this machine, and sleep."""
@@ -72,7 +80,7 @@ class Removals:
             while await self._database.run(steps.advance, organization_id):
                 await asyncio.sleep(0)
         except (StorageUnavailable, OSError):
-            pause, _until = self._pauses.get(organization_id, (POLL_SECONDS / 2, 0.0))
+            pause, _until = self._pauses.get(organization_id, (PAUSE_SECONDS / 2, 0.0))
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
             until = asyncio.get_running_loop().time() + pause
             self._pauses[organization_id] = pause, until

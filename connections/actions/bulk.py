@@ -11,6 +11,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
+from connections import broadcast
 from connections.actions.requests import request_disconnect, request_reconnect
 from connections.bulk import MAX_BULK_PAIRINGS, Plan, count_unfinished_reconnects, decide
 from connections.lifecycle import PAIRING, Reason, State
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 Action, Result, Problem = BulkRun.Action, BulkItem.Result, BulkItem.Problem
 
+BULK_RUNS = "bulk runs"
+"""The kind of work that workers are notified of (`broadcast.notify_work`)."""
 REQUEST_INTERVAL = timedelta(seconds=0.2)
 """The time between two requests of one run."""
 REQUEST_TIMEOUT = timedelta(minutes=2)
@@ -57,6 +60,7 @@ def start_run(caller: Caller, plan: Plan) -> BulkRun:
         for rows, result, problem in groups
         for row in rows
     )
+    broadcast.notify_work(BULK_RUNS)
     return run
 
 

@@ -18,7 +18,6 @@ from connections.worker.tasks.task_runner import TaskRunner
 
 logger = logging.getLogger(__name__)
 
-BALANCE_SECONDS = 3.0
 # A connection is offline while it moves, so they move one by one and not for a small difference.
 MOVE_PAUSE_SECONDS = 0.05
 MAX_MOVES = 40
@@ -59,6 +58,8 @@ class Balancer:
         self.draining = False
         self._peers: list[Peer] = []
         self._share = 0
+        self._known: object = None  # what the last round has seen of all workers
+        self._is_unfinished = False  # connections are left to hand over
 
     @property
     def free_slots(self) -> int:
@@ -75,13 +76,26 @@ class Balancer:
         """Return whether it takes a connection that a person waits for, beyond its fair share."""
         return not self.draining and self._task_runner.load < settings.WORKER_CAPACITY
 
-    async def run_once(self) -> None:
-        """Refresh the loads, hand over excess connections, and sleep for BALANCE_SECONDS."""
-        await self.refresh()
-        # Without signals the next owner would notice a link only at its next poll.
-        if broadcast.reaches_others():
-            await self.hand_over_excess()
-        await asyncio.sleep(BALANCE_SECONDS)
+    async def run_once(self) -> bool:
+        """Hand over excess connections. Return whether a worker came, went or changed its load.
+
+        Otherwise that takes one query of a small table, unlike the loads.
+        """
+        living = await self._context.db(mark_dead_workers)
+        now = (
+            self._task_runner.load,
+            {
+                (worker.pk, worker.capacity, worker.draining_since, worker.sessions)
+                for worker in living
+            },
+        )
+        changed, self._known = now != self._known, now
+        if changed or self._is_unfinished:
+            await self.refresh()
+            # Without signals the next owner would notice a link only at its next poll.
+            passes = broadcast.reaches_others()
+            self._is_unfinished = await self.hand_over_excess() if passes else True
+        return changed
 
     async def refresh(self) -> None:
         """Read the living workers and the load of each."""
@@ -104,15 +118,18 @@ class Balancer:
         """Return whether another worker can take connections over now."""
         return any(self._free_share(peer, 0) > 0 for peer in self._peers)
 
-    async def hand_over_excess(self) -> None:
-        """Hand excess connections over to the least loaded workers, one by one."""
+    async def hand_over_excess(self) -> bool:
+        """Hand excess connections over to the least loaded workers, one by one.
+
+        Return whether there were any.
+        """
         movable = self._task_runner.movable(everything=self.draining)
         load = self._task_runner.load
         tolerance = 0 if self.draining else max(1, int(self.target * TOLERATED_EXCESS))
         excess = load - self.target
         largest_shortfall = max((self._free_share(peer, 0) for peer in self._peers), default=0)
         if excess <= 0 or max(excess, largest_shortfall) <= tolerance:
-            return
+            return False
         handed: dict[int, int] = {}
         for connection_id in movable[: min(excess, MAX_MOVES)]:
             peer = max(
@@ -121,10 +138,11 @@ class Balancer:
                 default=None,
             )
             if peer is None or self._free_share(peer, handed.get(peer.id, 0)) <= 0:
-                return
+                break
             if await self._task_runner.hand_over(connection_id, peer.id):
                 handed[peer.id] = handed.get(peer.id, 0) + 1
             await asyncio.sleep(MOVE_PAUSE_SECONDS)
+        return True
 
     def _free_share(self, peer: Peer, handed: int) -> int:
         """Return how many more connections a worker should take after `handed` ones."""

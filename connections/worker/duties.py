@@ -17,5 +17,9 @@ class Duty(Protocol):
     def listeners(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]:
         """What is called with each message to a group of the channel layer, by group."""
 
+    @property
+    def wakers(self) -> Mapping[str, Callable[[], None]]:
+        """What lets it look for its work soon, by the kind of work (`broadcast.notify_work`)."""
+
     async def close(self) -> None:
         """End, within a few seconds. The background tasks have been cancelled by then."""

@@ -137,8 +137,13 @@ class MessagePort(Protocol):
     def read_media(self, name: str) -> Iterator[bytes]:
         """Yield the content of a file in the storage. Raises FileNotFoundError."""
 
-    def media_to_fetch(self, connection_ids: Collection[int], limit: int) -> list[MediaFetch]:
-        """Return media that is due, at most one for each of these connections."""
+    def media_to_fetch(
+        self, connection_ids: Collection[int], limit: int
+    ) -> tuple[list[MediaFetch], datetime | None]:
+        """Return media that is due, at most one for each of these connections.
+
+        Where none is, also when the next one will be.
+        """
 
     def record_media(self, media: MediaFetch, path: Path) -> None:
         """Store media that was fetched into a file."""
@@ -161,8 +166,11 @@ class MessagePort(Protocol):
     def record_secrets(self, fence: Fence, secrets: Sequence[StoredSecret], position: int) -> None:
         """Report messages of the table that were never stored, and keep the position."""
 
-    def maintain(self) -> None:
-        """Expire what waited too long, and give up what stayed unreadable."""
+    def maintain(self) -> datetime | None:
+        """Expire what waited too long, and give up what stayed unreadable.
+
+        Return when that is needed next, as far as is known.
+        """
 
     def forget(self) -> None:
         """Delete what is remembered for a time only; reads whole tables."""

@@ -17,6 +17,8 @@ from typing import IO, Any, TypeVar
 from django.conf import settings
 
 from connections import actions, broadcast, simulator_bridge
+from connections.actions.activity import CONNECTION_TASKS
+from connections.actions.bulk import BULK_RUNS
 from connections.models import Worker
 from connections.stores import store_backend
 from connections.worker import single_worker
@@ -29,6 +31,7 @@ from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.lease import Lease, Report
 from connections.worker.listening import listen
 from connections.worker.message_port import MessagePort
+from connections.worker.polling import PollTimer, WorkPolls
 from connections.worker.reconciling import Reconciling
 from connections.worker.tasks.context import TaskContext
 from connections.worker.tasks.self_test import send_pending_test
@@ -43,6 +46,8 @@ T = TypeVar("T")
 POLL_SECONDS = 2.0
 # For a single worker, whose signals stay in this process and are never lost.
 POLL_SINGLE_SECONDS = 3.0
+# Requests that a shell or a command makes about a connection are found within this time.
+SAFETY_SECONDS = 5.0
 PHONES_SECONDS = 300.0
 STEP_SECONDS = 0.2  # between steps of a bulk run, and of a drain
 # A stop ends within ten seconds: time to close the sockets, then to record the stop.
@@ -63,7 +68,9 @@ class Supervisor:
     ) -> None:
         # SQLite has a single worker, which holds a lock file.
         self.shared = Worker.are_shared()
-        self._poll_seconds = POLL_SECONDS if self.shared else POLL_SINGLE_SECONDS
+        poll_seconds = POLL_SECONDS if self.shared else POLL_SINGLE_SECONDS
+        self._poll_timer = PollTimer(poll_seconds, SAFETY_SECONDS)
+        self._bulk_timer = PollTimer(STEP_SECONDS)
         self._drain_seconds = drain_seconds
         self._duties = duties
         name = f"{socket.gethostname()}:{os.getpid()}"
@@ -86,7 +93,9 @@ class Supervisor:
             find_lost=lambda *store: self.traffic.find_lost(*store),
         )
         self.connect_limiter = self.context.connect_limiter
-        self.task_runner = TaskRunner(self.context, lambda: self.held, self._capacity, self.wake)
+        self.task_runner = TaskRunner(
+            self.context, lambda: self.held, self._capacity, self.wake, self._handle_task_change
+        )
         self.traffic = MessageTraffic(
             TrafficContext(
                 port=messages,
@@ -101,6 +110,7 @@ class Supervisor:
         )
         self._reconciling = Reconciling(self._reconcile_and_test)
         self.balancer = Balancer(self.context, self.task_runner)
+        self._polls = WorkPolls(self._wakers)
         self._lock_file: IO[str] | None = None
 
     async def db(self, function: Callable[..., T], *arguments: object) -> T:
@@ -130,6 +140,15 @@ class Supervisor:
     def wake(self, connection_id: int) -> None:
         """Reconcile a connection soon."""
         self._reconciling.request(connection_id)
+
+    @property
+    def _wakers(self) -> dict[str, Callable[[], None]]:
+        """What wakes each poll, by the kind of its work."""
+        wakers = {CONNECTION_TASKS: self._poll_timer.wake, BULK_RUNS: self._bulk_timer.wake}
+        wakers |= self.traffic.wakers
+        for duty in self._duties:
+            wakers |= duty.wakers
+        return wakers
 
     def _report(self) -> Report:
         return Report(
@@ -173,6 +192,7 @@ class Supervisor:
         functions: dict[str, Callable[[], Awaitable[None]]] = {
             "listen": partial(listen, broadcast.WORKERS, self._handle_request),
             "listen for messages": partial(listen, broadcast.OUTBOXES, self.traffic.notify_outbox),
+            "listen for work": partial(listen, broadcast.WORK, self._polls.handle_signal),
             "poll": self._poll,
             "lease": self._replace_lost_lease,
             "recycle hosts": self._clients.hosts.recycle,
@@ -180,7 +200,8 @@ class Supervisor:
             "bulk runs": self._advance_bulk_runs,
             "silent phones": self._watch_phones,
             **self.traffic.background_tasks,
-            **({"balance": self.balancer.run_once} if self.shared else {}),
+            **({"watch workers": self._watch_workers} if self.shared else {}),
+            **({"watch signals": self._polls.watch_signals} if settings.REDIS_URL else {}),
         }
         for duty in self._duties:
             functions |= duty.background_tasks
@@ -202,6 +223,7 @@ class Supervisor:
         self.fork_server.kill_warm_hosts()
         await self.task_runner.cancel_all()
         await self._lease.acquire()
+        self._polls.wake_all()
         logger.warning("registered as a new worker", extra={"worker": self.worker.pk})
 
     async def _drain(self, skip_drain: asyncio.Event) -> None:
@@ -273,7 +295,7 @@ class Supervisor:
     async def _advance_bulk_runs(self) -> None:
         """Advance the bulk runs by one step, and sleep."""
         busy = await self.db(actions.advance_runs)
-        await asyncio.sleep(STEP_SECONDS if busy else self._poll_seconds)
+        await self._bulk_timer.wait(0.0 if busy else None)
 
     async def _watch_phones(self) -> None:
         """Announce the phones that are silent for days, and sleep."""
@@ -285,11 +307,24 @@ class Supervisor:
     async def _handle_request(self, message: Mapping[str, Any]) -> None:
         self.wake(message["connection"])
 
+    def _handle_task_change(self) -> None:
+        """Look at what follows: the database may want another task, or the link messages."""
+        self._poll_timer.wake()
+        self.traffic.handle_connected()
+
     async def _poll(self) -> None:
         if self.shared:
             await self.balancer.refresh()
-        self._reconciling.find(await self.task_runner.find_work())
-        await asyncio.sleep(self._poll_seconds)
+        found = await self.task_runner.find_work()
+        self._reconciling.find(found)
+        # Again until nothing is left: some fail, or wait for room at a worker.
+        await self._poll_timer.wait(0.0 if found else None)
+
+    async def _watch_workers(self) -> None:
+        """Balance and look for unowned connections when a worker comes, goes or changes."""
+        if await self.balancer.run_once():
+            self._poll_timer.wake()
+        await asyncio.sleep(POLL_SECONDS)
 
     async def _reconcile_and_test(self, connection_id: int) -> None:
         try:
@@ -299,6 +334,7 @@ class Supervisor:
                 await send_pending_test(task)
         except Exception:
             # The next poll finds the same request again.
+            self._poll_timer.wake()
             logger.exception(
                 "a connection could not be reconciled", extra={"organization": connection_id}
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from messaging.actions import outboxes, statuses
@@ -15,12 +17,20 @@ State = Message.State
 AT_ONCE = 1000
 
 
-def expire_all() -> None:
-    """Expire the messages of all organizations whose time has passed."""
+def expire_all() -> datetime | None:
+    """Expire the messages of all organizations whose time has passed.
+
+    Return when the next one's passes.
+    """
+    waiting = Message.objects.filter(state__in=WAITING_STATES)
+    first: datetime | None = waiting.aggregate(first=Min("expires_at"))["first"]
+    if first is None or first > timezone.now():
+        return first
     found = _late().order_by().values_list("organization", flat=True).distinct()
     for organization_id in list(found):
         while _expire(organization_id) == AT_ONCE:
             pass
+    return timezone.now()  # The next call finds out.
 
 
 @transaction.atomic

@@ -7,11 +7,11 @@ of that table whose message was never stored belongs to one that was lost: its t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from connections.actions import Fence
@@ -147,13 +147,20 @@ def lost_event(message: Message, reason: str) -> NewEvent:
     return NewEvent(EventType.MESSAGE_LOST, data, message.public_id)
 
 
-def give_up_unreadable() -> None:
-    """Report messages as lost that nobody sent again in a readable form."""
-    late = Message.objects.filter(
-        state=State.UNREADABLE, created_at__lt=timezone.now() - READABLE_WITHIN
-    )
+def give_up_unreadable() -> datetime | None:
+    """Report messages as lost that nobody sent again in a readable form.
+
+    Return when that is true of the next one.
+    """
+    unreadable = Message.objects.filter(state=State.UNREADABLE)
+    first: datetime | None = unreadable.aggregate(first=Min("created_at"))["first"]
+    now = timezone.now()
+    if first is None or first >= now - READABLE_WITHIN:
+        return first and first + READABLE_WITHIN
+    late = unreadable.filter(created_at__lt=now - READABLE_WITHIN)
     for organization_id in list(late.order_by().values_list("organization", flat=True).distinct()):
         _give_up_unreadable(organization_id, late)
+    return now  # The next call finds out.
 
 
 @transaction.atomic

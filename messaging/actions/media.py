@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -85,19 +85,27 @@ def delete(organization_id: int, public_id: str) -> None:
     media.delete()
 
 
-def to_fetch(connection_ids: Collection[int], limit: int) -> list[MediaFetch]:
-    """Return media that is due, at most one for each of these organizations."""
-    due = Media.objects.filter(
-        organization__in=connection_ids, state=State.PENDING, next_try_at__lte=timezone.now()
+def to_fetch(
+    connection_ids: Collection[int], limit: int
+) -> tuple[list[MediaFetch], datetime | None]:
+    """Return media that is due, at most one for each of these organizations.
+
+    Where none is, also when the next one will be.
+    """
+    now = timezone.now()
+    pending = Media.objects.filter(
+        organization__in=connection_ids, state=State.PENDING, next_try_at__isnull=False
     )
-    rows = due.order_by("next_try_at", "pk").defer("filename")[: 10 * limit]
+    rows = list(pending.order_by("next_try_at", "pk").defer("filename")[: 10 * limit])
     first: dict[int, Media] = {}
     for media in rows:
-        first.setdefault(media.organization_id, media)
-    return [
+        if media.next_try_at is not None and media.next_try_at <= now:
+            first.setdefault(media.organization_id, media)
+    found = [
         MediaFetch(media.pk, media.organization_id, media.source or "", max_bytes())
         for media in list(first.values())[:limit]
     ]
+    return found, rows[0].next_try_at if rows and not found else None
 
 
 def record_fetched(fetch: MediaFetch, path: Path) -> None:

@@ -11,6 +11,8 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
 
+from connections import broadcast
+from notices.actions.troubles import NOTICES
 from notices.links import is_configured
 from notices.models import Address, Choice, Notice, Preferences
 from notices.models.addresses import new_nonce
@@ -120,6 +122,7 @@ def _ask(address: Address, kind: Notice.Kind) -> None:
     if asked.filter(kind__in=[Notice.Kind.CONFIRM, Notice.Kind.TEST]).count() >= ASKED_FOR:
         raise NoticeRefused(Problem.TOO_OFTEN)
     Notice.objects.create(user=address.user, address=address, label=address.label, kind=kind)
+    broadcast.notify_work(NOTICES)
 
 
 def _mail_label(target: str) -> str:

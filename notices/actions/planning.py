@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Min
 from django.utils import timezone
 
 from connections.display import OUTAGE_REASONS
@@ -28,11 +28,21 @@ GATHERED_FOR = timedelta(minutes=1)
 """Who is told of many organizations waits so long for others in trouble."""
 
 
-def plan() -> None:
-    """Make the notices that are due. It takes one query while nothing is."""
-    now = timezone.now()
-    if Trouble.objects.filter(plan_at__lte=now).exists():
+def plan() -> datetime | None:
+    """Make the notices that are due. Return when others will be, by what is stored now.
+
+    It takes one query while nothing is due.
+    """
+    now, first = timezone.now(), _first_plan()
+    if first is not None and first <= now:
         _plan(now)
+        return _first_plan()
+    return first
+
+
+def _first_plan() -> datetime | None:
+    first: datetime | None = Trouble.objects.aggregate(first=Min("plan_at"))["first"]
+    return first
 
 
 @transaction.atomic

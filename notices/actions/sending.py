@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Min, Q
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from connections import broadcast
 from connections.models import Connection
 from connections.status import with_effective_state
 from notices import schedule
-from notices.actions.troubles import CONNECTION
+from notices.actions.troubles import CONNECTION, NOTICES
 from notices.failures import SendingFailed
 from notices.models import Notice, Telling, Total, Trouble
 from organizations.access import for_user
@@ -37,6 +39,14 @@ def claim(owner: str, lease: timedelta, limit: int) -> list[Notice]:
     rows.update(lease_owner=owner, lease_until=now + lease)
     related = rows.select_related("user__notice_preferences", "address")
     return list(related.order_by("next_at", "pk"))
+
+
+def next_at() -> datetime | None:
+    """Return when the next notice is due and has no lease; None while none waits."""
+    free_at = Greatest("next_at", Coalesce("lease_until", "next_at"))
+    waiting = Notice.objects.filter(state=State.WAITING)
+    first: datetime | None = waiting.aggregate(first=Min(free_at))["first"]
+    return first
 
 
 def release(owner: str | None = None) -> None:
@@ -114,11 +124,15 @@ def record_failure(notice: Notice, owner: str, error: SendingFailed) -> None:
     held.update(next_at=next_at, lease_owner="", lease_until=None, **what)
 
 
+@transaction.atomic
 def retry(notice_id: int) -> bool:
     """Try a notice again that was given up. Return whether it was."""
     failed = Notice.objects.filter(pk=notice_id, state=State.FAILED)
     now = timezone.now()
-    return bool(failed.update(state=State.WAITING, next_at=now, tries=0, ended_at=None))
+    retried = failed.update(state=State.WAITING, next_at=now, tries=0, ended_at=None)
+    if retried:
+        broadcast.notify_work(NOTICES)
+    return bool(retried)
 
 
 def _end(notice: Notice, owner: str, *, state: str, **fields: object) -> bool:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.dispatch import receiver
 from django.utils import timezone
 
+from connections import broadcast
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Connection, ConnectionEvent
 from connections.signals import connection_changed
@@ -19,6 +20,8 @@ from notices.models import Trouble
 Level = Trouble.Level
 
 CONNECTION = "connection"
+NOTICES = "notices"
+"""The kind of work that workers are notified of (`broadcast.notify_work`)."""
 RECONNECTING_FOR = timedelta(minutes=3)
 """How long a connection may come back by itself before people are told."""
 HOLDS_FOR = timedelta(minutes=1)
@@ -93,6 +96,7 @@ def _write(
     now: datetime,
 ) -> None:
     """Insert a trouble, or change what is stored of it."""
+    broadcast.notify_work(NOTICES)
     if found is None:
         new.organization_id, new.kind, new.key = organization_id, kind, key
         new.began_at, new.plan_at = now, new.due_at
@@ -112,4 +116,5 @@ def _end(
 ) -> None:
     rows = Trouble.objects.filter(organization=organization_id, kind=kind, key=key, ended_at=None)
     plan_at = now + HOLDS_FOR if recovered else now
-    rows.update(ended_at=now, recovered=recovered, plan_at=plan_at)
+    if rows.update(ended_at=now, recovered=recovered, plan_at=plan_at):
+        broadcast.notify_work(NOTICES)

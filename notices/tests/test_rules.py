@@ -10,7 +10,7 @@ from connections.actions import Fence
 from connections.lifecycle import Observation, Reason
 from connections.models import Connection
 from connections.tests.support.fake_worker import FakeWorker
-from notices.actions import addresses
+from notices.actions import addresses, planning, sending
 from notices.actions.sending import is_wanted, troubles_of
 from notices.models import Address, Choice, Notice, Trouble
 from notices.names import clean
@@ -50,6 +50,18 @@ def test_needed_action_is_told_at_once_and_its_end_after_a_minute(fence: Fence) 
     assert subjects() == [BACK]
     let_pass(minutes=1)
     assert subjects() == []
+
+
+def test_duty_knows_when_the_next_trouble_and_the_next_notice_are_due(fence: Fence) -> None:
+    assert (planning.plan(), sending.next_at()) == (None, None)
+    happens(fence, Reason.LINK_LOST)
+    assert planning.plan() == Trouble.objects.get().due_at
+    let_pass(minutes=3)
+    assert planning.plan() is None
+    notice = Notice.objects.get()
+    assert sending.next_at() == notice.next_at
+    assert len(sending.claim("a worker", timedelta(minutes=3), 1)) == 1
+    assert sending.next_at() == Notice.objects.get().lease_until
 
 
 def test_reconnecting_is_told_after_three_minutes_and_a_shorter_drop_never(fence: Fence) -> None:

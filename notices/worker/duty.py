@@ -7,21 +7,24 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections as databases
+from django.utils import timezone
 
 from connections.models import Worker
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
+from connections.worker.polling import PollTimer, seconds_until
 from notices import delivery
 from notices.actions import maintenance, planning, sending
+from notices.actions.troubles import NOTICES
 from notices.failures import Failure, SendingFailed
 from notices.models import Notice
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 2.0
+PAUSE_SECONDS = 2.0
 CLEAN_SECONDS = 3600.0
 # Longer than a server can take for all steps of a mail, each of which has a deadline.
 LEASE = timedelta(minutes=3)
@@ -39,6 +42,7 @@ class NoticeDuty:
         self._database = Database()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="notices")
         self._running: set[asyncio.Task[None]] = set()
+        self._timer = PollTimer(PAUSE_SECONDS)
         self._opened = self._closing = False
 
     @property
@@ -48,27 +52,37 @@ class NoticeDuty:
 
     @property
     def listeners(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]:
-        """What is called with each message to a group: nothing, as it polls."""
+        """No messages of its own: see `wakers`."""
         return {}
+
+    @property
+    def wakers(self) -> Mapping[str, Callable[[], None]]:
+        """What lets it look for troubles and notices."""
+        return {NOTICES: self._timer.wake}
 
     async def run_once(self) -> None:
         """Plan what is due, begin to send what waits, and sleep."""
-        await self.advance()
-        await asyncio.sleep(POLL_SECONDS)
+        await self._timer.wait(seconds_until(await self.advance()))
 
-    async def advance(self) -> None:
-        """Plan what is due, and begin to send what waits."""
+    async def advance(self) -> datetime | None:
+        """Plan what is due, and begin to send what waits.
+
+        Return when there is something to do next, by what is stored now.
+        """
         if not self._opened:
             if not Worker.are_shared():
                 await self._database.run(sending.release)
             self._opened = True
-        await self._database.run(planning.plan)
+        next_plan = await self._database.run(planning.plan)
+        next_notice = await self._database.run(sending.next_at)
         free = AT_ONCE - len(self._running)
-        if free and not self._closing:
+        due = next_notice is not None and next_notice <= timezone.now()
+        if due and free and not self._closing:
             for notice in await self._database.run(sending.claim, self._owner, LEASE, free):
                 task = asyncio.create_task(self._send(notice), name="notice")
                 self._running.add(task)
                 task.add_done_callback(self._on_end)
+        return min((at for at in (next_plan, next_notice) if at is not None), default=None)
 
     async def until_sent(self) -> None:
         """Wait for what is being sent."""
@@ -114,6 +128,7 @@ class NoticeDuty:
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        self._timer.wake()  # It may be tried again, or make room for the next one.
         if not task.cancelled() and (error := task.exception()):
             logger.error("what became of a notice could not be stored", exc_info=error)
 

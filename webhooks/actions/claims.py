@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Min, Q, QuerySet
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from webhooks.models import Cursor, Endpoint
@@ -38,10 +39,14 @@ class Room:
 
 @dataclass(frozen=True)
 class Claimed:
-    """The cursors that were claimed. `more`: others are due as well, and there is no room."""
+    """The cursors that were claimed. `more`: others are due as well, and there is no room.
+
+    `next_at`: where nothing was due anywhere, when the next one will be; None without any.
+    """
 
     cursors: list[Cursor]
     more: bool = False
+    next_at: datetime | None = None
 
 
 def claim(
@@ -59,7 +64,17 @@ def claim(
     if organizations is not None:
         due = due.filter(organization__in=organizations)
     chosen, more = _choose(due, room)
-    return Claimed(_lease(owner, lease, chosen) if chosen else [], more)
+    if chosen or more or organizations is not None:
+        return Claimed(_lease(owner, lease, chosen) if chosen else [], more)
+    return Claimed([], next_at=_next_at(running))
+
+
+def _next_at(running: Collection[int]) -> datetime | None:
+    """Return when the next cursor is due, or its lease over, that has something to send."""
+    waiting = _with_events().exclude(pk__in=running)
+    free_at = Greatest("due_at", Coalesce("lease_until", "due_at"))
+    first: datetime | None = waiting.aggregate(first=Min(free_at))["first"]
+    return first
 
 
 def _choose(due: QuerySet[Cursor], room: Room) -> tuple[list[int], bool]:
@@ -94,14 +109,18 @@ def _choose(due: QuerySet[Cursor], room: Room) -> tuple[list[int], bool]:
 def _due() -> QuerySet[Cursor]:
     """Return the cursors with something to send now, and without a worker."""
     now = timezone.now()
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    return _with_events().filter(free, due_at__lte=now)
+
+
+def _with_events() -> QuerySet[Cursor]:
+    """Return the cursors with something to send, now or later."""
     enabled = Q(endpoint__state=Endpoint.State.ENABLED) | Q(kind=Kind.TEST)
     follows = Q(end=None, organization__event_counter__last__gt=F("position"))
     return Cursor.objects.filter(
         enabled,
         follows | Q(end__gt=F("position")),
-        Q(lease_until=None) | Q(lease_until__lt=now),
         endpoint__deleted_at=None,
-        due_at__lte=now,
     )
 
 

@@ -17,8 +17,11 @@ from webhooks.models import Attempt, Cursor, Delivery, Endpoint
 BATCH = 1000
 
 
-def follow_new_organizations() -> None:
-    """Let the endpoints of all organizations read the logs of new ones, from their begin."""
+def follow_new_organizations() -> bool:
+    """Let the endpoints of all organizations read the logs of new ones, from their begin.
+
+    Return whether there were new ones.
+    """
     everywhere = Endpoint.objects.present().filter(organization=None)
     counted = everywhere.order_by("pk").annotate(
         known=Count(
@@ -29,11 +32,12 @@ def follow_new_organizations() -> None:
     )
     found = dict(counted.values_list("pk", "known"))
     if not found:
-        return
+        return False
     organizations = Organization.objects.present().count()
-    for pk, known in found.items():
-        if known < organizations:
-            _follow(pk)
+    behind = [pk for pk, known in found.items() if known < organizations]
+    for pk in behind:
+        _follow(pk)
+    return bool(behind)
 
 
 def _follow(endpoint_id: int) -> None:

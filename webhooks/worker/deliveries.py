@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from connections.models import Worker
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
+from connections.worker.polling import PollTimer, safety_seconds, seconds_until
 from events.notifications import ALL_LOGS_GROUP
 from outbound.client import open_client
 from outbound.policy import webhook_policy
@@ -40,7 +41,7 @@ T = TypeVar("T")
 LEASE_SECONDS = 30.0
 # The longest request, and some time to store what came of it.
 LEASE_MARGIN_SECONDS = 12.0
-# What is due is looked for so often, whatever the notifications say.
+# The shortest time between two looks for all that is due; what has no room is looked for so often.
 POLL_SECONDS = 2.0
 # Results that no cursor waits for are stored together.
 STORE_SECONDS = 0.25
@@ -69,7 +70,8 @@ class WebhookDeliveries:
         self._woken: set[int] = set()
         self._wake = asyncio.Event()
         self._store_timer: asyncio.TimerHandle | None = None
-        self._polled_at = self._renewed_at = 0.0
+        self._poll_at = self._renewed_at = 0.0
+        self._follow_timer = PollTimer(FOLLOW_SECONDS)
         self._more = self._released = False
         self._unrecorded: list[Report] = []
         self._resources = AsyncExitStack()
@@ -90,13 +92,24 @@ class WebhookDeliveries:
         """What is called with each message to a group, by group."""
         return {ALL_LOGS_GROUP: self.notify}
 
+    @property
+    def wakers(self) -> dict[str, Callable[[], None]]:
+        """What lets it look for all that is due."""
+        return {"webhooks": self._poll_soon}
+
     async def notify(self, message: Mapping[str, Any]) -> None:
         """Look soon for what is due in an organization, or everywhere."""
         if message["organization"] is None or len(self._woken) >= MAX_WOKEN:
-            self._polled_at = 0.0
+            self._poll_at = 0.0
         else:
             self._woken.add(message["organization"])
         self._wake.set()
+        self._follow_timer.wake()  # It may be the first event of a new organization.
+
+    def _poll_soon(self) -> None:
+        self._poll_at = 0.0
+        self._wake.set()
+        self._follow_timer.wake()
 
     async def run(self) -> None:
         """Deliver until it is cancelled. After an error nothing is left in memory."""
@@ -181,8 +194,11 @@ class WebhookDeliveries:
             job = self._jobs.pop(pk)
             self._released = True
             # What comes after the last look at a log wakes its organization by itself.
-            if job.cursor.organization_id is not None and not job.drained:
-                self._woken.add(job.cursor.organization_id)
+            if not job.drained:
+                # The next look finds out when it is due.
+                self._poll_at = min(self._poll_at, _now() + POLL_SECONDS)
+                if job.cursor.organization_id is not None:
+                    self._woken.add(job.cursor.organization_id)
 
     def _is_drained(self, job: Job) -> bool:
         """Return whether nothing has come for a job since its batch was read."""
@@ -212,9 +228,9 @@ class WebhookDeliveries:
             jobs = [job for job in empty if not job.batch.drained]
 
     async def _claim(self) -> None:
-        """Claim what is due: everywhere now and then, else where the log has grown."""
-        now = asyncio.get_running_loop().time()
-        poll = (self._more and self._released) or now - self._polled_at >= POLL_SECONDS
+        """Claim what is due: everywhere when something is, else where the log has grown."""
+        now = _now()
+        poll = (self._more and self._released) or now >= self._poll_at
         if self._closing or not (poll or self._woken):
             return
         organizations = None if poll else list(self._woken)
@@ -224,12 +240,20 @@ class WebhookDeliveries:
         self._woken.clear()
         self._released = False
         if poll:
-            self._polled_at = now
+            self._poll_at = now + POLL_SECONDS
         claim = partial(claims.claim, self._owner, self._lease, self._room())
         claimed = await self._db(claim, list(self._jobs), organizations)
         self._more = claimed.more or (self._more and not poll)
         if claimed.more and len(claimed.cursors) >= CLAIMS_PER_TURN:
-            self._polled_at = 0.0
+            self._poll_at = 0.0
+        elif claimed.more:
+            self._poll_at = min(self._poll_at, now + POLL_SECONDS)
+        elif poll and not claimed.cursors:
+            due_in = seconds_until(claimed.next_at)
+            longest = safety_seconds() if due_in is None else min(due_in, safety_seconds())
+            self._poll_at = now + max(POLL_SECONDS, longest)
+        if not self._jobs:
+            self._renewed_at = now  # All leases are new.
         jobs = [self._add(cursor, now) for cursor in claimed.cursors]
         await self._read_on(jobs)
         for job in jobs:
@@ -249,10 +273,14 @@ class WebhookDeliveries:
             JOBS_PER_SOCKET * settings.WEBHOOK_SOCKETS_PER_HOST,
         )
 
+    @property
+    def _renew_at(self) -> float:
+        return self._renewed_at + self._lease.total_seconds() / 3
+
     async def _renew(self) -> None:
         """Renew the leases in time; stop what is not ours any more."""
         now = asyncio.get_running_loop().time()
-        if not self._jobs or now - self._renewed_at < self._lease.total_seconds() / 3:
+        if not self._jobs or now < self._renew_at:
             return
         self._renewed_at = now
         kept = await self._db(claims.renew, self._owner, self._lease, list(self._jobs))
@@ -302,6 +330,7 @@ class WebhookDeliveries:
                 job.task.cancel()
         self._jobs.clear()
         self._unrecorded = []
+        self._poll_at = 0.0
 
     # --- Waiting --------------------------------------------------------------------------------
 
@@ -315,8 +344,9 @@ class WebhookDeliveries:
         self._wake.set()
 
     async def _wait(self) -> None:
-        """Wait until there is something to store or to look for, or for the next poll."""
-        remaining = self._polled_at + POLL_SECONDS - asyncio.get_running_loop().time()
+        """Wait until there is something to store, to look for or to renew, or for the next poll."""
+        until = min(self._poll_at, self._renew_at) if self._jobs else self._poll_at
+        remaining = until - _now()
         try:
             async with asyncio.timeout(max(0.0, remaining)):
                 await self._wake.wait()
@@ -327,11 +357,16 @@ class WebhookDeliveries:
         return await self._database.run(function, *arguments)
 
     async def _follow(self) -> None:
-        await self._db(maintenance.follow_new_organizations)
-        await asyncio.sleep(FOLLOW_SECONDS)
+        if await self._db(maintenance.follow_new_organizations):
+            self._poll_soon()
+        await self._follow_timer.wait()
 
     async def _clean(self) -> None:
         while await self._db(maintenance.clean):
             await asyncio.sleep(0)
         await self._db(given_up.end_all_arrived)
         await asyncio.sleep(CLEAN_SECONDS)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -233,13 +233,13 @@ async def test_lost_lease_starts_no_waiting_task(monkeypatch: pytest.MonkeyPatch
 async def test_no_link_moves_while_signals_do_not_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(balancing, "BALANCE_SECONDS", 0.0)
     worker = await sync_to_async(actions.start_worker)("w", 3, False)
     async with supervisor_of(worker) as supervisor:
         moves: list[bool] = []
 
-        async def hand_over_excess() -> None:
+        async def hand_over_excess() -> bool:
             moves.append(True)
+            return False
 
         monkeypatch.setattr(supervisor.balancer, "hand_over_excess", hand_over_excess)
         monkeypatch.setattr(broadcast, "reaches_others", lambda: False)
@@ -248,3 +248,27 @@ async def test_no_link_moves_while_signals_do_not_pass(
         monkeypatch.setattr(broadcast, "reaches_others", lambda: True)
         await supervisor.balancer.run_once()
         assert moves == [True]
+
+
+async def test_loads_are_read_only_when_a_worker_comes_goes_or_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker = await sync_to_async(actions.start_worker)("w", 3, False)
+    async with supervisor_of(worker) as supervisor:
+        balancer, read_workers = supervisor.balancer, balancing.read_workers
+        reads: list[bool] = []
+
+        def read() -> tuple[list[balancing.Peer], int]:
+            reads.append(True)
+            return read_workers()
+
+        monkeypatch.setattr(balancing, "read_workers", read)
+        assert await balancer.run_once() and len(reads) == 1
+        assert not await balancer.run_once() and len(reads) == 1
+        other = await sync_to_async(actions.start_worker)("other", 3, False)
+        assert await balancer.run_once() and len(reads) == 2
+        await sync_to_async(actions.heartbeat)(other, None, 2, 1, alone=False)
+        assert await balancer.run_once() and len(reads) == 3
+        await sync_to_async(actions.stop_worker)(other)
+        assert await balancer.run_once() and len(reads) == 4
+        assert not await balancer.run_once() and len(reads) == 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from connections.worker.hosts.answers import Answers, Downloaded, Resolved, SendResult
@@ -59,6 +59,7 @@ class ClientHandle:
         self.ref = ref
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self.connected = False
+        self.on_connected: Callable[[], None] = lambda: None  # called at each login
         self._down_reports = 0  # reports in a row that it is down, without an event
         self._lost = False  # the connection was lost, without a login since
         self._ended = False  # no event follows any more
@@ -102,6 +103,7 @@ class ClientHandle:
             self.spooled.set()
         if event["event"] in ("connected", "restored"):
             self.connected = True
+            self.on_connected()
         elif event["event"] not in QUIET_EVENTS:
             self.connected = False
         self._events.put_nowait(event)

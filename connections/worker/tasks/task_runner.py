@@ -39,6 +39,7 @@ class TaskRunner:
 
     `lease_held`: returns whether this worker may hold sockets now. `capacity`: returns what it may
     claim, None for a single worker, which claims everything. `wake`: reconciles a connection soon.
+    `changed`: called when a task has started or has ended by itself.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class TaskRunner:
         lease_held: Callable[[], bool],
         capacity: Callable[[], Capacity | None],
         wake: Callable[[int], None],
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._context = context
         self._lease_held = lease_held
         self._capacity = capacity
         self._wake = wake
+        self._changed = changed
         self._linked_number = partial(_linked_number, context.stores)
         self._tasks: dict[int, tuple[ConnectionTask, asyncio.Task[None]]] = {}
         self._reconciling: dict[int, asyncio.Lock] = {}
@@ -176,11 +179,15 @@ class TaskRunner:
         task = ConnectionTask(self._context, connection, client)
         asyncio_task = asyncio.create_task(task.run(), name=f"task {connection.pk}")
         self._tasks[connection.pk] = (task, asyncio_task)
-        asyncio_task.add_done_callback(partial(self._log_failure, connection.pk))
+        asyncio_task.add_done_callback(partial(self._handle_end, connection.pk))
+        self._changed()
 
-    def _log_failure(self, connection_id: int, asyncio_task: asyncio.Task[None]) -> None:
-        if not asyncio_task.cancelled() and (error := asyncio_task.exception()):
+    def _handle_end(self, connection_id: int, asyncio_task: asyncio.Task[None]) -> None:
+        if asyncio_task.cancelled():
+            return
+        if error := asyncio_task.exception():
             logger.error("a task failed", exc_info=error, extra={"organization": connection_id})
+        self._changed()
 
     # --- All tasks ------------------------------------------------------------------------------
 

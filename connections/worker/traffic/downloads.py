@@ -7,6 +7,7 @@ import logging
 
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import MediaFetch
+from connections.worker.polling import PollTimer, seconds_until
 from connections.worker.traffic.context import TrafficContext
 from connections.worker.traffic.media import new_file
 
@@ -22,17 +23,26 @@ class Downloads:
 
     def __init__(self, context: TrafficContext) -> None:
         self._context = context
+        self._timer = PollTimer(LOOK_SECONDS)
+
+    def wake(self) -> None:
+        """Look for media to fetch soon."""
+        self._timer.wake()
 
     async def run_round(self) -> None:
         """Fetch what is due now, and sleep."""
         context = self._context
         clients = context.connected_clients()
+        due: list[MediaFetch] = []
+        next_at = None
         if clients and context.lease_held():
-            due = await context.db(context.port.media_to_fetch, list(clients), MAX_CONCURRENT)
+            due, next_at = await context.db(
+                context.port.media_to_fetch, list(clients), MAX_CONCURRENT
+            )
             await asyncio.gather(
                 *(self._fetch(clients[media.connection_id], media) for media in due)
             )
-        await asyncio.sleep(LOOK_SECONDS)
+        await self._timer.wait(0.0 if due else seconds_until(next_at))
 
     async def _fetch(self, client: ClientHandle, media: MediaFetch) -> None:
         context = self._context

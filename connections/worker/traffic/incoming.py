@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from connections.worker import spools
 from connections.worker.database import DATABASE_UNAVAILABLE
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import Record
+from connections.worker.polling import PollTimer
 from connections.worker.traffic.context import TrafficContext
 from connections.worker.traffic.gathering import Gatherer
 from connections.worker.traffic.phone_signs import PhoneSigns
@@ -26,7 +27,7 @@ FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.2, 5.0
 DRAIN_POLL_SECONDS = 0.05
 # So many organizations' lines are stored in one transaction.
 ORGANIZATIONS_AT_ONCE = 20
-# How often spools without a client are looked for.
+# The pause between two looks for spools without a client.
 LEFTOVER_SECONDS = 5.0
 
 
@@ -48,9 +49,14 @@ class Reader:
 
 
 class IncomingTraffic:
-    """Reads the spools of living clients as they grow, and those that are left over."""
+    """Reads the spools of living clients as they grow, and those that are left over.
 
-    def __init__(self, context: TrafficContext) -> None:
+    `on_stored`: called when something was stored.
+    """
+
+    def __init__(
+        self, context: TrafficContext, on_stored: Callable[[], None] = lambda: None
+    ) -> None:
         self._context = context
         self._gatherer = Gatherer(
             context.incoming_db, context.port.store_incoming, ORGANIZATIONS_AT_ONCE
@@ -58,6 +64,9 @@ class IncomingTraffic:
         self._phone_signs = PhoneSigns(context)
         self._readers: dict[Path, Reader] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._on_stored = on_stored
+        self._leftover_timer = PollTimer(LEFTOVER_SECONDS)
+        self._look_again = True
 
     def follow(self, connection_id: int, client: ClientHandle, path: Path) -> None:
         """Read a new client's spool as it grows, until the client has ended."""
@@ -65,6 +74,12 @@ class IncomingTraffic:
         task = asyncio.create_task(self._follow(reader), name=f"spool {connection_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self._wake_leftovers()  # The client of its pairing may have left a spool.
+
+    def _wake_leftovers(self) -> None:
+        """Look for leftovers soon, and once more: a host that ends may still lock its spools."""
+        self._look_again = True
+        self._leftover_timer.wake()
 
     def is_drained(self, connection_id: int) -> bool:
         """Return whether all announced lines of a connection's spools are stored.
@@ -102,6 +117,7 @@ class IncomingTraffic:
         finally:
             # The rest is read as a leftover, as is the spool of a host that was killed.
             del self._readers[reader.path]
+            self._wake_leftovers()
 
     async def _read_and_trim(self, reader: Reader) -> None:
         """Wait for lines, store them, and let the host drop them once no more have come."""
@@ -141,6 +157,7 @@ class IncomingTraffic:
             for line in lines:
                 if not await self._is_stored(connection_id, [line]):
                     await self._context.to_thread(spools.put_aside, connection_id, json.dumps(line))
+        self._on_stored()
         await self._phone_signs.record(connection_id, lines)
 
     async def _is_stored(self, connection_id: int, lines: Sequence[Record]) -> bool:
@@ -163,10 +180,11 @@ class IncomingTraffic:
         return True
 
     async def read_leftovers(self) -> None:
-        """Read and remove the spools whose clients have ended, every few seconds."""
+        """Read and remove the spools whose clients have ended, and sleep."""
+        again, self._look_again = self._look_again, False
         await self.drain_leftovers()
         await self._context.to_thread(spools.remove_old_pairings)
-        await asyncio.sleep(LEFTOVER_SECONDS)
+        await self._leftover_timer.wait(0.0 if again else None)
 
     async def drain_ended(self, connection_id: int) -> None:
         """Wait until all that a connection's clients have left is stored; they have ended."""

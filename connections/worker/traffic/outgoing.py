@@ -15,6 +15,7 @@ from django.utils import timezone
 from connections.stores import StoreDamaged, StoreUnavailable, StoreUnusable
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import Interrupted, Outgoing, SendOutcome
+from connections.worker.polling import PollTimer, safety_seconds
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.context import loop_time
 from connections.worker.traffic.context import TrafficContext
@@ -24,8 +25,8 @@ from connections.worker.traffic.previews import LinkPreviews
 
 logger = logging.getLogger(__name__)
 
-# The shortest and the longest pause between two looks at the outboxes.
-MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.05, 1.0
+# The shortest pause between two looks at the outboxes.
+MIN_PAUSE_SECONDS = 0.05
 # How long an outbox rests whose messages may not leave for now, because of a limit for instance.
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 15.0
 RESOLVE_SECONDS = 20.0
@@ -51,6 +52,12 @@ class OutgoingTraffic:
         self._taking: asyncio.Task[float] | None = None
         self._in_flight: set[int] = set()
         self._previews = LinkPreviews()
+        self._recovery_timer = PollTimer(0.0)
+
+    def look(self) -> None:
+        """Look at all outboxes soon, but those that rest, and for interrupted messages."""
+        self._woken.set()
+        self._recovery_timer.wake()
 
     def wake(self, connection_id: int) -> None:
         """Look at an outbox soon."""
@@ -79,15 +86,17 @@ class OutgoingTraffic:
         await _finish_until(deadline, list(self._senders.values()))
 
     async def recover(self) -> None:
-        """Look up the messages whose sending nobody follows any more, every few seconds."""
+        """Look up the messages whose sending nobody follows any more, and sleep."""
         context = self._context
         await asyncio.sleep(RECOVER_SECONDS)
-        if not context.lease_held():
-            return
-        worker = context.get_worker().pk
-        left = await context.db(context.port.interrupted, worker, frozenset(self._in_flight))
+        left = []
+        if context.lease_held():
+            worker = context.get_worker().pk
+            left = await context.db(context.port.interrupted, worker, frozenset(self._in_flight))
         for message in left:
             await self._recover(message)
+        # Again until nothing is left: their stores may be unavailable.
+        await self._recovery_timer.wait(0.0 if left else None)
 
     async def _recover(self, message: Interrupted) -> None:
         if message.message_id in self._in_flight:
@@ -104,6 +113,7 @@ class OutgoingTraffic:
             )
             found = None
         await context.db(context.port.record_interrupted, message, found)
+        self._woken.set()  # It may be queued again.
 
     async def _find_id(self, connection_id: int, store: str, secret: bytes) -> str | None:
         """Return WhatsApp's id of a message, "" if the library never got to sending it.
@@ -126,7 +136,7 @@ class OutgoingTraffic:
         """
         context, now = self._context, loop_time()
         if not context.lease_held():
-            return MAX_PAUSE_SECONDS
+            return safety_seconds()
         tasks, connected = context.tasks(), context.connected_clients()
         idle = {
             pk: tasks[pk]
@@ -135,7 +145,7 @@ class OutgoingTraffic:
             and (pk not in self._resting or self._resting[pk].until <= now)
         }
         if not idle:
-            return MAX_PAUSE_SECONDS
+            return self._longest_pause()
         waiting = await context.db(context.port.with_outgoing, list(idle))
         pauses = {pk: (at - timezone.now()).total_seconds() for pk, at in waiting.items()}
         # Those that have waited longest first.
@@ -143,9 +153,17 @@ class OutgoingTraffic:
         free = min(MAX_CONCURRENT - len(self._senders), TAKEN_AT_ONCE)
         if chosen := due[: max(0, free)]:
             await self._take({pk: (idle[pk], connected[pk]) for pk in chosen})
-        pause = min([MAX_PAUSE_SECONDS, *(seconds for seconds in pauses.values() if seconds > 0)])
         left = [pk for pk in due if pk not in self._senders and pk not in self._resting]
-        return MIN_PAUSE_SECONDS if left else pause
+        if left:
+            return MIN_PAUSE_SECONDS
+        later = (seconds for seconds in pauses.values() if seconds > 0)
+        return min([self._longest_pause(), *later])
+
+    def _longest_pause(self) -> float:
+        """Return the seconds until the next rest is over, or until the safety poll."""
+        now = loop_time()
+        rests = (rest.until - now for rest in self._resting.values() if rest.until > now)
+        return min([safety_seconds(), *rests])
 
     async def _take(self, due: Mapping[int, tuple[ConnectionTask, ClientHandle]]) -> None:
         """Take the next message of each of these connections, and start to send it."""
@@ -160,6 +178,7 @@ class OutgoingTraffic:
                 return
             (pk,) = due
             logger.exception("a message could not be taken", extra={"organization": pk})
+            self._recovery_timer.wake()
             taken = {pk: None}
         for pk, outgoing in taken.items():
             if outgoing is None:
@@ -190,6 +209,7 @@ class OutgoingTraffic:
                 await self._send(client, store, await self._previews.add(resolved))
         except Exception:
             # `recover` looks the message up.
+            self._recovery_timer.wake()
             pk = outgoing.fence.connection_id
             logger.exception("a message could not be sent", extra={"organization": pk})
             self._resting[pk] = Rest.after(self._resting.get(pk))

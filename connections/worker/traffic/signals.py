@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import groupby
 
 from connections.worker.message_port import ReadMark
+from connections.worker.polling import PollTimer
 from connections.worker.traffic.context import TrafficContext
 
 LOOK_SECONDS = 1.0
@@ -16,11 +16,17 @@ class Signals:
 
     def __init__(self, context: TrafficContext) -> None:
         self._context = context
+        self._timer = PollTimer(LOOK_SECONDS)
+
+    def wake(self) -> None:
+        """Look for read marks soon."""
+        self._timer.wake()
 
     async def run_round(self) -> None:
         """Pass on the read marks that wait, and sleep."""
         context = self._context
         clients = context.connected_clients()
+        marks = []
         if clients and context.lease_held():
             marks = await context.db(context.port.pending_marks, list(clients))
             for _, found in groupby(marks, ReadMark.group_key):
@@ -30,7 +36,7 @@ class Signals:
                 client.mark_read(ids, first.chat, first.sender, first.played)
             if marks:
                 await context.db(context.port.end_marks, marks)
-        await asyncio.sleep(LOOK_SECONDS)
+        await self._timer.wait(0.0 if marks else None)
 
     async def show_typing(self, connection_id: int, contact_id: int, typing: bool) -> None:
         """Show a contact that the organization types, if it is connected here."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from connections.actions import Fence
 from connections.worker.hosts.client import ClientHandle
+from connections.worker.polling import PollTimer, seconds_until
 from connections.worker.traffic.context import TrafficContext
 from connections.worker.traffic.downloads import Downloads
 from connections.worker.traffic.incoming import IncomingTraffic
@@ -17,6 +18,8 @@ from connections.worker.traffic.outgoing import OutgoingTraffic
 from connections.worker.traffic.signals import Signals
 
 MAINTAIN_SECONDS = 5.0
+# After a restart hundreds connect within seconds.
+CONNECTED_SECONDS = 1.0
 CLEAN_SECONDS = 300.0
 
 
@@ -26,10 +29,12 @@ class MessageTraffic:
     def __init__(self, context: TrafficContext) -> None:
         self._context = context
         self._outgoing = OutgoingTraffic(context)
-        self._incoming = IncomingTraffic(context)
         self._downloads = Downloads(context)
+        self._incoming = IncomingTraffic(context, self._downloads.wake)
         self._signals = Signals(context)
         self._lost = LostMessages(context, self._incoming)
+        self._maintain_timer = PollTimer(0.0)
+        self._connected_timer = PollTimer(CONNECTED_SECONDS)
 
     async def notify_outbox(self, message: Mapping[str, Any]) -> None:
         """Look at an organization's outbox soon, or show that it types (see broadcast.py)."""
@@ -39,14 +44,31 @@ class MessageTraffic:
             )
         else:
             self._outgoing.wake(message["connection"])
+            self._signals.wake()  # The message may be a read mark.
+            self._maintain_timer.wake()  # Or one that expires soon.
 
     def follow(self, connection_id: int, client: ClientHandle, spool: Path) -> None:
-        """Store what a new client's spool gets, as it comes."""
+        """Store what a new client's spool gets, as it comes, and look for work once it connects."""
+        client.on_connected = self.handle_connected
         self._incoming.follow(connection_id, client, spool)
 
     async def find_lost(self, fence: Fence, store: str) -> None:
         """Name the messages of a store without a client that were never stored."""
         await self._lost.find_before_login(fence, store)
+
+    def handle_connected(self) -> None:
+        """Look soon for what waited for a connected client."""
+        self._connected_timer.wake()
+
+    @property
+    def wakers(self) -> dict[str, Callable[[], None]]:
+        """What wakes its polls, by the kind of work."""
+        return {
+            "messages": self._outgoing.look,
+            "read marks": self._signals.wake,
+            "media": self._downloads.wake,
+            "maintenance": self._maintain_timer.wake,
+        }
 
     @property
     def background_tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -58,6 +80,7 @@ class MessageTraffic:
             "tell what was read": self._signals.run_round,
             "fetch media": self._downloads.run_round,
             "find lost messages": self._lost.run_round,
+            "look at connected clients": self._look_at_connected,
             "maintain messages": self._maintain,
             "delete old messages": self._clean,
         }
@@ -73,8 +96,15 @@ class MessageTraffic:
 
     async def _maintain(self) -> None:
         await asyncio.sleep(MAINTAIN_SECONDS)
+        next_at = None
         if self._context.lease_held():
-            await self._context.db(self._context.port.maintain)
+            next_at = await self._context.db(self._context.port.maintain)
+        await self._maintain_timer.wait(seconds_until(next_at))
+
+    async def _look_at_connected(self) -> None:
+        await self._connected_timer.wait()
+        for wake in self.wakers.values():
+            wake()
 
     async def close(self) -> None:
         """Store what the clients, which have ended, have left in their spools."""

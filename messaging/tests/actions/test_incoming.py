@@ -150,7 +150,8 @@ def test_undecryptable_copy_of_a_readable_message_is_ignored(linked: Linked) -> 
 def test_message_that_stays_unreadable_is_told_as_lost(linked: Linked) -> None:
     record = undecryptable(ANA)
     linked.store(record)
-    lost.give_up_unreadable()
+    until = linked.messages()[0].created_at + lost.READABLE_WITHIN
+    assert lost.give_up_unreadable() == until
     assert linked.events() == []
     age(linked.messages()[0], minutes=11)
     lost.give_up_unreadable()

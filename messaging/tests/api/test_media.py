@@ -351,7 +351,7 @@ def file_with(folder: Path, content: bytes) -> Path:
 
 
 def due(organization: Organization) -> list[MediaFetch]:
-    return Messages().media_to_fetch([organization.pk], 10)
+    return Messages().media_to_fetch([organization.pk], 10)[0]
 
 
 def test_fetched_media_is_stored_with_its_event(
@@ -394,6 +394,8 @@ def test_other_failure_is_tried_again_and_given_up_at_last(
     for _ in range(actions.MAX_TRIES - 1):
         Messages().record_media_failure(fetch, "failed")
         assert due(organization) == [] and not Event.objects.exists()
+        next_at = Messages().media_to_fetch([organization.pk], 10)[1]
+        assert next_at == Media.objects.get().next_try_at
     Messages().record_media_failure(fetch, "failed")
     assert Media.objects.get().state == "failed"
 
@@ -425,8 +427,10 @@ def test_media_is_fetched_one_at_a_time_for_each_organization(
             next_try_at=received.media.next_try_at,  # type: ignore[union-attr]
         )
     both = [organization.pk, other_organization.pk]
-    assert [fetch.connection_id for fetch in Messages().media_to_fetch(both, 10)] == both
-    assert len(Messages().media_to_fetch(both, 1)) == 1
+    found, next_at = Messages().media_to_fetch(both, 10)
+    assert [fetch.connection_id for fetch in found] == both
+    assert next_at is None
+    assert len(Messages().media_to_fetch(both, 1)[0]) == 1
 
 
 def test_fetched_media_that_is_too_large_fails_at_once(

@@ -72,12 +72,29 @@ def test_idle_cursors_are_not_claimed() -> None:
     assert turn() == (40, queries)
 
 
-def test_claim_of_organizations_without_anything_asks_once() -> None:
+def test_claim_without_anything_asks_once_and_of_all_also_when_something_is_due() -> None:
     organizations = make_many(["http://127.0.0.1:1/?"] * 5)
-    with CaptureQueriesContext(connection) as queries:
-        for wanted in ([each.pk for each in organizations], None):
+    counts = []
+    for wanted in ([each.pk for each in organizations], None):
+        with CaptureQueriesContext(connection) as queries:
             assert claims.claim("worker", LEASE, ROOM, [], wanted).cursors == []
-    assert len(queries) == 2
+        counts.append(len(queries))
+    assert counts == [1, 2]
+
+
+def test_claim_without_anything_due_names_the_next_time() -> None:
+    organizations = make_many(["http://127.0.0.1:1/?"] * 3)
+    assert claims.claim("worker", LEASE, ROOM, []).next_at is None
+    append_to_all(organizations)
+    leased, delayed, later = Cursor.objects.order_by("pk")
+    now = timezone.now()
+    for cursor, seconds in ((leased, 0), (delayed, 20), (later, 40)):
+        Cursor.objects.filter(pk=cursor.pk).update(due_at=now + timedelta(seconds=seconds))
+    soon = now + timedelta(seconds=10)
+    Cursor.objects.filter(pk=leased.pk).update(lease_owner="dead", lease_until=soon)
+    assert claims.claim("worker", LEASE, ROOM, []).next_at == soon
+    running = claims.claim("worker", LEASE, ROOM, [leased.pk])
+    assert running.next_at == now + timedelta(seconds=20)
 
 
 def test_one_host_does_not_take_all_room() -> None:

@@ -16,6 +16,7 @@ from django.db.models import F
 
 from connections.tests.support.waiting import async_until
 from events.models import Event, EventCounter, EventType
+from events.notifications import wake_workers
 from organizations.models import Organization
 from outbound import client
 from webhooks.models import Cursor, Endpoint
@@ -54,7 +55,7 @@ def make_many(urls: list[str]) -> list[Organization]:
 
 @transaction.atomic
 def append_to_all(organizations: list[Organization]) -> None:
-    """Append an event to each log at once. Nobody is notified; workers find it by themselves."""
+    """Append an event to each log at once. Workers are let look everywhere."""
     counters = EventCounter.objects.filter(organization__in=organizations)
     counters.update(last=F("last") + 1)
     Event.objects.bulk_create(
@@ -66,6 +67,7 @@ def append_to_all(organizations: list[Organization]) -> None:
         )
         for counter in counters.all()
     )
+    wake_workers(None)
 
 
 async def test_half_that_hangs_does_not_slow_the_other_half(
