@@ -167,7 +167,10 @@ def read_status(connection_id: int) -> ConnectionStatus:
 
 def get_status(connection: Connection) -> ConnectionStatus:
     """Return the status of a connection that was just read with its worker and organization."""
-    workforce = Workforce.READY if connection.owned else Worker.workforce()
+    # Read only for a connection whose state depends on it.
+    workforce = Workforce.READY
+    if conditions.relies_on_worker(connection) and not connection.owned:
+        workforce = Worker.workforce()
     has_worker = conditions.has_worker(connection, workforce)
     # Attempts end with these states, and a code can be used only while its worker is alive.
     pairing = connection.owned and connection.state in PAIRING

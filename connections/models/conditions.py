@@ -128,11 +128,16 @@ def has_worker_q(workforce: Workforce) -> Q:
     return owned_q() | waits if workforce == Workforce.READY else owned_q()
 
 
-def unowned(row: Row, has_worker: bool) -> bool:
-    """Whether it needs a worker and has none, so that the stored state is not true any more."""
+def relies_on_worker(row: Row) -> bool:
+    """Whether the stored state is true only while a worker owns it."""
     at_rest = row.desired == Desired.DISCONNECTED and not row.logout_pending
     down = row.state == State.ACTION_NEEDED
-    return not (has_worker or at_rest or down)
+    return not (at_rest or down)
+
+
+def unowned(row: Row, has_worker: bool) -> bool:
+    """Whether it needs a worker and has none, so that the stored state is not true any more."""
+    return relies_on_worker(row) and not has_worker
 
 
 def unowned_q(workforce: Workforce) -> Q:
