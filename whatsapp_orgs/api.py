@@ -76,6 +76,8 @@ def server_error(request: HttpRequest) -> JsonResponse:
 
 
 urlpatterns = [
+    # First: what is asked for most often.
+    path("organizations/<int:organization_id>/whatsapp/", include("connections.api.urls")),
     path("", include("organizations.api.urls")),
     path("organizations", OrganizationsView.as_view(), name="api-organizations"),
     path(
@@ -86,7 +88,6 @@ urlpatterns = [
     path("schema", SchemaView.as_view(), name="api-schema"),
     path("schema.yaml", YamlSchemaView.as_view(), name="api-schema-yaml"),
     path("docs", DocsView.as_view(), name="api-docs"),
-    path("organizations/<int:organization_id>/whatsapp/", include("connections.api.urls")),
     path("whatsapp/", include(many_urlpatterns)),
     path("organizations/<int:organization_id>/", include("messaging.api.urls")),
     path("organizations/<int:organization_id>/", include(organization_urlpatterns)),

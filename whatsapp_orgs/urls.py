@@ -33,6 +33,10 @@ admin.site.site_title = "WhatsApp Orgs"
 admin.site.index_title = lazy("Organizations and their WhatsApp connections")
 
 urlpatterns = [
+    # First: software asks far more often than people, and Django tries the routes in turn.
+    path("api/v1/", include("whatsapp_orgs.api")),
+    re_path(r"^api/(?P<rest>(?s:.*))\Z", api.not_found),
+    path("graph/", include("cloud_api.urls")),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("language/", set_language, name="set_language"),
     # Before admin.site.urls, so that they replace Django's pages at these two paths.
@@ -107,9 +111,6 @@ urlpatterns = [
     path("invitation/", accept_view, name="invitation"),
     path("static/<path:static_file>", static_views.other_version),
     path("media/<str:signed>", signed_file, name="media-file"),
-    path("graph/", include("cloud_api.urls")),
-    path("api/v1/", include("whatsapp_orgs.api")),
-    re_path(r"^api/(?P<rest>(?s:.*))\Z", api.not_found),
 ]
 
 
