@@ -35,7 +35,7 @@ def measure(size: int) -> None:
         "own connections with work, every 5 s": lambda: pending_connections(worker, own),
         "connections without a worker, every 5 s": unowned_connections,
         "all workers and their loads, every 5 s": read_workers,
-        "own outboxes, at each message to send of anybody": lambda: with_outgoing(own),
+        "own outboxes, every 10 s": lambda: with_outgoing(own),
     }
     print(json.dumps({name: _least(query) for name, query in queries.items()}))
 

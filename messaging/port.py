@@ -30,7 +30,7 @@ class Messages:
     def with_outgoing(self, connection_ids: Collection[int]) -> Mapping[int, datetime]:
         return dispatch.with_outgoing(connection_ids)
 
-    def take_outgoing(self, fences: Sequence[Fence]) -> Mapping[int, Outgoing | None]:
+    def take_outgoing(self, fences: Sequence[Fence]) -> Mapping[int, Outgoing | datetime | None]:
         return dispatch.take(fences)
 
     def record_resolved(

@@ -24,7 +24,7 @@ class Outgoing:
 
     `content`: for `ClientHandle.send`. `resolve`: the number to ask WhatsApp about first, as
     `+5511…`, or "". `media`: the name of its file in the storage, or "". `link`: what it shows a
-    preview of, or "".
+    preview of, or "". `others_wait`: whether the connection had further messages then.
     """
 
     message_id: int
@@ -33,6 +33,7 @@ class Outgoing:
     resolve: str = ""
     media: str = ""
     link: str = ""
+    others_wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,11 @@ class MessagePort(Protocol):
     def with_outgoing(self, connection_ids: Collection[int]) -> Mapping[int, datetime]:
         """Return those of these connections in which a message waits, and when one may leave."""
 
-    def take_outgoing(self, fences: Sequence[Fence]) -> Mapping[int, Outgoing | None]:
+    def take_outgoing(self, fences: Sequence[Fence]) -> Mapping[int, Outgoing | datetime | None]:
         """Mark the next message of each of these connections as being sent, and return them.
 
-        By connection. None: nothing is due, as nothing waits, or as pacing says later. Not there:
-        it can be tried again at once.
+        By connection. A time: pacing lets nothing leave before. None: nothing may leave now. Not
+        there: it can be tried again at once.
         """
 
     def record_resolved(

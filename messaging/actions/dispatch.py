@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -48,25 +49,34 @@ def with_outgoing(connection_ids: Collection[int]) -> dict[int, datetime]:
 
 
 @transaction.atomic
-def take(fences: Sequence[Fence]) -> dict[int, Outgoing | None]:
+def take(fences: Sequence[Fence]) -> dict[int, Outgoing | datetime | None]:
     """Mark the next message of each of these connections as being sent, and return them.
 
-    By connection. None: nothing may leave now, or another worker owns the connection. Not there:
-    somebody else writes messages of it at this moment, so it can be tried again at once.
+    By connection. A time: pacing lets nothing leave before. None: nothing may leave now, or another
+    worker owns the connection. Not there: somebody else writes messages of it at this moment, so it
+    can be tried again at once.
     """
     by_id = {fence.connection_id: fence for fence in fences}
-    rows = Connection.objects.select_for_update(skip_locked=True).filter(pk__in=by_id)
+    rows = Connection.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk__in=by_id)
+    rows = rows.select_related("organization__messaging_settings")
     connections = {found.pk: found for found in rows.order_by("pk")}
     owned = {pk: row for pk, row in connections.items() if row.claim == by_id[pk].claim}
-    taken: dict[int, Outgoing | None] = dict.fromkeys(connections.keys() - owned.keys())
+    taken: dict[int, Outgoing | datetime | None] = dict.fromkeys(connections.keys() - owned.keys())
     outboxes = _lock_outboxes(owned)
     # More waits than one call fails or holds where the store is still the one before.
     present = [box for pk, box in outboxes.items() if box.store_name == owned[pk].store_name]
-    messages = _next_messages(present)
+    now = timezone.now()
+    own = {pk: MessagingSettings.of_loaded(row.organization) for pk, row in owned.items()}
+    chosen = _choose_all(present, own, now)
+    waits = {pk: box.next_send_at for pk, box in outboxes.items()}
+    taken |= {pk: at if at > now else None for pk, at in waits.items()}
+    messages = _read([choice.message_id for choice in chosen.values()])
     _mark_sending(messages, owned, outboxes)
-    taken |= dict.fromkeys(outboxes)
     return taken | {
-        message.organization_id: outgoing_of(message, by_id[message.organization_id])
+        message.organization_id: replace(
+            outgoing_of(message, by_id[message.organization_id]),
+            others_wait=chosen[message.organization_id].others,
+        )
         for message in messages
     }
 
@@ -83,38 +93,55 @@ def _lock_outboxes(connections: Mapping[int, Connection]) -> dict[int, Outbox]:
     return outboxes
 
 
-def _next_messages(outboxes: Collection[Outbox]) -> list[Message]:
+class Choice(NamedTuple):
+    """The message to send next, None for none, its priority, and whether others wait beside it."""
+
+    message_id: int | None
+    priority: int | None
+    others: bool
+
+
+def _choose_all(
+    outboxes: Collection[Outbox], settings_of: Mapping[int, MessagingSettings], now: datetime
+) -> dict[int, Choice]:
     """Return the message of each organization that may leave now, where there is one."""
-    now = timezone.now()
-    settings_of = MessagingSettings.of_all([outbox.pk for outbox in outboxes])
     free = [
         outbox
         for outbox in outboxes
         if settings_of[outbox.pk].sending_stopped_at is None and outbox.next_send_at <= now
     ]
     full = _full_minutes({found.pk: settings_of[found.pk].per_minute for found in free})
-    chosen = []
+    chosen = {}
     for outbox in free:
         if outbox.pk in full:
             outbox.next_send_at = full[outbox.pk]
             outbox.save(update_fields=["next_send_at"])
-        elif (message_id := _choose(outbox, settings_of[outbox.pk], now)) is not None:
-            chosen.append(message_id)
-    found = Message.objects.filter(pk__in=chosen).select_related("contact", "media")
+        else:
+            choice = _choose(outbox, settings_of[outbox.pk], now)
+            if choice.message_id is not None:
+                chosen[outbox.pk] = choice
+    return chosen
+
+
+def _read(ids: Collection[int | None]) -> list[Message]:
+    """Return messages with all that is needed to send them."""
+    if not ids:
+        return []
+    found = Message.objects.filter(pk__in=ids).select_related("contact", "media")
     return list(found.order_by("organization"))
 
 
-def _choose(outbox: Outbox, own: MessagingSettings, now: datetime) -> int | None:
-    """Return the id of an organization's message that may leave now, None for none."""
+def _choose(outbox: Outbox, own: MessagingSettings, now: datetime) -> Choice:
+    """Return an organization's message that may leave now."""
     last = REPLY if outbox.answers_only_until else NEW
-    message_id, priority = _first_ready(outbox.pk, last, now)
-    if priority == NEW and is_day_full(own):
-        message_id, _ = _first_ready(outbox.pk, KNOWN, now)
-    return message_id
+    choice = _first_ready(outbox.pk, last, now)
+    if choice.priority == NEW and is_day_full(own):
+        choice = _first_ready(outbox.pk, KNOWN, now)
+    return choice
 
 
-def _first_ready(organization_id: int, last: int, now: datetime) -> tuple[int | None, int | None]:
-    """Return the id and the priority of the message to send next, of a priority up to `last`.
+def _first_ready(organization_id: int, last: int, now: datetime) -> Choice:
+    """Return the message to send next, of a priority up to `last`.
 
     First in, first out for each contact: what its oldest message waits for, the others wait for.
     It is chosen here, as the time that a database takes for it may grow with the square.
@@ -131,13 +158,13 @@ def _first_ready(organization_id: int, last: int, now: datetime) -> tuple[int | 
     # An answer is mostly among the first, and then the others need not be read.
     first = list(columns[:LOOKED_AT_FIRST])
     found = _best(first, last)
-    if len(first) < LOOKED_AT_FIRST or found[1] == REPLY:
+    if len(first) < LOOKED_AT_FIRST or found.priority == REPLY:
         return found
     return _best(list(columns), last)
 
 
-def _best(rows: Iterable[tuple[int, int, bool, int]], last: int) -> tuple[int | None, int | None]:
-    """Return the id and the priority of the first ready message of the best priority."""
+def _best(rows: Sequence[tuple[int, int, bool, int]], last: int) -> Choice:
+    """Return the first ready message of the best priority."""
     seen: set[int] = set()
     found: tuple[int | None, int | None] = (None, None)
     priority = last + 1
@@ -149,7 +176,7 @@ def _best(rows: Iterable[tuple[int, int, bool, int]], last: int) -> tuple[int | 
             found, priority = (message_id, own), own
         if priority == REPLY:
             break
-    return found
+    return Choice(*found, others=len(rows) > 1)
 
 
 def _full_minutes(limits: Mapping[int, int]) -> dict[int, datetime]:

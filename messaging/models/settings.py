@@ -70,6 +70,12 @@ class MessagingSettings(models.Model):
         return cls.of_all([organization_id])[organization_id]
 
     @classmethod
+    def of_loaded(cls, organization: Organization) -> MessagingSettings:
+        """Return the settings that were read along with the organization. See `of`."""
+        own: MessagingSettings | None = getattr(organization, "messaging_settings", None)
+        return own or cls(organization_id=organization.pk)
+
+    @classmethod
     def of_all(cls, organization_ids: Collection[int]) -> dict[int, MessagingSettings]:
         """Return the settings of organizations by id. See `of`."""
         found = cls.objects.filter(organization__in=organization_ids)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -25,7 +26,7 @@ from connections.worker.traffic.previews import LinkPreviews
 
 logger = logging.getLogger(__name__)
 
-# The shortest pause between two looks at the outboxes.
+# The shortest pause between two rounds.
 MIN_PAUSE_SECONDS = 0.05
 # How long an outbox rests whose messages may not leave for now, because of a limit for instance.
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 15.0
@@ -41,12 +42,18 @@ FINISH_SECONDS = 1.5
 
 
 class OutgoingTraffic:
-    """Sends what waits in the outboxes of this worker's connections."""
+    """Sends what waits in the outboxes of this worker's connections.
+
+    An announced message is taken at once, without a look at any outbox before.
+    """
 
     def __init__(self, context: TrafficContext) -> None:
         self._context = context
         self._outcomes = Gatherer(context.db, context.port.record_outcomes, OUTCOMES_AT_ONCE)
         self._woken = asyncio.Event()
+        self._announced: dict[int, None] = {}  # connections that have messages, oldest first
+        self._gaps: dict[int, float] = {}  # until when pacing lets nothing leave
+        self._look_at = 0.0
         self._resting: dict[int, Rest] = {}
         self._senders: dict[int, asyncio.Task[None]] = {}
         self._taking: asyncio.Task[float] | None = None
@@ -54,15 +61,19 @@ class OutgoingTraffic:
         self._previews = LinkPreviews()
         self._recovery_timer = PollTimer(0.0)
 
+    def wake(self, connection_id: int) -> None:
+        """Send soon what waits in an outbox, unless another worker has its connection."""
+        if connection_id not in self._context.tasks():
+            return
+        self._resting.pop(connection_id, None)
+        self._announced[connection_id] = None
+        self._woken.set()
+
     def look(self) -> None:
         """Look at all outboxes soon, but those that rest, and for interrupted messages."""
+        self._look_at = 0.0
         self._woken.set()
         self._recovery_timer.wake()
-
-    def wake(self, connection_id: int) -> None:
-        """Look at an outbox soon."""
-        self._resting.pop(connection_id, None)
-        self._woken.set()
 
     async def run(self) -> None:
         """Send what waits, until cancelled."""
@@ -113,7 +124,8 @@ class OutgoingTraffic:
             )
             found = None
         await context.db(context.port.record_interrupted, message, found)
-        self._woken.set()  # It may be queued again.
+        self._announced.setdefault(message.connection_id)  # It may be queued again.
+        self._woken.set()
 
     async def _find_id(self, connection_id: int, store: str, secret: bytes) -> str | None:
         """Return WhatsApp's id of a message, "" if the library never got to sending it.
@@ -134,36 +146,63 @@ class OutgoingTraffic:
         Return the seconds until another may. A sender that ends, and a new message, wake the loop
         earlier.
         """
-        context, now = self._context, loop_time()
-        if not context.lease_held():
+        if not self._context.lease_held():
             return safety_seconds()
-        tasks, connected = context.tasks(), context.connected_clients()
-        idle = {
-            pk: tasks[pk]
-            for pk in connected
+        if (now := loop_time()) >= self._look_at:
+            # Before the look: who asks for another one meanwhile gets it.
+            rests = (rest.until for rest in self._resting.values() if rest.until > now)
+            self._look_at = min([now + safety_seconds(), *rests])
+            await self._look()
+        await self._take_announced()
+        now = loop_time()
+        next_takes = (self._gaps.get(pk, now) for pk in self._announced if pk not in self._senders)
+        return min([self._look_at, *next_takes]) - now
+
+    async def _look(self) -> None:
+        """Find the outboxes in which a message waits, whether it was announced or not."""
+        context, now = self._context, loop_time()
+        looked_at = [
+            pk
+            for pk in context.connected_clients()
             if pk not in self._senders
             and (pk not in self._resting or self._resting[pk].until <= now)
-        }
-        if not idle:
-            return self._longest_pause()
-        waiting = await context.db(context.port.with_outgoing, list(idle))
-        pauses = {pk: (at - timezone.now()).total_seconds() for pk, at in waiting.items()}
+        ]
+        if not looked_at:
+            return
+        waiting = await context.db(context.port.with_outgoing, looked_at)
         # Those that have waited longest first.
-        due = sorted((pk for pk in pauses if pauses[pk] <= 0), key=waiting.__getitem__)
-        free = min(MAX_CONCURRENT - len(self._senders), TAKEN_AT_ONCE)
-        if chosen := due[: max(0, free)]:
-            await self._take({pk: (idle[pk], connected[pk]) for pk in chosen})
-        left = [pk for pk in due if pk not in self._senders and pk not in self._resting]
-        if left:
-            return MIN_PAUSE_SECONDS
-        later = (seconds for seconds in pauses.values() if seconds > 0)
-        return min([self._longest_pause(), *later])
+        for pk in sorted(waiting, key=waiting.__getitem__):
+            self._announced.setdefault(pk)
+            self._wait_until(pk, waiting[pk])
 
-    def _longest_pause(self) -> float:
-        """Return the seconds until the next rest is over, or until the safety poll."""
-        now = loop_time()
-        rests = (rest.until - now for rest in self._resting.values() if rest.until > now)
-        return min([safety_seconds(), *rests])
+    def _rest(self, connection_id: int) -> None:
+        """Leave an outbox alone for a while, longer each time."""
+        rest = self._resting[connection_id] = Rest.after(self._resting.get(connection_id))
+        self._look_at = min(self._look_at, rest.until)
+
+    def _wait_until(self, connection_id: int, at: datetime) -> None:
+        """Take nothing of a connection before a time."""
+        seconds = (at - timezone.now()).total_seconds()
+        self._gaps[connection_id] = loop_time() + seconds
+
+    async def _take_announced(self) -> None:
+        """Take the next messages of the connections that have some and may send now."""
+        tasks, now = self._context.tasks(), loop_time()
+        room = min(MAX_CONCURRENT - len(self._senders), TAKEN_AT_ONCE)
+        due: dict[int, tuple[ConnectionTask, ClientHandle]] = {}
+        for pk in list(self._announced):
+            task = tasks.get(pk)
+            client = task.client if task is not None else None
+            if task is None or client is None or not client.connected:
+                # A look finds its messages when it is connected again.
+                del self._announced[pk]
+                self._gaps.pop(pk, None)
+            elif pk not in self._senders and self._gaps.get(pk, now) <= now and len(due) < room:
+                del self._announced[pk]
+                self._gaps.pop(pk, None)
+                due[pk] = (task, client)
+        if due:
+            await self._take(due)
 
     async def _take(self, due: Mapping[int, tuple[ConnectionTask, ClientHandle]]) -> None:
         """Take the next message of each of these connections, and start to send it."""
@@ -182,17 +221,25 @@ class OutgoingTraffic:
             taken = {pk: None}
         for pk, outgoing in taken.items():
             if outgoing is None:
-                self._resting[pk] = Rest.after(self._resting.get(pk))
+                self._rest(pk)
+            elif isinstance(outgoing, datetime):
+                self._announced[pk] = None
+                self._wait_until(pk, outgoing)
             else:
                 self._resting.pop(pk, None)
                 task, client = due[pk]
                 self._start_sender(task, task.client or client, outgoing)
+        # Somebody else writes messages of the others at this moment.
+        self._announced |= dict.fromkeys(due.keys() - taken.keys())
 
     def _start_sender(self, task: ConnectionTask, client: ClientHandle, outgoing: Outgoing) -> None:
         def end(_: object) -> None:
             self._senders.pop(task.id, None)
             self._in_flight.discard(outgoing.message_id)
-            self._woken.set()
+            if outgoing.others_wait and task.id not in self._resting:
+                self._announced.setdefault(task.id)
+            if task.id in self._announced:
+                self._woken.set()
 
         self._in_flight.add(outgoing.message_id)
         sending = asyncio.create_task(
@@ -207,12 +254,15 @@ class OutgoingTraffic:
             resolved = await self._resolve(client, outgoing) if outgoing.resolve else outgoing
             if resolved is not None:
                 await self._send(client, store, await self._previews.add(resolved))
+            else:
+                self._announced.setdefault(outgoing.fence.connection_id)  # It may be queued again.
         except Exception:
             # `recover` looks the message up.
             self._recovery_timer.wake()
             pk = outgoing.fence.connection_id
             logger.exception("a message could not be sent", extra={"organization": pk})
-            self._resting[pk] = Rest.after(self._resting.get(pk))
+            self._rest(pk)
+            self._woken.set()
 
     async def _resolve(self, client: ClientHandle, outgoing: Outgoing) -> Outgoing | None:
         """Ask WhatsApp about the number first. Return what to send, None for nothing."""
@@ -230,7 +280,10 @@ class OutgoingTraffic:
                 late = SendOutcome(outgoing.message_id, outgoing.fence, whatsapp_id or "")
                 late = replace(late, final=False, error="timed_out", maybe_sent=True)
                 await self._outcomes.store(late)
-            await self._outcomes.store(await sending)
+            outcome = await sending
+            await self._outcomes.store(outcome)
+            if outcome.error:
+                self._announced.setdefault(outgoing.fence.connection_id)  # It may be queued again.
         finally:
             sending.cancel()
 

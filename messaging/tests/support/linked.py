@@ -63,7 +63,8 @@ class Linked:
 
     def take_next(self) -> Outgoing | None:
         """Take the next message, as a worker does. Return it as the worker gets it."""
-        return dispatch.take([self.fence]).get(self.pk)
+        found = dispatch.take([self.fence]).get(self.pk)
+        return found if isinstance(found, Outgoing) else None
 
     def take(self) -> Message | None:
         """Take the next message, as a worker does. Return it, None when nothing is due."""
