@@ -23,6 +23,14 @@ class WaitingReasons:
     def __init__(self, organization_id: int) -> None:
         self._organization_id = organization_id
 
+    @classmethod
+    def of_new(cls, message: Message) -> WaitingReasons:
+        """Return the reasons of the organization of a message that was stored just now."""
+        found = cls(message.organization_id)
+        if Message.organization.is_cached(message):
+            found._organization = message.organization  # With all that it depends on.
+        return found
+
     def reason_of(self, message: Message) -> str:
         """Return why a message waits if it is queued, else the reason that is stored with it."""
         if message.state != Message.State.QUEUED:
@@ -61,8 +69,9 @@ class WaitingReasons:
 
     @property
     def _settings(self) -> MessagingSettings:
-        own: MessagingSettings | None = getattr(self._organization, "messaging_settings", None)
-        return own or MessagingSettings(organization_id=self._organization_id)
+        if self._organization is None:
+            return MessagingSettings(organization_id=self._organization_id)
+        return MessagingSettings.of_loaded(self._organization)
 
     @property
     def _outbox(self) -> Outbox | None:

@@ -54,11 +54,14 @@ def lock_all(organization_ids: Collection[int]) -> dict[int, Outbox]:
 def lock_for_sender(organization_id: int, actor: Actor) -> Organization:
     """Lock an organization, in which the actor may still send, and return it reloaded.
 
-    It keeps a deactivation and a lost membership out. Unlike `organizations.locks` it does not lock
-    the user: all that one user sends would go one by one.
+    Its settings for messages and its connection are read along. It keeps a deactivation and a lost
+    membership out. Unlike `organizations.locks` it does not lock the user: all that one user sends
+    would go one by one.
     Raises Organization.DoesNotExist and PermissionDenied.
     """
-    organization = Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+    locked = Organization.objects.select_for_update(no_key=True, of=("self",))
+    related = ("messaging_settings", "connection__worker")
+    organization = locked.select_related(*related).get(pk=organization_id)
     if actor.caller is not None:
         actor.caller.reread().require(Permission.SEND_MESSAGES, organization)
     return organization

@@ -105,7 +105,8 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
 
     Raises messaging.refusals, and PermissionDenied when the actor's right has ended.
     """
-    if earlier := _admit(organization_id, new, actor):
+    organization = _lock(organization_id, actor)
+    if earlier := _admit(organization, new, actor):
         return earlier
     now = timezone.now()
     if new.expires_at is not None and not now < new.expires_at <= now + MAX_EXPIRY:
@@ -114,7 +115,7 @@ def enqueue(organization_id: int, new: NewMessage, actor: Actor) -> Message:
     quotas.check_recipient(contact)
     message = _create(
         Message(
-            organization_id=organization_id,
+            organization=organization,
             contact=contact,
             type=new.type,
             content=_content(contact, new),
@@ -141,12 +142,11 @@ def admit(organization_id: int, new: NewMessage, actor: Actor) -> Message | None
 
     Raises KeyReused, what refuses any message for now, and PermissionDenied.
     """
-    return _admit(organization_id, new, actor)
+    return _admit(_lock(organization_id, actor), new, actor)
 
 
-def _admit(organization_id: int, new: NewMessage, actor: Actor) -> Message | None:
-    organization = _lock(organization_id, actor)
-    earlier = _earlier(organization_id, new) if new.key else None
+def _admit(organization: Organization, new: NewMessage, actor: Actor) -> Message | None:
+    earlier = _earlier(organization.pk, new) if new.key else None
     if earlier is None:
         _require_room(organization, actor)
     return earlier
@@ -158,13 +158,14 @@ def resend(organization_id: int, message_id: int, actor: Actor) -> Message:
 
     Raises Message.DoesNotExist, and what `enqueue` raises.
     """
-    _require_room(_lock(organization_id, actor), actor)
+    organization = _lock(organization_id, actor)
+    _require_room(organization, actor)
     found = Message.objects.select_related("contact", "media")
     earlier = found.get(organization=organization_id, pk=message_id)
     if refusal := resend_refusal(earlier):
         raise refusal
     again = Message(
-        organization_id=organization_id,
+        organization=organization,
         contact=earlier.contact,
         type=earlier.type,
         content=earlier.content,
@@ -189,9 +190,14 @@ def resend_refusal(message: Message) -> MessageRefused | None:
 
 
 def _lock(organization_id: int, actor: Actor) -> Organization:
-    """Lock the organization and its messages, so that two requests with one key are kept apart."""
+    """Lock the organization and its messages, so that two requests with one key are kept apart.
+
+    Return the organization, with all that `WaitingReasons` needs.
+    """
     organization = outboxes.lock_for_sender(organization_id, actor)
-    outboxes.lock(organization_id)
+    outbox = outboxes.lock(organization_id)
+    if outbox is not None:
+        organization.outbox = outbox
     return organization
 
 
@@ -202,7 +208,7 @@ def _require_room(organization: Organization, actor: Actor) -> None:
     """
     if not organization.is_active:
         raise Inactive
-    if MessagingSettings.of(organization.pk).sending_stopped_at is not None:
+    if MessagingSettings.of_loaded(organization).sending_stopped_at is not None:
         raise SendingStopped
     waiting = Message.objects.filter(organization=organization.pk, state__in=UNSENT_STATES)
     if waiting.count() >= settings.OUTBOX_LIMIT:

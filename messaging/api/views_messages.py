@@ -144,7 +144,7 @@ class DropView(MessagingView):
 
 
 def _accepted(message: Message) -> Response:
-    waiting = WaitingReasons(message.organization_id)
+    waiting = WaitingReasons.of_new(message)
     limits = limits_json(waiting.limits())
     body = {"success": True, **state_of(message, waiting), "limits": limits}
     return Response(body, status=http_status.HTTP_202_ACCEPTED)

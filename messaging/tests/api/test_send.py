@@ -59,9 +59,8 @@ def test_message_takes_no_more_queries_than_it_needs(
 ) -> None:
     api.send()
     # Token and organization; in a transaction (2) the organization, token and role again, outbox,
-    # settings, the count of what waits, two quotas, contact and message; for the answer the
-    # organization with all that it depends on, and two counts.
-    with django_assert_num_queries(17):
+    # the count of what waits, two quotas, contact and message; for the answer two counts.
+    with django_assert_num_queries(15):
         assert api.send().status_code == 202
 
 
