@@ -1,11 +1,16 @@
 """The log of an organization: numbered without gaps, read by a cursor, encrypted at rest."""
 
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
 import pytest
 from django.db import connection, transaction
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from events import log
+from events import log, notifications
 from events.log import NewEvent
 from events.models import Event, EventType
+from events.notifications import ALL_LOGS_GROUP, log_group
 from organizations.models import Organization
 
 pytestmark = pytest.mark.django_db
@@ -80,3 +85,39 @@ def test_redacted_event_keeps_its_number_and_loses_its_text(organization: Organi
     log.redact(Event.objects.all(), ["id"], lambda data: data["text"]["body"] == "Olá")
     assert first.get().data == {}
     assert Event.objects.get(sequence=2).data == {"text": {"body": "Oi"}}
+
+
+def test_what_a_worker_appends_is_its_own(
+    organization: Organization,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    groups: list[tuple[str, int | None, frozenset[str] | None]] = []
+
+    async def send(*messages: Any) -> None:
+        groups.extend(messages)
+
+    class ThisThread:
+        def call_soon_threadsafe(self, function: Callable[..., object], argument: object) -> None:
+            function(argument)
+
+    own: list[Mapping[int, frozenset[str]]] = []
+    take = own.append
+    monkeypatch.setattr(notifications, "_send", send)
+
+    def append_two() -> None:
+        status = NewEvent(EventType.MESSAGE_STATUS, {"state": "sent"})
+        with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
+            log.append(organization.pk, [received("a")])
+            log.append(organization.pk, [status])
+
+    types = frozenset({"message.received", "message.status"})
+    reader, workers = log_group(organization.pk), (ALL_LOGS_GROUP, organization.pk, types)
+    append_two()
+    assert groups == [(reader, organization.pk, None), workers]
+    groups.clear()
+    monkeypatch.setitem(notifications._own_readers, take, cast(Any, ThisThread()))
+    monkeypatch.setattr(notifications, "_start_sending", groups.extend)
+    append_two()
+    assert own == [{organization.pk: types}]
+    assert groups == [(reader, organization.pk, None)]

@@ -1,13 +1,15 @@
 """Leases of cursors: one worker at a time sends for a cursor.
 
-A claim asks for many cursors in one query, and a cursor without anything to send costs none.
+A claim asks for many cursors in one query, and a cursor without anything to send costs none. Nor
+does an event that no endpoint wants: its cursor stays behind until the next event that it wants, or
+the next claim everywhere.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
 
@@ -16,9 +18,14 @@ from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
+from webhooks.actions import loading
+from webhooks.actions.loading import Batch
 from webhooks.models import Cursor, Endpoint
 
 Kind = Cursor.Kind
+
+Woken = Mapping[int, Collection[str] | None]
+"""The types of the events that organizations have got; None: whatever is due there."""
 
 PASSES = 4
 """Queries of one claim at most, when most of what is due is for hosts that have no more room."""
@@ -39,13 +46,17 @@ class Room:
 
 @dataclass(frozen=True)
 class Claimed:
-    """The cursors that were claimed. `more`: others are due as well, and there is no room.
+    """The cursors that were claimed, and what each sends first.
 
-    `next_at`: where nothing was due anywhere, when the next one will be; None without any.
+    `more`: others are due as well, and there is no room. `elsewhere`: organizations in which
+    another worker sends. `next_at`: where nothing was due anywhere, when the next one will be; None
+    without any.
     """
 
     cursors: list[Cursor]
     more: bool = False
+    elsewhere: Collection[int] = ()
+    batches: Mapping[int, Batch] = field(default_factory=dict)
     next_at: datetime | None = None
 
 
@@ -54,19 +65,25 @@ def claim(
     lease: timedelta,
     room: Room,
     running: Collection[int],
-    organizations: Collection[int] | None = None,
+    woken: Woken | None = None,
 ) -> Claimed:
     """Lease cursors that are due, of all organizations (None) or of some. Each is read anew.
 
     `running`: cursors that this worker still has in memory, whatever became of their leases.
     """
     due = _due().exclude(pk__in=running)
-    if organizations is not None:
-        due = due.filter(organization__in=organizations)
-    chosen, more = _choose(due, room)
-    if chosen or more or organizations is not None:
-        return Claimed(_lease(owner, lease, chosen) if chosen else [], more)
-    return Claimed([], next_at=_next_at(running))
+    elsewhere: Collection[int] = ()
+    if woken is None:
+        chosen, more = _choose(due.filter(_free()), room)
+        if not (chosen or more):
+            return Claimed([], next_at=_next_at(running))
+    else:
+        chosen, more, elsewhere = _choose_woken(due, room, woken)
+    if not chosen:
+        return Claimed([], more, elsewhere)
+    with transaction.atomic():
+        cursors = _lease(owner, lease, chosen)
+        return Claimed(cursors, more, elsewhere, loading.load(cursors))
 
 
 def _next_at(running: Collection[int]) -> datetime | None:
@@ -75,6 +92,42 @@ def _next_at(running: Collection[int]) -> datetime | None:
     free_at = Greatest("due_at", Coalesce("lease_until", "due_at"))
     first: datetime | None = waiting.aggregate(first=Min(free_at))["first"]
     return first
+
+
+def _choose_woken(
+    due: QuerySet[Cursor], room: Room, woken: Woken
+) -> tuple[list[int], bool, set[int]]:
+    """Choose cursors of some organizations by one query, the longest waiting first.
+
+    Return them, whether other sound ones have no room, and where another worker sends.
+    """
+    chosen: list[int] = []
+    elsewhere: set[int] = set()
+    hosts, more, now = Counter(room.hosts), False, timezone.now()
+    left = {False: room.sound, True: room.slow}
+    rows = due.filter(organization__in=list(woken)).select_related("endpoint")
+    fields = (
+        "slow",
+        "kind",
+        "endpoint",
+        "lease_until",
+        "organization",
+        "endpoint__host",
+        "endpoint__types",
+    )
+    for cursor in rows.only(*fields).order_by("slow", "due_at", "pk"):
+        organization_id, host = cursor.organization_id or 0, cursor.endpoint.host
+        if cursor.kind == Kind.LIVE and not cursor.endpoint.wants(woken[organization_id]):
+            continue
+        if cursor.lease_until is not None and cursor.lease_until >= now:
+            elsewhere.add(organization_id)
+        elif left[cursor.slow] > 0 and hosts[host] < room.per_host:
+            hosts[host] += 1
+            left[cursor.slow] -= 1
+            chosen.append(cursor.pk)
+        else:
+            more = more or not cursor.slow
+    return chosen, more, elsewhere
 
 
 def _choose(due: QuerySet[Cursor], room: Room) -> tuple[list[int], bool]:
@@ -107,10 +160,8 @@ def _choose(due: QuerySet[Cursor], room: Room) -> tuple[list[int], bool]:
 
 
 def _due() -> QuerySet[Cursor]:
-    """Return the cursors with something to send now, and without a worker."""
-    now = timezone.now()
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    return _with_events().filter(free, due_at__lte=now)
+    """Return the cursors with something to send now."""
+    return _with_events().filter(due_at__lte=timezone.now())
 
 
 def _with_events() -> QuerySet[Cursor]:
@@ -124,12 +175,16 @@ def _with_events() -> QuerySet[Cursor]:
     )
 
 
-@transaction.atomic
+def _free() -> Q:
+    """Return the condition that no worker has a cursor."""
+    return Q(lease_until=None) | Q(lease_until__lt=timezone.now())
+
+
 def _lease(owner: str, lease: timedelta, ids: list[int]) -> list[Cursor]:
     """Lease those of these cursors that are still due. Another worker may be quicker."""
     now = timezone.now()
     free = Cursor.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-        Q(lease_until=None) | Q(lease_until__lt=now), pk__in=ids, due_at__lte=now
+        _free(), pk__in=ids, due_at__lte=now
     )
     got = list(free.select_related("endpoint").order_by("pk"))
     for cursor in got:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Subquery
 from django.utils import timezone
 
 from events import troubles
-from events.models import EventCounter
+from events.models import Event, EventCounter
 from events.notifications import wake_workers
 from organizations.access import Actor
 from organizations.audit import Action, log_audit
@@ -149,6 +150,8 @@ def change(
 def _change(endpoint: Endpoint, actor: Actor, changes: dict[str, object]) -> Endpoint:
     locked = lock_endpoint(endpoint, actor, Right.EDIT)
     host = locked.host
+    if "types" in changes:
+        _skip_unwanted(locked)
     for name, value in changes.items():
         setattr(locked, name, value)
     locked.revision += 1
@@ -157,6 +160,26 @@ def _change(endpoint: Endpoint, actor: Actor, changes: dict[str, object]) -> End
     detail = f"{host} → {locked.host}" if moved else f"{host}: {', '.join(locked.types) or 'all'}"
     log_audit(Action.WEBHOOK_CHANGED, locked.organization, actor, detail)
     return locked
+
+
+def _skip_unwanted(endpoint: Endpoint) -> None:
+    """Move an endpoint's cursors past events that it did not want when they came.
+
+    Cursors may stay behind those (claims.py), and types that are added count from now on.
+    """
+    log = Event.objects.filter(
+        organization=OuterRef("organization"), sequence__gt=OuterRef("position")
+    )
+    wanted = log.filter(type__in=endpoint.types) if endpoint.types else log
+    last = EventCounter.objects.filter(organization=OuterRef("organization")).values("last")
+    behind = Cursor.objects.filter(
+        ~Exists(wanted),
+        endpoint=endpoint,
+        kind=Cursor.Kind.LIVE,
+        lease_until=None,
+        organization__event_counter__last__gt=F("position"),
+    )
+    behind.update(position=Subquery(last))
 
 
 @transaction.atomic

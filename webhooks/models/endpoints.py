@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -90,6 +91,10 @@ class Endpoint(models.Model):
     )
 
     objects = EndpointQuerySet.as_manager()
+
+    def wants(self, types: Collection[str] | None) -> bool:
+        """Return whether it is sent events of any of these types. None: the types are unknown."""
+        return types is None or not self.types or not set(self.types).isdisjoint(types)
 
     class Meta:
         ordering = ["pk"]

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -23,11 +23,13 @@ from django.utils import timezone
 from connections.models import Worker
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
 from connections.worker.polling import PollTimer, safety_seconds, seconds_until
+from events import notifications
 from events.notifications import ALL_LOGS_GROUP
 from outbound.client import open_client
 from outbound.policy import webhook_policy
 from webhooks.actions import claims, given_up, loading, maintenance, results
 from webhooks.actions.claims import Room
+from webhooks.actions.loading import Batch
 from webhooks.actions.results import Report
 from webhooks.models import Cursor
 from webhooks.worker.jobs import Job
@@ -64,10 +66,12 @@ class WebhookDeliveries:
     def __init__(self, lease_seconds: float = LEASE_SECONDS) -> None:
         self._owner = secrets.token_hex(16)
         self._lease = timedelta(seconds=lease_seconds)
+        self._shared = Worker.are_shared()
         self._database = Database()
         self._sockets = Sockets(settings.WEBHOOK_SOCKETS, settings.WEBHOOK_SOCKETS_PER_HOST)
         self._jobs: dict[int, Job] = {}
-        self._woken: set[int] = set()
+        self._woken: dict[int, Collection[str] | None] = {}
+        self._own: set[int] = set()  # those of them of which other workers were told nothing
         self._wake = asyncio.Event()
         self._store_timer: asyncio.TimerHandle | None = None
         self._poll_at = self._renewed_at = 0.0
@@ -99,10 +103,21 @@ class WebhookDeliveries:
 
     async def notify(self, message: Mapping[str, Any]) -> None:
         """Look soon for what is due in an organization, or everywhere."""
-        if message["organization"] is None or len(self._woken) >= MAX_WOKEN:
-            self._poll_at = 0.0
+        if message["organization"] is None:
+            self._poll_soon()
         else:
-            self._woken.add(message["organization"])
+            self._notice({message["organization"]: message.get("types")})
+
+    def _notice(self, appended: Mapping[int, Collection[str] | None]) -> None:
+        """Look soon for what is due in organizations, of which the logs have got these types."""
+        if not appended:
+            return
+        for organization_id, types in appended.items():
+            before = self._woken.get(organization_id, ())
+            unknown = types is None or before is None
+            self._woken[organization_id] = None if unknown else {*(before or ()), *(types or ())}
+        if len(self._woken) > MAX_WOKEN:
+            self._poll_at = 0.0
         self._wake.set()
         self._follow_timer.wake()  # It may be the first event of a new organization.
 
@@ -110,6 +125,11 @@ class WebhookDeliveries:
         self._poll_at = 0.0
         self._wake.set()
         self._follow_timer.wake()
+
+    def _notice_own(self, appended: Mapping[int, Collection[str] | None]) -> None:
+        """Do what `_notice` does where no other worker was told of it."""
+        self._own.update(appended)
+        self._notice(appended)
 
     async def run(self) -> None:
         """Deliver until it is cancelled. After an error nothing is left in memory."""
@@ -127,6 +147,7 @@ class WebhookDeliveries:
     async def close(self) -> None:
         """Wait shortly for the requests under way, store the results and give the leases back."""
         self._closing = True
+        notifications.remove_own_reader(self._notice_own)
         jobs = list(self._jobs.values())
         for job in jobs:
             job.stopped = True
@@ -155,11 +176,12 @@ class WebhookDeliveries:
     async def _open(self) -> None:
         if self._sender is not None:
             return
-        if not Worker.are_shared():
+        if not self._shared:
             await self._db(claims.release_all)
         client = open_client(webhook_policy(), sockets=settings.WEBHOOK_SOCKETS)
         opened = await self._resources.enter_async_context(client)
         self._sender = Sender(opened, self._sockets, self._store_soon)
+        notifications.add_own_reader(self._notice_own)
 
     async def _turn(self) -> None:
         """Store what was done, read what comes next, and claim what is due."""
@@ -198,12 +220,13 @@ class WebhookDeliveries:
                 # The next look finds out when it is due.
                 self._poll_at = min(self._poll_at, _now() + POLL_SECONDS)
                 if job.cursor.organization_id is not None:
-                    self._woken.add(job.cursor.organization_id)
+                    self._woken[job.cursor.organization_id] = None
 
     def _is_drained(self, job: Job) -> bool:
         """Return whether nothing has come for a job since its batch was read."""
-        woken = job.log_has_grown or job.cursor.organization_id in self._woken
-        return job.batch.drained and not woken
+        if job.cursor.organization_id in self._woken:
+            job.notice(self._woken[job.cursor.organization_id])
+        return job.batch.drained and not job.log_has_grown
 
     async def _read_on(self, jobs: Sequence[Job]) -> None:
         """Give finished jobs their next batch, or release those that have nothing to send.
@@ -218,14 +241,18 @@ class WebhookDeliveries:
             for job in jobs:
                 job.log_has_grown = False
             batches = await self._db(loading.load, cursors, skips)
-            for job in jobs:
-                job.take(batches[job.cursor.pk])
-            empty = [job for job in jobs if not job.batch.items]
-            for job in empty:
-                job.finish()
-                if job.batch.drained:
-                    job.release_drained()
-            jobs = [job for job in empty if not job.batch.drained]
+            jobs = self._take(jobs, batches)
+
+    def _take(self, jobs: Sequence[Job], batches: Mapping[int, Batch]) -> list[Job]:
+        """Give jobs their batches. Return those that have to read on to find anything."""
+        for job in jobs:
+            job.take(batches[job.cursor.pk])
+        empty = [job for job in jobs if not job.batch.items]
+        for job in empty:
+            job.finish()
+            if job.batch.drained:
+                job.release_drained()
+        return [job for job in empty if not job.batch.drained]
 
     async def _claim(self) -> None:
         """Claim what is due: everywhere when something is, else where the log has grown."""
@@ -233,16 +260,19 @@ class WebhookDeliveries:
         poll = (self._more and self._released) or now >= self._poll_at
         if self._closing or not (poll or self._woken):
             return
-        organizations = None if poll else list(self._woken)
+        woken, self._woken = self._woken, {}
+        own, self._own = self._own, set()
         for job in self._jobs.values():
-            if poll or job.cursor.organization_id in self._woken:
-                job.log_has_grown = True
-        self._woken.clear()
+            if poll or job.cursor.organization_id in woken:
+                job.notice(None if poll else woken[job.cursor.organization_id])
         self._released = False
         if poll:
             self._poll_at = now + POLL_SECONDS
+            if self._shared and len(own) <= MAX_WOKEN:
+                # It does not tell where other workers send; the next look does.
+                self._notice_own({pk: woken[pk] for pk in own})
         claim = partial(claims.claim, self._owner, self._lease, self._room())
-        claimed = await self._db(claim, list(self._jobs), organizations)
+        claimed = await self._db(claim, list(self._jobs), None if poll else woken)
         self._more = claimed.more or (self._more and not poll)
         if claimed.more and len(claimed.cursors) >= CLAIMS_PER_TURN:
             self._poll_at = 0.0
@@ -255,12 +285,13 @@ class WebhookDeliveries:
         if not self._jobs:
             self._renewed_at = now  # All leases are new.
         jobs = [self._add(cursor, now) for cursor in claimed.cursors]
-        await self._read_on(jobs)
+        await self._read_on(self._take(jobs, claimed.batches))
         for job in jobs:
             if not job.stopped:
                 self._start(job)
         if any(job.stopped for job in jobs):
             self._wake.set()
+        await notifications.tell_workers(own.intersection(claimed.elsewhere))
 
     def _room(self) -> Room:
         """Return how many further cursors fit into memory and have a chance of a socket soon."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from datetime import datetime
 
 from django.utils import timezone
@@ -46,6 +47,10 @@ class Job:
         (report.created if is_new else report.updated).append(delivery)
         report.attempts.append(attempt)
         self._update(report)
+
+    def notice(self, types: Collection[str] | None) -> None:
+        """Note that events of these types have come, or of unknown ones (None)."""
+        self.log_has_grown = self.log_has_grown or self.cursor.endpoint.wants(types)
 
     def finish(self) -> None:
         """Note that the whole batch was taken."""

@@ -10,11 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from organizations.models import Organization
-from webhooks.actions import claims, loading, results
+from webhooks.actions import claims, endpoints, loading, results
 from webhooks.actions.claims import Room
 from webhooks.models import Cursor, Endpoint
 from webhooks.outcomes import Result, settle
 from webhooks.tests.delivery.test_many_endpoints import append_to_all, make_many
+from webhooks.tests.support.events import RECEIVED, STATUS, THE_TESTS, append, make_endpoint
 from webhooks.worker.jobs import Job
 
 pytestmark = pytest.mark.django_db
@@ -26,11 +27,11 @@ ROOM = Room(1000, 1000, {}, 1000)
 def turn(failure: str = "") -> tuple[int, int]:
     """Claim, read and store as a worker does. Return how many cursors, and how many queries."""
     with CaptureQueriesContext(connection) as queries:
-        cursors = claims.claim("worker", LEASE, ROOM, []).cursors
-        batches = loading.load(cursors)
+        claimed = claims.claim("worker", LEASE, ROOM, [])
+        cursors = claimed.cursors
         jobs = [Job(cursor, 0.0) for cursor in cursors]
         for job in jobs:
-            job.take(batches[job.cursor.pk])
+            job.take(claimed.batches[job.cursor.pk])
             for item in job.batch.items:
                 new = item.delivery.pk is None
                 result = Result(failure, 12, 500 if failure else 200)
@@ -75,7 +76,7 @@ def test_idle_cursors_are_not_claimed() -> None:
 def test_claim_without_anything_asks_once_and_of_all_also_when_something_is_due() -> None:
     organizations = make_many(["http://127.0.0.1:1/?"] * 5)
     counts = []
-    for wanted in ([each.pk for each in organizations], None):
+    for wanted in (dict.fromkeys(each.pk for each in organizations), None):
         with CaptureQueriesContext(connection) as queries:
             assert claims.claim("worker", LEASE, ROOM, [], wanted).cursors == []
         counts.append(len(queries))
@@ -95,6 +96,60 @@ def test_claim_without_anything_due_names_the_next_time() -> None:
     assert claims.claim("worker", LEASE, ROOM, []).next_at == soon
     running = claims.claim("worker", LEASE, ROOM, [leased.pk])
     assert running.next_at == now + timedelta(seconds=20)
+
+
+def test_event_that_no_endpoint_wants_costs_one_query(organization: Organization) -> None:
+    endpoint = make_endpoint(organization, "http://127.0.0.1:1/", types=[RECEIVED])
+    append(organization, STATUS, STATUS)
+    with CaptureQueriesContext(connection) as queries:
+        assert claim_woken(organization, STATUS).cursors == []
+    assert len(queries) == 1
+    append(organization, RECEIVED)
+    (batch,) = claim_woken(organization, STATUS, RECEIVED).batches.values()
+    assert [item.delivery.type for item in batch.items] == [RECEIVED]
+    assert batch.drained
+    assert endpoint.cursors.get().position == 0, "it moves when the event is taken"
+
+
+@pytest.mark.parametrize("types", [[], [STATUS]])
+def test_endpoint_that_was_made_before_an_event_gets_it(
+    organization: Organization, types: list[str]
+) -> None:
+    make_endpoint(organization, "http://127.0.0.1:1/", types=[RECEIVED])
+    append(organization, STATUS)
+    fresh = make_endpoint(organization, "http://127.0.0.1:1/", types=types)
+    append(organization, STATUS)
+    (cursor,) = claim_woken(organization, STATUS).cursors
+    assert (cursor.endpoint_id, cursor.position) == (fresh.pk, 1)
+
+
+def test_claim_everywhere_takes_what_stayed_behind(organization: Organization) -> None:
+    make_endpoint(organization, "http://127.0.0.1:1/", types=[RECEIVED])
+    append(organization, STATUS, count=3)
+    assert claim_woken(organization, STATUS).cursors == []
+    (batch,) = claims.claim("worker", LEASE, ROOM, []).batches.values()
+    assert (batch.items, batch.end, batch.drained) == ([], 3, True)
+
+
+def test_type_that_is_added_counts_from_then_on(organization: Organization) -> None:
+    endpoint = make_endpoint(organization, "http://127.0.0.1:1/", types=[RECEIVED])
+    append(organization, STATUS, STATUS)
+    endpoints.change(endpoint, THE_TESTS, types=[RECEIVED, STATUS])
+    assert endpoint.cursors.get().position == 2
+    append(organization, RECEIVED)
+    endpoints.change(endpoint, THE_TESTS, types=[RECEIVED])
+    assert endpoint.cursors.get().position == 2, "a message waits"
+
+
+def test_claim_says_where_another_worker_sends(organization: Organization) -> None:
+    make_endpoint(organization, "http://127.0.0.1:1/")
+    append(organization, RECEIVED)
+    assert len(claim_woken(organization, RECEIVED).cursors) == 1
+    assert claim_woken(organization, RECEIVED).elsewhere == {organization.pk}
+
+
+def claim_woken(organization: Organization, *types: str) -> claims.Claimed:
+    return claims.claim("worker", LEASE, ROOM, [], {organization.pk: types})
 
 
 def test_one_host_does_not_take_all_room() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
 from connections.tests.support.waiting import async_until
+from events import notifications
 from events.models import Event, EventType
 from organizations.models import Organization
 from webhooks.actions import claims, loading
@@ -66,6 +69,32 @@ async def test_event_takes_one_claim_and_one_look_at_its_log(
                 await sync_to_async(append)(organization)
                 await until_ended(organization, count)
     assert calls == ["claim", *(2 * ["claim", "load"])]
+
+
+async def test_worker_that_sends_for_the_organization_is_told_of_what_another_appends(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[set[int]] = []
+
+    async def tell_workers(organization_ids: Iterable[int]) -> None:
+        told.append(set(organization_ids))
+
+    monkeypatch.setattr(deliveries, "POLL_SECONDS", 60.0)
+    async with Receiver() as receiver:
+        await sync_to_async(make_endpoint)(organization, receiver.url)
+        async with working() as worker:
+            await async_until(lambda: worker.deliveries._polled_at > 0, "the first poll")
+            later = timezone.now() + timedelta(seconds=60)
+            await Cursor.objects.aupdate(lease_owner="another", lease_until=later)
+            monkeypatch.setattr(notifications, "tell_workers", tell_workers)
+            await sync_to_async(append)(organization)
+            await async_until(lambda: {organization.pk} in told, "the other worker")
+            # It does not answer what it was told itself.
+            told.clear()
+            await worker.deliveries.notify({"organization": organization.pk})
+            await async_until(lambda: bool(told), "a look")
+            assert {organization.pk} not in told
+    assert receiver.sequences == []
 
 
 async def test_events_before_the_endpoint_are_not_sent(organization: Organization) -> None:

@@ -10,6 +10,7 @@ from typing import Self
 from django.db import connections as databases
 
 from connections.worker.listening import listen
+from events import notifications
 from webhooks.worker import WebhookDeliveries
 
 
@@ -35,6 +36,7 @@ class Worker:
     async def kill(self) -> None:
         """End without storing anything or giving a lease back."""
         await self._cancel()
+        notifications.remove_own_reader(self.deliveries._notice_own)
         self.deliveries._abandon()
         await self.deliveries._db(databases.close_all)
         self.deliveries._database.close()
