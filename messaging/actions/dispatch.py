@@ -70,7 +70,7 @@ def take(fences: Sequence[Fence]) -> dict[int, Outgoing | datetime | None]:
     chosen = _choose_all(present, own, now)
     waits = {pk: box.next_send_at for pk, box in outboxes.items()}
     taken |= {pk: at if at > now else None for pk, at in waits.items()}
-    messages = _read([choice.message_id for choice in chosen.values()])
+    messages = _read([pk for choice in chosen.values() if (pk := choice.message_id) is not None])
     _mark_sending(messages, owned, outboxes)
     return taken | {
         message.organization_id: replace(
@@ -123,7 +123,7 @@ def _choose_all(
     return chosen
 
 
-def _read(ids: Collection[int | None]) -> list[Message]:
+def _read(ids: Collection[int]) -> list[Message]:
     """Return messages with all that is needed to send them."""
     if not ids:
         return []

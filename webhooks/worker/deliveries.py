@@ -224,8 +224,9 @@ class WebhookDeliveries:
 
     def _is_drained(self, job: Job) -> bool:
         """Return whether nothing has come for a job since its batch was read."""
-        if job.cursor.organization_id in self._woken:
-            job.notice(self._woken[job.cursor.organization_id])
+        organization_id = job.cursor.organization_id
+        if organization_id is not None and organization_id in self._woken:
+            job.notice(self._woken[organization_id])
         return job.batch.drained and not job.log_has_grown
 
     async def _read_on(self, jobs: Sequence[Job]) -> None:
@@ -264,7 +265,7 @@ class WebhookDeliveries:
         own, self._own = self._own, set()
         for job in self._jobs.values():
             if poll or job.cursor.organization_id in woken:
-                job.notice(None if poll else woken[job.cursor.organization_id])
+                job.notice(None if poll else woken[job.cursor.organization_id or 0])
         self._released = False
         if poll:
             self._poll_at = now + POLL_SECONDS

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
 from connections.actions import Fence
+from connections.worker.message_port import Outgoing
 from messaging.actions import dispatch, expiry, maintenance
 from messaging.models import Contact, Media, Message, MessagingSettings, Outbox
 from messaging.tests.support.linked import ANA, BEA, CARL, Linked, age, reread
@@ -212,6 +214,31 @@ def test_other_worker_cannot_take(linked: Linked) -> None:
     assert linked.take() is not None
 
 
+def ids_of(taken: Mapping[int, Outgoing | datetime | None]) -> dict[int, int | None]:
+    """Return the message that was taken of each connection, None for none."""
+    return {
+        pk: found.message_id if isinstance(found, Outgoing) else None for pk, found in taken.items()
+    }
+
+
+def test_time_of_the_next_message_is_told_in_a_gap(linked: Linked, settings: Settings) -> None:
+    settings.MESSAGE_GAP_SECONDS = 1000
+    linked.store(message(ANA))
+    linked.send(ANA)
+    linked.enqueue(ANA)
+    free_at = Outbox.objects.get().next_send_at
+    assert dispatch.take([linked.fence]) == {linked.pk: free_at}
+
+
+def test_taken_message_says_whether_others_wait(linked: Linked) -> None:
+    linked.enqueue(), linked.enqueue()
+    first = linked.take_outgoing()
+    assert first.others_wait
+    Message.objects.filter(pk=first.message_id).update(state=State.SENT)
+    second = linked.take_outgoing()
+    assert not second.others_wait
+
+
 def test_one_call_takes_a_message_of_each_organization(linked: Linked, other: Linked) -> None:
     silent = Linked(Organization.objects.create(name="Sorveteria"), linked.worker)
     stranger = Fence(other.pk, claim=0, generation=0)
@@ -219,13 +246,13 @@ def test_one_call_takes_a_message_of_each_organization(linked: Linked, other: Li
     linked.enqueue()
     silent.send()
     taken = dispatch.take([linked.fence, stranger, silent.fence])
-    assert {pk: found and found.message_id for pk, found in taken.items()} == {
+    assert ids_of(taken) == {
         linked.pk: queued[0].pk,
         other.pk: None,
         silent.pk: None,
     }
     taken = dispatch.take([linked.fence, other.fence])
-    assert {pk: found and found.message_id for pk, found in taken.items()} == {
+    assert ids_of(taken) == {
         linked.pk: None,
         other.pk: queued[1].pk,
     }
@@ -238,7 +265,7 @@ def test_minute_of_one_organization_holds_up_no_other(linked: Linked, other: Lin
     linked.enqueue(BEA)
     queued = other.enqueue()
     taken = dispatch.take([linked.fence, other.fence])
-    assert {pk: found and found.message_id for pk, found in taken.items()} == {
+    assert ids_of(taken) == {
         linked.pk: None,
         other.pk: queued.pk,
     }
