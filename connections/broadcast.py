@@ -75,36 +75,36 @@ async def leave_group(layer: Any, group: str, channel: str) -> None:
 
 
 @dataclass
-class PendingNotification:
-    """The groups to notify of one connection after a commit."""
+class PendingNotifications:
+    """The groups to notify of each connection after a commit."""
 
-    connection_id: int
-    groups: dict[str, None]
+    groups: dict[int, dict[str, None]]
 
     def __call__(self) -> None:
-        _send(self.connection_id, tuple(self.groups))
+        _send(*((pk, tuple(groups)) for pk, groups in self.groups.items()))
 
 
-def _send(connection_id: int, groups: tuple[str, ...]) -> None:
-    async_to_sync(_send_async)(connection_id, groups)
+def _send(*notifications: tuple[int, tuple[str, ...]]) -> None:
+    async_to_sync(_send_async)(*notifications)
 
 
 def _on_commit(connection_id: int, *groups: str) -> None:
-    """Send to the groups on commit, once for each connection of a transaction."""
+    """Send to the groups on commit, once for each connection, all of a transaction together."""
     database = transaction.get_connection()
     for savepoints, callback, _ in database.run_on_commit:
         if savepoints != set(database.savepoint_ids):
             continue
-        if isinstance(callback, PendingNotification) and callback.connection_id == connection_id:
-            callback.groups.update(dict.fromkeys(groups))
+        if isinstance(callback, PendingNotifications):
+            callback.groups.setdefault(connection_id, {}).update(dict.fromkeys(groups))
             return
-    transaction.on_commit(PendingNotification(connection_id, dict.fromkeys(groups)))
+    transaction.on_commit(PendingNotifications({connection_id: dict.fromkeys(groups)}))
 
 
-async def _send_async(connection_id: int, groups: tuple[str, ...]) -> None:
-    message = {"type": "connection.changed", "connection": connection_id}
-    for group in groups:
-        await _send_to_group(group, message)
+async def _send_async(*notifications: tuple[int, tuple[str, ...]]) -> None:
+    for connection_id, groups in notifications:
+        message = {"type": "connection.changed", "connection": connection_id}
+        for group in groups:
+            await _send_to_group(group, message)
 
 
 async def _send_to_group(group: str, message: dict[str, Any]) -> None:

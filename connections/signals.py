@@ -2,6 +2,6 @@
 
 from django.dispatch import Signal
 
-connection_changed = Signal()
-"""Sent in the transaction of a change, with the keyword arguments `event`, the ConnectionEvent, and
-`connection`. An exception in a receiver rolls the change back."""
+connections_changed = Signal()
+"""Sent in the transaction of changes of different connections, with the keyword argument `changes`:
+each Connection with its ConnectionEvent. An exception in a receiver rolls the changes back."""

@@ -10,6 +10,7 @@ from connections.actions.bulk import NothingToDo, advance_runs, start_run, stop_
 from connections.actions.bulk_owner_links import LinkResult, make_owner_links
 from connections.actions.claims import (
     claim,
+    claim_saved_logins,
     drain_worker,
     hand_over,
     heartbeat,
@@ -17,6 +18,7 @@ from connections.actions.claims import (
     stop_worker,
 )
 from connections.actions.events import (
+    LinkEvent,
     accept_code,
     end_pairing,
     forget_credentials,
@@ -24,6 +26,7 @@ from connections.actions.events import (
     lose_code,
     mark_started,
     record_event,
+    record_events,
     record_logout_problem,
     show_code,
     show_phone_code,

@@ -7,10 +7,11 @@ old number and change nothing (`Fence`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -18,8 +19,10 @@ from connections import broadcast
 from connections.actions.transitions import (
     NumberRejected,
     Outcome,
+    Transition,
     adopt_store,
     apply_transition,
+    apply_transitions,
     end_attempts,
     resume_saved_login,
 )
@@ -135,6 +138,48 @@ def _take(
     if taken is not None:
         _recover(taken, linked_number)
     return taken
+
+
+@transaction.atomic
+def claim_saved_logins(
+    connection_ids: Collection[int], worker: Worker, alone: bool = True
+) -> list[Connection]:
+    """Claim connections whose saved logins only have to be resumed, and return them.
+
+    Hundreds have to be claimed after a restart, so the number of queries does not grow with them
+    (docs/performance.md). All others are left for `claim`: those with a request that waits, that
+    were linking a phone, or that another living worker owns.
+    """
+    rows = Connection.objects.select_for_update(of=("self",)).select_related("organization")
+    found = [row for row in rows.filter(pk__in=connection_ids).order_by("pk") if _resumes(row)]
+    owners = {row.worker_id for row in found}
+    either = Worker.objects.alive().filter(pk__in=[worker.pk, *filter(None, owners)])
+    alive = set(either.values_list("pk", flat=True))
+    if not (alone or worker.pk in alive):
+        return []
+    linking = PairingAttempt.objects.filter(connection__in=[row.pk for row in found], ended_at=None)
+    left_out = set(linking.values_list("connection", flat=True))
+    taken = [row for row in found if row.worker_id not in alive and row.pk not in left_out]
+    ids = [row.pk for row in taken]
+    Connection.objects.filter(pk__in=ids).update(worker=worker, claim=F("claim") + 1)
+    for row in taken:
+        row.worker, row.claim = worker, row.claim + 1
+    apply_transitions([Transition(row, Reason.SERVICE_RESTARTED) for row in taken])
+    return taken
+
+
+def _resumes(connection: Connection) -> bool:
+    """Return whether its newest request has started, and its saved login has to be resumed."""
+    return (
+        connection.started_generation == connection.generation
+        and connection.desired == Desired.CONNECTED
+        and not connection.logout_pending
+        and connection.organization.is_active
+        and connection.state in LIVE
+        and connection.state not in PAIRING
+        and bool(connection.store_name)
+        and connection.banned_until is None
+    )
 
 
 @transaction.atomic

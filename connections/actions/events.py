@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -13,8 +15,10 @@ from connections.actions.transitions import (
     Fence,
     Outcome,
     Superseded,
+    Transition,
     adopt_store,
     apply_transition,
+    apply_transitions,
     detach_credentials,
     end_attempts,
     lock_fenced,
@@ -132,18 +136,44 @@ def lose_code(fence: Fence, attempt_id: int, detail: str = "") -> None:
     apply_transition(connection, Reason.CODE_LOST, detail=detail)
 
 
-@transaction.atomic
+@dataclass(frozen=True)
+class LinkEvent:
+    """An event of a link. `retry_at`: the next try, if known."""
+
+    fence: Fence
+    observation: AnyObservation
+    detail: str = ""
+    retry_at: datetime | None = None
+
+
 def record_event(
-    fence: Fence,
-    observation: AnyObservation,
-    detail: str = "",
-    retry_at: datetime | None = None,
+    fence: Fence, observation: AnyObservation, detail: str = "", retry_at: datetime | None = None
 ) -> None:
     """Record an event of the link. `retry_at`: the next try, if known. Raises Superseded."""
-    connection = lock_fenced(fence)
-    if observation in GONE_AT_WHATSAPP:
-        detach_credentials(connection)
-    apply_transition(connection, observation, detail=detail, retry_at=retry_at)
+    record_events([LinkEvent(fence, observation, detail, retry_at)])
+
+
+@transaction.atomic
+def record_events(events: Sequence[LinkEvent]) -> None:
+    """Record events of links. Raises Superseded, and then records none."""
+    ids = {event.fence.connection_id for event in events}
+    if len(ids) < len(events):
+        for event in events:
+            record_events([event])
+        return
+    rows = Connection.objects.select_for_update()
+    found = {row.pk: row for row in rows.filter(pk__in=ids).order_by("pk")}
+    transitions = []
+    for event in events:
+        connection = found.get(event.fence.connection_id)
+        if connection is None or Fence.of(connection) != event.fence:
+            raise Superseded
+        if event.observation in GONE_AT_WHATSAPP:
+            detach_credentials(connection)
+        transitions.append(
+            Transition(connection, event.observation, detail=event.detail, retry_at=event.retry_at)
+        )
+    apply_transitions(transitions)
 
 
 @transaction.atomic

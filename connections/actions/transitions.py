@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -24,7 +24,7 @@ from connections.lifecycle import (
 )
 from connections.models import DETAIL_LENGTH, Connection, ConnectionEvent, PairingAttempt
 from connections.reason_texts import REASON_TEXTS
-from connections.signals import connection_changed
+from connections.signals import connections_changed
 from events import log
 from events.log import NewEvent
 from events.models import EventType
@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 Outcome = PairingAttempt.Outcome
 
 T = TypeVar("T")
+
+STATE_COLUMNS = ("state", "reason", "detail", "since", "retry_at")
 
 
 @dataclass(frozen=True)
@@ -105,39 +107,100 @@ def apply_transition(
 
     `retry_at`: the time of the next automatic try, if it is known.
     """
+    apply_transitions([Transition(connection, observation, detail, actor, attempt, retry_at)])
+
+
+@dataclass
+class Transition:
+    """An observation of one connection. See `apply_transition`."""
+
+    connection: Connection
+    observation: AnyObservation
+    detail: str = ""
+    actor: Actor | None = None
+    attempt: PairingAttempt | None = None
+    retry_at: datetime | None = None
+
+
+def apply_transitions(transitions: Sequence[Transition]) -> None:
+    """Write the states that the observations of different connections lead to.
+
+    This transaction has locked their rows. The number of queries does not grow with them, unless
+    they lead to different states (docs/performance.md).
+    """
+    now = timezone.now()
+    moved = [(each, before) for each in transitions if (before := _move(each, now)) is not None]
+    if not moved:
+        return
+    _save_states([each.connection for each, _ in moved])
+    _end_and_set_attempts([each for each, _ in moved])
+    events = ConnectionEvent.objects.bulk_create(_event(each, before) for each, before in moved)
+    log.append_all({event.connection_id: [_changed_event(event)] for event in events})
+    changes = [(each.connection, event) for (each, _), event in zip(moved, events, strict=True)]
+    connections_changed.send(sender=Connection, changes=changes)
+    for connection, event in changes:
+        transaction.on_commit(partial(_log, event, connection.generation))
+        broadcast.notify_changed(connection.pk)
+
+
+def _move(transition: Transition, now: datetime) -> State | None:
+    """Change a row in memory. Return its state before, or None if there is no event to record."""
+    connection, observation = transition.connection, transition.observation
     before = State(connection.state)
     result = after(before, observation)
     if result is None:
-        return
-    attempt = attempt or connection.open_attempt()
-    detail = detail[:DETAIL_LENGTH]
+        return None
+    detail = transition.detail[:DETAIL_LENGTH]
     state, reason = result
     same_reason = (before, connection.reason) == (state, reason)
     unchanged = same_reason and (connection.detail == detail or observation in REPEATED)
-    if unchanged and actor is None:
-        update_detail(connection, detail, retry_at)
-        return
+    if unchanged and transition.actor is None:
+        update_detail(connection, detail, transition.retry_at)
+        return None
     if state != before:
-        connection.since = timezone.now()
+        connection.since = now
     connection.state, connection.reason, connection.detail = state, reason, detail
-    connection.retry_at = retry_at
-    connection.save(update_fields=["state", "reason", "detail", "since", "retry_at"])
-    if state not in PAIRING:
-        end_attempts(connection, Outcome(RULES[observation].outcome))
-    event = ConnectionEvent.objects.create(
+    connection.retry_at = transition.retry_at
+    return before
+
+
+def _save_states(connections: Sequence[Connection]) -> None:
+    """Save the changed rows: those that changed alike by one query."""
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for connection in connections:
+        values = tuple(getattr(connection, name) for name in STATE_COLUMNS)
+        alike.setdefault(values, []).append(connection.pk)
+    for values, ids in alike.items():
+        columns = dict(zip(STATE_COLUMNS, values, strict=True))
+        Connection.objects.filter(pk__in=ids).update(**columns)
+
+
+def _end_and_set_attempts(transitions: Sequence[Transition]) -> None:
+    """Find the attempt of each transition, and end those that are over with it."""
+    unknown = [each.connection.pk for each in transitions if each.attempt is None]
+    open_attempts = {
+        attempt.connection_id: attempt
+        for attempt in PairingAttempt.objects.filter(connection__in=unknown, ended_at=None)
+    }
+    for each in transitions:
+        known, connection = each.attempt is not None, each.connection
+        each.attempt = each.attempt or open_attempts.get(connection.pk)
+        if connection.state not in PAIRING and (known or each.attempt is not None):
+            end_attempts(connection, Outcome(RULES[each.observation].outcome))
+
+
+def _event(transition: Transition, before: State) -> ConnectionEvent:
+    connection, actor = transition.connection, transition.actor
+    return ConnectionEvent(
         connection=connection,
-        observation=observation,
+        observation=transition.observation,
         state_before=before,
-        state=state,
-        reason=reason,
-        detail=detail,
-        attempt=attempt,
+        state=connection.state,
+        reason=connection.reason,
+        detail=connection.detail,
+        attempt=transition.attempt,
         **(actor.columns if actor else {}),
     )
-    log.append(connection.pk, [_changed_event(event)])
-    connection_changed.send(sender=Connection, connection=connection, event=event)
-    transaction.on_commit(partial(_log, event, connection.generation))
-    broadcast.notify_changed(connection.pk)
 
 
 def _changed_event(event: ConnectionEvent) -> NewEvent:

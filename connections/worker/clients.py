@@ -11,12 +11,12 @@ from django.conf import settings
 from connections import actions
 from connections.stores.base import StoreBackend
 from connections.worker import spools
+from connections.worker.database import RunFunction
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.hosts.handle import HostHandle
 from connections.worker.hosts.pool import HostPool
 from connections.worker.hosts.store_template import StoreTemplate
-from connections.worker.tasks.context import RunFunction
 from outbound.proxies import checked_proxy
 
 

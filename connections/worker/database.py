@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError, connection
@@ -22,11 +21,21 @@ FIRST_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.2, 5.0
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 
 
+class RunFunction(Protocol):
+    """Runs a blocking function off the event loop and returns its result."""
+
+    def __call__(self, function: Callable[..., T], /, *arguments: object) -> Awaitable[T]: ...
+
+
 class Database:
     """Runs database functions one after the other, off the event loop."""
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="supervisor-db")
+        # Made once: it inspects the function each time.
+        self._call: Callable[..., Awaitable[Any]] = sync_to_async(
+            _with_open_connection, thread_sensitive=False, executor=self._executor
+        )
         self._outage = OutageLog(
             logger, "the database is unavailable", "the database is available again"
         )
@@ -49,8 +58,8 @@ class Database:
 
     async def run_once(self, function: Callable[..., T], *arguments: object) -> T:
         """Run a function once. Raises its errors; DATABASE_UNAVAILABLE lists those of an outage."""
-        call = partial(_with_open_connection, function, *arguments)
-        return await sync_to_async(call, thread_sensitive=False, executor=self._executor)()
+        result: T = await self._call(function, *arguments)
+        return result
 
     def close(self) -> None:
         """Cancel the functions that have not started."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import IO, Any, TypeVar
 
@@ -27,6 +27,7 @@ from connections.worker.clients import WorkerClients
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
 from connections.worker.database_batches import BatchingDatabase
 from connections.worker.duties import Duty
+from connections.worker.gathering import Gatherer
 from connections.worker.hosts.fork_server import ForkServer
 from connections.worker.lease import Lease, Report
 from connections.worker.listening import listen
@@ -49,6 +50,7 @@ POLL_SINGLE_SECONDS = 3.0
 # Requests that a shell or a command makes about a connection are found within this time.
 SAFETY_SECONDS = 5.0
 PHONES_SECONDS = 300.0
+EVENTS_AT_ONCE = 25
 STEP_SECONDS = 0.2  # between steps of a bulk run, and of a drain
 # A stop ends within ten seconds: time to close the sockets, then to record the stop.
 CLOSE_TIMEOUT_SECONDS = 5.0
@@ -91,6 +93,7 @@ class Supervisor:
             stores=self._stores,
             clients=self._clients,
             find_lost=lambda *store: self.traffic.find_lost(*store),
+            link_events=Gatherer(self.db, actions.record_events, EVENTS_AT_ONCE),
         )
         self.connect_limiter = self.context.connect_limiter
         self.task_runner = TaskRunner(
@@ -108,7 +111,7 @@ class Supervisor:
                 stores=self._stores,
             )
         )
-        self._reconciling = Reconciling(self._reconcile_and_test)
+        self._reconciling = Reconciling(self._reconcile_and_test, self._resume)
         self.balancer = Balancer(self.context, self.task_runner)
         self._polls = WorkPolls(self._wakers)
         self._lock_file: IO[str] | None = None
@@ -325,6 +328,13 @@ class Supervisor:
         if await self.balancer.run_once():
             self._poll_timer.wake()
         await asyncio.sleep(POLL_SECONDS)
+
+    async def _resume(self, connection_ids: Sequence[int]) -> Collection[int]:
+        try:
+            return await self.task_runner.resume(connection_ids)
+        except Exception:
+            logger.exception("saved logins could not be claimed together")
+            return ()
 
     async def _reconcile_and_test(self, connection_id: int) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from connections import broadcast
 from connections.lifecycle import PAIRING, Reason, State
 from connections.models import Connection, ConnectionEvent
-from connections.signals import connection_changed
+from connections.signals import connections_changed
 from events import troubles as reports
 from events.troubles import trouble_began, trouble_ended
 from notices.models import Trouble
@@ -28,32 +29,59 @@ HOLDS_FOR = timedelta(minutes=1)
 """How long a trouble has to be over before people are told; it goes on if it begins again."""
 
 
-@receiver(connection_changed)
-def follow_connection(
-    sender: Any, connection: Connection, event: ConnectionEvent, **kwargs: Any
+@receiver(connections_changed)
+def follow_connections(
+    sender: Any, changes: Sequence[tuple[Connection, ConnectionEvent]], **kwargs: Any
 ) -> None:
-    """Begin, change or end the trouble of a connection.
+    """Begin, change or end the troubles of connections.
 
     A request of a person is no trouble, and ends none: whoever links a phone sees how it goes.
     """
-    state, before = State(event.state), State(event.state_before)
-    if state in PAIRING or state == before == State.CONNECTED:
+    recovered, ended, troubled = [], [], []
+    for _, event in changes:
+        state, before = State(event.state), State(event.state_before)
+        if state in PAIRING or state == before == State.CONNECTED:
+            continue
+        if state == State.CONNECTED:
+            recovered.append(event)
+        elif state == State.DISCONNECTED or event.reason == Reason.ORGANIZATION_INACTIVE:
+            ended.append(event)
+        else:
+            troubled.append(event)
+    _end_connections(recovered, recovered=True)
+    _end_connections(ended, recovered=False)
+    _write_connections(troubled)
+
+
+def _end_connections(events: Sequence[ConnectionEvent], *, recovered: bool) -> None:
+    if events:
+        ids = [event.connection_id for event in events]
+        _end(ids, CONNECTION, "", max(event.at for event in events), recovered=recovered)
+
+
+def _write_connections(events: Sequence[ConnectionEvent]) -> None:
+    """Begin or change the troubles of connections that are not connected."""
+    if not events:
         return
-    if state == State.CONNECTED:
-        _end(connection.pk, CONNECTION, "", event.at, recovered=True)
-    elif state == State.DISCONNECTED or event.reason == Reason.ORGANIZATION_INACTIVE:
-        _end(connection.pk, CONNECTION, "", event.at, recovered=False)
-    elif state == State.ACTION_NEEDED:
-        began_by_itself = before in (State.CONNECTED, State.RECONNECTING)
-        found = _find(connection.pk, CONNECTION, "", event.at)
-        if found or began_by_itself:
+    ids = [event.connection_id for event in events]
+    found = _find(ids, CONNECTION, "", min(event.at for event in events))
+    begun = []
+    for event in events:
+        pk = event.connection_id
+        if event.state == State.ACTION_NEEDED:
+            began_by_itself = event.state_before in (State.CONNECTED, State.RECONNECTING)
+            if pk not in found and not began_by_itself:
+                continue
             new = Trouble(level=Level.ACTION, reason=event.reason, due_at=event.at)
-            _write(found, new, connection.pk, CONNECTION, "", event.at)
-    else:
-        due = event.at + RECONNECTING_FOR
-        new = Trouble(level=Level.WAITS, reason=event.reason, due_at=due)
-        found = _find(connection.pk, CONNECTION, "", event.at)
-        _write(found, new, connection.pk, CONNECTION, "", event.at)
+        else:
+            due = event.at + RECONNECTING_FOR
+            new = Trouble(level=Level.WAITS, reason=event.reason, due_at=due)
+        if pk in found:
+            _change(found[pk], new)
+        else:
+            begun.append(_begun(new, pk, CONNECTION, "", event.at))
+    Trouble.objects.bulk_create(begun)
+    broadcast.notify_work(NOTICES)
 
 
 @receiver(trouble_began)
@@ -68,8 +96,7 @@ def follow_report(sender: Any, trouble: reports.Trouble, **kwargs: Any) -> None:
         path=trouble.path,
         due_at=now,
     )
-    found = _find(trouble.organization_id, trouble.kind, trouble.key, now)
-    _write(found, new, trouble.organization_id, trouble.kind, trouble.key, now)
+    _write(new, trouble.organization_id, trouble.kind, trouble.key, now)
 
 
 @receiver(trouble_ended)
@@ -77,31 +104,46 @@ def follow_end(
     sender: Any, organization_id: int | None, kind: str, key: str, recovered: bool, **kwargs: Any
 ) -> None:
     """End a trouble that another app has reported."""
-    _end(organization_id, kind, key, timezone.now(), recovered=recovered)
+    _end([organization_id], kind, key, timezone.now(), recovered=recovered)
 
 
-def _find(organization_id: int | None, kind: str, key: str, now: datetime) -> Trouble | None:
-    """Return the open trouble, or the one that was over for a moment only."""
+def _find(
+    organization_ids: Sequence[int | None], kind: str, key: str, now: datetime
+) -> dict[int | None, Trouble]:
+    """Return the open troubles of organizations, or those that were over for a moment only."""
     open_ = Q(ended_at=None) | Q(ended_at__gt=now - HOLDS_FOR, recovered=True)
-    rows = Trouble.objects.filter(open_, organization=organization_id, kind=kind, key=key)
-    return rows.order_by("-pk").first()
+    rows = Trouble.objects.filter(open_, _of(organization_ids), kind=kind, key=key)
+    return {row.organization_id: row for row in rows.order_by("pk")}
 
 
-def _write(
-    found: Trouble | None,
-    new: Trouble,
-    organization_id: int | None,
-    kind: str,
-    key: str,
-    now: datetime,
-) -> None:
+def _of(organization_ids: Sequence[int | None]) -> Q:
+    """Return the condition of the troubles of organizations, or of those of none: [None]."""
+    if organization_ids == [None]:
+        return Q(organization=None)
+    return Q(organization__in=organization_ids)
+
+
+def _write(new: Trouble, organization_id: int | None, kind: str, key: str, now: datetime) -> None:
     """Insert a trouble, or change what is stored of it."""
     broadcast.notify_work(NOTICES)
+    found = _find([organization_id], kind, key, now).get(organization_id)
     if found is None:
-        new.organization_id, new.kind, new.key = organization_id, kind, key
-        new.began_at, new.plan_at = now, new.due_at
-        new.save()
-        return
+        _begun(new, organization_id, kind, key, now).save()
+    else:
+        _change(found, new)
+
+
+def _begun(
+    new: Trouble, organization_id: int | None, kind: str, key: str, now: datetime
+) -> Trouble:
+    """Complete a trouble that begins."""
+    new.organization_id, new.kind, new.key = organization_id, kind, key
+    new.began_at, new.plan_at = now, new.due_at
+    return new
+
+
+def _change(found: Trouble, new: Trouble) -> None:
+    """Change what is stored of a trouble."""
     if found.ended_at is not None or new.level > found.level:
         found.plan_at = found.due_at = new.due_at
     found.ended_at, found.recovered = None, False
@@ -112,9 +154,9 @@ def _write(
 
 
 def _end(
-    organization_id: int | None, kind: str, key: str, now: datetime, *, recovered: bool
+    organization_ids: Sequence[int | None], kind: str, key: str, now: datetime, *, recovered: bool
 ) -> None:
-    rows = Trouble.objects.filter(organization=organization_id, kind=kind, key=key, ended_at=None)
+    rows = Trouble.objects.filter(_of(organization_ids), kind=kind, key=key, ended_at=None)
     plan_at = now + HOLDS_FOR if recovered else now
     if rows.update(ended_at=now, recovered=recovered, plan_at=plan_at):
         broadcast.notify_work(NOTICES)

@@ -213,7 +213,7 @@ def test_each_change_notifies(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     heard: list[str] = []
-    monkeypatch.setattr(broadcast, "_send", lambda _id, groups: heard.extend(groups))
+    monkeypatch.setattr(broadcast, "_send", lambda changed: heard.extend(changed[1]))
     group = broadcast.connection_group(connection.pk)
     with django_capture_on_commit_callbacks(execute=True):
         test = actions.request_self_test(connection.pk, actor)

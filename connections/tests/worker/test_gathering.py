@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connections.worker.traffic.gathering import Gatherer
+from connections.worker.gathering import Gatherer
 
 pytestmark = pytest.mark.sqlite_only
 

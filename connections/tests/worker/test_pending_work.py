@@ -110,7 +110,7 @@ def test_poll_makes_two_queries(
 @pytest.mark.django_db(transaction=True)
 def test_request_is_broadcast_once(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, ...]] = []
-    monkeypatch.setattr(broadcast, "_send", lambda _id, groups: sent.append(groups))
+    monkeypatch.setattr(broadcast, "_send", lambda changed: sent.append(changed[1]))
     actions.request_reconnect(connection.pk, Actor("alice"))
     assert sent == [
         (

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
 from connections.worker import reconciling
-from connections.worker.reconciling import FOUND_AT_ONCE, Reconciling
+from connections.worker.reconciling import FOUND_AT_ONCE, RESUMED_AT_ONCE, Reconciling
 
 FOUND = range(100, 100 + 3 * FOUND_AT_ONCE)
 
@@ -19,16 +19,22 @@ class Recorder:
 
     def __init__(self) -> None:
         self.started: list[int] = []
+        self.together: list[list[int]] = []  # that were to be resumed
+        self.resumable: set[int] = set()
         self.may_end = asyncio.Event()
 
     async def __call__(self, connection_id: int) -> None:
         self.started.append(connection_id)
         await self.may_end.wait()
 
+    async def resume(self, connection_ids: Sequence[int]) -> set[int]:
+        self.together.append([*connection_ids])
+        return self.resumable.intersection(connection_ids)
+
 
 @asynccontextmanager
 async def running(recorder: Recorder) -> AsyncIterator[Reconciling]:
-    work = Reconciling(recorder)
+    work = Reconciling(recorder, recorder.resume)
     task = asyncio.create_task(work.run())
     yield work
     task.cancel()
@@ -63,3 +69,13 @@ async def test_one_that_waits_long_holds_up_no_other(monkeypatch: pytest.MonkeyP
         work.find(FOUND)
         while len(recorder.started) < len(FOUND):
             await asyncio.sleep(0.01)
+
+
+async def test_those_to_resume_are_claimed_together_and_not_reconciled() -> None:
+    recorder = Recorder()
+    recorder.resumable = {*FOUND[1:]}
+    async with running(recorder) as work:
+        work.find(FOUND)
+        await _pause()
+    assert recorder.together == [[*FOUND[:RESUMED_AT_ONCE]], [*FOUND[RESUMED_AT_ONCE:]]]
+    assert recorder.started == [FOUND[0]]

@@ -139,6 +139,23 @@ async def test_claims_from_a_dead_worker_stop_at_the_capacity(
         assert await sync_to_async(taken.count)() == 3
 
 
+async def test_saved_logins_are_resumed_together_up_to_the_capacity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ConnectionTask, "run", wait_forever)
+    unowned, dead = await create_connections(5)
+    worker = await sync_to_async(actions.start_worker)("w", 3, False)
+    await sync_to_async(actions.stop_worker)(dead)
+    async with fake_supervisor(worker, capacity=3) as fake:
+        assert await fake.task_runner.resume(unowned) == {*unowned[:3]}
+        assert fake.task_runner.running == {*unowned[:3]}
+        assert await fake.task_runner.resume(unowned) == set()
+        # Those that run are left to `reconcile`, as is a request that waits.
+        fake.capacity = 10
+        await sync_to_async(actions.request_reconnect)(unowned[3], ALICE)
+        assert await fake.task_runner.resume(unowned) == {unowned[4]}
+
+
 async def test_supervisor_claims_its_fair_share_from_a_dead_worker(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:

@@ -71,6 +71,7 @@ class ConnectionTask(OwnedConnection):
                 if isinstance(error, OSError):
                     reason, detail = Reason.STORE_FAILED, error.strerror or ""
                 await self.close()
+            self.claimed = None
             if trial < MAX_TRIES:
                 await asyncio.sleep(trial * RETRY_PAUSE_SECONDS)
         await self._record_end(reason, detail)
@@ -95,7 +96,11 @@ class ConnectionTask(OwnedConnection):
 
     async def _start_request(self) -> bool:
         """Start the request. Return whether there are credentials to log in with."""
-        connection = await self.db(actions.mark_started, self.fence)
+        if self.claimed is None or self.requested:
+            connection = await self.db(actions.mark_started, self.fence)
+            self.claimed = None
+        else:
+            connection = self.claimed  # The first write would notice a newer request.
         self.store_name = connection.store_name
         if connection.logout_pending:
             await self._disconnect(connection)

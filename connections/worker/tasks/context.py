@@ -6,22 +6,17 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from connections.actions import Fence
+from connections import actions
+from connections.actions import Fence, LinkEvent
 from connections.models import Worker
 from connections.stores.base import StoreBackend
+from connections.worker.database import RunFunction
+from connections.worker.gathering import Gatherer
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.tasks.connect_limiter import ConnectLimiter
 from connections.worker.tasks.stability import Stability
-
-T = TypeVar("T")
-
-
-class RunFunction(Protocol):
-    """Runs a blocking function off the event loop and returns its result."""
-
-    def __call__(self, function: Callable[..., T], /, *arguments: object) -> Awaitable[T]: ...
 
 
 class PairingHost(Protocol):
@@ -70,7 +65,8 @@ class TaskContext:
 
     `find_lost`: stores what a connection's ended clients have left, and names the messages of its
     store that were never stored. Called before anything may delete the store or its device: the
-    library does that when WhatsApp refuses a login.
+    library does that when WhatsApp refuses a login. `link_events`: records those together that wait
+    for the database; without it each is recorded by itself.
     """
 
     get_worker: Callable[[], Worker]  # a new one after a lost lease
@@ -79,8 +75,16 @@ class TaskContext:
     stores: StoreBackend
     clients: Clients
     find_lost: Callable[[Fence, str], Awaitable[None]] = find_nothing
+    link_events: Gatherer[LinkEvent] | None = None
     connect_limiter: ConnectLimiter = field(default_factory=ConnectLimiter)
     stability: defaultdict[int, Stability] = field(default_factory=lambda: defaultdict(Stability))
+
+    async def record_event(self, event: LinkEvent) -> None:
+        """Record an event of a link. Raises Superseded."""
+        if self.link_events is None:
+            await self.db(actions.record_events, [event])
+        else:
+            await self.link_events.store(event)
 
 
 def loop_time() -> float:

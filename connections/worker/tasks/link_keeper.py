@@ -52,7 +52,8 @@ class LinkKeeper:
 
     async def run(self) -> AnyObservation | None:
         """Keep the link. Return why a new pairing should follow, None when a person must help."""
-        banned_until = await self._owned.banned_until()
+        claimed, self._owned.claimed = self._owned.claimed, None
+        banned_until = claimed.banned_until if claimed else await self._owned.banned_until()
         if banned_until is not None:
             await self._wait_until(banned_until)
         while True:

@@ -42,6 +42,8 @@ class OwnedConnection:
         self.fence = Fence.of(connection)
         self.client = client
         self.store_name = connection.store_name
+        # The row as it was claimed, until it may have changed.
+        self.claimed: Connection | None = connection
         self.proxied = False  # the last client that was opened uses the organization's own proxy
         # A person waits for this request, and prefers a QR code to an explanation.
         self.requested = connection.started_generation < connection.generation
@@ -85,7 +87,8 @@ class OwnedConnection:
         self, observation: AnyObservation, detail: str = "", retry_at: datetime | None = None
     ) -> None:
         """Record an event. Raises Superseded."""
-        await self.db(actions.record_event, self.fence, observation, detail, retry_at)
+        event = actions.LinkEvent(self.fence, observation, detail, retry_at)
+        await self.context.record_event(event)
 
     async def banned_until(self) -> datetime | None:
         """Return when WhatsApp's temporary ban ends, None if there is none."""

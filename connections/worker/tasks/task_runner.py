@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -84,13 +85,46 @@ class TaskRunner:
         worker = self._context.get_worker()
         return await self._context.db(_find_work, worker, self.running, self._capacity())
 
+    async def resume(self, connection_ids: Collection[int]) -> set[int]:
+        """Claim connections whose saved logins have to be resumed, and start their tasks.
+
+        Return them; all others have to be reconciled. One call at a time claims, so that each
+        counts against the capacity for the next, and the tasks of one begin before another.
+        """
+        async with AsyncExitStack() as locks:
+            free = [pk for pk in connection_ids if not self._is_busy(pk)]
+            # In the order of `reconcile`, and always upwards: nobody waits in a circle.
+            for connection_id in sorted(free):
+                await locks.enter_async_context(self._lock(connection_id))
+            await locks.enter_async_context(self._claiming)
+            capacity = self._capacity()
+            claimed = free if capacity is None else free[: capacity.free_slots]
+            claimed = [pk for pk in claimed if pk not in self._tasks]
+            if not (claimed and self._lease_held()):
+                return set()
+            worker = self._context.get_worker()
+            found = await self._context.db(
+                actions.claim_saved_logins, claimed, worker, capacity is None
+            )
+            resumed = [connection for connection in found if self._still_owns(connection)]
+            for connection in resumed:
+                self._start(connection, None)
+            return {connection.pk for connection in resumed}
+
+    def _lock(self, connection_id: int) -> asyncio.Lock:
+        return self._reconciling.setdefault(connection_id, asyncio.Lock())
+
+    def _is_busy(self, connection_id: int) -> bool:
+        """Return whether a connection has a task, or is being reconciled."""
+        return connection_id in self._tasks or self._lock(connection_id).locked()
+
     async def reconcile(self, connection_id: int) -> ConnectionTask | None:
         """Start a task for the newest request of a connection; end the task of an older one.
 
         Return the current task. Without a lease no task is started; the next poll finds the request
         again.
         """
-        async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
+        async with self._lock(connection_id):
             await self._reconcile(connection_id)
         task, _ = self._tasks.get(connection_id, (None, None))
         return task
@@ -162,7 +196,7 @@ class TaskRunner:
 
     async def hand_over(self, connection_id: int, to: int) -> bool:
         """Close a connection's socket and give it to another worker. Return whether it could."""
-        async with self._reconciling.setdefault(connection_id, asyncio.Lock()):
+        async with self._lock(connection_id):
             task, asyncio_task = self._tasks.get(connection_id, (None, None))
             if task is None or asyncio_task is None or asyncio_task.done() or task.uninterruptible:
                 return False

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from connections.models import Worker
 from connections.stores.base import StoreBackend
+from connections.worker.database import RunFunction
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import MessagePort
 from connections.worker.tasks.connection_task import ConnectionTask
-from connections.worker.tasks.context import RunFunction
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from pathlib import Path
 from connections.outages import delays
 from connections.worker import spools
 from connections.worker.database import DATABASE_UNAVAILABLE
+from connections.worker.gathering import Gatherer
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import Record
 from connections.worker.polling import PollTimer
 from connections.worker.traffic.context import TrafficContext
-from connections.worker.traffic.gathering import Gatherer
 from connections.worker.traffic.phone_signs import PhoneSigns
 
 logger = logging.getLogger(__name__)

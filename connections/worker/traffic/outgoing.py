@@ -14,13 +14,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from connections.stores import StoreDamaged, StoreUnavailable, StoreUnusable
+from connections.worker.gathering import Gatherer
 from connections.worker.hosts.client import ClientHandle
 from connections.worker.message_port import Interrupted, Outgoing, SendOutcome
 from connections.worker.polling import PollTimer, safety_seconds
 from connections.worker.tasks.connection_task import ConnectionTask
 from connections.worker.tasks.context import loop_time
 from connections.worker.traffic.context import TrafficContext
-from connections.worker.traffic.gathering import Gatherer
 from connections.worker.traffic.media import MediaGone, plain_file
 from connections.worker.traffic.previews import LinkPreviews
 

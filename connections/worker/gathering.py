@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from connections.worker.tasks.context import RunFunction
+from connections.worker.database import RunFunction
 
 T = TypeVar("T")
 
