@@ -46,7 +46,8 @@ class LostMessages:
             async with asyncio.timeout(BEFORE_LOGIN_SECONDS):
                 await self._context.to_thread(spools.publish_pairing, *key)
                 await self._incoming.drain_ended(fence.connection_id)
-                await self._compare_upto(key, fence, await self._newest_row(key))
+                newest = await self._newest_row(key)
+                await self._compare_upto(key, fence, newest, newest)
         except Exception as error:
             # Not its text: a database quotes the values that it refuses.
             logger.error(
@@ -81,14 +82,19 @@ class LostMessages:
         if drained:
             self._newest[key] = newest
         if upto is not None and drained:
-            await self._compare_upto(key, task.fence, upto)
+            await self._compare_upto(key, task.fence, upto, newest)
 
-    async def _compare_upto(self, key: tuple[int, str], fence: Fence, upto: int) -> None:
-        """Compare the rows of a table that were not compared yet, up to one."""
+    async def _compare_upto(
+        self, key: tuple[int, str], fence: Fence, upto: int, newest: int
+    ) -> None:
+        """Compare the rows of a table that were not compared yet, up to one.
+
+        `newest`: the newest row of the table.
+        """
         context = self._context
         checked = self._checked.get(key)
         if checked is None:
-            checked = await self._position(key, fence)
+            checked = await self._position(key, fence, newest)
         while checked < upto:
             rows = await context.to_thread(context.stores.message_secrets, *key, checked, upto)
             checked = rows[-1].row if rows else upto
@@ -98,14 +104,13 @@ class LostMessages:
             await context.db(context.port.record_secrets, fence, secrets, checked)
         self._checked[key] = checked
 
-    async def _position(self, key: tuple[int, str], fence: Fence) -> int:
+    async def _position(self, key: tuple[int, str], fence: Fence, newest: int) -> int:
         """Return the newest row that an earlier process compared.
 
         A copy that an earlier version made has counted its rows anew: all of them were compared.
         """
         context = self._context
         checked = await context.db(context.port.secrets_position, fence)
-        newest = await self._newest_row(key)
         if 0 < newest < checked:
             checked = newest
             await context.db(context.port.record_secrets, fence, [], checked)
