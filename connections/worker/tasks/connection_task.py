@@ -96,11 +96,8 @@ class ConnectionTask(OwnedConnection):
 
     async def _start_request(self) -> bool:
         """Start the request. Return whether there are credentials to log in with."""
-        if self.claimed is None or self.requested:
-            connection = await self.db(actions.mark_started, self.fence)
-            self.claimed = None
-        else:
-            connection = self.claimed  # The first write would notice a newer request.
+        # Of a claimed row the first write notices a newer request.
+        connection = self.claimed or await self.db(actions.mark_started, self.fence)
         self.store_name = connection.store_name
         if connection.logout_pending:
             await self._disconnect(connection)

@@ -42,11 +42,11 @@ class OwnedConnection:
         self.fence = Fence.of(connection)
         self.client = client
         self.store_name = connection.store_name
-        # The row as it was claimed, until it may have changed.
-        self.claimed: Connection | None = connection
         self.proxied = False  # the last client that was opened uses the organization's own proxy
         # A person waits for this request, and prefers a QR code to an explanation.
         self.requested = connection.started_generation < connection.generation
+        # The row as it was claimed, until this task writes it.
+        self.claimed = None if self.requested else connection
 
     async def db(self, function: Callable[..., T], *arguments: object) -> T:
         """Run a database function on the worker's own thread."""
@@ -87,6 +87,7 @@ class OwnedConnection:
         self, observation: AnyObservation, detail: str = "", retry_at: datetime | None = None
     ) -> None:
         """Record an event. Raises Superseded."""
+        self.claimed = None
         event = actions.LinkEvent(self.fence, observation, detail, retry_at)
         await self.context.record_event(event)
 
