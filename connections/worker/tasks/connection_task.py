@@ -97,7 +97,9 @@ class ConnectionTask(OwnedConnection):
     async def _start_request(self) -> bool:
         """Start the request. Return whether there are credentials to log in with."""
         # Of a claimed row the first write notices a newer request.
-        connection = self.claimed or await self.db(actions.mark_started, self.fence)
+        connection = self.claimed
+        if connection is None:
+            connection = await self.db(actions.mark_started, self.fence)
         self.store_name = connection.store_name
         if connection.logout_pending:
             await self._disconnect(connection)
