@@ -1,7 +1,8 @@
-"""Hosts read the certificate bundle alone if the certificate folders hold no others."""
+"""Hosts get the root certificates that Go would read, each once."""
 
 import os
 import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ ONE, TWO, THREE = (
     f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"
     for body in ("b25l\nb25l", "dHdv", "dGhyZWU=")
 )
-BUNDLE_ALONE = {"SSL_CERT_DIR": os.devnull}
 
 
 @pytest.fixture
@@ -28,29 +28,40 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def environment(folder: Path, **given: str) -> dict[str, str]:
+def read_roots(folder: Path, **given: str) -> str:
     bundles = (folder / "nowhere.crt", folder / "ca-certificates.crt")
-    return ca_bundle.environment(given, bundles, (folder, folder / "nowhere"))
+    return ca_bundle.read_roots(given, bundles, (folder, folder / "nowhere")).decode()
 
 
-def test_complete_bundle_is_read_alone(folder: Path) -> None:
-    assert environment(folder) == BUNDLE_ALONE
+def test_certificate_of_bundle_and_folder_is_read_once(folder: Path) -> None:
+    assert read_roots(folder) == ONE + TWO
 
 
-def test_certificate_only_in_the_folder_makes_go_read_the_folder(folder: Path) -> None:
+def test_certificate_only_in_the_folder_is_read(folder: Path) -> None:
     (folder / "of-the-company.pem").write_text(THREE)
-    assert environment(folder) == {}
+    assert read_roots(folder) == ONE + TWO + THREE
 
 
-@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
-def test_explicit_certificate_settings_are_kept(folder: Path, name: str) -> None:
-    assert environment(folder, **{name: str(folder)}) == {}
-    assert environment(folder, **{name: ""}) == BUNDLE_ALONE
-
-
-def test_missing_bundle_makes_go_read_the_folder(folder: Path) -> None:
+def test_missing_bundle_makes_the_folder_count(folder: Path) -> None:
     (folder / "ca-certificates.crt").unlink()
-    assert environment(folder) == {}
+    assert ONE in read_roots(folder)
+
+
+def test_own_file_replaces_the_bundle_and_not_the_folders(folder: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.pem"
+    own.write_text(THREE)
+    assert read_roots(folder, SSL_CERT_FILE=str(own)) == THREE + ONE + TWO
+    assert read_roots(folder, SSL_CERT_FILE="") == ONE + TWO
+    assert read_roots(folder, SSL_CERT_FILE=str(own), SSL_CERT_DIR=os.devnull) == THREE
+
+
+def test_own_folders_replace_those_of_the_system(folder: Path, tmp_path: Path) -> None:
+    for name, certificate in (("a", TWO), ("b", THREE)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "own.pem").write_text(certificate)
+    given = f"{tmp_path / 'a'}:{tmp_path / 'b'}"
+    (folder / "ca-certificates.crt").write_text(ONE)
+    assert read_roots(folder, SSL_CERT_DIR=given) == ONE + TWO + THREE
 
 
 def test_unreadable_certificates_are_left_to_go(
@@ -60,7 +71,22 @@ def test_unreadable_certificates_are_left_to_go(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    assert environment(folder) == {}
+    assert read_roots(folder) == ""
+
+
+def test_child_reads_the_roots_after_the_parent_has_closed_them(tmp_path: Path) -> None:
+    own = tmp_path / "own.pem"
+    own.write_text(ONE)
+    given = {"SSL_CERT_FILE": str(own), "SSL_CERT_DIR": os.devnull}
+    with ca_bundle.roots_in_memory(given) as (environment, descriptors):
+        child = subprocess.Popen(
+            ["cat", "-", environment["SSL_CERT_FILE"]],
+            pass_fds=descriptors,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    assert child.communicate()[0] == ONE
 
 
 def test_bundle_of_this_system_holds_what_openssl_finds() -> None:

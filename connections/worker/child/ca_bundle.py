@@ -1,15 +1,16 @@
-"""Makes host processes read the system's root certificates once instead of twice.
+"""Gives host processes one file with the root certificates that Go would read, each once.
 
-Each pairing runs in its own process, in which Go reads all roots at its first TLS handshake: the
-system's bundle, and then each file of the folder that the bundle was made of. That was a quarter
-of the time from a request to its QR code.
+Each pairing runs in its own process, in which Go reads all roots at its first TLS handshake: a
+bundle, and then each file of the system's folders, which mostly hold the same. That was up to half
+of the work from a request to its QR code (docs/performance.md).
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 # Go reads the first of these files and all folders (crypto/x509, root_linux.go).
@@ -22,34 +23,60 @@ BUNDLES = (
     Path("/etc/ssl/cert.pem"),
 )
 FOLDERS = (Path("/etc/ssl/certs"), Path("/etc/pki/tls/certs"))
-# /dev/null is no folder, so Go reads none; an empty value would mean the default folders.
-NO_FOLDER = {"SSL_CERT_DIR": os.devnull}
 
 CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----")
 
 
-def environment(
+def read_roots(
     given: Mapping[str, str],
     bundles: Iterable[Path] = BUNDLES,
     folders: Iterable[Path] = FOLDERS,
-) -> dict[str, str]:
-    """Return the environment variables that make hosts read the bundle alone.
+) -> bytes:
+    """Return the certificates that Go would read, each once, as PEM; b"" to leave it to Go.
 
-    Empty when the folders hold certificates that the bundle lacks, or when `given` names its own.
+    `given`: the environment, whose SSL_CERT_FILE and SSL_CERT_DIR replace the system's bundle and
+    folders, as for Go. It is left to Go when something cannot be read.
     """
-    if given.get("SSL_CERT_FILE") or given.get("SSL_CERT_DIR"):
-        return {}
-    bundle = next((path for path in bundles if path.is_file()), None)
-    if bundle is None:
-        return {}
+    if file := given.get("SSL_CERT_FILE"):
+        bundles = (Path(file),)
+    if listed := given.get("SSL_CERT_DIR"):
+        folders = [Path(folder) for folder in listed.split(":")]
     try:
-        files = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
-        in_folders = (_certificates(path) for path in files if path != bundle and path.is_file())
-        return NO_FOLDER if set().union(*in_folders) <= _certificates(bundle) else {}
+        files = [path for path in bundles if path.is_file()][:1]
+        for folder in folders:
+            files += sorted(folder.iterdir()) if folder.is_dir() else ()
+        found: dict[bytes, bytes] = {}
+        for path in files:
+            for key, certificate in _certificates(path) if path.is_file() else ():
+                found.setdefault(key, certificate)
     except OSError:
-        return {}  # Go reads the folders by itself.
+        return b""
+    return b"".join(certificate + b"\n" for certificate in found.values())
 
 
-def _certificates(path: Path) -> set[bytes]:
-    """Return the certificates in a file, as base64 without line breaks."""
-    return {b"".join(found.split()) for found in CERTIFICATE.findall(path.read_bytes())}
+def _certificates(path: Path) -> list[tuple[bytes, bytes]]:
+    """Return the certificates in a file, each after its base64 without line breaks."""
+    found = CERTIFICATE.finditer(path.read_bytes())
+    return [(b"".join(certificate[1].split()), certificate[0]) for certificate in found]
+
+
+@contextmanager
+def roots_in_memory(given: Mapping[str, str]) -> Iterator[tuple[dict[str, str], list[int]]]:
+    """Yield environment variables that name a file of the roots in memory, and its descriptor.
+
+    A process that gets both has the file for as long as it lives, and its children, too. Both are
+    empty when the roots are left to Go.
+    """
+    roots = read_roots(given)
+    if not roots:
+        yield {}, []
+        return
+    descriptor = os.memfd_create("root certificates")
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(roots)
+        # /dev/null is no folder, so Go reads none; an empty value would mean the default folders.
+        path = f"/proc/self/fd/{descriptor}"
+        yield {"SSL_CERT_FILE": path, "SSL_CERT_DIR": os.devnull}, [descriptor]
+    finally:
+        os.close(descriptor)

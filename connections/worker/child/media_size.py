@@ -107,6 +107,6 @@ def length_of(answer: Any, limit: int) -> int:
 
 
 def _trusted_roots() -> ssl.SSLContext:
-    """Return a context with the same roots as Go: hosts have no folder of roots (ca_bundle.py)."""
+    """Return a context with the same roots as Go (ca_bundle.py)."""
     bundle = next((str(path) for path in ca_bundle.BUNDLES if path.is_file()), None)
     return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or bundle)

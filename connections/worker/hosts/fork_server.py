@@ -32,7 +32,7 @@ class ForkServer:
         # saves memory: SQLite would fill one for each client.
         memory_saving = {"GOMAXPROCS": "1", "MALLOC_ARENA_MAX": "1"}
         given = routes.hide_proxies({**child_environment(), **environment})
-        self._environment = {**memory_saving, **given, **ca_bundle.environment(given)}
+        self._environment = {**memory_saving, **given}
         self._warm_target = warm_hosts
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -116,13 +116,13 @@ class ForkServer:
 
     def _start_process(self) -> None:
         own_end, host_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with host_end:
+        with host_end, ca_bundle.roots_in_memory(self._environment) as (roots, descriptors):
             passed = [host_end.fileno(), *([] if self._lease is None else [self._lease])]
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "connections.worker.child.host_process", *map(str, passed)],
-                pass_fds=passed,
+                pass_fds=[*passed, *descriptors],
                 cwd=settings.BASE_DIR,
-                env=self._environment,
+                env={**self._environment, **roots},
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the worker, which ends its hosts
             )
