@@ -67,6 +67,21 @@ async def test_taken_warm_host_is_replaced() -> None:
         await wait_until_gone(taken)
 
 
+async def test_warm_host_that_still_starts_is_handed_out() -> None:
+    async with fork_server_with(warm_hosts=1) as fork_server:
+        fork_server.fill()
+        interrupted = asyncio.create_task(fork_server.take())
+        await asyncio.sleep(0)
+        interrupted.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await interrupted
+        taken = await fork_server.take()
+        children = Path(f"/proc/{fork_server.pid}/task/{fork_server.pid}/children").read_text()
+        assert children.split()[0] == str(taken.pid), "the first host that was started"
+        taken.kill()
+        await wait_until_gone(taken)
+
+
 async def test_killed_warm_host_is_not_handed_out() -> None:
     async with fork_server_with(warm_hosts=1) as fork_server:
         fork_server.fill()

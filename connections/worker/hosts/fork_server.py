@@ -37,31 +37,42 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._fork_lock = asyncio.Lock()
-        self._warm: list[HostHandle] = []
-        self._fill_task: asyncio.Task[None] | None = None
+        self._warm: list[asyncio.Task[HostHandle]] = []  # some still start
         self._closed = False
 
     async def take(self) -> HostHandle:
         """Return a host without clients: a warm one if there is one. Raises HostError."""
         if self._closed:
             raise HostError("the service is being stopped")
-        while self._warm:
-            host = self._warm.pop(0)
-            self.fill()
-            if host.alive:
-                return host
-            host.kill()  # It has ended; this closes its descriptors here.
+        warm = await self._next_warm_host() if self._warm else None
         self.fill()
+        if warm is not None:
+            return warm
         try:
             return await self._spawn()
         except HostError:
             logger.exception("the fork server failed; starting it again")
             return await self._spawn()
 
+    async def _next_warm_host(self) -> HostHandle | None:
+        """Return the next warm host once it has started; None if it has ended or failed."""
+        starting = self._warm.pop(0)
+        self.fill()
+        try:
+            await asyncio.wait([starting])
+        except asyncio.CancelledError:
+            self._warm.insert(0, starting)  # The next caller gets it.
+            raise
+        host = _host_of(starting)
+        if host is None or host.alive:
+            return host
+        host.kill()  # This closes its descriptors here.
+        return None
+
     @property
     def warm_hosts(self) -> list[HostHandle]:
         """Return the hosts that are ready for the next pairing."""
-        return list(self._warm)
+        return [host for starting in self._warm if (host := _host_of(starting)) is not None]
 
     @property
     def pid(self) -> int | None:
@@ -70,16 +81,18 @@ class ForkServer:
 
     def fill(self) -> None:
         """Start warm hosts in the background, until there are as many as wanted."""
-        if self._fill_task is None or self._fill_task.done():
-            self._fill_task = asyncio.create_task(self._fill(), name="warm hosts")
-
-    async def _fill(self) -> None:
         while not self._closed and len(self._warm) < self._warm_target:
-            try:
-                self._warm.append(await self._spawn())
-            except HostError:
-                logger.exception("a warm host could not be started")
-                return
+            starting = asyncio.create_task(self._spawn(), name="warm host")
+            starting.add_done_callback(self._forget_failed)
+            self._warm.append(starting)
+
+    def _forget_failed(self, starting: asyncio.Task[HostHandle]) -> None:
+        """Remove a warm host that could not be started; the next `fill` tries again."""
+        if starting.cancelled() or (error := starting.exception()) is None:
+            return
+        logger.error("a warm host could not be started", exc_info=error)
+        if starting in self._warm:
+            self._warm.remove(starting)
 
     async def _spawn(self) -> HostHandle:
         async with self._fork_lock:
@@ -139,14 +152,24 @@ class ForkServer:
 
     def kill_warm_hosts(self) -> None:
         """Kill the warm hosts; new ones start when they are needed."""
-        while self._warm:
-            self._warm.pop().kill()
+        for host in self.warm_hosts:
+            host.kill()
+        for starting in self._warm:
+            starting.cancel()
+        self._warm.clear()
 
     async def close(self) -> None:
         """Kill the warm hosts and the fork server."""
         self._closed = True
-        if self._fill_task is not None:
-            self._fill_task.cancel()
-            await asyncio.wait([self._fill_task])
+        starting = [warm for warm in self._warm if not warm.done()]
         self.kill_warm_hosts()
+        if starting:
+            await asyncio.wait(starting)
         self._stop_process()
+
+
+def _host_of(starting: asyncio.Task[HostHandle]) -> HostHandle | None:
+    """Return the started host; None while it starts, and if it could not be started."""
+    if not starting.done() or starting.cancelled() or starting.exception() is not None:
+        return None
+    return starting.result()
