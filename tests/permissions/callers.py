@@ -195,10 +195,10 @@ def build() -> Scene:
     worker = FakeWorker()
     for organization in (acme, globex):
         _pairing(organization, worker)
-    # On a busy machine everyone has not asked yet when the code and the heartbeat grow too old.
+    # On a busy machine not everyone has asked when code, attempt and heartbeat grow too old.
     later = timezone.now() + timedelta(hours=1)
     Worker.objects.update(heartbeat_at=later)
-    PairingAttempt.objects.update(code_expires_at=later)
+    PairingAttempt.objects.update(code_expires_at=later, expires_at=later)
     _run(users["operator"], acme)
     tokens = _tokens(users, acme, globex)
     values = _placeholder_values(acme, users) | _messages(acme) | _webhooks(acme)

@@ -19,7 +19,7 @@ from tests.support.application import ROOT, Application
 from whatsapp_orgs.tests.support import isolation
 
 VAR = isolation.CHECKOUT_DATA
-COMMAND_SECONDS = 120.0
+COMMAND_SECONDS = 300.0
 PRINT_PATHS = """
 import json
 from django.conf import settings
