@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import itemgetter
 
@@ -72,18 +72,25 @@ def claim(
     `running`: cursors that this worker still has in memory, whatever became of their leases.
     """
     due = _due().exclude(pk__in=running)
-    elsewhere: Collection[int] = ()
     if woken is None:
         chosen, more = _choose(due.filter(_free()), room)
         if not (chosen or more):
             return Claimed([], next_at=_next_at(running))
-    else:
-        chosen, more, elsewhere = _choose_woken(due, room, woken)
+        return _take(owner, lease, chosen, more)
+    found, more, elsewhere = _choose_woken(due, room, woken)
+    claimed = _take(owner, lease, list(found), more)
+    # Another worker was faster, and may have read the log before it grew.
+    missed = found.keys() - {cursor.pk for cursor in claimed.cursors}
+    return replace(claimed, elsewhere=elsewhere | {found[pk] for pk in missed})
+
+
+def _take(owner: str, lease: timedelta, chosen: list[int], more: bool) -> Claimed:
+    """Lease cursors, those that are still free, and read what each sends first."""
     if not chosen:
-        return Claimed([], more, elsewhere)
+        return Claimed([], more)
     with transaction.atomic():
         cursors = _lease(owner, lease, chosen)
-        return Claimed(cursors, more, elsewhere, loading.load(cursors))
+        return Claimed(cursors, more, batches=loading.load(cursors))
 
 
 def _next_at(running: Collection[int]) -> datetime | None:
@@ -96,12 +103,13 @@ def _next_at(running: Collection[int]) -> datetime | None:
 
 def _choose_woken(
     due: QuerySet[Cursor], room: Room, woken: Woken
-) -> tuple[list[int], bool, set[int]]:
+) -> tuple[dict[int, int], bool, set[int]]:
     """Choose cursors of some organizations by one query, the longest waiting first.
 
-    Return them, whether other sound ones have no room, and where another worker sends.
+    Return their organizations, whether other sound ones have no room, and where another worker
+    sends.
     """
-    chosen: list[int] = []
+    chosen: dict[int, int] = {}
     elsewhere: set[int] = set()
     hosts, more, now = Counter(room.hosts), False, timezone.now()
     left = {False: room.sound, True: room.slow}
@@ -124,7 +132,7 @@ def _choose_woken(
         elif left[cursor.slow] > 0 and hosts[host] < room.per_host:
             hosts[host] += 1
             left[cursor.slow] -= 1
-            chosen.append(cursor.pk)
+            chosen[cursor.pk] = organization_id
         else:
             more = more or not cursor.slow
     return chosen, more, elsewhere

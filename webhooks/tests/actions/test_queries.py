@@ -148,6 +148,16 @@ def test_claim_says_where_another_worker_sends(organization: Organization) -> No
     assert claim_woken(organization, RECEIVED).elsewhere == {organization.pk}
 
 
+def test_claim_says_where_another_worker_was_faster(
+    organization: Organization, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_endpoint(organization, "http://127.0.0.1:1/")
+    append(organization, RECEIVED)
+    # The other worker's lease was not committed yet when this one looked.
+    monkeypatch.setattr(claims, "_lease", lambda owner, lease, ids: [])
+    assert claim_woken(organization, RECEIVED).elsewhere == {organization.pk}
+
+
 def claim_woken(organization: Organization, *types: str) -> claims.Claimed:
     return claims.claim("worker", LEASE, ROOM, [], {organization.pk: types})
 
