@@ -21,6 +21,7 @@ from connections.actions.transitions import (
     apply_transitions,
     detach_credentials,
     end_attempts,
+    lock_all_fenced,
     lock_fenced,
     resume_saved_login,
     update_detail,
@@ -161,13 +162,10 @@ def record_events(events: Sequence[LinkEvent]) -> None:
         for event in events:
             record_events([event])
         return
-    rows = Connection.objects.select_for_update()
-    found = {row.pk: row for row in rows.filter(pk__in=ids).order_by("pk")}
+    found = lock_all_fenced([event.fence for event in events])
     transitions = []
     for event in events:
-        connection = found.get(event.fence.connection_id)
-        if connection is None or Fence.of(connection) != event.fence:
-            raise Superseded
+        connection = found[event.fence.connection_id]
         if event.observation in GONE_AT_WHATSAPP:
             detach_credentials(connection)
         transitions.append(

@@ -71,14 +71,17 @@ class NumberRejected(Exception):
 
 def lock_fenced(fence: Fence) -> Connection:
     """Lock the row that a fence allows to write. Raises Superseded."""
-    connection = (
-        Connection.objects.select_for_update()
-        .filter(pk=fence.connection_id, claim=fence.claim, generation=fence.generation)
-        .first()
-    )
-    if connection is None:
+    return lock_all_fenced([fence])[fence.connection_id]
+
+
+def lock_all_fenced(fences: Sequence[Fence]) -> dict[int, Connection]:
+    """Lock the rows that fences of different connections allow to write. Raises Superseded."""
+    ids = [fence.connection_id for fence in fences]
+    rows = Connection.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+    found = {row.pk: row for row in rows}
+    if {Fence.of(row) for row in found.values()} != set(fences):
         raise Superseded
-    return connection
+    return found
 
 
 def as_owner(fence: Fence, act: Callable[[], T]) -> T:
