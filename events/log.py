@@ -69,7 +69,7 @@ def append_all(events: Mapping[int, Sequence[NewEvent]]) -> None:
 
 def lock(organization_id: int) -> int:
     """Lock an organization's log until the transaction ends. Return its newest sequence."""
-    return _lock([organization_id])[organization_id]
+    return _count_on({organization_id: 0})[organization_id]
 
 
 def _count_on(counts: Mapping[int, int]) -> dict[int, int]:
@@ -86,20 +86,6 @@ def _count_on(counts: Mapping[int, int]) -> dict[int, int]:
             [value for row in sorted(counts.items()) for value in row],
         )
         return dict(cursor.fetchall())
-
-
-def _lock(organization_ids: Collection[int]) -> dict[int, int]:
-    """Lock the counters of organizations. Return the sequence of each one's newest event."""
-    counters = EventCounter.objects.select_for_update().filter(organization__in=organization_ids)
-    rows = counters.order_by("pk").values_list("pk", "last")
-    last = dict(rows)
-    if missing := [found for found in organization_ids if found not in last]:
-        EventCounter.objects.bulk_create(
-            [EventCounter(organization_id=found) for found in sorted(missing)],
-            ignore_conflicts=True,
-        )
-        last = dict(rows.all())
-    return last
 
 
 def read(
