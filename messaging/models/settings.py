@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 
 from django.conf import settings as project_settings
@@ -67,20 +66,14 @@ class MessagingSettings(models.Model):
     @classmethod
     def of(cls, organization_id: int) -> MessagingSettings:
         """Return the organization's settings; the defaults, not stored, where it has none."""
-        return cls.of_all([organization_id])[organization_id]
+        stored = cls.objects.filter(organization=organization_id).first()
+        return stored or cls(organization_id=organization_id)
 
     @classmethod
     def of_loaded(cls, organization: Organization) -> MessagingSettings:
         """Return the settings that were read along with the organization. See `of`."""
         own: MessagingSettings | None = getattr(organization, "messaging_settings", None)
         return own or cls(organization_id=organization.pk)
-
-    @classmethod
-    def of_all(cls, organization_ids: Collection[int]) -> dict[int, MessagingSettings]:
-        """Return the settings of organizations by id. See `of`."""
-        found = cls.objects.filter(organization__in=organization_ids)
-        stored = {own.organization_id: own for own in found}
-        return {pk: stored.get(pk) or cls(organization_id=pk) for pk in organization_ids}
 
     @property
     def per_minute(self) -> int:
