@@ -75,10 +75,11 @@ def translate_detail(detail: str) -> str:
 
 def write_times(text: str) -> str:
     """Return a text with its ISO times in the server's zone and the reader's format."""
-    return _ISO_TIME.sub(lambda match: _local(datetime.fromisoformat(match[0])), text)
+    return _ISO_TIME.sub(lambda match: time_text(datetime.fromisoformat(match[0])), text)
 
 
-def _local(moment: datetime) -> str:
+def time_text(moment: datetime) -> str:
+    """Return a time in the server's zone, which it names, and the reader's format."""
     local = localtime(moment)
     return f"{date_format(local, 'TIMESTAMP_FORMAT')} {local:%Z}"
 

@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
+from connections.detail_messages import time_text
 from connections.durations import format_duration
 from organizations.phone_numbers import format_phone_number
 
@@ -110,8 +111,7 @@ class TemporarilyBanned(RequestRefused):
             "WhatsApp has banned this number until {time}. It comes back by itself then; trying "
             "earlier makes it longer."
         )
-        until = localtime(self.until)
-        return text.format(time=f"{date_format(until, 'TIMESTAMP_FORMAT')} {until:%Z}")
+        return text.format(time=time_text(self.until))
 
 
 class NothingToCancel(RequestRefused):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_noop as _
 
+from connections.detail_messages import time_text
 from outbound.errors import SENTENCES as OUTBOUND_SENTENCES
 from outbound.errors import Kind
 from webhooks.models import Delivery, Endpoint
@@ -67,11 +64,6 @@ def waiting_sentence(endpoint: Endpoint, events: int, head: Delivery | None) -> 
         return text.format(count=events)
     text = ngettext("{count} event waits.", "{count} events wait.", events).format(count=events)
     retry = gettext("Try {number} of {all} is at {time}.").format(
-        number=head.tries + 1, all=MAX_TRIES, time=_time(head.next_at)
+        number=head.tries + 1, all=MAX_TRIES, time=time_text(head.next_at)
     )
     return f"{text} {failure_sentence(head.failure, head.status)} {retry}"
-
-
-def _time(at: datetime) -> str:
-    local = localtime(at)
-    return f"{date_format(local, 'TIMESTAMP_FORMAT')} {local:%Z}"
