@@ -23,6 +23,7 @@ from django.utils import timezone
 from connections.models import Worker
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
 from connections.worker.polling import PollTimer, safety_seconds, seconds_until
+from connections.worker.tasks.context import loop_time
 from events import notifications
 from events.notifications import ALL_LOGS_GROUP
 from outbound.client import open_client
@@ -218,7 +219,7 @@ class WebhookDeliveries:
             # What comes after the last look at a log wakes its organization by itself.
             if not job.drained:
                 # The next look finds out when it is due.
-                self._poll_at = min(self._poll_at, _now() + POLL_SECONDS)
+                self._poll_at = min(self._poll_at, loop_time() + POLL_SECONDS)
                 if job.cursor.organization_id is not None:
                     self._woken[job.cursor.organization_id] = None
 
@@ -257,7 +258,7 @@ class WebhookDeliveries:
 
     async def _claim(self) -> None:
         """Claim what is due: everywhere when something is, else where the log has grown."""
-        now = _now()
+        now = loop_time()
         poll = (self._more and self._released) or now >= self._poll_at
         if self._closing or not (poll or self._woken):
             return
@@ -311,7 +312,7 @@ class WebhookDeliveries:
 
     async def _renew(self) -> None:
         """Renew the leases in time; stop what is not ours any more."""
-        now = asyncio.get_running_loop().time()
+        now = loop_time()
         if not self._jobs or now < self._renew_at:
             return
         self._renewed_at = now
@@ -378,7 +379,7 @@ class WebhookDeliveries:
     async def _wait(self) -> None:
         """Wait until there is something to store, to look for or to renew, or for the next poll."""
         until = min(self._poll_at, self._renew_at) if self._jobs else self._poll_at
-        remaining = until - _now()
+        remaining = until - loop_time()
         try:
             async with asyncio.timeout(max(0.0, remaining)):
                 await self._wake.wait()
@@ -398,7 +399,3 @@ class WebhookDeliveries:
             await asyncio.sleep(0)
         await self._db(given_up.end_all_arrived)
         await asyncio.sleep(CLEAN_SECONDS)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
