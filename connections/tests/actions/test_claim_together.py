@@ -7,28 +7,14 @@ from django.utils import timezone
 
 from connections import actions
 from connections.actions import LinkEvent
-from connections.lifecycle import Desired, Reason, State
+from connections.lifecycle import Reason, State
 from connections.models import Connection, ConnectionEvent, PairingAttempt
 from connections.tests.support.fake_worker import FakeWorker
+from connections.tests.support.linked_rows import create_linked
 from events.models import Event
 from notices.models import Trouble
 from organizations.access import Actor
 from organizations.models import Organization
-
-
-def create_linked(count: int) -> list[int]:
-    created = []
-    for number in range(count):
-        organization = Organization.objects.create(name=f"Client {number}")
-        linked = Connection.objects.of(organization)
-        Connection.objects.filter(pk=linked.pk).update(
-            store_name="attempt-1",
-            number=f"55119{linked.pk}",
-            desired=Desired.CONNECTED,
-            state=State.CONNECTED,
-        )
-        created.append(linked.pk)
-    return created
 
 
 def states(ids: list[int]) -> set[tuple[str, str]]:

@@ -14,10 +14,10 @@ from django.db import connections
 from pytest_django import Settings
 
 from connections import actions, broadcast
-from connections.lifecycle import Desired, State
 from connections.models import Connection, Worker
 from connections.stores import store_backend
 from connections.tests.support.fake_worker import nobody
+from connections.tests.support.linked_rows import create_linked
 from connections.tests.support.waiting import async_until
 from connections.worker import balancing
 from connections.worker.database import Database
@@ -97,27 +97,10 @@ async def supervisor_of(worker: Worker) -> AsyncIterator[Supervisor]:
         supervisor._database.close()
 
 
-def create_linked(worker: Worker, count: int = 1) -> list[int]:
-    """Create so many connected connections of a worker. Return their ids."""
-    created = []
-    for number in range(count):
-        organization = Organization.objects.create(name=f"Client {number}")
-        connection = Connection.objects.of(organization)
-        Connection.objects.filter(pk=connection.pk).update(
-            store_name="attempt-1",
-            number=f"55119{number}",
-            desired=Desired.CONNECTED,
-            state=State.CONNECTED,
-            worker=worker,
-        )
-        created.append(connection.pk)
-    return created
-
-
 @sync_to_async
 def create_connections(count: int) -> tuple[list[int], Worker]:
     worker = actions.start_worker("w", 100, alone=False)
-    return create_linked(worker, count), worker
+    return create_linked(count, worker), worker
 
 
 def tasks_of(connection_id: int) -> list[asyncio.Task[object]]:
