@@ -11,6 +11,8 @@ from connections.models import Connection, PairingAttempt, Worker
 PAIRING_LASTS = timedelta(seconds=200)
 CODE_LASTS = timedelta(seconds=60)
 NUMBER = "5511987654321"
+# Nobody sends heartbeats for it, and a test may take longer than Worker.OFFLINE_AFTER.
+HEARTBEAT_LASTS = timedelta(hours=1)
 CODE = "https://wa.me/settings/linked_devices#2@a,b,c,d,1"
 
 
@@ -24,6 +26,7 @@ class FakeWorker:
 
     def __init__(self, alone: bool = True) -> None:
         self.worker: Worker = actions.start_worker("hand", alone=alone)
+        self.live()
 
     def claim(self, connection: Connection) -> Fence:
         """Claim a connection. Return the fence of its newest request."""
@@ -55,8 +58,10 @@ class FakeWorker:
         return fence
 
     def live(self) -> None:
-        """Send a heartbeat with the test's time; real heartbeats use the database's."""
-        Worker.objects.filter(pk=self.worker.pk).update(heartbeat_at=timezone.now())
+        """Send a heartbeat with the test's time that counts for long."""
+        until = timezone.now() + HEARTBEAT_LASTS
+        Worker.objects.filter(pk=self.worker.pk).update(heartbeat_at=until)
+        self.worker.heartbeat_at = until
 
     def die(self) -> None:
         """Make the last heartbeat too old, as after kill -9."""
