@@ -21,6 +21,7 @@ export class Rereading {
     this.onRead = onRead;
     this.pause = SHORTEST;
     this.least = SHORTEST;
+    this.nextTry = Infinity;
     this.refresher = new Refresher(root, (...result) => this.wasRead(...result));
   }
 
@@ -43,23 +44,27 @@ export class Rereading {
   wasRead(changed, milliseconds, read) {
     this.onRead(read);
     this.least = Math.min(Math.max(SHORTEST, milliseconds * REST), LONGEST_REST);
-    this.pause = changed ? SHORTEST : Math.min(this.pause * 2, LONGEST);
+    // A try that has just become due is soon over.
+    const soon = changed || this.nextTry <= Date.now();
+    this.pause = soon ? SHORTEST : Math.min(this.pause * 2, LONGEST);
     this.wait();
   }
 
   wait(milliseconds = Math.max(this.pause, this.least)) {
     clearTimeout(this.timer);
     if (document.hidden) return;
-    const untilTry = this.untilTry();
-    this.timer = setTimeout(() => {
-      if (untilTry < milliseconds) this.pause = SHORTEST / 2;
-      this.refresher.soon();
-    }, Math.min(milliseconds, untilTry));
+    this.nextTry = this.findNextTry();
+    this.timer = setTimeout(
+      () => this.refresher.soon(),
+      Math.min(milliseconds, this.nextTry - Date.now()),
+    );
   }
 
-  // Returns how long it is until the next try that the page names, Infinity for none.
-  untilTry() {
-    const times = [...this.root.querySelectorAll("time[data-try]")].map((time) => new Date(time.dateTime) - Date.now());
-    return Math.min(...times.filter((left) => left > 0).map((left) => left + AFTER_A_TRY));
+  // Returns when the next try that the page names will have been made, Infinity for none.
+  findNextTry() {
+    const now = Date.now();
+    const times = [...this.root.querySelectorAll("time[data-try]")];
+    const ends = times.map((time) => new Date(time.dateTime).getTime() + AFTER_A_TRY);
+    return Math.min(...ends.filter((end) => end > now));
   }
 }

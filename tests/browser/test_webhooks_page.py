@@ -216,3 +216,34 @@ def test_page_without_changes_is_read_ever_more_rarely_and_never_while_hidden(
     assert readings(60) == 0
     page.evaluate(HIDE, False)
     assert readings(1) == 1
+
+
+NAME_A_TRY = """milliseconds => {
+  const time = document.createElement("time");
+  time.dateTime = new Date(Date.now() + milliseconds).toISOString();
+  time.dataset.try = "";
+  document.querySelector("[data-webhooks]").append(time);
+}"""
+
+
+def test_reading_just_before_a_try_is_over_does_not_miss_it(visitor: Visitor) -> None:
+    page = visitor.page
+    page.clock.install()
+    page.add_init_script(ANSWER_AT_ONCE)
+    page.goto(f"{visitor.application.url}admin/webhooks/")
+    expect(page.get_by_role("heading", name="Delivery trouble")).to_be_visible()
+
+    def readings(seconds: float) -> int:
+        """Return how often the page is read meanwhile. A step is also the time a reading takes."""
+        before = int(page.evaluate("window.readings"))
+        for _ in range(round(10 * seconds)):
+            page.clock.run_for(100)
+        return int(page.evaluate("window.readings")) - before
+
+    readings(90)
+    while not readings(0.1):
+        pass
+    # Two of the longest pauses later, it reads after the time of the try and before its end.
+    page.evaluate(NAME_A_TRY, 60_000)
+    assert readings(59) == 1
+    assert readings(6) >= 3
