@@ -6,8 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import NamedTuple
 
+from connections.stores.errors import StoreDamaged, StoreUnusable
+
 SECRETS_TABLE = "whatsmeow_message_secrets"
 SECRETS_LIMIT = 500
+
+StoreKey = tuple[int, str]
+"""An organization's id, and the name of one of its stores."""
 
 
 class MessageSecret(NamedTuple):
@@ -81,6 +86,18 @@ class StoreBackend(ABC):
 
         The numbers grow, and a store that is moved keeps them. Raises StoreDamaged, StoreUnusable.
         """
+
+    def newest_secrets(
+        self, stores: Collection[StoreKey]
+    ) -> dict[StoreKey, int | StoreDamaged | StoreUnusable]:
+        """Return what `newest_secret` returns or raises for each of these stores."""
+        found: dict[StoreKey, int | StoreDamaged | StoreUnusable] = {}
+        for key in stores:
+            try:
+                found[key] = self.newest_secret(*key)
+            except (StoreDamaged, StoreUnusable) as error:
+                found[key] = error
+        return found
 
     @abstractmethod
     def message_secrets(

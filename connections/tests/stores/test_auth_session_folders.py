@@ -41,6 +41,14 @@ def test_file_that_is_no_database_is_damaged(folders: FolderStores) -> None:
         store_backend().linked_number(7, STORE)
 
 
+def test_damaged_store_leaves_the_newest_secrets_of_others(folders: FolderStores) -> None:
+    Path(store_backend().create(7, STORE)).write_bytes(b"no database at all " * 100)
+    folders.link(8, STORE)
+    found = store_backend().newest_secrets([(7, STORE), (8, STORE)])
+    assert isinstance(found[7, STORE], StoreDamaged)
+    assert found[8, STORE] == 0
+
+
 def test_locked_database_is_unusable_but_not_damaged(folders: FolderStores) -> None:
     path = store_backend().create(7, STORE)
     with closing(sqlite3.connect(path)) as db, db:

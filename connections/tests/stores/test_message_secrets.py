@@ -51,6 +51,20 @@ def test_secrets_are_numbered_in_the_order_of_their_messages(stores: Stores) -> 
     assert store_backend().message_secrets(7, STORE, newest, newest + 10) == []
 
 
+def test_newest_secrets_of_many_stores_are_read_together(stores: Stores) -> None:
+    backend = store_backend()
+    assert backend.newest_secrets([]) == {}
+    create_table(stores)
+    insert(stores, "A", b"a")
+    insert(stores, "B", b"b")
+    newest = backend.newest_secret(7, STORE)
+    assert newest > 0
+    # PostgreSQL reads all of them by one query, as long as none is missing.
+    assert backend.newest_secrets([(7, STORE)]) == {(7, STORE): newest}
+    found = backend.newest_secrets([(8, STORE), (7, STORE), (9, STORE)])
+    assert found == {(8, STORE): 0, (7, STORE): newest, (9, STORE): 0}
+
+
 def test_own_lid_is_read_without_its_device_number(stores: Stores) -> None:
     assert store_backend().linked_lid(8, STORE) == ""
     stores.link(7, STORE)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from pytest_django import Settings
 
 from connections.actions import Fence
 from connections.stores import StoreDamaged
-from connections.stores.base import MessageSecret
+from connections.stores.base import MessageSecret, StoreKey
 from connections.tests.support.traffic import traffic_context
 from connections.worker import spools
 from connections.worker.message_port import Record, StoredSecret
@@ -24,6 +27,7 @@ pytestmark = pytest.mark.sqlite_only
 
 FENCE = Fence(7, 1, 1)
 STORE = "attempt-1"
+DAMAGED = 8
 
 
 class Recorder:
@@ -46,6 +50,13 @@ class Recorder:
         if self._error:
             raise self._error
         return self._rows
+
+    def newest_secrets(self, stores: Sequence[StoreKey]) -> dict[StoreKey, int | StoreDamaged]:
+        self.calls.append(f"read {len(stores)}")
+        return {key: StoreDamaged() if key[0] == DAMAGED else self._rows for key in stores}
+
+    def add_rows(self, count: int) -> None:
+        self._rows += count
 
     def message_secrets(self, _: int, store: str, after: int, upto: int) -> list[MessageSecret]:
         wanted = range(after + 1, min(upto, after + 2) + 1)  # two at most
@@ -115,3 +126,26 @@ async def test_unreadable_store_does_not_hold_up_the_login(
     await Recorder(error=StoreDamaged("a quoted value")).find()
     assert "could not be compared" in caplog.text
     assert "a quoted value" not in caplog.text
+
+
+async def test_round_compares_the_rows_that_were_there_a_round_ago(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All tables are read together, and a damaged one is told without holding up the others."""
+    monkeypatch.setattr(lost, "ROUND_SECONDS", 0.0)
+    monkeypatch.setattr(lost, "STORES_PER_READING", 2)
+    recorder = Recorder(rows=1)
+    fences = (Fence(DAMAGED, 1, 1), FENCE, Fence(9, 1, 1))
+    tasks = {
+        fence.connection_id: SimpleNamespace(id=fence.connection_id, fence=fence, store_name=STORE)
+        for fence in fences
+    }
+    context = replace(traffic_context(recorder, recorder), tasks=lambda: cast(Any, tasks))
+    messages = LostMessages(context, IncomingTraffic(context))
+    await messages.run_round()
+    assert recorder.calls == ["read 2", "read 1"]
+    recorder.calls.clear()
+    recorder.add_rows(1)
+    await messages.run_round()
+    assert recorder.calls == ["read 2", [1, "position 1"], "read 1", [1, "position 1"]]
+    assert caplog.text.count("a store cannot be read") == 2

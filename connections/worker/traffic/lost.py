@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 from connections.actions import Fence
 from connections.stores import StoreDamaged, StoreUnavailable, StoreUnusable
+from connections.stores.base import StoreKey
 from connections.stores.jids import number_of
 from connections.worker import spools
 from connections.worker.message_port import StoredSecret
@@ -17,6 +19,8 @@ from connections.worker.traffic.incoming import IncomingTraffic
 logger = logging.getLogger(__name__)
 
 ROUND_SECONDS = 20.0
+# One query, or that many files, in one turn of a thread.
+STORES_PER_READING = 50
 # How long a login may wait for the comparison.
 BEFORE_LOGIN_SECONDS = 5.0
 
@@ -32,8 +36,8 @@ class LostMessages:
     def __init__(self, context: TrafficContext, incoming: IncomingTraffic) -> None:
         self._context = context
         self._incoming = incoming
-        self._newest: dict[tuple[int, str], int] = {}  # by connection and store, a round ago
-        self._checked: dict[tuple[int, str], int] = {}
+        self._newest: dict[StoreKey, int] = {}  # by connection and store, a round ago
+        self._checked: dict[StoreKey, int] = {}
 
     async def find_before_login(self, fence: Fence, store: str) -> None:
         """Compare the table of a connection's login whose client has ended.
@@ -68,25 +72,35 @@ class LostMessages:
         for known in (self._newest, self._checked):
             for key in known.keys() - tasks.keys():
                 del known[key]
-        for key, task in tasks.items():
+        keys = list(tasks)
+        for at in range(0, len(keys), STORES_PER_READING):
+            part = keys[at : at + STORES_PER_READING]
             try:
-                await self._compare(key, task)
+                await self._compare_all({key: tasks[key] for key in part})
             except StoreUnavailable:
-                continue  # The next round does it.
+                return  # The next round does it.
+
+    async def _compare_all(self, tasks: Mapping[StoreKey, ConnectionTask]) -> None:
+        """Compare several tables, whose newest rows are read together."""
+        drained = {key: self._incoming.is_drained(task.id) for key, task in tasks.items()}
+        stores = self._context.stores
+        rows = await self._context.to_thread(stores.newest_secrets, list(tasks))
+        for key, newest in rows.items():
+            try:
+                if not isinstance(newest, int):
+                    raise newest
+                if drained[key]:
+                    await self._compare(key, tasks[key], newest)
             except (StoreDamaged, StoreUnusable):
                 logger.exception("a store cannot be read", extra={"organization": key[0]})
 
-    async def _compare(self, key: tuple[int, str], task: ConnectionTask) -> None:
-        drained = self._incoming.is_drained(task.id)
-        upto, newest = self._newest.get(key), await self._newest_row(key)
-        if drained:
-            self._newest[key] = newest
-        if upto is not None and drained:
+    async def _compare(self, key: StoreKey, task: ConnectionTask, newest: int) -> None:
+        upto = self._newest.get(key)
+        self._newest[key] = newest
+        if upto is not None:
             await self._compare_upto(key, task.fence, upto, newest)
 
-    async def _compare_upto(
-        self, key: tuple[int, str], fence: Fence, upto: int, newest: int
-    ) -> None:
+    async def _compare_upto(self, key: StoreKey, fence: Fence, upto: int, newest: int) -> None:
         """Compare the rows of a table that were not compared yet, up to one.
 
         `newest`: the newest row of the table.
@@ -104,7 +118,7 @@ class LostMessages:
             await context.db(context.port.record_secrets, fence, secrets, checked)
         self._checked[key] = checked
 
-    async def _position(self, key: tuple[int, str], fence: Fence, newest: int) -> int:
+    async def _position(self, key: StoreKey, fence: Fence, newest: int) -> int:
         """Return the newest row that an earlier process compared.
 
         A copy that an earlier version made has counted its rows anew: all of them were compared.
@@ -116,5 +130,5 @@ class LostMessages:
             await context.db(context.port.record_secrets, fence, [], checked)
         return checked
 
-    async def _newest_row(self, key: tuple[int, str]) -> int:
+    async def _newest_row(self, key: StoreKey) -> int:
         return await self._context.to_thread(self._context.stores.newest_secret, *key)
