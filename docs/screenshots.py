@@ -268,9 +268,15 @@ SCENES: dict[str, Callable[[Camera], None]] = {
     for each in (messages, webhooks, fleet, listed, bulk, connected, waiting, code)
     + (proxy, notices, removal)
 }
+# They need the browser, too.
+OTHERS = ("owner", "new_code", "terminal")
 
 
 def main(names: list[str]) -> None:
+    if unknown := set(names) - SCENES.keys() - set(OTHERS):
+        known = ", ".join([*SCENES, *OTHERS])
+        sys.exit(f"screenshots: unknown {', '.join(sorted(unknown))}; there are: {known}")
+    wanted = set(names or [*SCENES, *OTHERS])
     IMAGES.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -282,13 +288,13 @@ def main(names: list[str]) -> None:
         browser = launch(playwright)
         camera = Camera(Visitor(browser, application), demo.ids)
         for name, scene in SCENES.items():
-            if not names or name in names:
+            if name in wanted:
                 scene(camera)
-        if not names or "owner" in names:
+        if "owner" in wanted:
             owner(camera, browser)
-        if not names or "new_code" in names:
+        if "new_code" in wanted:
             new_code(browser)
-        if not names or "terminal" in names:
+        if "terminal" in wanted:
             terminal(camera, browser)
         browser.close()
 
