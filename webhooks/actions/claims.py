@@ -49,8 +49,8 @@ class Claimed:
     """The cursors that were claimed, and what each sends first.
 
     `more`: others are due as well, and there is no room. `elsewhere`: organizations in which
-    another worker sends. `next_at`: where nothing was due anywhere, when the next one will be; None
-    without any.
+    another worker sends. `next_at`: where nothing was claimed anywhere, when the next one may be
+    due; None without any.
     """
 
     cursors: list[Cursor]
@@ -76,7 +76,9 @@ def claim(
         chosen, more = _choose(due.filter(_free()), room)
         if not (chosen or more):
             return Claimed([], next_at=_next_at(running))
-        return _take(owner, lease, chosen, more)
+        claimed = _take(owner, lease, chosen, more)
+        # Other workers were faster with all of it; what comes next was not asked.
+        return claimed if claimed.cursors else replace(claimed, next_at=timezone.now())
     found, more, elsewhere = _choose_woken(due, room, woken)
     claimed = _take(owner, lease, list(found), more)
     # Another worker was faster, and may have read the log before it grew.

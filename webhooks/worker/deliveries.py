@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from connections.models import Worker
 from connections.worker.database import DATABASE_UNAVAILABLE, Database
-from connections.worker.polling import PollTimer, safety_seconds, seconds_until
+from connections.worker.polling import PollTimer
 from connections.worker.tasks.context import loop_time
 from events import notifications
 from events.notifications import ALL_LOGS_GROUP
@@ -34,6 +34,7 @@ from webhooks.actions.loading import Batch
 from webhooks.actions.results import Report
 from webhooks.models import Cursor
 from webhooks.worker.jobs import Job
+from webhooks.worker.polling import MAX_WOKEN, POLL_SECONDS, DeliveryPolls
 from webhooks.worker.sending import Sender
 from webhooks.worker.sockets import Sockets
 
@@ -44,10 +45,6 @@ T = TypeVar("T")
 LEASE_SECONDS = 30.0
 # The longest request, and some time to store what came of it.
 LEASE_MARGIN_SECONDS = 12.0
-# The shortest time between two looks for all that is due; what has no room is looked for so often.
-POLL_SECONDS = 2.0
-# Results that no cursor waits for are stored together.
-STORE_SECONDS = 0.25
 FOLLOW_SECONDS = 5.0
 CLEAN_SECONDS = 300.0
 # A stop waits so long for the requests under way, and then for the database.
@@ -57,8 +54,6 @@ JOBS_PER_SOCKET = 2
 PARTS_PER_TURN = 10
 # So that no turn lasts for a large part of a lease.
 CLAIMS_PER_TURN = REPORTS_PER_TURN = 200
-# Beyond that, one query for all organizations is cheaper.
-MAX_WOKEN = 500
 
 
 class WebhookDeliveries:
@@ -71,12 +66,10 @@ class WebhookDeliveries:
         self._database = Database()
         self._sockets = Sockets(settings.WEBHOOK_SOCKETS, settings.WEBHOOK_SOCKETS_PER_HOST)
         self._jobs: dict[int, Job] = {}
-        self._woken: dict[int, Collection[str] | None] = {}
-        self._own: set[int] = set()  # those of them of which other workers were told nothing
-        self._wake = asyncio.Event()
-        self._store_timer: asyncio.TimerHandle | None = None
-        self._poll_at = self._renewed_at = 0.0
+        self._renewed_at = 0.0
         self._follow_timer = PollTimer(FOLLOW_SECONDS)
+        # It may be the first event of a new organization.
+        self._polls = DeliveryPolls(self._follow_timer.wake)
         self._more = self._released = False
         self._unrecorded: list[Report] = []
         self._resources = AsyncExitStack()
@@ -100,47 +93,23 @@ class WebhookDeliveries:
     @property
     def wakers(self) -> dict[str, Callable[[], None]]:
         """What lets it look for all that is due."""
-        return {"webhooks": self._poll_soon}
+        return {"webhooks": self._polls.poll_soon}
 
     async def notify(self, message: Mapping[str, Any]) -> None:
         """Look soon for what is due in an organization, or everywhere."""
         if message["organization"] is None:
-            self._poll_soon()
+            self._polls.poll_soon()
         else:
-            self._notice({message["organization"]: message.get("types")})
-
-    def _notice(self, appended: Mapping[int, Collection[str] | None]) -> None:
-        """Look soon for what is due in organizations, of which the logs have got these types."""
-        if not appended:
-            return
-        for organization_id, types in appended.items():
-            before = self._woken.get(organization_id, ())
-            unknown = types is None or before is None
-            self._woken[organization_id] = None if unknown else {*(before or ()), *(types or ())}
-        if len(self._woken) > MAX_WOKEN:
-            self._poll_at = 0.0
-        self._wake.set()
-        self._follow_timer.wake()  # It may be the first event of a new organization.
-
-    def _poll_soon(self) -> None:
-        self._poll_at = 0.0
-        self._wake.set()
-        self._follow_timer.wake()
-
-    def _notice_own(self, appended: Mapping[int, Collection[str] | None]) -> None:
-        """Do what `_notice` does where no other worker was told of it."""
-        self._own.update(appended)
-        self._notice(appended)
+            self._polls.notice({message["organization"]: message.get("types")})
 
     async def run(self) -> None:
         """Deliver until it is cancelled. After an error nothing is left in memory."""
         try:
             await self._open()
             while True:
-                self._wake.clear()
+                self._polls.begin_turn()
                 await self._turn()
-                if not self._wake.is_set():
-                    await self._wait()
+                await self._polls.wait(self._renew_at if self._jobs else None)
         except Exception:
             self._abandon()
             raise
@@ -148,7 +117,7 @@ class WebhookDeliveries:
     async def close(self) -> None:
         """Wait shortly for the requests under way, store the results and give the leases back."""
         self._closing = True
-        notifications.remove_own_reader(self._notice_own)
+        notifications.remove_own_reader(self._polls.notice_own)
         jobs = list(self._jobs.values())
         for job in jobs:
             job.stopped = True
@@ -181,8 +150,8 @@ class WebhookDeliveries:
             await self._db(claims.release_all)
         client = open_client(webhook_policy(), sockets=settings.WEBHOOK_SOCKETS)
         opened = await self._resources.enter_async_context(client)
-        self._sender = Sender(opened, self._sockets, self._store_soon)
-        notifications.add_own_reader(self._notice_own)
+        self._sender = Sender(opened, self._sockets, self._polls.store_soon)
+        notifications.add_own_reader(self._polls.notice_own)
 
     async def _turn(self) -> None:
         """Store what was done, read what comes next, and claim what is due."""
@@ -219,15 +188,15 @@ class WebhookDeliveries:
             # What comes after the last look at a log wakes its organization by itself.
             if not job.drained:
                 # The next look finds out when it is due.
-                self._poll_at = min(self._poll_at, loop_time() + POLL_SECONDS)
+                self._polls.poll_within(POLL_SECONDS)
                 if job.cursor.organization_id is not None:
-                    self._woken[job.cursor.organization_id] = None
+                    self._polls.look_again(job.cursor.organization_id)
 
     def _is_drained(self, job: Job) -> bool:
         """Return whether nothing has come for a job since its batch was read."""
-        organization_id = job.cursor.organization_id
-        if organization_id is not None and organization_id in self._woken:
-            job.notice(self._woken[organization_id])
+        organization_id, grown = job.cursor.organization_id, self._polls.organizations
+        if organization_id is not None and organization_id in grown:
+            job.notice(grown[organization_id])
         return job.batch.drained and not job.log_has_grown
 
     async def _read_on(self, jobs: Sequence[Job]) -> None:
@@ -259,31 +228,27 @@ class WebhookDeliveries:
     async def _claim(self) -> None:
         """Claim what is due: everywhere when something is, else where the log has grown."""
         now = loop_time()
-        poll = (self._more and self._released) or now >= self._poll_at
-        if self._closing or not (poll or self._woken):
+        poll = (self._more and self._released) or self._polls.is_due
+        if self._closing or not (poll or self._polls.organizations):
             return
-        woken, self._woken = self._woken, {}
-        own, self._own = self._own, set()
+        woken, own = self._polls.take()
         for job in self._jobs.values():
             if poll or job.cursor.organization_id in woken:
                 job.notice(None if poll else woken[job.cursor.organization_id or 0])
         self._released = False
         if poll:
-            self._poll_at = now + POLL_SECONDS
+            self._polls.poll_in(POLL_SECONDS)
             if self._shared and len(own) <= MAX_WOKEN:
                 # It does not tell where other workers send; the next look does.
-                self._notice_own({pk: woken[pk] for pk in own})
+                self._polls.notice_own({pk: woken[pk] for pk in own})
         claim = partial(claims.claim, self._owner, self._lease, self._room())
         claimed = await self._db(claim, list(self._jobs), None if poll else woken)
         self._more = claimed.more or (self._more and not poll)
-        if claimed.more and len(claimed.cursors) >= CLAIMS_PER_TURN:
-            self._poll_at = 0.0
-        elif claimed.more:
-            self._poll_at = min(self._poll_at, now + POLL_SECONDS)
+        if claimed.more:
+            full = len(claimed.cursors) >= CLAIMS_PER_TURN
+            self._polls.poll_within(0.0 if full else POLL_SECONDS)
         elif poll and not claimed.cursors:
-            due_in = seconds_until(claimed.next_at)
-            longest = safety_seconds() if due_in is None else min(due_in, safety_seconds())
-            self._poll_at = now + max(POLL_SECONDS, longest)
+            self._polls.poll_at(claimed.next_at)
         if not self._jobs:
             self._renewed_at = now  # All leases are new.
         jobs = [self._add(cursor, now) for cursor in claimed.cursors]
@@ -292,7 +257,7 @@ class WebhookDeliveries:
             if not job.stopped:
                 self._start(job)
         if any(job.stopped for job in jobs):
-            self._wake.set()
+            self._polls.turn_soon()
         await notifications.tell_workers(own.intersection(claimed.elsewhere))
 
     def _room(self) -> Room:
@@ -344,7 +309,7 @@ class WebhookDeliveries:
             # A bug: the cursor stays where it is, and is tried again after a while.
             logger.error("a webhook's events could not be sent", exc_info=error)
             job.release(timezone.now() + self._lease)
-        self._wake.set()
+        self._polls.turn_soon()
 
     def _stop(self, pk: int) -> None:
         """Let a job end after the request under way."""
@@ -354,7 +319,7 @@ class WebhookDeliveries:
         job.stopped = True
         if job.task is None or job.task.done():
             job.release()
-            self._wake.set()
+            self._polls.turn_soon()
 
     def _abandon(self) -> None:
         """Forget all jobs; their leases end by themselves."""
@@ -363,35 +328,16 @@ class WebhookDeliveries:
                 job.task.cancel()
         self._jobs.clear()
         self._unrecorded = []
-        self._poll_at = 0.0
+        self._polls.poll_soon()
 
-    # --- Waiting --------------------------------------------------------------------------------
-
-    def _store_soon(self) -> None:
-        if self._store_timer is None:
-            loop = asyncio.get_running_loop()
-            self._store_timer = loop.call_later(STORE_SECONDS, self._store_now)
-
-    def _store_now(self) -> None:
-        self._store_timer = None
-        self._wake.set()
-
-    async def _wait(self) -> None:
-        """Wait until there is something to store, to look for or to renew, or for the next poll."""
-        until = min(self._poll_at, self._renew_at) if self._jobs else self._poll_at
-        remaining = until - loop_time()
-        try:
-            async with asyncio.timeout(max(0.0, remaining)):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+    # --- Background -----------------------------------------------------------------------------
 
     async def _db(self, function: Callable[..., T], *arguments: object) -> T:
         return await self._database.run(function, *arguments)
 
     async def _follow(self) -> None:
         if await self._db(maintenance.follow_new_organizations):
-            self._poll_soon()
+            self._polls.poll_soon()
         await self._follow_timer.wait()
 
     async def _clean(self) -> None:

@@ -156,6 +156,9 @@ def test_claim_says_where_another_worker_was_faster(
     # The other worker's lease was not committed yet when this one looked.
     monkeypatch.setattr(claims, "_lease", lambda owner, lease, ids: [])
     assert claim_woken(organization, RECEIVED).elsewhere == {organization.pk}
+    # It asks again soon, not only when it is time for the safety poll.
+    everywhere = claims.claim("worker", LEASE, ROOM, [])
+    assert everywhere.next_at is not None and everywhere.next_at <= timezone.now()
 
 
 def claim_woken(organization: Organization, *types: str) -> claims.Claimed:

@@ -83,7 +83,7 @@ async def test_worker_that_sends_for_the_organization_is_told_of_what_another_ap
     async with Receiver() as receiver:
         await sync_to_async(make_endpoint)(organization, receiver.url)
         async with working() as worker:
-            await async_until(lambda: worker.deliveries._poll_at > 0, "the first poll")
+            await async_until(lambda: worker.deliveries._polls._poll_at > 0, "the first poll")
             later = timezone.now() + timedelta(seconds=60)
             await Cursor.objects.aupdate(lease_owner="another", lease_until=later)
             monkeypatch.setattr(notifications, "tell_workers", tell_workers)

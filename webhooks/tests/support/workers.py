@@ -36,7 +36,7 @@ class Worker:
     async def kill(self) -> None:
         """End without storing anything or giving a lease back."""
         await self._cancel()
-        notifications.remove_own_reader(self.deliveries._notice_own)
+        notifications.remove_own_reader(self.deliveries._polls.notice_own)
         self.deliveries._abandon()
         await self.deliveries._db(databases.close_all)
         self.deliveries._database.close()
