@@ -103,6 +103,14 @@ def default_language() -> None:
     translation.deactivate()
 
 
+@pytest.fixture(autouse=True)
+def past_changes_unknown() -> None:
+    """Forget what a process remembers of the history: the next test's rows have the same keys."""
+    from connections.history.chart import past_changes
+
+    past_changes.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
     """Keep the file that is copied below: Django would remove it first."""

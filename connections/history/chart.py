@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Case, F, Func, IntegerField, Q, Sum, Value, When
@@ -17,6 +19,8 @@ from connections.models import Connection, ConnectionEvent
 MINUTE = 60
 DAY, WEEK = 24 * 60, 7 * 24 * 60  # In minutes.
 MAX_TICKS = 4
+# An event that is so old, in minutes, is committed.
+SETTLED = 5
 
 
 class Minute(Func):
@@ -43,21 +47,34 @@ def connected_per_minute(connection_ids: list[int], now: datetime) -> list[int]:
     last = int(now.timestamp()) // MINUTE
     own = Connection.objects.filter(pk__in=connection_ids)
     count = own.filter(state=State.CONNECTED).count()
-    connected = Q(state=State.CONNECTED) & ~Q(state_before=State.CONNECTED)
-    disconnected = ~Q(state=State.CONNECTED) & Q(state_before=State.CONNECTED)
-    rows = (
-        ConnectionEvent.objects.filter(connected | disconnected, connection__in=connection_ids)
-        .filter(at__gte=now - timedelta(minutes=WEEK))
-        .order_by()
-        .values(minute=Minute(F("at")))
-        .annotate(change=Sum(Case(When(connected, then=Value(1)), default=Value(-1))))
-    )
-    changes: dict[int, int] = dict(rows.values_list("minute", "change"))
+    hour = (last - SETTLED) // 60 * 60
+    changes = past_changes(tuple(connection_ids), hour) | _changes(connection_ids, hour, last + 1)
     counts = []
     for minute in range(last, last - WEEK, -1):
         counts.append(max(0, count))
         count -= changes.get(minute, 0)
     return counts[::-1]
+
+
+@lru_cache(maxsize=4)
+def past_changes(connection_ids: tuple[int, ...], hour: int) -> dict[int, int]:
+    """Return the changes of a week until an hour. They stay as they are, and are read once."""
+    return _changes(connection_ids, hour - WEEK, hour)
+
+
+def _changes(connection_ids: Collection[int], start: int, end: int) -> dict[int, int]:
+    """Return by how much the count changed in each minute from `start` until before `end`."""
+    connected = Q(state=State.CONNECTED) & ~Q(state_before=State.CONNECTED)
+    disconnected = ~Q(state=State.CONNECTED) & Q(state_before=State.CONNECTED)
+    since, until = (datetime.fromtimestamp(minute * MINUTE, UTC) for minute in (start, end))
+    rows = (
+        ConnectionEvent.objects.filter(connected | disconnected, connection__in=connection_ids)
+        .filter(at__gte=since, at__lt=until)
+        .order_by()
+        .values(minute=Minute(F("at")))
+        .annotate(change=Sum(Case(When(connected, then=Value(1)), default=Value(-1))))
+    )
+    return dict(rows.values_list("minute", "change"))
 
 
 @dataclass(frozen=True)

@@ -117,9 +117,22 @@ def test_long_history_is_read_in_one_query_of_few_rows(
     ]
     ConnectionEvent.objects.bulk_create(rows)
     Connection.objects.filter(pk=connection.pk).update(state=State.CONNECTED)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         found = connected_per_minute([connection.pk], NOW)
     assert set(found) <= {0, 1} and {*found[-60:]} == {0, 1}
+    # Past hours are not read again.
+    with django_assert_num_queries(2):
+        assert connected_per_minute([connection.pk], NOW) == found
+
+
+def test_change_after_the_first_look_counts(connection: Connection) -> None:
+    changes(connection, (90, State.CONNECTED))
+    assert connected_per_minute([connection.pk], NOW)[-92:] == [0] + [1] * 91
+    ConnectionEvent.objects.all().delete()
+    changes(connection, (90, State.CONNECTED), (10, State.RECONNECTING))
+    assert connected_per_minute([connection.pk], NOW)[-12:] == [1] + [0] * 11
+    an_hour_later = connected_per_minute([connection.pk], NOW + timedelta(hours=1))
+    assert an_hour_later[-72:] == [1] + [0] * 71
 
 
 def test_axes_have_round_numbers_and_local_times(db: None) -> None:
