@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -96,8 +95,7 @@ def command(options: argparse.Namespace) -> str:
 
 def main() -> None:
     options = arguments().parse_args()
-    # So that SIGTERM also stops the services.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    measure.stop_on_sigterm()
     sizes = tuple(sorted(options.organizations))
     plan = Plan(
         *(sizes, options.rounds, options.each, options.crowd, options.outage),

@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from bench import cluster_sample
 from bench.cluster_sample import Window, between, take
-from bench.measure import load_average, machine, memory_gib
+from bench.measure import load_average, machine, memory_gib, stop_on_sigterm
 from bench.steady_traffic import SteadyTraffic
 from bench.waiting import until
 from tests.chaos.message_check import SETTINGS, settle
@@ -223,6 +223,7 @@ class Options(argparse.Namespace):
 
 
 def main() -> int:
+    stop_on_sigterm()
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--idle", action="store_true", help="no traffic")

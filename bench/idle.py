@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from bench.linked import Linked
-from bench.measure import idle_percents, load_average, machine, with_children
+from bench.measure import idle_percents, load_average, machine, stop_on_sigterm, with_children
 from bench.product import Product, Production
 
 ROLES = ("web", "worker", "hosts", "servers")
 
 
 def main() -> None:
+    stop_on_sigterm()
     parser = argparse.ArgumentParser(prog="python -m bench.idle", description=__doc__)
     parser.add_argument("--organizations", type=int, default=25)
     parser.add_argument("--seconds", type=float, default=40.0)

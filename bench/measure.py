@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def stop_on_sigterm() -> None:
+    """End this program by an exception on SIGTERM, which also stops its services."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
 
 
 def machine() -> str:

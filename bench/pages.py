@@ -15,7 +15,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
-from bench.measure import load_average, machine
+from bench.measure import load_average, machine, stop_on_sigterm
 from tests.browser.visitor import Visitor, launch
 from tests.support.application import Application
 
@@ -190,6 +190,7 @@ def measure(browser: Browser, application: Application, wanted: list[str] | None
 
 
 def main() -> None:
+    stop_on_sigterm()
     chosen = arguments()
     with (
         TemporaryDirectory() as folder,

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Page, expect, sync_playwright
 
-from bench.measure import machine
+from bench.measure import machine, stop_on_sigterm
 from tests.browser.visitor import Visitor, launch, panel, qr_code
 from tests.support.application import Application
 
@@ -105,6 +105,7 @@ def row(what: str, times: list[float]) -> str:
 
 
 def main() -> None:
+    stop_on_sigterm()
     with (
         TemporaryDirectory() as folder,
         Application(Path(folder) / "bench") as application,

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.measure import load_average, machine
+from bench.measure import load_average, machine, stop_on_sigterm
 from tests.support import migrated_database
 from tests.support.managed_process import ROOT
 from tests.support.services import Postgres
@@ -25,6 +25,7 @@ _MEASURE = "from bench import worker_poll_queries; worker_poll_queries.measure({
 
 
 def main() -> None:
+    stop_on_sigterm()
     parser = argparse.ArgumentParser(prog="python -m bench.worker_polls", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     sizes = sorted(parser.parse_args().sizes)
