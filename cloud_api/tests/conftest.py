@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from cloud_api.tests.support.graph import Graph
 from connections.models import Worker
+from connections.tests.support.fake_worker import FakeWorker
 from organizations.models import Organization
 from organizations.tests.support.users import clear_cache, organization, other_organization
 
@@ -18,7 +19,7 @@ __all__ = ["clear_cache", "organization", "other_organization"]
 @pytest.fixture
 def worker(db: None) -> Worker:
     """Return a living worker, without which nothing is accepted."""
-    return Worker.objects.create(name="a test's")
+    return FakeWorker().worker
 
 
 @pytest.fixture

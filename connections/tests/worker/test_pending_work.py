@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from connections import actions, broadcast
 from connections.lifecycle import Desired, Reason, State
 from connections.models import Connection, SelfTest, Worker
+from connections.tests.support.fake_worker import FakeWorker
 from connections.worker.pending_work import pending_connections, unowned_connections
 from organizations.access import Actor
 from organizations.actions import set_active
@@ -22,7 +23,7 @@ NONE_RUNNING: frozenset[int] = frozenset()
 
 @pytest.fixture
 def worker(db: None) -> Worker:
-    return Worker.objects.create(name="w")
+    return FakeWorker(alone=False).worker
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_connection_with_a_pending_test_message_is_pending(
 
 
 def test_task_of_a_lost_connection_is_pending(linked: Connection, worker: Worker) -> None:
-    Connection.objects.update(worker=Worker.objects.create(name="other"))
+    Connection.objects.update(worker=FakeWorker(alone=False).worker)
     assert pending_connections(worker, frozenset([linked.pk])) == [linked.pk]
     assert pending_connections(worker, NONE_RUNNING) == []
 
@@ -80,7 +81,7 @@ def test_connected_organizations_come_first(organization: Organization, worker: 
     assert unowned_connections() == ([], [second.pk, first.pk])
     Connection.objects.update(worker=worker)
     assert pending_connections(worker, NONE_RUNNING, alone=True) == [second.pk, first.pk]
-    Connection.objects.update(worker=Worker.objects.create(name="other"))
+    Connection.objects.update(worker=FakeWorker(alone=False).worker)
     running = frozenset([first.pk, second.pk])
     assert pending_connections(worker, running) == [second.pk, first.pk]
 
