@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -194,22 +195,32 @@ ANSWER_AT_ONCE = """
 """
 
 
-def test_page_without_changes_is_read_ever_more_rarely_and_never_while_hidden(
-    visitor: Visitor,
-) -> None:
+def counted_readings(visitor: Visitor, step: int) -> Callable[[float], int]:
+    """Open the page with a clock of the test's. Return a function that lets so many seconds pass,
+    and returns how often the page is read meanwhile.
+
+    `step`: how far the clock goes at once, in milliseconds; as long a reading takes.
+    """
     page = visitor.page
     page.clock.install()
     page.add_init_script(ANSWER_AT_ONCE)
     page.goto(f"{visitor.application.url}admin/webhooks/")
     expect(page.get_by_role("heading", name="Delivery trouble")).to_be_visible()
 
-    def readings(seconds: int) -> int:
-        """Return how often the page is read while so many seconds pass."""
+    def readings(seconds: float) -> int:
         before = int(page.evaluate("window.readings"))
-        for _ in range(seconds):
-            page.clock.run_for(1_000)
+        for _ in range(round(1_000 * seconds / step)):
+            page.clock.run_for(step)
         return int(page.evaluate("window.readings")) - before
 
+    return readings
+
+
+def test_page_without_changes_is_read_ever_more_rarely_and_never_while_hidden(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    readings = counted_readings(visitor, 1_000)
     assert readings(5) > 0
     assert 2 <= readings(120) <= 8
     page.evaluate(HIDE, True)
@@ -227,23 +238,11 @@ NAME_A_TRY = """milliseconds => {
 
 
 def test_reading_just_before_a_try_is_over_does_not_miss_it(visitor: Visitor) -> None:
-    page = visitor.page
-    page.clock.install()
-    page.add_init_script(ANSWER_AT_ONCE)
-    page.goto(f"{visitor.application.url}admin/webhooks/")
-    expect(page.get_by_role("heading", name="Delivery trouble")).to_be_visible()
-
-    def readings(seconds: float) -> int:
-        """Return how often the page is read meanwhile. A step is also the time a reading takes."""
-        before = int(page.evaluate("window.readings"))
-        for _ in range(round(10 * seconds)):
-            page.clock.run_for(100)
-        return int(page.evaluate("window.readings")) - before
-
+    readings = counted_readings(visitor, 100)
     readings(90)
     while not readings(0.1):
         pass
     # Two of the longest pauses later, it reads after the time of the try and before its end.
-    page.evaluate(NAME_A_TRY, 60_000)
+    visitor.page.evaluate(NAME_A_TRY, 60_000)
     assert readings(59) == 1
     assert readings(6) >= 3

@@ -46,9 +46,7 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Iterator[Time]:
 
 @pytest.fixture
 def hand(time: Time, db: None) -> FakeWorker:
-    hand = FakeWorker()
-    hand.live()
-    return hand
+    return FakeWorker()
 
 
 @pytest.fixture

@@ -42,7 +42,6 @@ def test_other_connections_are_left_alone(organization: Organization) -> None:
     owner = FakeWorker()
     owned, disconnecting, linking, inactive, plain = create_linked(5)
     owner.claim(Connection.objects.get(pk=owned))
-    owner.live()
     Connection.objects.filter(pk=disconnecting).update(logout_pending=True)
     Organization.objects.filter(pk=inactive).update(deactivated_at=timezone.now())
     requested = Connection.objects.of(organization).pk

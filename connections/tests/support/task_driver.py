@@ -91,7 +91,6 @@ class TaskDriver:
     def start_worker(self) -> None:
         """Register a new worker without tasks."""
         self.fake_worker = FakeWorker()
-        self.fake_worker.live()
         context = self.world.context_for(self.fake_worker.worker)
         self.task_runner = TaskRunner(
             context, lease_held=lambda: True, capacity=lambda: None, wake=lambda connection_id: None
