@@ -48,7 +48,7 @@ def fill(organizations: int, count: int) -> None:
             )
     # The metrics' counts, as the scrapes of that year would have stored them.
     TotalsReader().read()
-    print(f"filled in {time.monotonic() - started:.1f}")
+    print(f"filled in {time.monotonic() - started:.3f}")
 
 
 def _organizations(count: int) -> None:

@@ -33,8 +33,9 @@ from webhooks.actions.claims import Room
 from webhooks.actions.loading import Batch
 from webhooks.actions.results import Report
 from webhooks.models import Cursor
+from webhooks.worker import polling
 from webhooks.worker.jobs import Job
-from webhooks.worker.polling import MAX_WOKEN, POLL_SECONDS, DeliveryPolls
+from webhooks.worker.polling import DeliveryPolls
 from webhooks.worker.sending import Sender
 from webhooks.worker.sockets import Sockets
 
@@ -188,7 +189,7 @@ class WebhookDeliveries:
             # What comes after the last look at a log wakes its organization by itself.
             if not job.drained:
                 # The next look finds out when it is due.
-                self._polls.poll_within(POLL_SECONDS)
+                self._polls.poll_within(polling.POLL_SECONDS)
                 if job.cursor.organization_id is not None:
                     self._polls.look_again(job.cursor.organization_id)
 
@@ -237,8 +238,8 @@ class WebhookDeliveries:
                 job.notice(None if poll else woken[job.cursor.organization_id or 0])
         self._released = False
         if poll:
-            self._polls.poll_in(POLL_SECONDS)
-            if self._shared and len(own) <= MAX_WOKEN:
+            self._polls.poll_in(polling.POLL_SECONDS)
+            if self._shared and len(own) <= polling.MAX_WOKEN:
                 # It does not tell where other workers send; the next look does.
                 self._polls.notice_own({pk: woken[pk] for pk in own})
         claim = partial(claims.claim, self._owner, self._lease, self._room())
@@ -246,7 +247,7 @@ class WebhookDeliveries:
         self._more = claimed.more or (self._more and not poll)
         if claimed.more:
             full = len(claimed.cursors) >= CLAIMS_PER_TURN
-            self._polls.poll_within(0.0 if full else POLL_SECONDS)
+            self._polls.poll_within(0.0 if full else polling.POLL_SECONDS)
         elif poll and not claimed.cursors:
             self._polls.poll_at(claimed.next_at)
         if not self._jobs:
