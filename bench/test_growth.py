@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bench.cluster_sample import Sample, between
-from bench.growth import costs, milliseconds, table
+from bench.growth import costs, milliseconds, parse, table
 from bench.measure import cpu_seconds
 from bench.steady_traffic import SteadyTraffic, person_of, schedule
 from simulator.client import ControlClient
@@ -126,3 +126,36 @@ def test_cpu_of_ended_children_counts_only_when_it_is_asked_for() -> None:
     subprocess.run([sys.executable, "-c", BURN], check=True)
     assert cpu_seconds(os.getpid(), True) - before > 0.25
     assert cpu_seconds(os.getpid()) - alone < 0.25
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ("--rate 0.2 --warm-seconds 60", "--warm-seconds must be 300 at least"),
+        ("--warm-seconds 59", "--warm-seconds must be 60 at least"),
+        ("--rate 0", "--rate must be above 0"),
+    ],
+)
+def test_figures_of_first_messages_alone_are_refused(
+    arguments: str, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(arguments.split())
+    assert error in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warm_seconds"),
+    [("", 75), ("--rate 0.2", 375), ("--rate 0.2 --warm-seconds 300", 300)],
+)
+def test_traffic_before_the_figures_fits_the_rate(arguments: str, warm_seconds: float) -> None:
+    assert parse(arguments.split()).warm_seconds == warm_seconds
+
+
+@pytest.mark.parametrize(
+    ("arguments", "with_traffic"),
+    [("", [10, 100, 1000]), ("--idle", []), ("--idle-from 1000", [10, 100])],
+)
+def test_last_sizes_may_be_idle(arguments: str, with_traffic: list[int]) -> None:
+    options = parse(arguments.split())
+    assert [size for size in options.sizes if size < options.idle_from] == with_traffic
