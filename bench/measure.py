@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -62,44 +63,75 @@ def cpu_seconds(pid: int, ended_children: bool = False) -> float:
     return sum(map(int, fields[11 : 15 if ended_children else 13])) / TICKS
 
 
+def parent_of(pid: int) -> int:
+    """Return the pid of a process's parent, 0 if it has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 def with_children(parent: int) -> set[int]:
     """Return the pids of a process and of its children, such as PostgreSQL's."""
-    found = {parent}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            if path.read_text().rpartition(")")[2].split()[1] == str(parent):
-                found.add(int(path.parent.name))
-        except OSError:
-            continue  # It ended meanwhile.
-    return found
+    every = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+    return {parent, *(pid for pid in every if parent_of(pid) == parent)}
 
 
 def idle_percents(groups: Mapping[str, Callable[[], set[int]]], seconds: float) -> dict[str, float]:
     """Return the CPU use of each group of processes in the same period, in % of a core."""
-    before = {name: _cpu_seconds_of(list_processes()) for name, list_processes in groups.items()}
+    before = {name: _spent_by(list_processes()) for name, list_processes in groups.items()}
     started = time.monotonic()
     time.sleep(seconds)
-    now = {name: _cpu_seconds_of(list_processes()) for name, list_processes in groups.items()}
+    now = {name: _spent_by(list_processes()) for name, list_processes in groups.items()}
     duration = time.monotonic() - started
-    return {name: 100 * _used(before[name], now[name]) / duration for name in groups}
+    return {name: 100 * used(before[name], now[name]) / duration for name in groups}
 
 
 @contextmanager
 def cpu_of(list_processes: Callable[[], set[int]]) -> Iterator[list[float]]:
     """Yield a list that has the CPU seconds of these processes during the block afterwards.
 
-    A process that ends meanwhile is not counted, one that starts from its start.
+    Also of their children that start and end meanwhile, such as PostgreSQL's for short connections,
+    but for those that nobody waits for: hosts that end, whose fork server ignores SIGCHLD.
     """
-    before = _cpu_seconds_of(list_processes())
+    before = _spent_by(list_processes())
     spent: list[float] = []
     yield spent
-    spent.append(_used(before, _cpu_seconds_of(list_processes())))
+    spent.append(used(before, _spent_by(list_processes())))
 
 
-def _cpu_seconds_of(processes: set[int]) -> dict[int, float]:
-    return {pid: cpu_seconds(pid) for pid in processes}
+class Spent(NamedTuple):
+    """The CPU seconds of a process, and of the children it has waited for; its parent's pid."""
+
+    own: float
+    children: float
+    parent: int
 
 
-def _used(before: dict[int, float], now: dict[int, float]) -> float:
-    # Ended processes are not counted; new ones count from their start.
-    return sum(spent - before.get(pid, 0.0) for pid, spent in now.items())
+def _spent_by(processes: set[int]) -> dict[int, Spent]:
+    return {pid: _spent(pid) for pid in processes}
+
+
+def _spent(pid: int) -> Spent:
+    own = cpu_seconds(pid)
+    return Spent(own, max(0.0, cpu_seconds(pid, True) - own), parent_of(pid))
+
+
+def used(before: Mapping[int, Spent], now: Mapping[int, Spent]) -> float:
+    """Return what a group of processes has used between two looks.
+
+    One that was there before and has ended is in the sum of the process that waited for it: what it
+    had used before is taken off that.
+    """
+    ended = dict.fromkeys(now, 0.0)
+    for pid, one in before.items():
+        holder = pid
+        while holder not in now and holder in before:
+            holder = before[holder].parent
+        if holder in now and holder != pid:
+            ended[holder] += one.own + one.children
+    total = 0.0
+    for pid, one in now.items():
+        was = before.get(pid, Spent(0.0, 0.0, 0))
+        total += one.own - was.own + max(0.0, one.children - was.children - ended[pid])
+    return total
