@@ -50,39 +50,46 @@ def _pss_kib(pid: int) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
+class Spent(NamedTuple):
+    """The CPU seconds of a process, and of the children it has waited for; its parent's pid."""
+
+    own: float
+    children: float
+    parent: int
+
+
+def spent_by(pid: int) -> Spent:
+    """Return what a process has used until now, nothing if it has ended."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return Spent(0.0, 0.0, 0)
+    fields = text.rpartition(")")[2].split()
+    own, children = (sum(map(int, fields[at : at + 2])) / TICKS for at in (11, 13))
+    return Spent(own, children, int(fields[1]))
+
+
 def cpu_seconds(pid: int, ended_children: bool = False) -> float:
     """Return the user and system CPU time of a process.
 
     `ended_children`: with that of the children it has waited for, and of theirs.
     """
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0  # It ended meanwhile.
-    fields = text.rpartition(")")[2].split()
-    return sum(map(int, fields[11 : 15 if ended_children else 13])) / TICKS
-
-
-def parent_of(pid: int) -> int:
-    """Return the pid of a process's parent, 0 if it has ended."""
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
+    spent = spent_by(pid)
+    return spent.own + (spent.children if ended_children else 0.0)
 
 
 def with_children(parent: int) -> set[int]:
     """Return the pids of a process and of its children, such as PostgreSQL's."""
     every = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
-    return {parent, *(pid for pid in every if parent_of(pid) == parent)}
+    return {parent, *(pid for pid in every if spent_by(pid).parent == parent)}
 
 
 def idle_percents(groups: Mapping[str, Callable[[], set[int]]], seconds: float) -> dict[str, float]:
     """Return the CPU use of each group of processes in the same period, in % of a core."""
-    before = {name: _spent_by(list_processes()) for name, list_processes in groups.items()}
+    before = {name: _look(list_processes) for name, list_processes in groups.items()}
     started = time.monotonic()
     time.sleep(seconds)
-    now = {name: _spent_by(list_processes()) for name, list_processes in groups.items()}
+    now = {name: _look(list_processes) for name, list_processes in groups.items()}
     duration = time.monotonic() - started
     return {name: 100 * used(before[name], now[name]) / duration for name in groups}
 
@@ -94,27 +101,14 @@ def cpu_of(list_processes: Callable[[], set[int]]) -> Iterator[list[float]]:
     Also of their children that start and end meanwhile, such as PostgreSQL's for short connections,
     but for those that nobody waits for: hosts that end, whose fork server ignores SIGCHLD.
     """
-    before = _spent_by(list_processes())
+    before = _look(list_processes)
     spent: list[float] = []
     yield spent
-    spent.append(used(before, _spent_by(list_processes())))
+    spent.append(used(before, _look(list_processes)))
 
 
-class Spent(NamedTuple):
-    """The CPU seconds of a process, and of the children it has waited for; its parent's pid."""
-
-    own: float
-    children: float
-    parent: int
-
-
-def _spent_by(processes: set[int]) -> dict[int, Spent]:
-    return {pid: _spent(pid) for pid in processes}
-
-
-def _spent(pid: int) -> Spent:
-    own = cpu_seconds(pid)
-    return Spent(own, max(0.0, cpu_seconds(pid, True) - own), parent_of(pid))
+def _look(list_processes: Callable[[], set[int]]) -> dict[int, Spent]:
+    return {pid: spent_by(pid) for pid in list_processes()}
 
 
 def used(before: Mapping[int, Spent], now: Mapping[int, Spent]) -> float:
